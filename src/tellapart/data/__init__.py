@@ -1,0 +1,1 @@
+"""A picture's way from disk to tensor. Knows nothing of models."""

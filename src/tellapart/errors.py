@@ -1,0 +1,54 @@
+"""Every exception that tellapart raises on purpose, and the exit code each one means.
+
+    TellapartError            1  something failed; the message says what and what to do next
+    ├── ConfigError           2  a setting out of range, an unknown recipe or option value
+    ├── DataError             3  pictures, labels or data files that cannot be used as they are
+    ├── MissingExtraError     4  an optional package is not installed; the message has the install line
+    ├── SaveError             1  a file could not be written; nothing half-written is left behind
+    ├── ModelError            1  a model file that cannot be read, or a model the engine refuses
+    └── DownloadError         1  a file could not be fetched, or arrived with the wrong checksum
+
+A message has up to three parts: what was met, what is accepted, the next step.
+Anything else that escapes is a bug, and keeps its traceback.
+"""
+
+
+class TellapartError(Exception):
+    """Something failed in a way that the message explains."""
+
+    exit_code = 1
+
+
+class ConfigError(TellapartError, ValueError):
+    """A setting is out of range or unknown."""
+
+    exit_code = 2
+
+
+class DataError(TellapartError, ValueError):
+    """Pictures, labels or data files cannot be used as they are."""
+
+    exit_code = 3
+
+
+class MissingExtraError(TellapartError, ImportError):
+    """An optional package is not installed."""
+
+    exit_code = 4
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}. Install it with: pip install 'tellapart[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class SaveError(TellapartError, OSError):
+    """A file could not be written; nothing half-written is left behind."""
+
+
+class ModelError(TellapartError, ValueError):
+    """A model file cannot be read, or the engine refuses the model."""
+
+
+class DownloadError(TellapartError, OSError):
+    """A file could not be fetched, or arrived with the wrong checksum."""
