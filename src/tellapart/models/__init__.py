@@ -1,1 +1,1 @@
-"""."""
+"""Keras architectures, one function each, and where they come from."""

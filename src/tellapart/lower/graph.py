@@ -1,0 +1,133 @@
+"""Graph: a Keras model's calls in the order in which they run.
+
+Pure analysis of a live Sequential or Functional model; nothing is executed and
+no torch module is built here. Tensors are named by small integers ("slots").
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one layer."""
+
+    layer: Any
+    """The Keras layer (or other Keras operation) called."""
+
+    node: Any
+    """Keras's record of the call, which knows how to fill in nested arguments."""
+
+    inputs: tuple[int, ...]
+    """Slots of the tensors that go in, in order."""
+
+    outputs: tuple[int, ...]
+    """Slots of the tensors that come out, in order."""
+
+    training: bool | None
+    """The `training` argument that the graph pins for this call, or None."""
+
+    plain: bool
+    """Whether the call is just `layer(*tensors)`, nothing else but `training` passed."""
+
+    last_use: tuple[int, ...]
+    """Slots that no later call reads, free once this call is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A whole model: its calls, and the slots that enter and leave it."""
+
+    calls: tuple[Call, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    slots: Mapping[int, int]
+    """id of a Keras symbolic tensor -> slot."""
+
+    uses: Mapping[int, int]
+    """Slot -> how often it is read, counting the model's outputs."""
+
+    functional: Any
+    """The Functional model analysed (for a Sequential, the one inside it)."""
+
+
+def functional_of(model: Any) -> Any | None:
+    """The Functional model that says how `model` runs, or None where only its own code knows.
+
+    A subclass with a `call` of its own, a model whose graph passes masks, and a
+    Sequential that is not built yet have none.
+    """
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        runs_its_graph = type(model).call is keras.Sequential.call
+        functional = model._functional
+    else:
+        base: Any = next((kind for kind in type(model).__mro__ if is_keras_class(kind, "Functional")), None)
+        runs_its_graph = base is not None and type(model).call is base.call
+        functional = model
+    if not runs_its_graph or functional is None:
+        return None
+    return None if any(_makes_masks(layer) for layer in functional.operations) else functional
+
+
+def is_keras_class(kind: type, name: str | None = None) -> bool:
+    """Whether `kind` is Keras's own class (of that name), not a user's subclass of it."""
+    return kind.__module__.startswith("keras.src.") and name in (None, kind.__name__)
+
+
+def analyse(functional: Any) -> Graph:
+    """List the calls of a Functional model in an order that respects every dependency."""
+    slots: dict[int, int] = {}
+
+    def slot(tensor: Any) -> int:
+        return slots.setdefault(id(tensor), len(slots))
+
+    inputs = tuple(slot(tensor) for tensor in functional.inputs)
+    by_depth = functional._nodes_by_depth
+    nodes = [
+        node
+        for depth in sorted(by_depth, reverse=True)
+        for node in by_depth[depth]
+        if node.operation is not None and not node.is_input
+    ]
+    wired = [(node, tuple(map(slot, node.input_tensors)), tuple(map(slot, node.outputs))) for node in nodes]
+    outputs = tuple(slot(tensor) for tensor in functional.outputs)
+    last_reader = {slot: index for index, (_, read, _) in enumerate(wired) for slot in read}
+    calls = [
+        _call(
+            node, read, written, [s for s in dict.fromkeys(read) if last_reader[s] == i and s not in outputs]
+        )
+        for i, (node, read, written) in enumerate(wired)
+    ]
+    uses = Counter(slot for call in calls for slot in call.inputs) + Counter(outputs)
+    return Graph(tuple(calls), inputs, outputs, slots, uses, functional)
+
+
+def _call(node: Any, read: tuple[int, ...], written: tuple[int, ...], freed: list[int]) -> Call:
+    kwargs = {name: value for name, value in node.arguments.kwargs.items() if value is not None}
+    training = kwargs.pop("training", None)
+    return Call(
+        layer=node.operation,
+        node=node,
+        inputs=read,
+        outputs=written,
+        training=training,
+        plain=not kwargs and _only_tensors(node.arguments.args, len(read)),
+        last_use=tuple(freed),
+    )
+
+
+def _only_tensors(args: tuple[Any, ...], count: int) -> bool:
+    """Whether positional arguments are one tensor, or one list of tensors, and nothing else."""
+    import keras
+
+    first = args[0] if len(args) == 1 else None
+    tensors = first if isinstance(first, list | tuple) else [first]
+    return len(tensors) == count and all(isinstance(t, keras.KerasTensor) for t in tensors)
+
+
+def _makes_masks(layer: Any) -> bool:
+    return type(layer).__name__ == "Masking" or bool(getattr(layer, "mask_zero", False))

@@ -1,0 +1,214 @@
+"""The lowered net: runs a Keras model's graph on torch operations that share the model's weights.
+
+Nothing is copied. An operation reads the Keras variables' own tensors, so a
+weight set by a callback is used at the next batch, and what training changes
+is in the Keras model at once. A layer without a rule runs as itself.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tellapart.lower.graph import Call, Graph, analyse, functional_of, is_keras_class
+from tellapart.lower.layout import to_keras, to_torch
+from tellapart.lower.rules import RULES, ActivationOperation, Operation
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredLayer:
+    """What became of one layer; a row of `tellapart summary`."""
+
+    name: str
+    kind: str
+    lowered: bool
+
+
+class LoweredNet(nn.Module):
+    """A Keras model, run by torch. Called like the model: Keras layout in, Keras layout out."""
+
+    model: Any
+
+    def __init__(self, model: Any, precision: str | None = None) -> None:
+        super().__init__()
+        object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
+        functional = functional_of(model)
+        self.graph: Graph | None = None if functional is None else analyse(functional)
+        self.operations = nn.ModuleList()
+        self._positions: dict[int, int] = {}
+        if self.graph is not None:
+            self._build_operations(self.graph, precision)
+
+    def forward(self, inputs: Any, *, training: bool = False) -> Any:
+        """Run the model.
+
+        Args:
+            inputs: what the Keras model takes; pictures as (B, H, W, C), any numeric dtype.
+            training: whether dropout drops and batch statistics move.
+
+        Returns:
+            What the Keras model returns; probabilities come out in float32.
+        """
+        if self.graph is None:
+            return self.model(inputs, training=training)
+        values = self._enter(inputs)
+        for call in self.graph.calls:
+            operation = self._operation(call)
+            mode = training if call.training is None else call.training
+            if operation is None:
+                results = self._run_keras(call, values, mode)
+            else:
+                results = [operation(*[values[slot] for slot in call.inputs], training=mode)]
+            for slot in call.last_use:
+                del values[slot]
+            values.update(zip(call.outputs, results, strict=True))
+        return self._leave(values)
+
+    def report(self) -> list[LoweredLayer]:
+        """Every layer in the order of its first call, and whether it ran lowered.
+
+        A nested model's layers are named `outer/inner`.
+        """
+        if self.graph is None:
+            return [LoweredLayer(layer.name, type(layer).__name__, False) for layer in self.model.layers]
+        rows: dict[str, LoweredLayer] = {}
+        for call in self.graph.calls:
+            operation, layer = self._operation(call), call.layer
+            if isinstance(operation, _Nested):
+                found = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
+            else:
+                found = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
+            rows.update({row.name: row for row in found if row.name not in rows})
+        return list(rows.values())
+
+    def keeps_layer_losses(self) -> bool:
+        """Whether some layer runs as itself and may leave losses behind when it is called."""
+        if self.graph is None:
+            return True
+        nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
+        return any(self._operation(call) is None for call in self.graph.calls) or any(nested)
+
+    def _operation(self, call: Call) -> Operation | None:
+        position = self._positions.get(id(call.node))
+        return None if position is None else self.operations[position]  # type: ignore[return-value]
+
+    def _build_operations(self, graph: Graph, precision: str | None) -> None:
+        by_layer: dict[int, Operation | None] = {}  # a layer called twice is one operation
+        positions: dict[int, int] = {}
+        for call in graph.calls:
+            if not _callable_on_tensors(call):
+                continue
+            if id(call.layer) not in by_layer:
+                by_layer[id(call.layer)] = lower_layer(call.layer, precision)
+            operation = by_layer[id(call.layer)]
+            if operation is None:
+                continue
+            if id(operation) not in positions:
+                positions[id(operation)] = len(self.operations)
+                self.operations.append(operation)
+            self._positions[id(call.node)] = positions[id(operation)]
+        self._let_activations_overwrite(graph)
+
+    def _let_activations_overwrite(self, graph: Graph) -> None:
+        """Let an activation layer write over its input where nobody else needs it, forward or backward."""
+        calls_of = Counter(id(call.layer) for call in graph.calls)
+        writers = {call.outputs[0]: self._operation(call) for call in graph.calls}
+        for call in graph.calls:
+            operation = self._operation(call)
+            if isinstance(operation, ActivationOperation) and calls_of[id(call.layer)] == 1:
+                writer = writers.get(call.inputs[0])
+                operation.overwrites = writer is not None and writer.fresh and graph.uses[call.inputs[0]] == 1
+
+    def _enter(self, inputs: Any) -> dict[int, Tensor]:
+        assert self.graph is not None
+        symbolic = self.graph.functional.inputs
+        single = torch.is_tensor(inputs) and len(symbolic) == 1 and inputs.ndim == len(symbolic[0].shape)
+        tensors = [inputs] if single else self.graph.functional._standardize_inputs(inputs)
+        wanted = [getattr(torch, spec.dtype) for spec in symbolic]
+        return {
+            slot: to_torch(tensor.to(dtype))
+            for slot, tensor, dtype in zip(self.graph.inputs, tensors, wanted, strict=True)
+        }
+
+    def _leave(self, values: dict[int, Tensor]) -> Any:
+        import keras
+
+        assert self.graph is not None
+        symbolic = self.graph.functional.outputs
+        tensors = [
+            to_keras(values[slot]).to(getattr(torch, spec.dtype))
+            for slot, spec in zip(self.graph.outputs, symbolic, strict=True)
+        ]
+        structure = self.graph.functional.output
+        single = isinstance(structure, keras.KerasTensor)
+        return tensors[0] if single else keras.tree.pack_sequence_as(structure, tensors)
+
+    def _run_keras(self, call: Call, values: dict[int, Tensor], training: bool) -> Sequence[Tensor]:
+        """Run a layer as itself, in Keras's layout."""
+        import keras
+
+        assert self.graph is not None
+        inputs = {
+            id(symbol): to_keras(values[slot]).to(getattr(torch, symbol.dtype))
+            for symbol, slot in zip(call.node.input_tensors, call.inputs, strict=True)
+        }
+        args, kwargs = call.node.arguments.fill_in(inputs)
+        if getattr(call.layer, "_call_has_training_arg", False):
+            kwargs = {**kwargs, "training": training}
+        return [to_torch(result) for result in keras.tree.flatten(call.layer(*args, **kwargs))]
+
+
+class _Nested(Operation):
+    """A whole model used as a layer."""
+
+    def __init__(self, net: LoweredNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+        keras_inputs = [to_keras(tensor) for tensor in inputs]
+        return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
+
+
+def lower(model: Any, precision: str | None = None) -> LoweredNet:
+    """Lower a Keras model to a torch module that shares its weights.
+
+    Args:
+        model: a built Keras model on the torch backend.
+        precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
+            arithmetic; None follows each layer's own dtype policy. Weights stay as they are.
+
+    Returns:
+        The lowered net. A model that is neither Sequential nor Functional runs as itself.
+    """
+    return LoweredNet(model, precision)
+
+
+def lower_layer(layer: Any, precision: str | None) -> Operation | None:
+    """One layer's operation, or None where it must run as itself."""
+    import keras
+
+    if isinstance(layer, keras.Model):
+        return _Nested(LoweredNet(layer, precision)) if functional_of(layer) is not None else None
+    kind = type(layer)
+    special = getattr(layer, "activity_regularizer", None) is not None or getattr(
+        layer, "lora_enabled", False
+    )
+    if special or not is_keras_class(kind) or kind.__name__ not in RULES:
+        return None
+    dtype = PRECISIONS.get(precision or layer.compute_dtype)
+    if dtype is None:
+        return None
+    weights = [variable.value for variable in layer.weights]
+    return RULES[kind.__name__](layer.get_config(), weights, dtype)
+
+
+def _callable_on_tensors(call: Call) -> bool:
+    """Whether the call is `operation(*tensors)` with tensors of one rank and one result."""
+    ranks = {len(tensor.shape) for tensor in call.node.input_tensors}
+    return call.plain and len(call.outputs) == 1 and len(ranks) == 1

@@ -1,0 +1,66 @@
+"""The network of the classic Keras CIFAR-10 CNN tutorial, layer by layer."""
+
+from typing import Any
+
+from tellapart.backend import import_keras
+from tellapart.errors import ConfigError
+
+SMALLEST_SIDE = 14
+"""Pixels. Below this, the second pooling would leave nothing."""
+
+
+def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
+    """Build the tutorial's network: two blocks of two convolutions, then two dense layers.
+
+    The one addition is the `Rescaling` layer in front: the tutorial divided its
+    arrays by 255; here the network does, so it takes raw pixels and nobody can
+    divide twice.
+
+    Args:
+        picture_shape: (height, width, channels), at least 14 x 14 pixels.
+        classes: how many, at least 2.
+
+    Returns:
+        A built, uncompiled `keras.Sequential`: (B, H, W, C) pixels 0-255 -> (B, classes)
+        probabilities. 1,250,858 parameters for (32, 32, 3) and 10 classes.
+
+    Raises:
+        ConfigError: the pictures are too small, or there are fewer than two classes.
+
+    Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
+    """
+    height, width, _ = picture_shape
+    if min(height, width) < SMALLEST_SIDE:
+        raise ConfigError(
+            f"The network of first-cnn needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "
+            f"got {height} x {width}. Enlarge them with --size 32."
+        )
+    if classes < 2:
+        raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
+    keras = import_keras()
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(picture_shape),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, (3, 3), padding="same"),  # (B, H, W, 32)
+            layers.Activation("relu"),
+            layers.Conv2D(32, (3, 3)),  # (B, H-2, W-2, 32)
+            layers.Activation("relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Dropout(0.25),
+            layers.Conv2D(64, (3, 3), padding="same"),
+            layers.Activation("relu"),
+            layers.Conv2D(64, (3, 3)),
+            layers.Activation("relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(512),
+            layers.Activation("relu"),
+            layers.Dropout(0.5),
+            layers.Dense(classes),
+            layers.Activation("softmax"),  # (B, classes)
+        ],
+        name="first_cnn",
+    )
