@@ -3,6 +3,7 @@
     TellapartError            1  something failed; the message says what and what to do next
     ├── ConfigError           2  a setting out of range, an unknown recipe or option value
     ├── DataError             3  pictures, labels or data files that cannot be used as they are
+    │   └── PictureError      3  one picture that cannot be read; a run leaves it out and names it
     ├── MissingExtraError     4  an optional package is not installed; the message has the install line
     ├── SaveError             1  a file could not be written; nothing half-written is left behind
     ├── ModelError            1  a model file that cannot be read, or a model the engine refuses
@@ -29,6 +30,10 @@ class DataError(TellapartError, ValueError):
     """Pictures, labels or data files cannot be used as they are."""
 
     exit_code = 3
+
+
+class PictureError(DataError):
+    """One picture cannot be read."""
 
 
 class MissingExtraError(TellapartError, ImportError):

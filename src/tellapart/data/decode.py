@@ -1,0 +1,174 @@
+"""File to pixels: the only place that opens pictures.
+
+Whatever the file holds (palette, gray, 16 bits, CMYK, transparency, animation, a camera's orientation flag),
+what comes out is uint8 (H, W, 3), red, green, blue, the right way up, the first frame, over white.
+
+One decoder per kind of file, chosen by its content alone, so the same file always gives the same bytes:
+simplejpeg for plain JPEG (gray or colour, upright, undamaged), Pillow for everything else. Colour profiles
+are not applied.
+
+Knows nothing of the size a network wants.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tellapart.data.pictures import Pixels
+from tellapart.errors import PictureError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PICTURE_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .avif .tga".split()
+)
+"""What counts as a picture in a folder; lower case."""
+
+LARGEST_PIXELS = 89_478_485
+"""Height times width, the size at which Pillow starts to warn: a small file may unpack into gigabytes."""
+
+_ORIENTATION_TAG = 0x0112
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
+
+
+def decode(source: str | os.PathLike[str] | bytes) -> Pixels:
+    """Read one picture.
+
+    Args:
+        source: a path, or the bytes of a file.
+
+    Returns:
+        (H, W, 3) uint8, contiguous.
+
+    Raises:
+        PictureError: missing, empty, truncated, too large, or not a picture; it names the file and the reason.
+    """
+    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+    encoded = _encoded(source, name)
+    try:
+        return _decode(encoded)
+    except PictureError as reason:
+        raise PictureError(f"{name}: {reason}") from None
+    except Exception as reason:  # A decoder fed with damaged bytes raises nearly anything.
+        raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
+
+
+def picture_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int]:
+    """Height, width and channels (1 where the file is gray, else 3) of the upright picture, from the header.
+
+    Raises:
+        PictureError: the header cannot be read.
+    """
+    from PIL import Image
+
+    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            width, height = image.size
+            # Pillow turns TIFF sizes by itself.
+            if image.format != "TIFF" and _orientation(image) >= 5:
+                width, height = height, width
+            return height, width, 1 if image.mode in _GRAY_MODES else 3
+    except Exception as reason:
+        raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
+
+
+def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
+    if isinstance(source, bytes):
+        encoded = source
+    else:
+        try:
+            encoded = Path(source).read_bytes()
+        except OSError as reason:
+            raise PictureError(f"{name}: {reason.strerror or reason}.") from reason
+    if not encoded:
+        raise PictureError(f"{name}: an empty file (0 bytes).")
+    return encoded
+
+
+def _decode(encoded: bytes) -> Pixels:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(encoded)) as image:
+        width, height = image.size
+        if width * height > LARGEST_PIXELS:
+            raise PictureError(
+                f"{width} x {height} pixels, more than the {LARGEST_PIXELS:,} that are read. "
+                "Save it smaller first."
+            )
+        if image.format == "JPEG" and image.mode in ("RGB", "L") and _orientation(image) == 1:
+            pixels = _decode_plain_jpeg(encoded)
+            if pixels is not None:
+                return pixels
+        image.load()
+        return _upright_rgb(image)
+
+
+def _decode_plain_jpeg(encoded: bytes) -> Pixels | None:
+    """The fast way; None where the file has a flaw, however small, that Pillow must judge."""
+    import simplejpeg
+
+    try:
+        return np.ascontiguousarray(simplejpeg.decode_jpeg(encoded, colorspace="RGB", strict=True))
+    except ValueError:
+        return None
+
+
+def _orientation(image: Image.Image) -> int:
+    """The camera's orientation flag, 1 (upright) to 8; 1 where it is absent or nonsense."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # A damaged EXIF block is no reason to lose the picture.
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _upright_rgb(image: Image.Image) -> Pixels:
+    """Loaded picture -> (H, W, 3)."""
+    from PIL import Image
+
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    orientation = _orientation(image)
+    if image.mode.startswith("I"):
+        image = _from_16_bits(image)
+    elif image.mode == "F":
+        raise PictureError("floating-point pixels have no fixed white. Save it with 8 or 16 bits.")
+    elif image.has_transparency_data:
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    image = image.convert("RGB")
+    if orientation in turns:
+        image = image.transpose(turns[orientation])
+    return np.array(image, np.uint8)  # (H, W, 3)
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """0..65535 scaled to 0..255, rounded; Pillow's own conversion would clip everything above 255."""
+    from PIL import Image
+
+    levels = np.asarray(image).astype(np.int64)
+    if levels.min() < 0 or levels.max() > 65535:
+        raise PictureError(
+            f"gray levels {levels.min()} to {levels.max()}; 16 bits (0 to 65535) are the most that are read."
+        )
+    return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+
+
+def _in_words(reason: Exception) -> str:
+    """An exception's message without Pillow's mention of an in-memory file object."""
+    words = str(reason).strip() or type(reason).__name__
+    return "no known picture format" if words.startswith("cannot identify image file") else words

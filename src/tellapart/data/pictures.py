@@ -1,0 +1,122 @@
+"""Pictures that can be read one by one, from wherever they lie.
+
+Three kinds: rows of an array, files, and encoded bytes. Each gives row `i` as uint8 (H, W, 3 or 1), can be
+narrowed to some of its rows without copying pixels, and can add itself to a digest.
+
+Knows nothing of labels, classes or splits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Rows = NDArray[np.int64]
+
+
+class Pictures(Protocol):
+    """What a Split needs of its pictures."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> Pixels:
+        """Picture `index` as uint8 (H, W, 3 or 1)."""
+        ...
+
+    def take(self, rows: Rows) -> Pictures:
+        """Only these rows, in this order."""
+        ...
+
+    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+        """Give what identifies the pictures to `add`, piece by piece."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArrayPictures:
+    """Rows of one array; `rows` names those that count, all where it is None."""
+
+    images: Pixels
+    """(N, H, W, C)."""
+
+    rows: Rows | None = None
+
+    def __len__(self) -> int:
+        return len(self.images) if self.rows is None else len(self.rows)
+
+    def read(self, index: int) -> Pixels:
+        """Picture `index`, a view."""
+        return self.images[index if self.rows is None else self.rows[index]]
+
+    def take(self, rows: Rows) -> ArrayPictures:
+        """Only these rows: the array itself is shared."""
+        return ArrayPictures(self.images, rows if self.rows is None else self.rows[rows])
+
+    def gathered(self) -> Pixels:
+        """All of them as one (N, H, W, C) array; the very array, uncopied, where every row counts."""
+        return self.images if self.rows is None else self.images[self.rows]
+
+    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+        """Shape and every byte."""
+        add(repr((len(self), *self.images.shape[1:])).encode())
+        for start in range(0, len(self), 4096):
+            rows = slice(start, start + 4096) if self.rows is None else self.rows[start : start + 4096]
+            add(np.ascontiguousarray(self.images[rows]).data)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FilePictures:
+    """Picture files, opened when read."""
+
+    paths: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, index: int) -> Pixels:
+        """Decode the file: uint8 (H, W, 3)."""
+        from tellapart.data.decode import decode
+
+        return decode(self.paths[index])
+
+    def take(self, rows: Rows) -> FilePictures:
+        """Only these files."""
+        return FilePictures(tuple(self.paths[row] for row in rows))
+
+    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+        """The sizes of the files; their content is digested once they are decoded, by the store."""
+        for path in self.paths:
+            add(os.stat(path).st_size.to_bytes(8, "little"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedPictures:
+    """Encoded pictures (PNG, JPEG, ...) held in memory, decoded when read."""
+
+    blobs: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return len(self.blobs)
+
+    def read(self, index: int) -> Pixels:
+        """Decode the bytes: uint8 (H, W, 3)."""
+        from tellapart.data.decode import decode
+
+        return decode(self.blobs[index])
+
+    def take(self, rows: Rows) -> EncodedPictures:
+        """Only these."""
+        return EncodedPictures(tuple(self.blobs[row] for row in rows))
+
+    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+        """Every encoded byte."""
+        for blob in self.blobs:
+            add(len(blob).to_bytes(8, "little"))
+            add(blob)
