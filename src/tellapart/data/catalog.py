@@ -77,6 +77,10 @@ def _idx_files(
     )
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _DIGITS = KnownSet(
     name="digits",
     title="Optical recognition of handwritten digits, the 1,797 that scikit-learn carries",
@@ -93,7 +97,7 @@ _DIGITS = KnownSet(
 _CIFAR10 = KnownSet(
     name="cifar10",
     title="CIFAR-10: small colour photos of ten kinds of things",
-    class_names=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
+    class_names=_words("airplane automobile bird cat deer dog frog horse ship truck"),
     picture_shape=(32, 32, 3),
     train_size=50_000,
     test_size=10_000,
@@ -123,7 +127,7 @@ _CIFAR10 = KnownSet(
 _CIFAR100 = KnownSet(
     name="cifar100",
     title="CIFAR-100: small colour photos of a hundred kinds of things",
-    class_names=tuple(
+    class_names=_words(
         """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
         camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
         dinosaur dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower
@@ -131,7 +135,7 @@ _CIFAR100 = KnownSet(
         otter palm_tree pear pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road
         rocket rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar sunflower
         sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
-        willow_tree wolf woman worm""".split()
+        willow_tree wolf woman worm"""
     ),
     picture_shape=(32, 32, 3),
     train_size=50_000,

@@ -26,7 +26,26 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PICTURE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .gif .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .avif .tga".split()
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".apng",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".avif",
+        ".tga",
+    }
 )
 """What counts as a picture in a folder; lower case."""
 
@@ -47,7 +66,7 @@ def decode(source: str | os.PathLike[str] | bytes) -> Pixels:
         (H, W, 3) uint8, contiguous.
 
     Raises:
-        PictureError: missing, empty, truncated, too large, or not a picture; it names the file and the reason.
+        PictureError: missing, empty, truncated, too large, or not a picture; it names file and reason.
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     encoded = _encoded(source, name)

@@ -111,7 +111,7 @@ class PixelPath:
 
 
 def _gray(picture: Pixels) -> Pixels:
-    """ITU-R 601 luma with Pillow's own rounding; (h, w, 3) -> (h, w, 1). Equal channels come out unchanged."""
+    """ITU-R 601 luma rounded as Pillow does; (h, w, 3) -> (h, w, 1). Equal channels come out unchanged."""
     if picture.shape[2] == 1:
         return picture
     red, green, blue = (picture[..., channel].astype(np.uint32) for channel in range(3))

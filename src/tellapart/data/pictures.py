@@ -34,7 +34,7 @@ class Pictures(Protocol):
         """Only these rows, in this order."""
         ...
 
-    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
         """Give what identifies the pictures to `add`, piece by piece."""
         ...
 
@@ -63,7 +63,7 @@ class ArrayPictures:
         """All of them as one (N, H, W, C) array; the very array, uncopied, where every row counts."""
         return self.images if self.rows is None else self.images[self.rows]
 
-    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
         """Shape and every byte."""
         add(repr((len(self), *self.images.shape[1:])).encode())
         for start in range(0, len(self), 4096):
@@ -90,7 +90,7 @@ class FilePictures:
         """Only these files."""
         return FilePictures(tuple(self.paths[row] for row in rows))
 
-    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
         """The sizes of the files; their content is digested once they are decoded, by the store."""
         for path in self.paths:
             add(os.stat(path).st_size.to_bytes(8, "little"))
@@ -115,7 +115,7 @@ class EncodedPictures:
         """Only these."""
         return EncodedPictures(tuple(self.blobs[row] for row in rows))
 
-    def add_to_digest(self, add: Callable[[bytes], None]) -> None:
+    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
         """Every encoded byte."""
         for blob in self.blobs:
             add(len(blob).to_bytes(8, "little"))

@@ -1,0 +1,147 @@
+"""Pictures in folders: which file belongs to which split and class.
+
+Two forms: root/<class>/* and root/{train,validation,test}/<class>/*. Only names are read here; the pictures
+themselves stay closed.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.natural import natural_key
+from tellapart.errors import DataError
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+"""Folder names that mean a split, in any case."""
+
+
+@dataclass(slots=True)
+class FolderPictures:
+    """What a folder holds: class names, and per split the files with their class numbers."""
+
+    class_names: tuple[str, ...]
+    splits: dict[str, list[tuple[Path, int]]]
+    ignored: int
+    """Files that are no pictures, hidden, or lie where no picture is expected."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    ignored: int = 0
+    visited: set[str] = field(default_factory=set)
+
+
+def find_pictures(root: Path) -> FolderPictures:
+    """Sort the pictures under `root` into splits and classes.
+
+    Raises:
+        DataError: no class folders, an empty class folder, or two folders for one split.
+    """
+    tally = _Tally()
+    split_folders = _split_folders(root)
+    if split_folders:
+        by_split = {split: _classes(folder, tally) for split, folder in split_folders.items()}
+        tally.ignored += sum(
+            1 for entry in os.scandir(root) if Path(entry.path) not in split_folders.values()
+        )
+    else:
+        by_split = {"train": _classes(root, tally)}
+        tally.ignored += sum(1 for entry in os.scandir(root) if entry.is_file())
+        _refuse_unsorted(root, by_split["train"])
+    names = sorted({name for classes in by_split.values() for name in classes}, key=natural_key)
+    number_of = {name: number for number, name in enumerate(names)}
+    splits = {
+        split: [
+            (path, number_of[name]) for name in sorted(classes, key=natural_key) for path in classes[name]
+        ]
+        for split, classes in by_split.items()
+    }
+    return FolderPictures(tuple(names), splits, tally.ignored)
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """The folders that stand for splits; none unless `train` itself holds folders with pictures."""
+    found: dict[str, Path] = {}
+    for folder in _subfolders(root):
+        split = SPLIT_FOLDERS.get(folder.name.lower())
+        if split is None:
+            continue
+        if split in found:
+            raise DataError(
+                f"{root}: {found[split].name} and {folder.name} both mean {split}. Keep one of them."
+            )
+        found[split] = folder
+    train = found.get("train")
+    if (
+        train is None
+        or not any(True for _ in _subfolders(train))
+        or not any(_classes(train, _Tally()).values())
+    ):
+        return {}
+    return found
+
+
+def _classes(folder: Path, tally: _Tally) -> dict[str, list[Path]]:
+    """Class name to its sorted pictures; a class folder without any is there with an empty list."""
+    classes: dict[str, list[Path]] = {}
+    for subfolder in _subfolders(folder):
+        # macOS writes accents decomposed, Linux composed: one spelling, so both give the same class.
+        name = unicodedata.normalize("NFC", subfolder.name)
+        if name in classes:
+            raise DataError(f"{folder}: two folders are both spelled {name!r}. Rename or merge them.")
+        classes[name] = sorted(_pictures(subfolder, tally), key=lambda path: natural_key(path.as_posix()))
+    return classes
+
+
+def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
+    """Every picture under `folder`, links followed, each real folder once."""
+    real = os.path.realpath(folder)
+    if real in tally.visited:
+        return
+    tally.visited.add(real)
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            if not entry.name.startswith("."):
+                yield from _pictures(Path(entry.path), tally)
+        elif entry.name.startswith(".") or Path(entry.name).suffix.lower() not in PICTURE_SUFFIXES:
+            tally.ignored += 1
+        else:
+            yield Path(entry.path)
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(
+        Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")
+    )
+
+
+def _refuse_unsorted(root: Path, classes: dict[str, list[Path]]) -> None:
+    filled = [name for name, paths in classes.items() if paths]
+    if filled and not all(name.lower() in SPLIT_FOLDERS for name in filled):
+        empty = [name for name, paths in classes.items() if not paths]
+        if empty:
+            raise DataError(
+                f"{root}: no pictures in the class folder{'s' * (len(empty) > 1)} {', '.join(empty)}.\n"
+                "Put pictures there, or remove the folder."
+            )
+        return
+    files = sum(1 for _, _, names in os.walk(root) for _ in names)
+    where = f" ({', '.join(filled)} hold pictures directly)" if filled else ""
+    raise DataError(
+        f"{root}: no class folders found (looked for {root}/<class>/*.jpg and {root}/train/<class>/*.jpg)"
+        f"{where}.\n"
+        f"It holds {files} files and {len(classes) - len(filled)} empty folders.\n"
+        "Put each class's pictures in a folder of their own, or pass --labels FILE.csv."
+    )

@@ -1,0 +1,374 @@
+"""Source and Split: labelled pictures from anywhere, in one form; and opening a name, a folder or arrays.
+
+Opening reads names, labels and array bytes; picture files stay closed until somebody asks for pixels.
+
+Knows nothing of the size a network wants, of augmentation or of batches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data import arrays, folders
+from tellapart.data.catalog import KNOWN_SETS, KnownSet, find_known
+from tellapart.data.download import Progress
+from tellapart.data.draw import draw
+from tellapart.data.formats import Layout, find_layout, read_npz
+from tellapart.data.known import find_place, open_known
+from tellapart.data.labels_file import read_labels_file
+from tellapart.data.pictures import ArrayPictures, EncodedPictures, FilePictures, Pictures
+from tellapart.errors import DataError, PictureError
+
+SPLIT_NAMES = ("train", "validation", "test")
+
+_SHAPE_SAMPLE = 2_000
+"""Headers read to find out whether all pictures of a folder have one size; spread evenly over the files."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Pictures with their ids and class numbers."""
+
+    ids: tuple[str, ...]
+    """(N,) unique: a path relative to the root, or `train/00017`."""
+
+    labels: NDArray[np.int64]
+    """(N,) class numbers."""
+
+    pictures: Pictures
+
+    def __post_init__(self) -> None:
+        if not len(self.ids) == len(self.labels) == len(self.pictures):
+            raise DataError(
+                f"{len(self.pictures)} pictures, {len(self.labels)} labels, {len(self.ids)} ids; "
+                "each picture needs one of each."
+            )
+        _refuse_duplicates(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: NDArray[np.int64]) -> Split:
+        """Only these rows, in this order; pixels are not copied."""
+        return Split(tuple(self.ids[row] for row in rows), self.labels[rows], self.pictures.take(rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Labelled pictures, and what is known about them."""
+
+    name: str
+    class_names: tuple[str, ...]
+    splits: Mapping[str, Split]
+    """By name: train, validation, test. Undivided pictures are one split named train."""
+
+    mirrors: bool
+    """May a picture be flipped left-right without changing its class?"""
+
+    picture_shape: tuple[int, int, int] | None
+    """(H, W, C) where all agree, else None. C is 1 for gray files too, though reading them gives three
+    equal channels."""
+
+    where: str
+    """Where it was found, for people."""
+
+    ignored_files: int = 0
+    """Files in the folder that are no pictures or are hidden."""
+
+    def __post_init__(self) -> None:
+        unknown = set(self.splits) - set(SPLIT_NAMES)
+        if unknown:
+            raise DataError(f"Splits are {', '.join(SPLIT_NAMES)}; got {', '.join(sorted(unknown))}.")
+        if len(set(self.class_names)) < len(self.class_names):
+            raise DataError(f"{self.name}: a class name appears twice among {', '.join(self.class_names)}.")
+        _refuse_duplicates([identifier for split in self.splits.values() for identifier in split.ids])
+
+    def replace(self, **changes: Any) -> Source:
+        """The same source with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def fingerprint(self) -> str:
+        """A sha256 (hexadecimal) over class names, splits, ids, labels and what identifies the pictures.
+
+        For arrays that is every byte; for files, their sizes: the store digests their content once it has
+        read them.
+        """
+        digest = hashlib.sha256()
+        digest.update("\0".join(self.class_names).encode())
+        for name in SPLIT_NAMES:
+            if name in self.splits:
+                split = self.splits[name]
+                digest.update(
+                    f"\1{name}\1".encode() + "\0".join(split.ids).encode("utf-8", "surrogateescape")
+                )
+                digest.update(np.ascontiguousarray(split.labels, "<i8").data)
+                split.pictures.add_to_digest(digest.update)
+        return digest.hexdigest()
+
+
+def open_source(
+    data: Any,
+    *,
+    labels: Any = None,
+    class_names: Sequence[str] | None = None,
+    download: bool = False,
+    progress: Progress | None = None,
+) -> Source:
+    """Labelled pictures from wherever they are.
+
+    Args:
+        data: the name of a known set; the path of a folder of pictures, of a folder or archive in an official
+            layout, or of an `.npz`; or arrays: (x, y), ((x_train, y_train), (x_test, y_test)), a dict.
+        labels: for a folder without class folders, the path of a CSV file (file, label); for an array of
+            pictures given alone, its labels.
+        class_names: of labels 0, 1, 2, ... in arrays.
+        download: fetch a known set that is not on this machine.
+        progress: called with (bytes done, bytes in all) while downloading.
+
+    Raises:
+        DataError: it cannot be used as it is; the message says what was met, what is accepted, what to do.
+        DownloadError: a known set could not be fetched.
+        MissingExtraError: parquet files, and pyarrow is not installed.
+    """
+    if isinstance(data, str) and (known := find_known(data)) is not None and os.sep not in data:
+        return _from_known(known, download, progress)
+    if isinstance(data, (str, os.PathLike)):
+        return _from_path(Path(data).expanduser(), labels, class_names)
+    pairs, own_names = arrays.named_pairs(data if labels is None else (data, labels))
+    return _from_pairs("arrays", "arrays in memory", pairs, class_names or own_names)
+
+
+def _from_known(known: KnownSet, download: bool, progress: Progress | None) -> Source:
+    raw, where = open_known(known, download=download, progress=progress)
+    splits = {split: _numbered_split(split, part.labels, part.pictures) for split, part in raw.splits.items()}
+    if known.default_test_share:
+        splits = _with_default_test(splits["train"], known)
+    return Source(known.name, known.class_names, splits, known.mirrors, known.picture_shape, where)
+
+
+def _with_default_test(train: Split, known: KnownSet) -> dict[str, Split]:
+    """The set has no official test split; the catalogue's draw stands for it, the same for everybody."""
+    count = round(known.default_test_share * len(train))
+    drawn = draw(train.ids, train.labels, count, known.default_test_seed)
+    kept = np.setdiff1d(np.arange(len(train)), drawn)
+    return {"train": train.take(kept), "test": train.take(drawn)}
+
+
+def _from_path(path: Path, labels: Any, class_names: Sequence[str] | None) -> Source:
+    if not path.exists():
+        raise DataError(_nothing_there(path))
+    if labels is not None:
+        return _from_labels_file(path, Path(labels))
+    if path.suffix == ".npz" and path.is_file():
+        pairs, own_names = arrays.named_pairs(read_npz(path))
+        return _from_pairs(path.stem, str(path), pairs, class_names or own_names)
+    layout = find_layout(path)
+    if layout is not None:
+        return _from_layout(path, layout)
+    if path.is_dir():
+        return _from_known_inside(path) or _from_folder(path)
+    raise DataError(
+        f"{path} is a single file. Accepted: a folder of class folders, an .npz, a .parquet, an official "
+        f"archive, or a known set ({', '.join(KNOWN_SETS)})."
+    )
+
+
+def _from_known_inside(path: Path) -> Source | None:
+    """A folder that holds an official folder or archive, such as a download folder."""
+    inside = {
+        known.name: found for known in KNOWN_SETS.values() if (found := find_place(known, path)) is not None
+    }
+    if not inside:
+        return None
+    if len(inside) > 1:
+        raise DataError(
+            f"{path} holds several sets: {', '.join(inside)}. Give the path of one of them, or set "
+            "TELLAPART_DATA to this folder and give its name."
+        )
+    place, layout = next(iter(inside.values()))
+    return _from_layout(place, layout)
+
+
+def _from_layout(path: Path, layout: Layout) -> Source:
+    raw = layout.read(path)
+    known = _meant(path, layout)
+    names = raw.class_names or (known.class_names if known else None)
+    labels, class_names = arrays.checked_labels(
+        {split: part.labels for split, part in raw.splits.items()}, names
+    )
+    splits = {
+        split: _numbered_split(split, labels[split], part.pictures) for split, part in raw.splits.items()
+    }
+    name = known.name if known else path.stem
+    return _checked(
+        Source(name, class_names, splits, True, _common_shape(splits), str(path)),
+        known.mirrors if known else None,
+    )
+
+
+def _meant(path: Path, layout: Layout) -> KnownSet | None:
+    """The known set that a path holds: by its layout where only one set has it, else by the folder's name."""
+    if len(layout.known) == 1:
+        return KNOWN_SETS[layout.known[0]]
+    words = [part.lower().replace("_", "-") for part in path.resolve().parts[-2:]]
+    if any("fashion" in word for word in words):
+        return KNOWN_SETS["fashion-mnist"]
+    return next((KNOWN_SETS[name] for name in layout.known if name in words), None)
+
+
+def _from_folder(root: Path) -> Source:
+    found = folders.find_pictures(root)
+    splits = {
+        split: Split(
+            tuple(path.relative_to(root).as_posix() for path, _ in files),
+            np.array([label for _, label in files], np.int64),
+            FilePictures(tuple(path for path, _ in files)),
+        )
+        for split, files in found.splits.items()
+        if files
+    }
+    shape = _common_shape(splits)
+    source = Source(_folder_name(root), found.class_names, splits, True, shape, str(root), found.ignored)
+    return _checked(source)
+
+
+def _from_labels_file(root: Path, labels_path: Path) -> Source:
+    if not root.is_dir():
+        raise DataError(f"{root} is no folder; --labels names the pictures of a folder.")
+    lines = read_labels_file(labels_path, root)
+    by_split = {
+        split: rows for split in SPLIT_NAMES if (rows := [line for line in lines if line.split == split])
+    }
+    labels, names = arrays.checked_labels(
+        {split: [line.label for line in rows] for split, rows in by_split.items()}, None
+    )
+    splits = {
+        split: Split(
+            tuple(os.path.relpath(line.path, root).replace(os.sep, "/") for line in rows),
+            labels[split],
+            FilePictures(tuple(line.path for line in rows)),
+        )
+        for split, rows in by_split.items()
+    }
+    where = f"{root}, labelled by {labels_path}"
+    return _checked(Source(_folder_name(root), names, splits, True, _common_shape(splits), where))
+
+
+def _from_pairs(
+    name: str, where: str, pairs: Mapping[str, arrays.Pair], class_names: Sequence[str] | None
+) -> Source:
+    pictures = {split: arrays.checked_pictures(x, f"x of {split}") for split, (x, _) in pairs.items()}
+    labels, names = arrays.checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
+    for split, images in pictures.items():
+        if len(images) != len(labels[split]):
+            raise DataError(
+                f"{split}: x has {len(images)} pictures and y has {len(labels[split])} labels; "
+                "they must agree."
+            )
+    splits = {
+        split: _numbered_split(split, labels[split], ArrayPictures(images))
+        for split, images in pictures.items()
+    }
+    return _checked(Source(name, names, splits, True, _common_shape(splits), where))
+
+
+def _numbered_split(name: str, labels: NDArray[np.int64], pictures: Pictures) -> Split:
+    """Ids are the split's name and the row: `train/00017`."""
+    digits = max(5, len(str(len(labels))))
+    return Split(tuple(f"{name}/{row:0{digits}d}" for row in range(len(labels))), labels, pictures)
+
+
+def _checked(source: Source, mirrors: bool | None = None) -> Source:
+    """Refuse what cannot be learned; settle whether mirroring is safe."""
+    train = source.splits.get("train")
+    if train is None:
+        raise DataError(f"{source.where}: no training pictures (splits: {', '.join(source.splits)}).")
+    learned = set(np.unique(train.labels).tolist())
+    for name, split in source.splits.items():
+        strangers = sorted(set(np.unique(split.labels).tolist()) - learned)
+        if strangers:
+            named = ", ".join(source.class_names[label] for label in strangers)
+            raise DataError(
+                f"{source.where}: {named} {'is' if len(strangers) == 1 else 'are'} in {name} and not in "
+                f"train. A class can only be told apart if there are training pictures of it."
+            )
+    if len(learned) < 2:
+        only = source.class_names[learned.pop()]
+        raise DataError(
+            f"{source.where}: one class only ({only}): nothing to tell apart. Add pictures of another class."
+        )
+    return source.replace(mirrors=_may_mirror(source) if mirrors is None else mirrors)
+
+
+def _may_mirror(source: Source) -> bool:
+    """Nobody has said, so be careful: characters, and classes called left and right, are not mirrored.
+
+    Gray arrays with numbered classes are most often characters too.
+    """
+    if all(len(name) == 1 for name in source.class_names):
+        pictures = source.splits["train"].pictures
+        are_photos = isinstance(pictures, ArrayPictures) and pictures.images.shape[-1] == 3
+        return are_photos and all(name.isdigit() for name in source.class_names)
+    words = {word for name in source.class_names for word in name.lower().replace("-", "_").split("_")}
+    return not words & {"left", "right"}
+
+
+def _common_shape(splits: Mapping[str, Split]) -> tuple[int, int, int] | None:
+    """(H, W, C) that all pictures share, as far as evenly spread headers tell; None where one differs."""
+    shape: tuple[int, int, int] | None = None
+    for split in splits.values():
+        for met in _shapes(split.pictures):
+            if shape is not None and met != shape:
+                return None
+            shape = met
+    return shape
+
+
+def _shapes(pictures: Pictures) -> Any:
+    if isinstance(pictures, ArrayPictures):
+        yield tuple(pictures.images.shape[1:])
+    elif isinstance(pictures, (FilePictures, EncodedPictures)):
+        from tellapart.data.decode import picture_shape
+
+        encoded: Sequence[Any] = pictures.paths if isinstance(pictures, FilePictures) else pictures.blobs
+        for picture in encoded[:: max(1, len(encoded) // _SHAPE_SAMPLE)]:
+            try:
+                yield picture_shape(picture)
+            except PictureError:  # The store will name it.
+                continue
+
+
+def _folder_name(root: Path) -> str:
+    return root.resolve().name or "pictures"
+
+
+def _refuse_duplicates(ids: Sequence[str]) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    seen: set[str] = set()
+    for identifier in ids:
+        if identifier in seen:
+            raise DataError(f"The id {identifier!r} appears twice; each picture has its own.")
+        seen.add(identifier)
+
+
+def _nothing_there(path: Path) -> str:
+    siblings = [entry.name for entry in os.scandir(path.parent)] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=3)
+    near_known = difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
+    meant = [str(path.parent / name) for name in near] + near_known
+    return (
+        f"{path}: no such folder or file, and no known set of that name."
+        + (f"\nDid you mean {' or '.join(meant)}?" if meant else "")
+        + f"\nKnown sets: {', '.join(KNOWN_SETS)}."
+    )

@@ -1,0 +1,153 @@
+"""Train, validation and test: a seeded, stratified division by id, and the file that records it.
+
+Official splits stay what they are; only what is missing is carved from the training pictures.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.data.draw import draw
+from tellapart.data.source import SPLIT_NAMES, Source, Split
+from tellapart.errors import ConfigError, DataError, SaveError
+
+_COLUMNS = ("id", "label", "split")
+
+
+def divide(source: Source, *, validation: float, test: float, seed: int) -> Source:
+    """Carve the splits that the source lacks from its training pictures.
+
+    The draw depends on the seed and each picture's id alone, so a picture that is added later moves at most
+    its own class's neighbours. Who is in the test split does not depend on the validation share.
+
+    Args:
+        source: at least a train split.
+        validation: share of the pictures that came as training pictures, 0 to 1; 0 carves none.
+        test: share of the same pictures, 0 to 1.
+        seed: any whole number.
+
+    Returns:
+        A source in which every class keeps at least one training picture.
+
+    Raises:
+        ConfigError: a share out of range, or both together leave nothing to train on.
+        DataError: a share is asked for and no class has a picture to spare.
+    """
+    shares = {"test": test, "validation": validation}
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise ConfigError(f"{name} is a share of the training pictures, 0 to below 1; got {share}.")
+    wanted = {name: share for name, share in shares.items() if share > 0 and name not in source.splits}
+    if sum(wanted.values()) >= 1:
+        raise ConfigError(f"validation {validation} and test {test} together leave nothing to train on.")
+    train = source.splits["train"]
+    arrived = len(train)
+    carved: dict[str, Split] = {}
+    for name, share in wanted.items():
+        drawn = draw(train.ids, train.labels, max(1, round(share * arrived)), seed)
+        if not len(drawn):
+            raise DataError(
+                f"{source.name}: no picture can be held out for {name}: every class has a single training "
+                f"picture. Add pictures, or ask for {name} 0."
+            )
+        carved[name] = train.take(drawn)
+        train = train.take(np.setdiff1d(np.arange(len(train)), drawn))
+    return _with_splits(source, {**source.splits, **carved, "train": train})
+
+
+def write_split_csv(source: Source, path: str | os.PathLike[str]) -> None:
+    """Record which picture is in which split: id, label (the class's name), split.
+
+    Raises:
+        SaveError: the file cannot be written; nothing half-written is left.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", errors="surrogateescape", dir=path.parent, delete=False
+        ) as file:
+            temporary = file.name
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_COLUMNS)
+            for name, split in source.splits.items():
+                for identifier, label in zip(split.ids, split.labels, strict=True):
+                    writer.writerow((identifier, source.class_names[label], name))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as reason:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise SaveError(f"{path}: cannot be written ({reason.strerror}).") from reason
+
+
+def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
+    """What `write_split_csv` recorded: id to (class name, split).
+
+    Raises:
+        DataError: not such a file, or an id appears twice.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, csv.Error) as reason:
+        raise DataError(f"{path}: not readable ({reason}).") from reason
+    if not rows or tuple(rows[0]) != _COLUMNS:
+        raise DataError(
+            f"{path}: its first line is {rows[0] if rows else 'missing'}; expected {','.join(_COLUMNS)}."
+        )
+    recorded: dict[str, tuple[str, str]] = {}
+    for line, row in enumerate(rows[1:], start=2):
+        if len(row) != 3 or row[2] not in SPLIT_NAMES or row[0] in recorded:
+            raise DataError(f"{path}: line {line} is {row}; expected a new id, a class name and a split.")
+        recorded[row[0]] = (row[1], row[2])
+    return recorded
+
+
+def apply_split(source: Source, recorded: Mapping[str, tuple[str, str]]) -> Source:
+    """Divide `source` as `read_split_csv` says, whatever its present splits.
+
+    Raises:
+        DataError: pictures have gone, come, or changed their class since the record was made.
+    """
+    present = {
+        identifier: (name, row)
+        for name, split in source.splits.items()
+        for row, identifier in enumerate(split.ids)
+    }
+    gone, come = recorded.keys() - present.keys(), present.keys() - recorded.keys()
+    if gone or come:
+        raise DataError(
+            f"{source.where}: {len(gone)} recorded pictures are gone and {len(come)} are new"
+            f" (for one, {min(gone or come)}). Train afresh, or restore the pictures."
+        )
+    for identifier, (class_name, _) in recorded.items():
+        name, row = present[identifier]
+        if source.class_names[source.splits[name].labels[row]] != class_name:
+            raise DataError(f"{source.where}: {identifier} was recorded as {class_name} and no longer is.")
+    if all(present[identifier][0] == split for identifier, (_, split) in recorded.items()):
+        return source
+    if len(source.splits) > 1:
+        raise DataError(
+            f"{source.where}: it is divided into {', '.join(source.splits)}, and the record divides it "
+            "in another way."
+        )
+    whole = source.splits["train"]
+    rows_of = {
+        name: np.array(
+            [row for row, identifier in enumerate(whole.ids) if recorded[identifier][1] == name], np.int64
+        )
+        for name in SPLIT_NAMES
+    }
+    return _with_splits(source, {name: whole.take(rows) for name, rows in rows_of.items() if len(rows)})
+
+
+def _with_splits(source: Source, splits: Mapping[str, Split]) -> Source:
+    return source.replace(splits={name: splits[name] for name in SPLIT_NAMES if name in splits})
