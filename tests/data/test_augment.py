@@ -3,6 +3,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -218,8 +219,6 @@ def test_shifts_and_turns_are_drawn_independently():
 
 
 def test_every_switch_of_image_data_generator_has_its_field():
-    import inspect
-
     switches = set(inspect.signature(ImageDataGenerator).parameters)
     elsewhere = {
         "rescale",
