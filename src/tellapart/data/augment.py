@@ -9,8 +9,8 @@ ImageDataGenerator in Keras 3 moves columns by `height_shift_range` and rows by 
 square pictures with equal ranges, as in the tutorial, the two cannot be told apart.
 
 `apply` gathers whole rows, then columns, still as bytes, and blends neighbours twice. It is exact where no
-move is a fraction. Median ms for 32 and for 512 uint8 pictures of 32x32x3 (two shared Xeon cores, two threads,
-torch 2.13, n = 200 and 25 or more): this way 0.37 and 2.9; one flat gather of pixels 0.40 and 3.8; grid_sample
+move is a fraction. Median ms for 32 and for 512 uint8 pictures of 32x32x3 (two shared Xeon cores, 2 threads,
+torch 2.13, n >= 200 and 25): this way 0.37 and 2.9; one flat gather of pixels 0.40 and 3.8; grid_sample
 0.45 and 6.6, and 1e-3 off; a matrix product per axis 0.66 and 4.8; pixels packed into int32 0.71 and 7.4.
 
 Knows nothing of epochs, files or models.
