@@ -70,9 +70,9 @@ def download(
         return destination
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        _check_room(part, size)
     except OSError as reason:
         raise DownloadError(f"{destination.parent}: cannot be written ({reason.strerror}).") from reason
+    _check_room(part, size)
     reasons = []
     for url in urls:
         try:
@@ -126,6 +126,9 @@ def _fill(url: str, part: Path, size: int, progress: Progress | None, timeout_se
         ) as response:
             if start and not _continues_at(response, start):
                 start = 0  # The server sends the whole file: begin again.
+            offered = int(response.headers.get("Content-Length") or size - start) + start
+            if offered != size:  # Another file, or a login page: not worth a byte.
+                raise _FailedError(f"the file there has {offered:,} bytes, not {size:,}")
             with open(part, "ab" if start else "wb") as file:
                 _copy(response, file, start, size, progress)
                 file.flush()

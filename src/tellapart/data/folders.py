@@ -60,7 +60,10 @@ def find_pictures(root: Path) -> FolderPictures:
         by_split = {"train": _classes(root, tally)}
         tally.ignored += sum(1 for entry in os.scandir(root) if entry.is_file())
         _refuse_unsorted(root, by_split["train"])
-    names = sorted({name for classes in by_split.values() for name in classes}, key=natural_key)
+    _refuse_empty(split_folders.get("train", root), by_split["train"])
+    names = sorted(
+        {name for classes in by_split.values() for name, paths in classes.items() if paths}, key=natural_key
+    )
     number_of = {name: number for number, name in enumerate(names)}
     splits = {
         split: [
@@ -123,19 +126,25 @@ def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
 
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(
-        Path(entry.path) for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith(".")
+        Path(entry.path)
+        for entry in os.scandir(folder)
+        # __MACOSX and __pycache__ come with archives and tools, not with pictures.
+        if entry.is_dir() and not entry.name.startswith((".", "__"))
     )
+
+
+def _refuse_empty(folder: Path, classes: dict[str, list[Path]]) -> None:
+    empty = [name for name, paths in classes.items() if not paths]
+    if empty:
+        raise DataError(
+            f"{folder}: no pictures in the class folder{'s' * (len(empty) > 1)} {', '.join(empty)}.\n"
+            "Put pictures there, or remove the folder."
+        )
 
 
 def _refuse_unsorted(root: Path, classes: dict[str, list[Path]]) -> None:
     filled = [name for name, paths in classes.items() if paths]
     if filled and not all(name.lower() in SPLIT_FOLDERS for name in filled):
-        empty = [name for name, paths in classes.items() if not paths]
-        if empty:
-            raise DataError(
-                f"{root}: no pictures in the class folder{'s' * (len(empty) > 1)} {', '.join(empty)}.\n"
-                "Put pictures there, or remove the folder."
-            )
         return
     files = sum(1 for _, _, names in os.walk(root) for _ in names)
     where = f" ({', '.join(filled)} hold pictures directly)" if filled else ""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.draw import draw
-from tellapart.data.source import SPLIT_NAMES, Source, Split
+from tellapart.data.values import SPLIT_NAMES, Source, Split
 from tellapart.errors import ConfigError, DataError, SaveError
 
 _COLUMNS = ("id", "label", "split")
@@ -134,19 +134,18 @@ def apply_split(source: Source, recorded: Mapping[str, tuple[str, str]]) -> Sour
             raise DataError(f"{source.where}: {identifier} was recorded as {class_name} and no longer is.")
     if all(present[identifier][0] == split for identifier, (_, split) in recorded.items()):
         return source
-    if len(source.splits) > 1:
-        raise DataError(
-            f"{source.where}: it is divided into {', '.join(source.splits)}, and the record divides it "
-            "in another way."
-        )
-    whole = source.splits["train"]
-    rows_of = {
-        name: np.array(
-            [row for row, identifier in enumerate(whole.ids) if recorded[identifier][1] == name], np.int64
-        )
-        for name in SPLIT_NAMES
-    }
-    return _with_splits(source, {name: whole.take(rows) for name, rows in rows_of.items() if len(rows)})
+    splits = {}
+    for name in SPLIT_NAMES:
+        places = sorted(present[identifier] for identifier, (_, split) in recorded.items() if split == name)
+        origins = {origin for origin, _ in places}
+        if len(origins) > 1:
+            raise DataError(
+                f"{source.where}: the record's {name} pictures now lie in {' and '.join(sorted(origins))}. "
+                "The folders were divided again since; train afresh, or restore them."
+            )
+        if places:
+            splits[name] = source.splits[origins.pop()].take(np.array([row for _, row in places], np.int64))
+    return _with_splits(source, splits)
 
 
 def _with_splits(source: Source, splits: Mapping[str, Split]) -> Source:

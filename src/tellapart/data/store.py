@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.fit_size import PixelPath
 from tellapart.data.pictures import ArrayPictures, Pixels
-from tellapart.data.source import Split
+from tellapart.data.values import Split
 from tellapart.errors import DataError, PictureError, SaveError
 
 _CHUNK = 512

@@ -1,0 +1,179 @@
+import contextlib
+import io
+
+import numpy as np
+import pytest
+import simplejpeg
+from PIL import Image
+
+from tellapart.data import decode as decode_module
+from tellapart.data.decode import decode, picture_shape
+from tellapart.errors import PictureError
+
+RNG = np.random.default_rng(0)
+SMOOTH = np.asarray(
+    Image.fromarray(RNG.integers(0, 256, (3, 4, 3), np.uint8)).resize((40, 30), Image.Resampling.BICUBIC)
+)
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def with_orientation(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "TGA"])
+def test_lossless_files_come_back_exactly(kind):
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(SMOOTH), kind)), SMOOTH)
+
+
+def test_a_path_and_its_bytes_give_the_same(tmp_path):
+    content = encoded(Image.fromarray(SMOOTH), "JPEG")
+    (tmp_path / "a.jpg").write_bytes(content)
+    np.testing.assert_array_equal(decode(tmp_path / "a.jpg"), decode(content))
+    np.testing.assert_array_equal(decode(str(tmp_path / "a.jpg")), decode(content))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 100}])
+def test_a_plain_jpeg_is_within_two_levels_of_pillow(options):
+    content = encoded(Image.fromarray(SMOOTH), "JPEG", **options)
+    ours, pillow = decode(content), np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert np.abs(ours.astype(int) - pillow).max() <= 2
+    np.testing.assert_array_equal(ours, simplejpeg.decode_jpeg(content, "RGB"))
+
+
+def test_a_gray_jpeg_has_three_equal_channels():
+    content = encoded(Image.fromarray(SMOOTH[..., 0]), "JPEG")
+    ours = decode(content)
+    assert ours.shape == (30, 40, 3)
+    assert (ours == ours[..., :1]).all()
+    assert picture_shape(content) == (30, 40, 1)
+
+
+def test_real_photos_come_within_two_levels_of_pillow(real_data):
+    for path in sorted(real_data("cats-and-dogs").rglob("*.jpg"))[:40:5]:
+        ours = decode(path)
+        assert np.abs(ours.astype(int) - np.asarray(Image.open(path).convert("RGB"))).max() <= 2
+        assert ours.shape == picture_shape(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_camera_s_orientation_is_applied(kind, orientation):
+    """Oracle: the same pixels saved without the flag, turned by Pillow's own exif_transpose."""
+    from PIL import ImageOps
+
+    options = {"lossless": True} if kind == "WEBP" else {}
+    content = encoded(Image.fromarray(SMOOTH), kind, exif=with_orientation(orientation), **options)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
+    ours = decode(content)
+    assert ours.shape == upright.shape == picture_shape(content)
+    assert np.abs(ours.astype(int) - upright).max() <= 2
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_a_damaged_exif_block_does_not_cost_the_picture():
+    content = encoded(Image.fromarray(SMOOTH), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff garbage")
+    assert decode(content).shape == (30, 40, 3)
+
+
+def test_sixteen_bit_gray_is_scaled_not_clipped():
+    levels = np.array([[0, 128, 129, 257, 32896, 65535]], np.uint16)
+    ours = decode(encoded(Image.fromarray(levels)))
+    np.testing.assert_array_equal(ours[0, :, 0], [0, 0, 1, 1, 128, 255])
+
+
+def test_transparent_parts_are_white():
+    rgba = np.zeros((1, 3, 4), np.uint8)
+    rgba[0, :, 3] = 0, 128, 255
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(rgba)))[0, :, 0], [255, 127, 0])
+
+
+def test_gray_with_alpha_is_white_where_transparent():
+    image = Image.fromarray(np.array([[[0, 0], [0, 255]]], np.uint8), "LA")
+    np.testing.assert_array_equal(decode(encoded(image))[0, :, 1], [255, 0])
+
+
+def test_a_palette_picture_shows_its_colours():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putdata([0, 1])
+    np.testing.assert_array_equal(decode(encoded(image)), [[[10, 20, 30], [200, 100, 50]]])
+    np.testing.assert_array_equal(decode(encoded(image, transparency=0)), [[[255, 255, 255], [200, 100, 50]]])
+
+
+def test_one_bit_pictures_are_black_and_white():
+    np.testing.assert_array_equal(
+        decode(encoded(Image.fromarray(np.array([[True, False]]))))[..., 0], [[255, 0]]
+    )
+
+
+def test_cmyk_becomes_what_pillow_makes_of_it():
+    content = encoded(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG")
+    np.testing.assert_array_equal(decode(content), np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
+
+
+def test_a_jpeg_with_a_harmless_flaw_is_still_read():
+    """Stray bytes before the end marker are common in photo collections; Pillow is the judge of them."""
+    content = encoded(Image.fromarray(SMOOTH), "JPEG")
+    flawed = content[:-2] + b"stray" + content[-2:]
+    with pytest.raises(ValueError, match="extraneous"):
+        simplejpeg.decode_jpeg(flawed, "RGB", strict=True)
+    assert np.abs(decode(flawed).astype(int) - decode(content)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_an_animation_gives_its_first_frame(kind):
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert decode(content)[0, 0, 0] > 250
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_a_truncated_picture_is_named_and_refused(tmp_path, kind):
+    content = encoded(Image.fromarray(RNG.integers(0, 256, (60, 60, 3), np.uint8)), kind)
+    path = tmp_path / f"cut.{kind.lower()}"
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(PictureError, match=f"cut.{kind.lower()}: "):
+        decode(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "an empty file"), (b"hello, this is text", "no known picture format"), (b"\xff\xd8\xff", "")],
+)
+def test_what_is_no_picture_is_named_and_refused(tmp_path, content, reason):
+    (tmp_path / "odd.jpg").write_bytes(content)
+    with pytest.raises(PictureError, match=rf"odd\.jpg: .*{reason}"):
+        decode(tmp_path / "odd.jpg")
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(PictureError, match=r"nothing\.jpg: No such file"):
+        decode("nothing.jpg")
+
+
+def test_a_picture_that_unpacks_into_gigabytes_is_refused(monkeypatch):
+    monkeypatch.setattr(decode_module, "LARGEST_PIXELS", 1000)
+    with pytest.raises(PictureError, match="40 x 30 pixels, more than the 1,000"):
+        decode(encoded(Image.fromarray(SMOOTH)))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_damaged_bytes_never_raise_anything_else():
+    """Flip bytes all over small files of every kind: a picture comes out, or PictureError."""
+    rng = np.random.default_rng(1)
+    for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "TGA", "PPM"):
+        original = encoded(Image.fromarray(SMOOTH), kind)
+        for _ in range(40):
+            damaged = bytearray(original)
+            for place in rng.integers(0, len(damaged), 5):
+                damaged[place] = rng.integers(0, 256)
+            with contextlib.suppress(PictureError):
+                assert decode(bytes(damaged)).shape[2] == 3

@@ -1,0 +1,124 @@
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tellapart.data import store as store_module
+from tellapart.data.decode import decode
+from tellapart.data.fit_size import PixelPath
+from tellapart.data.source import open_source
+from tellapart.data.store import load_split
+from tellapart.errors import DataError, SaveError
+
+PATH = PixelPath(height=4, width=6)
+TINY = 10  # bytes: everything is larger
+
+
+def test_arrays_of_the_right_shape_are_not_copied():
+    pictures = np.zeros((4, 4, 6, 3), np.uint8)
+    store = load_split(open_source((pictures, [0, 1, 0, 1])).splits["train"], PATH)
+    assert store.images is pictures
+
+
+def test_pictures_come_in_the_order_of_the_split(picture_folder):
+    split = open_source(picture_folder({"a": 40, "b": 30})).splits["train"]
+    seen = []
+    store = load_split(split, PATH, progress=lambda *done: seen.append(done))
+    for row, path in enumerate(split.pictures.paths):
+        np.testing.assert_array_equal(store.images[row], decode(path))
+    np.testing.assert_array_equal(store.labels, split.labels)
+    assert store.ids == split.ids
+    assert store.refused == ()
+    assert seen[-1] == (70, 70)
+
+
+def test_every_picture_takes_the_same_pixel_path(real_data):
+    split = open_source(real_data("cats-and-dogs")).splits["test"]
+    split = split.take(np.arange(0, len(split), 20))
+    path = PixelPath(height=48, width=64)
+    store = load_split(split, path)
+    for row, file in enumerate(split.pictures.paths):
+        np.testing.assert_array_equal(store.images[row], path.apply(decode(file)))
+
+
+def test_a_small_budget_gives_the_same_pictures_from_a_file_that_goes_away(picture_folder, tmp_path):
+    split = open_source(picture_folder({"a": 5, "b": 6})).splits["train"]
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    mapped = load_split(split, PATH, memory_budget_bytes=TINY, folder=folder)
+    assert isinstance(mapped.images, np.memmap)
+    np.testing.assert_array_equal(mapped.images, load_split(split, PATH).images)
+    assert mapped.fingerprint() == load_split(split, PATH).fingerprint()
+    del mapped
+    assert list(folder.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_left_out(picture_folder):
+    root = picture_folder({"a": 5, "b": 5})
+    (root / "a" / "1.png").write_bytes(b"")
+    (root / "b" / "0.png").write_text("not a picture")
+    split = open_source(root).splits["train"]
+    for budget in (TINY, 1 << 30):
+        store = load_split(split, PATH, memory_budget_bytes=budget)
+        assert store.images.shape == (8, 4, 6, 3)
+        assert [refused.id for refused in store.refused] == ["a/1.png", "b/0.png"]
+        assert "empty file" in store.refused[0].reason
+        assert store.ids == tuple(i for i in split.ids if i not in ("a/1.png", "b/0.png"))
+        np.testing.assert_array_equal(store.labels, [0] * 4 + [1] * 4)
+        np.testing.assert_array_equal(store.images[1], decode(root / "a" / "2.png"))
+    assert (root / "a" / "1.png").exists()
+
+
+def test_a_class_without_a_readable_picture_is_an_error(picture_folder):
+    root = picture_folder({"a": 2, "b": 3})
+    for path in (root / "a").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"No picture of a could be read(.|\n)*a/0\.png: an empty file"):
+        load_split(open_source(root).splits["train"], PATH)
+
+
+def test_no_readable_picture_at_all_is_an_error(picture_folder):
+    root = picture_folder({"a": 4, "b": 4})
+    for path in root.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"None of the 8 pictures(.|\n)*and 3 more"):
+        load_split(open_source(root).splits["train"], PATH)
+
+
+def test_arrays_of_another_size_are_resized():
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 1), np.uint8)
+    store = load_split(open_source((pictures, [0, 1] * 3)).splits["train"], PATH)
+    for row in range(6):
+        np.testing.assert_array_equal(store.images[row], PATH.apply(pictures[row]))
+
+
+def test_a_disk_without_room_is_an_error_before_decoding(picture_folder, tmp_path, monkeypatch):
+    split = open_source(picture_folder({"a": 5, "b": 6})).splits["train"]
+    usage = store_module.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(store_module.shutil, "disk_usage", lambda _: usage._replace(free=100))
+    with pytest.raises(SaveError, match="792 bytes are needed for the decoded pictures and 100 are free"):
+        load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves no blocks")
+def test_a_disk_that_is_fuller_than_it_says_is_an_error_too(picture_folder, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    split = open_source(picture_folder({"a": 5, "b": 6})).splits["train"]
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(SaveError, match="bytes are needed"):
+        load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_fingerprints_differ_with_one_pixel(picture_folder):
+    root = picture_folder({"a": 3, "b": 3})
+    before = load_split(open_source(root).splits["train"], PATH).fingerprint()
+    assert load_split(open_source(root).splits["train"], PATH).fingerprint() == before
+    pixels = decode(root / "a" / "0.png").copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels).save(root / "a" / "0.png")
+    assert load_split(open_source(root).splits["train"], PATH).fingerprint() != before
