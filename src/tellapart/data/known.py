@@ -51,9 +51,15 @@ def find_place(known: KnownSet, folder: Path) -> tuple[Path, Layout] | None:
 
 
 def find_on_this_machine(known: KnownSet) -> tuple[Path, Layout] | None:
-    """The first copy found, or None."""
-    found = (find_place(known, folder) for folder in folders_searched(known))
+    """The first copy found, or None. A download that stopped between two files is no copy yet."""
+    folders = [folder for folder in folders_searched(known) if not _is_half_downloaded(known, folder)]
+    found = (find_place(known, folder) for folder in folders)
     return next((place for place in found if place is not None), None)
+
+
+def _is_half_downloaded(known: KnownSet, folder: Path) -> bool:
+    here = [(folder / file.place).is_file() for file in known.files]
+    return folder == cache_folder() and any(here) and not all(here)
 
 
 def get_known(known: KnownSet, *, progress: Progress | None = None) -> Path:
