@@ -1,0 +1,32 @@
+"""tellapart: teach a computer to tell pictures apart, and see how it does it.
+
+The names below are imported when they are first used, so that importing
+tellapart loads neither torch nor keras.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "fit": "tellapart.train.keras_fit",
+    "lower": "tellapart.lower",
+    "train": "tellapart.api",
+    "load": "tellapart.api",
+    "Classifier": "tellapart.classifier",
+    "open_source": "tellapart.data.source",
+    "TellapartError": "tellapart.errors",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tellapart' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

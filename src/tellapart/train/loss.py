@@ -1,0 +1,143 @@
+"""Loss: how far a batch of outputs is from the truth, and the means of it over a batch.
+
+The cross-entropies are written here with Keras's own clipping and order of
+operations; any other loss runs through Keras's object. Keras is the oracle.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
+from tellapart.lower.graph import is_keras_class
+
+EPSILON = 1e-7
+"""Probabilities are kept this far from 0 and 1 before their logarithm, as in `keras.config.epsilon`."""
+
+Loss = Callable[[Any, Any, Any, Any], Tensor]
+"""(inputs, truth, output, sample weights or None) -> scalar."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeLoss:
+    """A loss per picture, written in torch."""
+
+    function: Callable[[Tensor, Tensor], Tensor]
+    """(truth, output) -> (B,)."""
+
+    sparse: bool
+    """Whether the truth is class indices rather than one-hot rows."""
+
+    def fits(self, truth: Any, output: Any, weight: Any) -> bool:
+        """Whether the shapes are those that the function means: nothing is broadcast by accident."""
+        pictures = len(output)
+        shapes = [(pictures,), (pictures, 1)]
+        truth_fits = tuple(truth.shape) in (shapes if self.sparse else [tuple(output.shape)])
+        return output.ndim == 2 and truth_fits and (weight is None or tuple(weight.shape) in shapes)
+
+
+def categorical_crossentropy(truth: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of one-hot truth (B, K) and probabilities (B, K) -> (B,)."""
+    if label_smoothing:
+        truth = truth * (1 - label_smoothing) + label_smoothing / truth.shape[-1]
+    return -(truth * _log_probabilities(output)).sum(-1)
+
+
+def categorical_crossentropy_of_logits(truth: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of one-hot truth (B, K) and logits (B, K) -> (B,)."""
+    if label_smoothing:
+        truth = truth * (1 - label_smoothing) + label_smoothing / truth.shape[-1]
+    return -(truth * output.log_softmax(-1)).sum(-1)
+
+
+def sparse_categorical_crossentropy(truth: Tensor, output: Tensor) -> Tensor:
+    """Cross-entropy of class indices (B,) or (B, 1) and probabilities (B, K) -> (B,)."""
+    return -_log_probabilities(output).gather(-1, truth.reshape(-1, 1).long()).squeeze(-1)
+
+
+def sparse_categorical_crossentropy_of_logits(truth: Tensor, output: Tensor) -> Tensor:
+    """Cross-entropy of class indices (B,) or (B, 1) and logits (B, K) -> (B,)."""
+    return -output.log_softmax(-1).gather(-1, truth.reshape(-1, 1).long()).squeeze(-1)
+
+
+def _log_probabilities(output: Tensor) -> Tensor:
+    output = output / output.sum(-1, keepdim=True)
+    return output.clamp(EPSILON, 1 - EPSILON).log()
+
+
+def loss_of(model: Any, *, layer_losses: bool) -> Loss:
+    """The loss that a compiled model asks for, natively where that is exact, else Keras's own.
+
+    Args:
+        model: a compiled Keras model.
+        layer_losses: whether layers that run as themselves may add losses.
+
+    Returns:
+        The loss; it includes the model's regularisation terms.
+    """
+
+    def keras_loss(inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
+        return model._compute_loss(x=inputs, y=truth, y_pred=output, sample_weight=weight, training=True)
+
+    more_than_the_loss = layer_losses or _regularizes(model) or overrides(model, "compute_loss")
+    native = None if more_than_the_loss else native_loss(model)
+    if native is None:
+        return keras_loss
+
+    def loss(inputs: Any, truth: Any, output: Tensor, weight: Tensor | None) -> Tensor:
+        if not native.fits(truth, output, weight):
+            return keras_loss(inputs, truth, output, weight)  # and Keras says what is wrong with the shapes
+        values = native.function(truth, output)
+        return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
+
+    return loss
+
+
+def overrides(model: Any, method: str) -> bool:
+    """Whether the user's own class defines `method`, so that Keras's meaning of it is not the whole truth."""
+    owner = next(kind for kind in type(model).__mro__ if method in vars(kind))
+    return not is_keras_class(owner)
+
+
+def native_loss(model: Any) -> NativeLoss | None:
+    """The native form of `model.loss`, or None where it has none."""
+    import keras
+
+    outputs = model.outputs if getattr(model, "outputs", None) else []
+    if model.loss is None or model._compile_loss._user_loss_weights is not None or len(outputs) != 1:
+        return None
+    try:
+        loss = keras.losses.get(model.loss)
+    except (TypeError, ValueError):
+        return None
+    if isinstance(loss, keras.losses.Loss):
+        return _native_form_of_object(loss)
+    if loss is keras.losses.categorical_crossentropy:
+        return NativeLoss(categorical_crossentropy, sparse=False)
+    if loss is keras.losses.sparse_categorical_crossentropy:
+        return NativeLoss(sparse_categorical_crossentropy, sparse=True)
+    return None
+
+
+def _native_form_of_object(loss: Any) -> NativeLoss | None:
+    if not is_keras_class(type(loss)) or loss.reduction != "sum_over_batch_size" or loss.dtype != "float32":
+        return None
+    options = loss.get_config()
+    if options.get("axis", -1) != -1 or options.get("ignore_class") is not None:
+        return None
+    logits = options.get("from_logits", False)
+    if type(loss).__name__ == "CategoricalCrossentropy":
+        function = categorical_crossentropy_of_logits if logits else categorical_crossentropy
+        return NativeLoss(partial(function, label_smoothing=loss.label_smoothing), sparse=False)
+    if type(loss).__name__ == "SparseCategoricalCrossentropy":
+        return NativeLoss(
+            sparse_categorical_crossentropy_of_logits if logits else sparse_categorical_crossentropy,
+            sparse=True,
+        )
+    return None
+
+
+def _regularizes(model: Any) -> bool:
+    return any(getattr(variable, "regularizer", None) is not None for variable in model.trainable_variables)
