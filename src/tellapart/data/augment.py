@@ -44,8 +44,8 @@ _NOT_IMPLEMENTED: Final[dict[str, object]] = {
 """Switches of ImageDataGenerator that stay at its own "off", and that "off"."""
 
 _VALUES_AT_ONCE: Final = 2**17
-"""Pixel values moved at a time. The allocator reuses half a megabyte of floats; larger pieces it gives back to
-the system, to be faulted in again at every step (512 pictures in a fresh process: 10 ms instead of 3)."""
+"""Pixel values moved at a time. The allocator reuses half a megabyte of floats; larger pieces it gives back
+to the system, to be faulted in again at every step (512 pictures in a fresh process: 10 ms instead of 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
