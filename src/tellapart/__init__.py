@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "tellapart.train.keras_fit",
     "lower": "tellapart.lower",
-    "train": "tellapart.api",
+    "train_classifier": "tellapart.api",
     "load": "tellapart.api",
     "Classifier": "tellapart.classifier",
     "open_source": "tellapart.data.source",

@@ -42,7 +42,9 @@ class MissingExtraError(TellapartError, ImportError):
     exit_code = 4
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package}. Install it with: pip install 'tellapart[{extra}]'")
+        super().__init__(
+            f"{purpose} needs the package {package}. Install it with: pip install 'tellapart[{extra}]'"
+        )
         self.package = package
         self.extra = extra
 

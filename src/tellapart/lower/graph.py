@@ -56,8 +56,8 @@ class Graph:
 def functional_of(model: Any) -> Any | None:
     """The Functional model that says how `model` runs, or None where only its own code knows.
 
-    A subclass with a `call` of its own, a model whose graph passes masks, and a
-    Sequential that is not built yet have none.
+    A subclass with a `call` of its own, a model whose graph passes masks or has
+    optional inputs, and a Sequential that is not built yet have none.
     """
     import keras
 
@@ -70,7 +70,8 @@ def functional_of(model: Any) -> Any | None:
         functional = model
     if not runs_its_graph or functional is None:
         return None
-    return None if any(_makes_masks(layer) for layer in functional.operations) else functional
+    unknown = any(_makes_masks(operation) or _is_optional(operation) for operation in functional.operations)
+    return None if unknown else functional
 
 
 def is_keras_class(kind: type, name: str | None = None) -> bool:
@@ -129,5 +130,21 @@ def _only_tensors(args: tuple[Any, ...], count: int) -> bool:
     return len(tensors) == count and all(isinstance(t, keras.KerasTensor) for t in tensors)
 
 
-def _makes_masks(layer: Any) -> bool:
-    return type(layer).__name__ == "Masking" or bool(getattr(layer, "mask_zero", False))
+def _makes_masks(operation: Any) -> bool:
+    """Whether an operation, or a layer within it, may leave a mask on its output.
+
+    Keras hangs a mask on the tensor itself, where torch operations would lose it.
+    """
+    import keras
+
+    parts = operation._flatten_layers() if isinstance(operation, keras.Layer) else []
+    return any(
+        isinstance(part, keras.layers.Masking)
+        or getattr(part, "mask_zero", False)
+        or not is_keras_class(next(kind for kind in type(part).__mro__ if "compute_mask" in vars(kind)))
+        for part in parts
+    )
+
+
+def _is_optional(operation: Any) -> bool:
+    return bool(getattr(operation, "optional", False))

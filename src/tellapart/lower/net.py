@@ -6,7 +6,8 @@ is in the Keras model at once. A layer without a rule runs as itself.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +44,7 @@ class LoweredNet(nn.Module):
         self._positions: dict[int, int] = {}
         if self.graph is not None:
             self._build_operations(self.graph, precision)
+        self._runs_layers = self.keeps_layer_losses()
 
     def forward(self, inputs: Any, *, training: bool = False) -> Any:
         """Run the model.
@@ -56,8 +58,12 @@ class LoweredNet(nn.Module):
         """
         if self.graph is None:
             return self.model(inputs, training=training)
+        with self._keras_call() if self._runs_layers else nullcontext():
+            return self._run(self.graph, inputs, training)
+
+    def _run(self, graph: Graph, inputs: Any, training: bool) -> Any:
         values = self._enter(inputs)
-        for call in self.graph.calls:
+        for call in graph.calls:
             operation = self._operation(call)
             mode = training if call.training is None else call.training
             if operation is None:
@@ -124,6 +130,18 @@ class LoweredNet(nn.Module):
                 writer = writers.get(call.inputs[0])
                 operation.overwrites = writer is not None and writer.fresh and graph.uses[call.inputs[0]] == 1
 
+    @contextmanager
+    def _keras_call(self) -> Iterator[None]:
+        """Let layers that run as themselves know that they are parts of one call of the model.
+
+        Else each would take itself for the outermost, and forget the losses of its call before.
+        """
+        self.model._get_call_context()
+        try:
+            yield
+        finally:
+            self.model._maybe_reset_call_context()
+
     def _enter(self, inputs: Any) -> dict[int, Tensor]:
         assert self.graph is not None
         symbolic = self.graph.functional.inputs
@@ -158,7 +176,9 @@ class LoweredNet(nn.Module):
             for symbol, slot in zip(call.node.input_tensors, call.inputs, strict=True)
         }
         args, kwargs = call.node.arguments.fill_in(inputs)
-        if getattr(call.layer, "_call_has_training_arg", False):
+        if "training" in getattr(
+            call.layer, "_call_context_args", ()
+        ):  # its parts need it, even if it does not
             kwargs = {**kwargs, "training": training}
         return [to_torch(result) for result in keras.tree.flatten(call.layer(*args, **kwargs))]
 

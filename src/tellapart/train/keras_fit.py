@@ -17,7 +17,7 @@ from tellapart.train.metrics import metrics_of
 from tellapart.train.step import EvaluateStep, TrainStep
 
 
-def fit(model: Any, x: Any = None, y: Any = None, **options: Any) -> Any:
+def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: Any) -> Any:
     """Train a compiled Keras model on the lowered engine; the drop-in for `model.fit`.
 
     In a script, `model.fit(` becomes `tellapart.fit(model, `. The weights, the
@@ -29,8 +29,8 @@ def fit(model: Any, x: Any = None, y: Any = None, **options: Any) -> Any:
             arithmetic: "float32", or "mixed_bfloat16" for faster training on CPUs that have it.
         x: input data, anything that `keras.Model.fit` takes.
         y: targets, likewise.
-        **options: every further argument of `keras.Model.fit`, with its meaning: batch_size,
-            epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
+        *positional: further arguments of `keras.Model.fit` in its order.
+        **options: the same by name, each with its meaning there: batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
             sample_weight, initial_epoch, steps_per_epoch, validation_steps,
             validation_batch_size, validation_freq.
 
@@ -48,9 +48,9 @@ def fit(model: Any, x: Any = None, y: Any = None, **options: Any) -> Any:
             "the result is the same, the speed is Keras's.",
             stacklevel=2,
         )
-        return model.fit(x, y, **options)
+        return model.fit(x, y, *positional, **options)
     with lowered_steps(model):
-        return model.fit(x, y, **options)
+        return model.fit(x, y, *positional, **options)
 
 
 @contextmanager

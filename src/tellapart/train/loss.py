@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from tellapart.lower.graph import is_keras_class
 
 EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1 before their logarithm, as in `keras.config.epsilon`."""
+"""Probabilities are kept this far from 0 and 1 before their logarithm: Keras's own number, unless it was set."""
 
 Loss = Callable[[Any, Any, Any, Any], Tensor]
 """(inputs, truth, output, sample weights or None) -> scalar."""
@@ -32,10 +33,23 @@ class NativeLoss:
 
     def fits(self, truth: Any, output: Any, weight: Any) -> bool:
         """Whether the shapes are those that the function means: nothing is broadcast by accident."""
-        pictures = len(output)
-        shapes = [(pictures,), (pictures, 1)]
-        truth_fits = tuple(truth.shape) in (shapes if self.sparse else [tuple(output.shape)])
-        return output.ndim == 2 and truth_fits and (weight is None or tuple(weight.shape) in shapes)
+        return classifies(truth, output, sparse=self.sparse) and (
+            weight is None or tuple(weight.shape) in [(len(output),), (len(output), 1)]
+        )
+
+
+def classifies(truth: Any, output: Any, *, sparse: bool) -> bool:
+    """Whether these are one tensor (B, K) of at least two classes, unmasked, and its truth.
+
+    Args:
+        truth: (B,) or (B, 1) where `sparse`, else (B, K).
+        output: the net's answer.
+        sparse: whether the truth is class indices rather than one-hot rows.
+    """
+    if not (torch.is_tensor(truth) and torch.is_tensor(output)) or output.ndim != 2 or output.shape[1] < 2:
+        return False
+    shapes = [(len(output),), (len(output), 1)] if sparse else [tuple(output.shape)]
+    return tuple(truth.shape) in shapes and getattr(output, "_keras_mask", None) is None
 
 
 def categorical_crossentropy(truth: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -67,19 +81,20 @@ def _log_probabilities(output: Tensor) -> Tensor:
     return output.clamp(EPSILON, 1 - EPSILON).log()
 
 
-def loss_of(model: Any, *, layer_losses: bool) -> Loss:
+def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
     """The loss that a compiled model asks for, natively where that is exact, else Keras's own.
 
     Args:
         model: a compiled Keras model.
         layer_losses: whether layers that run as themselves may add losses.
+        training: what to tell a `compute_loss` of the user's own.
 
     Returns:
         The loss; it includes the model's regularisation terms.
     """
 
     def keras_loss(inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
-        return model._compute_loss(x=inputs, y=truth, y_pred=output, sample_weight=weight, training=True)
+        return model._compute_loss(x=inputs, y=truth, y_pred=output, sample_weight=weight, training=training)
 
     more_than_the_loss = layer_losses or _regularizes(model) or overrides(model, "compute_loss")
     native = None if more_than_the_loss else native_loss(model)
@@ -89,7 +104,7 @@ def loss_of(model: Any, *, layer_losses: bool) -> Loss:
     def loss(inputs: Any, truth: Any, output: Tensor, weight: Tensor | None) -> Tensor:
         if not native.fits(truth, output, weight):
             return keras_loss(inputs, truth, output, weight)  # and Keras says what is wrong with the shapes
-        values = native.function(truth, output)
+        values = native.function(truth.float(), output.float())  # not in bfloat16, nor by labels in float64
         return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
 
     return loss
@@ -107,6 +122,8 @@ def native_loss(model: Any) -> NativeLoss | None:
 
     outputs = model.outputs if getattr(model, "outputs", None) else []
     if model.loss is None or model._compile_loss._user_loss_weights is not None or len(outputs) != 1:
+        return None
+    if keras.config.epsilon() != EPSILON or keras.config.floatx() != "float32":
         return None
     try:
         loss = keras.losses.get(model.loss)

@@ -45,6 +45,7 @@ class NativeOptimizer(KerasOptimizer):
 
     def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
         super().__init__(optimizer, variables)
+        optimizer._check_variables_are_known(self.variables)
         self.update, state_of = _NATIVE[type(optimizer).__name__]
         decays = optimizer.weight_decay is not None
         self.decaying = [v.value for v in self.variables if decays and optimizer._use_weight_decay(v)]

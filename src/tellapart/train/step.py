@@ -1,9 +1,10 @@
 """One step: a batch in, the weights a little better. And its twin without learning.
 
 Everything a step needs is decided when it is built (which net, loss, metrics and
-optimiser); a step itself branches on nothing.
+optimiser); a step itself only asks whether there is anything to learn.
 """
 
+import warnings
 from typing import Any, NamedTuple
 
 import torch
@@ -30,8 +31,10 @@ class TrainStep:
     def __init__(self, net: LoweredNet) -> None:
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
-        self.optimizer = optimizer_of(net.model)
         self.weights = [variable.value for variable in net.model.trainable_variables]
+        self.optimizer = optimizer_of(net.model) if self.weights else None
+        if self.optimizer is None:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)  # as Keras says
 
     def __call__(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
         """Learn from one batch.
@@ -43,8 +46,9 @@ class TrainStep:
         """
         output = self.net(inputs, training=True)
         loss = self.loss(inputs, truth, output, weight)
-        gradients = torch.autograd.grad(self.optimizer.scale_loss(loss), self.weights, allow_unused=True)
-        self.optimizer.apply(gradients)
+        if self.optimizer is not None:
+            gradients = torch.autograd.grad(self.optimizer.scale_loss(loss), self.weights, allow_unused=True)
+            self.optimizer.apply(gradients)
         return StepResult(loss.detach(), output)
 
 
@@ -53,7 +57,7 @@ class EvaluateStep:
 
     def __init__(self, net: LoweredNet) -> None:
         self.net = net
-        self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
+        self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses(), training=False)
 
     @torch.no_grad()
     def __call__(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:

@@ -1,0 +1,247 @@
+"""A classifier: a trained network with its class names and its pixel path.
+
+Every picture takes one way: decode -> pixel path -> lowered net in float32 ->
+probabilities. Training's validation, `evaluate` and `predict` all go through here
+or through the functions that this calls.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tellapart.data.fit_size import PixelPath
+from tellapart.data.source import Source
+from tellapart.data.store import Refused, Store, load_split
+from tellapart.errors import DataError, ModelError, PictureError
+from tellapart.lower import LoweredNet, lower
+from tellapart.model_file import Card, load_keras, read_card, save_h5, save_keras
+from tellapart.scores import Scores, score
+from tellapart.train.score import probabilities
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a classifier says of one picture."""
+
+    picture: str
+    """Its path, or its id in a set."""
+
+    names: tuple[str, ...]
+    """Classes, the likeliest first."""
+
+    probabilities: tuple[float, ...]
+    """Of those classes. Over all classes of the model they sum to 1."""
+
+
+class Classifier:
+    """A network that tells `class_names` apart."""
+
+    def __init__(self, model: Any, card: Card) -> None:
+        self.model = model
+        self.card = card
+        self._net = ProbabilityNet(model, len(card.class_names))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the network's outputs."""
+        return self.card.class_names
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Classifier":
+        """Load a run folder, a `.keras` or an `.h5` file; tellapart's own or any Keras image classifier.
+
+        A file without tellapart's card gets classes named 0, 1, 2, ... and is fed raw pixels 0-255.
+
+        Raises:
+            ModelError: no such file, not a model, or not an image classifier.
+        """
+        path = model_path(Path(path))
+        card = read_card(path)
+        model = load_keras(path)
+        return cls(model, card or card_of_plain_model(model, path))
+
+    def save(self, path: str | Path) -> None:
+        """Save as `.keras` (everything) or `.h5` (the network alone).
+
+        Raises:
+            SaveError: it could not be written; nothing half-written is left.
+        """
+        path = Path(path)
+        if path.suffix in (".h5", ".hdf5"):
+            save_h5(self.model, path)
+        else:
+            save_keras(self.model, path, self.card)
+
+    def probabilities(
+        self, images: NDArray[np.uint8], progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Ask about pictures that already took the pixel path.
+
+        Args:
+            images: (N, H, W, C) uint8, of the pixel path's shape.
+            progress: called with (pictures done, pictures in all).
+
+        Returns:
+            (N, classes) float32, rows summing to 1.
+        """
+        return probabilities(self._net, images, progress)
+
+    def predict(
+        self, pictures: Sequence[Any], top: int | None = None
+    ) -> tuple[list[Prediction], list[Refused]]:
+        """Name what is on pictures.
+
+        Args:
+            pictures: paths of files, or uint8 arrays (H, W), (H, W, 1) or (H, W, 3) of any size.
+            top: how many classes to name for each, the likeliest; None for all.
+
+        Returns:
+            A prediction for each picture that could be read, in order; and those that could not, with the reason.
+        """
+        images, names, refused = self._decode(pictures)
+        if not names:
+            return [], refused
+        return ranked(self.probabilities(np.stack(images)), names, self.class_names, top), refused
+
+    def evaluate(self, source: Source, split: str = "test", progress: Progress | None = None) -> Scores:
+        """Score on one split of labelled pictures.
+
+        Args:
+            source: from `open_source`; its classes are matched to the model's by name.
+            split: "train", "validation" or "test".
+            progress: called with (pictures done, pictures in all).
+
+        Raises:
+            DataError: there is no such split, or it has classes that the model does not know.
+        """
+        if split not in source.splits:
+            raise DataError(
+                f"{source.where} has no {split} pictures; it has: {', '.join(source.splits)}. "
+                "Choose one with --split."
+            )
+        store = load_split(source.splits[split], self.card.pixel_path)
+        return self.score(store, source.class_names, split, progress)
+
+    def score(
+        self, store: Store, class_names: tuple[str, ...], split: str, progress: Progress | None = None
+    ) -> Scores:
+        """Score on decoded pictures whose labels count in `class_names`."""
+        labels = self._own_labels(store.labels, class_names)
+        return score(self.probabilities(store.images, progress), labels, self.class_names, split)
+
+    def _own_labels(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> NDArray[np.int64]:
+        if class_names == self.class_names:
+            return labels
+        met = {class_names[label] for label in np.unique(labels)}
+        unknown = sorted(met - set(self.class_names))
+        if unknown:
+            raise DataError(
+                f"The data has classes that the model does not know: {_some(unknown)}. "
+                f"The model tells apart: {_some(self.class_names)}. Rename the data's classes to the model's, "
+                "or train a model on this data."
+            )
+        own = {name: index for index, name in enumerate(self.class_names)}
+        return np.array([own.get(name, -1) for name in class_names], np.int64)[labels]
+
+    def _decode(self, pictures: Sequence[Any]) -> tuple[list[NDArray[np.uint8]], list[str], list[Refused]]:
+        from tellapart.data.decode import decode
+
+        images, names, refused = [], [], []
+        for index, picture in enumerate(pictures):
+            is_array = isinstance(picture, np.ndarray)
+            name = f"picture {index}" if is_array else str(picture)
+            try:
+                pixels = _as_picture(picture) if is_array else decode(Path(picture))
+            except PictureError as reason:
+                refused.append(Refused(name, str(reason)))
+                continue
+            images.append(self.card.pixel_path.apply(pixels))
+            names.append(name)
+        return images, names, refused
+
+
+class ProbabilityNet:
+    """A Keras classifier as a function from pixels to probabilities, whatever its last layer gives."""
+
+    def __init__(self, model: Any, classes: int) -> None:
+        self.net: LoweredNet = lower(model, "float32")
+        self.head = _head(model, classes)
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, H, W, C) pixels 0-255 -> (B, classes)."""
+        output = self.net(images, training=False)
+        if self.head == "probabilities":
+            return output
+        if self.head == "one probability":
+            return torch.cat([1 - output, output], dim=-1)
+        return output.float().softmax(-1)
+
+
+def _head(model: Any, classes: int) -> str:
+    """What the model's numbers mean, told from its last activation."""
+    last = model.layers[-1]
+    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
+    if model.output_shape[-1] == 1 and classes == 2:
+        if activation != "sigmoid":
+            raise ModelError(
+                f"The model {model.name!r} gives one number per picture without a sigmoid; it cannot be read as a "
+                "probability. Let it end in Dense(1, activation='sigmoid') or Dense(classes, activation='softmax')."
+            )
+        return "one probability"
+    return "probabilities" if activation == "softmax" else "logits"
+
+
+def model_path(path: Path) -> Path:
+    """The model file meant by a path: itself, or the `model.keras` of a run folder."""
+    return path / "model.keras" if path.is_dir() else path
+
+
+def card_of_plain_model(model: Any, path: Path) -> Card:
+    """What can be told of a Keras model that tellapart did not save.
+
+    Raises:
+        ModelError: it does not map one picture to one row of class scores.
+    """
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    picture, answer = (shape if isinstance(shape, tuple) else () for shape in shapes)
+    if len(picture) != 4 or len(answer) != 2 or None in picture[1:] or picture[3] not in (1, 3):
+        raise ModelError(
+            f"{path} is not an image classifier that tellapart can use: it maps {shapes[0]} to {shapes[1]}. "
+            "Accepted: one picture (batch, height, width, 1 or 3) to one row (batch, classes), sizes fixed."
+        )
+    names = tuple(str(index) for index in range(max(2, answer[1])))
+    return Card(
+        names, PixelPath(height=picture[1], width=picture[2], channels=picture[3]), {"file": path.name}
+    )
+
+
+def ranked(
+    answers: NDArray[np.float32], pictures: Iterable[str], class_names: tuple[str, ...], top: int | None
+) -> list[Prediction]:
+    """Probabilities (N, classes) as predictions, the likeliest class first; ties in class order."""
+    order = np.argsort(-answers, axis=1, kind="stable")[:, :top]
+    return [
+        Prediction(picture, tuple(class_names[i] for i in row), tuple(float(answer[i]) for i in row))
+        for picture, row, answer in zip(pictures, order, answers, strict=True)
+    ]
+
+
+def _as_picture(array: NDArray[Any]) -> NDArray[np.uint8]:
+    picture = array[..., None] if array.ndim == 2 else array
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
+        raise DataError(
+            f"A picture as an array is uint8 (height, width), or with 1 or 3 channels at the end; "
+            f"got {array.dtype} {array.shape}."
+        )
+    return picture
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

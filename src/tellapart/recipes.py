@@ -1,0 +1,172 @@
+"""Recipes: functions that return one complete, frozen Run.
+
+Everything that decides the outcome of a training stands in its Run, and is saved
+with it. A flag on the command line changes a field of the Run, nothing else.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tellapart.data.augment import Augmentation
+from tellapart.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerSettings:
+    """Which Keras optimiser, and how its learning rate moves."""
+
+    name: Literal["RMSprop", "Adam"]
+    learning_rate: float
+    """The highest it gets, per step."""
+
+    schedule: Literal["inverse time", "cosine"]
+    """inverse time: rate / (1 + decay * step), the `decay` of old Keras. cosine: up, then down to nothing."""
+
+    decay: float = 0.0
+    """Of "inverse time", per step."""
+
+    warmup_fraction: float = 0.0
+    """Of "cosine": the share of all steps spent climbing, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One training, complete. Saved resolved, as `run.toml`."""
+
+    recipe: str
+    optimizer: OptimizerSettings
+    batch_size: int = 32
+    """Pictures per step."""
+
+    epochs: int
+    augmentation: Augmentation | None
+    """None: pictures are learned from as they are."""
+
+    validation: Literal["test", "held out"]
+    """Which pictures score each epoch: the test split, as the tutorial did, or some held out of train."""
+
+    keep: Literal["last", "best"]
+    """Which epoch's weights are the model: the last, or the one with the best validation accuracy."""
+
+    validation_share: float = 0.1
+    """Share of the training pictures held out where the data has no validation split, 0 to 1."""
+
+    test_share: float = 0.2
+    """Share of the pictures kept for the test where the data has no test split, 0 to 1."""
+
+    size: tuple[int, int] | None = None
+    """Height and width that every picture is brought to; None: the data's own, or what suits it."""
+
+    policy: Literal["crop", "pad", "stretch"] = "crop"
+    """How a picture of other proportions is brought to that size."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of training. auto: bfloat16 where the processor has it. Scoring is always in float32."""
+
+    predictions: int = 20
+    """Test pictures shown with their predictions at the end (the tutorial's number_of_predictions)."""
+
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is a whole number from 1; got {getattr(self, name)}.")
+        for name in ("validation_share", "test_share"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(
+                    f"{name} is a share between 0 and 1, such as 0.1; got {getattr(self, name)}."
+                )
+        if self.predictions < 0:
+            raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed is a whole number from 0; got {self.seed}.")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ConfigError(f"precision is auto, float32 or bfloat16; got {self.precision!r}.")
+
+    def changed(self, **changes: Any) -> "Run":
+        """The same run with some fields replaced; None leaves a field as it is."""
+        return dataclasses.replace(
+            self, **{name: value for name, value in changes.items() if value is not None}
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for TOML, which has no None: a field that is None is left out."""
+        return _without_none(asdict(self))
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "Run":
+        """The run that `to_dict` described."""
+        fields = dict(saved)
+        fields["optimizer"] = OptimizerSettings(**fields["optimizer"])
+        fields["augmentation"] = Augmentation(**fields["augmentation"]) if "augmentation" in fields else None
+        if "size" in fields:
+            fields["size"] = tuple(fields["size"])
+        return cls(**fields)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_none(value) if isinstance(value, Mapping) else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def first_cnn(*, mirrors: bool = True) -> Run:
+    """The Keras CIFAR-10 CNN tutorial, as it was.
+
+    RMSprop at 1e-4 with the old `decay` of 1e-6, batches of 32, 200 epochs, shifted and mirrored pictures,
+    and each epoch scored on the *test* pictures. Because of that, no epoch is picked by its score: the last
+    one's weights are the model, as in the tutorial.
+
+    Args:
+        mirrors: whether a mirrored picture still shows its class; the tutorial's pictures do.
+
+    Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
+    """
+    return Run(
+        recipe="first-cnn",
+        optimizer=OptimizerSettings(name="RMSprop", learning_rate=1e-4, schedule="inverse time", decay=1e-6),
+        epochs=200,
+        augmentation=dataclasses.replace(Augmentation.tutorial(), horizontal_flip=mirrors),
+        validation="test",
+        keep="last",
+    )
+
+
+def quick(*, mirrors: bool = True) -> Run:
+    """The tutorial's network, trained as one would today: Adam, a one-cycle learning rate, 30 epochs.
+
+    Scored on pictures held out of the training split; the best epoch is kept; the test split is touched once.
+
+    Args:
+        mirrors: whether a mirrored picture still shows its class; not so for digits.
+
+    Sources: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (cosine), Goyal et al. 2017 (warm-up).
+    """
+    return Run(
+        recipe="quick",
+        optimizer=OptimizerSettings(name="Adam", learning_rate=1e-3, schedule="cosine", warmup_fraction=0.1),
+        epochs=30,
+        augmentation=Augmentation(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=mirrors),
+        validation="held out",
+        keep="best",
+    )
+
+
+RECIPES: dict[str, Callable[..., Run]] = {"first-cnn": first_cnn, "quick": quick}
+"""Name on the command line -> recipe."""
+
+
+def find_recipe(name: str) -> Callable[..., Run]:
+    """The recipe of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"There is no recipe {name!r}. There are: {', '.join(RECIPES)}.")
+    return RECIPES[name]

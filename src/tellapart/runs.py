@@ -1,0 +1,187 @@
+"""The run folder: what a training leaves behind, and what resuming reads.
+
+    run.toml          every resolved value, versions, hardware, the data's fingerprint
+    split.csv         which picture was in which split
+    log.jsonl         one line for every event but single steps
+    metrics.csv       one line an epoch
+    last.safetensors  where the run stands: weights, optimiser, history
+    model.keras       the model, with class names and pixel path
+    predictions.png   some test pictures with their predictions
+
+A folder is never overwritten.
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tellapart import __version__
+from tellapart.errors import ConfigError, DataError, SaveError
+from tellapart.files import write_text
+from tellapart.recipes import Run
+from tellapart.train.events import EpochDone, Event, StepDone
+
+METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of one run."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        """The trained model."""
+        return self.path / "model.keras"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run stands."""
+        return self.path / "last.safetensors"
+
+    @property
+    def split(self) -> Path:
+        """Which picture was in which split."""
+        return self.path / "split.csv"
+
+    @property
+    def predictions(self) -> Path:
+        """The picture grid."""
+        return self.path / "predictions.png"
+
+    def listen(self, event: Event) -> None:
+        """Record what happens, except single steps.
+
+        Raises:
+            SaveError: the disk is full, or the folder is gone.
+        """
+        if isinstance(event, StepDone):
+            return
+        self.log(type(event).__name__, asdict(event))
+        if isinstance(event, EpochDone):
+            self._append_metrics(event)
+
+    def log(self, what: str, values: Mapping[str, Any]) -> None:
+        """Append one line to log.jsonl: when, what, and its values."""
+        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": what, **values}
+        self._append(self.path / "log.jsonl", json.dumps(line) + "\n")
+
+    def write_settings(self, run: Run, data: Mapping[str, Any], threads: int) -> None:
+        """Write run.toml."""
+        import tomli_w
+
+        settings = {
+            "tellapart": __version__,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "run": run.to_dict(),
+            "data": dict(data),
+            "versions": versions(),
+            "hardware": {**hardware(), "threads": threads},
+        }
+        write_text(self.path / "run.toml", tomli_w.dumps(settings))
+
+    def read_settings(self) -> tuple[Run, dict[str, Any]]:
+        """The Run and the data of run.toml.
+
+        Raises:
+            ConfigError: this is no run folder, or its run.toml is damaged.
+        """
+        place = self.path / "run.toml"
+        try:
+            settings = tomllib.loads(place.read_text(encoding="utf-8"))
+            return Run.from_dict(settings["run"]), settings["data"]
+        except FileNotFoundError as reason:
+            raise ConfigError(f"{self.path} is no run folder: it has no run.toml.") from reason
+        except (OSError, ValueError, KeyError, TypeError) as reason:
+            raise ConfigError(f"{place} is damaged ({reason}). Start the training afresh.") from reason
+
+    def _append_metrics(self, event: EpochDone) -> None:
+        place = self.path / "metrics.csv"
+        row = {**asdict(event), "epoch": event.epoch + 1}
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if not place.exists():
+            writer.writerow(METRICS)
+        writer.writerow([row[name] for name in METRICS])
+        self._append(place, text.getvalue())
+
+    def _append(self, place: Path, text: str) -> None:
+        try:
+            with place.open("a", encoding="utf-8", newline="") as file:
+                file.write(text)
+        except OSError as reason:
+            raise SaveError(
+                f"{place} could not be written ({reason.strerror}). Free some space, then go on with "
+                f"`tellapart train --resume {self.path}`."
+            ) from reason
+
+
+def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFolder:
+    """Make the folder of a new run: `out`, or a dated one under `runs/`.
+
+    Raises:
+        ConfigError: `out` is there already.
+        SaveError: it cannot be made.
+    """
+    path = Path(out) if out is not None else _dated(Path("runs"), f"{data_name}-{recipe}")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"{path} is there already, and a run is never overwritten. Choose another --out.")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise SaveError(
+            f"{path} cannot be made ({reason.strerror}). Choose another place with --out."
+        ) from reason
+    return RunFolder(path)
+
+
+def existing_run_folder(path: str | Path) -> RunFolder:
+    """The folder of a run that was begun.
+
+    Raises:
+        DataError: there is none.
+    """
+    folder = RunFolder(Path(path))
+    if not folder.path.is_dir():
+        raise DataError(f"{path}: no such run folder. `tellapart train DATA` prints the one it makes.")
+    return folder
+
+
+def _dated(parent: Path, name: str) -> Path:
+    stem = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name}"
+    candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
+    return next(path for path in candidates if not path.exists())
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that decide a result."""
+    from importlib.metadata import version
+
+    packages = ("torch", "keras", "numpy", "pillow", "simplejpeg")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def hardware() -> dict[str, Any]:
+    """The processor, as the system names it."""
+    return {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
+
+
+def processor_name() -> str:
+    """The processor's model name, as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,55 @@
+"""Events: what a training loop says as it goes. Listeners print, save or plot them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One batch learned. The means are over the epoch so far."""
+
+    epoch: int
+    """From 0."""
+
+    step: int
+    """From 0."""
+
+    steps: int
+    """In this epoch."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """One pass over the training pictures, and the score after it."""
+
+    epoch: int
+    """From 0."""
+
+    epochs: int
+    loss: float
+    """Mean over the epoch's batches, each as it stood when it was learned from; dropout on."""
+
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    """Of the epoch's last step."""
+
+    seconds: float
+    """Training and validation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Training was asked to stop before its end, between two steps."""
+
+    epoch: int
+    step: int
+    """Steps finished in this epoch."""
+
+
+Event = StepDone | EpochDone | Stopped
+Listener = Callable[[Event], None]

@@ -1,0 +1,42 @@
+"""Feed: the tensors of a step, from the pictures in memory.
+
+Everything random in a step (which pictures, how they move, and which units
+dropout zeroes) is seeded by (seed, epoch, step) alone.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tellapart.data.augment import Augmentation, augment
+from tellapart.data.batches import Batches, step_seed
+from tellapart.data.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Training pictures, ready to be asked for by epoch and step."""
+
+    store: Store
+    truth: Tensor
+    """(N, classes) float32, one-hot."""
+
+    batches: Batches
+    augmentation: Augmentation | None
+
+    def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """The batch of one step, and torch's global generator seeded for its dropout.
+
+        Returns:
+            Pictures (B, H, W, C), pixels 0-255, float32 where they were moved, else uint8;
+            and their one-hot truth (B, classes).
+        """
+        rows = self.batches.rows(epoch, step)
+        images = torch.from_numpy(self.store.images[rows])  # (B, H, W, C)
+        seed = step_seed(self.batches.seed, epoch, step)
+        torch.manual_seed(seed)
+        if self.augmentation is not None:
+            generator = torch.Generator().manual_seed(seed)
+            images = augment(images.permute(0, 3, 1, 2), self.augmentation, generator).permute(0, 2, 3, 1)
+        return images, self.truth[torch.from_numpy(rows)]

@@ -1,0 +1,105 @@
+"""The loop: epochs of steps, then validation, from wherever a run stands to its end.
+
+Yields events; neither prints nor saves. It stops only between two steps, so the
+weights it leaves behind are always whole.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tellapart.train.events import EpochDone, Event, StepDone, Stopped
+from tellapart.train.feed import Feed
+from tellapart.train.optim import current_learning_rate
+from tellapart.train.step import TrainStep
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a run stands: with the weights and the optimiser's state, all that resuming needs."""
+
+    epoch: int = 0
+    step: int = 0
+    """Steps finished in this epoch."""
+
+    pictures: int = 0
+    """Learned from in this epoch."""
+
+    loss_sum: float = 0.0
+    right: int = 0
+    history: list[EpochDone] = field(default_factory=list)
+
+    def begin_next_epoch(self) -> None:
+        """Count from nothing."""
+        self.epoch, self.step, self.pictures, self.loss_sum, self.right = self.epoch + 1, 0, 0, 0.0, 0
+
+
+def run_epochs(
+    step: TrainStep,
+    feed: Feed,
+    validate: Callable[[], tuple[float, float]],
+    standing: Standing,
+    epochs: int,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Train until `epochs` are finished or somebody asks to stop.
+
+    Args:
+        step: learns from a batch.
+        feed: gives the batch of (epoch, step).
+        validate: gives (loss, accuracy) of the net as it is.
+        standing: where to begin; kept up to date.
+        epochs: how many in all, those finished before included.
+        should_stop: asked after every step.
+
+    Yields:
+        StepDone after each step, EpochDone after each validation, Stopped at the end of a run that
+        was asked to stop.
+    """
+    while standing.epoch < epochs:
+        began = time.perf_counter()
+        while standing.step < feed.batches.steps_per_epoch:
+            yield _learn_one_batch(step, feed, standing)
+            if should_stop():
+                yield Stopped(standing.epoch, standing.step)
+                return
+        rate = _rate_just_used(step.optimizer.optimizer)
+        val_loss, val_accuracy = validate()
+        done = EpochDone(
+            epoch=standing.epoch,
+            epochs=epochs,
+            loss=standing.loss_sum / standing.pictures,
+            accuracy=standing.right / standing.pictures,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            learning_rate=rate,
+            seconds=time.perf_counter() - began,
+        )
+        standing.history.append(done)
+        standing.begin_next_epoch()
+        yield done
+
+
+def _learn_one_batch(step: TrainStep, feed: Feed, standing: Standing) -> StepDone:
+    images, truth = feed.batch(standing.epoch, standing.step)
+    result = step(images, truth)
+    standing.loss_sum += float(result.loss) * len(images)
+    standing.right += int((result.output.argmax(-1) == truth.argmax(-1)).sum())
+    standing.pictures += len(images)
+    standing.step += 1
+    return StepDone(
+        epoch=standing.epoch,
+        step=standing.step - 1,
+        steps=feed.batches.steps_per_epoch,
+        loss=standing.loss_sum / standing.pictures,
+        accuracy=standing.right / standing.pictures,
+    )
+
+
+def _rate_just_used(optimizer: Any) -> float:
+    """The learning rate of the step before the one to come: a schedule's value, one step back."""
+    optimizer.iterations.assign_sub(1)
+    rate = float(current_learning_rate(optimizer))
+    optimizer.iterations.assign_add(1)
+    return rate

@@ -1,0 +1,302 @@
+"""A recipe's training from pictures to a scored model: prepare, train, finish.
+
+Joins data, recipe, loop and run folder. Prints nothing: a Watcher is told.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tellapart import __version__
+from tellapart.build import build_model
+from tellapart.classifier import Classifier, ranked
+from tellapart.data.batches import Batches
+from tellapart.data.fit_size import PixelPath
+from tellapart.data.source import Source
+from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
+from tellapart.data.store import Store, load_split
+from tellapart.errors import DataError, TellapartError
+from tellapart.lower import lower
+from tellapart.model_file import Card
+from tellapart.picture_grid import Shown, save_picture_grid
+from tellapart.precision import resolve
+from tellapart.recipes import Run
+from tellapart.runs import RunFolder, new_run_folder
+from tellapart.scores import Scores
+from tellapart.train.checkpoint import Weights, load_checkpoint, save_checkpoint
+from tellapart.train.events import EpochDone, Event, Stopped
+from tellapart.train.feed import Feed
+from tellapart.train.loop import Standing, run_epochs
+from tellapart.train.score import loss_and_accuracy
+from tellapart.train.step import TrainStep
+
+SMALLEST_SIDE = 28
+"""Pixels. Smaller pictures are enlarged by a whole factor to at least this; MNIST's digits have it."""
+
+LARGEST_SIDE = 64
+"""Pixels. Larger pictures, and photos of mixed sizes, are brought to this, unless the run says otherwise."""
+
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything a training needs before its first step."""
+
+    run: Run
+    folder: RunFolder
+    source: Source
+    """Divided into train, validation (where the run holds some out) and test."""
+
+    pixel_path: PixelPath
+    stores: Mapping[str, Store]
+    """By split."""
+
+    precision: str
+    """What the run's precision means on this machine."""
+
+    resumes: bool = False
+
+    @property
+    def validation(self) -> Store:
+        """The pictures that score each epoch."""
+        return self.stores["test" if self.run.validation == "test" else "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gives back."""
+
+    classifier: Classifier
+    folder: Path
+    history: tuple[EpochDone, ...]
+    finished: bool
+    """False where the training was asked to stop before its end; go on with `resume=folder`."""
+
+    scores: Scores | None = None
+    """On the test split, at the end; None where the training did not finish."""
+
+    shown: tuple[Shown, ...] = ()
+    """Some test pictures with their predictions, as on predictions.png."""
+
+
+class Watcher:
+    """Is told what happens in a training. Every method does nothing until somebody overrides it."""
+
+    def prepared(self, prepared: Prepared, model: Any) -> None:
+        """All is ready; the first step comes next."""
+
+    def event(self, event: Event) -> None:
+        """A step or an epoch is done, or the training stops."""
+
+    def downloading(self, done: int, total: int) -> None:
+        """Bytes of the data set have arrived."""
+
+    def decoding(self, done: int, total: int) -> None:
+        """Pictures of a split have been read."""
+
+    def scoring(self, done: int, total: int) -> None:
+        """Test pictures have been scored."""
+
+
+def prepare(
+    source: Source, run: Run, out: str | Path | None, argument: str | None, watcher: Watcher
+) -> Prepared:
+    """Divide the pictures, read them, and make the run folder.
+
+    Args:
+        source: as opened.
+        run: complete.
+        out: the folder to make, or None for a dated one.
+        argument: what opens `source` again; None for arrays in memory.
+        watcher: is told of the pictures read.
+    """
+    held_out = run.validation_share if run.validation == "held out" else 0.0
+    source = divide(source, validation=held_out, test=run.test_share, seed=run.seed)
+    pixel_path = pixel_path_for(source, run)
+    stores = load_stores(source, pixel_path, run, watcher)
+    folder = new_run_folder(out, source.name, run.recipe)
+    prepared = Prepared(run, folder, source, pixel_path, stores, resolve(run.precision))
+    folder.write_settings(run, describe_data(prepared, argument), torch.get_num_threads())
+    write_split_csv(source, folder.split)
+    return prepared
+
+
+def prepare_again(
+    folder: RunFolder, source: Source, run: Run, data: Mapping[str, Any], watcher: Watcher
+) -> Prepared:
+    """Prepare a run that was stopped, on the very same pictures.
+
+    Raises:
+        DataError: the pictures are not those of the run any more.
+    """
+    source = apply_split(source, read_split_csv(folder.split))
+    pixel_path = PixelPath.from_dict(data["pixel_path"])
+    stores = load_stores(source, pixel_path, run, watcher)
+    changed = [name for name, store in stores.items() if store.fingerprint() != data["fingerprints"][name]]
+    if changed:
+        raise DataError(
+            f"{source.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
+            "Restore them, or start a new training."
+        )
+    return Prepared(run, folder, source, pixel_path, stores, data["precision"], resumes=True)
+
+
+def load_stores(source: Source, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, Store]:
+    """Read every split that the run uses."""
+    used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
+    return {name: load_split(source.splits[name], pixel_path, progress=watcher.decoding) for name in used}
+
+
+def pixel_path_for(source: Source, run: Run) -> PixelPath:
+    """The size that pictures are brought to: the run's, or their own where that suits a small network."""
+    height, width, channels = source.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
+    if run.size is not None:
+        height, width = run.size
+    elif max(height, width) > LARGEST_SIDE:
+        height = width = LARGEST_SIDE
+    elif min(height, width) < SMALLEST_SIDE:
+        factor = -(-SMALLEST_SIDE // min(height, width))
+        height, width = factor * height, factor * width
+    return PixelPath(height=height, width=width, channels=channels, policy=run.policy)
+
+
+def describe_data(prepared: Prepared, argument: str | None) -> dict[str, Any]:
+    """The data as run.toml records it."""
+    source, stores = prepared.source, prepared.stores
+    values: dict[str, Any] = {
+        "name": source.name,
+        "where": source.where,
+        "class_names": list(source.class_names),
+        "pictures": {name: len(store) for name, store in stores.items()},
+        "left_out": {name: [refused.id for refused in store.refused] for name, store in stores.items()},
+        "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
+        "pixel_path": prepared.pixel_path.to_dict(),
+        "precision": prepared.precision,
+    }
+    return values if argument is None else {**values, "argument": argument}
+
+
+def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
+    """Train to the end, or until somebody asks to stop; then score on the test split.
+
+    Raises:
+        TellapartError: the loss is no number any more.
+        SaveError: the disk is full.
+    """
+    run, source, train = prepared.run, prepared.source, prepared.stores["train"]
+    feed = Feed(
+        store=train,
+        truth=torch.eye(len(source.class_names))[torch.from_numpy(train.labels)],
+        batches=Batches(n=len(train), batch_size=run.batch_size, seed=run.seed),
+        augmentation=run.augmentation,
+    )
+    model = build_model(run, prepared.pixel_path.shape, len(source.class_names), feed.batches.steps_per_epoch)
+    card = Card(source.class_names, prepared.pixel_path, _origin(prepared))
+    classifier = Classifier(model, card)
+    keeper = Keeper(prepared, model)
+    step = TrainStep(lower(model, prepared.precision))
+
+    def validate() -> tuple[float, float]:
+        validation = prepared.validation
+        return loss_and_accuracy(classifier.probabilities(validation.images), validation.labels)
+
+    watcher.prepared(prepared, model)
+    for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop):
+        prepared.folder.listen(event)
+        keeper.event(event)
+        watcher.event(event)
+    keeper.take_kept_weights()
+    classifier.save(prepared.folder.model)
+    history = tuple(keeper.standing.history)
+    if keeper.standing.epoch < run.epochs:
+        return Trained(classifier, prepared.folder.path, history, finished=False)
+    return _finish(prepared, classifier, history, watcher)
+
+
+class Keeper:
+    """Listens to a training and keeps what must outlive it: checkpoints, and the best weights."""
+
+    def __init__(self, prepared: Prepared, model: Any) -> None:
+        self.prepared = prepared
+        self.model = model
+        self.saved_at = time.monotonic()
+        self.standing = Standing()
+        self.best: Weights | None = None
+        if prepared.resumes:
+            self.standing, self.best = load_checkpoint(prepared.folder.checkpoint, model)
+
+    def event(self, event: Event) -> None:
+        """Note the best epoch; save a checkpoint at a stop, at the end, and between epochs at times."""
+        ends = isinstance(event, Stopped)
+        if isinstance(event, EpochDone):
+            self._refuse_divergence(event)
+            if self.prepared.run.keep == "best" and best_epoch(self.standing.history) is event:
+                self.best = self.model.get_weights()
+            ends = (
+                event.epoch + 1 == event.epochs
+                or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            )
+        if ends:
+            save_checkpoint(self.prepared.folder.checkpoint, self.model, self.standing, self.best)
+            self.saved_at = time.monotonic()
+
+    def take_kept_weights(self) -> None:
+        """Put the best epoch's weights into the model, where the run keeps the best and one was finished."""
+        if self.best is not None:
+            self.model.set_weights(self.best)
+
+    def _refuse_divergence(self, event: EpochDone) -> None:
+        if not np.isfinite([event.loss, event.val_loss]).all():
+            raise TellapartError(
+                f"The loss became {event.loss} in epoch {event.epoch + 1}: the training diverged. "
+                "Its weights are useless. Check the pictures' labels, or train with a smaller learning rate."
+            )
+
+
+def best_epoch(history: list[EpochDone] | tuple[EpochDone, ...]) -> EpochDone:
+    """The epoch with the best validation accuracy; among equals, the one with the least validation loss."""
+    return max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
+
+
+def _finish(
+    prepared: Prepared, classifier: Classifier, history: tuple[EpochDone, ...], watcher: Watcher
+) -> Trained:
+    """Score the test split, once, and show some of its pictures."""
+    test, names = prepared.stores["test"], prepared.source.class_names
+    scores = classifier.score(test, names, "test", watcher.scoring)
+    prepared.folder.log("Scored", scores.to_dict())
+    shown = pictures_to_show(classifier, test, prepared.run)
+    if shown:
+        save_picture_grid(shown, prepared.folder.predictions)
+    return Trained(classifier, prepared.folder.path, history, finished=True, scores=scores, shown=shown)
+
+
+def pictures_to_show(classifier: Classifier, test: Store, run: Run) -> tuple[Shown, ...]:
+    """A seeded choice of test pictures with their predictions."""
+    count = min(run.predictions, len(test))
+    rows = np.sort(np.random.default_rng(run.seed).choice(len(test), count, replace=False))
+    if not count:
+        return ()
+    images = test.images[rows]
+    predictions = ranked(
+        classifier.probabilities(images), [test.ids[row] for row in rows], classifier.class_names, top=None
+    )
+    truths = [classifier.class_names[test.labels[row]] for row in rows]
+    return tuple(map(Shown, images, predictions, truths))
+
+
+def _origin(prepared: Prepared) -> dict[str, Any]:
+    """Where the model comes from, for people who find only the file."""
+    return {
+        "tellapart": __version__,
+        "recipe": prepared.run.recipe,
+        "epochs": prepared.run.epochs,
+        "seed": prepared.run.seed,
+        "data": prepared.source.name,
+    }
