@@ -30,9 +30,9 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
         x: input data, anything that `keras.Model.fit` takes.
         y: targets, likewise.
         *positional: further arguments of `keras.Model.fit` in its order.
-        **options: the same by name, each with its meaning there: batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, class_weight,
-            sample_weight, initial_epoch, steps_per_epoch, validation_steps,
-            validation_batch_size, validation_freq.
+        **options: the same by name, each with its meaning there: batch_size, epochs, verbose,
+            callbacks, validation_split, validation_data, shuffle, class_weight, sample_weight,
+            initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq.
 
     Returns:
         A `keras.callbacks.History`.

@@ -15,7 +15,7 @@ from torch import Tensor
 from tellapart.lower.graph import is_keras_class
 
 EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1 before their logarithm: Keras's own number, unless it was set."""
+"""Probabilities are kept this far from 0 and 1 before their logarithm: Keras's number, unless it was set."""
 
 Loss = Callable[[Any, Any, Any, Any], Tensor]
 """(inputs, truth, output, sample weights or None) -> scalar."""

@@ -188,7 +188,8 @@ def optimizer_of(model: Any) -> KerasOptimizer:
 def has_native_form(optimizer: Any, variables: Sequence[Any]) -> bool:
     """Whether the native update is all that this optimiser would do."""
     return (
-        is_keras_class(type(optimizer))
+        len(variables) > 0
+        and is_keras_class(type(optimizer))
         and type(optimizer).__name__ in _NATIVE
         and not any(getattr(optimizer, name, None) for name in _EXTRAS)
         and not any(v.constraint is not None or v.overwrite_with_gradient for v in variables)

@@ -31,9 +31,9 @@ class TrainStep:
     def __init__(self, net: LoweredNet) -> None:
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
+        self.optimizer = optimizer_of(net.model)
         self.weights = [variable.value for variable in net.model.trainable_variables]
-        self.optimizer = optimizer_of(net.model) if self.weights else None
-        if self.optimizer is None:
+        if not self.weights:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)  # as Keras says
 
     def __call__(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
@@ -46,7 +46,7 @@ class TrainStep:
         """
         output = self.net(inputs, training=True)
         loss = self.loss(inputs, truth, output, weight)
-        if self.optimizer is not None:
+        if self.weights:
             gradients = torch.autograd.grad(self.optimizer.scale_loss(loss), self.weights, allow_unused=True)
             self.optimizer.apply(gradients)
         return StepResult(loss.detach(), output)
