@@ -64,7 +64,7 @@ def run_epochs(
             if should_stop():
                 yield Stopped(standing.epoch, standing.step)
                 return
-        rate = _rate_just_used(step.optimizer.optimizer)
+        rate = _rate_just_used(step.net.model.optimizer)
         val_loss, val_accuracy = validate()
         done = EpochDone(
             epoch=standing.epoch,
