@@ -38,7 +38,7 @@ def save_checkpoint(path: Path, model: Any, standing: Standing, best: Weights | 
     tensors = {f"weights/{i:04d}": weight for i, weight in enumerate(model.get_weights())}
     tensors |= {f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
     tensors |= {f"best/{i:04d}": weight for i, weight in enumerate(best or [])}
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     metadata = {"standing": json.dumps(asdict(standing))}
     write_whole(path, lambda place: save_file(tensors, place, metadata))
 

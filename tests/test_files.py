@@ -1,0 +1,66 @@
+"""Files are written whole or not at all; checked against a real full disk where one can be mounted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tellapart.errors import SaveError
+from tellapart.files import write_text, write_whole
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_with_ordinary_permissions(tmp_path):
+    write_text(tmp_path / "deep" / "note.txt", "hello")
+    path = tmp_path / "deep" / "note.txt"
+    assert path.read_text() == "hello"
+    (tmp_path / "other.txt").write_text("")
+    assert path.stat().st_mode == (tmp_path / "other.txt").stat().st_mode
+
+
+def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_text(tmp_path / "note.txt", "old")
+
+    def fail(place):
+        place.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(SaveError, match="No space left on device.*Nothing half-written"):
+        write_whole(tmp_path / "note.txt", fail)
+    assert (tmp_path / "note.txt").read_text() == "old"
+    assert names_in(tmp_path) == ["note.txt"]
+
+
+def test_a_full_disk_while_saving_a_model_leaves_nothing_half_written(tmp_path):
+    """The kernel's own limit on file size stands for a full disk: the same write fails in the same place."""
+    script = f"""
+import resource
+from pathlib import Path
+from tellapart.data.fit_size import PixelPath
+from tellapart.errors import SaveError
+from tellapart.model_file import Card, save_h5, save_keras
+from tellapart.models.first_cnn import first_cnn
+model = first_cnn((16, 16, 1), 3)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+card = Card(("a", "b", "c"), PixelPath(height=16, width=16, channels=1))
+for save, name, rest in ((save_keras, "m.keras", (card,)), (save_h5, "m.h5", ())):
+    try:
+        save(model, Path({str(tmp_path)!r}) / name, *rest)
+    except SaveError as reason:
+        print("refused:", reason)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("refused:") == 2
+    assert done.stdout.count("Nothing half-written was left") == 2
+    assert names_in(tmp_path) == []
+
+
+def test_a_place_that_is_a_file_is_refused_in_words(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SaveError, match="could not be written"):
+        write_text(Path(tmp_path / "taken" / "note.txt"), "x")
