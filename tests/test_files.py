@@ -29,7 +29,7 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
         place.write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(SaveError, match="No space left on device.*Nothing half-written"):
+    with pytest.raises(SaveError, match=r"No space left on device.*Nothing half-written"):
         write_whole(tmp_path / "note.txt", fail)
     assert (tmp_path / "note.txt").read_text() == "old"
     assert names_in(tmp_path) == ["note.txt"]

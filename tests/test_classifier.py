@@ -1,0 +1,183 @@
+"""A saved classifier answers the same everywhere: in training, evaluate, predict, and plain Keras."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+import tellapart
+from tellapart.backend import import_keras
+from tellapart.classifier import Classifier
+from tellapart.data.decode import decode
+from tellapart.data.fit_size import PixelPath
+from tellapart.data.source import open_source
+from tellapart.errors import DataError, ModelError
+from tellapart.model_file import ENTRY, Card
+
+keras = import_keras()
+
+PLAIN_KERAS = """
+import json, sys
+import numpy as np
+import keras
+model = keras.models.load_model(sys.argv[1])
+images = np.load(sys.argv[2])
+assert "tellapart" not in sys.modules
+print(json.dumps({"optimizer": type(model.optimizer).__name__, "answers": model.predict(images, verbose=0).tolist()}))
+"""
+
+
+@pytest.mark.parametrize("name", ["model.keras", "keras_first_cnn_test.h5"])
+def test_a_saved_model_opens_in_plain_keras_with_the_same_probabilities(name, trained, tmp_path):
+    trained.classifier.save(tmp_path / name)
+    images = np.random.default_rng(0).integers(0, 256, (7, 16, 16, 3), np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    command = [sys.executable, "-c", PLAIN_KERAS, str(tmp_path / name), str(tmp_path / "images.npy")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=tmp_path, env=_torch_keras()
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_allclose(found["answers"], trained.classifier.probabilities(images), atol=1e-5)
+    assert found["optimizer"] == "Adam"
+
+
+def _torch_keras():
+    import os
+
+    return {**os.environ, "KERAS_BACKEND": "torch"}
+
+
+def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, colour_photos):
+    loaded = tellapart.load(trained.folder)
+    source = open_source(str(colour_photos))
+    split = source.splits["test"]
+    predictions, refused = loaded.predict([colour_photos / name for name in split.ids])
+    assert refused == []
+    by_name = {p.picture: dict(zip(p.names, p.probabilities, strict=True)) for p in predictions}
+    for shown in trained.shown:
+        again = by_name[str(colour_photos / shown.prediction.picture)]
+        for name, probability in zip(shown.prediction.names, shown.prediction.probabilities, strict=True):
+            assert again[name] == pytest.approx(probability, abs=1e-6)
+    of_truth = [
+        by_name[str(colour_photos / name)][source.class_names[label]]
+        for name, label in zip(split.ids, split.labels, strict=True)
+    ]
+    scores = loaded.evaluate(source)
+    assert scores.loss == pytest.approx(-np.log(of_truth).mean(), rel=1e-5)
+    assert scores == trained.scores
+
+
+def test_validation_during_training_is_what_evaluate_gives(trained, colour_photos):
+    from tellapart.data.split import apply_split, read_split_csv
+
+    source = apply_split(open_source(str(colour_photos)), read_split_csv(trained.folder / "split.csv"))
+    best = max(trained.history, key=lambda done: (done.val_accuracy, -done.val_loss))
+    scores = tellapart.load(trained.folder).evaluate(source, "validation")
+    assert (scores.loss, scores.accuracy) == pytest.approx((best.val_loss, best.val_accuracy), rel=1e-6)
+
+
+def test_the_probabilities_of_a_picture_sum_to_one_and_are_sorted(trained, colour_photos):
+    (prediction,), _ = trained.classifier.predict([colour_photos / "test" / "red" / "0.png"])
+    assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-6)
+    assert list(prediction.probabilities) == sorted(prediction.probabilities, reverse=True)
+    (short,), _ = trained.classifier.predict([colour_photos / "test" / "red" / "0.png"], top=2)
+    assert short.names == prediction.names[:2]
+
+
+def test_an_array_is_answered_like_its_file(trained, colour_photos):
+    path = colour_photos / "test" / "blue" / "1.png"
+    (of_file,), _ = trained.classifier.predict([path])
+    (of_array,), _ = trained.classifier.predict([decode(path)])
+    assert of_array.probabilities == of_file.probabilities
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_answered(trained, colour_photos, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    good = colour_photos / "test" / "blue" / "1.png"
+    predictions, refused = trained.classifier.predict([tmp_path / "broken.jpg", good])
+    assert [prediction.picture for prediction in predictions] == [str(good)]
+    assert [picture.id for picture in refused] == [str(tmp_path / "broken.jpg")]
+
+
+def test_the_model_file_is_a_keras_file_with_one_more_entry(trained):
+    with zipfile.ZipFile(trained.folder / "model.keras") as archive:
+        assert {"config.json", "metadata.json", "model.weights.h5", ENTRY} == set(archive.namelist())
+        card = Card.from_json(archive.read(ENTRY).decode())
+    assert card.class_names == ("blue", "green", "red")
+    assert card.pixel_path == PixelPath(height=16, width=16)
+
+
+def test_data_with_classes_that_the_model_does_not_know_is_refused(trained):
+    images = np.zeros((4, 16, 16, 3), np.uint8)
+    source = open_source((images, np.array(["blue", "pink", "blue", "pink"])))
+    with pytest.raises(DataError, match="does not know: pink"):
+        trained.classifier.evaluate(source, "train")
+
+
+def test_classes_are_matched_by_name_not_by_number(trained, colour_photos):
+    full = trained.classifier.evaluate(open_source(str(colour_photos)))
+    source = open_source(str(colour_photos))
+    order = ("red", "blue", "green")
+    labels = {
+        name: np.array([order.index(source.class_names[i]) for i in s.labels])
+        for name, s in source.splits.items()
+    }
+    import dataclasses
+
+    splits = {name: dataclasses.replace(s, labels=labels[name]) for name, s in source.splits.items()}
+    assert trained.classifier.evaluate(source.replace(class_names=order, splits=splits)) == full
+
+
+class TestPlainKerasModels:
+    """Models that tellapart did not save."""
+
+    def saved(self, model, tmp_path):
+        model.save(tmp_path / "plain.keras")
+        return Classifier.load(tmp_path / "plain.keras")
+
+    def test_logits_become_probabilities(self, tmp_path):
+        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(4)])
+        classifier = self.saved(model, tmp_path)
+        images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)
+        expected = keras.ops.softmax(model(images.astype("float32"))).detach().numpy()
+        np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-6)
+        assert classifier.class_names == ("0", "1", "2", "3")
+
+    def test_one_sigmoid_becomes_two_classes(self, tmp_path):
+        model = keras.Sequential(
+            [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]
+        )
+        images = np.random.default_rng(0).integers(0, 2, (3, 8, 8, 3), np.uint8)
+        answers = self.saved(model, tmp_path).probabilities(images)
+        np.testing.assert_allclose(
+            answers[:, 1:], model(images.astype("float32")).detach().numpy(), atol=1e-6
+        )
+        np.testing.assert_allclose(answers.sum(1), 1, atol=1e-6)
+
+    def test_a_model_of_no_pictures_is_refused(self, tmp_path):
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+        with pytest.raises(ModelError, match="not an image classifier"):
+            self.saved(model, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nonsense", b"\x89HDF\r\n\x1a\nnonsense"])
+@pytest.mark.parametrize("name", ["bad.keras", "bad.h5"])
+def test_a_file_that_is_no_model_is_refused_in_one_paragraph(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be read as a Keras model") as caught:
+        Classifier.load(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_model_is_refused_with_the_next_step(tmp_path):
+    with pytest.raises(ModelError, match="tellapart train"):
+        Classifier.load(tmp_path / "none.keras")
+
+
+def test_a_card_of_a_later_format_says_to_upgrade():
+    later = json.dumps({"format": 99, "class_names": [], "pixel_path": {}, "origin": {}})
+    with pytest.raises(ModelError, match="newer tellapart"):
+        Card.from_json(later)
