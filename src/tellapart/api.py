@@ -1,4 +1,4 @@
-"""The ways in: train_classifier, load. Wiring only: each line hands the result of one room to the next."""
+"""The ways in: train_classifier, evaluate, load. Wiring only: each line hands the result of one room to the next."""
 
 import dataclasses
 import os
@@ -10,8 +10,9 @@ from tellapart.classifier import Classifier
 from tellapart.data.catalog import find_known
 from tellapart.data.source import Source, open_source
 from tellapart.errors import ConfigError
+from tellapart.evaluation import Evaluation, evaluate_model
 from tellapart.recipes import Run, find_recipe
-from tellapart.runs import existing_run_folder
+from tellapart.runs import existing_run_folder, refuse_taken
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 
 DEFAULT_RECIPE = "quick"
@@ -34,6 +35,7 @@ def train_classifier(
     resume: str | Path | None = None,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
+    augment: bool = True,
     watcher: Watcher | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **changes: Any,
@@ -47,6 +49,7 @@ def train_classifier(
         resume: the run folder of a training that was stopped; data and settings are then its own.
         labels: CSV of a folder without class folders, or the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
+        augment: False to learn from the pictures as they are, whatever the recipe says.
         watcher: is told what happens.
         should_stop: asked after every step; True saves a checkpoint and returns.
         **changes: fields of the Run to change, such as epochs=25, seed=1, size=(48, 48).
@@ -58,32 +61,72 @@ def train_classifier(
     """
     watcher = watcher or Watcher()
 
-    def opened(what: Any) -> Source:
+    def opened(what: Any, labels: Any) -> Source:
         return open_source(
             what, labels=labels, class_names=class_names, download=True, progress=watcher.downloading
         )
 
     if resume is not None:
-        prepared = _prepare_again(resume, data, opened, changes, watcher)
+        if not augment:
+            changes["augmentation"] = False
+        prepared = _prepare_again(resume, data, labels, opened, changes, watcher)
     elif data is None:
         raise ConfigError("Nothing to train on: give a known set's name, a folder of pictures, or arrays.")
     else:
-        source = opened(data)
-        run = _run(recipe, source, changes)
-        prepared = prepare(source, run, out, reopening_argument(data, labels), watcher)
+        refuse_taken(out)
+        _run(recipe, True, augment, changes)  # refuses a bad setting before anything is fetched
+        source = opened(data, labels)
+        run = _run(recipe, source.mirrors, augment, changes)
+        prepared = prepare(source, run, out, reopening(data, labels), watcher)
     return run_training(prepared, watcher, should_stop)
 
 
-def _run(recipe: str | Run, source: Source, changes: dict[str, Any]) -> Run:
-    run = recipe if isinstance(recipe, Run) else find_recipe(recipe)(mirrors=source.mirrors)
+def _run(recipe: str | Run, mirrors: bool, augment: bool, changes: dict[str, Any]) -> Run:
+    run = recipe if isinstance(recipe, Run) else find_recipe(recipe)(mirrors=mirrors)
     known = {field.name for field in dataclasses.fields(Run)}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
-    return run.changed(**changes)
+    run = run.changed(**changes)
+    return run if augment else dataclasses.replace(run, augmentation=None)
+
+
+def evaluate(
+    model: str | Path,
+    data: Any = None,
+    *,
+    split: str | None = None,
+    labels: Any = None,
+    watcher: Watcher | None = None,
+) -> Evaluation:
+    """Score a run folder or a model file: on a run's own test pictures, or on `data`.
+
+    Args:
+        model: a run folder, a `.keras` or an `.h5` file.
+        data: anything that `open_source` opens; None for a run folder's own.
+        split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
+        labels: CSV of a folder without class folders.
+        watcher: is told of the pictures read and scored.
+
+    Raises:
+        ConfigError: no data given, and the model is no run folder.
+        DataError: pictures or labels that cannot be used.
+        ModelError: not a model.
+    """
+    watcher = watcher or Watcher()
+
+    def opened(what: Any, labels: Any) -> Source:
+        return open_source(what, labels=labels, download=True, progress=watcher.downloading)
+
+    return evaluate_model(Path(model), data, reopening(data, labels), split, labels, opened, watcher)
 
 
 def _prepare_again(
-    resume: str | Path, data: Any, opened: Callable[[Any], Source], changes: dict[str, Any], watcher: Watcher
+    resume: str | Path,
+    data: Any,
+    labels: Any,
+    opened: Callable[[Any, Any], Source],
+    changes: dict[str, Any],
+    watcher: Watcher,
 ) -> Prepared:
     folder = existing_run_folder(resume)
     run, saved = folder.read_settings()
@@ -93,13 +136,17 @@ def _prepare_again(
         )
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    return prepare_again(folder, opened(saved["argument"] if data is None else data), run, saved, watcher)
+    source = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
+    return prepare_again(folder, source, run, saved, watcher)
 
 
-def reopening_argument(data: Any, labels: Any = None) -> str | None:
-    """What opens the same data in another process, from any folder; None where nothing does."""
-    if labels is not None or not isinstance(data, str | os.PathLike):
-        return None
-    if isinstance(data, str) and find_known(data) is not None:
-        return data
-    return str(Path(data).expanduser().resolve())
+def reopening(data: Any, labels: Any = None) -> dict[str, str]:
+    """What opens the same data in another process, from any folder: argument, labels. Empty for arrays."""
+    if not isinstance(data, str | os.PathLike) or not (
+        labels is None or isinstance(labels, str | os.PathLike)
+    ):
+        return {}
+    if isinstance(data, str) and (known := find_known(data)) is not None:
+        return {"argument": known.name}
+    values = {"argument": str(Path(data).expanduser().resolve())}
+    return values if labels is None else {**values, "labels": str(Path(labels).expanduser().resolve())}

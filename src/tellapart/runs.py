@@ -134,8 +134,7 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFo
         SaveError: it cannot be made.
     """
     path = Path(out) if out is not None else _dated(Path("runs"), f"{data_name}-{recipe}")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(f"{path} is there already, and a run is never overwritten. Choose another --out.")
+    refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as reason:
@@ -143,6 +142,17 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFo
             f"{path} cannot be made ({reason.strerror}). Choose another place with --out."
         ) from reason
     return RunFolder(path)
+
+
+def refuse_taken(out: str | Path | None) -> None:
+    """Refuse a place for a new run where something is already.
+
+    Raises:
+        ConfigError: it is a file, or a folder that is not empty.
+    """
+    path = None if out is None else Path(out)
+    if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"{path} is there already, and a run is never overwritten. Choose another --out.")
 
 
 def existing_run_folder(path: str | Path) -> RunFolder:

@@ -105,7 +105,7 @@ class Watcher:
 
 
 def prepare(
-    source: Source, run: Run, out: str | Path | None, argument: str | None, watcher: Watcher
+    source: Source, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher
 ) -> Prepared:
     """Divide the pictures, read them, and make the run folder.
 
@@ -113,7 +113,7 @@ def prepare(
         source: as opened.
         run: complete.
         out: the folder to make, or None for a dated one.
-        argument: what opens `source` again; None for arrays in memory.
+        reopening: what opens `source` again; empty for arrays in memory.
         watcher: is told of the pictures read.
     """
     held_out = run.validation_share if run.validation == "held out" else 0.0
@@ -122,7 +122,7 @@ def prepare(
     stores = load_stores(source, pixel_path, run, watcher)
     folder = new_run_folder(out, source.name, run.recipe)
     prepared = Prepared(run, folder, source, pixel_path, stores, resolve(run.precision))
-    folder.write_settings(run, describe_data(prepared, argument), torch.get_num_threads())
+    folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
     write_split_csv(source, folder.split)
     return prepared
 
@@ -166,10 +166,10 @@ def pixel_path_for(source: Source, run: Run) -> PixelPath:
     return PixelPath(height=height, width=width, channels=channels, policy=run.policy)
 
 
-def describe_data(prepared: Prepared, argument: str | None) -> dict[str, Any]:
+def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str, Any]:
     """The data as run.toml records it."""
     source, stores = prepared.source, prepared.stores
-    values: dict[str, Any] = {
+    return {
         "name": source.name,
         "where": source.where,
         "class_names": list(source.class_names),
@@ -178,8 +178,8 @@ def describe_data(prepared: Prepared, argument: str | None) -> dict[str, Any]:
         "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
         "pixel_path": prepared.pixel_path.to_dict(),
         "precision": prepared.precision,
+        **reopening,
     }
-    return values if argument is None else {**values, "argument": argument}
 
 
 def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:

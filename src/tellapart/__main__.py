@@ -1,0 +1,8 @@
+"""`python -m tellapart` is the command `tellapart`."""
+
+import sys
+
+from tellapart.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""The command line: parse, call the API, print. Settings live in recipes, not here.
+
+Nothing heavy is imported before a command runs, so `--help` answers at once.
+Results go to stdout, everything else to stderr; exit codes are those of `errors`.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from tellapart import __version__
+from tellapart import cli_options as options
+from tellapart.errors import TellapartError
+from tellapart.terminal import console
+
+app = typer.Typer(
+    name="tellapart",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Teach a computer to tell pictures apart. Begin with: tellapart demo",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Known sets: list, show, get.")
+app.add_typer(data_app, name="data")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.say(f"tellapart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    from tellapart.terminal.quiet import silence_libraries
+
+    silence_libraries()
+
+
+@app.command()
+def train(
+    data: options.TrainData = None,
+    recipe: options.Recipe = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    seed: options.Seed = None,
+    no_augment: options.NoAugment = False,
+    precision: options.PrecisionOption = None,
+    resume: options.Resume = None,
+    size: options.Size = None,
+    policy: options.PolicyOption = None,
+    validation_share: options.ValidationShare = None,
+    test_share: options.TestShare = None,
+    labels: options.Labels = None,
+    predictions: options.Predictions = None,
+    out: options.Out = None,
+    save_to: options.SaveTo = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a classifier on DATA, score it on the test pictures, save everything in a run folder."""
+    from tellapart.terminal.training import train_and_report
+
+    changes = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "precision": precision and precision.value,
+        "size": size and options.parse_size(size),
+        "policy": policy and policy.value,
+        "validation_share": validation_share,
+        "test_share": test_share,
+        "predictions": predictions,
+    }
+    given = {"recipe": recipe, "out": out, "resume": resume, "labels": labels, "augment": not no_augment}
+    code = train_and_report(data, {**given, **changes}, save_to=save_to, as_json=as_json, quiet=quiet)
+    raise typer.Exit(code)
+
+
+@app.command()
+def evaluate(
+    model: options.Model,
+    data: options.EvaluateData = None,
+    split: options.SplitOption = None,
+    labels: options.Labels = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Score MODEL: accuracy with its 95% interval, each class's precision and recall, what is taken for what."""
+    from tellapart import api
+    from tellapart.terminal import reports
+    from tellapart.terminal.progress import ProgressWatcher
+
+    with ProgressWatcher(quiet=quiet) as watcher:
+        evaluation = api.evaluate(model, data, split=split and split.value, labels=labels, watcher=watcher)
+    if as_json:
+        console.say_json({"model": str(model), **evaluation.to_dict()})
+    else:
+        reports.report_evaluation(evaluation)
+
+
+@app.command()
+def predict(
+    model: options.Model,
+    pictures: options.Pictures,
+    top: options.Top = None,
+    csv: options.Csv = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Name what is on pictures, with probabilities. JSON and CSV carry every class, unless --top is given."""
+    from tellapart import api, predicting
+    from tellapart.terminal import reports
+    from tellapart.terminal.progress import ProgressWatcher
+
+    options.refuse_two_outputs(csv, as_json)
+    classifier = api.load(model)
+    files = predicting.pictures_meant(pictures)
+    count = top if csv or as_json else top or options.CLASSES_SHOWN
+    with ProgressWatcher(quiet=quiet) as watcher:
+        answers = predicting.predict_all(classifier, files, count, watcher.decoding)
+    reports.report_answers(answers, model, csv, as_json)
+    raise typer.Exit(answers.exit_code({str(path) for path in pictures}))
+
+
+@app.command()
+def summary(
+    model: options.ModelOrRecipe,
+    size: options.SummarySize = None,
+    channels: options.Channels = None,
+    classes: options.Classes = None,
+    as_json: options.Json = False,
+) -> None:
+    """Show a network layer by layer: shapes, parameters, arithmetic; and where a model comes from."""
+    from tellapart.summary import describe
+    from tellapart.terminal import reports
+
+    shape = None if size is None else options.parse_size(size)
+    description = describe(model, size=shape, channels=channels, classes=classes)
+    if as_json:
+        console.say_json(description.to_dict())
+    else:
+        reports.report_summary(description)
+
+
+@app.command()
+def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Train on 1,797 handwritten digits, which come along: half a minute, no download."""
+    from tellapart.terminal.training import train_and_report
+
+    raise typer.Exit(train_and_report("digits", {"out": out}, as_json=as_json, quiet=quiet, is_demo=True))
+
+
+@app.command()
+def doctor(as_json: options.Json = False) -> None:
+    """Look at this machine: versions, processor, data, and what is missing, with the line to type."""
+    from tellapart import doctor as doctors
+    from tellapart.terminal import sets_and_machine
+
+    findings = doctors.examine()
+    if as_json:
+        rows = [finding.to_dict() for finding in findings]
+        console.say_json({"well": doctors.is_well(findings), "findings": rows})
+    else:
+        sets_and_machine.report_findings(findings)
+    raise typer.Exit(0 if doctors.is_well(findings) else 1)
+
+
+@data_app.command("list")
+def data_list(as_json: options.Json = False) -> None:
+    """The known sets, and which are on this machine."""
+    from tellapart.terminal import sets_and_machine
+
+    sets_and_machine.report_sets(as_json)
+
+
+@data_app.command("show")
+def data_show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
+    """One set: classes, licence, provenance, where it is, and pictures per class."""
+    from tellapart.terminal import sets_and_machine
+
+    sets_and_machine.report_set(name, as_json)
+
+
+@data_app.command("get")
+def data_get(name: options.SetName, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Download a known set; a download that was stopped is continued."""
+    from tellapart.terminal import sets_and_machine
+
+    sets_and_machine.get_set(name, as_json, quiet)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code to leave with."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    console.let_streams_print_anything()
+    try:
+        code = app(args=given, standalone_mode=False, prog_name="tellapart")
+        sys.stdout.flush()
+    except TellapartError as error:
+        return console.report_error(error, as_json)
+    except BrokenPipeError:
+        return console.leave_broken_pipe()
+    except (KeyboardInterrupt, typer.Abort):
+        console.note("Interrupted.")
+        return 130
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "format_message"):
+            return _report_usage(error, as_json)
+        return console.report_bug(error, as_json)
+    return code if isinstance(code, int) else 0
+
+
+def _report_usage(error: Any, as_json: bool) -> int:
+    """A command line that cannot be parsed, in click's words: usage, hint, error."""
+    error.show()
+    if as_json:
+        console.say_error("UsageError", error.format_message(), error.exit_code)
+    return int(error.exit_code)

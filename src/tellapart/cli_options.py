@@ -1,0 +1,177 @@
+"""The command line's arguments and options, named once and shared by the commands.
+
+Every option changes one field of a Run, or says where things go. Defaults live in the recipes.
+"""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tellapart.errors import ConfigError
+
+CLASSES_SHOWN = 3
+"""For each picture on the terminal, unless --top says otherwise."""
+
+
+class Policy(StrEnum):
+    """How a picture of other proportions is brought to the network's size."""
+
+    CROP = "crop"
+    PAD = "pad"
+    STRETCH = "stretch"
+
+
+class Precision(StrEnum):
+    """Arithmetic of training."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class SplitName(StrEnum):
+    """A part of the data."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+RESULT, PICTURES, RUN = "Results", "Pictures", "Training"
+"""Headings under which `--help` groups the options."""
+
+TrainData = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="DATA", help="A known set's name (see `tellapart data list`), a folder, an .npz or parquet."
+    ),
+]
+EvaluateData = Annotated[
+    str | None,
+    typer.Argument(metavar="[DATA]", help="As for train. Left away: the test pictures of the run itself."),
+]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run folder, a .keras or an .h5 file.")]
+ModelOrRecipe = Annotated[
+    str, typer.Argument(metavar="MODEL|RECIPE", help="A run folder, a model file, or a recipe.")
+]
+Pictures = Annotated[
+    list[Path], typer.Argument(metavar="PICTURE|FOLDER...", help="Picture files, or folders of them.")
+]
+SetName = Annotated[str, typer.Argument(metavar="NAME", help="One of `tellapart data list`.")]
+SetOrFolder = Annotated[
+    str, typer.Argument(metavar="NAME", help="A known set, or the path of your own pictures.")
+]
+
+Recipe = Annotated[
+    str | None,
+    typer.Option("--recipe", metavar="quick|first-cnn", help="quick (default), or first-cnn: the tutorial."),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", help="Passes over the pictures.", rich_help_panel=RUN, show_default=False),
+]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", help="Pictures per step.", rich_help_panel=RUN)
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.", rich_help_panel=RUN)]
+NoAugment = Annotated[
+    bool, typer.Option("--no-augment", help="Learn from the pictures as they are.", rich_help_panel=RUN)
+]
+PrecisionOption = Annotated[
+    Precision | None,
+    typer.Option("--precision", help="Arithmetic; auto: bfloat16 where it is native.", rich_help_panel=RUN),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume", metavar="RUN", help="Go on with a training that was stopped.", rich_help_panel=RUN
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size", metavar="48|48x64", help="Side, or height x width, in pixels.", rich_help_panel=PICTURES
+    ),
+]
+PolicyOption = Annotated[
+    Policy | None,
+    typer.Option("--policy", help="For pictures of other proportions.", rich_help_panel=PICTURES),
+]
+ValidationShare = Annotated[
+    float | None,
+    typer.Option(
+        "--validation-share", help="Of the training pictures, to score epochs.", rich_help_panel=PICTURES
+    ),
+]
+TestShare = Annotated[
+    float | None,
+    typer.Option(
+        "--test-share", help="Of the pictures, where no test split exists.", rich_help_panel=PICTURES
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE.csv",
+        help="file,label of a folder without class folders.",
+        rich_help_panel=PICTURES,
+    ),
+]
+Predictions = Annotated[
+    int | None,
+    typer.Option("--predictions", help="Test pictures to show at the end (20).", rich_help_panel=RESULT),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="The run folder to make (runs/<date>-...).", rich_help_panel=RESULT
+    ),
+]
+SaveTo = Annotated[
+    Path | None,
+    typer.Option(
+        "--save-to",
+        metavar="PATH",
+        help="Save the model there too: .keras, .h5 or a folder.",
+        rich_help_panel=RESULT,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel=RESULT)]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.", rich_help_panel=RESULT)]
+SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]
+Top = Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="The N likeliest classes only.")]
+Csv = Annotated[
+    str | None, typer.Option("--csv", metavar="FILE|-", help="Write CSV to a new file, or to stdout.")
+]
+SummarySize = Annotated[str | None, typer.Option("--size", metavar="32x32", help="Of a recipe's pictures.")]
+Channels = Annotated[int | None, typer.Option("--channels", help="Of a recipe's pictures: 3 or 1 (3).")]
+Classes = Annotated[int | None, typer.Option("--classes", help="To tell apart, of a recipe (10).")]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """48 or 48x64 as (height, width).
+
+    Raises:
+        ConfigError: neither.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?", text.strip().lower())
+    if match is None:
+        raise ConfigError(f"--size is a side or height x width in pixels, such as 48 or 48x64; got {text!r}.")
+    height = int(match[1])
+    return height, int(match[2] or height)
+
+
+def refuse_two_outputs(csv: str | None, as_json: bool) -> None:
+    """Refuse --csv with --json, and a CSV file that is there already, before any work is done.
+
+    Raises:
+        ConfigError: either.
+    """
+    if csv is not None and as_json:
+        raise ConfigError("--csv and --json are two forms of one answer: choose one.")
+    if csv not in (None, "-") and Path(str(csv)).exists():
+        raise ConfigError(f"{csv} is there already and is not overwritten. Choose another --csv FILE.")

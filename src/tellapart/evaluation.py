@@ -1,0 +1,119 @@
+"""Evaluation: which pictures may score a model, so that the number is an honest one.
+
+A run folder knows its own test pictures. Where it is given its own data again,
+those are scored, and not pictures that it was trained on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tellapart.classifier import Classifier
+from tellapart.data.source import Source
+from tellapart.data.split import apply_split, read_split_csv
+from tellapart.data.store import load_split
+from tellapart.errors import ConfigError, DataError
+from tellapart.runs import RunFolder
+from tellapart.scores import Scores
+from tellapart.training import Watcher
+
+Opener = Callable[[Any, Any], Source]
+"""(data, labels) -> labelled pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model's scores, and what they are scores of."""
+
+    scores: Scores
+    where: str
+    """The data's place."""
+
+    note: str = ""
+    """What a reader must know about the choice of pictures; often nothing."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"data": self.where, "note": self.note, "scores": self.scores.to_dict()}
+
+
+def evaluate_model(
+    model: Path,
+    data: Any,
+    reopening: Mapping[str, str],
+    split: str | None,
+    labels: Any,
+    opened: Opener,
+    watcher: Watcher,
+) -> Evaluation:
+    """Score a run folder or a model file.
+
+    Args:
+        model: the folder or file.
+        data: anything that `open_source` opens; None for a run folder's own.
+        reopening: what would open `data` again, as run.toml records it.
+        split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
+        labels: CSV of a folder without class folders.
+        opened: opens data.
+        watcher: is told of the pictures read and scored.
+
+    Raises:
+        ConfigError: no data given, and the model is no run folder.
+        DataError: pictures or labels that cannot be used.
+        ModelError: not a model.
+    """
+    run = RunFolder(model) if (model / "run.toml").is_file() else None
+    saved = {} if run is None else run.read_settings()[1]
+    if data is None and "argument" not in saved:
+        raise ConfigError(_nothing_to_score(model, run))
+    classifier = Classifier.load(model)
+    if run is not None and (data is None or reopening.get("argument") == saved.get("argument", "")):
+        source = opened(saved["argument"], saved.get("labels"))
+        source = apply_split(source, read_split_csv(run.split))
+        return _scored(classifier, source, split or "test", watcher, fingerprints=saved["fingerprints"])
+    source = opened(data, labels)
+    if split is None and set(source.splits) == {"train"}:
+        note = (
+            "The data is not divided: all its pictures are scored. Were some trained on, the score flatters."
+        )
+        return _scored(classifier, source, "train", watcher, called="all", note=note)
+    return _scored(classifier, source, split or "test", watcher)
+
+
+def _scored(
+    classifier: Classifier,
+    source: Source,
+    split: str,
+    watcher: Watcher,
+    *,
+    called: str | None = None,
+    note: str = "",
+    fingerprints: dict[str, str] | None = None,
+) -> Evaluation:
+    if split not in source.splits:
+        raise DataError(
+            f"{source.where} has no {split} pictures; it has: {', '.join(source.splits)}. "
+            "Choose one with --split."
+        )
+    store = load_split(source.splits[split], classifier.card.pixel_path, progress=watcher.decoding)
+    if fingerprints is not None and fingerprints.get(split, store.fingerprint()) != store.fingerprint():
+        note = f"The {split} pictures have changed since the training: the score is not the training's."
+    if store.refused:
+        note = (
+            f"{note} Left out: {len(store.refused)} unreadable pictures ({store.refused[0].reason}).".strip()
+        )
+    scores = classifier.score(store, source.class_names, called or split, watcher.scoring)
+    return Evaluation(scores, source.where, note)
+
+
+def _nothing_to_score(model: Path, run: RunFolder | None) -> str:
+    if run is not None:
+        return (
+            f"{model} was trained on arrays in memory, which are gone. "
+            f"Give pictures: tellapart evaluate {model} DATA"
+        )
+    return (
+        f"{model} does not say which pictures to score: only a run folder does. "
+        f"Give some: tellapart evaluate {model} DATA"
+    )

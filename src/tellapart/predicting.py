@@ -1,0 +1,107 @@
+"""Predicting: the pictures that somebody points at, however many, and the answers as plain values.
+
+Pictures are read and asked about a few hundred at a time, so a folder of any size fits in memory.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tellapart.classifier import Classifier, Prediction
+from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.natural import natural_key
+from tellapart.data.store import Refused
+from tellapart.errors import DataError
+
+AT_A_TIME = 500
+"""Pictures in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a classifier says of many pictures."""
+
+    class_names: tuple[str, ...]
+    predictions: tuple[Prediction, ...]
+    refused: tuple[Refused, ...]
+    """Pictures that could not be read."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "predictions": [
+                {
+                    "picture": answer.picture,
+                    "predicted": answer.names[0],
+                    "probabilities": dict(zip(answer.names, answer.probabilities, strict=True)),
+                }
+                for answer in self.predictions
+            ],
+            "unreadable": [{"picture": refused.id, "reason": refused.reason} for refused in self.refused],
+        }
+
+    def exit_code(self, named: set[str]) -> int:
+        """That of bad data where a picture named by itself could not be read, or none could; else 0."""
+        lacks_named = any(refused.id in named for refused in self.refused)
+        return DataError.exit_code if lacks_named or not self.predictions else 0
+
+    def to_csv(self) -> str:
+        """A line for each picture: its path, the likeliest class, and each named class's probability."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("picture", "predicted", *self.class_names))
+        for answer in self.predictions:
+            share = dict(zip(answer.names, answer.probabilities, strict=True))
+            writer.writerow(
+                (answer.picture, answer.names[0], *(share.get(name, "") for name in self.class_names))
+            )
+        return text.getvalue()
+
+
+def pictures_meant(paths: Sequence[Path]) -> list[Path]:
+    """Each file itself; for a folder every picture in it, however deep, in the order a person expects.
+
+    Raises:
+        DataError: a folder without pictures.
+    """
+    return [picture for path in paths for picture in (_inside(path) if path.is_dir() else [path])]
+
+
+def _inside(folder: Path) -> list[Path]:
+    found = [
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
+    ]
+    if not found:
+        raise DataError(
+            f"{folder}: no pictures in it (looked for {', '.join(sorted(PICTURE_SUFFIXES)[:6])} and others, "
+            "folders within included)."
+        )
+    return sorted(found, key=lambda path: natural_key(path.as_posix()))
+
+
+def predict_all(
+    classifier: Classifier, pictures: Sequence[Path], top: int | None, progress: Callable[[int, int], None]
+) -> Answers:
+    """Ask about every picture.
+
+    Args:
+        classifier: whom to ask.
+        pictures: files.
+        top: how many classes to name for each; None for all.
+        progress: called with (pictures done, pictures in all).
+    """
+    predictions: list[Prediction] = []
+    refused: list[Refused] = []
+    for start in range(0, len(pictures), AT_A_TIME):
+        answered, left_out = classifier.predict(pictures[start : start + AT_A_TIME], top)
+        predictions += answered
+        refused += left_out
+        progress(min(start + AT_A_TIME, len(pictures)), len(pictures))
+    return Answers(classifier.class_names, tuple(predictions), tuple(refused))

@@ -1,0 +1,101 @@
+"""The two ways out: results to stdout, everything said along the way to stderr.
+
+Colour and bars appear on terminals alone, and NO_COLOR is honoured. Where
+output is piped, lines keep their natural length, so that nothing is cut.
+"""
+
+import json
+import os
+import shlex
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from tellapart.errors import TellapartError
+
+NATURAL_WIDTH = 4000
+"""Columns granted to a pipe: more than any table needs."""
+
+
+def results() -> Console:
+    """Stdout: what was asked for."""
+    return _console(stderr=False)
+
+
+def notes() -> Console:
+    """Stderr: progress, warnings, errors."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = NATURAL_WIDTH
+    return console
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """One line or paragraph of a result; never wrapped by us, so it can be copied whole."""
+    results().print(printable(text), style=style, soft_wrap=True)
+
+
+def note(text: str, style: str | None = None) -> None:
+    """One line or paragraph on stderr."""
+    notes().print(printable(text), style=style, soft_wrap=True)
+
+
+def say_json(value: Any) -> None:
+    """The one JSON object of a command."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which a file's name may hold and a terminal would obey."""
+    return "".join(c if c.isprintable() or c in "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def command(*words: str | Path) -> str:
+    """A command line to copy, quoted where it must be."""
+    return shlex.join(["tellapart", *map(str, words)])
+
+
+def let_streams_print_anything() -> None:
+    """A name that the terminal's encoding lacks is printed escaped, and stops nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def report_error(error: TellapartError, as_json: bool) -> int:
+    """Say what went wrong, in one paragraph; the exit code to leave with."""
+    if os.environ.get("TELLAPART_DEBUG"):
+        traceback.print_exception(error)
+    else:
+        notes().print(Text("Error: ", "bold red") + Text(printable(str(error))), soft_wrap=True)
+    if as_json:
+        say_error(type(error).__name__, str(error), error.exit_code)
+    return error.exit_code
+
+
+def report_bug(error: Exception, as_json: bool) -> int:
+    """An exception that nobody meant to raise keeps its traceback."""
+    traceback.print_exception(error)
+    note("This is a bug in tellapart. Please report it, with the lines above.", "bold red")
+    if as_json:
+        say_error(type(error).__name__, str(error), 1)
+    return 1
+
+
+def say_error(kind: str, message: str, exit_code: int) -> None:
+    """An error as the one JSON object of a command."""
+    say_json({"error": {"type": kind, "message": message, "exit_code": exit_code}})
+
+
+def leave_broken_pipe() -> int:
+    """Whoever read our output has gone (`| head`): end quietly, as other commands do."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + 13

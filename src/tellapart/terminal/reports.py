@@ -1,0 +1,60 @@
+"""Reports of evaluate, predict and summary."""
+
+import sys
+from pathlib import Path
+
+from tellapart.evaluation import Evaluation
+from tellapart.files import write_text
+from tellapart.predicting import Answers
+from tellapart.summary import Description
+from tellapart.terminal import tables
+from tellapart.terminal.console import note, results, say, say_json
+
+
+def report_evaluation(evaluation: Evaluation) -> None:
+    """Scores, each class, and the most frequent mistakes."""
+    if evaluation.note:
+        note(evaluation.note, "yellow")
+    say(f"Data: {evaluation.where}")
+    for line in tables.score_lines(evaluation.scores):
+        say(line)
+    results().print(tables.classes_table(evaluation.scores))
+    mistakes = tables.confusion_lines(evaluation.scores)
+    if mistakes:
+        say("Most often confused:")
+        for line in mistakes:
+            say(f"  {line}")
+
+
+def report_answers(answers: Answers, model: Path, csv: str | None, as_json: bool) -> None:
+    """Answers in the form asked for; on stderr, the pictures that could not be read."""
+    for refused in answers.refused:
+        note(f"Not read: {refused.reason}", "yellow")
+    if as_json:
+        say_json({"model": str(model), **answers.to_dict()})
+    elif csv == "-":
+        sys.stdout.write(answers.to_csv())
+    elif csv is not None:
+        write_text(Path(csv), answers.to_csv())
+        note(f"{len(answers.predictions)} predictions written to {csv}")
+    elif len(answers.predictions) == 1:
+        say(answers.predictions[0].picture)
+        results().print(tables.one_prediction_table(answers.predictions[0]))
+    elif answers.predictions:
+        results().print(tables.many_predictions_table(answers.predictions))
+
+
+def report_summary(description: Description) -> None:
+    """Layers, totals, and a recipe's settings or a model's card."""
+    summary = description.summary
+    height, width, channels = summary.input_shape
+    say(f"{summary.name}: {height} x {width} x {channels} pixels in")
+    results().print(tables.summary_table(summary))
+    frozen = summary.parameters - summary.trainable_parameters
+    say(f"Parameters  {summary.parameters:,}{f' ({frozen:,} of them not trained)' if frozen else ''}")
+    say(f"Arithmetic  {summary.flops / 1e6:,.2f} MFLOPs for one picture, forward (2 per multiply-add)")
+    say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
+    for heading, values in description.facts.items():
+        say()
+        say(heading, "bold")
+        results().print(tables.facts_table(values))

@@ -1,0 +1,168 @@
+"""Tables: scores, predictions, layers and sets as rich tables that fit 80 columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from tellapart.classifier import Prediction
+from tellapart.picture_grid import Shown
+from tellapart.scores import Scores
+from tellapart.summary import Summary
+from tellapart.terminal.console import printable
+
+MOST_CONFUSIONS = 5
+BAR_CELLS = 24
+
+
+def new_table(*columns: str, right: Sequence[str] = (), long: Sequence[str] = ()) -> Table:
+    """An empty table.
+
+    Args:
+        columns: headings.
+        right: those of numbers, set flush right and never broken.
+        long: those that may be broken over lines where the terminal is narrow.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        is_number = name in right
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            no_wrap=name not in long,
+            overflow="fold" if name in long else "ellipsis",
+        )
+    return table
+
+
+def add_row(table: Table, *cells: Any) -> None:
+    """A row of plain text; Text cells keep their style."""
+    table.add_row(*(cell if isinstance(cell, Text) else Text(printable(str(cell))) for cell in cells))
+
+
+def percent(share: float) -> str:
+    """0.912 as 91.2%."""
+    return f"{100 * share:.1f}%"
+
+
+def score_lines(scores: Scores) -> list[str]:
+    """Loss and accuracy with the 95% interval, and what guessing would get."""
+    low, high = scores.interval
+    split = scores.split.capitalize()
+    commonest = max(scores.classes, key=lambda row: row.pictures).name
+    return [
+        f"{split} loss: {scores.loss:.4f}",
+        f"{split} accuracy: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})",
+        f"Naive guess: {scores.naive_accuracy:.4f} (always answering {commonest})",
+    ]
+
+
+def classes_table(scores: Scores) -> Table:
+    """Each class's precision, recall and F1."""
+    table = new_table(
+        "class",
+        "precision",
+        "recall",
+        "F1",
+        "pictures",
+        right=("precision", "recall", "F1", "pictures"),
+        long=("class",),
+    )
+    for row in scores.classes:
+        add_row(
+            table, row.name, percent(row.precision), percent(row.recall), percent(row.f1), f"{row.pictures:,}"
+        )
+    return table
+
+
+def confusion_lines(scores: Scores) -> list[str]:
+    """The most frequent mistakes: true class, answer, how often."""
+    names = [row.name for row in scores.classes]
+    mistakes = sorted(
+        (
+            (count, true, answer)
+            for true, row in enumerate(scores.confusion)
+            for answer, count in enumerate(row)
+            if count and true != answer
+        ),
+        key=lambda mistake: (-mistake[0], mistake[1], mistake[2]),
+    )
+    return [
+        f"{names[true]} taken for {names[answer]}: {count} of {scores.classes[true].pictures:,}"
+        for count, true, answer in mistakes[:MOST_CONFUSIONS]
+    ]
+
+
+def predictions_table(shown: Sequence[Shown]) -> Table:
+    """Test pictures with what was said of each."""
+    table = new_table("picture", "predicted", "probability", "true", "right?", right=("probability",))
+    for item in shown:
+        verdict = Text("yes", "green") if item.right else Text("no", "red")
+        prediction = item.prediction
+        add_row(
+            table,
+            prediction.picture,
+            prediction.names[0],
+            percent(prediction.probabilities[0]),
+            item.truth,
+            verdict,
+        )
+    return table
+
+
+def one_prediction_table(prediction: Prediction) -> Table:
+    """One picture's classes with a bar each."""
+    table = new_table("class", "probability", "", right=("probability",))
+    for name, probability in zip(prediction.names, prediction.probabilities, strict=True):
+        add_row(table, name, percent(probability), "█" * round(BAR_CELLS * probability))
+    return table
+
+
+def many_predictions_table(predictions: Sequence[Prediction]) -> Table:
+    """A row for each picture, its likeliest class first."""
+    table = new_table(
+        "picture", "predicted", "probability", "then", right=("probability",), long=("picture", "then")
+    )
+    for prediction in predictions:
+        best, *others = [
+            (name, percent(share))
+            for name, share in zip(prediction.names, prediction.probabilities, strict=True)
+        ]
+        add_row(table, prediction.picture, *best, ", ".join(f"{name} {share}" for name, share in others))
+    return table
+
+
+def summary_table(summary: Summary) -> Table:
+    """A row for each layer."""
+    numbers = ("parameters", "MFLOPs")
+    table = new_table("layer", "type", "output shape", *numbers, "lowered?", right=numbers, long=("layer",))
+    for row in summary.layers:
+        shape = " x ".join(map(str, row.output_shape))
+        flops = "" if row.flops is None else f"{row.flops / 1e6:,.2f}"
+        add_row(
+            table, row.name, row.kind, shape, f"{row.parameters:,}", flops, "yes" if row.lowered else "no"
+        )
+    return table
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """Names and values, without a heading."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        add_row(table, name.replace("_", " "), in_words(value))
+    return table
+
+
+def in_words(value: Any) -> str:
+    """A plain value for people: lists with commas, mappings as name value, yes and no."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name.replace('_', ' ')} {in_words(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,103 @@
+"""The command `train`, from its options to its exit code: watch, interrupt, save, report."""
+
+from pathlib import Path
+from typing import Any
+
+from tellapart import api
+from tellapart.errors import ConfigError
+from tellapart.terminal.console import command, note, say_json
+from tellapart.terminal.interruption import Interruption
+from tellapart.terminal.progress import ProgressWatcher
+from tellapart.terminal.training_report import introduce, report_finished, trained_as_dict
+
+TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
+"""What --save-to calls the file in a folder: the tutorial's model_name."""
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+def train_and_report(
+    data: Any,
+    settings: dict[str, Any],
+    *,
+    save_to: Path | None = None,
+    as_json: bool = False,
+    quiet: bool = False,
+    is_demo: bool = False,
+) -> int:
+    """Train, and tell of it.
+
+    Args:
+        data: as given.
+        settings: keyword arguments of `api.train_classifier`; None where not given.
+        save_to: where to save the model besides its run folder.
+        as_json: one JSON object instead of a report.
+        quiet: no progress.
+        is_demo: whether to say what to try after a demo.
+
+    Returns:
+        The exit code.
+    """
+    target = None if save_to is None else model_target(save_to)
+    settings = {name: value for name, value in settings.items() if value is not None}
+    refuse_settings_of_a_resumed_run(settings)
+    watcher = ProgressWatcher(None if as_json else introduce, quiet)
+    try:
+        with Interruption() as interruption, watcher:
+            watcher.interruption = interruption
+            trained = api.train_classifier(
+                data, **settings, watcher=watcher, should_stop=interruption.should_stop
+            )
+            if trained.finished and target is not None:
+                trained.classifier.save(target)
+    except KeyboardInterrupt:
+        note(how_to_go_on(watcher.run_folder, trained=False))
+        return interruption.exit_code
+    if not trained.finished:
+        note(how_to_go_on(watcher.run_folder, trained=True))
+        if as_json:
+            say_json({"run": str(trained.folder), "finished": False})
+        return interruption.exit_code
+    if as_json:
+        say_json(trained_as_dict(trained, target))
+    else:
+        report_finished(trained, target, is_demo)
+    return 0
+
+
+def how_to_go_on(folder: Any, trained: bool) -> str:
+    """What is left of a training that was stopped, and the command that continues it."""
+    if folder is None:
+        return "Stopped before the training began; nothing was left behind."
+    if not folder.checkpoint.exists():
+        return f"Stopped at once, before the first checkpoint. Remove {folder.path} and start again."
+    saved = "Stopped; everything is saved." if trained else "Stopped at once; the last checkpoint is kept."
+    return f"{saved} Go on with: {command('train', '--resume', folder.path)}"
+
+
+def model_target(save_to: Path) -> Path:
+    """The file that --save-to means.
+
+    Raises:
+        ConfigError: it is there already, or its name ends in what no model file ends in.
+    """
+    is_file_name = save_to.suffix in MODEL_SUFFIXES and not save_to.is_dir()
+    if save_to.suffix and not is_file_name and not save_to.is_dir():
+        raise ConfigError(f"--save-to is a folder, or a file ending in .keras or .h5; got {save_to}.")
+    target = save_to if is_file_name else save_to / TUTORIAL_MODEL_NAME
+    if target.exists():
+        raise ConfigError(f"{target} is there already and is not overwritten. Choose another --save-to.")
+    return target
+
+
+def refuse_settings_of_a_resumed_run(settings: dict[str, Any]) -> None:
+    """Refuse --recipe and --out beside --resume; the API refuses the others.
+
+    Raises:
+        ConfigError: one of them is given.
+    """
+    for name in ("recipe", "out"):
+        if "resume" in settings and name in settings:
+            raise ConfigError(
+                f"--resume goes on in its own folder with its own settings. Leave --{name} away."
+            )

@@ -1,0 +1,131 @@
+"""What a training says before its first step and after its last, in the words of the classic tutorial."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tellapart.terminal.console import command, results, say
+from tellapart.terminal.tables import predictions_table, score_lines
+from tellapart.train.events import EpochDone
+from tellapart.training import Prepared, Trained, best_epoch
+
+NAMED_WHERE_LEFT_OUT = 5
+
+
+def introduce(prepared: Prepared, model: Any) -> None:
+    """Data, network and settings."""
+    stores, run, source = prepared.stores, prepared.run, prepared.source
+    say(f"x_train shape: {stores['train'].images.shape}")
+    for split, store in stores.items():
+        say(f"{len(store)} {split} samples")
+    say("Using real-time data augmentation." if run.augmentation else "Not using data augmentation.")
+    say()
+    for line in left_out_lines(prepared):
+        say(line, "yellow")
+    height, width, channels = prepared.pixel_path.shape
+    device = str(model.weights[0].value.device)
+    say(f"Data       {source.name}, {len(source.class_names)} classes ({source.where})")
+    say(
+        f"Network    {model.name}, {model.count_params():,} parameters, for {height} x {width} x {channels} pixels"
+    )
+    say(f"Training   recipe {run.recipe}, {run.epochs} epochs, batches of {run.batch_size}, seed {run.seed}")
+    say(f"Computing  {prepared.precision} on {_device_in_words(device)}")
+    say(f"Scoring    {validation_in_words(prepared)}")
+    say(f"Run        {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
+    say()
+
+
+def left_out_lines(prepared: Prepared) -> list[str]:
+    """How many pictures could not be read, and the first few with the reason."""
+    refused = [picture for store in prepared.stores.values() for picture in store.refused]
+    if not refused:
+        return []
+    heading = (
+        f"Left out {len(refused)} {'picture' if len(refused) == 1 else 'pictures'} that could not be read:"
+    )
+    named = [f"  {picture.reason}" for picture in refused[:NAMED_WHERE_LEFT_OUT]]
+    more = len(refused) - len(named)
+    return [heading, *named, *([f"  and {more} more"] if more else []), ""]
+
+
+def validation_in_words(prepared: Prepared) -> str:
+    """Which pictures score the epochs, and which epoch becomes the model."""
+    kept = {"last": "the last epoch is kept", "best": "the best epoch is kept"}[prepared.run.keep]
+    if prepared.run.validation == "test":
+        return f"validates on the test split, as the tutorial did; {kept}"
+    return f"validates on {len(prepared.validation)} pictures held out of training; {kept}"
+
+
+def _device_in_words(device: str) -> str:
+    if device == "cpu":
+        threads = torch.get_num_threads()
+        return f"the processor, {threads} thread{'s' * (threads != 1)}"
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
+
+
+def report_finished(trained: Trained, saved_to: Path | None, is_demo: bool = False) -> None:
+    """Where the model is, how good it is, and what to type next."""
+    say()
+    say(f"Saved trained model, architecture and weights: {trained.folder / 'model.keras'}")
+    if saved_to is not None:
+        what = (
+            "architecture and weights"
+            if saved_to.suffix == ".keras"
+            else "the network; class names stay in .keras"
+        )
+        say(f"Also saved ({what}): {saved_to}")
+    if trained.history:
+        say(_kept_epoch(trained))
+    say()
+    assert trained.scores is not None
+    for line in score_lines(trained.scores):
+        say(line)
+    if trained.shown:
+        say()
+        results().print(predictions_table(trained.shown))
+        right = sum(shown.right for shown in trained.shown)
+        say(
+            f"{right} of {len(trained.shown)} right. The same as a picture: {trained.folder / 'predictions.png'}"
+        )
+    say()
+    say("Next, the classes one by one, and the names of your own pictures:", "bold")
+    say("  " + command("evaluate", trained.folder))
+    say("  " + command("predict", trained.folder) + " PICTURE.jpg")
+    if is_demo:
+        say("A folder of your own pictures, one folder for each class; or the classic tutorial:", "bold")
+        say("  tellapart train FOLDER")
+        say("  tellapart train cifar10 --recipe first-cnn")
+
+
+def _kept_epoch(trained: Trained) -> str:
+    last: EpochDone = trained.history[-1]
+    best = best_epoch(trained.history)
+    return (
+        f"Epochs: {len(trained.history)}; best by validation accuracy: {best.epoch + 1} "
+        f"({best.val_accuracy:.4f}); last: {last.val_accuracy:.4f}"
+    )
+
+
+def trained_as_dict(trained: Trained, saved_to: Path | None) -> dict[str, Any]:
+    """A finished training for JSON."""
+    from dataclasses import asdict
+
+    assert trained.scores is not None
+    return {
+        "run": str(trained.folder),
+        "model": str(trained.folder / "model.keras"),
+        "saved_to": None if saved_to is None else str(saved_to),
+        "history": [{**asdict(done), "epoch": done.epoch + 1} for done in trained.history],
+        "scores": trained.scores.to_dict(),
+        "predictions": [
+            {
+                "picture": shown.prediction.picture,
+                "predicted": shown.prediction.names[0],
+                "probability": shown.prediction.probabilities[0],
+                "true": shown.truth,
+                "right": shown.right,
+            }
+            for shown in trained.shown
+        ],
+    }
