@@ -7,8 +7,9 @@ or through the functions that this calls.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import Source
 from tellapart.data.store import Refused, Store, load_split
 from tellapart.errors import DataError, ModelError, PictureError
-from tellapart.lower import LoweredNet, lower
+from tellapart.lower import lower
+from tellapart.lower.stored import read_stored_net
 from tellapart.model_file import Card, load_keras, read_card, save_h5, save_keras
 from tellapart.scores import Scores, score
 from tellapart.train.score import probabilities
@@ -43,10 +45,20 @@ class Prediction:
 class Classifier:
     """A network that tells `class_names` apart."""
 
-    def __init__(self, model: Any, card: Card) -> None:
-        self.model = model
+    def __init__(self, card: Card, net: "ProbabilityNet", load_model: Callable[[], Any]) -> None:
         self.card = card
-        self._net = ProbabilityNet(model, len(card.class_names))
+        self._net = net
+        self._load_model = load_model
+
+    @cached_property
+    def model(self) -> Any:
+        """The Keras model. Of a file that was read without Keras, loaded when it is first asked for."""
+        return self._load_model()
+
+    @classmethod
+    def of_model(cls, model: Any, card: Card) -> "Classifier":
+        """A classifier that shares a Keras model's weights, also while it is trained."""
+        return cls(card, probability_net_of(model, len(card.class_names)), lambda: model)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -64,8 +76,12 @@ class Classifier:
         """
         path = model_path(Path(path))
         card = read_card(path)
+        stored = None if card is None else read_stored_net(path)
+        if card is not None and stored is not None:
+            head = head_of(stored.last_activation, stored.outputs, len(card.class_names), path.name)
+            return cls(card, ProbabilityNet(stored, head), lambda: load_keras(path))
         model = load_keras(path)
-        return cls(model, card or card_of_plain_model(model, path))
+        return cls.of_model(model, card or card_of_plain_model(model, path))
 
     def save(self, path: str | Path) -> None:
         """Save as `.keras` (everything) or `.h5` (the network alone).
@@ -167,12 +183,16 @@ class Classifier:
         return images, names, refused
 
 
-class ProbabilityNet:
-    """A Keras classifier as a function from pixels to probabilities, whatever its last layer gives."""
+Head = Literal["probabilities", "one probability", "logits"]
+"""What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or neither yet."""
 
-    def __init__(self, model: Any, classes: int) -> None:
-        self.net: LoweredNet = lower(model, "float32")
-        self.head = _head(model, classes)
+
+class ProbabilityNet:
+    """A classifier's network as a function from pixels to probabilities, whatever its last layer gives."""
+
+    def __init__(self, net: Callable[..., torch.Tensor], head: Head) -> None:
+        self.net = net
+        self.head = head
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, H, W, C) pixels 0-255 -> (B, classes)."""
@@ -184,14 +204,25 @@ class ProbabilityNet:
         return output.float().softmax(-1)
 
 
-def _head(model: Any, classes: int) -> str:
-    """What the model's numbers mean, told from its last activation."""
+def probability_net_of(model: Any, classes: int) -> ProbabilityNet:
+    """A Keras model as a function from pixels to probabilities, sharing its weights."""
     last = model.layers[-1]
     activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
-    if model.output_shape[-1] == 1 and classes == 2:
+    return ProbabilityNet(
+        lower(model, "float32"), head_of(activation, model.output_shape[-1], classes, model.name)
+    )
+
+
+def head_of(activation: str, outputs: int, classes: int, name: str) -> Head:
+    """What `outputs` numbers per picture mean that went through `activation` last.
+
+    Raises:
+        ModelError: there is one number for two classes, and it is no probability.
+    """
+    if outputs == 1 and classes == 2:
         if activation != "sigmoid":
             raise ModelError(
-                f"The model {model.name!r} gives one number per picture without a sigmoid; it cannot be read as a "
+                f"The model {name!r} gives one number per picture without a sigmoid; it cannot be read as a "
                 "probability. Let it end in Dense(1, activation='sigmoid') or Dense(classes, activation='softmax')."
             )
         return "one probability"

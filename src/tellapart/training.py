@@ -35,8 +35,8 @@ from tellapart.train.loop import Standing, run_epochs
 from tellapart.train.score import loss_and_accuracy
 from tellapart.train.step import TrainStep
 
-SMALLEST_SIDE = 28
-"""Pixels. Smaller pictures are enlarged by a whole factor to at least this; MNIST's digits have it."""
+SMALLEST_SIDE = 16
+"""Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
 
 LARGEST_SIDE = 64
 """Pixels. Larger pictures, and photos of mixed sizes, are brought to this, unless the run says otherwise."""
@@ -198,7 +198,7 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
     )
     model = build_model(run, prepared.pixel_path.shape, len(source.class_names), feed.batches.steps_per_epoch)
     card = Card(source.class_names, prepared.pixel_path, _origin(prepared))
-    classifier = Classifier(model, card)
+    classifier = Classifier.of_model(model, card)
     keeper = Keeper(prepared, model)
     step = TrainStep(lower(model, prepared.precision))
 

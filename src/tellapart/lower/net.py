@@ -46,6 +46,11 @@ class LoweredNet(nn.Module):
             self._build_operations(self.graph, precision)
         self._runs_layers = self.keeps_layer_losses()
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are, and so where it runs."""
+        return self.model.weights[0].value.device if self.model.weights else torch.device("cpu")
+
     def forward(self, inputs: Any, *, training: bool = False) -> Any:
         """Run the model.
 
@@ -149,7 +154,7 @@ class LoweredNet(nn.Module):
         tensors = [inputs] if single else self.graph.functional._standardize_inputs(inputs)
         wanted = [getattr(torch, spec.dtype) for spec in symbolic]
         return {
-            slot: to_torch(tensor.to(dtype))
+            slot: to_torch(tensor.to(self.device, dtype))
             for slot, tensor, dtype in zip(self.graph.inputs, tensors, wanted, strict=True)
         }
 

@@ -24,13 +24,15 @@ class Feed:
 
     batches: Batches
     augmentation: Augmentation | None
+    device: torch.device = torch.device("cpu")
+    """Where the batches are wanted."""
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """The batch of one step, and torch's global generator seeded for its dropout.
 
         Returns:
             Pictures (B, H, W, C), pixels 0-255, float32 where they were moved, else uint8;
-            and their one-hot truth (B, classes).
+            and their one-hot truth (B, classes). Both on `device`.
         """
         rows = self.batches.rows(epoch, step)
         images = torch.from_numpy(self.store.images[rows])  # (B, H, W, C)
@@ -39,4 +41,4 @@ class Feed:
         if self.augmentation is not None:
             generator = torch.Generator().manual_seed(seed)
             images = augment(images.permute(0, 3, 1, 2), self.augmentation, generator).permute(0, 2, 3, 1)
-        return images, self.truth[torch.from_numpy(rows)]
+        return images.to(self.device), self.truth[torch.from_numpy(rows)].to(self.device)
