@@ -23,7 +23,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Teach a computer to tell pictures apart. Begin with: tellapart demo",
 )
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Known sets: list, show, get.")
+data_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="List, show and download known sets of pictures."
+)
 app.add_typer(data_app, name="data")
 
 
@@ -65,7 +67,10 @@ def train(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a classifier on DATA, score it on the test pictures, save everything in a run folder."""
+    """Train a classifier on labelled pictures.
+
+    It is scored on the test pictures at the end; everything is saved in a run folder.
+    """
     from tellapart.terminal.training import train_and_report
 
     changes = {
@@ -93,7 +98,10 @@ def evaluate(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Score MODEL: accuracy with its 95% interval, each class's precision and recall, what is taken for what."""
+    """Score a model on labelled pictures.
+
+    Accuracy with its 95% interval, each class's precision and recall, and what is taken for what.
+    """
     from tellapart import api
     from tellapart.terminal import reports
     from tellapart.terminal.progress import ProgressWatcher
@@ -115,7 +123,10 @@ def predict(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Name what is on pictures, with probabilities. JSON and CSV carry every class, unless --top is given."""
+    """Name what is on pictures.
+
+    JSON and CSV carry the probability of every class, unless --top is given.
+    """
     from tellapart import api, predicting
     from tellapart.terminal import reports
     from tellapart.terminal.progress import ProgressWatcher
@@ -138,7 +149,10 @@ def summary(
     classes: options.Classes = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show a network layer by layer: shapes, parameters, arithmetic; and where a model comes from."""
+    """Show a network layer by layer.
+
+    Shapes, parameters and arithmetic; a recipe's settings, or where a model comes from.
+    """
     from tellapart.summary import describe
     from tellapart.terminal import reports
 
@@ -152,7 +166,10 @@ def summary(
 
 @app.command()
 def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """Train on 1,797 handwritten digits, which come along: half a minute, no download."""
+    """Train on handwritten digits: a minute, no download.
+
+    The 1,797 digits come along with scikit-learn.
+    """
     from tellapart.terminal.training import train_and_report
 
     raise typer.Exit(train_and_report("digits", {"out": out}, as_json=as_json, quiet=quiet, is_demo=True))
@@ -160,7 +177,7 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
 
 @app.command()
 def doctor(as_json: options.Json = False) -> None:
-    """Look at this machine: versions, processor, data, and what is missing, with the line to type."""
+    """Say what this machine has, and what it lacks."""
     from tellapart import doctor as doctors
     from tellapart.terminal import sets_and_machine
 
@@ -183,7 +200,7 @@ def data_list(as_json: options.Json = False) -> None:
 
 @data_app.command("show")
 def data_show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
-    """One set: classes, licence, provenance, where it is, and pictures per class."""
+    """One known set, or a folder of your own: classes and their pictures."""
     from tellapart.terminal import sets_and_machine
 
     sets_and_machine.report_set(name, as_json)

@@ -40,9 +40,6 @@ class SplitName(StrEnum):
     TEST = "test"
 
 
-RESULT, PICTURES, RUN = "Results", "Pictures", "Training"
-"""Headings under which `--help` groups the options."""
-
 TrainData = Annotated[
     str | None,
     typer.Argument(
@@ -71,46 +68,34 @@ Recipe = Annotated[
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", help="Passes over the pictures.", rich_help_panel=RUN, show_default=False),
+    typer.Option("--epochs", help="Passes over the pictures."),
 ]
-BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Pictures per step.", rich_help_panel=RUN)
-]
-Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.", rich_help_panel=RUN)]
-NoAugment = Annotated[
-    bool, typer.Option("--no-augment", help="Learn from the pictures as they are.", rich_help_panel=RUN)
-]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Pictures per step.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.")]
+NoAugment = Annotated[bool, typer.Option("--no-augment", help="Learn from the pictures as they are.")]
 PrecisionOption = Annotated[
     Precision | None,
-    typer.Option("--precision", help="Arithmetic; auto: bfloat16 where it is native.", rich_help_panel=RUN),
+    typer.Option("--precision", help="Arithmetic; auto: bfloat16 where it is native."),
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option(
-        "--resume", metavar="RUN", help="Go on with a training that was stopped.", rich_help_panel=RUN
-    ),
+    typer.Option("--resume", metavar="RUN", help="Go on with a training that was stopped."),
 ]
 Size = Annotated[
     str | None,
-    typer.Option(
-        "--size", metavar="48|48x64", help="Side, or height x width, in pixels.", rich_help_panel=PICTURES
-    ),
+    typer.Option("--size", metavar="48|48x64", help="Side, or height x width, in pixels."),
 ]
 PolicyOption = Annotated[
     Policy | None,
-    typer.Option("--policy", help="For pictures of other proportions.", rich_help_panel=PICTURES),
+    typer.Option("--policy", help="For pictures of other proportions."),
 ]
 ValidationShare = Annotated[
     float | None,
-    typer.Option(
-        "--validation-share", help="Of the training pictures, to score epochs.", rich_help_panel=PICTURES
-    ),
+    typer.Option("--validation-share", help="Of the training pictures, to score epochs."),
 ]
 TestShare = Annotated[
     float | None,
-    typer.Option(
-        "--test-share", help="Of the pictures, where no test split exists.", rich_help_panel=PICTURES
-    ),
+    typer.Option("--test-share", help="Of the pictures, where no test split exists."),
 ]
 Labels = Annotated[
     Path | None,
@@ -118,18 +103,15 @@ Labels = Annotated[
         "--labels",
         metavar="FILE.csv",
         help="file,label of a folder without class folders.",
-        rich_help_panel=PICTURES,
     ),
 ]
 Predictions = Annotated[
     int | None,
-    typer.Option("--predictions", help="Test pictures to show at the end (20).", rich_help_panel=RESULT),
+    typer.Option("--predictions", help="Test pictures to show at the end (20)."),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(
-        "--out", metavar="DIR", help="The run folder to make (runs/<date>-...).", rich_help_panel=RESULT
-    ),
+    typer.Option("--out", metavar="DIR", help="The run folder to make (runs/<date>-...)."),
 ]
 SaveTo = Annotated[
     Path | None,
@@ -137,11 +119,10 @@ SaveTo = Annotated[
         "--save-to",
         metavar="PATH",
         help="Save the model there too: .keras, .h5 or a folder.",
-        rich_help_panel=RESULT,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel=RESULT)]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.", rich_help_panel=RESULT)]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]
 Top = Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="The N likeliest classes only.")]
 Csv = Annotated[

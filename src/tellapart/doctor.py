@@ -104,7 +104,8 @@ def _processor() -> Iterator[Finding]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "processor (no GPU is used)"
     yield Finding("device", device)
     yield Finding("processor", processor_name())
-    yield Finding("cores", f"{os.cpu_count()}, of which torch uses {torch.get_num_threads()} threads")
+    yield Finding("cores", str(os.cpu_count()))
+    yield Finding("threads", f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change)")
     fast = "native: training uses it" if has_fast_bfloat16() else "not native: training uses float32"
     yield Finding("bfloat16", fast)
 

@@ -27,15 +27,18 @@ class Evaluation:
     """A model's scores, and what they are scores of."""
 
     scores: Scores
+    data: str
+    """The data's name."""
+
     where: str
-    """The data's place."""
+    """Its place."""
 
     note: str = ""
     """What a reader must know about the choice of pictures; often nothing."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"data": self.where, "note": self.note, "scores": self.scores.to_dict()}
+        return {"data": self.data, "where": self.where, "note": self.note, "scores": self.scores.to_dict()}
 
 
 def evaluate_model(
@@ -104,7 +107,7 @@ def _scored(
             f"{note} Left out: {len(store.refused)} unreadable pictures ({store.refused[0].reason}).".strip()
         )
     scores = classifier.score(store, source.class_names, called or split, watcher.scoring)
-    return Evaluation(scores, source.where, note)
+    return Evaluation(scores, source.name, source.where, note)
 
 
 def _nothing_to_score(model: Path, run: RunFolder | None) -> str:

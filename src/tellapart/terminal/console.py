@@ -44,8 +44,8 @@ def say(text: str = "", style: str | None = None) -> None:
 
 
 def note(text: str, style: str | None = None) -> None:
-    """One line or paragraph on stderr."""
-    notes().print(printable(text), style=style, soft_wrap=True)
+    """One line or paragraph on stderr, wrapped between words on a terminal."""
+    notes().print(printable(text), style=style)
 
 
 def say_json(value: Any) -> None:
@@ -75,7 +75,7 @@ def report_error(error: TellapartError, as_json: bool) -> int:
     if os.environ.get("TELLAPART_DEBUG"):
         traceback.print_exception(error)
     else:
-        notes().print(Text("Error: ", "bold red") + Text(printable(str(error))), soft_wrap=True)
+        notes().print(Text("Error: ", "bold red") + Text(printable(str(error))))
     if as_json:
         say_error(type(error).__name__, str(error), error.exit_code)
     return error.exit_code

@@ -18,7 +18,6 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.runs import RunFolder
 from tellapart.terminal.console import notes
 from tellapart.terminal.interruption import Interruption
 from tellapart.train.events import EpochDone, Event, StepDone, Stopped
@@ -108,9 +107,8 @@ class ProgressWatcher(Watcher):
         self.quiet = quiet
         self.console = notes()
         self.bars = Bars(self.console, quiet)
-        self.run_folder: RunFolder | None = None
+        self.preparation: Prepared | None = None
         self.interruption = Interruption()
-        self._prepared: Prepared | None = None
         self._tasks: tuple[TaskID, TaskID] | None = None
         self._next_update = 0.0
         self._quarters_told = 0
@@ -142,7 +140,7 @@ class ProgressWatcher(Watcher):
     def prepared(self, prepared: Prepared, model: Any) -> None:
         """All is ready."""
         self.bars.close()
-        self._prepared, self.run_folder = prepared, prepared.folder
+        self.preparation = prepared
         if self.introduce is not None:
             self.introduce(prepared, model)
         self._tell(EPOCH_HEADER, "bold")
@@ -177,9 +175,9 @@ class ProgressWatcher(Watcher):
         is_last = done.step + 1 == done.steps
         if not self.bars.shown or (now < self._next_update and not is_last):
             return
-        assert self._prepared is not None
+        assert self.preparation is not None
         self._next_update = now + SECONDS_BETWEEN_UPDATES
-        epochs = self._prepared.run.epochs
+        epochs = self.preparation.run.epochs
         progress = self._training_bars()
         if self._tasks is None:
             start = done.epoch * done.steps + done.step
@@ -188,9 +186,8 @@ class ProgressWatcher(Watcher):
                 progress.add_task("Run", total=epochs * done.steps, completed=start, numbers=""),
             )
         epoch_task, run_task = self._tasks
-        if done.epoch != progress.tasks[0].fields.get("epoch", done.epoch):
-            progress.reset(epoch_task, total=done.steps)
-        progress.update(
+        begins = done.epoch != progress.tasks[0].fields.get("epoch")
+        (progress.reset if begins else progress.update)(
             epoch_task,
             completed=done.step + 1,
             description=f"Epoch {done.epoch + 1}/{epochs}",

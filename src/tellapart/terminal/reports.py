@@ -1,8 +1,11 @@
 """Reports of evaluate, predict and summary."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from tellapart.data.augment import Augmentation
 from tellapart.evaluation import Evaluation
 from tellapart.files import write_text
 from tellapart.predicting import Answers
@@ -10,12 +13,14 @@ from tellapart.summary import Description
 from tellapart.terminal import tables
 from tellapart.terminal.console import note, results, say, say_json
 
+HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
+
 
 def report_evaluation(evaluation: Evaluation) -> None:
     """Scores, each class, and the most frequent mistakes."""
     if evaluation.note:
         note(evaluation.note, "yellow")
-    say(f"Data: {evaluation.where}")
+    say(f"Data: {evaluation.data} ({evaluation.where})")
     for line in tables.score_lines(evaluation.scores):
         say(line)
     results().print(tables.classes_table(evaluation.scores))
@@ -54,7 +59,16 @@ def report_summary(description: Description) -> None:
     say(f"Parameters  {summary.parameters:,}{f' ({frozen:,} of them not trained)' if frozen else ''}")
     say(f"Arithmetic  {summary.flops / 1e6:,.2f} MFLOPs for one picture, forward (2 per multiply-add)")
     say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
-    for heading, values in description.facts.items():
+    for kind, facts in description.facts.items():
         say()
-        say(heading, "bold")
-        results().print(tables.facts_table(values))
+        say(HEADINGS[kind], "bold")
+        results().print(tables.facts_table(_without_switches_off(facts)))
+
+
+def _without_switches_off(facts: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's settings with only those kinds of augmentation that do something."""
+    if "augmentation" not in facts:
+        return facts
+    off = asdict(Augmentation())
+    on = {name: value for name, value in facts["augmentation"].items() if value != off[name]}
+    return {**facts, "augmentation": on}

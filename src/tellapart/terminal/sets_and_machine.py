@@ -11,15 +11,11 @@ from tellapart.data.catalog import KNOWN_SETS, KnownSet, find_known, known_set
 from tellapart.data.known import find_on_this_machine, get_known
 from tellapart.data.source import Source, open_source
 from tellapart.doctor import Finding, known_sets_here
-from tellapart.terminal.console import command, note, notes, results, say, say_json
+from tellapart.terminal.console import command, note, notes, printable, results, say, say_json
 from tellapart.terminal.progress import Bars
-from tellapart.terminal.tables import add_row, facts_table, new_table
+from tellapart.terminal.tables import add_row, facts_table, new_table, two_columns
 
-VERDICTS = {
-    "ok": Text("ok", "green"),
-    "optional": Text("-", "yellow"),
-    "missing": Text("MISSING", "bold red"),
-}
+MARKS = {"ok": ("ok  ", "green"), "optional": ("-   ", "yellow"), "missing": ("LACK", "bold red")}
 
 
 def report_sets(as_json: bool) -> None:
@@ -28,29 +24,12 @@ def report_sets(as_json: bool) -> None:
     if as_json:
         say_json({"sets": [_facts(known, places[name]) for name, known in KNOWN_SETS.items()]})
         return
-    table = new_table(
-        "name",
-        "pictures",
-        "classes",
-        "size",
-        "what, and where",
-        right=("pictures", "classes"),
-        long=("what, and where",),
-    )
+    table = two_columns()
     for name, known in KNOWN_SETS.items():
-        place = places[name]
-        where = f"here: {place}" if place else f"not here ({known.download_bytes / 1e6:,.0f} MB to get)"
-        what = known.title.split(": ", 1)[-1]
-        add_row(
-            table,
-            name,
-            f"{known.train_size + known.test_size:,}",
-            len(known.class_names),
-            _size(known),
-            f"{what}\n{where}",
-        )
+        lines = known.title, _measures(known), _whereabouts(known, places[name]), ""
+        add_row(table, Text(name, "bold"), "\n".join(lines))
     results().print(table)
-    say(f"More: {command('data', 'show')} NAME; fetch: {command('data', 'get')} NAME")
+    say("More of one: tellapart data show NAME. To download it: tellapart data get NAME")
 
 
 def report_set(name: str, as_json: bool) -> None:
@@ -65,7 +44,7 @@ def report_set(name: str, as_json: bool) -> None:
     if as_json:
         say_json({**facts, "counts": counts})
         return
-    results().print(facts_table(facts))
+    results().print(facts_table({name: value for name, value in facts.items() if value not in ([], None, 0)}))
     if source is not None:
         _print_counts(source, counts)
     elif known is not None:
@@ -95,17 +74,19 @@ def get_set(name: str, as_json: bool, quiet: bool) -> None:
 
 def report_findings(findings: Sequence[Finding]) -> None:
     """What was found, and last what to do."""
-    table = new_table("", "", "", long=("",))
+    table = two_columns()
     for finding in findings:
-        add_row(table, VERDICTS[finding.verdict], finding.name, finding.value)
+        mark = MARKS[finding.verdict]
+        table.add_row(Text.assemble(mark, " ", finding.name), Text(printable(finding.value)))
     results().print(table)
+    say()
     remedies = [finding for finding in findings if finding.remedy]
     if any(finding.verdict == "missing" for finding in findings):
         say("Something that tellapart needs is missing.", "bold red")
     else:
         say("Everything that tellapart needs is here.", "bold green")
     for finding in remedies:
-        say(f"  {finding.name}: {finding.remedy}")
+        say(f"For {finding.name}:  {finding.remedy}")
 
 
 def class_counts(source: Source) -> dict[str, dict[str, int]]:
@@ -132,7 +113,7 @@ def _facts(known: KnownSet, place: str | None) -> dict[str, Any]:
         "pictures": {"train": known.train_size, "test": known.test_size},
         "classes": list(known.class_names),
         "size": _size(known),
-        "mirrors": known.mirrors,
+        "may_be_mirrored": known.mirrors,
         "licence": known.licence,
         "provenance": known.provenance,
         "download_bytes": known.download_bytes,
@@ -149,9 +130,22 @@ def _source_facts(source: Source | None) -> dict[str, Any]:
         "place": source.where,
         "classes": list(source.class_names),
         "size": " x ".join(map(str, shape)) if shape else "mixed",
-        "mirrors": source.mirrors,
+        "may_be_mirrored": source.mirrors,
         "ignored_files": source.ignored_files,
     }
+
+
+def _measures(known: KnownSet) -> str:
+    count = known.train_size + known.test_size
+    return f"{count:,} pictures, {len(known.class_names)} classes, {_size(known)}"
+
+
+def _whereabouts(known: KnownSet, place: str | None) -> str:
+    return (
+        f"here: {place}"
+        if place
+        else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
+    )
 
 
 def _size(known: KnownSet) -> str:

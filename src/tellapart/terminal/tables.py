@@ -147,11 +147,17 @@ def summary_table(summary: Summary) -> Table:
     return table
 
 
-def facts_table(facts: Mapping[str, Any]) -> Table:
-    """Names and values, without a heading."""
+def two_columns() -> Table:
+    """An empty table of names and what is to say of them, without lines or headings."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    return table
+
+
+def facts_table(facts: Mapping[str, Any]) -> Table:
+    """Names and values, without a heading."""
+    table = two_columns()
     for name, value in facts.items():
         add_row(table, name.replace("_", " "), in_words(value))
     return table

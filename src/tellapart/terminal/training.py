@@ -9,6 +9,7 @@ from tellapart.terminal.console import command, note, say_json
 from tellapart.terminal.interruption import Interruption
 from tellapart.terminal.progress import ProgressWatcher
 from tellapart.terminal.training_report import introduce, report_finished, trained_as_dict
+from tellapart.training import Prepared
 
 TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
 """What --save-to calls the file in a folder: the tutorial's model_name."""
@@ -51,28 +52,30 @@ def train_and_report(
             if trained.finished and target is not None:
                 trained.classifier.save(target)
     except KeyboardInterrupt:
-        note(how_to_go_on(watcher.run_folder, trained=False))
+        note(how_to_go_on(watcher.preparation, trained=False))
         return interruption.exit_code
     if not trained.finished:
-        note(how_to_go_on(watcher.run_folder, trained=True))
+        note(how_to_go_on(watcher.preparation, trained=True))
         if as_json:
             say_json({"run": str(trained.folder), "finished": False})
         return interruption.exit_code
     if as_json:
         say_json(trained_as_dict(trained, target))
     else:
-        report_finished(trained, target, is_demo)
+        assert watcher.preparation is not None
+        report_finished(watcher.preparation, trained, target, is_demo)
     return 0
 
 
-def how_to_go_on(folder: Any, trained: bool) -> str:
+def how_to_go_on(prepared: Prepared | None, trained: bool) -> str:
     """What is left of a training that was stopped, and the command that continues it."""
-    if folder is None:
-        return "Stopped before the training began; nothing was left behind."
+    if prepared is None:
+        return "Stopped before the training began."
+    folder = prepared.folder
     if not folder.checkpoint.exists():
         return f"Stopped at once, before the first checkpoint. Remove {folder.path} and start again."
     saved = "Stopped; everything is saved." if trained else "Stopped at once; the last checkpoint is kept."
-    return f"{saved} Go on with: {command('train', '--resume', folder.path)}"
+    return f"{saved} Go on with\n  {command('train', '--resume', folder.path)}"
 
 
 def model_target(save_to: Path) -> Path:

@@ -7,7 +7,6 @@ import torch
 
 from tellapart.terminal.console import command, results, say
 from tellapart.terminal.tables import predictions_table, score_lines
-from tellapart.train.events import EpochDone
 from tellapart.training import Prepared, Trained, best_epoch
 
 NAMED_WHERE_LEFT_OUT = 5
@@ -25,14 +24,14 @@ def introduce(prepared: Prepared, model: Any) -> None:
         say(line, "yellow")
     height, width, channels = prepared.pixel_path.shape
     device = str(model.weights[0].value.device)
-    say(f"Data       {source.name}, {len(source.class_names)} classes ({source.where})")
+    say(f"Data     {source.name}, {len(source.class_names)} classes ({source.where})")
     say(
-        f"Network    {model.name}, {model.count_params():,} parameters, for {height} x {width} x {channels} pixels"
+        f"Network  {model.name}, {model.count_params():,} parameters, {height} x {width} x {channels} pixels in"
     )
-    say(f"Training   recipe {run.recipe}, {run.epochs} epochs, batches of {run.batch_size}, seed {run.seed}")
-    say(f"Computing  {prepared.precision} on {_device_in_words(device)}")
-    say(f"Scoring    {validation_in_words(prepared)}")
-    say(f"Run        {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
+    say(f"Recipe   {run.recipe}: {run.epochs} epochs, batches of {run.batch_size}, seed {run.seed}")
+    say(f"Device   {_device_in_words(device)}; training computes in {prepared.precision}")
+    say(f"Scoring  {validation_in_words(prepared)}")
+    say(f"Run      {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
     say()
 
 
@@ -60,11 +59,13 @@ def validation_in_words(prepared: Prepared) -> str:
 def _device_in_words(device: str) -> str:
     if device == "cpu":
         threads = torch.get_num_threads()
-        return f"the processor, {threads} thread{'s' * (threads != 1)}"
+        return f"processor, {threads} thread{'s' * (threads != 1)}"
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
 
 
-def report_finished(trained: Trained, saved_to: Path | None, is_demo: bool = False) -> None:
+def report_finished(
+    prepared: Prepared, trained: Trained, saved_to: Path | None, is_demo: bool = False
+) -> None:
     """Where the model is, how good it is, and what to type next."""
     say()
     say(f"Saved trained model, architecture and weights: {trained.folder / 'model.keras'}")
@@ -76,13 +77,12 @@ def report_finished(trained: Trained, saved_to: Path | None, is_demo: bool = Fal
         )
         say(f"Also saved ({what}): {saved_to}")
     if trained.history:
-        say(_kept_epoch(trained))
+        say(_kept_epoch(prepared, trained))
     say()
     assert trained.scores is not None
     for line in score_lines(trained.scores):
         say(line)
     if trained.shown:
-        say()
         results().print(predictions_table(trained.shown))
         right = sum(shown.right for shown in trained.shown)
         say(
@@ -93,17 +93,17 @@ def report_finished(trained: Trained, saved_to: Path | None, is_demo: bool = Fal
     say("  " + command("evaluate", trained.folder))
     say("  " + command("predict", trained.folder) + " PICTURE.jpg")
     if is_demo:
-        say("A folder of your own pictures, one folder for each class; or the classic tutorial:", "bold")
+        say("Then your own pictures, a folder for each class; or the classic tutorial:", "bold")
         say("  tellapart train FOLDER")
         say("  tellapart train cifar10 --recipe first-cnn")
 
 
-def _kept_epoch(trained: Trained) -> str:
-    last: EpochDone = trained.history[-1]
-    best = best_epoch(trained.history)
+def _kept_epoch(prepared: Prepared, trained: Trained) -> str:
+    best, count = best_epoch(trained.history), len(trained.history)
+    if prepared.run.keep == "last":
+        return f"Kept: the last epoch, {count}"
     return (
-        f"Epochs: {len(trained.history)}; best by validation accuracy: {best.epoch + 1} "
-        f"({best.val_accuracy:.4f}); last: {last.val_accuracy:.4f}"
+        f"Kept: epoch {best.epoch + 1} of {count}, the best by validation accuracy ({best.val_accuracy:.4f})"
     )
 
 
