@@ -189,18 +189,16 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
         TellapartError: the loss is no number any more.
         SaveError: the disk is full.
     """
-    run, source, train = prepared.run, prepared.source, prepared.stores["train"]
-    feed = Feed(
-        store=train,
-        truth=torch.eye(len(source.class_names))[torch.from_numpy(train.labels)],
-        batches=Batches(n=len(train), batch_size=run.batch_size, seed=run.seed),
-        augmentation=run.augmentation,
-    )
-    model = build_model(run, prepared.pixel_path.shape, len(source.class_names), feed.batches.steps_per_epoch)
-    card = Card(source.class_names, prepared.pixel_path, _origin(prepared))
+    run, classes = prepared.run, len(prepared.source.class_names)
+    train = prepared.stores["train"]
+    batches = Batches(n=len(train), batch_size=run.batch_size, seed=run.seed)
+    model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch)
+    net = lower(model, prepared.precision)
+    feed = Feed(train, classes, batches, run.augmentation, net.device)
+    card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared))
     classifier = Classifier.of_model(model, card)
     keeper = Keeper(prepared, model)
-    step = TrainStep(lower(model, prepared.precision))
+    step = TrainStep(net)
 
     def validate() -> tuple[float, float]:
         validation = prepared.validation

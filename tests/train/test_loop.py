@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from tellapart.backend import import_keras
 from tellapart.data.augment import Augmentation
@@ -46,7 +45,7 @@ def feed():
     labels = random.integers(0, 3, PICTURES)
     store = Store(images, labels, tuple(map(str, range(PICTURES))))
     batches = Batches(n=PICTURES, batch_size=BATCH, seed=3)
-    return Feed(store, torch.eye(3)[torch.from_numpy(labels)], batches, Augmentation.tutorial())
+    return Feed(store, 3, batches, Augmentation.tutorial())
 
 
 def run(model, feed, standing, stop_after=None):

@@ -89,7 +89,7 @@ def _operation(layer: Mapping[str, Any], weights: Any, folder: str) -> Operation
     plain = layer["module"] == "keras.layers" and config.get("activity_regularizer") is None
     if not plain or config["dtype"]["config"]["name"] != "float32" or layer["class_name"] not in RULES:
         return None
-    stored = weights[f"layers/{folder}/vars"] if f"layers/{folder}/vars" in weights else {}
+    stored = weights.get(f"layers/{folder}/vars", {})
     tensors = [torch.from_numpy(stored[str(index)][()]) for index in range(len(stored))]
     return RULES[layer["class_name"]](config, tensors, torch.float32)
 

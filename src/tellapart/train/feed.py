@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from tellapart.data.augment import Augmentation, augment
 from tellapart.data.batches import Batches, step_seed
@@ -19,8 +20,8 @@ class Feed:
     """Training pictures, ready to be asked for by epoch and step."""
 
     store: Store
-    truth: Tensor
-    """(N, classes) float32, one-hot."""
+    classes: int
+    """How many there are."""
 
     batches: Batches
     augmentation: Augmentation | None
@@ -41,4 +42,5 @@ class Feed:
         if self.augmentation is not None:
             generator = torch.Generator().manual_seed(seed)
             images = augment(images.permute(0, 3, 1, 2), self.augmentation, generator).permute(0, 2, 3, 1)
-        return images.to(self.device), self.truth[torch.from_numpy(rows)].to(self.device)
+        truth = functional.one_hot(torch.from_numpy(self.store.labels[rows]), self.classes).float()
+        return images.to(self.device), truth.to(self.device)
