@@ -1,11 +1,16 @@
 """tellapart: teach a computer to tell pictures apart, and see how it does it.
 
 The names below are imported when they are first used, so that importing
-tellapart loads neither torch nor keras.
+tellapart loads neither torch nor keras. One thing happens at once: where nobody
+has chosen a Keras backend, torch is chosen, so that `import keras` after
+`import tellapart` gets the backend that `tellapart.fit` needs.
 """
 
 import importlib
+import os
 from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 __version__ = "0.1.0"
 
