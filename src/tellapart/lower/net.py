@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from tellapart.lower.graph import Call, Graph, analyse, functional_of, is_keras_class
 from tellapart.lower.layout import to_keras, to_torch
-from tellapart.lower.rules import RULES, ActivationOperation, Operation
+from tellapart.lower.operations import ActivationOperation, Operation
+from tellapart.lower.rules import RULES
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

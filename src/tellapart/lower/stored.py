@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from tellapart.lower.layout import to_keras, to_torch
-from tellapart.lower.rules import RULES, Operation
+from tellapart.lower.operations import Operation
+from tellapart.lower.rules import RULES
 
 
 class StoredNet(nn.Module):
