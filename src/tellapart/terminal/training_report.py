@@ -24,14 +24,14 @@ def introduce(prepared: Prepared, model: Any) -> None:
         say(line, "yellow")
     height, width, channels = prepared.pixel_path.shape
     device = str(model.weights[0].value.device)
-    say(f"Data     {source.name}, {len(source.class_names)} classes ({source.where})")
+    say(f"Data    {source.name}, {len(source.class_names)} classes ({source.where})")
     say(
-        f"Network  {model.name}, {model.count_params():,} parameters, {height} x {width} x {channels} pixels in"
+        f"Model   {model.name}, {model.count_params():,} parameters, {height} x {width} x {channels} pixels in"
     )
-    say(f"Recipe   {run.recipe}: {run.epochs} epochs, batches of {run.batch_size}, seed {run.seed}")
-    say(f"Device   {_device_in_words(device)}; training computes in {prepared.precision}")
-    say(f"Scoring  {validation_in_words(prepared)}")
-    say(f"Run      {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
+    say(f"Recipe  {run.recipe}: {run.epochs} epochs, batches of {run.batch_size}, seed {run.seed}")
+    say(f"Device  {_device_in_words(device)}; training computes in {prepared.precision}")
+    say(f"Epochs  {validation_in_words(prepared)}")
+    say(f"Run     {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
     say()
 
 

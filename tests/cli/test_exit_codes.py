@@ -1,0 +1,135 @@
+"""Each kind of mistake has its exit code, one clear paragraph on stderr, and no traceback."""
+
+import sys
+
+import pytest
+from command_line import SMALL, make_pictures, tellapart
+
+
+def refused(code, *arguments):
+    result = tellapart(*arguments)
+    assert result.code == code, result.err
+    assert "Traceback" not in result.err
+    assert result.err.strip()
+    assert result.out == ""
+    return result.err
+
+
+def test_a_missing_path_is_bad_data_and_near_names_are_offered(pictures):
+    assert "pictures" in refused(3, "train", pictures.parent / "picture")
+
+
+def test_a_file_that_is_no_picture_folder_is_bad_data(tmp_path):
+    (tmp_path / "notes.txt").write_text("no pictures")
+    refused(3, "train", tmp_path / "notes.txt")
+
+
+def test_class_folders_of_damaged_pictures_are_bad_data(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "damaged" / name).mkdir(parents=True)
+        (tmp_path / "damaged" / name / "1.png").write_bytes(b"not a picture")
+    refused(3, "train", tmp_path / "damaged")
+
+
+def test_an_empty_folder_is_bad_data(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "class folders" in refused(3, "train", tmp_path / "empty")
+
+
+def test_one_class_is_bad_data(tmp_path):
+    assert "one class" in refused(3, "train", make_pictures(tmp_path / "one", {"cat": 4}))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--recipe", "slow"),
+        ("--size", "big"),
+        ("--size", "0"),
+        ("--size", "4"),
+        ("--epochs", "0"),
+        ("--epochs", "many"),
+        ("--policy", "squeeze"),
+        ("--precision", "float8"),
+        ("--validation-share", "1.5"),
+        ("--save-to", "model.pt"),
+        ("--frobnicate",),
+    ],
+)
+def test_a_bad_option_is_a_usage_error(options, pictures):
+    refused(2, "train", pictures, *options)
+
+
+def test_nothing_to_train_on_is_a_usage_error():
+    assert "DATA" in refused(2, "train") or "Nothing to train on" in refused(2, "train")
+
+
+def test_a_run_folder_is_never_overwritten(pictures, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.txt").write_text("precious")
+    assert "never overwritten" in refused(2, "train", pictures, "--out", tmp_path / "taken")
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == ["thesis.txt"]
+
+
+def test_an_existing_model_is_refused_before_training(pictures, tmp_path):
+    (tmp_path / "model.keras").write_text("precious")
+    refused(2, "train", pictures, *SMALL, "--out", tmp_path / "new", "--save-to", tmp_path / "model.keras")
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "model.keras").read_text() == "precious"
+
+
+def test_settings_are_refused_before_data_is_fetched():
+    """mnist is not on this machine, and asking for it would download 12 MB."""
+    assert "epochs" in refused(2, "train", "mnist", "--epochs", "0")
+
+
+def test_a_missing_extra_names_the_line_that_installs_it(tmp_path, monkeypatch):
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table({"image": [b""], "label": [0]})
+    pyarrow.parquet.write_table(table, tmp_path / "train.parquet")
+    for name in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "pip install 'tellapart[parquet]'" in refused(4, "train", tmp_path / "train.parquet")
+
+
+def test_a_missing_model_says_how_to_make_one(tmp_path):
+    assert "tellapart train" in refused(1, "predict", tmp_path / "none.keras", tmp_path / "x.png")
+
+
+def test_a_resumed_run_keeps_its_settings(run):
+    refused(2, "train", "--resume", run, "--epochs", "5")
+    refused(2, "train", "--resume", run, "--no-augment")
+    refused(2, "train", "--resume", run, "--recipe", "quick")
+    refused(2, "train", "--resume", run, "--out", "other")
+
+
+def test_an_error_is_one_json_object_too(tmp_path):
+    result = tellapart("train", tmp_path / "none", "--json")
+    assert result.json["error"]["type"] == "DataError"
+    assert result.json["error"]["exit_code"] == result.code == 3
+    assert result.json["error"]["message"] in result.err.replace("Error: ", "")
+
+
+def test_a_usage_error_is_one_json_object_too():
+    result = tellapart("train", "--frobnicate", "--json")
+    assert result.json["error"]["exit_code"] == result.code == 2
+
+
+def test_debugging_shows_the_traceback(tmp_path, monkeypatch):
+    monkeypatch.setenv("TELLAPART_DEBUG", "1")
+    assert "Traceback" in tellapart("train", tmp_path / "none").err
+
+
+def test_a_bug_keeps_its_traceback_and_asks_for_a_report(monkeypatch):
+    def broken():
+        raise RuntimeError("a cable came loose")
+
+    monkeypatch.setattr("tellapart.doctor.examine", broken)
+    result = tellapart("doctor")
+    assert result.code == 1
+    assert "a cable came loose" in result.err
+    assert "Traceback" in result.err
+    assert "report it" in result.err

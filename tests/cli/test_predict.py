@@ -1,0 +1,76 @@
+"""`predict` answers for every picture it can read, and names the others."""
+
+import csv
+import io
+
+import pytest
+from command_line import tellapart
+
+
+def test_probabilities_of_all_classes_sum_to_one(run, folder):
+    answers = tellapart("predict", run, folder, "--json").json["predictions"]
+    assert len(answers) == 40
+    for answer in answers:
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+        assert answer["predicted"] == max(answer["probabilities"], key=answer["probabilities"].get)
+
+
+def test_a_folder_is_answered_in_the_order_a_person_expects(run, folder):
+    answers = tellapart("predict", run, folder / "dark", "--json").json["predictions"]
+    assert [answer["picture"] for answer in answers] == [str(folder / "dark" / f"{n}.png") for n in range(20)]
+
+
+def test_csv_carries_every_class(run, folder):
+    rows = list(csv.DictReader(io.StringIO(tellapart("predict", run, folder, "--csv", "-").out)))
+    assert len(rows) == 40
+    assert float(rows[0]["dark"]) + float(rows[0]["light"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_csv_goes_to_a_new_file_only(run, folder, tmp_path):
+    result = tellapart("predict", run, folder / "dark" / "0.png", "--csv", tmp_path / "answers.csv")
+    assert (result.code, result.out) == (0, "")
+    assert (tmp_path / "answers.csv").read_text().startswith("picture,predicted,dark,light\n")
+    again = tellapart("predict", run, folder / "dark" / "0.png", "--csv", tmp_path / "answers.csv")
+    assert again.code == 2
+
+
+def test_top_limits_what_is_carried(run, folder):
+    answers = tellapart("predict", run, folder / "dark" / "0.png", "--top", "1", "--json").json["predictions"]
+    assert len(answers[0]["probabilities"]) == 1
+
+
+def test_an_unreadable_picture_is_named_and_the_others_are_answered(run, folder, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    result = tellapart(
+        "predict", run, tmp_path / "bad.png", tmp_path / "missing.png", folder / "dark" / "1.png"
+    )
+    assert result.code == 3
+    assert "bad.png: not a readable picture" in result.err
+    assert "missing.png: No such file" in result.err
+    assert str(folder / "dark" / "1.png") in result.out
+
+
+def test_an_unreadable_picture_inside_a_folder_is_a_note(run, folder, tmp_path):
+    (tmp_path / "mixed").mkdir()
+    (tmp_path / "mixed" / "bad.png").write_bytes(b"not a picture")
+    (tmp_path / "mixed" / "good.png").write_bytes((folder / "dark" / "1.png").read_bytes())
+    result = tellapart("predict", run, tmp_path / "mixed", "--json")
+    assert result.code == 0
+    assert [answer["picture"] for answer in result.json["predictions"]] == [
+        str(tmp_path / "mixed" / "good.png")
+    ]
+    assert result.json["unreadable"][0]["picture"] == str(tmp_path / "mixed" / "bad.png")
+    assert "bad.png" in result.err
+
+
+def test_a_folder_without_pictures_is_bad_data(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert tellapart("predict", run, tmp_path / "empty").code == 3
+
+
+def test_a_control_character_in_a_name_does_not_reach_the_terminal(run, folder, tmp_path):
+    (tmp_path / "red\x1b[31m.png").write_bytes((folder / "dark" / "1.png").read_bytes())
+    result = tellapart("predict", run, tmp_path / "red\x1b[31m.png")
+    assert result.code == 0
+    assert "\x1b" not in result.out
+    assert "red\\x1b[31m.png" in result.out

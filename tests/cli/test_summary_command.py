@@ -1,0 +1,42 @@
+"""`summary` of recipes and of saved models."""
+
+from command_line import tellapart
+
+
+def test_the_tutorials_network_has_the_tutorials_parameters():
+    told = tellapart("summary", "first-cnn", "--json").json
+    assert told["parameters"] == 1_250_858
+    assert told["recipe"]["optimizer"]["name"] == "RMSprop"
+
+
+def test_a_recipe_is_described_for_any_size():
+    told = tellapart(
+        "summary", "quick", "--size", "28x32", "--channels", "1", "--classes", "7", "--json"
+    ).json
+    assert told["input_shape"] == [28, 32, 1]
+    assert told["layers"][-1]["output_shape"] == [7]
+
+
+def test_a_model_tells_its_classes_and_where_it_comes_from(run):
+    told = tellapart("summary", run, "--json").json
+    assert told["card"]["classes"] == ["dark", "light"]
+    assert told["card"]["origin"]["recipe"] == "quick"
+    out = tellapart("summary", run / "model.keras").out
+    assert "dark, light" in out
+    assert "MFLOPs" in out
+
+
+def test_only_the_augmentation_that_does_something_is_shown():
+    out = tellapart("summary", "first-cnn").out
+    assert "horizontal flip yes" in out
+    assert "zca" not in out
+
+
+def test_a_saved_model_has_its_own_size(run):
+    assert tellapart("summary", run, "--size", "32").code == 2
+
+
+def test_neither_recipe_nor_model_names_the_recipes():
+    result = tellapart("summary", "resnet")
+    assert result.code == 1
+    assert "first-cnn" in result.err

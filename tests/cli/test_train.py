@@ -1,0 +1,109 @@
+"""What `train` prints and leaves behind."""
+
+import csv
+
+import keras
+import pytest
+from command_line import SMALL, tellapart
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    place = tmp_path_factory.mktemp("digits")
+    options = ("--recipe", "first-cnn", "--out", place / "run", "--save-to", place / "saved_models")
+    return place, tellapart("train", "digits", *SMALL, *options)
+
+
+def test_it_begins_as_the_tutorial_did(digits):
+    lines = digits[1].out.splitlines()
+    assert lines[:4] == [
+        "x_train shape: (1438, 16, 16, 1)",
+        "1438 train samples",
+        "359 test samples",
+        "Using real-time data augmentation.",
+    ]
+
+
+def test_the_tutorial_says_which_pictures_score_its_epochs(digits):
+    assert "validates on the test split, as the tutorial did; the last epoch is kept" in digits[1].out
+
+
+def test_it_ends_with_loss_accuracy_interval_and_the_naive_guess(digits):
+    assert "\nTest loss: " in digits[1].out
+    assert "95% interval" in digits[1].out
+    assert "n = 359" in digits[1].out
+    assert "Naive guess: 0.1031" in digits[1].out
+
+
+def test_twenty_predictions_are_shown(digits):
+    rows = [line for line in digits[1].out.splitlines() if line.strip().startswith("train/")]
+    assert len(rows) == 20
+    assert (digits[0] / "run" / "predictions.png").stat().st_size > 0
+
+
+def test_the_tutorials_model_file_is_a_model_for_plain_keras(digits):
+    model = keras.models.load_model(digits[0] / "saved_models" / "keras_first_cnn_test.h5", compile=False)
+    assert model.output_shape == (None, 10)
+
+
+def test_epochs_are_lines_on_stderr_where_it_is_no_terminal(digits):
+    header, row = digits[1].err.splitlines()
+    assert header.split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert row.split()[0] == "1/1"
+
+
+def test_the_next_commands_are_there_to_copy(digits):
+    assert f"  tellapart evaluate {digits[0] / 'run'}\n" in digits[1].out
+
+
+def test_json_is_one_object_with_everything(pictures_and_run):
+    _, run, told = pictures_and_run
+    assert told["model"] == str(run / "model.keras")
+    assert [done["epoch"] for done in told["history"]] == [1]
+    assert told["scores"]["pictures"] == 8
+    assert len(told["predictions"]) == 8
+    with open(run / "metrics.csv", newline="") as file:
+        assert float(next(csv.DictReader(file))["val_accuracy"]) == told["history"][0]["val_accuracy"]
+
+
+def test_without_augmentation_it_says_so(pictures):
+    result = tellapart("train", pictures, *SMALL, "--no-augment", "--quiet", "--predictions", "0")
+    assert "Not using data augmentation." in result.out
+    assert result.err == ""
+    assert "predictions.png" not in result.out
+
+
+def test_pictures_left_out_are_named_with_the_reason(pictures):
+    (pictures / "dark" / "broken.png").write_bytes(b"no picture")
+    result = tellapart("train", pictures, *SMALL, "--test-share", "0.3")
+    assert "Left out 1 picture that could not be read:" in result.out
+    assert "broken.png: not a readable picture" in result.out
+
+
+def test_an_exact_file_name_is_used_as_it_is(pictures, tmp_path):
+    result = tellapart("train", pictures, *SMALL, "--save-to", tmp_path / "mine.keras")
+    assert result.code == 0
+    assert tellapart("summary", tmp_path / "mine.keras").code == 0
+
+
+def test_a_labels_file_is_remembered_with_the_run(tmp_path, pictures):
+    lines = [f"{path.relative_to(pictures)},{path.parent.name}" for path in sorted(pictures.rglob("*.png"))]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]) + "\n")
+    trained = tellapart("train", pictures, *SMALL, "--labels", tmp_path / "labels.csv", "--out", "run")
+    assert trained.code == 0, trained.err
+    assert tellapart("evaluate", "run").code == 0
+
+
+def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
+    """With the recipe's epochs cut to one."""
+    import dataclasses
+
+    from tellapart import recipes
+
+    quick = recipes.quick
+    monkeypatch.setitem(
+        recipes.RECIPES, "quick", lambda **given: dataclasses.replace(quick(**given), epochs=1, size=(16, 16))
+    )
+    result = tellapart("demo", "--out", "demo")
+    assert result.code == 0, result.err
+    assert "tellapart train cifar10 --recipe first-cnn" in result.out
