@@ -170,9 +170,11 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
 
     The 1,797 digits come along with scikit-learn.
     """
+    from tellapart.recipes import DEMO_EPOCHS
     from tellapart.terminal.training import train_and_report
 
-    raise typer.Exit(train_and_report("digits", {"out": out}, as_json=as_json, quiet=quiet, is_demo=True))
+    settings = {"out": out, "epochs": DEMO_EPOCHS}
+    raise typer.Exit(train_and_report("digits", settings, as_json=as_json, quiet=quiet, is_demo=True))
 
 
 @app.command()
