@@ -180,16 +180,26 @@ def test_operations_on_symbolic_tensors_run_as_themselves():
     assert_same_as_keras(model, pictures(2, 6, 6, 3), all_lowered=False)
 
 
-def test_a_pinned_training_argument_is_kept():
+def test_dropout_drops_in_training_and_only_there():
+    """Keras records for it the default of its `training` argument, False, which is no wish of anybody's."""
     inputs = keras.Input((4, 4, 3))
-    frozen = layers.BatchNormalization()(inputs, training=False)
-    dropping = layers.Dropout(0.5)(frozen, training=True)
-    net = lower(keras.Model(inputs, [frozen, dropping]))
+    functional = keras.Model(inputs, layers.Dropout(0.5)(inputs))
+    for model in [functional, keras.Sequential([inputs, layers.Dropout(0.5)])]:
+        net, ones = lower(model), torch.ones(8, 4, 4, 3)
+        assert 0.3 < (net(ones, training=True) == 0).float().mean() < 0.7
+        torch.testing.assert_close(net(ones, training=False), ones)
+
+
+def test_a_training_argument_in_the_graph_yields_to_the_model_s_as_in_keras():
+    inputs = keras.Input((4, 4, 3))
+    normalized = layers.BatchNormalization()(inputs, training=False)
+    model = keras.Model(inputs, [normalized, layers.Dropout(0.5)(inputs, training=True)])
     images = pictures(8, 4, 4, 3) + 5
-    kept, dropped = net(images, training=True)
-    assert kept.mean() > 4  # normalised by the moving statistics, still 0 and 1
-    assert (net(images, training=False)[1] == 0).float().mean() > 0.3
-    assert dropped.shape == kept.shape
+    for training in [False, True]:
+        normalized, dropped = lower(model)(images, training=training)
+        expected, expected_dropped = model(images, training=training)
+        torch.testing.assert_close(normalized, expected, rtol=1e-4, atol=1e-4)
+        assert bool((dropped == 0).any()) == bool((expected_dropped == 0).any()) == training
 
 
 def test_a_frozen_batch_normalisation_keeps_its_statistics():

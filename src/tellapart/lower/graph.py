@@ -26,11 +26,12 @@ class Call:
     outputs: tuple[int, ...]
     """Slots of the tensors that come out, in order."""
 
-    training: bool | None
-    """The `training` argument that the graph pins for this call, or None."""
-
     plain: bool
-    """Whether the call is just `layer(*tensors)`, nothing else but `training` passed."""
+    """Whether the call is just `layer(*tensors)`, nothing else but `training` passed.
+
+    `training` is the model's at every call, as in Keras's own `fit` and `predict`. What the
+    graph records cannot be told from a default: for each plain Dropout it says False.
+    """
 
     last_use: tuple[int, ...]
     """Slots that no later call reads, free once this call is done."""
@@ -108,15 +109,13 @@ def analyse(functional: Any) -> Graph:
 
 
 def _call(node: Any, read: tuple[int, ...], written: tuple[int, ...], freed: list[int]) -> Call:
-    kwargs = {name: value for name, value in node.arguments.kwargs.items() if value is not None}
-    training = kwargs.pop("training", None)
+    passed = {name for name, value in node.arguments.kwargs.items() if value is not None}
     return Call(
         layer=node.operation,
         node=node,
         inputs=read,
         outputs=written,
-        training=training,
-        plain=not kwargs and _only_tensors(node.arguments.args, len(read)),
+        plain=passed <= {"training"} and _only_tensors(node.arguments.args, len(read)),
         last_use=tuple(freed),
     )
 

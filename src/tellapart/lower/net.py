@@ -63,7 +63,8 @@ class LoweredNet(nn.Module):
             What the Keras model returns; probabilities come out in float32.
         """
         if self.graph is None:
-            return self.model(inputs, training=training)
+            knows_training = self.model._call_has_training_arg
+            return self.model(inputs, training=training) if knows_training else self.model(inputs)
         with self._keras_call() if self._runs_layers else nullcontext():
             return self._run(self.graph, inputs, training)
 
@@ -71,11 +72,10 @@ class LoweredNet(nn.Module):
         values = self._enter(inputs)
         for call in graph.calls:
             operation = self._operation(call)
-            mode = training if call.training is None else call.training
             if operation is None:
-                results = self._run_keras(call, values, mode)
+                results = self._run_keras(call, values, training)
             else:
-                results = [operation(*[values[slot] for slot in call.inputs], training=mode)]
+                results = [operation(*[values[slot] for slot in call.inputs], training=training)]
             for slot in call.last_use:
                 del values[slot]
             values.update(zip(call.outputs, results, strict=True))
