@@ -204,7 +204,8 @@ def _layers(net: LoweredNet, flops: Counter[str], prefix: str = "") -> Iterator[
     """A row for each layer, at its first call."""
     if net.graph is None:
         for layer in net.model.layers:
-            yield _row(layer, layer.name, (), None, False)
+            output = getattr(layer, "output", None)
+            yield _row(layer, layer.name, () if output is None else tuple(output.shape[1:]), None, False)
         return
     seen: set[str] = set()
     for call in net.graph.calls:

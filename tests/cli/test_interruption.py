@@ -1,0 +1,104 @@
+"""Ctrl-C stops a training at a whole step; --resume goes on as if it had never stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from command_line import tellapart
+
+from tellapart.terminal.interruption import Interruption
+
+OPTIONS = ("--size", "16", "--epochs", "400", "--seed", "3")
+
+
+def begin(*arguments):
+    """The command in a process of its own, past its first epoch."""
+    command = [sys.executable, "-u", "-m", "tellapart", "train", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (line := process.stderr.readline()).strip().startswith("1/"):
+        assert line, process.stdout.read()
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_at_a_whole_step_and_saves(number, code, tmp_path):
+    process = begin("digits", *OPTIONS, "--out", str(tmp_path / "run"))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert (tmp_path / "run" / "last.safetensors").exists()
+    assert f"tellapart train --resume {tmp_path / 'run'}" in err
+    assert "Traceback" not in err
+    assert "Test accuracy" not in out
+
+
+def test_a_stopped_run_resumed_ends_where_an_unbroken_one_does(pictures, tmp_path):
+    """40 epochs: long enough to be stopped on its way."""
+    options = (str(pictures), "--size", "16", "--epochs", "40", "--precision", "float32")
+    process = begin(*options, "--out", str(tmp_path / "stopped"))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    resumed = tellapart("train", "--resume", tmp_path / "stopped", "--json", "--quiet").json
+    unbroken = tellapart("train", *options, "--out", tmp_path / "unbroken", "--json", "--quiet").json
+    assert len(resumed["history"]) == 40
+    assert resumed["scores"] == unbroken["scores"]
+
+
+def test_a_second_signal_stops_at_once():
+    with Interruption() as interruption:
+        interruption.steps_are_running = True
+        signal.raise_signal(signal.SIGINT)
+        assert interruption.should_stop()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_before_the_steps_begin_one_signal_is_enough(tmp_path):
+    command = [sys.executable, "-m", "tellapart", "train", "digits", *OPTIONS, "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)  # importing torch takes longer
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_json_says_that_the_run_is_not_finished(tmp_path):
+    process = begin("digits", *OPTIONS, "--out", str(tmp_path / "run"), "--json")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert json.loads(out) == {"run": str(tmp_path / "run"), "finished": False}
+
+
+def test_keys_of_a_terminal_reach_the_training(tmp_path):
+    """Ctrl-C as a terminal sends it: to the whole group, with bars on the screen."""
+    import pty
+
+    pid, leader = pty.fork()
+    if pid == 0:
+        os.execvp(
+            sys.executable,
+            [sys.executable, "-m", "tellapart", "train", "digits", *OPTIONS, "--out", str(tmp_path / "run")],
+        )
+    written = b""
+    while b"Epoch 2/" not in written:
+        written += os.read(leader, 65536)
+    os.write(leader, b"\x03")
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        written += piece
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert b"--resume" in written
+    assert written.rstrip().endswith(str(tmp_path / "run").encode())
