@@ -48,14 +48,14 @@ TrainData = Annotated[
 ]
 EvaluateData = Annotated[
     str | None,
-    typer.Argument(metavar="[DATA]", help="As for train. Left away: the test pictures of the run itself."),
+    typer.Argument(metavar="DATA", help="As for train. Left away: the test pictures of the run itself."),
 ]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run folder, a .keras or an .h5 file.")]
 ModelOrRecipe = Annotated[
     str, typer.Argument(metavar="MODEL|RECIPE", help="A run folder, a model file, or a recipe.")
 ]
 Pictures = Annotated[
-    list[Path], typer.Argument(metavar="PICTURE|FOLDER...", help="Picture files, or folders of them.")
+    list[Path], typer.Argument(metavar="PICTURE|FOLDER", help="Picture files, or folders of them.")
 ]
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="One of `tellapart data list`.")]
 SetOrFolder = Annotated[

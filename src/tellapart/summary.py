@@ -111,7 +111,9 @@ def describe(
         raise ConfigError("A saved model has its own size, channels and classes; say them only for a recipe.")
     path = model_path(Path(what))
     if not path.exists() and what == path.name:
-        raise ModelError(f"{what} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder.")
+        raise ModelError(
+            f"{what!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
+        )
     card = read_card(path)
     summary = summarise(load_keras(path))
     return Description(summary, {} if card is None else {"card": _card_facts(card)})

@@ -23,6 +23,7 @@ from tellapart.data.store import Store, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.lower import lower
 from tellapart.model_file import Card
+from tellapart.models.first_cnn import refuse_small_pictures
 from tellapart.picture_grid import Shown, save_picture_grid
 from tellapart.precision import resolve
 from tellapart.recipes import Run
@@ -119,6 +120,7 @@ def prepare(
     held_out = run.validation_share if run.validation == "held out" else 0.0
     source = divide(source, validation=held_out, test=run.test_share, seed=run.seed)
     pixel_path = pixel_path_for(source, run)
+    refuse_small_pictures(pixel_path.shape)
     stores = load_stores(source, pixel_path, run, watcher)
     folder = new_run_folder(out, source.name, run.recipe)
     prepared = Prepared(run, folder, source, pixel_path, stores, resolve(run.precision))

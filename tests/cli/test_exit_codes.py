@@ -78,6 +78,11 @@ def test_an_existing_model_is_refused_before_training(pictures, tmp_path):
     assert (tmp_path / "model.keras").read_text() == "precious"
 
 
+def test_a_size_too_small_for_the_network_leaves_no_run_folder(pictures, tmp_path):
+    assert "at least 14 x 14" in refused(2, "train", pictures, "--size", "8", "--out", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_settings_are_refused_before_data_is_fetched():
     """mnist is not on this machine, and asking for it would download 12 MB."""
     assert "epochs" in refused(2, "train", "mnist", "--epochs", "0")

@@ -29,12 +29,7 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
 
     Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
-    height, width, _ = picture_shape
-    if min(height, width) < SMALLEST_SIDE:
-        raise ConfigError(
-            f"The network of first-cnn needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "
-            f"got {height} x {width}. Enlarge them with --size 32."
-        )
+    refuse_small_pictures(picture_shape)
     if classes < 2:
         raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
     keras = import_keras()
@@ -64,3 +59,17 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
         ],
         name="first_cnn",
     )
+
+
+def refuse_small_pictures(picture_shape: tuple[int, int, int]) -> None:
+    """Refuse what the network cannot see anything in; asked before pictures are read.
+
+    Raises:
+        ConfigError: a side below 14 pixels.
+    """
+    height, width, _ = picture_shape
+    if min(height, width) < SMALLEST_SIDE:
+        raise ConfigError(
+            f"The network of first-cnn needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "
+            f"got {height} x {width}. Enlarge them with --size 32."
+        )

@@ -11,7 +11,7 @@ from tellapart.classifier import Prediction
 from tellapart.picture_grid import Shown
 from tellapart.scores import Scores
 from tellapart.summary import Summary
-from tellapart.terminal.console import printable
+from tellapart.terminal.console import printable, results
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
@@ -114,9 +114,10 @@ def predictions_table(shown: Sequence[Shown]) -> Table:
 
 def one_prediction_table(prediction: Prediction) -> Table:
     """One picture's classes with a bar each."""
+    block = "█" if results().encoding.startswith("utf") else "#"
     table = new_table("class", "probability", "", right=("probability",))
     for name, probability in zip(prediction.names, prediction.probabilities, strict=True):
-        add_row(table, name, percent(probability), "█" * round(BAR_CELLS * probability))
+        add_row(table, name, percent(probability), block * round(BAR_CELLS * probability))
     return table
 
 

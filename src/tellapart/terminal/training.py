@@ -52,13 +52,9 @@ def train_and_report(
             if trained.finished and target is not None:
                 trained.classifier.save(target)
     except KeyboardInterrupt:
-        note(how_to_go_on(watcher.preparation, trained=False))
-        return interruption.exit_code
+        return _report_stop(watcher.preparation, interruption, as_json, at_once=True)
     if not trained.finished:
-        note(how_to_go_on(watcher.preparation, trained=True))
-        if as_json:
-            say_json({"run": str(trained.folder), "finished": False})
-        return interruption.exit_code
+        return _report_stop(watcher.preparation, interruption, as_json, at_once=False)
     if as_json:
         say_json(trained_as_dict(trained, target))
     else:
@@ -67,14 +63,23 @@ def train_and_report(
     return 0
 
 
-def how_to_go_on(prepared: Prepared | None, trained: bool) -> str:
+def _report_stop(
+    prepared: Prepared | None, interruption: Interruption, as_json: bool, *, at_once: bool
+) -> int:
+    note(how_to_go_on(prepared, at_once))
+    if as_json:
+        say_json({"run": None if prepared is None else str(prepared.folder.path), "finished": False})
+    return interruption.exit_code
+
+
+def how_to_go_on(prepared: Prepared | None, at_once: bool) -> str:
     """What is left of a training that was stopped, and the command that continues it."""
     if prepared is None:
         return "Stopped before the training began."
     folder = prepared.folder
     if not folder.checkpoint.exists():
         return f"Stopped at once, before the first checkpoint. Remove {folder.path} and start again."
-    saved = "Stopped; everything is saved." if trained else "Stopped at once; the last checkpoint is kept."
+    saved = "Stopped at once; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
     return f"{saved} Go on with\n  {command('train', '--resume', folder.path)}"
 
 
