@@ -156,5 +156,6 @@ def test_another_file_is_no_split_file(tmp_path, text):
 
 
 def test_a_split_file_that_cannot_be_written_is_an_error(tmp_path):
-    with pytest.raises(SaveError, match="cannot be written"):
-        write_split_csv(source_of([0, 1]), tmp_path / "nowhere" / "split.csv")
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(SaveError, match="could not be written"):
+        write_split_csv(source_of([0, 1]), tmp_path / "taken" / "split.csv")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,8 @@ import numpy as np
 
 from tellapart.data.draw import draw
 from tellapart.data.values import SPLIT_NAMES, Source, Split
-from tellapart.errors import ConfigError, DataError, SaveError
+from tellapart.errors import ConfigError, DataError
+from tellapart.files import write_whole
 
 _COLUMNS = ("id", "label", "split")
 
@@ -67,25 +67,16 @@ def write_split_csv(source: Source, path: str | os.PathLike[str]) -> None:
     Raises:
         SaveError: the file cannot be written; nothing half-written is left.
     """
-    path = Path(path)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="", errors="surrogateescape", dir=path.parent, delete=False
-        ) as file:
-            temporary = file.name
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(_COLUMNS)
-            for name, split in source.splits.items():
-                for identifier, label in zip(split.ids, split.labels, strict=True):
-                    writer.writerow((identifier, source.class_names[label], name))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as reason:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise SaveError(f"{path}: cannot be written ({reason.strerror}).") from reason
+    write_whole(Path(path), lambda place: _write_rows(source, place))
+
+
+def _write_rows(source: Source, place: Path) -> None:
+    with place.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for name, split in source.splits.items():
+            for identifier, label in zip(split.ids, split.labels, strict=True):
+                writer.writerow((identifier, source.class_names[label], name))
 
 
 def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:

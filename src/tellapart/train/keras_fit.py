@@ -56,9 +56,9 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 @contextmanager
 def lowered_steps(model: Any) -> Iterator[None]:
     """Let `model.fit` and `model.evaluate` run lowered within this block."""
-    model.train_function = _once_built(lambda: _train_function(model))
+    model.train_function = _once_built(lambda: _lowered(model, TrainStep))
     if not overrides(model, "test_step"):
-        model.test_function = _once_built(lambda: _test_function(model))
+        model.test_function = _once_built(lambda: _lowered(model, EvaluateStep))
     try:
         yield
     finally:
@@ -99,26 +99,15 @@ def _once_built(build: Callable[[], Function]) -> Function:
     return call
 
 
-def _train_function(model: Any) -> Function:
-    step, metrics = TrainStep(lower(model)), metrics_of(model)
+def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
+    step, metrics = kind(lower(model)), metrics_of(model)
 
-    def train(data: Any) -> Mapping[str, Any]:
+    def run(data: Any) -> Mapping[str, Any]:
         inputs, truth, weight = _unpack(data)
         result = step(inputs, truth, weight)
         return metrics.update(inputs, truth, result.output, weight, result.loss)
 
-    return train
-
-
-def _test_function(model: Any) -> Function:
-    step, metrics = EvaluateStep(lower(model)), metrics_of(model)
-
-    def test(data: Any) -> Mapping[str, Any]:
-        inputs, truth, weight = _unpack(data)
-        result = step(inputs, truth, weight)
-        return metrics.update(inputs, truth, result.output, weight, result.loss)
-
-    return test
+    return run
 
 
 def _unpack(data: Any) -> tuple[Any, Any, Any]:
