@@ -8,10 +8,10 @@ from tellapart.backend import import_keras
 keras = import_keras()
 
 RANDOM = np.random.default_rng(0)
-PICTURES = RANDOM.normal(size=(40, 8, 8, 3)).astype("float32")
-INDICES = RANDOM.integers(0, 3, 40)
+PICTURES = RANDOM.normal(size=(26, 8, 8, 3)).astype("float32")  # two whole batches and one that is short
+INDICES = RANDOM.integers(0, 3, 26)
 ONE_HOT = np.eye(3, dtype="float32")[INDICES]
-WEIGHTS = RANDOM.uniform(0, 2, 40).astype("float32")
+WEIGHTS = RANDOM.uniform(0, 2, 26).astype("float32")
 VALIDATION = PICTURES[::-2] + 0.5, ONE_HOT[::-2]
 
 
@@ -58,7 +58,7 @@ def trained_twice(build, x, y=None, *, runs=1, **options):
         model = build()
         for _ in range(runs):
             given = {name: value() if callable(value) else value for name, value in options.items()}
-            settings = {"verbose": 0, "shuffle": False, "batch_size": 6, "epochs": 2, **given}
+            settings = {"verbose": 0, "shuffle": False, "batch_size": 10, "epochs": 2, **given}
             settings = {name: value for name, value in settings.items() if value is not None}
             history = fit(model, x() if callable(x) else x, y, **settings)
         return model, history

@@ -203,7 +203,7 @@ def test_a_metric_of_a_layer_gives_what_keras_gives():
 
 
 # Truth for every pixel, all of them in a row, since Keras's sparse loss takes no rows and columns on torch.
-PIXEL_INDICES = np.random.default_rng(1).integers(0, 3, (40, 64))
+PIXEL_INDICES = np.random.default_rng(1).integers(0, 3, (26, 64))
 
 
 @pytest.mark.parametrize(
@@ -236,11 +236,11 @@ OPTIONS = {
     "class weights": {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}},
     "sample weights": {"sample_weight": WEIGHTS},
     "sample weights in a column": {"sample_weight": WEIGHTS[:, None]},
-    "whole sample weights": {"sample_weight": np.arange(40) % 3},
+    "whole sample weights": {"sample_weight": np.arange(26) % 3},
     "validation data": {"validation_data": VALIDATION},
-    "weighted validation data": {"validation_data": (*VALIDATION, WEIGHTS[:20])},
-    "validation in larger batches": {"validation_data": VALIDATION, "validation_batch_size": 13},
-    "validation for two steps": {"validation_data": VALIDATION, "validation_steps": 2},
+    "weighted validation data": {"validation_data": (*VALIDATION, WEIGHTS[:13])},
+    "validation in larger batches": {"validation_data": VALIDATION, "validation_batch_size": 11},
+    "validation for one step": {"validation_data": VALIDATION, "validation_steps": 1},
     "a validation split": {"validation_split": 0.3},
     "a weighted validation split": {"validation_split": 0.3, "sample_weight": WEIGHTS},
     "validation every second epoch": {"validation_data": VALIDATION, "validation_freq": 2, "epochs": 4},
@@ -248,21 +248,22 @@ OPTIONS = {
     "a later first epoch": {"initial_epoch": 3, "epochs": 5},
     "no epoch left": {"initial_epoch": 2, "epochs": 2},
     "shuffling": {"shuffle": True, "epochs": 3},
-    "fewer steps than batches": {"steps_per_epoch": 3},
+    "fewer steps than batches": {"steps_per_epoch": 2},
     "one batch of everything": {"batch_size": 64},
     "Keras's own batch size": {"batch_size": None},
 }
 
 
-@pytest.mark.parametrize("build", [one_network, sparse_network])
 @pytest.mark.parametrize("name", OPTIONS)
-def test_an_argument_means_what_keras_means(name, build):
-    options = dict(OPTIONS[name])
-    truth = ONE_HOT if build is one_network else INDICES
-    if build is sparse_network and "validation_data" in options:
-        x, y, *weights = options["validation_data"]
-        options["validation_data"] = (x, y.argmax(-1), *weights)
-    assert_same_as_keras(build, PICTURES, truth, **options)
+def test_an_argument_means_what_keras_means(name):
+    assert_same_as_keras(one_network, PICTURES, ONE_HOT, **OPTIONS[name])
+
+
+@pytest.mark.parametrize(
+    "name", ["class weights", "sample weights in a column", "a weighted validation split"]
+)
+def test_an_argument_means_the_same_for_a_sparse_loss(name):
+    assert_same_as_keras(sparse_network, PICTURES, INDICES, **OPTIONS[name])
 
 
 def test_arguments_may_be_given_by_position():
@@ -289,7 +290,7 @@ def test_verbose_0_prints_nothing(capsys):
 def batches(count=7, weighted=False):
     """A generator, endless as Keras allows."""
     while True:
-        for start in range(0, 40, count):
+        for start in range(0, 26, count):
             rows = slice(start, start + count)
             yield (
                 (PICTURES[rows], ONE_HOT[rows], WEIGHTS[rows])
@@ -300,10 +301,10 @@ def batches(count=7, weighted=False):
 
 class Pairs(keras.utils.PyDataset):
     def __len__(self):
-        return 5
+        return 3
 
     def __getitem__(self, index):
-        return PICTURES[8 * index : 8 * index + 8], ONE_HOT[8 * index : 8 * index + 8].astype("float64")
+        return PICTURES[9 * index : 9 * index + 9], ONE_HOT[9 * index : 9 * index + 9].astype("float64")
 
 
 def torch_loader():
@@ -700,7 +701,7 @@ def test_the_model_is_keras_s_again_afterwards():
     assert model.test_function is None
     scores = model.evaluate(PICTURES, ONE_HOT, verbose=0, return_dict=True)
     assert scores["loss"] == pytest.approx(history.history["val_loss"][0], rel=1e-5)
-    assert model.predict(PICTURES, verbose=0).shape == (40, 3)
+    assert model.predict(PICTURES, verbose=0).shape == (26, 3)
 
 
 def test_the_model_is_keras_s_again_after_an_error():
@@ -753,7 +754,7 @@ BAD_DATA = {
         PICTURES,
         ONE_HOT,
     ),
-    "fewer labels than pictures": (without_metrics, PICTURES, ONE_HOT[:30]),
+    "fewer labels than pictures": (without_metrics, PICTURES, ONE_HOT[:20]),
     "no labels": (without_metrics, PICTURES, None),
     "pictures of another size": (without_metrics, PICTURES[:, :5], ONE_HOT),
     "pictures of another depth": (without_metrics, PICTURES[..., :2], ONE_HOT),

@@ -117,7 +117,7 @@ def test_fifty_batches_with_any_optimizer_give_keras_s_weights(name):
         lambda: compiled(small_network(), OPTIMIZERS[name]()),
         PICTURES,
         ONE_HOT,
-        batch_size=8,
+        batch_size=6,
         epochs=10,
         tolerance=1e-4,
     )

@@ -25,7 +25,7 @@ class Feed:
 
     batches: Batches
     augmentation: Augmentation | None
-    device: torch.device = torch.device("cpu")
+    device: torch.device | str = "cpu"
     """Where the batches are wanted."""
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
