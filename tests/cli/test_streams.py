@@ -35,7 +35,7 @@ def on_a_terminal(*arguments, columns=80, **environment):
     return written.decode()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"], ["data", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy(arguments):
     code = (
         "import sys; from tellapart.cli import main; main(sys.argv[1:]); "

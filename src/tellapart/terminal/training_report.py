@@ -68,14 +68,14 @@ def report_finished(
 ) -> None:
     """Where the model is, how good it is, and what to type next."""
     say()
-    say(f"Saved trained model, architecture and weights: {trained.folder / 'model.keras'}")
+    say(f"Saved trained model, architecture and weights:\n  {trained.folder / 'model.keras'}")
     if saved_to is not None:
         what = (
             "architecture and weights"
             if saved_to.suffix == ".keras"
             else "the network; class names stay in .keras"
         )
-        say(f"Also saved ({what}): {saved_to}")
+        say(f"Also saved, {what}:\n  {saved_to}")
     if trained.history:
         say(_kept_epoch(prepared, trained))
     say()
@@ -86,7 +86,7 @@ def report_finished(
         results().print(predictions_table(trained.shown))
         right = sum(shown.right for shown in trained.shown)
         say(
-            f"{right} of {len(trained.shown)} right. The same as a picture: {trained.folder / 'predictions.png'}"
+            f"{right} of {len(trained.shown)} right. The same as a picture:\n  {trained.folder / 'predictions.png'}"
         )
     say()
     say("Next, the classes one by one, and the names of your own pictures:", "bold")
