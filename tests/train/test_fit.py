@@ -721,7 +721,7 @@ def test_a_saved_model_goes_on_learning(tmp_path):
     _, (ours, _) = trained_twice(one_network, PICTURES, ONE_HOT)
     ours.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    tellapart.fit(loaded, PICTURES, ONE_HOT, verbose=0, shuffle=False, batch_size=6, epochs=2)
+    tellapart.fit(loaded, PICTURES, ONE_HOT, verbose=0, shuffle=False, batch_size=10, epochs=2)
     assert_same_weights(loaded, theirs, 1e-5)
 
 
