@@ -2,9 +2,11 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 import tomli_w
 
+from tellapart.backend import import_keras
 from tellapart.build import build_optimizer
 from tellapart.errors import ConfigError
 from tellapart.recipes import RECIPES, Run, find_recipe, first_cnn
@@ -50,6 +52,20 @@ def test_the_decay_is_old_keras_one():
         assert float(
             optimizer.learning_rate if step == 0 else optimizer._learning_rate(step)
         ) == pytest.approx(1e-4 / (1 + 1e-6 * step), rel=1e-6)
+
+
+def test_one_step_of_the_optimiser_is_old_keras_one():
+    """keras 2.2, optimizers.RMSprop.get_updates: p - lr * g / (sqrt(0.1 g^2) + 1e-7), at any size of gradient."""
+    keras = import_keras()
+    optimizer = build_optimizer(first_cnn().optimizer, steps=100)
+    gradients = np.array([1e-5, -1e-4, 1e-2, 1.0], "float32")
+    weights = keras.Variable(np.zeros(4, "float32"))
+    optimizer.apply([keras.ops.convert_to_tensor(gradients)], [weights])
+    expected = -1e-4 * gradients / (np.sqrt(0.1 * gradients**2) + 1e-7)
+    np.testing.assert_allclose(
+        weights.numpy(), expected, rtol=0.05
+    )  # of 1e-6, where the two ways differ most
+    np.testing.assert_allclose(weights.numpy()[1:], expected[1:], rtol=0.005)
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():

@@ -38,4 +38,4 @@ def build_optimizer(settings: OptimizerSettings, steps: int) -> Any:
             warmup_target=settings.learning_rate,
             warmup_steps=warmup,
         )
-    return getattr(keras.optimizers, settings.name)(learning_rate=rate)
+    return getattr(keras.optimizers, settings.name)(learning_rate=rate, epsilon=settings.epsilon)
