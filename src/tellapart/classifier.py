@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import Source
 from tellapart.data.store import Refused, Store, load_split
-from tellapart.errors import DataError, ModelError, PictureError
+from tellapart.errors import ConfigError, DataError, ModelError, PictureError
 from tellapart.lower import lower
 from tellapart.lower.stored import read_stored_net
 from tellapart.model_file import Card, load_keras, read_card, save_h5, save_keras
@@ -78,7 +78,8 @@ class Classifier:
         card = read_card(path)
         stored = None if card is None else read_stored_net(path)
         if card is not None and stored is not None:
-            head = head_of(stored.last_activation, stored.outputs, len(card.class_names), path.name)
+            shape = card.pixel_path.shape
+            head = head_of(stored, shape, stored.last_activation, len(card.class_names), path.name)
             return cls(card, ProbabilityNet(stored, head), lambda: load_keras(path))
         model = load_keras(path)
         return cls.of_model(model, card or card_of_plain_model(model, path))
@@ -115,13 +116,16 @@ class Classifier:
         """Name what is on pictures.
 
         Args:
-            pictures: paths of files, or uint8 arrays (H, W), (H, W, 1) or (H, W, 3) of any size.
+            pictures: paths of files, or uint8 arrays (H, W), (H, W, 1) or (H, W, 3) of any size; or one such.
             top: how many classes to name for each, the likeliest; None for all.
 
         Returns:
             A prediction for each picture that could be read, in order; and those that could not, with the reason.
         """
-        images, names, refused = self._decode(pictures)
+        if top is not None and top < 1:
+            raise ConfigError(f"top is a number of classes, 1 or more; got {top}.")
+        one = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4)
+        images, names, refused = self._decode([pictures] if one else pictures)
         if not names:
             return [], refused
         return ranked(self.probabilities(np.stack(images)), names, self.class_names, top), refused
@@ -149,8 +153,17 @@ class Classifier:
         self, store: Store, class_names: tuple[str, ...], split: str, progress: Progress | None = None
     ) -> Scores:
         """Score on decoded pictures whose labels count in `class_names`."""
-        labels = self._own_labels(store.labels, class_names)
-        return score(self.probabilities(store.images, progress), labels, self.class_names, split)
+        answers = self.probabilities(store.images, progress)
+        if self.takes_names_of(class_names):
+            return score(answers, store.labels, class_names, split)
+        return score(answers, self._own_labels(store.labels, class_names), self.class_names, split)
+
+    def takes_names_of(self, class_names: tuple[str, ...]) -> bool:
+        """Whether the model has no class names of its own and as many outputs as there are `class_names`.
+
+        Its outputs are then taken in the order of these, as for an `.h5` of the same training.
+        """
+        return not self.card.named and len(class_names) == len(self.class_names)
 
     def _own_labels(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> NDArray[np.int64]:
         if class_names == self.class_names:
@@ -206,27 +219,54 @@ class ProbabilityNet:
 
 def probability_net_of(model: Any, classes: int) -> ProbabilityNet:
     """A Keras model as a function from pixels to probabilities, sharing its weights."""
-    last = model.layers[-1]
-    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
+    net = lower(model, "float32")
     return ProbabilityNet(
-        lower(model, "float32"), head_of(activation, model.output_shape[-1], classes, model.name)
+        net, head_of(net, model.input_shape[1:], _last_activation(model), classes, model.name)
     )
 
 
-def head_of(activation: str, outputs: int, classes: int, name: str) -> Head:
-    """What `outputs` numbers per picture mean that went through `activation` last.
+def head_of(
+    net: Callable[..., torch.Tensor], shape: tuple[int, ...], activation: str, classes: int, name: str
+) -> Head:
+    """What a network's numbers mean, judged by what it says of a few pictures of noise.
+
+    Args:
+        net: (B, H, W, C) pixels 0-255 -> (B, outputs).
+        shape: (H, W, C) of its pictures.
+        activation: Keras's name of the one that its outputs went through last.
+        classes: that it should tell apart.
+        name: of the model, for people.
 
     Raises:
-        ModelError: there is one number for two classes, and it is no probability.
+        ModelError: the numbers are not the probabilities of classes of which one is true.
     """
-    if outputs == 1 and classes == 2:
-        if activation != "sigmoid":
-            raise ModelError(
-                f"The model {name!r} gives one number per picture without a sigmoid; it cannot be read as a "
-                "probability. Let it end in Dense(1, activation='sigmoid') or Dense(classes, activation='softmax')."
-            )
+    with torch.inference_mode():
+        noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0)) * 255
+        output = net(noise, training=False).float().cpu()
+    if output.shape[1] == 1 and classes == 2 and activation == "sigmoid":
         return "one probability"
-    return "probabilities" if activation == "softmax" else "logits"
+    if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < 1e-3).all()):
+        return "probabilities"
+    if output.shape[1] == 1 or activation != "linear":
+        raise ModelError(
+            f"The model {name!r} ends in {activation}, {output.shape[1]} to a picture: these are not the "
+            "probabilities of classes of which one is true. Let it end in Dense(classes, activation='softmax'), "
+            "in Dense(classes), or in Dense(1, activation='sigmoid') for two classes."
+        )
+    return "logits"
+
+
+def _last_activation(model: Any) -> str:
+    """Keras's name of the activation that a model's outputs went through last, "linear" where there is none."""
+    for layer in reversed(model.layers):
+        if hasattr(layer, "layers"):
+            return _last_activation(layer)
+        activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower())
+        if activation not in ("linear", "identity"):
+            return activation
+        if layer.weights:
+            return "linear"
+    return "linear"
 
 
 def model_path(path: Path) -> Path:

@@ -106,6 +106,9 @@ def _scored(
         note = (
             f"{note} Left out: {len(store.refused)} unreadable pictures ({store.refused[0].reason}).".strip()
         )
+    if classifier.takes_names_of(source.class_names):
+        names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
+        note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
     scores = classifier.score(store, source.class_names, called or split, watcher.scoring)
     return Evaluation(scores, source.name, source.where, note)
 

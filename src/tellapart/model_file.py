@@ -32,6 +32,9 @@ class Card:
     origin: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: recipe, data, version; for people."""
 
+    named: bool = True
+    """False where the file told no class names and numbers stand for them."""
+
     def to_json(self) -> str:
         """As stored."""
         values = {

@@ -222,16 +222,23 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
     if isinstance(layer, keras.Model):
         return _Nested(LoweredNet(layer, precision)) if functional_of(layer) is not None else None
     kind = type(layer)
-    special = getattr(layer, "activity_regularizer", None) is not None or getattr(
-        layer, "lora_enabled", False
-    )
-    if special or not is_keras_class(kind) or kind.__name__ not in RULES:
+    extras = getattr(layer, "activity_regularizer", None) is not None or getattr(layer, "lora_enabled", False)
+    if extras or not is_keras_class(kind) or kind.__name__ not in RULES or not _known_activation(layer):
         return None
     dtype = PRECISIONS.get(precision or layer.compute_dtype)
     if dtype is None:
         return None
     weights = [variable.value for variable in layer.weights]
     return RULES[kind.__name__](layer.get_config(), weights, dtype)
+
+
+def _known_activation(layer: Any) -> bool:
+    """Whether the layer's activation, where it has one, is Keras's own function, not one of the same name."""
+    import keras
+
+    activation = getattr(layer, "activation", None)
+    name = getattr(activation, "__name__", "")
+    return activation is None or activation is getattr(keras.activations, name, None)
 
 
 def _callable_on_tensors(call: Call) -> bool:

@@ -23,12 +23,9 @@ from tellapart.lower.rules import RULES
 class StoredNet(nn.Module):
     """A saved Sequential model for inference in float32."""
 
-    def __init__(self, operations: Sequence[Operation], outputs: int, last_activation: str) -> None:
+    def __init__(self, operations: Sequence[Operation], last_activation: str) -> None:
         super().__init__()
         self.operations = nn.ModuleList(operations)
-        self.outputs = outputs
-        """Numbers per picture."""
-
         self.last_activation = last_activation
         """Keras's name of the activation that the outputs went through."""
 
@@ -79,16 +76,19 @@ def _lowered(layers: Sequence[Mapping[str, Any]], weights: Any) -> StoredNet | N
         return None
     config = rest[-1]["config"]
     activation = config.get("activation", rest[-1]["class_name"].lower())
-    with torch.inference_mode():
-        blank = torch.zeros((1, *first["config"]["batch_shape"][1:]))
-        outputs = StoredNet(lowered, 0, activation)(blank).shape[-1]
-    return StoredNet(lowered, outputs, activation)
+    return StoredNet(lowered, activation)
 
 
 def _operation(layer: Mapping[str, Any], weights: Any, folder: str) -> Operation | None:
     config = layer["config"]
     plain = layer["module"] == "keras.layers" and config.get("activity_regularizer") is None
-    if not plain or config["dtype"]["config"]["name"] != "float32" or layer["class_name"] not in RULES:
+    named = isinstance(config.get("activation", "linear"), str)
+    if (
+        not plain
+        or not named
+        or config["dtype"]["config"]["name"] != "float32"
+        or layer["class_name"] not in RULES
+    ):
         return None
     stored = weights.get(f"layers/{folder}/vars", {})
     tensors = [torch.from_numpy(stored[str(index)][()]) for index in range(len(stored))]

@@ -56,9 +56,9 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 @contextmanager
 def lowered_steps(model: Any) -> Iterator[None]:
     """Let `model.fit` and `model.evaluate` run lowered within this block."""
-    model.train_function = _once_built(lambda: _lowered(model, TrainStep))
+    model.train_function = _built_each_epoch(model, TrainStep)
     if not overrides(model, "test_step"):
-        model.test_function = _once_built(lambda: _lowered(model, EvaluateStep))
+        model.test_function = _built_each_epoch(model, EvaluateStep)
     try:
         yield
     finally:
@@ -87,13 +87,18 @@ Function = Callable[[Any], Mapping[str, Any]]
 """[(x, y, sample weight)] -> logs, as Keras's loops call it."""
 
 
-def _once_built(build: Callable[[], Function]) -> Function:
-    """A function that is built at its first call, when Keras has built model, metrics and optimiser."""
+def _built_each_epoch(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
+    """A function that is built at the first batch of each epoch.
+
+    By then Keras has built model, metrics and optimiser, and what a callback changed between
+    epochs (layers frozen, a dropout's rate, the optimiser's clipping) is seen, as under Keras.
+    """
     built: list[Function] = []
 
     def call(data: Any) -> Mapping[str, Any]:
-        if not built:
-            built.append(build())
+        begins = float(model._loss_tracker.count.value) == 0  # Keras has just reset it
+        if begins or not built:
+            built[:] = [_lowered(model, kind)]
         return built[0](data)
 
     return call
