@@ -19,6 +19,7 @@ _HOMES = {
     "lower": "tellapart.lower",
     "train_classifier": "tellapart.api",
     "load": "tellapart.api",
+    "evaluate": "tellapart.api",
     "Classifier": "tellapart.classifier",
     "open_source": "tellapart.data.source",
     "TellapartError": "tellapart.errors",

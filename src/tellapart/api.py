@@ -87,6 +87,11 @@ def _run(recipe: str | Run, mirrors: bool, augment: bool, changes: dict[str, Any
     if unknown := sorted(set(changes) - known):
         raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
     run = run.changed(**changes)
+    if run.validation == "test" and changes.get("validation_share") is not None:
+        raise ConfigError(
+            f"{run.recipe} holds out no pictures for validation: it scores each epoch on the test pictures, as the "
+            "tutorial did. Leave the validation share away, or take the recipe quick."
+        )
     return run if augment else dataclasses.replace(run, augmentation=None)
 
 

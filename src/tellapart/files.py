@@ -6,6 +6,7 @@ none, never half of one.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     except Exception as reason:
         raise SaveError(
             f"{path} could not be written ({_in_words(reason)}). Nothing half-written was left. "
-            "Free some space or choose another place with --out, then run the command again."
+            "Free some space, or choose another place."
         ) from reason
     finally:
         if temporary is not None:
@@ -50,10 +51,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _write_text(place: Path, text: str) -> None:
-    place.write_text(text, encoding="utf-8")
+    place.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def _in_words(reason: Exception) -> str:
+    """The system's own words: HDF5 and safetensors wrap them into lines of their own."""
+    number = re.search(r"errno ?= ?(\d+)|os error (\d+)", str(reason))
+    if getattr(reason, "strerror", None) is None and number is not None:
+        return os.strerror(int(number.group(1) or number.group(2)))
     return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 

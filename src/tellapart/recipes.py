@@ -7,7 +7,7 @@ with it. A flag on the command line changes a field of the Run, nothing else.
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tellapart.data.augment import Augmentation
 from tellapart.errors import ConfigError
@@ -33,6 +33,9 @@ class OptimizerSettings:
     epsilon: float = 1e-7
     """What keeps the division by the root mean square of the gradients finite, where Keras 3 adds it:
     in RMSprop under the root, in Adam beside it."""
+
+    def __post_init__(self) -> None:
+        _check_types(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,9 @@ class Run:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        _check_types(self)
+        if self.size is not None and not all(isinstance(side, int) and side > 0 for side in self.size):
+            raise ConfigError(f"size is height and width in pixels, such as (48, 64); got {self.size!r}.")
         for name in ("batch_size", "epochs"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is a whole number from 1; got {getattr(self, name)}.")
@@ -87,8 +93,6 @@ class Run:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed is a whole number from 0; got {self.seed}.")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ConfigError(f"precision is auto, float32 or bfloat16; got {self.precision!r}.")
 
     def changed(self, **changes: Any) -> "Run":
         """The same run with some fields replaced; None leaves a field as it is."""
@@ -109,6 +113,26 @@ class Run:
         if "size" in fields:
             fields["size"] = tuple(fields["size"])
         return cls(**fields)
+
+
+def _check_types(settings: Any) -> None:
+    """Hold a settings value to the types that its fields declare.
+
+    Raises:
+        ConfigError: a field has another type, or is none of the words that it may be.
+    """
+    for name, declared in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if get_origin(declared) is Literal:
+            if value not in get_args(declared):
+                raise ConfigError(f"{name} is {' or '.join(map(repr, get_args(declared)))}; got {value!r}.")
+            continue
+        kinds = [get_origin(kind) or kind for kind in (get_args(declared) or (declared,))]
+        kinds = [tuple] if get_origin(declared) is tuple else kinds
+        kinds += [int] if float in kinds else []
+        if not isinstance(value, tuple(kinds)) or isinstance(value, bool):
+            names = " or ".join(kind.__name__ for kind in kinds)
+            raise ConfigError(f"{name} is of type {names}; got {value!r}.")
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,12 @@ A folder is never overwritten.
 import csv
 import io
 import json
+import math
 import os
 import platform
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +73,10 @@ class RunFolder:
             self._append_metrics(event)
 
     def log(self, what: str, values: Mapping[str, Any]) -> None:
-        """Append one line to log.jsonl: when, what, and its values."""
+        """Append one line to log.jsonl: when, what, and its values; a number that is none is null."""
+        values = {
+            name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()
+        }
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": what, **values}
         self._append(self.path / "log.jsonl", json.dumps(line) + "\n")
 
@@ -105,25 +109,33 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError) as reason:
             raise ConfigError(f"{place} is damaged ({reason}). Start the training afresh.") from reason
 
+    def resume_metrics(self, history: Sequence[EpochDone]) -> None:
+        """Let metrics.csv hold just these epochs: one that was finished after the last checkpoint comes again."""
+        text = _csv_line(METRICS) + "".join(map(_metrics_line, history))
+        write_text(self.path / "metrics.csv", text)
+
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / "metrics.csv"
-        row = {**asdict(event), "epoch": event.epoch + 1}
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if not place.exists():
-            writer.writerow(METRICS)
-        writer.writerow([row[name] for name in METRICS])
-        self._append(place, text.getvalue())
+        heading = "" if place.exists() else _csv_line(METRICS)
+        self._append(place, heading + _metrics_line(event))
 
     def _append(self, place: Path, text: str) -> None:
         try:
             with place.open("a", encoding="utf-8", newline="") as file:
                 file.write(text)
         except OSError as reason:
-            raise SaveError(
-                f"{place} could not be written ({reason.strerror}). Free some space, then go on with "
-                f"`tellapart train --resume {self.path}`."
-            ) from reason
+            raise SaveError(f"{place} could not be written ({reason.strerror}). Free some space.") from reason
+
+
+def _metrics_line(event: EpochDone) -> str:
+    row = {**asdict(event), "epoch": event.epoch + 1}
+    return _csv_line([row[name] for name in METRICS])
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
 
 
 def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFolder:

@@ -3,7 +3,6 @@
 Joins data, recipe, loop and run folder. Prints nothing: a Watcher is told.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import Source
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.data.store import Store, load_split
-from tellapart.errors import DataError, TellapartError
+from tellapart.errors import DataError
+from tellapart.keeping import Keeper, nothing_lost
 from tellapart.lower import lower
 from tellapart.model_file import Card
 from tellapart.models.first_cnn import refuse_small_pictures
@@ -29,10 +29,9 @@ from tellapart.precision import resolve
 from tellapart.recipes import Run
 from tellapart.runs import RunFolder, new_run_folder
 from tellapart.scores import Scores
-from tellapart.train.checkpoint import Weights, load_checkpoint, save_checkpoint
-from tellapart.train.events import EpochDone, Event, Stopped
+from tellapart.train.events import EpochDone, Event
 from tellapart.train.feed import Feed
-from tellapart.train.loop import Standing, run_epochs
+from tellapart.train.loop import run_epochs
 from tellapart.train.score import loss_and_accuracy
 from tellapart.train.step import TrainStep
 
@@ -41,8 +40,6 @@ SMALLEST_SIDE = 16
 
 LARGEST_SIDE = 64
 """Pixels. Larger pictures, and photos of mixed sizes, are brought to this, unless the run says otherwise."""
-
-SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +121,9 @@ def prepare(
     stores = load_stores(source, pixel_path, run, watcher)
     folder = new_run_folder(out, source.name, run.recipe)
     prepared = Prepared(run, folder, source, pixel_path, stores, resolve(run.precision))
-    folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
-    write_split_csv(source, folder.split)
+    with nothing_lost(folder):
+        folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
+        write_split_csv(source, folder.split)
     return prepared
 
 
@@ -199,7 +197,7 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
     feed = Feed(train, classes, batches, run.augmentation, net.device)
     card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared))
     classifier = Classifier.of_model(model, card)
-    keeper = Keeper(prepared, model)
+    keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
     step = TrainStep(net)
 
     def validate() -> tuple[float, float]:
@@ -207,61 +205,17 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
         return loss_and_accuracy(classifier.probabilities(validation.images), validation.labels)
 
     watcher.prepared(prepared, model)
-    for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop):
-        prepared.folder.listen(event)
-        keeper.event(event)
-        watcher.event(event)
-    keeper.take_kept_weights()
-    classifier.save(prepared.folder.model)
-    history = tuple(keeper.standing.history)
-    if keeper.standing.epoch < run.epochs:
-        return Trained(classifier, prepared.folder.path, history, finished=False)
-    return _finish(prepared, classifier, history, watcher)
-
-
-class Keeper:
-    """Listens to a training and keeps what must outlive it: checkpoints, and the best weights."""
-
-    def __init__(self, prepared: Prepared, model: Any) -> None:
-        self.prepared = prepared
-        self.model = model
-        self.saved_at = time.monotonic()
-        self.standing = Standing()
-        self.best: Weights | None = None
-        if prepared.resumes:
-            self.standing, self.best = load_checkpoint(prepared.folder.checkpoint, model)
-
-    def event(self, event: Event) -> None:
-        """Note the best epoch; save a checkpoint at a stop, at the end, and between epochs at times."""
-        ends = isinstance(event, Stopped)
-        if isinstance(event, EpochDone):
-            self._refuse_divergence(event)
-            if self.prepared.run.keep == "best" and best_epoch(self.standing.history) is event:
-                self.best = self.model.get_weights()
-            ends = (
-                event.epoch + 1 == event.epochs
-                or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            )
-        if ends:
-            save_checkpoint(self.prepared.folder.checkpoint, self.model, self.standing, self.best)
-            self.saved_at = time.monotonic()
-
-    def take_kept_weights(self) -> None:
-        """Put the best epoch's weights into the model, where the run keeps the best and one was finished."""
-        if self.best is not None:
-            self.model.set_weights(self.best)
-
-    def _refuse_divergence(self, event: EpochDone) -> None:
-        if not np.isfinite([event.loss, event.val_loss]).all():
-            raise TellapartError(
-                f"The loss became {event.loss} in epoch {event.epoch + 1}: the training diverged. "
-                "Its weights are useless. Check the pictures' labels, or train with a smaller learning rate."
-            )
-
-
-def best_epoch(history: list[EpochDone] | tuple[EpochDone, ...]) -> EpochDone:
-    """The epoch with the best validation accuracy; among equals, the one with the least validation loss."""
-    return max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
+    with nothing_lost(prepared.folder):
+        for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop):
+            prepared.folder.listen(event)
+            keeper.event(event)
+            watcher.event(event)
+        keeper.take_kept_weights()
+        classifier.save(prepared.folder.model)
+        history = tuple(keeper.standing.history)
+        if keeper.standing.epoch < run.epochs:
+            return Trained(classifier, prepared.folder.path, history, finished=False)
+        return _finish(prepared, classifier, history, watcher)
 
 
 def _finish(

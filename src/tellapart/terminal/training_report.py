@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
+from tellapart.keeping import best_epoch
 from tellapart.terminal.console import command, results, say
 from tellapart.terminal.tables import predictions_table, score_lines
-from tellapart.training import Prepared, Trained, best_epoch
+from tellapart.training import Prepared, Trained
 
 NAMED_WHERE_LEFT_OUT = 5
 
