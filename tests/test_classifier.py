@@ -181,3 +181,46 @@ def test_a_card_of_a_later_format_says_to_upgrade():
     later = json.dumps({"format": 99, "class_names": [], "pixel_path": {}, "origin": {}})
     with pytest.raises(ModelError, match="newer tellapart"):
         Card.from_json(later)
+
+
+class TestWhatOutputsMean:
+    """Told from the outputs themselves, so that probabilities are not put through a softmax again."""
+
+    def answers(self, layers, tmp_path):
+        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(1 / 255), *layers])
+        model.save(tmp_path / "plain.keras")
+        images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+        expected = model(images.astype("float32")).detach().numpy()
+        return Classifier.load(tmp_path / "plain.keras").probabilities(images), expected
+
+    def test_a_softmax_within_a_nested_model(self, tmp_path):
+        head = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")])
+        found, expected = self.answers([head], tmp_path)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    def test_a_softmax_before_a_cast_to_float32(self, tmp_path):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+        found, expected = self.answers(
+            [*layers, keras.layers.Activation("linear", dtype="float32")], tmp_path
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    def test_several_sigmoids_are_refused(self, tmp_path):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="sigmoid")]
+        with pytest.raises(ModelError, match="ends in sigmoid"):
+            self.answers(layers, tmp_path)
+
+
+def test_an_h5_without_class_names_is_scored_in_the_order_of_the_datas(trained, colour_photos, tmp_path):
+    trained.classifier.save(tmp_path / "keras_first_cnn_test.h5")
+    loaded = Classifier.load(tmp_path / "keras_first_cnn_test.h5")
+    source = open_source(str(colour_photos))
+    assert loaded.evaluate(source) == trained.classifier.evaluate(source)
+
+
+def test_one_picture_may_be_given_alone(trained, colour_photos):
+    path = colour_photos / "test" / "red" / "0.png"
+    expected, _ = trained.classifier.predict([path])
+    for alone in (path, str(path), decode(path)):
+        (found,), _ = trained.classifier.predict(alone)
+        assert found.probabilities == expected[0].probabilities

@@ -288,9 +288,8 @@ def card_of_plain_model(model: Any, path: Path) -> Card:
             "Accepted: one picture (batch, height, width, 1 or 3) to one row (batch, classes), sizes fixed."
         )
     names = tuple(str(index) for index in range(max(2, answer[1])))
-    return Card(
-        names, PixelPath(height=picture[1], width=picture[2], channels=picture[3]), {"file": path.name}
-    )
+    pixel_path = PixelPath(height=picture[1], width=picture[2], channels=picture[3])
+    return Card(names, pixel_path, {"file": path.name}, named=False)
 
 
 def ranked(

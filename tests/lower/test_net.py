@@ -236,3 +236,24 @@ def test_bfloat16_computes_close_to_float32_and_returns_float32():
     coarse, fine = lower(model, "bfloat16")(pixels), lower(model, "float32")(pixels)
     assert coarse.dtype == torch.float32
     torch.testing.assert_close(coarse, fine, rtol=0.05, atol=0.01)
+
+
+def softmax(x):
+    """Of the user's own, with a name that Keras knows."""
+    return keras.ops.softmax(5 * x)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [softmax, lambda x: keras.ops.tanh(x), layers.LeakyReLU(0.3)],
+    ids=["softmax", "lambda", "layer"],
+)
+@pytest.mark.parametrize("kind", ["dense", "convolution", "activation"])
+def test_an_activation_of_the_users_own_is_never_replaced(kind, activation):
+    layer = {
+        "dense": lambda: layers.Dense(3, activation=activation),
+        "convolution": lambda: layers.Conv2D(3, 3, activation=activation),
+        "activation": lambda: layers.Activation(activation),
+    }[kind]()
+    model = keras.Sequential([keras.Input((6, 6, 3)), layer])
+    assert_same_as_keras(model, pictures(2, 6, 6, 3), all_lowered=False)

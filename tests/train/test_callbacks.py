@@ -327,3 +327,52 @@ def test_logs_of_a_batch_are_numbers_of_the_epoch_so_far():
     assert len(seen) == 3
     assert float(seen[-1]["loss"]) == pytest.approx(history.history["loss"][0])
     assert f"{seen[-1]['accuracy']:.3f}" == f"{history.history['accuracy'][0]:.3f}"
+
+
+def rate_of_dropout(model):
+    model.get_layer("dropout").rate = 0.9
+
+
+def freeze_the_first_layer(model):
+    model.layers[0].trainable = False
+
+
+def clip_the_gradients(model):
+    model.optimizer.clipnorm = 0.01
+
+
+@pytest.mark.parametrize("change", [rate_of_dropout, freeze_the_first_layer, clip_the_gradients])
+def test_what_a_callback_changes_between_epochs_is_seen(change):
+    random = np.random.default_rng(0)
+    x, y = (
+        random.normal(size=(48, 6)).astype("float32"),
+        keras.utils.to_categorical(random.integers(0, 3, 48), 3),
+    )
+
+    def trained(fit):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential(
+            [
+                keras.Input((6,)),
+                keras.layers.Dense(16, activation="relu"),
+                keras.layers.Dropout(0.1 if change is rate_of_dropout else 0.0, name="dropout"),
+                keras.layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
+        at_second = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, _: epoch == 1 and change(model)
+        )
+        history = fit(model, x, y, batch_size=16, epochs=3, shuffle=False, verbose=0, callbacks=[at_second])
+        return model, history.history["loss"]
+
+    theirs, their_losses = trained(keras.Model.fit)
+    ours, our_losses = trained(tellapart.fit)
+    unchanged, _ = trained(lambda model, *a, callbacks, **k: tellapart.fit(model, *a, **k))
+    assert any(
+        not np.allclose(p, q) for p, q in zip(ours.get_weights(), unchanged.get_weights(), strict=True)
+    )
+    if change is not rate_of_dropout:  # its masks come from different streams
+        np.testing.assert_allclose(our_losses, their_losses, rtol=1e-5)
+        for p, q in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6)
