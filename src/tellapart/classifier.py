@@ -9,19 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import Source
 from tellapart.data.store import Refused, Store, load_split
 from tellapart.errors import ConfigError, DataError, ModelError, PictureError
-from tellapart.lower import lower
 from tellapart.lower.stored import read_stored_net
 from tellapart.model_file import Card, load_keras, read_card, save_h5, save_keras
+from tellapart.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.scores import Scores, score
 from tellapart.train.score import probabilities
 
@@ -45,7 +44,7 @@ class Prediction:
 class Classifier:
     """A network that tells `class_names` apart."""
 
-    def __init__(self, card: Card, net: "ProbabilityNet", load_model: Callable[[], Any]) -> None:
+    def __init__(self, card: Card, net: ProbabilityNet, load_model: Callable[[], Any]) -> None:
         self.card = card
         self._net = net
         self._load_model = load_model
@@ -194,79 +193,6 @@ class Classifier:
             images.append(self.card.pixel_path.apply(pixels))
             names.append(name)
         return images, names, refused
-
-
-Head = Literal["probabilities", "one probability", "logits"]
-"""What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or neither yet."""
-
-
-class ProbabilityNet:
-    """A classifier's network as a function from pixels to probabilities, whatever its last layer gives."""
-
-    def __init__(self, net: Callable[..., torch.Tensor], head: Head) -> None:
-        self.net = net
-        self.head = head
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, H, W, C) pixels 0-255 -> (B, classes)."""
-        output = self.net(images, training=False)
-        if self.head == "probabilities":
-            return output
-        if self.head == "one probability":
-            return torch.cat([1 - output, output], dim=-1)
-        return output.float().softmax(-1)
-
-
-def probability_net_of(model: Any, classes: int) -> ProbabilityNet:
-    """A Keras model as a function from pixels to probabilities, sharing its weights."""
-    net = lower(model, "float32")
-    return ProbabilityNet(
-        net, head_of(net, model.input_shape[1:], _last_activation(model), classes, model.name)
-    )
-
-
-def head_of(
-    net: Callable[..., torch.Tensor], shape: tuple[int, ...], activation: str, classes: int, name: str
-) -> Head:
-    """What a network's numbers mean, judged by what it says of a few pictures of noise.
-
-    Args:
-        net: (B, H, W, C) pixels 0-255 -> (B, outputs).
-        shape: (H, W, C) of its pictures.
-        activation: Keras's name of the one that its outputs went through last.
-        classes: that it should tell apart.
-        name: of the model, for people.
-
-    Raises:
-        ModelError: the numbers are not the probabilities of classes of which one is true.
-    """
-    with torch.inference_mode():
-        noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0)) * 255
-        output = net(noise, training=False).float().cpu()
-    if output.shape[1] == 1 and classes == 2 and activation == "sigmoid":
-        return "one probability"
-    if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < 1e-3).all()):
-        return "probabilities"
-    if output.shape[1] == 1 or activation != "linear":
-        raise ModelError(
-            f"The model {name!r} ends in {activation}, {output.shape[1]} to a picture: these are not the "
-            "probabilities of classes of which one is true. Let it end in Dense(classes, activation='softmax'), "
-            "in Dense(classes), or in Dense(1, activation='sigmoid') for two classes."
-        )
-    return "logits"
-
-
-def _last_activation(model: Any) -> str:
-    """Keras's name of the activation that a model's outputs went through last, "linear" where there is none."""
-    for layer in reversed(model.layers):
-        if hasattr(layer, "layers"):
-            return _last_activation(layer)
-        activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower())
-        if activation not in ("linear", "identity"):
-            return activation
-        if layer.weights:
-            return "linear"
-    return "linear"
 
 
 def model_path(path: Path) -> Path:
