@@ -73,6 +73,7 @@ def train(
     """
     from tellapart.terminal.training import train_and_report
 
+    options.refuse_empty(data)
     changes = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -106,6 +107,7 @@ def evaluate(
     from tellapart.terminal import reports
     from tellapart.terminal.progress import ProgressWatcher
 
+    options.refuse_empty(data)
     with ProgressWatcher(quiet=quiet) as watcher:
         evaluation = api.evaluate(model, data, split=split and split.value, labels=labels, watcher=watcher)
     if as_json:
@@ -205,6 +207,7 @@ def data_show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
     """One known set, or a folder of your own: classes and their pictures."""
     from tellapart.terminal import sets_and_machine
 
+    options.refuse_empty(name)
     sets_and_machine.report_set(name, as_json)
 
 
@@ -228,6 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return console.report_error(error, as_json)
     except BrokenPipeError:
         return console.leave_broken_pipe()
+    except OSError as error:
+        return console.report_system_error(error, as_json)
     except (KeyboardInterrupt, typer.Abort):
         console.note("Interrupted.")
         return 130

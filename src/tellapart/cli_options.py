@@ -156,3 +156,13 @@ def refuse_two_outputs(csv: str | None, as_json: bool) -> None:
         raise ConfigError("--csv and --json are two forms of one answer: choose one.")
     if csv not in (None, "-") and Path(str(csv)).exists():
         raise ConfigError(f"{csv} is there already and is not overwritten. Choose another --csv FILE.")
+
+
+def refuse_empty(data: str | None) -> None:
+    """Refuse an empty DATA, which a path would take for the current folder.
+
+    Raises:
+        ConfigError: it is empty.
+    """
+    if data is not None and not data.strip():
+        raise ConfigError("DATA is empty. Give a known set's name or a path; the current folder is a dot: .")

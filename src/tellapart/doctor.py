@@ -111,10 +111,14 @@ def _processor() -> Iterator[Finding]:
 
 
 def _data() -> Iterator[Finding]:
-    from tellapart.data.known import cache_folder
+    from tellapart.data.known import cache_folder, lacking_data_folder
 
-    named = os.environ.get("TELLAPART_DATA")
-    yield Finding("TELLAPART_DATA", named or "not set")
+    lacking = lacking_data_folder()
+    if lacking is None:
+        yield Finding("TELLAPART_DATA", os.environ.get("TELLAPART_DATA") or "not set")
+    else:
+        remedy = "correct it, or: unset TELLAPART_DATA"
+        yield Finding("TELLAPART_DATA", f"{lacking}: no such folder", "optional", remedy)
     for name, place in known_sets_here().items():
         if place is None:
             yield Finding(f"set {name}", "not on this machine", "optional", f"tellapart data get {name}")

@@ -15,6 +15,7 @@ from tellapart.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.natural import natural_key
 from tellapart.data.store import Refused
+from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import DataError
 
 AT_A_TIME = 500
@@ -66,15 +67,19 @@ def pictures_meant(paths: Sequence[Path]) -> list[Path]:
     """Each file itself; for a folder every picture in it, however deep, in the order a person expects.
 
     Raises:
-        DataError: a folder without pictures.
+        DataError: a folder without pictures, or one that cannot be read.
     """
-    return [picture for path in paths for picture in (_inside(path) if path.is_dir() else [path])]
+    found: list[Path] = []
+    for path in paths:
+        with unreadable_is_bad_data(path):
+            found += _inside(path) if path.is_dir() else [path]
+    return found
 
 
 def _inside(folder: Path) -> list[Path]:
     found = [
         Path(place, name)
-        for place, _, names in os.walk(folder)
+        for place, _, names in os.walk(folder, onerror=_stop)
         for name in names
         if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
     ]
@@ -84,6 +89,11 @@ def _inside(folder: Path) -> list[Path]:
             "folders within included)."
         )
     return sorted(found, key=lambda path: natural_key(path.as_posix()))
+
+
+def _stop(reason: OSError) -> None:
+    """os.walk would pass silently over a folder that it cannot read."""
+    raise reason
 
 
 def predict_all(

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 from command_line import SMALL, make_pictures, tellapart
 
@@ -138,3 +139,46 @@ def test_a_bug_keeps_its_traceback_and_asks_for_a_report(monkeypatch):
     assert "a cable came loose" in result.err
     assert "Traceback" in result.err
     assert "report it" in result.err
+
+
+def test_an_empty_name_is_not_the_folder_one_stands_in(run):
+    assert "DATA is empty" in refused(2, "train", "")
+    refused(2, "evaluate", run, "")
+    refused(2, "data", "show", "")
+
+
+def test_labels_of_a_resumed_run_are_its_own(run, tmp_path):
+    assert "--labels" in refused(2, "train", "--resume", run, "--labels", tmp_path / "labels.csv")
+
+
+def test_a_place_that_cannot_be_saved_to_is_refused_before_training(pictures, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    place = tmp_path / "file" / "model.keras"
+    assert "--save-to" in refused(2, "train", pictures, "--out", tmp_path / "new", "--save-to", place)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_data_folder_that_does_not_exist_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("TELLAPART_DATA", str(tmp_path / "gone"))
+    assert "does not exist" in refused(3, "train", "mnist")
+    assert "does not exist" in refused(3, "data", "get", "mnist")
+    findings = tellapart("doctor", "--json").json["findings"]
+    found = next(finding for finding in findings if finding["name"] == "TELLAPART_DATA")
+    assert found["verdict"] == "optional"
+    assert "no such folder" in found["value"]
+
+
+@pytest.mark.parametrize("content", [b"", b"words, not a model", b"PK\x03\x04 cut short"])
+def test_a_broken_model_file_is_said_in_one_paragraph(content, tmp_path):
+    (tmp_path / "model.keras").write_bytes(content)
+    said = refused(1, "predict", tmp_path / "model.keras", tmp_path / "x.png")
+    assert "cannot be read as a Keras model" in said
+    assert "accessible" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_an_archive_that_is_no_model_is_said_in_one_paragraph(tmp_path):
+    np.savez(tmp_path / "ok.npz", x=np.zeros(3))
+    said = refused(1, "predict", tmp_path / "ok.npz", tmp_path / "x.png")
+    assert "without a Keras model" in said
+    assert len(said.splitlines()) == 1

@@ -440,11 +440,12 @@ def test_fashion_mnist_is_found_where_debian_puts_it(nowhere):
 
 
 def test_a_set_that_is_not_here_says_where_it_looked(nowhere, monkeypatch):
-    monkeypatch.setenv("TELLAPART_DATA", "/nowhere/data")
+    (nowhere / "empty").mkdir(parents=True)
+    monkeypatch.setenv("TELLAPART_DATA", str(nowhere / "empty"))
     with pytest.raises(DataError) as raised:
         open_source("cifar100")
     message = str(raised.value)
-    assert "/nowhere/data" in message
+    assert str(nowhere / "empty") in message
     assert str(nowhere / "tellapart") in message
     assert "tellapart data get cifar100 (169 MB)" in message
 
@@ -567,3 +568,19 @@ def test_taking_rows_copies_no_pixels():
     assert split.ids == ("train/00001",)
     assert split.pictures.images is COLOUR
     np.testing.assert_array_equal(split.pictures.read(0), COLOUR[1])
+
+
+@pytest.mark.parametrize(
+    ("arrays", "next_step"),
+    [
+        ({"y": [0, -1]}, "Number the classes"),
+        ({"y": [0, 2], "class_names": ["cat", "dog"]}, "class_names"),
+        ({"y": [0, 1, 1]}, "one label"),
+        ({"z": [0, 1]}, "expected x and y"),
+    ],
+)
+def test_bad_labels_of_an_archive_name_the_file_and_the_next_step(arrays, next_step, tmp_path):
+    np.savez(tmp_path / "mine.npz", x=np.zeros((2, 4, 4), np.uint8), **arrays)
+    with pytest.raises(DataError, match=next_step) as caught:
+        open_source(tmp_path / "mine.npz")
+    assert str(caught.value).startswith(str(tmp_path / "mine.npz"))

@@ -159,3 +159,11 @@ def test_a_split_file_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(SaveError, match="could not be written"):
         write_split_csv(source_of([0, 1]), tmp_path / "taken" / "split.csv")
+
+
+def test_advice_for_classes_of_one_picture_can_be_followed():
+    """--test-share 0 is refused, so it is not what is advised."""
+    with pytest.raises(DataError, match="until a class has 3"):
+        divide(source_of([0, 1]), validation=0.1, test=0.2, seed=0)
+    divided = divide(source_of([0, 0, 0, 1]), validation=0.1, test=0.2, seed=0)
+    assert set(divided.splits) == {"train", "validation", "test"}

@@ -19,6 +19,8 @@ _ACCEPTED = (
     "Accepted: (N, height, width) or (N, height, width, 1 or 3); uint8, or whole numbers 0 to 255, "
     "or floats all within 0 to 1."
 )
+_NAME_IT = "Correct the label, or name its class in class_names."
+_NUMBER_THEM = "Number the classes 0, 1, 2, ..., or give their names as labels."
 _FLOAT_ROWS = 4096
 """Floats are checked and converted in pieces of this many pictures, to need little memory beside them."""
 
@@ -150,14 +152,15 @@ def _numbered(
     are_names = next(iter(flat.values())).dtype.kind == "U"
     if class_names is not None and not are_names:
         for split, labels in flat.items():
-            _refuse(labels >= len(class_names), labels, f"y of {split}", f"0 to {len(class_names) - 1}")
+            beyond = labels >= len(class_names)
+            _refuse(beyond, labels, f"y of {split}", f"0 to {len(class_names) - 1}", _NAME_IT)
         return dict(flat), tuple(class_names)
     met = np.unique(np.concatenate(list(flat.values())))
     names = class_names or sorted((str(name) for name in met), key=natural_key)
     number_of = {name: number for number, name in enumerate(names)}
     for split, labels in flat.items():
         unknown = np.array([str(label) not in number_of for label in labels], bool)
-        _refuse(unknown, labels, f"y of {split}", f"one of {', '.join(names)}")
+        _refuse(unknown, labels, f"y of {split}", f"one of {', '.join(names)}", _NAME_IT)
     numbered = {
         split: np.array([number_of[str(label)] for label in labels], np.int64)
         for split, labels in flat.items()
@@ -186,8 +189,10 @@ def _flat(labels: Any, what: str) -> tuple[np.ndarray, int]:
             f"{what}: {_describe(array)}. Accepted: (N,), (N, 1), one-hot (N, K), or class names."
         )
     if array.dtype.kind == "f":
-        _refuse(~np.isfinite(array) | (array != np.rint(array)), array, what, "whole numbers from 0")
-    _refuse(array < 0, array, what, "whole numbers from 0")
+        _refuse(
+            ~np.isfinite(array) | (array != np.rint(array)), array, what, "whole numbers from 0", _NUMBER_THEM
+        )
+    _refuse(array < 0, array, what, "whole numbers from 0", _NUMBER_THEM)
     return array.astype(np.int64), 0
 
 
@@ -202,10 +207,10 @@ def _from_one_hot(array: np.ndarray, what: str) -> NDArray[np.int64]:
     return array.argmax(axis=1).astype(np.int64)
 
 
-def _refuse(wrong: np.ndarray, labels: np.ndarray, what: str, accepted: str) -> None:
+def _refuse(wrong: np.ndarray, labels: np.ndarray, what: str, accepted: str, remedy: str) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise DataError(f"{what}: row {row} has label {labels[row]}; accepted: {accepted}.")
+        raise DataError(f"{what}: row {row} has label {labels[row]}; accepted: {accepted}. {remedy}")
 
 
 def _describe(array: np.ndarray) -> str:

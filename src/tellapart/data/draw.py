@@ -55,4 +55,6 @@ def _apportion(class_sizes: NDArray[np.int64], count: int, seed: int) -> NDArray
 
 
 def _key(identifier: str, seed: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}\0{identifier}".encode()).digest()[:8], "big")
+    return int.from_bytes(
+        hashlib.sha256(f"{seed}\0{identifier}".encode("utf-8", "surrogateescape")).digest()[:8], "big"
+    )

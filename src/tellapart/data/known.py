@@ -16,6 +16,7 @@ from tellapart.data.catalog import KnownSet
 from tellapart.data.download import Progress, download
 from tellapart.data.formats import Layout, RawSet, RawSplit, find_layout
 from tellapart.data.pictures import ArrayPictures
+from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import DataError
 
 
@@ -32,6 +33,25 @@ def folders_searched(known: KnownSet) -> list[Path]:
         cache_folder(),
         *map(Path, known.system_folders),
     ]
+
+
+def lacking_data_folder() -> Path | None:
+    """What TELLAPART_DATA names, where there is no such folder.
+
+    Raises:
+        DataError: nobody may look there.
+    """
+    named = os.environ.get("TELLAPART_DATA")
+    with unreadable_is_bad_data(named):
+        return None if not named or Path(named).expanduser().is_dir() else Path(named)
+
+
+def _refuse_lacking_data_folder() -> None:
+    folder = lacking_data_folder()
+    if folder is not None:
+        raise DataError(
+            f"TELLAPART_DATA is {folder}, and this folder does not exist. Correct it, or unset TELLAPART_DATA."
+        )
 
 
 def find_place(known: KnownSet, folder: Path) -> tuple[Path, Layout] | None:
@@ -51,10 +71,17 @@ def find_place(known: KnownSet, folder: Path) -> tuple[Path, Layout] | None:
 
 
 def find_on_this_machine(known: KnownSet) -> tuple[Path, Layout] | None:
-    """The first copy found, or None. A download that stopped between two files is no copy yet."""
-    folders = [folder for folder in folders_searched(known) if not _is_half_downloaded(known, folder)]
-    found = (find_place(known, folder) for folder in folders)
-    return next((place for place in found if place is not None), None)
+    """The first copy found, or None. A download that stopped between two files is no copy yet.
+
+    Raises:
+        DataError: a folder that is searched cannot be read.
+    """
+    for folder in folders_searched(known):
+        with unreadable_is_bad_data(folder):
+            place = None if _is_half_downloaded(known, folder) else find_place(known, folder)
+        if place is not None:
+            return place
+    return None
 
 
 def _is_half_downloaded(known: KnownSet, folder: Path) -> bool:
@@ -69,8 +96,10 @@ def get_known(known: KnownSet, *, progress: Progress | None = None) -> Path:
         The cache folder.
 
     Raises:
+        DataError: TELLAPART_DATA names a folder that does not exist.
         DownloadError: a file could not be fetched.
     """
+    _refuse_lacking_data_folder()
     folder = cache_folder()
     done = 0
     for file in known.files:
@@ -102,6 +131,7 @@ def open_known(known: KnownSet, *, download: bool, progress: Progress | None) ->
     """
     if not known.files:
         return _embedded_digits(), "embedded in scikit-learn"
+    _refuse_lacking_data_folder()
     found = find_on_this_machine(known)
     if found is None and download:
         get_known(known, progress=progress)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tellapart.data.formats import Layout, find_layout, read_npz
 from tellapart.data.known import find_place, open_known
 from tellapart.data.labels_file import read_labels_file
 from tellapart.data.pictures import ArrayPictures, EncodedPictures, FilePictures, Pictures
+from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.data.values import SPLIT_NAMES, Source, Split
 from tellapart.errors import DataError, PictureError
 
@@ -59,9 +61,11 @@ def open_source(
         MissingExtraError: parquet files, and pyarrow is not installed.
     """
     if isinstance(data, str) and (known := find_known(data)) is not None:
-        return _from_known(known, download, progress)
+        with unreadable_is_bad_data(known.name):
+            return _from_known(known, download, progress)
     if isinstance(data, (str, os.PathLike)):
-        return _from_path(Path(data).expanduser(), labels, class_names)
+        with unreadable_is_bad_data(data):
+            return _from_path(Path(data).expanduser(), labels, class_names)
     pairs, own_names = arrays.named_pairs(data if labels is None else (data, labels))
     return _from_pairs("arrays", "arrays in memory", pairs, class_names or own_names)
 
@@ -88,7 +92,9 @@ def _from_path(path: Path, labels: Any, class_names: Sequence[str] | None) -> So
     if labels is not None:
         return _from_labels_file(path, Path(labels))
     if path.suffix == ".npz" and path.is_file():
-        pairs, own_names = arrays.named_pairs(read_npz(path))
+        held = read_npz(path)
+        with _said_of(path):
+            pairs, own_names = arrays.named_pairs(held)
         return _from_pairs(path.stem, str(path), pairs, class_names or own_names)
     layout = find_layout(path)
     if layout is not None:
@@ -185,19 +191,29 @@ def _from_labels_file(root: Path, labels_path: Path) -> Source:
 def _from_pairs(
     name: str, where: str, pairs: Mapping[str, arrays.Pair], class_names: Sequence[str] | None
 ) -> Source:
-    pictures = {split: arrays.checked_pictures(x, f"x of {split}") for split, (x, _) in pairs.items()}
-    labels, names = arrays.checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
+    with _said_of(where):
+        pictures = {split: arrays.checked_pictures(x, f"x of {split}") for split, (x, _) in pairs.items()}
+        labels, names = arrays.checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
     for split, images in pictures.items():
         if len(images) != len(labels[split]):
             raise DataError(
-                f"{split}: x has {len(images)} pictures and y has {len(labels[split])} labels; "
-                "they must agree."
+                f"{where}: {split}: x has {len(images)} pictures and y has {len(labels[split])} labels. "
+                "Give each picture one label, in the same order."
             )
     splits = {
         split: _numbered_split(split, labels[split], ArrayPictures(images))
         for split, images in pictures.items()
     }
     return _checked(Source(name, names, splits, True, _common_shape(splits), where))
+
+
+@contextmanager
+def _said_of(where: object) -> Iterator[None]:
+    """Say in front of a DataError where the arrays came from."""
+    try:
+        yield
+    except DataError as reason:
+        raise DataError(f"{where}: {reason}") from reason
 
 
 def _numbered_split(name: str, labels: NDArray[np.int64], pictures: Pictures) -> Split:

@@ -53,8 +53,9 @@ def divide(source: Source, *, validation: float, test: float, seed: int) -> Sour
         drawn = draw(train.ids, train.labels, max(1, round(share * arrived)), seed)
         if not len(drawn):
             raise DataError(
-                f"{source.name}: no picture can be held out for {name}: every class has a single training "
-                f"picture. Add pictures, or ask for {name} 0."
+                f"{source.where}: no picture can be held out for {name}: every class has a single training "
+                f"picture. Add pictures until a class has {1 + len(wanted)}, or bring {name} pictures of your "
+                f"own: a folder {name}/<class>, or arrays x_{name} and y_{name}."
             )
         carved[name] = train.take(drawn)
         train = train.take(np.setdiff1d(np.arange(len(train)), drawn))

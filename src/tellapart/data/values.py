@@ -89,7 +89,7 @@ class Source:
         read them.
         """
         digest = hashlib.sha256()
-        digest.update("\0".join(self.class_names).encode())
+        digest.update("\0".join(self.class_names).encode("utf-8", "surrogateescape"))
         for name in SPLIT_NAMES:
             if name in self.splits:
                 split = self.splits[name]

@@ -58,9 +58,18 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def one_line(text: str) -> str:
+    """Printable, and a line break in a file's name escaped as well."""
+    return printable(text).replace("\n", "\\n")
+
+
 def command(*words: str | Path) -> str:
-    """A command line to copy, quoted where it must be."""
-    return shlex.join(["tellapart", *map(str, words)])
+    """A command line to copy, quoted where it must be; a path that looks like an option begins with a dot."""
+    return shlex.join(["tellapart", *map(_word, words)])
+
+
+def _word(word: str | Path) -> str:
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
 
 
 def let_streams_print_anything() -> None:
@@ -70,15 +79,28 @@ def let_streams_print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def report_error(error: TellapartError, as_json: bool) -> int:
-    """Say what went wrong, in one paragraph; the exit code to leave with."""
+def report_error(error: TellapartError, as_json: bool, of: Exception | None = None) -> int:
+    """Say what went wrong, in one paragraph; the exit code to leave with.
+
+    Args:
+        error: says it.
+        as_json: also as the one JSON object.
+        of: what was raised, if not `error` itself; under TELLAPART_DEBUG its traceback is shown.
+    """
     if os.environ.get("TELLAPART_DEBUG"):
-        traceback.print_exception(error)
+        traceback.print_exception(of or error)
     else:
         notes().print(Text("Error: ", "bold red") + Text(printable(str(error))))
     if as_json:
-        say_error(type(error).__name__, str(error), error.exit_code)
+        say_error(type(of or error).__name__, str(error), error.exit_code)
     return error.exit_code
+
+
+def report_system_error(error: OSError, as_json: bool) -> int:
+    """What the system refused (a permission, a full disk) is no bug: the path and the reason."""
+    words = error.strerror or str(error) or type(error).__name__
+    message = f"{error.filename}: {words}." if error.filename is not None else f"{words}."
+    return report_error(TellapartError(message), as_json, of=error)
 
 
 def report_bug(error: Exception, as_json: bool) -> int:
@@ -92,7 +114,12 @@ def report_bug(error: Exception, as_json: bool) -> int:
 
 def say_error(kind: str, message: str, exit_code: int) -> None:
     """An error as the one JSON object of a command."""
-    say_json({"error": {"type": kind, "message": message, "exit_code": exit_code}})
+    say_json(error_as_dict(kind, message, exit_code))
+
+
+def error_as_dict(kind: str, message: str, exit_code: int) -> dict[str, Any]:
+    """An error as part of a JSON object."""
+    return {"error": {"type": kind, "message": message, "exit_code": exit_code}}
 
 
 def leave_broken_pipe() -> int:

@@ -7,11 +7,11 @@ from typing import Any
 
 from tellapart.data.augment import Augmentation
 from tellapart.evaluation import Evaluation
-from tellapart.files import write_text
+from tellapart.files import write_whole
 from tellapart.predicting import Answers
 from tellapart.summary import Description
 from tellapart.terminal import tables
-from tellapart.terminal.console import note, results, say, say_json
+from tellapart.terminal.console import note, one_line, results, say, say_json
 
 HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
 
@@ -34,19 +34,24 @@ def report_evaluation(evaluation: Evaluation) -> None:
 def report_answers(answers: Answers, model: Path, csv: str | None, as_json: bool) -> None:
     """Answers in the form asked for; on stderr, the pictures that could not be read."""
     for refused in answers.refused:
-        note(f"Not read: {refused.reason}", "yellow")
+        note(one_line(f"Not read: {refused.reason}"), "yellow")
     if as_json:
         say_json({"model": str(model), **answers.to_dict()})
     elif csv == "-":
         sys.stdout.write(answers.to_csv())
     elif csv is not None:
-        write_text(Path(csv), answers.to_csv())
+        table = answers.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
+        write_whole(Path(csv), lambda place: _write_bytes(place, table))
         note(f"{len(answers.predictions)} predictions written to {csv}")
     elif len(answers.predictions) == 1:
-        say(answers.predictions[0].picture)
+        say(one_line(answers.predictions[0].picture))
         results().print(tables.one_prediction_table(answers.predictions[0]))
     elif answers.predictions:
         results().print(tables.many_predictions_table(answers.predictions))
+
+
+def _write_bytes(place: Path, content: bytes) -> None:
+    place.write_bytes(content)
 
 
 def report_summary(description: Description) -> None:

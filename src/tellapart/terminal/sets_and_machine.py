@@ -10,6 +10,7 @@ from rich.text import Text
 from tellapart.data.catalog import KNOWN_SETS, KnownSet, find_known, known_set
 from tellapart.data.known import find_on_this_machine, get_known
 from tellapart.data.source import Source, open_source
+from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.doctor import Finding, known_sets_here
 from tellapart.terminal.console import command, note, notes, printable, results, say, say_json
 from tellapart.terminal.progress import Bars
@@ -27,7 +28,7 @@ def report_sets(as_json: bool) -> None:
     table = two_columns()
     for name, known in KNOWN_SETS.items():
         lines = known.title, _measures(known), _whereabouts(known, places[name]), ""
-        add_row(table, Text(name, "bold"), "\n".join(lines))
+        add_row(table, Text(name, "bold"), Text(printable("\n".join(lines))))
     results().print(table)
     say("More of one: tellapart data show NAME. To download it: tellapart data get NAME")
 
@@ -35,7 +36,9 @@ def report_sets(as_json: bool) -> None:
 def report_set(name: str, as_json: bool) -> None:
     """A known set, or the pictures at a path."""
     known = find_known(name)
-    if known is None and not Path(name).expanduser().exists():
+    with unreadable_is_bad_data(name):
+        is_somewhere = Path(name).expanduser().exists()
+    if known is None and not is_somewhere:
         known = known_set(name)
     place = known_sets_here()[known.name] if known else name
     source = open_source(known.name if known else name) if place else None

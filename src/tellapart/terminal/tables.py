@@ -11,7 +11,7 @@ from tellapart.classifier import Prediction
 from tellapart.picture_grid import Shown
 from tellapart.scores import Scores
 from tellapart.summary import Summary
-from tellapart.terminal.console import printable, results
+from tellapart.terminal.console import one_line, results
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
@@ -39,7 +39,7 @@ def new_table(*columns: str, right: Sequence[str] = (), long: Sequence[str] = ()
 
 def add_row(table: Table, *cells: Any) -> None:
     """A row of plain text; Text cells keep their style."""
-    table.add_row(*(cell if isinstance(cell, Text) else Text(printable(str(cell))) for cell in cells))
+    table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(str(cell))) for cell in cells))
 
 
 def percent(share: float) -> str:

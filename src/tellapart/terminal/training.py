@@ -1,11 +1,12 @@
 """The command `train`, from its options to its exit code: watch, interrupt, save, report."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from tellapart import api
-from tellapart.errors import ConfigError
-from tellapart.terminal.console import command, note, say_json
+from tellapart.errors import ConfigError, SaveError
+from tellapart.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.terminal.interruption import Interruption
 from tellapart.terminal.progress import ProgressWatcher
 from tellapart.terminal.training_report import introduce, report_finished, trained_as_dict
@@ -41,7 +42,10 @@ def train_and_report(
     """
     target = None if save_to is None else model_target(save_to)
     settings = {name: value for name, value in settings.items() if value is not None}
-    refuse_settings_of_a_resumed_run(settings)
+    refuse_settings_of_a_resumed_run(settings, data)
+    if target is not None:
+        refuse_unwritable(target)
+    failure: SaveError | None = None
     watcher = ProgressWatcher(None if as_json else introduce, quiet)
     try:
         with Interruption() as interruption, watcher:
@@ -50,17 +54,21 @@ def train_and_report(
                 data, **settings, watcher=watcher, should_stop=interruption.should_stop
             )
             if trained.finished and target is not None:
-                trained.classifier.save(target)
+                try:
+                    trained.classifier.save(target)
+                except SaveError as reason:  # told after all that went well
+                    failure, target = reason, None
     except KeyboardInterrupt:
         return _report_stop(watcher.preparation, interruption, as_json, at_once=True)
     if not trained.finished:
         return _report_stop(watcher.preparation, interruption, as_json, at_once=False)
     if as_json:
-        say_json(trained_as_dict(trained, target))
+        told = {} if failure is None else error_as_dict("SaveError", str(failure), failure.exit_code)
+        say_json({**trained_as_dict(trained, target), **told})
     else:
         assert watcher.preparation is not None
         report_finished(watcher.preparation, trained, target, is_demo)
-    return 0
+    return 0 if failure is None else report_error(failure, as_json=False)
 
 
 def _report_stop(
@@ -98,8 +106,24 @@ def model_target(save_to: Path) -> Path:
     return target
 
 
-def refuse_settings_of_a_resumed_run(settings: dict[str, Any]) -> None:
-    """Refuse --recipe and --out beside --resume; the API refuses the others.
+def refuse_unwritable(target: Path) -> None:
+    """Try whether a file can be written beside `target`, before hours of training; its folder is made.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as reason:
+        raise ConfigError(
+            f"{target} cannot be written ({reason.strerror or reason}). Choose another --save-to."
+        ) from reason
+
+
+def refuse_settings_of_a_resumed_run(settings: dict[str, Any], data: Any = None) -> None:
+    """Refuse --recipe and --out beside --resume, and --labels without DATA; the API refuses the others.
 
     Raises:
         ConfigError: one of them is given.
@@ -109,3 +133,8 @@ def refuse_settings_of_a_resumed_run(settings: dict[str, Any]) -> None:
             raise ConfigError(
                 f"--resume goes on in its own folder with its own settings. Leave --{name} away."
             )
+    if "resume" in settings and "labels" in settings and data is None:
+        raise ConfigError(
+            "--resume goes on with its own pictures and labels. Leave --labels away, or give DATA with it "
+            "where the pictures have moved."
+        )
