@@ -5,6 +5,7 @@ import tellapart.api  # noqa: F401 (chooses Keras's backend)
 import keras  # isort: skip
 import pytest
 
+from tellapart.errors import ConfigError
 from tellapart.models.first_cnn import first_cnn
 from tellapart.summary import describe, summarise
 
@@ -85,3 +86,9 @@ def test_a_model_that_runs_as_itself_is_counted_as_a_whole():
 
 def test_a_recipe_says_its_settings():
     assert describe("quick", size=(28, 28), channels=1).facts["recipe"]["recipe"] == "quick"
+
+
+@pytest.mark.parametrize("settings", [{"classes": 0}, {"classes": 1}, {"channels": 0}])
+def test_a_recipe_is_not_described_for_what_cannot_be(settings):
+    with pytest.raises(ConfigError):
+        describe("first-cnn", **settings)

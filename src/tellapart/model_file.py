@@ -7,6 +7,7 @@ Class names, pixel path and origin travel in one more entry of the zip,
 import json
 import logging
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tellapart.errors import ConfigError, ModelError
 from tellapart.files import write_whole
 
 ENTRY = "tellapart.json"
+_HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 FORMAT = 1
 """Raised when a reader of today could misread what is written."""
 
@@ -110,8 +112,12 @@ def read_card(path: Path) -> Card | None:
         )
     if not zipfile.is_zipfile(path):
         return None
-    with zipfile.ZipFile(path) as archive:
-        return Card.from_json(archive.read(ENTRY).decode()) if ENTRY in archive.namelist() else None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(ENTRY).decode() if ENTRY in archive.namelist() else None
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
+        raise _unreadable(path, f"the file is damaged: {reason}") from reason
+    return None if text is None else Card.from_json(text)
 
 
 def load_keras(path: Path) -> Any:
@@ -120,15 +126,46 @@ def load_keras(path: Path) -> Any:
     Raises:
         ModelError: Keras cannot read it.
     """
+    obstacle = _obstacle(path)
+    if obstacle is not None:
+        raise _unreadable(path, obstacle)
     keras = import_keras()
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as reason:  # Keras raises many kinds here
         first_line = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
-        raise ModelError(
-            f"{path} cannot be read as a Keras model ({first_line}). "
-            "Accepted: a .keras or .h5 file saved by Keras 3 or by tellapart."
-        ) from reason
+        raise _unreadable(path, first_line) from reason
+
+
+def _unreadable(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path} cannot be read as a Keras model ({why}). "
+        "Accepted: a .keras or .h5 file saved by Keras 3 or by tellapart."
+    )
+
+
+def _obstacle(path: Path) -> str | None:
+    """What the file's first bytes and its name say against asking Keras, whose own words mislead here."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_HDF5_BEGINS))
+    except OSError as reason:
+        return reason.strerror or str(reason)
+    if not beginning:
+        return "the file is empty"
+    if beginning == _HDF5_BEGINS:
+        is_named_so = path.suffix in (".h5", ".hdf5")
+        return None if is_named_so else "it is HDF5 and its name does not end in .h5: rename it"
+    if not beginning.startswith(b"PK"):
+        return "it is neither a zip archive, as .keras files are, nor HDF5, as .h5 files are"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_model = "config.json" in archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return "the file is cut short or damaged"
+    if not is_model:
+        return "it is a zip archive without a Keras model in it"
+    return None if path.suffix == ".keras" else "its name does not end in .keras: rename it"
 
 
 @contextmanager

@@ -102,10 +102,14 @@ def describe(
         ModelError: no such model.
     """
     if what in RECIPES:
-        height, width = size or RECIPE_SHAPE[:2]
-        shape = PixelPath(height=height, width=width, channels=channels or RECIPE_SHAPE[2]).shape
+        height, width = RECIPE_SHAPE[:2] if size is None else size
+        channels = RECIPE_SHAPE[2] if channels is None else channels
+        classes = RECIPE_CLASSES if classes is None else classes
+        if classes < 2:
+            raise ConfigError(f"A network tells at least 2 classes apart; got {classes}.")
+        shape = PixelPath(height=height, width=width, channels=channels).shape
         run = RECIPES[what]()
-        model = build_model(run, shape, classes or RECIPE_CLASSES, steps_per_epoch=1)
+        model = build_model(run, shape, classes, steps_per_epoch=1)
         return Description(summarise(model), {"recipe": run.to_dict()})
     if (size, channels, classes) != (None, None, None):
         raise ConfigError("A saved model has its own size, channels and classes; say them only for a recipe.")
