@@ -95,4 +95,5 @@ def test_keys_of_a_terminal_reach_the_training(tmp_path):
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 130
     assert b"--resume" in written
+    assert b"Stopping after this step; Ctrl-C again stops at once\r\n" in written
     assert written.rstrip().endswith(str(tmp_path / "run").encode())

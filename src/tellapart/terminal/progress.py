@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from threading import Thread
 from types import TracebackType
 from typing import Any
 
@@ -112,6 +113,7 @@ class ProgressWatcher(Watcher):
         self._tasks: tuple[TaskID, TaskID] | None = None
         self._next_update = 0.0
         self._quarters_told = 0
+        self._speaker: Thread | None = None
 
     def __enter__(self) -> "ProgressWatcher":
         return self
@@ -161,12 +163,16 @@ class ProgressWatcher(Watcher):
     def stop_requested(self) -> None:
         """Called from a signal handler: say so, where it can be said safely."""
         words = "Stopping after this step; Ctrl-C again stops at once"
-        if self.bars.shown and self._tasks is not None:
-            self._training_bars().update(self._tasks[1], description=words)
+        if self.bars.shown:
+            # A line above the bars, by a thread: this one may be in the middle of drawing them.
+            self._speaker = Thread(target=self._tell, args=(words,), daemon=True)
+            self._speaker.start()
         elif not self.quiet:
             os.write(2, f"{words}\n".encode())  # the stream itself may be in the middle of a line
 
     def _steps_are_over(self) -> None:
+        if self._speaker is not None:
+            self._speaker.join()
         self.bars.close()
         self.interruption.steps_are_running = False
 
