@@ -31,6 +31,12 @@ def locked(pictures, monkeypatch):
         inside = not isinstance(path, int) and os.fspath(path).startswith(place + os.sep)
         return refuse(path) if inside else real_stat(path, **options)
 
+    def open_(path, *arguments, **options):
+        inside = not isinstance(path, int) and os.fspath(path).startswith(place)
+        return refuse(path) if inside else real_open(path, *arguments, **options)
+
+    real_open = os.open
+    monkeypatch.setattr(os, "open", open_)
     monkeypatch.setattr(os, "scandir", scandir)
     monkeypatch.setattr(os, "stat", stat)
     return Path(place)
@@ -61,6 +67,13 @@ def test_a_locked_data_folder_is_bad_data(locked, monkeypatch):
 def test_a_locked_folder_to_predict_is_bad_data(run, locked):
     is_bad_data(tellapart("predict", run, locked), locked)
     is_bad_data(tellapart("predict", run, locked / "1.png"), locked)
+
+
+def test_a_locked_place_to_save_to_is_refused_before_training(pictures, locked):
+    result = tellapart("train", pictures, "--out", "new", "--save-to", locked / "model.keras")
+    assert (result.code, result.out) == (2, "")
+    assert "cannot be written (Permission denied)" in result.err
+    assert not Path("new").exists()
 
 
 def test_another_refusal_of_the_system_is_no_bug(monkeypatch):

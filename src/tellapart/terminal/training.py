@@ -1,5 +1,6 @@
 """The command `train`, from its options to its exit code: watch, interrupt, save, report."""
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -97,11 +98,12 @@ def model_target(save_to: Path) -> Path:
     Raises:
         ConfigError: it is there already, or its name ends in what no model file ends in.
     """
-    is_file_name = save_to.suffix in MODEL_SUFFIXES and not save_to.is_dir()
-    if save_to.suffix and not is_file_name and not save_to.is_dir():
+    is_folder = os.path.isdir(save_to)  # False where we may not look; `refuse_unwritable` says so
+    is_file_name = save_to.suffix in MODEL_SUFFIXES and not is_folder
+    if save_to.suffix and not is_file_name and not is_folder:
         raise ConfigError(f"--save-to is a folder, or a file ending in .keras or .h5; got {save_to}.")
     target = save_to if is_file_name else save_to / TUTORIAL_MODEL_NAME
-    if target.exists():
+    if os.path.exists(target):
         raise ConfigError(f"{target} is there already and is not overwritten. Choose another --save-to.")
     return target
 
