@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/installed
 	$(BIN)/tellapart demo
+	@echo 'So that the shell finds tellapart:  . $(BIN)/activate'
 
 test: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest
