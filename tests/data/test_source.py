@@ -1,5 +1,4 @@
 import io
-import os
 import subprocess
 import sys
 import unicodedata
@@ -389,7 +388,6 @@ def test_digits_need_nothing_and_come_divided(nowhere):
     assert np.abs(np.bincount(train.labels) / 4 - np.bincount(test.labels)).max() < 2
     assert not set(train.ids) & set(test.ids)
     assert pixels(source).max() == 255
-    assert open_source("digits").fingerprint() == source.fingerprint()
 
 
 def test_digits_are_scikit_learn_s():
@@ -416,7 +414,6 @@ def test_real_known_sets_open_by_name(real_data, name):
         "test": known.test_size,
     }
     assert pixels(source).shape[1:] == source.picture_shape == known.picture_shape
-    assert len(source.fingerprint()) == 64
 
 
 def test_cifar10_s_pictures_are_what_their_labels_say(real_data):
@@ -545,22 +542,6 @@ def test_ids_appear_once():
         Source("twice", ("x", "y"), {"train": split, "test": split}, True, None, "memory")
     with pytest.raises(DataError, match="2 pictures, 2 labels, 1 ids"):
         Split(("a",), LABELS[:2], pictures)
-
-
-def test_the_fingerprint_sees_pixels_labels_ids_and_files(picture_folder):
-    def of(pictures=COLOUR, labels=LABELS):
-        return open_source((pictures, labels)).fingerprint()
-
-    changed = COLOUR.copy()
-    changed[3, 2, 1, 0] ^= 1
-    prints = {of(), of(changed), of(labels=LABELS[::-1]), of(COLOUR[:4], LABELS[:4])}
-    assert len(prints) == 4
-    assert of() == of(COLOUR.copy())
-    root = picture_folder({"a": 2, "b": 2})
-    before = open_source(root).fingerprint()
-    assert open_source(root).fingerprint() == before
-    os.rename(root / "a" / "0.png", root / "a" / "7.png")
-    assert open_source(root).fingerprint() != before
 
 
 def test_taking_rows_copies_no_pixels():

@@ -1,15 +1,13 @@
 """Pictures that can be read one by one, from wherever they lie.
 
-Three kinds: rows of an array, files, and encoded bytes. Each gives row `i` as uint8 (H, W, 3 or 1), can be
-narrowed to some of its rows without copying pixels, and can add itself to a digest.
+Three kinds: rows of an array, files, and encoded bytes. Each gives row `i` as uint8 (H, W, 3 or 1) and can
+be narrowed to some of its rows without copying pixels.
 
 Knows nothing of labels, classes or splits.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,10 +30,6 @@ class Pictures(Protocol):
 
     def take(self, rows: Rows) -> Pictures:
         """Only these rows, in this order."""
-        ...
-
-    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
-        """Give what identifies the pictures to `add`, piece by piece."""
         ...
 
 
@@ -63,13 +57,6 @@ class ArrayPictures:
         """All of them as one (N, H, W, C) array; the very array, uncopied, where every row counts."""
         return self.images if self.rows is None else self.images[self.rows]
 
-    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
-        """Shape and every byte."""
-        add(repr((len(self), *self.images.shape[1:])).encode())
-        for start in range(0, len(self), 4096):
-            rows = slice(start, start + 4096) if self.rows is None else self.rows[start : start + 4096]
-            add(np.ascontiguousarray(self.images[rows]).data)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilePictures:
@@ -90,11 +77,6 @@ class FilePictures:
         """Only these files."""
         return FilePictures(tuple(self.paths[row] for row in rows))
 
-    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
-        """The sizes of the files; their content is digested once they are decoded, by the store."""
-        for path in self.paths:
-            add(os.stat(path).st_size.to_bytes(8, "little"))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPictures:
@@ -114,9 +96,3 @@ class EncodedPictures:
     def take(self, rows: Rows) -> EncodedPictures:
         """Only these."""
         return EncodedPictures(tuple(self.blobs[row] for row in rows))
-
-    def add_to_digest(self, add: Callable[[bytes | memoryview], None]) -> None:
-        """Every encoded byte."""
-        for blob in self.blobs:
-            add(len(blob).to_bytes(8, "little"))
-            add(blob)

@@ -6,7 +6,6 @@ Values only: nothing here opens a file. `data.source` makes them.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,24 +80,6 @@ class Source:
     def replace(self, **changes: Any) -> Source:
         """The same source with some fields changed."""
         return dataclasses.replace(self, **changes)
-
-    def fingerprint(self) -> str:
-        """A sha256 (hexadecimal) over class names, splits, ids, labels and what identifies the pictures.
-
-        For arrays that is every byte; for files, their sizes: the store digests their content once it has
-        read them.
-        """
-        digest = hashlib.sha256()
-        digest.update("\0".join(self.class_names).encode("utf-8", "surrogateescape"))
-        for name in SPLIT_NAMES:
-            if name in self.splits:
-                split = self.splits[name]
-                digest.update(
-                    f"\1{name}\1".encode() + "\0".join(split.ids).encode("utf-8", "surrogateescape")
-                )
-                digest.update(np.ascontiguousarray(split.labels, "<i8").data)
-                split.pictures.add_to_digest(digest.update)
-        return digest.hexdigest()
 
 
 def _refuse_duplicates(ids: Sequence[str]) -> None:
