@@ -195,7 +195,7 @@ RECIPES: dict[str, Callable[..., Run]] = {"first-cnn": first_cnn, "quick": quick
 
 
 DEMO_EPOCHS = 60
-"""Of `quick` on the 1,797 digits: a set this small wants more passes. Chosen on held-out digits, 30 against 60."""
+"""Of `quick` on the 1,797 digits: a set this small wants more passes than a large one."""
 
 
 def find_recipe(name: str) -> Callable[..., Run]:
