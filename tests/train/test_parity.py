@@ -91,10 +91,11 @@ def cifar_pictures(count):
     return planes.transpose(0, 2, 3, 1).astype("float32"), np.eye(10, dtype="float32")[labels]
 
 
-def test_fifty_batches_of_the_tutorial_give_keras_s_weights():
+@pytest.mark.parametrize("name", ["the tutorial's RMSprop", "SGD with Nesterov momentum", "Adam", "AdamW"])
+def test_fifty_batches_of_the_tutorial_give_keras_s_weights(name):
     x, y = cifar_pictures(50 * 32)
     assert_same_as_keras(
-        lambda: tutorials_network(NATIVE["the tutorial's RMSprop"]()),
+        lambda: tutorials_network(NATIVE[name]()),
         x,
         y,
         batch_size=32,
