@@ -34,8 +34,14 @@ def test_another_backend_chosen_by_the_user_is_refused_with_the_next_step():
     assert "Set KERAS_BACKEND=torch" in done.stderr
 
 
-def test_every_public_name_is_there():
-    done = python("import tellapart; [getattr(tellapart, name) for name in tellapart.__all__]")
+def test_every_public_name_is_what_its_home_defines_and_no_folder_of_that_name():
+    done = python(
+        "import importlib, tellapart\n"
+        "for name, home in tellapart._HOMES.items():\n"
+        "    module = importlib.import_module(home)\n"
+        "    assert getattr(tellapart, name) is getattr(module, name), name\n"
+        "    assert callable(getattr(tellapart, name)), name\n"
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -16,7 +16,6 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "fit": "tellapart.train.keras_fit",
-    "lower": "tellapart.lower",
     "train_classifier": "tellapart.api",
     "load": "tellapart.api",
     "evaluate": "tellapart.api",
