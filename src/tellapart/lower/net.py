@@ -6,18 +6,21 @@ is in the Keras model at once. A layer without a rule runs as itself.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tellapart.lower.fuse import fuse
 from tellapart.lower.graph import Call, Graph, analyse, functional_of, is_keras_class
 from tellapart.lower.layout import to_keras, to_torch
-from tellapart.lower.operations import ActivationOperation, Operation
-from tellapart.lower.rules import RULES
+from tellapart.lower.operations import ActivationOperation, Operation, ReadyWeight
+from tellapart.lower.operators import TENSOR, lower_operator
+from tellapart.lower.rules import ONE_BY_ONE, RULES
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -105,6 +108,36 @@ class LoweredNet(nn.Module):
         nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
         return any(self._operation(call) is None for call in self.graph.calls) or any(nested)
 
+    @cached_property
+    def divides_batches(self) -> bool:
+        """Whether learning from parts of a batch at once changes nothing but the order of sums.
+
+        Not so with batch statistics, perhaps not with a layer that runs as itself; and in float32
+        the order of sums is Keras's too.
+        """
+        parts = list(self._parts())
+        coupled = self.keeps_layer_losses() or any(part.couples_pictures for part in parts)
+        return not coupled and not any(part.dtype == torch.float32 for part in parts if part.laid_out())
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the model gives for one picture; 0 where that is not one row of them."""
+        shape = self.model.output_shape if self.graph is not None else ()
+        flat = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)
+        return shape[1] if flat else 0
+
+    def make_ready(self, trainable: Container[int]) -> list[ReadyWeight]:
+        """Cast the weights for all uses until `forget_ready`; see `Operation.make_ready`."""
+        return [weight for part in self._parts() for weight in part.make_ready(trainable)]
+
+    def forget_ready(self) -> None:
+        """Cast the weights at every use again."""
+        for part in self._parts():
+            part.forget_ready()
+
+    def _parts(self) -> Iterator[Operation]:
+        return (part for part in self.modules() if isinstance(part, Operation))
+
     def _operation(self, call: Call) -> Operation | None:
         position = self._positions.get(id(call.node))
         return None if position is None else self.operations[position]  # type: ignore[return-value]
@@ -117,13 +150,14 @@ class LoweredNet(nn.Module):
                 continue
             if id(call.layer) not in by_layer:
                 by_layer[id(call.layer)] = lower_layer(call.layer, precision)
-            operation = by_layer[id(call.layer)]
+            operation = by_layer[id(call.layer)] or lower_operator_call(call)
             if operation is None:
                 continue
             if id(operation) not in positions:
                 positions[id(operation)] = len(self.operations)
                 self.operations.append(operation)
             self._positions[id(call.node)] = positions[id(operation)]
+        fuse(graph, self._operation)
         self._let_activations_overwrite(graph)
 
     def _let_activations_overwrite(self, graph: Graph) -> None:
@@ -221,8 +255,10 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
 
     if isinstance(layer, keras.Model):
         return _Nested(LoweredNet(layer, precision)) if functional_of(layer) is not None else None
+    if not isinstance(layer, keras.Layer):
+        return None
     kind = type(layer)
-    extras = getattr(layer, "activity_regularizer", None) is not None or getattr(layer, "lora_enabled", False)
+    extras = any(_has_extras(part) for part in layer._flatten_layers())
     if extras or not is_keras_class(kind) or kind.__name__ not in RULES or not _known_activation(layer):
         return None
     dtype = PRECISIONS.get(precision or layer.compute_dtype)
@@ -230,6 +266,27 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
         return None
     weights = [variable.value for variable in layer.weights]
     return RULES[kind.__name__](layer.get_config(), weights, dtype)
+
+
+def lower_operator_call(call: Call) -> Operation | None:
+    """The operation of an operator such as `x + y`, which is no layer; None where it must run as itself."""
+    import keras
+
+    kind = type(call.layer)
+    floating = all("float" in tensor.dtype for tensor in call.node.input_tensors)
+    if call.arguments is None or not floating or not kind.__module__.startswith("keras.src.ops."):
+        return None
+    arguments = [TENSOR if isinstance(value, keras.KerasTensor) else value for value in call.arguments]
+    return lower_operator(kind.__name__, arguments, vars(call.layer))
+
+
+def _has_extras(layer: Any) -> bool:
+    """Whether a layer does more than its config and weights say, or has other weights than those."""
+    return (
+        getattr(layer, "activity_regularizer", None) is not None
+        or getattr(layer, "lora_enabled", False)
+        or getattr(layer, "quantization_mode", None) is not None
+    )
 
 
 def _known_activation(layer: Any) -> bool:
@@ -243,5 +300,15 @@ def _known_activation(layer: Any) -> bool:
 
 def _callable_on_tensors(call: Call) -> bool:
     """Whether the call is `operation(*tensors)` with tensors of one rank and one result."""
+    import keras
+
     ranks = {len(tensor.shape) for tensor in call.node.input_tensors}
-    return call.plain and len(call.outputs) == 1 and len(ranks) == 1
+    one_by_one = call.arguments is not None and (
+        not isinstance(call.layer, keras.Layer) or _takes_tensors_one_by_one(call)
+    )
+    return (call.plain or one_by_one) and len(call.outputs) == 1 and len(ranks) == 1
+
+
+def _takes_tensors_one_by_one(call: Call) -> bool:
+    known = is_keras_class(type(call.layer)) and type(call.layer).__name__ in ONE_BY_ONE
+    return known and call.arguments is not None and len(call.arguments) == len(call.inputs) <= 3

@@ -3,20 +3,47 @@
 An operation holds a layer's weights *in Keras's own shapes* and does Keras's
 arithmetic on them. Pictures are (B, C, H, W) here, see layout.py.
 
+In float32 Keras adds a bias after the product, which rounds differently and sums the bias's
+gradient in another order. Done its way, training equals Keras's bit for bit. In lower
+precision no bit is to be matched, and adding within the product is faster.
+
 Which layer becomes which operation is the rules' business.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tellapart.lower.activations import ACTIVATIONS, OVERWRITING
+from tellapart.lower.convolution import convolve
+from tellapart.lower.dropping import drop
 from tellapart.lower.layout import to_keras, to_torch
+from tellapart.lower.slice import current_slice
 
 Config = Mapping[str, Any]
+
+
+class ReadyWeight(NamedTuple):
+    """A weight cast for the arithmetic once a step, instead of at every use."""
+
+    master: Tensor
+    """Keras's own, float32."""
+
+    laid_out: Tensor
+    """A view of it in the arithmetic's layout."""
+
+    value: Tensor
+    """`laid_out` in the arithmetic's dtype: the leaf that gradients are taken of."""
+
+    def gradient_of_master(self, gradient: Tensor) -> Tensor:
+        """What a gradient of `value` is for `master`: the layout undone, the dtype kept."""
+        if self.laid_out is self.master:
+            return gradient
+        return torch.autograd.grad(self.laid_out, self.master, gradient)[0]
 
 
 class Operation(nn.Module):
@@ -25,6 +52,49 @@ class Operation(nn.Module):
     fresh = False
     """Whether the output is a new tensor that nothing keeps for its backward pass,
     so that an activation right behind may write over it."""
+
+    couples_pictures = False
+    """Whether, in training, what one picture gives depends on the others of its batch."""
+
+    dtype: torch.dtype = torch.float32
+    """Of the arithmetic."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ready: dict[str, Tensor] = {}
+
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Weights that are cast before use: name -> (Keras's tensor, a view in the arithmetic's layout)."""
+        return {}
+
+    def make_ready(self, trainable: Container[int]) -> list[ReadyWeight]:
+        """Cast the weights once, for every use until `forget_ready`; nothing to do in float32.
+
+        Args:
+            trainable: ids of the tensors that gradients are wanted of.
+        """
+        if self.dtype == torch.float32:
+            return []
+        made = []
+        for name, (master, view) in self.laid_out().items():
+            value = _cast(view.detach(), self.dtype).requires_grad_(id(master) in trainable)
+            self._ready[name] = value
+            made.append(ReadyWeight(master, view, value))
+        return made
+
+    def forget_ready(self) -> None:
+        """From here on, cast at every use."""
+        self._ready = {}
+
+    def cast(self, name: str) -> Tensor:
+        """A weight of `laid_out` in the arithmetic's dtype."""
+        ready = self._ready.get(name)
+        return _cast(self.laid_out()[name][1], self.dtype) if ready is None else ready
+
+
+def _cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    memory = torch.channels_last if weight.ndim == 4 else torch.preserve_format
+    return weight.to(dtype, memory_format=memory)
 
 
 class Convolution2D(Operation):
@@ -40,16 +110,21 @@ class Convolution2D(Operation):
         self.fresh = self.activation == "linear"
         self.dtype = dtype
 
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.torch_kernel())}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        kernel = self.torch_kernel().to(self.dtype, memory_format=torch.channels_last)
-        x, padding = x.to(self.dtype), (0, 0)
+        kernel, x, padding = self.cast("kernel"), x.to(self.dtype), (0, 0)
         if self.padding == "same":
             x, padding = pad_same(x, kernel.shape[2:], self.strides, self.dilation)
-        within, apart = split_bias(self.bias, self.dtype)
-        x = F.conv2d(x, kernel, within, self.strides, padding, self.dilation, self.groups)
-        if apart is not None:
-            x = x.add_(apart[:, None, None])
-        return activate_over(self.activation, x)
+        if self.dtype != torch.float32:
+            bias = None if self.bias is None else self.cast("bias")
+            relu = self.activation == "relu"
+            x = convolve(x, kernel, bias, self.strides, padding, self.dilation, self.groups, relu=relu)
+            return x if relu else activate_over(self.activation, x)
+        x = F.conv2d(x, kernel, None, self.strides, padding, self.dilation, self.groups)
+        return activate_over(self.activation, x if self.bias is None else x.add_(self.bias[:, None, None]))
 
     def torch_kernel(self) -> Tensor:
         """(C_out, C_in / groups, kh, kw), a view of Keras's kernel."""
@@ -79,11 +154,17 @@ class Dense(Operation):
         self.fresh = self.activation == "linear"
         self.dtype = dtype
 
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.kernel)}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        within, apart = split_bias(self.bias, self.dtype)
-        x = F.linear(to_keras(x).to(self.dtype), self.kernel.to(self.dtype).t(), within)
-        if apart is not None:
-            x = x.add_(apart)
+        x, kernel = to_keras(x).to(self.dtype), self.cast("kernel")
+        if self.dtype == torch.float32:
+            x = F.linear(x, kernel.t())
+            x = x if self.bias is None else x.add_(self.bias)
+        else:
+            x = F.linear(x, kernel.t(), None if self.bias is None else self.cast("bias"))
         return activate_over(self.activation, to_torch(x))
 
 
@@ -95,6 +176,7 @@ class BatchNormalization(Operation):
     """
 
     fresh = True
+    couples_pictures = True
 
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
@@ -113,11 +195,19 @@ class BatchNormalization(Operation):
         x, mean, inverse_deviation = torch.native_batch_norm(
             x, self.gamma, self.beta, None, None, True, 0.0, self.epsilon
         )
-        with torch.no_grad():
-            variance = inverse_deviation.double().pow(-2).sub(self.epsilon).float()
-            self.moving_mean.lerp_(mean, 1 - self.momentum)
-            self.moving_variance.lerp_(variance, 1 - self.momentum)
+        part = current_slice()
+        if part is None:
+            self._move(mean, inverse_deviation, 1 - self.momentum)
+        else:
+            share = 1 - self.momentum**part.share  # all parts together move as far as the whole batch would
+            part.afterwards.append(partial(self._move, mean.detach(), inverse_deviation.detach(), share))
         return x
+
+    @torch.no_grad()
+    def _move(self, mean: Tensor, inverse_deviation: Tensor, share: float) -> None:
+        variance = inverse_deviation.double().pow(-2).sub(self.epsilon).float()
+        self.moving_mean.lerp_(mean, share)
+        self.moving_variance.lerp_(variance, share)
 
 
 class MaxPooling2D(Operation):
@@ -127,12 +217,15 @@ class MaxPooling2D(Operation):
         super().__init__()
         self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
         self.padding = config["padding"]
+        self.relu = False
+        """Whether the maximum goes through ReLU, which then need not be applied to every pixel before."""
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        padding = (0, 0)
         if self.padding == "same":
             x, padding = pad_same(x, self.size, self.strides, (1, 1), value=float("-inf"))
-            return F.max_pool2d(x, self.size, self.strides, padding)
-        return F.max_pool2d(x, self.size, self.strides)
+        x = F.max_pool2d(x, self.size, self.strides, padding)
+        return F.relu_(x) if self.relu else x
 
 
 class AveragePooling2D(Operation):
@@ -172,7 +265,7 @@ class Dropout(Operation):
         self.rate = rate
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return F.dropout(x, self.rate, training)
+        return drop(x, self.rate) if training else x
 
 
 class ActivationOperation(Operation):
@@ -202,18 +295,6 @@ class Elementwise(Operation):
 def activate_over(name: str, x: Tensor) -> Tensor:
     """Apply an activation, writing over `x` where the backward pass allows."""
     return OVERWRITING.get(name, ACTIVATIONS[name])(x)
-
-
-def split_bias(bias: Tensor | None, dtype: torch.dtype) -> tuple[Tensor | None, Tensor | None]:
-    """The bias to add within a product, and the bias to add after it; one of the two, or none.
-
-    In float32 Keras adds the bias after, which rounds differently and sums the bias's
-    gradient in another order. Done its way, training equals Keras's bit for bit. In
-    lower precision no bit is to be matched, and within is faster.
-    """
-    if bias is None:
-        return None, None
-    return (None, bias) if dtype == torch.float32 else (bias.to(dtype), None)
 
 
 def pad_same(

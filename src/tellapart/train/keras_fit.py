@@ -12,6 +12,7 @@ from typing import Any
 from tellapart.backend import import_keras
 from tellapart.errors import ModelError
 from tellapart.lower import lower
+from tellapart.train.allocator import memory_kept
 from tellapart.train.loss import overrides
 from tellapart.train.metrics import metrics_of
 from tellapart.train.step import EvaluateStep, TrainStep
@@ -60,7 +61,8 @@ def lowered_steps(model: Any) -> Iterator[None]:
     if not overrides(model, "test_step"):
         model.test_function = _built_each_epoch(model, EvaluateStep)
     try:
-        yield
+        with memory_kept():
+            yield
     finally:
         model.train_function = model.test_function = None
 

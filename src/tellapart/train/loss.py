@@ -81,6 +81,38 @@ def _log_probabilities(output: Tensor) -> Tensor:
     return output.clamp(EPSILON, 1 - EPSILON).log()
 
 
+class PictureLoss:
+    """A mean over pictures, natively; what the native form does not fit goes to Keras's."""
+
+    def __init__(self, native: NativeLoss, otherwise: Loss) -> None:
+        self.native = native
+        self.otherwise = otherwise
+
+    def __call__(self, inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
+        """(inputs, truth, output, sample weights or None) -> scalar."""
+        if not self.native.fits(truth, output, weight):
+            return self.otherwise(inputs, truth, output, weight)  # and Keras says what is wrong with the shapes
+        values = self.native.function(truth.float(), output.float())  # not in bfloat16, nor by labels in float64
+        return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
+
+    def divides(self, truth: Any, weight: Any, pictures: int, outputs: int) -> bool:
+        """Whether the loss of a batch is the mean of those of its parts, weighted by their sizes.
+
+        Args:
+            truth: as given to the loss.
+            weight: likewise.
+            pictures: in the batch.
+            outputs: of the net for one picture.
+        """
+        shapes = [(pictures,), (pictures, 1)]
+        truths = shapes if self.native.sparse else [(pictures, outputs)]
+        return (
+            torch.is_tensor(truth)
+            and tuple(truth.shape) in truths
+            and (weight is None or (torch.is_tensor(weight) and tuple(weight.shape) in shapes))
+        )
+
+
 def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
     """The loss that a compiled model asks for, natively where that is exact, else Keras's own.
 
@@ -101,13 +133,7 @@ def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
     if native is None:
         return keras_loss
 
-    def loss(inputs: Any, truth: Any, output: Tensor, weight: Tensor | None) -> Tensor:
-        if not native.fits(truth, output, weight):
-            return keras_loss(inputs, truth, output, weight)  # and Keras says what is wrong with the shapes
-        values = native.function(truth.float(), output.float())  # not in bfloat16, nor by labels in float64
-        return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
-
-    return loss
+    return PictureLoss(native, keras_loss)
 
 
 def overrides(model: Any, method: str) -> bool:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lower.graph import is_keras_class
+from tellapart.train.workers import workers
 
 PIECE = 1 << 16
 """Numbers per piece: 256 KiB of float32, so weights, state and scratch fit a 2 MiB cache together."""
@@ -35,9 +36,15 @@ class KerasOptimizer:
         return self.optimizer.scale_loss(loss)
 
     @torch.no_grad()
-    def apply(self, gradients: Sequence[Tensor | None]) -> None:
-        """Update every weight once."""
-        self.optimizer.apply(list(gradients), self.variables)
+    def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
+        """Update every weight once.
+
+        Args:
+            gradients: for each weight, the tensors whose sum is its gradient; none where the loss does
+                not reach it.
+        """
+        summed = [sum(parts[1:], parts[0].float()) if parts else None for parts in gradients]
+        self.optimizer.apply(summed, self.variables)
 
 
 class NativeOptimizer(KerasOptimizer):
@@ -52,31 +59,48 @@ class NativeOptimizer(KerasOptimizer):
         indices = [optimizer._get_variable_index(variable) for variable in self.variables]
         self.weights = [variable.value.detach().view(-1) for variable in self.variables]
         self.states = [[kind[index].value.view(-1) for kind in state_of(optimizer)] for index in indices]
-        self.scratch = [torch.empty(PIECE, device=self.weights[0].device) for _ in range(2)]
+        self.pieces = [
+            (weight, slice(start, min(start + PIECE, len(flat))))
+            for weight, flat in enumerate(self.weights)
+            for start in range(0, len(flat), PIECE)
+        ]
 
     @torch.no_grad()
-    def apply(self, gradients: Sequence[Tensor | None]) -> None:
-        """Update every weight once."""
-        if any(gradient is None for gradient in gradients):
+    def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
+        """Update every weight once; arguments as in Keras's."""
+        if not all(gradients):
             super().apply(gradients)  # Keras says by name which weights the loss does not reach
             return
         rate = current_learning_rate(self.optimizer)
         if self.decaying:
             torch._foreach_mul_(self.decaying, 1 - self.optimizer.weight_decay * rate)
         rate = self._corrected(rate)
-        for weights, gradient, state in zip(self.weights, gradients, self.states, strict=True):
-            self._update_in_pieces(weights, gradient.reshape(-1), state, rate)  # type: ignore[union-attr]
+        flat = [[part.reshape(-1) for part in parts] for parts in gradients]
+        team = workers() if self.weights[0].device.type == "cpu" else None
+        if team is None or team.count == 1 or len(self.pieces) < 2 * team.count:
+            self._update(self.pieces, flat, rate)
+        else:
+            team.map(
+                lambda start: self._update(self.pieces[start :: team.count], flat, rate), range(team.count)
+            )
         self.optimizer._iterations.value.add_(1)
 
-    def _update_in_pieces(
-        self, weights: Tensor, gradient: Tensor, state: Sequence[Tensor], rate: Tensor
+    @torch.no_grad()
+    def _update(
+        self, pieces: Sequence[tuple[int, slice]], gradients: Sequence[Sequence[Tensor]], rate: Tensor
     ) -> None:
-        for start in range(0, len(weights), PIECE):
-            piece = slice(start, min(start + PIECE, len(weights)))
-            scratch = [tensor[: piece.stop - start] for tensor in self.scratch]
-            self.update(
-                self.optimizer, weights[piece], gradient[piece], [s[piece] for s in state], rate, scratch
-            )
+        scratch = torch.empty((3, PIECE), device=self.weights[0].device)
+        for weight, piece in pieces:
+            summed, *rest = scratch[:, : piece.stop - piece.start]
+            parts = [part[piece] for part in gradients[weight]]
+            if len(parts) == 1 and parts[0].dtype == torch.float32:
+                (summed,) = parts
+            else:
+                summed.copy_(parts[0])
+                for part in parts[1:]:
+                    summed.add_(part)
+            state = [kind[piece] for kind in self.states[weight]]
+            self.update(self.optimizer, self.weights[weight][piece], summed, state, rate, rest)
 
     def _corrected(self, rate: Tensor) -> Tensor:
         """Adam's rate, corrected for averages that start at zero; in float32, as Keras computes it."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from tellapart.lower import LoweredNet
 from tellapart.train.loss import loss_of
 from tellapart.train.optim import optimizer_of
+from tellapart.train.parts import Parts
 
 
 class StepResult(NamedTuple):
@@ -33,6 +34,7 @@ class TrainStep:
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer_of(net.model)
         self.weights = [variable.value for variable in net.model.trainable_variables]
+        self.trainable = frozenset(map(id, self.weights))
         if not self.weights:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)  # as Keras says
 
@@ -44,12 +46,63 @@ class TrainStep:
             truth: what the model's loss takes; (B, classes) one-hot or (B,) indices.
             weight: (B,) factors on each picture's loss, or None.
         """
+        parts = Parts.of_batch(self.net, self.loss, inputs, truth, weight)
+        leaves = Leaves(self.weights, self.net.make_ready(self.trainable))
+        try:
+            results = parts.map(lambda *part: self._learn(leaves, *part))
+        finally:
+            self.net.forget_ready()
+        if self.weights:
+            self.optimizer.apply(leaves.gradients([gradients for gradients, _, _ in results]))
+        if len(results) == 1:
+            return StepResult(*results[0][1:])
+        losses, outputs = [loss for _, loss, _ in results], [output.detach() for _, _, output in results]
+        return StepResult(torch.stack(losses).sum(), torch.cat(outputs))
+
+    def _learn(
+        self, leaves: "Leaves", inputs: Any, truth: Any, weight: Any, share: float
+    ) -> tuple[list[Tensor | None], Tensor, Any]:
+        """Gradients of the leaves, loss and output of a part that is this share of the batch."""
         output = self.net(inputs, training=True)
         loss = self.loss(inputs, truth, output, weight)
-        if self.weights:
-            gradients = torch.autograd.grad(self.optimizer.scale_loss(loss), self.weights, allow_unused=True)
-            self.optimizer.apply(gradients)
-        return StepResult(loss.detach(), output)
+        loss = loss if share == 1 else loss * share
+        found: list[Tensor | None] = []
+        if leaves.tensors:
+            scaled = self.optimizer.scale_loss(loss)
+            found = list(torch.autograd.grad(scaled, leaves.tensors, allow_unused=True))
+        return found, loss.detach(), output
+
+
+class Leaves:
+    """What gradients are taken of: the weights, or what was cast of them for the step."""
+
+    def __init__(self, weights: list[Tensor], ready: list[Any]) -> None:
+        self.count = len(weights)
+        position = {id(weight): index for index, weight in enumerate(weights)}
+        cast = [one for one in ready if id(one.master) in position]
+        self.of_weight = [position[id(one.master)] for one in cast] + list(range(self.count))
+        self.ready = [*cast, *[None] * self.count]
+        self.tensors = [one.value for one in cast] + weights
+
+    def gradients(self, parts: list[list[Tensor | None]]) -> list[list[Tensor]]:
+        """For each weight, the tensors whose sum is its gradient, of its shape; none where nothing reached it.
+
+        Args:
+            parts: for each part of the batch, a gradient or None for each leaf.
+        """
+        found: list[list[Tensor]] = [[] for _ in range(self.count)]
+        for leaf, (weight, ready) in enumerate(zip(self.of_weight, self.ready, strict=True)):
+            given = [gradient for part in parts if (gradient := part[leaf]) is not None]
+            if not given:
+                continue
+            if ready is None or ready.laid_out is ready.master:
+                found[weight] += given
+            else:
+                total = given[0].float()
+                for gradient in given[1:]:
+                    total = total.add_(gradient)
+                found[weight].append(ready.gradient_of_master(total))
+        return found
 
 
 class EvaluateStep:

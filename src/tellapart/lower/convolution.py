@@ -1,0 +1,160 @@
+"""Convolution in low precision on CPUs: the same sums as `F.conv2d`, its slow places gone round.
+
+In float32 a convolution is torch's own, whose bits are Keras's. Here:
+
+- ReLU is applied while the product is still in registers, and undone from the result;
+- the kernel's gradient, which costs most where feature maps are small, is computed in another
+  way there. Measured with oneDNN 3.12 on one core with AMX, 3x3 kernels, GFLOP/s of the
+  library's way and of the other: 256 to 256 channels on 3x3 maps 80 and 480; 128 to 256 on 7x7
+  115-320 and 460; from 15x15 on the library's 500-600 stay unbeaten (`benchmarks/NOTES.md`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PICTURES_AT_ONCE = 32
+"""Whose columns are laid out at a time: they stay in a core's cache until they are multiplied."""
+
+Pair = tuple[int, int]
+
+
+def convolve(
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    strides: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    *,
+    relu: bool = False,
+) -> Tensor:
+    """Convolve, in the dtype of `x`, and cut off below zero where asked.
+
+    Args:
+        x: (B, C_in, H, W), channels_last.
+        kernel: (C_out, C_in / groups, kh, kw), of the dtype of `x`.
+        bias: (C_out,), likewise, or None.
+        strides: vertical and horizontal step, in pixels.
+        padding: rows and columns of zeros on each side.
+        dilation: distance between kernel cells, in pixels.
+        groups: how many separate groups of channels.
+        relu: whether negative results become zero.
+
+    Returns:
+        (B, C_out, H', W'), channels_last.
+    """
+    if not _is_worth_it(x):
+        y = F.conv2d(x, kernel, bias, strides, padding, dilation, groups)
+        return F.relu_(y) if relu else y
+    return _Convolution.apply(x, kernel, bias, strides, padding, dilation, groups, relu)
+
+
+def _is_worth_it(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and torch.backends.mkldnn.is_available()
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        kernel: Tensor,
+        bias: Tensor | None,
+        strides: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
+        relu: bool,
+    ) -> Tensor:
+        after = "relu" if relu else "none"
+        y = torch.ops.mkldnn._convolution_pointwise(
+            x, kernel, bias, padding, strides, dilation, groups, after, [], ""
+        )
+        ctx.save_for_backward(x, kernel, y if relu else None)
+        ctx.has_bias, ctx.options = bias is not None, (strides, padding, dilation, groups)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, kernel, y = ctx.saved_tensors
+        if y is not None:
+            gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        wants_x, wants_kernel = ctx.needs_input_grad[:2]
+        wants_bias = ctx.has_bias and ctx.needs_input_grad[2]
+        own_way = _kernel_gradient_for(x, gradient, kernel, *ctx.options) if wants_kernel else None
+        strides, padding, dilation, groups = ctx.options
+        by_library = [wants_x, wants_kernel and own_way is None, wants_bias and own_way is None]
+        results = [None, None, None]
+        if any(by_library):
+            results = list(
+                torch.ops.aten.convolution_backward(
+                    gradient, x, kernel, [len(kernel)], strides, padding, dilation, False, [0, 0], groups,
+                    by_library,
+                )
+            )  # fmt: skip
+        if own_way is not None:
+            results[1] = own_way(x, gradient, kernel.shape[2:], padding)
+            results[2] = gradient.sum((0, 2, 3)) if wants_bias else None
+        return *results, None, None, None, None, None
+
+
+def _kernel_gradient_for(
+    x: Tensor, gradient: Tensor, kernel: Tensor, strides: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Any:
+    """The faster way to this kernel's gradient, or None where the library's is."""
+    if groups != 1 or strides != (1, 1) or dilation != (1, 1) or kernel.shape[2:].numel() == 1:
+        return None
+    pixels, channels = gradient.shape[2] * gradient.shape[3], kernel.shape[0] * kernel.shape[1]
+    if pixels <= 16 and channels >= 64 * 64:
+        return gradient_by_exchange
+    if pixels <= 64 and channels >= 128 * 256:
+        return gradient_by_columns
+    return None
+
+
+def gradient_by_exchange(x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair) -> Tensor:
+    """The kernel's gradient as a convolution over pictures instead of channels.
+
+    With batch and channels exchanged, the input convolved with the output's gradient *is* the
+    kernel's gradient. Arguments and result as in `gradient_by_columns`.
+    """
+    memory = torch.channels_last
+    pictures = x.transpose(0, 1).contiguous(memory_format=memory)  # (C_in, B, H, W)
+    kernel = gradient.transpose(0, 1).contiguous(memory_format=memory)  # (C_out, B, H', W')
+    return F.conv2d(pictures, kernel, padding=padding)[:, :, : size[0], : size[1]].transpose(0, 1)
+
+
+def gradient_by_columns(x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair) -> Tensor:
+    """The kernel's gradient as one matrix product over laid-out columns ("im2col"), some pictures at a time.
+
+    Args:
+        x: (B, C_in, H, W), channels_last.
+        gradient: of the output, (B, C_out, H', W'), channels_last.
+        size: the kernel's height and width.
+        padding: rows and columns of zeros that the convolution put on each side.
+
+    Returns:
+        (C_out, C_in, kh, kw).
+    """
+    (high, wide), (channels_out, height, width) = size, gradient.shape[1:]
+    channels_in = x.shape[1]
+    total: Tensor | None = None
+    for start in range(0, len(x), PICTURES_AT_ONCE):
+        part = slice(start, start + PICTURES_AT_ONCE)
+        pictures = F.pad(x[part].permute(0, 2, 3, 1), (0, 0, padding[1], padding[1], padding[0], padding[0]))
+        n, (step_n, step_h, step_w, step_c) = len(pictures), pictures.stride()
+        windows = pictures.as_strided(
+            (n, height, width, high, wide, channels_in), (step_n, step_h, step_w, step_h, step_w, step_c)
+        )
+        columns = windows.reshape(n * height * width, high * wide * channels_in)
+        wanted = gradient[part].permute(0, 2, 3, 1).reshape(n * height * width, channels_out)
+        product = wanted.t() @ columns
+        total = product.float() if total is None else total.add_(product)
+    assert total is not None
+    return total.view(channels_out, high, wide, channels_in).permute(0, 3, 1, 2).to(x.dtype)

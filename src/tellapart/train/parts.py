@@ -1,0 +1,74 @@
+"""Parts: a batch divided over the cores, where dividing it changes nothing but the order of sums.
+
+So it is where no layer lets pictures of a batch touch each other, the loss is a mean over pictures,
+and the arithmetic is not float32, whose bits are Keras's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from tellapart.lower import LoweredNet
+from tellapart.lower.slice import Slice, entered
+from tellapart.train.loss import Loss, PictureLoss
+from tellapart.train.workers import workers
+
+FEWEST = 8
+"""Pictures in a part. With fewer, products are too small for a core's speed."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One batch, whole or divided."""
+
+    items: list[tuple[Any, Any, Any, float]]
+    """(inputs, truth, weight, share of the batch) of each part."""
+
+    @classmethod
+    def of_batch(cls, net: LoweredNet, loss: Loss, inputs: Any, truth: Any, weight: Any) -> "Parts":
+        """Divide a batch, one part for each of torch's threads, where that is right; else leave it whole."""
+        count = min(torch.get_num_threads(), len(inputs) // FEWEST) if torch.is_tensor(inputs) else 1
+        divisible = (
+            count > 1
+            and net.divides_batches
+            and net.device.type == "cpu"
+            and isinstance(loss, PictureLoss)
+            and loss.divides(truth, weight, len(inputs), net.outputs)
+        )
+        return cls(divide(inputs, truth, weight, count) if divisible else [(inputs, truth, weight, 1.0)])
+
+    def map(self, learn: Callable[[Any, Any, Any, float], Result]) -> list[Result]:
+        """Learn from each part at once.
+
+        Chance within a part comes from a generator of its own, seeded from torch's global one.
+        """
+        if len(self.items) == 1:
+            return [learn(*self.items[0])]
+        seed = int(torch.randint(2**62, ()))
+        slices = [
+            Slice(item[3], torch.Generator().manual_seed(seed + index)) for index, item in enumerate(self.items)
+        ]
+
+        def run(index: int) -> Result:
+            with entered(slices[index]):
+                return learn(*self.items[index])
+
+        results = workers().map(run, range(len(self.items)))
+        for part in slices:
+            for action in part.afterwards:
+                action()
+        return results
+
+
+def divide(inputs: Tensor, truth: Tensor, weight: Tensor | None, count: int) -> list[tuple[Any, Any, Any, float]]:
+    """A batch in `count` parts whose sizes differ by one at most."""
+    weights = [None] * count if weight is None else weight.tensor_split(count)
+    return [
+        (x, y, w, len(x) / len(inputs))
+        for x, y, w in zip(inputs.tensor_split(count), truth.tensor_split(count), weights, strict=True)
+    ]
