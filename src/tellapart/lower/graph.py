@@ -33,6 +33,10 @@ class Call:
     graph records cannot be told from a default: for each plain Dropout it says False.
     """
 
+    arguments: tuple[Any, ...] | None
+    """What the call gives one by one, as `layer(a, b)` or `a + 1` do: the symbolic tensors in the order
+    of `inputs`, numbers and other values between them. None where it gives anything by name."""
+
     last_use: tuple[int, ...]
     """Slots that no later call reads, free once this call is done."""
 
@@ -116,6 +120,7 @@ def _call(node: Any, read: tuple[int, ...], written: tuple[int, ...], freed: lis
         inputs=read,
         outputs=written,
         plain=passed <= {"training"} and _only_tensors(node.arguments.args, len(read)),
+        arguments=node.arguments.args if passed <= {"training"} else None,
         last_use=tuple(freed),
     )
 

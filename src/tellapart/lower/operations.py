@@ -228,35 +228,6 @@ class MaxPooling2D(Operation):
         return F.relu_(x) if self.relu else x
 
 
-class AveragePooling2D(Operation):
-    """AveragePooling2D with padding "valid".
-
-    With "same", Keras's backends disagree (torch repeats the border where the padding is
-    uneven, the others leave it out of the mean), so there the layer runs as itself.
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
-
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return F.avg_pool2d(x, self.size, self.strides)
-
-
-class Rescaling(Operation):
-    """Rescaling, always in float32: a pixel moved by half a pixel needs more than bfloat16's 8 bits."""
-
-    fresh = True
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.scale, self.offset = float(config["scale"]), float(config["offset"])
-
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        x = x.float() * self.scale
-        return x + self.offset if self.offset else x
-
-
 class Dropout(Operation):
     """Dropout: in training, zero with probability `rate` and scale the rest by 1 / (1 - rate)."""
 

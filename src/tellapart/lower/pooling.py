@@ -1,0 +1,92 @@
+"""Pooling, of pictures and sequences: in windows, over everything, and into a given number of windows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tellapart.lower.operations import Config, Elementwise, MaxPooling2D, Operation
+from tellapart.lower.rule import OfSequences, Rule, as_picture_config, channels_last
+
+
+class AveragePooling2D(Operation):
+    """AveragePooling2D with padding "valid".
+
+    With "same", Keras's backends disagree (torch repeats the border where the padding is
+    uneven, the others leave it out of the mean), so there the layer runs as itself.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return F.avg_pool2d(x, self.size, self.strides)
+
+
+def _max_pooling(config: Config, *_: Any) -> Operation | None:
+    return MaxPooling2D(config) if channels_last(config) else None
+
+
+def _average_pooling(config: Config, *_: Any) -> Operation | None:
+    known = channels_last(config) and config["padding"] == "valid"
+    return AveragePooling2D(config) if known else None
+
+
+def _of_sequences(rule: Rule) -> Rule:
+    def lifted(config: Config, *rest: Any) -> Operation | None:
+        operation = rule(as_picture_config(config), *rest)
+        return None if operation is None else OfSequences(operation)
+
+    return lifted
+
+
+def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
+    """Global pooling: (B, C, H, W) -> (B, C), or (B, C, 1, 1) with `keepdims`; sequences likewise."""
+
+    def rule(config: Config, *_: Any) -> Operation | None:
+        keep = config["keepdims"]
+        return Elementwise(lambda x: reduce(x, dim=axes, keepdim=keep)) if channels_last(config) else None
+
+    return rule
+
+
+def _adaptive(pool: Callable[..., Tensor]) -> Rule:
+    """As many windows as `output_size` says, of pictures."""
+
+    def rule(config: Config, *_: Any) -> Operation | None:
+        size = config["output_size"]
+        windows = (size, size) if isinstance(size, int) else tuple(size)
+        return Elementwise(lambda x: pool(x, windows)) if channels_last(config) else None
+
+    return rule
+
+
+def _adaptive_of_sequences(pool: Callable[..., Tensor]) -> Rule:
+    rule = _adaptive(pool)
+
+    def lifted(config: Config, *rest: Any) -> Operation | None:
+        size = config["output_size"]
+        windows = (1, size) if isinstance(size, int) else (1, *size)
+        operation = rule({**config, "output_size": windows}, *rest)
+        return None if operation is None else OfSequences(operation)
+
+    return lifted
+
+
+RULES: dict[str, Rule] = {
+    "MaxPooling2D": _max_pooling,
+    "MaxPooling1D": _of_sequences(_max_pooling),
+    "AveragePooling2D": _average_pooling,
+    "AveragePooling1D": _of_sequences(_average_pooling),
+    "GlobalAveragePooling2D": _over_all(torch.mean, (2, 3)),
+    "GlobalAveragePooling1D": _over_all(torch.mean, (1,)),
+    "GlobalMaxPooling2D": _over_all(torch.amax, (2, 3)),
+    "GlobalMaxPooling1D": _over_all(torch.amax, (1,)),
+    "AdaptiveAveragePooling2D": _adaptive(F.adaptive_avg_pool2d),
+    "AdaptiveAveragePooling1D": _adaptive_of_sequences(F.adaptive_avg_pool2d),
+    "AdaptiveMaxPooling2D": _adaptive(F.adaptive_max_pool2d),
+    "AdaptiveMaxPooling1D": _adaptive_of_sequences(F.adaptive_max_pool2d),
+}
