@@ -13,12 +13,15 @@ def pictures(*shape, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape).astype("float32"))
 
 
+def weighted_sum(output):
+    """A loss that no symmetry hides."""
+    return (output * torch.linspace(-1, 1, output.numel()).reshape(output.shape)).sum()
+
+
 def gradients(output, inputs, variables):
-    """Of a loss that no symmetry hides, with respect to the inputs and every weight."""
-    weights = torch.linspace(-1, 1, output.numel()).reshape(output.shape)
-    loss = (output * weights).sum()
+    """Of the weighted sum, with respect to the inputs and every weight."""
     wanted = [tensor for tensor in inputs if tensor.requires_grad]
-    return torch.autograd.grad(loss, wanted + [variable.value for variable in variables])
+    return torch.autograd.grad(weighted_sum(output), wanted + [variable.value for variable in variables])
 
 
 def scatter_weights(model, seed=0):

@@ -2,7 +2,14 @@
 
 import pytest
 import torch
-from against_keras import assert_same_as_keras, model_of, pictures, scatter_weights
+from against_keras import (
+    assert_same_as_keras,
+    gradients,
+    model_of,
+    pictures,
+    scatter_weights,
+    weighted_sum,
+)
 
 from tellapart.backend import import_keras
 from tellapart.lower import lower
@@ -50,6 +57,7 @@ OF_PICTURES = {
     "max pooling": lambda: layers.MaxPooling2D(2),
     "max pooling same": lambda: layers.MaxPooling2D(3, strides=2, padding="same"),
     "average pooling": lambda: layers.AveragePooling2D((2, 3)),
+    "average pooling same": lambda: layers.AveragePooling2D((3, 5), strides=1, padding="same"),
     "global average": lambda: layers.GlobalAveragePooling2D(),
     "global average keeping dimensions": lambda: layers.GlobalAveragePooling2D(keepdims=True),
     "global maximum": lambda: layers.GlobalMaxPooling2D(),
@@ -114,6 +122,7 @@ OF_SEQUENCES = {
     "max pooling": lambda: layers.MaxPooling1D(3, strides=2),
     "max pooling same": lambda: layers.MaxPooling1D(2, padding="same"),
     "average pooling": lambda: layers.AveragePooling1D(2),
+    "average pooling same": lambda: layers.AveragePooling1D(3, strides=1, padding="same"),
     "global average": lambda: layers.GlobalAveragePooling1D(),
     "global maximum": lambda: layers.GlobalMaxPooling1D(keepdims=True),
     "adaptive average": lambda: layers.AdaptiveAveragePooling1D(2),
@@ -268,6 +277,7 @@ def test_attention_asked_for_more_runs_as_itself(call):
 NOT_COVERED = {
     "channels first": lambda: layers.GlobalAveragePooling2D(data_format="channels_first"),
     "average pooling over a padded border": lambda: layers.AveragePooling2D(3, 2, padding="same"),
+    "average pooling over an uneven border": lambda: layers.AveragePooling2D(2, 1, padding="same"),
     "batch renormalisation": lambda: layers.BatchNormalization(renorm=True),
     "resizing with a border": lambda: layers.Resizing(12, 6, pad_to_aspect_ratio=True),
     "activity regularisation": lambda: layers.ActivityRegularization(l2=0.1),
@@ -297,7 +307,7 @@ def test_regularised_activity_within_attention_is_kept():
 
 def test_quantized_weights_are_left_to_keras():
     model = keras.Sequential([keras.Input((6,)), layers.Dense(5), layers.ReLU()])
-    model.quantize("int8")
+    model.layers[0].quantize("int8")
     net = lower(model)
     assert [row.kind for row in net.report() if not row.lowered] == ["Dense"]
     torch.testing.assert_close(net(pictures(2, 6)), model(pictures(2, 6)))
@@ -363,7 +373,39 @@ def test_a_layer_behind_a_bfloat16_convolution_stays_near_float32(name):
     found, expected = (lower(model, dtype)(images, training=True) for dtype in ("bfloat16", "float32"))
     assert found.dtype == torch.float32
     assert (found - expected).abs().mean() < 0.02 * expected.abs().max()
-    (found * torch.linspace(-1, 1, found.numel()).reshape(found.shape)).sum().backward()
+    weighted_sum(found).backward()
+
+
+def attending(x):
+    return layers.MultiHeadAttention(2, 4, use_gate=True)(x, x)
+
+
+CAST_ONCE = {
+    "separable": (lambda: layers.SeparableConv2D(5, 3), PICTURE),
+    "transposed": (lambda: layers.Conv2DTranspose(5, 3, strides=2), PICTURE),
+    "convolution of sequences": (lambda: layers.Conv1D(5, 3), SEQUENCE),
+    "depthwise of sequences": (lambda: layers.DepthwiseConv1D(3, depth_multiplier=2), SEQUENCE),
+    "transposed of sequences": (lambda: layers.Conv1DTranspose(5, 3, strides=2), SEQUENCE),
+    "einsum": (lambda: layers.EinsumDense("btc,cnd->btnd", (None, 3, 2), bias_axes="nd"), SEQUENCE),
+    "attention": (lambda: attending, SEQUENCE),
+}
+
+
+@pytest.mark.parametrize("name", CAST_ONCE)
+def test_weights_cast_once_a_step_get_the_gradients_of_weights_cast_at_every_use(name):
+    factory, shape = CAST_ONCE[name]
+    inputs = keras.Input(shape)
+    model = keras.Model(inputs, factory()(inputs))
+    scatter_weights(model)
+    net, data = lower(model, "bfloat16"), pictures(3, *shape)
+    ids = [id(variable.value) for variable in model.trainable_variables]
+    at_every_use = gradients(net(data, training=True), [], model.trainable_variables)
+    expected = dict(zip(ids, at_every_use, strict=True))
+    ready = net.make_ready(set(ids))
+    assert {id(weight.master) for weight in ready} == set(expected)
+    found = torch.autograd.grad(weighted_sum(net(data, training=True)), [weight.value for weight in ready])
+    for weight, gradient in zip(ready, found, strict=True):
+        torch.testing.assert_close(weight.gradient_of_master(gradient).float(), expected[id(weight.master)])
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,30 @@ def test_every_kind_of_weight_finds_its_layer(tmp_path):
     assert_same_as_keras(model, tmp_path / "model.keras")
 
 
+def test_the_layers_of_newer_networks_find_their_weights(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Normalization(),
+            layers.Rescaling([1.0, 2.0, 3.0]),
+            layers.SeparableConv2D(6, 3, activation="gelu"),
+            layers.LayerNormalization(epsilon=1e-6),
+            layers.Conv2DTranspose(6, 3, strides=2, padding="same"),
+            layers.GroupNormalization(groups=2),
+            layers.PReLU(shared_axes=[1, 2]),
+            layers.AveragePooling2D(3, strides=1, padding="same"),
+            layers.SpatialDropout2D(0.5),
+            layers.Reshape((-1, 6)),
+            layers.Conv1D(4, 3, strides=2),
+            layers.EinsumDense("...x,xy->...y", 5, bias_axes="y"),
+            layers.RMSNormalization(),
+            layers.GlobalMaxPooling1D(),
+            layers.Softmax(),
+        ]
+    )
+    assert_same_as_keras(model, tmp_path / "model.keras")
+
+
 def test_what_only_keras_understands_is_left_to_keras(tmp_path):
     inputs = keras.Input((8, 8, 3))
     functional = keras.Model(inputs, layers.Flatten()(inputs))

@@ -78,6 +78,14 @@ def test_a_vision_transformer_drops_in_training_and_only_there():
     assert not torch.allclose(net(given, training=True), net(given, training=True))
 
 
+def test_a_vision_transformer_in_bfloat16_stays_near_float32():
+    given = [pixels(4, 16), torch.arange(16, dtype=torch.int32).repeat(4, 1)]
+    model = transformer()
+    coarse, fine = lower(model, "bfloat16")(given), lower(model, "float32")(given)
+    assert coarse.dtype == torch.float32
+    torch.testing.assert_close(coarse, fine, rtol=0.05, atol=0.01)
+
+
 @pytest.mark.parametrize(
     ("name", "size"),
     [

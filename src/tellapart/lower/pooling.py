@@ -12,18 +12,19 @@ from tellapart.lower.rule import OfSequences, Rule, as_picture_config, channels_
 
 
 class AveragePooling2D(Operation):
-    """AveragePooling2D with padding "valid".
+    """AveragePooling2D; what is padded does not count in the mean.
 
-    With "same", Keras's backends disagree (torch repeats the border where the padding is
-    uneven, the others leave it out of the mean), so there the layer runs as itself.
+    Where the padding is uneven Keras's backends disagree (torch repeats the border, the others
+    leave it out of the mean), so where it may be, the layer runs as itself.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
+        self.padding = [size // 2 if config["padding"] == "same" else 0 for size in self.size]
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return F.avg_pool2d(x, self.size, self.strides)
+        return F.avg_pool2d(x, self.size, self.strides, self.padding, count_include_pad=False)
 
 
 def _max_pooling(config: Config, *_: Any) -> Operation | None:
@@ -31,8 +32,9 @@ def _max_pooling(config: Config, *_: Any) -> Operation | None:
 
 
 def _average_pooling(config: Config, *_: Any) -> Operation | None:
-    known = channels_last(config) and config["padding"] == "valid"
-    return AveragePooling2D(config) if known else None
+    pairs = zip(config["pool_size"], config["strides"], strict=True)
+    evenly_padded = config["padding"] == "valid" or all(size % 2 == step == 1 for size, step in pairs)
+    return AveragePooling2D(config) if channels_last(config) and evenly_padded else None
 
 
 def _of_sequences(rule: Rule) -> Rule:

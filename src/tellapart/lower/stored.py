@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -83,16 +84,17 @@ def _operation(layer: Mapping[str, Any], weights: Any, folder: str) -> Operation
     config = layer["config"]
     plain = layer["module"] == "keras.layers" and config.get("activity_regularizer") is None
     named = isinstance(config.get("activation", "linear"), str)
-    if (
-        not plain
-        or not named
-        or config["dtype"]["config"]["name"] != "float32"
-        or layer["class_name"] not in RULES
-    ):
+    if not plain or not named or _dtype(config) != "float32" or layer["class_name"] not in RULES:
         return None
     stored = weights.get(f"layers/{folder}/vars", {})
-    tensors = [torch.from_numpy(stored[str(index)][()]) for index in range(len(stored))]
+    tensors = [torch.from_numpy(np.array(stored[str(index)])) for index in range(len(stored))]
     return RULES[layer["class_name"]](config, tensors, torch.float32)
+
+
+def _dtype(config: Mapping[str, Any]) -> str:
+    """The name of a layer's dtype policy, which Keras writes as a policy or as a name alone."""
+    policy = config["dtype"]
+    return policy if isinstance(policy, str) else policy["config"]["name"]
 
 
 def _weight_folders(class_names: Sequence[str]) -> list[str]:
