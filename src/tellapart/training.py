@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tellapart import __version__
-from tellapart.build import build_model
+from tellapart.build import build_model, build_step
 from tellapart.classifier import Classifier, ranked
 from tellapart.data.batches import Batches
 from tellapart.data.fit_size import PixelPath
@@ -33,7 +33,7 @@ from tellapart.train.events import EpochDone, Event
 from tellapart.train.feed import Feed
 from tellapart.train.loop import run_epochs
 from tellapart.train.score import loss_and_accuracy
-from tellapart.train.step import TrainStep
+from tellapart.train.allocator import memory_kept
 
 SMALLEST_SIDE = 16
 """Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
@@ -191,21 +191,23 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
     """
     run, classes = prepared.run, len(prepared.source.class_names)
     train = prepared.stores["train"]
-    batches = Batches(n=len(train), batch_size=run.batch_size, seed=run.seed)
-    model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch)
+    batches = Batches(
+        n=len(train), batch_size=run.batch_size, seed=run.seed, rows_per_epoch=run.pictures_per_epoch
+    )
+    model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch, train.images)
     net = lower(model, prepared.precision)
     feed = Feed(train, classes, batches, run.augmentation, net.device)
     card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared))
     classifier = Classifier.of_model(model, card)
     keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
-    step = TrainStep(net)
+    step = build_step(run, net, run.epochs * batches.steps_per_epoch)
 
     def validate() -> tuple[float, float]:
         validation = prepared.validation
         return loss_and_accuracy(classifier.probabilities(validation.images), validation.labels)
 
     watcher.prepared(prepared, model)
-    with nothing_lost(prepared.folder):
+    with nothing_lost(prepared.folder), memory_kept():
         for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop):
             prepared.folder.listen(event)
             keeper.event(event)

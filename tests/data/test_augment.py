@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
+from scipy import ndimage
 
 from tellapart.data.augment import Augmentation, Moves, apply, augment, draw
 from tellapart.errors import ConfigError
@@ -218,6 +219,26 @@ def test_shifts_and_turns_are_drawn_independently():
     assert correlations.abs().max() < 0.025
 
 
+def test_mirror_fills_as_scipy_does():
+    pictures = random_pictures(6, 3, (8, 9), torch.uint8)
+    moves = draw(Augmentation(width_shift_range=4, height_shift_range=3.5), 6, 8, 9, seeded(1))
+    found = apply(pictures, moves, "mirror")
+    for picture, dy, dx, moved in zip(pictures, moves.dy, moves.dx, found, strict=True):
+        for channel, answer in zip(picture, moved, strict=True):
+            expected = ndimage.shift(
+                channel.numpy().astype(float), (-float(dy), -float(dx)), order=1, mode="mirror"
+            )
+            np.testing.assert_allclose(answer.numpy(), expected, atol=1e-3)
+
+
+def test_whom_to_mirror_can_be_said():
+    pictures = random_pictures(4, 3, (6, 6), torch.uint8)
+    said = torch.tensor([True, False, True, False])
+    moved = augment(pictures, Augmentation(horizontal_flip=True), seeded(0), said)
+    for picture, mirrored, found in zip(pictures, said, moved, strict=True):
+        np.testing.assert_array_equal(found.numpy(), (picture.flip(-1) if mirrored else picture).numpy())
+
+
 def test_every_switch_of_image_data_generator_has_its_field():
     switches = set(inspect.signature(ImageDataGenerator).parameters)
     elsewhere = {
@@ -228,7 +249,8 @@ def test_every_switch_of_image_data_generator_has_its_field():
         "interpolation_order",
         "dtype",
     }
-    assert {field.name for field in dataclasses.fields(Augmentation)} == switches - elsewhere
+    of_our_own = {"alternating_flip"}
+    assert {field.name for field in dataclasses.fields(Augmentation)} - of_our_own == switches - elsewhere
 
 
 def test_the_tutorial_plan_is_three_switches():
@@ -268,7 +290,7 @@ def test_a_switch_that_is_not_implemented_cannot_be_turned_on(switch, value):
         ({"height_shift_range": float("inf")}, "got inf"),
         ({"width_shift_range": [1, 2]}, "got [1, 2]"),
         ({"width_shift_range": True}, "got True"),
-        ({"fill_mode": "reflect"}, "one of nearest, constant; got 'reflect'"),
+        ({"fill_mode": "reflect"}, "one of nearest, constant, mirror; got 'reflect'"),
         ({"cval": 256}, "0 to 255; got 256"),
         ({"horizontal_flip": "yes"}, "horizontal_flip is true or false; got 'yes'"),
     ],

@@ -18,7 +18,7 @@ Knows nothing of epochs, files or models.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import torch
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from tellapart.errors import ConfigError
 
-FILL_MODES: Final = ("nearest", "constant")
+FILL_MODES: Final = ("nearest", "constant", "mirror")
 
 _NOT_IMPLEMENTED: Final[dict[str, object]] = {
     "featurewise_center": False,
@@ -102,8 +102,9 @@ class Augmentation:
     channel_shift_range: float = 0.0
     """Largest change of a whole colour channel, in pixel values of 0 to 255. Not implemented."""
 
-    fill_mode: Literal["nearest", "constant"] = "nearest"
-    """What fills the places that a shift leaves empty: the nearest edge pixel, or `cval`."""
+    fill_mode: Literal["nearest", "constant", "mirror"] = "nearest"
+    """What fills the places that a shift leaves empty: the nearest edge pixel, `cval`, or the picture mirrored
+    at its edge pixel (dcb|abcd|cba: SciPy's "mirror"; ImageDataGenerator's "reflect" repeats the edge)."""
 
     cval: float = 0.0
     """The pixel value, 0 to 255, that `fill_mode="constant"` fills with."""
@@ -113,6 +114,10 @@ class Augmentation:
 
     vertical_flip: bool = False
     """Turn every second picture, by chance, upside down."""
+
+    alternating_flip: bool = False
+    """With `horizontal_flip`: by chance in the first epoch, then each picture the other way round in every
+    next one. Source: Jordan 2024, arXiv:2404.00498."""
 
     def __post_init__(self) -> None:
         for name, off in _NOT_IMPLEMENTED.items():
@@ -124,7 +129,7 @@ class Augmentation:
                 )
         for name in ("width_shift_range", "height_shift_range"):
             _check_shift_range(name, getattr(self, name))
-        for name in ("horizontal_flip", "vertical_flip"):
+        for name in ("horizontal_flip", "vertical_flip", "alternating_flip"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is true or false; got {getattr(self, name)!r}.")
         if self.fill_mode not in FILL_MODES:
@@ -167,19 +172,24 @@ class Moves:
     """(B,) bool, upside down."""
 
 
-def augment(images: Tensor, plan: Augmentation, generator: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor, plan: Augmentation, generator: torch.Generator, mirrored: Tensor | None = None
+) -> Tensor:
     """Move each picture by chance.
 
     Args:
         images: (B, C, H, W), uint8 or float32, pixel values of 0 to 255.
         plan: what may happen.
         generator: where all chance comes from.
+        mirrored: (B,) bool, which pictures to mirror, instead of by chance.
 
     Returns:
         (B, C, H, W) float32, channels_last, pixel values of 0 to 255, not rounded. A new tensor.
     """
     n, _, height, width = images.shape
     moves = draw(plan, n, height, width, generator)
+    if mirrored is not None:
+        moves = replace(moves, mirrored=mirrored)
     return apply(images, moves, plan.fill_mode, plan.cval)
 
 
@@ -218,14 +228,14 @@ def apply(images: Tensor, moves: Moves, fill_mode: str = "nearest", cval: float 
     Args:
         images: (B, C, H, W), uint8 or float32, pixel values of 0 to 255. channels_last is fastest.
         moves: one of each per picture.
-        fill_mode: "nearest" or "constant", what fills the places that a shift leaves empty.
+        fill_mode: one of FILL_MODES, what fills the places that a shift leaves empty.
         cval: the pixel value that "constant" fills with.
 
     Returns:
         (B, C, H, W) float32, channels_last, blended linearly between pixels, not rounded. A new tensor.
 
     Raises:
-        ConfigError: `fill_mode` is neither.
+        ConfigError: there is no such `fill_mode`.
         ValueError: `moves` and `images` differ in B.
 
     Source: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.apply_transform, where dy is `ty` and
@@ -239,8 +249,9 @@ def apply(images: Tensor, moves: Moves, fill_mode: str = "nearest", cval: float 
         )
     pixels = images.permute(0, 2, 3, 1).contiguous()  # (B, H, W, C)
     n, height, width, channels = pixels.shape
-    rows, row_weight = _neighbours(moves.dy, moves.flipped, height)  # (B, H + 1), (B, 1, 1)
-    columns, column_weight = _neighbours(moves.dx, moves.mirrored, width)  # (B, W + 1), (B, 1, 1)
+    mirror = fill_mode == "mirror"
+    rows, row_weight = _neighbours(moves.dy, moves.flipped, height, mirror)  # (B, H + 1), (B, 1, 1)
+    columns, column_weight = _neighbours(moves.dx, moves.mirrored, width, mirror)  # (B, W + 1), (B, 1, 1)
 
     # One index per value of a row; along the rows it repeats without memory of its own.
     values = (columns * channels)[:, :, None] + torch.arange(channels, device=columns.device)
@@ -270,13 +281,14 @@ def _gather(pixels: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return near.view(n, -1, width * channels).gather(2, values)
 
 
-def _neighbours(shift: Tensor, reverse: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _neighbours(shift: Tensor, reverse: Tensor, size: int, mirror: bool) -> tuple[Tensor, Tensor]:
     """Where each pixel along one axis comes from: pixel i blends entries i and i + 1 of the index.
 
     Args:
         shift: (B,) float32, pixels.
         reverse: (B,) bool, whether the axis runs backwards afterwards.
         size: pixels along the axis.
+        mirror: whether what lies outside is the picture mirrored, not its edge pixel.
 
     Returns:
         The index (B, size + 1) int64, held inside the picture, and the weight (B, 1, 1) of entry i + 1.
@@ -286,7 +298,11 @@ def _neighbours(shift: Tensor, reverse: Tensor, size: int) -> tuple[Tensor, Tens
     weight = shift - whole
     ahead = torch.arange(size + 1, device=shift.device)
     # Reversed, the same neighbours stand in the opposite order, so their weights change places.
-    index = torch.where(reverse, size - ahead, ahead).add_(whole.long()).clamp_(0, size - 1)
+    index = torch.where(reverse, size - ahead, ahead).add_(whole.long())
+    if mirror and size > 1:
+        index = index.remainder_(2 * size - 2)
+        index = torch.minimum(index, 2 * size - 2 - index)
+    index.clamp_(0, size - 1)
     return index, torch.where(reverse, 1 - weight, weight)[:, :, None]
 
 

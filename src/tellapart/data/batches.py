@@ -74,6 +74,9 @@ class Batches:
     drop_last: bool = False
     """Leave out the rows at the end of an epoch that do not fill a batch."""
 
+    rows_per_epoch: int | None = None
+    """Rows visited in an epoch, the first of its order; None: all."""
+
     rank: int = 0
     """This process, 0 to world_size - 1."""
 
@@ -91,6 +94,8 @@ class Batches:
                 f"{self.n} rows do not fill one batch of {self.batch_size}, and drop_last leaves out "
                 f"the rest. Use a batch_size of {self.n} or less."
             )
+        if self.rows_per_epoch is not None and self.rows_per_epoch < 1:
+            raise ConfigError(f"rows_per_epoch is 1 or more; got {self.rows_per_epoch}.")
         if not 1 <= self.world_size <= self.batch_size:
             raise ConfigError(
                 f"world_size is 1 to the batch_size, {self.batch_size}, so that each process has a row; "
@@ -102,7 +107,12 @@ class Batches:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one epoch, a short last one included unless dropped."""
-        return self.n // self.batch_size if self.drop_last else -(-self.n // self.batch_size)
+        n = self._visited
+        return max(1, n // self.batch_size) if self.drop_last else -(-n // self.batch_size)
+
+    @property
+    def _visited(self) -> int:
+        return self.n if self.rows_per_epoch is None else min(self.n, self.rows_per_epoch)
 
     def rows(self, epoch: int, step: int) -> NDArray[np.int64]:
         """This process's rows at one step.
@@ -121,7 +131,7 @@ class Batches:
         if not 0 <= step < self.steps_per_epoch:
             raise IndexError(f"step is 0 to {self.steps_per_epoch - 1}; got {step}.")
         start = step * self.batch_size
-        stop = min(start + self.batch_size, self.n)
+        stop = min(start + self.batch_size, self._visited)
         if not self.shuffle:
             return np.arange(start + self.rank, stop, self.world_size, dtype=np.int64)
         order = epoch_order(self.seed, epoch, self.n)

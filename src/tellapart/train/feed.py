@@ -6,12 +6,14 @@ dropout zeroes) is seeded by (seed, epoch, step) alone.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from tellapart.data.augment import Augmentation, augment
-from tellapart.data.batches import Batches, step_seed
+from tellapart.data.batches import Batches, epoch_order, step_seed
 from tellapart.data.store import Store
 
 
@@ -41,6 +43,19 @@ class Feed:
         torch.manual_seed(seed)
         if self.augmentation is not None:
             generator = torch.Generator().manual_seed(seed)
-            images = augment(images.permute(0, 3, 1, 2), self.augmentation, generator).permute(0, 2, 3, 1)
+            mirrored = self._alternating(rows, epoch) if self.augmentation.alternating_flip else None
+            images = augment(images.permute(0, 3, 1, 2), self.augmentation, generator, mirrored)
+            images = images.permute(0, 2, 3, 1)
         truth = functional.one_hot(torch.from_numpy(self.store.labels[rows]), self.classes).float()
         return images.to(self.device), truth.to(self.device)
+
+    def _alternating(self, rows: NDArray[np.int64], epoch: int) -> Tensor | None:
+        """Which of the rows are mirrored in this epoch, (B,) bool."""
+        if self.augmentation is None or not self.augmentation.horizontal_flip:
+            return None
+        at_first = epoch_order(self.batches.seed, _BEFORE_ALL_EPOCHS, self.batches.n) % 2 == 1
+        return torch.from_numpy(at_first[rows] ^ (epoch % 2 == 1))
+
+
+_BEFORE_ALL_EPOCHS = 2**64 - 1
+"""The "epoch" whose order decides who is mirrored in the first one."""

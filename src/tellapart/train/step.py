@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tellapart.lower import LoweredNet
 from tellapart.train.loss import loss_of
-from tellapart.train.optim import optimizer_of
+from tellapart.train.optim import KerasOptimizer, optimizer_of
 from tellapart.train.parts import Parts
 
 
@@ -29,10 +29,20 @@ class StepResult(NamedTuple):
 class TrainStep:
     """Forward, loss, gradients, update, on the compiled model that `net` was lowered from."""
 
-    def __init__(self, net: LoweredNet) -> None:
+    def __init__(
+        self, net: LoweredNet, optimizer: KerasOptimizer | None = None, part_size: int | None = None
+    ) -> None:
+        """A step.
+
+        Args:
+            net: lowered from a compiled model.
+            optimizer: how to update the weights; None: as the model was compiled.
+            part_size: pictures that are learned from together, batch statistics included; None: the batch.
+        """
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
-        self.optimizer = optimizer_of(net.model)
+        self.optimizer = optimizer or optimizer_of(net.model)
+        self.part_size = part_size
         self.weights = [variable.value for variable in net.model.trainable_variables]
         self.trainable = frozenset(map(id, self.weights))
         if not self.weights:
@@ -46,7 +56,7 @@ class TrainStep:
             truth: what the model's loss takes; (B, classes) one-hot or (B,) indices.
             weight: (B,) factors on each picture's loss, or None.
         """
-        parts = Parts.of_batch(self.net, self.loss, inputs, truth, weight)
+        parts = Parts.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
         leaves = Leaves(self.weights, self.net.make_ready(self.trainable))
         try:
             results = parts.map(lambda *part: self._learn(leaves, *part))
