@@ -201,7 +201,9 @@ def train(folder, epochs, seed, steps=None):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder")
     parser.add_argument("--epochs", type=float, default=8.0)
     parser.add_argument("--seed", type=int, default=0)

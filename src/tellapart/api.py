@@ -11,11 +11,12 @@ from tellapart.data.catalog import find_known
 from tellapart.data.source import Source, open_source
 from tellapart.errors import ConfigError
 from tellapart.evaluation import Evaluation, evaluate_model
-from tellapart.recipes import Run, find_recipe
+from tellapart.recipes import Run, aimed, find_recipe
 from tellapart.runs import existing_run_folder, refuse_taken
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 
 DEFAULT_RECIPE = "quick"
+RECIPE_FOR_TARGETS = "fast"
 
 
 def load(path: str | Path) -> Classifier:
@@ -30,12 +31,13 @@ def load(path: str | Path) -> Classifier:
 def train_classifier(
     data: Any = None,
     *,
-    recipe: str | Run = DEFAULT_RECIPE,
+    recipe: str | Run | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
     augment: bool = True,
+    target: float | None = None,
     watcher: Watcher | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **changes: Any,
@@ -44,12 +46,13 @@ def train_classifier(
 
     Args:
         data: anything that `open_source` opens: a known set's name, a folder, an `.npz`, arrays.
-        recipe: a recipe's name, or a Run.
+        recipe: a recipe's name, or a Run; None: quick, or fast where a target is given.
         out: the run folder to make; by default a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
         labels: CSV of a folder without class folders, or the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
         augment: False to learn from the pictures as they are, whatever the recipe says.
+        target: validation accuracy, 0 to 1, at which the training may end; see `recipes.aimed`.
         watcher: is told what happens.
         should_stop: asked after every step; True saves a checkpoint and returns.
         **changes: fields of the Run to change, such as epochs=25, seed=1, size=(48, 48).
@@ -60,6 +63,8 @@ def train_classifier(
         SaveError: the disk is full.
     """
     watcher = watcher or Watcher()
+    if recipe is None:
+        recipe = DEFAULT_RECIPE if target is None else RECIPE_FOR_TARGETS
 
     def opened(what: Any, labels: Any) -> Source:
         return open_source(
@@ -67,25 +72,29 @@ def train_classifier(
         )
 
     if resume is not None:
-        if not augment:
-            changes["augmentation"] = False
+        if not augment or target is not None:
+            changes["augmentation or target"] = False
         prepared = _prepare_again(resume, data, labels, opened, changes, watcher)
     elif data is None:
         raise ConfigError("Nothing to train on: give a known set's name, a folder of pictures, or arrays.")
     else:
         refuse_taken(out)
-        _run(recipe, True, augment, changes)  # refuses a bad setting before anything is fetched
+        _run(recipe, True, augment, target, changes)  # refuses a bad setting before anything is fetched
         source = opened(data, labels)
-        run = _run(recipe, source.mirrors, augment, changes)
+        run = _run(recipe, source.mirrors, augment, target, changes)
         prepared = prepare(source, run, out, reopening(data, labels), watcher)
     return run_training(prepared, watcher, should_stop)
 
 
-def _run(recipe: str | Run, mirrors: bool, augment: bool, changes: dict[str, Any]) -> Run:
+def _run(
+    recipe: str | Run, mirrors: bool, augment: bool, target: float | None, changes: dict[str, Any]
+) -> Run:
     run = recipe if isinstance(recipe, Run) else find_recipe(recipe)(mirrors=mirrors)
     known = {field.name for field in dataclasses.fields(Run)}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
+    if target is not None:
+        run = aimed(run, target)
     run = run.changed(**changes)
     if run.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(

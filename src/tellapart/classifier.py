@@ -23,6 +23,7 @@ from tellapart.model_file import Card, load_keras, read_card, save_h5, save_kera
 from tellapart.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.scores import Scores, score
 from tellapart.train.score import probabilities
+from tellapart.views import asked_in_views
 
 Progress = Callable[[int, int], None]
 
@@ -96,18 +97,26 @@ class Classifier:
             save_keras(self.model, path, self.card)
 
     def probabilities(
-        self, images: NDArray[np.uint8], progress: Progress | None = None
+        self, images: NDArray[np.uint8], progress: Progress | None = None, views: int | None = None
     ) -> NDArray[np.float32]:
         """Ask about pictures that already took the pixel path.
 
         Args:
             images: (N, H, W, C) uint8, of the pixel path's shape.
             progress: called with (pictures done, pictures in all).
+            views: forms of each picture to ask about, 1, 2 or 6; None: the model's own number.
 
         Returns:
             (N, classes) float32, rows summing to 1.
         """
-        return probabilities(self._net, images, progress)
+        told = progress
+
+        def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+            nonlocal told
+            shown, told = told, None  # the first view is the one that is watched
+            return probabilities(self._net, pictures, shown)
+
+        return asked_in_views(ask, images, self.card.views if views is None else views)
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None
@@ -149,10 +158,15 @@ class Classifier:
         return self.score(store, source.class_names, split, progress)
 
     def score(
-        self, store: Store, class_names: tuple[str, ...], split: str, progress: Progress | None = None
+        self,
+        store: Store,
+        class_names: tuple[str, ...],
+        split: str,
+        progress: Progress | None = None,
+        views: int | None = None,
     ) -> Scores:
-        """Score on decoded pictures whose labels count in `class_names`."""
-        answers = self.probabilities(store.images, progress)
+        """Score on decoded pictures whose labels count in `class_names`; `views` as in `probabilities`."""
+        answers = self.probabilities(store.images, progress, views)
         if self.takes_names_of(class_names):
             return score(answers, store.labels, class_names, split)
         return score(answers, self._own_labels(store.labels, class_names), self.class_names, split)

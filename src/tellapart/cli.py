@@ -50,6 +50,7 @@ def _root(
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
+    target: options.Target = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     seed: options.Seed = None,
@@ -85,7 +86,15 @@ def train(
         "test_share": test_share,
         "predictions": predictions,
     }
-    given = {"recipe": recipe, "out": out, "resume": resume, "labels": labels, "augment": not no_augment}
+    aim = None if target is None else options.parse_target(target)
+    given = {
+        "recipe": recipe,
+        "target": aim,
+        "out": out,
+        "resume": resume,
+        "labels": labels,
+        "augment": not no_augment,
+    }
     code = train_and_report(data, {**given, **changes}, save_to=save_to, as_json=as_json, quiet=quiet)
     raise typer.Exit(code)
 

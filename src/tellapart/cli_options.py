@@ -64,7 +64,15 @@ SetOrFolder = Annotated[
 
 Recipe = Annotated[
     str | None,
-    typer.Option("--recipe", metavar="quick|first-cnn", help="quick (default), or first-cnn: the tutorial."),
+    typer.Option(
+        "--recipe",
+        metavar="quick|fast|first-cnn",
+        help="quick (default), fast: the best in little time, or first-cnn: the tutorial.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="63%|0.63", help="Stop at this validation accuracy (recipe fast)."),
 ]
 Epochs = Annotated[
     int | None,
@@ -144,6 +152,19 @@ def parse_size(text: str) -> tuple[int, int]:
         raise ConfigError(f"--size is a side or height x width in pixels, such as 48 or 48x64; got {text!r}.")
     height = int(match[1])
     return height, int(match[2] or height)
+
+
+def parse_target(text: str) -> float:
+    """63% or 0.63 as 0.63.
+
+    Raises:
+        ConfigError: neither.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", text.strip())
+    share = float(match[1]) / (100 if match[2] else 1) if match else 0.0
+    if not 0 < share < 1:
+        raise ConfigError(f"--target is an accuracy between 0 and 1, such as 63% or 0.63; got {text!r}.")
+    return share
 
 
 def refuse_two_outputs(csv: str | None, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from tellapart.recipes import Run
 from tellapart.runs import RunFolder
 from tellapart.train.checkpoint import Weights, load_checkpoint, save_checkpoint
 from tellapart.train.events import EpochDone, Event, Stopped
-from tellapart.train.loop import Standing
+from tellapart.train.loop import Standing, reached
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -41,6 +41,7 @@ class Keeper:
                 self.best = self.model.get_weights()
             ends = (
                 event.epoch + 1 == event.epochs
+                or reached([event], self.run.target)
                 or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
             )
         if ends:

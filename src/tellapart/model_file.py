@@ -34,6 +34,9 @@ class Card:
     origin: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: recipe, data, version; for people."""
 
+    views: int = 1
+    """Forms of each picture that are asked about; see `tellapart.views`."""
+
     named: bool = True
     """False where the file told no class names and numbers stand for them."""
 
@@ -43,6 +46,7 @@ class Card:
             "format": FORMAT,
             "class_names": list(self.class_names),
             "pixel_path": self.pixel_path.to_dict(),
+            "views": self.views,
             "origin": dict(self.origin),
         }
         return json.dumps(values, indent=2)
@@ -62,7 +66,10 @@ class Card:
                     "install a newer tellapart."
                 )
             path = PixelPath.from_dict(values["pixel_path"])
-            return cls(tuple(map(str, values["class_names"])), path, values["origin"])
+            views = values.get("views", 1)  # saved before there were any
+            if views not in (1, 2, 6):
+                raise ValueError(f"views {views!r}")
+            return cls(tuple(map(str, values["class_names"])), path, values["origin"], views)
         except (KeyError, TypeError, ValueError, ConfigError) as reason:
             if isinstance(reason, ModelError):
                 raise

@@ -29,11 +29,11 @@ from tellapart.precision import resolve
 from tellapart.recipes import Run
 from tellapart.runs import RunFolder, new_run_folder
 from tellapart.scores import Scores
+from tellapart.train.allocator import memory_kept
 from tellapart.train.events import EpochDone, Event
 from tellapart.train.feed import Feed
-from tellapart.train.loop import run_epochs
+from tellapart.train.loop import reached, run_epochs
 from tellapart.train.score import loss_and_accuracy
-from tellapart.train.allocator import memory_kept
 
 SMALLEST_SIDE = 16
 """Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
@@ -78,6 +78,9 @@ class Trained:
 
     scores: Scores | None = None
     """On the test split, at the end; None where the training did not finish."""
+
+    plain_scores: Scores | None = None
+    """The same without test-time views, where the run has some."""
 
     shown: tuple[Shown, ...] = ()
     """Some test pictures with their predictions, as on predictions.png."""
@@ -197,25 +200,25 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
     model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch, train.images)
     net = lower(model, prepared.precision)
     feed = Feed(train, classes, batches, run.augmentation, net.device)
-    card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared))
+    card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared), run.views)
     classifier = Classifier.of_model(model, card)
     keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
     step = build_step(run, net, run.epochs * batches.steps_per_epoch)
 
     def validate() -> tuple[float, float]:
         validation = prepared.validation
-        return loss_and_accuracy(classifier.probabilities(validation.images), validation.labels)
+        return loss_and_accuracy(classifier.probabilities(validation.images, views=1), validation.labels)
 
     watcher.prepared(prepared, model)
     with nothing_lost(prepared.folder), memory_kept():
-        for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop):
+        for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop, run.target):
             prepared.folder.listen(event)
             keeper.event(event)
             watcher.event(event)
         keeper.take_kept_weights()
         classifier.save(prepared.folder.model)
         history = tuple(keeper.standing.history)
-        if keeper.standing.epoch < run.epochs:
+        if keeper.standing.epoch < run.epochs and not reached(history, run.target):
             return Trained(classifier, prepared.folder.path, history, finished=False)
         return _finish(prepared, classifier, history, watcher)
 
@@ -226,11 +229,14 @@ def _finish(
     """Score the test split, once, and show some of its pictures."""
     test, names = prepared.stores["test"], prepared.source.class_names
     scores = classifier.score(test, names, "test", watcher.scoring)
+    plain = classifier.score(test, names, "test", views=1) if prepared.run.views > 1 else None
     prepared.folder.log("Scored", scores.to_dict())
+    if plain is not None:
+        prepared.folder.log("ScoredWithoutViews", plain.to_dict())
     shown = pictures_to_show(classifier, test, prepared.run)
     if shown:
         save_picture_grid(shown, prepared.folder.predictions)
-    return Trained(classifier, prepared.folder.path, history, finished=True, scores=scores, shown=shown)
+    return Trained(classifier, prepared.folder.path, history, True, scores, plain, shown)
 
 
 def pictures_to_show(classifier: Classifier, test: Store, run: Run) -> tuple[Shown, ...]:

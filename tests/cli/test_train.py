@@ -1,6 +1,7 @@
 """What `train` prints and leaves behind."""
 
 import csv
+import re
 
 import keras
 import pytest
@@ -47,9 +48,36 @@ def test_the_tutorials_model_file_is_a_model_for_plain_keras(digits):
 
 
 def test_epochs_are_lines_on_stderr_where_it_is_no_terminal(digits):
-    header, row = digits[1].err.splitlines()
+    header, forecast, row = digits[1].err.splitlines()
     assert header.split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert re.fullmatch(
+        r"About \d+ (seconds|minutes) of training to go, by the speed of the first steps\.", forecast
+    )
     assert row.split()[0] == "1/1"
+
+
+def test_a_target_ends_the_training_and_is_told_of(pictures, tmp_path):
+    result = tellapart(
+        "train", pictures, "--recipe", "fast", "--target", "1%", "--epochs", "30", "--size", "16",
+        "--batch-size", "8", "--out", tmp_path / "run", "--predictions", "0",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert "Target reached: validation accuracy" in result.out
+    assert "Without test-time views: " in result.out
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) < 31
+
+
+@pytest.mark.parametrize("target", ["0", "100%", "1.5", "much"])
+def test_a_target_that_is_no_accuracy_is_refused(target, pictures):
+    result = tellapart("train", pictures, "--target", target)
+    assert result.code == 2
+    assert "--target is an accuracy between 0 and 1" in result.err
+
+
+def test_the_tutorial_has_no_target_because_it_scores_on_the_test_split(pictures):
+    result = tellapart("train", pictures, "--recipe", "first-cnn", "--target", "63%")
+    assert result.code == 2
+    assert "must not decide when to stop" in result.err
 
 
 def test_the_next_commands_are_there_to_copy(digits):

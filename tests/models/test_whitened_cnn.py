@@ -29,7 +29,8 @@ def test_answers_of_the_whitening_filters_are_uncorrelated_and_of_one_size(chann
     flat = answers[:, :half].permute(1, 0, 2, 3).reshape(half, -1)
     second_moments = (flat @ flat.T / flat.shape[1]).numpy()
     variances = np.diag(second_moments)
-    assert (variances > 0.5).all() and (variances < 1.01).all()  # a little under 1, by what is added to each
+    assert (variances > 0.5).all()
+    assert (variances < 1.01).all()
     np.testing.assert_allclose(second_moments, np.diag(variances), atol=1e-3)
     np.testing.assert_allclose(answers[:, :half].numpy(), -answers[:, half:].numpy(), atol=1e-5)
 

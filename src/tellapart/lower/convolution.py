@@ -90,7 +90,7 @@ class _Convolution(torch.autograd.Function):
         own_way = _kernel_gradient_for(x, gradient, kernel, *ctx.options) if wants_kernel else None
         strides, padding, dilation, groups = ctx.options
         by_library = [wants_x, wants_kernel and own_way is None, wants_bias and own_way is None]
-        results = [None, None, None]
+        results: list[Tensor | None] = [None, None, None]
         if any(by_library):
             results = list(
                 torch.ops.aten.convolution_backward(

@@ -122,7 +122,7 @@ class LoweredNet(nn.Module):
     @property
     def outputs(self) -> int:
         """How many numbers the model gives for one picture; 0 where that is not one row of them."""
-        shape = self.model.output_shape if self.graph is not None else ()
+        shape: Any = self.model.output_shape if self.graph is not None else ()
         flat = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)
         return shape[1] if flat else 0
 

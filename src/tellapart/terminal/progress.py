@@ -22,6 +22,7 @@ from rich.progress import (
 from tellapart.terminal.console import notes
 from tellapart.terminal.interruption import Interruption
 from tellapart.train.events import EpochDone, Event, StepDone, Stopped
+from tellapart.train.loop import reached
 from tellapart.training import Prepared, Watcher
 
 REFRESHES_PER_SECOND = 4
@@ -30,6 +31,9 @@ REFRESHES_PER_SECOND = 4
 SECONDS_BETWEEN_UPDATES = 0.2
 SECONDS_TO_JUDGE_SPEED = 300.0
 """Long enough to average over several validations, which no step counts."""
+
+STEPS_TO_FORETELL = 3, 13
+"""The first steps warm up; those between the two are timed for the first estimate."""
 
 EPOCH_HEADER = "  epoch     loss  accuracy  val_loss  val_accuracy  seconds"
 
@@ -41,6 +45,15 @@ def epoch_row(done: EpochDone) -> str:
         f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
         f"  {done.val_accuracy:12.4f}  {done.seconds:7.1f}"
     )
+
+
+def in_words(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 100:
+        return f"{max(1, round(seconds))} seconds"
+    if seconds < 100 * 60:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"
 
 
 class Bars:
@@ -114,6 +127,8 @@ class ProgressWatcher(Watcher):
         self._next_update = 0.0
         self._quarters_told = 0
         self._speaker: Thread | None = None
+        self._steps_seen = 0
+        self._timed_from = 0.0
 
     def __enter__(self) -> "ProgressWatcher":
         return self
@@ -155,7 +170,8 @@ class ProgressWatcher(Watcher):
             self._step(event)
         elif isinstance(event, EpochDone):
             self._tell(epoch_row(event))
-            if event.epoch + 1 == event.epochs:
+            target = None if self.preparation is None else self.preparation.run.target
+            if event.epoch + 1 == event.epochs or reached([event], target):
                 self._steps_are_over()
         elif isinstance(event, Stopped):
             self._steps_are_over()
@@ -176,7 +192,20 @@ class ProgressWatcher(Watcher):
         self.bars.close()
         self.interruption.steps_are_running = False
 
+    def _foretell(self, done: StepDone) -> None:
+        """Say once, after a few steps, how long the training will take."""
+        self._steps_seen += 1
+        first, last = STEPS_TO_FORETELL
+        if self._steps_seen == first:
+            self._timed_from = time.monotonic()
+        elif self._steps_seen == last:
+            assert self.preparation is not None
+            a_step = (time.monotonic() - self._timed_from) / (last - first)
+            left = (self.preparation.run.epochs - done.epoch) * done.steps - done.step - 1
+            self._tell(f"About {in_words(a_step * left)} of training to go, by the speed of the first steps.")
+
     def _step(self, done: StepDone) -> None:
+        self._foretell(done)
         now = time.monotonic()
         is_last = done.step + 1 == done.steps
         if not self.bars.shown or (now < self._next_update and not is_last):

@@ -81,8 +81,15 @@ def report_finished(
         say(_kept_epoch(prepared, trained))
     say()
     assert trained.scores is not None
+    if prepared.run.target is not None:
+        say(_target_in_words(trained, prepared.run.target))
     for line in score_lines(trained.scores):
         say(line)
+    if trained.plain_scores is not None:
+        say(
+            f"Without test-time views: {trained.plain_scores.accuracy:.4f} (with them, the answers about a picture, "
+            "mirrored and moved by a pixel, are averaged)"
+        )
     if trained.shown:
         results().print(predictions_table(trained.shown))
         right = sum(shown.right for shown in trained.shown)
@@ -97,6 +104,16 @@ def report_finished(
         say("Then your own pictures, a folder for each class; or the classic tutorial:", "bold")
         say("  tellapart train FOLDER")
         say("  tellapart train cifar10 --recipe first-cnn")
+
+
+def _target_in_words(trained: Trained, target: float) -> str:
+    last = trained.history[-1].val_accuracy
+    if last >= target:
+        return f"Target reached: validation accuracy {last:.4f}, asked for {target:.4f}"
+    return (
+        f"Target missed: validation accuracy {last:.4f}, asked for {target:.4f}. "
+        "The whole recipe, without --target, trains longer."
+    )
 
 
 def _kept_epoch(prepared: Prepared, trained: Trained) -> str:
@@ -119,6 +136,7 @@ def trained_as_dict(trained: Trained, saved_to: Path | None) -> dict[str, Any]:
         "saved_to": None if saved_to is None else str(saved_to),
         "history": [{**asdict(done), "epoch": done.epoch + 1} for done in trained.history],
         "scores": trained.scores.to_dict(),
+        "scores_without_views": None if trained.plain_scores is None else trained.plain_scores.to_dict(),
         "predictions": [
             {
                 "picture": shown.prediction.picture,

@@ -5,7 +5,7 @@ weights it leaves behind are always whole.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ def run_epochs(
     standing: Standing,
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
+    target: float | None = None,
 ) -> Iterator[Event]:
     """Train until `epochs` are finished or somebody asks to stop.
 
@@ -52,12 +53,13 @@ def run_epochs(
         standing: where to begin; kept up to date.
         epochs: how many in all, those finished before included.
         should_stop: asked after every step.
+        target: validation accuracy at which it is enough, 0 to 1; None: nothing is.
 
     Yields:
         StepDone after each step, EpochDone after each validation, Stopped at the end of a run that
         was asked to stop.
     """
-    while standing.epoch < epochs:
+    while standing.epoch < epochs and not reached(standing.history, target):
         began = time.perf_counter()
         while standing.step < feed.batches.steps_per_epoch:
             yield _learn_one_batch(step, feed, standing)
@@ -79,6 +81,11 @@ def run_epochs(
         standing.history.append(done)
         standing.begin_next_epoch()
         yield done
+
+
+def reached(history: Sequence[EpochDone], target: float | None) -> bool:
+    """Whether the last epoch's validation accuracy is the target or more."""
+    return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
 def _learn_one_batch(step: TrainStep, feed: Feed, standing: Standing) -> StepDone:

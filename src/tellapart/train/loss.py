@@ -91,8 +91,12 @@ class PictureLoss:
     def __call__(self, inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
         """(inputs, truth, output, sample weights or None) -> scalar."""
         if not self.native.fits(truth, output, weight):
-            return self.otherwise(inputs, truth, output, weight)  # and Keras says what is wrong with the shapes
-        values = self.native.function(truth.float(), output.float())  # not in bfloat16, nor by labels in float64
+            return self.otherwise(
+                inputs, truth, output, weight
+            )  # and Keras says what is wrong with the shapes
+        values = self.native.function(
+            truth.float(), output.float()
+        )  # not in bfloat16, nor by labels in float64
         return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
 
     def divides(self, truth: Any, weight: Any, pictures: int, outputs: int) -> bool:

@@ -67,7 +67,8 @@ class Parts:
             return [learn(*self.items[0])]
         seed = int(torch.randint(2**62, ()))
         slices = [
-            Slice(item[3], torch.Generator().manual_seed(seed + index)) for index, item in enumerate(self.items)
+            Slice(item[3], torch.Generator().manual_seed(seed + index))
+            for index, item in enumerate(self.items)
         ]
 
         def run(index: int) -> Result:
@@ -81,7 +82,9 @@ class Parts:
         return results
 
 
-def divide(inputs: Tensor, truth: Tensor, weight: Tensor | None, count: int) -> list[tuple[Any, Any, Any, float]]:
+def divide(
+    inputs: Tensor, truth: Tensor, weight: Tensor | None, count: int
+) -> list[tuple[Any, Any, Any, float]]:
     """A batch in `count` parts whose sizes differ by one at most."""
     weights = [None] * count if weight is None else weight.tensor_split(count)
     return [
