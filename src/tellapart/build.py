@@ -95,6 +95,7 @@ def build_step(run: Run, net: LoweredNet, steps: int) -> TrainStep:
         biases=settings.bias_rate,
         head=settings.head_rate,
         weight_decay=settings.weight_decay * run.batch_size,
+        steps=steps,
         whitening_steps=max(1, round(settings.whitening_share * steps)),
     )
     optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, run.batch_size)

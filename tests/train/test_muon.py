@@ -8,7 +8,7 @@ from tellapart.backend import import_keras
 from tellapart.train.muon import MuonOptimizer, Rates, orthogonal
 
 keras = import_keras()
-RATES = Rates(filters=0.2, momentum=0.6, biases=0.05, head=0.6, weight_decay=4e-3, whitening_steps=2)
+RATES = Rates(filters=0.2, momentum=0.6, biases=0.05, head=0.6, weight_decay=4e-3, steps=5, whitening_steps=2)
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])

@@ -54,8 +54,11 @@ def convolve(
     return _Convolution.apply(x, kernel, bias, strides, padding, dilation, groups, relu)
 
 
+_HAS_ONEDNN = torch.backends.mkldnn.is_available()
+
+
 def _is_worth_it(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and torch.backends.mkldnn.is_available()
+    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and _HAS_ONEDNN
 
 
 class _Convolution(torch.autograd.Function):

@@ -206,7 +206,7 @@ class BatchNormalization(Operation):
     @torch.no_grad()
     def _move(self, mean: Tensor, inverse_deviation: Tensor, share: float) -> None:
         variance = inverse_deviation.double().pow(-2).sub(self.epsilon).float()
-        self.moving_mean.lerp_(mean, share)
+        self.moving_mean.lerp_(mean.float(), share)
         self.moving_variance.lerp_(variance, share)
 
 

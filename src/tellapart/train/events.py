@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from torch import Tensor
+
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """One batch learned. The means are over the epoch so far."""
+    """One batch learned. The sums and means are over the epoch so far.
+
+    Asking for a mean waits until the step is computed; on a GPU, ask seldom.
+    """
 
     epoch: int
     """From 0."""
@@ -17,8 +22,19 @@ class StepDone:
     steps: int
     """In this epoch."""
 
-    loss: float
-    accuracy: float
+    loss_sum: float | Tensor
+    right: int | Tensor
+    pictures: int
+
+    @property
+    def loss(self) -> float:
+        """Mean over the pictures."""
+        return float(self.loss_sum) / self.pictures
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the pictures that were answered rightly while they were learned from."""
+        return int(self.right) / self.pictures
 
 
 @dataclass(frozen=True, slots=True)

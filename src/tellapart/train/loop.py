@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from tellapart.train.events import EpochDone, Event, StepDone, Stopped
 from tellapart.train.feed import Feed
 from tellapart.train.optim import current_learning_rate
@@ -26,9 +28,15 @@ class Standing:
     pictures: int = 0
     """Learned from in this epoch."""
 
-    loss_sum: float = 0.0
-    right: int = 0
+    loss_sum: float | Tensor = 0.0
+    right: int | Tensor = 0
+    """Both stay tensors between two steps, so that no step waits for a GPU to finish; see `settle`."""
+
     history: list[EpochDone] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Make plain numbers of the sums."""
+        self.loss_sum, self.right = float(self.loss_sum), int(self.right)
 
     def begin_next_epoch(self) -> None:
         """Count from nothing."""
@@ -64,15 +72,17 @@ def run_epochs(
         while standing.step < feed.batches.steps_per_epoch:
             yield _learn_one_batch(step, feed, standing)
             if should_stop():
+                standing.settle()
                 yield Stopped(standing.epoch, standing.step)
                 return
+        standing.settle()
         rate = _rate_just_used(step.net.model.optimizer)
         val_loss, val_accuracy = validate()
         done = EpochDone(
             epoch=standing.epoch,
             epochs=epochs,
-            loss=standing.loss_sum / standing.pictures,
-            accuracy=standing.right / standing.pictures,
+            loss=float(standing.loss_sum) / standing.pictures,
+            accuracy=int(standing.right) / standing.pictures,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=rate,
@@ -91,16 +101,17 @@ def reached(history: Sequence[EpochDone], target: float | None) -> bool:
 def _learn_one_batch(step: TrainStep, feed: Feed, standing: Standing) -> StepDone:
     images, truth = feed.batch(standing.epoch, standing.step)
     result = step(images, truth)
-    standing.loss_sum += float(result.loss) * len(images)
-    standing.right += int((result.output.argmax(-1) == truth.argmax(-1)).sum())
+    standing.loss_sum = standing.loss_sum + result.loss.double() * len(images)
+    standing.right = standing.right + (result.output.argmax(-1) == truth.argmax(-1)).sum()
     standing.pictures += len(images)
     standing.step += 1
     return StepDone(
         epoch=standing.epoch,
         step=standing.step - 1,
         steps=feed.batches.steps_per_epoch,
-        loss=standing.loss_sum / standing.pictures,
-        accuracy=standing.right / standing.pictures,
+        loss_sum=standing.loss_sum,
+        right=standing.right,
+        pictures=standing.pictures,
     )
 
 

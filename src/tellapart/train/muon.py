@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tellapart.train.optim import KerasOptimizer, current_learning_rate
+from tellapart.train.optim import KerasOptimizer
 from tellapart.train.workers import workers
 
 
@@ -37,6 +37,9 @@ class Rates:
     weight_decay: float
     """Per step, of biases and head."""
 
+    steps: int
+    """In all; every rate falls to zero in a line."""
+
     whitening_steps: int
     """After which the whitening layer's bias stays as it is; until then its rate falls to zero."""
 
@@ -44,8 +47,8 @@ class Rates:
 class MuonOptimizer(KerasOptimizer):
     """Updates a model compiled with Keras's SGD with momentum, whose state it keeps its momenta in.
 
-    So a checkpoint holds all of it, and the saved model can be trained on under Keras alone. SGD's learning
-    rate is Muon's; the others fall in proportion.
+    So a checkpoint holds all of it, and the saved model can be trained on under Keras alone. Steps are
+    counted here as well, so that nothing waits for a GPU to tell their number.
     """
 
     def __init__(self, optimizer: Any, variables: Sequence[Any], rates: Rates, batch_size: int) -> None:
@@ -53,6 +56,7 @@ class MuonOptimizer(KerasOptimizer):
         if not optimizer.built:
             optimizer.build(self.variables)
         self.rates, self.batch_size = rates, batch_size
+        self.step = int(optimizer.iterations)
         self.momenta = [optimizer.momentums[optimizer._get_variable_index(v)].value for v in self.variables]
         self.filters = [i for i, v in enumerate(self.variables) if len(v.shape) == 4]
         self.others = [i for i in range(len(self.variables)) if i not in self.filters]
@@ -64,8 +68,8 @@ class MuonOptimizer(KerasOptimizer):
     @torch.no_grad()
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
         """Update every weight once; arguments as in Keras's."""
-        step = int(self.optimizer.iterations.value)
-        share = float(current_learning_rate(self.optimizer)) / self.rates.filters
+        step, self.step = self.step, self.step + 1
+        share = max(0.0, 1 - step / self.rates.steps)
         summed = [sum(parts[1:], parts[0].float()) if parts else None for parts in gradients]
         tasks = [(self._update_filters, index, share) for index in self.filters]
         tasks.sort(key=lambda task: -self.variables[task[1]].value.numel())

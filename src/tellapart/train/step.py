@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lower import LoweredNet
+from tellapart.train.compiled import compiled_where_it_pays
 from tellapart.train.loss import loss_of
 from tellapart.train.optim import KerasOptimizer, optimizer_of
 from tellapart.train.parts import Parts
@@ -40,6 +41,7 @@ class TrainStep:
             part_size: pictures that are learned from together, batch statistics included; None: the batch.
         """
         self.net = net
+        self.run = compiled_where_it_pays(net)
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
         self.part_size = part_size
@@ -57,7 +59,9 @@ class TrainStep:
             weight: (B,) factors on each picture's loss, or None.
         """
         parts = Parts.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
-        leaves = Leaves(self.weights, self.net.make_ready(self.trainable))
+        # Compiled, the net casts its weights itself: tensors new at every step would compile it anew.
+        ready = self.net.make_ready(self.trainable) if self.run is self.net else []
+        leaves = Leaves(self.weights, ready)
         try:
             results = parts.map(lambda *part: self._learn(leaves, *part))
         finally:
@@ -73,7 +77,7 @@ class TrainStep:
         self, leaves: "Leaves", inputs: Any, truth: Any, weight: Any, share: float
     ) -> tuple[list[Tensor | None], Tensor, Any]:
         """Gradients of the leaves, loss and output of a part that is this share of the batch."""
-        output = self.net(inputs, training=True)
+        output = self.run(inputs, training=True)
         loss = self.loss(inputs, truth, output, weight)
         loss = loss if share == 1 else loss * share
         found: list[Tensor | None] = []
