@@ -1,8 +1,9 @@
 """Pictures per second of `tellapart.fit` and of Keras's own `fit` on TensorFlow, JAX and PyTorch.
 
-The model is the Keras CIFAR-10 tutorial's network, built here in plain Keras by the same lines for
-everybody. Random pictures stand in for real ones: the arithmetic does not look at them. Every peer
-runs in an environment of its own, so that none drags in another's libraries:
+The networks (`networks.py`: the Keras CIFAR-10 tutorial's, ResNet-20, MobileNetV2 on pictures of 32 and of 96
+pixels) are plain Keras, the same lines for everybody. Random pictures stand in for real ones: the arithmetic
+does not look at them. Every peer runs in an environment of its own, so that none drags in another's
+libraries:
 
     for peer in tensorflow-cpu jax torch; do
         python -m venv ENVIRONMENTS/$peer
@@ -19,9 +20,10 @@ where a build could do more. Wait for a quiet machine: the load before the run i
 How it measures. Each contestant is one process that lives throughout and waits, asleep, for its turn.
 First every one makes a fit of each kind unmeasured (tracing, compiling, allocating). Then, in each
 round, each contestant in turn makes one measured `fit` call of each kind; the order moves on by one
-from round to round. A kind is a batch size and a precision, float32 or mixed_bfloat16, since a peer's
-best precision is what counts. A precision less than half as fast as the same contestant's other one
-is measured in two rounds only. All have as many threads as the machine has physical cores.
+from round to round. A kind is a network, a batch size and a precision, float32 or mixed_bfloat16, since a
+peer's best precision is what counts. A precision less than half as fast as the same contestant's other one
+is measured in two rounds only, and so is a peer less than a quarter as fast as the fastest peer. All have as
+many threads as the machine has physical cores.
 
 Prints a table, and writes every single measurement to benchmarks/results/.
 """
@@ -32,7 +34,6 @@ import datetime
 import itertools
 import json
 import os
-import platform
 import shlex
 import statistics
 import subprocess
@@ -42,48 +43,19 @@ import time
 from collections import deque
 from pathlib import Path
 
+from machine import hardware, hardware_line, physical_cores, table, versions
+from networks import PICTURES, compiled
+
 PRECISIONS = ("float32", "mixed_bfloat16")
 OURS = "tellapart"
 PEERS = ("tensorflow", "jax", "torch")
-PACKAGES = ("tellapart", "keras", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "torch", "numpy")
 RESULTS = Path(__file__).parent / "results"
 HOPELESS = 0.5  # a precision slower than this share of the contestant's best is not measured again
+PICTURES_PER_FIT = {"tutorial": 4096, "resnet20": 2048, "mobilenetv2-32": 1536, "mobilenetv2-96": 384}
+FAR_BEHIND = 0.25  # nor a peer slower than this share of the fastest peer
 
 
 # The worker: runs under a contestant's interpreter, knows only Keras (and, in one of them, tellapart).
-
-
-def tutorials_network(keras, precision):
-    """The Keras team's examples/cifar10_cnn.py; probabilities in float32, as Keras's guide to mixed precision says."""
-    keras.config.set_dtype_policy(precision)
-    layers = keras.layers
-    model = keras.Sequential(
-        [
-            keras.Input((32, 32, 3)),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(32, (3, 3), padding="same"),
-            layers.Activation("relu"),
-            layers.Conv2D(32, (3, 3)),
-            layers.Activation("relu"),
-            layers.MaxPooling2D((2, 2)),
-            layers.Dropout(0.25),
-            layers.Conv2D(64, (3, 3), padding="same"),
-            layers.Activation("relu"),
-            layers.Conv2D(64, (3, 3)),
-            layers.Activation("relu"),
-            layers.MaxPooling2D((2, 2)),
-            layers.Dropout(0.25),
-            layers.Flatten(),
-            layers.Dense(512),
-            layers.Activation("relu"),
-            layers.Dropout(0.5),
-            layers.Dense(10),
-            layers.Activation("softmax", dtype="float32"),
-        ]
-    )
-    rate = keras.optimizers.schedules.InverseTimeDecay(1e-4, decay_steps=1, decay_rate=1e-6)
-    model.compile(keras.optimizers.RMSprop(rate), "categorical_crossentropy", metrics=["accuracy"])
-    return model
 
 
 def work(contestant, threads):
@@ -107,34 +79,26 @@ def work(contestant, threads):
         if request["ask"] == "versions":
             answer = versions() | {"backend": keras.backend.backend()}
         else:
-            kind = request["precision"], request["batch"]
-            if kind not in models:
-                models[kind] = tutorials_network(keras, request["precision"])
-            answer = timed_fit(fit, models[kind], random, request["batch"], request["steps"])
+            kind = request["network"], request["precision"]
+            if models.keys() != {kind}:  # one at a time: memory is for feature maps
+                models.clear()
+                models[kind] = compiled(keras, *kind)
+                timed_fit(fit, models[kind], random, request, steps=2)  # tracing, compiling, allocating
+            answer = timed_fit(fit, models[kind], random, request, request["steps"])
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
-def timed_fit(fit, model, random, batch, steps):
+def timed_fit(fit, model, random, request, steps):
     """One `fit` call on bytes as float32, and how long it took."""
-    pictures = random.integers(0, 256, (batch * steps, 32, 32, 3)).astype("float32")
+    batch, size = request["batch"], PICTURES[request["network"]]
+    pictures = random.integers(0, 256, (batch * steps, size, size, 3)).astype("float32")
     truth = random.integers(0, 10, batch * steps)
     one_hot = (truth[:, None] == range(10)).astype("float32")
     start = time.perf_counter()
     history = fit(model, pictures, one_hot, batch_size=batch, epochs=1, verbose=0)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "loss": float(history.history["loss"][-1])}
-
-
-def versions():
-    """Of what matters and is installed here."""
-    from importlib import metadata
-
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 # The driver: the standard library only.
@@ -174,7 +138,7 @@ class Contestant:
 
 
 def environment(name, threads):
-    """The same threads for all, and idle ones that sleep instead of spinning beside whoever is measured."""
+    """The same number of threads for all, on the processor."""
     count = str(threads)
     return {
         "KERAS_BACKEND": "torch" if name == OURS else name,
@@ -182,9 +146,6 @@ def environment(name, threads):
         "MKL_NUM_THREADS": count,
         "TF_NUM_INTRAOP_THREADS": count,
         "NPROC": count,  # XLA's pool on CPUs
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "GOMP_SPINCOUNT": "0",
-        "KMP_BLOCKTIME": "0",
         "CUDA_VISIBLE_DEVICES": "",
         "JAX_PLATFORMS": "cpu",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -197,180 +158,111 @@ def measure(contestants, kinds, steps, rounds):
 
     Args:
         contestants: the workers.
-        kinds: (batch size, precision) pairs.
-        steps: batch size -> batches per measured fit.
+        kinds: (network, batch size, precision).
+        steps: (network, batch size) -> batches per measured fit.
         rounds: how often each contestant makes each kind of fit.
     """
-    for contestant, (batch, precision) in itertools.product(contestants, kinds):
-        warm = contestant.ask(ask="fit", batch=batch, precision=precision, steps=2)
-        say(f"warm-up  {contestant.name:<11}{batch:>4}  {precision:<15}{warm['seconds']:8.1f} s")
-    found, order, hopeless = [], deque(contestants), set()
-    for number in range(1, rounds + 1):
-        for (batch, precision), contestant in itertools.product(kinds, order):
-            if (contestant.name, batch, precision) in hopeless:
-                continue
-            answer = contestant.ask(ask="fit", batch=batch, precision=precision, steps=steps[batch])
-            speed = batch * steps[batch] / answer["seconds"]
-            place = {"round": number, "contestant": contestant.name, "batch": batch, "precision": precision}
-            found.append(place | {"pictures_per_second": speed} | answer)
-            say(f"round {number:<3}{contestant.name:<11}{batch:>4}  {precision:<15}{speed:8.0f} pictures/s")
-        if number == 2:
-            hopeless = slow_precisions(found)
-        order.rotate(-1)
+    found = []
+    for kind in kinds:
+        network, batch, precision = kind
+        order, hopeless = deque(contestants), set()
+        for number in range(1, rounds + 1):
+            for contestant in order:
+                if contestant.name in hopeless:
+                    continue
+                request = {"network": network, "batch": batch, "precision": precision}
+                answer = contestant.ask(ask="fit", steps=steps[network, batch], **request)
+                speed = batch * steps[network, batch] / answer["seconds"]
+                one = {"round": number, "contestant": contestant.name, **request}
+                found.append(one | {"pictures_per_second": speed} | answer)
+                place = f"{network:<15}{batch:>4}  {precision:<15}"
+                say(f"round {number:<3}{contestant.name:<11}{place}{speed:8.0f} pictures/s")
+            if number == 2:
+                hopeless = slow_ones(found, network, batch, precision)
+            order.rotate(-1)
     return found
 
 
-def slow_precisions(found):
-    """(contestant, batch, precision) of all that are not worth a further measurement."""
+def slow_ones(found, network, batch, precision):
+    """Contestants that are not worth a further measurement of this kind."""
     fastest = {}
     for one in found:
-        for place in [(one["contestant"], one["batch"]), (one["contestant"], one["batch"], one["precision"])]:
-            fastest[place] = max(fastest.get(place, 0.0), one["pictures_per_second"])
-    return {place for place in fastest if len(place) == 3 and fastest[place] < HOPELESS * fastest[place[:2]]}
+        if (one["network"], one["batch"]) == (network, batch):
+            for place in [(one["contestant"], one["precision"]), one["contestant"]]:
+                fastest[place] = max(fastest.get(place, 0.0), one["pictures_per_second"])
+    names = {one["contestant"] for one in found}
+    peers = [fastest[name] for name in names - {OURS} if name in fastest]
+    return {
+        name
+        for name in names
+        if fastest.get((name, precision), 0) < HOPELESS * fastest.get(name, 0)
+        or (name != OURS and peers and fastest.get(name, 0) < FAR_BEHIND * max(peers))
+    }
 
 
 def summarise(found):
-    """Rows of medians, one for each contestant, batch size and precision."""
+    """Rows of medians, one for each network, batch size, contestant and precision."""
     groups = {}
     for one in found:
-        place = one["batch"], one["contestant"], one["precision"]
+        place = one["network"], one["batch"], one["contestant"], one["precision"]
         groups.setdefault(place, []).append(one["pictures_per_second"])
     return [
         {
-            "batch": batch,
-            "contestant": contestant,
-            "precision": precision,
+            **dict(zip(("network", "batch", "contestant", "precision"), place, strict=True)),
             "median": statistics.median(speeds),
             "min": min(speeds),
             "max": max(speeds),
             "n": len(speeds),
         }
-        for (batch, contestant, precision), speeds in sorted(groups.items())
+        for place, speeds in groups.items()
     ]
 
 
-def ratios(found, rows):
-    """Our best precision against the best peer's best, and precision against precision, for each batch size."""
+def ratios(rows):
+    """Our best precision against the best peer's best, for each network and batch size."""
     compared = []
-    for batch, precisions in itertools.product(
-        sorted({row["batch"] for row in rows}), [PRECISIONS, *[(one,) for one in PRECISIONS]]
-    ):
-        able = [row for row in rows if row["batch"] == batch and row["precision"] in precisions]
+    for network, batch in dict.fromkeys((row["network"], row["batch"]) for row in rows):
+        able = [row for row in rows if (row["network"], row["batch"]) == (network, batch)]
         ours = [row for row in able if row["contestant"] == OURS]
         theirs = [row for row in able if row["contestant"] != OURS]
         if not ours or not theirs:
             continue
         best, peer = (max(side, key=lambda row: row["median"]) for side in (ours, theirs))
-        by_round = [
-            speeds[best["contestant"], best["precision"]] / speeds[peer["contestant"], peer["precision"]]
-            for speeds in speeds_by_round(found, batch)
-            if (peer["contestant"], peer["precision"]) in speeds
-            and (best["contestant"], best["precision"]) in speeds
-        ]
         compared.append(
             {
+                "network": network,
                 "batch": batch,
-                "compared": " or ".join(precisions),
-                "ours": best["precision"],
-                "peer": f"{peer['contestant']}, {peer['precision']}",
+                "ours": f"{best['median']:.0f}, {best['precision']}",
+                "fastest_peer": f"{peer['median']:.0f}, {peer['contestant']}, {peer['precision']}",
                 "ratio": best["median"] / peer["median"],
-                "lowest_round": min(by_round),
-                "highest_round": max(by_round),
-                "n": len(by_round),
             }
         )
     return compared
 
 
-def speeds_by_round(found, batch):
-    """For each round, (contestant, precision) -> pictures per second."""
-    rounds = {}
-    for one in found:
-        if one["batch"] == batch:
-            place = one["contestant"], one["precision"]
-            rounds.setdefault(one["round"], {})[place] = one["pictures_per_second"]
-    return list(rounds.values())
-
-
-def hardware():
-    """The processor and what of it bears on speed."""
-    facts = processor_facts()
-    flags = facts.get("flags", "").split()
-    wanted = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
-    return {
-        "processor": facts.get("model name") or platform.processor() or platform.machine(),
-        "family_model_stepping": [facts.get(name) for name in ("cpu family", "model", "stepping")],
-        "physical_cores": physical_cores(),
-        "logical_cores": os.cpu_count(),
-        "flags": [flag for flag in wanted if flag in flags],
-        "system": f"{platform.system()} {platform.release()}",
-        "load_before": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
-    }
-
-
-def processor_facts():
-    """The first processor's lines of /proc/cpuinfo; empty where there is none."""
-    path = Path("/proc/cpuinfo")
-    block = path.read_text().split("\n\n")[0] if path.exists() else ""
-    pairs = (line.split(":", 1) for line in block.splitlines() if ":" in line)
-    return {name.strip(): value.strip() for name, value in pairs}
-
-
-def physical_cores():
-    """How many cores there are, hyperthreads not counted; logical ones where the system does not say."""
-    path = Path("/proc/cpuinfo")
-    blocks = path.read_text().split("\n\n") if path.exists() else []
-    cores = set()
-    for block in blocks:
-        lines = [line for line in block.splitlines() if line.startswith(("physical id", "core id"))]
-        if lines:
-            cores.add(tuple(lines))
-    return len(cores) or os.cpu_count()
-
-
-def table(rows, columns):
-    """A Markdown table of some columns; numbers rounded for reading."""
-
-    def cell(value):
-        if isinstance(value, float):
-            return f"{value:.2f}" if value < 100 else f"{value:.0f}"
-        return str(value)
-
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(cell(row[name]) for name in columns)} |" for row in rows]
-    return "\n".join(lines)
-
-
 def report(record):
     """The Markdown page of a run."""
-    machine, settings = record["hardware"], record["settings"]
+    settings = record["settings"]
     listed = [
         f"- {name}: " + ", ".join(f"{package} {version}" for package, version in found.items())
         for name, found in record["versions"].items()
     ]
-    steps = " and ".join(f"{count} batches of {batch}" for batch, count in settings["steps"].items())
+    columns = ["network", "batch", "contestant", "precision", "median", "min", "max", "n"]
     return "\n".join(
         [
             f"# tellapart.fit and Keras's fit, {record['date']}",
             "",
-            "The Keras CIFAR-10 tutorial's network (1.25 million weights), random pictures, RMSprop, one `fit`",
-            f"call per measurement ({steps}), contestants in turn, {settings['rounds']} rounds.",
+            f"Random pictures, one `fit` call per measurement, contestants in turn, {settings['rounds']} rounds.",
             "Pictures per second.",
             "",
-            table(record["summary"], ["batch", "contestant", "precision", "median", "min", "max", "n"]),
+            "Ratio: our median by the fastest peer's, each in its faster precision.",
             "",
-            "Ratio: our median by the fastest peer's, each in its faster precision; then precision by precision.",
-            "The last columns compare within each round.",
+            table(record["ratios"], ["network", "batch", "ours", "fastest_peer", "ratio"]),
             "",
-            table(
-                record["ratios"],
-                ["batch", "compared", "ours", "peer", "ratio", "lowest_round", "highest_round", "n"],
-            ),
+            table(record["summary"], columns),
             "",
-            f"- Processor: {machine['processor']} (family, model, stepping: "
-            f"{', '.join(map(str, machine['family_model_stepping']))}), {machine['physical_cores']} physical and "
-            f"{machine['logical_cores']} logical cores, {' '.join(machine['flags'])}; {machine['system']}",
-            f"- Threads: {settings['threads']}; load before: {machine['load_before']}",
+            hardware_line(record["hardware"]),
+            f"- Threads: {settings['threads']}; batches per fit: {settings['steps']}",
             *listed,
             f"- Command: `{record['command']}`",
             "",
@@ -405,8 +297,11 @@ def parse(arguments):
     for peer in PEERS:
         parser.add_argument(f"--{peer}-python", metavar="PATH", help=f"interpreter with Keras and {peer}")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="measurements of each kind (7)")
-    parser.add_argument("--steps-32", type=int, default=50, metavar="N", help="batches of 32 per fit (50)")
-    parser.add_argument("--steps-512", type=int, default=8, metavar="N", help="batches of 512 per fit (8)")
+    parser.add_argument("--networks", default=",".join(PICTURES), metavar="A,B", help="default: all")
+    parser.add_argument("--batches", default="32,512", metavar="A,B", help="batch sizes (32,512)")
+    parser.add_argument(
+        "--share", type=float, default=1.0, metavar="X", help="of the usual batches per fit: shorter fits (1)"
+    )
     parser.add_argument(
         "--threads", type=int, default=physical_cores(), metavar="N", help="default: all cores"
     )
@@ -423,12 +318,17 @@ def main(arguments):
     pythons = {OURS: sys.executable} | {
         peer: path for peer in PEERS if (path := getattr(options, f"{peer}_python"))
     }
-    steps = {32: options.steps_32, 512: options.steps_512}
+    networks, batches = options.networks.split(","), [int(batch) for batch in options.batches.split(",")]
+    steps = {
+        (network, batch): max(2, round(options.share * PICTURES_PER_FIT[network] / batch))
+        for network, batch in itertools.product(networks, batches)
+    }
     now = datetime.datetime.now().astimezone()
     machine = hardware()
     contestants = [Contestant(name, python, options.threads) for name, python in pythons.items()]
     found_versions = {contestant.name: contestant.ask(ask="versions") for contestant in contestants}
-    found = measure(contestants, list(itertools.product(steps, PRECISIONS)), steps, options.rounds)
+    kinds = list(itertools.product(networks, batches, PRECISIONS))
+    found = measure(contestants, kinds, steps, options.rounds)
     for contestant in contestants:
         contestant.close()
     summary = summarise(found)
@@ -437,9 +337,13 @@ def main(arguments):
         "command": command_line(arguments),
         "hardware": machine,
         "versions": found_versions,
-        "settings": {"rounds": options.rounds, "steps": steps, "threads": options.threads},
+        "settings": {
+            "rounds": options.rounds,
+            "steps": {f"{network} {batch}": count for (network, batch), count in steps.items()},
+            "threads": options.threads,
+        },
         "summary": summary,
-        "ratios": ratios(found, summary),
+        "ratios": ratios(summary),
         "measurements": found,
     }
     options.results.mkdir(parents=True, exist_ok=True)
