@@ -203,6 +203,29 @@ def doctor(as_json: options.Json = False) -> None:
     raise typer.Exit(0 if doctors.is_well(findings) else 1)
 
 
+@app.command()
+def bench(
+    recipe: options.BenchRecipe = "fast",
+    batch_size: options.BatchSize = None,
+    seconds: options.Seconds = None,
+    as_json: options.Json = False,
+) -> None:
+    """Time a recipe's training on this machine, piece by piece.
+
+    And say how near to the ceiling, what matrix products reach, its steps come.
+    """
+    from tellapart import bench as benches
+    from tellapart.recipes import find_recipe
+    from tellapart.terminal import bench_report
+
+    run = find_recipe(recipe)().changed(batch_size=batch_size)
+    timings = benches.measure(run, benches.SECONDS if seconds is None else seconds)
+    if as_json:
+        console.say_json(timings.to_dict())
+    else:
+        bench_report.report_timings(timings)
+
+
 @data_app.command("list")
 def data_list(as_json: options.Json = False) -> None:
     """The known sets, and which are on this machine."""

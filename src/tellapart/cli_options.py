@@ -129,6 +129,11 @@ SaveTo = Annotated[
         help="Save the model there too: .keras, .h5 or a folder.",
     ),
 ]
+BenchRecipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", min=0, max=3600, help="To go on for, three rounds at least (5)."),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]

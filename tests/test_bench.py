@@ -1,0 +1,166 @@
+"""Timings of small batches: FLOPs against sums done by hand, times against pieces slowed down by a known time."""
+
+import tellapart.api  # noqa: F401 (chooses Keras's backend)
+
+import keras  # isort: skip
+import time
+
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from tellapart import bench
+from tellapart.build import build_network
+from tellapart.errors import ConfigError
+from tellapart.models.first_cnn import first_cnn
+from tellapart.recipes import RECIPES
+from tellapart.train import feed
+from tellapart.train.optim import NativeOptimizer
+
+layers = keras.layers
+
+PIECES = {
+    "float32 products": "GFLOP/s",
+    "memory copy": "GB/s",
+    "forward": "GFLOP/s",
+    "training step": "GFLOP/s",
+    "time of a step": "ms",
+    "augmentation": "ms",
+    "optimiser update": "ms",
+    "decoding JPEG": "pictures/s",
+    "decoding PNG": "pictures/s",
+    "prediction": "pictures/s",
+}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Pieces that take milliseconds."""
+    for name, value in {"PRODUCT_SIDES": (256,), "COPIED_BYTES": 1 << 20, "PREDICTED_AT_ONCE": 8}.items():
+        monkeypatch.setattr(bench, name, value)
+
+
+def run(recipe="first-cnn", batch_size=8, precision="float32"):
+    return RECIPES[recipe]().changed(batch_size=batch_size, precision=precision)
+
+
+def test_the_tutorials_step_is_three_forward_passes_but_for_the_pictures_own_gradient():
+    first = 2 * 9 * 32 * 32 * 3 * 32
+    others = 2 * 9 * (30 * 30 * 32 * 32 + 15 * 15 * 32 * 64 + 13 * 13 * 64 * 64)
+    dense = 2 * (6 * 6 * 64 * 512 + 512 * 10)
+    flops = bench.count_flops(first_cnn((32, 32, 3), 10))
+    assert flops.forward == first + others + dense
+    assert flops.step == 2 * first + 3 * (others + dense)
+
+
+def test_a_frozen_first_layer_costs_its_forward_pass_alone_and_spares_the_next_ones_input():
+    frozen, second = layers.Conv2D(4, 3, trainable=False), layers.Conv2D(5, 3)
+    model = keras.Sequential([keras.Input((8, 8, 3)), frozen, second, layers.Flatten(), layers.Dense(2)])
+    first = 2 * 9 * 6 * 6 * 3 * 4
+    middle, last = 2 * 9 * 4 * 4 * 4 * 5, 2 * 4 * 4 * 5 * 2
+    assert bench.count_flops(model) == (first + middle + last, first + 2 * middle + 3 * last)
+
+
+def test_whitening_filters_are_not_learned_and_what_is_before_them_neither():
+    model = build_network(run("fast"), (32, 32, 3), 10)
+    whitening = 2 * (4 * 4 * 3) * 48 * 15 * 15
+    flops = bench.count_flops(model)
+    assert flops.step == whitening + 3 * (flops.forward - whitening)
+
+
+def test_counting_leaves_the_model_as_it_was():
+    model = build_network(run("fast"), (32, 32, 3), 10)
+    before = [weight.numpy().copy() for weight in model.weights]
+    bench.count_flops(model)
+    assert all((weight.numpy() == old).all() for weight, old in zip(model.weights, before, strict=True))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_is_timed_is_what_was_counted(recipe):
+    """A batch's forward pass and step, run as they are timed, under torch's own counter."""
+    pieces = bench._Pieces(run(recipe))
+    images, truth = pieces.feed.batch(0, 0)
+    with FlopCounterMode(display=False) as forward:
+        bench._forward(pieces.step, images, truth)
+    with FlopCounterMode(display=False) as step:
+        pieces.step(images, truth)
+    assert forward.get_total_flops() == 8 * pieces.flops.forward
+    assert step.get_total_flops() == 8 * pieces.flops.step
+
+
+def test_every_piece_is_timed_and_shares_are_shares():
+    timings = bench.measure(run(), seconds=0)
+    assert timings.rounds == bench.FEWEST_ROUNDS
+    units = {row.piece: row.unit for row in timings.rows}
+    assert units | {"bfloat16 products": "GFLOP/s"} == PIECES | {"bfloat16 products": "GFLOP/s"}
+    for row in timings.rows:
+        assert 0 < row.figure.lowest <= row.figure.median <= row.figure.highest
+        assert (row.share is None) == (row.share_of == "")
+        if row.share is not None:
+            assert 0 < row.share.lowest <= row.share.median <= row.share.highest < 1.5, row
+    step, duration = timings.row("training step").figure, timings.row("time of a step").figure
+    assert step.highest * duration.lowest == pytest.approx(8 * timings.flops.step / 1e6)
+    assert timings.row("optimiser update").figure.median < duration.median
+
+
+def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
+    known = bench._Round(
+        products={"float32": 50.0},
+        copy=0.002,
+        augmentation=0.003,
+        forward=0.04,
+        step=0.1,
+        update=0.005,
+        jpeg=0.01,
+        png=0.04,
+        prediction=0.5,
+    )
+    monkeypatch.setattr(bench._Pieces, "measure", lambda _: (time.sleep(0.01), known)[1])
+    timings = bench.measure(run(), seconds=0.2)
+    assert timings.rounds > bench.FEWEST_ROUNDS
+    rates = {row.piece: row.figure.median for row in timings.rows}
+    assert rates == pytest.approx(
+        {
+            "float32 products": 50,
+            "memory copy": 2 * 2**20 / 0.002 / 1e9,
+            "forward": 8 * timings.flops.forward / 0.04 / 1e9,
+            "training step": 8 * timings.flops.step / 0.1 / 1e9,
+            "time of a step": 100,
+            "augmentation": 3,
+            "optimiser update": 5,
+            "decoding JPEG": 1600,
+            "decoding PNG": 400,
+            "prediction": 16,
+        }
+    )
+    shares = {row.piece: row.share.median for row in timings.rows if row.share}
+    of_ceiling = {piece: rates[piece] / 50 for piece in ("forward", "training step")}
+    assert shares == pytest.approx(of_ceiling | {"augmentation": 0.03, "optimiser update": 0.05})
+
+
+def test_half_precision_is_held_against_its_own_ceiling():
+    timings = bench.measure(run(precision="bfloat16"), seconds=0)
+    ceiling, step = timings.row("bfloat16 products").figure, timings.row("training step")
+    assert step.figure.highest / ceiling.lowest >= step.share.highest >= step.share.lowest
+    assert step.share.lowest >= step.figure.lowest / ceiling.highest
+    assert [row.piece for row in timings.rows[:2]] == ["float32 products", "bfloat16 products"]
+
+
+def test_a_slow_update_is_seen_within_its_step(monkeypatch):
+    apply = NativeOptimizer.apply
+    monkeypatch.setattr(NativeOptimizer, "apply", lambda *given: (time.sleep(0.05), apply(*given)))
+    timings = bench.measure(run(), seconds=0)
+    assert timings.row("optimiser update").figure.lowest >= 50
+    assert timings.row("time of a step").figure.lowest > timings.row("optimiser update").figure.lowest
+
+
+def test_slow_augmentation_is_seen_outside_the_step(monkeypatch):
+    augment = feed.augment
+    monkeypatch.setattr(feed, "augment", lambda *given: (time.sleep(0.1), augment(*given))[1])
+    timings = bench.measure(run(), seconds=0)
+    assert timings.row("augmentation").figure.lowest >= 100 > timings.row("time of a step").figure.lowest
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_no_time_at_all_is_refused(seconds):
+    with pytest.raises(ConfigError, match="seconds"):
+        bench.measure(run(), seconds)
