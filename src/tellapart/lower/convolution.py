@@ -6,7 +6,10 @@ In float32 a convolution is torch's own, whose bits are Keras's. Here:
 - the kernel's gradient, which costs most where feature maps are small, is computed in another
   way there. Measured with oneDNN 3.12 on one core with AMX, 3x3 kernels, GFLOP/s of the
   library's way and of the other: 256 to 256 channels on 3x3 maps 80 and 480; 128 to 256 on 7x7
-  115-320 and 460; from 15x15 on the library's 500-600 stay unbeaten (`benchmarks/NOTES.md`).
+  115-320 and 460; from 15x15 on the library's 500-600 stay unbeaten (`benchmarks/NOTES.md`);
+- two backward passes of depthwise convolutions that the library does hardly at all in bfloat16: the
+  input's gradient under strides (46 ms for 32 maps of 96x16x16, in float32 0.6) and the kernel's on
+  maps of a few pixels (7.6 ms for 960 channels of 1x1, tap by tap 0.3).
 """
 
 from collections.abc import Sequence
@@ -92,7 +95,12 @@ class _Convolution(torch.autograd.Function):
         wants_bias = ctx.has_bias and ctx.needs_input_grad[2]
         own_way = _kernel_gradient_for(x, gradient, kernel, *ctx.options) if wants_kernel else None
         strides, padding, dilation, groups = ctx.options
-        by_library = [wants_x, wants_kernel and own_way is None, wants_bias and own_way is None]
+        x_apart = wants_x and _is_depthwise(x, kernel, groups) and strides != (1, 1)
+        by_library = [
+            wants_x and not x_apart,
+            wants_kernel and own_way is None,
+            wants_bias and own_way is None,
+        ]
         results: list[Tensor | None] = [None, None, None]
         if any(by_library):
             results = list(
@@ -101,8 +109,10 @@ class _Convolution(torch.autograd.Function):
                     by_library,
                 )
             )  # fmt: skip
+        if x_apart:
+            results[0] = _input_gradient_in_float32(x, gradient, kernel, *ctx.options)
         if own_way is not None:
-            results[1] = own_way(x, gradient, kernel.shape[2:], padding)
+            results[1] = own_way(x, gradient, kernel.shape[2:], padding, strides)
             results[2] = gradient.sum((0, 2, 3)) if wants_bias else None
         return *results, None, None, None, None, None
 
@@ -111,9 +121,11 @@ def _kernel_gradient_for(
     x: Tensor, gradient: Tensor, kernel: Tensor, strides: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Any:
     """The faster way to this kernel's gradient, or None where the library's is."""
+    pixels, channels = gradient.shape[2] * gradient.shape[3], kernel.shape[0] * kernel.shape[1]
+    if _is_depthwise(x, kernel, groups) and dilation == (1, 1) and pixels <= 4:
+        return gradient_tap_by_tap
     if groups != 1 or strides != (1, 1) or dilation != (1, 1) or kernel.shape[2:].numel() == 1:
         return None
-    pixels, channels = gradient.shape[2] * gradient.shape[3], kernel.shape[0] * kernel.shape[1]
     if pixels <= 16 and channels >= 64 * 64:
         return gradient_by_exchange
     if pixels <= 64 and channels >= 128 * 256:
@@ -121,7 +133,45 @@ def _kernel_gradient_for(
     return None
 
 
-def gradient_by_exchange(x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair) -> Tensor:
+def _is_depthwise(x: Tensor, kernel: Tensor, groups: int) -> bool:
+    return groups > 1 and groups == x.shape[1] == len(kernel)
+
+
+def _input_gradient_in_float32(
+    x: Tensor, gradient: Tensor, kernel: Tensor, strides: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Tensor:
+    """The input's gradient, (B, C_in, H, W), computed in float32 and returned in the dtype of `x`."""
+    shape = torch.empty_like(x, dtype=torch.float32)  # only its shape is looked at
+    found, _, _ = torch.ops.aten.convolution_backward(
+        gradient.float(), shape, kernel.float(), None, strides, padding, dilation, False, [0, 0], groups,
+        [True, False, False],
+    )  # fmt: skip
+    return found.to(x.dtype)
+
+
+def gradient_tap_by_tap(
+    x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
+) -> Tensor:
+    """A depthwise kernel's gradient, one sum for each of its cells. Arguments as in `gradient_by_columns`.
+
+    Returns:
+        (C, 1, kh, kw).
+    """
+    height, width = gradient.shape[2:]
+    pictures = F.pad(x.permute(0, 2, 3, 1), (0, 0, padding[1], padding[1], padding[0], padding[0])).float()
+    wanted = gradient.permute(0, 2, 3, 1).float()
+    sums = [
+        (pictures[:, i : i + strides[0] * height : strides[0], j : j + strides[1] * width : strides[1]] * wanted)
+        .sum((0, 1, 2))
+        for i in range(size[0])
+        for j in range(size[1])
+    ]  # fmt: skip
+    return torch.stack(sums, dim=1).view(x.shape[1], 1, *size).to(x.dtype)
+
+
+def gradient_by_exchange(
+    x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
+) -> Tensor:
     """The kernel's gradient as a convolution over pictures instead of channels.
 
     With batch and channels exchanged, the input convolved with the output's gradient *is* the
@@ -133,7 +183,9 @@ def gradient_by_exchange(x: Tensor, gradient: Tensor, size: Sequence[int], paddi
     return F.conv2d(pictures, kernel, padding=padding)[:, :, : size[0], : size[1]].transpose(0, 1)
 
 
-def gradient_by_columns(x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair) -> Tensor:
+def gradient_by_columns(
+    x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
+) -> Tensor:
     """The kernel's gradient as one matrix product over laid-out columns ("im2col"), some pictures at a time.
 
     Args:
@@ -141,6 +193,7 @@ def gradient_by_columns(x: Tensor, gradient: Tensor, size: Sequence[int], paddin
         gradient: of the output, (B, C_out, H', W'), channels_last.
         size: the kernel's height and width.
         padding: rows and columns of zeros that the convolution put on each side.
+        strides: the convolution's steps, in pixels; 1 and 1 but for `gradient_tap_by_tap`.
 
     Returns:
         (C_out, C_in, kh, kw).
