@@ -231,14 +231,6 @@ def test_mirror_fills_as_scipy_does():
             np.testing.assert_allclose(answer.numpy(), expected, atol=1e-3)
 
 
-def test_whom_to_mirror_can_be_said():
-    pictures = random_pictures(4, 3, (6, 6), torch.uint8)
-    said = torch.tensor([True, False, True, False])
-    moved = augment(pictures, Augmentation(horizontal_flip=True), seeded(0), said)
-    for picture, mirrored, found in zip(pictures, said, moved, strict=True):
-        np.testing.assert_array_equal(found.numpy(), (picture.flip(-1) if mirrored else picture).numpy())
-
-
 def test_every_switch_of_image_data_generator_has_its_field():
     switches = set(inspect.signature(ImageDataGenerator).parameters)
     elsewhere = {

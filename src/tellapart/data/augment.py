@@ -18,7 +18,7 @@ Knows nothing of epochs, files or models.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import torch
@@ -171,26 +171,24 @@ class Moves:
     flipped: Tensor
     """(B,) bool, upside down."""
 
+    def of(self, part: slice) -> "Moves":
+        """Those of some of the pictures."""
+        return Moves(self.dy[part], self.dx[part], self.mirrored[part], self.flipped[part])
 
-def augment(
-    images: Tensor, plan: Augmentation, generator: torch.Generator, mirrored: Tensor | None = None
-) -> Tensor:
+
+def augment(images: Tensor, plan: Augmentation, generator: torch.Generator) -> Tensor:
     """Move each picture by chance.
 
     Args:
         images: (B, C, H, W), uint8 or float32, pixel values of 0 to 255.
         plan: what may happen.
         generator: where all chance comes from.
-        mirrored: (B,) bool, which pictures to mirror, instead of by chance.
 
     Returns:
         (B, C, H, W) float32, channels_last, pixel values of 0 to 255, not rounded. A new tensor.
     """
     n, _, height, width = images.shape
-    moves = draw(plan, n, height, width, generator)
-    if mirrored is not None:
-        moves = replace(moves, mirrored=mirrored)
-    return apply(images, moves, plan.fill_mode, plan.cval)
+    return apply(images, draw(plan, n, height, width, generator), plan.fill_mode, plan.cval)
 
 
 def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.Generator) -> Moves:

@@ -117,14 +117,19 @@ def _channels_second(x: Tensor, axis: int) -> Tensor:
     """A view with Keras's `axis` at 1; a sequence becomes a picture, whose memory order torch knows."""
     if x.ndim == 3 and axis in (-1, 2):
         return sequence_to_picture(x)
-    return x.movedim(torch_axis(axis, x.ndim), 1)
+    return _moved(x, torch_axis(axis, x.ndim), 1)
 
 
 def _channels_back(x: Tensor, axis: int, rank: int) -> Tensor:
     """Undo `_channels_second` of a tensor with `rank` dimensions."""
     if rank == 3 and axis in (-1, 2):
         return picture_to_sequence(x)
-    return x.movedim(1, torch_axis(axis, rank))
+    return _moved(x, 1, torch_axis(axis, rank))
+
+
+def _moved(x: Tensor, origin: int, goal: int) -> Tensor:
+    """`movedim`, and `x` itself where nothing moves: writing over a view costs its gradient two copies."""
+    return x if origin == goal else x.movedim(origin, goal)
 
 
 def _with_axes_last(
