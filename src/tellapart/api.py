@@ -111,6 +111,7 @@ def evaluate(
     split: str | None = None,
     labels: Any = None,
     watcher: Watcher | None = None,
+    precision: str = "float32",
 ) -> Evaluation:
     """Score a run folder or a model file: on a run's own test pictures, or on `data`.
 
@@ -120,6 +121,7 @@ def evaluate(
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
         watcher: is told of the pictures read and scored.
+        precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.
@@ -131,7 +133,9 @@ def evaluate(
     def opened(what: Any, labels: Any) -> Source:
         return open_source(what, labels=labels, download=True, progress=watcher.downloading)
 
-    return evaluate_model(Path(model), data, reopening(data, labels), split, labels, opened, watcher)
+    return evaluate_model(
+        Path(model), data, reopening(data, labels), split, labels, opened, watcher, precision
+    )
 
 
 def _prepare_again(

@@ -1,7 +1,7 @@
 """A classifier: a trained network with its class names and its pixel path.
 
-Every picture takes one way: decode -> pixel path -> lowered net in float32 ->
-probabilities. Training's validation, `evaluate` and `predict` all go through here
+Every picture takes one way: decode -> pixel path -> lowered net, in float32 unless
+asked otherwise -> probabilities. Training's validation, `evaluate` and `predict` all go through here
 or through the functions that this calls.
 """
 
@@ -20,6 +20,7 @@ from tellapart.data.store import Refused, Store, load_split
 from tellapart.errors import ConfigError, DataError, ModelError, PictureError
 from tellapart.lower.stored import read_stored_net
 from tellapart.model_file import Card, load_keras, read_card, save_h5, save_keras
+from tellapart.precision import resolve_known
 from tellapart.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.scores import Scores, score
 from tellapart.train.score import probabilities
@@ -97,7 +98,11 @@ class Classifier:
             save_keras(self.model, path, self.card)
 
     def probabilities(
-        self, images: NDArray[np.uint8], progress: Progress | None = None, views: int | None = None
+        self,
+        images: NDArray[np.uint8],
+        progress: Progress | None = None,
+        views: int | None = None,
+        precision: str = "float32",
     ) -> NDArray[np.float32]:
         """Ask about pictures that already took the pixel path.
 
@@ -105,27 +110,33 @@ class Classifier:
             images: (N, H, W, C) uint8, of the pixel path's shape.
             progress: called with (pictures done, pictures in all).
             views: forms of each picture to ask about, 1, 2 or 6; None: the model's own number.
+            precision: "float32"; "bfloat16", faster where the processor has it, classes in doubt settled in
+                float32, probabilities to two digits; or "auto", the faster one here.
 
         Returns:
             (N, classes) float32, rows summing to 1.
+
+        Raises:
+            ConfigError: no such precision.
         """
-        told = progress
+        told, resolved = progress, resolve_known(precision)
 
         def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
             nonlocal told
             shown, told = told, None  # the first view is the one that is watched
-            return probabilities(self._net, pictures, shown)
+            return probabilities(self._net, pictures, shown, resolved)
 
         return asked_in_views(ask, images, self.card.views if views is None else views)
 
     def predict(
-        self, pictures: Sequence[Any], top: int | None = None
+        self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
     ) -> tuple[list[Prediction], list[Refused]]:
         """Name what is on pictures.
 
         Args:
             pictures: paths of files, or uint8 arrays (H, W), (H, W, 1) or (H, W, 3) of any size; or one such.
             top: how many classes to name for each, the likeliest; None for all.
+            precision: as in `probabilities`.
 
         Returns:
             A prediction for each picture that could be read, in order; and those that could not, with the reason.
@@ -136,15 +147,23 @@ class Classifier:
         images, names, refused = self._decode([pictures] if one else pictures)
         if not names:
             return [], refused
-        return ranked(self.probabilities(np.stack(images)), names, self.class_names, top), refused
+        answers = self.probabilities(np.stack(images), precision=precision)
+        return ranked(answers, names, self.class_names, top), refused
 
-    def evaluate(self, source: Source, split: str = "test", progress: Progress | None = None) -> Scores:
+    def evaluate(
+        self,
+        source: Source,
+        split: str = "test",
+        progress: Progress | None = None,
+        precision: str = "float32",
+    ) -> Scores:
         """Score on one split of labelled pictures.
 
         Args:
             source: from `open_source`; its classes are matched to the model's by name.
             split: "train", "validation" or "test".
             progress: called with (pictures done, pictures in all).
+            precision: as in `probabilities`.
 
         Raises:
             DataError: there is no such split, or it has classes that the model does not know.
@@ -155,7 +174,7 @@ class Classifier:
                 "Choose one with --split."
             )
         store = load_split(source.splits[split], self.card.pixel_path)
-        return self.score(store, source.class_names, split, progress)
+        return self.score(store, source.class_names, split, progress, precision=precision)
 
     def score(
         self,
@@ -164,9 +183,10 @@ class Classifier:
         split: str,
         progress: Progress | None = None,
         views: int | None = None,
+        precision: str = "float32",
     ) -> Scores:
-        """Score on decoded pictures whose labels count in `class_names`; `views` as in `probabilities`."""
-        answers = self.probabilities(store.images, progress, views)
+        """Score on decoded pictures whose labels count in `class_names`; the rest as in `probabilities`."""
+        answers = self.probabilities(store.images, progress, views, precision)
         if self.takes_names_of(class_names):
             return score(answers, store.labels, class_names, split)
         return score(answers, self._own_labels(store.labels, class_names), self.class_names, split)

@@ -105,6 +105,7 @@ def evaluate(
     data: options.EvaluateData = None,
     split: options.SplitOption = None,
     labels: options.Labels = None,
+    precision: options.PredictionPrecision = options.Precision.FLOAT32,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -118,7 +119,14 @@ def evaluate(
 
     options.refuse_empty(data)
     with ProgressWatcher(quiet=quiet) as watcher:
-        evaluation = api.evaluate(model, data, split=split and split.value, labels=labels, watcher=watcher)
+        evaluation = api.evaluate(
+            model,
+            data,
+            split=split and split.value,
+            labels=labels,
+            watcher=watcher,
+            precision=precision.value,
+        )
     if as_json:
         console.say_json({"model": str(model), **evaluation.to_dict()})
     else:
@@ -130,6 +138,7 @@ def predict(
     model: options.Model,
     pictures: options.Pictures,
     top: options.Top = None,
+    precision: options.PredictionPrecision = options.Precision.FLOAT32,
     csv: options.Csv = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -147,7 +156,7 @@ def predict(
     files = predicting.pictures_meant(pictures)
     count = top if csv or as_json else top or options.CLASSES_SHOWN
     with ProgressWatcher(quiet=quiet) as watcher:
-        answers = predicting.predict_all(classifier, files, count, watcher.decoding)
+        answers = predicting.predict_all(classifier, files, count, watcher.decoding, precision.value)
     reports.report_answers(answers, model, csv, as_json)
     raise typer.Exit(answers.exit_code({str(path) for path in pictures}))
 

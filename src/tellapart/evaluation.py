@@ -49,6 +49,7 @@ def evaluate_model(
     labels: Any,
     opened: Opener,
     watcher: Watcher,
+    precision: str = "float32",
 ) -> Evaluation:
     """Score a run folder or a model file.
 
@@ -60,6 +61,7 @@ def evaluate_model(
         labels: CSV of a folder without class folders.
         opened: opens data.
         watcher: is told of the pictures read and scored.
+        precision: as in `Classifier.probabilities`.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.
@@ -74,14 +76,15 @@ def evaluate_model(
     if run is not None and (data is None or reopening.get("argument") == saved.get("argument", "")):
         source = opened(saved["argument"], saved.get("labels"))
         source = apply_split(source, read_split_csv(run.split))
-        return _scored(classifier, source, split or "test", watcher, fingerprints=saved["fingerprints"])
+        known = saved["fingerprints"]
+        return _scored(classifier, source, split or "test", watcher, precision, fingerprints=known)
     source = opened(data, labels)
     if split is None and set(source.splits) == {"train"}:
         note = (
             "The data is not divided: all its pictures are scored. Were some trained on, the score flatters."
         )
-        return _scored(classifier, source, "train", watcher, called="all", note=note)
-    return _scored(classifier, source, split or "test", watcher)
+        return _scored(classifier, source, "train", watcher, precision, called="all", note=note)
+    return _scored(classifier, source, split or "test", watcher, precision)
 
 
 def _scored(
@@ -89,6 +92,7 @@ def _scored(
     source: Source,
     split: str,
     watcher: Watcher,
+    precision: str,
     *,
     called: str | None = None,
     note: str = "",
@@ -109,7 +113,9 @@ def _scored(
     if classifier.takes_names_of(source.class_names):
         names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
         note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
-    scores = classifier.score(store, source.class_names, called or split, watcher.scoring)
+    scores = classifier.score(
+        store, source.class_names, called or split, watcher.scoring, precision=precision
+    )
     return Evaluation(scores, source.name, source.where, note)
 
 

@@ -1,8 +1,13 @@
-"""Precision: which arithmetic this machine trains fastest in without losing accuracy."""
+"""Precision: which arithmetic this machine computes fastest in without losing accuracy."""
 
 import platform
 
 import torch
+
+from tellapart.errors import ConfigError
+
+PRECISIONS = ("float32", "bfloat16", "auto")
+"""That predictions can be asked in."""
 
 
 def has_fast_bfloat16() -> bool:
@@ -22,3 +27,14 @@ def resolve(precision: str) -> str:
     if precision != "auto":
         return precision
     return "bfloat16" if has_fast_bfloat16() else "float32"
+
+
+def resolve_known(precision: str) -> str:
+    """The same of a precision to predict in.
+
+    Raises:
+        ConfigError: it is none of `PRECISIONS`.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}; got {precision!r}.")
+    return resolve(precision)

@@ -97,7 +97,11 @@ def _stop(reason: OSError) -> None:
 
 
 def predict_all(
-    classifier: Classifier, pictures: Sequence[Path], top: int | None, progress: Callable[[int, int], None]
+    classifier: Classifier,
+    pictures: Sequence[Path],
+    top: int | None,
+    progress: Callable[[int, int], None],
+    precision: str = "float32",
 ) -> Answers:
     """Ask about every picture.
 
@@ -106,11 +110,12 @@ def predict_all(
         pictures: files.
         top: how many classes to name for each; None for all.
         progress: called with (pictures done, pictures in all).
+        precision: as in `Classifier.probabilities`.
     """
     predictions: list[Prediction] = []
     refused: list[Refused] = []
     for start in range(0, len(pictures), AT_A_TIME):
-        answered, left_out = classifier.predict(pictures[start : start + AT_A_TIME], top)
+        answered, left_out = classifier.predict(pictures[start : start + AT_A_TIME], top, precision)
         predictions += answered
         refused += left_out
         progress(min(start + AT_A_TIME, len(pictures)), len(pictures))

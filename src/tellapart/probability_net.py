@@ -6,7 +6,9 @@ from typing import Any, Literal
 import torch
 
 from tellapart.errors import ModelError
-from tellapart.lower import lower
+from tellapart.lower import LoweredNet, lower
+from tellapart.lower.inference import InferenceNet, inference_net
+from tellapart.lower.stored import StoredNet
 
 Head = Literal["probabilities", "one probability", "logits"]
 """What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or neither yet."""
@@ -18,6 +20,7 @@ class ProbabilityNet:
     def __init__(self, net: Callable[..., torch.Tensor], head: Head) -> None:
         self.net = net
         self.head = head
+        self._kept: dict[str, ProbabilityNet] = {}
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, H, W, C) pixels 0-255 -> (B, classes)."""
@@ -27,6 +30,24 @@ class ProbabilityNet:
         if self.head == "one probability":
             return torch.cat([1 - output, output], dim=-1)
         return output.float().softmax(-1)
+
+    def ready(self, precision: str = "float32") -> "ProbabilityNet":
+        """The same function in its fastest form, true for the weights of this moment.
+
+        Where a net has no such form, it is this one, in float32 whatever the precision.
+        """
+        if precision in self._kept:
+            return self._kept[precision]
+        made = inference_net(self.net, precision) if isinstance(self.net, LoweredNet | StoredNet) else None
+        ready = self if made is None else ProbabilityNet(made, self.head)
+        if isinstance(self.net, StoredNet):  # nobody changes the weights of a file that was read
+            self._kept[precision] = ready
+        return ready
+
+    @property
+    def divides(self) -> bool:
+        """Whether several threads may ask at once."""
+        return isinstance(self.net, InferenceNet)
 
 
 def probability_net_of(model: Any, classes: int) -> ProbabilityNet:

@@ -55,3 +55,15 @@ def test_classes_that_the_model_does_not_know_are_named(run, tmp_path):
     result = tellapart("evaluate", run, other)
     assert result.code == 3
     assert "cat" in result.err
+
+
+def test_another_precision_gives_the_same_classes(pictures_and_run):
+    _, run, told = pictures_and_run
+    for precision in ("bfloat16", "auto"):
+        result = tellapart("evaluate", run, "--json", "--precision", precision)
+        assert result.code == 0
+        assert result.json["scores"]["accuracy"] == told["scores"]["accuracy"]
+
+
+def test_a_precision_that_does_not_exist_is_a_usage_error(run):
+    assert tellapart("evaluate", run, "--precision", "half").code == 2

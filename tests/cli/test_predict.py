@@ -74,3 +74,12 @@ def test_a_control_character_in_a_name_does_not_reach_the_terminal(run, folder, 
     assert result.code == 0
     assert "\x1b" not in result.out
     assert "red\\x1b[31m.png" in result.out
+
+
+def test_another_precision_names_the_same_classes(run, folder):
+    answers = [
+        tellapart("predict", run, folder, "--json", "--precision", precision).json["predictions"]
+        for precision in ("float32", "bfloat16")
+    ]
+    exact, low = ([answer["predicted"] for answer in one] for one in answers)
+    assert exact == low

@@ -4,7 +4,7 @@ A step of a small network is many short operations. Spread over the cores one by
 each other more than they compute; so each core gets a part of the batch and runs all operations on it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -24,7 +24,11 @@ class Workers:
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
         """The function of each task, in order; raises what the first failing one raised."""
-        return list(self._threads.map(function, tasks))
+        return list(self.each(function, tasks))
+
+    def each(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """The same, each result as soon as it and those before it are there."""
+        return self._threads.map(function, tasks)
 
 
 def workers() -> Workers:

@@ -1,0 +1,335 @@
+"""Pictures per second of predicting, beside onnxruntime with the same network, and how often the classes agree.
+
+    pip install onnxruntime onnx
+    python benchmarks/predict_vs_onnxruntime.py CIFAR_FOLDER --models FOLDER
+
+CIFAR_FOLDER holds the six `.bin` files of CIFAR-10's binary version. FOLDER keeps the trained networks: the
+tutorial's, `first_cnn.keras`, and `conv_pool_norm_gelu.keras`, six convolutions with max pooling, batch
+normalisation and gelu. One that is not there is trained for a few hundred steps first; random weights would
+say nothing of agreement.
+
+How it measures. Everybody predicts the 10,000 test pictures, uint8, in one process with the same number of
+threads. onnxruntime runs the lowered network in float32, exported by torch, all graph optimisations on, with
+the fastest of several batch sizes, its threads spinning or not, found beforehand. Then the contestants take
+turns; the order moves on by one from round to round. Ratios are medians of the ratios within each round, which
+a busy machine disturbs less than the speeds themselves. Wait for a quiet one: the load before is written down.
+
+The margin of doubt (`tellapart.train.doubt.MARGIN`) was chosen by `--margins`, on *training* pictures.
+
+Prints a page and writes it, with every single measurement, to benchmarks/results/.
+"""
+
+import argparse
+import datetime
+import io
+import itertools
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections import deque
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+RESULTS = Path(__file__).parent / "results"
+BATCHES = (32, 64, 128, 250, 500)
+STEPS, BATCH = 300, 128
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def conv_pool_norm_gelu(keras):
+    layers = keras.layers
+
+    def half(width, *pooling):
+        convolution = layers.Conv2D(width, 3, padding="same", use_bias=False)
+        return [convolution, *pooling, layers.BatchNormalization(momentum=0.9), layers.Activation("gelu")]
+
+    blocks = [[*half(width, layers.MaxPooling2D(2)), *half(width)] for width in (64, 128, 256)]
+    head = [layers.GlobalMaxPooling2D(), layers.Dense(10), layers.Activation("softmax")]
+    body = itertools.chain.from_iterable(blocks)
+    return keras.Sequential([keras.Input((32, 32, 3)), layers.Rescaling(1 / 255), *body, *head])
+
+
+def first_cnn(_):
+    from tellapart.models.first_cnn import first_cnn
+
+    return first_cnn((32, 32, 3), 10)
+
+
+NETWORKS = {"first_cnn": first_cnn, "conv_pool_norm_gelu": conv_pool_norm_gelu}
+
+
+def read_pictures(folder, names):
+    """Pictures (N, 32, 32, 3) and labels (N,) of CIFAR-10's binary files."""
+    rows = np.concatenate([np.fromfile(folder / f"{name}.bin", np.uint8).reshape(-1, 3073) for name in names])
+    pictures = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(pictures), rows[:, 0].astype(np.int64)
+
+
+def train(build, path, folder):
+    """Train a network for a few hundred steps, in bfloat16, and save it as tellapart does."""
+    import tellapart
+    from tellapart.backend import import_keras
+    from tellapart.data.fit_size import PixelPath
+    from tellapart.model_file import Card, save_keras
+
+    keras = import_keras()
+    pictures, labels = read_pictures(folder, [f"data_batch_{number}" for number in range(1, 6)])
+    keras.utils.set_random_seed(1)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = build(keras)
+    model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    tellapart.fit(model, pictures, labels, batch_size=BATCH, epochs=1, steps_per_epoch=STEPS, verbose=2)
+    keras.config.set_dtype_policy("float32")
+    plain = build(keras)
+    plain.set_weights(model.get_weights())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_keras(plain, path, Card(CLASSES, PixelPath(height=32, width=32), {}))
+
+
+def exported(model):
+    """The lowered network as ONNX, for any batch size."""
+    import torch
+
+    from tellapart.lower import lower
+
+    class Plain(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = lower(model, "float32")
+
+        def forward(self, images):
+            return self.net(images, training=False)
+
+    file, example = io.BytesIO(), torch.zeros(4, 32, 32, 3, dtype=torch.uint8)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            Plain().eval(), (example,), file, dynamo=False, opset_version=20,
+            input_names=["images"], output_names=["answers"],
+            dynamic_axes={"images": {0: "n"}, "answers": {0: "n"}},
+        )  # fmt: skip
+    return file.getvalue()
+
+
+def peer(onnx, threads, batch, *, spinning):
+    """onnxruntime's way to predict all pictures."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
+    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+
+    def predict(pictures):
+        parts = [pictures[start : start + batch] for start in range(0, len(pictures), batch)]
+        return np.concatenate([session.run(None, {"images": part})[0] for part in parts])
+
+    return predict
+
+
+def timed(predict, pictures):
+    """Pictures per second, and the answers."""
+    start = time.perf_counter()
+    answers = predict(pictures)
+    return len(pictures) / (time.perf_counter() - start), answers
+
+
+def fastest_peer(onnx, threads, pictures):
+    """Its best settings by the better of two tries each, all tried once before any is tried again."""
+    settings = list(itertools.product(BATCHES, (True, False)))
+    ways = {setting: peer(onnx, threads, setting[0], spinning=setting[1]) for setting in settings}
+    speeds = dict.fromkeys(settings, 0.0)
+    for _, setting in itertools.product(range(3), settings):
+        speeds[setting] = max(speeds[setting], timed(ways[setting], pictures)[0])
+    best = max(speeds, key=speeds.get)
+    say(f"onnxruntime's best: batches of {best[0]}, threads {'spinning' if best[1] else 'sleeping'}")
+    return best, ways[best]
+
+
+def measure(path, pictures, labels, threads, rounds):
+    """One network: speeds of every round, ratios, and what was answered."""
+    import tellapart
+    from tellapart.lower.stored import read_stored_net
+
+    classifier = tellapart.load(path)
+    onnx = exported(classifier.model)
+    setting, ask_peer = fastest_peer(onnx, threads, pictures[:2000])
+    ways = {
+        "onnxruntime float32": ask_peer,
+        "tellapart float32": classifier.probabilities,
+        "tellapart bfloat16": lambda images: classifier.probabilities(images, precision="bfloat16"),
+    }
+    answers = {name: timed(way, pictures)[1] for name, way in ways.items()}  # and everybody is warm
+    speeds, order = {name: [] for name in ways}, deque(ways)
+    for number in range(rounds):
+        for name in order:
+            speeds[name].append(timed(ways[name], pictures)[0])
+        order.rotate(-1)
+        say(f"round {number + 1}: " + ", ".join(f"{name} {speeds[name][-1]:.0f}" for name in ways))
+    reference = answers["tellapart float32"]
+    net = read_stored_net(path)
+    plain = np.concatenate([plain_answers(net, part) for part in np.array_split(pictures, 40)])
+    return {
+        "network": path.stem,
+        "onnxruntime": {"batch": setting[0], "spinning": setting[1]},
+        "pictures_per_second": speeds,
+        "ratio_of_medians": {n: median(speeds[n]) / median(speeds["onnxruntime float32"]) for n in ways},
+        "median_ratio": {n: median(ratios(speeds, n)) for n in ways},
+        "lowest_and_highest_ratio": {n: [min(ratios(speeds, n)), max(ratios(speeds, n))] for n in ways},
+        "agreement": {n: float((answers[n].argmax(1) == reference.argmax(1)).mean()) for n in ways},
+        "accuracy": {n: float((answers[n].argmax(1) == labels).mean()) for n in ways},
+        "largest_difference_from_the_plain_net": {n: float(np.abs(answers[n] - plain).max()) for n in ways},
+    }
+
+
+def plain_answers(net, pictures):
+    import torch
+
+    with torch.inference_mode():
+        return net(torch.from_numpy(pictures)).numpy()
+
+
+def ratios(speeds, name):
+    pairs = zip(speeds[name], speeds["onnxruntime float32"], strict=True)
+    return [ours / theirs for ours, theirs in pairs]
+
+
+median = statistics.median
+
+
+def margins(path, pictures):
+    """How many pictures change class in bfloat16, how clear those are, and how many each margin asks about again."""
+    import torch
+
+    from tellapart.lower.inference import inference_net
+    from tellapart.lower.stored import read_stored_net
+    from tellapart.train.doubt import clearness_of
+
+    stored = read_stored_net(path)
+    answers = []
+    for precision in ("float32", "bfloat16"):
+        net = inference_net(stored, precision)
+        with torch.inference_mode():
+            parts = [net(torch.from_numpy(part)).numpy() for part in np.array_split(pictures, 40)]
+        answers.append(np.concatenate(parts))
+    exact, low = answers
+    changed, clearness = exact.argmax(1) != low.argmax(1), clearness_of(low)
+    say(f"{path.stem}: {changed.sum()} of {len(low)} training pictures change class in bfloat16;")
+    say(
+        f"  the clearest of them has {clearness[changed].max(initial=0):.3f} between its two likeliest classes"
+    )
+    for margin in (0.02, 0.05, 0.07, 0.1, 0.2):
+        left = int((changed & (clearness >= margin)).sum())
+        say(f"  margin {margin}: {(clearness < margin).mean():.2%} asked again, {left} changes left")
+
+
+def report(record):
+    """The Markdown page of a run."""
+    lines = [
+        f"# Predicting, tellapart and onnxruntime, {record['date']}",
+        "",
+        f"{record['pictures']} test pictures of CIFAR-10 (32 x 32 x 3, uint8), {record['threads']} threads,",
+        f"{record['rounds']} rounds in turn. Pictures per second; the ratio is ours by onnxruntime's within each",
+        "round, median (lowest to highest). Agreement: of the likeliest class with tellapart's in float32.",
+        "Difference: the largest of any probability from the lowered net's that nothing was folded in.",
+        "",
+        "| network | | median | min | max | ratio | agreement | accuracy | difference |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in record["networks"]:
+        for name, speeds in one["pictures_per_second"].items():
+            low, high = one["lowest_and_highest_ratio"][name]
+            lines.append(
+                f"| {one['network']} | {name} | {median(speeds):.0f} | {min(speeds):.0f} | {max(speeds):.0f} | "
+                f"{one['median_ratio'][name]:.2f} ({low:.2f} to {high:.2f}) | {one['agreement'][name]:.2%} | "
+                f"{one['accuracy'][name]:.2%} | {one['largest_difference_from_the_plain_net'][name]:.1e} |"
+            )
+    settings = [
+        f"{one['network']}: batches of {one['onnxruntime']['batch']}, threads "
+        f"{'spinning' if one['onnxruntime']['spinning'] else 'sleeping'}"
+        for one in record["networks"]
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"- onnxruntime's best settings: {'; '.join(settings)}",
+            f"- Processor: {record['processor']}, {os.cpu_count()} logical cores; load before: {record['load_before']}",
+            f"- Python {platform.python_version()}, {versions}",
+            f"- Command: `{record['command']}`",
+            "",
+            "Every single measurement stands in the JSON file beside this page.",
+            "",
+        ]
+    )
+
+
+def processor():
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    facts = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))
+    }
+    flags = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
+    return " ".join([facts.get("model name", platform.machine()), *flags])
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cifar", type=Path, metavar="CIFAR_FOLDER")
+    parser.add_argument("--models", type=Path, required=True, metavar="FOLDER", help="the trained networks")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="measurements of each (7)")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of everybody (2)")
+    parser.add_argument("--pictures", type=int, default=10_000, metavar="N", help="to predict (10000)")
+    parser.add_argument("--margins", action="store_true", help="only show what the margin was chosen by")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where to write")
+    options = parser.parse_args(arguments)
+    import torch
+
+    torch.set_num_threads(options.threads)
+    paths = {name: options.models / f"{name}.keras" for name in NETWORKS}
+    for name, path in paths.items():
+        if not path.exists():
+            train(NETWORKS[name], path, options.cifar)
+    if options.margins:
+        for path in paths.values():
+            margins(path, read_pictures(options.cifar, ["data_batch_1"])[0])
+        return
+    load, now = list(os.getloadavg()), datetime.datetime.now().astimezone()
+    pictures, labels = (some[: options.pictures] for some in read_pictures(options.cifar, ["test_batch"]))
+    networks = [measure(path, pictures, labels, options.threads, options.rounds) for path in paths.values()]
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": " ".join(["python benchmarks/predict_vs_onnxruntime.py CIFAR_FOLDER", *sys.argv[2:]]),
+        "processor": processor(),
+        "load_before": load,
+        "versions": {name: metadata.version(name) for name in ("torch", "keras", "onnxruntime", "numpy")},
+        "threads": options.threads,
+        "rounds": options.rounds,
+        "pictures": len(pictures),
+        "networks": networks,
+    }
+    page = options.results / f"predict_vs_onnxruntime-{now:%Y-%m-%d-%H%M}.md"
+    page.write_text(report(record))
+    page.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    say(report(record))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
