@@ -1,0 +1,168 @@
+"""CIFAR-10 to 94% on this processor: the recipe `fast` beside the reference, whole processes in turn.
+
+    python benchmarks/cifar10_to_94.py [--seeds 5] [--references 2]
+
+Ours is `tellapart train cifar10 --recipe fast --seed N` in a new process: from the command to its end, so with
+Python's start, reading the pictures, training, validation and the final test with and without test-time views.
+The reference is `reference_resnet9.py`, the published record's network and method in plain PyTorch, timed the
+same way. References are spread evenly among ours. The recipe was fixed before this was run; every seed touches
+the test split once, and all are reported. CIFAR-10 must be on this machine (`tellapart data get cifar10`).
+
+Writes a dated page and all runs to benchmarks/results/.
+"""
+
+import argparse
+import datetime
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import hardware, hardware_line, table, versions
+
+RESULTS = Path(__file__).parent / "results"
+REFERENCE = Path(__file__).parent / "reference_resnet9.py"
+
+
+def timed(command):
+    """What a command prints on stdout, and its seconds from start to end."""
+    began = time.perf_counter()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout, time.perf_counter() - began
+
+
+def ours(seed, extra):
+    with tempfile.TemporaryDirectory() as place:
+        command = [
+            sys.executable,
+            "-m",
+            "tellapart",
+            "train",
+            "cifar10",
+            "--recipe",
+            "fast",
+            "--json",
+            "--quiet",
+        ]
+        told, seconds = timed([*command, "--seed", str(seed), "--out", f"{place}/run", *extra])
+    told = json.loads(told)
+    return {
+        "who": "tellapart fast",
+        "seed": seed,
+        "with views": told["scores"]["accuracy"],
+        "without": told["scores_without_views"]["accuracy"],
+        "seconds": seconds,
+        "training": sum(epoch["seconds"] for epoch in told["history"]),
+    }
+
+
+def reference(seed, folder):
+    told, seconds = timed([sys.executable, str(REFERENCE), folder, "--seed", str(seed)])
+    told = json.loads(told.splitlines()[-1])
+    return {
+        "who": "reference",
+        "seed": seed,
+        "with views": told["accuracy_six_views"],
+        "without": told["accuracy"],
+        "seconds": seconds,
+        "training": told["seconds"] - told["seconds_of_six_views"],
+    }
+
+
+def as_binary_files(folder):
+    """CIFAR-10, wherever tellapart finds it, as the two `.bin` files that the reference reads; its path."""
+    from tellapart.data.catalog import find_known
+    from tellapart.data.known import open_known
+
+    raw, _ = open_known(find_known("cifar10"), download=False, progress=None)
+    for split, name in [("train", "data_batch_1.bin"), ("test", "test_batch.bin")]:
+        part = raw.splits[split]
+        with open(f"{folder}/{name}", "wb") as file:
+            for label, index in zip(part.labels, range(len(part.labels)), strict=True):
+                file.write(bytes([label]) + part.pictures.read(index).transpose(2, 0, 1).tobytes())
+    return folder
+
+
+def mean_and_error(values):
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return f"{100 * statistics.mean(values):.2f} ({100 * error:.2f})"
+
+
+def summary(runs):
+    rows = []
+    for who in dict.fromkeys(run["who"] for run in runs):
+        own = [run for run in runs if run["who"] == who]
+        rows.append(
+            {
+                "who": who,
+                "n": len(own),
+                "with views, mean % (standard error)": mean_and_error([run["with views"] for run in own]),
+                "without": mean_and_error([run["without"] for run in own]),
+                "seconds, median": statistics.median(run["seconds"] for run in own),
+            }
+        )
+    return rows
+
+
+def page(record):
+    rows = record["summary"]
+    seconds = {row["who"]: row["seconds, median"] for row in rows}
+    ratio = seconds["tellapart fast"] / seconds["reference"] if "reference" in seconds else float("nan")
+    return "\n".join(
+        [
+            f"# CIFAR-10 to 94% on a processor, {record['date']}",
+            "",
+            table(rows, list(rows[0])),
+            "",
+            f"Ratio of the medians of whole processes: **{ratio:.2f}**.",
+            "",
+            table(record["runs"], ["who", "seed", "with views", "without", "seconds", "training"]),
+            "",
+            hardware_line(record["hardware"]),
+            "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+            f"- Command: `{record['command']}`",
+            "",
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--references", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--train-option", action="append", default=[], help="for a trial: passed to train")
+    options = parser.parse_args()
+    machine, now = hardware(), datetime.datetime.now().astimezone()
+    place = tempfile.TemporaryDirectory()
+    folder = as_binary_files(place.name)
+    turns = [("ours", seed) for seed in range(options.seeds)]
+    for index in range(options.references):
+        turns.insert(round((index + 0.5) * options.seeds / options.references) + index, ("reference", index))
+    runs = []
+    for who, seed in turns:
+        runs.append(ours(seed, options.train_option) if who == "ours" else reference(seed, folder))
+        print(json.dumps(runs[-1]), flush=True)
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": "python benchmarks/cifar10_to_94.py " + " ".join(sys.argv[1:]),
+        "hardware": machine,
+        "versions": versions(),
+        "summary": summary(runs),
+        "runs": runs,
+    }
+    options.results.mkdir(parents=True, exist_ok=True)
+    place = options.results / f"cifar10_to_94-{now:%Y-%m-%d-%H%M}.md"
+    place.write_text(page(record))
+    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    print(page(record))
+
+
+if __name__ == "__main__":
+    main()

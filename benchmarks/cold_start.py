@@ -1,0 +1,115 @@
+"""How long a command takes from a cold process: help, one photo named, and 63% of CIFAR-10.
+
+    python benchmarks/cold_start.py PHOTO [--rounds 5] [--no-training]
+
+- `tellapart --help`.
+- `tellapart predict PHOTO` with the model that comes along, beside a plain Keras script (torch backend) that loads
+  the same `.keras` file, reads the photo with Pillow and prints the likeliest class: whole processes, in turn.
+- `tellapart train cifar10 --target 63%`: seconds of the whole command and of its training, the validation
+  accuracy that it stopped at, and the test accuracy.
+
+Writes a dated page to benchmarks/results/.
+"""
+
+import argparse
+import datetime
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from machine import hardware, hardware_line, table, versions
+
+RESULTS = Path(__file__).parent / "results"
+KERAS_SCRIPT = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "torch"
+import keras, numpy
+from PIL import Image
+model = keras.models.load_model(sys.argv[1])
+picture = numpy.asarray(Image.open(sys.argv[2]).convert("RGB").resize((32, 32)))[None].astype("float32")
+print(model.predict(picture, verbose=0).argmax())
+"""
+
+
+def seconds_of(command):
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{command} failed:\n{done.stderr[-2000:]}")
+    return seconds, done.stdout
+
+
+def cold_starts(photo, rounds):
+    from tellapart.shipped import shipped_model
+
+    tellapart = [sys.executable, "-m", "tellapart"]
+    commands = {
+        "tellapart --help": [*tellapart, "--help"],
+        "tellapart predict PHOTO": [*tellapart, "predict", photo],
+        "a Keras script, the same model and photo": [
+            sys.executable, "-c", KERAS_SCRIPT, str(shipped_model("cifar10")), photo
+        ],
+    }  # fmt: skip
+    times = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, command in commands.items():
+            times[name].append(seconds_of(command)[0])
+    return [
+        {"what": name, "median s": statistics.median(found[1:]), "lowest": min(found[1:]), "highest": max(found[1:]), "n": rounds}
+        for name, found in times.items()
+    ]  # fmt: skip
+
+
+def target_runs(rounds):
+    rows = []
+    for seed in range(rounds):
+        with tempfile.TemporaryDirectory() as place:
+            command = [sys.executable, "-m", "tellapart", "train", "cifar10", "--target", "63%"]
+            seconds, told = seconds_of(
+                [*command, "--seed", str(seed), "--json", "--quiet", "--out", f"{place}/run"]
+            )
+        told = json.loads(told)
+        rows.append(
+            {
+                "seed": seed,
+                "whole command s": seconds,
+                "training s": sum(epoch["seconds"] for epoch in told["history"]),
+                "validation accuracy": told["history"][-1]["val_accuracy"],
+                "test accuracy": told["scores"]["accuracy"],
+                "without views": told["scores_without_views"]["accuracy"],
+            }
+        )
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photo")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-training", action="store_true")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    machine, now = hardware(), datetime.datetime.now().astimezone()
+    starts = cold_starts(options.photo, options.rounds)
+    lines = [f"# Cold starts, {now.isoformat(timespec='minutes')}", "", table(starts, list(starts[0])), ""]
+    if not options.no_training:
+        rows = target_runs(options.rounds)
+        median = statistics.median(row["whole command s"] for row in rows)
+        lines += [f"`tellapart train cifar10 --target 63%`, median of the whole command {median:.1f} s:", ""]
+        lines += [table(rows, list(rows[0])), ""]
+    lines += [hardware_line(machine), "- " + ", ".join(f"{n} {v}" for n, v in versions().items()), ""]
+    options.results.mkdir(parents=True, exist_ok=True)
+    (options.results / f"cold_start-{now:%Y-%m-%d-%H%M}.md").write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
