@@ -13,6 +13,7 @@ from tellapart.errors import ConfigError
 from tellapart.evaluation import Evaluation, evaluate_model
 from tellapart.recipes import Run, aimed, find_recipe
 from tellapart.runs import existing_run_folder, refuse_taken
+from tellapart.shipped import model_meant
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 
 DEFAULT_RECIPE = "quick"
@@ -20,12 +21,12 @@ RECIPE_FOR_TARGETS = "fast"
 
 
 def load(path: str | Path) -> Classifier:
-    """Load a classifier: a run folder, a `.keras` or an `.h5` file.
+    """Load a classifier: a run folder, a `.keras` or an `.h5` file, or "cifar10" or "digits", which come along.
 
     Raises:
         ModelError: no such file, not a model, or not an image classifier.
     """
-    return Classifier.load(path)
+    return Classifier.load(model_meant(path))
 
 
 def train_classifier(

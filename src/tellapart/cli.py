@@ -135,16 +135,16 @@ def evaluate(
 
 @app.command()
 def predict(
-    model: options.Model,
-    pictures: options.Pictures,
+    pictures: options.ModelAndPictures,
     top: options.Top = None,
     precision: options.PredictionPrecision = options.Precision.FLOAT32,
     csv: options.Csv = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Name what is on pictures.
+    """Name what is on pictures: `predict [MODEL] PICTURE...`.
 
+    Without a model, the CIFAR-10 classifier that comes along answers.
     JSON and CSV carry the probability of every class, unless --top is given.
     """
     from tellapart import api, predicting
@@ -152,6 +152,7 @@ def predict(
     from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_two_outputs(csv, as_json)
+    model, pictures = predicting.model_and_pictures(pictures)
     classifier = api.load(model)
     files = predicting.pictures_meant(pictures)
     count = top if csv or as_json else top or options.CLASSES_SHOWN

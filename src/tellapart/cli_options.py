@@ -54,8 +54,12 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run folder, a .k
 ModelOrRecipe = Annotated[
     str, typer.Argument(metavar="MODEL|RECIPE", help="A run folder, a model file, or a recipe.")
 ]
-Pictures = Annotated[
-    list[Path], typer.Argument(metavar="PICTURE|FOLDER", help="Picture files, or folders of them.")
+ModelAndPictures = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="[MODEL] PICTURE|FOLDER...",
+        help="A run folder, .keras, .h5, cifar10 or digits (default cifar10); then picture files or folders.",
+    ),
 ]
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="One of `tellapart data list`.")]
 SetOrFolder = Annotated[

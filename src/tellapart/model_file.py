@@ -20,6 +20,7 @@ from tellapart.errors import ConfigError, ModelError
 from tellapart.files import write_whole
 
 ENTRY = "tellapart.json"
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 FORMAT = 1
 """Raised when a reader of today could misread what is written."""

@@ -16,7 +16,9 @@ from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.natural import natural_key
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
+from tellapart.model_file import MODEL_SUFFIXES
+from tellapart.shipped import model_meant, shipped_model
 
 AT_A_TIME = 500
 """Pictures in memory."""
@@ -61,6 +63,31 @@ class Answers:
                 (answer.picture, answer.names[0], *(share.get(name, "") for name in self.class_names))
             )
         return text.getvalue()
+
+
+def model_and_pictures(named: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """What is meant by `[MODEL] PICTURE...`: the first is a model unless it is pictures.
+
+    Returns:
+        The model's path, that of the CIFAR-10 classifier that comes along where none is named; the rest.
+
+    Raises:
+        ConfigError: a model and no picture.
+    """
+    first, *others = named
+    if _is_pictures(first):
+        return shipped_model(), list(named)
+    if not others:
+        raise ConfigError(f"Which pictures? Give some after the model: tellapart predict {first} PICTURE.jpg")
+    return model_meant(first), others
+
+
+def _is_pictures(path: Path) -> bool:
+    if path.is_dir():
+        return not any((path / name).exists() for name in ("model.keras", "run.toml"))
+    return path.suffix.lower() in PICTURE_SUFFIXES or (
+        path.is_file() and path.suffix.lower() not in MODEL_SUFFIXES
+    )
 
 
 def pictures_meant(paths: Sequence[Path]) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tellapart import api
 from tellapart.errors import ConfigError, SaveError
+from tellapart.model_file import MODEL_SUFFIXES
 from tellapart.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.terminal.interruption import Interruption
 from tellapart.terminal.progress import ProgressWatcher
@@ -15,8 +16,6 @@ from tellapart.training import Prepared
 
 TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
 """What --save-to calls the file in a folder: the tutorial's model_name."""
-
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def train_and_report(
