@@ -56,6 +56,7 @@ class FoldedConvolution(Operation):
         self.strides, self.dilation = plain.strides, plain.dilation
         self.groups, self.padding = plain.groups, plain.padding
         self.activation = plain.activation
+        self._packed: Tensor | None = None
         self.read_in_windows: Any = (1, 1)
         """Height and width of the windows in which the result is read; a rest that fills none is not computed."""
 
@@ -78,9 +79,20 @@ class FoldedConvolution(Operation):
             x = F.conv2d(x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups)
             return activate_over(self.activation, x)
         return torch.ops.mkldnn._convolution_pointwise(
-            x, self.kernel, self.bias, padding, self.strides, self.dilation, self.groups,
+            x, self._packed_for(x, padding), self.bias, padding, self.strides, self.dilation, self.groups,
             WITHIN_PRODUCT[self.activation][0], [], WITHIN_PRODUCT[self.activation][1],
         )  # fmt: skip
+
+    def _packed_for(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+        """The kernel in the order in which oneDNN reads it, found when the first pictures come.
+
+        Pictures of other numbers are read with it too. Two threads may both find it: it is the same.
+        """
+        if self._packed is None:
+            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
+                self.kernel, padding, self.strides, self.dilation, self.groups, x.shape
+            )
+        return self._packed
 
     def _read(self, x: Tensor) -> Tensor:
         """Leave out rows and columns whose results nobody reads."""
