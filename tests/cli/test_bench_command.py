@@ -47,8 +47,8 @@ def test_the_report_fits_80_columns_and_says_what_it_comes_to(monkeypatch):
 def test_augmentation_beyond_what_it_may_cost_is_said(monkeypatch):
     from tellapart.train import feed
 
-    augment = feed.augment
-    monkeypatch.setattr(feed, "augment", lambda *given: (time.sleep(0.1), augment(*given))[1])
+    move = feed.apply
+    monkeypatch.setattr(feed, "apply", lambda *given: (time.sleep(0.1), move(*given))[1])
     out = tellapart(*SMALL).out
     assert "the dearest piece is the augmentation" in out
     assert "meant to stay below 5.0%" in out
