@@ -14,7 +14,8 @@ import torch
 
 from tellapart.data.known import cache_folder
 from tellapart.errors import ConfigError, SaveError
-from tellapart.files import write_whole
+from tellapart.files import write_text
+from tellapart.runs import processor_name
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 """That predictions can be asked in."""
@@ -50,16 +51,7 @@ def bfloat16_gain() -> float:
 def _machine() -> str:
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
-    return f"{_processor()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
+    return f"{processor_name()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 def _timed_gain() -> float:
@@ -89,13 +81,9 @@ def _remember(place: Path, found: dict[str, float]) -> None:
         known = {}
     text = json.dumps({**(known if isinstance(known, dict) else {}), **found}, indent=1)
     try:
-        write_whole(place, lambda path: _write(path, text))
+        write_text(place, text)
     except SaveError:
         return  # a cache folder that cannot be written: it is timed again next time
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
 
 
 def resolve(precision: str) -> str:
