@@ -154,8 +154,8 @@ def test_a_slow_update_is_seen_within_its_step(monkeypatch):
 
 
 def test_slow_augmentation_is_seen_outside_the_step(monkeypatch):
-    augment = feed.augment
-    monkeypatch.setattr(feed, "augment", lambda *given: (time.sleep(0.1), augment(*given))[1])
+    move = feed.apply
+    monkeypatch.setattr(feed, "apply", lambda *given: (time.sleep(0.1), move(*given))[1])
     timings = bench.measure(run(), seconds=0)
     assert timings.row("augmentation").figure.lowest >= 100 > timings.row("time of a step").figure.lowest
 

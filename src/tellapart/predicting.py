@@ -17,7 +17,6 @@ from tellapart.data.natural import natural_key
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import ConfigError, DataError
-from tellapart.model_file import MODEL_SUFFIXES
 from tellapart.shipped import model_meant, shipped_model
 
 AT_A_TIME = 500
@@ -85,9 +84,7 @@ def model_and_pictures(named: Sequence[Path]) -> tuple[Path, list[Path]]:
 def _is_pictures(path: Path) -> bool:
     if path.is_dir():
         return not any((path / name).exists() for name in ("model.keras", "run.toml"))
-    return path.suffix.lower() in PICTURE_SUFFIXES or (
-        path.is_file() and path.suffix.lower() not in MODEL_SUFFIXES
-    )
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def pictures_meant(paths: Sequence[Path]) -> list[Path]:
