@@ -56,14 +56,14 @@ def card_page(name, trained, options, versions):
 | pictures | {" x ".join(map(str, card.pixel_path.shape))}, others are brought to that size ({card.pixel_path.policy}) |
 | trained on | {options["data"]}, its training split but for 2% held out |
 | recipe | `{options["recipe"]}`{f" with {changed}" if changed else ""}, seed {options["seed"]} |
-| test accuracy, as it answers ({card.views} views) | {percent(trained.scores)} |
+| test accuracy, as it answers ({card.views} view{'s' * (card.views > 1)}) | {percent(trained.scores)} |
 | test accuracy without test-time views | {percent(plain)} |
 | parameters | {trained.classifier.model.count_params():,} |
 | trained in | {seconds:.0f} s on {platform.machine()}, {versions} |
 | code | commit {commit()}, {datetime.date.today().isoformat()} |
 
-The test split was touched once, by this training. What the network was not trained on, it still answers as one of
-the classes above: a photo of a violin gets the name of an animal or a vehicle, or of a digit.
+The test split was touched once, by this training. Whatever the network is shown, it answers with one of the classes
+above; it cannot say that a picture is none of them.
 
 Trained again by `python scripts/train_shipped_models.py {name}`; another machine or other versions give other
 weights and about the same accuracy.

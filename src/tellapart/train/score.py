@@ -88,7 +88,8 @@ def _answers(answer: Answer, images: NDArray[np.uint8]) -> Iterator[NDArray[np.f
 
     def ask(part: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return answer(torch.from_numpy(np.ascontiguousarray(part))).float().cpu().numpy()
+            pixels = torch.from_numpy(np.require(part, requirements=["C", "W"]))  # a copy, where need be
+            return answer(pixels).float().cpu().numpy()
 
     cores = workers().count
     rounds = -(-len(images) // (cores * MOST_AT_ONCE))
