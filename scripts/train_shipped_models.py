@@ -56,7 +56,7 @@ def card_page(name, trained, options, versions):
 | pictures | {" x ".join(map(str, card.pixel_path.shape))}, others are brought to that size ({card.pixel_path.policy}) |
 | trained on | {options["data"]}, its training split but for 2% held out |
 | recipe | `{options["recipe"]}`{f" with {changed}" if changed else ""}, seed {options["seed"]} |
-| test accuracy, as it answers ({card.views} view{'s' * (card.views > 1)}) | {percent(trained.scores)} |
+| test accuracy, as it answers ({card.views} view{"s" * (card.views > 1)}) | {percent(trained.scores)} |
 | test accuracy without test-time views | {percent(plain)} |
 | parameters | {trained.classifier.model.count_params():,} |
 | trained in | {seconds:.0f} s on {platform.machine()}, {versions} |
