@@ -57,14 +57,18 @@ def test_epochs_are_lines_on_stderr_where_it_is_no_terminal(digits):
 
 
 def test_a_target_ends_the_training_and_is_told_of(pictures, tmp_path):
-    result = tellapart(
-        "train", pictures, "--recipe", "fast", "--target", "1%", "--epochs", "30", "--size", "16",
-        "--batch-size", "8", "--out", tmp_path / "run", "--predictions", "0",
-    )  # fmt: skip
+    options = ("--epochs", "30", "--size", "16", "--batch-size", "8", "--predictions", "0")
+    result = tellapart("train", pictures, "--target", "1%", *options, "--out", tmp_path / "run")
     assert result.code == 0, result.err
     assert "Target reached: validation accuracy" in result.out
-    assert "Without test-time views: " in result.out
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) < 31
+
+
+def test_the_fast_recipe_tells_its_accuracy_with_and_without_views(pictures):
+    options = ("--epochs", "1", "--size", "16", "--batch-size", "8", "--predictions", "0")
+    out = tellapart("train", pictures, "--recipe", "fast", *options, "--quiet").out
+    assert "Test accuracy: " in out
+    assert "Without test-time views: " in out
 
 
 @pytest.mark.parametrize("target", ["0", "100%", "1.5", "much"])

@@ -89,7 +89,7 @@ def test_a_vision_transformer_in_bfloat16_stays_near_float32():
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        ("MobileNetV2", 32),
+        ("MobileNetV2", 64),
         ("MobileNetV3Small", 32),
         ("EfficientNetB0", 32),
         ("ResNet50", 32),
