@@ -71,7 +71,7 @@ Recipe = Annotated[
     typer.Option(
         "--recipe",
         metavar="quick|fast|first-cnn",
-        help="quick (default), fast: the best in little time, or first-cnn: the tutorial.",
+        help="quick (default), fast: more in minutes, or first-cnn: the tutorial.",
     ),
 ]
 Target = Annotated[

@@ -249,7 +249,10 @@ def quick(*, mirrors: bool = True) -> Run:
 
 
 def fast(*, mirrors: bool = True) -> Run:
-    """94% on CIFAR-10 at the least cost on a processor.
+    """The records' method on a network for processors: much accuracy in minutes.
+
+    On CIFAR-10, one run of seed 0: 92.81% of the 10,000 test pictures with six views (95% interval 92.29 to
+    93.30), 91.98% without; see `shipped/cifar10.md`.
 
     Trained on all but 2% of the training pictures, which score each epoch; the last epoch is kept.
 

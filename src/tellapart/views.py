@@ -10,14 +10,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.train.doubt import LEAST
+
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(N, H, W, C) pictures -> (N, classes) probabilities."""
 
 SURE = 1.5
 """Difference of the logarithms of the two likeliest classes from which the moved views are not asked for."""
-
-_LEAST = 1e-12
-"""Stands for a probability of zero, whose logarithm could not be averaged."""
 
 
 def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
@@ -50,7 +49,7 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> NDArray[n
 
 
 def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+    return np.log(np.maximum(probabilities.astype(np.float64), LEAST))
 
 
 def _moved(images: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:

@@ -70,6 +70,6 @@ def refuse_small_pictures(picture_shape: tuple[int, int, int]) -> None:
     height, width, _ = picture_shape
     if min(height, width) < SMALLEST_SIDE:
         raise ConfigError(
-            f"The network of first-cnn needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "
+            f"The network needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "
             f"got {height} x {width}. Enlarge them with --size 32."
         )

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.backend import import_keras
 from tellapart.errors import ConfigError
-
-SMALLEST_SIDE = 14
-"""Pixels. Below this, the second pooling would leave nothing."""
+from tellapart.models.first_cnn import refuse_small_pictures
 
 PATCH, STRIDE = 4, 2
 """Side of the patches that are whitened, and how far apart they are, in pixels."""
@@ -130,17 +128,3 @@ def whitening_filters(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     filters = (directions / np.sqrt(variances + EPSILON))[:, ::-1][:, :wanted]  # the widest first
     both = np.concatenate([filters, -filters], axis=1).reshape(scaled.shape[3], PATCH, PATCH, 2 * wanted)
     return np.ascontiguousarray(both.transpose(1, 2, 0, 3), np.float32)
-
-
-def refuse_small_pictures(picture_shape: tuple[int, int, int]) -> None:
-    """Refuse what the network cannot see anything in; asked before pictures are read.
-
-    Raises:
-        ConfigError: a side below 14 pixels.
-    """
-    height, width, _ = picture_shape
-    if min(height, width) < SMALLEST_SIDE:
-        raise ConfigError(
-            f"This network needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "
-            f"got {height} x {width}. Enlarge them with --size 32."
-        )

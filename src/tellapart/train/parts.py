@@ -52,14 +52,14 @@ class Parts:
         divisible = (
             count > 1
             and (net.divides_batches or part_size is not None)
-            and net.device.type == "cpu"
+            and (net.device.type == "cpu" or part_size is not None)
             and isinstance(loss, PictureLoss)
             and loss.divides(truth, weight, len(inputs), net.outputs)
         )
         return cls(divide(inputs, truth, weight, count) if divisible else [(inputs, truth, weight, 1.0)])
 
     def map(self, learn: Callable[[Any, Any, Any, float], Result]) -> list[Result]:
-        """Learn from each part at once.
+        """Learn from each part at once; on a GPU, which one part fills, from one after the other.
 
         Chance within a part comes from a generator of its own, seeded from torch's global one.
         """
@@ -75,7 +75,9 @@ class Parts:
             with entered(slices[index]):
                 return learn(*self.items[index])
 
-        results = workers().map(run, range(len(self.items)))
+        everything = range(len(self.items))
+        on_cpu = self.items[0][0].device.type == "cpu"
+        results = workers().map(run, everything) if on_cpu else list(map(run, everything))
         for part in slices:
             for action in part.afterwards:
                 action()
