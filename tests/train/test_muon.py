@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from tellapart.backend import import_keras
+from tellapart.lower import lower
 from tellapart.train.muon import MuonOptimizer, Rates, orthogonal
+from tellapart.train.step import TrainStep
 
 keras = import_keras()
 RATES = Rates(filters=0.2, momentum=0.6, biases=0.05, head=0.6, weight_decay=4e-3, steps=5, whitening_steps=2)
@@ -43,7 +45,7 @@ def published_update(weights, momenta, gradients, step, steps, batch):
             weight.sub_(rate * falling * (gradient + 0.85 * momentum))
 
 
-def test_a_few_steps_are_the_published_ones():
+def small_whitened_model():
     model = keras.Sequential(
         [
             keras.Input((8, 8, 3)),
@@ -51,10 +53,15 @@ def test_a_few_steps_are_the_published_ones():
             keras.layers.Conv2D(6, 3, use_bias=False, name="filters"),
             keras.layers.BatchNormalization(scale=False, name="norm"),
             keras.layers.GlobalMaxPooling2D(),
-            keras.layers.Dense(3, use_bias=False, name="head"),
+            keras.layers.Dense(3, use_bias=False, name="head", activation="softmax"),
         ]
     )
     model.get_layer("whitening").kernel.trainable = False
+    return model
+
+
+def test_a_few_steps_are_the_published_ones():
+    model = small_whitened_model()
     steps, batch = 5, 10
     rate = keras.optimizers.schedules.PolynomialDecay(RATES.filters, steps, end_learning_rate=0.0)
     variables = model.trainable_variables
@@ -74,3 +81,34 @@ def test_a_few_steps_are_the_published_ones():
             variable.value.detach().numpy(), weights[variable.path].numpy(), atol=2e-2, err_msg=variable.path
         )
     assert int(optimizer.optimizer.iterations) == 4
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_whitening_bias_learns_at_first_and_rests_then(precision):
+    model = small_whitened_model()
+    rate = keras.optimizers.schedules.PolynomialDecay(RATES.filters, RATES.steps, end_learning_rate=0.0)
+    model.compile(keras.optimizers.SGD(rate, momentum=0.85, nesterov=True), "categorical_crossentropy")
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, RATES, 12)
+    step = TrainStep(lower(model, precision), optimizer)
+    random = torch.Generator().manual_seed(2)
+    pictures, truth = torch.rand((12, 8, 8, 3), generator=random), torch.eye(3).repeat(4, 1)
+    asked, told = [], []
+    optimizer.apply = watched(optimizer.apply, lambda gradients: asked.append(list(map(len, gradients))))
+    bias, filters = model.get_layer("whitening").bias.value, model.get_layer("filters").kernel.value
+    for _ in range(4):
+        told.append((bias.detach().clone(), filters.detach().clone()))
+        step(pictures, truth)
+    assert [counts[0] for counts in asked] == [1, 1, 0, 0]
+    assert all(all(counts[1:]) for counts in asked)
+    assert not torch.equal(told[1][0], told[2][0])
+    assert torch.equal(told[2][0], bias)
+    assert not torch.equal(told[3][1], filters)
+    assert bias.requires_grad
+
+
+def watched(function, look):
+    def call(argument):
+        look(argument)
+        return function(argument)
+
+    return call

@@ -60,10 +60,15 @@ class MuonOptimizer(KerasOptimizer):
         self.momenta = [optimizer.momentums[optimizer._get_variable_index(v)].value for v in self.variables]
         self.filters = [i for i, v in enumerate(self.variables) if len(v.shape) == 4]
         self.others = [i for i in range(len(self.variables)) if i not in self.filters]
+        self.whitening = [v.value for v in self.variables if "whitening/" in v.path]
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The sum over the batch instead of its mean."""
         return loss * self.batch_size
+
+    def resting(self) -> Sequence[Tensor]:
+        """The whitening layer's bias, once it has learned: nothing below the first filters is gone through."""
+        return self.whitening if self.step >= self.rates.whitening_steps else ()
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:

@@ -36,6 +36,10 @@ class KerasOptimizer:
         """The loss whose gradients `apply` expects."""
         return self.optimizer.scale_loss(loss)
 
+    def resting(self) -> Sequence[Tensor]:
+        """Weights that the next step leaves as they are, so that their gradients are not asked for."""
+        return ()
+
     @torch.no_grad()
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
         """Update every weight once.

@@ -5,6 +5,8 @@ optimiser); a step itself only asks whether there is anything to learn.
 """
 
 import warnings
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -59,11 +61,14 @@ class TrainStep:
             weight: (B,) factors on each picture's loss, or None.
         """
         parts = Parts.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
+        resting = self.optimizer.resting()
+        learning = self.trainable.difference(map(id, resting))
         # Compiled, the net casts its weights itself: tensors new at every step would compile it anew.
-        ready = self.net.make_ready(self.trainable) if self.run is self.net else []
-        leaves = Leaves(self.weights, ready)
+        ready = self.net.make_ready(learning) if self.run is self.net else []
+        leaves = Leaves(self.weights, ready, learning)
         try:
-            results = parts.map(lambda *part: self._learn(leaves, *part))
+            with without_gradients(resting):
+                results = parts.map(lambda *part: self._learn(leaves, *part))
         finally:
             self.net.forget_ready()
         if self.weights:
@@ -87,16 +92,35 @@ class TrainStep:
         return found, loss.detach(), output
 
 
+@contextmanager
+def without_gradients(weights: Sequence[Tensor]) -> Iterator[None]:
+    """Nothing is kept for the gradients of these weights within the block."""
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
 class Leaves:
     """What gradients are taken of: the weights, or what was cast of them for the step."""
 
-    def __init__(self, weights: list[Tensor], ready: list[Any]) -> None:
+    def __init__(self, weights: list[Tensor], ready: list[Any], learning: Container[int]) -> None:
+        """Leaves.
+
+        Args:
+            weights: all of them, each with its gradient's place.
+            ready: what was cast.
+            learning: ids of the weights that gradients are taken of.
+        """
         self.count = len(weights)
-        position = {id(weight): index for index, weight in enumerate(weights)}
+        position = {id(weight): index for index, weight in enumerate(weights) if id(weight) in learning}
         cast = [one for one in ready if id(one.master) in position]
-        self.of_weight = [position[id(one.master)] for one in cast] + list(range(self.count))
-        self.ready = [*cast, *[None] * self.count]
-        self.tensors = [one.value for one in cast] + weights
+        self.of_weight = [position[id(one.master)] for one in cast] + list(position.values())
+        self.ready = [*cast, *[None] * len(position)]
+        self.tensors = [one.value for one in cast] + [weights[index] for index in position.values()]
 
     def gradients(self, parts: list[list[Tensor | None]]) -> list[list[Tensor]]:
         """For each weight, the tensors whose sum is its gradient, of its shape; none where nothing reached it.
