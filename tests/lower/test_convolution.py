@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from tellapart.lower.convolution import (
     convolve,
-    gradient_by_columns,
+    gradient_by_shifts,
     gradient_by_exchange,
     gradient_tap_by_tap,
 )
@@ -31,7 +31,7 @@ def assert_close(found, expected, share=2e-2):
         (3, 8, 9, 3, ONE, ONE, ONE, 1),
         (64, 64, 3, 3, ONE, ONE, ONE, 1),  # by exchange
         (64, 64, 4, 3, ONE, (0, 0), ONE, 1),
-        (128, 256, 7, 3, ONE, ONE, ONE, 1),  # by columns
+        (128, 256, 7, 3, ONE, ONE, ONE, 1),  # by shifts
         (128, 256, 7, 2, ONE, (0, 0), ONE, 1),
         (64, 64, 4, 1, ONE, (0, 0), ONE, 1),
         (64, 64, 5, 3, (2, 2), ONE, ONE, 1),
@@ -69,9 +69,9 @@ def test_a_convolution_and_its_gradients(
         assert_close(one, other)
 
 
-@pytest.mark.parametrize("way", [gradient_by_columns, gradient_by_exchange])
+@pytest.mark.parametrize("way", [gradient_by_shifts, gradient_by_exchange])
 @pytest.mark.parametrize(
-    ("side", "size", "padding"), [(5, 3, ONE), (5, 3, (0, 0)), (6, 2, (0, 0)), (4, 5, (2, 2))]
+    ("side", "size", "padding"), [(5, 3, ONE), (5, 3, (0, 0)), (6, 2, (0, 0)), (6, 2, ONE), (4, 5, (2, 2)), (5, 4, (2, 1))]
 )
 @pytest.mark.parametrize("pictures", [1, 33, 70])
 def test_a_way_to_the_kernels_gradient_is_exact_for_any_shape(way, side, size, padding, pictures):

@@ -5,8 +5,8 @@ In float32 a convolution is torch's own, whose bits are Keras's. Here:
 - ReLU is applied while the product is still in registers, and undone from the result;
 - the kernel's gradient, which costs most where feature maps are small, is computed in another
   way there. Measured with oneDNN 3.12 on one core with AMX, 3x3 kernels, GFLOP/s of the
-  library's way and of the other: 256 to 256 channels on 3x3 maps 80 and 480; 128 to 256 on 7x7
-  115-320 and 460; from 15x15 on the library's 500-600 stay unbeaten (`benchmarks/NOTES.md`);
+  library's way and of the other: 256 to 256 channels on 3x3 maps 85 and 455; on 7x7 290 and 475;
+  from 15x15 on the library's 500-620 stay unbeaten (`benchmarks/NOTES.md`);
 - two backward passes of depthwise convolutions that the library does hardly at all in bfloat16: the
   input's gradient under strides (46 ms for 32 maps of 96x16x16, in float32 0.6) and the kernel's on
   maps of a few pixels (7.6 ms for 960 channels of 1x1, tap by tap 0.3).
@@ -18,9 +18,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-PICTURES_AT_ONCE = 32
-"""Whose columns are laid out at a time: they stay in a core's cache until they are multiplied."""
 
 Pair = tuple[int, int]
 
@@ -126,10 +123,12 @@ def _kernel_gradient_for(
         return gradient_tap_by_tap
     if groups != 1 or strides != (1, 1) or dilation != (1, 1) or kernel.shape[2:].numel() == 1:
         return None
+    if padding[0] >= kernel.shape[2] or padding[1] >= kernel.shape[3]:
+        return None
     if pixels <= 16 and channels >= 64 * 64:
         return gradient_by_exchange
     if pixels <= 64 and channels >= 128 * 256:
-        return gradient_by_columns
+        return gradient_by_shifts
     return None
 
 
@@ -152,7 +151,7 @@ def _input_gradient_in_float32(
 def gradient_tap_by_tap(
     x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
 ) -> Tensor:
-    """A depthwise kernel's gradient, one sum for each of its cells. Arguments as in `gradient_by_columns`.
+    """A depthwise kernel's gradient, one sum for each of its cells. Arguments as in `gradient_by_shifts`.
 
     Returns:
         (C, 1, kh, kw).
@@ -175,7 +174,7 @@ def gradient_by_exchange(
     """The kernel's gradient as a convolution over pictures instead of channels.
 
     With batch and channels exchanged, the input convolved with the output's gradient *is* the
-    kernel's gradient. Arguments and result as in `gradient_by_columns`.
+    kernel's gradient. Arguments and result as in `gradient_by_shifts`.
     """
     memory = torch.channels_last
     pictures = x.transpose(0, 1).contiguous(memory_format=memory)  # (C_in, B, H, W)
@@ -183,34 +182,37 @@ def gradient_by_exchange(
     return F.conv2d(pictures, kernel, padding=padding)[:, :, : size[0], : size[1]].transpose(0, 1)
 
 
-def gradient_by_columns(
+def gradient_by_shifts(
     x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
 ) -> Tensor:
-    """The kernel's gradient as one matrix product over laid-out columns ("im2col"), some pictures at a time.
+    """The kernel's gradient as one matrix product for each of its cells, over all pixels of the batch at once.
+
+    Pictures and gradient are laid on one grid with zeros between neighbours, so that moving by a cell is
+    only starting at another row of the same memory.
 
     Args:
         x: (B, C_in, H, W), channels_last.
         gradient: of the output, (B, C_out, H', W'), channels_last.
         size: the kernel's height and width.
-        padding: rows and columns of zeros that the convolution put on each side.
+        padding: rows and columns of zeros that the convolution put on each side, fewer than the kernel's.
         strides: the convolution's steps, in pixels; 1 and 1 but for `gradient_tap_by_tap`.
 
     Returns:
         (C_out, C_in, kh, kw).
     """
-    (high, wide), (channels_out, height, width) = size, gradient.shape[1:]
-    channels_in = x.shape[1]
-    total: Tensor | None = None
-    for start in range(0, len(x), PICTURES_AT_ONCE):
-        part = slice(start, start + PICTURES_AT_ONCE)
-        pictures = F.pad(x[part].permute(0, 2, 3, 1), (0, 0, padding[1], padding[1], padding[0], padding[0]))
-        n, (step_n, step_h, step_w, step_c) = len(pictures), pictures.stride()
-        windows = pictures.as_strided(
-            (n, height, width, high, wide, channels_in), (step_n, step_h, step_w, step_h, step_w, step_c)
-        )
-        columns = windows.reshape(n * height * width, high * wide * channels_in)
-        wanted = gradient[part].permute(0, 2, 3, 1).reshape(n * height * width, channels_out)
-        product = wanted.t() @ columns
-        total = product.float() if total is None else total.add_(product)
-    assert total is not None
-    return total.view(channels_out, high, wide, channels_in).permute(0, 3, 1, 2).to(x.dtype)
+    (high, wide), (above, left) = size, padding
+    n, channels_in, height, width = x.shape
+    channels_out, rows, columns = gradient.shape[1], height + above, width + left
+    pixels = n * rows * columns
+    pictures = F.pad(x.permute(0, 2, 3, 1), (0, 0, 0, left, 0, above))
+    pictures = pictures.view(pixels, channels_in).t().contiguous()  # so the product need not turn it each time
+    before, after = (high - 1 - above) * columns + wide - 1 - left, above * columns + left
+    wanted = gradient.new_zeros(before + pixels + after, channels_out)
+    grid = wanted[before : before + pixels].view(n, rows, columns, channels_out)
+    grid[:, : gradient.shape[2], : gradient.shape[3]] = gradient.permute(0, 2, 3, 1)
+    cells = x.new_empty(high, wide, channels_in, channels_out)
+    for i in range(high):
+        for j in range(wide):
+            start = before + (above - i) * columns + left - j
+            torch.mm(pictures, wanted[start : start + pixels], out=cells[i, j])
+    return cells.permute(3, 2, 0, 1)
