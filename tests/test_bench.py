@@ -62,7 +62,7 @@ def test_a_frozen_first_layer_costs_its_forward_pass_alone_and_spares_the_next_o
 
 def test_whitening_filters_are_not_learned_and_what_is_before_them_neither():
     model = build_network(run("fast"), (32, 32, 3), 10)
-    whitening = 2 * (4 * 4 * 3) * 48 * 15 * 15
+    whitening = 2 * (2 * 2 * 3) * 24 * 31 * 31
     flops = bench.count_flops(model)
     assert flops.step == whitening + 3 * (flops.forward - whitening)
 

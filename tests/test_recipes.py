@@ -9,7 +9,8 @@ import tomli_w
 from tellapart.backend import import_keras
 from tellapart.build import build_optimizer
 from tellapart.errors import ConfigError
-from tellapart.recipes import RECIPES, Run, find_recipe, first_cnn
+from tellapart.recipes import RECIPES, find_recipe, first_cnn
+from tellapart.settings import Run
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -70,7 +71,7 @@ def test_one_step_of_the_optimiser_is_old_keras_one():
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match="first-cnn, quick"):
-        find_recipe("best")
+        find_recipe("better")
 
 
 @pytest.mark.parametrize(

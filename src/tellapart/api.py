@@ -11,7 +11,8 @@ from tellapart.data.catalog import find_known
 from tellapart.data.source import Source, open_source
 from tellapart.errors import ConfigError
 from tellapart.evaluation import Evaluation, evaluate_model
-from tellapart.recipes import Run, aimed, find_recipe
+from tellapart.recipes import aimed, find_recipe
+from tellapart.settings import Run
 from tellapart.runs import existing_run_folder, refuse_taken
 from tellapart.shipped import model_meant
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training

@@ -35,7 +35,7 @@ from tellapart.errors import ConfigError
 from tellapart.lower import lower
 from tellapart.model_file import Card
 from tellapart.precision import has_fast_bfloat16, resolve
-from tellapart.recipes import Run
+from tellapart.settings import Run
 from tellapart.runs import hardware, versions
 from tellapart.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.train.allocator import memory_kept
@@ -220,7 +220,7 @@ class _Pieces:
         self.step = build_step(run, net, run.epochs * steps_per_epoch)
         self.step.optimizer = self.update = _TimedUpdate(self.step.optimizer, self.device)
         batches = Batches(n=len(store), batch_size=run.batch_size, seed=run.seed)
-        self.feed = Feed(store, RECIPE_CLASSES, batches, run.augmentation, self.device)
+        self.feed = Feed(store, RECIPE_CLASSES, batches, run.augmentation, self.device, run.mixing)
         height, width, channels = RECIPE_SHAPE
         card = Card(_CLASS_NAMES, PixelPath(height=height, width=width, channels=channels))
         self.classifier = Classifier.of_model(model, card)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from tellapart.backend import import_keras
 from tellapart.lower import LoweredNet
 from tellapart.models.first_cnn import first_cnn
+from tellapart.models.wide_resnet import wide_resnet
 from tellapart.models.whitened_cnn import initialise, whitened_cnn
-from tellapart.recipes import MuonSettings, OptimizerSettings, Run
+from tellapart.settings import MuonSettings, OptimizerSettings, Run
 from tellapart.train.muon import MuonOptimizer, Rates
 from tellapart.train.step import TrainStep
 
@@ -52,7 +53,8 @@ def build_network(run: Run, picture_shape: tuple[int, int, int], classes: int) -
     if run.network == "first-cnn":
         return first_cnn(picture_shape, classes)
     assert run.widths is not None
-    return whitened_cnn(picture_shape, classes, run.widths)
+    kind = wide_resnet if run.network == "wide-resnet" else whitened_cnn
+    return kind(picture_shape, classes, run.widths, run.depth)
 
 
 def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
@@ -75,7 +77,11 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> A
             warmup_target=settings.learning_rate,
             warmup_steps=warmup,
         )
-    return getattr(keras.optimizers, settings.name)(learning_rate=rate, epsilon=settings.epsilon)
+    decay = settings.weight_decay or None
+    if settings.name == "SGD":
+        return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=True, weight_decay=decay)
+    kind = getattr(keras.optimizers, settings.name)
+    return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
 
 
 def build_step(run: Run, net: LoweredNet, steps: int) -> TrainStep:

@@ -28,7 +28,7 @@ from typing import Any
 from tellapart import __version__
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.files import write_text
-from tellapart.recipes import Run
+from tellapart.settings import Run
 from tellapart.train.events import EpochDone, Event, StepDone
 
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")

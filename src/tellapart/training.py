@@ -26,7 +26,7 @@ from tellapart.model_file import Card
 from tellapart.models.first_cnn import refuse_small_pictures
 from tellapart.picture_grid import Shown, save_picture_grid
 from tellapart.precision import resolve
-from tellapart.recipes import Run
+from tellapart.settings import Run
 from tellapart.runs import RunFolder, new_run_folder
 from tellapart.scores import Scores
 from tellapart.train.allocator import memory_kept
@@ -199,7 +199,7 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
     )
     model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch, train.images)
     net = lower(model, prepared.precision)
-    feed = Feed(train, classes, batches, run.augmentation, net.device)
+    feed = Feed(train, classes, batches, run.augmentation, net.device, run.mixing)
     card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared), run.views)
     classifier = Classifier.of_model(model, card)
     keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)

@@ -241,7 +241,7 @@ def test_every_switch_of_image_data_generator_has_its_field():
         "interpolation_order",
         "dtype",
     }
-    of_our_own = {"alternating_flip"}
+    of_our_own = {"alternating_flip", "cutout"}
     assert {field.name for field in dataclasses.fields(Augmentation)} - of_our_own == switches - elsewhere
 
 
@@ -301,3 +301,35 @@ def test_moves_for_another_number_of_pictures_are_refused():
 def test_an_unknown_fill_mode_is_refused_when_applied():
     with pytest.raises(ConfigError, match="got 'wrap'"):
         apply(torch.zeros(2, 1, 4, 4), random_moves(2, (1, 1)), "wrap")
+
+
+@pytest.mark.parametrize("size", [(32, 32), (7, 12)])
+def test_cutout_greys_one_square_that_lies_within_the_picture(size):
+    images = torch.zeros((200, 3, *size), dtype=torch.uint8)
+    found = augment(images, Augmentation(cutout=5), seeded(3))
+    grey = (found == 128).all(1)
+    assert (grey.sum((1, 2)) == 25).all()
+    assert (found[~grey[:, None].expand_as(found)] == 0).all()
+    rows, columns = grey.any(2), grey.any(1)
+    assert (rows.sum(1) == 5).all()
+    assert (columns.sum(1) == 5).all()
+    assert rows.any(0).all()
+    assert columns.any(0).all()
+
+
+def test_a_square_larger_than_the_picture_covers_it():
+    found = augment(torch.zeros((2, 1, 4, 9), dtype=torch.uint8), Augmentation(cutout=6), seeded(0))
+    assert (found == 128).sum().item() == 2 * 4 * 6
+
+
+def test_cutout_changes_no_move():
+    plans = [Augmentation.tutorial(), dataclasses.replace(Augmentation.tutorial(), cutout=8)]
+    plain, cut = (draw(plan, 20, 32, 32, seeded(1)) for plan in plans)
+    for name in ("dy", "dx", "mirrored", "flipped"):
+        assert torch.equal(getattr(plain, name), getattr(cut, name))
+
+
+@pytest.mark.parametrize("side", [-1, 2.5, True])
+def test_a_square_of_no_whole_side_is_refused(side):
+    with pytest.raises(ConfigError, match="cutout"):
+        Augmentation(cutout=side)

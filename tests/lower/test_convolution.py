@@ -71,7 +71,8 @@ def test_a_convolution_and_its_gradients(
 
 @pytest.mark.parametrize("way", [gradient_by_shifts, gradient_by_exchange])
 @pytest.mark.parametrize(
-    ("side", "size", "padding"), [(5, 3, ONE), (5, 3, (0, 0)), (6, 2, (0, 0)), (6, 2, ONE), (4, 5, (2, 2)), (5, 4, (2, 1))]
+    ("side", "size", "padding"),
+    [(5, 3, ONE), (5, 3, (0, 0)), (6, 2, (0, 0)), (6, 2, ONE), (4, 5, (2, 2)), (5, 4, (2, 1))],
 )
 @pytest.mark.parametrize("pictures", [1, 33, 70])
 def test_a_way_to_the_kernels_gradient_is_exact_for_any_shape(way, side, size, padding, pictures):

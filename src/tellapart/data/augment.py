@@ -1,4 +1,6 @@
-"""Augmentation: pictures shifted and mirrored at random, as Keras's ImageDataGenerator did it.
+"""Augmentation: pictures shifted, mirrored and partly covered at random.
+
+Shifts and mirrors are those of Keras's ImageDataGenerator; grey squares ("cutout") it did not have.
 
 One idea: the chances are drawn first (`draw`, for a whole batch at once) and applied after (`apply`, which
 has no chance in it). Everything random comes from the generator that the caller hands in. What is left out
@@ -27,6 +29,8 @@ from torch import Tensor
 from tellapart.errors import ConfigError
 
 FILL_MODES: Final = ("nearest", "constant", "mirror")
+GREY: Final = 128.0
+"""Pixel value of a cut-out square."""
 
 _NOT_IMPLEMENTED: Final[dict[str, object]] = {
     "featurewise_center": False,
@@ -119,6 +123,10 @@ class Augmentation:
     """With `horizontal_flip`: by chance in the first epoch, then each picture the other way round in every
     next one. Source: Jordan 2024, arXiv:2404.00498."""
 
+    cutout: int = 0
+    """Side of a square at a random place within the picture that is painted grey, in pixels; 0: none.
+    Source: DeVries & Taylor 2017, arXiv:1708.04552."""
+
     def __post_init__(self) -> None:
         for name, off in _NOT_IMPLEMENTED.items():
             if getattr(self, name) != off:
@@ -134,6 +142,8 @@ class Augmentation:
                 raise ConfigError(f"{name} is true or false; got {getattr(self, name)!r}.")
         if self.fill_mode not in FILL_MODES:
             raise ConfigError(f"fill_mode is one of {', '.join(FILL_MODES)}; got {self.fill_mode!r}.")
+        if isinstance(self.cutout, bool) or not isinstance(self.cutout, int) or self.cutout < 0:
+            raise ConfigError(f"cutout is a whole number of pixels, 0 or more; got {self.cutout!r}.")
         if not 0 <= self.cval <= 255:
             raise ConfigError(f"cval is a pixel value, 0 to 255; got {self.cval!r}.")
 
@@ -171,9 +181,13 @@ class Moves:
     flipped: Tensor
     """(B,) bool, upside down."""
 
+    squares: Tensor | None = None
+    """(B, 2) int64, first row and column of each picture's grey square; None: there is none."""
+
     def of(self, part: slice) -> "Moves":
         """Those of some of the pictures."""
-        return Moves(self.dy[part], self.dx[part], self.mirrored[part], self.flipped[part])
+        squares = None if self.squares is None else self.squares[part]
+        return Moves(self.dy[part], self.dx[part], self.mirrored[part], self.flipped[part], squares)
 
 
 def augment(images: Tensor, plan: Augmentation, generator: torch.Generator) -> Tensor:
@@ -188,7 +202,7 @@ def augment(images: Tensor, plan: Augmentation, generator: torch.Generator) -> T
         (B, C, H, W) float32, channels_last, pixel values of 0 to 255, not rounded. A new tensor.
     """
     n, _, height, width = images.shape
-    return apply(images, draw(plan, n, height, width, generator), plan.fill_mode, plan.cval)
+    return apply(images, draw(plan, n, height, width, generator), plan.fill_mode, plan.cval, plan.cutout)
 
 
 def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.Generator) -> Moves:
@@ -207,7 +221,15 @@ def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.G
         dx=_shift(for_dx, plan.width_shift_range, width),
         mirrored=for_mirrored < (0.5 if plan.horizontal_flip else 0.0),
         flipped=for_flipped < (0.5 if plan.vertical_flip else 0.0),
+        squares=_squares(plan.cutout, n, height, width, generator) if plan.cutout else None,
     )
+
+
+def _squares(side: int, n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """First rows and columns (n, 2) int64 of squares that lie within the picture; from zero where none fits."""
+    chance = torch.rand((n, 2), generator=generator, dtype=torch.float64, device=generator.device)
+    room = torch.tensor([max(0, height - side), max(0, width - side)], device=chance.device)
+    return (chance * (room + 1)).long()
 
 
 def _shift(chance: Tensor, shift_range: float | int, size: int) -> Tensor:
@@ -220,14 +242,17 @@ def _shift(chance: Tensor, shift_range: float | int, size: int) -> Tensor:
     return (chance * (2 * pixels)).sub_(pixels).float()
 
 
-def apply(images: Tensor, moves: Moves, fill_mode: str = "nearest", cval: float = 0.0) -> Tensor:
-    """Shift each picture, then mirror it, then turn it upside down, as `moves` says.
+def apply(
+    images: Tensor, moves: Moves, fill_mode: str = "nearest", cval: float = 0.0, cutout: int = 0
+) -> Tensor:
+    """Shift each picture, mirror it, turn it upside down, and grey a square, as `moves` says.
 
     Args:
         images: (B, C, H, W), uint8 or float32, pixel values of 0 to 255. channels_last is fastest.
         moves: one of each per picture.
         fill_mode: one of FILL_MODES, what fills the places that a shift leaves empty.
         cval: the pixel value that "constant" fills with.
+        cutout: side of the grey square, in pixels, where `moves` has squares.
 
     Returns:
         (B, C, H, W) float32, channels_last, blended linearly between pixels, not rounded. A new tensor.
@@ -268,6 +293,9 @@ def apply(images: Tensor, moves: Moves, fill_mode: str = "nearest", cval: float 
         inside_rows = _inside(moves.dy, moves.flipped, height)[:, :, None, None]
         inside_columns = _inside(moves.dx, moves.mirrored, width)[:, None, :, None]
         moved.masked_fill_(~(inside_rows & inside_columns), cval)
+    if moves.squares is not None:
+        rows, columns = (_within(moves.squares[:, i], cutout, side) for i, side in enumerate((height, width)))
+        moved.masked_fill_((rows[:, :, None] & columns[:, None, :])[..., None], GREY)
     return moved.permute(0, 3, 1, 2)
 
 
@@ -302,6 +330,12 @@ def _neighbours(shift: Tensor, reverse: Tensor, size: int, mirror: bool) -> tupl
         index = torch.minimum(index, 2 * size - 2 - index)
     index.clamp_(0, size - 1)
     return index, torch.where(reverse, 1 - weight, weight)[:, :, None]
+
+
+def _within(first: Tensor, count: int, size: int) -> Tensor:
+    """Whether each pixel along one axis is one of the `count` from `first` on, (B, size) bool."""
+    ahead = torch.arange(size, device=first.device)
+    return (ahead >= first[:, None]) & (ahead < first[:, None] + count)
 
 
 def _inside(shift: Tensor, reverse: Tensor, size: int) -> Tensor:

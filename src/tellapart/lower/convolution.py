@@ -205,7 +205,9 @@ def gradient_by_shifts(
     channels_out, rows, columns = gradient.shape[1], height + above, width + left
     pixels = n * rows * columns
     pictures = F.pad(x.permute(0, 2, 3, 1), (0, 0, 0, left, 0, above))
-    pictures = pictures.view(pixels, channels_in).t().contiguous()  # so the product need not turn it each time
+    pictures = (
+        pictures.view(pixels, channels_in).t().contiguous()
+    )  # so the product need not turn it each time
     before, after = (high - 1 - above) * columns + wide - 1 - left, above * columns + left
     wanted = gradient.new_zeros(before + pixels + after, channels_out)
     grid = wanted[before : before + pixels].view(n, rows, columns, channels_out)

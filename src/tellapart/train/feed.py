@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tellapart.data.augment import Augmentation, apply, draw
 from tellapart.data.batches import Batches, epoch_order, step_seed
+from tellapart.data.mix import ricap
 from tellapart.data.store import Store
 from tellapart.train.workers import workers
 
@@ -34,6 +35,7 @@ class Feed:
         batches: Batches,
         augmentation: Augmentation | None,
         device: torch.device | str = "cpu",
+        mixing: str = "none",
     ) -> None:
         """A feed.
 
@@ -43,8 +45,9 @@ class Feed:
             batches: which pictures go into which step.
             augmentation: how they are moved; None: not at all.
             device: where the batches are wanted.
+            mixing: "ricap", or "none".
         """
-        self.store, self.batches, self.augmentation = store, batches, augmentation
+        self.store, self.batches, self.augmentation, self.mixing = store, batches, augmentation, mixing
         self.device = torch.device(device)
         self.on_device = None if self.device.type == "cpu" else torch.tensor(store.images, device=device)
         self.labels = torch.tensor(store.labels, device=device)
@@ -55,8 +58,8 @@ class Feed:
         """The batch of one step, and torch's global generator seeded for its dropout.
 
         Returns:
-            Pictures (B, H, W, C), pixels 0-255, float32 where they were moved, else uint8;
-            and their one-hot truth (B, classes). Both on `device`.
+            Pictures (B, H, W, C), pixels 0-255, float32 where they were moved, else uint8; and their
+            truth (B, classes), one-hot where pictures are not mixed. Both on `device`.
         """
         rows = self.batches.rows(epoch, step)
         there = torch.from_numpy(rows).to(self.device, non_blocking=True)
@@ -69,7 +72,8 @@ class Feed:
             self.generator.manual_seed(seed)
             mirrored = self._alternating(rows, epoch) if self.augmentation.alternating_flip else None
             images = self._moved(images, self.augmentation, mirrored)
-        return images, self.one_hot[self.labels[there]]
+        truth = self.one_hot[self.labels[there]]
+        return ricap(images, truth, seed) if self.mixing == "ricap" else (images, truth)
 
     def _moved(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
         """Augment (B, H, W, C): chance for all pictures at once, the moving of a part on each core."""
@@ -79,7 +83,8 @@ class Feed:
             moves = replace(moves, mirrored=mirrored)
 
         def move(part: slice) -> Tensor:
-            return apply(images[part].permute(0, 3, 1, 2), moves.of(part), plan.fill_mode, plan.cval)
+            pictures = images[part].permute(0, 3, 1, 2)
+            return apply(pictures, moves.of(part), plan.fill_mode, plan.cval, plan.cutout)
 
         count = 1 if self.on_device is not None or n < PICTURES_TO_DIVIDE else workers().count
         if count == 1:
