@@ -12,8 +12,8 @@ from tellapart.data.source import Source, open_source
 from tellapart.errors import ConfigError
 from tellapart.evaluation import Evaluation, evaluate_model
 from tellapart.recipes import aimed, find_recipe
-from tellapart.settings import Run
 from tellapart.runs import existing_run_folder, refuse_taken
+from tellapart.settings import Run
 from tellapart.shipped import model_meant
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 

@@ -35,8 +35,8 @@ from tellapart.errors import ConfigError
 from tellapart.lower import lower
 from tellapart.model_file import Card
 from tellapart.precision import has_fast_bfloat16, resolve
-from tellapart.settings import Run
 from tellapart.runs import hardware, versions
+from tellapart.settings import Run
 from tellapart.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.train.allocator import memory_kept
 from tellapart.train.feed import Feed

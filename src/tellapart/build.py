@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from tellapart.backend import import_keras
 from tellapart.lower import LoweredNet
 from tellapart.models.first_cnn import first_cnn
-from tellapart.models.wide_resnet import wide_resnet
 from tellapart.models.whitened_cnn import initialise, whitened_cnn
+from tellapart.models.wide_resnet import wide_resnet
 from tellapart.settings import MuonSettings, OptimizerSettings, Run
 from tellapart.train.muon import MuonOptimizer, Rates
 from tellapart.train.step import TrainStep

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tellapart.errors import SaveError, TellapartError
-from tellapart.settings import Run
 from tellapart.runs import RunFolder
+from tellapart.settings import Run
 from tellapart.train.checkpoint import Weights, load_checkpoint, save_checkpoint
 from tellapart.train.events import EpochDone, Event, Stopped
 from tellapart.train.loop import Standing, reached

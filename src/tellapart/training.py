@@ -26,9 +26,9 @@ from tellapart.model_file import Card
 from tellapart.models.first_cnn import refuse_small_pictures
 from tellapart.picture_grid import Shown, save_picture_grid
 from tellapart.precision import resolve
-from tellapart.settings import Run
 from tellapart.runs import RunFolder, new_run_folder
 from tellapart.scores import Scores
+from tellapart.settings import Run
 from tellapart.train.allocator import memory_kept
 from tellapart.train.events import EpochDone, Event
 from tellapart.train.feed import Feed

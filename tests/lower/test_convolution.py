@@ -6,8 +6,8 @@ import torch.nn.functional as F
 
 from tellapart.lower.convolution import (
     convolve,
-    gradient_by_shifts,
     gradient_by_exchange,
+    gradient_by_shifts,
     gradient_tap_by_tap,
 )
 
