@@ -113,7 +113,7 @@ def evaluate(
     split: str | None = None,
     labels: Any = None,
     watcher: Watcher | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> Evaluation:
     """Score a run folder or a model file: on a run's own test pictures, or on `data`.
 
@@ -123,7 +123,8 @@ def evaluate(
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
         watcher: is told of the pictures read and scored.
-        precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
+        precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`; None: for a run folder
+            that of its training, and else float32.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.

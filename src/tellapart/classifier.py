@@ -23,8 +23,9 @@ from tellapart.model_file import Card, load_keras, read_card, save_h5, save_kera
 from tellapart.precision import resolve_known
 from tellapart.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.scores import Scores, score
+from tellapart.train.doubt import settled
 from tellapart.train.score import probabilities
-from tellapart.views import asked_in_views
+from tellapart.views import Answers, asked_in_views
 
 Progress = Callable[[int, int], None]
 
@@ -119,14 +120,34 @@ class Classifier:
         Raises:
             ConfigError: no such precision.
         """
+        return self._answers(
+            images, progress, self.card.views if views is None else views, precision
+        ).averaged
+
+    def _answers(
+        self, images: NDArray[np.uint8], progress: Progress | None, views: int, precision: str
+    ) -> Answers:
+        """As `probabilities`, and what a single view says."""
         told, resolved = progress, resolve_known(precision)
 
-        def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-            nonlocal told
-            shown, told = told, None  # the first view is the one that is watched
-            return probabilities(self._net, pictures, shown, resolved)
+        def asked(rows: Any, precision: str) -> Answers:
+            def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+                nonlocal told
+                shown, told = told, None  # the first view is the one that is watched
+                return probabilities(self._net, pictures, shown, precision)
 
-        return asked_in_views(ask, images, self.card.views if views is None else views)
+            return asked_in_views(ask, images[rows], views)
+
+        answers = asked(slice(None), resolved)
+        if resolved == "float32" or not len(images):
+            return answers
+        averaged = settled(answers.averaged, lambda rows: asked(rows, "float32").averaged)
+        if views == 1:
+            return Answers(averaged, averaged)
+        plain = settled(
+            answers.plain, lambda rows: probabilities(self._net, images[rows], precision="float32")
+        )
+        return Answers(averaged, plain)
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
@@ -174,7 +195,7 @@ class Classifier:
                 "Choose one with --split."
             )
         store = load_split(source.splits[split], self.card.pixel_path)
-        return self.score(store, source.class_names, split, progress, precision=precision)
+        return self.score(store, source.class_names, split, progress, precision)[0]
 
     def score(
         self,
@@ -182,14 +203,18 @@ class Classifier:
         class_names: tuple[str, ...],
         split: str,
         progress: Progress | None = None,
-        views: int | None = None,
         precision: str = "float32",
-    ) -> Scores:
-        """Score on decoded pictures whose labels count in `class_names`; the rest as in `probabilities`."""
-        answers = self.probabilities(store.images, progress, views, precision)
-        if self.takes_names_of(class_names):
-            return score(answers, store.labels, class_names, split)
-        return score(answers, self._own_labels(store.labels, class_names), self.class_names, split)
+    ) -> tuple[Scores, Scores]:
+        """Score with the model's views, and without, on decoded pictures whose labels count in `class_names`.
+
+        The rest as in `probabilities`. One and the same, where the model has a single view.
+        """
+        answers = self._answers(store.images, progress, self.card.views, precision)
+        labels, names = store.labels, class_names
+        if not self.takes_names_of(class_names):
+            labels, names = self._own_labels(store.labels, class_names), self.class_names
+        averaged = score(answers.averaged, labels, names, split)
+        return averaged, averaged if self.card.views == 1 else score(answers.plain, labels, names, split)
 
     def takes_names_of(self, class_names: tuple[str, ...]) -> bool:
         """Whether the model has no class names of its own and as many outputs as there are `class_names`.

@@ -105,7 +105,7 @@ def evaluate(
     data: options.EvaluateData = None,
     split: options.SplitOption = None,
     labels: options.Labels = None,
-    precision: options.PredictionPrecision = options.Precision.FLOAT32,
+    precision: options.ScorePrecision = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -125,7 +125,7 @@ def evaluate(
             split=split and split.value,
             labels=labels,
             watcher=watcher,
-            precision=precision.value,
+            precision=precision and precision.value,
         )
     if as_json:
         console.say_json({"model": str(model), **evaluation.to_dict()})

@@ -70,8 +70,8 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        metavar="quick|fast|first-cnn",
-        help="quick (default), fast: more in minutes, or first-cnn: the tutorial.",
+        metavar="quick|fast|accurate|best|first-cnn",
+        help="quick (default); fast: more in minutes; accurate: more in an hour; best: on a GPU; first-cnn: the tutorial.",
     ),
 ]
 Target = Annotated[
@@ -144,6 +144,12 @@ SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pi
 PredictionPrecision = Annotated[
     Precision,
     typer.Option("--precision", help="Arithmetic; bfloat16: faster, the same classes. auto: where native."),
+]
+ScorePrecision = Annotated[
+    Precision | None,
+    typer.Option(
+        "--precision", help="Arithmetic (a run's own; else float32). The classes are the same in each."
+    ),
 ]
 Top = Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="The N likeliest classes only.")]
 Csv = Annotated[

@@ -49,7 +49,7 @@ def evaluate_model(
     labels: Any,
     opened: Opener,
     watcher: Watcher,
-    precision: str = "float32",
+    precision: str | None = None,
 ) -> Evaluation:
     """Score a run folder or a model file.
 
@@ -61,7 +61,8 @@ def evaluate_model(
         labels: CSV of a folder without class folders.
         opened: opens data.
         watcher: is told of the pictures read and scored.
-        precision: as in `Classifier.probabilities`.
+        precision: as in `Classifier.probabilities`; None: for a run folder that of its training, which scored
+            in it, and else float32.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.
@@ -70,6 +71,7 @@ def evaluate_model(
     """
     run = RunFolder(model) if (model / "run.toml").is_file() else None
     saved = {} if run is None else run.read_settings()[1]
+    precision = precision or saved.get("precision", "float32")
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run))
     classifier = Classifier.load(model)
@@ -113,9 +115,7 @@ def _scored(
     if classifier.takes_names_of(source.class_names):
         names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
         note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
-    scores = classifier.score(
-        store, source.class_names, called or split, watcher.scoring, precision=precision
-    )
+    scores, _ = classifier.score(store, source.class_names, called or split, watcher.scoring, precision)
     return Evaluation(scores, source.name, source.where, note)
 
 

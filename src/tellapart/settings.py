@@ -127,7 +127,8 @@ class Run:
     """How a picture of other proportions is brought to that size."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of training. auto: bfloat16 where the processor has it. Scoring is always in float32."""
+    """Arithmetic of training and of its scores, whose classes in doubt are settled in float32.
+    auto: bfloat16 where the processor has it."""
 
     predictions: int = 20
     """Test pictures shown with their predictions at the end (the tutorial's number_of_predictions)."""

@@ -207,7 +207,8 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
 
     def validate() -> tuple[float, float]:
         validation = prepared.validation
-        return loss_and_accuracy(classifier.probabilities(validation.images, views=1), validation.labels)
+        answers = classifier.probabilities(validation.images, views=1, precision=prepared.precision)
+        return loss_and_accuracy(answers, validation.labels)
 
     watcher.prepared(prepared, model)
     with nothing_lost(prepared.folder), memory_kept():
@@ -228,15 +229,15 @@ def _finish(
 ) -> Trained:
     """Score the test split, once, and show some of its pictures."""
     test, names = prepared.stores["test"], prepared.source.class_names
-    scores = classifier.score(test, names, "test", watcher.scoring)
-    plain = classifier.score(test, names, "test", views=1) if prepared.run.views > 1 else None
+    scores, plain = classifier.score(test, names, "test", watcher.scoring, prepared.precision)
     prepared.folder.log("Scored", scores.to_dict())
-    if plain is not None:
+    if plain is not scores:
         prepared.folder.log("ScoredWithoutViews", plain.to_dict())
     shown = pictures_to_show(classifier, test, prepared.run)
     if shown:
         save_picture_grid(shown, prepared.folder.predictions)
-    return Trained(classifier, prepared.folder.path, history, True, scores, plain, shown)
+    without = None if plain is scores else plain
+    return Trained(classifier, prepared.folder.path, history, True, scores, without, shown)
 
 
 def pictures_to_show(classifier: Classifier, test: Store, run: Run) -> tuple[Shown, ...]:

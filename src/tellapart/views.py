@@ -6,6 +6,7 @@ moved ones only where the network is unsure).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,17 @@ SURE = 1.5
 """Difference of the logarithms of the two likeliest classes from which the moved views are not asked for."""
 
 
-def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
+class Answers(NamedTuple):
+    """(N, classes) float32 each, rows summing to 1."""
+
+    averaged: NDArray[np.float32]
+    """Over the views."""
+
+    plain: NDArray[np.float32]
+    """Of each picture as it is; the very same array where there is one view."""
+
+
+def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> Answers:
     """Ask about pictures in several forms and average the logarithms of what is answered.
 
     What is answered about a picture does not depend on the others.
@@ -29,13 +40,10 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> NDArray[n
         images: (N, H, W, C) uint8.
         views: 1, as it is; 2, also mirrored; 6, both also moved by a pixel up-left and down-right,
             for pictures of whose class two views are not SURE.
-
-    Returns:
-        (N, classes) float32, rows summing to 1.
     """
     answers = ask(images)
     if views == 1 or not len(images):
-        return answers
+        return Answers(answers, answers)
     mean = (_logarithms(answers) + _logarithms(ask(images[:, :, ::-1]))) / 2
     if views == 6:
         best = np.sort(mean, axis=1)[:, -2:]
@@ -45,7 +53,7 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> NDArray[n
             both = [form for one in moved for form in (one, one[:, :, ::-1])]
             mean[unsure] = (mean[unsure] + sum(_logarithms(ask(form)) for form in both) / 4) / 2
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return Answers((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), answers)
 
 
 def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

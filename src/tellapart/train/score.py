@@ -3,8 +3,6 @@
 Each core takes whole parts of the pictures through the net by itself: cores that share one operation
 after the other wait for each other more than they compute. Validation, evaluation and prediction all
 ask here, so they give the same numbers for the same picture.
-
-In bfloat16 the pictures whose class is in doubt are asked about again in float32 (doubt.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.train.doubt import settled
 from tellapart.train.loss import EPSILON
 from tellapart.train.workers import workers
 
@@ -57,21 +54,11 @@ def probabilities(
         net: as it is now.
         images: (N, H, W, C) uint8, N at least 1.
         progress: called with (pictures done, pictures in all).
-        precision: "float32"; or "bfloat16", where classes in doubt are settled in float32 and the
-            probabilities of clear pictures are correct to two digits.
+        precision: "float32"; or "bfloat16", correct to two digits.
 
     Returns:
         (N, classes) float32, each row summing to 1.
     """
-    answers = _asked(net, images, progress, precision)
-    if precision == "float32":
-        return answers
-    return settled(answers, lambda rows: _asked(net, images[rows], None, "float32"))
-
-
-def _asked(
-    net: Net, images: NDArray[np.uint8], progress: Progress | None, precision: str
-) -> NDArray[np.float32]:
     with torch.inference_mode():
         answer = net.ready(precision)
     done, found = 0, []
