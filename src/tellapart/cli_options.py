@@ -71,7 +71,7 @@ Recipe = Annotated[
     typer.Option(
         "--recipe",
         metavar="quick|fast|accurate|best|first-cnn",
-        help="quick (default); fast: more in minutes; accurate: more in an hour; best: on a GPU; first-cnn: the tutorial.",
+        help="quick (default); fast: more, in minutes; accurate: more yet; best: for a GPU; first-cnn: the tutorial.",
     ),
 ]
 Target = Annotated[
