@@ -65,6 +65,8 @@ def test_whitening_filters_are_not_learned_and_what_is_before_them_neither():
     whitening = 2 * (2 * 2 * 3) * 24 * 31 * 31
     flops = bench.count_flops(model)
     assert flops.step == whitening + 3 * (flops.forward - whitening)
+    first = 2 * (3 * 3 * 24) * 64 * 31 * 31
+    assert bench.count_flops(model, without=("whitening",)).step == flops.step - first
 
 
 def test_counting_leaves_the_model_as_it_was():

@@ -1,5 +1,6 @@
 """Recipes are complete, frozen, and survive being written down."""
 
+import dataclasses
 import tomllib
 
 import numpy as np
@@ -9,7 +10,7 @@ import tomli_w
 from tellapart.backend import import_keras
 from tellapart.build import build_optimizer
 from tellapart.errors import ConfigError
-from tellapart.recipes import RECIPES, find_recipe, first_cnn
+from tellapart.recipes import RECIPES, aimed, fast, find_recipe, first_cnn, quick, suited
 from tellapart.settings import Run
 
 
@@ -21,8 +22,6 @@ def test_a_run_is_the_same_after_toml(name, mirrors):
 
 
 def test_a_run_without_augmentation_is_the_same_after_toml():
-    import dataclasses
-
     run = dataclasses.replace(first_cnn(), augmentation=None)
     assert Run.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
 
@@ -81,3 +80,50 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones():
 def test_a_setting_out_of_range_is_refused_by_name(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
         first_cnn().changed(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"depth": 5},
+        {"depth": 1},
+        {"widths": (64, 128)},
+        {"widths": (64, -1, 3)},
+        {"widths": ("a", 1, 3)},
+        {"target": 63.0},
+    ],
+)
+def test_a_network_or_target_that_cannot_be_is_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change)).removesuffix("s")):
+        fast().changed(**change)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": -1.0}, {"whitening_share": 7.0}, {"momentum": -0.1}])
+def test_a_rate_of_muon_out_of_range_is_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        dataclasses.replace(fast().optimizer, **change)
+
+
+def test_the_test_split_never_decides_when_to_stop():
+    with pytest.raises(ConfigError, match="must not decide"):
+        first_cnn().changed(target=0.4)
+
+
+def test_a_short_way_to_a_target_is_for_many_pictures():
+    assert aimed(fast(), 0.63, 50_000).epochs == 1
+    assert aimed(fast(), 0.63, 500) == fast().changed(target=0.63)
+    assert aimed(quick(), 0.63, 50_000) == quick().changed(target=0.63)
+
+
+@pytest.mark.parametrize("pictures", [10, 96, 1_437, 20_000])
+def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
+    run = suited(fast(), pictures)
+    assert run.batch_size == max(32, pictures // 20)
+    assert run.statistics_over <= run.batch_size
+    assert run.optimizer.learning_rate < fast().optimizer.learning_rate
+    assert run.validation_share == pytest.approx(max(0.02, min(0.2, 100 / pictures)))
+
+
+def test_enough_pictures_change_nothing_and_no_other_recipe_is_changed():
+    assert suited(fast(), 50_000) == fast()
+    assert suited(quick(), 10) == quick()

@@ -11,7 +11,7 @@ from tellapart.data.catalog import find_known
 from tellapart.data.source import Source, open_source
 from tellapart.errors import ConfigError
 from tellapart.evaluation import Evaluation, evaluate_model
-from tellapart.recipes import aimed, find_recipe
+from tellapart.recipes import aimed, find_recipe, suited
 from tellapart.runs import existing_run_folder, refuse_taken
 from tellapart.settings import Run
 from tellapart.shipped import model_meant
@@ -81,22 +81,27 @@ def train_classifier(
         raise ConfigError("Nothing to train on: give a known set's name, a folder of pictures, or arrays.")
     else:
         refuse_taken(out)
-        _run(recipe, True, augment, target, changes)  # refuses a bad setting before anything is fetched
+        _run(recipe, True, augment, target, changes, 1)  # refuses a bad setting before anything is fetched
         source = opened(data, labels)
-        run = _run(recipe, source.mirrors, augment, target, changes)
+        run = _run(recipe, source.mirrors, augment, target, changes, len(source.splits.get("train", ())))
         prepared = prepare(source, run, out, reopening(data, labels), watcher)
     return run_training(prepared, watcher, should_stop)
 
 
 def _run(
-    recipe: str | Run, mirrors: bool, augment: bool, target: float | None, changes: dict[str, Any]
+    recipe: str | Run,
+    mirrors: bool,
+    augment: bool,
+    target: float | None,
+    changes: dict[str, Any],
+    pictures: int,
 ) -> Run:
-    run = recipe if isinstance(recipe, Run) else find_recipe(recipe)(mirrors=mirrors)
+    run = recipe if isinstance(recipe, Run) else suited(find_recipe(recipe)(mirrors=mirrors), pictures)
     known = {field.name for field in dataclasses.fields(Run)}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
     if target is not None:
-        run = aimed(run, target)
+        run = aimed(run, target, pictures)
     run = run.changed(**changes)
     if run.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(

@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -36,7 +36,7 @@ from tellapart.lower import lower
 from tellapart.model_file import Card
 from tellapart.precision import has_fast_bfloat16, resolve
 from tellapart.runs import hardware, versions
-from tellapart.settings import Run
+from tellapart.settings import MuonSettings, Run
 from tellapart.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.train.allocator import memory_kept
 from tellapart.train.feed import Feed
@@ -187,7 +187,7 @@ def measure(run: Run, seconds: float = SECONDS) -> Timings:
     )
 
 
-def count_flops(model: Any) -> Flops:
+def count_flops(model: Any, without: Sequence[str] = ()) -> Flops:
     """Count what one picture costs a model that learns.
 
     In float32, where every operation is one that torch's counter knows; and as for inference, which leaves
@@ -195,9 +195,10 @@ def count_flops(model: Any) -> Flops:
 
     Args:
         model: Keras's, built, with one input of a fixed size.
+        without: names of layers whose weights rest.
     """
     net = lower(model, "float32")
-    learned = [variable.value for variable in model.trainable_variables]
+    learned = [v.value for v in model.trainable_variables if v.path.split("/")[-2] not in without]
     counter = FlopCounterMode(display=False)
     with counter:
         output = net(torch.zeros(1, *model.input_shape[1:], device=net.device))
@@ -212,9 +213,13 @@ class _Pieces:
     def __init__(self, run: Run) -> None:
         store = _made_pictures(2 * run.batch_size)
         steps_per_epoch = -(-TRAINING_PICTURES // run.batch_size)
+        if isinstance(
+            run.optimizer, MuonSettings
+        ):  # a step of most of the training, when the whitening rests
+            run = replace(run, optimizer=replace(run.optimizer, whitening_share=0.0))
         model = build_model(run, RECIPE_SHAPE, RECIPE_CLASSES, steps_per_epoch, store.images)
         self.precision = resolve(run.precision)
-        self.flops = count_flops(model)
+        self.flops = count_flops(model, without=("whitening",))
         net = lower(model, self.precision)
         self.device = net.device
         self.step = build_step(run, net, run.epochs * steps_per_epoch)
@@ -264,6 +269,10 @@ class _TimedUpdate(KerasOptimizer):
     def scale_loss(self, loss: Tensor) -> Tensor:
         """As the optimiser's own."""
         return self.inner.scale_loss(loss)
+
+    def resting(self) -> Sequence[Tensor]:
+        """As the optimiser's own."""
+        return self.inner.resting()
 
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
         """Update every weight once."""

@@ -39,7 +39,8 @@ def build_model(
     keras.utils.set_random_seed(run.seed % 2**32)
     model = build_network(run, picture_shape, classes)
     if run.network == "whitened-cnn" and pictures is not None:
-        initialise(model, pictures[:WHITENED_FROM], run.seed)
+        rows = np.random.default_rng(run.seed).permutation(len(pictures))[:WHITENED_FROM]
+        initialise(model, pictures[np.sort(rows)], run.seed)
     optimizer = build_optimizer(run.optimizer, run.epochs * steps_per_epoch)
     loss: Any = "categorical_crossentropy"
     if run.label_smoothing:
@@ -102,7 +103,7 @@ def build_step(run: Run, net: LoweredNet, steps: int) -> TrainStep:
         head=settings.head_rate,
         weight_decay=settings.weight_decay * run.batch_size,
         steps=steps,
-        whitening_steps=max(1, round(settings.whitening_share * steps)),
+        whitening_steps=round(settings.whitening_share * steps),
     )
     optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, run.batch_size)
     return TrainStep(net, optimizer, part_size=run.statistics_over)

@@ -76,7 +76,11 @@ Recipe = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="63%|0.63", help="Stop at this validation accuracy (recipe fast)."),
+    typer.Option(
+        "--target",
+        metavar="63%|0.63",
+        help="Stop at this validation accuracy; takes fast, unless told.",
+    ),
 ]
 Epochs = Annotated[
     int | None,

@@ -36,9 +36,21 @@ class Evaluation:
     note: str = ""
     """What a reader must know about the choice of pictures; often nothing."""
 
+    plain_scores: Scores | None = None
+    """The same without test-time views, where the model has some."""
+
+    views: int = 1
+    """Of each picture that `scores` is about."""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"data": self.data, "where": self.where, "note": self.note, "scores": self.scores.to_dict()}
+        return {
+            "data": self.data,
+            "where": self.where,
+            "note": self.note,
+            "scores": self.scores.to_dict(),
+            "scores_without_views": None if self.plain_scores is None else self.plain_scores.to_dict(),
+        }
 
 
 def evaluate_model(
@@ -115,8 +127,9 @@ def _scored(
     if classifier.takes_names_of(source.class_names):
         names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
         note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
-    scores, _ = classifier.score(store, source.class_names, called or split, watcher.scoring, precision)
-    return Evaluation(scores, source.name, source.where, note)
+    scores, plain = classifier.score(store, source.class_names, called or split, watcher.scoring, precision)
+    views = classifier.card.views
+    return Evaluation(scores, source.name, source.where, note, plain if views > 1 else None, views)
 
 
 def _nothing_to_score(model: Path, run: RunFolder | None) -> str:

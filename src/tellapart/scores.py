@@ -57,7 +57,8 @@ def wilson_interval(right: int, pictures: int, z: float = 1.959964) -> tuple[flo
     share, weight = right / pictures, z * z / pictures
     middle = (share + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(share * (1 - share) / pictures + weight / (4 * pictures))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    low, high = middle - half, middle + half
+    return 0.0 if right == 0 else max(0.0, low), 1.0 if right == pictures else min(1.0, high)
 
 
 def score(

@@ -67,6 +67,12 @@ class MuonSettings:
 
     def __post_init__(self) -> None:
         _check_types(self)
+        for name in ("learning_rate", "bias_rate", "head_rate", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
+        for name in ("momentum", "other_momentum", "whitening_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is a share from 0 to 1; got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +153,18 @@ class Run:
                 raise ConfigError(
                     f"{name} is a share between 0 and 1, such as 0.1; got {getattr(self, name)}."
                 )
-        if self.network != "first-cnn" and self.widths is None:
+        if self.network != "first-cnn" and not _are_three_widths(self.widths):
             raise ConfigError(
-                f"The network {self.network} has three widths, such as (64, 128, 256); got none."
+                f"The network {self.network} has three widths, such as (64, 128, 256); got {self.widths}."
+            )
+        if self.network == "whitened-cnn" and self.depth not in (2, 3):
+            raise ConfigError(f"The depth of whitened-cnn is 2 or 3; got {self.depth}.")
+        if self.target is not None and not 0 < self.target < 1:
+            raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
+        if self.target is not None and self.validation == "test":
+            raise ConfigError(
+                f"{self.recipe} scores its epochs on the test pictures, which must not decide when to stop. "
+                "Take the recipe fast or quick."
             )
         for name in ("statistics_over", "pictures_per_epoch"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
@@ -182,6 +197,10 @@ class Run:
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+def _are_three_widths(widths: Any) -> bool:
+    return widths is not None and len(widths) == 3 and all(isinstance(w, int) and w > 0 for w in widths)
 
 
 def _check_types(settings: Any) -> None:

@@ -7,6 +7,8 @@ import keras
 import pytest
 from command_line import SMALL, tellapart
 
+from tellapart import recipes
+
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
@@ -64,11 +66,22 @@ def test_a_target_ends_the_training_and_is_told_of(pictures, tmp_path):
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) < 31
 
 
-def test_the_fast_recipe_tells_its_accuracy_with_and_without_views(pictures):
+@pytest.mark.parametrize(
+    ("recipe", "ways"), [("fast", "mirrored and moved by a pixel"), ("best", "as it is and mirrored")]
+)
+def test_accuracy_is_told_with_and_without_views(pictures, tmp_path, monkeypatch, recipe, ways):
+    made = recipes.RECIPES[recipe]
+    small = {"fast": {}, "best": {"widths": (4, 8, 12), "depth": 1}}[recipe]
+    monkeypatch.setitem(recipes.RECIPES, recipe, lambda **given: made(**given).changed(**small))
     options = ("--epochs", "1", "--size", "16", "--batch-size", "8", "--predictions", "0")
-    out = tellapart("train", pictures, "--recipe", "fast", *options, "--quiet").out
-    assert "Test accuracy: " in out
-    assert "Without test-time views: " in out
+    trained = tellapart("train", pictures, "--recipe", recipe, *options, "--quiet", "--out", tmp_path / "run")
+    evaluated = tellapart("evaluate", tmp_path / "run", "--quiet")
+    for told in (trained.out, evaluated.out):
+        assert "Test accuracy: " in told
+        assert "Without test-time views: " in told
+        assert ways in told
+    plain = tellapart("evaluate", tmp_path / "run", "--json").json["scores_without_views"]
+    assert f"Without test-time views: {plain['accuracy']:.4f}" in trained.out
 
 
 @pytest.mark.parametrize("target", ["0", "100%", "1.5", "much"])
@@ -129,8 +142,6 @@ def test_a_labels_file_is_remembered_with_the_run(tmp_path, pictures):
 def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
     """With the recipe's epochs cut to one."""
     import dataclasses
-
-    from tellapart import recipes
 
     quick = recipes.quick
     monkeypatch.setitem(

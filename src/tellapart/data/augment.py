@@ -54,10 +54,10 @@ to the system, to be faulted in again at every step (512 pictures in a fresh pro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """What may happen to a training picture: ImageDataGenerator's switches, by its names. All start off.
+    """What may happen to a training picture: ImageDataGenerator's switches, by its names, and two more. All start off.
 
-    Shifts and mirroring can be turned on. The other switches stand here so that a run's record shows each of
-    them as off; turning one on is refused.
+    Shifts, mirroring and grey squares can be turned on. The other switches stand here so that a run's record
+    shows each of them as off; turning one on is refused.
 
     Raises:
         ConfigError: a value out of range, or a switch turned on that is not implemented.
@@ -133,7 +133,7 @@ class Augmentation:
                 raise ConfigError(
                     f"{name} = {getattr(self, name)!r}: this part of ImageDataGenerator is not implemented; "
                     f"the only value accepted is {off!r}.\n"
-                    "Implemented: width_shift_range, height_shift_range, horizontal_flip, vertical_flip."
+                    "Implemented: width_shift_range, height_shift_range, horizontal_flip, vertical_flip, cutout."
                 )
         for name in ("width_shift_range", "height_shift_range"):
             _check_shift_range(name, getattr(self, name))

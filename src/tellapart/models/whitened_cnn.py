@@ -12,6 +12,9 @@ from tellapart.models.first_cnn import refuse_small_pictures
 PATCH = 2
 """Side of the patches that are whitened, in pixels; there is one at every pixel."""
 
+PICTURES_AT_ONCE = 64
+"""Whose patches are laid out at a time."""
+
 EPSILON = 5e-4
 """Added to the variance along a direction before dividing by its root."""
 
@@ -120,10 +123,15 @@ def whitening_filters(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Source: Page 2018-2019, "How to train your ResNet"; Jordan 2024.
     """
-    scaled = pictures.astype(np.float32) / 64 - 2
-    windows = np.lib.stride_tricks.sliding_window_view(scaled, (PATCH, PATCH), axis=(1, 2))
-    patches = windows.reshape(-1, scaled.shape[3] * PATCH * PATCH)  # (.., C * 2 * 2)
-    variances, directions = np.linalg.eigh(patches.T @ patches / len(patches))
+    channels = pictures.shape[3]
+    moments, count = np.zeros((channels * PATCH * PATCH,) * 2), 0
+    for start in range(0, len(pictures), PICTURES_AT_ONCE):
+        scaled = pictures[start : start + PICTURES_AT_ONCE].astype(np.float32) / 64 - 2
+        windows = np.lib.stride_tricks.sliding_window_view(scaled, (PATCH, PATCH), axis=(1, 2))
+        patches = windows.reshape(-1, channels * PATCH * PATCH)  # (.., C * 2 * 2)
+        moments += patches.T @ patches
+        count += len(patches)
+    variances, directions = np.linalg.eigh((moments / count).astype(np.float32))
     filters = directions / np.sqrt(variances + EPSILON)
-    both = np.concatenate([filters, -filters], axis=1).reshape(scaled.shape[3], PATCH, PATCH, -1)
+    both = np.concatenate([filters, -filters], axis=1).reshape(channels, PATCH, PATCH, -1)
     return np.ascontiguousarray(both.transpose(1, 2, 0, 3), np.float32)

@@ -32,8 +32,8 @@ SECONDS_BETWEEN_UPDATES = 0.2
 SECONDS_TO_JUDGE_SPEED = 300.0
 """Long enough to average over several validations, which no step counts."""
 
-STEPS_TO_FORETELL = 3, 13
-"""The first steps warm up; those between the two are timed for the first estimate."""
+STEPS_TO_FORETELL, SECONDS_TO_FORETELL = 12, 4.0
+"""After the first step, which is slower than the others: whichever comes first is enough to estimate from."""
 
 EPOCH_HEADER = "  epoch     loss  accuracy  val_loss  val_accuracy  seconds"
 
@@ -128,6 +128,7 @@ class ProgressWatcher(Watcher):
         self._quarters_told = 0
         self._speaker: Thread | None = None
         self._steps_seen = 0
+        self._has_foretold = False
         self._timed_from = 0.0
 
     def __enter__(self) -> "ProgressWatcher":
@@ -195,12 +196,14 @@ class ProgressWatcher(Watcher):
     def _foretell(self, done: StepDone) -> None:
         """Say once, after a few steps, how long the training will take."""
         self._steps_seen += 1
-        first, last = STEPS_TO_FORETELL
-        if self._steps_seen == first:
+        if self._steps_seen == 1:  # which was slower than the others will be
             self._timed_from = time.monotonic()
-        elif self._steps_seen == last:
+            return
+        waited = time.monotonic() - self._timed_from
+        if not self._has_foretold and (waited > SECONDS_TO_FORETELL or self._steps_seen > STEPS_TO_FORETELL):
             assert self.preparation is not None
-            a_step = (time.monotonic() - self._timed_from) / (last - first)
+            self._has_foretold = True
+            a_step = waited / (self._steps_seen - 1)
             left = (self.preparation.run.epochs - done.epoch) * done.steps - done.step - 1
             self._tell(f"About {in_words(a_step * left)} of training to go, by the speed of the first steps.")
 

@@ -23,6 +23,8 @@ def report_evaluation(evaluation: Evaluation) -> None:
     say(f"Data: {evaluation.data} ({evaluation.where})")
     for line in tables.score_lines(evaluation.scores):
         say(line)
+    if evaluation.plain_scores is not None:
+        say(tables.views_line(evaluation.plain_scores, evaluation.views))
     results().print(tables.classes_table(evaluation.scores))
     mistakes = tables.confusion_lines(evaluation.scores)
     if mistakes:

@@ -59,6 +59,15 @@ def score_lines(scores: Scores) -> list[str]:
     ]
 
 
+def views_line(plain: Scores, views: int) -> str:
+    """The accuracy without test-time views, and what these are."""
+    ways = "as it is and mirrored" if views == 2 else "mirrored and moved by a pixel"
+    return (
+        f"Without test-time views: {plain.accuracy:.4f} "
+        f"(above, the answers about a picture {ways} are averaged)"
+    )
+
+
 def classes_table(scores: Scores) -> Table:
     """Each class's precision, recall and F1."""
     table = new_table(

@@ -7,7 +7,7 @@ import torch
 
 from tellapart.keeping import best_epoch
 from tellapart.terminal.console import command, results, say
-from tellapart.terminal.tables import predictions_table, score_lines
+from tellapart.terminal.tables import predictions_table, score_lines, views_line
 from tellapart.training import Prepared, Trained
 
 NAMED_WHERE_LEFT_OUT = 5
@@ -82,14 +82,11 @@ def report_finished(
     say()
     assert trained.scores is not None
     if prepared.run.target is not None:
-        say(_target_in_words(trained, prepared.run.target))
+        say(_target_in_words(prepared, trained, prepared.run.target))
     for line in score_lines(trained.scores):
         say(line)
     if trained.plain_scores is not None:
-        say(
-            f"Without test-time views: {trained.plain_scores.accuracy:.4f} (with them, the answers about a picture, "
-            "mirrored and moved by a pixel, are averaged)"
-        )
+        say(views_line(trained.plain_scores, prepared.run.views))
     if trained.shown:
         results().print(predictions_table(trained.shown))
         right = sum(shown.right for shown in trained.shown)
@@ -106,12 +103,12 @@ def report_finished(
         say("  tellapart train cifar10 --recipe first-cnn")
 
 
-def _target_in_words(trained: Trained, target: float) -> str:
-    last = trained.history[-1].val_accuracy
+def _target_in_words(prepared: Prepared, trained: Trained, target: float) -> str:
+    last, count = trained.history[-1].val_accuracy, len(prepared.validation)
     if last >= target:
-        return f"Target reached: validation accuracy {last:.4f}, asked for {target:.4f}"
+        return f"Target reached: validation accuracy {last:.4f} (n = {count:,}), asked for {target:.4f}"
     return (
-        f"Target missed: validation accuracy {last:.4f}, asked for {target:.4f}. "
+        f"Target missed: validation accuracy {last:.4f} (n = {count:,}), asked for {target:.4f}. "
         "The whole recipe, without --target, trains longer."
     )
 

@@ -63,7 +63,7 @@ class MuonOptimizer(KerasOptimizer):
         self.whitening = [v.value for v in self.variables if "whitening/" in v.path]
 
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """The sum over the batch instead of its mean."""
+        """The mean times the batch size: the sum, of a smaller last batch as though it were whole."""
         return loss * self.batch_size
 
     def resting(self) -> Sequence[Tensor]:

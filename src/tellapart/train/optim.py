@@ -64,10 +64,14 @@ class NativeOptimizer(KerasOptimizer):
         indices = [optimizer._get_variable_index(variable) for variable in self.variables]
         self.weights = [variable.value.detach().view(-1) for variable in self.variables]
         self.states = [[kind[index].value.view(-1) for kind in state_of(optimizer)] for index in indices]
+        on_cpu = not self.weights or self.weights[0].device.type == "cpu"
+        self.piece = (
+            PIECE if on_cpu else max(map(len, self.weights))
+        )  # a GPU waits for launches, not for memory
         self.pieces = [
-            (weight, slice(start, min(start + PIECE, len(flat))))
+            (weight, slice(start, min(start + self.piece, len(flat))))
             for weight, flat in enumerate(self.weights)
-            for start in range(0, len(flat), PIECE)
+            for start in range(0, len(flat), self.piece)
         ]
 
     @torch.no_grad()
@@ -85,7 +89,7 @@ class NativeOptimizer(KerasOptimizer):
         self.optimizer._iterations.value.add_(1)
 
     def _update(self, gradients: Sequence[Sequence[Tensor]], rate: Tensor) -> None:
-        scratch = torch.empty((3, PIECE), device=self.weights[0].device)
+        scratch = torch.empty((3, self.piece), device=self.weights[0].device)
         for weight, piece in self.pieces:
             summed, *rest = scratch[:, : piece.stop - piece.start]
             parts = [part[piece] for part in gradients[weight]]
