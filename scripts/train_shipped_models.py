@@ -44,7 +44,7 @@ def percent(scores):
     return f"{100 * scores.accuracy:.2f}% (95% interval {100 * low:.2f}-{100 * high:.2f}%, n = {scores.pictures:,})"
 
 
-def card_page(name, trained, options, versions):
+def card_page(name, trained, options, versions, code):
     card, seconds = trained.classifier.card, sum(epoch.seconds for epoch in trained.history)
     plain = trained.plain_scores or trained.scores
     changed = {key: value for key, value in options.items() if key not in ("data", "recipe", "out", "seed")}
@@ -60,7 +60,7 @@ def card_page(name, trained, options, versions):
 | test accuracy without test-time views | {percent(plain)} |
 | parameters | {trained.classifier.model.count_params():,} |
 | trained in | {seconds:.0f} s on {platform.machine()}, {versions} |
-| code | commit {commit()}, {datetime.date.today().isoformat()} |
+| code | commit {code}, {datetime.date.today().isoformat()} |
 
 The test split was touched once, by this training. Whatever the network is shown, it answers with one of the classes
 above; it cannot say that a picture is none of them.
@@ -80,6 +80,7 @@ def main():
     import keras
     import torch
 
+    code = commit()  # before anything is written
     versions = f"torch {torch.__version__}, Keras {keras.__version__}, tellapart {tellapart.__version__}"
     for name in chosen.names:
         with tempfile.TemporaryDirectory() as place:
@@ -88,7 +89,7 @@ def main():
         save_keras(
             without_optimizer(trained.classifier.model), PLACE / f"{name}.keras", trained.classifier.card
         )
-        (PLACE / f"{name}.md").write_text(card_page(name, trained, options, versions))
+        (PLACE / f"{name}.md").write_text(card_page(name, trained, options, versions, code))
         print((PLACE / f"{name}.md").read_text())
 
 
