@@ -213,9 +213,8 @@ class _Pieces:
     def __init__(self, run: Run) -> None:
         store = _made_pictures(2 * run.batch_size)
         steps_per_epoch = -(-TRAINING_PICTURES // run.batch_size)
-        if isinstance(
-            run.optimizer, MuonSettings
-        ):  # a step of most of the training, when the whitening rests
+        if isinstance(run.optimizer, MuonSettings):
+            # A step as most of the training makes it, when the whitening rests.
             run = replace(run, optimizer=replace(run.optimizer, whitening_share=0.0))
         model = build_model(run, RECIPE_SHAPE, RECIPE_CLASSES, steps_per_epoch, store.images)
         self.precision = resolve(run.precision)

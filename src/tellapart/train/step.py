@@ -89,9 +89,8 @@ class TrainStep:
         if leaves.tensors:
             scaled = self.optimizer.scale_loss(loss)
             found = list(torch.autograd.grad(scaled, leaves.tensors, allow_unused=True))
-        if (
-            self.run is not self.net and share < 1
-        ):  # recorded, the next part's run writes over this one's results
+        if self.run is not self.net and share < 1:
+            # Recorded by a GPU, the run of the next part writes over the results of this one.
             found = [gradient if gradient is None else gradient.clone() for gradient in found]
             return found, loss.detach().clone(), output.detach().clone()
         return found, loss.detach(), output
