@@ -33,7 +33,10 @@ def assert_close(found, expected, share=2e-2):
         (64, 64, 4, 3, ONE, (0, 0), ONE, 1),
         (128, 256, 7, 3, ONE, ONE, ONE, 1),  # by shifts
         (128, 256, 7, 2, ONE, (0, 0), ONE, 1),
-        (64, 64, 4, 1, ONE, (0, 0), ONE, 1),
+        (64, 64, 4, 1, ONE, (0, 0), ONE, 1),  # a product
+        (64, 32, 5, 1, (2, 2), (0, 0), ONE, 1),
+        (64, 32, 6, 1, (2, 1), (0, 0), ONE, 1),
+        (8, 16, 4, 1, ONE, ONE, ONE, 1),
         (64, 64, 5, 3, (2, 2), ONE, ONE, 1),
         (64, 64, 6, 3, ONE, (2, 2), (2, 2), 1),
         (16, 16, 8, 3, ONE, ONE, ONE, 16),  # depthwise
