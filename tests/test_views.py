@@ -68,7 +68,7 @@ def test_what_is_answered_without_views_comes_along(views):
         return ask(given)
 
     np.testing.assert_array_equal(asked_in_views(counted, images, views).plain, ask(images))
-    assert asked.count(9) == min(views, 2) + 4 * (views == 6) * (asked[-1] == 9)
+    assert len(asked) == views
 
 
 def test_the_answer_about_a_picture_does_not_depend_on_the_others():

@@ -187,7 +187,7 @@ def measure(run: Run, seconds: float = SECONDS) -> Timings:
     )
 
 
-def count_flops(model: Any, without: Sequence[str] = ()) -> Flops:
+def count_flops(model: Any, resting: Sequence[Tensor] = ()) -> Flops:
     """Count what one picture costs a model that learns.
 
     In float32, where every operation is one that torch's counter knows; and as for inference, which leaves
@@ -195,10 +195,11 @@ def count_flops(model: Any, without: Sequence[str] = ()) -> Flops:
 
     Args:
         model: Keras's, built, with one input of a fixed size.
-        without: names of layers whose weights rest.
+        resting: weights whose gradients are not asked for.
     """
     net = lower(model, "float32")
-    learned = [v.value for v in model.trainable_variables if v.path.split("/")[-2] not in without]
+    rests = set(map(id, resting))
+    learned = [v.value for v in model.trainable_variables if id(v.value) not in rests]
     counter = FlopCounterMode(display=False)
     with counter:
         output = net(torch.zeros(1, *model.input_shape[1:], device=net.device))
@@ -218,10 +219,10 @@ class _Pieces:
             run = replace(run, optimizer=replace(run.optimizer, whitening_share=0.0))
         model = build_model(run, RECIPE_SHAPE, RECIPE_CLASSES, steps_per_epoch, store.images)
         self.precision = resolve(run.precision)
-        self.flops = count_flops(model, without=("whitening",))
         net = lower(model, self.precision)
         self.device = net.device
         self.step = build_step(run, net, run.epochs * steps_per_epoch)
+        self.flops = count_flops(model, self.step.optimizer.resting())
         self.step.optimizer = self.update = _TimedUpdate(self.step.optimizer, self.device)
         batches = Batches(n=len(store), batch_size=run.batch_size, seed=run.seed)
         self.feed = Feed(store, RECIPE_CLASSES, batches, run.augmentation, self.device, run.mixing)

@@ -104,19 +104,15 @@ def accurate(*, mirrors: bool = True) -> Run:
 
     Sources: KellerJordan/cifar10-airbench, airbench96 (network, cutout, wider shifts) and airbench94_muon.
     """
-    return dataclasses.replace(
-        fast(mirrors=mirrors),
+    run = fast(mirrors=mirrors)
+    assert run.augmentation is not None
+    return run.changed(
         recipe="accurate",
         widths=(128, 384, 512),
         depth=3,
         epochs=40,
-        augmentation=Augmentation(
-            width_shift_range=5,
-            height_shift_range=5,
-            fill_mode="mirror",
-            horizontal_flip=mirrors,
-            alternating_flip=mirrors,
-            cutout=12,
+        augmentation=dataclasses.replace(
+            run.augmentation, width_shift_range=5, height_shift_range=5, cutout=12
         ),
     )
 

@@ -50,11 +50,11 @@ def convolve(
     Returns:
         (B, C_out, H', W'), channels_last.
     """
-    if _is_worth_it(x) and _is_product(kernel, padding, groups):
-        y = _as_product(x, kernel, bias, strides)
-        return F.relu_(y) if relu else y
     if not _is_worth_it(x):
         y = F.conv2d(x, kernel, bias, strides, padding, dilation, groups)
+        return F.relu_(y) if relu else y
+    if _is_product(kernel, padding, groups):
+        y = _as_product(x, kernel, bias, strides)
         return F.relu_(y) if relu else y
     return _Convolution.apply(x, kernel, bias, strides, padding, dilation, groups, relu)
 

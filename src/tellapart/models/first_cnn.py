@@ -29,9 +29,7 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
 
     Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
-    refuse_small_pictures(picture_shape)
-    if classes < 2:
-        raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
+    refuse_what_cannot_be_learned(picture_shape, classes)
     keras = import_keras()
     layers = keras.layers
     return keras.Sequential(
@@ -59,6 +57,17 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
         ],
         name="first_cnn",
     )
+
+
+def refuse_what_cannot_be_learned(picture_shape: tuple[int, int, int], classes: int) -> None:
+    """Refuse small pictures, and fewer than two classes.
+
+    Raises:
+        ConfigError: a side below 14 pixels, or nothing to tell apart.
+    """
+    refuse_small_pictures(picture_shape)
+    if classes < 2:
+        raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
 
 
 def refuse_small_pictures(picture_shape: tuple[int, int, int]) -> None:

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.backend import import_keras
-from tellapart.errors import ConfigError
-from tellapart.models.first_cnn import refuse_small_pictures
+from tellapart.models.first_cnn import refuse_what_cannot_be_learned
 
 PATCH = 2
 """Side of the patches that are whitened, in pixels; there is one at every pixel."""
@@ -41,9 +40,7 @@ def whitened_cnn(
     Raises:
         ConfigError: the pictures are too small, or there are fewer than two classes.
     """
-    refuse_small_pictures(picture_shape)
-    if classes < 2:
-        raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
+    refuse_what_cannot_be_learned(picture_shape, classes)
     keras = import_keras()
     layers = keras.layers
     pictures = keras.Input(picture_shape)

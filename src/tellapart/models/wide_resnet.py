@@ -3,8 +3,7 @@
 from typing import Any
 
 from tellapart.backend import import_keras
-from tellapart.errors import ConfigError
-from tellapart.models.first_cnn import refuse_small_pictures
+from tellapart.models.first_cnn import refuse_what_cannot_be_learned
 
 ENTRY_WIDTH = 16
 """Channels of the first convolution."""
@@ -31,9 +30,7 @@ def wide_resnet(
 
     Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146; He et al. 2016 (activation first, initialisation).
     """
-    refuse_small_pictures(picture_shape)
-    if classes < 2:
-        raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
+    refuse_what_cannot_be_learned(picture_shape, classes)
     keras = import_keras()
     layers = keras.layers
     pictures = keras.Input(picture_shape)
