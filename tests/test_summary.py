@@ -88,6 +88,14 @@ def test_a_recipe_says_its_settings():
     assert describe("quick", size=(28, 28), channels=1).facts["recipe"]["recipe"] == "quick"
 
 
+def test_a_recipe_says_what_its_training_takes():
+    told = describe("first-cnn")
+    assert told.training is not None
+    assert (told.training.pictures, told.training.epochs) == (50_000, 200)
+    assert told.training.flops == 3 * 50_000 * 200 * told.summary.flops
+    assert told.to_dict()["training"]["flops"] == told.training.flops
+
+
 @pytest.mark.parametrize("settings", [{"classes": 0}, {"classes": 1}, {"channels": 0}])
 def test_a_recipe_is_not_described_for_what_cannot_be(settings):
     with pytest.raises(ConfigError):

@@ -66,6 +66,18 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingCost:
+    """What a recipe's whole training takes."""
+
+    pictures: int
+    """Of an epoch."""
+
+    epochs: int
+    flops: int
+    """Three times those of the pictures forward: backward computes the inputs' and the kernels' gradients."""
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """A network with what is known about it besides its layers."""
 
@@ -73,12 +85,16 @@ class Description:
     facts: dict[str, dict[str, Any]]
     """By heading: a recipe's settings, or a model's classes, pixel path and origin."""
 
+    training: TrainingCost | None = None
+    """Of a recipe."""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {**self.summary.to_dict(), **self.facts}
+        cost = {} if self.training is None else {"training": asdict(self.training)}
+        return {**self.summary.to_dict(), **cost, **self.facts}
 
 
-RECIPE_SHAPE, RECIPE_CLASSES = (32, 32, 3), 10
+RECIPE_SHAPE, RECIPE_CLASSES, RECIPE_PICTURES = (32, 32, 3), 10, 50_000
 """What a recipe is described for, unless somebody says otherwise: the tutorial's pictures."""
 
 
@@ -110,7 +126,9 @@ def describe(
         shape = PixelPath(height=height, width=width, channels=channels).shape
         run = RECIPES[what]()
         model = build_model(run, shape, classes, steps_per_epoch=1)
-        return Description(summarise(model), {"recipe": run.to_dict()})
+        summary = summarise(model)
+        cost = TrainingCost(RECIPE_PICTURES, run.epochs, 3 * summary.flops * RECIPE_PICTURES * run.epochs)
+        return Description(summary, {"recipe": run.to_dict()}, cost)
     if (size, channels, classes) != (None, None, None):
         raise ConfigError("A saved model has its own size, channels and classes; say them only for a recipe.")
     path = model_path(Path(what))

@@ -9,6 +9,10 @@ def test_the_tutorials_network_has_the_tutorials_parameters():
     assert told["recipe"]["optimizer"]["name"] == "RMSprop"
 
 
+def test_a_recipe_tells_the_cost_of_its_training_before_it_runs():
+    assert "TFLOPs for 200 epochs of 50,000 pictures" in tellapart("summary", "first-cnn").out
+
+
 def test_a_recipe_is_described_for_any_size():
     told = tellapart(
         "summary", "quick", "--size", "28x32", "--channels", "1", "--classes", "7", "--json"
