@@ -4,9 +4,9 @@ In float32 a convolution is torch's own, whose bits are Keras's. Here:
 
 - ReLU is applied while the product is still in registers, and undone from the result;
 - the kernel's gradient, which costs most where feature maps are small, is computed in another
-  way there. Measured with oneDNN 3.12 on one core with AMX, 3x3 kernels, GFLOP/s of the
-  library's way and of the other: 256 to 256 channels on 3x3 maps 85 and 455; on 7x7 290 and 475;
-  from 15x15 on the library's 500-620 stay unbeaten (`benchmarks/NOTES.md`);
+  way there. Measured with oneDNN 3.12 on one core with AMX, 250 maps of 256 channels, 3x3 kernels,
+  milliseconds of the library's way and of the other: on 3x3 maps 29.9 and 4.6; on 7x7 49 and 25;
+  from 15x15 on the library's way stays unbeaten (`benchmarks/NOTES.md`);
 - kernels of 1x1 are matrix products, which the library's convolution makes slowly on small maps: all those
   of MobileNetV2 on 32 pictures of 32x32, forward and backward, 41 ms, as products 15;
 - two backward passes of depthwise convolutions that the library does hardly at all in bfloat16: the
@@ -145,11 +145,8 @@ def _kernel_gradient_for(
         return None
     if padding[0] >= kernel.shape[2] or padding[1] >= kernel.shape[3]:
         return None
-    if pixels <= 16 and channels >= 64 * 64:
-        return gradient_by_exchange
-    if pixels <= 64 and channels >= 128 * 256:
-        return gradient_by_shifts
-    return None
+    small = pixels <= 16 and channels >= 64 * 64
+    return gradient_by_shifts if small or (pixels <= 64 and channels >= 128 * 256) else None
 
 
 def _is_depthwise(x: Tensor, kernel: Tensor, groups: int) -> bool:
@@ -188,27 +185,14 @@ def gradient_tap_by_tap(
     return torch.stack(sums, dim=1).view(x.shape[1], 1, *size).to(x.dtype)
 
 
-def gradient_by_exchange(
-    x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
-) -> Tensor:
-    """The kernel's gradient as a convolution over pictures instead of channels.
-
-    With batch and channels exchanged, the input convolved with the output's gradient *is* the
-    kernel's gradient. Arguments and result as in `gradient_by_shifts`.
-    """
-    memory = torch.channels_last
-    pictures = x.transpose(0, 1).contiguous(memory_format=memory)  # (C_in, B, H, W)
-    kernel = gradient.transpose(0, 1).contiguous(memory_format=memory)  # (C_out, B, H', W')
-    return F.conv2d(pictures, kernel, padding=padding)[:, :, : size[0], : size[1]].transpose(0, 1)
-
-
 def gradient_by_shifts(
     x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
 ) -> Tensor:
     """The kernel's gradient as one matrix product for each of its cells, over all pixels of the batch at once.
 
-    Pictures and gradient are laid on one grid with zeros between neighbours, so that moving by a cell is
-    only starting at another row of the same memory.
+    Pictures and gradient are laid out with the pixel's place first and the picture second, and with columns of
+    zeros between rows. So moving by a cell is only starting at another row of the same memory, and rows that a
+    cell does not touch are left out.
 
     Args:
         x: (B, C_in, H, W), channels_last.
@@ -222,19 +206,23 @@ def gradient_by_shifts(
     """
     (high, wide), (above, left) = size, padding
     n, channels_in, height, width = x.shape
-    channels_out, rows, columns = gradient.shape[1], height + above, width + left
-    pixels = n * rows * columns
-    pictures = F.pad(x.permute(0, 2, 3, 1), (0, 0, 0, left, 0, above))
-    pictures = (
-        pictures.view(pixels, channels_in).t().contiguous()
-    )  # so the product need not turn it each time
-    before, after = (high - 1 - above) * columns + wide - 1 - left, above * columns + left
-    wanted = gradient.new_zeros(before + pixels + after, channels_out)
-    grid = wanted[before : before + pixels].view(n, rows, columns, channels_out)
-    grid[:, : gradient.shape[2], : gradient.shape[3]] = gradient.permute(0, 2, 3, 1)
+    channels_out, rows, columns = gradient.shape[1], gradient.shape[2], width + left
+    pictures = x.new_zeros(height, columns, n, channels_in)
+    pictures[:, :width] = x.permute(2, 3, 0, 1)
+    pictures = pictures.view(-1, channels_in).t().contiguous()  # so no product need turn it
+    before, after = wide - 1 - left, left
+    wanted = gradient.new_zeros(before + rows * columns + after, n, channels_out)
+    grid = wanted[before : before + rows * columns].view(rows, columns, n, channels_out)
+    grid[:, : gradient.shape[3]] = gradient.permute(2, 3, 0, 1)
+    wanted = wanted.view(-1, channels_out)
     cells = x.new_empty(high, wide, channels_in, channels_out)
     for i in range(high):
+        first, last = (
+            max(0, above - i),
+            min(rows, height + above - i),
+        )  # rows of the output that this cell fed
+        there, count = (first + i - above) * columns * n, (last - first) * columns * n
         for j in range(wide):
-            start = before + (above - i) * columns + left - j
-            torch.mm(pictures, wanted[start : start + pixels], out=cells[i, j])
+            start = (before + first * columns + left - j) * n
+            torch.mm(pictures[:, there : there + count], wanted[start : start + count], out=cells[i, j])
     return cells.permute(3, 2, 0, 1)

@@ -67,7 +67,9 @@ def report_summary(description: Description) -> None:
     say(f"Arithmetic  {summary.flops / 1e6:,.2f} MFLOPs for one picture, forward (2 per multiply-add)")
     say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
     if (cost := description.training) is not None:
-        say(f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures")
+        say(
+            f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures"
+        )
     for kind, facts in description.facts.items():
         say()
         say(HEADINGS[kind], "bold")
