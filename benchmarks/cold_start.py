@@ -8,7 +8,7 @@
 - `tellapart train cifar10 --target 63%`: seconds of the whole command and of its training, the validation
   accuracy that it stopped at, and the test accuracy.
 
-Writes a dated page to benchmarks/results/.
+Writes a dated page and all runs to benchmarks/results/.
 """
 
 import argparse
@@ -59,11 +59,20 @@ def cold_starts(photo, rounds):
     for _ in range(rounds + 1):
         for name, command in commands.items():
             times[name].append(seconds_of(command)[0])
-    rows = []
-    for name, (_, *found) in times.items():  # the first round fills the system's caches
-        spread = {"lowest": min(found), "highest": max(found), "n": rounds}
-        rows.append({"what": name, "median s": statistics.median(found), **spread})
-    return rows
+    return {name: found[1:] for name, found in times.items()}  # the first round fills the system's caches
+
+
+def summary(starts):
+    return [
+        {
+            "what": name,
+            "median s": statistics.median(found),
+            "lowest": min(found),
+            "highest": max(found),
+            "n": len(found),
+        }
+        for name, found in starts.items()
+    ]
 
 
 def target_runs(rounds):
@@ -99,16 +108,29 @@ def main():
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     machine, now = hardware(), datetime.datetime.now().astimezone()
+    command = "python benchmarks/cold_start.py " + " ".join(["PHOTO", *sys.argv[2:]])
     starts = cold_starts(options.photo, options.rounds)
-    lines = [f"# Cold starts, {now.isoformat(timespec='minutes')}", "", table(starts, list(starts[0])), ""]
-    if not options.no_training:
-        rows = target_runs(options.rounds)
+    rows = [] if options.no_training else target_runs(options.rounds)
+    medians = summary(starts)
+    lines = [f"# Cold starts, {now.isoformat(timespec='minutes')}", "", table(medians, list(medians[0])), ""]
+    if rows:
         median = statistics.median(row["whole command s"] for row in rows)
         lines += [f"`tellapart train cifar10 --target 63%`, median of the whole command {median:.1f} s:", ""]
         lines += [table(rows, list(rows[0])), ""]
-    lines += [hardware_line(machine), "- " + ", ".join(f"{n} {v}" for n, v in versions().items()), ""]
+    lines += [hardware_line(machine), "- " + ", ".join(f"{n} {v}" for n, v in versions().items())]
+    lines += [f"- Command: `{command}`", ""]
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": command,
+        "hardware": machine,
+        "versions": versions(),
+        "seconds": starts,
+        "trainings": rows,
+    }
     options.results.mkdir(parents=True, exist_ok=True)
-    (options.results / f"cold_start-{now:%Y-%m-%d-%H%M}.md").write_text("\n".join(lines))
+    place = options.results / f"cold_start-{now:%Y-%m-%d-%H%M}.md"
+    place.write_text("\n".join(lines))
+    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
     print("\n".join(lines))
 
 

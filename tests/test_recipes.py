@@ -1,7 +1,10 @@
 """Recipes are complete, frozen, and survive being written down."""
 
 import dataclasses
+import json
+import statistics
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,19 @@ import tomli_w
 from tellapart.backend import import_keras
 from tellapart.build import build_optimizer
 from tellapart.errors import ConfigError
-from tellapart.recipes import RECIPES, aimed, fast, find_recipe, first_cnn, quick, suited
+from tellapart.recipes import MEASURED, RECIPES, aimed, fast, find_recipe, first_cnn, quick, suited
 from tellapart.settings import Run
+
+RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
+
+
+def test_what_fast_is_said_to_reach_is_what_the_newest_results_say():
+    newest = max(RESULTS.glob("cifar10_to_94-*.json"))
+    runs = [one for one in json.loads(newest.read_text())["runs"] if one["who"] == "tellapart fast"]
+    said = MEASURED["fast"]
+    assert (said.trainings, said.epochs) == (len(runs), fast().epochs)
+    assert said.accuracy == pytest.approx(statistics.mean(one["with views"] for one in runs), abs=5e-5)
+    assert said.without_views == pytest.approx(statistics.mean(one["without"] for one in runs), abs=5e-5)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -115,7 +129,7 @@ def test_a_short_way_to_a_target_is_for_many_pictures():
     assert aimed(quick(), 0.63, 50_000) == quick().changed(target=0.63)
 
 
-@pytest.mark.parametrize("pictures", [10, 96, 1_437, 20_000])
+@pytest.mark.parametrize("pictures", [10, 96, 1_437, 19_999])
 def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
     run = suited(fast(), pictures)
     assert run.batch_size == max(32, pictures // 20)

@@ -14,6 +14,7 @@ import tellapart
 from tellapart.backend import import_keras
 from tellapart.errors import ModelError
 from tellapart.shipped import NAMES, model_meant, shipped_model
+from tellapart.summary import describe
 
 keras = import_keras()
 
@@ -70,6 +71,13 @@ def test_a_name_is_a_model_unless_something_has_that_name(tmp_path, monkeypatch)
     assert str(model_meant("digits")) == "digits"
     with pytest.raises(ModelError, match="There are: cifar10, digits"):
         shipped_model("violins")
+
+
+def test_evaluate_and_summary_know_it_by_its_name():
+    images = np.zeros((4, 28, 28, 1), np.uint8)
+    scores = tellapart.evaluate("digits", (images, np.arange(4))).scores
+    assert scores.pictures == 4
+    assert describe("digits").summary.input_shape == (28, 28, 1)
 
 
 @pytest.mark.parametrize(("name", "data"), [("cifar10", "cifar10"), ("digits", "mnist")])

@@ -96,6 +96,12 @@ def test_a_recipe_says_what_its_training_takes():
     assert told.to_dict()["training"]["flops"] == told.training.flops
 
 
+def test_pictures_held_out_cost_no_training():
+    told = describe("quick")
+    assert told.training is not None
+    assert told.training.pictures == 45_000
+
+
 @pytest.mark.parametrize("settings", [{"classes": 0}, {"classes": 1}, {"channels": 0}])
 def test_a_recipe_is_not_described_for_what_cannot_be(settings):
     with pytest.raises(ConfigError):

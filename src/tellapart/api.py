@@ -123,7 +123,7 @@ def evaluate(
     """Score a run folder or a model file: on a run's own test pictures, or on `data`.
 
     Args:
-        model: a run folder, a `.keras` or an `.h5` file.
+        model: a run folder, a `.keras` or an `.h5` file, or the name of a model that comes along.
         data: anything that `open_source` opens; None for a run folder's own.
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
@@ -142,7 +142,7 @@ def evaluate(
         return open_source(what, labels=labels, download=True, progress=watcher.downloading)
 
     return evaluate_model(
-        Path(model), data, reopening(data, labels), split, labels, opened, watcher, precision
+        model_meant(model), data, reopening(data, labels), split, labels, opened, watcher, precision
     )
 
 

@@ -25,7 +25,7 @@ from tellapart.probability_net import ProbabilityNet, head_of, probability_net_o
 from tellapart.scores import Scores, score
 from tellapart.train.doubt import settled
 from tellapart.train.score import probabilities
-from tellapart.views import Answers, asked_in_views
+from tellapart.views import AnswersInViews, asked_in_views
 
 Progress = Callable[[int, int], None]
 
@@ -126,11 +126,13 @@ class Classifier:
 
     def _answers(
         self, images: NDArray[np.uint8], progress: Progress | None, views: int, precision: str
-    ) -> Answers:
+    ) -> AnswersInViews:
         """As `probabilities`, and what a single view says."""
         told, resolved = progress, resolve_known(precision)
+        if not self._net.answers_in(resolved):  # nothing would be in doubt
+            resolved = "float32"
 
-        def asked(rows: Any, precision: str) -> Answers:
+        def asked(rows: Any, precision: str) -> AnswersInViews:
             def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
                 nonlocal told
                 shown, told = told, None  # the first view is the one that is watched
@@ -143,11 +145,11 @@ class Classifier:
             return answers
         averaged = settled(answers.averaged, lambda rows: asked(rows, "float32").averaged)
         if views == 1:
-            return Answers(averaged, averaged)
+            return AnswersInViews(averaged, averaged)
         plain = settled(
             answers.plain, lambda rows: probabilities(self._net, images[rows], precision="float32")
         )
-        return Answers(averaged, plain)
+        return AnswersInViews(averaged, plain)
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
@@ -189,12 +191,7 @@ class Classifier:
         Raises:
             DataError: there is no such split, or it has classes that the model does not know.
         """
-        if split not in source.splits:
-            raise DataError(
-                f"{source.where} has no {split} pictures; it has: {', '.join(source.splits)}. "
-                "Choose one with --split."
-            )
-        store = load_split(source.splits[split], self.card.pixel_path)
+        store = load_split(source.part(split), self.card.pixel_path)
         return self.score(store, source.class_names, split, progress, precision)[0]
 
     def score(

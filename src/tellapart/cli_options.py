@@ -50,9 +50,14 @@ EvaluateData = Annotated[
     str | None,
     typer.Argument(metavar="DATA", help="As for train. Left away: the test pictures of the run itself."),
 ]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run folder, a .keras or an .h5 file.")]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="A run folder, a .keras or an .h5 file, cifar10 or digits.")
+]
 ModelOrRecipe = Annotated[
-    str, typer.Argument(metavar="MODEL|RECIPE", help="A run folder, a model file, or a recipe.")
+    str,
+    typer.Argument(
+        metavar="MODEL|RECIPE", help="A run folder, a model file, cifar10 or digits, or a recipe."
+    ),
 ]
 ModelAndPictures = Annotated[
     list[Path],
@@ -147,12 +152,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]
 PredictionPrecision = Annotated[
     Precision,
-    typer.Option("--precision", help="Arithmetic; bfloat16: faster, the same classes. auto: where native."),
+    typer.Option(
+        "--precision",
+        help="Arithmetic; bfloat16: faster, 1 in 1,000 another class. auto: where native.",
+    ),
 ]
 ScorePrecision = Annotated[
     Precision | None,
     typer.Option(
-        "--precision", help="Arithmetic (a run's own; else float32). The classes are the same in each."
+        "--precision",
+        help="Arithmetic (a run's own; else float32); 1 in 1,000 gets another class by another.",
     ),
 ]
 Top = Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="The N likeliest classes only.")]

@@ -13,7 +13,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.source import Source
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import load_split
-from tellapart.errors import ConfigError, DataError
+from tellapart.errors import ConfigError
 from tellapart.runs import RunFolder
 from tellapart.scores import Scores
 from tellapart.training import Watcher
@@ -112,12 +112,7 @@ def _scored(
     note: str = "",
     fingerprints: dict[str, str] | None = None,
 ) -> Evaluation:
-    if split not in source.splits:
-        raise DataError(
-            f"{source.where} has no {split} pictures; it has: {', '.join(source.splits)}. "
-            "Choose one with --split."
-        )
-    store = load_split(source.splits[split], classifier.card.pixel_path, progress=watcher.decoding)
+    store = load_split(source.part(split), classifier.card.pixel_path, progress=watcher.decoding)
     if fingerprints is not None and fingerprints.get(split, store.fingerprint()) != store.fingerprint():
         note = f"The {split} pictures have changed since the training: the score is not the training's."
     if store.refused:

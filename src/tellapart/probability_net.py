@@ -44,6 +44,10 @@ class ProbabilityNet:
             self._kept[precision] = ready
         return ready
 
+    def answers_in(self, precision: str) -> bool:
+        """Whether `ready` has a form in this precision."""
+        return precision == "float32" or self.ready(precision) is not self
+
     @property
     def divides(self) -> bool:
         """Whether several threads may ask at once."""

@@ -67,9 +67,12 @@ class MuonSettings:
 
     def __post_init__(self) -> None:
         _check_types(self)
-        for name in ("learning_rate", "bias_rate", "head_rate", "weight_decay"):
+        for name in ("learning_rate", "weight_decay"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
+        for name in ("bias_rate", "head_rate"):  # what decays is divided by them
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is above 0; got {getattr(self, name)}.")
         for name in ("momentum", "other_momentum", "whitening_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is a share from 0 to 1; got {getattr(self, name)}.")

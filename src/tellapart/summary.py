@@ -8,7 +8,6 @@ costs little beside them (activations, pooling) counts as nothing.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +20,9 @@ from tellapart.errors import ConfigError, ModelError
 from tellapart.lower import LoweredNet, lower
 from tellapart.lower.graph import Call
 from tellapart.model_file import Card, load_keras, read_card
-from tellapart.recipes import RECIPES
+from tellapart.recipes import MEASURED, RECIPES, Measured
+from tellapart.settings import Run
+from tellapart.shipped import model_meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,14 @@ class Description:
     training: TrainingCost | None = None
     """Of a recipe."""
 
+    measured: Measured | None = None
+    """Of a recipe that somebody measured."""
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        cost = {} if self.training is None else {"training": asdict(self.training)}
-        return {**self.summary.to_dict(), **cost, **self.facts}
+        known = {"training": self.training, "measured": self.measured}
+        told = {name: asdict(value) for name, value in known.items() if value is not None}
+        return {**self.summary.to_dict(), **told, **self.facts}
 
 
 RECIPE_SHAPE, RECIPE_CLASSES, RECIPE_PICTURES = (32, 32, 3), 10, 50_000
@@ -127,11 +132,10 @@ def describe(
         run = RECIPES[what]()
         model = build_model(run, shape, classes, steps_per_epoch=1)
         summary = summarise(model)
-        cost = TrainingCost(RECIPE_PICTURES, run.epochs, 3 * summary.flops * RECIPE_PICTURES * run.epochs)
-        return Description(summary, {"recipe": run.to_dict()}, cost)
+        return Description(summary, {"recipe": run.to_dict()}, _cost(run, summary.flops), MEASURED.get(what))
     if (size, channels, classes) != (None, None, None):
         raise ConfigError("A saved model has its own size, channels and classes; say them only for a recipe.")
-    path = model_path(Path(what))
+    path = model_path(model_meant(what))
     if not path.exists() and what == path.name:
         raise ModelError(
             f"{what!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
@@ -139,6 +143,13 @@ def describe(
     card = read_card(path)
     summary = summarise(load_keras(path))
     return Description(summary, {} if card is None else {"card": _card_facts(card)})
+
+
+def _cost(run: Run, flops: int) -> TrainingCost:
+    """Of a training on RECIPE_PICTURES, some of which it may hold out."""
+    held_out = run.validation_share if run.validation == "held out" else 0.0
+    pictures = round(RECIPE_PICTURES * (1 - held_out))
+    return TrainingCost(pictures, run.epochs, 3 * flops * pictures * run.epochs)
 
 
 def _card_facts(card: Card) -> dict[str, Any]:

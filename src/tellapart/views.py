@@ -20,7 +20,7 @@ SURE = 1.5
 """Difference of the logarithms of the two likeliest classes from which the moved views are not asked for."""
 
 
-class Answers(NamedTuple):
+class AnswersInViews(NamedTuple):
     """(N, classes) float32 each, rows summing to 1."""
 
     averaged: NDArray[np.float32]
@@ -30,7 +30,7 @@ class Answers(NamedTuple):
     """Of each picture as it is; the very same array where there is one view."""
 
 
-def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> Answers:
+def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> AnswersInViews:
     """Ask about pictures in several forms and average the logarithms of what is answered.
 
     What is answered about a picture does not depend on the others.
@@ -43,7 +43,7 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> Answers:
     """
     answers = ask(images)
     if views == 1 or not len(images):
-        return Answers(answers, answers)
+        return AnswersInViews(answers, answers)
     mean = (_logarithms(answers) + _logarithms(ask(images[:, :, ::-1]))) / 2
     if views == 6:
         best = np.sort(mean, axis=1)[:, -2:]
@@ -53,7 +53,7 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> Answers:
             both = [form for one in moved for form in (one, one[:, :, ::-1])]
             mean[unsure] = (mean[unsure] + sum(_logarithms(ask(form)) for form in both) / 4) / 2
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
-    return Answers((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), answers)
+    return AnswersInViews((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), answers)
 
 
 def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -13,6 +13,11 @@ def test_a_recipe_tells_the_cost_of_its_training_before_it_runs():
     assert "TFLOPs for 200 epochs of 50,000 pictures" in tellapart("summary", "first-cnn").out
 
 
+def test_a_recipe_tells_what_it_reached_with_and_without_views_or_that_nobody_measured():
+    assert "without test-time views (mean of 5 trainings" in tellapart("summary", "fast").out
+    assert "not measured" in tellapart("summary", "best", "--classes", "2").out
+
+
 def test_a_recipe_is_described_for_any_size():
     told = tellapart(
         "summary", "quick", "--size", "28x32", "--channels", "1", "--classes", "7", "--json"

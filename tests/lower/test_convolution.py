@@ -73,7 +73,16 @@ def test_a_convolution_and_its_gradients(
 
 @pytest.mark.parametrize(
     ("side", "size", "padding"),
-    [(5, 3, ONE), (5, 3, (0, 0)), (6, 2, (0, 0)), (6, 2, ONE), (4, 5, (2, 2)), (5, 4, (2, 1))],
+    [
+        (5, 3, ONE),
+        (5, 3, (0, 0)),
+        (6, 2, (0, 0)),
+        (6, 2, ONE),
+        (4, 5, (2, 2)),
+        (5, 4, (2, 1)),
+        (1, 5, (2, 2)),
+        (2, 7, (3, 3)),
+    ],
 )
 @pytest.mark.parametrize("pictures", [1, 33, 70])
 def test_the_kernels_gradient_by_shifts_is_exact_for_any_shape(side, size, padding, pictures):

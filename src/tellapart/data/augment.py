@@ -133,7 +133,8 @@ class Augmentation:
                 raise ConfigError(
                     f"{name} = {getattr(self, name)!r}: this part of ImageDataGenerator is not implemented; "
                     f"the only value accepted is {off!r}.\n"
-                    "Implemented: width_shift_range, height_shift_range, horizontal_flip, vertical_flip, cutout."
+                    "Implemented: width_shift_range, height_shift_range, horizontal_flip, vertical_flip, "
+                    "alternating_flip, cutout."
                 )
         for name in ("width_shift_range", "height_shift_range"):
             _check_shift_range(name, getattr(self, name))
@@ -209,7 +210,7 @@ def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.G
     """Draw the moves of `n` pictures of `height` by `width` pixels.
 
     Each picture takes four chances in turn, whatever the plan. So turning one switch changes no other move,
-    and a picture's moves do not depend on how many pictures follow.
+    and a picture's shifts and mirrors do not depend on how many pictures follow; squares are drawn after all.
 
     Source: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.get_random_transform.
     """
@@ -228,8 +229,8 @@ def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.G
 def _squares(side: int, n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
     """First rows and columns (n, 2) int64 of squares that lie within the picture; from zero where none fits."""
     chance = torch.rand((n, 2), generator=generator, dtype=torch.float64, device=generator.device)
-    room = torch.tensor([max(0, height - side), max(0, width - side)], device=chance.device)
-    return (chance * (room + 1)).long()
+    places = max(1, height - side + 1), max(1, width - side + 1)
+    return torch.stack([chance[:, 0] * places[0], chance[:, 1] * places[1]], dim=1).long()
 
 
 def _shift(chance: Tensor, shift_range: float | int, size: int) -> Tensor:
@@ -282,6 +283,8 @@ def apply(
 
     moved = torch.empty((n, height, width * channels), device=pixels.device)
     at_once = max(1, _VALUES_AT_ONCE // max(1, height * width * channels))
+    if pixels.device.type != "cpu":  # a GPU is filled by all at once
+        at_once = max(1, n)
     for start in range(0, n, at_once):
         part = slice(start, start + at_once)
         near = _gather(pixels[part], rows[part], values[part]).float()  # (b, H + 1, (W + 1) * C)

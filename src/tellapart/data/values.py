@@ -77,6 +77,18 @@ class Source:
             raise DataError(f"{self.name}: a class name appears twice among {', '.join(self.class_names)}.")
         _refuse_duplicates([identifier for split in self.splits.values() for identifier in split.ids])
 
+    def part(self, name: str) -> Split:
+        """The split of that name.
+
+        Raises:
+            DataError: there is none.
+        """
+        if name not in self.splits:
+            raise DataError(
+                f"{self.where} has no {name} pictures; it has: {', '.join(self.splits)}. Choose one with --split."
+            )
+        return self.splits[name]
+
     def replace(self, **changes: Any) -> Source:
         """The same source with some fields changed."""
         return dataclasses.replace(self, **changes)

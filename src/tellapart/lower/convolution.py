@@ -15,6 +15,7 @@ In float32 a convolution is torch's own, whose bits are Keras's. Here:
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -55,15 +56,20 @@ def convolve(
         return F.relu_(y) if relu else y
     if _is_product(kernel, padding, groups):
         y = _as_product(x, kernel, bias, strides)
-        return F.relu_(y) if relu else y
+        return F.relu(y) if relu else y  # a view: written over, autograd would copy the whole map
     return _Convolution.apply(x, kernel, bias, strides, padding, dilation, groups, relu)
 
 
-_HAS_ONEDNN = torch.backends.mkldnn.is_available()
+@cache
+def has_onednn(dtype: torch.dtype) -> bool:
+    """Whether oneDNN computes in this dtype on this processor."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _is_worth_it(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and _HAS_ONEDNN
+    return x.device.type == "cpu" and x.dtype == torch.bfloat16 and has_onednn(x.dtype)
 
 
 FEWEST_FOR_PRODUCT = 2048
@@ -217,11 +223,11 @@ def gradient_by_shifts(
     wanted = wanted.view(-1, channels_out)
     cells = x.new_empty(high, wide, channels_in, channels_out)
     for i in range(high):
-        first, last = (
-            max(0, above - i),
-            min(rows, height + above - i),
-        )  # rows of the output that this cell fed
-        there, count = (first + i - above) * columns * n, (last - first) * columns * n
+        first, end = max(0, above - i), min(rows, height + above - i)  # rows that this cell fed
+        if end <= first:
+            cells[i] = 0
+            continue
+        there, count = (first + i - above) * columns * n, (end - first) * columns * n
         for j in range(wide):
             start = (before + first * columns + left - j) * n
             torch.mm(pictures[:, there : there + count], wanted[start : start + count], out=cells[i, j])

@@ -13,7 +13,7 @@ from tellapart.lower.operations import (
     Operation,
     activate_over,
 )
-from tellapart.lower.rule import OfSequences, Rule, as_picture_config, channels_last, known_activation
+from tellapart.lower.rule import Rule, channels_last, known_activation, of_sequences
 
 
 class Convolution1D(Convolution2D):
@@ -145,21 +145,13 @@ def _convolution(operation: _Kind) -> Rule:
     return rule
 
 
-def _of_sequences(rule: Rule) -> Rule:
-    def lifted(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-        operation = rule(as_picture_config(config), weights, dtype)
-        return None if operation is None else OfSequences(operation)
-
-    return lifted
-
-
 RULES: dict[str, Rule] = {
     "Conv2D": _convolution(Convolution2D),
     "DepthwiseConv2D": _convolution(DepthwiseConvolution2D),
     "SeparableConv2D": _convolution(SeparableConvolution),
     "Conv2DTranspose": _convolution(TransposedConvolution),
-    "Conv1D": _of_sequences(_convolution(Convolution1D)),
-    "DepthwiseConv1D": _of_sequences(_convolution(DepthwiseConvolution1D)),
-    "SeparableConv1D": _of_sequences(_convolution(SeparableConvolution1D)),
-    "Conv1DTranspose": _of_sequences(_convolution(TransposedConvolution1D)),
+    "Conv1D": of_sequences(_convolution(Convolution1D)),
+    "DepthwiseConv1D": of_sequences(_convolution(DepthwiseConvolution1D)),
+    "SeparableConv1D": of_sequences(_convolution(SeparableConvolution1D)),
+    "Conv1DTranspose": of_sequences(_convolution(TransposedConvolution1D)),
 }

@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tellapart.lower.convolution import has_onednn
 from tellapart.lower.layout import to_keras, to_torch
 from tellapart.lower.normalization import BatchNormalizationOver
 from tellapart.lower.operations import (
     ActivationOperation,
-    BatchNormalization,
     Convolution2D,
     Dense,
     DepthwiseConvolution2D,
@@ -75,7 +75,7 @@ class FoldedConvolution(Operation):
         x, padding = self._read(x.to(self.dtype)), (0, 0)
         if self.padding == "same":
             x, padding = pad_same(x, self.kernel.shape[2:], self.strides, self.dilation)
-        if not _has_onednn(self.dtype) or self.activation not in WITHIN_PRODUCT:
+        if not has_onednn(self.dtype) or self.activation not in WITHIN_PRODUCT:
             x = F.conv2d(x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups)
             return activate_over(self.activation, x)
         return torch.ops.mkldnn._convolution_pointwise(
@@ -224,9 +224,7 @@ def _takes_factor(before: Operation, operation: Operation) -> bool:
 
 
 def _normalizes_channels(operation: Operation) -> bool:
-    if type(operation) is BatchNormalizationOver:
-        return operation.axis in (-1, 3)
-    return type(operation) is BatchNormalization
+    return type(operation) is BatchNormalizationOver and operation.axis in (-1, 3)
 
 
 def factor_and_offset(normalization: Any) -> tuple[Tensor, Tensor]:
@@ -238,9 +236,3 @@ def factor_and_offset(normalization: Any) -> tuple[Tensor, Tensor]:
     if normalization.beta is not None:
         offset = offset + normalization.beta.double()
     return factor.detach().float(), offset.detach().float()
-
-
-def _has_onednn(dtype: torch.dtype) -> bool:
-    if not torch.backends.mkldnn.is_available():
-        return False
-    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -198,8 +198,13 @@ class BatchNormalization(Operation):
         part = current_slice()
         if part is None:
             self._move(mean, inverse_deviation, 1 - self.momentum)
+            return x
+        share = 1 - self.momentum**part.share  # all parts together move as far as the whole batch would
+        if (
+            x.device.type == "cuda"
+        ):  # parts run in order, and the next one's recorded run reuses this one's memory
+            self._move(mean, inverse_deviation, share)
         else:
-            share = 1 - self.momentum**part.share  # all parts together move as far as the whole batch would
             part.afterwards.append(partial(self._move, mean.detach(), inverse_deviation.detach(), share))
         return x
 

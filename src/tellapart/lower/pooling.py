@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lower.operations import Config, Elementwise, MaxPooling2D, Operation
-from tellapart.lower.rule import OfSequences, Rule, as_picture_config, channels_last
+from tellapart.lower.rule import OfSequences, Rule, channels_last, of_sequences
 
 
 class AveragePooling2D(Operation):
@@ -35,14 +35,6 @@ def _average_pooling(config: Config, *_: Any) -> Operation | None:
     pairs = zip(config["pool_size"], config["strides"], strict=True)
     evenly_padded = config["padding"] == "valid" or all(size % 2 == step == 1 for size, step in pairs)
     return AveragePooling2D(config) if channels_last(config) and evenly_padded else None
-
-
-def _of_sequences(rule: Rule) -> Rule:
-    def lifted(config: Config, *rest: Any) -> Operation | None:
-        operation = rule(as_picture_config(config), *rest)
-        return None if operation is None else OfSequences(operation)
-
-    return lifted
 
 
 def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
@@ -80,9 +72,9 @@ def _adaptive_of_sequences(pool: Callable[..., Tensor]) -> Rule:
 
 RULES: dict[str, Rule] = {
     "MaxPooling2D": _max_pooling,
-    "MaxPooling1D": _of_sequences(_max_pooling),
+    "MaxPooling1D": of_sequences(_max_pooling),
     "AveragePooling2D": _average_pooling,
-    "AveragePooling1D": _of_sequences(_average_pooling),
+    "AveragePooling1D": of_sequences(_average_pooling),
     "GlobalAveragePooling2D": _over_all(torch.mean, (2, 3)),
     "GlobalAveragePooling1D": _over_all(torch.mean, (1,)),
     "GlobalMaxPooling2D": _over_all(torch.amax, (2, 3)),

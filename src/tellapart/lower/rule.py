@@ -50,6 +50,16 @@ class OfSequences(Operation):
         return picture_to_sequence(self.operation(sequence_to_picture(x), training=training))
 
 
+def of_sequences(rule: Rule) -> Rule:
+    """The rule of a one-dimensional layer, from that of the same layer for pictures."""
+
+    def lifted(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+        operation = rule(as_picture_config(config), weights, dtype)
+        return None if operation is None else OfSequences(operation)
+
+    return lifted
+
+
 def as_picture_config(config: Config) -> dict[str, Any]:
     """The config of a one-dimensional layer, as it would be for pictures one pixel high."""
     neutral = {"pool_size": 1, "strides": 1, "dilation_rate": 1, "output_padding": 0}

@@ -84,7 +84,7 @@ def initialise(model: Any, pictures: NDArray[np.uint8], seed: int) -> None:
 
     Args:
         model: from `whitened_cnn`.
-        pictures: (N, H, W, C) uint8, some hundreds of the training pictures.
+        pictures: (N, H, W, C) uint8, training pictures; a thousand or two are enough.
         seed: of the random part.
     """
     random = np.random.Generator(np.random.Philox(seed))

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tellapart.classifier import Prediction
 from tellapart.picture_grid import Shown
+from tellapart.recipes import Measured
 from tellapart.scores import Scores
 from tellapart.summary import Summary
 from tellapart.terminal.console import one_line, results
@@ -65,6 +66,19 @@ def views_line(plain: Scores, views: int) -> str:
     return (
         f"Without test-time views: {plain.accuracy:.4f} "
         f"(above, the answers about a picture {ways} are averaged)"
+    )
+
+
+def measured_line(measured: Measured | None) -> str:
+    """What a recipe reached where it was measured, with and without test-time views."""
+    if measured is None:
+        return "not measured"
+    plain = measured.without_views
+    without = "" if plain == measured.accuracy else f", {plain:.4f} without test-time views"
+    trainings = "one training" if measured.trainings == 1 else f"mean of {measured.trainings} trainings"
+    return (
+        f"{measured.accuracy:.4f} on {measured.data}'s test pictures{without} "
+        f"({trainings} of {measured.epochs} epochs)"
     )
 
 

@@ -1,0 +1,80 @@
+"""What share of this processor's matrix products a training step of `fast` reaches: `tellapart bench`, several times.
+
+    python benchmarks/share_of_ceiling.py [--rounds 5] [--seconds 15]
+
+Each round is a new process, which takes products and steps in turn; its share is the median of its own rounds.
+Writes a dated page and all rounds to benchmarks/results/.
+"""
+
+import argparse
+import datetime
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from machine import hardware, hardware_line, table, versions
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def one_round(seconds):
+    command = [sys.executable, "-m", "tellapart", "bench", "fast", "--json", "--seconds", str(seconds)]
+    told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    pieces = {row["piece"]: row for row in told["rows"]}
+    step, products = pieces["training step"], pieces[f"{told['precision']} products"]
+    return {
+        "share of the ceiling": step["share"]["median"],
+        "lowest": step["share"]["lowest"],
+        "highest": step["share"]["highest"],
+        "step, GFLOP/s": step["figure"]["median"],
+        "products, GFLOP/s": products["figure"]["median"],
+        "rounds": told["rounds"],
+        "augmentation, share of a step": pieces["augmentation"]["share"]["median"],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    machine, now = hardware(), datetime.datetime.now().astimezone()
+    runs = []
+    for _ in range(options.rounds):
+        runs.append(one_round(options.seconds))
+        print(json.dumps(runs[-1]), flush=True)
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": "python benchmarks/share_of_ceiling.py " + " ".join(sys.argv[1:]),
+        "hardware": machine,
+        "versions": versions(),
+        "runs": runs,
+    }
+    median = statistics.median(run["share of the ceiling"] for run in runs)
+    page = [
+        f"# Share of the ceiling, {record['date']}",
+        "",
+        f"A training step of `fast` by the processor's bf16 matrix products: **{median:.2f}**, "
+        f"the median of {len(runs)} processes.",
+        "",
+        table(runs, list(runs[0])),
+        "",
+        hardware_line(machine),
+        "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        f"- Command: `{record['command']}`",
+        "",
+    ]
+    options.results.mkdir(parents=True, exist_ok=True)
+    place = options.results / f"share_of_ceiling-{now:%Y-%m-%d-%H%M}.md"
+    place.write_text("\n".join(page))
+    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    print("\n".join(page))
+
+
+if __name__ == "__main__":
+    main()
