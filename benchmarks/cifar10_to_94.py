@@ -108,6 +108,13 @@ def summary(runs):
     return rows
 
 
+IN_PERCENT = {"with views, %": "with views", "without, %": "without"}
+
+
+def in_percent(run):
+    return run | {name: 100 * run[of] for name, of in IN_PERCENT.items()}
+
+
 def page(record):
     rows = record["summary"]
     seconds = {row["who"]: row["seconds, median"] for row in rows}
@@ -120,7 +127,7 @@ def page(record):
             "",
             f"Ratio of the medians of whole processes: **{ratio:.2f}**.",
             "",
-            table(record["runs"], ["who", "seed", "with views", "without", "seconds", "training"]),
+            table([in_percent(run) for run in record["runs"]], ["who", "seed", *IN_PERCENT, "seconds", "training"]),
             "",
             hardware_line(record["hardware"]),
             "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),

@@ -254,7 +254,7 @@ class Measured:
 
 MEASURED = {
     "first-cnn": Measured(data="cifar10", accuracy=0.7126, without_views=0.7126, trainings=1, epochs=25),
-    "fast": Measured(data="cifar10", accuracy=0.0, without_views=0.0, trainings=5, epochs=9),
+    "fast": Measured(data="cifar10", accuracy=0.9406, without_views=0.9317, trainings=5, epochs=9),
 }
 """Recipe -> what its page in benchmarks/results says; a recipe that is not here was not measured."""
 
