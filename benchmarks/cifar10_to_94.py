@@ -127,7 +127,10 @@ def page(record):
             "",
             f"Ratio of the medians of whole processes: **{ratio:.2f}**.",
             "",
-            table([in_percent(run) for run in record["runs"]], ["who", "seed", *IN_PERCENT, "seconds", "training"]),
+            table(
+                [in_percent(run) for run in record["runs"]],
+                ["who", "seed", *IN_PERCENT, "seconds", "training"],
+            ),
             "",
             hardware_line(record["hardware"]),
             "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),

@@ -107,6 +107,7 @@ def accurate(*, mirrors: bool = True) -> Run:
     """
     run = fast(mirrors=mirrors)
     assert run.augmentation is not None
+    assert isinstance(run.optimizer, MuonSettings)
     return run.changed(
         recipe="accurate",
         widths=(128, 384, 512),

@@ -68,8 +68,10 @@ def report_summary(description: Description) -> None:
     say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
     if (cost := description.training) is not None:
         say(
-            f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures"
+            f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures "
+            "(CIFAR-10's; three times forward)"
         )
+        say(f"Accuracy    {tables.measured_line(description.measured)}")
     for kind, facts in description.facts.items():
         say()
         say(HEADINGS[kind], "bold")
