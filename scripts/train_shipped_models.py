@@ -74,7 +74,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", choices=[*TRAININGS, []], default=list(TRAININGS))
+    parser.add_argument("names", nargs="*", choices=[*TRAININGS, []], default=[], help="default: both")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     import keras
@@ -82,7 +82,7 @@ def main():
 
     code = commit()  # before anything is written
     versions = f"torch {torch.__version__}, Keras {keras.__version__}, tellapart {tellapart.__version__}"
-    for name in chosen.names:
+    for name in chosen.names or TRAININGS:
         with tempfile.TemporaryDirectory() as place:
             options = {**TRAININGS[name], "seed": chosen.seed, "out": f"{place}/run"}
             trained = tellapart.train_classifier(**options)
