@@ -13,6 +13,15 @@ from command_line import tellapart
 
 from tellapart.terminal.interruption import Interruption
 
+
+@pytest.fixture(autouse=True)
+def heard():
+    """Ctrl-C as at a terminal: whoever starts the tests in the background has it ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 OPTIONS = ("--size", "16", "--epochs", "400", "--seed", "3")
 
 

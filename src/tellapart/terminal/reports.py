@@ -69,9 +69,10 @@ def report_summary(description: Description) -> None:
     if (cost := description.training) is not None:
         say(
             f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures "
-            "(CIFAR-10's; three times forward)"
+            "(3 x forward)"
         )
-        say(f"Accuracy    {tables.measured_line(description.measured)}")
+        for heading, line in zip(("Accuracy", ""), tables.measured_lines(description.measured), strict=False):
+            say(f"{heading:<11} {line}")
     for kind, facts in description.facts.items():
         say()
         say(HEADINGS[kind], "bold")

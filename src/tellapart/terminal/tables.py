@@ -69,17 +69,17 @@ def views_line(plain: Scores, views: int) -> str:
     )
 
 
-def measured_line(measured: Measured | None) -> str:
+def measured_lines(measured: Measured | None) -> list[str]:
     """What a recipe reached where it was measured, with and without test-time views."""
     if measured is None:
-        return "not measured"
+        return ["not measured"]
     plain = measured.without_views
     without = "" if plain == measured.accuracy else f", {plain:.4f} without test-time views"
     trainings = "one training" if measured.trainings == 1 else f"mean of {measured.trainings} trainings"
-    return (
-        f"{measured.accuracy:.4f} on {measured.data}'s test pictures{without} "
-        f"({trainings} of {measured.epochs} epochs)"
-    )
+    return [
+        f"{measured.accuracy:.4f} on {measured.data}'s test pictures{without}",
+        f"({trainings} of {measured.epochs} epochs)",
+    ]
 
 
 def classes_table(scores: Scores) -> Table:
