@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import hardware, hardware_line, table, versions
+from machine import hardware, origin_lines, table, versions, write_results
 
 RESULTS = Path(__file__).parent / "results"
 REFERENCE = Path(__file__).parent / "reference_resnet9.py"
@@ -132,10 +132,7 @@ def page(record):
                 ["who", "seed", *IN_PERCENT, "seconds", "training"],
             ),
             "",
-            hardware_line(record["hardware"]),
-            "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
-            f"- Command: `{record['command']}`",
-            "",
+            *origin_lines(record),
         ]
     )
 
@@ -167,11 +164,7 @@ def main():
         "summary": summary(runs),
         "runs": runs,
     }
-    options.results.mkdir(parents=True, exist_ok=True)
-    place = options.results / f"cifar10_to_94-{now:%Y-%m-%d-%H%M}.md"
-    place.write_text(page(record))
-    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    print(page(record))
+    write_results(options.results, "cifar10_to_94", now, page(record), record)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from machine import hardware, hardware_line, table, versions
+from machine import hardware, origin_lines, table, versions, write_results
 
 RESULTS = Path(__file__).parent / "results"
 KERAS_SCRIPT = """
@@ -117,8 +117,6 @@ def main():
         median = statistics.median(row["whole command s"] for row in rows)
         lines += [f"`tellapart train cifar10 --target 63%`, median of the whole command {median:.1f} s:", ""]
         lines += [table(rows, list(rows[0])), ""]
-    lines += [hardware_line(machine), "- " + ", ".join(f"{n} {v}" for n, v in versions().items())]
-    lines += [f"- Command: `{command}`", ""]
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": command,
@@ -127,11 +125,7 @@ def main():
         "seconds": starts,
         "trainings": rows,
     }
-    options.results.mkdir(parents=True, exist_ok=True)
-    place = options.results / f"cold_start-{now:%Y-%m-%d-%H%M}.md"
-    place.write_text("\n".join(lines))
-    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    print("\n".join(lines))
+    write_results(options.results, "cold_start", now, "\n".join(lines + origin_lines(record)), record)
 
 
 if __name__ == "__main__":

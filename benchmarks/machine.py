@@ -1,6 +1,7 @@
 """What a benchmark must say of the machine and the packages that it ran on. The standard library only."""
 
 import contextlib
+import json
 import os
 import platform
 from importlib import metadata
@@ -35,6 +36,25 @@ def hardware_line(machine):
         f"{machine['logical_cores']} logical cores, {' '.join(machine['flags'])}; {machine['system']}; "
         f"load before: {machine['load_before']}"
     )
+
+
+def origin_lines(record):
+    """Where figures come from, as the last lines of a page: processor, versions, command."""
+    return [
+        hardware_line(record["hardware"]),
+        "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        f"- Command: `{record['command']}`",
+        "",
+    ]
+
+
+def write_results(folder, name, now, page, record):
+    """Write the page NAME-DATE.md and all runs beside it, and print the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{name}-{now:%Y-%m-%d-%H%M}.md"
+    place.write_text(page)
+    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    print(page)
 
 
 def processor_facts():

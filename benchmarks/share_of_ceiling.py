@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from machine import hardware, hardware_line, table, versions
+from machine import hardware, origin_lines, table, versions, write_results
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -55,25 +55,23 @@ def main():
         "versions": versions(),
         "runs": runs,
     }
+    write_results(options.results, "share_of_ceiling", now, page(record), record)
+
+
+def page(record):
+    runs = record["runs"]
     median = statistics.median(run["share of the ceiling"] for run in runs)
-    page = [
+    lines = [
         f"# Share of the ceiling, {record['date']}",
         "",
-        f"A training step of `fast` by the processor's bf16 matrix products: **{median:.2f}**, "
+        f"A training step of `fast` by the processor's matrix products in its precision: **{median:.3f}**, "
         f"the median of {len(runs)} processes.",
         "",
         table(runs, list(runs[0])),
         "",
-        hardware_line(machine),
-        "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
-        f"- Command: `{record['command']}`",
-        "",
+        *origin_lines(record),
     ]
-    options.results.mkdir(parents=True, exist_ok=True)
-    place = options.results / f"share_of_ceiling-{now:%Y-%m-%d-%H%M}.md"
-    place.write_text("\n".join(page))
-    place.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
-    print("\n".join(page))
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

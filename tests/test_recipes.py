@@ -112,7 +112,16 @@ def test_a_network_or_target_that_cannot_be_is_refused(change):
         fast().changed(**change)
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": -1.0}, {"whitening_share": 7.0}, {"momentum": -0.1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": -1.0},
+        {"whitening_share": 7.0},
+        {"momentum": -0.1},
+        {"bias_rate": 0.0},
+        {"head_rate": 0.0},
+    ],
+)
 def test_a_rate_of_muon_out_of_range_is_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
         dataclasses.replace(fast().optimizer, **change)

@@ -73,12 +73,13 @@ def measured_lines(measured: Measured | None) -> list[str]:
     """What a recipe reached where it was measured, with and without test-time views."""
     if measured is None:
         return ["not measured"]
-    plain = measured.without_views
-    without = "" if plain == measured.accuracy else f", {plain:.4f} without test-time views"
+    plain = (
+        "" if measured.without_views is None else f"{measured.without_views:.4f} without test-time views; "
+    )
     trainings = "one training" if measured.trainings == 1 else f"mean of {measured.trainings} trainings"
     return [
-        f"{measured.accuracy:.4f} on {measured.data}'s test pictures{without}",
-        f"({trainings} of {measured.epochs} epochs)",
+        f"{measured.accuracy:.4f} on the {measured.pictures:,} test pictures of {measured.data}",
+        f"({plain}{trainings} of {measured.epochs} epochs)",
     ]
 
 
