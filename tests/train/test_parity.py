@@ -20,6 +20,7 @@ from keras_oracle import (
 )
 
 from tellapart.models.first_cnn import first_cnn
+from tellapart.train import optim
 from tellapart.train.optim import NativeOptimizer, optimizer_of
 
 optimizers = keras.optimizers
@@ -125,22 +126,21 @@ def test_fifty_batches_with_any_optimizer_give_keras_s_weights(name):
     assert isinstance(optimizer_of(model), NativeOptimizer) == (name in NATIVE)
 
 
-def test_a_tensor_larger_than_a_piece_is_updated_whole():
-    """The native updates walk through weights in pieces of 65,536 numbers."""
+@pytest.mark.parametrize("name", NATIVE)
+def test_weights_cut_in_pieces_and_weights_put_together_get_keras_s_bits(monkeypatch, name):
+    monkeypatch.setattr(optim, "PIECE", 100)
+    built = []
 
     def build():
-        layers = keras.layers
-        model = keras.Sequential(
-            [
-                keras.Input((8, 8, 3)),
-                layers.Flatten(),
-                layers.Dense(701),
-                layers.Dense(3, activation="softmax"),
-            ]
-        )
-        return compiled(model, NATIVE["RMSprop with momentum"]())
+        built.append(compiled(small_network(), NATIVE[name]()))
+        return built[-1]
 
     assert_same_as_keras(build, PICTURES, ONE_HOT, tolerance=0)
+    pieces = NativeOptimizer(built[-1].optimizer, built[-1].trainable_variables).pieces
+    sizes = [[len(weight) for weight in piece.weights] for piece in pieces]
+    assert max(map(sum, sizes)) == 100
+    assert max(map(len, sizes)) > 1
+    assert sum(map(sum, sizes)) == built[-1].count_params()
 
 
 def test_the_comparison_sees_one_epoch_less():
