@@ -14,6 +14,7 @@ from tellapart import __version__
 from tellapart import cli_options as options
 from tellapart.errors import TellapartError
 from tellapart.terminal import console
+from tellapart.terminal.startup import importing
 
 app = typer.Typer(
     name="tellapart",
@@ -72,7 +73,8 @@ def train(
 
     It is scored on the test pictures at the end; everything is saved in a run folder.
     """
-    from tellapart.terminal.training import train_and_report
+    with importing():
+        from tellapart.terminal.training import train_and_report
 
     options.refuse_empty(data)
     changes = {
@@ -113,9 +115,10 @@ def evaluate(
 
     Accuracy with its 95% interval, each class's precision and recall, and what is taken for what.
     """
-    from tellapart import api
-    from tellapart.terminal import reports
-    from tellapart.terminal.progress import ProgressWatcher
+    with importing():
+        from tellapart import api
+        from tellapart.terminal import reports
+        from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_empty(data)
     with ProgressWatcher(quiet=quiet) as watcher:
@@ -147,9 +150,10 @@ def predict(
     Without a model, the CIFAR-10 classifier that comes along answers.
     JSON and CSV carry the probability of every class, unless --top is given.
     """
-    from tellapart import api, predicting
-    from tellapart.terminal import reports
-    from tellapart.terminal.progress import ProgressWatcher
+    with importing():
+        from tellapart import api, predicting
+        from tellapart.terminal import reports
+        from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_two_outputs(csv, as_json)
     model, pictures = predicting.model_and_pictures(pictures)
@@ -174,8 +178,9 @@ def summary(
 
     Shapes, parameters and arithmetic; a recipe's settings, or where a model comes from.
     """
-    from tellapart.summary import describe
-    from tellapart.terminal import reports
+    with importing():
+        from tellapart.summary import describe
+        from tellapart.terminal import reports
 
     shape = None if size is None else options.parse_size(size)
     description = describe(model, size=shape, channels=channels, classes=classes)
@@ -192,7 +197,9 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
     The 1,797 digits come along with scikit-learn.
     """
     from tellapart.recipes import DEMO_EPOCHS
-    from tellapart.terminal.training import train_and_report
+
+    with importing():
+        from tellapart.terminal.training import train_and_report
 
     settings = {"out": out, "epochs": DEMO_EPOCHS}
     raise typer.Exit(train_and_report("digits", settings, as_json=as_json, quiet=quiet, is_demo=True))

@@ -1,6 +1,7 @@
 """The command as people run it: arguments in; exit code, stdout and stderr out."""
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -33,6 +34,7 @@ def tellapart(*arguments) -> Result:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(argument) for argument in arguments])
+    gc.unfreeze()  # this process goes on: what the command left behind is to be collected
     return Result(code, out.getvalue(), err.getvalue())
 
 

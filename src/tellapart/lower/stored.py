@@ -4,6 +4,7 @@ Reads the file's own config and weights. It knows Sequential models whose layers
 all have a rule; of anything else it says None, and Keras loads the model.
 """
 
+import io
 import json
 import re
 import zipfile
@@ -60,7 +61,10 @@ def read_stored_net(path: Path) -> StoredNet | None:
             model = json.loads(archive.read("config.json"))
             if model["class_name"] != "Sequential" or model["module"] != "keras":
                 return None
-            with archive.open("model.weights.h5") as stored, h5py.File(stored, "r") as weights:
+            stored = io.BytesIO(
+                archive.read("model.weights.h5")
+            )  # hundreds of small reads: not of the archive
+            with h5py.File(stored, "r") as weights:
                 return _lowered(model["config"]["layers"], weights)
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
         return None  # whatever is wrong with it, Keras says it better
