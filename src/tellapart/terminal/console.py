@@ -10,28 +10,30 @@ import shlex
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from tellapart.errors import TellapartError
+
+if TYPE_CHECKING:
+    from rich.console import Console  # a fifth of what `--help` would take, and it says nothing by it
 
 NATURAL_WIDTH = 4000
 """Columns granted to a pipe: more than any table needs."""
 
 
-def results() -> Console:
+def results() -> "Console":
     """Stdout: what was asked for."""
     return _console(stderr=False)
 
 
-def notes() -> Console:
+def notes() -> "Console":
     """Stderr: progress, warnings, errors."""
     return _console(stderr=True)
 
 
-def _console(stderr: bool) -> Console:
+def _console(stderr: bool) -> "Console":
+    from rich.console import Console
+
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = NATURAL_WIDTH
@@ -90,6 +92,8 @@ def report_error(error: TellapartError, as_json: bool, of: Exception | None = No
     if os.environ.get("TELLAPART_DEBUG"):
         traceback.print_exception(of or error)
     else:
+        from rich.text import Text
+
         notes().print(Text("Error: ", "bold red") + Text(printable(str(error))))
     if as_json:
         say_error(type(of or error).__name__, str(error), error.exit_code)
