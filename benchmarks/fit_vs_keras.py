@@ -22,8 +22,9 @@ First every one makes a fit of each kind unmeasured (tracing, compiling, allocat
 round, each contestant in turn makes one measured `fit` call of each kind; the order moves on by one
 from round to round. A kind is a network, a batch size and a precision, float32 or mixed_bfloat16, since a
 peer's best precision is what counts. A precision less than half as fast as the same contestant's other one
-is measured in two rounds only, and so is a peer less than a quarter as fast as the fastest peer. All have as
-many threads as the machine has physical cores.
+is measured in two rounds only, and so is a peer less than a quarter as fast as the fastest peer. One that ends
+over a kind (memory, say) is written down as ended, and starts anew for the next. All have as many threads as
+the machine has physical cores.
 
 Prints a table, and writes every single measurement to benchmarks/results/.
 """
@@ -104,11 +105,20 @@ def timed_fit(fit, model, random, request, steps):
 # The driver: the standard library only.
 
 
+class Ended(Exception):
+    """A worker process is no more."""
+
+
 class Contestant:
     """A worker process and the pipe to it."""
 
     def __init__(self, name, python, threads):
-        self.name = name
+        self.name, self.python, self.threads = name, python, threads
+        self.start()
+
+    def start(self):
+        """Begin with a new process."""
+        name, python, threads = self.name, self.python, self.threads
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
             [python, __file__, "--worker", name, "--threads", str(threads)],
@@ -120,14 +130,19 @@ class Contestant:
         )
 
     def ask(self, **request):
-        """Send a request; wait, without spinning, for its answer."""
+        """Send a request; wait, without spinning, for its answer.
+
+        Raises:
+            Ended: there was none.
+        """
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
+            code = self.process.wait()
             self.errors.seek(0)
-            raise SystemExit(f"{self.name} ended before it answered {request}:\n{self.errors.read()[-3000:]}")
+            raise Ended(f"{self.name} ended with {code} over {request}: {self.errors.read()[-3000:]}")
         return json.loads(line)
 
     def close(self):
@@ -161,17 +176,27 @@ def measure(contestants, kinds, steps, rounds):
         kinds: (network, batch size, precision).
         steps: (network, batch size) -> batches per measured fit.
         rounds: how often each contestant makes each kind of fit.
+
+    Returns:
+        The measurements, and what was said where a contestant ended over a kind.
     """
-    found = []
+    found, ended = [], []
     for kind in kinds:
         network, batch, precision = kind
-        order, hopeless = deque(contestants), set()
+        order, hopeless, gone = deque(contestants), set(), set()
         for number in range(1, rounds + 1):
             for contestant in order:
-                if contestant.name in hopeless:
+                if contestant.name in hopeless | gone:
                     continue
                 request = {"network": network, "batch": batch, "precision": precision}
-                answer = contestant.ask(ask="fit", steps=steps[network, batch], **request)
+                try:
+                    answer = contestant.ask(ask="fit", steps=steps[network, batch], **request)
+                except Ended as reason:
+                    say(str(reason))
+                    ended.append(str(reason))
+                    gone.add(contestant.name)
+                    contestant.start()
+                    continue
                 speed = batch * steps[network, batch] / answer["seconds"]
                 one = {"round": number, "contestant": contestant.name, **request}
                 found.append(one | {"pictures_per_second": speed} | answer)
@@ -180,7 +205,7 @@ def measure(contestants, kinds, steps, rounds):
             if number == 2:
                 hopeless = slow_ones(found, network, batch, precision)
             order.rotate(-1)
-    return found
+    return found, ended
 
 
 def slow_ones(found, network, batch, precision):
@@ -261,6 +286,7 @@ def report(record):
             "",
             table(record["summary"], columns),
             "",
+            *[f"- {reason}" for reason in record["ended"]],
             hardware_line(record["hardware"]),
             f"- Threads: {settings['threads']}; batches per fit: {settings['steps']}",
             *listed,
@@ -328,7 +354,7 @@ def main(arguments):
     contestants = [Contestant(name, python, options.threads) for name, python in pythons.items()]
     found_versions = {contestant.name: contestant.ask(ask="versions") for contestant in contestants}
     kinds = list(itertools.product(networks, batches, PRECISIONS))
-    found = measure(contestants, kinds, steps, options.rounds)
+    found, ended = measure(contestants, kinds, steps, options.rounds)
     for contestant in contestants:
         contestant.close()
     summary = summarise(found)
@@ -344,6 +370,7 @@ def main(arguments):
         },
         "summary": summary,
         "ratios": ratios(summary),
+        "ended": ended,
         "measurements": found,
     }
     options.results.mkdir(parents=True, exist_ok=True)
