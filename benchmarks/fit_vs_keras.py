@@ -105,7 +105,7 @@ def timed_fit(fit, model, random, request, steps):
 # The driver: the standard library only.
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """A worker process is no more."""
 
 
@@ -133,7 +133,7 @@ class Contestant:
         """Send a request; wait, without spinning, for its answer.
 
         Raises:
-            Ended: there was none.
+            EndedError: there was none.
         """
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -142,7 +142,7 @@ class Contestant:
         if not line:
             code = self.process.wait()
             self.errors.seek(0)
-            raise Ended(f"{self.name} ended with {code} over {request}: {self.errors.read()[-3000:]}")
+            raise EndedError(f"{self.name} ended with {code} over {request}: {self.errors.read()[-3000:]}")
         return json.loads(line)
 
     def close(self):
@@ -191,7 +191,7 @@ def measure(contestants, kinds, steps, rounds):
                 request = {"network": network, "batch": batch, "precision": precision}
                 try:
                     answer = contestant.ask(ask="fit", steps=steps[network, batch], **request)
-                except Ended as reason:
+                except EndedError as reason:
                     say(str(reason))
                     ended.append(str(reason))
                     gone.add(contestant.name)
