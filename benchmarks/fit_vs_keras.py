@@ -142,7 +142,8 @@ class Contestant:
         if not line:
             code = self.process.wait()
             self.errors.seek(0)
-            raise EndedError(f"{self.name} ended with {code} over {request}: {self.errors.read()[-3000:]}")
+            say(self.errors.read()[-3000:])
+            raise EndedError(f"{self.name} ended with {code} over {request}")
         return json.loads(line)
 
     def close(self):

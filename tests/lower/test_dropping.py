@@ -9,11 +9,11 @@ from tellapart.lower.slice import Slice, entered
 N = 400_000
 
 
-@pytest.mark.parametrize("rate", [0.25, 0.5, 0.1, 0.37, 0.999, 1 / 256])
+@pytest.mark.parametrize("rate", [0.25, 0.5, 0.1, 0.37, 0.999, 0.999_999, 1 / 256])
 def test_the_share_that_is_dropped_is_the_rate(rate):
     torch.manual_seed(0)
     dropped = 1 - random_keep(torch.empty(N), rate).float().mean().item()
-    assert abs(dropped - rate) < 5 * (rate * (1 - rate) / N) ** 0.5 + 2**-17
+    assert abs(dropped - rate) < 5 * (rate * (1 - rate) / N) ** 0.5 + 2**-16
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.3])

@@ -15,7 +15,7 @@ from tellapart.lower.slice import current_slice
 def drop(x: Tensor, rate: float) -> Tensor:
     """Zero each element with probability `rate` and scale the rest by 1 / (1 - rate).
 
-    The probability is exact where `rate` is a multiple of 1/256, else within 2^-17 of it.
+    The probability is exact where `rate` is a multiple of 1/256, else within 2^-16 of it.
     Source: Srivastava et al. 2014.
     """
     if rate == 0 or x.numel() == 0:

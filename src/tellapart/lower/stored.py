@@ -61,9 +61,7 @@ def read_stored_net(path: Path) -> StoredNet | None:
             model = json.loads(archive.read("config.json"))
             if model["class_name"] != "Sequential" or model["module"] != "keras":
                 return None
-            stored = io.BytesIO(
-                archive.read("model.weights.h5")
-            )  # hundreds of small reads: not of the archive
+            stored = io.BytesIO(archive.read("model.weights.h5"))  # h5py reads it in hundreds of pieces
             with h5py.File(stored, "r") as weights:
                 return _lowered(model["config"]["layers"], weights)
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
