@@ -19,8 +19,8 @@ from tellapart.lower.graph import is_keras_class
 
 PIECE = 1 << 18
 """Numbers per piece, 1 MiB of float32: with two threads, each one's share of weights, state and scratch stays in
-its cache. Measured for 1.25 million weights on two cores, before small weights were put together: 2.0 ms, in pieces of 2^16
-2.7, of 2^20 2.2; a thread of Python for each half 2.5."""
+its cache. Measured for 1.25 million weights on two cores, before small weights were put together: 2.0 ms, in
+pieces of 2^16 2.7, of 2^20 2.2; a thread of Python for each half 2.5."""
 
 Tensors = list[Tensor]
 
