@@ -12,7 +12,7 @@ from PIL import Image
 
 import tellapart
 from tellapart.backend import import_keras
-from tellapart.errors import ModelError
+from tellapart.errors import ConfigError, ModelError
 from tellapart.shipped import NAMES, model_meant, shipped_model
 from tellapart.summary import describe
 
@@ -78,6 +78,11 @@ def test_evaluate_and_summary_know_it_by_its_name():
     scores = tellapart.evaluate("digits", (images, np.arange(4))).scores
     assert scores.pictures == 4
     assert describe("digits").summary.input_shape == (28, 28, 1)
+
+
+def test_evaluating_it_alone_says_what_to_score_it_on():
+    with pytest.raises(ConfigError, match=r"tellapart evaluate digits mnist$"):
+        tellapart.evaluate("digits")
 
 
 @pytest.mark.parametrize(("name", "data"), [("cifar10", "cifar10"), ("digits", "mnist")])

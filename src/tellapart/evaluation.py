@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.classifier import Classifier
+from tellapart.data.catalog import find_known
 from tellapart.data.source import Source
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import load_split
 from tellapart.errors import ConfigError
 from tellapart.runs import RunFolder
 from tellapart.scores import Scores
+from tellapart.shipped import HOME
 from tellapart.training import Watcher
 
 Opener = Callable[[Any, Any], Source]
@@ -84,9 +86,9 @@ def evaluate_model(
     run = RunFolder(model) if (model / "run.toml").is_file() else None
     saved = {} if run is None else run.read_settings()[1]
     precision = precision or saved.get("precision", "float32")
-    if data is None and "argument" not in saved:
-        raise ConfigError(_nothing_to_score(model, run))
     classifier = Classifier.load(model)
+    if data is None and "argument" not in saved:
+        raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
     if run is not None and (data is None or reopening.get("argument") == saved.get("argument", "")):
         source = opened(saved["argument"], saved.get("labels"))
         source = apply_split(source, read_split_csv(run.split))
@@ -127,13 +129,15 @@ def _scored(
     return Evaluation(scores, source.name, source.where, note, plain if views > 1 else None, views)
 
 
-def _nothing_to_score(model: Path, run: RunFolder | None) -> str:
+def _nothing_to_score(model: Path, run: RunFolder | None, trained_on: str) -> str:
     if run is not None:
         return (
             f"{model} was trained on arrays in memory, which are gone. "
             f"Give pictures: tellapart evaluate {model} DATA"
         )
+    name = model.stem if model.parent == HOME else model
+    example = "DATA" if find_known(trained_on) is None else trained_on
     return (
-        f"{model} does not say which pictures to score: only a run folder does. "
-        f"Give some: tellapart evaluate {model} DATA"
+        f"{name} is a model; say which pictures it shall be scored on, too (only a run folder knows its own). "
+        f"Name a known set or a folder of labelled pictures: tellapart evaluate {name} {example}"
     )

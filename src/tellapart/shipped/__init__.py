@@ -8,6 +8,9 @@ from pathlib import Path
 
 from tellapart.errors import ModelError
 
+HOME = Path(__file__).parent
+"""Where they lie."""
+
 NAMES = ("cifar10", "digits")
 """What `tellapart predict NAME PICTURE` may call them; the first answers where none is named."""
 
@@ -20,7 +23,7 @@ def shipped_model(name: str = NAMES[0]) -> Path:
     """
     if name not in NAMES:
         raise ModelError(f"No model {name!r} comes along. There are: {', '.join(NAMES)}.")
-    path = Path(__file__).parent / f"{name}.keras"
+    path = HOME / f"{name}.keras"
     if not path.is_file():
         raise ModelError(f"{path} is missing: the installation is not whole. Install tellapart again.")
     return path
