@@ -2,11 +2,16 @@
 
 import csv
 import os
+import warnings
 
 import numpy as np
 import pytest
 
 import tellapart
+import tellapart.api
+
+import keras  # isort: skip
+
 from tellapart import files
 from tellapart.errors import ConfigError, SaveError
 from tellapart.train.events import Stopped
@@ -129,3 +134,30 @@ def test_a_recipe_that_validates_on_the_test_split_takes_no_validation_share(col
         tellapart.train_classifier(
             str(colour_photos), recipe="first-cnn", out=tmp_path / "run", validation_share=0.5
         )
+
+
+@pytest.mark.parametrize("recipe", ["quick", "fast", "accurate", "best"])
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_plain_keras_reads_what_any_recipe_saved_and_trains_it_on(tmp_path, recipe, name):
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    widths = {} if recipe == "quick" else {"widths": (8, 8, 8)}
+    trained = tellapart.train_classifier(
+        images, labels=np.arange(60) % 3, recipe=recipe, epochs=1, out=tmp_path / "run", **widths
+    )
+    model = trained.classifier.model
+    trained.classifier.save(tmp_path / name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Skipping variable loading")
+        read = keras.models.load_model(tmp_path / name)
+    assert [v.trainable for v in read.weights] == [v.trainable for v in model.weights]
+    for ours, theirs in zip(model.weights, read.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    kept = [] if name.endswith(".h5") else model.optimizer.variables  # Keras 3 reads none from an .h5
+    for ours, theirs in zip(kept, read.optimizer.variables, strict=bool(kept)):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    resting = [v.numpy() for v in read.weights if "whitening" in v.path]
+    if name.endswith(".h5"):
+        read.compile("sgd", "categorical_crossentropy")
+    read.fit(images.astype("float32"), np.eye(3)[np.arange(60) % 3], epochs=1, verbose=0)
+    for before, after in zip(resting, [v for v in read.weights if "whitening" in v.path], strict=True):
+        np.testing.assert_array_equal(before, after.numpy())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tellapart.backend import import_keras
 from tellapart.lower import LoweredNet
 from tellapart.models.first_cnn import first_cnn
-from tellapart.models.whitened_cnn import initialise, whitened_cnn
+from tellapart.models.whitened_cnn import freeze_whitening, initialise, whitened_cnn
 from tellapart.models.wide_resnet import wide_resnet
 from tellapart.settings import MuonSettings, OptimizerSettings, Run
 from tellapart.train.muon import MuonOptimizer, Rates
@@ -56,6 +56,12 @@ def build_network(run: Run, picture_shape: tuple[int, int, int], classes: int) -
     assert run.widths is not None
     kind = wide_resnet if run.network == "wide-resnet" else whitened_cnn
     return kind(picture_shape, classes, run.widths, run.depth)
+
+
+def finish_model(run: Run, model: Any) -> None:
+    """Make of a trained model what any Keras reads as it was written."""
+    if run.network == "whitened-cnn":
+        freeze_whitening(model)
 
 
 def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from tellapart import __version__
-from tellapart.build import build_model, build_step
+from tellapart.build import build_model, build_step, finish_model
 from tellapart.classifier import Classifier, ranked
 from tellapart.data.batches import Batches
 from tellapart.data.fit_size import PixelPath
@@ -217,6 +217,7 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
             keeper.event(event)
             watcher.event(event)
         keeper.take_kept_weights()
+        finish_model(run, model)
         classifier.save(prepared.folder.model)
         history = tuple(keeper.standing.history)
         if keeper.standing.epoch < run.epochs and not reached(history, run.target):

@@ -98,6 +98,24 @@ def initialise(model: Any, pictures: NDArray[np.uint8], seed: int) -> None:
             layer.kernel.assign(dirac(layer.kernel.shape, random))
 
 
+def freeze_whitening(model: Any) -> None:
+    """Freeze the whole first layer, its bias too, once the network is learned.
+
+    Keras stores whether a layer is trained, and nothing of a single variable of it: with a frozen kernel
+    beside a bias that is not, an `.h5` cannot be read again, and a `.keras` forgets that the kernel was frozen.
+    What the optimiser kept of the bias goes.
+
+    Args:
+        model: from `whitened_cnn`, compiled, trained.
+    """
+    optimizer = model.optimizer
+    state = {variable.path: variable.numpy() for variable in optimizer.variables}
+    model.get_layer("whitening").trainable = False
+    model.compile_from_config(model.get_compile_config())
+    for variable in model.optimizer.variables:
+        variable.assign(state[variable.path])
+
+
 def dirac(shape: tuple[int, int, int, int], random: np.random.Generator) -> NDArray[np.float32]:
     """A kernel (kh, kw, in, out) that copies its inputs, and is random in the outputs that are left over.
 
