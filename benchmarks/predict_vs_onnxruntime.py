@@ -3,10 +3,10 @@
     pip install onnxruntime onnx
     python benchmarks/predict_vs_onnxruntime.py CIFAR_FOLDER --models FOLDER
 
-CIFAR_FOLDER holds the six `.bin` files of CIFAR-10's binary version. FOLDER keeps the trained networks: the
-tutorial's, `first_cnn.keras`, and `conv_pool_norm_gelu.keras`, six convolutions with max pooling, batch
-normalisation and gelu. One that is not there is trained for a few hundred steps first; random weights would
-say nothing of agreement.
+CIFAR_FOLDER holds the six `.bin` files of CIFAR-10's binary version. The networks are the model that comes along
+(`cifar10`, by the recipe `fast`), asked about one view of each picture, and the tutorial's, kept in FOLDER as
+`first_cnn.keras`. Where that is not there it is trained for a few hundred steps first; random weights would say
+nothing of agreement.
 
 How it measures. Everybody predicts the 10,000 test pictures, uint8, in one process with the same number of
 threads. onnxruntime runs the lowered network in float32, exported by torch, all graph optimisations on, with
@@ -44,28 +44,6 @@ STEPS, BATCH = 300, 128
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-def conv_pool_norm_gelu(keras):
-    layers = keras.layers
-
-    def half(width, *pooling):
-        convolution = layers.Conv2D(width, 3, padding="same", use_bias=False)
-        return [convolution, *pooling, layers.BatchNormalization(momentum=0.9), layers.Activation("gelu")]
-
-    blocks = [[*half(width, layers.MaxPooling2D(2)), *half(width)] for width in (64, 128, 256)]
-    head = [layers.GlobalMaxPooling2D(), layers.Dense(10), layers.Activation("softmax")]
-    body = itertools.chain.from_iterable(blocks)
-    return keras.Sequential([keras.Input((32, 32, 3)), layers.Rescaling(1 / 255), *body, *head])
-
-
-def first_cnn(_):
-    from tellapart.models.first_cnn import first_cnn
-
-    return first_cnn((32, 32, 3), 10)
-
-
-NETWORKS = {"first_cnn": first_cnn, "conv_pool_norm_gelu": conv_pool_norm_gelu}
-
-
 def read_pictures(folder, names):
     """Pictures (N, 32, 32, 3) and labels (N,) of CIFAR-10's binary files."""
     rows = np.concatenate([np.fromfile(folder / f"{name}.bin", np.uint8).reshape(-1, 3073) for name in names])
@@ -73,22 +51,23 @@ def read_pictures(folder, names):
     return np.ascontiguousarray(pictures), rows[:, 0].astype(np.int64)
 
 
-def train(build, path, folder):
-    """Train a network for a few hundred steps, in bfloat16, and save it as tellapart does."""
+def train(path, folder):
+    """Train the tutorial's network for a few hundred steps, in bfloat16, and save it as tellapart does."""
     import tellapart
     from tellapart.backend import import_keras
     from tellapart.data.fit_size import PixelPath
     from tellapart.model_file import Card, save_keras
+    from tellapart.models.first_cnn import first_cnn
 
     keras = import_keras()
     pictures, labels = read_pictures(folder, [f"data_batch_{number}" for number in range(1, 6)])
     keras.utils.set_random_seed(1)
     keras.config.set_dtype_policy("mixed_bfloat16")
-    model = build(keras)
+    model = first_cnn((32, 32, 3), 10)
     model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     tellapart.fit(model, pictures, labels, batch_size=BATCH, epochs=1, steps_per_epoch=STEPS, verbose=2)
     keras.config.set_dtype_policy("float32")
-    plain = build(keras)
+    plain = first_cnn((32, 32, 3), 10)
     plain.set_weights(model.get_weights())
     path.parent.mkdir(parents=True, exist_ok=True)
     save_keras(plain, path, Card(CLASSES, PixelPath(height=32, width=32), {}))
@@ -165,8 +144,8 @@ def measure(path, pictures, labels, threads, rounds):
     setting, ask_peer = fastest_peer(onnx, threads, pictures[:1000])
     ways = {
         "onnxruntime float32": ask_peer,
-        "tellapart float32": classifier.probabilities,
-        "tellapart bfloat16": lambda images: classifier.probabilities(images, precision="bfloat16"),
+        "tellapart float32": lambda images: classifier.probabilities(images, views=1),
+        "tellapart bfloat16": lambda images: classifier.probabilities(images, views=1, precision="bfloat16"),
     }
     answers = {name: timed(way, pictures)[1] for name, way in ways.items()}  # and everybody is warm
     speeds, order = {name: [] for name in ways}, deque(ways)
@@ -302,18 +281,20 @@ def main(arguments):
     options = parser.parse_args(arguments)
     import torch
 
+    from tellapart.shipped import shipped_model
+
     torch.set_num_threads(options.threads)
-    paths = {name: options.models / f"{name}.keras" for name in NETWORKS}
-    for name, path in paths.items():
-        if not path.exists():
-            train(NETWORKS[name], path, options.cifar)
+    tutorial = options.models / "first_cnn.keras"
+    if not tutorial.exists():
+        train(tutorial, options.cifar)
+    paths = [tutorial, shipped_model("cifar10")]
     if options.margins:
-        for path in paths.values():
+        for path in paths:
             margins(path, read_pictures(options.cifar, ["data_batch_1"])[0])
         return
     load, now = list(os.getloadavg()), datetime.datetime.now().astimezone()
     pictures, labels = (some[: options.pictures] for some in read_pictures(options.cifar, ["test_batch"]))
-    networks = [measure(path, pictures, labels, options.threads, options.rounds) for path in paths.values()]
+    networks = [measure(path, pictures, labels, options.threads, options.rounds) for path in paths]
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": " ".join(["python benchmarks/predict_vs_onnxruntime.py CIFAR_FOLDER", *sys.argv[2:]]),
