@@ -6,7 +6,7 @@ is in the Keras model at once. A layer without a rule runs as itself.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +21,9 @@ from tellapart.lower.layout import to_keras, to_torch
 from tellapart.lower.operations import ActivationOperation, Operation, ReadyWeight
 from tellapart.lower.operators import TENSOR, lower_operator
 from tellapart.lower.rules import ONE_BY_ONE, RULES
+
+Witness = Callable[[Call, Operation | None, Sequence[Tensor], Sequence[Tensor]], None]
+"""Is told of each call of a run: what it became (None: it ran as itself), what went in, what came out."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -39,9 +42,11 @@ class LoweredNet(nn.Module):
 
     model: Any
 
-    def __init__(self, model: Any, precision: str | None = None) -> None:
+    def __init__(self, model: Any, precision: str | None = None, *, joined: bool = True) -> None:
         super().__init__()
         object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
+        self.joined = joined
+        self.witness: Witness | None = None
         functional = functional_of(model)
         self.graph: Graph | None = None if functional is None else analyse(functional)
         self.operations = nn.ModuleList()
@@ -79,6 +84,8 @@ class LoweredNet(nn.Module):
                 results = self._run_keras(call, values, training)
             else:
                 results = [operation(*[values[slot] for slot in call.inputs], training=training)]
+            if self.witness is not None and not isinstance(operation, _Nested):  # whose calls are told one by one
+                self.witness(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
             values.update(zip(call.outputs, results, strict=True))
@@ -100,6 +107,13 @@ class LoweredNet(nn.Module):
                 found = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
             rows.update({row.name: row for row in found if row.name not in rows})
         return list(rows.values())
+
+    def nested(self) -> Iterator[tuple[str, "LoweredNet"]]:
+        """Models used as layers, by name."""
+        for call in self.graph.calls if self.graph is not None else ():
+            operation = self._operation(call)
+            if isinstance(operation, _Nested):
+                yield call.layer.name, operation.net
 
     def keeps_layer_losses(self) -> bool:
         """Whether some layer runs as itself and may leave losses behind when it is called."""
@@ -149,7 +163,7 @@ class LoweredNet(nn.Module):
             if not _callable_on_tensors(call):
                 continue
             if id(call.layer) not in by_layer:
-                by_layer[id(call.layer)] = lower_layer(call.layer, precision)
+                by_layer[id(call.layer)] = lower_layer(call.layer, precision, joined=self.joined)
             operation = by_layer[id(call.layer)] or lower_operator_call(call)
             if operation is None:
                 continue
@@ -157,8 +171,9 @@ class LoweredNet(nn.Module):
                 positions[id(operation)] = len(self.operations)
                 self.operations.append(operation)
             self._positions[id(call.node)] = positions[id(operation)]
-        fuse(graph, self._operation)
-        self._let_activations_overwrite(graph)
+        if self.joined:
+            fuse(graph, self._operation)
+            self._let_activations_overwrite(graph)
 
     def _let_activations_overwrite(self, graph: Graph) -> None:
         """Let an activation layer write over its input where nobody else needs it, forward or backward."""
@@ -235,26 +250,29 @@ class _Nested(Operation):
         return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
 
 
-def lower(model: Any, precision: str | None = None) -> LoweredNet:
+def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> LoweredNet:
     """Lower a Keras model to a torch module that shares its weights.
 
     Args:
         model: a built Keras model on the torch backend.
         precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
             arithmetic; None follows each layer's own dtype policy. Weights stay as they are.
+        joined: whether neighbouring operations may become one (`fuse`) or write over each other's results;
+            False, where each layer's own result is wanted.
 
     Returns:
         The lowered net. A model that is neither Sequential nor Functional runs as itself.
     """
-    return LoweredNet(model, precision)
+    return LoweredNet(model, precision, joined=joined)
 
 
-def lower_layer(layer: Any, precision: str | None) -> Operation | None:
+def lower_layer(layer: Any, precision: str | None, *, joined: bool = True) -> Operation | None:
     """One layer's operation, or None where it must run as itself."""
     import keras
 
     if isinstance(layer, keras.Model):
-        return _Nested(LoweredNet(layer, precision)) if functional_of(layer) is not None else None
+        net = LoweredNet(layer, precision, joined=joined) if functional_of(layer) is not None else None
+        return None if net is None else _Nested(net)
     if not isinstance(layer, keras.Layer):
         return None
     kind = type(layer)
