@@ -102,10 +102,10 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
         probabilities: (N, classes), of pictures that were not trained on.
         labels: (N,).
 
-    Source: Guo et al. 2017, arXiv:1706.04599. The loss is convex in 1 / temperature, so the search by golden
-    sections on its logarithm finds the one minimum.
+    Source: Guo et al. 2017, arXiv:1706.04599. The loss is convex in 1 / temperature, so there is one minimum
+    to find, also on the scale of logarithms.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 
     rows = np.arange(len(labels))
 
@@ -136,6 +136,8 @@ def thresholds(probabilities: Probabilities, labels: Labels, steps: int = 100) -
     return tuple(found)
 
 
-def _confidence(probabilities: Probabilities, labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _confidence(
+    probabilities: Probabilities, labels: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Of each answer: how sure it is, and whether it is right."""
     return probabilities.max(1).astype(np.float64), probabilities.argmax(1) == labels

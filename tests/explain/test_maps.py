@@ -4,9 +4,9 @@ import pytest
 import torch
 from captum.attr import IntegratedGradients, LayerGradCam, Occlusion
 
-from tellapart.explain.cam import grad_cam, grad_cam_plus_plus, spatial_layers
+from tellapart.explain.cam import grad_cam, spatial_layers
 from tellapart.explain.gradients import gradient, integrated_gradients, smooth_grad
-from tellapart.explain.masking import occlusion, rise
+from tellapart.explain.masking import occlusion
 from tellapart.explain.question import Question
 
 QUESTIONS = [Question(3), Question(6, and_not=3)]
@@ -43,7 +43,9 @@ class Module(torch.nn.Module):
 @pytest.mark.parametrize("name", ["conv2d", "batch_normalization_3", "activation_6"])
 def test_grad_cam_is_captums(recorder, asked, question, image, name):
     recording = recorder.run(image[None])
-    found = grad_cam(question.of_logits(recording.logits), recording.layer(name), spatial_layers(recording)[name])
+    found = grad_cam(
+        question.of_logits(recording.logits), recording.layer(name), spatial_layers(recording)[name]
+    )
     captum = LayerGradCam(Module(recorder, asked), recording.layer(name).operation)
     close(found.detach(), captum.attribute(image[None])[:, 0].detach())
 

@@ -56,9 +56,7 @@ class Faithfulness:
     @property
     def better_than_random(self) -> bool:
         """Whether both areas are."""
-        return (
-            self.deletion_area < self.random_deletion and self.insertion_area > self.random_insertion
-        )
+        return self.deletion_area < self.random_deletion and self.insertion_area > self.random_insertion
 
     @property
     def depends_on_weights(self) -> bool | None:

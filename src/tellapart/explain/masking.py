@@ -39,10 +39,7 @@ def occlusion(
     with torch.inference_mode():
         whole = asked(image[None])
         falls = torch.cat(
-            [
-                whole - asked(torch.where(part[..., None] > 0, fill, image))
-                for part in hidden.split(at_once)
-            ]
+            [whole - asked(torch.where(part[..., None] > 0, fill, image)) for part in hidden.split(at_once)]
         )
     return torch.einsum("n,nhw->hw", falls, hidden) / hidden.sum(0)
 

@@ -84,7 +84,9 @@ class LoweredNet(nn.Module):
                 results = self._run_keras(call, values, training)
             else:
                 results = [operation(*[values[slot] for slot in call.inputs], training=training)]
-            if self.witness is not None and not isinstance(operation, _Nested):  # whose calls are told one by one
+            if self.witness is not None and not isinstance(
+                operation, _Nested
+            ):  # whose calls are told one by one
                 self.witness(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
