@@ -5,16 +5,14 @@ is what the Keras layer of that name gives, in Keras's layout.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tellapart.lower import LoweredNet, lower
+from tellapart.lower import lower
 from tellapart.lower.graph import Call
 from tellapart.lower.layout import to_keras
 from tellapart.lower.operations import Dense, Operation
@@ -100,7 +98,7 @@ class Recorder:
         """
         found: list[LayerRun] = []
         seen: Counter[str] = Counter()
-        with _watched(self.net, lambda prefix, *told: found.append(_layer_run(seen, prefix, *told))):
+        with self.net.watched(lambda *told: found.append(_layer_run(seen, *told))):
             output = self.net(images, training=False)
         return Recording(tuple(found), output, self._logits(found, output))
 
@@ -114,19 +112,6 @@ class Recorder:
                 before = output.clamp(SMALLEST, 1 - 1e-7).logit()
             return torch.cat([-before / 2, before / 2], dim=-1)
         return output.clamp_min(SMALLEST).log() if before is None else before
-
-
-@contextmanager
-def _watched(net: LoweredNet, told: Callable[..., None], prefix: str = "") -> Iterator[None]:
-    """Within the block, `told(prefix, call, operation, inputs, outputs)` hears of each call, nested ones too."""
-    with ExitStack() as inner:
-        for name, nested in net.nested():
-            inner.enter_context(_watched(nested, told, f"{prefix}{name}/"))
-        net.witness = partial(told, prefix)
-        try:
-            yield
-        finally:
-            net.witness = None
 
 
 def _layer_run(

@@ -7,9 +7,9 @@ is in the Keras model at once. A layer without a rule runs as itself.
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -21,9 +21,6 @@ from tellapart.lower.layout import to_keras, to_torch
 from tellapart.lower.operations import ActivationOperation, Operation, ReadyWeight
 from tellapart.lower.operators import TENSOR, lower_operator
 from tellapart.lower.rules import ONE_BY_ONE, RULES
-
-Witness = Callable[[Call, Operation | None, Sequence[Tensor], Sequence[Tensor]], None]
-"""Is told of each call of a run: what it became (None: it ran as itself), what went in, what came out."""
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -46,7 +43,7 @@ class LoweredNet(nn.Module):
         super().__init__()
         object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
         self.joined = joined
-        self.witness: Witness | None = None
+        self._witness: Callable[..., None] | None = None
         functional = functional_of(model)
         self.graph: Graph | None = None if functional is None else analyse(functional)
         self.operations = nn.ModuleList()
@@ -84,10 +81,10 @@ class LoweredNet(nn.Module):
                 results = self._run_keras(call, values, training)
             else:
                 results = [operation(*[values[slot] for slot in call.inputs], training=training)]
-            if self.witness is not None and not isinstance(
+            if self._witness is not None and not isinstance(
                 operation, _Nested
             ):  # whose calls are told one by one
-                self.witness(call, operation, [values[slot] for slot in call.inputs], results)
+                self._witness(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
             values.update(zip(call.outputs, results, strict=True))
@@ -110,12 +107,23 @@ class LoweredNet(nn.Module):
             rows.update({row.name: row for row in found if row.name not in rows})
         return list(rows.values())
 
-    def nested(self) -> Iterator[tuple[str, "LoweredNet"]]:
-        """Models used as layers, by name."""
-        for call in self.graph.calls if self.graph is not None else ():
-            operation = self._operation(call)
-            if isinstance(operation, _Nested):
-                yield call.layer.name, operation.net
+    @contextmanager
+    def watched(self, witness: Callable[..., None], prefix: str = "") -> Iterator[None]:
+        """Within the block, `witness(prefix, call, operation, inputs, outputs)` hears of each call.
+
+        Of a nested model's calls too, one by one, with "outer/" for a prefix; not of the nested model's as a
+        whole. The operation is None where a layer runs as itself. Tensors are in the engine's layout.
+        """
+        with ExitStack() as inner:
+            for call in self.graph.calls if self.graph is not None else ():
+                operation = self._operation(call)
+                if isinstance(operation, _Nested):
+                    inner.enter_context(operation.net.watched(witness, f"{prefix}{call.layer.name}/"))
+            self._witness = partial(witness, prefix)
+            try:
+                yield
+            finally:
+                self._witness = None
 
     def keeps_layer_losses(self) -> bool:
         """Whether some layer runs as itself and may leave losses behind when it is called."""
