@@ -105,7 +105,7 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     Source: Guo et al. 2017, arXiv:1706.04599. The loss is convex in 1 / temperature, so there is one minimum
     to find, also on the scale of logarithms.
     """
-    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+    from scipy.optimize import minimize_scalar
 
     rows = np.arange(len(labels))
 

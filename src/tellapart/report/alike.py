@@ -63,5 +63,5 @@ def neighbours(
 
 def _directions(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows of length 1."""
-    lengths: NDArray[np.float32] = np.linalg.norm(values, axis=1, keepdims=True)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True).astype(np.float32)
     return values / np.maximum(lengths, 1e-12)

@@ -60,7 +60,7 @@ def compare(runs: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:
 
 
 def _pairs(names: Sequence[str], right: Mapping[str, Any]) -> list[Pair]:
-    from scipy.stats import binomtest  # type: ignore[import-untyped]
+    from scipy.stats import binomtest
 
     found = []
     for first, second in combinations(names, 2):
