@@ -89,6 +89,9 @@ class Trained:
     shown: tuple[Shown, ...] = ()
     """Some test pictures with their predictions, as on predictions.png."""
 
+    report: Path | None = None
+    """The page about it all; None where the training did not finish, or the page could not be written."""
+
 
 class Watcher:
     """Is told what happens in a training. Every method does nothing until somebody overrides it."""
