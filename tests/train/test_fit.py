@@ -49,6 +49,7 @@ LOSSES = {
         True,
     ),
     "one-hot integers": ("categorical_crossentropy", ONE_HOT.astype(int), "softmax", True),
+    "one-hot booleans": ("categorical_crossentropy", ONE_HOT.astype(bool), "softmax", True),
     "one-hot in float64": ("categorical_crossentropy", ONE_HOT.astype(float), "softmax", True),
     "sparse by name": ("sparse_categorical_crossentropy", INDICES, "softmax", True),
     "sparse in a column": ("sparse_categorical_crossentropy", INDICES[:, None], "softmax", True),
