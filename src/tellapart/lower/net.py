@@ -116,6 +116,17 @@ class LoweredNet(nn.Module):
             rows.update({row.name: row for row in found if row.name not in rows})
         return list(rows.values())
 
+    def lowered_layers(self) -> list[Any]:
+        """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
+        layers: dict[int, Any] = {}
+        for call in () if self.graph is None else self.graph.calls:
+            operation = self._operation(call)
+            if isinstance(operation, _Nested):
+                layers.update({id(layer): layer for layer in operation.net.lowered_layers()})
+            elif operation is not None:
+                layers[id(call.layer)] = call.layer
+        return list(layers.values())
+
     def keeps_layer_losses(self) -> bool:
         """Whether some layer runs as itself and may leave losses behind when it is called."""
         if self.graph is None:
