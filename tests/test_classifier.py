@@ -160,6 +160,28 @@ class TestPlainKerasModels:
         )
         np.testing.assert_allclose(answers.sum(1), 1, atol=1e-6)
 
+    @pytest.mark.parametrize(
+        "arrange",
+        [lambda one: [one], lambda one: {one.name: one}, lambda one: {"nested": [one]}],
+        ids=["list", "dict", "nested"],
+    )
+    @pytest.mark.parametrize("activation", ["softmax", None])
+    def test_one_picture_and_one_answer_may_come_in_a_list_or_by_name(self, arrange, activation, tmp_path):
+        picture = keras.Input((8, 8, 1), name="picture")
+        x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(picture))
+        answer = keras.layers.Dense(3, activation=activation)(x)
+        wrapped = self.saved(keras.Model(arrange(picture), arrange(answer)), tmp_path)
+        plain = self.saved(keras.Model(picture, answer), tmp_path)
+        images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)
+        np.testing.assert_array_equal(wrapped.probabilities(images), plain.probabilities(images))
+
+    def test_a_model_of_two_named_pictures_is_refused(self, tmp_path):
+        left, right = keras.Input((8, 8, 1), name="left"), keras.Input((8, 8, 1), name="right")
+        both = keras.layers.Flatten()(keras.layers.Add()([left, right]))
+        model = keras.Model({"left": left, "right": right}, {"kind": keras.layers.Dense(2)(both)})
+        with pytest.raises(ModelError, match="not an image classifier"):
+            self.saved(model, tmp_path)
+
     def test_a_model_of_no_pictures_is_refused(self, tmp_path):
         model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
         with pytest.raises(ModelError, match="not an image classifier"):
@@ -193,7 +215,7 @@ class TestWhatOutputsMean:
         model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(1 / 255), *layers])
         model.save(tmp_path / "plain.keras")
         images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
-        expected = model(images.astype("float32")).detach().numpy()
+        expected = model(images.astype("float32")).detach().float().numpy()
         return Classifier.load(tmp_path / "plain.keras").probabilities(images), expected
 
     def test_a_softmax_within_a_nested_model(self, tmp_path):
@@ -207,6 +229,26 @@ class TestWhatOutputsMean:
             [*layers, keras.layers.Activation("linear", dtype="float32")], tmp_path
         )
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+    def test_a_softmax_in_half_precision(self, policy, tmp_path):
+        """Computed in float32 where the weights are, else rounded by the layers; rows sum to one in any case."""
+        keras.config.set_dtype_policy(policy)
+        try:
+            layers = [keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization(), keras.layers.Flatten()]
+            found, expected = self.answers([*layers, keras.layers.Dense(5, activation="softmax")], tmp_path)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        np.testing.assert_allclose(found, expected, atol=0.01)
+        np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+
+    def test_weights_that_are_no_numbers_are_said_to_be_it(self, tmp_path):
+        layers = [
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, bias_initializer=keras.initializers.Constant(np.nan)),
+        ]
+        with pytest.raises(ModelError, match="answers NaN"):
+            self.answers(layers, tmp_path)
 
     def test_several_sigmoids_are_refused(self, tmp_path):
         layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="sigmoid")]

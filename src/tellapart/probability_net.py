@@ -7,11 +7,19 @@ import torch
 
 from tellapart.errors import ModelError
 from tellapart.lower import LoweredNet, lower
+from tellapart.lower.dtypes import HALF
 from tellapart.lower.inference import InferenceNet, inference_net
 from tellapart.lower.stored import StoredNet
 
 Head = Literal["probabilities", "one probability", "logits"]
 """What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or neither yet."""
+
+
+MOST_OFF_ONE = 1e-3
+"""How far from 1 the sum of a picture's probabilities may be."""
+
+MOST_OFF_ONE_ROUNDED = 2**-7
+"""The same where a layer rounded them to half precision: bfloat16's step at 1."""
 
 
 class ProbabilityNet:
@@ -24,9 +32,9 @@ class ProbabilityNet:
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(B, H, W, C) pixels 0-255 -> (B, classes)."""
-        output = self.net(images, training=False)
+        output = answer_of(self.net, images)
         if self.head == "probabilities":
-            return output
+            return summing_to_one(output)
         if self.head == "one probability":
             return torch.cat([1 - output, output], dim=-1)
         return output.float().softmax(-1)
@@ -62,6 +70,25 @@ def probability_net_of(model: Any, classes: int) -> ProbabilityNet:
     )
 
 
+def answer_of(net: Callable[..., Any], images: torch.Tensor) -> torch.Tensor:
+    """What a net with one output says, also where the model gives it in a list or by name."""
+    output = net(images, training=False)
+    if torch.is_tensor(output):
+        return output
+    import keras
+
+    (answer,) = keras.tree.flatten(output)
+    return answer
+
+
+def summing_to_one(answers: torch.Tensor) -> torch.Tensor:
+    """Probabilities (B, classes) in at least float32: rounded to half precision by a layer, they sum to one again."""
+    if answers.dtype not in HALF:
+        return answers
+    answers = answers.float()
+    return answers / answers.sum(-1, keepdim=True)
+
+
 def head_of(
     net: Callable[..., torch.Tensor], shape: tuple[int, ...], activation: str, classes: int, name: str
 ) -> Head:
@@ -75,14 +102,21 @@ def head_of(
         name: of the model, for people.
 
     Raises:
-        ModelError: the numbers are not the probabilities of classes of which one is true.
+        ModelError: the numbers are not the probabilities of classes of which one is true, or no numbers.
     """
     with torch.inference_mode():
         noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0)) * 255
-        output = net(noise, training=False).float().cpu()
+        output = answer_of(net, noise).cpu()
+    error = MOST_OFF_ONE_ROUNDED if output.dtype in HALF else MOST_OFF_ONE
+    output = output.float()
+    if bool(output.isnan().any()):
+        raise ModelError(
+            f"The model {name!r} answers NaN, which is no number: its training has most likely diverged. "
+            "Train it again, at a lower learning rate, or take weights that were saved earlier."
+        )
     if output.shape[1] == 1 and classes == 2 and activation == "sigmoid":
         return "one probability"
-    if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < 1e-3).all()):
+    if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):
         return "probabilities"
     if output.shape[1] == 1 or activation != "linear":
         raise ModelError(

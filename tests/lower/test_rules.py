@@ -182,6 +182,10 @@ def test_a_layer_of_rows_gives_what_keras_gives(name):
     assert_same_as_keras(model_of(OF_ROWS[name](), ROW), pictures(5, *ROW), scattered=True)
 
 
+def test_flattening_single_numbers_gives_rows_of_one():
+    assert_same_as_keras(model_of(layers.Flatten(), ()), pictures(5))
+
+
 @pytest.mark.parametrize("shape", [(5, 6, 4), SEQUENCE, ROW], ids=["pictures", "sequences", "rows"])
 @pytest.mark.parametrize("name", MERGES)
 def test_a_merge_gives_what_keras_gives(name, shape):

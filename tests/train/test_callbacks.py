@@ -16,6 +16,8 @@ from keras_oracle import (
 )
 
 import tellapart
+from tellapart.lower import lower
+from tellapart.train import keras_fit
 
 callbacks = keras.callbacks
 
@@ -317,6 +319,80 @@ def test_a_callback_of_one_s_own_has_its_effect(kind, optimizer):
         callbacks=lambda: [kind()],
         validation_data=VALIDATION,
     )
+
+
+def freeze_a_convolution(model):
+    model.layers[0].trainable = False
+
+
+def freeze_batch_statistics(model):
+    model.get_layer("norm").trainable = False
+
+
+def freeze_everything(model):
+    model.trainable = False
+
+
+def clip(model):
+    model.optimizer.clipvalue = 1e-3
+
+
+def drop_the_momentum(model):
+    model.optimizer.momentum = 0.0
+
+
+def replace_an_activation(model):
+    model.layers[0].activation = keras.activations.tanh
+
+
+def replace_an_activation_by_one_of_one_s_own(model):
+    model.layers[0].activation = lambda x: keras.ops.tanh(2 * x)
+
+
+def replace_it_within_a_model(model):
+    model.get_layer("inner").layers[0].activation = keras.activations.tanh
+
+
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+@pytest.mark.parametrize(
+    "change",
+    [
+        freeze_a_convolution,
+        freeze_batch_statistics,
+        freeze_everything,
+        clip,
+        drop_the_momentum,
+        replace_an_activation,
+        replace_an_activation_by_one_of_one_s_own,
+        replace_it_within_a_model,
+    ],
+)
+def test_what_a_callback_changes_within_an_epoch_is_seen_at_the_next_batch(change):
+    def build():
+        layers = keras.layers
+        inner = keras.Sequential([layers.Dense(5, activation="relu")], name="inner")
+        network = [keras.Input((8, 8, 3)), layers.Conv2D(4, 3, use_bias=False, activation="relu")]
+        network += [layers.BatchNormalization(scale=False, center=False, name="norm"), layers.Flatten()]
+        network += [inner, layers.Dense(3, activation="softmax")]
+        return compiled(keras.Sequential(network), keras.optimizers.SGD(0.05, momentum=0.9))
+
+    class ChangeAtSecond(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                change(self.model)
+
+    assert_same_as_keras(build, PICTURES, ONE_HOT, callbacks=lambda: [ChangeAtSecond()], batch_size=6)
+
+
+def test_a_step_is_built_once_an_epoch_where_nothing_changes(monkeypatch):
+    built = []
+    monkeypatch.setattr(keras_fit, "lower", lambda model: built.append(model) or lower(model))
+    scheduled = [callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2), SlowDown(), HalveWeights()]
+    history = tellapart.fit(
+        one_network(), PICTURES, ONE_HOT, verbose=0, batch_size=2, epochs=3,
+        callbacks=scheduled, validation_data=VALIDATION,
+    )  # fmt: skip
+    assert len(built) == 2 * len(history.epoch)
 
 
 def test_logs_of_a_batch_are_numbers_of_the_epoch_so_far():

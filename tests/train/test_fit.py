@@ -49,6 +49,7 @@ LOSSES = {
         True,
     ),
     "one-hot integers": ("categorical_crossentropy", ONE_HOT.astype(int), "softmax", True),
+    "one-hot booleans": ("categorical_crossentropy", ONE_HOT.astype(bool), "softmax", True),
     "one-hot in float64": ("categorical_crossentropy", ONE_HOT.astype(float), "softmax", True),
     "sparse by name": ("sparse_categorical_crossentropy", INDICES, "softmax", True),
     "sparse in a column": ("sparse_categorical_crossentropy", INDICES[:, None], "softmax", True),
@@ -661,6 +662,27 @@ def test_mixed_bfloat16_trains_close_to_keras(build):
     assert found.history["loss"][-1] < found.history["loss"][0]
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert {layer.compute_dtype for layer in model.layers} == {"bfloat16"}
+
+
+@pytest.mark.parametrize("policy", ["bfloat16", "float16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_weights_in_half_precision_learn_as_under_keras(policy, optimizer):
+    """To a few steps of the dtype, for the layers without weights run lowered."""
+
+    def build():
+        network = [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, use_bias=False, dtype=policy),
+            layers.BatchNormalization(dtype=policy),
+            layers.ReLU(dtype=policy),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+        return compiled(keras.Sequential(network), optimizer)
+
+    (theirs, expected), (ours, found) = trained_twice(build, PICTURES, ONE_HOT, validation_data=VALIDATION)
+    assert_same_history(found, expected, 0.02)
+    assert_same_weights(ours, theirs, 0.02)
 
 
 # What is left behind.

@@ -63,6 +63,14 @@ def test_a_batch_stays_whole_where_dividing_would_change_something(keep_whole):
     assert parts_of(keep_whole.pop("model")(), **keep_whole) == 1
 
 
+def test_a_batch_stays_whole_where_its_answer_comes_in_a_list():
+    plain = model_of(*plain_layers())
+    model = keras.Model([plain.inputs[0]], [plain.outputs[0]])
+    model.compile("sgd", "categorical_crossentropy")
+    step = TrainStep(lower(model, "bfloat16"))
+    assert len(Parts.of_batch(step.net, step.loss, None, *batch(), None).items) == 1
+
+
 def test_a_recipe_may_ask_for_parts_of_its_own_size_whatever_the_threads():
     model = model_of(*plain_layers(), keras.layers.BatchNormalization())
     assert parts_of(model, part_size=B // 4) == 4

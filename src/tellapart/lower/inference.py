@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tellapart.lower.dtypes import PRECISIONS
 from tellapart.lower.folding import FoldedConvolution, FoldedDense, Step, fold
 from tellapart.lower.layout import to_keras, to_torch
-from tellapart.lower.net import PRECISIONS, LoweredNet
+from tellapart.lower.net import LoweredNet
 from tellapart.lower.stored import StoredNet
 
 PIXELS_AT_ONCE = 64 * 32 * 32
@@ -126,14 +127,10 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
     graph = net.graph
     if graph is None or net.device.type != "cpu" or net.keeps_layer_losses():
         return None
-    plain = not isinstance(graph.functional.input, dict | list | tuple) and not isinstance(
-        graph.functional.output, dict | list | tuple
-    )
-    if not plain:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return None
     steps = [Step(net._operation(call), call.inputs, call.outputs[0]) for call in graph.calls]  # type: ignore[arg-type]
-    dtype = getattr(torch, graph.functional.inputs[0].dtype)
-    return Unfolded(steps, graph.inputs[0], graph.outputs[0], dtype)
+    return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.takes[0])
 
 
 def _where_dense_begins(steps: Sequence[Step]) -> int:

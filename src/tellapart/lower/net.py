@@ -15,14 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tellapart.lower.dtypes import (
+    PRECISIONS,
+    dtype_entering,
+    dtype_leaving,
+    dtype_of_inputs,
+    has_float32_weights,
+)
 from tellapart.lower.fuse import fuse
 from tellapart.lower.graph import Call, Graph, analyse, functional_of, is_keras_class
 from tellapart.lower.layout import to_keras, to_torch
 from tellapart.lower.operations import ActivationOperation, Operation, ReadyWeight
 from tellapart.lower.operators import TENSOR, lower_operator
 from tellapart.lower.rules import ONE_BY_ONE, RULES
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,11 @@ class LoweredNet(nn.Module):
         self.graph: Graph | None = None if functional is None else analyse(functional)
         self.operations = nn.ModuleList()
         self._positions: dict[int, int] = {}
+        self._casts: dict[int, torch.dtype] = {}
         if self.graph is not None:
             self._build_operations(self.graph, precision)
+            self.takes = [dtype_entering(one, precision) for one in self.graph.functional.inputs]
+            self.gives = [dtype_leaving(one, precision) for one in self.graph.functional.outputs]
         self._runs_layers = self.keeps_layer_losses()
 
     @property
@@ -65,7 +73,9 @@ class LoweredNet(nn.Module):
             training: whether dropout drops and batch statistics move.
 
         Returns:
-            What the Keras model returns; probabilities come out in float32.
+            What the Keras model returns, in its dtype: probabilities under a half-precision policy are
+            rounded as under Keras. Lowered in a given precision, what would be rounded to half precision
+            is left as the last operation gave it: probabilities in float32.
         """
         if self.graph is None:
             knows_training = self.model._call_has_training_arg
@@ -80,15 +90,18 @@ class LoweredNet(nn.Module):
             if operation is None:
                 results = self._run_keras(call, values, training)
             else:
-                results = [operation(*[values[slot] for slot in call.inputs], training=training)]
-            if self._witness is not None and not isinstance(
-                operation, _Nested
-            ):  # whose calls are told one by one
+                results = [operation(*self._given(call, values), training=training)]
+            if self._witness is not None and not isinstance(operation, _Nested):
                 self._witness(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
             values.update(zip(call.outputs, results, strict=True))
         return self._leave(values)
+
+    def _given(self, call: Call, values: dict[int, Tensor]) -> list[Tensor]:
+        """What a call's operation is given: floating tensors in the dtype that the layer computes in."""
+        tensors, dtype = [values[slot] for slot in call.inputs], self._casts.get(id(call.node))
+        return tensors if dtype is None else [x.to(dtype) if x.is_floating_point() else x for x in tensors]
 
     def report(self) -> list[LoweredLayer]:
         """Every layer in the order of its first call, and whether it ran lowered.
@@ -125,6 +138,17 @@ class LoweredNet(nn.Module):
             finally:
                 self._witness = None
 
+    def lowered_layers(self) -> list[Any]:
+        """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
+        layers: dict[int, Any] = {}
+        for call in () if self.graph is None else self.graph.calls:
+            operation = self._operation(call)
+            if isinstance(operation, _Nested):
+                layers.update({id(layer): layer for layer in operation.net.lowered_layers()})
+            elif operation is not None:
+                layers[id(call.layer)] = call.layer
+        return list(layers.values())
+
     def keeps_layer_losses(self) -> bool:
         """Whether some layer runs as itself and may leave losses behind when it is called."""
         if self.graph is None:
@@ -145,10 +169,10 @@ class LoweredNet(nn.Module):
 
     @property
     def outputs(self) -> int:
-        """How many numbers the model gives for one picture; 0 where that is not one row of them."""
-        shape: Any = self.model.output_shape if self.graph is not None else ()
-        flat = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)
-        return shape[1] if flat else 0
+        """How many numbers the model gives for one picture; 0 where that is not one row of them, a tensor."""
+        structure = () if self.graph is None else self.graph.functional.output
+        shape: Sequence[Any] = getattr(structure, "shape", ())
+        return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else 0
 
     def make_ready(self, trainable: Container[int]) -> list[ReadyWeight]:
         """Cast the weights for all uses until `forget_ready`; see `Operation.make_ready`."""
@@ -181,6 +205,9 @@ class LoweredNet(nn.Module):
                 positions[id(operation)] = len(self.operations)
                 self.operations.append(operation)
             self._positions[id(call.node)] = positions[id(operation)]
+            dtype = dtype_of_inputs(call) if precision is None else None
+            if dtype is not None:
+                self._casts[id(call.node)] = dtype
         if self.joined:
             fuse(graph, self._operation)
             self._let_activations_overwrite(graph)
@@ -212,20 +239,18 @@ class LoweredNet(nn.Module):
         symbolic = self.graph.functional.inputs
         single = torch.is_tensor(inputs) and len(symbolic) == 1 and inputs.ndim == len(symbolic[0].shape)
         tensors = [inputs] if single else self.graph.functional._standardize_inputs(inputs)
-        wanted = [getattr(torch, spec.dtype) for spec in symbolic]
         return {
             slot: to_torch(tensor.to(self.device, dtype))
-            for slot, tensor, dtype in zip(self.graph.inputs, tensors, wanted, strict=True)
+            for slot, tensor, dtype in zip(self.graph.inputs, tensors, self.takes, strict=True)
         }
 
     def _leave(self, values: dict[int, Tensor]) -> Any:
         import keras
 
         assert self.graph is not None
-        symbolic = self.graph.functional.outputs
         tensors = [
-            to_keras(values[slot]).to(getattr(torch, spec.dtype))
-            for slot, spec in zip(self.graph.outputs, symbolic, strict=True)
+            to_keras(values[slot] if dtype is None else values[slot].to(dtype))
+            for slot, dtype in zip(self.graph.outputs, self.gives, strict=True)
         ]
         structure = self.graph.functional.output
         single = isinstance(structure, keras.KerasTensor)
@@ -266,7 +291,7 @@ def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> L
     Args:
         model: a built Keras model on the torch backend.
         precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
-            arithmetic; None follows each layer's own dtype policy. Weights stay as they are.
+            arithmetic; None: every layer computes as its own dtype policy says. Weights stay as they are.
         joined: whether neighbouring operations may become one (`fuse`) or write over each other's results;
             False, where each layer's own result is wanted.
 
@@ -290,7 +315,7 @@ def lower_layer(layer: Any, precision: str | None, *, joined: bool = True) -> Op
     if extras or not is_keras_class(kind) or kind.__name__ not in RULES or not _known_activation(layer):
         return None
     dtype = PRECISIONS.get(precision or layer.compute_dtype)
-    if dtype is None:
+    if dtype is None or not has_float32_weights(layer):
         return None
     weights = [variable.value for variable in layer.weights]
     return RULES[kind.__name__](layer.get_config(), weights, dtype)

@@ -194,8 +194,11 @@ class BatchNormalization(Operation):
             return F.batch_norm(
                 x, self.moving_mean, self.moving_variance, self.gamma, self.beta, False, 0.0, self.epsilon
             )
+        gamma = self.gamma
+        if gamma is None and self.beta is None and x.dtype != torch.float32:
+            gamma = torch.ones_like(self.moving_mean)  # so that torch keeps float32 statistics
         x, mean, inverse_deviation = torch.native_batch_norm(
-            x, self.gamma, self.beta, None, None, True, 0.0, self.epsilon
+            x, gamma, self.beta, None, None, True, 0.0, self.epsilon
         )
         part = current_slice()
         if part is None:

@@ -20,8 +20,13 @@ def border(x: Tensor, sides: Sequence[Sequence[int]]) -> Tensor:
     return F.pad(x, (left, right, top, bottom))
 
 
+def flatten(x: Tensor) -> Tensor:
+    """(B, ...) -> (B, numbers of one picture); a single number to each, (B,), becomes (B, 1)."""
+    return x.unsqueeze(1) if x.ndim == 1 else to_keras(x).flatten(1)
+
+
 def _flatten(config: Config, *_: Any) -> Operation | None:
-    return Elementwise(lambda x: to_keras(x).flatten(1)) if channels_last(config) else None
+    return Elementwise(flatten) if channels_last(config) else None
 
 
 def _reshape(config: Config, *_: Any) -> Operation:

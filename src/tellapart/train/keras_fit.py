@@ -15,6 +15,7 @@ from tellapart.lower import lower
 from tellapart.train.allocator import memory_kept
 from tellapart.train.loss import overrides
 from tellapart.train.metrics import metrics_of
+from tellapart.train.snapshot import Snapshot
 from tellapart.train.step import EvaluateStep, TrainStep
 
 
@@ -23,7 +24,8 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 
     In a script, `model.fit(` becomes `tellapart.fit(model, `. The weights, the
     optimiser's state and the metrics are the model's own throughout, so callbacks
-    see what they would see under Keras.
+    see what they would see under Keras. What they change of the layers or the optimiser
+    between two batches counts from the next one on, as under Keras.
 
     Args:
         model: a compiled `keras.Model` on the torch backend. Its dtype policy decides the
@@ -57,9 +59,9 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 @contextmanager
 def lowered_steps(model: Any) -> Iterator[None]:
     """Let `model.fit` and `model.evaluate` run lowered within this block."""
-    model.train_function = _built_each_epoch(model, TrainStep)
+    model.train_function = _kept_true(model, TrainStep)
     if not overrides(model, "test_step"):
-        model.test_function = _built_each_epoch(model, EvaluateStep)
+        model.test_function = _kept_true(model, EvaluateStep)
     try:
         with memory_kept():
             yield
@@ -89,32 +91,33 @@ Function = Callable[[Any], Mapping[str, Any]]
 """[(x, y, sample weight)] -> logs, as Keras's loops call it."""
 
 
-def _built_each_epoch(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
-    """A function that is built at the first batch of each epoch.
+def _kept_true(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
+    """A function that is built at the first batch of each epoch, and wherever a callback made it untrue.
 
-    By then Keras has built model, metrics and optimiser, and what a callback changed between
-    epochs (layers frozen, a dropout's rate, the optimiser's clipping) is seen, as under Keras.
+    By the first batch Keras has built model, metrics and optimiser. What is changed later (layers frozen,
+    a dropout's rate, the optimiser's clipping) is seen at the next batch, as under Keras.
     """
-    built: list[Function] = []
+    built: list[tuple[Function, Snapshot]] = []
 
     def call(data: Any) -> Mapping[str, Any]:
         begins = float(model._loss_tracker.count.value) == 0  # Keras has just reset it
-        if begins or not built:
+        if begins or not built or not built[0][1].holds():
             built[:] = [_lowered(model, kind)]
-        return built[0](data)
+        return built[0][0](data)
 
     return call
 
 
-def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
-    step, metrics = kind(lower(model)), metrics_of(model)
+def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> tuple[Function, Snapshot]:
+    net = lower(model)
+    step, metrics = kind(net), metrics_of(model)
 
     def run(data: Any) -> Mapping[str, Any]:
         inputs, truth, weight = _unpack(data)
         result = step(inputs, truth, weight)
         return metrics.update(inputs, truth, result.output, weight, result.loss)
 
-    return run
+    return run, Snapshot(net)
 
 
 def _unpack(data: Any) -> tuple[Any, Any, Any]:

@@ -93,10 +93,15 @@ def _accuracy(metric: Any) -> Accuracy | None:
     if not plain or overrides(metric, "update_state") or overrides(metric, "result"):
         return None
     if metric._fn is keras.metrics.categorical_accuracy:
-        return Accuracy(lambda truth, output: (truth.argmax(-1) == output.argmax(-1)).sum(), sparse=False)
+        return Accuracy(_one_hot_matches, sparse=False)
     if metric._fn is keras.metrics.sparse_categorical_accuracy:
         return Accuracy(lambda truth, output: (truth.reshape(-1) == output.argmax(-1)).sum(), sparse=True)
     return None
+
+
+def _one_hot_matches(truth: Tensor, output: Tensor) -> Tensor:
+    truth = truth.byte() if truth.dtype == torch.bool else truth  # of which torch knows no largest
+    return (truth.argmax(-1) == output.argmax(-1)).sum()
 
 
 _ACCURACY_CLASSES = ("CategoricalAccuracy", "SparseCategoricalAccuracy")

@@ -86,7 +86,10 @@ class KerasOptimizer:
             gradients: for each weight, the tensors whose sum is its gradient; none where the loss does
                 not reach it.
         """
-        summed = [sum(parts[1:], parts[0].float()) if parts else None for parts in gradients]
+        summed = [
+            sum(parts[1:], parts[0].to(variable.value.dtype)) if parts else None
+            for parts, variable in zip(gradients, self.variables, strict=True)
+        ]
         self.optimizer.apply(summed, self.variables)
 
 
