@@ -14,6 +14,7 @@ function reliability(id, judged, when) {
   const most = Math.max(...bins.map((bin) => bin.answers));
   chart(document.getElementById(id), `Reliability diagram, ${when}: accuracy by confidence in ${judged.bins.length} bins; the expected calibration error is ${percent(judged.error, 2)}.`, (width) => ({
     height: Math.min(width, 380),
+    insetTop: 12, insetRight: 12,
     x: { label: "confidence", domain: [0, 1], tickFormat: "%" },
     y: { label: `share right, ${when}`, domain: [0, 1], tickFormat: "%", grid: true },
     r: { range: [2, 14] },

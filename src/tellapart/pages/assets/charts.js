@@ -18,6 +18,8 @@ export function chart(figure, says, options) {
       width,
       height: Math.round(width * 0.58),
       marginLeft: 48,
+      marginBottom: 38,
+      marginRight: 14,
       style: { background: "transparent", color: colour("--ink"), fontSize: "12px", fontFamily: "inherit" },
       ...options(width),
     });
