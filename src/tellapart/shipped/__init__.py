@@ -29,6 +29,12 @@ def shipped_model(name: str = NAMES[0]) -> Path:
     return path
 
 
+def named(model: str | Path) -> str:
+    """A model as people call it: by its name where it comes along, else by its path."""
+    path = Path(model)
+    return path.stem if path.parent == HOME else str(path)
+
+
 def model_meant(text: str | Path) -> Path:
     """A model by its path; by the name of one that comes along, where no file or folder has that name."""
     path = Path(text)
