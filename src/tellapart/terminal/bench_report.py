@@ -20,7 +20,8 @@ def report_timings(timings: Timings) -> None:
         f"{timings.hardware['processor']}, {counted(timings.threads, 'thread')}"
     )
     numbers = ("median", "lowest", "highest")
-    table = new_table("piece", *numbers, "unit", "share", right=numbers)
+    long, spare = ("piece", "unit", "share"), ("lowest", "highest", "share")
+    table = new_table("piece", *numbers, "unit", "share", right=numbers, long=long, spare=spare)
     for row in timings.rows:
         figures = row.figure.median, row.figure.lowest, row.figure.highest
         add_row(table, row.piece, *map(_number, figures), row.unit, _share(row))
