@@ -121,6 +121,7 @@ def evaluate(
         from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_empty(data)
+    reports.note_taken_name(model)
     with ProgressWatcher(quiet=quiet) as watcher:
         evaluation = api.evaluate(
             model,
@@ -156,6 +157,7 @@ def predict(
         from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_two_outputs(csv, as_json)
+    reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures)
     classifier = api.load(model)
     files = predicting.pictures_meant(pictures)
@@ -182,6 +184,7 @@ def summary(
         from tellapart.summary import describe
         from tellapart.terminal import reports
 
+    reports.note_taken_name(model)
     shape = None if size is None else options.parse_size(size)
     description = describe(model, size=shape, channels=channels, classes=classes)
     if as_json:

@@ -51,19 +51,25 @@ EvaluateData = Annotated[
     typer.Argument(metavar="DATA", help="As for train. Left away: the test pictures of the run itself."),
 ]
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A run folder, a .keras or an .h5 file, cifar10 or digits.")
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run folder, a .keras or an .h5 file; or cifar10 or digits, where no path has that name.",
+    ),
 ]
 ModelOrRecipe = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL|RECIPE", help="A run folder, a model file, cifar10 or digits, or a recipe."
+        metavar="MODEL|RECIPE",
+        help="A recipe, a run folder, a model file; or cifar10 or digits, where no path has that name.",
     ),
 ]
 ModelAndPictures = Annotated[
     list[Path],
     typer.Argument(
         metavar="[MODEL] PICTURE|FOLDER...",
-        help="A run folder, .keras, .h5, cifar10 or digits (default cifar10); then picture files or folders.",
+        help="A run folder, .keras, .h5, or cifar10 (default) or digits where no path has that name; then "
+        "picture files or folders.",
     ),
 ]
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="One of `tellapart data list`.")]

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import shutil
+from pathlib import Path
 
 import pytest
 from command_line import tellapart
@@ -39,6 +41,20 @@ def test_a_model_that_comes_along_is_called_by_its_name(folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", "digits", picture, "--json").json["model"] == "digits"
     assert tellapart("predict", picture, "--json").json["model"] == "cifar10"
+
+
+def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):
+    picture = folder / "dark" / "0.png"
+    assert tellapart("predict", "digits", picture).err == ""
+    Path("digits").mkdir()
+    shutil.copy(picture, "digits/z.png")
+    result = tellapart("predict", "digits", picture)
+    assert result.err.splitlines() == [
+        "digits: the folder of that name is meant, not the model that comes along."
+    ]
+    assert "digits/z.png" in result.out
+    for command in ("evaluate", "summary"):
+        assert "digits: the folder of that name is meant" in tellapart(command, "digits").err
 
 
 def test_top_limits_what_is_carried(run, folder):

@@ -9,12 +9,18 @@ from tellapart.data.augment import Augmentation
 from tellapart.evaluation import Evaluation
 from tellapart.files import write_whole
 from tellapart.predicting import Answers
-from tellapart.shipped import named
+from tellapart.shipped import named, taken_name
 from tellapart.summary import Description
 from tellapart.terminal import tables
 from tellapart.terminal.console import counted, note, one_line, results, say, say_json
 
 HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
+
+
+def note_taken_name(model: str | Path) -> None:
+    """Say, in a line, that a path has the name of a model that comes along."""
+    if said := taken_name(model):
+        note(said, "yellow")
 
 
 def report_evaluation(evaluation: Evaluation) -> None:
