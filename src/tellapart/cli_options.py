@@ -145,7 +145,8 @@ SaveTo = Annotated[
     typer.Option(
         "--save-to",
         metavar="PATH",
-        help="Save the model there too: .keras, .h5 or a folder.",
+        help="Save the model there too: a .keras or .h5 file; or a folder, in it as DATA-RECIPE.h5 "
+        "(first-cnn's as keras_first_cnn_test.h5, like the tutorial's).",
     ),
 ]
 BenchRecipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name.")]

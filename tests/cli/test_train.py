@@ -144,6 +144,19 @@ def test_pictures_left_out_are_named_with_the_reason(pictures):
     assert "broken.png: not a readable picture" in result.out
 
 
+def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):
+    place = tmp_path / "saved"
+    trained = tellapart("train", pictures, *SMALL, "--out", tmp_path / "run", "--save-to", place)
+    assert f"\n  {place / 'pictures-quick.h5'}\n" in trained.out
+    again = tellapart("train", "--resume", tmp_path / "run", "--save-to", place)
+    assert again.code == 2
+    assert f"{place / 'pictures-quick.h5'} is there already" in again.err
+    aimed = ("--target", "1%", "--batch-size", "8", "--predictions", "0", "--json")
+    told = tellapart("train", "digits", *SMALL, *aimed, "--save-to", place)
+    assert told.json["saved_to"] == str(place / "digits-fast.h5")
+    assert sorted(path.name for path in place.iterdir()) == ["digits-fast.h5", "pictures-quick.h5"]
+
+
 def test_an_exact_file_name_is_used_as_it_is(pictures, tmp_path):
     result = tellapart("train", pictures, *SMALL, "--save-to", tmp_path / "mine.keras")
     assert result.code == 0
