@@ -209,12 +209,12 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
 
 
 @app.command()
-def doctor(as_json: options.Json = False) -> None:
+def doctor(again: options.Again = False, as_json: options.Json = False) -> None:
     """Say what this machine has, and what it lacks."""
     from tellapart import doctor as doctors
     from tellapart.terminal import sets_and_machine
 
-    findings = doctors.examine()
+    findings = doctors.examine(again)
     if as_json:
         rows = [finding.to_dict() for finding in findings]
         console.say_json({"well": doctors.is_well(findings), "findings": rows})

@@ -155,6 +155,9 @@ Seconds = Annotated[
     typer.Option("--seconds", min=0, max=3600, help="To go on for, three rounds at least (5)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Time bfloat16 now, rather than tell what was timed before.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]
 PredictionPrecision = Annotated[
