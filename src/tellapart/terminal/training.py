@@ -79,7 +79,8 @@ def _report_stop(
 ) -> int:
     note(how_to_go_on(prepared, at_once))
     if as_json:
-        say_json({"run": None if prepared is None else str(prepared.folder.path), "finished": False})
+        left = prepared is not None and prepared.folder.path.exists()
+        say_json({"run": str(prepared.folder.path) if prepared and left else None, "finished": False})
     return interruption.exit_code
 
 
@@ -89,7 +90,9 @@ def how_to_go_on(prepared: Prepared | None, at_once: bool) -> str:
         return "Stopped before the training began."
     folder = prepared.folder
     if not folder.checkpoint.exists():
-        return f"Stopped at once, before the first checkpoint. Remove {folder.path} and start again."
+        return (
+            "Stopped at once, before anything was kept; the run's folder was removed. Run the command again."
+        )
     saved = "Stopped at once; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
     return f"{saved} Go on with\n  {command('train', '--resume', folder.path)}"
 
