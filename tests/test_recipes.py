@@ -112,6 +112,20 @@ def test_a_network_or_target_that_cannot_be_is_refused(change):
         fast().changed(**change)
 
 
+@pytest.mark.parametrize("recipe", ["first-cnn", "quick"])
+@pytest.mark.parametrize("change", [{"widths": (8, 8, 8)}, {"depth": 3}])
+def test_the_tutorials_network_takes_neither_widths_nor_depth(recipe, change):
+    (name,) = change
+    with pytest.raises(ConfigError, match=f"its {name} cannot be chosen; got .* Leave {name} away"):
+        RECIPES[recipe]().changed(**change)
+
+
+def test_a_seed_out_of_range_is_told_the_range():
+    assert quick().changed(seed=2**63 - 1).seed == 2**63 - 1
+    with pytest.raises(ConfigError, match="seed is a whole number from 0 to 9223372036854775807; got"):
+        quick().changed(seed=99999999999999999999)
+
+
 @pytest.mark.parametrize(
     "change",
     [
