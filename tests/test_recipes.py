@@ -28,6 +28,15 @@ def test_what_fast_is_said_to_reach_is_what_the_newest_results_say():
     assert said.without_views == pytest.approx(statistics.mean(one["without"] for one in runs), abs=5e-5)
 
 
+@pytest.mark.parametrize("name", ["first-cnn", "quick"])
+def test_what_one_training_is_said_to_reach_is_what_its_page_says(name):
+    page = max(RESULTS.glob(f"*-{name}-cifar10.md")).read_text()
+    said = MEASURED[name]
+    assert f"# {name} on CIFAR-10, {said.epochs} epochs" in page
+    assert f"**{said.accuracy:.4f}** (95% interval" in page
+    assert f"n = {said.pictures:,}" in page
+
+
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("mirrors", [True, False])
 def test_a_run_is_the_same_after_toml(name, mirrors):
