@@ -14,7 +14,7 @@ from tellapart.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import open_source
-from tellapart.errors import DataError, ModelError
+from tellapart.errors import ConfigError, DataError, ModelError
 from tellapart.model_file import ENTRY, Card
 from tellapart.precision import resolve
 
@@ -88,6 +88,34 @@ def test_the_probabilities_of_a_picture_sum_to_one_and_are_sorted(trained, colou
     assert list(prediction.probabilities) == sorted(prediction.probabilities, reverse=True)
     (short,), _ = trained.classifier.predict([colour_photos / "test" / "red" / "0.png"], top=2)
     assert short.names == prediction.names[:2]
+
+
+@pytest.mark.parametrize("views", [0, 3, "2"])
+def test_a_number_of_views_that_does_not_exist_is_refused(views, trained):
+    with pytest.raises(ConfigError, match=f"views is 1, 2 or 6, .* got {views!r}"):
+        trained.classifier.probabilities(np.zeros((1, 16, 16, 3), np.uint8), views=views)
+
+
+@pytest.mark.parametrize(
+    ("images", "met"),
+    [
+        (np.zeros((2, 16, 16, 3), np.float32), r"float32 \(2, 16, 16, 3\)"),
+        (np.zeros((2, 16, 17, 3), np.uint8), r"uint8 \(2, 16, 17, 3\)"),
+        (np.zeros((16, 16, 3), np.uint8), r"uint8 \(16, 16, 3\)"),
+        ([[0]], "list"),
+    ],
+)
+def test_pictures_that_did_not_take_the_pixel_path_are_refused(images, met, trained):
+    with pytest.raises(DataError, match=rf"uint8 .*\(N, 16, 16, 3\); got {met}\.") as caught:
+        trained.classifier.probabilities(images)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("views", [1, 6])
+def test_of_no_pictures_there_are_no_answers(views, precision, trained):
+    none = trained.classifier.probabilities(np.zeros((0, 16, 16, 3), np.uint8), None, views, precision)
+    assert (none.shape, none.dtype) == ((0, 3), np.float32)
 
 
 def test_an_array_is_answered_like_its_file(trained, colour_photos):

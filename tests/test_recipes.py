@@ -28,6 +28,15 @@ def test_what_fast_is_said_to_reach_is_what_the_newest_results_say():
     assert said.without_views == pytest.approx(statistics.mean(one["without"] for one in runs), abs=5e-5)
 
 
+@pytest.mark.parametrize("name", ["first-cnn", "quick"])
+def test_what_one_training_is_said_to_reach_is_what_its_page_says(name):
+    page = max(RESULTS.glob(f"*-{name}-cifar10.md")).read_text()
+    said = MEASURED[name]
+    assert f"# {name} on CIFAR-10, {said.epochs} epochs" in page
+    assert f"**{said.accuracy:.4f}** (95% interval" in page
+    assert f"n = {said.pictures:,}" in page
+
+
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("mirrors", [True, False])
 def test_a_run_is_the_same_after_toml(name, mirrors):
@@ -110,6 +119,20 @@ def test_a_setting_out_of_range_is_refused_by_name(change):
 def test_a_network_or_target_that_cannot_be_is_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change)).removesuffix("s")):
         fast().changed(**change)
+
+
+@pytest.mark.parametrize("recipe", ["first-cnn", "quick"])
+@pytest.mark.parametrize("change", [{"widths": (8, 8, 8)}, {"depth": 3}])
+def test_the_tutorials_network_takes_neither_widths_nor_depth(recipe, change):
+    (name,) = change
+    with pytest.raises(ConfigError, match=f"its {name} cannot be chosen; got .* Leave {name} away"):
+        RECIPES[recipe]().changed(**change)
+
+
+def test_a_seed_out_of_range_is_told_the_range():
+    assert quick().changed(seed=2**63 - 1).seed == 2**63 - 1
+    with pytest.raises(ConfigError, match="seed is a whole number from 0 to 9223372036854775807; got"):
+        quick().changed(seed=99999999999999999999)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,15 @@ def test_its_card_says_what_it_is(name):
     assert ", ".join(tellapart.load(name).class_names) in card
 
 
+def test_the_card_of_digits_says_what_pictures_it_wants_and_its_score_on_others():
+    card = card_of("digits").replace("\n", " ")
+    assert "one white digit on black, centred, with a margin" in card
+    scores = tellapart.load("digits").evaluate(tellapart.open_source("digits"))
+    said = re.search(r"its accuracy is ([\d.]+) \(n = (\d+)\)", card)
+    assert float(said[1]) == pytest.approx(scores.accuracy, abs=0.01)
+    assert int(said[2]) == scores.pictures
+
+
 def test_it_answers_like_keras():
     classifier = tellapart.load("cifar10")
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)

@@ -25,6 +25,11 @@ DEFAULT_RECIPE = "quick"
 RECIPE_FOR_TARGETS = "fast"
 
 
+def default_recipe(target: float | None) -> str:
+    """The recipe's name where none is given."""
+    return DEFAULT_RECIPE if target is None else RECIPE_FOR_TARGETS
+
+
 def load(path: str | Path) -> Classifier:
     """Load a classifier: a run folder, a `.keras` or an `.h5` file, or "cifar10" or "digits", which come along.
 
@@ -70,7 +75,7 @@ def train_classifier(
     """
     watcher = watcher or Watcher()
     if recipe is None:
-        recipe = DEFAULT_RECIPE if target is None else RECIPE_FOR_TARGETS
+        recipe = default_recipe(target)
 
     def opened(what: Any, labels: Any) -> Source:
         return open_source(

@@ -25,7 +25,7 @@ from tellapart.probability_net import ProbabilityNet, head_of, probability_net_o
 from tellapart.scores import Scores, score
 from tellapart.train.doubt import settled
 from tellapart.train.score import probabilities
-from tellapart.views import AnswersInViews, asked_in_views
+from tellapart.views import VIEWS, AnswersInViews, asked_in_views
 
 Progress = Callable[[int, int], None]
 
@@ -118,9 +118,20 @@ class Classifier:
             (N, classes) float32, rows summing to 1.
 
         Raises:
-            ConfigError: no such precision.
+            ConfigError: no such precision or number of views.
+            DataError: `images` are no uint8 array of that shape.
         """
         return self.answers(images, progress, views, precision).averaged
+
+    def _refuse_other_pixels(self, images: Any) -> None:
+        shape = self.card.pixel_path.shape
+        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape:
+            return
+        met = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+        raise DataError(
+            f"Pictures to ask about are one array, uint8 (pixels 0 to 255), (N, {', '.join(map(str, shape))}); "
+            f"got {met}. `predict` takes files and pictures of any size."
+        )
 
     def answers(
         self,
@@ -131,7 +142,13 @@ class Classifier:
     ) -> AnswersInViews:
         """As `probabilities`, and what a single view says."""
         views = self.card.views if views is None else views
+        if views not in VIEWS:
+            raise ConfigError(f"views is 1, 2 or 6, forms of each picture to ask about; got {views!r}.")
+        self._refuse_other_pixels(images)
         told, resolved = progress, resolve_known(precision)
+        if not len(images):
+            none = np.empty((0, len(self.class_names)), np.float32)
+            return AnswersInViews(none, none)
         if not self.net.answers_in(resolved):  # nothing would be in doubt
             resolved = "float32"
 
@@ -144,7 +161,7 @@ class Classifier:
             return asked_in_views(ask, images[rows], views)
 
         answers = asked(slice(None), resolved)
-        if resolved == "float32" or not len(images):
+        if resolved == "float32":
             return answers
         averaged = settled(answers.averaged, lambda rows: asked(rows, "float32").averaged)
         if views == 1:

@@ -121,6 +121,7 @@ def evaluate(
         from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_empty(data)
+    reports.note_taken_name(model)
     with ProgressWatcher(quiet=quiet) as watcher:
         evaluation = api.evaluate(
             model,
@@ -156,6 +157,7 @@ def predict(
         from tellapart.terminal.progress import ProgressWatcher
 
     options.refuse_two_outputs(csv, as_json)
+    reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures)
     classifier = api.load(model)
     files = predicting.pictures_meant(pictures)
@@ -182,6 +184,7 @@ def summary(
         from tellapart.summary import describe
         from tellapart.terminal import reports
 
+    reports.note_taken_name(model)
     shape = None if size is None else options.parse_size(size)
     description = describe(model, size=shape, channels=channels, classes=classes)
     if as_json:
@@ -206,12 +209,12 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
 
 
 @app.command()
-def doctor(as_json: options.Json = False) -> None:
+def doctor(again: options.Again = False, as_json: options.Json = False) -> None:
     """Say what this machine has, and what it lacks."""
     from tellapart import doctor as doctors
     from tellapart.terminal import sets_and_machine
 
-    findings = doctors.examine()
+    findings = doctors.examine(again)
     if as_json:
         rows = [finding.to_dict() for finding in findings]
         console.say_json({"well": doctors.is_well(findings), "findings": rows})

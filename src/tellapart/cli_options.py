@@ -51,19 +51,25 @@ EvaluateData = Annotated[
     typer.Argument(metavar="DATA", help="As for train. Left away: the test pictures of the run itself."),
 ]
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="A run folder, a .keras or an .h5 file, cifar10 or digits.")
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run folder, a .keras or an .h5 file; or cifar10 or digits, where no path has that name.",
+    ),
 ]
 ModelOrRecipe = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL|RECIPE", help="A run folder, a model file, cifar10 or digits, or a recipe."
+        metavar="MODEL|RECIPE",
+        help="A recipe, a run folder, a model file; or cifar10 or digits, where no path has that name.",
     ),
 ]
 ModelAndPictures = Annotated[
     list[Path],
     typer.Argument(
         metavar="[MODEL] PICTURE|FOLDER...",
-        help="A run folder, .keras, .h5, cifar10 or digits (default cifar10); then picture files or folders.",
+        help="A run folder, .keras, .h5, or cifar10 (default) or digits where no path has that name; then "
+        "picture files or folders.",
     ),
 ]
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="One of `tellapart data list`.")]
@@ -139,7 +145,8 @@ SaveTo = Annotated[
     typer.Option(
         "--save-to",
         metavar="PATH",
-        help="Save the model there too: .keras, .h5 or a folder.",
+        help="Save the model there too: a .keras or .h5 file; or a folder, in it as DATA-RECIPE.h5 "
+        "(first-cnn's as keras_first_cnn_test.h5, like the tutorial's).",
     ),
 ]
 BenchRecipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name.")]
@@ -148,6 +155,9 @@ Seconds = Annotated[
     typer.Option("--seconds", min=0, max=3600, help="To go on for, three rounds at least (5)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Time bfloat16 now, rather than tell what was timed before.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
 SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]
 PredictionPrecision = Annotated[

@@ -7,9 +7,12 @@ import importlib
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Literal
 
 from tellapart import __version__
@@ -47,15 +50,19 @@ REQUIRED = {
 """Package -> the module it gives."""
 
 
-def examine() -> list[Finding]:
-    """Look at everything."""
+def examine(again: bool = False) -> list[Finding]:
+    """Look at everything.
+
+    Args:
+        again: whether to time bfloat16 now, rather than tell what is remembered.
+    """
     return [
         Finding("tellapart", __version__),
         Finding("python", platform.python_version()),
         _backend_setting(),
         *(_package(package, module) for package, module in REQUIRED.items()),
         _optional_package("pyarrow", "parquet files", "pip install 'tellapart[parquet]'"),
-        *_guarded("processor", _processor),
+        *_guarded("processor", partial(_processor, again)),
         *_guarded("known sets", _data),
     ]
 
@@ -95,10 +102,10 @@ def _backend_setting() -> Finding:
     return Finding("KERAS_BACKEND", chosen, "missing", "export KERAS_BACKEND=torch")
 
 
-def _processor() -> Iterator[Finding]:
+def _processor(again: bool) -> Iterator[Finding]:
     import torch
 
-    from tellapart.precision import bfloat16_gain, has_fast_bfloat16, resolve
+    from tellapart.precision import resolve
     from tellapart.runs import processor_name
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "processor (no GPU is used)"
@@ -106,8 +113,20 @@ def _processor() -> Iterator[Finding]:
     yield Finding("processor", processor_name())
     yield Finding("cores", str(os.cpu_count()))
     yield Finding("threads", f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change)")
-    fast = f"native, {bfloat16_gain():.1f} times as fast as float32" if has_fast_bfloat16() else "not native"
-    yield Finding("bfloat16", f"{fast}: training uses {resolve('auto')}")
+    fast = _bfloat16(again)
+    yield Finding("bfloat16", f"{fast}; training uses {resolve('auto')}")
+
+
+def _bfloat16(again: bool) -> str:
+    from tellapart.precision import bfloat16_gain, has_fast_bfloat16
+
+    if not has_fast_bfloat16():
+        return "not native"
+    gain = bfloat16_gain(again=again)
+    return (
+        f"native, {gain.times:.1f} times as fast as float32 when it was timed, on {gain.timed_on} "
+        "(now: tellapart doctor --again)"
+    )
 
 
 def _data() -> Iterator[Finding]:
@@ -124,9 +143,22 @@ def _data() -> Iterator[Finding]:
             yield Finding(f"set {name}", "not on this machine", "optional", f"tellapart data get {name}")
         else:
             yield Finding(f"set {name}", place)
-    cache = cache_folder()
+    yield _cache(cache_folder())
+
+
+def _cache(cache: Path) -> Finding:
+    """Whether something can be written there, or where its folder would be made."""
     above = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    yield Finding("cache", f"{cache} ({shutil.disk_usage(above).free / 1e9:,.0f} GB free)")
+    try:
+        with tempfile.TemporaryDirectory(dir=above):
+            return Finding("cache", f"{cache} ({shutil.disk_usage(above).free / 1e9:,.0f} GB free)")
+    except OSError as reason:
+        return Finding(
+            "cache",
+            f"{cache} cannot be written ({reason.strerror}): downloads need it, and what was timed is forgotten",
+            "optional",
+            "let it be written, or set XDG_CACHE_HOME to a folder that can be",
+        )
 
 
 def known_sets_here() -> dict[str, str | None]:

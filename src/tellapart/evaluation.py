@@ -17,7 +17,7 @@ from tellapart.data.store import load_split
 from tellapart.errors import ConfigError
 from tellapart.runs import RunFolder
 from tellapart.scores import Scores
-from tellapart.shipped import HOME
+from tellapart.shipped import named
 from tellapart.training import Watcher
 
 Opener = Callable[[Any, Any], Source]
@@ -118,9 +118,8 @@ def _scored(
     if fingerprints is not None and fingerprints.get(split, store.fingerprint()) != store.fingerprint():
         note = f"The {split} pictures have changed since the training: the score is not the training's."
     if store.refused:
-        note = (
-            f"{note} Left out: {len(store.refused)} unreadable pictures ({store.refused[0].reason}).".strip()
-        )
+        left_out = f"{len(store.refused)} unreadable picture{'s' * (len(store.refused) != 1)}"
+        note = f"{note} Left out: {left_out} ({store.refused[0].reason}).".strip()
     if classifier.takes_names_of(source.class_names):
         names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
         note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
@@ -135,7 +134,7 @@ def _nothing_to_score(model: Path, run: RunFolder | None, trained_on: str) -> st
             f"{model} was trained on arrays in memory, which are gone. "
             f"Give pictures: tellapart evaluate {model} DATA"
         )
-    name = model.stem if model.parent == HOME else model
+    name = named(model)
     example = "DATA" if find_known(trained_on) is None else trained_on
     return (
         f"{name} is a model; say which pictures it shall be scored on, too (only a run folder knows its own). "

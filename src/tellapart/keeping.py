@@ -80,11 +80,17 @@ def best_epoch(history: list[EpochDone] | tuple[EpochDone, ...]) -> EpochDone:
 def nothing_lost(folder: RunFolder) -> Iterator[None]:
     """Where a file of the run cannot be written, say how to go on; a folder that holds nothing yet is removed.
 
+    So it is after Ctrl-C: it could neither be resumed nor be begun again.
+
     Raises:
         SaveError: with the next step.
     """
     try:
         yield
+    except KeyboardInterrupt:
+        if not folder.checkpoint.exists() and not folder.model.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
     except SaveError as reason:
         if folder.checkpoint.exists():
             next_step = (

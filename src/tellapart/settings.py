@@ -85,10 +85,11 @@ class Run:
     recipe: str
     network: Literal["first-cnn", "whitened-cnn", "wide-resnet"] = "first-cnn"
     widths: tuple[int, int, int] | None = None
-    """Channels of the three groups of "whitened-cnn" and "wide-resnet"."""
+    """Channels of the three groups of "whitened-cnn" and "wide-resnet"; "first-cnn" has none."""
 
     depth: int = 2
-    """In each group: convolutions of "whitened-cnn", 2 or 3; residual blocks of "wide-resnet"."""
+    """In each group: convolutions of "whitened-cnn", 2 or 3; residual blocks of "wide-resnet".
+    Of "first-cnn" always 2, the tutorial's."""
 
     optimizer: OptimizerSettings | MuonSettings
     label_smoothing: float = 0.0
@@ -156,12 +157,7 @@ class Run:
                 raise ConfigError(
                     f"{name} is a share between 0 and 1, such as 0.1; got {getattr(self, name)}."
                 )
-        if self.network != "first-cnn" and not _are_three_widths(self.widths):
-            raise ConfigError(
-                f"The network {self.network} has three widths, such as (64, 128, 256); got {self.widths}."
-            )
-        if self.network == "whitened-cnn" and self.depth not in (2, 3):
-            raise ConfigError(f"The depth of whitened-cnn is 2 or 3; got {self.depth}.")
+        self._check_network()
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
@@ -177,7 +173,22 @@ class Run:
         if self.predictions < 0:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed is a whole number from 0; got {self.seed}.")
+            raise ConfigError(f"seed is a whole number from 0 to {2**63 - 1}; got {self.seed}.")
+
+    def _check_network(self) -> None:
+        if self.network == "first-cnn":
+            for name, only in (("widths", None), ("depth", 2)):
+                if getattr(self, name) != only:
+                    raise ConfigError(
+                        f"The network first-cnn is the tutorial's, and its {name} cannot be chosen; got "
+                        f"{getattr(self, name)}. Leave {name} away, or take the recipe fast, accurate or best."
+                    )
+        elif not _are_three_widths(self.widths):
+            raise ConfigError(
+                f"The network {self.network} has three widths, such as (64, 128, 256); got {self.widths}."
+            )
+        if self.network == "whitened-cnn" and self.depth not in (2, 3):
+            raise ConfigError(f"The depth of whitened-cnn is 2 or 3; got {self.depth}.")
 
     def changed(self, **changes: Any) -> "Run":
         """The same run with some fields replaced; None leaves a field as it is."""

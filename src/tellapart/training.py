@@ -199,6 +199,11 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
         TellapartError: the loss is no number any more.
         SaveError: the disk is full.
     """
+    with nothing_lost(prepared.folder):
+        return _train(prepared, watcher, should_stop)
+
+
+def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
     run, classes = prepared.run, len(prepared.source.class_names)
     train = prepared.stores["train"]
     batches = Batches(
@@ -219,7 +224,7 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
 
     watcher.prepared(prepared, model)
     energy, began = EnergyMeter(), time.monotonic()
-    with nothing_lost(prepared.folder), memory_kept():
+    with memory_kept():
         for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop, run.target):
             prepared.folder.listen(event)
             keeper.event(event)

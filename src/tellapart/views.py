@@ -16,6 +16,9 @@ from tellapart.train.doubt import LEAST
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(N, H, W, C) pictures -> (N, classes) probabilities."""
 
+VIEWS = (1, 2, 6)
+"""Forms of a picture that can be asked about."""
+
 SURE = 1.5
 """Difference of the logarithms of the two likeliest classes from which the moved views are not asked for."""
 

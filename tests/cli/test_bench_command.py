@@ -44,6 +44,14 @@ def test_the_report_fits_80_columns_and_says_what_it_comes_to(monkeypatch):
     assert "the dearest piece is the" in sentences
 
 
+def test_a_narrow_terminal_keeps_every_figure(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    table, _, _ = tellapart(*SMALL).out.partition("A training step reaches ")
+    assert "…" not in table
+    assert "median" in table
+    assert max(map(len, table.splitlines()[2:])) <= 60
+
+
 def test_augmentation_beyond_what_it_may_cost_is_said(monkeypatch):
     from tellapart.train import feed
 

@@ -130,7 +130,7 @@ def test_debugging_shows_the_traceback(tmp_path, monkeypatch):
 
 
 def test_a_bug_keeps_its_traceback_and_asks_for_a_report(monkeypatch):
-    def broken():
+    def broken(again):
         raise RuntimeError("a cable came loose")
 
     monkeypatch.setattr("tellapart.doctor.examine", broken)

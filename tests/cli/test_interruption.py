@@ -82,6 +82,55 @@ def test_before_the_steps_begin_one_signal_is_enough(tmp_path):
     assert "Traceback" not in err
 
 
+WAITING = """
+import sys, time
+from tellapart import training
+from tellapart.cli import main
+
+def wait(*_):
+    print("waiting", file=sys.stderr, flush=True)
+    time.sleep(60)
+
+setattr(training, sys.argv[1], wait)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def begin_and_wait_in(function, run):
+    """A training in a process of its own, its run folder made, that waits where it would call `function`."""
+    words = [sys.executable, "-c", WAITING, function, "train", "digits", *OPTIONS, "--out", run, "--json"]
+    process = subprocess.Popen(
+        list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while process.stderr.readline() != "waiting\n":
+        assert process.poll() is None
+    assert (run / "split.csv").exists()
+    return process
+
+
+def test_stopped_before_its_first_step_a_run_leaves_no_folder(tmp_path):
+    process = begin_and_wait_in("build_model", tmp_path / "run")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "Stopped before the training began.\n"
+    assert json.loads(out) == {"run": None, "finished": False}
+    assert not (tmp_path / "run").exists()
+
+
+def test_stopped_at_once_before_the_first_checkpoint_a_run_leaves_no_folder_and_says_so(tmp_path):
+    process = begin_and_wait_in("run_epochs", tmp_path / "run")
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith("Stopping after this step")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    said = " ".join(err.split())  # wrapped, where somebody set COLUMNS
+    assert "before anything was kept; the run's folder was removed. Run the command again." in said
+    assert json.loads(out) == {"run": None, "finished": False}
+    assert not (tmp_path / "run").exists()
+
+
 def test_keys_of_a_terminal_reach_the_training(tmp_path):
     """Ctrl-C as a terminal sends it: to the whole group, with bars on the screen."""
     import pty

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import shutil
+from pathlib import Path
 
 import pytest
 from command_line import tellapart
@@ -29,9 +31,30 @@ def test_csv_carries_every_class(run, folder):
 def test_csv_goes_to_a_new_file_only(run, folder, tmp_path):
     result = tellapart("predict", run, folder / "dark" / "0.png", "--csv", tmp_path / "answers.csv")
     assert (result.code, result.out) == (0, "")
+    assert result.err == f"1 prediction written to {tmp_path / 'answers.csv'}\n"
     assert (tmp_path / "answers.csv").read_text().startswith("picture,predicted,dark,light\n")
     again = tellapart("predict", run, folder / "dark" / "0.png", "--csv", tmp_path / "answers.csv")
     assert again.code == 2
+
+
+def test_a_model_that_comes_along_is_called_by_its_name(folder):
+    picture = folder / "dark" / "0.png"
+    assert tellapart("predict", "digits", picture, "--json").json["model"] == "digits"
+    assert tellapart("predict", picture, "--json").json["model"] == "cifar10"
+
+
+def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):
+    picture = folder / "dark" / "0.png"
+    assert tellapart("predict", "digits", picture).err == ""
+    Path("digits").mkdir()
+    shutil.copy(picture, "digits/z.png")
+    result = tellapart("predict", "digits", picture)
+    assert result.err.splitlines() == [
+        "digits: the folder of that name is meant, not the model that comes along."
+    ]
+    assert "digits/z.png" in result.out
+    for command in ("evaluate", "summary"):
+        assert "digits: the folder of that name is meant" in tellapart(command, "digits").err
 
 
 def test_top_limits_what_is_carried(run, folder):

@@ -1,6 +1,7 @@
 """`data` and `doctor`: what is here, and what to type for what is not."""
 
 import dataclasses
+import datetime
 import gzip
 import hashlib
 import http.server
@@ -120,6 +121,35 @@ def test_the_doctor_names_what_is_missing_and_the_line_to_type(monkeypatch):
     assert result.code == 1
     assert "pip install --upgrade simplejpeg" in result.out
     assert "pip install 'tellapart[parquet]'" in result.out
+
+
+def finding(name, *options):
+    return next(
+        row for row in tellapart("doctor", "--json", *options).json["findings"] if row["name"] == name
+    )
+
+
+def test_the_doctor_says_when_bfloat16_was_timed_and_times_it_again(monkeypatch):
+    from tellapart import precision
+
+    monkeypatch.setattr(precision, "has_fast_bfloat16", lambda: True)
+    for times, options in ((17.14, ()), (3.0, ("--again",))):
+        monkeypatch.setattr(precision, "_timed_gain", lambda times=times: times)
+        today = datetime.date.today().isoformat()
+        said = f"native, {times:.1f} times as fast as float32 when it was timed, on {today}"
+        assert finding("bfloat16", *options)["value"].startswith(said)
+    monkeypatch.setattr(precision, "_timed_gain", lambda: pytest.fail("timed again"))
+    assert "3.0 times" in finding("bfloat16")["value"]
+
+
+def test_a_cache_that_cannot_be_written_is_a_finding(tmp_path, monkeypatch):
+    assert finding("cache")["verdict"] == "ok"
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    found = finding("cache")
+    assert found["verdict"] == "optional"
+    assert f"{tmp_path / 'file' / 'tellapart'} cannot be written (Not a directory)" in found["value"]
+    assert "XDG_CACHE_HOME" in found["remedy"]
 
 
 def test_another_backend_is_a_finding(monkeypatch):

@@ -92,6 +92,38 @@ def test_every_table_fits_80_columns(command, run, monkeypatch):
     assert max(map(len, lines)) <= 80 or "pytest" in max(lines, key=len)  # a long path is not broken
 
 
+def unfolded(out):
+    """The first column, its folded pieces put together again; and every line."""
+    lines = out.splitlines()
+    return "".join(line[1:10].strip() for line in lines), lines
+
+
+def test_a_narrow_terminal_keeps_names_and_figures(run, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    result = tellapart("predict", run, folder / "dark" / "0.png", folder / "dark" / "1.png")
+    names, lines = unfolded(result.out)
+    assert str(folder / "dark" / "0.png") in names
+    assert str(folder / "dark" / "1.png") in names
+    assert sum(bool(re.search(r"\d+\.\d%", line)) for line in lines) == 2
+    assert "A wider terminal also shows:" in result.out
+    assert max(map(len, lines)) <= 30
+
+
+def test_a_narrow_terminal_keeps_the_layers_names_and_parameters(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    out = tellapart("summary", "quick").out
+    assert "conv2d" in out
+    assert "1,180,160" in out
+    assert "…" not in out
+    assert "A wider terminal also shows: lowered?" in out
+
+
+def test_a_wide_table_leaves_nothing_out(run, folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "A wider terminal" not in tellapart("predict", run, folder).out
+    assert "A wider terminal" not in tellapart("summary", "quick").out
+
+
 def test_a_training_on_a_terminal_shows_bars_and_fits_80_columns():
     screen = on_a_terminal("train", "digits", "--epochs", "2", "--size", "16", "--out", "run")
     assert "Epoch 1/2" in screen

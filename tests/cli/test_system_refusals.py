@@ -77,7 +77,7 @@ def test_a_locked_place_to_save_to_is_refused_before_training(pictures, locked):
 
 
 def test_another_refusal_of_the_system_is_no_bug(monkeypatch):
-    def refused():
+    def refused(again):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/etc/shadow")
 
     monkeypatch.setattr("tellapart.doctor.examine", refused)

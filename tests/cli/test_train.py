@@ -5,9 +5,10 @@ import re
 
 import keras
 import pytest
-from command_line import SMALL, tellapart
+from command_line import SMALL, make_pictures, tellapart
 
 from tellapart import recipes
+from tellapart.terminal.progress import in_words
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_epochs_are_lines_on_stderr_where_it_is_no_terminal(digits):
     header, forecast, row = digits[1].err.splitlines()
     assert header.split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
     assert re.fullmatch(
-        r"About \d+ (seconds|minutes) of training to go, by the speed of the first steps\.", forecast
+        r"About \d+ (seconds?|minutes) of training to go, by the speed of the first steps\.", forecast
     )
     assert row.split()[0] == "1/1"
 
@@ -118,11 +119,42 @@ def test_without_augmentation_it_says_so(pictures):
     assert "predictions.png" not in result.out
 
 
+def test_the_pictures_that_score_the_epochs_are_counted_and_told_whose_they_are(tmp_path, pictures):
+    held_out = tellapart("train", pictures, *SMALL, "--validation-share", "0.03").out
+    assert "validates on 1 picture held out of training; " in held_out
+    make_pictures(tmp_path / "divided" / "train", {"dark": 10, "light": 10})
+    make_pictures(tmp_path / "divided" / "validation", {"dark": 3, "light": 3})
+    own = tellapart("train", tmp_path / "divided", *SMALL, "--out", tmp_path / "run").out
+    assert "validates on the data's own validation split, 6 pictures; " in own
+    resumed = tellapart("train", "--resume", tmp_path / "run").out
+    assert "validates on the data's own validation split, 6 pictures; " in resumed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 second"), (1.4, "1 second"), (1.6, "2 seconds"), (170, "3 minutes")]
+)
+def test_a_length_of_time_is_told_as_people_say_it(seconds, words):
+    assert in_words(seconds) == words
+
+
 def test_pictures_left_out_are_named_with_the_reason(pictures):
     (pictures / "dark" / "broken.png").write_bytes(b"no picture")
     result = tellapart("train", pictures, *SMALL, "--test-share", "0.3")
     assert "Left out 1 picture that could not be read:" in result.out
     assert "broken.png: not a readable picture" in result.out
+
+
+def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):
+    place = tmp_path / "saved"
+    trained = tellapart("train", pictures, *SMALL, "--out", tmp_path / "run", "--save-to", place)
+    assert f"\n  {place / 'pictures-quick.h5'}\n" in trained.out
+    again = tellapart("train", "--resume", tmp_path / "run", "--save-to", place)
+    assert again.code == 2
+    assert f"{place / 'pictures-quick.h5'} is there already" in again.err
+    aimed = ("--target", "1%", "--batch-size", "8", "--predictions", "0", "--json")
+    told = tellapart("train", "digits", *SMALL, *aimed, "--save-to", place)
+    assert told.json["saved_to"] == str(place / "digits-fast.h5")
+    assert sorted(path.name for path in place.iterdir()) == ["digits-fast.h5", "pictures-quick.h5"]
 
 
 def test_an_exact_file_name_is_used_as_it_is(pictures, tmp_path):

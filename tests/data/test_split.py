@@ -91,6 +91,16 @@ def test_official_splits_stay_as_they_are():
     assert again.splits["train"].ids == divided.splits["train"].ids
 
 
+def test_a_split_that_the_data_did_not_bring_is_known_as_carved(tmp_path):
+    own = Split(("v0", "v1"), np.array([0, 1]), ArrayPictures(np.zeros((2, 1, 1, 1), np.uint8)))
+    source = source_of(LABELS, validation=own)
+    divided = divide(source, validation=0.1, test=0.2, seed=0)
+    assert divided.carved == ("test",)
+    assert divide(divided, validation=0.1, test=0.2, seed=0).carved == ("test",)
+    write_split_csv(divided, tmp_path / "split.csv")
+    assert apply_split(source, read_split_csv(tmp_path / "split.csv")).carved == ("test",)
+
+
 def test_a_share_of_nothing_changes_nothing():
     source = source_of(LABELS)
     assert divide(source, validation=0, test=0, seed=0).splits["train"].ids == source.splits["train"].ids

@@ -7,6 +7,7 @@ column (train, validation, test) if the file divides them.
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +32,14 @@ def read_labels_file(path: Path, root: Path) -> list[LabelledFile]:
     """Read the lines and find each picture under `root`; a missing suffix is found out by looking.
 
     Raises:
-        DataError: columns are missing, a line is incomplete, or a picture is not there; it names the line.
+        DataError: columns are missing, a line is incomplete, or a picture is not there or named twice; it
+            names the line.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as reason:
         raise DataError(f"{path}: not a readable CSV file ({reason}).") from reason
     file_column = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
@@ -47,8 +49,9 @@ def read_labels_file(path: Path, root: Path) -> list[LabelledFile]:
             f"{path}: columns {', '.join(columns) or 'none'}; expected {_FILE_COLUMNS[0]} and "
             f"{_LABEL_COLUMNS[0]} in the first line."
         )
-    found = []
-    for line, row in enumerate(rows, start=2):
+    found: list[LabelledFile] = []
+    named_in: dict[str, int] = {}
+    for line, row in rows:
         name, label = (row[file_column] or "").strip(), (row[label_column] or "").strip()
         split = (row.get(columns.get("split", "")) or "train").strip().lower()
         if not name or not label or split not in SPLIT_FOLDERS:
@@ -56,7 +59,13 @@ def read_labels_file(path: Path, root: Path) -> list[LabelledFile]:
                 f"{path}: line {line} says file {name!r}, label {label!r}, split {split!r}; both must be "
                 "there, and a split is train, validation or test."
             )
-        found.append(LabelledFile(_picture(root, name, path, line), label, SPLIT_FOLDERS[split]))
+        picture = _picture(root, name, path, line)
+        first = named_in.setdefault(os.path.normpath(picture), line)
+        if first != line:
+            raise DataError(
+                f"{path}: line {line} names {name}, which line {first} names already. Keep one line a picture."
+            )
+        found.append(LabelledFile(picture, label, SPLIT_FOLDERS[split]))
     if not found:
         raise DataError(f"{path}: no lines after the header.")
     return found

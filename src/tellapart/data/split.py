@@ -141,4 +141,6 @@ def apply_split(source: Source, recorded: Mapping[str, tuple[str, str]]) -> Sour
 
 
 def _with_splits(source: Source, splits: Mapping[str, Split]) -> Source:
-    return source.replace(splits={name: splits[name] for name in SPLIT_NAMES if name in splits})
+    carved = tuple(name for name in splits if name in source.carved or name not in source.splits)
+    ordered = {name: splits[name] for name in SPLIT_NAMES if name in splits}
+    return source.replace(splits=ordered, carved=carved)

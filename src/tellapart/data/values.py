@@ -69,6 +69,9 @@ class Source:
     ignored_files: int = 0
     """Files in the folder that are no pictures or are hidden."""
 
+    carved: tuple[str, ...] = ()
+    """Splits that the data did not come with: their pictures were held out of the training ones."""
+
     def __post_init__(self) -> None:
         unknown = set(self.splits) - set(SPLIT_NAMES)
         if unknown:

@@ -1,7 +1,7 @@
 """Report of bench: the table of timings, and what it comes to."""
 
 from tellapart.bench import Row, Timings
-from tellapart.terminal.console import results, say
+from tellapart.terminal.console import counted, results, say
 from tellapart.terminal.tables import add_row, new_table, percent
 
 AUGMENTATION_SHARE = 0.05
@@ -17,10 +17,11 @@ def report_timings(timings: Timings) -> None:
     say(
         f"Recipe {timings.recipe}: {timings.batch_size:,} pictures a step, {height} x {width} x {channels}, "
         f"{timings.precision}\n"
-        f"{timings.hardware['processor']}, {timings.threads} thread{'s' if timings.threads > 1 else ''}"
+        f"{timings.hardware['processor']}, {counted(timings.threads, 'thread')}"
     )
     numbers = ("median", "lowest", "highest")
-    table = new_table("piece", *numbers, "unit", "share", right=numbers)
+    long, spare = ("piece", "unit", "share"), ("lowest", "highest", "share")
+    table = new_table("piece", *numbers, "unit", "share", right=numbers, long=long, spare=spare)
     for row in timings.rows:
         figures = row.figure.median, row.figure.lowest, row.figure.highest
         add_row(table, row.piece, *map(_number, figures), row.unit, _share(row))

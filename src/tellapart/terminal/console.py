@@ -65,6 +65,11 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n")
 
 
+def counted(count: int, what: str) -> str:
+    """1 picture, 1,234 pictures."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 def command(*words: str | Path) -> str:
     """A command line to copy, quoted where it must be; a path that looks like an option begins with a dot."""
     return shlex.join(["tellapart", *map(_word, words)])

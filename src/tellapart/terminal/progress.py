@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.terminal.console import notes
+from tellapart.terminal.console import counted, notes
 from tellapart.terminal.interruption import Interruption
 from tellapart.train.events import EpochDone, Event, StepDone, Stopped
 from tellapart.train.loop import reached
@@ -50,7 +50,7 @@ def epoch_row(done: EpochDone) -> str:
 def in_words(seconds: float) -> str:
     """A length of time as people say it."""
     if seconds < 100:
-        return f"{max(1, round(seconds))} seconds"
+        return counted(max(1, round(seconds)), "second")
     if seconds < 100 * 60:
         return f"{round(seconds / 60)} minutes"
     return f"{seconds / 3600:.1f} hours"

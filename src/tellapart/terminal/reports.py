@@ -9,11 +9,18 @@ from tellapart.data.augment import Augmentation
 from tellapart.evaluation import Evaluation
 from tellapart.files import write_whole
 from tellapart.predicting import Answers
+from tellapart.shipped import named, taken_name
 from tellapart.summary import Description
 from tellapart.terminal import tables
-from tellapart.terminal.console import note, one_line, results, say, say_json
+from tellapart.terminal.console import counted, note, one_line, results, say, say_json
 
 HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
+
+
+def note_taken_name(model: str | Path) -> None:
+    """Say, in a line, that a path has the name of a model that comes along."""
+    if said := taken_name(model):
+        note(said, "yellow")
 
 
 def report_evaluation(evaluation: Evaluation) -> None:
@@ -38,13 +45,13 @@ def report_answers(answers: Answers, model: Path, csv: str | None, as_json: bool
     for refused in answers.refused:
         note(one_line(f"Not read: {refused.reason}"), "yellow")
     if as_json:
-        say_json({"model": str(model), **answers.to_dict()})
+        say_json({"model": named(model), **answers.to_dict()})
     elif csv == "-":
         sys.stdout.write(answers.to_csv())
     elif csv is not None:
         table = answers.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
         write_whole(Path(csv), lambda place: _write_bytes(place, table))
-        note(f"{len(answers.predictions)} predictions written to {csv}")
+        note(f"{counted(len(answers.predictions), 'prediction')} written to {csv}")
     elif len(answers.predictions) == 1:
         say(one_line(answers.predictions[0].picture))
         results().print(tables.one_prediction_table(answers.predictions[0]))

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
@@ -13,32 +12,20 @@ from tellapart.recipes import Measured
 from tellapart.scores import Scores
 from tellapart.summary import Summary
 from tellapart.terminal.console import one_line, results
+from tellapart.terminal.fitting_table import FittingTable
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
 
 
-def new_table(*columns: str, right: Sequence[str] = (), long: Sequence[str] = ()) -> Table:
-    """An empty table.
-
-    Args:
-        columns: headings.
-        right: those of numbers, set flush right and never broken.
-        long: those that may be broken over lines where the terminal is narrow.
-    """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in columns:
-        is_number = name in right
-        table.add_column(
-            name,
-            justify="right" if is_number else "left",
-            no_wrap=name not in long,
-            overflow="fold" if name in long else "ellipsis",
-        )
-    return table
+def new_table(
+    *columns: str, right: Sequence[str] = (), long: Sequence[str] = (), spare: Sequence[str] = ()
+) -> FittingTable:
+    """An empty table; its arguments are those of FittingTable."""
+    return FittingTable(columns, right, long, spare)
 
 
-def add_row(table: Table, *cells: Any) -> None:
+def add_row(table: Table | FittingTable, *cells: Any) -> None:
     """A row of plain text; Text cells keep their style."""
     table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(str(cell))) for cell in cells))
 
@@ -83,7 +70,7 @@ def measured_lines(measured: Measured | None) -> list[str]:
     ]
 
 
-def classes_table(scores: Scores) -> Table:
+def classes_table(scores: Scores) -> FittingTable:
     """Each class's precision, recall and F1."""
     table = new_table(
         "class",
@@ -93,6 +80,7 @@ def classes_table(scores: Scores) -> Table:
         "pictures",
         right=("precision", "recall", "F1", "pictures"),
         long=("class",),
+        spare=("F1", "pictures"),
     )
     for row in scores.classes:
         add_row(
@@ -119,9 +107,18 @@ def confusion_lines(scores: Scores) -> list[str]:
     ]
 
 
-def predictions_table(shown: Sequence[Shown]) -> Table:
+def predictions_table(shown: Sequence[Shown]) -> FittingTable:
     """Test pictures with what was said of each."""
-    table = new_table("picture", "predicted", "probability", "true", "right?", right=("probability",))
+    table = new_table(
+        "picture",
+        "predicted",
+        "probability",
+        "true",
+        "right?",
+        right=("probability",),
+        long=("picture", "predicted", "true"),
+        spare=("right?", "true"),
+    )
     for item in shown:
         verdict = Text("yes", "green") if item.right else Text("no", "red")
         prediction = item.prediction
@@ -136,19 +133,25 @@ def predictions_table(shown: Sequence[Shown]) -> Table:
     return table
 
 
-def one_prediction_table(prediction: Prediction) -> Table:
+def one_prediction_table(prediction: Prediction) -> FittingTable:
     """One picture's classes with a bar each."""
     block = "█" if results().encoding.startswith("utf") else "#"
-    table = new_table("class", "probability", "", right=("probability",))
+    table = new_table("class", "probability", "", right=("probability",), long=("class",), spare=("",))
     for name, probability in zip(prediction.names, prediction.probabilities, strict=True):
         add_row(table, name, percent(probability), block * round(BAR_CELLS * probability))
     return table
 
 
-def many_predictions_table(predictions: Sequence[Prediction]) -> Table:
+def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
     """A row for each picture, its likeliest class first."""
     table = new_table(
-        "picture", "predicted", "probability", "then", right=("probability",), long=("picture", "then")
+        "picture",
+        "predicted",
+        "probability",
+        "then",
+        right=("probability",),
+        long=("picture", "predicted", "then"),
+        spare=("then",),
     )
     for prediction in predictions:
         best, *others = [
@@ -159,10 +162,12 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> Table:
     return table
 
 
-def summary_table(summary: Summary) -> Table:
+def summary_table(summary: Summary) -> FittingTable:
     """A row for each layer."""
     numbers = ("parameters", "MFLOPs")
-    table = new_table("layer", "type", "output shape", *numbers, "lowered?", right=numbers, long=("layer",))
+    texts = ("layer", "type", "output shape")
+    spare = ("lowered?", "type", "output shape")
+    table = new_table(*texts, *numbers, "lowered?", right=numbers, long=texts, spare=spare)
     for row in summary.layers:
         shape = " x ".join(map(str, row.output_shape))
         flops = "" if row.flops is None else f"{row.flops / 1e6:,.2f}"

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import api
+from tellapart.data.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
 from tellapart.model_file import MODEL_SUFFIXES
+from tellapart.recipes import find_recipe
+from tellapart.runs import existing_run_folder
 from tellapart.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.terminal.interruption import Interruption
 from tellapart.terminal.progress import ProgressWatcher
@@ -15,7 +18,7 @@ from tellapart.terminal.training_report import introduce, report_finished, train
 from tellapart.training import Prepared
 
 TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
-"""What --save-to calls the file in a folder: the tutorial's model_name."""
+"""What --save-to calls the file of first-cnn in a folder: the tutorial's model_name."""
 
 
 def train_and_report(
@@ -40,9 +43,9 @@ def train_and_report(
     Returns:
         The exit code.
     """
-    target = None if save_to is None else model_target(save_to)
     settings = {name: value for name, value in settings.items() if value is not None}
     refuse_settings_of_a_resumed_run(settings, data)
+    target = None if save_to is None else model_target(save_to, *recipe_and_data(data, settings))
     if target is not None:
         refuse_unwritable(target)
     failure: SaveError | None = None
@@ -76,7 +79,8 @@ def _report_stop(
 ) -> int:
     note(how_to_go_on(prepared, at_once))
     if as_json:
-        say_json({"run": None if prepared is None else str(prepared.folder.path), "finished": False})
+        left = prepared is not None and prepared.folder.path.exists()
+        say_json({"run": str(prepared.folder.path) if prepared and left else None, "finished": False})
     return interruption.exit_code
 
 
@@ -86,13 +90,33 @@ def how_to_go_on(prepared: Prepared | None, at_once: bool) -> str:
         return "Stopped before the training began."
     folder = prepared.folder
     if not folder.checkpoint.exists():
-        return f"Stopped at once, before the first checkpoint. Remove {folder.path} and start again."
+        return (
+            "Stopped at once, before anything was kept; the run's folder was removed. Run the command again."
+        )
     saved = "Stopped at once; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
     return f"{saved} Go on with\n  {command('train', '--resume', folder.path)}"
 
 
-def model_target(save_to: Path) -> Path:
-    """The file that --save-to means.
+def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
+    """The names of a training's recipe and data, a resumed one's too, before either is opened.
+
+    Raises:
+        ConfigError: no such recipe, or a run folder without settings.
+        DataError: no such run folder.
+    """
+    if "resume" in settings:
+        run, saved = existing_run_folder(settings["resume"]).read_settings()
+        return run.recipe, saved["name"]
+    recipe = settings.get("recipe") or api.default_recipe(settings.get("target"))
+    find_recipe(recipe)
+    if (known := find_known(str(data))) is not None:
+        return recipe, known.name
+    path = Path(str(data)).expanduser().resolve()
+    return recipe, (path.name if os.path.isdir(path) else path.stem) or "pictures"
+
+
+def model_target(save_to: Path, recipe: str, data: str) -> Path:
+    """The file that --save-to means; in a folder, one named after data and recipe.
 
     Raises:
         ConfigError: it is there already, or its name ends in what no model file ends in.
@@ -101,7 +125,8 @@ def model_target(save_to: Path) -> Path:
     is_file_name = save_to.suffix in MODEL_SUFFIXES and not is_folder
     if save_to.suffix and not is_file_name and not is_folder:
         raise ConfigError(f"--save-to is a folder, or a file ending in .keras or .h5; got {save_to}.")
-    target = save_to if is_file_name else save_to / TUTORIAL_MODEL_NAME
+    name = TUTORIAL_MODEL_NAME if recipe == "first-cnn" else f"{data}-{recipe}.h5"
+    target = save_to if is_file_name else save_to / name
     if os.path.exists(target):
         raise ConfigError(f"{target} is there already and is not overwritten. Choose another --save-to.")
     return target

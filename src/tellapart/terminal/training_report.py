@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from tellapart.keeping import best_epoch
-from tellapart.terminal.console import command, results, say
+from tellapart.terminal.console import command, counted, results, say
 from tellapart.terminal.tables import predictions_table, score_lines, views_line
 from tellapart.training import Prepared, Trained
 
@@ -41,9 +41,7 @@ def left_out_lines(prepared: Prepared) -> list[str]:
     refused = [picture for store in prepared.stores.values() for picture in store.refused]
     if not refused:
         return []
-    heading = (
-        f"Left out {len(refused)} {'picture' if len(refused) == 1 else 'pictures'} that could not be read:"
-    )
+    heading = f"Left out {counted(len(refused), 'picture')} that could not be read:"
     named = [f"  {picture.reason}" for picture in refused[:NAMED_WHERE_LEFT_OUT]]
     more = len(refused) - len(named)
     return [heading, *named, *([f"  and {more} more"] if more else []), ""]
@@ -54,13 +52,15 @@ def validation_in_words(prepared: Prepared) -> str:
     kept = {"last": "the last epoch is kept", "best": "the best epoch is kept"}[prepared.run.keep]
     if prepared.run.validation == "test":
         return f"validates on the test split, as the tutorial did; {kept}"
-    return f"validates on {len(prepared.validation)} pictures held out of training; {kept}"
+    count = counted(len(prepared.validation), "picture")
+    if "validation" in prepared.source.carved:
+        return f"validates on {count} held out of training; {kept}"
+    return f"validates on the data's own validation split, {count}; {kept}"
 
 
 def _device_in_words(device: str) -> str:
     if device == "cpu":
-        threads = torch.get_num_threads()
-        return f"processor, {threads} thread{'s' * (threads != 1)}"
+        return f"processor, {counted(torch.get_num_threads(), 'thread')}"
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.startswith("cuda") else device
 
 
