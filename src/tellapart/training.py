@@ -111,6 +111,9 @@ class Watcher:
     def scoring(self, done: int, total: int) -> None:
         """Test pictures have been scored."""
 
+    def comparing(self, done: int, total: int) -> None:
+        """Training pictures have been compared with the mistakes that a report shows."""
+
 
 def prepare(
     source: Source, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher

@@ -43,7 +43,7 @@ def report_of_run(
         SaveError: the page could not be written.
     """
     found = gather(run, opened, stores, watcher.decoding)
-    return Report(found.folder.report, write_report(found, watcher.scoring))
+    return Report(found.folder.report, write_report(found, watcher.comparing))
 
 
 def comparison_of_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
