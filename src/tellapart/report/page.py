@@ -16,7 +16,15 @@ from tellapart.report.facts import facts
 from tellapart.report.ingredients import Ingredients
 from tellapart.report.sheet import Sheet, sheet
 
-MODULES = ("report.js", "theme.js", "charts.js", "curves.js", "calibration.js", "confusion.js")
+MODULES = (
+    "report.js",
+    "theme.js",
+    "charts.js",
+    "curves.js",
+    "calibration.js",
+    "confusion.js",
+    "scrolling.js",
+)
 
 LARGEST_MATRIX = 30
 """Classes up to which the confusion matrix is shown as one; more would not fit on a page."""
@@ -155,7 +163,7 @@ def _matrix(told: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "name": names[answer],
                 "count": int(counts[truth, answer]),
                 "right": truth == answer,
-                "share": float(shares[truth, answer]) / (1 if truth == answer else 2 * most),
+                "share": float(shares[truth, answer]) / (1 if truth == answer else most),
             }
             for answer in range(len(names))
         ]

@@ -24,6 +24,10 @@ export function chart(figure, says, options) {
       ...options(width),
     });
     const drawing = plot.tagName === "svg" ? plot : plot.querySelector("svg:last-of-type");
+    for (const part of plot.querySelectorAll("[aria-label], [aria-description]")) {
+      part.removeAttribute("aria-label"); // of marks and axes: the whole is one picture with one label
+      part.removeAttribute("aria-description");
+    }
     drawing.setAttribute("role", "img");
     drawing.setAttribute("aria-label", says);
     figure.replaceChildren(plot);
