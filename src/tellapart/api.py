@@ -104,8 +104,9 @@ def _with_report(trained: Trained, prepared: Prepared, watcher: Watcher) -> Trai
 
     try:
         report = report_of_run(trained.folder, _opened, watcher, prepared.stores)
-    except TellapartError as reason:
-        warnings.warn(f"The training is done and saved; its report is not: {reason}", stacklevel=3)
+    except Exception as reason:
+        told = reason if isinstance(reason, TellapartError) else f"a bug, {type(reason).__name__}: {reason}"
+        warnings.warn(f"The training is done and saved; its report is not: {told}", stacklevel=3)
         return trained
     return dataclasses.replace(trained, report=report.path)
 

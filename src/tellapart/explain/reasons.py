@@ -80,7 +80,8 @@ def reasons(case: Case, noise: Recorder | None, methods: Sequence[str] = ()) -> 
                 raise ConfigError(f"{name} needs a layer with feature maps, and this network shows none.")
             continue
         heat, layer = drawn
-        found.append(HeatMap(name, heat.numpy(), layer, faithfulness(case.shares, case.image, heat, _sanity(case, noise, name, heat))))
+        measured = faithfulness(case.shares, case.image, heat, _sanity(case, noise, name, heat))
+        found.append(HeatMap(name, heat.numpy(), layer, measured))
     return found
 
 
