@@ -19,6 +19,8 @@ _HOMES = {
     "train_classifier": "tellapart.api",
     "load": "tellapart.api",
     "evaluate": "tellapart.api",
+    "write_report": "tellapart.api",
+    "compare": "tellapart.api",
     "Classifier": "tellapart.classifier",
     "open_source": "tellapart.data.source",
     "TellapartError": "tellapart.errors",

@@ -2,20 +2,24 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tellapart.classifier import Classifier
 from tellapart.data.catalog import find_known
 from tellapart.data.source import Source, open_source
-from tellapart.errors import ConfigError
+from tellapart.errors import ConfigError, TellapartError
 from tellapart.evaluation import Evaluation, evaluate_model
 from tellapart.recipes import aimed, find_recipe, suited
 from tellapart.runs import existing_run_folder, refuse_taken
 from tellapart.settings import Run
 from tellapart.shipped import model_meant
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training
+
+if TYPE_CHECKING:
+    from tellapart.report.writing import Report
 
 DEFAULT_RECIPE = "quick"
 RECIPE_FOR_TARGETS = "fast"
@@ -90,7 +94,62 @@ def train_classifier(
         source = opened(data, labels)
         run = _run(recipe, source.mirrors, augment, target, changes, len(source.splits.get("train", ())))
         prepared = prepare(source, run, out, reopening(data, labels), watcher)
-    return run_training(prepared, watcher, should_stop)
+    trained = run_training(prepared, watcher, should_stop)
+    return _with_report(trained, prepared, watcher) if trained.finished else trained
+
+
+def _with_report(trained: Trained, prepared: Prepared, watcher: Watcher) -> Trained:
+    """Whatever goes wrong with the page, the training is done and must come back."""
+    from tellapart.report.writing import report_of_run
+
+    try:
+        report = report_of_run(trained.folder, _opened, watcher, prepared.stores)
+    except Exception as reason:
+        told = reason if isinstance(reason, TellapartError) else f"a bug, {type(reason).__name__}: {reason}"
+        warnings.warn(f"The training is done and saved; its report is not: {told}", stacklevel=3)
+        return trained
+    return dataclasses.replace(trained, report=report.path)
+
+
+def write_report(run: str | Path, *, watcher: Watcher | None = None) -> "Report":
+    """Write a run's page, `report.html` in its folder, anew.
+
+    Args:
+        run: the folder that `train_classifier` made.
+        watcher: is told of pictures read and compared.
+
+    Returns:
+        The page's path, and everything that it says as plain values.
+
+    Raises:
+        ConfigError: this is no run folder.
+        SaveError: the page could not be written.
+    """
+    from tellapart.report.writing import report_of_run
+
+    return report_of_run(run, _opened, watcher or Watcher())
+
+
+def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
+    """Hold runs against each other on their test pictures, two by two, by McNemar's exact test.
+
+    Args:
+        runs: folders of finished runs that were scored on the same test pictures.
+
+    Returns:
+        "runs": each one's accuracy, its interval and n; "pairs": each two runs' difference and p-value.
+
+    Raises:
+        ConfigError: fewer than two runs, or something that is none.
+        DataError: they were not scored on the same pictures.
+    """
+    from tellapart.report.writing import comparison_of_runs
+
+    return comparison_of_runs(runs)
+
+
+def _opened(what: Any, labels: Any) -> Source:
+    return open_source(what, labels=labels, download=False)
 
 
 def _run(

@@ -49,7 +49,7 @@ class Classifier:
 
     def __init__(self, card: Card, net: ProbabilityNet, load_model: Callable[[], Any]) -> None:
         self.card = card
-        self._net = net
+        self.net = net
         self._load_model = load_model
 
     @cached_property
@@ -121,11 +121,7 @@ class Classifier:
             ConfigError: no such precision or number of views.
             DataError: `images` are no uint8 array of that shape.
         """
-        views = self.card.views if views is None else views
-        if views not in VIEWS:
-            raise ConfigError(f"views is 1, 2 or 6, forms of each picture to ask about; got {views!r}.")
-        self._refuse_other_pixels(images)
-        return self._answers(images, progress, views, precision).averaged
+        return self.answers(images, progress, views, precision).averaged
 
     def _refuse_other_pixels(self, images: Any) -> None:
         shape = self.card.pixel_path.shape
@@ -137,22 +133,30 @@ class Classifier:
             f"got {met}. `predict` takes files and pictures of any size."
         )
 
-    def _answers(
-        self, images: NDArray[np.uint8], progress: Progress | None, views: int, precision: str
+    def answers(
+        self,
+        images: NDArray[np.uint8],
+        progress: Progress | None = None,
+        views: int | None = None,
+        precision: str = "float32",
     ) -> AnswersInViews:
         """As `probabilities`, and what a single view says."""
+        views = self.card.views if views is None else views
+        if views not in VIEWS:
+            raise ConfigError(f"views is 1, 2 or 6, forms of each picture to ask about; got {views!r}.")
+        self._refuse_other_pixels(images)
         told, resolved = progress, resolve_known(precision)
         if not len(images):
             none = np.empty((0, len(self.class_names)), np.float32)
             return AnswersInViews(none, none)
-        if not self._net.answers_in(resolved):  # nothing would be in doubt
+        if not self.net.answers_in(resolved):  # nothing would be in doubt
             resolved = "float32"
 
         def asked(rows: Any, precision: str) -> AnswersInViews:
             def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
                 nonlocal told
                 shown, told = told, None  # the first view is the one that is watched
-                return probabilities(self._net, pictures, shown, precision)
+                return probabilities(self.net, pictures, shown, precision)
 
             return asked_in_views(ask, images[rows], views)
 
@@ -163,7 +167,7 @@ class Classifier:
         if views == 1:
             return AnswersInViews(averaged, averaged)
         plain = settled(
-            answers.plain, lambda rows: probabilities(self._net, images[rows], precision="float32")
+            answers.plain, lambda rows: probabilities(self.net, images[rows], precision="float32")
         )
         return AnswersInViews(averaged, plain)
 
@@ -222,7 +226,7 @@ class Classifier:
 
         The rest as in `probabilities`. One and the same, where the model has a single view.
         """
-        answers = self._answers(store.images, progress, self.card.views, precision)
+        answers = self.answers(store.images, progress, precision=precision)
         labels, names = store.labels, class_names
         if not self.takes_names_of(class_names):
             labels, names = self._own_labels(store.labels, class_names), self.class_names

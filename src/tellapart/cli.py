@@ -12,7 +12,7 @@ import typer
 
 from tellapart import __version__
 from tellapart import cli_options as options
-from tellapart.errors import TellapartError
+from tellapart.errors import ConfigError, TellapartError
 from tellapart.terminal import console
 from tellapart.terminal.startup import importing
 
@@ -191,6 +191,36 @@ def summary(
         console.say_json(description.to_dict())
     else:
         reports.report_summary(description)
+
+
+@app.command()
+def report(
+    runs: options.Runs,
+    compare: options.Compare = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a training's report anew: one HTML file in its run folder.
+
+    With --compare, tell instead which of several runs is better, and whether that may be chance.
+    """
+    with importing():
+        from tellapart import api
+        from tellapart.terminal import report_lines
+        from tellapart.terminal.progress import ProgressWatcher
+
+    if compare:
+        told = api.compare(runs)
+        console.say_json(told) if as_json else report_lines.report_comparison(told)
+        return
+    if len(runs) != 1:
+        raise ConfigError("A report is of one run. To hold several against each other, add --compare.")
+    with ProgressWatcher(quiet=quiet) as watcher:
+        made = api.write_report(runs[0], watcher=watcher)
+    if as_json:
+        console.say_json({"page": str(made.path), **made.facts})
+    else:
+        report_lines.report_page(made)
 
 
 @app.command()

@@ -154,6 +154,10 @@ Seconds = Annotated[
     float | None,
     typer.Option("--seconds", min=0, max=3600, help="To go on for, three rounds at least (5)."),
 ]
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder; several with --compare.")]
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Hold two or more runs against each other, by a paired test.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Again = Annotated[
     bool, typer.Option("--again", help="Time bfloat16 now, rather than tell what was timed before.")

@@ -11,7 +11,7 @@ import numpy as np
 from tellapart.errors import SaveError, TellapartError
 from tellapart.runs import RunFolder
 from tellapart.settings import Run
-from tellapart.train.checkpoint import Weights, load_checkpoint, save_checkpoint
+from tellapart.train.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.train.events import EpochDone, Event, Stopped
 from tellapart.train.loop import Standing, reached
 
@@ -39,6 +39,10 @@ class Keeper:
             self._refuse_divergence(event)
             if self.run.keep == "best" and best_epoch(self.standing.history) is event:
                 self.best = self.model.get_weights()
+            if event.epoch + 1 in kept_on_the_way(self.run.epochs):
+                save_weights(
+                    self.folder.checkpoints / f"epoch-{event.epoch + 1:04d}.safetensors", self.model, event
+                )
             ends = (
                 event.epoch + 1 == event.epochs
                 or reached([event], self.run.target)
@@ -60,6 +64,11 @@ class Keeper:
                 f"{event.epoch + 1}): the training diverged and its weights are useless. Check the pictures' "
                 "labels; in Python, train a Run with a smaller optimizer.learning_rate."
             )
+
+
+def kept_on_the_way(epochs: int) -> set[int]:
+    """After which epochs, from 1, the weights are kept: a third and two thirds of the way, the end not."""
+    return {round(epochs * share) for share in (1 / 3, 2 / 3)} - {0, epochs}
 
 
 def best_epoch(history: list[EpochDone] | tuple[EpochDone, ...]) -> EpochDone:

@@ -38,6 +38,10 @@ class Card:
     views: int = 1
     """Forms of each picture that are asked about; see `tellapart.views`."""
 
+    temperature: float | None = None
+    """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
+    (`tellapart.calibration`); None: none were held out. The answers themselves are not changed by it."""
+
     named: bool = True
     """False where the file told no class names and numbers stand for them."""
 
@@ -48,6 +52,7 @@ class Card:
             "class_names": list(self.class_names),
             "pixel_path": self.pixel_path.to_dict(),
             "views": self.views,
+            "temperature": self.temperature,
             "origin": dict(self.origin),
         }
         return json.dumps(values, indent=2)
@@ -70,7 +75,11 @@ class Card:
             views = values.get("views", 1)  # saved before there were any
             if views not in (1, 2, 6):
                 raise ValueError(f"views {views!r}")
-            return cls(tuple(map(str, values["class_names"])), path, values["origin"], views)
+            temperature = values.get("temperature")
+            if temperature is not None and not 0 < temperature < float("inf"):
+                raise ValueError(f"temperature {temperature!r}")
+            names = tuple(map(str, values["class_names"]))
+            return cls(names, path, values["origin"], views, temperature)
         except (KeyError, TypeError, ValueError, ConfigError) as reason:
             if isinstance(reason, ModelError):
                 raise

@@ -7,6 +7,9 @@
     last.safetensors  where the run stands: weights, optimiser, history
     model.keras       the model, with class names and pixel path
     predictions.png   some test pictures with their predictions
+    answers.safetensors  what the model said of the held-out and the test pictures
+    checkpoints/      weights on the way, for asking which training pictures speak for an answer
+    report.html       all of it to look at
 
 A folder is never overwritten.
 """
@@ -59,6 +62,21 @@ class RunFolder:
     def predictions(self) -> Path:
         """The picture grid."""
         return self.path / "predictions.png"
+
+    @property
+    def answers(self) -> Path:
+        """What the model said of the held-out and the test pictures."""
+        return self.path / "answers.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / "report.html"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the weights on the way."""
+        return self.path / "checkpoints"
 
     def listen(self, event: Event) -> None:
         """Record what happens, except single steps.

@@ -3,8 +3,9 @@
 Joins data, recipe, loop and run folder. Prints nothing: a Watcher is told.
 """
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import numpy as np
 import torch
 
 from tellapart import __version__
+from tellapart.answers import Answers, save_answers
 from tellapart.build import build_model, build_step, finish_model
+from tellapart.calibration import fit_temperature
 from tellapart.classifier import Classifier, ranked
 from tellapart.data.batches import Batches
 from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import Source
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.data.store import Store, load_split
+from tellapart.energy import EnergyMeter
 from tellapart.errors import DataError
 from tellapart.keeping import Keeper, nothing_lost
 from tellapart.lower import lower
@@ -27,13 +31,13 @@ from tellapart.models.first_cnn import refuse_small_pictures
 from tellapart.picture_grid import Shown, save_picture_grid
 from tellapart.precision import resolve
 from tellapart.runs import RunFolder, new_run_folder
-from tellapart.scores import Scores
+from tellapart.scores import Scores, score
 from tellapart.settings import Run
 from tellapart.train.allocator import memory_kept
 from tellapart.train.events import EpochDone, Event
 from tellapart.train.feed import Feed
 from tellapart.train.loop import reached, run_epochs
-from tellapart.train.score import loss_and_accuracy
+from tellapart.train.score import Validation, validated
 
 SMALLEST_SIDE = 16
 """Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
@@ -85,6 +89,9 @@ class Trained:
     shown: tuple[Shown, ...] = ()
     """Some test pictures with their predictions, as on predictions.png."""
 
+    report: Path | None = None
+    """The page about it all; None where the training did not finish, or the page could not be written."""
+
 
 class Watcher:
     """Is told what happens in a training. Every method does nothing until somebody overrides it."""
@@ -103,6 +110,9 @@ class Watcher:
 
     def scoring(self, done: int, total: int) -> None:
         """Test pictures have been scored."""
+
+    def comparing(self, done: int, total: int) -> None:
+        """Training pictures have been compared with the mistakes that a report shows."""
 
 
 def prepare(
@@ -210,40 +220,61 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
     keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
     step = build_step(run, net, run.epochs * batches.steps_per_epoch)
 
-    def validate() -> tuple[float, float]:
+    def validate() -> Validation:
         validation = prepared.validation
         answers = classifier.probabilities(validation.images, views=1, precision=prepared.precision)
-        return loss_and_accuracy(answers, validation.labels)
+        return validated(answers, validation.labels)
 
     watcher.prepared(prepared, model)
+    energy, began = EnergyMeter(), time.monotonic()
     with memory_kept():
         for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop, run.target):
             prepared.folder.listen(event)
             keeper.event(event)
             watcher.event(event)
+            energy.look_at_times()
         keeper.take_kept_weights()
         finish_model(run, model)
-        classifier.save(prepared.folder.model)
         history = tuple(keeper.standing.history)
+        prepared.folder.log("Cost", {"seconds": time.monotonic() - began, "joules": energy.joules})
         if keeper.standing.epoch < run.epochs and not reached(history, run.target):
+            classifier.save(prepared.folder.model)
             return Trained(classifier, prepared.folder.path, history, finished=False)
-        return _finish(prepared, classifier, history, watcher)
+        held_out = _calibrate(prepared, classifier)
+        classifier.save(prepared.folder.model)
+        return _finish(prepared, classifier, history, held_out, watcher)
+
+
+def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, Answers]:
+    """Note on the model's card by what its confidence is off, judged by pictures that were held out."""
+    if prepared.run.validation == "test":
+        return {}
+    store = prepared.stores["validation"]
+    found = classifier.probabilities(store.images, precision=prepared.precision)
+    classifier.card = replace(classifier.card, temperature=fit_temperature(found, store.labels))
+    return {"validation": Answers(found, store.labels, store.ids)}
 
 
 def _finish(
-    prepared: Prepared, classifier: Classifier, history: tuple[EpochDone, ...], watcher: Watcher
+    prepared: Prepared,
+    classifier: Classifier,
+    history: tuple[EpochDone, ...],
+    held_out: dict[str, Answers],
+    watcher: Watcher,
 ) -> Trained:
-    """Score the test split, once, and show some of its pictures."""
-    test, names = prepared.stores["test"], prepared.source.class_names
-    scores, plain = classifier.score(test, names, "test", watcher.scoring, prepared.precision)
-    prepared.folder.log("Scored", scores.to_dict())
-    if plain is not scores:
-        prepared.folder.log("ScoredWithoutViews", plain.to_dict())
+    """Score the test split, once, keep what was answered, and show some of its pictures."""
+    test, names, folder = prepared.stores["test"], prepared.source.class_names, prepared.folder
+    found = classifier.answers(test.images, watcher.scoring, precision=prepared.precision)
+    save_answers(folder.answers, held_out | {"test": Answers(found.averaged, test.labels, test.ids)})
+    scores, plain = score(found.averaged, test.labels, names, "test"), None
+    folder.log("Scored", scores.to_dict())
+    if prepared.run.views > 1:
+        plain = score(found.plain, test.labels, names, "test")
+        folder.log("ScoredWithoutViews", plain.to_dict())
     shown = pictures_to_show(classifier, test, prepared.run)
     if shown:
-        save_picture_grid(shown, prepared.folder.predictions)
-    without = None if plain is scores else plain
-    return Trained(classifier, prepared.folder.path, history, True, scores, without, shown)
+        save_picture_grid(shown, folder.predictions)
+    return Trained(classifier, folder.path, history, True, scores, plain, shown)
 
 
 def pictures_to_show(classifier: Classifier, test: Store, run: Run) -> tuple[Shown, ...]:

@@ -13,6 +13,7 @@ from tellapart.train.checkpoint import load_checkpoint, save_checkpoint
 from tellapart.train.events import EpochDone, StepDone, Stopped
 from tellapart.train.feed import Feed
 from tellapart.train.loop import Standing, run_epochs
+from tellapart.train.score import Validation
 from tellapart.train.step import TrainStep
 
 keras = import_keras()
@@ -57,7 +58,9 @@ def run(model, feed, standing, stop_after=None):
         return len(taken) == stop_after
 
     step = TrainStep(lower(model))
-    return list(run_epochs(step, feed, lambda: (0.5, 0.25), standing, EPOCHS, should_stop))
+    return list(
+        run_epochs(step, feed, lambda: Validation(0.5, 0.25, (0.5, 0.0)), standing, EPOCHS, should_stop)
+    )
 
 
 def test_every_picture_is_seen_once_an_epoch(feed):

@@ -65,13 +65,41 @@ class InferenceNet:
         """
         if training:
             raise ValueError("This form of a net is for inference.")
-        pixels = images.shape[1] * images.shape[2]
-        count = min(max(PIXELS_AT_ONCE // pixels, FEWEST_AT_ONCE), MOST_AT_ONCE)
-        parts = [self._features(part) for part in images.tensor_split(max(1, -(-len(images) // count)))]
+        parts = self._bodies(images)
         features = parts[0] if len(parts) == 1 else torch.cat(parts)
         return to_keras(_run(self.head, {self.middle: features}, self.result))
 
-    def _features(self, images: Tensor) -> Tensor:
+    @property
+    def has_features(self) -> bool:
+        """Whether there is a last dense layer, whose input they are."""
+        return self._last_dense is not None
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last dense layer is given: (B, H, W, C) pixels 0-255 -> (B, features).
+
+        Raises:
+            ValueError: there is no dense layer behind everything else.
+        """
+        if self._last_dense is None:
+            raise ValueError("The net has no dense layer behind everything else.")
+        before = self.head[: self._last_dense]
+        wanted = self.head[self._last_dense].inputs[0]
+        found = [_run(before, {self.middle: part}, wanted) for part in self._bodies(images)]
+        return to_keras(torch.cat(found))
+
+    @property
+    def _last_dense(self) -> int | None:
+        """Its place in the head."""
+        places = [i for i, step in enumerate(self.head) if isinstance(step.operation, FoldedDense)]
+        return places[-1] if places else None
+
+    def _bodies(self, images: Tensor) -> list[Tensor]:
+        """The pictures through the convolutions, a few at a time."""
+        pixels = images.shape[1] * images.shape[2]
+        count = min(max(PIXELS_AT_ONCE // pixels, FEWEST_AT_ONCE), MOST_AT_ONCE)
+        return [self._body(part) for part in images.tensor_split(max(1, -(-len(images) // count)))]
+
+    def _body(self, images: Tensor) -> Tensor:
         x = to_torch(images if self.input_dtype is None else images.to(self.input_dtype))
         return _run(self.body, {self.entry: x}, self.middle)
 

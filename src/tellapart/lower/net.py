@@ -6,10 +6,10 @@ is in the Keras model at once. A layer without a rule runs as itself.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -44,9 +44,11 @@ class LoweredNet(nn.Module):
 
     model: Any
 
-    def __init__(self, model: Any, precision: str | None = None) -> None:
+    def __init__(self, model: Any, precision: str | None = None, *, joined: bool = True) -> None:
         super().__init__()
         object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
+        self.joined = joined
+        self._witness: Callable[..., None] | None = None
         functional = functional_of(model)
         self.graph: Graph | None = None if functional is None else analyse(functional)
         self.operations = nn.ModuleList()
@@ -89,6 +91,8 @@ class LoweredNet(nn.Module):
                 results = self._run_keras(call, values, training)
             else:
                 results = [operation(*self._given(call, values), training=training)]
+            if self._witness is not None and not isinstance(operation, _Nested):
+                self._witness(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
             values.update(zip(call.outputs, results, strict=True))
@@ -115,6 +119,24 @@ class LoweredNet(nn.Module):
                 found = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
             rows.update({row.name: row for row in found if row.name not in rows})
         return list(rows.values())
+
+    @contextmanager
+    def watched(self, witness: Callable[..., None], prefix: str = "") -> Iterator[None]:
+        """Within the block, `witness(prefix, call, operation, inputs, outputs)` hears of each call.
+
+        Of a nested model's calls too, one by one, with "outer/" for a prefix; not of the nested model's as a
+        whole. The operation is None where a layer runs as itself. Tensors are in the engine's layout.
+        """
+        with ExitStack() as inner:
+            for call in self.graph.calls if self.graph is not None else ():
+                operation = self._operation(call)
+                if isinstance(operation, _Nested):
+                    inner.enter_context(operation.net.watched(witness, f"{prefix}{call.layer.name}/"))
+            self._witness = partial(witness, prefix)
+            try:
+                yield
+            finally:
+                self._witness = None
 
     def lowered_layers(self) -> list[Any]:
         """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
@@ -175,7 +197,7 @@ class LoweredNet(nn.Module):
             if not _callable_on_tensors(call):
                 continue
             if id(call.layer) not in by_layer:
-                by_layer[id(call.layer)] = lower_layer(call.layer, precision)
+                by_layer[id(call.layer)] = lower_layer(call.layer, precision, joined=self.joined)
             operation = by_layer[id(call.layer)] or lower_operator_call(call)
             if operation is None:
                 continue
@@ -186,8 +208,9 @@ class LoweredNet(nn.Module):
             dtype = dtype_of_inputs(call) if precision is None else None
             if dtype is not None:
                 self._casts[id(call.node)] = dtype
-        fuse(graph, self._operation)
-        self._let_activations_overwrite(graph)
+        if self.joined:
+            fuse(graph, self._operation)
+            self._let_activations_overwrite(graph)
 
     def _let_activations_overwrite(self, graph: Graph) -> None:
         """Let an activation layer write over its input where nobody else needs it, forward or backward."""
@@ -262,26 +285,29 @@ class _Nested(Operation):
         return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
 
 
-def lower(model: Any, precision: str | None = None) -> LoweredNet:
+def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> LoweredNet:
     """Lower a Keras model to a torch module that shares its weights.
 
     Args:
         model: a built Keras model on the torch backend.
         precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
             arithmetic; None: every layer computes as its own dtype policy says. Weights stay as they are.
+        joined: whether neighbouring operations may become one (`fuse`) or write over each other's results;
+            False, where each layer's own result is wanted.
 
     Returns:
         The lowered net. A model that is neither Sequential nor Functional runs as itself.
     """
-    return LoweredNet(model, precision)
+    return LoweredNet(model, precision, joined=joined)
 
 
-def lower_layer(layer: Any, precision: str | None) -> Operation | None:
+def lower_layer(layer: Any, precision: str | None, *, joined: bool = True) -> Operation | None:
     """One layer's operation, or None where it must run as itself."""
     import keras
 
     if isinstance(layer, keras.Model):
-        return _Nested(LoweredNet(layer, precision)) if functional_of(layer) is not None else None
+        net = LoweredNet(layer, precision, joined=joined) if functional_of(layer) is not None else None
+        return None if net is None else _Nested(net)
     if not isinstance(layer, keras.Layer):
         return None
     kind = type(layer)

@@ -159,13 +159,15 @@ class Dense(Operation):
         return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        x, kernel = to_keras(x).to(self.dtype), self.cast("kernel")
-        if self.dtype == torch.float32:
-            x = F.linear(x, kernel.t())
-            x = x if self.bias is None else x.add_(self.bias)
-        else:
-            x = F.linear(x, kernel.t(), None if self.bias is None else self.cast("bias"))
-        return activate_over(self.activation, to_torch(x))
+        return activate_over(self.activation, to_torch(self.before_activation(to_keras(x))))
+
+    def before_activation(self, x: Tensor) -> Tensor:
+        """The product and the bias, Keras's layout in and out."""
+        x, kernel = x.to(self.dtype), self.cast("kernel")
+        if self.dtype != torch.float32:
+            return F.linear(x, kernel.t(), None if self.bias is None else self.cast("bias"))
+        x = F.linear(x, kernel.t())
+        return x if self.bias is None else x.add_(self.bias)
 
 
 class BatchNormalization(Operation):

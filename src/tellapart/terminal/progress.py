@@ -155,6 +155,10 @@ class ProgressWatcher(Watcher):
         """Test pictures have been scored."""
         self.bars.count("Scoring pictures", done, total)
 
+    def comparing(self, done: int, total: int) -> None:
+        """Training pictures have been compared."""
+        self.bars.count("Writing the report", done, total)
+
     def prepared(self, prepared: Prepared, model: Any) -> None:
         """All is ready."""
         self.bars.close()

@@ -93,6 +93,8 @@ def report_finished(
         say(
             f"{right} of {len(trained.shown)} right. The same as a picture:\n  {trained.folder / 'predictions.png'}"
         )
+    if trained.report is not None:
+        say(f"Everything about this training, to open in a browser:\n  {trained.report}")
     say()
     say("Next, the classes one by one, and the names of your own pictures:", "bold")
     say("  " + command("evaluate", trained.folder))
@@ -134,6 +136,7 @@ def trained_as_dict(trained: Trained, saved_to: Path | None) -> dict[str, Any]:
         "history": [{**asdict(done), "epoch": done.epoch + 1} for done in trained.history],
         "scores": trained.scores.to_dict(),
         "scores_without_views": None if trained.plain_scores is None else trained.plain_scores.to_dict(),
+        "report": None if trained.report is None else str(trained.report),
         "predictions": [
             {
                 "picture": shown.prediction.picture,

@@ -43,6 +43,19 @@ def save_checkpoint(path: Path, model: Any, standing: Standing, best: Weights | 
     write_whole(path, lambda place: save_file(tensors, place, metadata))
 
 
+def save_weights(path: Path, model: Any, event: EpochDone) -> None:
+    """Write the weights alone, as they are after an epoch, and by which rate they were being learned.
+
+    Raises:
+        SaveError: it could not be written; nothing half-written is left.
+    """
+    from safetensors.numpy import save_file
+
+    tensors = {f"weights/{i:04d}": np.asarray(w, order="C") for i, w in enumerate(model.get_weights())}
+    metadata = {"epoch": str(event.epoch + 1), "learning_rate": repr(event.learning_rate)}
+    write_whole(path, lambda place: save_file(tensors, place, metadata))
+
+
 def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
     """Bring a freshly built and compiled model back to where a run stood.
 
@@ -66,7 +79,10 @@ def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
         model.optimizer.build(model.trainable_variables)
     _assign(path, model.weights, _group(found, "weights"))
     _assign(path, model.optimizer.variables, _group(found, "optimizer"))
-    history = [EpochDone(**row) for row in standing.pop("history")]
+    history = [
+        EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))})
+        for row in standing.pop("history")
+    ]
     return Standing(**standing, history=history), _group(found, "best") or None
 
 

@@ -57,6 +57,9 @@ class EpochDone:
     seconds: float
     """Training and validation."""
 
+    val_recalls: tuple[float, ...] = ()
+    """Of each class, the share of its validation pictures that is answered rightly; of a class without any, 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stopped:

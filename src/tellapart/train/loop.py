@@ -14,6 +14,7 @@ from torch import Tensor
 from tellapart.train.events import EpochDone, Event, StepDone, Stopped
 from tellapart.train.feed import Feed
 from tellapart.train.optim import current_learning_rate
+from tellapart.train.score import Validation
 from tellapart.train.step import TrainStep
 
 
@@ -46,7 +47,7 @@ class Standing:
 def run_epochs(
     step: TrainStep,
     feed: Feed,
-    validate: Callable[[], tuple[float, float]],
+    validate: Callable[[], Validation],
     standing: Standing,
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
@@ -57,7 +58,7 @@ def run_epochs(
     Args:
         step: learns from a batch.
         feed: gives the batch of (epoch, step).
-        validate: gives (loss, accuracy) of the net as it is.
+        validate: scores the net as it is.
         standing: where to begin; kept up to date.
         epochs: how many in all, those finished before included.
         should_stop: asked after every step.
@@ -77,14 +78,15 @@ def run_epochs(
                 return
         standing.settle()
         rate = _rate_just_used(step.net.model.optimizer)
-        val_loss, val_accuracy = validate()
+        scored = validate()
         done = EpochDone(
             epoch=standing.epoch,
             epochs=epochs,
             loss=float(standing.loss_sum) / standing.pictures,
             accuracy=int(standing.right) / standing.pictures,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
+            val_loss=scored.loss,
+            val_accuracy=scored.accuracy,
+            val_recalls=scored.recalls,
             learning_rate=rate,
             seconds=time.perf_counter() - began,
         )

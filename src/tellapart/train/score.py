@@ -6,7 +6,7 @@ ask here, so they give the same numbers for the same picture.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -83,6 +83,29 @@ def _answers(answer: Answer, images: NDArray[np.uint8]) -> Iterator[NDArray[np.f
     if cores == 1 or not answer.divides or len(images) < cores * FEWEST_AT_ONCE:
         return map(ask, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
     return workers().each(ask, np.array_split(images, rounds * cores))
+
+
+class Validation(NamedTuple):
+    """What a net says of the pictures that score an epoch."""
+
+    loss: float
+    accuracy: float
+    recalls: tuple[float, ...]
+    """Of each class, the share of its pictures that is answered rightly; of a class without any, 0."""
+
+
+def validated(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:
+    """Score an epoch.
+
+    Args:
+        answers: (N, classes) probabilities.
+        labels: (N,) class indices.
+    """
+    count = answers.shape[1]
+    present = np.bincount(labels, minlength=count)
+    right = np.bincount(labels[answers.argmax(1) == labels], minlength=count)
+    recalls = right / np.maximum(present, 1)
+    return Validation(*loss_and_accuracy(answers, labels), tuple(map(float, recalls)))
 
 
 def loss_and_accuracy(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:

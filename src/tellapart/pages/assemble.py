@@ -1,0 +1,105 @@
+"""Assemble: a template and what it needs become one HTML file that opens from a disk without a network.
+
+Modules stay modules: an import map gives each its text as a data URL. Libraries
+are plain scripts. The page's data is JSON in the page.
+
+Libraries: D3 (ISC licence, Bostock) and Observable Plot (ISC licence, Observable), whose licences lie beside them.
+"""
+
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).parent
+ASSETS = HOME / "assets"
+LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
+
+
+def assemble(
+    template: str, values: Mapping[str, Any], data: Mapping[str, Any], modules: Sequence[str], entry: str
+) -> str:
+    """Fill in a template.
+
+    Args:
+        template: its name under `templates`.
+        values: what the template writes as text.
+        data: what the page's modules read: plain values.
+        modules: file names under `assets`, each imported by the name that stands before its `.js`.
+        entry: the module that runs.
+
+    Returns:
+        HTML.
+    """
+    page = {
+        "styles": _text("page.css") + _style_of(template),
+        "libraries": [_script(_text(name)) for name in LIBRARIES],
+        "import_map": json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}}),
+        "data": as_json(data),
+        "entry": entry,
+    }
+    return _environment().get_template(template).render(page=page, **values)
+
+
+def as_json(data: Any) -> str:
+    """JSON that may stand within a script element; a number that is none is null."""
+    return json.dumps(_finite(data), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HOME / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = lambda share, digits=1: (
+        "–" if share is None else f"{100 * share:.{digits}f}%"
+    )
+    environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
+    environment.filters["duration"] = duration
+    return environment
+
+
+def duration(seconds: float | None) -> str:
+    """In words, to two units."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _style_of(template: str) -> str:
+    place = ASSETS / f"{Path(template).stem}.css"
+    return place.read_text(encoding="utf-8") if place.exists() else ""
+
+
+def _text(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _script(text: str) -> str:
+    """A script's text as it may stand in a script element."""
+    return text.replace("</script", "<\\/script")
+
+
+def _as_url(text: str) -> str:
+    return "data:text/javascript;base64," + base64.b64encode(text.encode()).decode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,67 @@
+"""Alike: the training pictures that are nearest to a picture, as the network sees both."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.classifier import Classifier, Progress
+from tellapart.data.store import Store
+from tellapart.explain.features import features
+
+NEAREST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A training picture beside a test picture."""
+
+    row: int
+    """Of the training split."""
+
+    id: str
+    label: int
+    similarity: float
+    """Cosine of the angle between their features, -1 to 1."""
+
+
+def neighbours(
+    classifier: Classifier,
+    images: NDArray[np.uint8],
+    train: Store,
+    precision: str,
+    progress: Progress | None = None,
+) -> list[list[dict[str, Any]]]:
+    """Of each picture, the nearest training pictures, the nearest first, as plain values.
+
+    Args:
+        classifier: whose features decide.
+        images: (N, H, W, C) uint8.
+        train: to look among.
+        precision: "float32" or "bfloat16", of the features.
+        progress: called with (training pictures done, in all).
+
+    Raises:
+        ModelError: the network has no features.
+    """
+    if not len(images):
+        return []
+    wanted = _directions(features(classifier, images, precision=precision))
+    known = _directions(features(classifier, train.images, progress, precision))
+    found = []
+    for similarities in wanted @ known.T:
+        rows = np.argsort(-similarities, kind="stable")[:NEAREST]
+        found.append(
+            [
+                asdict(Neighbour(int(row), train.ids[row], int(train.labels[row]), float(similarities[row])))
+                for row in rows
+            ]
+        )
+    return found
+
+
+def _directions(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of length 1."""
+    lengths = np.linalg.norm(values, axis=1, keepdims=True).astype(np.float32)
+    return values / np.maximum(lengths, 1e-12)

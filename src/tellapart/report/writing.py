@@ -1,0 +1,61 @@
+"""Writing: a run's report, and the comparison of several, from their folders."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tellapart.answers import load_answers
+from tellapart.data.source import Source
+from tellapart.data.store import Store
+from tellapart.errors import ConfigError
+from tellapart.report.compare import compare
+from tellapart.report.ingredients import gather
+from tellapart.report.page import write_report
+from tellapart.runs import RunFolder
+from tellapart.training import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A page, and what it says."""
+
+    path: Path
+    facts: Mapping[str, Any]
+
+
+def report_of_run(
+    run: str | Path,
+    opened: Callable[[Any, Any], Source],
+    watcher: Watcher,
+    stores: Mapping[str, Store] | None = None,
+) -> Report:
+    """Write `report.html` into a run folder.
+
+    Args:
+        run: the folder.
+        opened: opens data again by (argument, labels).
+        watcher: is told of pictures read and compared.
+        stores: the run's pictures, where they are still in memory.
+
+    Raises:
+        ConfigError: this is no run folder.
+        SaveError: the page could not be written.
+    """
+    found = gather(run, opened, stores, watcher.decoding)
+    return Report(found.folder.report, write_report(found, watcher.comparing))
+
+
+def comparison_of_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
+    """Hold runs against each other on the test pictures that they share.
+
+    Raises:
+        ConfigError: fewer than two, or one twice.
+        DataError: a run was not finished, or they were scored on other pictures.
+    """
+    names = [str(run) for run in runs]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise ConfigError("Name two different runs or more: tellapart report --compare RUN RUN...")
+    for run in runs:
+        RunFolder(Path(run)).read_settings()  # says it, where that is no run folder
+    return compare({name: load_answers(RunFolder(Path(name)).answers) for name in names})

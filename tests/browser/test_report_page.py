@@ -1,0 +1,120 @@
+"""The report in a browser: nothing fails, all moves by mouse and by keyboard, axe-core has no serious finding."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import tellapart
+
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+
+
+@pytest.fixture(scope="session")
+def facts(trained):
+    return tellapart.write_report(trained.folder).facts
+
+
+def findings(page):
+    """axe-core's serious and critical ones."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        (one["id"], one["nodes"][0]["html"][:120])
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(
+    opened, trained, facts, width, scheme
+):
+    page = opened(trained.report, width, scheme)
+    page.wait_for_selector("#chart-accuracy svg")
+    assert page.troubles == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert findings(page) == []
+
+
+def test_it_is_smaller_than_three_megabytes(trained, facts):
+    assert trained.report.stat().st_size < 3e6
+
+
+def test_it_reads_without_scripts(opened, trained, facts):
+    page = opened(trained.report, scripts=False)
+    text = page.inner_text("main")
+    assert f"{100 * facts['scores']['accuracy']:.1f}%" in text
+    assert "Does it know when it is right?" in text
+    assert page.locator("#classes ~ .scroll tbody tr").count() == 10
+
+
+def test_every_threshold_says_what_the_facts_say(opened, trained, facts):
+    page = opened(trained.report)
+    slider, says = page.locator("#threshold"), page.locator("#threshold-says")
+    slider.focus()
+    page.keyboard.press("Home")
+    for row in facts["calibration"]["thresholds"]:
+        if row["accuracy"] is None:
+            assert "none of the pictures" in says.inner_text()
+        else:
+            assert f"{100 * row['answered']:.1f}%" in says.inner_text()
+            assert f"{100 * row['accuracy']:.2f}%" in says.inner_text()
+        page.keyboard.press("ArrowRight")
+
+
+def test_a_cell_of_the_matrix_shows_its_pictures_by_mouse_and_by_keyboard(opened, trained, facts):
+    page = opened(trained.report)
+    first = page.locator(".matrix button").first
+    first.hover()
+    count = facts["scores"]["confusion"][0][0]
+    assert f"{count} pictures" in page.inner_text("#shown-title")
+    assert page.locator("#shown .picture").count() == min(8, count)
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.cell") == "11"
+    assert "Shows 1, answered 1" in page.inner_text("#shown-title")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    page.locator(".matrix button").nth(22).hover()
+    assert "Shows 1, answered 1" in page.inner_text("#shown-title")  # kept
+
+
+def test_the_keyboard_reaches_every_control(opened, trained, facts):
+    page = opened(trained.report)
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"theme", "threshold", "SUMMARY", "A", "BUTTON"} <= reached
+
+
+def test_the_readers_choice_of_colours_holds(opened, trained, facts):
+    page = opened(trained.report, scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(paper)
+    page.locator("#theme").click()
+    assert page.evaluate(paper) != before
+    assert page.locator("#theme").inner_text() == "Light"
+    assert findings(page) == []
+
+
+def test_pictures_of_the_mistakes_are_there(opened, trained, facts):
+    page = opened(trained.report)
+    assert page.locator(".mistakes > li").count() == len(facts["mistakes"]) > 0
+    boxes = [page.locator(".mistakes .picture").nth(index).bounding_box() for index in range(4)]
+    sizes = [box["height"] for box in boxes]
+    assert min(sizes) > 20
+    assert page.locator(".mistakes .alike .picture").count() == 3 * len(facts["mistakes"])
+
+
+def test_a_run_without_its_ingredients_gets_a_page_of_the_rest(opened, trained, tmp_path):
+    import shutil
+
+    shutil.copytree(trained.folder, tmp_path / "old")
+    for name in ("answers.safetensors", "log.jsonl"):
+        (tmp_path / "old" / name).unlink()
+    made = tellapart.write_report(tmp_path / "old")
+    page = opened(made.path)
+    assert page.troubles == []
+    assert "Not everything could be shown" in page.inner_text("main")
+    assert findings(page) == []
