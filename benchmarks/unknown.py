@@ -125,7 +125,7 @@ def page(record):
         [
             f"# Unlike anything trained on: AUROC, {record['date']}",
             "",
-            "The CIFAR-10 model that comes along; familiar are 2,000 test pictures of CIFAR-10. 0.5 is chance, 1 perfect.",
+            "The CIFAR-10 model that comes along; familiar are 2,000 of its test pictures. 0.5 is chance, 1 perfect.",
             "",
             table(record["rows"], list(record["rows"][0])),
             "",
