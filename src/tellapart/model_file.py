@@ -42,6 +42,10 @@ class Card:
     """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
     (`tellapart.calibration`); None: none were held out. The answers themselves are not changed by it."""
 
+    energy_limit: float | None = None
+    """Energy of a picture from which on it is unlike what was trained on (`tellapart.explain.unknown`); None: not
+    known."""
+
     named: bool = True
     """False where the file told no class names and numbers stand for them."""
 
@@ -53,6 +57,7 @@ class Card:
             "pixel_path": self.pixel_path.to_dict(),
             "views": self.views,
             "temperature": self.temperature,
+            "energy_limit": self.energy_limit,
             "origin": dict(self.origin),
         }
         return json.dumps(values, indent=2)
@@ -79,7 +84,10 @@ class Card:
             if temperature is not None and not 0 < temperature < float("inf"):
                 raise ValueError(f"temperature {temperature!r}")
             names = tuple(map(str, values["class_names"]))
-            return cls(names, path, values["origin"], views, temperature)
+            limit = values.get("energy_limit")
+            return cls(
+                names, path, values["origin"], views, temperature, None if limit is None else float(limit)
+            )
         except (KeyError, TypeError, ValueError, ConfigError) as reason:
             if isinstance(reason, ModelError):
                 raise

@@ -24,6 +24,8 @@ from tellapart.data.split import apply_split, divide, read_split_csv, write_spli
 from tellapart.data.store import Store, load_split
 from tellapart.energy import EnergyMeter
 from tellapart.errors import DataError
+from tellapart.explain.record import Recorder
+from tellapart.explain.unknown import limit_of
 from tellapart.keeping import Keeper, nothing_lost
 from tellapart.lower import lower
 from tellapart.model_file import Card
@@ -246,12 +248,14 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
 
 
 def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, Answers]:
-    """Note on the model's card by what its confidence is off, judged by pictures that were held out."""
+    """Note on the model's card what held-out pictures tell: by what its confidence is off, and what is unfamiliar."""
     if prepared.run.validation == "test":
         return {}
     store = prepared.stores["validation"]
     found = classifier.probabilities(store.images, precision=prepared.precision)
-    classifier.card = replace(classifier.card, temperature=fit_temperature(found, store.labels))
+    limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
+    temperature = fit_temperature(found, store.labels)
+    classifier.card = replace(classifier.card, temperature=temperature, energy_limit=limit)
     return {"validation": Answers(found, store.labels, store.ids)}
 
 

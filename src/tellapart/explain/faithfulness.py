@@ -5,6 +5,7 @@ finds those that the answer hangs on. And the map is drawn again for a network w
 are noise: a map that does not change shows the picture, and not what the network learned.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -106,12 +107,17 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
     return abs(float(torch.corrcoef(ranks)[0, 1]))
 
 
-def blurred(image: Tensor) -> Tensor:
-    """(H, W, C) through a Gaussian whose deviation is a tenth of the shorter side, mirrored at the edges."""
+def blurred(image: Tensor, share: float = 0.1) -> Tensor:
+    """(H, W, C) through a Gaussian, mirrored at the edges.
+
+    Args:
+        image: (H, W, C).
+        share: of the shorter side that is its standard deviation, above 0.
+    """
     side = min(image.shape[:2])
-    reach = max(1, min(side - 1, round(0.3 * side)))
+    reach = max(1, min(side - 1, math.ceil(3 * share * side)))
     distances = torch.arange(-reach, reach + 1, dtype=image.dtype)
-    kernel = torch.exp(-((distances / (0.1 * side)) ** 2) / 2)
+    kernel = torch.exp(-((distances / (share * side)) ** 2) / 2)
     kernel = kernel / kernel.sum()
     planes = image.permute(2, 0, 1)[:, None]  # (C, 1, H, W)
     planes = F.pad(planes, (reach, reach, reach, reach), mode="reflect") if side > reach else planes
