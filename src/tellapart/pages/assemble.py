@@ -20,7 +20,13 @@ LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
 
 
 def assemble(
-    template: str, values: Mapping[str, Any], data: Mapping[str, Any], modules: Sequence[str], entry: str
+    template: str,
+    values: Mapping[str, Any],
+    data: Mapping[str, Any],
+    *,
+    styles: Sequence[str],
+    modules: Sequence[str],
+    entry: str,
 ) -> str:
     """Fill in a template.
 
@@ -28,6 +34,7 @@ def assemble(
         template: its name under `templates`.
         values: what the template writes as text.
         data: what the page's modules read: plain values.
+        styles: file names under `assets`, in this order behind `page.css`.
         modules: file names under `assets`, each imported by the name that stands before its `.js`.
         entry: the module that runs.
 
@@ -35,7 +42,7 @@ def assemble(
         HTML.
     """
     page = {
-        "styles": _text("page.css") + _style_of(template),
+        "styles": "".join(map(_text, ("page.css", *styles))),
         "libraries": [_script(_text(name)) for name in LIBRARIES],
         "import_map": json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}}),
         "data": as_json(data),
@@ -77,11 +84,6 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _style_of(template: str) -> str:
-    place = ASSETS / f"{Path(template).stem}.css"
-    return place.read_text(encoding="utf-8") if place.exists() else ""
 
 
 def _text(name: str) -> str:

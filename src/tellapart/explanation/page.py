@@ -1,0 +1,58 @@
+"""Page: an explanation becomes one self-contained HTML file.
+
+Each section is a module of this room with a function from the explanation to its part of the page, a template
+and a module for the browser, all of one name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tellapart import __version__
+from tellapart.explanation.sections import answer, layers, picture
+from tellapart.explanation.sections.part import Part
+from tellapart.pages.assemble import assemble
+
+if TYPE_CHECKING:
+    from tellapart.explanation.explanation import Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page, in its place."""
+
+    name: str
+    title: str
+    part: Callable[["Explanation"], Part | None]
+    """None where there is nothing to show; why not is then among the explanation's gaps."""
+
+
+SECTIONS = (
+    Section("answer", "What it says", answer.part),
+    Section("picture", "The picture as numbers", picture.part),
+    Section("layers", "Layer by layer", layers.part),
+)
+
+SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
+
+
+def page(explanation: "Explanation") -> str:
+    """The HTML."""
+    found = [(one, part) for one in SECTIONS if (part := one.part(explanation)) is not None]
+    values: dict[str, Any] = {
+        "title": explanation.subject.picture,
+        "sections": [one for one, _ in found],
+        "gaps": explanation.gaps,
+        "version": __version__,
+        **{one.name: part.values for one, part in found},
+    }
+    data: Mapping[str, Any] = {one.name: part.data for one, part in found}
+    names = [one.name for one, _ in found]
+    return assemble(
+        "explain.html",
+        values,
+        data,
+        styles=["explain/explain.css", *(f"explain/{name}.css" for name in names)],
+        modules=[*SHARED, "explain/explain.js", *(f"explain/{name}.js" for name in names)],
+        entry="explain",
+    )

@@ -1,0 +1,1 @@
+"""The sections of an explanation's page."""

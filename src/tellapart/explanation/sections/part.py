@@ -1,0 +1,16 @@
+"""Part: what a section gives to the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Of one section."""
+
+    values: Mapping[str, Any]
+    """What its template writes."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What its module reads, plain values."""

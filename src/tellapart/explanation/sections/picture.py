@@ -1,0 +1,24 @@
+"""The picture as the network is given it: numbers."""
+
+from typing import TYPE_CHECKING
+
+from tellapart.explanation.packing import pack
+from tellapart.explanation.sections.part import Part
+
+if TYPE_CHECKING:
+    from tellapart.explanation.explanation import Explanation
+
+
+def part(explanation: "Explanation") -> Part:
+    """See the module."""
+    subject = explanation.subject
+    height, width, channels = subject.image.shape
+    values = {
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "original_height": subject.original.shape[0],
+        "original_width": subject.original.shape[1],
+        "policy": subject.card.pixel_path.policy,
+    }
+    return Part(values, {"pixels": pack(subject.image)})

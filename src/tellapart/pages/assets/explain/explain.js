@@ -1,0 +1,13 @@
+/** The explanation's moving parts: each section's module, where the page has that section. */
+
+import { begin } from "theme";
+import { scrolling } from "scrolling";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+for (const [name, told] of Object.entries(data)) {
+  const section = await import(name);
+  await section.begin(told);
+}
+scrolling();
+begin(document.getElementById("theme"));
+document.documentElement.dataset.ready = "true";

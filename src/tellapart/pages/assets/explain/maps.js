@@ -1,0 +1,82 @@
+/** Pictures and maps on canvases, and the colours of numbers. */
+
+import { isDark } from "theme";
+
+const RED = [179, 38, 30], BLUE = [31, 95, 168], DARK_RED = [255, 120, 105], DARK_BLUE = [110, 175, 245];
+
+/**
+ * The colour of a number: blue above zero, red below, the paper's colour at zero.
+ * @param {number} share -1 to 1.
+ * @returns {number[]} red, green, blue, 0-255.
+ */
+export function colourOf(share) {
+  const [paper, red, blue] = isDark() ? [[20, 23, 26], DARK_RED, DARK_BLUE] : [[255, 255, 255], RED, BLUE];
+  const amount = Math.sqrt(Math.min(1, Math.abs(share)));
+  const end = share < 0 ? red : blue;
+  return paper.map((part, i) => Math.round(part + amount * (end[i] - part)));
+}
+
+/** The largest absolute value, and at least a hair. */
+export function reach(values) {
+  let most = 1e-12;
+  for (const value of values) most = Math.max(most, Math.abs(value));
+  return most;
+}
+
+/**
+ * Draw a map of numbers, one pixel each.
+ * @param {HTMLCanvasElement} canvas
+ * @param {ArrayLike<number>} values row by row.
+ * @param {number} most the number that has the full colour.
+ */
+export function drawMap(canvas, values, height, width, most = reach(values)) {
+  paint(canvas, height, width, (place) => colourOf(values[place] / most));
+}
+
+/** Draw a picture of height x width x (1 or 3) numbers 0-255; `channel` shows one channel alone, in grey. */
+export function drawPicture(canvas, values, height, width, channels, channel = null) {
+  paint(canvas, height, width, (place) => {
+    const at = (c) => values[place * channels + Math.min(c, channels - 1)];
+    return channel == null ? [at(0), at(1), at(2)] : [at(channel), at(channel), at(channel)];
+  });
+}
+
+/** A heat map over a picture: the picture in grey, on it blue where the map speaks for, red where against. */
+export function drawHeat(canvas, heat, picture, height, width, channels, most = reach(heat)) {
+  paint(canvas, height, width, (place) => {
+    let grey = 0;
+    for (let c = 0; c < channels; c++) grey += picture[place * channels + c] / channels;
+    const share = Math.max(-1, Math.min(1, heat[place] / most));
+    const end = share < 0 ? RED : BLUE;
+    const amount = 0.85 * Math.sqrt(Math.abs(share));
+    return end.map((part) => Math.round((0.35 * grey + 150) * (1 - amount) + part * amount));
+  });
+}
+
+function paint(canvas, height, width, colour) {
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let place = 0; place < height * width; place++) {
+    const [red, green, blue] = colour(place);
+    image.data.set([red, green, blue, 255], 4 * place);
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** A number as people read it: four significant digits, no exponent where it can be done without. */
+export function number(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e5 || size < 1e-4) return value.toExponential(2);
+  return value.toPrecision(4);
+}
+
+/** An element with attributes and children. */
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
