@@ -73,6 +73,12 @@ export function number(value) {
   return value.toPrecision(4);
 }
 
+/** Black or white, whichever can be read on a colour: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */
+export function inkOn(colour) {
+  const [red, green, blue] = colour.map((part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
+}
+
 /** An element with attributes and children. */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);

@@ -1,0 +1,67 @@
+/** The picture as numbers: a pixel is chosen, and the numbers around it are written out. */
+
+import { drawPicture, element, inkOn } from "maps";
+import { unpack } from "packing";
+import { drawInTheme } from "theme";
+
+const AROUND = 3; // rows and columns of neighbours on each side
+const NAMES = ["red", "green", "blue"];
+
+export async function begin(told) {
+  const { shape: [height, width, channels], values } = await unpack(told.pixels);
+  const canvas = document.getElementById("picture-canvas");
+  const row = document.getElementById("picture-row");
+  const column = document.getElementById("picture-column");
+  const channel = document.getElementById("picture-channel");
+  const draw = () => {
+    const alone = channel?.value ? Number(channel.value) : null;
+    const [y, x] = [within(row, height), within(column, width)];
+    drawPicture(canvas, values, height, width, channels, alone);
+    mark(canvas, y, x);
+    write(values, [height, width, channels], y, x, alone);
+  };
+  for (const control of [row, column, channel]) control?.addEventListener("input", draw);
+  const follow = (event) => {
+    const box = canvas.getBoundingClientRect();
+    row.value = Math.floor(((event.clientY - box.top) / box.height) * height);
+    column.value = Math.floor(((event.clientX - box.left) / box.width) * width);
+    draw();
+  };
+  canvas.addEventListener("pointerdown", follow);
+  canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && follow(event));
+  drawInTheme(draw);
+}
+
+function within(input, length) {
+  return Math.max(0, Math.min(length - 1, Math.floor(Number(input.value)) || 0));
+}
+
+function mark(canvas, y, x) {
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#ff00ff";
+  context.globalAlpha = 0.8;
+  context.fillRect(x, y, 1, 1);
+  context.globalAlpha = 1;
+}
+
+function write(values, [height, width, channels], y, x, alone) {
+  const at = (row, column) => [...values.subarray((row * width + column) * channels, (row * width + column + 1) * channels)];
+  const numbers = at(y, x);
+  const said = channels === 1 ? `${numbers[0]}` : numbers.map((one, c) => `${NAMES[c]} ${one}`).join(", ");
+  document.getElementById("picture-says").textContent = `Row ${y}, column ${x}: ${said}.`;
+  const table = document.getElementById("picture-numbers");
+  table.caption.textContent = `${channels === 1 || alone != null ? "The numbers" : "Red, green and blue"} around it`;
+  table.tBodies[0].replaceChildren(...around(y, height).map((row) => element("tr", {}, ...around(x, width).map((column) => {
+    const here = alone == null ? at(row, column) : [at(row, column)[alone]];
+    const colour = alone == null && channels === 3 ? here : [here[0], here[0], here[0]];
+    const cell = element("td", { style: `background: rgb(${colour}); color: ${inkOn(colour)}`, "data-row": row, "data-column": column });
+    here.forEach((one, index) => cell.append(...(index ? [element("br")] : []), String(one)));
+    if (row === y && column === x) cell.className = "chosen";
+    return cell;
+  }))));
+}
+
+function around(middle, length) {
+  const first = Math.max(0, Math.min(middle - AROUND, length - 2 * AROUND - 1));
+  return Array.from({ length: Math.min(length, 2 * AROUND + 1) }, (_, index) => first + index);
+}
