@@ -92,9 +92,7 @@ def page(found: Ingredients, told: Mapping[str, Any], alike: Sequence[Any]) -> s
     }
     if pictures is None:
         data["cells"] = {cell: {**one, "pictures": []} for cell, one in cells.items()} or None
-    return assemble(
-        "report.html", values, data, styles=["report.css"], modules=MODULES, entry="report"
-    )
+    return assemble("report.html", values, data, styles=["report.css"], modules=MODULES, entry="report")
 
 
 def _alike(
