@@ -26,11 +26,14 @@ class Section:
     part: Callable[["Explanation"], Part | None]
     """None where there is nothing to show; why not is then among the explanation's gaps."""
 
+    modules: tuple[str, ...] = ()
+    """For the browser, besides the one of the section's name."""
+
 
 SECTIONS = (
     Section("answer", "What it says", answer.part),
     Section("picture", "The picture as numbers", picture.part),
-    Section("layers", "Layer by layer", layers.part),
+    Section("layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js")),
 )
 
 SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
@@ -48,11 +51,12 @@ def page(explanation: "Explanation") -> str:
     }
     data: Mapping[str, Any] = {one.name: part.data for one, part in found}
     names = [one.name for one, _ in found]
+    modules = [f"explain/{module}" for one, _ in found for module in (f"{one.name}.js", *one.modules)]
     return assemble(
         "explain.html",
         values,
         data,
         styles=["explain/explain.css", *(f"explain/{name}.css" for name in names)],
-        modules=[*SHARED, "explain/explain.js", *(f"explain/{name}.js" for name in names)],
+        modules=[*SHARED, "explain/explain.js", *modules],
         entry="explain",
     )
