@@ -23,7 +23,10 @@ LENGTH = (
     "At each place the numbers of all channels are divided by the root of their mean square, then stretched "
     "channel by channel as learned."
 )
-GROUPS = "The channels' maps are brought to mean 0 and variance 1, group by group, then stretched and shifted as learned."
+GROUPS = (
+    "The channels' maps are brought to mean 0 and variance 1, group by group, then stretched and shifted "
+    "as learned."
+)
 SCALED = "Each number is multiplied by a factor and shifted."
 
 Numbers = NDArray[np.float32]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tellapart.explain.cam import Grid, spatial_layers
-from tellapart.explain.record import LayerRun, Recording
+from tellapart.explain.record import LayerRun
 from tellapart.explanation.opened.carrying import carrier_for
 from tellapart.explanation.opened.cells import cells
 from tellapart.explanation.opened.opening import working_of
@@ -24,26 +24,24 @@ def part(explanation: "Explanation") -> Part | None:
         )
         return None
     carrier, grids = carrier_for(recording.layers), spatial_layers(recording)
-    makers = _makers(recording)
+    makers: dict[int, tuple[str, list[int] | None]] = {}
     rows, told = [], []
     for run in recording.layers:
-        working = working_of(run)
+        working, grid = working_of(run), _grid(run, grids)
+        taken = [makers.get(id(one), ("the picture", None)) for one in run.taken]
         rows.append(_row(run, working.says))
         told.append(
             {
-                **_row(run, working.says),
-                "from": [makers.get(id(one), "the picture") for one in run.taken],
-                "grid": _grid(run, grids),
+                **rows[-1],
+                "from": [name for name, _ in taken],
+                "grids": [grid for _, grid in taken],
+                "grid": grid,
                 **carrier.carried(run, working),
             }
         )
+        makers |= {id(one): (run.name, grid) for one in run.given}
     sampled = sum(one.get("rows") is not None for one in told)
     return Part({"rows": rows, "sampled": sampled}, {"layers": told, "tensors": carrier.tensors.packed})
-
-
-def _makers(recording: Recording) -> dict[int, str]:
-    """Tensor's id -> the layer that gave it; where one passes it on as it is, the last."""
-    return {id(one): run.name for run in recording.layers for one in run.given}
 
 
 def _row(run: LayerRun, says: str) -> dict[str, Any]:

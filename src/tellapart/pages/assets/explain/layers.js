@@ -1,6 +1,6 @@
 /** Every layer: one is chosen, then one of its numbers, and how that was made is written out. */
 
-import { channelOf, Layer, Tensors } from "numbers";
+import { channelOf, Layer, sourceOf, Tensors } from "numbers";
 import { drawMap, element, number, reach } from "maps";
 import { drawInTheme } from "theme";
 import { workings } from "workings";
@@ -97,12 +97,11 @@ function render(layer, { y, x, k }, choose) {
 }
 
 function output(layer, y, x, k, choose) {
-  const word = layer.height * layer.width === 1 ? "unit" : "channel";
   if (layer.height * layer.width === 1) return null;
-  const map = arranged(layer, layer.map(k));
+  const shape = arrangement(layer.told.grid, layer.height, layer.width);
+  const map = layer.output ? shape.lay(layer.map(k)) : layer.map(k);
   const most = reach(map.values);
-  const figure = mapWith(map, most, `what comes out: ${word} ${layer.channels[k]}; full colour is ${number(most)}`);
-  const shape = arrangement(layer);
+  const figure = mapWith(map, most, `what comes out: channel ${layer.channels[k]}; full colour is ${number(most)}`);
   const place = shape.at(y, x);
   if (place) mark(figure, place[0] / shape.height, place[1] / shape.width, 1 / shape.height, 1 / shape.width);
   figure.querySelector("canvas").addEventListener("pointerdown", (event) => {
@@ -117,19 +116,31 @@ function output(layer, y, x, k, choose) {
 
 /** The input's map below, with the window that is read. */
 function input(layer, y, x, k) {
-  const one = layer.readings[0];
+  const { index, read, channel } = origin(layer, y, x, k) ?? {};
+  const one = layer.readings[index];
   if (!one?.whole || one.cells[0] * one.cells[1] === 1) return null;
-  const read = layer.window(0, y, x, k);
-  const channel = one.reads === 1 ? read.first : loudest(layer, read, k);
-  const map = channelOf(one.whole, channel);
+  const shape = arrangement(layer.told.grids[index], one.cells[0], one.cells[1]);
+  const map = shape.lay(channelOf(one.whole, channel));
   const most = reach(map.values);
-  const figure = mapWith(map, most, `what goes in: ${layer.told.from[0]}, channel ${channel}; full colour is ${number(most)}`);
-  const [height, width] = one.cells;
-  const [top, left] = read.places[0], [bottom, right] = read.places.at(-1);
+  const figure = mapWith(map, most, `what goes in: ${layer.told.from[index]}, channel ${channel}; full colour is ${number(most)}`);
+  const [first, last] = [shape.at(...read[0]), shape.at(...read.at(-1))];
+  if (!first || !last) return figure;
   const clip = (value, length) => Math.max(0, Math.min(length, value));
-  const [t, l, b, r] = [clip(top, height), clip(left, width), clip(bottom + 1, height), clip(right + 1, width)];
-  mark(figure, t / height, l / width, (b - t) / height, (r - l) / width);
+  const [top, left] = [clip(first[0], shape.height), clip(first[1], shape.width)];
+  const [bottom, right] = [clip(last[0] + 1, shape.height), clip(last[1] + 1, shape.width)];
+  mark(figure, top / shape.height, left / shape.width, (bottom - top) / shape.height, (right - left) / shape.width);
   return figure;
+}
+
+/** Which input, which of its places and which of its channels a number comes from most. */
+function origin(layer, y, x, k) {
+  if (!layer.readings.length) return null;
+  if (layer.working.sources) {
+    const found = sourceOf(layer, y, x, k);
+    return found && { index: found.index, read: [[found.row, found.column]], channel: found.channel };
+  }
+  const read = layer.window(0, y, x, k);
+  return { index: 0, read: read.places, channel: read.reads === 1 ? read.first : loudest(layer, read, k) };
 }
 
 /** The input channel whose products weigh most. */
@@ -165,7 +176,7 @@ function thumbs(layer, y, x, k, choose) {
 
 function drawThumb(canvas, layer, k) {
   if (layer.height * layer.width > 1) {
-    const map = arranged(layer, layer.map(k));
+    const map = layer.output ? arrangement(layer.told.grid, layer.height, layer.width).lay(layer.map(k)) : layer.map(k);
     return drawMap(canvas, map.values, map.height, map.width);
   }
   const values = layer.channels.map((_, one) => layer.value(0, 0, one)); // a row of units, in lines
@@ -174,22 +185,21 @@ function drawThumb(canvas, layer, k) {
   drawMap(canvas, values, values.length / width, width);
 }
 
-/** How places lie on the map: tokens that are places of the picture as they lie there. */
-function arrangement(layer) {
-  const { grid } = layer.told;
-  if (!grid) return { height: layer.height, width: layer.width, at: (y, x) => [y, x], back: (y, x) => [y, x] };
-  const [height, width, before] = grid;
+/** How places lie on a map: tokens that are places of the picture as they lie there, other tokens in a line. */
+function arrangement(grid, height, width) {
+  if (!grid && width === 1 && height > 1) {
+    return { height: 1, width: height, lay: (map) => ({ ...map, height: 1, width: height }), at: (y) => [0, y], back: (_, x) => [Math.round(x), 0] };
+  }
+  if (!grid) return { height, width, lay: (map) => map, at: (y, x) => [y, x], back: (y, x) => [y, x] };
+  const [high, wide, before] = grid;
+  const within = (value, length) => Math.max(0, Math.min(length - 1, Math.round(value)));
   return {
-    height, width,
-    at: (y) => (y < before ? null : [Math.floor((y - before) / width), (y - before) % width]),
-    back: (y, x) => [Math.max(0, Math.min(height - 1, Math.round(y))) * width + Math.max(0, Math.min(width - 1, Math.round(x))) + before, 0],
+    height: high,
+    width: wide,
+    lay: (map) => ({ values: map.values.subarray(before), height: high, width: wide }),
+    at: (y) => (y < before ? null : [Math.floor((y - before) / wide), (y - before) % wide]),
+    back: (y, x) => [within(y, high) * wide + within(x, wide) + before, 0],
   };
-}
-
-function arranged(layer, map) {
-  const { grid } = layer.told;
-  if (!grid || !layer.output) return map;
-  return { values: map.values.subarray(grid[2]), height: grid[0], width: grid[1] };
 }
 
 function nearest(places, wanted) {

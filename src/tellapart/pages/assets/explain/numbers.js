@@ -109,3 +109,14 @@ export function channelOf({ shape: [height, width, depth], values }, channel) {
   for (let place = 0; place < map.length; place++) map[place] = values[place * depth + channel];
   return { values: map, height, width };
 }
+
+/** Where a number that only moved stood before: {index of the input, row, column, channel}; null: it is padding. */
+export function sourceOf(layer, y, x, k) {
+  let source = layer.working.sources.values[layer.place(y, x) * layer.channels.length + k];
+  if (source < 0) return null;
+  let index = 0;
+  const count = ({ cells: [height, width, depth] }) => height * width * depth;
+  while (source >= count(layer.readings[index])) source -= count(layer.readings[index++]);
+  const [, width, depth] = layer.readings[index].cells;
+  return { index, row: Math.floor(source / (width * depth)), column: Math.floor(source / depth) % width, channel: source % depth };
+}

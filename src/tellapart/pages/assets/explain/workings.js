@@ -1,6 +1,7 @@
 /** How one number was made, kind by kind: each function returns elements for the chosen number. */
 
 import { drawMap, element, number } from "maps";
+import { sourceOf } from "numbers";
 import { bySize, curve, equation, grid, sum, table, told } from "opened";
 
 const CHANNELS = 3; // input channels shown number by number
@@ -22,7 +23,7 @@ function weighted(layer, { y, x, k }) {
   return [...shown, ending(layer, { y, x, k }, z, [
     told("products", total), ` from ${size.toLocaleString("en")} products`,
     ...(bias == null ? [] : [" + bias ", told("bias", bias)]),
-    ...(bias == null ? [] : [" = ", told("z", z)]),
+    ...(bias == null || layer.working.activation === "linear" ? [] : [" = ", told("z", z)]),
   ])];
 }
 
@@ -52,7 +53,7 @@ function list(layer, read, weights, products) {
   const order = bySize(products).slice(0, PRODUCTS);
   const where = (i) => {
     const channel = read.first + (i % read.reads);
-    if (read.kh * read.kw === 1) return `channel ${channel}`;
+    if (read.kh * read.kw === 1) return `${layer.readings[0].cells[0] * layer.readings[0].cells[1] === 1 ? "unit" : "channel"} ${channel}`;
     const [row, column] = read.places[Math.floor(i / read.reads)];
     return `row ${row}, column ${column}, channel ${channel}`;
   };
@@ -137,16 +138,13 @@ function merged(layer, { y, x, k }) {
 
 function moved(layer, { y, x, k }) {
   const output = told("output", layer.value(y, x, k), true);
-  let source = layer.working.sources.values[layer.place(y, x) * layer.channels.length + k];
-  if (source < 0) return [equation("padding: ", output)];
-  let r = 0;
-  const count = (one) => one.cells[0] * one.cells[1] * one.cells[2];
-  while (source >= count(layer.readings[r])) source -= count(layer.readings[r++]);
-  const [, width, depth] = layer.readings[r].cells;
-  const row = Math.floor(source / (width * depth)), column = Math.floor(source / depth) % width, channel = source % depth;
-  const from = element("span", { "data-what": "source", "data-input": r, "data-row": row, "data-column": column, "data-channel": channel },
+  const found = sourceOf(layer, y, x, k);
+  if (!found) return [equation("padding: ", output)];
+  const { index, row, column, channel } = found;
+  const [, width, depth] = layer.readings[index].cells;
+  const from = element("span", { "data-what": "source", "data-input": index, "data-row": row, "data-column": column, "data-channel": channel },
     `row ${row}, column ${column}, channel ${channel}`);
-  const parts = [equation("this number stood at ", from, ` of ${layer.told.from[r]}: `, output)];
+  const parts = [equation("this number stood at ", from, ` of ${layer.told.from[index]}: `, output)];
   if (layer.told.kind === "Flatten" && layer.height * layer.width === 1) {
     parts.push(equation(`(${row} × ${width} + ${column}) × ${depth} + ${channel} = place ${layer.channels[k]} of the row`));
   }
