@@ -4,7 +4,7 @@ Each section is a module of this room with a function from the explanation to it
 and a module for the browser, all of one name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,12 @@ SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.j
 
 def page(explanation: "Explanation") -> str:
     """The HTML."""
-    found = [(one, part) for one in SECTIONS if (part := one.part(explanation)) is not None]
+    return page_of(explanation, SECTIONS)
+
+
+def page_of(explanation: "Explanation", sections: Sequence[Section]) -> str:
+    """The HTML of some sections alone; the answer must be among them."""
+    found = [(one, part) for one in sections if (part := one.part(explanation)) is not None]
     values: dict[str, Any] = {
         "title": explanation.subject.picture,
         "sections": [one for one, _ in found],
