@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from tellapart.classifier import Classifier
 from tellapart.errors import ConfigError
+from tellapart.explain.flips import Flip, flips
 from tellapart.explain.record import Recorder, Recording
 from tellapart.explanation.answer import Answer, answer_of
+from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanation.subject import Subject
 from tellapart.files import write_text
 
@@ -38,6 +40,16 @@ class Explanation:
     def recording(self) -> Recording:
         """Every layer's input and output."""
         return self.subject.recording
+
+    @cached_property
+    def heat_maps(self) -> HeatMaps:
+        """Why this answer and not another one, by several methods, each with the measure of its truth."""
+        return heat_maps_of(self.subject, self.answer.order, self.asked, self.gaps)
+
+    @cached_property
+    def flips(self) -> tuple[Flip, ...]:
+        """The smallest change of each kind that makes the network answer something else."""
+        return tuple(flips(self.subject.answers, self.subject.pixels))
 
     def to_html(self) -> str:
         """The page, one self-contained HTML file."""
