@@ -51,6 +51,13 @@ def test_the_true_map_is_better_than_random_and_its_opposite_is_not():
     assert not measured(picture(), corner_map(-1.0)).better_than_random
 
 
+def test_a_random_map_is_not_called_true():
+    random = torch.Generator().manual_seed(1)
+    image = picture()
+    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(20)]
+    assert sum(one.better_than_random for one in found) <= 2
+
+
 def test_curves_begin_and_end_where_they_must():
     image = picture()
     found = measured(image, corner_map())

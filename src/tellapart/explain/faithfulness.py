@@ -45,6 +45,12 @@ class Faithfulness:
 
     random_insertion: tuple[float, ...]
 
+    best_random_deletion: float
+    """Least area under a random order's curve."""
+
+    best_random_insertion: float
+    """Largest."""
+
     sanity: float | None = None
     """Rank correlation, without sign, with the same map of a network whose weights are noise; None: not asked."""
 
@@ -76,10 +82,10 @@ class Faithfulness:
 
     @property
     def better_than_random(self) -> bool:
-        """Whether both areas are."""
+        """Whether both areas are better than those of every random order: of the mean alone half of all orders are."""
         return (
-            self.deletion_area < self.random_deletion_area
-            and self.insertion_area > self.random_insertion_area
+            self.deletion_area < self.best_random_deletion
+            and self.insertion_area > self.best_random_insertion
         )
 
     @property
@@ -93,7 +99,7 @@ class Faithfulness:
         return self.better_than_random and self.depends_on_weights is not False
 
 
-def area(curve: tuple[float, ...]) -> float:
+def area(curve: Sequence[float]) -> float:
     """Under a curve over 0 to 1 with points at equal distances, by trapezoids."""
     return (sum(curve) - (curve[0] + curve[-1]) / 2) / (len(curve) - 1)
 
@@ -151,11 +157,15 @@ def faithfulness(
         chance: those of random orders.
         sanity: see there.
     """
+    deletions = torch.stack([share(one.deletion) for one in chance])  # (orders, points)
+    insertions = torch.stack([share(one.insertion) for one in chance])
     return Faithfulness(
         tuple(share(found.deletion).tolist()),
         tuple(share(found.insertion).tolist()),
-        tuple(torch.stack([share(one.deletion) for one in chance]).mean(0).tolist()),
-        tuple(torch.stack([share(one.insertion) for one in chance]).mean(0).tolist()),
+        tuple(deletions.mean(0).tolist()),
+        tuple(insertions.mean(0).tolist()),
+        min(map(area, deletions.tolist())),
+        max(map(area, insertions.tolist())),
         sanity,
     )
 
