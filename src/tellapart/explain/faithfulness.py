@@ -45,11 +45,8 @@ class Faithfulness:
 
     random_insertion: tuple[float, ...]
 
-    best_random_deletion: float
-    """Least area under a random order's curve."""
-
-    best_random_insertion: float
-    """Largest."""
+    best_random_score: float
+    """The largest `score` of a random order."""
 
     sanity: float | None = None
     """Rank correlation, without sign, with the same map of a network whose weights are noise; None: not asked."""
@@ -75,17 +72,20 @@ class Faithfulness:
         return area(self.random_insertion)
 
     @property
-    def lead(self) -> float:
-        """How much better the areas are than those of random orders, both together; -2 to 2."""
-        fall = self.random_deletion_area - self.deletion_area
-        return fall + self.insertion_area - self.random_insertion_area
+    def score(self) -> float:
+        """The area of insertion less that of deletion, -1 to 1; more is truer."""
+        return self.insertion_area - self.deletion_area
 
     @property
     def better_than_random(self) -> bool:
-        """Whether both areas are better than those of every random order: of the mean alone half of all orders are."""
+        """Whether both areas are better than random orders' mean, and the score than every random order's.
+
+        The mean alone half of all random maps are better than.
+        """
         return (
-            self.deletion_area < self.best_random_deletion
-            and self.insertion_area > self.best_random_insertion
+            self.deletion_area < self.random_deletion_area
+            and self.insertion_area > self.random_insertion_area
+            and self.score > self.best_random_score
         )
 
     @property
@@ -164,8 +164,7 @@ def faithfulness(
         tuple(share(found.insertion).tolist()),
         tuple(deletions.mean(0).tolist()),
         tuple(insertions.mean(0).tolist()),
-        min(map(area, deletions.tolist())),
-        max(map(area, insertions.tolist())),
+        max(area(one) for one in (insertions - deletions).tolist()),
         sanity,
     )
 

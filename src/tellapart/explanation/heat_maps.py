@@ -57,7 +57,7 @@ def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], g
 
 
 def _order(one: HeatMap) -> tuple[bool, float]:
-    return not one.faithfulness.is_true, -one.faithfulness.lead
+    return not one.faithfulness.is_true, -one.faithfulness.score
 
 
 def _noise(subject: Subject, gaps: list[str]) -> Recorder | None:

@@ -41,7 +41,10 @@ METHODS = {
         "SmoothGrad",
         "How strongly the answer depends on each pixel, for or against, in the mean over noisy copies.",
     ),
-    "occlusion": ("Occlusion", "How much the answer falls when a grey square hides the place."),
+    "occlusion": (
+        "Occlusion",
+        "How much the answer falls when a square of the picture's mean colour hides the place.",
+    ),
     "rise": (
         "RISE",
         "What random masks let through when the answer is high: more than on average in blue, less in red.",
@@ -118,10 +121,10 @@ def row(one: HeatMap) -> dict[str, Any]:
     numbers = {
         "deletion": measured.deletion_area,
         "random_deletion": measured.random_deletion_area,
-        "best_random_deletion": measured.best_random_deletion,
         "insertion": measured.insertion_area,
         "random_insertion": measured.random_insertion_area,
-        "best_random_insertion": measured.best_random_insertion,
+        "score": measured.score,
+        "best_random_score": measured.best_random_score,
     }
     return {
         **{name: round(value, 4) for name, value in numbers.items()},

@@ -1,12 +1,12 @@
 /** Why this class, and not that one: every method's map over the picture, with what was measured of its truth. */
 
 import { chart } from "charts";
-import { drawHeat, element } from "maps";
+import { drawHeat, drawPicture, element } from "maps";
 import { unpack } from "packing";
 import { colour } from "theme";
 
 const ZERO = 128; // of a map's bytes
-const AREAS = [["deletion", "random_deletion", "best_random_deletion"], ["insertion", "random_insertion", "best_random_insertion"]];
+const NUMBERS = ["deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score"];
 
 export async function begin(told) {
   const [maps, picture, curves, chance] = await Promise.all([told.maps, told.picture, told.curves, told.chance].map(unpack));
@@ -33,7 +33,9 @@ export async function begin(told) {
     show();
   });
   not.addEventListener("change", show);
-  document.getElementById("why-legend").hidden = false;
+  const whole = document.getElementById("why-picture");
+  drawPicture(whole, picture.values, ...picture.shape);
+  for (const one of [whole, document.getElementById("why-legend")]) one.hidden = false;
   show();
 }
 
@@ -73,11 +75,10 @@ function curvesOf(curves, chance, place, method) {
 }
 
 function write(table, question, titles) {
-  table.caption.firstChild.textContent = `${question.asks} Areas under the curves, 0 to 1; random orders: mean, and the best of eight`;
+  table.caption.firstChild.textContent = `${question.asks} Areas under the curves, 0 to 1, and their difference`;
   table.tBodies[0].replaceChildren(...question.order.map((method) => {
     const row = question.rows[method];
-    const areas = AREAS.flatMap(([own, mean, best]) => [row[own].toFixed(3), `${row[mean].toFixed(3)}, ${row[best].toFixed(3)}`]);
-    const numbers = [...areas, row.sanity == null ? "–" : row.sanity.toFixed(2)];
+    const numbers = [...NUMBERS.map((name) => row[name].toFixed(3)), row.sanity == null ? "–" : row.sanity.toFixed(2)];
     return element("tr", {}, element("th", { scope: "row" }, titles[method]), ...numbers.map((number) => element("td", {}, number)),
       element("td", { class: `text ${row.is_true ? "right" : "wrong"}` }, row.verdict));
   }));
