@@ -6,8 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tellapart.explain.flips import Flip, flips
 from tellapart.explain.record import Recording
 from tellapart.explanation.answer import Answer, answer_of
+from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanation.subject import Subject
 from tellapart.files import write_text
 
@@ -33,6 +35,16 @@ class Explanation:
     def recording(self) -> Recording:
         """Every layer's input and output."""
         return self.subject.recording
+
+    @cached_property
+    def heat_maps(self) -> HeatMaps:
+        """Why this answer and not another one, by several methods, each with the measure of its truth."""
+        return heat_maps_of(self.subject, self.answer.order, self.asked, self.gaps)
+
+    @cached_property
+    def flips(self) -> tuple[Flip, ...]:
+        """The smallest change of each kind that makes the network answer something else."""
+        return tuple(flips(self.subject.answers, self.subject.pixels))
 
     def to_dict(self) -> dict[str, Any]:
         """What the page says in words and numbers, as plain values."""

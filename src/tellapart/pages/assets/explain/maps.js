@@ -48,8 +48,8 @@ export function drawHeat(canvas, heat, picture, height, width, channels, most = 
     for (let c = 0; c < channels; c++) grey += picture[place * channels + c] / channels;
     const share = Math.max(-1, Math.min(1, heat[place] / most));
     const end = share < 0 ? RED : BLUE;
-    const amount = 0.85 * Math.sqrt(Math.abs(share));
-    return end.map((part) => Math.round((0.35 * grey + 150) * (1 - amount) + part * amount));
+    const amount = 0.75 * Math.abs(share) ** 0.75;
+    return end.map((part) => Math.round((0.6 * grey + 90) * (1 - amount) + part * amount));
   });
 }
 
