@@ -14,7 +14,9 @@ from tellapart.errors import ConfigError
 from tellapart.explain.record import Recorder, Recording
 from tellapart.explanation.answer import Answer, answer_of
 from tellapart.explanation.subject import Subject
+from tellapart.explanation.training_pictures import TrainingPictures, training_pictures
 from tellapart.files import write_text
+from tellapart.report.ingredients import Ingredients
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,9 @@ class Explanation:
     asked: tuple[int, ...] = ()
     """Classes that somebody named: why this one, and not that one."""
 
+    run: Ingredients | None = None
+    """Of the training that made the network; None: only the network is there."""
+
     gaps: list[str] = field(default_factory=list)
     """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
 
@@ -33,6 +38,19 @@ class Explanation:
     def answer(self) -> Answer:
         """What it says, how sure it is, and whether it has reason to be."""
         return answer_of(self.subject)
+
+    @cached_property
+    def training_pictures(self) -> TrainingPictures | None:
+        """Which training pictures are like this one, and which spoke for and against; None where none are there."""
+        if self.run is None:
+            self.gaps.append(
+                "Training pictures like this one, and those that speak for and against: the network came without "
+                "its run folder."
+            )
+            return None
+        found, gaps = training_pictures(self.run, self.subject)
+        self.gaps.extend(gaps)
+        return found
 
     @property
     def recording(self) -> Recording:
@@ -69,6 +87,7 @@ def explain(
     picture: str,
     original: NDArray[np.uint8],
     classes: tuple[str, ...] = (),
+    run: Ingredients | None = None,
 ) -> Explanation:
     """The explanation of what a classifier says of one picture.
 
@@ -78,13 +97,15 @@ def explain(
         picture: what it is called.
         original: (height, width, 1 or 3), of any size.
         classes: names to be asked about besides the likeliest: why this one, and not that one.
+        run: of the training that made it, where its folder is there.
 
     Raises:
         ConfigError: no such class.
     """
     image = classifier.card.pixel_path.apply(original)
     subject = Subject(classifier, recorder, picture, original, image)
-    return Explanation(subject, tuple(_index_of(name, classifier.class_names) for name in classes))
+    asked = tuple(_index_of(name, classifier.class_names) for name in classes)
+    return Explanation(subject, asked, run)
 
 
 def _index_of(name: Any, names: tuple[str, ...]) -> int:
