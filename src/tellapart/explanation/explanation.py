@@ -13,6 +13,7 @@ from tellapart.classifier import Classifier
 from tellapart.errors import ConfigError
 from tellapart.explain.record import Recorder, Recording
 from tellapart.explanation.answer import Answer, answer_of
+from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
 from tellapart.explanation.training_pictures import TrainingPictures, training_pictures
 from tellapart.files import write_text
@@ -31,6 +32,9 @@ class Explanation:
     run: Ingredients | None = None
     """Of the training that made the network; None: only the network is there."""
 
+    model_filters: ModelFilters | None = None
+    """Of the network, where explanations of several pictures share it; None: made when it is asked for."""
+
     gaps: list[str] = field(default_factory=list)
     """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
 
@@ -38,6 +42,14 @@ class Explanation:
     def answer(self) -> Answer:
         """What it says, how sure it is, and whether it has reason to be."""
         return answer_of(self.subject)
+
+    @cached_property
+    def filters(self) -> ModelFilters:
+        """What its channels look for."""
+        if self.model_filters is not None:
+            return self.model_filters
+        train = None if self.run is None else self.run.stores.get("train")
+        return ModelFilters(self.subject.recorder, self.subject.card.pixel_path.shape, train)
 
     @cached_property
     def training_pictures(self) -> TrainingPictures | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tellapart import __version__
-from tellapart.explanation.sections import answer, layers, picture
+from tellapart.explanation.sections import answer, filters, layers, picture, training
 from tellapart.explanation.sections.part import Part
 from tellapart.pages.assemble import assemble
 
@@ -31,6 +31,8 @@ SECTIONS = (
     Section("answer", "What it says", answer.part),
     Section("picture", "The picture as numbers", picture.part),
     Section("layers", "Layer by layer", layers.part),
+    Section("filters", "What its channels look for", filters.part),
+    Section("training", "Training pictures for and against", training.part),
 )
 
 SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
