@@ -3,9 +3,10 @@
     python benchmarks/faithfulness.py [--pictures 100] [--cascade 25] [--masks 1000]
 
 Test pictures, a seeded choice; the model that comes along is asked why it answers what it answers. Each map is held
-against orders drawn by chance (`tellapart.explain.faithfulness`), and so is a map of random numbers, which shows what
-chance does. Then the model is made anew with its weights in random order, block by block from the last layer down
-(Adebayo et al. 2018, section 3), and each map drawn again for it. CIFAR-10 must be on this machine.
+against eight random maps as coarse as itself (`tellapart.explain.chance`), and against single pixels in random order;
+so are maps of random numbers, which show what chance does. Then the model is made anew with its weights in random
+order, block by block from the last layer down (Adebayo et al. 2018, section 3), and each map drawn again for it.
+CIFAR-10 must be on this machine.
 
 Intervals of 95% by the bootstrap over pictures. Writes a dated page and every picture's figures to
 benchmarks/results/.
@@ -24,8 +25,8 @@ from machine import hardware, origin_lines, table, versions, write_results
 
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 10_000
-CHANCE = {"random numbers": 32, "random blobs": 3}
-"""Maps that know nothing, by the side of their grid: as fine as the picture, and as coarse as the last feature maps."""
+CHANCE = {"random pixels": 32, "random blobs": 6}
+"""Maps that know nothing, by the side of their grid: as fine as the picture, and about as coarse as Grad-CAM's."""
 
 
 def blocks(model):
@@ -56,46 +57,35 @@ def randomised(recorder, names):
     return Recorder(model, recorder.head)
 
 
-def measured(found):
+def measured(found, pixels):
+    """The measures of one map, beside maps as coarse and beside `pixels` in random order."""
     return {
         "deletion": found.deletion_area,
         "insertion": found.insertion_area,
         "random_deletion": found.random_deletion_area,
         "random_insertion": found.random_insertion_area,
-        "better_than_every": found.better_than_random,
+        "pixels_deletion": pixels.random_deletion_area,
+        "pixels_insertion": pixels.random_insertion_area,
+        "truer_than_chance": found.better_than_random,
         "sanity": found.sanity,
     }
 
 
-def chance_map(side, size, seed):
+def chance_maps(case, question, row):
+    """The measures of maps that know nothing; in place of a drawing for another network a second draw."""
     import torch
     import torch.nn.functional as F
+    from tellapart.explain.chance import Chance
 
-    grid = torch.rand((1, 1, side, side), generator=torch.Generator().manual_seed(seed))
-    return F.interpolate(grid, size, mode="bilinear", align_corners=False)[0, 0]
+    from tellapart.explain.faithfulness import curves, faithfulness, order_of, rank_correlation
 
-
-def chance_figures(case, question, beside, row):
-    """Of maps of random numbers, the same; in place of a drawing for another network a second draw.
-
-    `beside` is the measure of any map, of which the random orders are taken.
-    """
-    from tellapart.explain.faithfulness import curves, order_of, rank_correlation
-
-    found = {}
+    chance, random, found = Chance(case.probabilities, case.image), torch.Generator().manual_seed(row + 1), {}
     for name, side in CHANCE.items():
-        heat, other = (chance_map(side, case.image.shape[:2], 2 * row + draw) for draw in (0, 1))
-        deletion, insertion = map(
-            question.of_probabilities, curves(case.probabilities, case.image, order_of(heat))
-        )
-        found[name] = measured(
-            replace(
-                beside,
-                deletion=tuple(deletion.tolist()),
-                insertion=tuple(insertion.tolist()),
-                sanity=rank_correlation(heat, other),
-            )
-        )
+        grid = torch.rand((2, 1, side, side), generator=random)
+        heat, other = F.interpolate(grid, case.image.shape[:2], mode="bilinear", align_corners=False)[:, 0]
+        drawn = curves(case.probabilities, case.image, order_of(heat))
+        beside, sanity = chance.like(heat), rank_correlation(heat, other)
+        found[name] = faithfulness(question.of_probabilities, drawn, beside, sanity)
     return found
 
 
@@ -124,13 +114,14 @@ def figures_of_picture(recorder, noise, stages, masks, row, image, label):
         shares = recorder.logits(pixels[None]).softmax(-1)[0]
     question = Question(int(shares.argmax()))
     case = Case(recorder, pixels, (question,), masks)
-    maps = reasons(case, noise)[question]
+    maps, chance = reasons(case, noise)[question], chance_maps(case, question, row)
+    found = {one.method: one.faithfulness for one in maps} | chance
     return {
         "row": row,
         "right": question.of == label,
         "share": float(shares.max()),
-        "methods": {one.method: measured(one.faithfulness) for one in maps}
-        | chance_figures(case, question, maps[0].faithfulness, row),
+        "layers": {one.method: one.layer for one in maps},
+        "methods": {name: measured(one, chance["random pixels"]) for name, one in found.items()},
         "cascade": {one.method: likeness(case, question, stages, one) for one in maps},
     }
 
@@ -154,18 +145,20 @@ def faith_rows(pictures):
     for method in pictures[0]["methods"]:
         found = [one["methods"][method] for one in pictures]
         column = {name: np.array([one[name] for one in found], float) for name in found[0]}
+        row = {"map": method}
+        for name in ("deletion", "insertion"):
+            row[f"{name} area"] = with_interval(column[name])
+            row[f"{name}, less random"] = with_interval(column[name] - column[f"random_{name}"])
+            row[f"{name}, less random pixels"] = with_interval(column[name] - column[f"pixels_{name}"])
+        better = (
+            column["deletion"] < column["random_deletion"],
+            column["insertion"] > column["random_insertion"],
+        )
         rows.append(
-            {
-                "map": method,
-                "deletion area": with_interval(column["deletion"]),
-                "deletion, less random": with_interval(column["deletion"] - column["random_deletion"]),
-                "insertion area": with_interval(column["insertion"]),
-                "insertion, less random": with_interval(column["insertion"] - column["random_insertion"]),
-                "better in both": share_of(
-                    (column["deletion"] < column["random_deletion"])
-                    & (column["insertion"] > column["random_insertion"])
-                ),
-                "and than every order": share_of(column["better_than_every"]),
+            row
+            | {
+                "better in both": share_of(better[0] & better[1]),
+                "truer than chance": share_of(column["truer_than_chance"]),
             }
         )
     return rows
@@ -195,30 +188,28 @@ def cascade_rows(pictures, names):
 
 
 def page(record):
-    from tellapart.explain.faithfulness import RANDOM_ORDERS, STEPS
+    from tellapart.explain.chance import ORDERS
+
+    from tellapart.explain.faithfulness import STEPS
 
     pictures = record["pictures"]
-    any_map = next(iter(pictures[0]["methods"]))
-    beside = [
-        with_interval([one["methods"][any_map][name] for one in pictures])
-        for name in ("random_deletion", "random_insertion")
-    ]
     faith, sanity = faith_rows(pictures), sanity_rows(pictures)
     cascade = cascade_rows(pictures, record["blocks"])
+    layer = pictures[0]["layers"]["grad_cam"]
     return "\n".join(
         [
             f"# Whether heat maps tell the truth, {record['date']}",
             "",
             f"{len(pictures)} test pictures of CIFAR-10 (seed 0), of which the model that comes along answers "
             f"{sum(one['right'] for one in pictures)} rightly with one view; asked is why it answers so. "
-            f"RISE by {record['masks']} masks. Curves of {STEPS} steps; {RANDOM_ORDERS} random orders for each "
-            "picture: mean deletion area "
-            f"**{beside[0]}**, insertion area **{beside[1]}** (95% intervals throughout). Deletion: less is truer; "
-            "insertion: more is. *Better in both*: the share of pictures on which the map's areas are both better than "
-            "the means of the random orders; *and than every order*: where insertion's area less deletion's is also "
-            "larger than that of every one of them, which is what an explanation calls better than chance. "
-            "*Random numbers* and *random blobs* (3 x 3 of them, enlarged as Grad-CAM's maps are) are maps that know "
-            "nothing.",
+            f"RISE by {record['masks']} masks; Grad-CAM by the layer {layer}; curves of {STEPS} steps; 95% intervals. "
+            "Deletion: less is truer; insertion: more is.",
+            "",
+            f"*Less random*: less the mean of {ORDERS} random maps as coarse as the map itself; *less random pixels*: "
+            f"less that of {ORDERS} orders of single pixels. *Better in both*: the share of pictures on which both "
+            "areas are better than the means of maps as coarse; *truer than chance*: where insertion's area less "
+            f"deletion's is also larger than that of each of the {ORDERS}. *Random pixels* and *random blobs* are maps "
+            "that know nothing.",
             "",
             table(faith, list(faith[0])),
             "",
