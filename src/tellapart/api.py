@@ -166,7 +166,7 @@ def explain_pictures(
         pictures: files.
         out: the folder for the pages; made where it is not there.
         classes: to be asked about besides the likeliest: why this one, and not that one.
-        watcher: is told of pictures explained.
+        watcher: is told of sections made.
 
     Returns:
         The pages with their explanations, and the pictures that could not be read.

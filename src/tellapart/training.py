@@ -117,7 +117,7 @@ class Watcher:
         """Training pictures have been compared with the mistakes that a report shows."""
 
     def explaining(self, done: int, total: int) -> None:
-        """Pictures have been explained."""
+        """Sections of the pages that explain pictures have been made."""
 
 
 def prepare(

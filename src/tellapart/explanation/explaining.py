@@ -1,12 +1,12 @@
 """Explaining: pictures that somebody points at become explanations, and pages beside each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tellapart.classifier import Classifier, picture_of
+from tellapart.classifier import Classifier, Progress, picture_of
 from tellapart.data.source import open_source
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, PictureError
@@ -80,7 +80,7 @@ def write_pages(
     pictures: Sequence[Path],
     folder: Path,
     classes: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Page], list[Refused]]:
     """A page for each picture, named after it.
 
@@ -89,7 +89,7 @@ def write_pages(
         pictures: files.
         folder: is made where it is not there; pages of the same name are written anew.
         classes: as in `Explainer.explain`.
-        progress: called with (pictures done, pictures in all).
+        progress: called with (sections done, sections of all pages).
 
     Returns:
         The pages, and the pictures that could not be read.
@@ -103,16 +103,22 @@ def write_pages(
     pages: list[Page] = []
     refused: list[Refused] = []
     taken: set[str] = set()
-    for done, picture in enumerate(pictures, 1):
+    for index, picture in enumerate(pictures):
         try:
             explanation = explainer.explain(picture, classes)
         except PictureError as reason:
             refused.append(Refused(str(picture), str(reason)))
             continue
-        pages.append(Page(explanation.save(folder / _new_name(picture.stem, taken)), explanation))
-        if progress is not None:
-            progress(done, len(pictures))
+        path = folder / _new_name(picture.stem, taken)
+        pages.append(Page(explanation.save(path, _of_all(progress, index, len(pictures))), explanation))
     return pages, refused
+
+
+def _of_all(progress: Progress | None, index: int, pictures: int) -> Progress | None:
+    """Tells of one picture's sections as of those of all pictures."""
+    if progress is None:
+        return None
+    return lambda done, sections: progress(index * sections + done, pictures * sections)
 
 
 def _new_name(stem: str, taken: set[str]) -> str:

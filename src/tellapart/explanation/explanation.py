@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tellapart.classifier import Progress
 from tellapart.explain.flips import Flip, flips
 from tellapart.explain.record import Recording
 from tellapart.explanation.answer import Answer, answer_of
@@ -85,20 +86,28 @@ class Explanation:
             "missing": list(self.gaps),
         }
 
-    def to_html(self) -> str:
-        """The page, one self-contained HTML file."""
+    def to_html(self, progress: Progress | None = None) -> str:
+        """The page, one self-contained HTML file.
+
+        Args:
+            progress: called with (sections done, sections in all).
+        """
         from tellapart.explanation.page import page
 
-        return page(self)
+        return page(self, progress)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, progress: Progress | None = None) -> Path:
         """Write the page.
+
+        Args:
+            path: of the file; an earlier one is replaced.
+            progress: called with (sections done, sections in all).
 
         Raises:
             SaveError: it could not be written; what was there stays.
         """
         path = Path(path)
-        write_text(path, self.to_html())
+        write_text(path, self.to_html(progress))
         return path
 
     def _repr_html_(self) -> str:

@@ -160,8 +160,8 @@ class ProgressWatcher(Watcher):
         self.bars.count("Writing the report", done, total)
 
     def explaining(self, done: int, total: int) -> None:
-        """Pictures have been explained."""
-        self.bars.count("Explaining pictures", done, total)
+        """Sections of pages have been made."""
+        self.bars.count("Explaining, section", done, total)
 
     def prepared(self, prepared: Prepared, model: Any) -> None:
         """All is ready."""
