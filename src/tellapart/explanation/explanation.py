@@ -6,13 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tellapart.classifier import Classifier
-from tellapart.errors import ConfigError
 from tellapart.explain.flips import Flip, flips
-from tellapart.explain.record import Recorder, Recording
+from tellapart.explain.record import Recording
 from tellapart.explanation.answer import Answer, answer_of
 from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanation.subject import Subject
@@ -51,6 +46,15 @@ class Explanation:
         """The smallest change of each kind that makes the network answer something else."""
         return tuple(flips(self.subject.answers, self.subject.pixels))
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the page says in words and numbers, as plain values."""
+        names = self.subject.class_names
+        return {
+            "picture": self.subject.picture,
+            **self.answer.to_dict(names),
+            "missing": list(self.gaps),
+        }
+
     def to_html(self) -> str:
         """The page, one self-contained HTML file."""
         from tellapart.explanation.page import page
@@ -73,33 +77,3 @@ class Explanation:
             f'<iframe srcdoc="{escape(self.to_html())}" title="Explanation of {escape(self.subject.picture)}" '
             'style="width: 100%; height: 48rem; border: 0"></iframe>'
         )
-
-
-def explain(
-    classifier: Classifier,
-    recorder: Recorder,
-    picture: str,
-    original: NDArray[np.uint8],
-    classes: tuple[str, ...] = (),
-) -> Explanation:
-    """The explanation of what a classifier says of one picture.
-
-    Args:
-        classifier: any.
-        recorder: of its model.
-        picture: what it is called.
-        original: (height, width, 1 or 3), of any size.
-        classes: names to be asked about besides the likeliest: why this one, and not that one.
-
-    Raises:
-        ConfigError: no such class.
-    """
-    image = classifier.card.pixel_path.apply(original)
-    subject = Subject(classifier, recorder, picture, original, image)
-    return Explanation(subject, tuple(_index_of(name, classifier.class_names) for name in classes))
-
-
-def _index_of(name: Any, names: tuple[str, ...]) -> int:
-    if name not in names:
-        raise ConfigError(f"The model has no class {name!r}. It tells apart: {', '.join(names)}.")
-    return names.index(name)

@@ -65,12 +65,10 @@ function paint(canvas, height, width, colour) {
   context.putImageData(image, 0, 0);
 }
 
-/** A number as people read it: four significant digits, no exponent where it can be done without. */
+/** A number as people read it: whole ones as they are, others to four decimals, tiny ones with an exponent. */
 export function number(value) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-4) return value.toExponential(2);
-  return value.toPrecision(4);
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toFixed(4);
 }
 
 /** Black or white, whichever can be read on a colour: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */
