@@ -6,14 +6,16 @@ Pictures that are alike to the network lie close together there.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.classifier import Classifier, Progress
 from tellapart.errors import ModelError
-from tellapart.explain.record import Recorder
+from tellapart.explain.record import LayerRun, Recorder, Recording
 from tellapart.lower.inference import InferenceNet
 from tellapart.lower.operations import Dense
+from tellapart.probability_net import Head, ProbabilityNet
 from tellapart.train.score import probabilities
 
 
@@ -37,11 +39,42 @@ def features(
     Raises:
         ModelError: the network has no dense layer, or only its own code knows how it runs.
     """
-    return probabilities(_FeatureNet(classifier), images, progress, precision)
+    return _seen(classifier, images, progress, precision)[0]
+
+
+def features_and_probabilities(
+    classifier: Classifier,
+    images: NDArray[np.uint8],
+    progress: Progress | None = None,
+    precision: str = "float32",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the last dense layer is given for each picture, and what comes of it, in one go.
+
+    Args:
+        classifier: any; its views are not asked about.
+        images: (N, H, W, C) uint8, of its pixel path's shape.
+        progress: called with (pictures done, pictures in all).
+        precision: "float32", or "bfloat16", correct to two digits.
+
+    Returns:
+        (N, features) and (N, classes), float32.
+
+    Raises:
+        ModelError: the network has no dense layer, or only its own code knows how it runs.
+    """
+    return _seen(classifier, images, progress, precision)
+
+
+def _seen(
+    classifier: Classifier, images: NDArray[np.uint8], progress: Progress | None, precision: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    both = probabilities(_FeatureNet(classifier), images, progress, precision)
+    classes = len(classifier.class_names)
+    return both[:, :-classes], both[:, -classes:]
 
 
 class _FeatureNet:
-    """A classifier's network up to its last dense layer, as `train.score` asks nets."""
+    """A classifier's network that tells its features and, behind them, its answer, as `train.score` asks nets."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
@@ -50,17 +83,20 @@ class _FeatureNet:
         """The fast form, where there is one; else a recording of every layer."""
         folded = self.classifier.net.ready(precision).net
         if isinstance(folded, InferenceNet) and folded.has_features:
-            return _Folded(folded)
+            return _Folded(folded, self.classifier.net.head)
         return _Recorded(Recorder(self.classifier.model, self.classifier.net.head))
 
 
 @dataclass(frozen=True, slots=True)
 class _Folded:
     net: InferenceNet
+    head: Head
     divides = True
 
     def __call__(self, images: Tensor) -> Tensor:
-        return self.net.features(images).flatten(1)
+        features, answers = self.net.features_and_answers(images)
+        answer = ProbabilityNet(lambda *_, **__: answers, self.head)
+        return torch.cat([features.flatten(1).float(), answer(images)], 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +105,19 @@ class _Recorded:
     divides = False
 
     def __call__(self, images: Tensor) -> Tensor:
-        layers = self.recorder.run(images.float()).layers
-        dense = [run for run in layers if isinstance(run.operation, Dense)]
-        if not dense:
-            raise ModelError(
-                "The network has no dense layer to be seen, so there are no features to compare pictures by."
-            )
-        return dense[-1].inputs[0].flatten(1)
+        recording = self.recorder.run(images.float())
+        return torch.cat([last_dense(recording).inputs[0].flatten(1), recording.logits.softmax(-1)], 1)
+
+
+def last_dense(recording: Recording) -> LayerRun:
+    """The run of the last dense layer; its input are the features.
+
+    Raises:
+        ModelError: none is to be seen.
+    """
+    dense = [run for run in recording.layers if isinstance(run.operation, Dense)]
+    if not dense:
+        raise ModelError(
+            "The network has no dense layer to be seen, so there are no features to compare pictures by."
+        )
+    return dense[-1]

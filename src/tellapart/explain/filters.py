@@ -1,8 +1,7 @@
 """Filters: what a channel of a layer looks for.
 
-Three ways to ask. The first convolution's kernels are small pictures themselves. For deeper
-channels, the pieces of pictures that excite them most; and a picture made to excite them, by climbing the gradient
-from noise.
+The first convolution's kernels are small pictures themselves. For deeper channels, the pieces of pictures
+that excite them most; `maximisation` makes pictures for them.
 """
 
 from collections.abc import Sequence
@@ -13,20 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellapart.errors import ConfigError
 from tellapart.explain.record import Recorder, Recording
 from tellapart.lower.operations import Convolution2D
 
-AT_ONCE = 64
+PIXELS_AT_ONCE = 64 * 64 * 64
+"""Of the pictures in one batch."""
 
-STEPS = 128
-"""Of the climb."""
-
-STEP = 6.0
-"""Grey levels that a step moves by, in the mean over the pixels."""
-
-SMOOTHING = 0.02
-"""Weight of the differences between neighbouring pixels against the excitement, both in their own scale."""
+MOST_AT_ONCE = 64
+"""Pictures in one batch, however small."""
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom and right, the last two not included."""
@@ -44,6 +37,20 @@ class Piece:
 
     excitement: float
     """The number, after the layer's activation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Peaks:
+    """By what and where some pictures excite the channels of a layer."""
+
+    highest: NDArray[np.float32]
+    """(N, channels), over the places."""
+
+    places: NDArray[np.int64]
+    """(N, channels, 2), of the highest: row and column of the layer's maps."""
+
+    means: NDArray[np.float32]
+    """(N, channels), over the places."""
 
 
 def kernels_as_pictures(recording: Recording) -> tuple[str, NDArray[np.uint8]] | None:
@@ -65,111 +72,103 @@ def kernels_as_pictures(recording: Recording) -> tuple[str, NDArray[np.uint8]] |
     return None
 
 
+def peaks(recorder: Recorder, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, Peaks]:
+    """Where pictures excite every channel of some layers most, in one run over the pictures.
+
+    Args:
+        recorder: of the network.
+        images: (N, H, W, C) uint8, N at least 1.
+        layers: with maps (B, h, w, channels).
+
+    Raises:
+        ConfigError: no such layer.
+    """
+    parts: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {name: [] for name in layers}
+    with torch.inference_mode():
+        for rows in np.array_split(np.arange(len(images)), -(-len(images) // at_once(images.shape[1:3]))):
+            pixels = torch.from_numpy(images[rows].astype(np.float32))
+            for name, maps in recorder.layer_outputs(pixels, layers).items():
+                value, place = maps.flatten(1, 2).max(1)
+                width = maps.shape[2]
+                parts[name].append(
+                    (value, torch.stack([place // width, place % width], -1), maps.mean((1, 2)))
+                )
+    joined = {
+        name: [torch.cat(part).numpy() for part in zip(*found, strict=True)] for name, found in parts.items()
+    }
+    return {name: Peaks(*found) for name, found in joined.items()}
+
+
 def exciting_pieces(
-    recorder: Recorder, images: NDArray[np.uint8], layer: str, channels: Sequence[int], most: int = 9
+    recorder: Recorder,
+    images: NDArray[np.uint8],
+    layer: str,
+    channels: Sequence[int],
+    most: int = 9,
+    known: Peaks | None = None,
 ) -> dict[int, list[Piece]]:
     """Of each channel, the pieces of pictures that excite it most, from as many pictures.
 
     Args:
         recorder: of the network.
         images: (N, H, W, C) uint8, to look among.
-        layer: one of `spatial_layers` with maps (B, h, w, channels).
+        layer: with maps (B, h, w, channels).
         channels: which.
         most: pieces of each.
+        known: the pictures' peaks in that layer, where somebody has them.
+
+    Raises:
+        ConfigError: no such layer.
     """
-    highest, places = _peaks(recorder, images, layer, channels)
-    found = {}
-    for index, channel in enumerate(channels):
-        rows = np.argsort(-highest[:, index], kind="stable")[:most]
-        found[channel] = [
-            Piece(
-                int(row),
-                _box(recorder, images[row], layer, channel, tuple(map(int, places[row, index]))),
-                float(highest[row, index]),
-            )
-            for row in rows
-        ]
-    return found
+    found = peaks(recorder, images, [layer])[layer] if known is None else known
+    asked = [
+        (int(row), channel)
+        for channel in channels
+        for row in np.argsort(-found.highest[:, channel], kind="stable")[:most]
+    ]
+    rows, of = (list(part) for part in zip(*asked, strict=True))
+    boxes = boxes_of(recorder, images[rows], layer, of, found.places[rows, of])
+    pieces: dict[int, list[Piece]] = {channel: [] for channel in channels}
+    for (row, channel), box in zip(asked, boxes, strict=True):
+        pieces[channel].append(Piece(row, box, float(found.highest[row, channel])))
+    return pieces
 
 
-def exciting_picture(
-    recorder: Recorder, shape: tuple[int, int, int], layer: str, channel: int, seed: int = 0
-) -> NDArray[np.uint8]:
-    """A picture that excites a channel, found by climbing the gradient of its mean from noise.
-
-    Rough pictures are held back by the squared differences between neighbours, and each step moves the
-    picture by a pixel or two first, so that nothing hangs on single pixels.
+def boxes_of(
+    recorder: Recorder,
+    images: NDArray[np.uint8],
+    layer: str,
+    channels: Sequence[int],
+    places: NDArray[np.int64],
+) -> list[Box]:
+    """Of each picture, the pixels that have a gradient on one number of a layer: around all, the smallest box.
 
     Args:
         recorder: of the network.
-        shape: (H, W, C) of its pictures.
-        layer: with maps (B, h, w, channels), or a row of units (B, channels).
-        channel: which.
-        seed: of the noise and of the moves.
-
-    Returns:
-        (H, W, C) uint8.
-
-    Source: Erhan et al. 2009; smoothing and jitter as in Mahendran and Vedaldi 2015, Olah et al. 2017.
+        images: (N, H, W, C) uint8.
+        layer: with maps (B, h, w, channels).
+        channels: (N,), one for each picture.
+        places: (N, 2), one for each.
     """
-    random = torch.Generator().manual_seed(seed)
-    image = 127 + 10 * torch.randn(shape, generator=random)
-    for _ in range(STEPS):
-        down, right = torch.randint(-2, 3, (2,), generator=random).tolist()
-        image = image.roll((down, right), (0, 1))
-        image = (image + STEP * _uphill(recorder, image, layer, channel)).clamp(0, 255)
-        image = image.roll((-down, -right), (0, 1))
-    return image.round().to(torch.uint8).numpy()
+    boxes = []
+    for rows in np.array_split(np.arange(len(images)), -(-len(images) // at_once(images.shape[1:3]))):
+        pixels = torch.from_numpy(images[rows].astype(np.float32)).requires_grad_()
+        maps = recorder.layer_outputs(pixels, [layer])[layer]
+        down, right = torch.from_numpy(places[rows]).unbind(1)
+        numbers = maps[torch.arange(len(rows)), down, right, torch.tensor([channels[row] for row in rows])]
+        (gradient,) = torch.autograd.grad(numbers.sum(), pixels)
+        boxes += [_around(one.abs().amax(-1) > 0) for one in gradient]
+    return boxes
 
 
-def excitement(recorder: Recorder, image: Tensor, layer: str, channel: int) -> Tensor:
-    """Mean of a channel over its places, for one picture (H, W, C): a scalar."""
-    output = _output(recorder.run(image[None]), layer)
-    return output[0, ..., channel].mean()
+def at_once(size: Sequence[int]) -> int:
+    """How many pictures of a height and width go in one batch."""
+    return min(MOST_AT_ONCE, max(1, PIXELS_AT_ONCE // (size[0] * size[1])))
 
 
-def _uphill(recorder: Recorder, image: Tensor, layer: str, channel: int) -> Tensor:
-    """The direction of more excitement and less roughness, of mean size 1."""
-    image = image.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(excitement(recorder, image, layer, channel), image)
-    gradient = gradient / gradient.abs().mean().clamp_min(1e-12)
-    smooth = image.detach()
-    for axis in (0, 1):
-        smooth = (smooth.roll(1, axis) + 2 * smooth + smooth.roll(-1, axis)) / 4
-    return gradient + SMOOTHING * (smooth - image.detach())
-
-
-def _peaks(
-    recorder: Recorder, images: NDArray[np.uint8], layer: str, channels: Sequence[int]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of each picture and channel, the highest number (N, channels) and its place (N, channels, 2)."""
-    highest, places = [], []
-    with torch.inference_mode():
-        for start in range(0, len(images), AT_ONCE):
-            part = torch.from_numpy(images[start : start + AT_ONCE].astype(np.float32))
-            maps = _output(recorder.run(part), layer)[..., list(channels)]  # (B, h, w, channels)
-            value, place = maps.flatten(1, 2).max(1)
-            highest.append(value)
-            places.append(torch.stack([place // maps.shape[2], place % maps.shape[2]], -1))
-    return torch.cat(highest).numpy(), torch.cat(places).numpy()
-
-
-def _box(
-    recorder: Recorder, picture: NDArray[np.uint8], layer: str, channel: int, place: tuple[int, ...]
-) -> Box:
-    """The pixels that have a gradient on the number at a place: around all of them, the smallest box."""
-    image = torch.from_numpy(picture.astype(np.float32)).requires_grad_()
-    number = _output(recorder.run(image[None]), layer)[0, place[0], place[1], channel]
-    (gradient,) = torch.autograd.grad(number, image)
-    rows, columns = (gradient.abs().amax(-1) > 0).nonzero(as_tuple=True)
-    if not len(rows):  # nothing gets through: a ReLU that is off
-        return 0, 0, picture.shape[0], picture.shape[1]
+def _around(marked: Tensor) -> Box:
+    """(H, W) bool; the whole where nothing is marked: behind a ReLU that is off."""
+    rows, columns = marked.nonzero(as_tuple=True)
+    if not len(rows):
+        return 0, 0, *marked.shape
     return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
-
-
-def _output(recording: Recording, layer: str) -> Tensor:
-    try:
-        return recording.layer(layer).output
-    except KeyError as reason:
-        names = ", ".join(run.name for run in recording.layers) or "none that can be seen"
-        raise ConfigError(f"The network has no layer {layer!r}. It has: {names}.") from reason

@@ -6,12 +6,14 @@ is what the Keras layer of that name gives, in Keras's layout.
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from tellapart.errors import ConfigError
 from tellapart.lower import lower
 from tellapart.lower.graph import Call
 from tellapart.lower.layout import to_keras
@@ -20,6 +22,10 @@ from tellapart.probability_net import Head
 
 SMALLEST = 1e-30
 """A probability below counts as this one where its logarithm is taken."""
+
+
+class _AllFound(Exception):  # noqa: N818 (no error: it ends a run early)
+    """Nothing more is to be run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +95,35 @@ class Recorder:
         """
         self.net = lower(model, "float32", joined=False)
         self.head = head
+
+    def layer_outputs(self, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """What some layers give, (B, ...) in Keras's layout; nothing else is kept, and what comes after is not run.
+
+        Args:
+            images: as `run` takes them.
+            names: the layers', as `LayerRun` names them.
+
+        Raises:
+            ConfigError: there is no such layer.
+        """
+        found: dict[str, Tensor] = {}
+        met: list[str] = []
+        seen: Counter[str] = Counter()
+
+        def told(*call: Any) -> None:
+            run = _layer_run(seen, *call)
+            met.append(run.name)
+            if run.name in names:
+                found[run.name] = run.output
+                if len(found) == len(set(names)):
+                    raise _AllFound
+
+        with suppress(_AllFound), self.net.watched(told):
+            self.net(images, training=False)
+        if missing := [name for name in names if name not in found]:
+            there = ", ".join(met) or "none that can be seen"
+            raise ConfigError(f"The network has no layer {missing[0]!r}. It has: {there}.")
+        return found
 
     def run(self, images: Tensor) -> Recording:
         """Run the model as it answers: dropout off.

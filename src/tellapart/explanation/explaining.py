@@ -12,6 +12,7 @@ from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, PictureError
 from tellapart.explain.record import Recorder
 from tellapart.explanation.explanation import Explanation
+from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
 from tellapart.report.ingredients import Ingredients, gather
 
@@ -50,6 +51,12 @@ class Explainer:
         """Of the training."""
         return None if self._folder is None else gather(self._folder, _opened)
 
+    @cached_property
+    def _filters(self) -> ModelFilters:
+        """Of the network, for all pictures."""
+        train = None if self.run is None else self.run.stores.get("train")
+        return ModelFilters(self.recorder, self.classifier.card.pixel_path.shape, train)
+
     def explain(self, picture: Any, classes: Sequence[str] = ()) -> Explanation:
         """Of one picture.
 
@@ -64,7 +71,8 @@ class Explainer:
         asked = tuple(_index_of(name, self.classifier.class_names) for name in classes)
         name, original = picture_of(picture)
         image = self.classifier.card.pixel_path.apply(original)
-        return Explanation(Subject(self.classifier, self.recorder, name, original, image), asked)
+        subject = Subject(self.classifier, self.recorder, name, original, image)
+        return Explanation(subject, asked, self.run, self._filters)
 
 
 def write_pages(

@@ -10,8 +10,11 @@ from tellapart.explain.flips import Flip, flips
 from tellapart.explain.record import Recording
 from tellapart.explanation.answer import Answer, answer_of
 from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
+from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
+from tellapart.explanation.training_pictures import TrainingPictures, training_pictures
 from tellapart.files import write_text
+from tellapart.report.ingredients import Ingredients
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,12 @@ class Explanation:
     asked: tuple[int, ...] = ()
     """Classes that somebody named: why this one, and not that one."""
 
+    run: Ingredients | None = None
+    """Of the training that made the network; None: only the network is there."""
+
+    model_filters: ModelFilters | None = None
+    """Of the network, where explanations of several pictures share it; None: made when it is asked for."""
+
     gaps: list[str] = field(default_factory=list)
     """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
 
@@ -30,6 +39,27 @@ class Explanation:
     def answer(self) -> Answer:
         """What it says, how sure it is, and whether it has reason to be."""
         return answer_of(self.subject)
+
+    @cached_property
+    def filters(self) -> ModelFilters:
+        """What its channels look for."""
+        if self.model_filters is not None:
+            return self.model_filters
+        train = None if self.run is None else self.run.stores.get("train")
+        return ModelFilters(self.subject.recorder, self.subject.card.pixel_path.shape, train)
+
+    @cached_property
+    def training_pictures(self) -> TrainingPictures | None:
+        """Which training pictures are like this one, and which spoke for and against; None where none are there."""
+        if self.run is None:
+            self.gaps.append(
+                "Training pictures like this one, and those that speak for and against: the network came without "
+                "its run folder."
+            )
+            return None
+        found, gaps = training_pictures(self.run, self.subject)
+        self.gaps.extend(gaps)
+        return found
 
     @property
     def recording(self) -> Recording:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tellapart import __version__
-from tellapart.explanation.sections import answer, flips, layers, picture, why
+from tellapart.explanation.sections import answer, filters, flips, layers, picture, training, why
 from tellapart.explanation.sections.part import Part
 from tellapart.pages.assemble import assemble
 
@@ -32,10 +32,12 @@ class Section:
 
 SECTIONS = (
     Section("answer", "What it says", answer.part),
-    Section("picture", "The picture as numbers", picture.part),
-    Section("layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js")),
     Section("why", "Why this answer", why.part),
     Section("flips", "What would change its mind", flips.part),
+    Section("training", "Training pictures for and against", training.part),
+    Section("picture", "The picture as numbers", picture.part),
+    Section("layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js")),
+    Section("filters", "What its channels look for", filters.part),
 )
 
 SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")

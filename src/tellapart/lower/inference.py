@@ -80,12 +80,25 @@ class InferenceNet:
         Raises:
             ValueError: there is no dense layer behind everything else.
         """
+        return to_keras(self._features(images))
+
+    def features_and_answers(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What the last dense layer is given, and what the net answers: (B, features) and (B, outputs).
+
+        Raises:
+            ValueError: there is no dense layer behind everything else.
+        """
+        features = self._features(images)
+        rest = self.head[self._last_dense :]
+        return to_keras(features), to_keras(_run(rest, {rest[0].inputs[0]: features}, self.result))
+
+    def _features(self, images: Tensor) -> Tensor:
         if self._last_dense is None:
             raise ValueError("The net has no dense layer behind everything else.")
         before = self.head[: self._last_dense]
         wanted = self.head[self._last_dense].inputs[0]
         found = [_run(before, {self.middle: part}, wanted) for part in self._bodies(images)]
-        return to_keras(torch.cat(found))
+        return torch.cat(found)
 
     @property
     def _last_dense(self) -> int | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tellapart.classifier import Classifier, Progress
 from tellapart.data.store import Store
 from tellapart.explain.features import features
+from tellapart.explain.nearest import nearest
 
 NEAREST = 3
 
@@ -47,21 +48,13 @@ def neighbours(
     """
     if not len(images):
         return []
-    wanted = _directions(features(classifier, images, precision=precision))
-    known = _directions(features(classifier, train.images, progress, precision))
-    found = []
-    for similarities in wanted @ known.T:
-        rows = np.argsort(-similarities, kind="stable")[:NEAREST]
-        found.append(
-            [
-                asdict(Neighbour(int(row), train.ids[row], int(train.labels[row]), float(similarities[row])))
-                for row in rows
-            ]
-        )
-    return found
-
-
-def _directions(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of length 1."""
-    lengths = np.linalg.norm(values, axis=1, keepdims=True).astype(np.float32)
-    return values / np.maximum(lengths, 1e-12)
+    wanted = features(classifier, images, precision=precision)
+    known = features(classifier, train.images, progress, precision)
+    found = zip(*nearest(known, wanted, NEAREST), strict=True)
+    return [
+        [
+            asdict(Neighbour(int(row), train.ids[row], int(train.labels[row]), float(similarity)))
+            for row, similarity in zip(rows, similarities, strict=True)
+        ]
+        for rows, similarities in found
+    ]

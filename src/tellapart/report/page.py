@@ -11,10 +11,10 @@ from tellapart.classifier import Progress
 from tellapart.errors import TellapartError
 from tellapart.files import write_text
 from tellapart.pages.assemble import assemble
+from tellapart.pages.sheet import Sheet, sheet
 from tellapart.report.alike import neighbours
 from tellapart.report.facts import facts
 from tellapart.report.ingredients import Ingredients
-from tellapart.report.sheet import Sheet, sheet
 
 MODULES = (
     "report.js",
@@ -67,7 +67,7 @@ def page(found: Ingredients, told: Mapping[str, Any], alike: Sequence[Any]) -> s
     test = found.answers.get("test")
     cells = {} if test is None else _cells(test, len(found.class_names))
     pictures = _sheet(found, told, alike, cells)
-    places = {} if pictures is None else _positions(pictures)
+    places = {} if pictures is None else pictures.positions
     values = {
         "facts": told,
         "contents": _contents(told),
@@ -137,19 +137,6 @@ def _sheet(
     wanted |= {f"test/{row}": test[row] for row in shown}
     wanted |= {f"train/{near['row']}": train[near["row"]] for nearest in alike for near in nearest}
     return sheet(wanted)
-
-
-def _positions(pictures: Sheet) -> dict[str, str]:
-    """Where a picture lies on its sheet, as CSS's background-position."""
-    rows = -(-len(pictures.places) // pictures.columns)
-
-    def share(place: int, count: int) -> str:
-        return f"{100 * place / max(1, count - 1):.4f}%"
-
-    return {
-        name: f"{share(place % pictures.columns, pictures.columns)} {share(place // pictures.columns, rows)}"
-        for name, place in pictures.places.items()
-    }
 
 
 def _matrix(told: Mapping[str, Any]) -> list[dict[str, Any]]:

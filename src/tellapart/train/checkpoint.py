@@ -56,6 +56,25 @@ def save_weights(path: Path, model: Any, event: EpochDone) -> None:
     write_whole(path, lambda place: save_file(tensors, place, metadata))
 
 
+def load_weights(path: Path) -> tuple[int, Weights]:
+    """Read what `save_weights` wrote.
+
+    Returns:
+        After how many epochs; and the weights.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            return int(file.metadata()["epoch"]), _group(found, "weights")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
+        raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
+
+
 def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
     """Bring a freshly built and compiled model back to where a run stood.
 

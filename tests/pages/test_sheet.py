@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.report.page import _positions
-from tellapart.report.sheet import sheet
+from tellapart.pages.sheet import sheet
 
 
 def read(made):
@@ -30,6 +29,7 @@ def test_each_picture_is_at_its_place(count, channels):
 def test_large_pictures_are_made_smaller_and_keep_their_form():
     made = sheet({"a": np.zeros((100, 200, 3), np.uint8)})
     assert (made.width, made.height) == (48, 24)
+    assert sheet({"a": np.zeros((100, 200, 3), np.uint8)}, side=96).width == 96
 
 
 def test_no_pictures_make_no_sheet():
@@ -38,6 +38,6 @@ def test_no_pictures_make_no_sheet():
 
 def test_positions_are_csss():
     made = sheet({str(i): np.zeros((8, 8, 3), np.uint8) for i in range(5)})  # 3 columns, 2 rows
-    assert _positions(made)["0"] == "0.0000% 0.0000%"
-    assert _positions(made)["2"] == "100.0000% 0.0000%"
-    assert _positions(made)["4"] == "50.0000% 100.0000%"
+    assert made.positions["0"] == "0.0000% 0.0000%"
+    assert made.positions["2"] == "100.0000% 0.0000%"
+    assert made.positions["4"] == "50.0000% 100.0000%"

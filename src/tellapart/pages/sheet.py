@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 48
-"""Pixels. Larger pictures are made smaller, so that their longer side has this."""
+"""Pixels of the longer side, unless somebody says otherwise."""
 
 LARGEST = 16_000
 """Pixels. A WebP picture's side is at most 16,383."""
@@ -36,20 +36,30 @@ class Sheet:
         """Plain values, for a page."""
         return {name: getattr(self, name) for name in ("url", "columns", "width", "height", "places")}
 
+    @property
+    def positions(self) -> dict[str, str]:
+        """Where each picture lies, as CSS's background-position."""
+        rows = -(-len(self.places) // self.columns)
+        return {
+            name: f"{_share(place % self.columns, self.columns)} {_share(place // self.columns, rows)}"
+            for name, place in self.places.items()
+        }
 
-def sheet(pictures: dict[str, NDArray[np.uint8]], quality: int = 85) -> Sheet | None:
+
+def sheet(pictures: dict[str, NDArray[np.uint8]], quality: int = 85, side: int = SIDE) -> Sheet | None:
     """Lay out pictures of one shape.
 
     Args:
         pictures: by name; (H, W, 1 or 3) uint8.
         quality: of the WebP picture, 0 to 100.
+        side: pixels; larger pictures are made smaller, so that their longer side has this.
 
     Returns:
         The sheet; None where there are no pictures.
     """
     if not pictures:
         return None
-    small = [_small(picture) for picture in pictures.values()]
+    small = [_small(picture, side) for picture in pictures.values()]
     width, height = small[0].size
     columns = max(1, min(len(small), math.isqrt(len(small) - 1) + 1, LARGEST // width))
     whole = Image.new("RGB", (columns * width, -(-len(small) // columns) * height))
@@ -61,7 +71,11 @@ def sheet(pictures: dict[str, NDArray[np.uint8]], quality: int = 85) -> Sheet | 
     return Sheet(url, columns, width, height, {name: place for place, name in enumerate(pictures)})
 
 
-def _small(picture: NDArray[np.uint8]) -> Image.Image:
+def _share(place: int, count: int) -> str:
+    return f"{100 * place / max(1, count - 1):.4f}%"
+
+
+def _small(picture: NDArray[np.uint8], side: int) -> Image.Image:
     image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).convert("RGB")
-    image.thumbnail((SIDE, SIDE))
+    image.thumbnail((side, side))
     return image

@@ -1,0 +1,52 @@
+"""Which training pictures are like this one, and which spoke for and against its answer."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tellapart.explanation.sections.part import Part
+from tellapart.explanation.training_pictures import Neighbour
+from tellapart.pages.sheet import sheet
+
+if TYPE_CHECKING:
+    from tellapart.explanation.explanation import Explanation
+
+SHOWN = 8
+"""Pictures of each kind."""
+
+MOST_CLASSES = 10
+"""That it is asked for and against, the likeliest first."""
+
+SIDE = 64
+"""Pixels of a picture on the page's sheet, at most."""
+
+
+def part(explanation: "Explanation") -> Part | None:
+    """See the module."""
+    found, names = explanation.training_pictures, explanation.subject.class_names
+    if found is None:
+        return None
+    asked = list(dict.fromkeys([explanation.answer.index, *explanation.asked, *explanation.answer.order]))
+    asked = asked[: max(MOST_CLASSES, 1 + len(explanation.asked))] if found.checkpoints else []
+    near = found.nearest(SHOWN)
+    speaking = {index: found.speaking(index, SHOWN) for index in asked}
+    shown = [near, *(group for both in speaking.values() for group in both)]
+    rows = {str(one.row): found.store.images[one.row] for group in shown for one in group}
+    values = {
+        "nearest": _told(near, names),
+        "classes": [
+            {"index": index, "name": names[index], "for": _told(pro, names), "against": _told(contra, names)}
+            for index, (pro, contra) in speaking.items()
+        ],
+        "epochs": list(found.epochs),
+        "features": found.features.shape[1],
+        "looked": len(found.rows),
+        "pictures": len(found.store),
+        "sheet": sheet(rows, side=SIDE),
+    }
+    return Part(values)
+
+
+def _told(group: Sequence[Neighbour], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"row": str(one.row), "id": one.id, "label": names[one.label], "value": one.value} for one in group
+    ]
