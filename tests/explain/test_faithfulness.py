@@ -51,11 +51,12 @@ def test_the_true_map_is_better_than_random_and_its_opposite_is_not():
     assert not measured(picture(), corner_map(-1.0)).better_than_random
 
 
-def test_a_random_map_is_not_called_true():
+def test_a_random_map_is_seldom_better_than_all_random_orders():
+    """One in nine, were both areas one measure; one in two or three is better than their mean."""
     random = torch.Generator().manual_seed(1)
     image = picture()
-    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(20)]
-    assert sum(one.better_than_random for one in found) <= 2
+    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(60)]
+    assert sum(one.better_than_random for one in found) <= 10
 
 
 def test_curves_begin_and_end_where_they_must():
@@ -69,7 +70,8 @@ def test_curves_begin_and_end_where_they_must():
 
 def test_rise_finds_the_corner():
     heat = rise(asked, picture(), masks=500)[0]
-    assert heat[CORNER].mean() > 1.2 * heat[16:, 16:].mean()
+    far = heat[16:, 16:]
+    assert heat[CORNER].mean() > far.mean() + 5 * far.std()
 
 
 def test_area_is_numpys():

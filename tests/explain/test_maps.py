@@ -6,7 +6,7 @@ from captum.attr import IntegratedGradients, LayerGradCam, Occlusion
 
 from tellapart.explain.cam import feature_maps, grad_cam, gradient_at, spatial_layers
 from tellapart.explain.gradients import gradients, integrated_gradients, smooth_grad
-from tellapart.explain.masking import occlusion
+from tellapart.explain.masking import occlusion, rise
 from tellapart.explain.question import Question
 
 QUESTIONS = [Question(3), Question(6, and_not=3)]
@@ -86,3 +86,9 @@ def test_smooth_grad_comes_from_its_seed(asked, image):
     first, again = (smooth_grad(asked, image, samples=4, seed=1) for _ in range(2))
     assert torch.equal(first, again)
     assert not torch.equal(first, smooth_grad(asked, image, samples=4, seed=2))
+
+
+def test_rise_of_an_answer_that_never_changes_is_that_answer_everywhere(image):
+    """The masks' own pattern leaves no trace."""
+    found = rise(lambda images: torch.full((len(images), 1), 0.25), image, masks=100)
+    torch.testing.assert_close(found, torch.full((1, 32, 32), 0.25))

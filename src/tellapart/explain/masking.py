@@ -59,6 +59,9 @@ def rise(
 ) -> Tensor:
     """The mean of random soft masks, each weighted by the answer for what it lets through.
 
+    Each pixel's sum is divided by what the masks let through there, in place of the paper's expectation of it:
+    else the masks' own pattern is left in the map, and where answers differ little there is nothing else.
+
     Args:
         asked: what is asked about; probabilities, in the paper.
         image: (H, W, C); what is hidden becomes black.
@@ -75,13 +78,14 @@ def rise(
     """
     height, width, _ = image.shape
     random = torch.Generator().manual_seed(seed)
-    found = []
+    found, coverage = [], torch.zeros(height, width)
     with torch.inference_mode():
         for start in range(0, masks, at_once):
             count = min(masks - start, at_once)
             mask = _soft_masks(count, height, width, cells, shown, random)
             found.append(torch.einsum("na,nhw->ahw", asked(image * mask[..., None]), mask))
-    return torch.stack(found).sum(0) / (masks * shown)
+            coverage += mask.sum(0)
+    return torch.stack(found).sum(0) / coverage.clamp_min(torch.finfo(coverage.dtype).tiny)
 
 
 def _soft_masks(
