@@ -2,15 +2,18 @@
 
     python benchmarks/unknown.py [--photos FOLDER]
 
-Familiar are the first 2,000 test pictures of CIFAR-10; unfamiliar the pictures of other sets. The way was chosen by
-the *choosing* sets (digits, pieces of two photos that scikit-learn carries, coloured slopes); the *telling* sets
-(Fashion-MNIST, MNIST, noise, and a folder of photos with a `test` split) chose nothing. Grey pictures become colour
-ones, and all are brought to 32 x 32 by the model's own pixel path. CIFAR-10 and both MNISTs must be on this machine.
+Unfamiliar are the pictures of other sets. The way was chosen by the *choosing* sets (digits, pieces of two photos that
+scikit-learn carries, coloured slopes), with the 1,000 pictures that the model's training held out as familiar ones; the
+*telling* sets (Fashion-MNIST, MNIST, noise, and a folder of photos with a `test` split) chose nothing, and are held
+against the first 2,000 test pictures. Grey pictures become colour ones, and all are brought to 32 x 32 by the model's
+own pixel path. CIFAR-10 and both MNISTs must be on this machine.
 
 - energy: minus the logarithm of the sum of the logits' exponentials (Liu et al. 2020)
 - nearest: distance to the 50th nearest training picture among normalised features (Sun et al. 2022)
 - Mahalanobis: least distance to a class's mean among normalised features (Lee et al. 2018)
 - largest probability (Hendrycks and Gimpel 2017)
+
+Intervals by the bootstrap: both sets drawn anew, with replacement, 2,000 times.
 
 Writes a dated page and all figures to benchmarks/results/.
 """
@@ -24,16 +27,31 @@ import numpy as np
 from machine import hardware, origin_lines, table, versions, write_results
 
 RESULTS = Path(__file__).parent / "results"
-MOST, PIECES = 2000, 600
+MOST, PIECES, DRAWS = 2000, 600, 2000
+
+
+def store_of(classifier, split):
+    from tellapart.data.store import load_split
+
+    return load_split(split, classifier.card.pixel_path)
 
 
 def pictures(classifier, name, split):
     import tellapart
-    from tellapart.data.store import load_split
 
     splits = tellapart.open_source(name).splits
-    store = load_split(splits[split if split in splits else "train"], classifier.card.pixel_path)
-    return store.images, store.labels
+    return store_of(classifier, splits[split if split in splits else "train"]).images
+
+
+def learned_and_held_out(classifier):
+    """The pictures that the model was trained on, and those that its training held out."""
+    import tellapart
+    from tellapart.data.split import divide
+    from tellapart.recipes import fast
+
+    share, seed = fast().validation_share, classifier.card.origin["seed"]
+    splits = divide(tellapart.open_source("cifar10"), validation=share, test=0, seed=seed).splits
+    return store_of(classifier, splits["train"]), store_of(classifier, splits["validation"])
 
 
 def choosing_sets(classifier):
@@ -52,7 +70,7 @@ def choosing_sets(classifier):
         for _ in range(PIECES)
     ]
     return {
-        "digits": pictures(classifier, "digits", "train")[0][:MOST],
+        "digits": pictures(classifier, "digits", "train")[:MOST],
         "pieces of two photos": np.stack(pieces),
         "slopes": np.clip(slopes, 0, 255).astype(np.uint8),
     }
@@ -60,27 +78,26 @@ def choosing_sets(classifier):
 
 def telling_sets(classifier, photos):
     sets = {
-        "Fashion-MNIST": pictures(classifier, "fashion-mnist", "test")[0][:MOST],
-        "MNIST": pictures(classifier, "mnist", "test")[0][:MOST],
+        "Fashion-MNIST": pictures(classifier, "fashion-mnist", "test")[:MOST],
+        "MNIST": pictures(classifier, "mnist", "test")[:MOST],
         "noise": np.random.default_rng(2).integers(0, 256, (MOST, 32, 32, 3), np.uint8),
     }
-    return (
-        sets if photos is None else sets | {photos.name: pictures(classifier, str(photos), "test")[0][:MOST]}
-    )
+    if photos is None:
+        return sets
+    return sets | {photos.name: pictures(classifier, str(photos), "test")[:MOST]}
 
 
 class Ways:
     """Each gives a number to each picture, the higher the less familiar."""
 
-    def __init__(self, classifier):
+    def __init__(self, classifier, learned):
         from tellapart.explain.record import Recorder
 
         self.classifier = classifier
         self.recorder = Recorder(classifier.model, classifier.net.head)
-        train, labels = pictures(classifier, "cifar10", "train")
-        self.known = self.directions(train)
-        self.means = np.stack([self.known[labels == label].mean(0) for label in range(10)])
-        spread = np.cov((self.known - self.means[labels]).T)
+        self.known = self.directions(learned.images)
+        self.means = np.stack([self.known[learned.labels == label].mean(0) for label in range(10)])
+        spread = np.cov((self.known - self.means[learned.labels]).T)
         self.precision = np.linalg.inv(spread + 1e-6 * np.eye(len(spread)))
 
     def directions(self, images):
@@ -102,7 +119,19 @@ class Ways:
         }
 
 
-def rows_of(ways, familiar, sets, purpose):
+def auroc_interval(inside, outside):
+    """Where 95% of the areas lie when both sets are drawn anew."""
+    random = np.random.default_rng(0)
+    higher = (outside[:, None] > inside) + 0.5 * (outside[:, None] == inside)
+
+    def shares(count):
+        return random.multinomial(count, np.full(count, 1 / count), DRAWS) / count  # (DRAWS, count)
+
+    areas = ((shares(len(outside)) @ higher) * shares(len(inside))).sum(1)
+    return np.quantile(areas, (0.025, 0.975))
+
+
+def rows_of(ways, familiar, limit, sets, purpose):
     from sklearn.metrics import roc_auc_score
 
     rows = []
@@ -114,8 +143,16 @@ def rows_of(ways, familiar, sets, purpose):
             )
             for way, inside in familiar.items()
         }
+        low, high = auroc_interval(familiar["energy"], found["energy"])
         rows.append(
-            {"set": name, "for": purpose, "n": len(images), **{w: f"{a:.3f}" for w, a in areas.items()}}
+            {
+                "set": name,
+                "for": purpose,
+                "n": len(images),
+                **{way: f"{area:.3f}" for way, area in areas.items()},
+                "energy, 95% interval": f"{low:.3f} to {high:.3f}",
+                "above the limit": f"{(found['energy'] > limit).mean():.1%}",
+            }
         )
     return rows
 
@@ -125,7 +162,10 @@ def page(record):
         [
             f"# Unlike anything trained on: AUROC, {record['date']}",
             "",
-            "The CIFAR-10 model that comes along; familiar are 2,000 of its test pictures. 0.5 is chance, 1 perfect.",
+            "The CIFAR-10 model that comes along. 0.5 is chance, 1 perfect. Familiar are the 1,000 pictures that its "
+            "training held out (choosing) or 2,000 test pictures (telling). *Above the limit*: of the set's "
+            f"pictures, those whose energy is above that of 95% of the held-out pictures; of the test pictures "
+            f"{record['test_above_limit']:.1%} are.",
             "",
             table(record["rows"], list(record["rows"][0])),
             "",
@@ -142,19 +182,24 @@ def main():
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
+    from tellapart.explain.unknown import FAMILIAR
 
     machine, now = hardware(), datetime.datetime.now().astimezone()
     classifier = tellapart.load("cifar10")
-    ways = Ways(classifier)
-    familiar = ways.all(pictures(classifier, "cifar10", "test")[0][:MOST])
-    rows = rows_of(ways, familiar, choosing_sets(classifier), "choosing")
-    rows += rows_of(ways, familiar, telling_sets(classifier, options.photos), "telling")
+    learned, held_out = learned_and_held_out(classifier)
+    ways = Ways(classifier, learned)
+    familiar, test = ways.all(held_out.images), ways.all(pictures(classifier, "cifar10", "test")[:MOST])
+    limit = float(np.quantile(familiar["energy"], FAMILIAR))
+    rows = rows_of(ways, familiar, limit, choosing_sets(classifier), "choosing")
+    rows += rows_of(ways, test, limit, telling_sets(classifier, options.photos), "telling")
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": "python benchmarks/unknown.py "
         + " ".join(sys.argv[1:]).replace(str(options.photos), "FOLDER"),
         "hardware": machine,
         "versions": versions(),
+        "limit": limit,
+        "test_above_limit": float((test["energy"] > limit).mean()),
         "rows": rows,
     }
     write_results(options.results, "unknown", now, page(record), record)

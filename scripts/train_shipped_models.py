@@ -74,12 +74,15 @@ def card_page(name, trained, options, versions, code):
 | recipe | `{options["recipe"]}`{f" with {changed}" if changed else ""}, seed {options["seed"]} |
 | test accuracy, as it answers ({card.views} view{"s" * (card.views > 1)}) | {percent(trained.scores)} |
 | test accuracy without test-time views | {percent(plain)} |
+| temperature | {card.temperature:.4f}, fitted on the pictures held out; it changes no answer |
+| energy limit | {card.energy_limit:.4f}: of the pictures held out, 95% lie below |
 | parameters | {trained.classifier.model.count_params():,} |
 | trained in | {seconds:.0f} s on {platform.machine()}, {versions} |
 | code | commit {code}, {datetime.date.today().isoformat()} |
 
 The test split was touched once, by this training. Whatever the network is shown, it answers with one of the classes
-above; it cannot say that a picture is none of them.
+above; it cannot say that a picture is none of them. An energy above the limit hints at it, and often is missing
+(`benchmarks/NOTES.md`).
 {wanted(name, trained.classifier)}
 Trained again by `python scripts/train_shipped_models.py {name}`; another machine or other versions give other
 weights and about the same accuracy.

@@ -12,7 +12,13 @@ from PIL import Image
 
 import tellapart
 from tellapart.backend import import_keras
+from tellapart.calibration import fit_temperature
+from tellapart.data.split import divide
+from tellapart.data.store import load_split
 from tellapart.errors import ConfigError, ModelError
+from tellapart.explain.record import Recorder
+from tellapart.explain.unknown import limit_of
+from tellapart.recipes import fast
 from tellapart.shipped import NAMES, model_meant, shipped_model
 from tellapart.summary import describe
 
@@ -94,13 +100,37 @@ def test_evaluating_it_alone_says_what_to_score_it_on():
         tellapart.evaluate("digits")
 
 
-@pytest.mark.parametrize(("name", "data"), [("cifar10", "cifar10"), ("digits", "mnist")])
-def test_it_is_as_good_as_its_card_says(name, data):
+def skip_where_missing(data):
     from tellapart.data.catalog import find_known
     from tellapart.data.known import find_on_this_machine
 
     if find_on_this_machine(find_known(data)) is None:
         pytest.skip(f"{data} is not on this machine")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_knows_what_its_confidence_is_worth_and_what_is_unfamiliar_and_its_card_says_both(name):
+    card = tellapart.load(name).card
+    assert f"| temperature | {card.temperature:.4f}" in card_of(name)
+    assert f"| energy limit | {card.energy_limit:.4f}" in card_of(name)
+
+
+def test_temperature_and_limit_are_those_of_the_pictures_that_its_training_held_out():
+    """Of the smaller model. The training fitted them on answers in bfloat16, which differ in their third digit."""
+    skip_where_missing("mnist")
+    classifier = tellapart.load("digits")
+    share, seed = fast().validation_share, classifier.card.origin["seed"]
+    source = divide(tellapart.open_source("mnist"), validation=share, test=0, seed=seed)
+    held_out = load_split(source.splits["validation"], classifier.card.pixel_path)
+    found = classifier.probabilities(held_out.images)
+    assert classifier.card.temperature == pytest.approx(fit_temperature(found, held_out.labels), rel=0.1)
+    limit = limit_of(Recorder(classifier.model, classifier.net.head), held_out.images)
+    assert classifier.card.energy_limit == pytest.approx(limit, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "data"), [("cifar10", "cifar10"), ("digits", "mnist")])
+def test_it_is_as_good_as_its_card_says(name, data):
+    skip_where_missing(data)
     share, low, high = map(
         float, re.search(r"it answers.*?([\d.]+)% \(95% interval ([\d.]+)-([\d.]+)%", card_of(name)).groups()
     )

@@ -21,6 +21,7 @@ _HOMES = {
     "evaluate": "tellapart.api",
     "write_report": "tellapart.api",
     "compare": "tellapart.api",
+    "explain_pictures": "tellapart.api",
     "Classifier": "tellapart.classifier",
     "open_source": "tellapart.data.source",
     "TellapartError": "tellapart.errors",

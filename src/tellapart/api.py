@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tellapart.classifier import Classifier
 from tellapart.data.catalog import find_known
 from tellapart.data.source import Source, open_source
+from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.evaluation import Evaluation, evaluate_model
 from tellapart.recipes import aimed, find_recipe, suited
@@ -19,6 +20,7 @@ from tellapart.shipped import model_meant
 from tellapart.training import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 
 if TYPE_CHECKING:
+    from tellapart.explanation.explaining import Page
     from tellapart.report.writing import Report
 
 DEFAULT_RECIPE = "quick"
@@ -146,6 +148,40 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
     from tellapart.report.writing import comparison_of_runs
 
     return comparison_of_runs(runs)
+
+
+def explain_pictures(
+    model: str | Path,
+    pictures: Sequence[str | Path],
+    *,
+    out: str | Path = "explanations",
+    classes: Sequence[str] = (),
+    watcher: Watcher | None = None,
+) -> tuple[list["Page"], list[Refused]]:
+    """Write a page for each picture: a network's run over it, and why it answers so.
+
+    Args:
+        model: a run folder, whose training pictures are then shown too; a `.keras` or an `.h5` file; or the name
+            of a model that comes along.
+        pictures: files.
+        out: the folder for the pages; made where it is not there.
+        classes: to be asked about besides the likeliest: why this one, and not that one.
+        watcher: is told of pictures explained.
+
+    Returns:
+        The pages with their explanations, and the pictures that could not be read.
+
+    Raises:
+        ConfigError: no such class, or `out` is a file.
+        ModelError: not a model.
+        SaveError: a page could not be written; what was there stays.
+    """
+    from tellapart.explanation.explaining import Explainer, write_pages
+
+    watcher, meant = watcher or Watcher(), Path(model_meant(model))
+    run = meant if (meant / "run.toml").is_file() else None
+    explainer = Explainer(Classifier.load(meant), run)
+    return write_pages(explainer, [Path(one) for one in pictures], Path(out), classes, watcher.explaining)
 
 
 def _opened(what: Any, labels: Any) -> Source:

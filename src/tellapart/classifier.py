@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from tellapart.scores import Scores, score
 from tellapart.train.doubt import settled
 from tellapart.train.score import probabilities
 from tellapart.views import VIEWS, AnswersInViews, asked_in_views
+
+if TYPE_CHECKING:
+    from tellapart.explanation.explanation import Explanation
 
 Progress = Callable[[int, int], None]
 
@@ -193,6 +196,28 @@ class Classifier:
         answers = self.probabilities(np.stack(images), precision=precision)
         return ranked(answers, names, self.class_names, top), refused
 
+    def explain(
+        self, picture: Any, classes: Sequence[str] = (), run: str | Path | None = None
+    ) -> "Explanation":
+        """Show what the network does with one picture, and why it answers so.
+
+        Args:
+            picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
+            classes: to be asked about besides the likeliest: why this one, and not that one.
+            run: the folder of the training that made the network, so that training pictures can be shown too.
+
+        Returns:
+            Arrays of every part, each computed when it is first asked for; in a notebook a page, and
+            `save(path)` writes that page.
+
+        Raises:
+            ConfigError: no such class or run folder.
+            PictureError: the file is not a picture.
+        """
+        from tellapart.explanation.explaining import Explainer
+
+        return Explainer(self, run).explain(picture, classes)
+
     def evaluate(
         self,
         source: Source,
@@ -255,16 +280,12 @@ class Classifier:
         return np.array([own.get(name, -1) for name in class_names], np.int64)[labels]
 
     def _decode(self, pictures: Sequence[Any]) -> tuple[list[NDArray[np.uint8]], list[str], list[Refused]]:
-        from tellapart.data.decode import decode
-
         images, names, refused = [], [], []
         for index, picture in enumerate(pictures):
-            is_array = isinstance(picture, np.ndarray)
-            name = f"picture {index}" if is_array else str(picture)
             try:
-                pixels = _as_picture(picture) if is_array else decode(Path(picture))
+                name, pixels = picture_of(picture, index)
             except PictureError as reason:
-                refused.append(Refused(name, str(reason)))
+                refused.append(Refused(str(picture), str(reason)))
                 continue
             images.append(self.card.pixel_path.apply(pixels))
             names.append(name)
@@ -303,6 +324,24 @@ def ranked(
         Prediction(picture, tuple(class_names[i] for i in row), tuple(float(answer[i]) for i in row))
         for picture, row, answer in zip(pictures, order, answers, strict=True)
     ]
+
+
+def picture_of(picture: Any, index: int = 0) -> tuple[str, NDArray[np.uint8]]:
+    """A file or an array as what it is called, and (height, width, 1 or 3) uint8.
+
+    Args:
+        picture: a path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3).
+        index: that an array is called by.
+
+    Raises:
+        PictureError: the file is not a picture.
+        DataError: the array is none.
+    """
+    from tellapart.data.decode import decode
+
+    if isinstance(picture, np.ndarray):
+        return f"picture {index}", _as_picture(picture)
+    return str(picture), decode(Path(picture))
 
 
 def _as_picture(array: NDArray[Any]) -> NDArray[np.uint8]:

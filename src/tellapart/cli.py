@@ -6,13 +6,14 @@ Results go to stdout, everything else to stderr; exit codes are those of `errors
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tellapart import __version__
 from tellapart import cli_options as options
-from tellapart.errors import ConfigError, TellapartError
+from tellapart.errors import ConfigError, DataError, TellapartError
 from tellapart.terminal import console
 from tellapart.terminal.startup import importing
 
@@ -166,6 +167,33 @@ def predict(
         answers = predicting.predict_all(classifier, files, count, watcher.decoding, precision.value)
     reports.report_answers(answers, model, csv, as_json)
     raise typer.Exit(answers.exit_code({str(path) for path in pictures}))
+
+
+@app.command()
+def explain(
+    pictures: options.ModelAndPictures,
+    classes: options.Asked = None,
+    out: options.PagesOut = Path("explanations"),
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show a network's run over pictures, and why it answers so: `explain [MODEL] PICTURE...`.
+
+    A page for each picture. Given a run folder for MODEL, training pictures are shown too.
+    Without a model, the CIFAR-10 classifier that comes along answers.
+    """
+    with importing():
+        from tellapart import api, predicting
+        from tellapart.terminal import explained, reports
+        from tellapart.terminal.progress import ProgressWatcher
+
+    reports.note_taken_name(pictures[0])
+    model, pictures = predicting.model_and_pictures(pictures, "explain")
+    files = predicting.pictures_meant(pictures)
+    with ProgressWatcher(quiet=quiet) as watcher:
+        pages, refused = api.explain_pictures(model, files, out=out, classes=classes or (), watcher=watcher)
+    explained.report_pages(pages, refused, as_json)
+    raise typer.Exit(0 if not refused else DataError.exit_code)
 
 
 @app.command()

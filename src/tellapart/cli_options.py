@@ -158,6 +158,13 @@ Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder
 Compare = Annotated[
     bool, typer.Option("--compare", help="Hold two or more runs against each other, by a paired test.")
 ]
+Asked = Annotated[
+    list[str] | None,
+    typer.Option("--class", metavar="NAME", help="Ask about this class too; may be given several times."),
+]
+PagesOut = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Where the pages go, one for each picture.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Again = Annotated[
     bool, typer.Option("--again", help="Time bfloat16 now, rather than tell what was timed before.")

@@ -64,8 +64,12 @@ class Answers:
         return text.getvalue()
 
 
-def model_and_pictures(named: Sequence[Path]) -> tuple[Path, list[Path]]:
+def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple[Path, list[Path]]:
     """What is meant by `[MODEL] PICTURE...`: the first is a model unless it is pictures.
+
+    Args:
+        named: on the command line.
+        command: that was given, for what is said.
 
     Returns:
         The model's path, that of the CIFAR-10 classifier that comes along where none is named; the rest.
@@ -77,7 +81,9 @@ def model_and_pictures(named: Sequence[Path]) -> tuple[Path, list[Path]]:
     if _is_pictures(first):
         return shipped_model(), list(named)
     if not others:
-        raise ConfigError(f"Which pictures? Give some after the model: tellapart predict {first} PICTURE.jpg")
+        raise ConfigError(
+            f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
+        )
     return model_meant(first), others
 
 

@@ -116,6 +116,9 @@ class Watcher:
     def comparing(self, done: int, total: int) -> None:
         """Training pictures have been compared with the mistakes that a report shows."""
 
+    def explaining(self, done: int, total: int) -> None:
+        """Pictures have been explained."""
+
 
 def prepare(
     source: Source, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher

@@ -6,10 +6,19 @@ import torch
 from scipy.stats import spearmanr
 
 import tellapart
-from tellapart.explain.faithfulness import area, blurred, faithfulness, rank_correlation
+from tellapart.explain.faithfulness import (
+    area,
+    blurred,
+    curves,
+    faithfulness,
+    order_of,
+    random_curves,
+    rank_correlation,
+)
 from tellapart.explain.masking import rise
+from tellapart.explain.methods import METHODS, Case
 from tellapart.explain.question import Question
-from tellapart.explain.reasons import METHODS, Case, noisy_recorder, reasons
+from tellapart.explain.reasons import noisy_recorder, reasons
 from tellapart.explain.record import Recorder
 
 CORNER = (slice(0, 8), slice(0, 8))
@@ -17,7 +26,12 @@ CORNER = (slice(0, 8), slice(0, 8))
 
 def asked(images):
     """A network that looks at one corner alone: the brighter, the surer."""
-    return images[:, *CORNER].mean((1, 2, 3)) / 255
+    return images[:, *CORNER].mean((1, 2, 3), keepdim=True)[:, 0, 0] / 255  # (B, 1)
+
+
+def measured(image, heat):
+    found = curves(asked, image, order_of(heat))
+    return faithfulness(lambda answers: answers[:, 0], found, random_curves(asked, image))
 
 
 def picture():
@@ -33,13 +47,20 @@ def corner_map(sign=1.0):
 
 
 def test_the_true_map_is_better_than_random_and_its_opposite_is_not():
-    assert faithfulness(asked, picture(), corner_map()).better_than_random
-    assert not faithfulness(asked, picture(), corner_map(-1.0)).better_than_random
+    assert measured(picture(), corner_map()).better_than_random
+    assert not measured(picture(), corner_map(-1.0)).better_than_random
+
+
+def test_a_random_map_is_not_called_true():
+    random = torch.Generator().manual_seed(1)
+    image = picture()
+    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(20)]
+    assert sum(one.better_than_random for one in found) <= 2
 
 
 def test_curves_begin_and_end_where_they_must():
     image = picture()
-    found = faithfulness(asked, image, corner_map())
+    found = measured(image, corner_map())
     assert found.deletion[0] == pytest.approx(float(asked(image[None])))
     assert found.deletion[-1] == 0
     assert found.insertion[0] == pytest.approx(float(asked(blurred(image)[None])), rel=1e-5)
@@ -47,7 +68,7 @@ def test_curves_begin_and_end_where_they_must():
 
 
 def test_rise_finds_the_corner():
-    heat = rise(asked, picture(), masks=500)
+    heat = rise(asked, picture(), masks=500)[0]
     assert heat[CORNER].mean() > 1.2 * heat[16:, 16:].mean()
 
 
@@ -83,8 +104,8 @@ def found(tmp_path_factory):
     for row in range(10):
         pixels = classifier.card.pixel_path.apply(source.splits["train"].pictures.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
-        answer = int(recorder.run(image[None]).logits.argmax())
-        for one in reasons(Case(recorder, image, Question(answer)), noise):
+        question = Question(int(recorder.run(image[None]).logits.argmax()))
+        for one in reasons(Case(recorder, image, (question,)), noise)[question]:
             maps.setdefault(one.method, []).append(one)
     return maps
 
@@ -103,8 +124,8 @@ def test_every_method_draws_maps_of_the_pictures_size_with_their_measures(found)
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "rise"])
 def test_pixels_that_a_map_marks_are_those_that_the_answer_hangs_on(found, method):
-    assert mean(found[method], "deletion_area") < mean(found[method], "random_deletion")
-    assert mean(found[method], "insertion_area") > mean(found[method], "random_insertion")
+    assert mean(found[method], "deletion_area") < mean(found[method], "random_deletion_area")
+    assert mean(found[method], "insertion_area") > mean(found[method], "random_insertion_area")
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "rise"])

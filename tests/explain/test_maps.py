@@ -4,8 +4,8 @@ import pytest
 import torch
 from captum.attr import IntegratedGradients, LayerGradCam, Occlusion
 
-from tellapart.explain.cam import grad_cam, spatial_layers
-from tellapart.explain.gradients import gradient, integrated_gradients, smooth_grad
+from tellapart.explain.cam import feature_maps, grad_cam, gradient_at, spatial_layers
+from tellapart.explain.gradients import gradients, integrated_gradients, smooth_grad
 from tellapart.explain.masking import occlusion
 from tellapart.explain.question import Question
 
@@ -19,7 +19,7 @@ def question(request):
 
 @pytest.fixture
 def asked(recorder, question):
-    return lambda images: question.of_logits(recorder.run(images).logits)
+    return lambda images: question.of_logits(recorder.run(images).logits)[:, None]
 
 
 def close(ours, theirs):
@@ -37,23 +37,24 @@ class Module(torch.nn.Module):
         self.net, self.asked = recorder.net, asked
 
     def forward(self, images):
-        return self.asked(images)
+        return self.asked(images)[:, 0]
 
 
 @pytest.mark.parametrize("name", ["conv2d", "batch_normalization_3", "activation_6"])
 def test_grad_cam_is_captums(recorder, asked, question, image, name):
     recording = recorder.run(image[None])
-    found = grad_cam(
-        question.of_logits(recording.logits), recording.layer(name), spatial_layers(recording)[name]
-    )
+    layer, grid = recording.layer(name), spatial_layers(recording)[name]
+    gradient = gradient_at(question.of_logits(recording.logits), layer, grid)
+    found = grad_cam(feature_maps(layer, grid), gradient)
     captum = LayerGradCam(Module(recorder, asked), recording.layer(name).operation)
     close(found.detach(), captum.attribute(image[None])[:, 0].detach())
 
 
 def test_integrated_gradients_are_captums(asked, image):
     black = torch.zeros_like(image)
-    found = integrated_gradients(asked, image, black, steps=32)
-    close(found, IntegratedGradients(asked).attribute(image[None], n_steps=32)[0].float())
+    found = integrated_gradients(asked, image, black, steps=32)[0]
+    theirs = IntegratedGradients(lambda images: asked(images)[:, 0])
+    close(found, theirs.attribute(image[None], n_steps=32)[0].float())
 
 
 def test_integrated_gradients_sum_to_the_difference(asked, image):
@@ -66,9 +67,9 @@ def test_integrated_gradients_sum_to_the_difference(asked, image):
 @pytest.mark.parametrize(("window", "stride"), [(8, 4), (5, 3), (40, 8)])
 def test_occlusion_is_captums(asked, image, window, stride):
     grey = torch.full((3,), 127.0)
-    found = occlusion(asked, image, grey, window=window, stride=stride)
+    found = occlusion(asked, image, grey, window=window, stride=stride)[0]
     side = min(window, 32)
-    theirs = Occlusion(asked).attribute(
+    theirs = Occlusion(lambda images: asked(images)[:, 0]).attribute(
         image[None],
         sliding_window_shapes=(side, side, 3),
         strides=(stride, stride, 3),
@@ -78,7 +79,7 @@ def test_occlusion_is_captums(asked, image, window, stride):
 
 
 def test_smooth_grad_without_noise_is_the_gradient(asked, image):
-    close(smooth_grad(asked, image, samples=3, noise=0.0), gradient(asked, image[None])[0])
+    close(smooth_grad(asked, image, samples=3, noise=0.0), gradients(asked, image[None])[:, 0])
 
 
 def test_smooth_grad_comes_from_its_seed(asked, image):

@@ -11,37 +11,60 @@ from tellapart.explain.record import LayerRun, Recording
 Grid = tuple[int, int]
 
 
-def grad_cam(asked: Tensor, layer: LayerRun, grid: Grid) -> Tensor:
+def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
     """Gradient-weighted class activation map.
 
     Args:
-        asked: (B,) what is asked about, computed from the layer's output.
-        layer: of the same recording.
-        grid: height and width of its maps, as `spatial_layers` gives them.
+        maps: (B, h, w, C), a layer's output, as `feature_maps` gives it.
+        gradients: (B, h, w, C), of what is asked about with regard to them, as `gradient_at` gives it.
 
     Returns:
         (B, h, w), before the ReLU that the paper ends with.
 
     Source: Selvaraju et al. 2017, arXiv:1610.02391.
     """
-    maps, gradients = _maps_and_gradients(asked, layer, grid)
     return (gradients.mean((1, 2), keepdim=True) * maps).sum(-1)
 
 
-def grad_cam_plus_plus(asked: Tensor, layer: LayerRun, grid: Grid) -> Tensor:
+def grad_cam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
     """The same with a weight for every place, so that a class seen at several places is marked at all of them.
+
+    Args:
+        maps: (B, h, w, C).
+        gradients: (B, h, w, C).
 
     Returns:
         (B, h, w).
 
     Source: Chattopadhay et al. 2018, arXiv:1710.11063, equation 19 with the exponential of the score.
     """
-    maps, gradients = _maps_and_gradients(asked, layer, grid)
     squared, cubed = gradients**2, gradients**3
     below = 2 * squared + maps.sum((1, 2), keepdim=True) * cubed
     alpha = torch.where(gradients != 0, squared / torch.where(below != 0, below, 1.0), 0.0)
     weights = (alpha * gradients.relu()).sum((1, 2), keepdim=True)
     return (weights * maps).sum(-1)
+
+
+def feature_maps(layer: LayerRun, grid: Grid) -> Tensor:
+    """What a layer gave, (B, h, w, C).
+
+    Args:
+        layer: of a recording.
+        grid: height and width of its maps, as `spatial_layers` gives them.
+    """
+    return _as_maps(layer.given[0].detach(), grid)
+
+
+def gradient_at(asked: Tensor, layer: LayerRun, grid: Grid) -> Tensor:
+    """The gradient with regard to a layer's output, (B, h, w, C); zero where nothing depends on it.
+
+    Args:
+        asked: (B,) what is asked about, computed from the layer's output.
+        layer: of the same recording.
+        grid: see `feature_maps`.
+    """
+    (found,) = torch.autograd.grad(asked.sum(), layer.given[0], retain_graph=True, allow_unused=True)
+    return _as_maps(torch.zeros_like(layer.given[0]) if found is None else found, grid)
 
 
 def spatial_layers(recording: Recording) -> dict[str, Grid]:
@@ -60,14 +83,6 @@ def spatial_layers(recording: Recording) -> dict[str, Grid]:
         elif len(shape) == 3 and last is not None and shape[1] - last[0] * last[1] in (0, 1):
             found[run.name] = last
     return found
-
-
-def _maps_and_gradients(asked: Tensor, layer: LayerRun, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Both (B, h, w, C)."""
-    (gradient,) = torch.autograd.grad(asked.sum(), layer.given[0], retain_graph=True, allow_unused=True)
-    given = layer.given[0].detach()
-    gradient = torch.zeros_like(given) if gradient is None else gradient
-    return _as_maps(given, grid), _as_maps(gradient, grid)
 
 
 def _as_maps(values: Tensor, grid: Grid) -> Tensor:

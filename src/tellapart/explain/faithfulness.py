@@ -6,15 +6,19 @@ are noise: a map that does not change shows the picture, and not what the networ
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Asked = Callable[[Tensor], Tensor]
-"""(B, H, W, C) float32 pixels 0-255 -> (B,) shares, 0 to 1."""
+Answers = Callable[[Tensor], Tensor]
+"""(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities."""
+
+Share = Callable[[Tensor], Tensor]
+"""(N, classes) probabilities -> (N,) what is asked about, as a share, 0 to 1."""
 
 STEPS = 32
 """Of a curve; each changes the same number of pixels."""
@@ -36,10 +40,13 @@ class Faithfulness:
     insertion: tuple[float, ...]
     """From a blurred picture to the whole one."""
 
-    random_deletion: float
-    """Mean area under the curves of random orders."""
+    random_deletion: tuple[float, ...]
+    """Mean of the curves of random orders."""
 
-    random_insertion: float
+    random_insertion: tuple[float, ...]
+
+    best_random_score: float
+    """The largest `score` of a random order."""
 
     sanity: float | None = None
     """Rank correlation, without sign, with the same map of a network whose weights are noise; None: not asked."""
@@ -55,46 +62,109 @@ class Faithfulness:
         return area(self.insertion)
 
     @property
+    def random_deletion_area(self) -> float:
+        """Mean area under the curves of random orders."""
+        return area(self.random_deletion)
+
+    @property
+    def random_insertion_area(self) -> float:
+        """The same of insertion."""
+        return area(self.random_insertion)
+
+    @property
+    def score(self) -> float:
+        """The area of insertion less that of deletion, -1 to 1; more is truer."""
+        return self.insertion_area - self.deletion_area
+
+    @property
     def better_than_random(self) -> bool:
-        """Whether both areas are."""
-        return self.deletion_area < self.random_deletion and self.insertion_area > self.random_insertion
+        """Whether both areas are better than random orders' mean, and the score than every random order's.
+
+        The mean alone half of all random maps are better than.
+        """
+        return (
+            self.deletion_area < self.random_deletion_area
+            and self.insertion_area > self.random_insertion_area
+            and self.score > self.best_random_score
+        )
 
     @property
     def depends_on_weights(self) -> bool | None:
         """Whether noise in place of the weights changes the map; None: not asked."""
         return None if self.sanity is None else self.sanity < ALIKE
 
+    @property
+    def is_true(self) -> bool:
+        """Whether no measure speaks against the map."""
+        return self.better_than_random and self.depends_on_weights is not False
 
-def area(curve: tuple[float, ...]) -> float:
+
+def area(curve: Sequence[float]) -> float:
     """Under a curve over 0 to 1 with points at equal distances, by trapezoids."""
     return (sum(curve) - (curve[0] + curve[-1]) / 2) / (len(curve) - 1)
 
 
+class Curves(NamedTuple):
+    """What a network says of every class while a picture's pixels go, or come, in one order."""
+
+    deletion: Tensor
+    """(points, classes) probabilities, from the whole picture to a black one."""
+
+    insertion: Tensor
+    """(points, classes), from a blurred picture to the whole one."""
+
+
+def curves(answers: Answers, image: Tensor, order: Tensor) -> Curves:
+    """Take pixels away, and give them back, in one order.
+
+    Args:
+        answers: of the network.
+        image: (H, W, C).
+        order: (H * W,), places of pixels, row by row.
+
+    Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred picture.
+    """
+    return Curves(
+        _curve(answers, image, torch.zeros_like(image), order), _curve(answers, blurred(image), image, order)
+    )
+
+
+def order_of(heat: Tensor) -> Tensor:
+    """Places of pixels, (H * W,), what a map (H, W) marks most first."""
+    return heat.flatten().argsort(descending=True, stable=True)
+
+
+def random_curves(answers: Answers, image: Tensor, seed: int = 0) -> list[Curves]:
+    """The curves of random orders, which any map's are held against.
+
+    Args:
+        answers: of the network.
+        image: (H, W, C).
+        seed: of the orders.
+    """
+    random, pixels = torch.Generator().manual_seed(seed), image.shape[0] * image.shape[1]
+    return [curves(answers, image, torch.randperm(pixels, generator=random)) for _ in range(RANDOM_ORDERS)]
+
+
 def faithfulness(
-    asked: Asked, image: Tensor, heat: Tensor, sanity: float | None = None, seed: int = 0
+    share: Share, found: Curves, chance: Sequence[Curves], sanity: float | None = None
 ) -> Faithfulness:
     """Hold a map against the network that it speaks of.
 
     Args:
-        asked: what the map was made for, as a share.
-        image: (H, W, C).
-        heat: (H, W), the larger the more it speaks for what is asked about.
+        share: what the map was made for.
+        found: the curves of the map's order.
+        chance: those of random orders.
         sanity: see there.
-        seed: of the random orders.
-
-    Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred picture.
     """
-    random = torch.Generator().manual_seed(seed)
-    orders = [heat.flatten().argsort(descending=True, stable=True)]
-    orders += [torch.randperm(heat.numel(), generator=random) for _ in range(RANDOM_ORDERS)]
-    black, soft = torch.zeros_like(image), blurred(image)
-    deletions = [_curve(asked, image, black, order) for order in orders]
-    insertions = [_curve(asked, soft, image, order) for order in orders]
+    deletions = torch.stack([share(one.deletion) for one in chance])  # (orders, points)
+    insertions = torch.stack([share(one.insertion) for one in chance])
     return Faithfulness(
-        deletions[0],
-        insertions[0],
-        sum(map(area, deletions[1:])) / RANDOM_ORDERS,
-        sum(map(area, insertions[1:])) / RANDOM_ORDERS,
+        tuple(share(found.deletion).tolist()),
+        tuple(share(found.insertion).tolist()),
+        tuple(deletions.mean(0).tolist()),
+        tuple(insertions.mean(0).tolist()),
+        max(area(one) for one in (insertions - deletions).tolist()),
         sanity,
     )
 
@@ -125,8 +195,8 @@ def blurred(image: Tensor, share: float = 0.1) -> Tensor:
     return planes[:, 0].permute(1, 2, 0)
 
 
-def _curve(asked: Asked, begin: Tensor, end: Tensor, order: Tensor) -> tuple[float, ...]:
-    """What is asked about while `begin` becomes `end`, pixel by pixel in this order, in equal steps."""
+def _curve(answers: Answers, begin: Tensor, end: Tensor, order: Tensor) -> Tensor:
+    """What is said while `begin` becomes `end`, pixel by pixel in this order, in equal steps: (points, classes)."""
     pixels = order.numel()
     steps = min(STEPS, pixels)
     place = torch.empty(pixels, dtype=torch.long)
@@ -134,7 +204,7 @@ def _curve(asked: Asked, begin: Tensor, end: Tensor, order: Tensor) -> tuple[flo
     changed = torch.linspace(0, pixels, steps + 1).round()
     masks = (place[None] < changed[:, None]).reshape(steps + 1, *begin.shape[:2], 1)
     with torch.inference_mode():
-        return tuple(asked(torch.where(masks, end, begin)).tolist())
+        return answers(torch.where(masks, end, begin))
 
 
 def _ranks(values: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ class _Folded:
 
     def __call__(self, images: Tensor) -> Tensor:
         features, answers = self.net.features_and_answers(images)
-        answer = ProbabilityNet(lambda _, training: answers, self.head)
+        answer = ProbabilityNet(lambda *_, **__: answers, self.head)
         return torch.cat([features.flatten(1).float(), answer(images)], 1)
 
 

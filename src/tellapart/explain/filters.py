@@ -90,8 +90,12 @@ def peaks(recorder: Recorder, images: NDArray[np.uint8], layers: Sequence[str]) 
             for name, maps in recorder.layer_outputs(pixels, layers).items():
                 value, place = maps.flatten(1, 2).max(1)
                 width = maps.shape[2]
-                parts[name].append((value, torch.stack([place // width, place % width], -1), maps.mean((1, 2))))
-    joined = {name: [torch.cat(part).numpy() for part in zip(*found, strict=True)] for name, found in parts.items()}
+                parts[name].append(
+                    (value, torch.stack([place // width, place % width], -1), maps.mean((1, 2)))
+                )
+    joined = {
+        name: [torch.cat(part).numpy() for part in zip(*found, strict=True)] for name, found in parts.items()
+    }
     return {name: Peaks(*found) for name, found in joined.items()}
 
 

@@ -1,4 +1,7 @@
-"""Maps from the gradient of the answer with regard to every number of the picture."""
+"""Maps from the gradient of the answer with regard to every number of the picture.
+
+Several things are asked about at once: the network runs forward once for all of them, and backward for each.
+"""
 
 from collections.abc import Callable
 
@@ -7,17 +10,24 @@ import torch
 from torch import Tensor
 
 Asked = Callable[[Tensor], Tensor]
-"""(B, H, W, C) float32 pixels 0-255 -> (B,) what is asked about, differentiable."""
+"""(B, H, W, C) float32 pixels 0-255 -> (B, A) the A things asked about, differentiable."""
+
+STEPS = 64
+"""Of integrated gradients' quadrature."""
+
+SAMPLES = 32
+"""Of SmoothGrad."""
 
 
-def gradient(asked: Asked, images: Tensor) -> Tensor:
-    """The gradient of what is asked about, (B, H, W, C), per grey level."""
+def gradients(asked: Asked, images: Tensor) -> Tensor:
+    """The gradient of each thing asked about, (A, B, H, W, C), per grey level."""
     images = images.detach().requires_grad_()
-    return torch.autograd.grad(asked(images).sum(), images)[0]
+    found = asked(images).sum(0)
+    return torch.stack([torch.autograd.grad(one, images, retain_graph=True)[0] for one in found])
 
 
 def integrated_gradients(
-    asked: Asked, image: Tensor, baseline: Tensor, steps: int = 64, at_once: int = 16
+    asked: Asked, image: Tensor, baseline: Tensor, steps: int = STEPS, at_once: int = 16
 ) -> Tensor:
     """How much each number of a picture adds to the answer, on the way from a baseline to the picture.
 
@@ -29,21 +39,27 @@ def integrated_gradients(
         at_once: pictures in one batch.
 
     Returns:
-        (H, W, C); their sum is the answer for the picture less that for the baseline, but for the quadrature.
+        (A, H, W, C); the sum of each is the answer for the picture less that for the baseline, but for the
+        quadrature.
 
     Source: Sundararajan et al. 2017, arXiv:1703.01365.
     """
     places, weights = np.polynomial.legendre.leggauss(steps)
     along = torch.tensor((places + 1) / 2, dtype=image.dtype)[:, None, None, None]
     weight = torch.tensor(weights / 2, dtype=image.dtype)[:, None, None, None]
-    total = torch.zeros_like(image)
-    for part, share in zip(along.split(at_once), weight.split(at_once), strict=True):
-        total += (gradient(asked, baseline + part * (image - baseline)) * share).sum(0)
-    return total * (image - baseline)
+    parts = zip(along.split(at_once), weight.split(at_once), strict=True)
+    found = [(gradients(asked, baseline + part * (image - baseline)) * share).sum(1) for part, share in parts]
+    return torch.stack(found).sum(0) * (image - baseline)
 
 
 def smooth_grad(
-    asked: Asked, image: Tensor, *, samples: int = 32, noise: float = 0.15, seed: int = 0, at_once: int = 16
+    asked: Asked,
+    image: Tensor,
+    *,
+    samples: int = SAMPLES,
+    noise: float = 0.15,
+    seed: int = 0,
+    at_once: int = 16,
 ) -> Tensor:
     """The gradient's mean over noisy copies of the picture.
 
@@ -56,16 +72,15 @@ def smooth_grad(
         at_once: pictures in one batch.
 
     Returns:
-        (H, W, C).
+        (A, H, W, C), with signs.
 
     Source: Smilkov et al. 2017, arXiv:1706.03825.
     """
     random = torch.Generator().manual_seed(seed)
     deviation = noise * float(image.max() - image.min())
-    total, left = torch.zeros_like(image), samples
-    while left:
-        count = min(left, at_once)
+    found = []
+    for start in range(0, samples, at_once):
+        count = min(samples - start, at_once)
         copies = image + deviation * torch.randn((count, *image.shape), generator=random)
-        total += gradient(asked, copies).sum(0)
-        left -= count
-    return total / samples
+        found.append(gradients(asked, copies).sum(1))
+    return torch.stack(found).sum(0) / samples

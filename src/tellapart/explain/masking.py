@@ -1,4 +1,7 @@
-"""Maps from hiding parts of the picture and asking again. They need no gradient, and many answers."""
+"""Maps from hiding parts of the picture and asking again. They need no gradient, and many answers.
+
+Several things are asked about at once: the network runs no oftener than for one.
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Asked = Callable[[Tensor], Tensor]
-"""(B, H, W, C) float32 pixels 0-255 -> (B,) what is asked about."""
+"""(B, H, W, C) float32 pixels 0-255 -> (B, A) the A things asked about."""
 
 
 def occlusion(
@@ -24,7 +27,7 @@ def occlusion(
         at_once: pictures in one batch.
 
     Returns:
-        (H, W).
+        (A, H, W).
 
     Source: Zeiler and Fergus 2014, arXiv:1311.2901.
     """
@@ -41,7 +44,7 @@ def occlusion(
         falls = torch.cat(
             [whole - asked(torch.where(part[..., None] > 0, fill, image)) for part in hidden.split(at_once)]
         )
-    return torch.einsum("n,nhw->hw", falls, hidden) / hidden.sum(0)
+    return torch.einsum("na,nhw->ahw", falls, hidden) / hidden.sum(0)
 
 
 def rise(
@@ -66,20 +69,19 @@ def rise(
         at_once: pictures in one batch.
 
     Returns:
-        (H, W).
+        (A, H, W).
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421.
     """
     height, width, _ = image.shape
     random = torch.Generator().manual_seed(seed)
-    total, left = torch.zeros(height, width), masks
+    found = []
     with torch.inference_mode():
-        while left:
-            count = min(left, at_once)
+        for start in range(0, masks, at_once):
+            count = min(masks - start, at_once)
             mask = _soft_masks(count, height, width, cells, shown, random)
-            total += torch.einsum("n,nhw->hw", asked(image * mask[..., None]), mask)
-            left -= count
-    return total / (masks * shown)
+            found.append(torch.einsum("na,nhw->ahw", asked(image * mask[..., None]), mask))
+    return torch.stack(found).sum(0) / (masks * shown)
 
 
 def _soft_masks(

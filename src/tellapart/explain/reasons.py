@@ -1,27 +1,28 @@
 """Reasons: why a network answers so, as heat maps over the picture, each with the measure of its truth."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tellapart.errors import ConfigError
-from tellapart.explain.cam import grad_cam, grad_cam_plus_plus, spatial_layers
-from tellapart.explain.faithfulness import Faithfulness, faithfulness, rank_correlation
-from tellapart.explain.gradients import integrated_gradients, smooth_grad
-from tellapart.explain.masking import occlusion, rise
+from tellapart.explain.faithfulness import (
+    Faithfulness,
+    curves,
+    faithfulness,
+    order_of,
+    random_curves,
+    rank_correlation,
+)
+from tellapart.explain.methods import METHODS, Case
 from tellapart.explain.question import Question
 from tellapart.explain.record import Recorder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatMap:
-    """One method's answer."""
+    """One method's answer to one question."""
 
     method: str
     """One of METHODS."""
@@ -35,30 +36,9 @@ class HeatMap:
     faithfulness: Faithfulness
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """A picture, a network and a question."""
-
-    recorder: Recorder
-    image: Tensor
-    """(H, W, C) float32, 0-255."""
-
-    question: Question
-
-    def logits(self, images: Tensor) -> Tensor:
-        """What is asked about, before the softmax: (B,), differentiable."""
-        return self.question.of_logits(self.recorder.run(images).logits)
-
-    def shares(self, images: Tensor) -> Tensor:
-        """What is asked about, as a share, 0 to 1: (B,)."""
-        return self.question.of_probabilities(self.recorder.run(images).logits.softmax(-1))
-
-
-Drawn = tuple[Tensor, str | None]
-"""(H, W) and the layer."""
-
-
-def reasons(case: Case, noise: Recorder | None, methods: Sequence[str] = ()) -> list[HeatMap]:
+def reasons(
+    case: Case, noise: Recorder | None, methods: Sequence[str] = ()
+) -> dict[Question, tuple[HeatMap, ...]]:
     """Draw heat maps and measure them.
 
     Args:
@@ -66,71 +46,30 @@ def reasons(case: Case, noise: Recorder | None, methods: Sequence[str] = ()) -> 
         noise: the same network with noise for weights; None: no such check.
         methods: of METHODS; none: all that the network allows.
 
+    Returns:
+        Of each question a map by each method, in the methods' order.
+
     Raises:
         ConfigError: no such method, or one that needs feature maps where the network shows none.
     """
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise ConfigError(f"There is no method {unknown[0]!r}. There are: {', '.join(METHODS)}.")
-    found = []
+    found: dict[Question, list[HeatMap]] = {question: [] for question in case.questions}
+    chance = random_curves(case.probabilities, case.image)
     for name in methods or METHODS:
         drawn = METHODS[name](case)
         if drawn is None:
             if methods:
                 raise ConfigError(f"{name} needs a layer with feature maps, and this network shows none.")
             continue
-        heat, layer = drawn
-        measured = faithfulness(case.shares, case.image, heat, _sanity(case, noise, name, heat))
-        found.append(HeatMap(name, heat.numpy(), layer, measured))
-    return found
-
-
-def _sanity(case: Case, noise: Recorder | None, name: str, heat: Tensor) -> float | None:
-    drawn = None if noise is None else METHODS[name](Case(noise, case.image, case.question))
-    return None if drawn is None else rank_correlation(heat, drawn[0])
-
-
-def _by_cam(draw: Callable[..., Tensor]) -> Callable[[Case], Drawn | None]:
-    def drawn(case: Case) -> Drawn | None:
-        recording = case.recorder.run(case.image[None].clone().requires_grad_())
-        layers = spatial_layers(recording)
-        if not layers:
-            return None
-        name, grid = list(layers.items())[-1]
-        heat = draw(case.question.of_logits(recording.logits), recording.layer(name), grid)
-        fine = F.interpolate(heat[None].detach(), case.image.shape[:2], mode="bilinear", align_corners=False)
-        return fine[0, 0], name
-
-    return drawn
-
-
-def _integrated_gradients(case: Case) -> Drawn:
-    return integrated_gradients(case.logits, case.image, torch.zeros_like(case.image)).sum(-1), None
-
-
-def _smooth_grad(case: Case) -> Drawn:
-    return smooth_grad(case.logits, case.image).abs().sum(-1), None
-
-
-def _occlusion(case: Case) -> Drawn:
-    side = min(case.image.shape[:2])
-    window, stride = max(1, side // 4), max(1, side // 16)
-    return occlusion(case.logits, case.image, case.image.mean((0, 1)), window=window, stride=stride), None
-
-
-def _rise(case: Case) -> Drawn:
-    return rise(case.shares, case.image, masks=1000), None
-
-
-METHODS: dict[str, Callable[[Case], Any]] = {
-    "grad_cam": _by_cam(grad_cam),
-    "grad_cam_plus_plus": _by_cam(grad_cam_plus_plus),
-    "integrated_gradients": _integrated_gradients,
-    "smooth_grad": _smooth_grad,
-    "occlusion": _occlusion,
-    "rise": _rise,
-}
-"""By name, each a function of a case."""
+        unlearned = None if noise is None else METHODS[name](replace(case, recorder=noise))
+        for question, heat in drawn.maps.items():
+            sanity = None if unlearned is None else rank_correlation(heat, unlearned.maps[question])
+            order = curves(case.probabilities, case.image, order_of(heat))
+            measured = faithfulness(question.of_probabilities, order, chance, sanity)
+            found[question].append(HeatMap(name, heat.numpy(), drawn.layer, measured))
+    return {question: tuple(maps) for question, maps in found.items()}
 
 
 def noisy_recorder(recorder: Recorder, seed: int = 0) -> Recorder:
@@ -145,7 +84,10 @@ def noisy_recorder(recorder: Recorder, seed: int = 0) -> Recorder:
     import keras
 
     random = np.random.default_rng(seed)
-    model = keras.models.clone_model(recorder.net.model)
     weights = recorder.net.model.get_weights()
-    model.set_weights([random.permutation(w.ravel()).reshape(w.shape) for w in weights])
+    try:
+        model = keras.models.clone_model(recorder.net.model)
+        model.set_weights([random.permutation(w.ravel()).reshape(w.shape) for w in weights])
+    except (TypeError, NotImplementedError) as failed:
+        raise ValueError(str(failed)) from failed
     return Recorder(model, recorder.head)

@@ -4,7 +4,7 @@ The run is in float32, and no operation is joined with its neighbour: what is ke
 is what the Keras layer of that name gives, in Keras's layout.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SMALLEST = 1e-30
 """A probability below counts as this one where its logarithm is taken."""
 
 
-class _AllFound(Exception):
+class _AllFound(Exception):  # noqa: N818 (no error: it ends a run early)
     """Nothing more is to be run."""
 
 
@@ -136,6 +136,13 @@ class Recorder:
         with self.net.watched(lambda *told: found.append(_layer_run(seen, *told))):
             output = self.net(images, training=False)
         return Recording(tuple(found), output, self._logits(found, output))
+
+    def logits(self, images: Tensor) -> Tensor:
+        """What `run` gives as such, (B, classes), with no layer kept: for many pictures."""
+        found: deque[LayerRun] = deque(maxlen=1)
+        with self.net.watched(lambda *told: found.append(_layer_run(Counter(), *told))):
+            output = self.net(images, training=False)
+        return self._logits(found, output)
 
     def _logits(self, found: Sequence[LayerRun], output: Tensor) -> Tensor:
         """What the softmax is taken of; where there is none to see, logarithms of the probabilities."""

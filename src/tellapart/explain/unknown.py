@@ -6,7 +6,8 @@ exponentials, is low for what is familiar. A picture whose energy is above that 
 pictures counts as unfamiliar.
 
 Source: Liu et al. 2020, arXiv:2010.03759. Chosen among the nearest training features (Sun et al. 2022), Mahalanobis
-distances and the largest probability on sets that no figure is told of (`benchmarks/NOTES.md`).
+distances and the largest probability on sets kept apart from those that the quality is told of
+(`benchmarks/NOTES.md`).
 """
 
 import numpy as np

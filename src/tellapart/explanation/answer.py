@@ -1,6 +1,8 @@
 """Answer: what a network says of a picture, how sure it is, and whether it has reason to be."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,22 @@ class Answer:
     def is_unfamiliar(self) -> bool | None:
         """Whether the picture is unlike what was trained on; None where the model does not know."""
         return None if self.energy_limit is None else self.energy > self.energy_limit
+
+    def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """Plain values, for JSON."""
+
+        def named(shares: NDArray[Any]) -> dict[str, float]:
+            return dict(zip(class_names, map(float, shares), strict=True))
+
+        return {
+            "predicted": class_names[int(self.in_views.argmax())],
+            "probabilities": named(self.in_views),
+            "calibrated": None if self.calibrated is None else named(self.calibrated),
+            "of_one_view": named(self.probabilities),
+            "energy": self.energy,
+            "energy_limit": self.energy_limit,
+            "is_unfamiliar": self.is_unfamiliar,
+        }
 
 
 def answer_of(subject: Subject) -> Answer:

@@ -6,13 +6,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tellapart.classifier import Classifier
-from tellapart.errors import ConfigError
-from tellapart.explain.record import Recorder, Recording
+from tellapart.explain.flips import Flip, flips
+from tellapart.explain.record import Recording
 from tellapart.explanation.answer import Answer, answer_of
+from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
 from tellapart.explanation.training_pictures import TrainingPictures, training_pictures
@@ -69,6 +66,25 @@ class Explanation:
         """Every layer's input and output."""
         return self.subject.recording
 
+    @cached_property
+    def heat_maps(self) -> HeatMaps:
+        """Why this answer and not another one, by several methods, each with the measure of its truth."""
+        return heat_maps_of(self.subject, self.answer.order, self.asked, self.gaps)
+
+    @cached_property
+    def flips(self) -> tuple[Flip, ...]:
+        """The smallest change of each kind that makes the network answer something else."""
+        return tuple(flips(self.subject.answers, self.subject.pixels))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the page says in words and numbers, as plain values."""
+        names = self.subject.class_names
+        return {
+            "picture": self.subject.picture,
+            **self.answer.to_dict(names),
+            "missing": list(self.gaps),
+        }
+
     def to_html(self) -> str:
         """The page, one self-contained HTML file."""
         from tellapart.explanation.page import page
@@ -91,36 +107,3 @@ class Explanation:
             f'<iframe srcdoc="{escape(self.to_html())}" title="Explanation of {escape(self.subject.picture)}" '
             'style="width: 100%; height: 48rem; border: 0"></iframe>'
         )
-
-
-def explain(
-    classifier: Classifier,
-    recorder: Recorder,
-    picture: str,
-    original: NDArray[np.uint8],
-    classes: tuple[str, ...] = (),
-    run: Ingredients | None = None,
-) -> Explanation:
-    """The explanation of what a classifier says of one picture.
-
-    Args:
-        classifier: any.
-        recorder: of its model.
-        picture: what it is called.
-        original: (height, width, 1 or 3), of any size.
-        classes: names to be asked about besides the likeliest: why this one, and not that one.
-        run: of the training that made it, where its folder is there.
-
-    Raises:
-        ConfigError: no such class.
-    """
-    image = classifier.card.pixel_path.apply(original)
-    subject = Subject(classifier, recorder, picture, original, image)
-    asked = tuple(_index_of(name, classifier.class_names) for name in classes)
-    return Explanation(subject, asked, run)
-
-
-def _index_of(name: Any, names: tuple[str, ...]) -> int:
-    if name not in names:
-        raise ConfigError(f"The model has no class {name!r}. It tells apart: {', '.join(names)}.")
-    return names.index(name)

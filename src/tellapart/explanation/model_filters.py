@@ -137,7 +137,11 @@ class ModelFilters:
         chosen = _standing_out(here, known)[:count]
         made = self._pictures(name, chosen, steps)
         boxes = boxes_of(
-            self.recorder, np.repeat(subject.image[None], len(chosen), 0), name, chosen, here.places[0, chosen]
+            self.recorder,
+            np.repeat(subject.image[None], len(chosen), 0),
+            name,
+            chosen,
+            here.places[0, chosen],
         )
         pieces = {} if known is None else self._pieces(name, chosen, known)
         channels = [
@@ -174,9 +178,8 @@ class ModelFilters:
             with torch.inference_mode():
                 pixels = torch.from_numpy(pictures.astype(np.float32))
                 means = excitements(self.recorder, pixels, name, new).tolist()
-            self._made |= {
-                (name, channel): made for channel, *made in zip(new, pictures, means, strict=True)
-            }
+            made = zip(pictures, means, strict=True)
+            self._made |= {(name, channel): one for channel, one in zip(new, made, strict=True)}
         return {channel: self._made[name, channel] for channel in chosen}
 
     @cached_property

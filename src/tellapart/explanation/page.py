@@ -4,12 +4,12 @@ Each section is a module of this room with a function from the explanation to it
 and a module for the browser, all of one name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tellapart import __version__
-from tellapart.explanation.sections import answer, filters, layers, picture, training
+from tellapart.explanation.sections import answer, filters, flips, layers, picture, training, why
 from tellapart.explanation.sections.part import Part
 from tellapart.pages.assemble import assemble
 
@@ -26,13 +26,18 @@ class Section:
     part: Callable[["Explanation"], Part | None]
     """None where there is nothing to show; why not is then among the explanation's gaps."""
 
+    modules: tuple[str, ...] = ()
+    """For the browser, besides the one of the section's name."""
+
 
 SECTIONS = (
     Section("answer", "What it says", answer.part),
-    Section("picture", "The picture as numbers", picture.part),
-    Section("layers", "Layer by layer", layers.part),
-    Section("filters", "What its channels look for", filters.part),
+    Section("why", "Why this answer", why.part),
+    Section("flips", "What would change its mind", flips.part),
     Section("training", "Training pictures for and against", training.part),
+    Section("picture", "The picture as numbers", picture.part),
+    Section("layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js")),
+    Section("filters", "What its channels look for", filters.part),
 )
 
 SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
@@ -40,7 +45,12 @@ SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.j
 
 def page(explanation: "Explanation") -> str:
     """The HTML."""
-    found = [(one, part) for one in SECTIONS if (part := one.part(explanation)) is not None]
+    return page_of(explanation, SECTIONS)
+
+
+def page_of(explanation: "Explanation", sections: Sequence[Section]) -> str:
+    """The HTML of some sections alone; the answer must be among them."""
+    found = [(one, part) for one in sections if (part := one.part(explanation)) is not None]
     values: dict[str, Any] = {
         "title": explanation.subject.picture,
         "sections": [one for one, _ in found],
@@ -50,11 +60,12 @@ def page(explanation: "Explanation") -> str:
     }
     data: Mapping[str, Any] = {one.name: part.data for one, part in found}
     names = [one.name for one, _ in found]
+    modules = [f"explain/{module}" for one, _ in found for module in (f"{one.name}.js", *one.modules)]
     return assemble(
         "explain.html",
         values,
         data,
         styles=["explain/explain.css", *(f"explain/{name}.css" for name in names)],
-        modules=[*SHARED, "explain/explain.js", *(f"explain/{name}.js" for name in names)],
+        modules=[*SHARED, "explain/explain.js", *modules],
         entry="explain",
     )

@@ -86,9 +86,7 @@ class TrainingPictures:
     @cached_property
     def _influence(self) -> list[NDArray[np.float64]]:
         """By class."""
-        return [
-            influence(self.checkpoints, answer) for answer in range(self.checkpoints[0].errors.shape[1])
-        ]
+        return [influence(self.checkpoints, answer) for answer in range(self.checkpoints[0].errors.shape[1])]
 
     def _named(self, places: NDArray[np.int64], values: NDArray[np.floating]) -> list[Neighbour]:
         found = zip(self.rows[places].tolist(), values.tolist(), strict=True)
@@ -163,9 +161,7 @@ def _found(
 ) -> TrainingPictures:
     store = run.stores["train"]
     (final,) = [
-        one
-        for moment, one in zip(moments, known, strict=True)
-        if moment.classifier is subject.classifier
+        one for moment, one in zip(moments, known, strict=True) if moment.classifier is subject.classifier
     ]
     asked = last_dense(subject.recording).inputs[0].flatten().numpy()
     checkpoints: tuple[Checkpoint, ...] = ()

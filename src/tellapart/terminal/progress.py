@@ -159,6 +159,10 @@ class ProgressWatcher(Watcher):
         """Training pictures have been compared."""
         self.bars.count("Writing the report", done, total)
 
+    def explaining(self, done: int, total: int) -> None:
+        """Pictures have been explained."""
+        self.bars.count("Explaining pictures", done, total)
+
     def prepared(self, prepared: Prepared, model: Any) -> None:
         """All is ready."""
         self.bars.close()

@@ -40,9 +40,7 @@ def part(explanation: "Explanation") -> Part | None:
         )
     pieces: dict[str, NDArray[np.uint8]] = {}
     told = [_layer(one, subject.image, filters.train, pieces) for one in layers]
-    made = {
-        f"{one.name}/{channel.index}": channel.made for one in layers for channel in one.channels
-    }
+    made = {f"{one.name}/{channel.index}": channel.made for one in layers for channel in one.channels}
     values = {
         "layers": told,
         "sample": len(filters.rows),

@@ -1,7 +1,14 @@
-"""Every layer, with the numbers that went through it."""
+"""Every layer, with the numbers that went through it and how it made them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tellapart.explain.cam import Grid, spatial_layers
+from tellapart.explain.record import LayerRun
+from tellapart.explanation.opened.carrying import carrier_for
+from tellapart.explanation.opened.cells import cells
+from tellapart.explanation.opened.opening import working_of
 from tellapart.explanation.sections.part import Part
 
 if TYPE_CHECKING:
@@ -10,4 +17,52 @@ if TYPE_CHECKING:
 
 def part(explanation: "Explanation") -> Part | None:
     """See the module."""
-    return None
+    recording = explanation.recording
+    if not recording.layers:
+        explanation.gaps.append(
+            "The layers: this model is neither Sequential nor Functional, so only its own code knows them."
+        )
+        return None
+    carrier, grids = carrier_for(recording.layers), spatial_layers(recording)
+    makers: dict[int, tuple[str, list[int] | None]] = {}
+    rows, told = [], []
+    for run in recording.layers:
+        working, grid = working_of(run), _grid(run, grids)
+        taken = [makers.get(id(one), ("the picture", None)) for one in run.taken]
+        rows.append(_row(run, working.says))
+        told.append(
+            {
+                **rows[-1],
+                "from": [name for name, _ in taken],
+                "grids": [grid for _, grid in taken],
+                "grid": grid,
+                **carrier.carried(run, working),
+            }
+        )
+        makers |= {id(one): (run.name, grid) for one in run.given}
+    sampled = sum(one.get("rows") is not None for one in told)
+    return Part({"rows": rows, "sampled": sampled}, {"layers": told, "tensors": carrier.tensors.packed})
+
+
+def _row(run: LayerRun, says: str) -> dict[str, Any]:
+    values = cells(run.given[0])
+    return {
+        "name": run.name,
+        "kind": run.kind,
+        "says": says,
+        "takes": [list(one.shape[1:]) for one in run.inputs],
+        "gives": list(run.output.shape[1:]),
+        "parameters": int(run.layer.count_params()) if hasattr(run.layer, "count_params") else 0,
+        "least": None if values is None else float(values.min()),
+        "mean": None if values is None else float(values.mean()),
+        "most": None if values is None else float(values.max()),
+        "zeros": None if values is None else float(np.mean(values == 0)),
+    }
+
+
+def _grid(run: LayerRun, grids: dict[str, Grid]) -> list[int] | None:
+    """Of a row of tokens that are places of the picture: height, width and how many tokens stand before them."""
+    if run.name not in grids or run.output.ndim != 3:
+        return None
+    height, width = grids[run.name]
+    return [height, width, int(run.output.shape[1]) - height * width]

@@ -47,4 +47,6 @@ def part(explanation: "Explanation") -> Part | None:
 
 
 def _told(group: Sequence[Neighbour], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"row": str(one.row), "id": one.id, "label": names[one.label], "value": one.value} for one in group]
+    return [
+        {"row": str(one.row), "id": one.id, "label": names[one.label], "value": one.value} for one in group
+    ]

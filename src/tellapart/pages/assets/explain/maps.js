@@ -48,8 +48,8 @@ export function drawHeat(canvas, heat, picture, height, width, channels, most = 
     for (let c = 0; c < channels; c++) grey += picture[place * channels + c] / channels;
     const share = Math.max(-1, Math.min(1, heat[place] / most));
     const end = share < 0 ? RED : BLUE;
-    const amount = 0.85 * Math.sqrt(Math.abs(share));
-    return end.map((part) => Math.round((0.35 * grey + 150) * (1 - amount) + part * amount));
+    const amount = 0.75 * Math.abs(share) ** 0.75;
+    return end.map((part) => Math.round((0.6 * grey + 90) * (1 - amount) + part * amount));
   });
 }
 
@@ -65,12 +65,10 @@ function paint(canvas, height, width, colour) {
   context.putImageData(image, 0, 0);
 }
 
-/** A number as people read it: four significant digits, no exponent where it can be done without. */
+/** A number as people read it: whole ones as they are, others to four decimals, tiny ones with an exponent. */
 export function number(value) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-4) return value.toExponential(2);
-  return value.toPrecision(4);
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toFixed(4);
 }
 
 /** Black or white, whichever can be read on a colour: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */

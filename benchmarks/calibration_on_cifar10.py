@@ -1,0 +1,219 @@
+"""What confidence is worth on CIFAR-10: calibration before and after the temperature, and thresholds, counted twice.
+
+    python benchmarks/calibration_on_cifar10.py RUN
+
+RUN is a finished training of `fast`; the model that comes along is measured beside it. The temperature of each is the
+one of its card, fitted on held-out pictures; its error is told on the test split, to which nothing was fitted. Every
+figure of the package is counted anew here by other means (scikit-learn's `calibration_curve`, NumPy's loops), and the
+script stops where the two differ by more than 1e-6. Then the report of RUN is written three times: the whole command,
+and the work within a process that has everything imported.
+
+Writes a dated page and all figures to benchmarks/results/.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from machine import hardware, origin_lines, table, versions, write_results
+
+RESULTS = Path(__file__).parent / "results"
+DRAWS, ROUNDS, CLOSE = 1000, 3, 1e-6
+SHOWN = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95)
+"""Thresholds of the page; all 101 are checked."""
+
+
+def must_agree(what, ours, theirs):
+    """Raise where two ways of counting differ."""
+    apart = float(np.max(np.abs(np.asarray(ours, float) - np.asarray(theirs, float))))
+    if not apart <= CLOSE:
+        raise AssertionError(f"{what}: counted twice, {apart} apart.")
+    return apart
+
+
+def error_by_scikit_learn(probabilities, labels, bins=15):
+    from sklearn.calibration import calibration_curve
+
+    sure, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == labels
+    shares, confidences = calibration_curve(right, sure, n_bins=bins)
+    counts = np.bincount(np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1), minlength=bins)
+    return float((counts[counts > 0] * np.abs(shares - confidences)).sum() / len(labels))
+
+
+def tempered_by_scipy(probabilities, temperature):
+    from scipy.special import softmax
+
+    return softmax(np.log(np.clip(probabilities.astype(np.float64), 1e-12, None)) / temperature, axis=1)
+
+
+def thresholds_by_counting(probabilities, labels, steps=100):
+    rows = []
+    for step in range(steps + 1):
+        answered = right = 0
+        for row, label in zip(probabilities, labels, strict=True):
+            if row.max() >= step / steps:
+                answered += 1
+                right += int(row.argmax() == label)
+        rows.append((answered, answered / len(labels), right / answered if answered else -1))
+    return rows
+
+
+def error_interval(probabilities, labels):
+    """Where 95% of the errors lie when the pictures are drawn anew. The error of few answers is biased upwards, and
+    so is that of a draw."""
+    from tellapart.calibration import calibration_error
+
+    random, count = np.random.default_rng(0), len(labels)
+    drawn = (random.integers(0, count, count) for _ in range(DRAWS))
+    found = [calibration_error(probabilities[rows], labels[rows]) for rows in drawn]
+    return tuple(float(value) for value in np.quantile(found, (0.025, 0.975)))
+
+
+def judged(name, probabilities, labels, temperature, fitted_on):
+    """The figures of one model, all of them counted twice."""
+    from sklearn.metrics import log_loss
+
+    from tellapart.calibration import calibration_error, tempered, thresholds
+
+    after = tempered(probabilities, temperature)
+    apart = must_agree("temperature", after, tempered_by_scipy(probabilities, temperature))
+    rows = []
+    for when, given in (("before", probabilities), ("after", after)):
+        error = calibration_error(given, labels)
+        apart = max(apart, must_agree(f"{name} {when}", error, error_by_scikit_learn(given, labels)))
+        low, high = error_interval(given, labels)
+        rows.append(
+            {
+                "model": name,
+                "temperature": "1" if when == "before" else f"{temperature:.3f}",
+                "fitted on": "" if when == "before" else f"{fitted_on:,}",
+                "pictures": f"{len(labels):,}",
+                "ECE": f"{error:.4f}",
+                "95% interval": f"{low:.4f} to {high:.4f}",
+                "loss": f"{log_loss(labels, given.astype(np.float64), labels=range(given.shape[1])):.4f}",
+                "mean confidence": f"{given.max(1).mean():.4f}",
+                "accuracy": f"{(given.argmax(1) == labels).mean():.4f}",
+            }
+        )
+    told = thresholds(after, labels)
+    ours = [(one.answers, one.answered, -1 if one.accuracy is None else one.accuracy) for one in told]
+    apart = max(apart, must_agree(f"{name}, thresholds", ours, thresholds_by_counting(after, labels)))
+    shown = [
+        {
+            "model": name,
+            "sure from": f"{one.confidence:.2f}",
+            "answered": f"{one.answered:.4f}",
+            "answers": one.answers,
+            "right of these": f"{one.accuracy:.4f}",
+        }
+        for one in told
+        if one.confidence in SHOWN and one.accuracy is not None
+    ]
+    return {"errors": rows, "thresholds": shown, "apart": apart}
+
+
+def of_run(run):
+    from tellapart.answers import load_answers
+    from tellapart.calibration import fit_temperature
+    from tellapart.classifier import Classifier
+
+    answers, card = load_answers(run / "answers.safetensors"), Classifier.load(run).card
+    held_out, test = answers["validation"], answers["test"]
+    must_agree(
+        "the card's temperature", card.temperature, fit_temperature(held_out.probabilities, held_out.labels)
+    )
+    name = f"a training of `{card.origin['recipe']}`, seed {card.origin['seed']}"
+    return judged(name, test.probabilities, test.labels, card.temperature, len(held_out.labels))
+
+
+def of_shipped():
+    import tellapart
+    from tellapart.data.split import divide
+    from tellapart.data.store import load_split
+    from tellapart.recipes import fast
+
+    classifier = tellapart.load("cifar10")
+    source = tellapart.open_source("cifar10")
+    share, seed = fast().validation_share, classifier.card.origin["seed"]
+    held_out = len(divide(source, validation=share, test=0, seed=seed).splits["validation"])
+    test = load_split(source.splits["test"], classifier.card.pixel_path)
+    found = classifier.probabilities(test.images)
+    return judged("the one that comes along", found, test.labels, classifier.card.temperature, held_out)
+
+
+def report_times(run):
+    import tellapart
+
+    page, whole, work = run / "report.html", [], []
+    before = page.read_bytes()
+    for _ in range(ROUNDS):
+        began = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "tellapart", "report", str(run)], check=True, stdout=subprocess.DEVNULL
+        )
+        whole.append(time.monotonic() - began)
+    for _ in range(ROUNDS):
+        began = time.monotonic()
+        tellapart.report(run)
+        work.append(time.monotonic() - began)
+    return {"whole": whole, "work": work, "bytes": page.stat().st_size, "bytes_before": len(before)}
+
+
+def page(record):
+    both, report = record["models"], record["report"]
+    errors = [row for one in both for row in one["errors"]]
+    sure = [row for one in both for row in one["thresholds"]]
+    return "\n".join(
+        [
+            f"# What confidence is worth on CIFAR-10, {record['date']}",
+            "",
+            "Expected calibration error (15 bins of equal width) on the test split, with the model's views, before and "
+            f"after its temperature; 95% of {DRAWS} bootstrap draws. Every figure was counted twice, by the package "
+            f"and by scikit-learn, SciPy and NumPy: at most {max(one['apart'] for one in both):.1e} apart.",
+            "",
+            table(errors, list(errors[0])),
+            "",
+            "Answers given only when sure, at the temperature, on the test split:",
+            "",
+            table(sure, list(sure[0])),
+            "",
+            f"`tellapart report RUN`, whole command: **{statistics.median(report['whole']):.1f} s** (median of "
+            f"{', '.join(f'{one:.1f}' for one in report['whole'])}); the work alone, within a process: "
+            f"{statistics.median(report['work']):.1f} s ({', '.join(f'{one:.1f}' for one in report['work'])}). "
+            f"The page has {report['bytes']:,} bytes.",
+            "",
+            *origin_lines(record),
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="a finished training of `fast` on CIFAR-10")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    machine, now = hardware(), datetime.datetime.now().astimezone()
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": "python benchmarks/calibration_on_cifar10.py RUN",
+        "hardware": machine,
+        "versions": versions(),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "models": [of_run(options.run), of_shipped()],
+        "report": report_times(options.run),
+    }
+    print(json.dumps(record["report"]), file=sys.stderr)
+    write_results(options.results, "calibration_on_cifar10", now, page(record), record)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Heat maps of a subject: why this answer, and why not another one, by every method that its network allows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tellapart.explain.cam import spatial_layers
+from tellapart.explain.methods import Case
+from tellapart.explain.question import Question, questions_among
+from tellapart.explain.reasons import HeatMap, noisy_recorder, reasons
+from tellapart.explain.record import Recorder
+from tellapart.explanation.scope import Scope, flops_of, scope_of
+from tellapart.explanation.subject import Subject
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatMaps:
+    """Of one picture."""
+
+    scope: Scope
+    """Which classes were asked about."""
+
+    maps: Mapping[Question, tuple[HeatMap, ...]]
+    """Of each class of the scope, and of each ordered pair of them; the truest first."""
+
+    def of(self, this: int, and_not: int | None = None) -> dict[str, HeatMap]:
+        """By method: why this class, or why this one and not that one.
+
+        Args:
+            this: class index.
+            and_not: class index.
+
+        Raises:
+            KeyError: a class outside the scope.
+        """
+        return {one.method: one for one in self.maps[Question(this, and_not)]}
+
+
+def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], gaps: list[str]) -> HeatMaps:
+    """Draw and measure.
+
+    Args:
+        subject: network and picture.
+        order: classes, the likeliest first.
+        asked: classes that somebody named.
+        gaps: is told what could not be had.
+    """
+    scope = scope_of(order, asked, flops_of(subject.recorder, subject.pixels))
+    noise = _noise(subject, gaps)
+    if not spatial_layers(subject.recording):
+        why = "no layer of this network keeps the places of the picture apart"
+        if not subject.recording.layers:
+            why = "only the model's own code knows its layers"
+        gaps.append(f"There is no Grad-CAM and no Grad-CAM++: {why}. The other heat maps are here.")
+    case = Case(subject.recorder, subject.pixels, questions_among(scope.classes), scope.masks)
+    found = reasons(case, noise)
+    return HeatMaps(scope, {question: tuple(sorted(maps, key=_order)) for question, maps in found.items()})
+
+
+def _order(one: HeatMap) -> tuple[bool, float]:
+    return not one.faithfulness.is_true, -one.faithfulness.score
+
+
+def _noise(subject: Subject, gaps: list[str]) -> Recorder | None:
+    try:
+        return noisy_recorder(subject.recorder)
+    except ValueError:
+        gaps.append(
+            "Whether a heat map would be the same for a network that learned nothing could not be tried: "
+            "only the model's own code knows how to make another network like it."
+        )
+        return None

@@ -1,0 +1,57 @@
+"""Pooling: the largest number of a window, or the mean; of a small window or of a whole map."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tellapart.explain.record import LayerRun
+from tellapart.explanation.opened.cells import Pair, Reading, cells
+from tellapart.explanation.opened.weighted import before_same
+from tellapart.explanation.opened.working import Opener, Shown, Working
+
+LARGEST = "Of each small window only the largest number goes on, so the maps become smaller."
+MEAN = "Of each small window the mean goes on, so the maps become smaller."
+LARGEST_OF_ALL = "Of each map only its largest number goes on: one number for each channel, wherever it was."
+MEAN_OF_ALL = "Of each map only its mean goes on: one number for each channel."
+
+
+def _windowed(reduce: str, says: str) -> Opener:
+    def opener(run: LayerRun) -> Working | None:
+        layer, values = run.layer, cells(run.taken[0])
+        if values is None or layer.data_format != "channels_last":
+            return None
+        size, strides = _pair(layer.pool_size), _pair(layer.strides)
+        before = (0, 0)
+        if layer.padding == "same":
+            if reduce == "mean" and run.operation is None:
+                return None  # what is padded counts differently from backend to backend
+            before = before_same(values.shape[:2], size, strides)
+        reading = Reading(run.taken[0], size=size, strides=strides, before=before)
+        return Working("pooled", says, (reading,), 0, _reducing(reduce))
+
+    return opener
+
+
+def _of_all(reduce: str, says: str) -> Opener:
+    def opener(run: LayerRun) -> Working | None:
+        values = cells(run.taken[0])
+        if values is None or run.layer.data_format != "channels_last":
+            return None
+        return Working("pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, _reducing(reduce))
+
+    return opener
+
+
+def _reducing(reduce: str) -> Callable[[Shown], dict[str, Any]]:
+    return lambda _: {"reduce": reduce}
+
+
+def _pair(steps: tuple[int, ...]) -> Pair:
+    return (steps[0], steps[1]) if len(steps) == 2 else (steps[0], 1)
+
+
+OPENERS: dict[str, Opener] = {
+    **dict.fromkeys(("MaxPooling1D", "MaxPooling2D"), _windowed("max", LARGEST)),
+    **dict.fromkeys(("AveragePooling1D", "AveragePooling2D"), _windowed("mean", MEAN)),
+    **dict.fromkeys(("GlobalMaxPooling1D", "GlobalMaxPooling2D"), _of_all("max", LARGEST_OF_ALL)),
+    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalAveragePooling2D"), _of_all("mean", MEAN_OF_ALL)),
+}

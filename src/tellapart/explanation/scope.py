@@ -1,0 +1,88 @@
+"""Scope: which classes are asked about, and with how many random masks, so that maps take reasonable time.
+
+The cost is that of the network's runs: their number times the FLOPs of one picture. Memory,
+and layers that are slow for their FLOPs, are left out of account.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from tellapart.explain.faithfulness import RANDOM_ORDERS
+from tellapart.explain.faithfulness import STEPS as CURVE_STEPS
+from tellapart.explain.gradients import SAMPLES
+from tellapart.explain.gradients import STEPS as QUADRATURE_STEPS
+from tellapart.explain.methods import MASKS, METHODS
+from tellapart.explain.record import Recorder
+
+BUDGET = 3e12
+"""FLOPs. At the 100 GFLOP/s of one core, half a minute."""
+
+MASKS_SHARE = 0.25
+"""Of the budget, that RISE's masks may take."""
+
+FEWEST_MASKS = 250
+
+MOST_CLASSES = 10
+"""However cheap: more fill no page that anybody reads."""
+
+LEAST_FLOPS = 1e7
+"""That a run counts as: of a small network most time is spent between the products."""
+
+SQUARES = 13 * 13
+"""That occlusion hides, one by one."""
+
+NETWORKS = 2
+"""The one asked about, and the one of noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is asked."""
+
+    classes: tuple[int, ...]
+    """The likeliest first, behind them those that somebody named."""
+
+    masks: int
+    """That RISE is given."""
+
+    flops: int
+    """Of one picture, forward."""
+
+
+def scope_of(order: Sequence[int], asked: Sequence[int], flops: int) -> Scope:
+    """As many of the likeliest classes as the budget has room for, one at least, and those named, at any cost.
+
+    Args:
+        order: classes, the likeliest first.
+        asked: classes that somebody named.
+        flops: of one picture, forward.
+    """
+    each = max(LEAST_FLOPS, flops)
+    masks = int(min(MASKS, max(FEWEST_MASKS, MASKS_SHARE * BUDGET / (NETWORKS * each))))
+    most = min(MOST_CLASSES, len(order))
+    count = max((n for n in range(2, most + 1) if passes(n, masks) * each <= BUDGET), default=1)
+    return Scope(tuple(dict.fromkeys([*order[:count], *asked])), masks, flops)
+
+
+def passes(classes: int, masks: int) -> int:
+    """Runs of the network that every map and measure of so many classes takes; one backward counts as one."""
+    gradients = (QUADRATURE_STEPS + SAMPLES) * (1 + classes)
+    curve = 2 * (CURVE_STEPS + 1)  # deletion and insertion
+    return NETWORKS * (gradients + SQUARES + masks) + curve * (RANDOM_ORDERS + len(METHODS) * classes**2)
+
+
+def flops_of(recorder: Recorder, image: Tensor) -> int:
+    """Of one picture, forward, 2 for each multiply-add, as torch counts them.
+
+    Args:
+        recorder: of the network.
+        image: (H, W, C) float32, 0-255.
+    """
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        recorder.logits(image[None])
+    return counter.get_total_flops()

@@ -1,0 +1,42 @@
+"""The smallest changes of the picture that make the network answer something else."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tellapart.explain.flips import Flip
+from tellapart.explanation.packing import pack
+from tellapart.explanation.sections.part import Part
+from tellapart.explanation.shrinking import shrunk
+
+if TYPE_CHECKING:
+    from tellapart.explanation.explanation import Explanation
+
+
+def part(explanation: "Explanation") -> Part:
+    """See the module."""
+    answer, names = explanation.answer, explanation.subject.class_names
+    found = sorted(explanation.flips, key=_smallest_first)
+    rows = [
+        {
+            "name": one.name,
+            "says": one.says,
+            "amount": one.amount,
+            "answer": names[one.answer],
+            "probability": one.probabilities[one.answer],
+        }
+        for one in found
+    ]
+    values = {
+        "says": names[answer.index],
+        "sure": float(answer.probabilities[answer.index]),
+        "flipped": [row for row in rows if row["amount"] is not None],
+        "unmoved": [row for row in rows if row["amount"] is None],
+    }
+    pictures = shrunk(torch.stack([one.image for one in found])).round().numpy().astype(np.uint8)
+    return Part(values, {"pictures": pack(pictures)})
+
+
+def _smallest_first(one: Flip) -> tuple[bool, float]:
+    return one.amount is None, one.amount or 0.0

@@ -1,0 +1,197 @@
+/** How one number was made, kind by kind: each function returns elements for the chosen number. */
+
+import { drawMap, element, number } from "maps";
+import { sourceOf } from "numbers";
+import { bySize, curve, equation, grid, sum, table, told } from "opened";
+
+const CHANNELS = 3; // input channels shown number by number
+const PRODUCTS = 12; // products shown one by one where there is no window
+const LARGEST_GRID = 49; // numbers of a window up to which it is shown as a grid
+
+function weighted(layer, { y, x, k }) {
+  const read = layer.window(0, y, x, k);
+  const size = read.values.length;
+  const weights = layer.working.kernel.values.subarray(k * size, (k + 1) * size);
+  const products = Float64Array.from(read.values, (value, i) => value * weights[i]);
+  const total = sum(products);
+  const bias = layer.working.bias?.values[k];
+  const area = read.kh * read.kw;
+  const shown = area > 1 && area <= LARGEST_GRID
+    ? windows(layer, read, weights, products)
+    : [list(layer, read, weights, products)];
+  const z = total + (bias ?? 0);
+  return [...shown, ending(layer, { y, x, k }, z, [
+    told("products", total), ` from ${size.toLocaleString("en")} products`,
+    ...(bias == null ? [] : [" + bias ", told("bias", bias)]),
+    ...(bias == null || layer.working.activation === "linear" ? [] : [" = ", told("z", z)]),
+  ])];
+}
+
+function windows(layer, read, weights, products) {
+  const { kh, kw, reads, first } = read;
+  const area = kh * kw;
+  const of = (values, c) => Float64Array.from({ length: area }, (_, i) => values[i * reads + c]);
+  const sums = Float64Array.from({ length: reads }, (_, c) => sum(of(products, c)));
+  const chosen = bySize(sums).slice(0, CHANNELS);
+  const padding = (place) => (read.inside[place] ? "" : "padding");
+  const parts = chosen.map((c) => element("div", { class: "sums", "data-channel": first + c },
+    grid("input", of(read.values, c), kh, kw, `${source(layer)}, channel ${first + c}`, padding),
+    element("span", { class: "operator", "aria-hidden": "true" }, "×"),
+    grid("weight", of(weights, c), kh, kw, "kernel"),
+    element("span", { class: "operator", "aria-hidden": "true" }, "="),
+    grid("product", of(products, c), kh, kw, "products"),
+    element("span", {}, "sum ", told("channel-sum", sums[c]))));
+  const rest = reads - chosen.length;
+  if (rest) {
+    const left = sum(sums) - sum(chosen.map((c) => sums[c]));
+    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels below, together: `, told("others", left)));
+  }
+  return parts;
+}
+
+function list(layer, read, weights, products) {
+  const order = bySize(products).slice(0, PRODUCTS);
+  const where = (i) => {
+    const channel = read.first + (i % read.reads);
+    if (read.kh * read.kw === 1) return `${layer.readings[0].cells[0] * layer.readings[0].cells[1] === 1 ? "unit" : "channel"} ${channel}`;
+    const [row, column] = read.places[Math.floor(i / read.reads)];
+    return `row ${row}, column ${column}, channel ${channel}`;
+  };
+  const rows = order.map((i) => [where(i), told("input", read.values[i]), told("weight", weights[i]), told("product", products[i])]);
+  for (const [place, row] of rows.entries()) row.slice(1).forEach((one) => (one.dataset.index = order[place]));
+  const left = sum(products) - sum(order.map((i) => products[i]));
+  if (products.length > order.length) {
+    rows.push([`the ${(products.length - order.length).toLocaleString("en")} others together`, "", "", told("others", left)]);
+  }
+  return table(`The largest products, of ${source(layer)}`, ["input", "value", "weight", "product"], rows);
+}
+
+/** From the sum to what the layer gives: through its activation, where it has one. */
+function ending(layer, { y, x, k }, z, line) {
+  const value = layer.value(y, x, k);
+  const { activation, logits, curve: drawn } = layer.working;
+  if (activation === "softmax") return element("div", {}, equation(...line), softmaxOf(logits, layer.place(y, x), layer.channels[k], value));
+  if (activation === "linear") return equation(...line, " = ", told("output", value, true));
+  const parts = [equation(...line, ` → ${activation} → `, told("output", value, true))];
+  if (drawn) parts.push(curve(drawn, activation, z, value));
+  return element("div", {}, ...parts);
+}
+
+function softmaxOf(logits, place, channel, value) {
+  const count = logits.shape[1];
+  const row = logits.values.subarray(place * count, (place + 1) * count);
+  const most = Math.max(...row);
+  const raised = Float64Array.from(row, (one) => Math.exp(one - most));
+  const total = sum(raised);
+  return equation("e", element("sup", {}, `z − ${number(most)}`), " = ", told("raised", raised[channel]), ", divided by the sum over all ",
+    `${count.toLocaleString("en")}, `, told("sum", total), ", is ", told("output", value, true));
+}
+
+function softmax(layer, { y, x, k }) {
+  const z = layer.window(0, y, x, k).values[0];
+  return [equation("z = ", told("input", z)), softmaxOf(layer.working.logits, layer.place(y, x), layer.channels[k], layer.value(y, x, k))];
+}
+
+function pooled(layer, { y, x, k }) {
+  const { values, inside, kh, kw } = layer.window(0, y, x, k);
+  const { reduce } = layer.working;
+  const places = [...values.keys()].filter((place) => inside[place]);
+  const best = places.reduce((one, other) => (values[other] > values[one] ? other : one));
+  const mark = (place) => (!inside[place] ? "padding" : reduce === "max" && place === best ? "winner" : "");
+  const shown = kh * kw <= 64 ? [element("div", { class: "sums" }, grid("input", values, kh, kw, reduce === "max" ? "the window; its largest number is framed" : "the window", mark))] : [];
+  const result = told("output", layer.value(y, x, k), true);
+  if (reduce === "max") return [...shown, equation(`the largest of ${places.length.toLocaleString("en")}: `, result)];
+  return [...shown, equation("sum ", told("sum", sum(places.map((place) => values[place]))), ` / ${places.length.toLocaleString("en")} = `, result)];
+}
+
+function activated(layer, { y, x, k }) {
+  const input = layer.window(0, y, x, k).values[0];
+  const output = layer.value(y, x, k);
+  const { activation, curve: drawn } = layer.working;
+  return [equation(`${activation}(`, told("input", input), ") = ", told("output", output, true)), curve(drawn, activation, input, output)];
+}
+
+function normalised(layer, { y, x, k }) {
+  const { mean, variance, gamma, beta, epsilon, by } = layer.working;
+  const at = by === "place" ? layer.place(y, x) : k;
+  const parts = ["(", told("input", layer.window(0, y, x, k).values[0]), " − mean ", told("mean", mean.values[at]), ") / √(variance ",
+    told("variance", variance.values[at]), " + ", told("epsilon", epsilon), ")"];
+  if (gamma) parts.push(" × factor ", told("gamma", gamma.values[k]));
+  if (beta) parts.push(" + shift ", told("beta", beta.values[k]));
+  return [equation(...parts, " = ", told("output", layer.value(y, x, k), true))];
+}
+
+function scaled(layer, { y, x, k }) {
+  const { factor, shift } = layer.working;
+  return [equation(told("input", layer.window(0, y, x, k).values[0]), " × ", told("factor", factor.values[k]), " + ", told("shift", shift.values[k]),
+    " = ", told("output", layer.value(y, x, k), true))];
+}
+
+function merged(layer, { y, x, k }) {
+  const signs = { add: " + ", subtract: " − ", multiply: " × " };
+  const inputs = layer.readings.map((_, r) => told("input", layer.window(r, y, x, k).values[0]));
+  const between = signs[layer.working.reduce] ?? ", ";
+  const line = inputs.flatMap((one, i) => (i ? [between, one] : [one]));
+  const name = signs[layer.working.reduce] ? [] : [`the ${layer.working.reduce} of `];
+  return [equation(...name, ...line, " = ", told("output", layer.value(y, x, k), true))];
+}
+
+function moved(layer, { y, x, k }) {
+  const output = told("output", layer.value(y, x, k), true);
+  const found = sourceOf(layer, y, x, k);
+  if (!found) return [equation("padding: ", output)];
+  const { index, row, column, channel } = found;
+  const [, width, depth] = layer.readings[index].cells;
+  const from = element("span", { "data-what": "source", "data-input": index, "data-row": row, "data-column": column, "data-channel": channel },
+    `row ${row}, column ${column}, channel ${channel}`);
+  const parts = [equation("this number stood at ", from, ` of ${layer.told.from[index]}: `, output)];
+  if (layer.told.kind === "Flatten" && layer.height * layer.width === 1) {
+    parts.push(equation(`(${row} × ${width} + ${column}) × ${depth} + ${channel} = place ${layer.channels[k]} of the row`));
+  }
+  return parts;
+}
+
+function off(layer, { y, x, k }) {
+  const parts = [equation(told("input", layer.window(0, y, x, k).values[0]), " = ", told("output", layer.value(y, x, k), true))];
+  const { rate } = layer.working;
+  if (rate == null) return parts;
+  const map = layer.map(k);
+  if (map.values.length === 1) map.values = Float32Array.from(layer.channels, (_, i) => layer.value(y, x, i)), map.width = map.values.length;
+  const canvas = element("canvas", { class: "pixels", role: "img", "aria-label": "The same numbers as in a step of training", style: "width: min(15rem, 100%)" });
+  const says = element("p", { class: "soft", "aria-live": "polite" });
+  const button = element("button", { type: "button", id: "drop-again" }, "Draw others");
+  const draw = () => {
+    let dropped = 0;
+    const values = map.values.map((value) => (Math.random() < rate ? (dropped++, 0) : value / (1 - rate)));
+    drawMap(canvas, values, map.height, map.width);
+    says.textContent = `In training, ${dropped} of these ${values.length} would be zero this time, the others divided by ${number(1 - rate)}.`;
+  };
+  button.addEventListener("click", draw);
+  draw();
+  return [...parts, says, element("div", { class: "between" }, canvas, button)];
+}
+
+function attention(layer, { y, x, k }) {
+  const { weights } = layer.working;
+  const [, heads, count] = weights.shape;
+  const place = layer.rows.indexOf(y);
+  const rows = Array.from({ length: heads }, (_, head) => {
+    const row = weights.values.subarray((place * heads + head) * count, (place * heads + head + 1) * count);
+    const best = bySize(row).slice(0, 4);
+    const cells = best.map((token) => element("span", {}, `token ${token}: `, told("weight", row[token]), " "));
+    cells.forEach((cell, i) => Object.assign(cell.lastElementChild.dataset, { head, token: best[i] }));
+    return [`head ${head}`, element("span", {}, ...cells), told("sum", sum([...row]))];
+  });
+  return [
+    table(`Where token ${y} looks`, ["", "most at", "all weights"], rows),
+    equation("after mixing: ", told("output", layer.value(y, x, k), true)),
+  ];
+}
+
+function other(layer, { y, x, k }) {
+  return [equation("it gives ", told("output", layer.value(y, x, k), true))];
+}
+
+const source = (layer) => layer.told.from[0];
+
+export const workings = { weighted, pooled, activated, softmax, normalised, scaled, merged, moved, off, attention, other };
