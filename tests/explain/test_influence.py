@@ -104,7 +104,10 @@ def recording_of(*last):
     [
         (lambda layers: [layers.Dense(3, "softmax")], 1),
         (lambda layers: [layers.Dense(3), layers.Rescaling(0.25), layers.Softmax()], 1 / 16),
-        (lambda layers: [layers.Dense(1, "sigmoid")], 0.5),  # (-z/2, z/2): half of what two outputs would count
+        (
+            lambda layers: [layers.Dense(1, "sigmoid")],
+            0.5,
+        ),  # (-z/2, z/2): half of what two outputs would count
     ],
 )
 def test_what_stands_between_the_last_layer_and_the_softmax_counts(last, gain):

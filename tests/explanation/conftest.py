@@ -4,13 +4,16 @@ import pytest
 
 import tellapart
 from tellapart.api import _opened
+from tellapart.explain.record import Recorder
+from tellapart.explanation.explanation import Explanation
+from tellapart.explanation.subject import Subject
 from tellapart.report.ingredients import gather
 
 
 @pytest.fixture(scope="session")
 def digits_folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("explanation") / "run"
-    return tellapart.train_classifier("digits", epochs=3, out=out).folder
+    return tellapart.train_classifier("digits", epochs=3, keep="last", out=out).folder
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +23,11 @@ def run(digits_folder):
 
 @pytest.fixture
 def explained(run):
-    """Makes explanations of the run's test pictures."""
-    from tellapart.explain.record import Recorder
-    from tellapart.explanation.explanation import explain
+    """Makes explanations of the run's test pictures, or of any picture in any network."""
 
-    def make(row=0, of=run):
-        recorder = Recorder(run.classifier.model, run.classifier.net.head)
-        return explain(run.classifier, recorder, f"test/{row}", run.stores["test"].images[row], run=of)
+    def make(row=0, of=run, classifier=run.classifier, image=None):
+        image = run.stores["test"].images[row] if image is None else image
+        subject = Subject(classifier, Recorder(classifier.model, classifier.net.head), "a", image, image)
+        return Explanation(subject, run=of)
 
     return make

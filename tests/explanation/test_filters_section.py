@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from tellapart.explain.filters import Peaks
 from tellapart.explanation import model_filters as module
 from tellapart.explanation.explanation import Explanation
 from tellapart.explanation.model_filters import _affordable, _standing_out, spread
 from tellapart.explanation.sections import filters as section
-from tellapart.explain.filters import Peaks
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,9 @@ def test_without_a_run_kernels_and_made_pictures_are_shown_and_it_is_said(explai
     assert part.values["made"] is not None
     channel = explanation.filters.of(explanation.subject)[0].channels[0]
     assert (channel.pieces, channel.above, channel.best_mean) == ((), None, None)
-    assert "training pictures are not there" in explanation.gaps[0]
+    section.part(explanation)
+    (gap,) = explanation.gaps
+    assert "training pictures are not there" in gap
 
 
 def test_explanations_of_two_pictures_share_what_was_made(explained, monkeypatch):
@@ -83,12 +85,10 @@ def test_a_piece_is_cut_inside_the_picture():
     assert section._cut(image, (0, 0, 10, 10), 10).shape == (64, 64, 1)
 
 
-def test_a_network_without_feature_maps_has_no_such_section(run):
+def test_a_network_without_feature_maps_has_no_such_section(run, explained):
     import keras
 
     from tellapart.classifier import Classifier
-    from tellapart.explain.record import Recorder
-    from tellapart.explanation.explanation import explain
     from tellapart.model_file import Card
 
     card = run.classifier.card
@@ -96,7 +96,6 @@ def test_a_network_without_feature_maps_has_no_such_section(run):
         [keras.Input(card.pixel_path.shape), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     )
     classifier = Classifier.of_model(model, Card(card.class_names, card.pixel_path))
-    image = run.stores["test"].images[0]
-    explanation = explain(classifier, Recorder(model, classifier.net.head), "0", image)
+    explanation = explained(of=None, classifier=classifier)
     assert section.part(explanation) is None
     assert "no convolution" in explanation.gaps[0]

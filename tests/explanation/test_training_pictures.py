@@ -9,10 +9,8 @@ import torch
 
 from tellapart.classifier import Classifier
 from tellapart.errors import SaveError
-from tellapart.explain.record import Recorder
 from tellapart.explanation import seen as seen_module
 from tellapart.explanation import training_pictures as module
-from tellapart.explanation.explanation import explain
 from tellapart.runs import RunFolder
 from tellapart.train.checkpoint import load_weights
 
@@ -27,7 +25,7 @@ def copied(run, tmp_path):
 
 def gradient(model, image, label, smoothing):
     """Of a picture's loss with regard to the last layer's kernel, by torch."""
-    kernel = model.layers[-1].kernel.value if model.layers[-1].weights else model.get_layer("head").kernel.value
+    kernel = [layer for layer in model.layers if layer.weights][-1].kernel.value
     answer = model(torch.from_numpy(image[None].astype(np.float32)), training=False)
     classes = answer.shape[1]
     truth = torch.full((classes,), smoothing / classes)
@@ -49,11 +47,23 @@ def test_influence_is_the_dot_product_of_gradients_at_the_moments_that_the_run_k
     for epoch, weights in moments:
         model.set_weights(weights)
         asked = gradient(model, explanation.subject.image, answer, 0.0)
-        products = [(gradient(model, store.images[r], store.labels[r], smoothing) * asked).sum() for r in rows]
+        products = [
+            (gradient(model, store.images[r], store.labels[r], smoothing) * asked).sum() for r in rows
+        ]
         expected += rates[epoch - 1] * np.array([float(product.detach()) for product in products])
     found = explanation.training_pictures
     assert found.epochs == (1, 2, 3)
-    np.testing.assert_allclose(found._influence[answer][rows], expected, rtol=0.05, atol=1e-3 * abs(expected).max())
+    np.testing.assert_allclose(
+        found._influence[answer][rows], expected, rtol=0.05, atol=1e-3 * abs(expected).max()
+    )
+
+
+def test_where_the_best_weights_were_kept_the_end_is_their_epoch(run):
+    best = dataclasses.replace(run, run=run.run.changed(keep="best"))
+    last = max(run.history, key=lambda done: (done.val_accuracy, -done.val_loss)).epoch + 1
+    moments = module.moments_of(best, run.classifier)
+    assert next(moment.epoch for moment in moments if moment.classifier is run.classifier) == last
+    assert len({moment.epoch for moment in moments}) == len(moments)
 
 
 def test_the_strongest_come_first_and_speak_for_their_side(explained):
@@ -65,9 +75,8 @@ def test_the_strongest_come_first_and_speak_for_their_side(explained):
     assert {one.label for one in pro} == {3}
 
 
-def test_a_training_picture_is_most_like_itself(run):
-    recorder = Recorder(run.classifier.model, run.classifier.net.head)
-    found = explain(run.classifier, recorder, "itself", run.stores["train"].images[17], run=run).training_pictures
+def test_a_training_picture_is_most_like_itself(run, explained):
+    found = explained(image=run.stores["train"].images[17]).training_pictures
     (first, *_) = found.nearest(3)
     assert first.row == 17
     assert first.value == pytest.approx(1, abs=1e-3)
@@ -110,6 +119,15 @@ def test_a_folder_that_cannot_be_written_to_breaks_nothing(copied, explained, mo
     assert explanation.training_pictures.nearest(1)
     assert explanation.gaps == []
     assert not (copied.folder.path / "seen.safetensors").exists()
+
+
+def test_a_run_is_looked_at_once_for_many_pictures(copied, explained, monkeypatch):
+    first = explained(of=copied)
+    training = module.Training(copied, first.subject.classifier)
+    before, _ = training.of(first.subject)
+    monkeypatch.setattr(module, "seen", None)
+    again, _ = training.of(explained(1, of=copied).subject)
+    assert again.nearest(8) != before.nearest(8)
 
 
 def test_too_many_pictures_are_drawn_from_by_class(copied, explained, monkeypatch):
@@ -155,17 +173,21 @@ def test_a_network_without_its_run_says_so(explained):
     assert "without its run folder" in explanation.gaps[0]
 
 
-def test_a_network_without_a_dense_layer_says_so(copied):
+def test_a_network_without_a_dense_layer_says_so(copied, explained):
     import keras
 
     from tellapart.model_file import Card
 
     layers = keras.layers
-    body = [layers.Rescaling(1 / 255), layers.Conv2D(10, 3), layers.GlobalAveragePooling2D(), layers.Softmax()]
+    body = [
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(10, 3),
+        layers.GlobalAveragePooling2D(),
+        layers.Softmax(),
+    ]
     card = copied.classifier.card
     model = keras.Sequential([keras.Input(card.pixel_path.shape), *body])
     classifier = Classifier.of_model(model, Card(card.class_names, card.pixel_path))
-    image = copied.stores["test"].images[0]
-    explanation = explain(classifier, Recorder(model, classifier.net.head), "0", image, run=copied)
+    explanation = explained(of=copied, classifier=classifier)
     assert explanation.training_pictures is None
     assert "no dense layer" in explanation.gaps[0]
