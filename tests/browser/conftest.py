@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import tellapart
+from tellapart.api import _opened
 from tellapart.explanation.explaining import Explainer
 from tellapart.explanation.explanation import Explanation
+from tellapart.report.ingredients import gather
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -53,6 +55,14 @@ def opened(browser):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def explained_run(trained, tmp_path_factory):
+    """The page of a picture in the network of `trained`, with its run at hand; and the explanation."""
+    store = gather(trained.folder, _opened).stores["test"]
+    explanation = Explainer(trained.classifier, trained.folder).explain(store.images[3])
+    return explanation.save(tmp_path_factory.mktemp("explained") / "page.html"), explanation
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from tellapart.explain.record import Recorder
 from tellapart.explanation.explanation import Explanation
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
+from tellapart.explanation.training_pictures import Training
 from tellapart.report.ingredients import Ingredients, gather
 
 
@@ -57,6 +58,11 @@ class Explainer:
         train = None if self.run is None else self.run.stores.get("train")
         return ModelFilters(self.recorder, self.classifier.card.pixel_path.shape, train)
 
+    @cached_property
+    def _training(self) -> Training | None:
+        """Of the run, likewise."""
+        return None if self.run is None else Training(self.run, self.classifier)
+
     def explain(self, picture: Any, classes: Sequence[str] = ()) -> Explanation:
         """Of one picture.
 
@@ -72,7 +78,7 @@ class Explainer:
         name, original = picture_of(picture)
         image = self.classifier.card.pixel_path.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
-        return Explanation(subject, asked, self.run, self._filters)
+        return Explanation(subject, asked, self.run, self._filters, self._training)
 
 
 def write_pages(

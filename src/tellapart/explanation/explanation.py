@@ -13,7 +13,7 @@ from tellapart.explanation.answer import Answer, answer_of
 from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
-from tellapart.explanation.training_pictures import TrainingPictures, training_pictures
+from tellapart.explanation.training_pictures import BOTH, Training, TrainingPictures
 from tellapart.files import write_text
 from tellapart.report.ingredients import Ingredients
 
@@ -32,6 +32,9 @@ class Explanation:
 
     model_filters: ModelFilters | None = None
     """Of the network, where explanations of several pictures share it; None: made when it is asked for."""
+
+    training: Training | None = None
+    """Of the run, likewise."""
 
     gaps: list[str] = field(default_factory=list)
     """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
@@ -53,12 +56,10 @@ class Explanation:
     def training_pictures(self) -> TrainingPictures | None:
         """Which training pictures are like this one, and which spoke for and against; None where none are there."""
         if self.run is None:
-            self.gaps.append(
-                "Training pictures like this one, and those that speak for and against: the network came without "
-                "its run folder."
-            )
+            self.gaps.append(f"{BOTH}: the network came without its run folder.")
             return None
-        found, gaps = training_pictures(self.run, self.subject)
+        training = self.training or Training(self.run, self.subject.classifier)
+        found, gaps = training.of(self.subject)
         self.gaps.extend(gaps)
         return found
 
@@ -76,6 +77,11 @@ class Explanation:
     def flips(self) -> tuple[Flip, ...]:
         """The smallest change of each kind that makes the network answer something else."""
         return tuple(flips(self.subject.answers, self.subject.pixels))
+
+    def lacks(self, what: str) -> None:
+        """Note among the gaps, once, what could not be had and why."""
+        if what not in self.gaps:
+            self.gaps.append(what)
 
     def to_dict(self) -> dict[str, Any]:
         """What the page says in words and numbers, as plain values."""

@@ -18,8 +18,8 @@ from tellapart.explain.gradients import STEPS as QUADRATURE_STEPS
 from tellapart.explain.methods import MASKS, METHODS
 from tellapart.explain.record import Recorder
 
-BUDGET = 3e12
-"""FLOPs. At the 100 GFLOP/s of one core, half a minute."""
+BUDGET = 2e12
+"""FLOPs. At the 100 GFLOP/s of one core, twenty seconds."""
 
 MASKS_SHARE = 0.25
 """Of the budget, that RISE's masks may take."""

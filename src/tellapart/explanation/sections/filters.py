@@ -30,12 +30,12 @@ def part(explanation: "Explanation") -> Part | None:
     layers = filters.of(subject)
     kernels = filters.kernels(subject.recording)
     if not layers and kernels is None:
-        explanation.gaps.append(
+        explanation.lacks(
             "What its channels look for: the network shows no convolution and no layer with feature maps."
         )
         return None
     if layers and filters.train is None:
-        explanation.gaps.append(
+        explanation.lacks(
             "Pieces of training pictures that excite its channels: the training pictures are not there."
         )
     pieces: dict[str, NDArray[np.uint8]] = {}
