@@ -24,6 +24,9 @@ def test_a_run_folder_explains_a_picture(run, photo, tmp_path):
     assert sum(told["probabilities"].values()) == pytest.approx(1)
     answered = tellapart("predict", run, photo, "--json").json["predictions"][0]
     assert told["predicted"] == answered["predicted"]
+    assert {one["method"] for one in told["why"][0]["maps"]} >= {"grad_cam", "rise"}
+    assert {one["change"] for one in told["flips"]} >= {"blur", "crop"}
+    assert len(told["training"]["nearest"]) == 8
     assert told["probabilities"] == pytest.approx(answered["probabilities"])
 
 

@@ -85,12 +85,9 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """What the page says in words and numbers, as plain values."""
-        names = self.subject.class_names
-        return {
-            "picture": self.subject.picture,
-            **self.answer.to_dict(names),
-            "missing": list(self.gaps),
-        }
+        from tellapart.explanation.telling import told
+
+        return told(self)
 
     def to_html(self, progress: Progress | None = None) -> str:
         """The page, one self-contained HTML file.
