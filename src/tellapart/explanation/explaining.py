@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tellapart.classifier import Classifier, Progress, picture_of
+from tellapart.classifier import Classifier, Progress
+from tellapart.data.one_picture import picture_of
 from tellapart.data.source import open_source
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, PictureError
