@@ -21,10 +21,10 @@ from tellapart.explain.record import Recorder
 STEPS = 96
 """Of the climb."""
 
-STEP = 0.04
+STEP = 0.05
 """Of Adam, about what a pixel is moved by, where a picture is what a sigmoid makes of it."""
 
-EVEN = 8
+EVEN = 16
 """How much more easily a picture becomes lighter or darker, or changes its colour, as a whole."""
 
 BEGIN = 0.3
