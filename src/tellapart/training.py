@@ -116,6 +116,9 @@ class Watcher:
     def comparing(self, done: int, total: int) -> None:
         """Training pictures have been compared with the mistakes that a report shows."""
 
+    def looking(self, done: int, total: int) -> None:
+        """Training pictures have been looked at, for an explanation."""
+
     def explaining(self, done: int, total: int) -> None:
         """Sections of the pages that explain pictures have been made."""
 

@@ -30,17 +30,21 @@ class Page:
 class Explainer:
     """Explains one network's answers."""
 
-    def __init__(self, classifier: Classifier, run: str | Path | None = None) -> None:
+    def __init__(
+        self, classifier: Classifier, run: str | Path | None = None, looking: Progress | None = None
+    ) -> None:
         """An explainer.
 
         Args:
             classifier: whose answers.
             run: the folder of the training that made it, for what only its pictures and checkpoints can tell.
+            looking: called with (training pictures looked at, in all), where that takes a while.
 
         Raises:
             ConfigError: this is no run folder.
         """
         self.classifier = classifier
+        self._looking = looking
         self._folder = run
 
     @cached_property
@@ -79,7 +83,7 @@ class Explainer:
         name, original = picture_of(picture)
         image = self.classifier.card.pixel_path.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
-        return Explanation(subject, asked, self.run, self._filters, self._training)
+        return Explanation(subject, asked, self.run, self._filters, self._training, self._looking)
 
 
 def write_pages(

@@ -36,6 +36,9 @@ class Explanation:
     training: Training | None = None
     """Of the run, likewise."""
 
+    looking: Progress | None = None
+    """Called with (training pictures looked at, in all), where that takes a while."""
+
     gaps: list[str] = field(default_factory=list)
     """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
 
@@ -59,7 +62,7 @@ class Explanation:
             self.gaps.append(f"{BOTH}: the network came without its run folder.")
             return None
         training = self.training or Training(self.run, self.subject.classifier)
-        found, gaps = training.of(self.subject)
+        found, gaps = training.of(self.subject, self.looking)
         self.gaps.extend(gaps)
         return found
 
