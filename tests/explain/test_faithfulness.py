@@ -6,13 +6,13 @@ import torch
 from scipy.stats import spearmanr
 
 import tellapart
+from tellapart.explain.chance import Chance
 from tellapart.explain.faithfulness import (
     area,
     blurred,
     curves,
     faithfulness,
     order_of,
-    random_curves,
     rank_correlation,
 )
 from tellapart.explain.masking import rise
@@ -31,7 +31,7 @@ def asked(images):
 
 def measured(image, heat):
     found = curves(asked, image, order_of(heat))
-    return faithfulness(lambda answers: answers[:, 0], found, random_curves(asked, image))
+    return faithfulness(lambda answers: answers[:, 0], found, Chance(asked, image).like(heat))
 
 
 def picture():

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
+from tellapart.explain.chance import Chance
 from tellapart.explain.faithfulness import (
     Faithfulness,
     curves,
     faithfulness,
     order_of,
-    random_curves,
     rank_correlation,
 )
 from tellapart.explain.methods import METHODS, Case
@@ -56,7 +56,7 @@ def reasons(
     if unknown:
         raise ConfigError(f"There is no method {unknown[0]!r}. There are: {', '.join(METHODS)}.")
     found: dict[Question, list[HeatMap]] = {question: [] for question in case.questions}
-    chance = random_curves(case.probabilities, case.image)
+    chance = Chance(case.probabilities, case.image)
     for name in methods or METHODS:
         drawn = METHODS[name](case)
         if drawn is None:
@@ -67,7 +67,7 @@ def reasons(
         for question, heat in drawn.maps.items():
             sanity = None if unlearned is None else rank_correlation(heat, unlearned.maps[question])
             order = curves(case.probabilities, case.image, order_of(heat))
-            measured = faithfulness(question.of_probabilities, order, chance, sanity)
+            measured = faithfulness(question.of_probabilities, order, chance.like(heat), sanity)
             found[question].append(HeatMap(name, heat.numpy(), drawn.layer, measured))
     return {question: tuple(maps) for question, maps in found.items()}
 

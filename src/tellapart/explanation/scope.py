@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tellapart.explain.faithfulness import RANDOM_ORDERS
+from tellapart.explain.chance import ORDERS
 from tellapart.explain.faithfulness import STEPS as CURVE_STEPS
 from tellapart.explain.gradients import SAMPLES
 from tellapart.explain.gradients import STEPS as QUADRATURE_STEPS
@@ -34,6 +34,9 @@ LEAST_FLOPS = 1e8
 
 SQUARES = 13 * 13
 """That occlusion hides, one by one."""
+
+GRAINS = 4
+"""Of random maps, that a picture's maps usually are held against."""
 
 NETWORKS = 2
 """The one asked about, and the one of noise."""
@@ -72,7 +75,7 @@ def passes(classes: int, masks: int) -> int:
     """Runs of the network that every map and measure of so many classes takes; one backward counts as one."""
     gradients = (QUADRATURE_STEPS + SAMPLES) * (1 + classes)
     curve = 2 * (CURVE_STEPS + 1)  # deletion and insertion
-    return NETWORKS * (gradients + SQUARES + masks) + curve * (RANDOM_ORDERS + len(METHODS) * classes**2)
+    return NETWORKS * (gradients + SQUARES + masks) + curve * (GRAINS * ORDERS + len(METHODS) * classes**2)
 
 
 def flops_of(recorder: Recorder, image: Tensor) -> int:
