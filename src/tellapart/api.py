@@ -166,7 +166,7 @@ def explain_pictures(
         pictures: files.
         out: the folder for the pages; made where it is not there.
         classes: to be asked about besides the likeliest: why this one, and not that one.
-        watcher: is told of pictures explained.
+        watcher: is told of training pictures looked at, and of sections made.
 
     Returns:
         The pages with their explanations, and the pictures that could not be read.
@@ -180,7 +180,7 @@ def explain_pictures(
 
     watcher, meant = watcher or Watcher(), Path(model_meant(model))
     run = meant if (meant / "run.toml").is_file() else None
-    explainer = Explainer(Classifier.load(meant), run)
+    explainer = Explainer(Classifier.load(meant), run, watcher.looking)
     return write_pages(explainer, [Path(one) for one in pictures], Path(out), classes, watcher.explaining)
 
 

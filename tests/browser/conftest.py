@@ -1,10 +1,17 @@
 """A real browser, Debian's Chromium, with the network off; and a report of a real training."""
 
 import shutil
+from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 import tellapart
+from tellapart.api import _opened
+from tellapart.explanation.explaining import Explainer
+from tellapart.explanation.explanation import Explanation
+from tellapart.report.ingredients import gather
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -51,6 +58,33 @@ def opened(browser):
 
 
 @pytest.fixture(scope="session")
+def explained_run(trained, tmp_path_factory):
+    """The page of a picture in the network of `trained`, with its run at hand; and the explanation."""
+    store = gather(trained.folder, _opened).stores["test"]
+    explanation = Explainer(trained.classifier, trained.folder).explain(store.images[3])
+    return explanation.save(tmp_path_factory.mktemp("explained") / "page.html"), explanation
+
+
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A short training on the real digits."""
     return tellapart.train_classifier("digits", epochs=6, out=tmp_path_factory.mktemp("browser") / "run")
+
+
+class Explained(NamedTuple):
+    """A picture's page."""
+
+    path: Path
+    explanation: Explanation
+
+
+@pytest.fixture(scope="session")
+def explained(tmp_path_factory):
+    """What the `cifar10` model sees in a photo that scikit-learn carries."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_image
+
+    photo = Image.fromarray(load_sample_image("flower.jpg")).resize((48, 40))
+    explanation = Explainer(tellapart.load("cifar10")).explain(np.asarray(photo))
+    path = tmp_path_factory.mktemp("explained") / "page.html"
+    return Explained(explanation.save(path), explanation)

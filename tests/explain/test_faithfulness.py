@@ -6,13 +6,13 @@ import torch
 from scipy.stats import spearmanr
 
 import tellapart
+from tellapart.explain.chance import Chance
 from tellapart.explain.faithfulness import (
     area,
     blurred,
     curves,
     faithfulness,
     order_of,
-    random_curves,
     rank_correlation,
 )
 from tellapart.explain.masking import rise
@@ -31,7 +31,7 @@ def asked(images):
 
 def measured(image, heat):
     found = curves(asked, image, order_of(heat))
-    return faithfulness(lambda answers: answers[:, 0], found, random_curves(asked, image))
+    return faithfulness(lambda answers: answers[:, 0], found, Chance(asked, image).like(heat))
 
 
 def picture():
@@ -51,11 +51,12 @@ def test_the_true_map_is_better_than_random_and_its_opposite_is_not():
     assert not measured(picture(), corner_map(-1.0)).better_than_random
 
 
-def test_a_random_map_is_not_called_true():
+def test_a_random_map_is_seldom_better_than_all_random_orders():
+    """One in nine, were both areas one measure; one in two or three is better than their mean."""
     random = torch.Generator().manual_seed(1)
     image = picture()
-    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(20)]
-    assert sum(one.better_than_random for one in found) <= 2
+    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(60)]
+    assert sum(one.better_than_random for one in found) <= 10
 
 
 def test_curves_begin_and_end_where_they_must():
@@ -69,7 +70,8 @@ def test_curves_begin_and_end_where_they_must():
 
 def test_rise_finds_the_corner():
     heat = rise(asked, picture(), masks=500)[0]
-    assert heat[CORNER].mean() > 1.2 * heat[16:, 16:].mean()
+    far = heat[16:, 16:]
+    assert heat[CORNER].mean() > far.mean() + 5 * far.std()
 
 
 def test_area_is_numpys():
@@ -105,7 +107,7 @@ def found(tmp_path_factory):
         pixels = classifier.card.pixel_path.apply(source.splits["train"].pictures.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
         question = Question(int(recorder.run(image[None]).logits.argmax()))
-        for one in reasons(Case(recorder, image, (question,)), noise)[question]:
+        for one in reasons(Case(recorder, image, (question,)), [noise])[question]:
             maps.setdefault(one.method, []).append(one)
     return maps
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from tellapart.errors import ConfigError
-from tellapart.explain.filters import excitement, exciting_picture, exciting_pieces, kernels_as_pictures
+from tellapart.explain.filters import exciting_pieces, kernels_as_pictures, peaks
+from tellapart.explain.maximisation import excitements, exciting_pictures
 from tellapart.explain.record import Recorder
 
 layers = keras.layers
@@ -72,14 +73,50 @@ def test_a_network_without_a_convolution_over_pixels_shows_none():
     assert kernels_as_pictures(Recorder(model, "probabilities").run(torch.zeros(1, 8, 8, 1))) is None
 
 
-@pytest.mark.parametrize(("layer", "channel"), [("activation_1", 3), ("activation_4", 7), ("head", 5)])
-def test_a_picture_made_for_a_channel_excites_it_more_than_noise_does(recorder, layer, channel):
-    made = torch.from_numpy(exciting_picture(recorder, (32, 32, 3), layer, channel).astype(np.float32))
-    noise = torch.rand(32, 32, 3, generator=torch.Generator().manual_seed(1)) * 255
+@pytest.mark.parametrize("layer", ["activation_1", "activation_4", "head"])
+def test_pictures_made_for_channels_excite_them_more_than_noise_does(recorder, layer):
+    channels = [3, 7, 5]
+    made = exciting_pictures(recorder, (32, 32, 3), layer, channels)
+    assert made.shape == (3, 32, 32, 3)
+    assert made.dtype == np.uint8
+    noise = torch.rand(3, 32, 32, 3, generator=torch.Generator().manual_seed(1)) * 255
     with torch.no_grad():
-        assert (
-            excitement(recorder, made, layer, channel) > 2 * excitement(recorder, noise, layer, channel).abs()
-        )
+        climbed = excitements(recorder, torch.from_numpy(made.astype(np.float32)), layer, channels)
+        assert (climbed > 1.5 * excitements(recorder, noise, layer, channels).abs()).all()
+
+
+def test_the_same_seed_makes_the_same_picture_and_grey_ones_are_made_too(edges):
+    first, again = (exciting_pictures(edges, (16, 16, 1), "edges", [0], steps=8) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (1, 16, 16, 1)
+
+
+def test_a_channel_that_wants_an_even_picture_gets_one():
+    model = keras.Sequential(
+        [keras.Input((16, 16, 1)), layers.Conv2D(1, 3, name="light"), layers.Flatten(), layers.Dense(2)]
+    )
+    model.get_layer("light").set_weights([np.full((3, 3, 1, 1), 1 / 9, np.float32), np.zeros(1, np.float32)])
+    made = exciting_pictures(Recorder(model, "logits"), (16, 16, 1), "light", [0])
+    assert made.mean() > 240
+
+
+def test_peaks_of_several_layers_are_those_of_a_whole_run(recorder):
+    images = np.random.default_rng(0).integers(0, 256, (70, 32, 32, 3), np.uint8)
+    found = peaks(recorder, images, ["activation_4", "activation_1"])
+    recording = recorder.run(torch.from_numpy(images.astype(np.float32)))
+    for name, one in found.items():
+        maps = recording.layer(name).output.detach()
+        np.testing.assert_allclose(one.highest, maps.amax((1, 2)), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(one.means, maps.mean((1, 2)), rtol=1e-4, atol=1e-5)
+        row, column = one.places[69, 3]
+        assert float(maps[69, row, column, 3]) == pytest.approx(float(one.highest[69, 3]), rel=1e-4)
+
+
+def test_a_run_that_ends_at_a_layer_leaves_the_recorder_as_it_was(recorder):
+    first = recorder.net.graph.calls[0].layer.name
+    found = recorder.layer_outputs(torch.zeros(1, 32, 32, 3), [first])
+    assert list(found) == [first]
+    assert recorder.run(torch.zeros(1, 32, 32, 3)).layers  # the witness of the cut run is gone
 
 
 def test_a_layer_that_is_not_there_is_named_with_those_that_are(edges):

@@ -20,11 +20,8 @@ Answers = Callable[[Tensor], Tensor]
 Share = Callable[[Tensor], Tensor]
 """(N, classes) probabilities -> (N,) what is asked about, as a share, 0 to 1."""
 
-STEPS = 32
+STEPS = 16
 """Of a curve; each changes the same number of pixels."""
-
-RANDOM_ORDERS = 8
-"""Against which a map's order is held."""
 
 ALIKE = 0.5
 """Rank correlation from which two maps show the same."""
@@ -32,7 +29,7 @@ ALIKE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """A map's curves, beside those of random orders."""
+    """A map's curves, beside those of random maps that are as coarse."""
 
     deletion: tuple[float, ...]
     """What is asked about, from the whole picture to none of it; the first to go is what the map marks most."""
@@ -41,15 +38,16 @@ class Faithfulness:
     """From a blurred picture to the whole one."""
 
     random_deletion: tuple[float, ...]
-    """Mean of the curves of random orders."""
+    """Mean of the curves of the random maps."""
 
     random_insertion: tuple[float, ...]
 
     best_random_score: float
-    """The largest `score` of a random order."""
+    """The largest `score` of a random map."""
 
     sanity: float | None = None
-    """Rank correlation, without sign, with the same map of a network whose weights are noise; None: not asked."""
+    """Rank correlation, without sign, with the same map of networks whose weights are noise, in the mean;
+    None: not asked."""
 
     @property
     def deletion_area(self) -> float:
@@ -63,7 +61,7 @@ class Faithfulness:
 
     @property
     def random_deletion_area(self) -> float:
-        """Mean area under the curves of random orders."""
+        """Mean area under the curves of the random maps."""
         return area(self.random_deletion)
 
     @property
@@ -78,7 +76,7 @@ class Faithfulness:
 
     @property
     def better_than_random(self) -> bool:
-        """Whether both areas are better than random orders' mean, and the score than every random order's.
+        """Whether both areas are better than the random maps' mean, and the score than every random map's.
 
         The mean alone half of all random maps are better than.
         """
@@ -134,18 +132,6 @@ def order_of(heat: Tensor) -> Tensor:
     return heat.flatten().argsort(descending=True, stable=True)
 
 
-def random_curves(answers: Answers, image: Tensor, seed: int = 0) -> list[Curves]:
-    """The curves of random orders, which any map's are held against.
-
-    Args:
-        answers: of the network.
-        image: (H, W, C).
-        seed: of the orders.
-    """
-    random, pixels = torch.Generator().manual_seed(seed), image.shape[0] * image.shape[1]
-    return [curves(answers, image, torch.randperm(pixels, generator=random)) for _ in range(RANDOM_ORDERS)]
-
-
 def faithfulness(
     share: Share, found: Curves, chance: Sequence[Curves], sanity: float | None = None
 ) -> Faithfulness:
@@ -154,10 +140,10 @@ def faithfulness(
     Args:
         share: what the map was made for.
         found: the curves of the map's order.
-        chance: those of random orders.
+        chance: those of random maps that are as coarse.
         sanity: see there.
     """
-    deletions = torch.stack([share(one.deletion) for one in chance])  # (orders, points)
+    deletions = torch.stack([share(one.deletion) for one in chance])  # (maps, points)
     insertions = torch.stack([share(one.insertion) for one in chance])
     return Faithfulness(
         tuple(share(found.deletion).tolist()),
@@ -171,10 +157,10 @@ def faithfulness(
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:
     """Spearman's, of two maps of one shape, without its sign; 0 where one of them is the same everywhere."""
-    ranks = torch.stack([_ranks(first), _ranks(second)])
-    if bool((ranks.var(1) == 0).any()):
+    both = torch.stack([ranks(first), ranks(second)])
+    if bool((both.var(1) == 0).any()):
         return 0.0
-    return abs(float(torch.corrcoef(ranks)[0, 1]))
+    return abs(float(torch.corrcoef(both)[0, 1]))
 
 
 def blurred(image: Tensor, share: float = 0.1) -> Tensor:
@@ -207,8 +193,8 @@ def _curve(answers: Answers, begin: Tensor, end: Tensor, order: Tensor) -> Tenso
         return answers(torch.where(masks, end, begin))
 
 
-def _ranks(values: Tensor) -> Tensor:
-    """Mean ranks, so that equal values are equal."""
+def ranks(values: Tensor) -> Tensor:
+    """Of each number of a tensor, flat; mean ranks, so that equal values are equal."""
     _, place, counts = values.flatten().unique(return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
     return (last - (counts.double() - 1) / 2)[place]

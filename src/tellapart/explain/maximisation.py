@@ -21,11 +21,14 @@ from tellapart.explain.record import Recorder
 STEPS = 96
 """Of the climb."""
 
-STEP = 0.12
-"""Of Adam, on the waves' heights."""
+STEP = 0.05
+"""Of Adam, about what a pixel is moved by, where a picture is what a sigmoid makes of it."""
+
+EVEN = 16
+"""How much more easily a picture becomes lighter or darker, or changes its colour, as a whole."""
 
 BEGIN = 0.3
-"""Standard deviation of the noise to begin with, where a picture is what a sigmoid makes of it."""
+"""Standard deviation of the noise to begin with, likewise before the sigmoid."""
 
 SHIFT, TURN, SCALE = 0.06, 6.0, 0.08
 """The most that a picture is moved by (a share of its side), turned by (degrees) and enlarged by (a share)."""
@@ -83,7 +86,8 @@ def excitements(recorder: Recorder, images: Tensor, layer: str, channels: Sequen
         (B,).
     """
     output = recorder.layer_outputs(images, [layer])[layer]  # (B, ..., channels)
-    return output[torch.arange(len(images)), ..., torch.tensor(channels)].flatten(1).mean(1)
+    of_each = output[torch.arange(len(images)), ..., torch.tensor(channels)]
+    return of_each.reshape(len(images), -1).mean(1)
 
 
 def _noise(count: int, shape: tuple[int, int, int], random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -92,10 +96,12 @@ def _noise(count: int, shape: tuple[int, int, int], random: torch.Generator) -> 
     down = torch.fft.fftfreq(height)[:, None]
     across = torch.fft.rfftfreq(width)[None]
     frequency = (down**2 + across**2).sqrt().clamp_min(1 / max(height, width))
-    reach = math.sqrt(height * width) / (frequency * max(height, width))  # (H, W // 2 + 1)
+    reach = 1 / frequency  # (H, W // 2 + 1)
     waves = torch.randn((count, channels, *reach.shape, 2), generator=random)
-    flat = torch.fft.irfft2(torch.view_as_complex(waves) * reach, s=(height, width))
-    return (waves * (BEGIN / flat.std())).requires_grad_(), reach
+    reach = reach / torch.fft.irfft2(torch.view_as_complex(waves) * reach, s=(height, width)).std()
+    reach[0, 0] *= EVEN
+    waves[..., 0, 0, :] /= EVEN
+    return (BEGIN * waves).requires_grad_(), reach
 
 
 def _pictures(waves: Tensor, reach: Tensor, shape: tuple[int, int, int]) -> Tensor:

@@ -23,6 +23,9 @@ from tellapart.explain.record import Recorder
 MASKS = 1000
 """Of RISE, where the network is small."""
 
+FEWEST_PLACES = 16
+"""Of feature maps that show where something is; the paper's last layer where none has as many."""
+
 PIXELS_AT_ONCE = 2**20
 """Of a batch; bounds the memory that a network's run takes."""
 
@@ -82,12 +85,13 @@ class Drawn(NamedTuple):
 
 
 def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], case: Case) -> Drawn | None:
-    """By the last layer with feature maps; None where there is none."""
+    """By the last layer with feature maps of some places; None where there are no feature maps."""
     recording = case.recorder.run(case.image[None].clone().requires_grad_())
     layers = spatial_layers(recording)
     if not layers:
         return None
-    name, grid = list(layers.items())[-1]
+    enough = {name: grid for name, grid in layers.items() if grid[0] * grid[1] >= FEWEST_PLACES}
+    name, grid = list((enough or layers).items())[-1]
     layer = recording.layer(name)
     gradients = {one: gradient_at(recording.logits[:, one], layer, grid) for one in case.classes}
     maps, size = feature_maps(layer, grid), list(case.image.shape[:2])

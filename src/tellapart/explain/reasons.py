@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
+from tellapart.explain.chance import Chance
 from tellapart.explain.faithfulness import (
     Faithfulness,
     curves,
     faithfulness,
     order_of,
-    random_curves,
     rank_correlation,
 )
 from tellapart.explain.methods import METHODS, Case
@@ -37,13 +37,14 @@ class HeatMap:
 
 
 def reasons(
-    case: Case, noise: Recorder | None, methods: Sequence[str] = ()
+    case: Case, noises: Sequence[Recorder] = (), methods: Sequence[str] = ()
 ) -> dict[Question, tuple[HeatMap, ...]]:
     """Draw heat maps and measure them.
 
     Args:
         case: what is asked.
-        noise: the same network with noise for weights; None: no such check.
+        noises: the same network with noise for weights, several times; none: no such check. Maps made of a layer's
+            few places, which cost little, are held against all of them, the others against the first.
         methods: of METHODS; none: all that the network allows.
 
     Returns:
@@ -56,18 +57,20 @@ def reasons(
     if unknown:
         raise ConfigError(f"There is no method {unknown[0]!r}. There are: {', '.join(METHODS)}.")
     found: dict[Question, list[HeatMap]] = {question: [] for question in case.questions}
-    chance = random_curves(case.probabilities, case.image)
+    chance = Chance(case.probabilities, case.image)
     for name in methods or METHODS:
         drawn = METHODS[name](case)
         if drawn is None:
             if methods:
                 raise ConfigError(f"{name} needs a layer with feature maps, and this network shows none.")
             continue
-        unlearned = None if noise is None else METHODS[name](replace(case, recorder=noise))
+        against = noises if drawn.layer is not None else noises[:1]
+        unlearned = [made for one in against if (made := METHODS[name](replace(case, recorder=one)))]
         for question, heat in drawn.maps.items():
-            sanity = None if unlearned is None else rank_correlation(heat, unlearned.maps[question])
+            alike = [rank_correlation(heat, made.maps[question]) for made in unlearned]
+            sanity = sum(alike) / len(alike) if alike else None
             order = curves(case.probabilities, case.image, order_of(heat))
-            measured = faithfulness(question.of_probabilities, order, chance, sanity)
+            measured = faithfulness(question.of_probabilities, order, chance.like(heat), sanity)
             found[question].append(HeatMap(name, heat.numpy(), drawn.layer, measured))
     return {question: tuple(maps) for question, maps in found.items()}
 

@@ -1,12 +1,13 @@
 """Explaining: pictures that somebody points at become explanations, and pages beside each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tellapart.classifier import Classifier, picture_of
+from tellapart.classifier import Classifier, Progress
+from tellapart.data.one_picture import picture_of
 from tellapart.data.source import open_source
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, PictureError
@@ -14,6 +15,7 @@ from tellapart.explain.record import Recorder
 from tellapart.explanation.explanation import Explanation
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
+from tellapart.explanation.training_pictures import Training
 from tellapart.report.ingredients import Ingredients, gather
 
 
@@ -28,17 +30,21 @@ class Page:
 class Explainer:
     """Explains one network's answers."""
 
-    def __init__(self, classifier: Classifier, run: str | Path | None = None) -> None:
+    def __init__(
+        self, classifier: Classifier, run: str | Path | None = None, looking: Progress | None = None
+    ) -> None:
         """An explainer.
 
         Args:
             classifier: whose answers.
             run: the folder of the training that made it, for what only its pictures and checkpoints can tell.
+            looking: called with (training pictures looked at, in all), where that takes a while.
 
         Raises:
             ConfigError: this is no run folder.
         """
         self.classifier = classifier
+        self._looking = looking
         self._folder = run
 
     @cached_property
@@ -57,6 +63,11 @@ class Explainer:
         train = None if self.run is None else self.run.stores.get("train")
         return ModelFilters(self.recorder, self.classifier.card.pixel_path.shape, train)
 
+    @cached_property
+    def _training(self) -> Training | None:
+        """Of the run, likewise."""
+        return None if self.run is None else Training(self.run, self.classifier)
+
     def explain(self, picture: Any, classes: Sequence[str] = ()) -> Explanation:
         """Of one picture.
 
@@ -72,7 +83,7 @@ class Explainer:
         name, original = picture_of(picture)
         image = self.classifier.card.pixel_path.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
-        return Explanation(subject, asked, self.run, self._filters)
+        return Explanation(subject, asked, self.run, self._filters, self._training, self._looking)
 
 
 def write_pages(
@@ -80,7 +91,7 @@ def write_pages(
     pictures: Sequence[Path],
     folder: Path,
     classes: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Page], list[Refused]]:
     """A page for each picture, named after it.
 
@@ -89,7 +100,7 @@ def write_pages(
         pictures: files.
         folder: is made where it is not there; pages of the same name are written anew.
         classes: as in `Explainer.explain`.
-        progress: called with (pictures done, pictures in all).
+        progress: called with (sections done, sections of all pages).
 
     Returns:
         The pages, and the pictures that could not be read.
@@ -103,16 +114,22 @@ def write_pages(
     pages: list[Page] = []
     refused: list[Refused] = []
     taken: set[str] = set()
-    for done, picture in enumerate(pictures, 1):
+    for index, picture in enumerate(pictures):
         try:
             explanation = explainer.explain(picture, classes)
         except PictureError as reason:
             refused.append(Refused(str(picture), str(reason)))
             continue
-        pages.append(Page(explanation.save(folder / _new_name(picture.stem, taken)), explanation))
-        if progress is not None:
-            progress(done, len(pictures))
+        path = folder / _new_name(picture.stem, taken)
+        pages.append(Page(explanation.save(path, _of_all(progress, index, len(pictures))), explanation))
     return pages, refused
+
+
+def _of_all(progress: Progress | None, index: int, pictures: int) -> Progress | None:
+    """Tells of one picture's sections as of those of all pictures."""
+    if progress is None:
+        return None
+    return lambda done, sections: progress(index * sections + done, pictures * sections)
 
 
 def _new_name(stem: str, taken: set[str]) -> str:

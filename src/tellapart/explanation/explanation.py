@@ -6,13 +6,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from tellapart.classifier import Progress
 from tellapart.explain.flips import Flip, flips
 from tellapart.explain.record import Recording
 from tellapart.explanation.answer import Answer, answer_of
 from tellapart.explanation.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
-from tellapart.explanation.training_pictures import TrainingPictures, training_pictures
+from tellapart.explanation.training_pictures import BOTH, Training, TrainingPictures
 from tellapart.files import write_text
 from tellapart.report.ingredients import Ingredients
 
@@ -31,6 +32,12 @@ class Explanation:
 
     model_filters: ModelFilters | None = None
     """Of the network, where explanations of several pictures share it; None: made when it is asked for."""
+
+    training: Training | None = None
+    """Of the run, likewise."""
+
+    looking: Progress | None = None
+    """Called with (training pictures looked at, in all), where that takes a while."""
 
     gaps: list[str] = field(default_factory=list)
     """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
@@ -52,12 +59,10 @@ class Explanation:
     def training_pictures(self) -> TrainingPictures | None:
         """Which training pictures are like this one, and which spoke for and against; None where none are there."""
         if self.run is None:
-            self.gaps.append(
-                "Training pictures like this one, and those that speak for and against: the network came without "
-                "its run folder."
-            )
+            self.gaps.append(f"{BOTH}: the network came without its run folder.")
             return None
-        found, gaps = training_pictures(self.run, self.subject)
+        training = self.training or Training(self.run, self.subject.classifier)
+        found, gaps = training.of(self.subject, self.looking)
         self.gaps.extend(gaps)
         return found
 
@@ -76,29 +81,39 @@ class Explanation:
         """The smallest change of each kind that makes the network answer something else."""
         return tuple(flips(self.subject.answers, self.subject.pixels))
 
+    def lacks(self, what: str) -> None:
+        """Note among the gaps, once, what could not be had and why."""
+        if what not in self.gaps:
+            self.gaps.append(what)
+
     def to_dict(self) -> dict[str, Any]:
         """What the page says in words and numbers, as plain values."""
-        names = self.subject.class_names
-        return {
-            "picture": self.subject.picture,
-            **self.answer.to_dict(names),
-            "missing": list(self.gaps),
-        }
+        from tellapart.explanation.telling import told
 
-    def to_html(self) -> str:
-        """The page, one self-contained HTML file."""
+        return told(self)
+
+    def to_html(self, progress: Progress | None = None) -> str:
+        """The page, one self-contained HTML file.
+
+        Args:
+            progress: called with (sections done, sections in all).
+        """
         from tellapart.explanation.page import page
 
-        return page(self)
+        return page(self, progress)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, progress: Progress | None = None) -> Path:
         """Write the page.
+
+        Args:
+            path: of the file; an earlier one is replaced.
+            progress: called with (sections done, sections in all).
 
         Raises:
             SaveError: it could not be written; what was there stays.
         """
         path = Path(path)
-        write_text(path, self.to_html())
+        write_text(path, self.to_html(progress))
         return path
 
     def _repr_html_(self) -> str:

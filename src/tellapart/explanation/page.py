@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tellapart import __version__
+from tellapart.classifier import Progress
 from tellapart.explanation.sections import answer, filters, flips, layers, picture, training, why
 from tellapart.explanation.sections.part import Part
 from tellapart.pages.assemble import assemble
@@ -43,14 +44,25 @@ SECTIONS = (
 SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
 
 
-def page(explanation: "Explanation") -> str:
-    """The HTML."""
-    return page_of(explanation, SECTIONS)
+def page(explanation: "Explanation", progress: Progress | None = None) -> str:
+    """The HTML.
+
+    Args:
+        explanation: of one picture.
+        progress: called with (sections done, sections in all).
+    """
+    return page_of(explanation, SECTIONS, progress)
 
 
-def page_of(explanation: "Explanation", sections: Sequence[Section]) -> str:
+def page_of(explanation: "Explanation", sections: Sequence[Section], progress: Progress | None = None) -> str:
     """The HTML of some sections alone; the answer must be among them."""
-    found = [(one, part) for one in sections if (part := one.part(explanation)) is not None]
+    found = []
+    for done, section in enumerate(sections, 1):
+        part = section.part(explanation)
+        if part is not None:
+            found.append((section, part))
+        if progress is not None:
+            progress(done, len(sections))
     values: dict[str, Any] = {
         "title": explanation.subject.picture,
         "sections": [one for one, _ in found],

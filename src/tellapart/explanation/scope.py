@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tellapart.explain.faithfulness import RANDOM_ORDERS
+from tellapart.explain.chance import ORDERS
 from tellapart.explain.faithfulness import STEPS as CURVE_STEPS
 from tellapart.explain.gradients import SAMPLES
 from tellapart.explain.gradients import STEPS as QUADRATURE_STEPS
 from tellapart.explain.methods import MASKS, METHODS
 from tellapart.explain.record import Recorder
 
-BUDGET = 3e12
-"""FLOPs. At the 100 GFLOP/s of one core, half a minute."""
+BUDGET = 2.5e12
+"""FLOPs. At the 100 GFLOP/s of one core, 25 seconds."""
 
 MASKS_SHARE = 0.25
 """Of the budget, that RISE's masks may take."""
@@ -29,11 +29,14 @@ FEWEST_MASKS = 250
 MOST_CLASSES = 10
 """However cheap: more fill no page that anybody reads."""
 
-LEAST_FLOPS = 1e7
+LEAST_FLOPS = 1e8
 """That a run counts as: of a small network most time is spent between the products."""
 
 SQUARES = 13 * 13
 """That occlusion hides, one by one."""
+
+GRAINS = 4
+"""Of random maps, that a picture's maps usually are held against."""
 
 NETWORKS = 2
 """The one asked about, and the one of noise."""
@@ -72,7 +75,7 @@ def passes(classes: int, masks: int) -> int:
     """Runs of the network that every map and measure of so many classes takes; one backward counts as one."""
     gradients = (QUADRATURE_STEPS + SAMPLES) * (1 + classes)
     curve = 2 * (CURVE_STEPS + 1)  # deletion and insertion
-    return NETWORKS * (gradients + SQUARES + masks) + curve * (RANDOM_ORDERS + len(METHODS) * classes**2)
+    return NETWORKS * (gradients + SQUARES + masks) + curve * (GRAINS * ORDERS + len(METHODS) * classes**2)
 
 
 def flops_of(recorder: Recorder, image: Tensor) -> int:

@@ -51,4 +51,4 @@ class Subject:
 
     def answers(self, images: Tensor) -> Tensor:
         """(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities, of one view."""
-        return self.recorder.run(images).logits.softmax(-1)
+        return self.recorder.logits(images).softmax(-1)

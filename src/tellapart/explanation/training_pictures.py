@@ -30,6 +30,9 @@ MOST_FLOPS = 1e14
 SEED = 0
 """Of that draw."""
 
+INFLUENCE = "Training pictures that speak for and against"
+BOTH = "Training pictures like this one, and those that speak for and against"
+
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
@@ -96,86 +99,105 @@ class TrainingPictures:
         ]
 
 
-def training_pictures(
-    run: Ingredients, subject: Subject, progress: Progress | None = None
-) -> tuple[TrainingPictures | None, list[str]]:
-    """Look among a run's training pictures.
+class Training:
+    """A run's training pictures, as the networks of its moments see them: for any number of pictures asked about."""
 
-    Args:
-        run: that made the subject's network.
-        subject: the picture.
-        progress: called with (training pictures done, in all), where they must be asked anew.
+    def __init__(self, run: Ingredients, classifier: Classifier) -> None:
+        """Looks at nothing yet.
 
-    Returns:
-        What was found, None where nothing can be; and what could not be had, each with its reason.
-    """
-    if "train" not in run.stores:
-        told = [reason for reason in run.missing if "pictures" in reason.split(":")[0]]
-        return None, ["Training pictures like this one, and those that speak for and against: " + _join(told)]
-    try:
-        last_dense(subject.recording)
-        moments, gaps = _moments(run, subject.classifier)
-        rows = _rows(run, subject, len(moments))
-        known = seen(run, moments, run.stores["train"], rows, progress)
-        return _found(run, subject, moments, known, rows, gaps), gaps
-    except ModelError as reason:
-        return None, [f"Training pictures like this one, and those that speak for and against: {reason}"]
+        Args:
+            run: that made the network.
+            classifier: the network.
+        """
+        self.run = run
+        self.classifier = classifier
 
+    def of(
+        self, subject: Subject, progress: Progress | None = None
+    ) -> tuple[TrainingPictures | None, list[str]]:
+        """Look among the training pictures.
 
-def _join(reasons: Sequence[str]) -> str:
-    return " ".join(reasons) or "the run's pictures cannot be opened any more."
+        Args:
+            subject: a picture in the same network.
+            progress: called with (training pictures done, in all), where they must be asked anew.
 
-
-def _moments(run: Ingredients, final: Classifier) -> tuple[list[Moment], list[str]]:
-    """The run's; the finished network's alone where it kept no others, and why."""
-    what = "Training pictures that speak for and against"
-    if not run.history:
-        return [Moment(0, 0.0, final)], [f"{what}: the run's log does not tell its learning rates."]
-    try:
-        moments = moments_of(run, final)
-    except TellapartError as reason:
-        return [Moment(0, 0.0, final)], [f"{what}: {reason}"]
-    if len(moments) == 1:
-        return moments, [
-            f"{what}: the run kept no weights on the way, so these are of its end alone, when most has been learned."
-        ]
-    return moments, []
-
-
-def _rows(run: Ingredients, subject: Subject, moments: int) -> NDArray[np.int64]:
-    """All training pictures, or as many as may be asked about, of every class its share."""
-    store = run.stores["train"]
-    most = int(MOST_FLOPS / max(1, moments * summarise(subject.classifier.model).flops))
-    if len(store) <= most:
-        return np.arange(len(store))
-    return draw(store.ids, store.labels, most, SEED)
-
-
-def _found(
-    run: Ingredients,
-    subject: Subject,
-    moments: Sequence[Moment],
-    known: Sequence[Seen],
-    rows: NDArray[np.int64],
-    gaps: list[str],
-) -> TrainingPictures:
-    store = run.stores["train"]
-    (final,) = [
-        one for moment, one in zip(moments, known, strict=True) if moment.classifier is subject.classifier
-    ]
-    asked = last_dense(subject.recording).inputs[0].flatten().numpy()
-    checkpoints: tuple[Checkpoint, ...] = ()
-    if moments[-1].learning_rate > 0:
+        Returns:
+            What was found, None where nothing can be; and what could not be had, each with its reason.
+        """
+        if "train" not in self.run.stores:
+            told = [reason for reason in self.run.missing if "pictures" in reason.split(":")[0]]
+            return None, [f"{BOTH}: {' '.join(told) or 'the pictures cannot be opened any more.'}"]
         try:
-            checkpoints = tuple(map(_checkpoint, moments, known, [subject] * len(moments)))
+            asked = last_dense(subject.recording).inputs[0].flatten().numpy()
+            known = self._known(progress)
         except ModelError as reason:
-            gaps.append(f"Training pictures that speak for and against: {reason}")
-    epochs = tuple(moment.epoch for moment in moments) if checkpoints else ()
-    return TrainingPictures(store, rows, epochs, final.features, asked, checkpoints)
+            return None, [f"{BOTH}: {reason}"]
+        checkpoints, gaps = self._checkpoints(subject, known)
+        epochs = tuple(moment.epoch for moment in self._moments) if checkpoints else ()
+        (end,) = [index for index, one in enumerate(self._moments) if one.classifier is self.classifier]
+        store = self.run.stores["train"]
+        return TrainingPictures(store, self._rows, epochs, known[end].features, asked, checkpoints), gaps
+
+    def _checkpoints(
+        self, subject: Subject, known: Sequence[Seen]
+    ) -> tuple[tuple[Checkpoint, ...], list[str]]:
+        """For the influence; none where it cannot be known; and what is to be said of that."""
+        gaps = [] if self._gap is None else [f"{INFLUENCE}: {self._gap}"]
+        if self._moments[-1].learning_rate == 0:
+            return (), gaps
+        try:
+            found = zip(self._moments, self._recorders, known, strict=True)
+            return tuple(_checkpoint(subject, *one) for one in found), gaps
+        except ModelError as reason:
+            return (), [*gaps, f"{INFLUENCE}: {reason}"]
+
+    @cached_property
+    def _kept(self) -> tuple[list[Moment], str | None]:
+        """The run's moments; the finished network alone where it kept no others, and why."""
+        alone = [Moment(0, 0.0, self.classifier)]
+        if not self.run.history:
+            return alone, "the run's log does not tell its learning rates."
+        try:
+            moments = moments_of(self.run, self.classifier)
+        except TellapartError as reason:
+            return alone, str(reason)
+        if len(moments) == 1:
+            return (
+                moments,
+                "the run kept no weights on the way, so only its end is asked, when little is left to learn.",
+            )
+        return moments, None
+
+    @property
+    def _moments(self) -> list[Moment]:
+        return self._kept[0]
+
+    @property
+    def _gap(self) -> str | None:
+        return self._kept[1]
+
+    @cached_property
+    def _recorders(self) -> list[Recorder]:
+        """Of the moments."""
+        return [Recorder(one.classifier.model, one.classifier.net.head) for one in self._moments]
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """All training pictures, or as many as may be asked about, of every class its share."""
+        store = self.run.stores["train"]
+        most = int(MOST_FLOPS / max(1, len(self._moments) * summarise(self.classifier.model).flops))
+        if len(store) <= most:
+            return np.arange(len(store))
+        return draw(store.ids, store.labels, most, SEED)
+
+    def _known(self, progress: Progress | None) -> list[Seen]:
+        """What each moment saw."""
+        if not hasattr(self, "_seen"):
+            self._seen = seen(self.run, self._moments, self.run.stores["train"], self._rows, progress)
+        return self._seen
 
 
-def _checkpoint(moment: Moment, known: Seen, subject: Subject) -> Checkpoint:
-    recorder = Recorder(moment.classifier.model, moment.classifier.net.head)
+def _checkpoint(subject: Subject, moment: Moment, recorder: Recorder, known: Seen) -> Checkpoint:
     recording = recorder.run(subject.pixels[None].clone().requires_grad_())
     return Checkpoint(
         moment.learning_rate,

@@ -15,19 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tellapart.lower.dtypes import (
-    PRECISIONS,
-    dtype_entering,
-    dtype_leaving,
-    dtype_of_inputs,
-    has_float32_weights,
-)
+from tellapart.lower.choosing import is_callable_on_tensors, lower_layer, lower_operator_call
+from tellapart.lower.dtypes import dtype_entering, dtype_leaving, dtype_of_inputs
 from tellapart.lower.fuse import fuse
-from tellapart.lower.graph import Call, Graph, analyse, functional_of, is_keras_class
+from tellapart.lower.graph import Call, Graph, analyse, functional_of
 from tellapart.lower.layout import to_keras, to_torch
 from tellapart.lower.operations import ActivationOperation, Operation, ReadyWeight
-from tellapart.lower.operators import TENSOR, lower_operator
-from tellapart.lower.rules import ONE_BY_ONE, RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +187,10 @@ class LoweredNet(nn.Module):
         by_layer: dict[int, Operation | None] = {}  # a layer called twice is one operation
         positions: dict[int, int] = {}
         for call in graph.calls:
-            if not _callable_on_tensors(call):
+            if not is_callable_on_tensors(call):
                 continue
             if id(call.layer) not in by_layer:
-                by_layer[id(call.layer)] = lower_layer(call.layer, precision, joined=self.joined)
+                by_layer[id(call.layer)] = self._lowered(call.layer, precision)
             operation = by_layer[id(call.layer)] or lower_operator_call(call)
             if operation is None:
                 continue
@@ -211,6 +204,15 @@ class LoweredNet(nn.Module):
         if self.joined:
             fuse(graph, self._operation)
             self._let_activations_overwrite(graph)
+
+    def _lowered(self, layer: Any, precision: str | None) -> Operation | None:
+        """One layer's operation; None where it must run as itself."""
+        import keras
+
+        if not isinstance(layer, keras.Model):
+            return lower_layer(layer, precision)
+        has_graph = functional_of(layer) is not None
+        return _Nested(LoweredNet(layer, precision, joined=self.joined)) if has_graph else None
 
     def _let_activations_overwrite(self, graph: Graph) -> None:
         """Let an activation layer write over its input where nobody else needs it, forward or backward."""
@@ -299,69 +301,3 @@ def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> L
         The lowered net. A model that is neither Sequential nor Functional runs as itself.
     """
     return LoweredNet(model, precision, joined=joined)
-
-
-def lower_layer(layer: Any, precision: str | None, *, joined: bool = True) -> Operation | None:
-    """One layer's operation, or None where it must run as itself."""
-    import keras
-
-    if isinstance(layer, keras.Model):
-        net = LoweredNet(layer, precision, joined=joined) if functional_of(layer) is not None else None
-        return None if net is None else _Nested(net)
-    if not isinstance(layer, keras.Layer):
-        return None
-    kind = type(layer)
-    extras = any(_has_extras(part) for part in layer._flatten_layers())
-    if extras or not is_keras_class(kind) or kind.__name__ not in RULES or not _known_activation(layer):
-        return None
-    dtype = PRECISIONS.get(precision or layer.compute_dtype)
-    if dtype is None or not has_float32_weights(layer):
-        return None
-    weights = [variable.value for variable in layer.weights]
-    return RULES[kind.__name__](layer.get_config(), weights, dtype)
-
-
-def lower_operator_call(call: Call) -> Operation | None:
-    """The operation of an operator such as `x + y`, which is no layer; None where it must run as itself."""
-    import keras
-
-    kind = type(call.layer)
-    floating = all("float" in tensor.dtype for tensor in call.node.input_tensors)
-    if call.arguments is None or not floating or not kind.__module__.startswith("keras.src.ops."):
-        return None
-    arguments = [TENSOR if isinstance(value, keras.KerasTensor) else value for value in call.arguments]
-    return lower_operator(kind.__name__, arguments, vars(call.layer))
-
-
-def _has_extras(layer: Any) -> bool:
-    """Whether a layer does more than its config and weights say, or has other weights than those."""
-    return (
-        getattr(layer, "activity_regularizer", None) is not None
-        or getattr(layer, "lora_enabled", False)
-        or getattr(layer, "quantization_mode", None) is not None
-    )
-
-
-def _known_activation(layer: Any) -> bool:
-    """Whether the layer's activation, where it has one, is Keras's own function, not one of the same name."""
-    import keras
-
-    activation = getattr(layer, "activation", None)
-    name = getattr(activation, "__name__", "")
-    return activation is None or activation is getattr(keras.activations, name, None)
-
-
-def _callable_on_tensors(call: Call) -> bool:
-    """Whether the call is `operation(*tensors)` with tensors of one rank and one result."""
-    import keras
-
-    ranks = {len(tensor.shape) for tensor in call.node.input_tensors}
-    one_by_one = call.arguments is not None and (
-        not isinstance(call.layer, keras.Layer) or _takes_tensors_one_by_one(call)
-    )
-    return (call.plain or one_by_one) and len(call.outputs) == 1 and len(ranks) == 1
-
-
-def _takes_tensors_one_by_one(call: Call) -> bool:
-    known = is_keras_class(type(call.layer)) and type(call.layer).__name__ in ONE_BY_ONE
-    return known and call.arguments is not None and len(call.arguments) == len(call.inputs) <= 3

@@ -67,12 +67,20 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = lambda share, digits=1: (
-        "–" if share is None else f"{100 * share:.{digits}f}%"
-    )
+    environment.filters["percent"] = percent
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["duration"] = duration
     return environment
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of 1; one that is not all of it is never rounded up to 100%."""
+    if share is None:
+        return "–"
+    text = f"{100 * share:.{digits}f}%"
+    if share < 1 and text == f"{100:.{digits}f}%":
+        return f"> {100 - 10**-digits:.{digits}f}%"
+    return text
 
 
 def duration(seconds: float | None) -> str:

@@ -159,9 +159,13 @@ class ProgressWatcher(Watcher):
         """Training pictures have been compared."""
         self.bars.count("Writing the report", done, total)
 
+    def looking(self, done: int, total: int) -> None:
+        """Training pictures have been looked at."""
+        self.bars.count("Looking at training pictures", done, total)
+
     def explaining(self, done: int, total: int) -> None:
-        """Pictures have been explained."""
-        self.bars.count("Explaining pictures", done, total)
+        """Sections of pages have been made."""
+        self.bars.count("Explaining, section", done, total)
 
     def prepared(self, prepared: Prepared, model: Any) -> None:
         """All is ready."""

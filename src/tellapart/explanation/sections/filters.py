@@ -30,12 +30,12 @@ def part(explanation: "Explanation") -> Part | None:
     layers = filters.of(subject)
     kernels = filters.kernels(subject.recording)
     if not layers and kernels is None:
-        explanation.gaps.append(
+        explanation.lacks(
             "What its channels look for: the network shows no convolution and no layer with feature maps."
         )
         return None
     if layers and filters.train is None:
-        explanation.gaps.append(
+        explanation.lacks(
             "Pieces of training pictures that excite its channels: the training pictures are not there."
         )
     pieces: dict[str, NDArray[np.uint8]] = {}
@@ -62,8 +62,7 @@ def _layer(
     layer: LayerFilters, image: NDArray[np.uint8], train: Any, pieces: dict[str, NDArray[np.uint8]]
 ) -> dict[str, Any]:
     """What the template writes of a layer; its pieces are added to those of the page."""
-    boxes = [box for channel in layer.channels for box in (channel.box, *(one.box for one in channel.pieces))]
-    side = min(*image.shape[:2], max(max(box[2] - box[0], box[3] - box[1]) for box in boxes))
+    side = _side(layer, image.shape)
     channels = []
     for channel in layer.channels:
         name = f"{layer.name}/{channel.index}"
@@ -85,6 +84,14 @@ def _layer(
             }
         )
     return {"name": layer.name, "grid": layer.grid, "width": layer.width, "side": side, "channels": channels}
+
+
+def _side(layer: LayerFilters, shape: Sequence[int]) -> int:
+    """Of the squares that hold every piece of a layer; a number of 0 depends on nothing, so its box says nothing."""
+    found = [(channel.box, channel.peak) for channel in layer.channels]
+    found += [(piece.box, piece.excitement) for channel in layer.channels for piece in channel.pieces]
+    sides = [max(box[2] - box[0], box[3] - box[1]) for box, number in found if number]
+    return min(*shape[:2], max(sides, default=max(shape[:2])))
 
 
 def _cut(image: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """Which training pictures are like this one, and which spoke for and against its answer."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,15 @@ def part(explanation: "Explanation") -> Part | None:
     shown = [near, *(group for both in speaking.values() for group in both)]
     rows = {str(one.row): found.store.images[one.row] for group in shown for one in group}
     values = {
-        "nearest": _told(near, names),
+        "nearest": _told(near, names, "{:.3f}"),
         "classes": [
-            {"index": index, "name": names[index], "for": _told(pro, names), "against": _told(contra, names)}
-            for index, (pro, contra) in speaking.items()
+            {
+                "index": index,
+                "name": names[index],
+                "for": _told(both[0], names, _form(both)),
+                "against": _told(both[1], names, _form(both)),
+            }
+            for index, both in speaking.items()
         ],
         "epochs": list(found.epochs),
         "features": found.features.shape[1],
@@ -46,7 +52,14 @@ def part(explanation: "Explanation") -> Part | None:
     return Part(values)
 
 
-def _told(group: Sequence[Neighbour], names: Sequence[str]) -> list[dict[str, Any]]:
+def _told(group: Sequence[Neighbour], names: Sequence[str], form: str) -> list[dict[str, Any]]:
     return [
-        {"row": str(one.row), "id": one.id, "label": names[one.label], "value": one.value} for one in group
+        {"row": str(one.row), "id": one.id, "label": names[one.label], "text": form.format(one.value)}
+        for one in group
     ]
+
+
+def _form(groups: Sequence[Sequence[Neighbour]]) -> str:
+    """How influences are written: the strongest with two digits that count, all with as many decimals."""
+    most = max((abs(one.value) for group in groups for one in group), default=1.0)
+    return f"{{:+.{max(0, 1 - math.floor(math.log10(max(most, 1e-12))))}f}}"

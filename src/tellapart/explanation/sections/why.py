@@ -159,7 +159,7 @@ def _packed(maps: Sequence[Sequence[HeatMap]], image: torch.Tensor) -> tuple[dic
     shape = len(maps), len(maps[0]), *small.shape[1:]
     measured = [[one.faithfulness for one in rows] for rows in maps]
     curves = np.array([[(one.deletion, one.insertion) for one in rows] for rows in measured])
-    chance = np.array([(rows[0].random_deletion, rows[0].random_insertion) for rows in measured])
+    chance = np.array([[(one.random_deletion, one.random_insertion) for one in rows] for rows in measured])
     packed = {
         "maps": pack(small.reshape(shape)),
         "picture": pack(picture.round().numpy().astype(np.uint8)),

@@ -5,7 +5,7 @@ export function begin() {
   if (!controls) return;
   const chosen = document.getElementById("training-class");
   const show = () => {
-    for (const one of document.querySelectorAll("#training-classes .asked")) {
+    for (const one of document.querySelectorAll("#training-classes .speakers")) {
       one.hidden = one.dataset.class !== chosen.value;
     }
   };

@@ -40,7 +40,7 @@ export async function begin(told) {
 }
 
 function describe(title) {
-  return `${title}: what is asked about while pixels go, deletion, or come, insertion, in the map's order and in random orders. The areas under the curves are in the table.`;
+  return `${title}: what is asked about while pixels go, deletion, or come, insertion, in the map's order and in that of random maps as coarse. The areas under the curves are in the table.`;
 }
 
 function fill(slot, row, title, asks) {
@@ -61,7 +61,7 @@ function curvesOf(curves, chance, place, method) {
   const [, methods, , points] = curves.shape;
   const line = (values, start) => Array.from({ length: points }, (_, step) => ({ changed: step / (points - 1), share: values[start + step] / 255 }));
   const own = [0, 1].map((kind) => line(curves.values, ((place * methods + method) * 2 + kind) * points));
-  const random = [0, 1].map((kind) => line(chance.values, (place * 2 + kind) * points));
+  const random = [0, 1].map((kind) => line(chance.values, ((place * methods + method) * 2 + kind) * points));
   const most = Math.max(0.1, ...[...own, ...random].flat().map((point) => point.share));
   const colours = [colour("--series-2"), colour("--series-1")];
   return {

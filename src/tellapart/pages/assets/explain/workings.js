@@ -175,17 +175,30 @@ function attention(layer, { y, x, k }) {
   const { weights } = layer.working;
   const [, heads, count] = weights.shape;
   const place = layer.rows.indexOf(y);
+  const of = (head) => weights.values.subarray((place * heads + head) * count, (place * heads + head + 1) * count);
   const rows = Array.from({ length: heads }, (_, head) => {
-    const row = weights.values.subarray((place * heads + head) * count, (place * heads + head + 1) * count);
-    const best = bySize(row).slice(0, 4);
-    const cells = best.map((token) => element("span", {}, `token ${token}: `, told("weight", row[token]), " "));
+    const best = bySize(of(head)).slice(0, 4);
+    const cells = best.map((token) => element("span", {}, `token ${token}: `, told("weight", of(head)[token]), " "));
     cells.forEach((cell, i) => Object.assign(cell.lastElementChild.dataset, { head, token: best[i] }));
-    return [`head ${head}`, element("span", {}, ...cells), told("sum", sum([...row]))];
+    return [`head ${head}`, element("span", {}, ...cells), told("sum", sum([...of(head)]))];
   });
   return [
+    looks(Array.from({ length: heads }, (_, head) => of(head)), layer.told.grids.at(-1)),
     table(`Where token ${y} looks`, ["", "most at", "all weights"], rows),
     equation("after mixing: ", told("output", layer.value(y, x, k), true)),
   ];
+}
+
+/** Each head's weights as a map of the picture, where the tokens are its places. */
+function looks(heads, grid) {
+  if (!grid) return element("div");
+  const [height, width, before] = grid;
+  return element("div", { class: "between" }, ...heads.map((weights, head) => {
+    const says = `head ${head}; full colour is ${number(Math.max(...weights))}`;
+    const canvas = element("canvas", { role: "img", "aria-label": says, style: "cursor: default" });
+    drawMap(canvas, weights.subarray(before), height, width, Math.max(...weights));
+    return element("figure", { style: "width: 7rem" }, element("div", { class: "map" }, canvas), element("figcaption", {}, says));
+  }));
 }
 
 function other(layer, { y, x, k }) {

@@ -1,0 +1,154 @@
+"""Why this answer, in a browser: both questions move by keyboard, and every word and number is Python's."""
+
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tellapart.explain.question import Question
+from tellapart.explanation.sections import why
+from tellapart.pages.assemble import as_json
+
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+
+
+@pytest.fixture
+def page(opened, explained):
+    page = opened(explained.path)
+    page.wait_for_selector("html[data-ready]")
+    return page
+
+
+def findings(page):
+    """axe-core's serious and critical ones."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        (one["id"], one["nodes"][0]["html"][:120])
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def cards(page):
+    """Title and verdict of each map, in the order shown."""
+    shown = page.locator("#why-maps > li").all()
+    return [(one.locator("h4").inner_text(), one.locator(".verdict").inner_text()) for one in shown]
+
+
+def in_python(explained, question):
+    return [
+        (why.METHODS[one.method][0], why.verdict(one.faithfulness))
+        for one in explained.explanation.heat_maps.maps[question]
+    ]
+
+
+def pixels(page):
+    """Of every map, in the order of the page."""
+    return page.evaluate("[...document.querySelectorAll('#why-maps canvas')].map((one) => one.toDataURL())")
+
+
+def choose(page, control, key):
+    page.locator(control).focus()
+    page.keyboard.press(key)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, explained, width, scheme):
+    page = opened(explained.path, width, scheme)
+    page.wait_for_selector("html[data-ready]")
+    assert page.locator("#why-maps svg").count() == 6
+    assert page.troubles == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert findings(page) == []
+
+
+def test_the_first_question_is_why_the_answer(page, explained):
+    answer = Question(explained.explanation.answer.index)
+    assert cards(page) == in_python(explained, answer)
+    assert page.inner_text("#why-asks") == why.asks(answer, explained.explanation.subject.class_names)
+    assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[answer])
+
+
+def test_every_question_is_reached_by_keyboard_and_says_what_python_says(page, explained):
+    """All of one class; then the first of each."""
+    scope, names = explained.explanation.heat_maps.scope, explained.explanation.subject.class_names
+    first, *others = scope.classes
+    seen = {tuple(pixels(page))}
+    for other in others:
+        choose(page, "#why-not", "ArrowDown")
+        question = Question(first, other)
+        assert page.inner_text("#why-asks") == why.asks(question, names)
+        assert cards(page) == in_python(explained, question)
+        seen.add(tuple(pixels(page)))
+    choose(page, "#why-not", "Home")
+    for other in others:
+        choose(page, "#why-of", "ArrowDown")
+        assert cards(page) == in_python(explained, Question(other))
+        assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[Question(other)])
+        seen.add(tuple(pixels(page)))
+    assert len(seen) == 2 * len(scope.classes) - 1
+    assert page.troubles == []
+
+
+def test_a_class_is_not_held_against_itself(page, explained):
+    classes = explained.explanation.heat_maps.scope.classes
+    page.select_option("#why-not", str(classes[1]))
+    page.select_option("#why-of", str(classes[1]))
+    assert page.input_value("#why-not") == ""
+    assert page.locator(f"#why-not option[value='{classes[1]}']").is_disabled()
+    assert cards(page) == in_python(explained, Question(classes[1]))
+
+
+def test_the_table_follows_the_question(page, explained):
+    classes = explained.explanation.heat_maps.scope.classes
+    page.select_option("#why-not", str(classes[1]))
+    for text, one in zip(
+        page.locator("#why-table tbody tr").all_inner_texts(),
+        explained.explanation.heat_maps.maps[Question(*classes[:2])],
+        strict=True,
+    ):
+        row = why.row(one)
+        assert text.split("\t") == [
+            why.METHODS[one.method][0],
+            *(f"{row[name]:.3f}" for name in NUMBERS),
+            f"{row['sanity']:.2f}",
+            row["verdict"],
+        ]
+
+
+NUMBERS = ("deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score")
+
+
+def test_an_untrue_map_is_called_so_in_words_and_not_by_colour_alone(page, explained):
+    for card, (_, says) in zip(page.locator("#why-maps > li").all(), cards(page), strict=True):
+        before = card.locator(".verdict").evaluate("(one) => getComputedStyle(one, '::before').content")
+        assert ("Untrue" in before) == (says != "true here")
+        assert says in card.locator("canvas").get_attribute("aria-label")
+
+
+def test_the_changed_pictures_are_drawn(page, explained):
+    flipped = [one for one in explained.explanation.flips if one.amount is not None]
+    assert page.locator(".changed canvas:visible").count() == len(flipped) > 0
+    drawn = page.evaluate("[...document.querySelectorAll('.changed canvas')].map((one) => one.toDataURL())")
+    assert len(set(drawn)) == len(drawn)
+    smallest = min(flipped, key=lambda one: one.amount)
+    corner = page.evaluate(
+        "[...document.querySelector('.changed canvas').getContext('2d').getImageData(0, 0, 1, 1).data]"
+    )
+    assert corner == [*smallest.image[0, 0].round().int().tolist(), 255]
+
+
+def test_it_reads_without_scripts(opened, explained):
+    page = opened(explained.path, scripts=False)
+    answer = Question(explained.explanation.answer.index)
+    assert cards(page) == in_python(explained, answer)
+    assert page.locator("#why-table tbody tr").count() == 6
+    assert page.locator("#flips-table tbody tr").count() == len(explained.explanation.flips)
+    assert page.locator("#why-maps canvas:visible").count() == 0
+
+
+def test_the_sections_are_light(explained):
+    found = why.part(explained.explanation)
+    assert len(as_json(found.data)) < 1.5e6
+    assert json.loads(as_json(found.data))["titles"]

@@ -1,0 +1,68 @@
+"""`explain` writes a page for each picture, and says plainly what it cannot show."""
+
+import numpy as np
+import pytest
+from command_line import tellapart
+from PIL import Image
+
+from tellapart.backend import import_keras
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    place = tmp_path_factory.mktemp("photos") / "cat.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)).save(place)
+    return place
+
+
+def test_a_run_folder_explains_a_picture(run, photo, tmp_path):
+    result = tellapart("explain", run, photo, "--out", tmp_path / "pages", "--json")
+    assert result.code == 0, result.err
+    (told,) = result.json["explanations"]
+    assert told["page"] == str(tmp_path / "pages" / "cat.html")
+    assert (tmp_path / "pages" / "cat.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert sum(told["probabilities"].values()) == pytest.approx(1)
+    answered = tellapart("predict", run, photo, "--json").json["predictions"][0]
+    assert told["predicted"] == answered["predicted"]
+    assert {one["method"] for one in told["why"][0]["maps"]} >= {"grad_cam", "rise"}
+    assert {one["change"] for one in told["flips"]} >= {"blur", "crop"}
+    assert len(told["training"]["nearest"]) == 8
+    assert told["probabilities"] == pytest.approx(answered["probabilities"])
+
+
+def test_a_picture_that_is_none_is_said_and_the_others_explained(run, photo, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    result = tellapart("explain", run, broken, photo, photo, "--out", tmp_path / "pages")
+    assert result.code == 3
+    assert "broken.jpg" in result.err
+    assert {page.name for page in (tmp_path / "pages").iterdir()} == {"cat.html", "cat-2.html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--class", "cow"], "no class 'cow'"),
+        (["--out", "{photo}"], "is a file"),
+    ],
+)
+def test_bad_options_are_refused_before_any_page(run, photo, arguments, said):
+    result = tellapart("explain", run, photo, *(one.format(photo=photo) for one in arguments))
+    assert result.code == 2
+    assert said in result.err
+
+
+def test_no_picture_named(run):
+    result = tellapart("explain", run)
+    assert result.code == 2
+    assert "tellapart explain" in result.err
+
+
+def test_a_model_that_is_no_classifier(photo, tmp_path):
+    keras = import_keras()
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+    model.save(tmp_path / "none.keras")
+    result = tellapart("explain", tmp_path / "none.keras", photo)
+    assert result.code != 0
+    assert "not an image classifier" in result.err
+    assert not list(tmp_path.glob("*.html"))

@@ -1,0 +1,105 @@
+"""How layers are opened: which working is told of which layer, and what a page takes along.
+
+That the numbers are the network's own is tested in the browser, `tests/browser/test_every_number.py`.
+"""
+
+import tellapart.api  # noqa: F401 (chooses Keras's backend)
+
+import keras  # isort: skip
+import numpy as np
+import pytest
+import torch
+
+from tellapart.explain.record import Recorder
+from tellapart.explanation.opened.carrying import LARGEST_WHOLE, MOST_CHANNELS, carrier_for
+from tellapart.explanation.opened.opening import working_of
+
+layers = keras.layers
+
+
+def runs_of(*stack, shape=(12, 12, 3)):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), *stack, layers.GlobalAveragePooling2D(), layers.Dense(2)])
+    image = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, *shape)).astype(np.float32))
+    with torch.no_grad():
+        return Recorder(model, "logits").run(image).layers
+
+
+def kind_of(layer, shape=(12, 12, 3)):
+    return working_of(runs_of(layer, shape=shape)[0]).kind
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (layers.Conv2D(4, 3), "weighted"),
+        (layers.SeparableConv2D(4, 3), "weighted"),
+        (layers.DepthwiseConv2D(3, depth_multiplier=2), "weighted"),
+        (layers.Dense(4), "weighted"),
+        (layers.Conv2DTranspose(4, 3), "other"),
+        (layers.Conv2D(4, 3, activation="softmax"), "weighted"),
+        (layers.Conv2D(4, 3, activation="log_softmax"), "other"),
+        (layers.MaxPooling2D(2), "pooled"),
+        (layers.AveragePooling2D(3, 2, padding="same"), "other"),
+        (layers.ReLU(max_value=6), "activated"),
+        (layers.PReLU(), "other"),
+        (layers.Softmax(), "softmax"),
+        (layers.Softmax(axis=1), "other"),
+        (layers.BatchNormalization(), "normalised"),
+        (layers.LayerNormalization(axis=(1, 2)), "other"),
+        (layers.RMSNormalization(), "normalised"),
+        (layers.Normalization(mean=[1.0, 2, 3], variance=[1.0, 4, 9]), "scaled"),
+        (layers.ZeroPadding2D(1), "moved"),
+        (layers.UpSampling2D(2, interpolation="bilinear"), "other"),
+        (layers.UpSampling2D(2), "moved"),
+        (layers.SpatialDropout2D(0.3), "off"),
+        (layers.GaussianNoise(0.3), "off"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+)
+def test_each_layer_is_told_as_what_it_is(layer, kind):
+    assert kind_of(layer) == kind
+
+
+def test_a_layer_of_the_users_own_is_not_told_as_its_parent():
+    class Doubled(layers.Conv2D):
+        def call(self, inputs):
+            return 2 * super().call(inputs)
+
+    assert kind_of(Doubled(4, 3)) == "other"
+
+
+def test_a_separable_convolution_is_one_kernel():
+    run = runs_of(layers.SeparableConv2D(5, 3, depth_multiplier=2, padding="same"))[0]
+    working = working_of(run)
+    (reading,) = working.readings
+    window = reading.windows([4], [7], [3])[0].astype(np.float64)
+    from test_packing import unpacked
+
+    from tellapart.explanation.opened.working import Shown
+
+    told = working.details(Shown([4], [7], [3]))
+    made = (unpacked(told["kernel"])[0] * window).sum() + unpacked(told["bias"])[0]
+    assert made == pytest.approx(float(run.output[0, 4, 7, 3]), rel=1e-4)
+
+
+def test_small_tensors_are_carried_whole_and_once():
+    runs = runs_of(layers.Conv2D(4, 3), layers.Activation("relu"), layers.Dropout(0.5))
+    carrier = carrier_for(runs)
+    told = [carrier.carried(run, working_of(run)) for run in runs]
+    assert all(one["rows"] is None for one in told)
+    assert told[1]["readings"][0]["tensor"] == told[0]["output"]
+    assert told[2]["output"] == told[1]["output"]  # dropout is off: the same tensor
+    assert len(carrier.tensors.packed) == len({one["output"] for one in told}) + 1  # and the picture
+
+
+def test_of_large_ones_places_and_channels_are_carried():
+    shape = (200, 200, 3)
+    assert LARGEST_WHOLE < 200 * 200 * 3
+    run = runs_of(layers.Conv2D(80, 5, padding="same"), shape=shape)[0]
+    told = carrier_for([run] * 100).carried(run, working_of(run))
+    assert told["output"] is None
+    assert 0 < len(told["channels"]) <= MOST_CHANNELS
+    assert max(told["rows"]) < 200
+    assert told["at"]["shape"] == [len(told["rows"]) * len(told["columns"]), len(told["channels"])]
+    assert told["readings"][0]["windows"]["shape"][1:] == [5, 5, 3]
