@@ -92,7 +92,9 @@ def part(explanation: "Explanation") -> Part:
 def verdict(measured: Faithfulness) -> str:
     """In words: whether a map may be believed."""
     faults = []
-    if not measured.better_than_random:
+    if measured.better_than_random is None:
+        faults.append("cannot be measured here: the answer hardly moves")
+    elif not measured.better_than_random:
         faults.append("no truer than chance here")
     if measured.depends_on_weights is False:
         faults.append("shows the picture, not what was learned")
