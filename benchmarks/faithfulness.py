@@ -1,11 +1,12 @@
 """Do heat maps tell the truth? Deletion, insertion and the sanity check of each, on CIFAR-10.
 
-    python benchmarks/faithfulness.py [--pictures 100] [--cascade 25]
+    python benchmarks/faithfulness.py [--pictures 100] [--cascade 25] [--masks 1000]
 
 Test pictures, a seeded choice; the model that comes along is asked why it answers what it answers. Each map is held
-against orders drawn by chance (`tellapart.explain.faithfulness`), and so is a map of random numbers, which shows what
-chance does. Then the model is made anew with its weights in random order, block by block from the last layer down
-(Adebayo et al. 2018, section 3), and each map drawn again for it. CIFAR-10 must be on this machine.
+against eight random maps as coarse as itself (`tellapart.explain.chance`), and against single pixels in random order;
+so are maps of random numbers, which show what chance does. Then the model is made anew with its weights in random
+order, block by block from the last layer down (Adebayo et al. 2018, section 3), and each map drawn again for it.
+CIFAR-10 must be on this machine.
 
 Intervals of 95% by the bootstrap over pictures. Writes a dated page and every picture's figures to
 benchmarks/results/.
@@ -15,6 +16,7 @@ import argparse
 import datetime
 import sys
 import time
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from machine import hardware, origin_lines, table, versions, write_results
 
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 10_000
-CHANCE = "random numbers"
+CHANCE = {"random pixels": 32, "random blobs": 6}
+"""Maps that know nothing, by the side of their grid: as fine as the picture, and about as coarse as Grad-CAM's."""
 
 
 def blocks(model):
@@ -54,48 +57,72 @@ def randomised(recorder, names):
     return Recorder(model, recorder.head)
 
 
-def measured(heat_map):
-    found = heat_map.faithfulness
+def measured(found, pixels):
+    """The measures of one map, beside maps as coarse and beside `pixels` in random order."""
     return {
         "deletion": found.deletion_area,
         "insertion": found.insertion_area,
-        "random_deletion": found.random_deletion,
-        "random_insertion": found.random_insertion,
-        "better": found.better_than_random,
+        "random_deletion": found.random_deletion_area,
+        "random_insertion": found.random_insertion_area,
+        "pixels_deletion": pixels.random_deletion_area,
+        "pixels_insertion": pixels.random_insertion_area,
+        "truer_than_chance": found.better_than_random,
         "sanity": found.sanity,
     }
 
 
-def figures_of_picture(recorder, noise, stages, row, image, label):
-    """Of each method, its measures; of the first pictures, its maps' likeness at each stage, too."""
+def chance_maps(case, question, row):
+    """The measures of maps that know nothing; in place of a drawing for another network a second draw."""
+    import torch
+    import torch.nn.functional as F
+    from tellapart.explain.chance import Chance
+
+    from tellapart.explain.faithfulness import curves, faithfulness, order_of, rank_correlation
+
+    chance, random, found = Chance(case.probabilities, case.image), torch.Generator().manual_seed(row + 1), {}
+    for name, side in CHANCE.items():
+        grid = torch.rand((2, 1, side, side), generator=random)
+        heat, other = F.interpolate(grid, case.image.shape[:2], mode="bilinear", align_corners=False)[:, 0]
+        drawn = curves(case.probabilities, case.image, order_of(heat))
+        beside, sanity = chance.like(heat), rank_correlation(heat, other)
+        found[name] = faithfulness(question.of_probabilities, drawn, beside, sanity)
+    return found
+
+
+def likeness(case, question, stages, one):
+    """Rank correlation of a map with itself drawn at each stage; the last, all of it, is measured already."""
     import torch
 
-    from tellapart.explain.faithfulness import faithfulness, rank_correlation
+    from tellapart.explain.faithfulness import rank_correlation
+    from tellapart.explain.methods import METHODS
+
+    drawn = (METHODS[one.method](replace(case, recorder=stage)).maps[question] for stage in stages)
+    found = [rank_correlation(torch.from_numpy(one.values), heat) for heat in drawn]
+    return [*found, one.faithfulness.sanity] if stages else []
+
+
+def figures_of_picture(recorder, noise, stages, masks, row, image, label):
+    """Of each method, its measures, and its likeness to itself at each stage."""
+    import torch
+
+    from tellapart.explain.methods import Case
     from tellapart.explain.question import Question
-    from tellapart.explain.reasons import METHODS, Case, HeatMap, reasons
+    from tellapart.explain.reasons import reasons
 
     pixels = torch.from_numpy(image.astype(np.float32))
     with torch.inference_mode():
-        shares = recorder.run(pixels[None]).logits.softmax(-1)[0]
-    case = Case(recorder, pixels, Question(int(shares.argmax())))
-    maps = reasons(case, noise)
-    chance = torch.rand(image.shape[:2], generator=torch.Generator().manual_seed(int(row)))
-    none = HeatMap(CHANCE, chance.numpy(), None, faithfulness(case.shares, pixels, chance))
-    likeness = {
-        one.method: [
-            rank_correlation(
-                torch.from_numpy(one.values), METHODS[one.method](Case(stage, pixels, case.question))[0]
-            )
-            for stage in stages
-        ]
-        for one in maps
-    }
+        shares = recorder.logits(pixels[None]).softmax(-1)[0]
+    question = Question(int(shares.argmax()))
+    case = Case(recorder, pixels, (question,), masks)
+    maps, chance = reasons(case, noise)[question], chance_maps(case, question, row)
+    found = {one.method: one.faithfulness for one in maps} | chance
     return {
-        "row": int(row),
-        "right": bool(shares.argmax() == label),
+        "row": row,
+        "right": question.of == label,
         "share": float(shares.max()),
-        "methods": {one.method: measured(one) for one in [*maps, none]},
-        "cascade": likeness,
+        "layers": {one.method: one.layer for one in maps},
+        "methods": {name: measured(one, chance["random pixels"]) for name, one in found.items()},
+        "cascade": {one.method: likeness(case, question, stages, one) for one in maps},
     }
 
 
@@ -106,19 +133,32 @@ def with_interval(values):
     return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
+def share_of(truths):
+    from tellapart.scores import wilson_interval
+
+    low, high = wilson_interval(int(np.sum(truths)), len(truths))
+    return f"{np.mean(truths):.0%} ({low:.0%} to {high:.0%})"
+
+
 def faith_rows(pictures):
     rows = []
     for method in pictures[0]["methods"]:
         found = [one["methods"][method] for one in pictures]
         column = {name: np.array([one[name] for one in found], float) for name in found[0]}
+        row = {"map": method}
+        for name in ("deletion", "insertion"):
+            row[f"{name} area"] = with_interval(column[name])
+            row[f"{name}, less random"] = with_interval(column[name] - column[f"random_{name}"])
+            row[f"{name}, less random pixels"] = with_interval(column[name] - column[f"pixels_{name}"])
+        better = (
+            column["deletion"] < column["random_deletion"],
+            column["insertion"] > column["random_insertion"],
+        )
         rows.append(
-            {
-                "map": method,
-                "deletion area": with_interval(column["deletion"]),
-                "deletion, less random": with_interval(column["deletion"] - column["random_deletion"]),
-                "insertion area": with_interval(column["insertion"]),
-                "insertion, less random": with_interval(column["insertion"] - column["random_insertion"]),
-                "better in both": f"{column['better'].mean():.0%}",
+            row
+            | {
+                "better in both": share_of(better[0] & better[1]),
+                "truer than chance": share_of(column["truer_than_chance"]),
             }
         )
     return rows
@@ -126,14 +166,14 @@ def faith_rows(pictures):
 
 def sanity_rows(pictures):
     rows = []
-    for method in pictures[0]["cascade"]:
+    for method in pictures[0]["methods"]:
         found = np.array([one["methods"][method]["sanity"] for one in pictures])
         rows.append(
             {
                 "map": method,
                 "rank correlation": with_interval(found),
                 "pictures below 0.5": f"{(found < 0.5).mean():.0%}",
-                "verdict": "passes" if found.mean() < 0.5 else "fails",
+                "verdict": "" if method in CHANCE else "passes" if found.mean() < 0.5 else "fails",
             }
         )
     return rows
@@ -148,31 +188,34 @@ def cascade_rows(pictures, names):
 
 
 def page(record):
-    from tellapart.explain.faithfulness import RANDOM_ORDERS, STEPS
+    from tellapart.explain.chance import ORDERS
+
+    from tellapart.explain.faithfulness import STEPS
 
     pictures = record["pictures"]
-    any_map = next(iter(pictures[0]["methods"]))
-    beside = [
-        with_interval([one["methods"][any_map][name] for one in pictures])
-        for name in ("random_deletion", "random_insertion")
-    ]
     faith, sanity = faith_rows(pictures), sanity_rows(pictures)
     cascade = cascade_rows(pictures, record["blocks"])
+    layer = pictures[0]["layers"]["grad_cam"]
     return "\n".join(
         [
             f"# Whether heat maps tell the truth, {record['date']}",
             "",
             f"{len(pictures)} test pictures of CIFAR-10 (seed 0), of which the model that comes along answers "
             f"{sum(one['right'] for one in pictures)} rightly with one view; asked is why it answers so. "
-            f"Curves of {STEPS} steps; {RANDOM_ORDERS} random orders for each picture: mean deletion area "
-            f"**{beside[0]}**, insertion area **{beside[1]}** (95% intervals throughout). Deletion: less is truer; "
-            "insertion: more is. *Better in both*: the share of pictures on which the map's areas are both better than "
-            f"the means of the random orders; *{CHANCE}* is a map made of them.",
+            f"RISE by {record['masks']} masks; Grad-CAM by the layer {layer}; curves of {STEPS} steps; 95% intervals. "
+            "Deletion: less is truer; insertion: more is.",
+            "",
+            f"*Less random*: less the mean of {ORDERS} random maps as coarse as the map itself; *less random pixels*: "
+            f"less that of {ORDERS} orders of single pixels. *Better in both*: the share of pictures on which both "
+            "areas are better than the means of maps as coarse; *truer than chance*: where insertion's area less "
+            f"deletion's is also larger than that of each of the {ORDERS}. *Random pixels* and *random blobs* are maps "
+            "that know nothing.",
             "",
             table(faith, list(faith[0])),
             "",
             "The same map drawn for the network with the numbers of every weight in random order: mean rank "
-            "correlation with the true one's, without its sign. Below 0.5 counts as another map.",
+            "correlation with the true one's, without its sign. Below 0.5 counts as another map. Of random maps: with "
+            "another draw.",
             "",
             table(sanity, list(sanity[0])),
             "",
@@ -195,6 +238,7 @@ def main():
     parser.add_argument(
         "--cascade", type=int, default=25, help="how many of them go through the cascade, too"
     )
+    parser.add_argument("--masks", type=int, default=1000, help="of RISE")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
@@ -205,13 +249,15 @@ def main():
     classifier, test = tellapart.load("cifar10"), tellapart.open_source("cifar10").splits["test"]
     recorder = Recorder(classifier.model, classifier.net.head)
     noise, below = noisy_recorder(recorder), blocks(classifier.model)
-    stages = [randomised(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below))]
+    stages = [randomised(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)
     pictures = []
-    for count, row in enumerate(rows):
-        image = classifier.card.pixel_path.apply(test.pictures.read(int(row)))
+    for count, row in enumerate(rows.tolist()):
+        image = classifier.card.pixel_path.apply(test.pictures.read(row))
         through = stages if count < options.cascade else []
-        pictures.append(figures_of_picture(recorder, noise, through, row, image, test.labels[row]))
+        pictures.append(
+            figures_of_picture(recorder, noise, through, options.masks, row, image, int(test.labels[row]))
+        )
         print(f"{count + 1}/{len(rows)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     record = {
         "date": now.isoformat(timespec="minutes"),
@@ -219,6 +265,7 @@ def main():
         "hardware": machine,
         "versions": versions(),
         "seconds": time.monotonic() - began,
+        "masks": options.masks,
         "cascade": min(options.cascade, options.pictures),
         "blocks": [names[0] for names in below],
         "pictures": pictures,
