@@ -8,6 +8,7 @@ contents();
 const data = JSON.parse(document.getElementById("data").textContent);
 for (const [name, told] of Object.entries(data)) {
   const section = await import(name);
+  document.querySelector(`.section-${name}`).dataset.begun = "true";
   await section.begin(told);
 }
 scrolling();
