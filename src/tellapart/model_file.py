@@ -40,7 +40,7 @@ class Card:
 
     temperature: float | None = None
     """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
-    (`tellapart.calibration`); None: none were held out. The answers themselves are not changed by it."""
+    (`tellapart.calibration`); None: fewer than 20 were held out. The answers themselves are not changed by it."""
 
     energy_limit: float | None = None
     """Energy of a picture from which on it is unlike what was trained on (`tellapart.explain.unknown`); None: not

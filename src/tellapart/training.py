@@ -47,6 +47,9 @@ SMALLEST_SIDE = 16
 LARGEST_SIDE = 64
 """Pixels. Larger pictures, and photos of mixed sizes, are brought to this, unless the run says otherwise."""
 
+FEWEST_HELD_OUT = 20
+"""Pictures from which the card tells what confidence is worth and what is unfamiliar."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -259,10 +262,13 @@ def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, Answers]
         return {}
     store = prepared.stores["validation"]
     found = classifier.probabilities(store.images, precision=prepared.precision)
+    answers = {"validation": Answers(found, store.labels, store.ids)}
+    if len(store) < FEWEST_HELD_OUT:
+        return answers
     limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
     temperature = fit_temperature(found, store.labels)
     classifier.card = replace(classifier.card, temperature=temperature, energy_limit=limit)
-    return {"validation": Answers(found, store.labels, store.ids)}
+    return answers
 
 
 def _finish(

@@ -107,7 +107,7 @@ def found(tmp_path_factory):
         pixels = classifier.card.pixel_path.apply(source.splits["train"].pictures.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
         question = Question(int(recorder.run(image[None]).logits.argmax()))
-        for one in reasons(Case(recorder, image, (question,)), noise)[question]:
+        for one in reasons(Case(recorder, image, (question,)), [noise])[question]:
             maps.setdefault(one.method, []).append(one)
     return maps
 

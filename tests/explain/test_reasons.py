@@ -71,7 +71,7 @@ def test_combined_grad_cam_plus_plus_is_that_of_the_difference(case, recorder, i
 
 
 def test_shares_of_a_pair_are_measured_of_that_pair(case, recorder, image):
-    found = reasons(case, None, ["occlusion"])
+    found = reasons(case, (), ["occlusion"])
     first, second = (found[Question(*pair)][0].faithfulness for pair in ((3, 6), (6, 3)))
     assert first.deletion[0] == pytest.approx(1 - second.deletion[0], abs=1e-6)
     probabilities = recorder.run(image[None]).logits.softmax(-1)
@@ -104,11 +104,11 @@ def hidden():
 
 def test_a_network_that_shows_no_layer_gets_the_other_maps(hidden):
     image = torch.rand(16, 16, 1, generator=torch.Generator().manual_seed(0)) * 255
-    found = reasons(Case(hidden, image, (Question(0),), masks=50), None)[Question(0)]
+    found = reasons(Case(hidden, image, (Question(0),), masks=50))[Question(0)]
     assert [one.method for one in found] == ["integrated_gradients", "smooth_grad", "occlusion", "rise"]
     assert all(one.faithfulness.sanity is None for one in found)
     with pytest.raises(ConfigError, match="grad_cam needs a layer"):
-        reasons(Case(hidden, image, (Question(0),)), None, ["grad_cam"])
+        reasons(Case(hidden, image, (Question(0),)), (), ["grad_cam"])
 
 
 def test_a_network_that_cannot_be_made_again_is_refused(hidden):
@@ -124,4 +124,4 @@ def test_a_network_that_cannot_be_made_again_is_refused(hidden):
 
 def test_an_unknown_method_is_refused(case):
     with pytest.raises(ConfigError, match="There is no method 'guess'"):
-        reasons(case, None, ["guess"])
+        reasons(case, (), ["guess"])

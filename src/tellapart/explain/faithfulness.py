@@ -46,7 +46,8 @@ class Faithfulness:
     """The largest `score` of a random map."""
 
     sanity: float | None = None
-    """Rank correlation, without sign, with the same map of a network whose weights are noise; None: not asked."""
+    """Rank correlation, without sign, with the same map of networks whose weights are noise, in the mean;
+    None: not asked."""
 
     @property
     def deletion_area(self) -> float:

@@ -37,13 +37,14 @@ class HeatMap:
 
 
 def reasons(
-    case: Case, noise: Recorder | None, methods: Sequence[str] = ()
+    case: Case, noises: Sequence[Recorder] = (), methods: Sequence[str] = ()
 ) -> dict[Question, tuple[HeatMap, ...]]:
     """Draw heat maps and measure them.
 
     Args:
         case: what is asked.
-        noise: the same network with noise for weights; None: no such check.
+        noises: the same network with noise for weights, several times; none: no such check. Maps made of a layer's
+            few places, which cost little, are held against all of them, the others against the first.
         methods: of METHODS; none: all that the network allows.
 
     Returns:
@@ -63,9 +64,11 @@ def reasons(
             if methods:
                 raise ConfigError(f"{name} needs a layer with feature maps, and this network shows none.")
             continue
-        unlearned = None if noise is None else METHODS[name](replace(case, recorder=noise))
+        against = noises if drawn.layer is not None else noises[:1]
+        unlearned = [made for one in against if (made := METHODS[name](replace(case, recorder=one)))]
         for question, heat in drawn.maps.items():
-            sanity = None if unlearned is None else rank_correlation(heat, unlearned.maps[question])
+            alike = [rank_correlation(heat, made.maps[question]) for made in unlearned]
+            sanity = sum(alike) / len(alike) if alike else None
             order = curves(case.probabilities, case.image, order_of(heat))
             measured = faithfulness(question.of_probabilities, order, chance.like(heat), sanity)
             found[question].append(HeatMap(name, heat.numpy(), drawn.layer, measured))

@@ -184,4 +184,4 @@ def _before_activation(last: LayerRun) -> Tensor | None:
         return None
     if isinstance(last.operation, Dense):
         return last.operation.before_activation(last.inputs[0])
-    return last.inputs[0] if not last.layer.weights else None
+    return None if getattr(last.layer, "weights", ()) else last.inputs[0]

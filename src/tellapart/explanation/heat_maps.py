@@ -11,6 +11,9 @@ from tellapart.explain.record import Recorder
 from tellapart.explanation.scope import Scope, flops_of, scope_of
 from tellapart.explanation.subject import Subject
 
+NOISES = 4
+"""Networks that learned nothing."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatMaps:
@@ -45,14 +48,14 @@ def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], g
         gaps: is told what could not be had.
     """
     scope = scope_of(order, asked, flops_of(subject.recorder, subject.pixels))
-    noise = _noise(subject, gaps)
+    noises = _noises(subject, gaps)
     if not spatial_layers(subject.recording):
         why = "no layer of this network keeps the places of the picture apart"
         if not subject.recording.layers:
             why = "only the model's own code knows its layers"
         gaps.append(f"There is no Grad-CAM and no Grad-CAM++: {why}. The other heat maps are here.")
     case = Case(subject.recorder, subject.pixels, questions_among(scope.classes), scope.masks)
-    found = reasons(case, noise)
+    found = reasons(case, noises)
     return HeatMaps(scope, {question: tuple(sorted(maps, key=_order)) for question, maps in found.items()})
 
 
@@ -60,12 +63,12 @@ def _order(one: HeatMap) -> tuple[bool, float]:
     return not one.faithfulness.is_true, -one.faithfulness.score
 
 
-def _noise(subject: Subject, gaps: list[str]) -> Recorder | None:
+def _noises(subject: Subject, gaps: list[str]) -> list[Recorder]:
     try:
-        return noisy_recorder(subject.recorder)
+        return [noisy_recorder(subject.recorder, seed) for seed in range(NOISES)]
     except ValueError:
         gaps.append(
             "Whether a heat map would be the same for a network that learned nothing could not be tried: "
             "only the model's own code knows how to make another network like it."
         )
-        return None
+        return []
