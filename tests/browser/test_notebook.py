@@ -29,7 +29,9 @@ def in_view(frame, selector):
     )
 
 
-@pytest.mark.parametrize(("link", "target"), [("nav.contents a[href='#layers']", "layers"), (".skip", "content")])
+@pytest.mark.parametrize(
+    ("link", "target"), [("nav.contents a[href='#layers']", "layers"), (".skip", "content")]
+)
 def test_a_link_scrolls_within_the_frame(notebook, link, target):
     page, frame = notebook
     frame.locator(link).focus()

@@ -30,9 +30,7 @@ def part(explanation: "Explanation") -> Part:
         for one in found
     ]
     pictures = shrunk(torch.stack([one.image for one in found])).round().numpy().astype(np.uint8)
-    drawn = {
-        row["name"]: one for row, one in zip(rows, pictures, strict=True) if row["amount"] is not None
-    }
+    drawn = {row["name"]: one for row, one in zip(rows, pictures, strict=True) if row["amount"] is not None}
     values = {
         "says": names[answer.index],
         "sure": float(answer.probabilities[answer.index]),
