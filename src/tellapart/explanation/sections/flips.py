@@ -30,12 +30,14 @@ def part(explanation: "Explanation") -> Part:
         for one in found
     ]
     pictures = shrunk(torch.stack([one.image for one in found])).round().numpy().astype(np.uint8)
-    drawn = {row["name"]: one for row, one in zip(rows, pictures, strict=True) if row["amount"] is not None}
+    drawn = {
+        one.name: picture for one, picture in zip(found, pictures, strict=True) if one.amount is not None
+    }
     values = {
         "says": names[answer.index],
         "sure": float(answer.probabilities[answer.index]),
         "flipped": [row for row in rows if row["amount"] is not None],
-        "stills": sheet(drawn, side=SIDE),
+        "stills": sheet(drawn, side=SIDE, doubled=True),
         "unmoved": [row for row in rows if row["amount"] is None],
     }
     return Part(values, {"pictures": pack(pictures)})

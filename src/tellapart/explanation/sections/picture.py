@@ -21,7 +21,7 @@ def part(explanation: "Explanation") -> Part:
         "channels": channels,
         "original_height": subject.original.shape[0],
         "original_width": subject.original.shape[1],
-        "still": sheet({"picture": subject.image}, quality=95, side=2 * SIDE),
+        "still": sheet({"picture": subject.image}, quality=95, side=SIDE, doubled=True),
         "policy": subject.card.pixel_path.policy,
     }
     return Part(values, {"pixels": pack(subject.image)})

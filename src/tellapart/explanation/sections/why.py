@@ -181,7 +181,7 @@ def _stills(maps: Mapping[str, HeatMap], image: torch.Tensor) -> Sheet | None:
     heats = shrunk(torch.stack([_centred(one) for one in maps.values()])[..., None]).numpy()
     drawn = {title: _drawn(heat, small) for title, heat in zip(maps, heats, strict=True)}
     whole = np.repeat(small, 3, -1) if small.shape[2] == 1 else small
-    return sheet({"picture": whole.round().astype(np.uint8), **drawn}, side=SIDE)
+    return sheet({"picture": whole.round().astype(np.uint8), **drawn}, side=SIDE, doubled=True)
 
 
 def _drawn(heat: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.uint8]:
