@@ -75,8 +75,8 @@ def chance_maps(case, question, row):
     """The measures of maps that know nothing; in place of a drawing for another network a second draw."""
     import torch
     import torch.nn.functional as F
-    from tellapart.explain.chance import Chance
 
+    from tellapart.explain.chance import Chance
     from tellapart.explain.faithfulness import curves, faithfulness, order_of, rank_correlation
 
     chance, random, found = Chance(case.probabilities, case.image), torch.Generator().manual_seed(row + 1), {}
@@ -189,7 +189,6 @@ def cascade_rows(pictures, names):
 
 def page(record):
     from tellapart.explain.chance import ORDERS
-
     from tellapart.explain.faithfulness import STEPS
 
     pictures = record["pictures"]

@@ -61,6 +61,22 @@ def test_each_layer_is_told_as_what_it_is(layer, kind):
     assert kind_of(layer) == kind
 
 
+@pytest.mark.parametrize(
+    ("layer", "ending"),
+    [
+        (layers.Conv2D(4, 3), "Then the bias is added."),
+        (layers.Conv2D(4, 3, use_bias=False), "added up."),
+        (layers.Conv2D(4, 3, activation="relu"), "Then the bias is added and the activation applied."),
+        (layers.Dense(4, use_bias=False, activation="relu"), "Then the activation is applied."),
+        (layers.DepthwiseConv2D(3), "Then the bias is added."),
+    ],
+)
+def test_only_what_a_layer_has_is_told(layer, ending):
+    says = working_of(runs_of(layer)[0]).says
+    assert says.endswith(ending)
+    assert "below" not in says
+
+
 def test_a_layer_of_the_users_own_is_not_told_as_its_parent():
     class Doubled(layers.Conv2D):
         def call(self, inputs):

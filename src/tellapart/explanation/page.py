@@ -43,7 +43,7 @@ SECTIONS = (
     Section("filters", "What its channels look for", filters.part),
 )
 
-SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
+SHARED = ("theme.js", "charts.js", "scrolling.js", "contents.js", "packing.js", "explain/maps.js")
 
 
 def page(explanation: "Explanation", progress: Progress | None = None) -> str:

@@ -14,20 +14,26 @@ from tellapart.explanation.opened.working import Opener, Shown, Working
 from tellapart.explanation.packing import pack
 
 CONVOLUTION = (
-    "A small window slides over the maps below. At each place its numbers are multiplied by the kernel's, one by "
-    "one, and added up; the bias is added, and the activation applied."
+    "A small window slides over the maps of the layer before. At each place its numbers are multiplied by the "
+    "kernel's, one by one, and added up."
 )
 DEPTHWISE = (
-    "As a convolution, but each channel has a kernel of its own and reads one channel below, not all of them."
+    "As a convolution, but each channel has a kernel of its own and reads one channel of the layer before, not "
+    "all of them."
 )
-DENSE = (
-    "Each unit multiplies everything below by weights of its own and adds it up, adds its bias, and applies the "
-    "activation."
-)
+DENSE = "Each unit multiplies all numbers of the layer before by weights of its own and adds them up."
 SEPARABLE = (
     "A convolution for each channel, then a sum over the channels. Both are sums of products, so they are shown as "
     "the one kernel that they make together."
 )
+
+THEN = {
+    (False, False): "",
+    (True, False): " Then the bias is added.",
+    (False, True): " Then the activation is applied.",
+    (True, True): " Then the bias is added and the activation applied.",
+}
+"""Whether there is a bias, whether there is an activation -> how it goes on."""
 
 Kernel = NDArray[np.float32]
 """(kh, kw, reads, out)."""
@@ -109,6 +115,7 @@ def _weighted(
             found["curve"] = curve_of(name)
         return found
 
+    says += THEN[bias is not None, name != "linear"]
     return Working("weighted", says, (reading,), height * width * reads, details)
 
 

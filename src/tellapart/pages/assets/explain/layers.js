@@ -25,15 +25,16 @@ export async function begin(told) {
     show();
   };
   const go = (index) => {
-    state.index = Math.max(0, Math.min(layers.length - 1, index));
+    if (index < 0 || index >= layers.length) return;
+    state.index = index;
     cards.forEach((card, i) => {
       card.setAttribute("aria-pressed", String(i === state.index));
       card.tabIndex = i === state.index ? 0 : -1;
     });
     const card = cards[state.index];
     card.parentElement.scrollLeft = card.offsetLeft - card.parentElement.clientWidth / 2 + card.clientWidth / 2 - card.parentElement.offsetLeft;
-    by("layer-before").disabled = state.index === 0;
-    by("layer-after").disabled = state.index === layers.length - 1;
+    by("layer-before").setAttribute("aria-disabled", String(state.index === 0)); // not disabled: that would lose the focus
+    by("layer-after").setAttribute("aria-disabled", String(state.index === layers.length - 1));
     introduce(told.layers[state.index], layers[state.index]);
     if (layers[state.index]) choose(...layers[state.index].best);
   };
@@ -70,7 +71,7 @@ function introduce(told, layer) {
   by("layer-shape").textContent = `From ${[...new Set(told.from)].join(" and ")}: ${told.takes.map(shape).join(" and ")} → ${shape(told.gives)}.${parameters}`;
   for (const id of ["layer-maps", "layer-thumbs", "working"]) by(id).replaceChildren();
   for (const id of ["layer-channel", "layer-row", "layer-column"]) by(id).closest("label").hidden = !layer;
-  if (!layer) return;
+  if (!layer) return say(`${told.name}, ${told.kind}: not shown`);
   const isRow = layer.height * layer.width === 1;
   by("layer-channel-word").textContent = isRow ? "unit" : "channel";
   by("layer-row-word").textContent = told.gives.length === 2 ? "token" : "row";
@@ -94,6 +95,19 @@ function render(layer, { y, x, k }, choose) {
   by("layer-maps").replaceChildren(...figures);
   by("layer-thumbs").replaceChildren(...thumbs(layer, y, x, k, choose));
   by("working").replaceChildren(...workings[layer.told.working.kind](layer, { y, x, k }));
+  tell(layer, y, x, k);
+}
+
+/** In a sentence, for who hears the page: which number is chosen, and what it is. */
+function tell(layer, y, x, k) {
+  const { name, kind, gives } = layer.told;
+  const isRow = layer.height * layer.width === 1;
+  const place = isRow ? "" : `, ${gives.length === 2 ? "token" : "row"} ${y}${layer.width === 1 ? "" : `, column ${x}`}`;
+  say(`${name}, ${kind}${place}, ${isRow ? "unit" : "channel"} ${layer.channels[k]}: ${number(layer.value(y, x, k))}`);
+}
+
+function say(words) {
+  if (by("layer-live").textContent !== words) by("layer-live").textContent = words;
 }
 
 function output(layer, y, x, k, choose) {
@@ -114,7 +128,7 @@ function output(layer, y, x, k, choose) {
   return figure;
 }
 
-/** The input's map below, with the window that is read. */
+/** The input's map, with the window that is read. */
 function input(layer, y, x, k) {
   const { index, read, channel } = origin(layer, y, x, k) ?? {};
   const one = layer.readings[index];

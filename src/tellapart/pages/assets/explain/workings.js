@@ -44,7 +44,7 @@ function windows(layer, read, weights, products) {
   const rest = reads - chosen.length;
   if (rest) {
     const left = sum(sums) - sum(chosen.map((c) => sums[c]));
-    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels below, together: `, told("others", left)));
+    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels that it reads, together: `, told("others", left)));
   }
   return parts;
 }
