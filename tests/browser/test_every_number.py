@@ -3,20 +3,11 @@
 import tellapart.api  # noqa: F401 (chooses Keras's backend)
 
 import keras  # isort: skip
-from pathlib import Path
-
 import numpy as np
 import pytest
 from recomputed import check
 
-from tellapart.classifier import Classifier, card_of_plain_model
-from tellapart.explain.record import Recorder
-from tellapart.explanation.explanation import Explanation
-from tellapart.explanation.page import SECTIONS, page_of
-from tellapart.explanation.subject import Subject
-
 layers = keras.layers
-SHOWN = [section for section in SECTIONS if section.name in ("answer", "picture", "layers")]
 
 
 def tutorial():
@@ -67,21 +58,16 @@ def mobilenet():
 
 
 @pytest.mark.parametrize(("build", "cells"), [(tutorial, 120), (residual, 120), (vit, 100), (mobilenet, 150)])
-def test_every_number_of_random_cells_is_keras_own(opened, tmp_path, build, cells):
+def test_every_number_of_random_cells_is_keras_own(opened_model, build, cells):
     keras.utils.set_random_seed(0)
     model = build()
     random = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
-    classifier = Classifier.of_model(model, card_of_plain_model(model, Path("net.keras")))
     image = random.integers(0, 256, model.input_shape[1:], np.uint8)
     image = np.kron(image[::4, ::4], np.ones((4, 4, 1), np.uint8))
-    subject = Subject(classifier, Recorder(model, classifier.net.head), "made", image, image)
-    path = tmp_path / "page.html"
-    path.write_text(page_of(Explanation(subject), SHOWN), encoding="utf-8")
-    page = opened(path)
-    page.wait_for_selector("html[data-ready]")
+    page = opened_model(model, image)
     found = check(page, model, image, cells)
     assert page.troubles == []
     assert found.wrong == []

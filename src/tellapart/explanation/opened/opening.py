@@ -1,7 +1,7 @@
 """Opening: which working belongs to which layer, and a sentence where there is none."""
 
 from tellapart.explain.record import LayerRun
-from tellapart.explanation.opened import activation, merged, moved, normalised, pooled, weighted
+from tellapart.explanation.opened import activation, dropped, merged, moved, normalised, pooled, weighted
 from tellapart.explanation.opened.cells import cells
 from tellapart.explanation.opened.working import Opener, Working
 from tellapart.lower.graph import is_keras_class
@@ -12,6 +12,7 @@ OPENERS: dict[str, Opener] = {
     **activation.OPENERS,
     **normalised.OPENERS,
     **moved.OPENERS,
+    **dropped.OPENERS,
     **merged.OPENERS,
 }
 """Keras class name -> what opens it. Only Keras's own classes are looked up."""
@@ -23,9 +24,8 @@ OTHER = (
 
 def working_of(run: LayerRun) -> Working:
     """How a layer made its numbers."""
-    opener = OPENERS.get(run.kind) if is_keras_class(type(run.layer)) else None
-    if opener is not None and all(cells(one) is not None for one in (*run.taken, run.given[0])):
-        working = opener(run)
-        if working is not None:
-            return working
-    return Working("other", OTHER)
+    if not is_keras_class(type(run.layer)) or any(cells(one) is None for one in (*run.taken, run.given[0])):
+        return Working("other", OTHER)
+    opener = OPENERS.get(run.kind)
+    working = None if opener is None else opener(run)
+    return working or dropped.passing(run) or Working("other", OTHER)

@@ -1,5 +1,6 @@
 /** How one number was made, kind by kind: each function returns elements for the chosen number. */
 
+import { drawn } from "dropped";
 import { drawMap, element, number } from "maps";
 import { sourceOf } from "numbers";
 import { bySize, curve, equation, grid, sum, table, told } from "opened";
@@ -153,22 +154,7 @@ function moved(layer, { y, x, k }) {
 
 function off(layer, { y, x, k }) {
   const parts = [equation(told("input", layer.window(0, y, x, k).values[0]), " = ", told("output", layer.value(y, x, k), true))];
-  const { rate } = layer.working;
-  if (rate == null) return parts;
-  const map = layer.map(k);
-  if (map.values.length === 1) map.values = Float32Array.from(layer.channels, (_, i) => layer.value(y, x, i)), map.width = map.values.length;
-  const canvas = element("canvas", { class: "pixels", role: "img", "aria-label": "The same numbers as in a step of training", style: "width: min(15rem, 100%)" });
-  const says = element("p", { class: "soft", "aria-live": "polite" });
-  const button = element("button", { type: "button", id: "drop-again" }, "Draw others");
-  const draw = () => {
-    let dropped = 0;
-    const values = map.values.map((value) => (Math.random() < rate ? (dropped++, 0) : value / (1 - rate)));
-    drawMap(canvas, values, map.height, map.width);
-    says.textContent = `In training, ${dropped} of these ${values.length} would be zero this time, the others divided by ${number(1 - rate)}.`;
-  };
-  button.addEventListener("click", draw);
-  draw();
-  return [...parts, says, element("div", { class: "between" }, canvas, button)];
+  return layer.working.drawn ? [...parts, ...drawn(layer, k)] : parts;
 }
 
 function attention(layer, { y, x, k }) {
