@@ -77,10 +77,12 @@ def enlarging():
 
 
 def nested():
-    """A model within a model, called once, and one within that."""
+    """A model within a model, and one within that, which is called twice."""
     inner = keras.Sequential([keras.Input((12, 12, 4)), layers.Conv2D(4, 3, padding="same"), layers.PReLU()])
     into = keras.Input((12, 12, 3))
-    middle = keras.Model(into, layers.Add()([inner(layers.Conv2D(4, 1)(into)), layers.Conv2D(4, 1)(into)]))
+    middle = keras.Model(
+        into, layers.Add()([inner(inner(layers.Conv2D(4, 1)(into))), layers.Conv2D(4, 1)(into)])
+    )
     pictures = keras.Input((12, 12, 3))
     x = layers.Flatten()(layers.MaxPooling2D()(middle(layers.Rescaling(1 / 255)(pictures))))
     return keras.Model(pictures, layers.Dense(3, activation="softmax")(x))
