@@ -39,7 +39,9 @@ SECTIONS = (
     Section("flips", "What would change its mind", flips.part),
     Section("training", "Training pictures for and against", training.part),
     Section("picture", "The picture as numbers", picture.part),
-    Section("layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js")),
+    Section(
+        "layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js", "dropped.js")
+    ),
     Section("filters", "What its channels look for", filters.part),
 )
 

@@ -137,13 +137,21 @@ function input(layer, y, x, k) {
   const map = shape.lay(channelOf(one.whole, channel));
   const most = reach(map.values);
   const figure = mapWith(map, most, `what goes in: ${layer.told.from[index]}, channel ${channel}; full colour is ${number(most)}`);
-  const [first, last] = [shape.at(...read[0]), shape.at(...read.at(-1))];
+  const [first, last] = (corners(read) ?? []).map((place) => shape.at(...place));
   if (!first || !last) return figure;
   const clip = (value, length) => Math.max(0, Math.min(length, value));
   const [top, left] = [clip(first[0], shape.height), clip(first[1], shape.width)];
   const [bottom, right] = [clip(last[0] + 1, shape.height), clip(last[1] + 1, shape.width)];
   mark(figure, top / shape.height, left / shape.width, (bottom - top) / shape.height, (right - left) / shape.width);
   return figure;
+}
+
+/** The first and the last of the places that are read; between places, as a transposed convolution has them, is none. */
+function corners(read) {
+  const places = read.filter((place) => place.every(Number.isInteger));
+  if (!places.length) return null;
+  const ends = [0, 1].map((axis) => places.map((place) => place[axis]).sort((a, b) => a - b));
+  return [0, -1].map((end) => ends.map((all) => all.at(end)));
 }
 
 /** Which input, which of its places and which of its channels a number comes from most. */
