@@ -72,7 +72,7 @@ def check(page, model, image, cells, seed=0):
     names, kinds = page.evaluate(NAMES), page.evaluate(KINDS)
     assert set(names) == set(calls)
     found.missed = {type(one.layer).__name__ for one in calls.values()}
-    order = np.concatenate([random.permutation(len(names)) for _ in range(-(-cells // len(names)))])[:cells]
+    order = _order([type(calls[name].layer).__name__ for name in names], cells, random)
     for index in np.sort(order):
         page.evaluate("(index) => document.querySelectorAll('#flow button')[index].click()", int(index))
         options = page.evaluate(CARRIED)
@@ -91,6 +91,15 @@ def check(page, model, image, cells, seed=0):
                     where, "text of " + one["what"], float(one["text"].replace("−", "-")), float(one["value"])
                 )
     return found
+
+
+def _order(classes, cells, random):
+    """Indices of layers by chance, so many; one of each class first, and none twice before all had their turn."""
+    shuffled = random.permutation(len(classes))
+    firsts = [next(i for i in shuffled if classes[i] == one) for one in sorted(set(classes))]
+    rest = [i for i in shuffled if i not in firsts]
+    again = [random.permutation(len(classes)) for _ in range(cells // len(classes))]
+    return np.concatenate([firsts, rest, *again])[:cells].astype(int)
 
 
 def _check_cell(found, where, shown, call, place):

@@ -109,9 +109,20 @@ def volumes():
     return keras.Model(pictures, layers.Dense(3, activation="softmax")(x))
 
 
+def large():
+    """Maps too large to be carried whole: of places and channels, those that are."""
+    pictures = keras.Input((48, 48, 3))
+    x = layers.Conv2DTranspose(16, 3, strides=2)(layers.Rescaling(1 / 255)(pictures))
+    x = layers.UnitNormalization()(layers.PReLU(alpha_initializer="random_uniform")(x))
+    x = layers.SeparableConv2D(12, 3, padding="same")(keras.ops.tanh(layers.SpatialDropout2D(0.2)(x)) * 3)
+    x = layers.Conv2D(9, 3, padding="same", activation="softmax")(layers.RMSNormalization()(x))
+    x = layers.Conv2D(4, 3, strides=4)(layers.UpSampling2D(interpolation="bilinear")(x))
+    return keras.Model(pictures, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+
+
 NETS = [
-    (tutorial, 100), (residual, 100), (vit, 80), (mobilenet, 120), (enlarging, 120), (nested, 60), (sequences, 70),
-    (volumes, 50),
+    (tutorial, 60), (residual, 70), (vit, 60), (mobilenet, 60), (enlarging, 100), (nested, 50), (sequences, 60),
+    (volumes, 40), (large, 40),
 ]  # fmt: skip
 
 
