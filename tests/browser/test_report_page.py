@@ -90,6 +90,13 @@ def test_the_most_frequent_confusion_is_shown_first_and_not_kept(opened, trained
     assert page.locator("[data-cell][aria-pressed=true]").count() == 0
 
 
+def test_on_a_narrow_screen_the_matrix_fades_where_it_goes_on(opened, trained, facts):
+    page = opened(trained.report, 390)
+    region = page.locator(".scroll", has=page.locator(".matrix"))
+    page.wait_for_selector(".scroll.more-after .matrix")
+    assert "gradient" in region.evaluate("(one) => getComputedStyle(one).maskImage")
+
+
 def test_the_keyboard_reaches_every_control(opened, trained, facts):
     page = opened(trained.report)
     reached = set()
