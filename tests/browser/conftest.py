@@ -9,8 +9,12 @@ import pytest
 
 import tellapart
 from tellapart.api import _opened
+from tellapart.classifier import Classifier, card_of_plain_model
+from tellapart.explain.record import Recorder
 from tellapart.explanation.explaining import Explainer
 from tellapart.explanation.explanation import Explanation
+from tellapart.explanation.page import SECTIONS, page_of
+from tellapart.explanation.subject import Subject
 from tellapart.report.ingredients import gather
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -55,6 +59,23 @@ def opened(browser):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def opened_model(opened, tmp_path):
+    """Opens the page of a picture in any model, with its layers and without what takes long."""
+    shown = [section for section in SECTIONS if section.name in ("answer", "picture", "layers")]
+
+    def open_model(model, image):
+        classifier = Classifier.of_model(model, card_of_plain_model(model, Path("net.keras")))
+        subject = Subject(classifier, Recorder(model, classifier.net.head), "made", image, image)
+        path = tmp_path / "page.html"
+        path.write_text(page_of(Explanation(subject), shown), encoding="utf-8")
+        page = opened(path)
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    return open_model
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
 """An oracle for an explanation's page: numbers are read from the page as a reader sees them, and made again.
 
-What layers take and give is Keras's own (`keras.Model` up to each layer), windows are cut by
-`keras.ops.image.extract_patches`, weights are read from the Keras layers; the rest is NumPy in float64.
+What layers take and give is Keras's own (`calls.py`), and so is which numbers a window reads (`windows.py`); weights
+are read from the Keras layers; the rest is NumPy in float64.
 """
 
 from dataclasses import dataclass, field
 
-import keras
 import numpy as np
+from calls import calls_of
+from windows import as_numbers, patch, window_and_weights
 
 READ = """
 () => [...document.querySelectorAll("#working [data-what]")].map((one) => ({
@@ -51,7 +52,11 @@ class Check:
     numbers: int = 0
     worst: float = 0.0
     wrong: list = field(default_factory=list)
-    kinds: dict = field(default_factory=dict)
+    kinds: set = field(default_factory=set)
+    """Of workings."""
+
+    missed: set = field(default_factory=set)
+    """Classes of layers of which no cell was chosen."""
 
     def compare(self, where, what, shown, made):
         error = abs(shown - made) / max(1.0, abs(made))
@@ -61,47 +66,25 @@ class Check:
             self.wrong.append((where, what, shown, float(made)))
 
 
-class Oracle:
-    """A flat Keras model's layers with what they take and give for one picture."""
-
-    def __init__(self, model, image):
-        self.layers = [one for one in model.layers if not isinstance(one, keras.layers.InputLayer)]
-        wanted = [(one.input, one.output) for one in self.layers]
-        found = keras.Model(model.inputs, wanted)(image[None].astype(np.float32))
-        self.taken, self.given = {}, {}
-        for layer, (taken, given) in zip(self.layers, found, strict=True):
-            taken = taken if isinstance(taken, list | tuple) else [taken]
-            self.taken[layer.name] = [self._cells(one) for one in taken]
-            self.given[layer.name] = self._cells(given)
-
-    @staticmethod
-    def _cells(tensor):
-        values = keras.ops.convert_to_numpy(tensor)[0].astype(np.float64)
-        return values if values.ndim == 3 else values[:, None] if values.ndim == 2 else values[None, None]
-
-
 def check(page, model, image, cells, seed=0):
     """Choose cells by chance and compare every number that the page writes about them."""
-    oracle, random, found = Oracle(model, image), np.random.default_rng(seed), Check()
-    by_name = {one.name: one for one in oracle.layers}
-    names = page.evaluate(
-        "[...document.querySelectorAll('#flow button .name')].map((one) => one.textContent)"
-    )
-    kinds = page.evaluate(
-        "JSON.parse(document.getElementById('data').textContent).layers.layers.map((one) => one.working.kind)"
-    )
-    order = np.concatenate([random.permutation(len(names)) for _ in range(-(-cells // len(names)))])[:cells]
+    calls, random, found = calls_of(model, image), np.random.default_rng(seed), Check()
+    names, kinds = page.evaluate(NAMES), page.evaluate(KINDS)
+    assert set(names) == set(calls)
+    found.missed = {type(one.layer).__name__ for one in calls.values()}
+    order = _order([type(calls[name].layer).__name__ for name in names], cells, random)
     for index in np.sort(order):
         page.evaluate("(index) => document.querySelectorAll('#flow button')[index].click()", int(index))
         options = page.evaluate(CARRIED)
         k, channel = options["channel"][random.integers(len(options["channel"]))]
         y, x = (options[name][random.integers(len(options[name]))][0] for name in ("row", "column"))
         page.evaluate(CHOOSE, [k, y, x])
-        shown, layer = page.evaluate(READ), by_name[names[index]]
+        shown, call = page.evaluate(READ), calls[names[index]]
         found.cells += 1
-        found.kinds[type(layer).__name__] = found.kinds.get(type(layer).__name__, 0) + 1
+        found.kinds.add(kinds[index])
+        found.missed.discard(type(call.layer).__name__)
         where = (names[index], kinds[index], y, x, channel)
-        _check_cell(found, where, shown, layer, oracle, (y, x, channel))
+        _check_cell(found, where, shown, call, (y, x, channel))
         for one in shown:
             if one.get("value") is not None:
                 found.compare(
@@ -110,26 +93,33 @@ def check(page, model, image, cells, seed=0):
     return found
 
 
-def _check_cell(found, where, shown, layer, oracle, place):
+def _order(classes, cells, random):
+    """Indices of layers by chance, so many; one of each class first, and none twice before all had their turn."""
+    shuffled = random.permutation(len(classes))
+    firsts = [next(i for i in shuffled if classes[i] == one) for one in sorted(set(classes))]
+    rest = [i for i in shuffled if i not in firsts]
+    again = [random.permutation(len(classes)) for _ in range(cells // len(classes))]
+    return np.concatenate([firsts, rest, *again])[:cells].astype(int)
+
+
+def _check_cell(found, where, shown, call, place):
     y, x, channel = place
-    taken, given = oracle.taken[layer.name], oracle.given[layer.name]
+    layer, taken, given = call.layer, call.taken, call.given
     numbers = {one["what"]: float(one["value"]) for one in shown if one.get("value") is not None}
     found.compare(where, "output", numbers["output"], given[y, x, channel])
     kind = where[1]
+    if kind in ("activated", "off", "softmax", "scaled", "sloped", "unit", "normalised"):
+        found.compare(where, "input", numbers["input"], taken[0][y, x, channel])
     if kind == "weighted":
         _check_weighted(found, where, shown, numbers, layer, taken[0], place)
     elif kind == "pooled":
         _check_pooled(found, where, shown, numbers, layer, taken[0], place)
-    elif kind in ("activated", "off", "softmax"):
-        found.compare(where, "input", numbers["input"], taken[0][y, x, channel])
-        if kind == "softmax":
-            _check_softmax(found, where, numbers, taken[0][y, x], channel)
-    elif kind == "normalised":
-        _check_normalised(found, where, numbers, layer, taken[0], place)
-    elif kind == "scaled":
-        found.compare(where, "input", numbers["input"], taken[0][y, x, channel])
-        made = numbers["input"] * numbers["factor"] + numbers["shift"]
-        found.compare(where, "factor and shift", made, given[y, x, channel])
+    elif kind == "softmax":
+        _check_softmax(found, where, numbers, taken[0][y, x], channel)
+    elif kind in AS_WRITTEN:
+        if kind in MADE:
+            MADE[kind](found, where, numbers, layer, taken[0], place)
+        found.compare(where, "as written", AS_WRITTEN[kind](numbers), given[y, x, channel])
     elif kind == "merged":
         inputs = [float(one["value"]) for one in shown if one["what"] == "input"]
         for value, one in zip(inputs, taken, strict=True):
@@ -139,41 +129,17 @@ def _check_cell(found, where, shown, layer, oracle, place):
         _check_moved(found, where, shown, taken, given[y, x, channel])
     elif kind == "attention":
         _check_attention(found, where, shown, layer, taken, y)
+    elif kind == "other":
+        assert set(numbers) == {"output"}
     else:
-        raise AssertionError(f"{where}: {kind} is not recomputed")
-
-
-def _patch(layer, taken, y, x):
-    """(kh, kw, C) that a window reads, padding as 0."""
-    size = layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size
-    dilation = getattr(layer, "dilation_rate", (1, 1))
-    found = keras.ops.image.extract_patches(
-        taken[None].astype(np.float32),
-        tuple(size),
-        strides=tuple(layer.strides),
-        dilation_rate=dilation if tuple(dilation) != (1, 1) else 1,
-        padding=layer.padding,
-    )
-    patches = keras.ops.convert_to_numpy(found)[0].astype(np.float64)
-    return patches[y, x].reshape(*size, taken.shape[2])
+        assert kind == "activated", f"{where}: {kind} is not recomputed"
 
 
 def _check_weighted(found, where, shown, numbers, layer, taken, place):
-    y, x, channel = place
-    kernel = keras.ops.convert_to_numpy(layer.kernel).astype(np.float64)
-    if kernel.ndim == 2:
-        window, weights, first = taken[y, x][None, None], kernel[None, None, :, channel], 0
-    elif type(layer).__name__ == "DepthwiseConv2D":
-        first = channel // kernel.shape[3]
-        window = _patch(layer, taken, y, x)[..., first : first + 1]
-        weights = kernel[:, :, first, channel % kernel.shape[3]][..., None]
-    else:
-        per_group, reads = kernel.shape[3] // layer.groups, kernel.shape[2]
-        first = channel // per_group * reads
-        window, weights = _patch(layer, taken, y, x)[..., first : first + reads], kernel[..., channel]
+    window, weights, first = window_and_weights(layer, taken, place)
     products = window * weights
     flat = {"input": window.reshape(-1), "weight": weights.reshape(-1), "product": products.reshape(-1)}
-    bias = 0.0 if layer.bias is None else float(keras.ops.convert_to_numpy(layer.bias)[channel])
+    bias = 0.0 if layer.bias is None else as_numbers(layer.bias)[place[2]]
     found.compare(where, "products", numbers["products"], products.sum())
     for name, made in (("bias", bias), ("z", products.sum() + bias)):
         if name in numbers:
@@ -195,8 +161,9 @@ def _check_weighted(found, where, shown, numbers, layer, taken, place):
             made = products[..., int(one["group"]) - first].sum()
             found.compare(where, "channel-sum", float(one["value"]), made)
     if "raised" in numbers:
-        logits = taken[y, x] @ kernel + (0 if layer.bias is None else keras.ops.convert_to_numpy(layer.bias))
-        _check_softmax(found, where, numbers, logits, channel)
+        units = [window_and_weights(layer, taken, (*place[:2], unit)) for unit in range(layer.bias.shape[0])]
+        logits = np.array([(one * of_it).sum() for one, of_it, _ in units]) + as_numbers(layer.bias)
+        _check_softmax(found, where, numbers, logits, place[2])
 
 
 def _check_softmax(found, where, numbers, logits, channel):
@@ -207,8 +174,8 @@ def _check_softmax(found, where, numbers, logits, channel):
 
 def _check_pooled(found, where, shown, numbers, layer, taken, place):
     y, x, channel = place
-    is_global = type(layer).__name__.startswith("Global")
-    window = (taken if is_global else _patch(layer, taken, y, x))[..., channel].reshape(-1)
+    is_global = type(layer).__name__.startswith("Global") or not hasattr(layer, "pool_size")
+    window = (taken if is_global else patch(layer, taken, y, x))[..., channel].reshape(-1)
     for one in shown:
         if one["what"] == "input" and not one["isPadding"]:
             found.compare(where, "input", float(one["value"]), window[int(one["place"])])
@@ -218,24 +185,51 @@ def _check_pooled(found, where, shown, numbers, layer, taken, place):
 
 def _check_normalised(found, where, numbers, layer, taken, place):
     y, x, channel = place
-    found.compare(where, "input", numbers["input"], taken[y, x, channel])
-    as_numbers = keras.ops.convert_to_numpy
-    if type(layer).__name__ == "BatchNormalization":
-        mean, variance = as_numbers(layer.moving_mean)[channel], as_numbers(layer.moving_variance)[channel]
+    kind = type(layer).__name__
+    if kind == "BatchNormalization":
+        mean, variance = (as_numbers(one)[channel] for one in (layer.moving_mean, layer.moving_variance))
     else:
         read = taken[y, x]
-        if type(layer).__name__ == "GroupNormalization":
+        if kind == "GroupNormalization":
             each = taken.shape[2] // layer.groups
             read = taken[..., channel // each * each :][..., :each]
-        mean, variance = read.mean(), read.var()
+        mean = 0 if kind == "RMSNormalization" else read.mean()
+        variance = ((read - mean) ** 2).mean()
     found.compare(where, "mean", numbers["mean"], mean)
     found.compare(where, "variance", numbers["variance"], variance)
-    for name in ("gamma", "beta"):
-        if getattr(layer, name, None) is not None:
-            found.compare(where, name, numbers[name], as_numbers(getattr(layer, name))[channel])
-    shown = (numbers["input"] - numbers["mean"]) / np.sqrt(numbers["variance"] + numbers["epsilon"])
-    shown = shown * numbers.get("gamma", 1) + numbers.get("beta", 0)
-    found.compare(where, "as written", shown, numbers["output"])
+    learned = {"gamma": "scale"} if kind == "RMSNormalization" else {"gamma": "gamma", "beta": "beta"}
+    for name, variable in learned.items():
+        if getattr(layer, variable, None) is not None:
+            found.compare(where, name, numbers[name], as_numbers(getattr(layer, variable))[channel])
+
+
+def _check_slope(found, where, numbers, layer, taken, place):
+    slopes = as_numbers(layer.alpha)
+    slopes = slopes[:, None] if slopes.ndim == 2 else slopes
+    found.compare(where, "slope", numbers["slope"], np.broadcast_to(slopes, taken.shape)[place])
+
+
+def _check_length(found, where, numbers, layer, taken, place):
+    axes = np.atleast_1d(layer.axis)
+    axes = tuple(axis - 1 if axis > 0 else axis for axis in axes)  # there is no batch here
+    lengths = np.linalg.norm(taken, axis=axes[0], keepdims=True)
+    found.compare(where, "norm", numbers["norm"], np.broadcast_to(lengths, taken.shape)[place])
+
+
+MADE = {"normalised": _check_normalised, "sloped": _check_slope, "unit": _check_length}
+"""Kind of working -> what compares the numbers beside the input and the output."""
+
+AS_WRITTEN = {
+    "normalised": lambda n: (
+        (n["input"] - n["mean"]) / np.sqrt(n["variance"] + n["epsilon"]) * n.get("gamma", 1)
+        + n.get("beta", 0)
+    ),
+    "scaled": lambda n: n["input"] * n["factor"] + n["shift"],
+    "sloped": lambda n: n["input"] * (1 if n["input"] >= 0 else n["slope"]),
+    "unit": lambda n: n["input"] / n["norm"],
+    "off": lambda n: n["input"],
+}
+"""Kind of working -> the output, computed as the page writes it."""
 
 
 def _check_moved(found, where, shown, taken, given):
@@ -250,9 +244,8 @@ def _check_moved(found, where, shown, taken, given):
 
 def _check_attention(found, where, shown, layer, taken, token):
     def heads(part, values):
-        kernel = keras.ops.convert_to_numpy(part.kernel).astype(np.float64)
-        bias = 0 if part.bias is None else keras.ops.convert_to_numpy(part.bias)
-        return np.einsum("tc,chd->htd", values[:, 0], kernel) + np.asarray(bias)[:, None]
+        bias = 0 if part.bias is None else as_numbers(part.bias)
+        return np.einsum("tc,chd->htd", values[:, 0], as_numbers(part.kernel)) + np.asarray(bias)[:, None]
 
     query, key = heads(layer._query_dense, taken[0]), heads(layer._key_dense, taken[-1])
     scores = query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1])

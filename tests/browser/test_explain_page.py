@@ -34,7 +34,7 @@ def test_every_layer_can_be_shown_without_a_complaint(ready):
         assert page.locator("#working [data-what=output]").count() == 1
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         assert page.locator("#layer-says").inner_text()
-        if page.locator("#layer-after").is_disabled():
+        if page.locator("#layer-after").get_attribute("aria-disabled") == "true":
             break
         page.locator("#layer-after").press("Enter")
     assert len(set(names)) >= cards - 2
@@ -109,6 +109,49 @@ def test_a_pixels_numbers_are_the_pictures(ready, explained):
     assert page.locator("#picture-numbers td.chosen").inner_text() == str(image[7, 20, 1])
 
 
+@pytest.mark.parametrize("button", ["layer-before", "layer-after"])
+def test_the_focus_stays_at_the_first_and_the_last_layer(ready, button):
+    page = ready()
+    cards = page.locator("#flow button")
+    page.locator(f"#{button}").focus()
+    for _ in range(cards.count() + 1):
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == button
+    end = cards.first if button == "layer-before" else cards.last
+    assert end.get_attribute("aria-pressed") == "true"
+    assert page.locator(f"#{button}").get_attribute("aria-disabled") == "true"
+
+
+def test_a_short_sentence_alone_is_announced(ready):
+    page = ready()
+    live = page.locator("#layers ~ [aria-live], #layers ~ * [aria-live]")
+    for kind in ("Conv2D", "MaxPooling2D", "Dense"):
+        page.locator("#flow button", has=page.locator(f".kind:text-is('{kind}')")).first.click()
+        (says,) = live.all_text_contents()
+        name, number = (
+            page.inner_text("#layer-name"),
+            page.locator("#working [data-what=output]").inner_text(),
+        )
+        assert says.startswith(f"{name}, {kind}")
+        assert says.endswith(f": {number}")
+        assert len(says) < 100
+
+
+def test_on_a_narrow_screen_probabilities_are_seen_without_scrolling(ready):
+    page = ready(390)
+    for cell in page.locator("#softmax .probability").all():
+        box = cell.bounding_box()
+        assert box["x"] + box["width"] <= 370
+
+
+def test_zero_has_no_sign(ready):
+    page = ready()
+    written = page.evaluate(
+        "import('maps').then((maps) => [maps.number(-0), maps.fixed(-0.0001, 3), maps.fixed(-0.1, 1)])"
+    )
+    assert written == ["0", "0.000", "-0.1"]
+
+
 def test_it_reads_without_scripts(opened, explained):
     page = opened(explained.path, scripts=False)
     text = page.inner_text("main")
@@ -117,3 +160,15 @@ def test_it_reads_without_scripts(opened, explained):
     assert best in page.inner_text("h1")
     assert "What it says" in text
     assert page.locator("#layers ~ details tbody tr").count() == len(explanation.recording.layers)
+    assert page.locator("button:visible, select:visible, input:visible").count() == 0
+    assert page.locator(".of-picture").bounding_box()["height"] > 200
+    assert "needs scripts" in page.inner_text(".section-layers")
+
+
+def test_with_scripts_the_picture_is_drawn_and_controls_are_there(ready):
+    page = ready()
+    assert page.locator(".of-picture:visible").count() == 0
+    assert page.locator("#picture-canvas").is_visible()
+    for control in ("temperature", "picture-row", "layer-after", "why-of"):
+        assert page.locator(f"#{control}").is_visible()
+    assert "needs scripts" not in page.inner_text(".section-layers")

@@ -39,7 +39,7 @@ def test_every_training_picture_is_there_without_scripts(opened, path, explained
     first = page.locator(".speakers").first
     pro, contra = found.speaking(explained.answer.index, 8)
     assert first.locator(".found").nth(0).locator("li").count() == len(pro)
-    told = [float(number) for number in re.findall(r"[+-]\d+\.\d+", first.inner_text())]
+    told = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", first.inner_text())]
     values = [one.value for one in (*pro, *contra)]
     assert told == pytest.approx(values, abs=0.05 * max(map(abs, values)))
     assert "cannot see" in page.inner_text(".section-training")

@@ -1,9 +1,12 @@
 """Why this answer, in a browser: both questions move by keyboard, and every word and number is Python's."""
 
+import io
 import json
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 
 from tellapart.explain.question import Question
 from tellapart.explanation.sections import why
@@ -111,9 +114,9 @@ def test_the_table_follows_the_question(page, explained):
         row = why.row(one)
         assert text.split("\t") == [
             why.METHODS[one.method][0],
-            *(f"{row[name]:.3f}" for name in NUMBERS),
-            f"{row['sanity']:.2f}",
             row["verdict"],
+            *(f"{row[name]:z.3f}" for name in NUMBERS),
+            f"{row['sanity']:z.2f}",
         ]
 
 
@@ -146,6 +149,54 @@ def test_it_reads_without_scripts(opened, explained):
     assert page.locator("#why-table tbody tr").count() == 6
     assert page.locator("#flips-table tbody tr").count() == len(explained.explanation.flips)
     assert page.locator("#why-maps canvas:visible").count() == 0
+    flipped = [one for one in explained.explanation.flips if one.amount is not None]
+    for pictures, count in (("#why-maps .picture", 6), (".changed .picture", len(flipped))):
+        shown = page.locator(pictures)
+        assert shown.count() == count
+        assert all(one.bounding_box()["height"] > 60 for one in shown.all())
+    assert page.locator("button:visible, select:visible, input:visible").count() == 0
+
+
+def test_pictures_without_scripts_are_those_that_scripts_draw(opened, explained):
+    """But for what their compression loses."""
+
+    def red(page, place):
+        shot = (
+            page.locator("#why-maps > li").nth(place).locator(".picture:visible, canvas:visible").screenshot()
+        )
+        return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)
+
+    without, drawn = opened(explained.path, scripts=False), opened(explained.path)
+    drawn.wait_for_selector("html[data-ready]")
+    assert drawn.locator(".section-why .picture:visible, .section-flips .picture:visible").count() == 0
+    shown = without.locator("#why-maps > li")
+    for place in range(shown.count()):
+        drawing, still = red(drawn, place)[8:-8, 8:-8], red(without, place)[8:-8, 8:-8]
+        height, width = (min(one) for one in zip(drawing.shape[:2], still.shape[:2], strict=True))
+        assert np.abs(drawing[:height, :width] - still[:height, :width]).mean() < 16
+
+
+@pytest.mark.parametrize(("table", "cell"), [("#why-table", "td.text"), ("#flips-table", "td.text")])
+def test_on_a_narrow_screen_what_matters_is_seen_without_scrolling(opened, explained, table, cell):
+    page = opened(explained.path, 390)
+    page.wait_for_selector("html[data-ready]")
+    for row in page.locator(f"{table} tbody tr").all():
+        box = row.locator(cell).first.bounding_box()
+        assert box["x"] + box["width"] <= 370
+
+
+def test_a_region_that_is_wider_than_the_page_fades_where_there_is_more(opened, explained):
+    page = opened(explained.path, 390)
+    page.wait_for_selector("html[data-ready]")
+    region = page.locator(".scroll", has=page.locator("#why-table"))
+    mask = "(one) => getComputedStyle(one).maskImage"
+    assert "more-after" in region.get_attribute("class")
+    assert "more-before" not in region.get_attribute("class")
+    assert "gradient" in region.evaluate(mask)
+    region.evaluate("(one) => { one.scrollLeft = one.scrollWidth; }")
+    page.wait_for_selector(".scroll.more-before:not(.more-after) #why-table")
+    narrow = page.locator(".scroll", has=page.locator("#softmax"))
+    assert narrow.evaluate(mask) == "none"
 
 
 def test_the_sections_are_light(explained):

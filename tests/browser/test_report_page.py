@@ -79,6 +79,24 @@ def test_a_cell_of_the_matrix_shows_its_pictures_by_mouse_and_by_keyboard(opened
     assert "Shows 1, answered 1" in page.inner_text("#shown-title")  # kept
 
 
+def test_the_most_frequent_confusion_is_shown_first_and_not_kept(opened, trained, facts):
+    page = opened(trained.report)
+    confusion = facts["scores"]["confusion"]
+    wrong = {(i, j): n for i, row in enumerate(confusion) for j, n in enumerate(row) if i != j}
+    (truth, answer), most = max(wrong.items(), key=lambda one: one[1])
+    assert most > 0
+    assert f"Shows {truth}, answered {answer}: {most} picture" in page.inner_text("#shown-title")
+    assert page.locator("#shown .picture").count() == min(8, most)
+    assert page.locator("[data-cell][aria-pressed=true]").count() == 0
+
+
+def test_on_a_narrow_screen_the_matrix_fades_where_it_goes_on(opened, trained, facts):
+    page = opened(trained.report, 390)
+    region = page.locator(".scroll", has=page.locator(".matrix"))
+    page.wait_for_selector(".scroll.more-after .matrix")
+    assert "gradient" in region.evaluate("(one) => getComputedStyle(one).maskImage")
+
+
 def test_the_keyboard_reaches_every_control(opened, trained, facts):
     page = opened(trained.report)
     reached = set()

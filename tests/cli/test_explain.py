@@ -66,3 +66,22 @@ def test_a_model_that_is_no_classifier(photo, tmp_path):
     assert result.code != 0
     assert "not an image classifier" in result.err
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_somebodys_own_file_is_not_replaced_and_a_page_is(run, photo, tmp_path):
+    (tmp_path / "cat.html").write_text("mine", encoding="utf-8")
+    for _ in range(2):
+        assert tellapart("explain", run, photo, "--out", tmp_path).code == 0
+    assert (tmp_path / "cat.html").read_text(encoding="utf-8") == "mine"
+    assert {page.name for page in tmp_path.glob("*.html")} == {"cat.html", "cat-2.html"}
+
+
+def test_a_name_in_another_encoding_makes_a_page_of_utf8(run, photo, tmp_path):
+    import os
+    import shutil
+
+    odd = os.fsencode(tmp_path) + b"/bad\xff.png"
+    shutil.copy(photo, odd)
+    assert tellapart("explain", run, os.fsdecode(odd), "--out", tmp_path / "pages").code == 0
+    (page,) = (tmp_path / "pages").iterdir()
+    assert "bad" in page.read_text(encoding="utf-8")

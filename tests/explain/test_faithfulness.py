@@ -133,3 +133,22 @@ def test_pixels_that_a_map_marks_are_those_that_the_answer_hangs_on(found, metho
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "rise"])
 def test_maps_depend_on_what_the_network_learned(found, method):
     assert mean(found[method], "sanity") < 0.5
+
+
+def test_an_area_that_cannot_tell_is_left_out_and_where_neither_can_nothing_is_claimed():
+    def by_mean(images):
+        return (images.mean((1, 2, 3)) > 1).float()[:, None]  # a blurred picture is as good as a whole one
+
+    image = picture()
+    found = curves(by_mean, image, order_of(corner_map()))
+    told = faithfulness(lambda answers: answers[:, 0], found, Chance(by_mean, image).like(corner_map()))
+    assert not told.insertion_tells
+    assert told.deletion_tells
+
+    def constant(images):
+        return torch.ones(len(images), 1)
+
+    found = curves(constant, image, order_of(corner_map()))
+    told = faithfulness(lambda answers: answers[:, 0], found, Chance(constant, image).like(corner_map()))
+    assert told.better_than_random is None
+    assert not told.is_true

@@ -36,18 +36,24 @@ def kind_of(layer, shape=(12, 12, 3)):
         (layers.SeparableConv2D(4, 3), "weighted"),
         (layers.DepthwiseConv2D(3, depth_multiplier=2), "weighted"),
         (layers.Dense(4), "weighted"),
-        (layers.Conv2DTranspose(4, 3), "other"),
+        (layers.Conv2DTranspose(4, 3), "weighted"),
+        (layers.Conv2DTranspose(4, 3, activation="log_softmax"), "other"),
+        (layers.DepthwiseConv2D(3, activation="softmax"), "other"),
+        (layers.Resizing(6, 6), "other"),
         (layers.Conv2D(4, 3, activation="softmax"), "weighted"),
         (layers.Conv2D(4, 3, activation="log_softmax"), "other"),
         (layers.MaxPooling2D(2), "pooled"),
         (layers.AveragePooling2D(3, 2, padding="same"), "other"),
         (layers.ReLU(max_value=6), "activated"),
-        (layers.PReLU(), "other"),
+        (layers.PReLU(), "sloped"),
+        (layers.PReLU(shared_axes=[1, 2]), "sloped"),
         (layers.Softmax(), "softmax"),
         (layers.Softmax(axis=1), "other"),
         (layers.BatchNormalization(), "normalised"),
         (layers.LayerNormalization(axis=(1, 2)), "other"),
         (layers.RMSNormalization(), "normalised"),
+        (layers.UnitNormalization(), "unit"),
+        (layers.UnitNormalization(axis=(1, 2)), "unit"),
         (layers.Normalization(mean=[1.0, 2, 3], variance=[1.0, 4, 9]), "scaled"),
         (layers.ZeroPadding2D(1), "moved"),
         (layers.UpSampling2D(2, interpolation="bilinear"), "other"),
@@ -59,6 +65,94 @@ def kind_of(layer, shape=(12, 12, 3)):
 )
 def test_each_layer_is_told_as_what_it_is(layer, kind):
     assert kind_of(layer) == kind
+
+
+@pytest.mark.parametrize(
+    ("layer", "ending"),
+    [
+        (layers.Conv2D(4, 3), "Then the bias is added."),
+        (layers.Conv2D(4, 3, use_bias=False), "added up."),
+        (layers.Conv2D(4, 3, activation="relu"), "Then the bias is added and the activation applied."),
+        (layers.Dense(4, use_bias=False, activation="relu"), "Then the activation is applied."),
+        (layers.DepthwiseConv2D(3), "Then the bias is added."),
+    ],
+)
+def test_only_what_a_layer_has_is_told(layer, ending):
+    says = working_of(runs_of(layer)[0]).says
+    assert says.endswith(ending)
+    assert "below" not in says
+
+
+@pytest.mark.parametrize(
+    ("operator", "kind"),
+    [
+        (lambda x: x / 127.5, "scaled"),
+        (lambda x: 1 - x, "scaled"),
+        (lambda x: x * np.array([1, 2, 3], np.float32), "scaled"),
+        (lambda x: x + np.ones((12, 1, 1), np.float32), "other"),
+        (lambda x: 1 / (x + 1), "other"),
+        (lambda x: x / (x + 1), "merged"),
+        (lambda x: x * x, "merged"),
+        (keras.ops.relu, "activated"),
+        (lambda x: keras.ops.gelu(x, approximate=True), "activated"),
+        (lambda x: keras.ops.leaky_relu(x - 100, 0.3), "activated"),
+        (keras.ops.sqrt, "activated"),
+        (lambda x: keras.ops.softmax(x, axis=-1), "softmax"),
+        (lambda x: keras.ops.softmax(x, axis=1), "other"),
+        (lambda x: keras.ops.mean(x, axis=(1, 2), keepdims=True), "pooled"),
+        (lambda x: keras.ops.max(x, axis=(1, 2), keepdims=True), "pooled"),
+        (lambda x: keras.ops.mean(x, axis=-1, keepdims=True), "other"),
+        (lambda x: keras.ops.transpose(x, (0, 2, 1, 3)), "other"),
+    ],
+)
+def test_operators_are_told_as_what_they_are(operator, kind):
+    pictures = keras.Input((12, 12, 3))
+    model = keras.Model(pictures, layers.Dense(2)(layers.Flatten()(operator(pictures))))
+    image = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, 12, 12, 3)).astype(np.float32))
+    run = Recorder(model, "logits").run(image).layers[-3]
+    assert working_of(run).kind == kind
+
+
+def test_an_operator_may_be_the_last():
+    pictures = keras.Input((4, 4, 3))
+    model = keras.Model(pictures, keras.ops.softmax(layers.Dense(2)(layers.Flatten()(pictures))))
+    recording = Recorder(model, "probabilities").run(torch.ones(1, 4, 4, 3))
+    torch.testing.assert_close(torch.softmax(recording.logits, -1), recording.output)
+    torch.testing.assert_close(recording.logits, recording.layers[-2].output)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "rows"),
+    [
+        (layers.Conv3D(2, 2), (5, 4, 4, 3), 12),
+        (layers.ConvLSTM2D(2, 3, return_sequences=True), (5, 4, 4, 3), 10),
+    ],
+)
+def test_maps_with_more_axes_of_places_are_folded_into_rows(layer, shape, rows):
+    model = keras.Sequential([keras.Input(shape), layer, layers.Flatten(), layers.Dense(2)])
+    runs = Recorder(model, "logits").run(torch.ones(1, *shape)).layers
+    working = working_of(runs[0])
+    assert working.kind == "other"
+    assert f"shown as {rows} rows" in working.says
+    assert carrier_for(runs).carried(runs[0], working)["cells"][0] == rows
+    assert working_of(runs[1]).kind == "moved"
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("strides", "dilation", "more"), [(1, 1, None), (2, 1, None), (3, 1, 1), (1, 2, None)]
+)
+@pytest.mark.parametrize("size", [2, 3, (4, 1)])
+def test_a_transposed_convolution_reads_what_keras_reads(padding, strides, dilation, more, size):
+    """Carried by windows, the numbers that reach each place of the output make it up."""
+    layer = layers.Conv2DTranspose(
+        4, size, strides, padding, dilation_rate=dilation, output_padding=more, use_bias=False
+    )
+    run = runs_of(layer, shape=(5, 6, 3))[0]
+    (reading,), (_, height, width, _) = working_of(run).readings, run.output.shape
+    windows = reading.windows(range(height), range(width), [0])
+    made = np.einsum("phwc,hwoc->po", windows, layer.kernel.value.detach().numpy()).reshape(height, width, 4)
+    np.testing.assert_allclose(made, run.output[0], rtol=1e-4, atol=1e-3)
 
 
 def test_a_layer_of_the_users_own_is_not_told_as_its_parent():

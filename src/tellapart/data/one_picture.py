@@ -21,6 +21,8 @@ def picture_of(picture: Any, index: int = 0) -> tuple[str, NDArray[np.uint8]]:
         PictureError: the file is not a picture.
         DataError: the array is none.
     """
+    if not isinstance(picture, np.ndarray | str | Path):
+        raise DataError(f"A picture is a file's path or a uint8 array; got {type(picture).__name__}.")
     if isinstance(picture, np.ndarray):
         return f"picture {index}", _as_picture(picture)
     return str(picture), decode(Path(picture))

@@ -23,6 +23,9 @@ Share = Callable[[Tensor], Tensor]
 STEPS = 16
 """Of a curve; each changes the same number of pixels."""
 
+LEAST_MOVE = 0.05
+"""By which a share must move along a curve, in the mean over random maps, for its area to tell anything."""
+
 ALIKE = 0.5
 """Rank correlation from which two maps show the same."""
 
@@ -44,6 +47,12 @@ class Faithfulness:
 
     best_random_score: float
     """The largest `score` of a random map."""
+
+    deletion_tells: bool
+    """Whether the answer moves at all while random maps take the picture away."""
+
+    insertion_tells: bool
+    """The same of giving it back: a picture that is known by its blur says nothing."""
 
     sanity: float | None = None
     """Rank correlation, without sign, with the same map of networks whose weights are noise, in the mean;
@@ -71,20 +80,21 @@ class Faithfulness:
 
     @property
     def score(self) -> float:
-        """The area of insertion less that of deletion, -1 to 1; more is truer."""
-        return self.insertion_area - self.deletion_area
+        """The area of insertion less that of deletion, of those that tell; more is truer."""
+        return self.insertion_area * self.insertion_tells - self.deletion_area * self.deletion_tells
 
     @property
-    def better_than_random(self) -> bool:
+    def better_than_random(self) -> bool | None:
         """Whether both areas are better than the random maps' mean, and the score than every random map's.
 
-        The mean alone half of all random maps are better than.
+        The mean alone half of all random maps are better than. An area that tells nothing is left out; None:
+        neither tells anything.
         """
-        return (
-            self.deletion_area < self.random_deletion_area
-            and self.insertion_area > self.random_insertion_area
-            and self.score > self.best_random_score
-        )
+        if not (self.deletion_tells or self.insertion_tells):
+            return None
+        less = not self.deletion_tells or self.deletion_area < self.random_deletion_area
+        more = not self.insertion_tells or self.insertion_area > self.random_insertion_area
+        return less and more and self.score > self.best_random_score
 
     @property
     def depends_on_weights(self) -> bool | None:
@@ -93,8 +103,8 @@ class Faithfulness:
 
     @property
     def is_true(self) -> bool:
-        """Whether no measure speaks against the map."""
-        return self.better_than_random and self.depends_on_weights is not False
+        """Whether it is truer than chance, and nothing speaks against it."""
+        return self.better_than_random is True and self.depends_on_weights is not False
 
 
 def area(curve: Sequence[float]) -> float:
@@ -145,14 +155,23 @@ def faithfulness(
     """
     deletions = torch.stack([share(one.deletion) for one in chance])  # (maps, points)
     insertions = torch.stack([share(one.insertion) for one in chance])
+    deletion_tells, insertion_tells = _tells(deletions), _tells(insertions)
+    scores = insertions * insertion_tells - deletions * deletion_tells
     return Faithfulness(
         tuple(share(found.deletion).tolist()),
         tuple(share(found.insertion).tolist()),
         tuple(deletions.mean(0).tolist()),
         tuple(insertions.mean(0).tolist()),
-        max(area(one) for one in (insertions - deletions).tolist()),
+        max(area(one) for one in scores.tolist()),
+        deletion_tells,
+        insertion_tells,
         sanity,
     )
+
+
+def _tells(found: Tensor) -> bool:
+    """Whether curves (maps, points) move at all."""
+    return bool((found.amax(1) - found.amin(1)).mean() > LEAST_MOVE)
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:

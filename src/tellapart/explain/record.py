@@ -50,6 +50,9 @@ class LayerRun:
     given: tuple[Tensor, ...]
     """What came out, the same; gradients are taken of these."""
 
+    arguments: tuple[Any, ...] | None = None
+    """What it is called with, as `Call.arguments` tells it: of `x + 1` a symbolic tensor and 1."""
+
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """(B, ...), in Keras's layout."""
@@ -173,6 +176,7 @@ def _layer_run(
         operation=operation,
         taken=tuple(inputs),
         given=tuple(outputs),
+        arguments=call.arguments,
     )
 
 
@@ -184,4 +188,4 @@ def _before_activation(last: LayerRun) -> Tensor | None:
         return None
     if isinstance(last.operation, Dense):
         return last.operation.before_activation(last.inputs[0])
-    return None if getattr(last.layer, "weights", ()) else last.inputs[0]
+    return None if getattr(last.layer, "weights", ()) else last.inputs[0]  # an operator has none

@@ -1,21 +1,25 @@
 """Explaining: pictures that somebody points at become explanations, and pages beside each other."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tellapart.classifier import Classifier, Progress
 from tellapart.data.one_picture import picture_of
 from tellapart.data.source import open_source
 from tellapart.data.store import Refused
-from tellapart.errors import ConfigError, PictureError
+from tellapart.errors import ConfigError, PictureError, SaveError
 from tellapart.explain.record import Recorder
 from tellapart.explanation.explanation import Explanation
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
 from tellapart.explanation.training_pictures import Training
+from tellapart.pages.assemble import GENERATOR
 from tellapart.report.ingredients import Ingredients, gather
 
 
@@ -24,7 +28,8 @@ class Page:
     """One picture's page."""
 
     path: Path
-    explanation: Explanation
+    told: Mapping[str, Any]
+    """What it says, as `Explanation.to_dict` gives it."""
 
 
 class Explainer:
@@ -54,8 +59,20 @@ class Explainer:
 
     @cached_property
     def run(self) -> Ingredients | None:
-        """Of the training."""
-        return None if self._folder is None else gather(self._folder, _opened)
+        """Of the training.
+
+        Raises:
+            ConfigError: it made another network.
+        """
+        if self._folder is None:
+            return None
+        found = gather(self._folder, _opened)
+        if found.classifier is not None and not _same_weights(found.classifier, self.classifier):
+            raise ConfigError(
+                f"{self._folder} is the run of another network than the one that is asked. Load the network from "
+                "that run, or leave the run away."
+            )
+        return found
 
     @cached_property
     def _filters(self) -> ModelFilters:
@@ -79,7 +96,8 @@ class Explainer:
             ConfigError: no such class.
             PictureError: the file is not a picture.
         """
-        asked = tuple(_index_of(name, self.classifier.class_names) for name in classes)
+        named = (classes,) if isinstance(classes, str) else classes
+        asked = tuple(_index_of(name, self.classifier.class_names) for name in named)
         name, original = picture_of(picture)
         image = self.classifier.card.pixel_path.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
@@ -98,7 +116,8 @@ def write_pages(
     Args:
         explainer: of the network.
         pictures: files.
-        folder: is made where it is not there; pages of the same name are written anew.
+        folder: is made where it is not there. An earlier page of the same name is written anew, any other file
+            stays.
         classes: as in `Explainer.explain`.
         progress: called with (sections done, sections of all pages).
 
@@ -109,19 +128,19 @@ def write_pages(
         ConfigError: no such class; or `folder` is a file.
         SaveError: a page could not be written; what was there stays.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file. Pages are written into a folder: --out FOLDER.")
+    _make_ready(folder)
     pages: list[Page] = []
     refused: list[Refused] = []
-    taken: set[str] = set()
+    taken: set[Path] = set()
     for index, picture in enumerate(pictures):
         try:
             explanation = explainer.explain(picture, classes)
         except PictureError as reason:
             refused.append(Refused(str(picture), str(reason)))
             continue
-        path = folder / _new_name(picture.stem, taken)
-        pages.append(Page(explanation.save(path, _of_all(progress, index, len(pictures))), explanation))
+        path = _new_place(folder, picture.stem, taken)
+        explanation.save(path, _of_all(progress, index, len(pictures)))
+        pages.append(Page(path, explanation.to_dict()))  # the arrays may go
     return pages, refused
 
 
@@ -132,14 +151,45 @@ def _of_all(progress: Progress | None, index: int, pictures: int) -> Progress | 
     return lambda done, sections: progress(index * sections + done, pictures * sections)
 
 
-def _new_name(stem: str, taken: set[str]) -> str:
-    """`cat.html`; for a second picture of that name `cat-2.html`."""
-    name, count = stem, 1
-    while name in taken:
+def _make_ready(folder: Path) -> None:
+    """Before any work is done."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file. Pages are written into a folder: --out FOLDER.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as reason:
+        raise SaveError(
+            f"Pages cannot be written into {folder}: {reason.strerror}. Choose another --out FOLDER."
+        ) from reason
+
+
+def _new_place(folder: Path, stem: str, taken: set[Path]) -> Path:
+    """`cat.html`; `cat-2.html` for a second picture of that name, or where `cat.html` is somebody's own."""
+    path, count = folder / f"{stem}.html", 1
+    while path in taken or not _may_be_replaced(path):
         count += 1
-        name = f"{stem}-{count}"
-    taken.add(name)
-    return f"{name}.html"
+        path = folder / f"{stem}-{count}.html"
+    taken.add(path)
+    return path
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Whether nothing is there, or a page that tellapart made."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(1000)
+
+
+def _same_weights(first: Classifier, second: Classifier) -> bool:
+    if first is second:
+        return True
+    pairs = first.model.get_weights(), second.model.get_weights()
+    if [one.shape for one in pairs[0]] != [one.shape for one in pairs[1]]:
+        return False
+    return all(np.array_equal(a, b) for a, b in zip(*pairs, strict=True))
 
 
 def _index_of(name: str, names: tuple[str, ...]) -> int:

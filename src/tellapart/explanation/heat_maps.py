@@ -8,7 +8,7 @@ from tellapart.explain.methods import Case
 from tellapart.explain.question import Question, questions_among
 from tellapart.explain.reasons import HeatMap, noisy_recorder, reasons
 from tellapart.explain.record import Recorder
-from tellapart.explanation.scope import Scope, flops_of, scope_of
+from tellapart.explanation.scope import Scope, cost_of, scope_of
 from tellapart.explanation.subject import Subject
 
 NOISES = 4
@@ -47,7 +47,7 @@ def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], g
         asked: classes that somebody named.
         gaps: is told what could not be had.
     """
-    scope = scope_of(order, asked, flops_of(subject.recorder, subject.pixels))
+    scope = scope_of(order, asked, cost_of(subject.recorder, subject.pixels))
     noises = _noises(subject, gaps)
     if not spatial_layers(subject.recording):
         why = "no layer of this network keeps the places of the picture apart"

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tellapart import __version__
 from tellapart.classifier import Progress
+from tellapart.errors import TellapartError
 from tellapart.explanation.sections import answer, filters, flips, layers, picture, training, why
 from tellapart.explanation.sections.part import Part
 from tellapart.pages.assemble import assemble
+from tellapart.words import printable
 
 if TYPE_CHECKING:
     from tellapart.explanation.explanation import Explanation
@@ -37,11 +39,13 @@ SECTIONS = (
     Section("flips", "What would change its mind", flips.part),
     Section("training", "Training pictures for and against", training.part),
     Section("picture", "The picture as numbers", picture.part),
-    Section("layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js")),
+    Section(
+        "layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js", "dropped.js")
+    ),
     Section("filters", "What its channels look for", filters.part),
 )
 
-SHARED = ("theme.js", "charts.js", "scrolling.js", "packing.js", "explain/maps.js")
+SHARED = ("theme.js", "charts.js", "scrolling.js", "contents.js", "packing.js", "explain/maps.js")
 
 
 def page(explanation: "Explanation", progress: Progress | None = None) -> str:
@@ -58,13 +62,13 @@ def page_of(explanation: "Explanation", sections: Sequence[Section], progress: P
     """The HTML of some sections alone; the answer must be among them."""
     found = []
     for done, section in enumerate(sections, 1):
-        part = section.part(explanation)
+        part = _part(section, explanation)
         if part is not None:
             found.append((section, part))
         if progress is not None:
             progress(done, len(sections))
     values: dict[str, Any] = {
-        "title": explanation.subject.picture,
+        "title": printable(explanation.subject.picture),
         "sections": [one for one, _ in found],
         "gaps": explanation.gaps,
         "version": __version__,
@@ -81,3 +85,17 @@ def page_of(explanation: "Explanation", sections: Sequence[Section], progress: P
         modules=[*SHARED, "explain/explain.js", *modules],
         entry="explain",
     )
+
+
+def _part(section: Section, explanation: "Explanation") -> Part | None:
+    """A section's part; where it cannot be had, that is noted, and the others are shown."""
+    try:
+        return section.part(explanation)
+    except Exception as reason:
+        if section.name == "answer":
+            raise  # without an answer there is nothing to explain
+        is_ours = isinstance(reason, TellapartError)
+        explanation.lacks(
+            f"{section.title}: {reason if is_ours else f'a bug, {type(reason).__name__}: {reason}'}"
+        )
+        return None

@@ -1,7 +1,7 @@
 """Scope: which classes are asked about, and with how many random masks, so that maps take reasonable time.
 
-The cost is that of the network's runs: their number times the FLOPs of one picture. Memory,
-and layers that are slow for their FLOPs, are left out of account.
+The cost is that of the network's runs: their number times the FLOPs of one picture, and what moving its layers'
+numbers through memory takes beside them.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,9 @@ FEWEST_MASKS = 250
 MOST_CLASSES = 10
 """However cheap: more fill no page that anybody reads."""
 
+FLOPS_OF_A_NUMBER = 100
+"""That a layer's output counts as besides: about what a core computes while it writes and reads it."""
+
 LEAST_FLOPS = 1e8
 """That a run counts as: of a small network most time is spent between the products."""
 
@@ -52,23 +55,23 @@ class Scope:
     masks: int
     """That RISE is given."""
 
-    flops: int
-    """Of one picture, forward."""
+    cost: int
+    """Of one picture, forward, in FLOPs."""
 
 
-def scope_of(order: Sequence[int], asked: Sequence[int], flops: int) -> Scope:
-    """As many of the likeliest classes as the budget has room for, one at least, and those named, at any cost.
+def scope_of(order: Sequence[int], asked: Sequence[int], cost: int) -> Scope:
+    """As many of the likeliest classes as the budget has room for, two at least, and those named, at any cost.
 
     Args:
         order: classes, the likeliest first.
         asked: classes that somebody named.
-        flops: of one picture, forward.
+        cost: of one picture, as `cost_of` gives it.
     """
-    each = max(LEAST_FLOPS, flops)
+    each = max(LEAST_FLOPS, cost)
     masks = int(min(MASKS, max(FEWEST_MASKS, MASKS_SHARE * BUDGET / (NETWORKS * each))))
     most = min(MOST_CLASSES, len(order))
-    count = max((n for n in range(2, most + 1) if passes(n, masks) * each <= BUDGET), default=1)
-    return Scope(tuple(dict.fromkeys([*order[:count], *asked])), masks, flops)
+    count = max((n for n in range(2, most + 1) if passes(n, masks) * each <= BUDGET), default=min(2, most))
+    return Scope(tuple(dict.fromkeys([*order[:count], *asked])), masks, cost)
 
 
 def passes(classes: int, masks: int) -> int:
@@ -78,8 +81,8 @@ def passes(classes: int, masks: int) -> int:
     return NETWORKS * (gradients + SQUARES + masks) + curve * (GRAINS * ORDERS + len(METHODS) * classes**2)
 
 
-def flops_of(recorder: Recorder, image: Tensor) -> int:
-    """Of one picture, forward, 2 for each multiply-add, as torch counts them.
+def cost_of(recorder: Recorder, image: Tensor) -> int:
+    """Of one picture, forward, in FLOPs: those that torch counts, 2 for each multiply-add, and layers' outputs.
 
     Args:
         recorder: of the network.
@@ -87,5 +90,5 @@ def flops_of(recorder: Recorder, image: Tensor) -> int:
     """
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        recorder.logits(image[None])
-    return counter.get_total_flops()
+        layers = recorder.run(image[None]).layers
+    return counter.get_total_flops() + FLOPS_OF_A_NUMBER * sum(run.given[0].numel() for run in layers)

@@ -143,7 +143,7 @@ class Training:
     ) -> tuple[tuple[Checkpoint, ...], list[str]]:
         """For the influence; none where it cannot be known; and what is to be said of that."""
         gaps = [] if self._gap is None else [f"{INFLUENCE}: {self._gap}"]
-        if self._moments[-1].learning_rate == 0:
+        if self._moments[-1].epoch == 0:
             return (), gaps
         try:
             found = zip(self._moments, self._recorders, known, strict=True)

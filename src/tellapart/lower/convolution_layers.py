@@ -98,7 +98,7 @@ class TransposedConvolution(Operation):
         kernel = self.cast("kernel")
         x = F.conv_transpose2d(x.to(self.dtype), kernel, None, self.strides, dilation=self.dilation)
         sizes = zip(kernel.shape[2:], self.strides, self.dilation, self.output_padding, strict=True)
-        (top, bottom), (left, right) = [_transposed_padding(self.padding, *size) for size in sizes]
+        (top, bottom), (left, right) = [transposed_padding(self.padding, *size) for size in sizes]
         if any((top, bottom, left, right)):
             x = F.pad(x, (left, right, top, bottom))
         if self.bias is not None:
@@ -118,7 +118,7 @@ class TransposedConvolution1D(TransposedConvolution):
         return self.kernel.permute(2, 1, 0).unsqueeze(2)
 
 
-def _transposed_padding(
+def transposed_padding(
     padding: str, size: int, stride: int, dilation: int, output_padding: int | None
 ) -> tuple[int, int]:
     """What Keras adds before and after the whole product of a transposed convolution; negative: what it cuts.

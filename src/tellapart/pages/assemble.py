@@ -14,8 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tellapart.words import percent
+
 HOME = Path(__file__).parent
 ASSETS = HOME / "assets"
+GENERATOR = '<meta name="generator" content="tellapart">'
+"""In the head of every page, by which it is known."""
+
 LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
 
 
@@ -42,6 +47,7 @@ def assemble(
         HTML.
     """
     page = {
+        "generator": GENERATOR,
         "styles": "".join(map(_text, ("page.css", *styles))),
         "libraries": [_script(_text(name)) for name in LIBRARIES],
         "import_map": json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}}),
@@ -71,16 +77,6 @@ def _environment() -> Any:
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["duration"] = duration
     return environment
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share of 1; one that is not all of it is never rounded up to 100%."""
-    if share is None:
-        return "–"
-    text = f"{100 * share:.{digits}f}%"
-    if share < 1 and text == f"{100:.{digits}f}%":
-        return f"> {100 - 10**-digits:.{digits}f}%"
-    return text
 
 
 def duration(seconds: float | None) -> str:

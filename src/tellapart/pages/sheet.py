@@ -46,13 +46,16 @@ class Sheet:
         }
 
 
-def sheet(pictures: dict[str, NDArray[np.uint8]], quality: int = 85, side: int = SIDE) -> Sheet | None:
+def sheet(
+    pictures: dict[str, NDArray[np.uint8]], quality: int = 85, side: int = SIDE, *, doubled: bool = False
+) -> Sheet | None:
     """Lay out pictures of one shape.
 
     Args:
         pictures: by name; (H, W, 1 or 3) uint8.
         quality: of the WebP picture, 0 to 100.
         side: pixels; larger pictures are made smaller, so that their longer side has this.
+        doubled: whether each pixel is then made four: WebP keeps one colour for two pixels by two.
 
     Returns:
         The sheet; None where there are no pictures.
@@ -60,6 +63,8 @@ def sheet(pictures: dict[str, NDArray[np.uint8]], quality: int = 85, side: int =
     if not pictures:
         return None
     small = [_small(picture, side) for picture in pictures.values()]
+    if doubled:
+        small = [one.resize((2 * one.width, 2 * one.height), Image.Resampling.NEAREST) for one in small]
     width, height = small[0].size
     columns = max(1, min(len(small), math.isqrt(len(small) - 1) + 1, LARGEST // width))
     whole = Image.new("RGB", (columns * width, -(-len(small) // columns) * height))

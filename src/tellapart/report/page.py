@@ -24,6 +24,7 @@ MODULES = (
     "calibration.js",
     "confusion.js",
     "scrolling.js",
+    "contents.js",
 )
 
 LARGEST_MATRIX = 30

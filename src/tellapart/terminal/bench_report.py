@@ -2,7 +2,8 @@
 
 from tellapart.bench import Row, Timings
 from tellapart.terminal.console import counted, results, say
-from tellapart.terminal.tables import add_row, new_table, percent
+from tellapart.terminal.tables import add_row, new_table
+from tellapart.words import percent
 
 AUGMENTATION_SHARE = 0.05
 """Of a step: what augmentation is meant to stay below."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from tellapart.report.writing import Report
 from tellapart.terminal.console import note, results, say
-from tellapart.terminal.tables import add_row, new_table, percent
+from tellapart.terminal.tables import add_row, new_table
+from tellapart.words import percent
 
 
 def report_page(report: Report) -> None:

@@ -13,6 +13,7 @@ from tellapart.scores import Scores
 from tellapart.summary import Summary
 from tellapart.terminal.console import one_line, results
 from tellapart.terminal.fitting_table import FittingTable
+from tellapart.words import percent
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
@@ -28,11 +29,6 @@ def new_table(
 def add_row(table: Table | FittingTable, *cells: Any) -> None:
     """A row of plain text; Text cells keep their style."""
     table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(str(cell))) for cell in cells))
-
-
-def percent(share: float) -> str:
-    """0.912 as 91.2%."""
-    return f"{100 * share:.1f}%"
 
 
 def score_lines(scores: Scores) -> list[str]:

@@ -128,6 +128,7 @@ class Carrier:
             "strides": list(reading.strides),
             "dilation": list(reading.dilation),
             "before": list(reading.before),
+            "apart": list(reading.apart),
             "reads": reading.reads,
             "starts": starts,
             "tensor": place,

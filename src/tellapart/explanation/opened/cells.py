@@ -15,18 +15,19 @@ Pair = tuple[int, int]
 def cells(tensor: Tensor) -> NDArray[np.float32] | None:
     """A tensor of a batch of one as (height, width, channels).
 
-    Feature maps are that already; a row of tokens is as high as it is long, and a row of units is one place.
-    None for other ranks.
+    Feature maps are that already; a row of tokens is as high as it is long, and a row of units is one place. Where
+    there are more axes, all but the last two are folded into the rows. A single number is one place with one channel.
+    None where there are no numbers.
 
     Args:
         tensor: in the engine's layout.
     """
     values = to_keras(tensor)[0].detach().float().cpu().numpy()
-    if values.ndim == 3:
-        return values
-    if values.ndim == 2:
-        return values[:, None]
-    return values[None, None] if values.ndim == 1 else None
+    if not values.size:
+        return None
+    if values.ndim >= 3:
+        return values.reshape(-1, *values.shape[-2:])
+    return values[:, None] if values.ndim == 2 else values.reshape(1, 1, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,19 +45,31 @@ class Reading:
     before: Pair = (0, 0)
     """Rows and columns of padding above and to the left."""
 
+    apart: Pair = (1, 1)
+    """Rows and columns of the output from one of the input's to the next, where it makes maps larger."""
+
     reads: int = 1
     """Channels of the input that a channel of the output reads."""
 
     start: Callable[[int], int] = lambda channel: channel
     """Output channel -> the first channel that it reads."""
 
-    def rows(self, row: int) -> list[int]:
-        """Of the input, for an output's row; outside of it is padding."""
-        return [row * self.strides[0] - self.before[0] + i * self.dilation[0] for i in range(self.size[0])]
+    def rows(self, row: int) -> list[int | None]:
+        """Of the input, for an output's row; outside of it is padding, None is between two of its rows."""
+        return self._along(0, row)
 
-    def columns(self, column: int) -> list[int]:
+    def columns(self, column: int) -> list[int | None]:
         """Likewise."""
-        return [column * self.strides[1] - self.before[1] + i * self.dilation[1] for i in range(self.size[1])]
+        return self._along(1, column)
+
+    def _along(self, axis: int, place: int) -> list[int | None]:
+        first, step, apart = (
+            place * self.strides[axis] - self.before[axis],
+            self.dilation[axis],
+            self.apart[axis],
+        )
+        places = [first + i * step for i in range(self.size[axis])]
+        return [one // apart if one % apart == 0 else None for one in places]
 
     def windows(
         self, rows: Sequence[int], columns: Sequence[int], channels: Sequence[int]
@@ -85,10 +98,13 @@ class Reading:
 
 
 def _picked(
-    values: NDArray[np.float32], rows: Sequence[int], columns: Sequence[int], channels: Sequence[int]
+    values: NDArray[np.float32],
+    rows: Sequence[int | None],
+    columns: Sequence[int | None],
+    channels: Sequence[int],
 ) -> NDArray[np.float32]:
     height, width, _ = values.shape
-    at_rows, at_columns = np.array(rows), np.array(columns)
+    at_rows, at_columns = (np.array([-1 if one is None else one for one in axis]) for axis in (rows, columns))
     inside = ((at_rows >= 0) & (at_rows < height))[:, None] & ((at_columns >= 0) & (at_columns < width))
     found = values[np.clip(at_rows, 0, height - 1)][:, np.clip(at_columns, 0, width - 1)][..., channels]
     return np.where(inside[..., None], found, np.float32(0))

@@ -15,6 +15,8 @@ from tellapart.lower.layout import to_keras
 SAYS = {
     "Add": "The inputs are added, number by number: what was there before goes on beside what was made of it.",
     "Subtract": "The second input is taken from the first, number by number.",
+    "Divide": "The first input is divided by the second, number by number.",
+    "TrueDivide": "The first input is divided by the second, number by number.",
     "Multiply": "The inputs are multiplied, number by number: one lets pass more or less of the other.",
     "Average": "The mean of the inputs, number by number.",
     "Maximum": "The largest of the inputs, number by number.",
@@ -36,7 +38,7 @@ def _merged(run: LayerRun) -> Working | None:
         return None
 
     def details(_: Shown) -> dict[str, Any]:
-        return {"reduce": run.kind.lower()}
+        return {"reduce": run.kind.lower().removeprefix("true")}
 
     return Working("merged", SAYS[run.kind], tuple(one for one in readings if one is not None), 0, details)
 

@@ -1,4 +1,4 @@
-"""Numbers that only move: flattening, reshaping, padding, joining; and layers that do nothing here."""
+"""Numbers that only move: flattening, reshaping, padding, joining."""
 
 from typing import Any
 
@@ -21,12 +21,6 @@ SAYS = {
     "UpSampling2D": "Each number is repeated, so the maps become larger.",
 }
 OTHERWISE = "Nothing is computed: the same numbers, in another order or shape."
-
-DROPOUT = (
-    "In training, some of the numbers are set to zero by chance and the others made larger to make up for it, so "
-    "that the network cannot rely on any one of them. Here, where it answers, all pass as they are."
-)
-OFF = "This layer acts in training alone. Here, where the network answers, all numbers pass as they are."
 
 LARGEST_COUNT = 2**24
 """Numbers that float32 can count exactly."""
@@ -66,16 +60,6 @@ def _sources(run: LayerRun) -> np.ndarray[Any, np.dtype[np.int32]]:
     return found.astype(np.int32) - 1
 
 
-def _off(run: LayerRun) -> Working:
-    rate = getattr(run.layer, "rate", None)
-    is_dropout = "Dropout" in run.kind
-
-    def details(_: Shown) -> dict[str, Any]:
-        return {"rate": float(rate)} if is_dropout and rate is not None else {}
-
-    return Working("off", DROPOUT if is_dropout else OFF, (Reading(run.taken[0]),), 0, details)
-
-
 OPENERS: dict[str, Opener] = {
     **dict.fromkeys(
         (
@@ -83,12 +67,5 @@ OPENERS: dict[str, Opener] = {
             "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D",
         ),
         _copied,
-    ),
-    **dict.fromkeys(
-        (
-            "Dropout", "SpatialDropout1D", "SpatialDropout2D", "AlphaDropout", "GaussianDropout", "GaussianNoise",
-            "StochasticDepth", "Identity", "ActivityRegularization",
-        ),
-        _off,
     ),
 }  # fmt: skip

@@ -10,6 +10,7 @@ from tellapart.explanation.opened.cells import Reading, cells
 from tellapart.explanation.opened.weighted import numbers
 from tellapart.explanation.opened.working import Opener, Shown, Working
 from tellapart.explanation.packing import pack
+from tellapart.lower.layout import to_torch
 
 BATCH = (
     "Each channel is shifted and stretched by a mean and a variance that were gathered in training, then by a "
@@ -26,6 +27,10 @@ LENGTH = (
 GROUPS = (
     "The channels' maps are brought to mean 0 and variance 1, group by group, then stretched and shifted "
     "as learned."
+)
+UNIT = (
+    "Numbers that belong together are divided by their length, the root of the sum of their squares: the length "
+    "becomes 1."
 )
 SCALED = "Each number is multiplied by a factor and shifted."
 
@@ -95,32 +100,33 @@ def _learned(run: LayerRun, channels: list[int]) -> dict[str, Any]:
 
 
 def _rescaling(run: LayerRun) -> Working | None:
-    return _scaled(run, np.float64(run.layer.scale), np.float64(run.layer.offset))
+    return scaled(run, np.float64(run.layer.scale), np.float64(run.layer.offset))
 
 
 def _standardised(run: LayerRun) -> Working | None:
     """The layer Normalization, whose numbers are those of the pictures that it was adapted to."""
     layer = run.layer
-    if layer.invert:
+    if layer.invert or layer.mean.shape[-1] != np.prod(layer.mean.shape):
         return None
     mean, variance = (_broadcast_numbers(one) for one in (layer.mean, layer.variance))
     factor = 1 / np.maximum(np.sqrt(variance), 1e-7)
-    return _scaled(run, factor, -mean * factor)
+    return scaled(run, factor, -mean * factor)
 
 
 def _layer_scale(run: LayerRun) -> Working | None:
-    return _scaled(run, numbers(run.layer.gamma), np.float64(0))
+    return scaled(run, numbers(run.layer.gamma), np.float64(0))
 
 
 def _broadcast_numbers(value: Any) -> NDArray[np.float64]:
     return np.asarray(numbers(value), np.float64).reshape(-1)
 
 
-def _scaled(
+def scaled(
     run: LayerRun, factor: NDArray[Any] | np.float64, shift: NDArray[Any] | np.float64
 ) -> Working | None:
+    """Each number times a factor, plus a shift; of each one number, or one for each channel."""
     values = cells(run.taken[0])
-    if values is None:
+    if values is None or len(run.taken) != 1:
         return None
     channels = values.shape[2]
     if any(np.size(one) not in (1, channels) for one in (factor, shift)):
@@ -132,6 +138,21 @@ def _scaled(
         return {"factor": _packed(factors[chosen]), "shift": _packed(shifts[chosen])}
 
     return Working("scaled", SCALED, (Reading(run.taken[0]),), 2, details)
+
+
+def _to_unit_length(run: LayerRun) -> Working | None:
+    """Over any axes; the length that is shown is no less than Keras divides by."""
+    taken, axes = run.inputs[0], run.layer.axis
+    if taken.ndim > 4:
+        return None
+    norms = taken.detach().double().square().sum(dim=axes, keepdim=True).sqrt().clamp_min(1e-12).float()
+    found = cells(to_torch(norms))
+    assert found is not None
+
+    def details(shown: Shown) -> dict[str, Any]:
+        return {"norm": pack(shown.of(found))}
+
+    return Working("unit", UNIT, (Reading(run.taken[0]),), 1, details)
 
 
 def _packed(values: NDArray[Any]) -> dict[str, Any]:
@@ -146,4 +167,5 @@ OPENERS: dict[str, Opener] = {
     "Rescaling": _rescaling,
     "Normalization": _standardised,
     "LayerScale": _layer_scale,
+    "UnitNormalization": _to_unit_length,
 }

@@ -1,31 +1,60 @@
 """Opening: which working belongs to which layer, and a sentence where there is none."""
 
+from dataclasses import replace
+from math import prod
+
 from tellapart.explain.record import LayerRun
-from tellapart.explanation.opened import activation, merged, moved, normalised, pooled, weighted
+from tellapart.explanation.opened import (
+    activation,
+    dropped,
+    merged,
+    moved,
+    normalised,
+    operators,
+    pooled,
+    transposed,
+    weighted,
+)
 from tellapart.explanation.opened.cells import cells
 from tellapart.explanation.opened.working import Opener, Working
 from tellapart.lower.graph import is_keras_class
 
 OPENERS: dict[str, Opener] = {
     **weighted.OPENERS,
+    **transposed.OPENERS,
     **pooled.OPENERS,
     **activation.OPENERS,
     **normalised.OPENERS,
     **moved.OPENERS,
+    **dropped.OPENERS,
     **merged.OPENERS,
 }
 """Keras class name -> what opens it. Only Keras's own classes are looked up."""
 
-OTHER = (
-    "What goes in and what comes out is shown; how this kind of layer computes is not told number by number."
-)
+OTHER = "What comes out is shown; how this kind of layer computes is not told number by number."
 
 
 def working_of(run: LayerRun) -> Working:
     """How a layer made its numbers."""
-    opener = OPENERS.get(run.kind) if is_keras_class(type(run.layer)) else None
-    if opener is not None and all(cells(one) is not None for one in (*run.taken, run.given[0])):
-        working = opener(run)
-        if working is not None:
-            return working
-    return Working("other", OTHER)
+    working = _opened(run) or Working("other", OTHER)
+    return replace(working, says=working.says + _folding(run))
+
+
+def _opened(run: LayerRun) -> Working | None:
+    if not is_keras_class(type(run.layer)) or any(cells(one) is None for one in (*run.taken, run.given[0])):
+        return None
+    is_operator = type(run.layer).__module__.startswith("keras.src.ops.")
+    opener = (operators.OPENERS if is_operator else OPENERS).get(run.kind)
+    return (None if opener is None else opener(run)) or dropped.passing(run)
+
+
+def _folding(run: LayerRun) -> str:
+    """How maps with more than two axes of places are laid out, in words."""
+    *leading, height, width, _ = run.output.shape[1:] if run.output.ndim > 4 else (0, 0, 0)
+    if not leading:
+        return ""
+    folded = " x ".join(map(str, (*leading, height)))
+    return (
+        f" What it gives has {len(leading) + 2} axes of places: here they are shown as {prod(leading) * height} rows "
+        f"({folded}, one slice below the other) and {width} columns."
+    )

@@ -26,7 +26,7 @@ def _windowed(reduce: str, says: str) -> Opener:
                 return None  # what is padded counts differently from backend to backend
             before = before_same(values.shape[:2], size, strides)
         reading = Reading(run.taken[0], size=size, strides=strides, before=before)
-        return Working("pooled", says, (reading,), 0, _reducing(reduce))
+        return Working("pooled", says, (reading,), 0, reducing(reduce))
 
     return opener
 
@@ -36,12 +36,13 @@ def _of_all(reduce: str, says: str) -> Opener:
         values = cells(run.taken[0])
         if values is None or run.layer.data_format != "channels_last":
             return None
-        return Working("pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, _reducing(reduce))
+        return Working("pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, reducing(reduce))
 
     return opener
 
 
-def _reducing(reduce: str) -> Callable[[Shown], dict[str, Any]]:
+def reducing(reduce: str) -> Callable[[Shown], dict[str, Any]]:
+    """Details that say what becomes of a window: "max" or "mean"."""
     return lambda _: {"reduce": reduce}
 
 

@@ -14,20 +14,26 @@ from tellapart.explanation.opened.working import Opener, Shown, Working
 from tellapart.explanation.packing import pack
 
 CONVOLUTION = (
-    "A small window slides over the maps below. At each place its numbers are multiplied by the kernel's, one by "
-    "one, and added up; the bias is added, and the activation applied."
+    "A small window slides over the maps of the layer before. At each place its numbers are multiplied by the "
+    "kernel's, one by one, and added up."
 )
 DEPTHWISE = (
-    "As a convolution, but each channel has a kernel of its own and reads one channel below, not all of them."
+    "As a convolution, but each channel has a kernel of its own and reads one channel of the layer before, not "
+    "all of them."
 )
-DENSE = (
-    "Each unit multiplies everything below by weights of its own and adds it up, adds its bias, and applies the "
-    "activation."
-)
+DENSE = "Each unit multiplies all numbers of the layer before by weights of its own and adds them up."
 SEPARABLE = (
     "A convolution for each channel, then a sum over the channels. Both are sums of products, so they are shown as "
     "the one kernel that they make together."
 )
+
+THEN = {
+    (False, False): "",
+    (True, False): " Then the bias is added.",
+    (False, True): " Then the activation is applied.",
+    (True, True): " Then the bias is added and the activation applied.",
+}
+"""Whether there is a bias, whether there is an activation -> how it goes on."""
 
 Kernel = NDArray[np.float32]
 """(kh, kw, reads, out)."""
@@ -39,7 +45,7 @@ def _convolution(run: LayerRun) -> Working | None:
         return None
     kernel = _flat(layer.kernel)
     per_group = kernel.shape[-1] // layer.groups
-    return _weighted(
+    return weighted(
         run, CONVOLUTION, kernel, lambda channel: channel // per_group * kernel.shape[2], _padded(run, kernel)
     )
 
@@ -49,7 +55,7 @@ def _depthwise(run: LayerRun) -> Working | None:
         return None
     kernel = _flat(run.layer.kernel)
     height, width, channels, multiplier = kernel.shape
-    return _weighted(
+    return weighted(
         run,
         DEPTHWISE,
         kernel.reshape(height, width, 1, channels * multiplier),
@@ -66,14 +72,14 @@ def _separable(run: LayerRun) -> Working | None:
     channels, multiplier = first.shape[2:]
     second = second.reshape(channels, multiplier, -1)
     kernel = np.einsum("hwcm,cmo->hwco", first.astype(np.float64), second).astype(np.float32)
-    return _weighted(run, SEPARABLE, kernel, lambda _: 0, _padded(run, kernel))
+    return weighted(run, SEPARABLE, kernel, lambda _: 0, _padded(run, kernel))
 
 
 def _dense(run: LayerRun) -> Working | None:
     kernel = numbers(run.layer.kernel)
     if kernel.ndim != 2:
         return None
-    return _weighted(run, DENSE, kernel[None, None], lambda _: 0, {})
+    return weighted(run, DENSE, kernel[None, None], lambda _: 0, {})
 
 
 def _einsum_dense(run: LayerRun) -> Working | None:
@@ -88,13 +94,24 @@ def _bias_is_a_row(run: LayerRun) -> bool:
     return run.layer.bias is None or len(run.layer.bias.shape) == 1
 
 
-def _weighted(
+def weighted(
     run: LayerRun, says: str, kernel: Kernel, start: Callable[[int], int], window: dict[str, Pair]
 ) -> Working | None:
+    """A window times a kernel, added up, with a bias and an activation; None where the activation is not known.
+
+    Args:
+        run: of one input.
+        says: what is told of it.
+        kernel: (kh, kw, reads, out).
+        start: output channel -> the first channel that it reads.
+        window: more of `Reading`.
+    """
     name = getattr(run.layer.activation, "__name__", "linear")
     if not is_elementwise(name) and name != "softmax":
         return None
-    height, width, reads, _ = kernel.shape
+    height, width, reads, units = kernel.shape
+    if name == "softmax" and start(units - 1) != start(0):
+        return None
     reading = Reading(run.taken[0], size=(height, width), reads=reads, start=start, **window)
     bias = None if run.layer.bias is None else numbers(run.layer.bias)
 
@@ -104,19 +121,21 @@ def _weighted(
         if bias is not None:
             found["bias"] = pack(bias[list(shown.channels)])
         if name == "softmax":
-            found["logits"] = pack(_logits(run, kernel, bias))
+            found["logits"] = pack(_logits(reading, kernel, bias, shown))
         elif name != "linear":
             found["curve"] = curve_of(name)
         return found
 
+    says += THEN[bias is not None, name != "linear"]
     return Working("weighted", says, (reading,), height * width * reads, details)
 
 
-def _logits(run: LayerRun, kernel: Kernel, bias: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """(places, units) of a dense layer, before its softmax."""
-    values = cells(run.taken[0])
-    assert values is not None
-    found = values.reshape(-1, values.shape[-1]) @ kernel[0, 0]
+def _logits(
+    reading: Reading, kernel: Kernel, bias: NDArray[np.float32] | None, shown: Shown
+) -> NDArray[np.float32]:
+    """(shown places, units) before the softmax, where all units read the same channels."""
+    windows = reading.windows(shown.rows, shown.columns, range(kernel.shape[3]))  # (places, kh, kw, reads)
+    found = np.einsum("phwc,hwco->po", windows, kernel)
     return found if bias is None else found + bias
 
 

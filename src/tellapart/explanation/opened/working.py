@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.explain.record import LayerRun
 from tellapart.explanation.opened.cells import Reading
 
@@ -15,6 +18,12 @@ class Shown:
     rows: Sequence[int]
     columns: Sequence[int]
     channels: Sequence[int]
+
+    def of(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What belongs to the shown numbers, of (H or 1, W or 1, C or 1) values; 1: the same for all."""
+        wanted = (self.rows, self.columns, self.channels)
+        chosen = [list(one) if size > 1 else [0] for one, size in zip(wanted, values.shape, strict=True)]
+        return values[np.ix_(*chosen)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,8 @@ import torch
 from tellapart.explain.flips import Flip
 from tellapart.explanation.packing import pack
 from tellapart.explanation.sections.part import Part
-from tellapart.explanation.shrinking import shrunk
+from tellapart.explanation.shrinking import SIDE, shrunk
+from tellapart.pages.sheet import sheet
 
 if TYPE_CHECKING:
     from tellapart.explanation.explanation import Explanation
@@ -28,13 +29,17 @@ def part(explanation: "Explanation") -> Part:
         }
         for one in found
     ]
+    pictures = shrunk(torch.stack([one.image for one in found])).round().numpy().astype(np.uint8)
+    drawn = {
+        one.name: picture for one, picture in zip(found, pictures, strict=True) if one.amount is not None
+    }
     values = {
         "says": names[answer.index],
         "sure": float(answer.probabilities[answer.index]),
         "flipped": [row for row in rows if row["amount"] is not None],
+        "stills": sheet(drawn, side=SIDE, doubled=True),
         "unmoved": [row for row in rows if row["amount"] is None],
     }
-    pictures = shrunk(torch.stack([one.image for one in found])).round().numpy().astype(np.uint8)
     return Part(values, {"pictures": pack(pictures)})
 
 

@@ -1,5 +1,6 @@
 """Every layer, with the numbers that went through it and how it made them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,18 @@ def part(explanation: "Explanation") -> Part | None:
         )
         makers |= {id(one): (run.name, grid) for one in run.given}
     sampled = sum(one.get("rows") is not None for one in told)
-    return Part({"rows": rows, "sampled": sampled}, {"layers": told, "tensors": carrier.tensors.packed})
+    values = {
+        "rows": rows,
+        "sampled": sampled,
+        "partial": any(one["cells"] and len(one["channels"]) < one["cells"][2] for one in told),
+        "lower": _other_dtypes(recording.layers),
+    }
+    return Part(values, {"layers": told, "tensors": carrier.tensors.packed})
+
+
+def _other_dtypes(layers: Sequence[LayerRun]) -> list[str]:
+    """What layers compute in by their dtype policy, where that is not float32."""
+    return sorted({getattr(run.layer, "compute_dtype", "float32") for run in layers} - {"float32"})
 
 
 def _row(run: LayerRun, says: str) -> dict[str, Any]:

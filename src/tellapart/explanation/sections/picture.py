@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from tellapart.explanation.packing import pack
 from tellapart.explanation.sections.part import Part
+from tellapart.explanation.shrinking import SIDE
+from tellapart.pages.sheet import sheet
 
 if TYPE_CHECKING:
     from tellapart.explanation.explanation import Explanation
@@ -19,6 +21,7 @@ def part(explanation: "Explanation") -> Part:
         "channels": channels,
         "original_height": subject.original.shape[0],
         "original_width": subject.original.shape[1],
+        "still": sheet({"picture": subject.image}, quality=95, side=SIDE, doubled=True),
         "policy": subject.card.pixel_path.policy,
     }
     return Part(values, {"pixels": pack(subject.image)})

@@ -54,9 +54,18 @@ def part(explanation: "Explanation") -> Part | None:
 
 def _told(group: Sequence[Neighbour], names: Sequence[str], form: str) -> list[dict[str, Any]]:
     return [
-        {"row": str(one.row), "id": one.id, "label": names[one.label], "text": form.format(one.value)}
+        {
+            "row": str(one.row),
+            "id": one.id,
+            "label": names[one.label],
+            "text": _unsigned_zero(form.format(one.value)),
+        }
         for one in group
     ]
+
+
+def _unsigned_zero(text: str) -> str:
+    return text.lstrip("+-") if float(text) == 0 else text
 
 
 def _form(groups: Sequence[Sequence[Neighbour]]) -> str:

@@ -1,6 +1,6 @@
 """Why this answer and not another: heat maps, each with what was measured of its truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +14,16 @@ from tellapart.explanation.heat_maps import HeatMaps
 from tellapart.explanation.packing import pack
 from tellapart.explanation.sections.part import Part
 from tellapart.explanation.shrinking import SIDE, shrunk
+from tellapart.pages.sheet import Sheet, sheet
 
 if TYPE_CHECKING:
     from tellapart.explanation.explanation import Explanation
 
 MOST_BYTES = 1_000_000
 """Of all maps together, one byte a pixel, before they are packed."""
+
+RED, BLUE = (179, 38, 30), (31, 95, 168)
+"""Against and for; as in `maps.js`."""
 
 NAMED = 12
 """Classes left out that are told by name; of more, the number alone."""
@@ -85,14 +89,18 @@ def part(explanation: "Explanation") -> Part:
         "width": subject.image.shape[1],
     }
     packed, shown = _packed(maps, subject.pixels)
-    data = {"questions": told, "titles": [METHODS[name][0] for name in methods], **packed}
-    return Part({**values, "shown_height": shown[0], "shown_width": shown[1]}, data)
+    titles = [METHODS[name][0] for name in methods]
+    data = {"questions": told, "titles": titles, **packed}
+    stills = _stills(dict(zip(titles, maps[0], strict=True)), subject.pixels)
+    return Part({**values, "shown_height": shown[0], "shown_width": shown[1], "stills": stills}, data)
 
 
 def verdict(measured: Faithfulness) -> str:
     """In words: whether a map may be believed."""
     faults = []
-    if not measured.better_than_random:
+    if measured.better_than_random is None:
+        faults.append("cannot be measured here: the answer hardly moves")
+    elif not measured.better_than_random:
         faults.append("no truer than chance here")
     if measured.depends_on_weights is False:
         faults.append("shows the picture, not what was learned")
@@ -167,6 +175,23 @@ def _packed(maps: Sequence[Sequence[HeatMap]], image: torch.Tensor) -> tuple[dic
         "chance": pack(np.round(255 * chance).astype(np.uint8)),
     }
     return packed, (int(picture.shape[0]), int(picture.shape[1]))
+
+
+def _stills(maps: Mapping[str, HeatMap], image: torch.Tensor) -> Sheet | None:
+    """The picture, and maps over it as `maps.js` draws them: for a page without scripts."""
+    small = shrunk(image[None])[0].numpy()
+    heats = shrunk(torch.stack([_centred(one) for one in maps.values()])[..., None]).numpy()
+    drawn = {title: _drawn(heat, small) for title, heat in zip(maps, heats, strict=True)}
+    whole = np.repeat(small, 3, -1) if small.shape[2] == 1 else small
+    return sheet({"picture": whole.round().astype(np.uint8), **drawn}, side=SIDE, doubled=True)
+
+
+def _drawn(heat: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """A map (h, w, 1) over a picture (h, w, C) in grey: blue where it speaks for, red where against."""
+    share = heat / max(float(np.abs(heat).max()), 1e-12)
+    amount = 0.75 * np.abs(share) ** 0.75
+    grey = 0.6 * picture.mean(-1, keepdims=True) + 90
+    return np.round(grey * (1 - amount) + np.where(share < 0, RED, BLUE) * amount).astype(np.uint8)
 
 
 def _centred(one: HeatMap) -> torch.Tensor:

@@ -27,6 +27,8 @@ export function confusion(cells, names, places, total) {
       show(cell);
     });
   }
+  const wrong = Object.keys(cells).map(Number).filter((cell) => Math.floor(cell / names.length) !== cell % names.length);
+  if (wrong.length) show(wrong.reduce((most, cell) => (cells[cell].count > cells[most].count ? cell : most)));
   keysMoveWithin(document.querySelector(".matrix"));
 }
 

@@ -3,6 +3,7 @@
 import { begin } from "theme";
 import { calibration } from "calibration";
 import { confusion } from "confusion";
+import { contents } from "contents";
 import { curves } from "curves";
 import { scrolling } from "scrolling";
 
@@ -10,5 +11,6 @@ const data = JSON.parse(document.getElementById("data").textContent);
 if (data.curves) curves(data.curves, data.remarks);
 if (data.calibration) calibration(data.calibration);
 if (data.cells) confusion(data.cells, data.class_names, data.places, data.total);
+contents();
 scrolling();
 begin(document.getElementById("theme"));

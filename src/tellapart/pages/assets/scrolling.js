@@ -1,14 +1,26 @@
-/** What is wider than the page can be scrolled by keyboard too. */
+/** What is wider than the page can be scrolled by keyboard too, and fades at the side where there is more. */
 
 export function scrolling() {
-  const regions = [...document.querySelectorAll(".scroll")];
-  const mark = () => {
-    for (const region of regions) {
-      const isWider = region.scrollWidth > region.clientWidth + 1;
-      if (isWider) region.tabIndex = 0;
-      else region.removeAttribute("tabindex");
-    }
+  const mark = () => document.querySelectorAll(".scroll").forEach(markOne);
+  let isWaiting = false;
+  const soon = () => {
+    if (isWaiting) return;
+    isWaiting = true;
+    requestAnimationFrame(() => {
+      isWaiting = false;
+      mark();
+    });
   };
   mark();
-  new ResizeObserver(mark).observe(document.body);
+  new ResizeObserver(soon).observe(document.body);
+  new MutationObserver(soon).observe(document.body, { childList: true, subtree: true });
+  document.addEventListener("scroll", (event) => event.target.classList?.contains("scroll") && markOne(event.target), { capture: true, passive: true });
+}
+
+function markOne(region) {
+  const more = region.scrollWidth - region.clientWidth;
+  if (more > 1) region.tabIndex = 0;
+  else region.removeAttribute("tabindex");
+  region.classList.toggle("more-before", more > 1 && region.scrollLeft > 1);
+  region.classList.toggle("more-after", more > 1 && region.scrollLeft < more - 1);
 }

@@ -25,15 +25,16 @@ export async function begin(told) {
     show();
   };
   const go = (index) => {
-    state.index = Math.max(0, Math.min(layers.length - 1, index));
+    if (index < 0 || index >= layers.length) return;
+    state.index = index;
     cards.forEach((card, i) => {
       card.setAttribute("aria-pressed", String(i === state.index));
       card.tabIndex = i === state.index ? 0 : -1;
     });
     const card = cards[state.index];
     card.parentElement.scrollLeft = card.offsetLeft - card.parentElement.clientWidth / 2 + card.clientWidth / 2 - card.parentElement.offsetLeft;
-    by("layer-before").disabled = state.index === 0;
-    by("layer-after").disabled = state.index === layers.length - 1;
+    by("layer-before").setAttribute("aria-disabled", String(state.index === 0)); // not disabled: that would lose the focus
+    by("layer-after").setAttribute("aria-disabled", String(state.index === layers.length - 1));
     introduce(told.layers[state.index], layers[state.index]);
     if (layers[state.index]) choose(...layers[state.index].best);
   };
@@ -70,7 +71,7 @@ function introduce(told, layer) {
   by("layer-shape").textContent = `From ${[...new Set(told.from)].join(" and ")}: ${told.takes.map(shape).join(" and ")} → ${shape(told.gives)}.${parameters}`;
   for (const id of ["layer-maps", "layer-thumbs", "working"]) by(id).replaceChildren();
   for (const id of ["layer-channel", "layer-row", "layer-column"]) by(id).closest("label").hidden = !layer;
-  if (!layer) return;
+  if (!layer) return say(`${told.name}, ${told.kind}: not shown`);
   const isRow = layer.height * layer.width === 1;
   by("layer-channel-word").textContent = isRow ? "unit" : "channel";
   by("layer-row-word").textContent = told.gives.length === 2 ? "token" : "row";
@@ -94,6 +95,19 @@ function render(layer, { y, x, k }, choose) {
   by("layer-maps").replaceChildren(...figures);
   by("layer-thumbs").replaceChildren(...thumbs(layer, y, x, k, choose));
   by("working").replaceChildren(...workings[layer.told.working.kind](layer, { y, x, k }));
+  tell(layer, y, x, k);
+}
+
+/** In a sentence, for who hears the page: which number is chosen, and what it is. */
+function tell(layer, y, x, k) {
+  const { name, kind, gives } = layer.told;
+  const isRow = layer.height * layer.width === 1;
+  const place = isRow ? "" : `, ${gives.length === 2 ? "token" : "row"} ${y}${layer.width === 1 ? "" : `, column ${x}`}`;
+  say(`${name}, ${kind}${place}, ${isRow ? "unit" : "channel"} ${layer.channels[k]}: ${number(layer.value(y, x, k))}`);
+}
+
+function say(words) {
+  if (by("layer-live").textContent !== words) by("layer-live").textContent = words;
 }
 
 function output(layer, y, x, k, choose) {
@@ -114,7 +128,7 @@ function output(layer, y, x, k, choose) {
   return figure;
 }
 
-/** The input's map below, with the window that is read. */
+/** The input's map, with the window that is read. */
 function input(layer, y, x, k) {
   const { index, read, channel } = origin(layer, y, x, k) ?? {};
   const one = layer.readings[index];
@@ -123,13 +137,21 @@ function input(layer, y, x, k) {
   const map = shape.lay(channelOf(one.whole, channel));
   const most = reach(map.values);
   const figure = mapWith(map, most, `what goes in: ${layer.told.from[index]}, channel ${channel}; full colour is ${number(most)}`);
-  const [first, last] = [shape.at(...read[0]), shape.at(...read.at(-1))];
+  const [first, last] = (corners(read) ?? []).map((place) => shape.at(...place));
   if (!first || !last) return figure;
   const clip = (value, length) => Math.max(0, Math.min(length, value));
   const [top, left] = [clip(first[0], shape.height), clip(first[1], shape.width)];
   const [bottom, right] = [clip(last[0] + 1, shape.height), clip(last[1] + 1, shape.width)];
   mark(figure, top / shape.height, left / shape.width, (bottom - top) / shape.height, (right - left) / shape.width);
   return figure;
+}
+
+/** The first and the last of the places that are read; between places, as a transposed convolution has them, is none. */
+function corners(read) {
+  const places = read.filter((place) => place.every(Number.isInteger));
+  if (!places.length) return null;
+  const ends = [0, 1].map((axis) => places.map((place) => place[axis]).sort((a, b) => a - b));
+  return [0, -1].map((end) => ends.map((all) => all.at(end)));
 }
 
 /** Which input, which of its places and which of its channels a number comes from most. */

@@ -67,8 +67,14 @@ function paint(canvas, height, width, colour) {
 
 /** A number as people read it: whole ones as they are, others to four decimals, tiny ones with an exponent. */
 export function number(value) {
-  if (Number.isInteger(value)) return String(value);
+  if (Number.isInteger(value)) return String(value); // of a negative zero "0"
   return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toFixed(4);
+}
+
+/** To so many decimals; what is rounded to zero has no sign. */
+export function fixed(value, decimals) {
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? text.replace("-", "") : text;
 }
 
 /** Black or white, whichever can be read on a colour: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */

@@ -57,6 +57,12 @@ export class Layer {
     return this.at.values[this.place(y, x) * this.channels.length + k];
   }
 
+  /** Of values for each row, column and channel that the page carries, or one for all: that of one number. */
+  of({ shape: [height, width, depth], values }, y, x, k) {
+    const [i, j] = [height > 1 ? this.rows.indexOf(y) : 0, width > 1 ? this.columns.indexOf(x) : 0];
+    return values[(i * width + j) * depth + (depth > 1 ? k : 0)];
+  }
+
   /** The k-th channel's map, or a smaller one where the page does not carry it whole: {values, height, width}. */
   map(k) {
     if (this.output) return channelOf(this.output, this.channels[k]);
@@ -73,9 +79,9 @@ export class Layer {
     const share = one.packed?.shape[3];
     for (let i = 0; i < kh; i++) {
       for (let j = 0; j < kw; j++) {
-        const row = y * one.strides[0] - one.before[0] + i * one.dilation[0];
-        const column = x * one.strides[1] - one.before[1] + j * one.dilation[1];
-        const isInside = row >= 0 && row < height && column >= 0 && column < width;
+        const row = (y * one.strides[0] - one.before[0] + i * one.dilation[0]) / one.apart[0];
+        const column = (x * one.strides[1] - one.before[1] + j * one.dilation[1]) / one.apart[1];
+        const isInside = Number.isInteger(row) && Number.isInteger(column) && row >= 0 && row < height && column >= 0 && column < width;
         inside.push(isInside);
         places.push([row, column]);
         const from = one.whole

@@ -29,6 +29,7 @@ export async function begin(told) {
   };
   canvas.addEventListener("pointerdown", follow);
   canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && follow(event));
+  canvas.hidden = false;
   drawInTheme(draw);
 }
 

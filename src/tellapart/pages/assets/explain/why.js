@@ -1,7 +1,7 @@
 /** Why this class, and not that one: every method's map over the picture, with what was measured of its truth. */
 
 import { chart } from "charts";
-import { drawHeat, drawPicture, element } from "maps";
+import { drawHeat, drawPicture, element, fixed } from "maps";
 import { unpack } from "packing";
 import { colour } from "theme";
 
@@ -78,8 +78,8 @@ function write(table, question, titles) {
   table.caption.firstChild.textContent = `${question.asks} Areas under the curves, 0 to 1, and their difference`;
   table.tBodies[0].replaceChildren(...question.order.map((method) => {
     const row = question.rows[method];
-    const numbers = [...NUMBERS.map((name) => row[name].toFixed(3)), row.sanity == null ? "–" : row.sanity.toFixed(2)];
-    return element("tr", {}, element("th", { scope: "row" }, titles[method]), ...numbers.map((number) => element("td", {}, number)),
-      element("td", { class: `text ${row.is_true ? "right" : "wrong"}` }, row.verdict));
+    const numbers = [...NUMBERS.map((name) => fixed(row[name], 3)), row.sanity == null ? "–" : fixed(row.sanity, 2)];
+    return element("tr", {}, element("th", { scope: "row" }, titles[method]),
+      element("td", { class: `text ${row.is_true ? "right" : "wrong"}` }, row.verdict), ...numbers.map((number) => element("td", {}, number)));
   }));
 }

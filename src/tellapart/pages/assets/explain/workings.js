@@ -1,5 +1,6 @@
 /** How one number was made, kind by kind: each function returns elements for the chosen number. */
 
+import { drawn } from "dropped";
 import { drawMap, element, number } from "maps";
 import { sourceOf } from "numbers";
 import { bySize, curve, equation, grid, sum, table, told } from "opened";
@@ -16,12 +17,14 @@ function weighted(layer, { y, x, k }) {
   const total = sum(products);
   const bias = layer.working.bias?.values[k];
   const area = read.kh * read.kw;
-  const shown = area > 1 && area <= LARGEST_GRID
+  const isTransposed = layer.readings[0].dilation[0] < 0;
+  const count = isTransposed ? read.inside.filter(Boolean).length * read.reads : size;
+  const shown = area > 1 && area <= LARGEST_GRID && !isTransposed
     ? windows(layer, read, weights, products)
-    : [list(layer, read, weights, products)];
+    : [list(layer, read, weights, products, isTransposed)];
   const z = total + (bias ?? 0);
   return [...shown, ending(layer, { y, x, k }, z, [
-    told("products", total), ` from ${size.toLocaleString("en")} products`,
+    told("products", total), ` from ${count.toLocaleString("en")} products`,
     ...(bias == null ? [] : [" + bias ", told("bias", bias)]),
     ...(bias == null || layer.working.activation === "linear" ? [] : [" = ", told("z", z)]),
   ])];
@@ -44,24 +47,27 @@ function windows(layer, read, weights, products) {
   const rest = reads - chosen.length;
   if (rest) {
     const left = sum(sums) - sum(chosen.map((c) => sums[c]));
-    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels below, together: `, told("others", left)));
+    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels that it reads, together: `, told("others", left)));
   }
   return parts;
 }
 
-function list(layer, read, weights, products) {
-  const order = bySize(products).slice(0, PRODUCTS);
+function list(layer, read, weights, products, isTransposed) {
+  const all = bySize(products).filter((i) => !isTransposed || read.inside[Math.floor(i / read.reads)]);
+  const order = all.slice(0, PRODUCTS);
   const where = (i) => {
     const channel = read.first + (i % read.reads);
     if (read.kh * read.kw === 1) return `${layer.readings[0].cells[0] * layer.readings[0].cells[1] === 1 ? "unit" : "channel"} ${channel}`;
-    const [row, column] = read.places[Math.floor(i / read.reads)];
-    return `row ${row}, column ${column}, channel ${channel}`;
+    const place = Math.floor(i / read.reads);
+    const [row, column] = read.places[place];
+    const cell = isTransposed ? `, through the kernel's row ${Math.floor(place / read.kw)}, column ${place % read.kw}` : "";
+    return `row ${row}, column ${column}, channel ${channel}${cell}`;
   };
   const rows = order.map((i) => [where(i), told("input", read.values[i]), told("weight", weights[i]), told("product", products[i])]);
   for (const [place, row] of rows.entries()) row.slice(1).forEach((one) => (one.dataset.index = order[place]));
   const left = sum(products) - sum(order.map((i) => products[i]));
-  if (products.length > order.length) {
-    rows.push([`the ${(products.length - order.length).toLocaleString("en")} others together`, "", "", told("others", left)]);
+  if (all.length > order.length) {
+    rows.push([`the ${(all.length - order.length).toLocaleString("en")} others together`, "", "", told("others", left)]);
   }
   return table(`The largest products, of ${source(layer)}`, ["input", "value", "weight", "product"], rows);
 }
@@ -127,8 +133,21 @@ function scaled(layer, { y, x, k }) {
     " = ", told("output", layer.value(y, x, k), true))];
 }
 
+function sloped(layer, { y, x, k }) {
+  const input = layer.window(0, y, x, k).values[0];
+  const result = told("output", layer.value(y, x, k), true);
+  const slope = told("slope", layer.of(layer.working.slope, y, x, k));
+  if (input >= 0) return [equation(told("input", input), " = ", result, "; below zero it would be multiplied by ", slope)];
+  return [equation(told("input", input), " × slope ", slope, " = ", result)];
+}
+
+function unit(layer, { y, x, k }) {
+  return [equation(told("input", layer.window(0, y, x, k).values[0]), " / length ", told("norm", layer.of(layer.working.norm, y, x, k)),
+    " = ", told("output", layer.value(y, x, k), true))];
+}
+
 function merged(layer, { y, x, k }) {
-  const signs = { add: " + ", subtract: " − ", multiply: " × " };
+  const signs = { add: " + ", subtract: " − ", multiply: " × ", divide: " / " };
   const inputs = layer.readings.map((_, r) => told("input", layer.window(r, y, x, k).values[0]));
   const between = signs[layer.working.reduce] ?? ", ";
   const line = inputs.flatMap((one, i) => (i ? [between, one] : [one]));
@@ -153,22 +172,7 @@ function moved(layer, { y, x, k }) {
 
 function off(layer, { y, x, k }) {
   const parts = [equation(told("input", layer.window(0, y, x, k).values[0]), " = ", told("output", layer.value(y, x, k), true))];
-  const { rate } = layer.working;
-  if (rate == null) return parts;
-  const map = layer.map(k);
-  if (map.values.length === 1) map.values = Float32Array.from(layer.channels, (_, i) => layer.value(y, x, i)), map.width = map.values.length;
-  const canvas = element("canvas", { class: "pixels", role: "img", "aria-label": "The same numbers as in a step of training", style: "width: min(15rem, 100%)" });
-  const says = element("p", { class: "soft", "aria-live": "polite" });
-  const button = element("button", { type: "button", id: "drop-again" }, "Draw others");
-  const draw = () => {
-    let dropped = 0;
-    const values = map.values.map((value) => (Math.random() < rate ? (dropped++, 0) : value / (1 - rate)));
-    drawMap(canvas, values, map.height, map.width);
-    says.textContent = `In training, ${dropped} of these ${values.length} would be zero this time, the others divided by ${number(1 - rate)}.`;
-  };
-  button.addEventListener("click", draw);
-  draw();
-  return [...parts, says, element("div", { class: "between" }, canvas, button)];
+  return layer.working.drawn ? [...parts, ...drawn(layer, k)] : parts;
 }
 
 function attention(layer, { y, x, k }) {
@@ -207,4 +211,4 @@ function other(layer, { y, x, k }) {
 
 const source = (layer) => layer.told.from[0];
 
-export const workings = { weighted, pooled, activated, softmax, normalised, scaled, merged, moved, off, attention, other };
+export const workings = { weighted, pooled, activated, softmax, normalised, scaled, sloped, unit, merged, moved, off, attention, other };
