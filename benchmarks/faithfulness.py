@@ -66,7 +66,7 @@ def measured(found, pixels):
         "random_insertion": found.random_insertion_area,
         "pixels_deletion": pixels.random_deletion_area,
         "pixels_insertion": pixels.random_insertion_area,
-        "truer_than_chance": found.better_than_random,
+        "truer_than_chance": found.better_than_random is True,
         "sanity": found.sanity,
     }
 
