@@ -66,7 +66,7 @@ def measured(found, pixels):
         "random_insertion": found.random_insertion_area,
         "pixels_deletion": pixels.random_deletion_area,
         "pixels_insertion": pixels.random_insertion_area,
-        "truer_than_chance": found.better_than_random,
+        "truer_than_chance": found.better_than_random is True,
         "sanity": found.sanity,
     }
 
@@ -101,7 +101,7 @@ def likeness(case, question, stages, one):
     return [*found, one.faithfulness.sanity] if stages else []
 
 
-def figures_of_picture(recorder, noise, stages, masks, row, image, label):
+def figures_of_picture(recorder, noises, stages, masks, row, image, label):
     """Of each method, its measures, and its likeness to itself at each stage."""
     import torch
 
@@ -114,7 +114,7 @@ def figures_of_picture(recorder, noise, stages, masks, row, image, label):
         shares = recorder.logits(pixels[None]).softmax(-1)[0]
     question = Question(int(shares.argmax()))
     case = Case(recorder, pixels, (question,), masks)
-    maps, chance = reasons(case, noise)[question], chance_maps(case, question, row)
+    maps, chance = reasons(case, noises)[question], chance_maps(case, question, row)
     found = {one.method: one.faithfulness for one in maps} | chance
     return {
         "row": row,
@@ -179,11 +179,20 @@ def sanity_rows(pictures):
     return rows
 
 
-def cascade_rows(pictures, names):
-    told = [one["cascade"] for one in pictures if next(iter(one["cascade"].values()))]
-    return [
+def cascade_lines(record):
+    told = [one["cascade"] for one in record["pictures"][: record["cascade"]]]
+    if not told:
+        return []
+    rows = [
         {"down to": name, **{m: f"{np.mean([one[m][stage] for one in told]):.2f}" for m in told[0]}}
-        for stage, name in enumerate(names)
+        for stage, name in enumerate(record["blocks"])
+    ]
+    return [
+        "The same while blocks of layers are put in random order one after the other, from the last down "
+        f"(first {record['cascade']} of the pictures):",
+        "",
+        table(rows, list(rows[0])),
+        "",
     ]
 
 
@@ -193,7 +202,6 @@ def page(record):
 
     pictures = record["pictures"]
     faith, sanity = faith_rows(pictures), sanity_rows(pictures)
-    cascade = cascade_rows(pictures, record["blocks"])
     layer = pictures[0]["layers"]["grad_cam"]
     return "\n".join(
         [
@@ -213,16 +221,12 @@ def page(record):
             table(faith, list(faith[0])),
             "",
             "The same map drawn for the network with the numbers of every weight in random order: mean rank "
-            "correlation with the true one's, without its sign. Below 0.5 counts as another map. Of random maps: with "
-            "another draw.",
+            f"correlation with the true one's, without its sign; of Grad-CAM's kinds the mean over {record['noises']} "
+            "such networks. Below 0.5 counts as another map. Of random maps: with another draw.",
             "",
             table(sanity, list(sanity[0])),
             "",
-            "The same while blocks of layers are put in random order one after the other, from the last down "
-            f"(first {record['cascade']} of the pictures):",
-            "",
-            table(cascade, list(cascade[0])),
-            "",
+            *cascade_lines(record),
             f"- {record['seconds']:.0f} s in all",
             *origin_lines(record),
         ]
@@ -243,11 +247,13 @@ def main():
     import tellapart
     from tellapart.explain.reasons import noisy_recorder
     from tellapart.explain.record import Recorder
+    from tellapart.explanation.heat_maps import NOISES
 
     machine, now, began = hardware(), datetime.datetime.now().astimezone(), time.monotonic()
     classifier, test = tellapart.load("cifar10"), tellapart.open_source("cifar10").splits["test"]
     recorder = Recorder(classifier.model, classifier.net.head)
-    noise, below = noisy_recorder(recorder), blocks(classifier.model)
+    noises = [noisy_recorder(recorder, seed) for seed in range(NOISES)]
+    below = blocks(classifier.model)
     stages = [randomised(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)
     pictures = []
@@ -255,7 +261,7 @@ def main():
         image = classifier.card.pixel_path.apply(test.pictures.read(row))
         through = stages if count < options.cascade else []
         pictures.append(
-            figures_of_picture(recorder, noise, through, options.masks, row, image, int(test.labels[row]))
+            figures_of_picture(recorder, noises, through, options.masks, row, image, int(test.labels[row]))
         )
         print(f"{count + 1}/{len(rows)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     record = {
@@ -265,6 +271,7 @@ def main():
         "versions": versions(),
         "seconds": time.monotonic() - began,
         "masks": options.masks,
+        "noises": NOISES,
         "cascade": min(options.cascade, options.pictures),
         "blocks": [names[0] for names in below],
         "pictures": pictures,
