@@ -105,7 +105,7 @@ def _with_report(trained: Trained, prepared: Prepared, watcher: Watcher) -> Trai
     from tellapart.report.writing import report_of_run
 
     try:
-        report = report_of_run(trained.folder, _opened, watcher, prepared.stores)
+        report = report_of_run(trained.folder, watcher, prepared.stores)
     except Exception as reason:
         told = reason if isinstance(reason, TellapartError) else f"a bug, {type(reason).__name__}: {reason}"
         warnings.warn(f"The training is done and saved; its report is not: {told}", stacklevel=3)
@@ -129,7 +129,7 @@ def write_report(run: str | Path, *, watcher: Watcher | None = None) -> "Report"
     """
     from tellapart.report.writing import report_of_run
 
-    return report_of_run(run, _opened, watcher or Watcher())
+    return report_of_run(run, watcher or Watcher())
 
 
 def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
@@ -182,10 +182,6 @@ def explain_pictures(
     run = meant if (meant / "run.toml").is_file() else None
     explainer = Explainer(Classifier.load(meant), run, watcher.looking)
     return write_pages(explainer, [Path(one) for one in pictures], Path(out), classes, watcher.explaining)
-
-
-def _opened(what: Any, labels: Any) -> Source:
-    return open_source(what, labels=labels, download=False)
 
 
 def _run(

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.api import _opened
 from tellapart.classifier import Classifier, card_of_plain_model
 from tellapart.explain.record import Recorder
 from tellapart.explanation.explaining import Explainer
 from tellapart.explanation.explanation import Explanation
+from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.page import SECTIONS, page_of
 from tellapart.explanation.subject import Subject
 from tellapart.report.ingredients import gather
@@ -70,7 +70,10 @@ def opened_model(opened, tmp_path):
         classifier = Classifier.of_model(model, card_of_plain_model(model, Path("net.keras")))
         subject = Subject(classifier, Recorder(model, classifier.net.head), "made", image, image)
         path = tmp_path / "page.html"
-        path.write_text(page_of(Explanation(subject), shown), encoding="utf-8")
+        path.write_text(
+            page_of(Explanation(subject, ModelFilters(subject.recorder, image.shape)), shown),
+            encoding="utf-8",
+        )
         page = opened(path)
         page.wait_for_selector("html[data-ready]")
         return page
@@ -81,7 +84,7 @@ def opened_model(opened, tmp_path):
 @pytest.fixture(scope="session")
 def explained_run(trained, tmp_path_factory):
     """The page of a picture in the network of `trained`, with its run at hand; and the explanation."""
-    store = gather(trained.folder, _opened).stores["test"]
+    store = gather(trained.folder).stores["test"]
     explanation = Explainer(trained.classifier, trained.folder).explain(store.images[3])
     return explanation.save(tmp_path_factory.mktemp("explained") / "page.html"), explanation
 

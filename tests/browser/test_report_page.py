@@ -45,6 +45,10 @@ def test_it_reads_without_scripts(opened, trained, facts):
     assert f"{100 * facts['scores']['accuracy']:.1f}%" in text
     assert "Does it know when it is right?" in text
     assert page.locator("#classes ~ .scroll tbody tr").count() == 10
+    assert "need scripts, which are off here" in text
+    assert not page.locator("#threshold").is_visible()
+    assert not page.locator("button.look").first.is_visible()
+    assert page.locator(".matrix button").first.is_visible()
 
 
 def test_every_threshold_says_what_the_facts_say(opened, trained, facts):
@@ -88,6 +92,28 @@ def test_the_most_frequent_confusion_is_shown_first_and_not_kept(opened, trained
     assert f"Shows {truth}, answered {answer}: {most} picture" in page.inner_text("#shown-title")
     assert page.locator("#shown .picture").count() == min(8, most)
     assert page.locator("[data-cell][aria-pressed=true]").count() == 0
+
+
+def test_pressing_a_confusion_shows_every_picture_of_it(opened, trained, facts):
+    page = opened(trained.report)
+    shown = page.locator("#shown .picture")
+    for button in page.locator("button.look").all():
+        button.click()
+        count = int(page.inner_text("#shown-title").split(": ")[1].split()[0])
+        assert shown.count() == count > 0
+        button.click()  # lets go
+        assert shown.count() == min(8, count)
+
+
+def test_the_learning_rate_is_drawn(opened, trained, facts):
+    page = opened(trained.report)
+    says = page.locator("#chart-rate svg").get_attribute("aria-label")
+    first, last = says.removeprefix("Learning rate by epoch, from ").removesuffix(".").split(" to ")
+    rates = [row["learning_rate"] for row in facts["curves"]]
+    assert (float(first), float(last)) == (
+        pytest.approx(rates[0], rel=0.01),
+        pytest.approx(rates[-1], rel=0.01),
+    )
 
 
 def test_on_a_narrow_screen_the_matrix_fades_where_it_goes_on(opened, trained, facts):

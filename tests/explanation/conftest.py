@@ -3,10 +3,11 @@
 import pytest
 
 import tellapart
-from tellapart.api import _opened
 from tellapart.explain.record import Recorder
 from tellapart.explanation.explanation import Explanation
+from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
+from tellapart.explanation.training_pictures import Training
 from tellapart.report.ingredients import gather
 
 
@@ -18,7 +19,7 @@ def digits_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run(digits_folder):
-    return gather(digits_folder, _opened)
+    return gather(digits_folder)
 
 
 @pytest.fixture
@@ -28,6 +29,8 @@ def explained(run):
     def make(row=0, of=run, classifier=run.classifier, image=None):
         image = run.stores["test"].images[row] if image is None else image
         subject = Subject(classifier, Recorder(classifier.model, classifier.net.head), "a", image, image)
-        return Explanation(subject, run=of)
+        training = None if of is None else Training(of, classifier)
+        filters = ModelFilters(subject.recorder, image.shape, None if of is None else of.stores.get("train"))
+        return Explanation(subject, filters, training)
 
     return make

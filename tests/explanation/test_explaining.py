@@ -18,7 +18,7 @@ def test_a_run_of_another_network_is_refused(run, digits_folder):
     other = Classifier.of_model(model, run.classifier.card)
     with pytest.raises(ConfigError, match="another network"):
         other.explain(image, run=digits_folder)
-    assert tellapart.load(digits_folder).explain(image, run=digits_folder).run is not None
+    assert tellapart.load(digits_folder).explain(image, run=digits_folder).training is not None
 
 
 @pytest.mark.parametrize("nothing", [None, [1, 2], 7])

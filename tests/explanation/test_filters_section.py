@@ -73,7 +73,7 @@ def test_explanations_of_two_pictures_share_what_was_made(explained, monkeypatch
     made = []
     real = module.peaks
     monkeypatch.setattr(module, "peaks", lambda *told: made.append(len(told[1])) or real(*told))
-    second = Explanation(explained(1).subject, run=first.run, model_filters=first.filters)
+    second = Explanation(explained(1).subject, first.filters)
     section.part(second)
     assert made == [1]  # of the new picture alone
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from tellapart.classifier import Classifier, Progress
 from tellapart.data.one_picture import picture_of
-from tellapart.data.source import open_source
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, PictureError, SaveError
 from tellapart.explain.record import Recorder
@@ -66,7 +65,7 @@ class Explainer:
         """
         if self._folder is None:
             return None
-        found = gather(self._folder, _opened)
+        found = gather(self._folder)
         if found.classifier is not None and not _same_weights(found.classifier, self.classifier):
             raise ConfigError(
                 f"{self._folder} is the run of another network than the one that is asked. Load the network from "
@@ -101,7 +100,7 @@ class Explainer:
         name, original = picture_of(picture)
         image = self.classifier.card.pixel_path.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
-        return Explanation(subject, asked, self.run, self._filters, self._training, self._looking)
+        return Explanation(subject, self._filters, self._training, asked, self._looking)
 
 
 def write_pages(
@@ -196,7 +195,3 @@ def _index_of(name: str, names: tuple[str, ...]) -> int:
     if name not in names:
         raise ConfigError(f"The model has no class {name!r}. It tells apart: {', '.join(names)}.")
     return names.index(name)
-
-
-def _opened(what: Any, labels: Any) -> Any:
-    return open_source(what, labels=labels, download=False)

@@ -15,7 +15,6 @@ from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
 from tellapart.explanation.training_pictures import BOTH, Training, TrainingPictures
 from tellapart.files import write_text
-from tellapart.report.ingredients import Ingredients
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,17 +23,14 @@ class Explanation:
 
     subject: Subject
 
-    asked: tuple[int, ...] = ()
-    """Classes that somebody named: why this one, and not that one."""
-
-    run: Ingredients | None = None
-    """Of the training that made the network; None: only the network is there."""
-
-    model_filters: ModelFilters | None = None
-    """Of the network, where explanations of several pictures share it; None: made when it is asked for."""
+    filters: ModelFilters
+    """What the network's channels look for; explanations of several pictures share it."""
 
     training: Training | None = None
-    """Of the run, likewise."""
+    """The pictures that the network was trained on, likewise; None: only the network is there."""
+
+    asked: tuple[int, ...] = ()
+    """Classes that somebody named: why this one, and not that one."""
 
     looking: Progress | None = None
     """Called with (training pictures looked at, in all), where that takes a while."""
@@ -48,21 +44,12 @@ class Explanation:
         return answer_of(self.subject)
 
     @cached_property
-    def filters(self) -> ModelFilters:
-        """What its channels look for."""
-        if self.model_filters is not None:
-            return self.model_filters
-        train = None if self.run is None else self.run.stores.get("train")
-        return ModelFilters(self.subject.recorder, self.subject.card.pixel_path.shape, train)
-
-    @cached_property
     def training_pictures(self) -> TrainingPictures | None:
         """Which training pictures are like this one, and which spoke for and against; None where none are there."""
-        if self.run is None:
+        if self.training is None:
             self.gaps.append(f"{BOTH}: the network came without its run folder.")
             return None
-        training = self.training or Training(self.run, self.subject.classifier)
-        found, gaps = training.of(self.subject, self.looking)
+        found, gaps = self.training.of(self.subject, self.looking)
         self.gaps.extend(gaps)
         return found
 

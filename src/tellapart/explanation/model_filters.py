@@ -104,6 +104,7 @@ class ModelFilters:
         self.shape = shape
         self.train = train
         self._made: dict[tuple[str, int], tuple[NDArray[np.uint8], float]] = {}
+        self._peaks: dict[str, Peaks] = {}
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
@@ -129,11 +130,13 @@ class ModelFilters:
         if not names:
             return ()
         here = peaks(self.recorder, subject.image[None], names)
+        if unknown := [name for name in names if name not in self._peaks and len(self.rows)]:
+            self._peaks |= peaks(self.recorder, self._sample, unknown)
         return tuple(self._layer(subject, name, here[name], len(names)) for name in names)
 
     def _layer(self, subject: Subject, name: str, here: Peaks, layers: int) -> LayerFilters:
         count, steps = _affordable(self._flops, layers)
-        known = self._peaks(tuple(spread(subject.recording)))[name] if len(self.rows) else None
+        known = self._peaks.get(name)
         chosen = _standing_out(here, known)[:count]
         made = self._pictures(name, chosen, steps)
         boxes = boxes_of(
@@ -186,11 +189,6 @@ class ModelFilters:
     def _sample(self) -> NDArray[np.uint8]:
         assert self.train is not None
         return self.train.images[self.rows]
-
-    def _peaks(self, names: tuple[str, ...]) -> dict[str, Peaks]:
-        if not hasattr(self, "_known"):
-            self._known = peaks(self.recorder, self._sample, names)
-        return self._known
 
     @cached_property
     def _flops(self) -> int:

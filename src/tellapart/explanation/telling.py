@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from tellapart.explain.reasons import HeatMap
 from tellapart.explanation.sections.why import verdict
-from tellapart.explanation.training_pictures import Neighbour
+from tellapart.explanation.training_pictures import SHOWN, Neighbour
 
 if TYPE_CHECKING:
     from tellapart.explanation.explanation import Explanation
-
-PICTURES = 8
-"""Training pictures of each kind."""
 
 
 def told(explanation: "Explanation") -> dict[str, Any]:
@@ -62,10 +59,10 @@ def _training(explanation: "Explanation") -> dict[str, Any] | None:
     found, names = explanation.training_pictures, explanation.subject.class_names
     if found is None:
         return None
-    near = _pictures(found.nearest(PICTURES), names)
+    near = _pictures(found.nearest(SHOWN), names)
     if not found.checkpoints:
         return {"nearest": near, "for": None, "against": None}
-    speaks, objects = found.speaking(explanation.answer.index, PICTURES)
+    speaks, objects = found.speaking(explanation.answer.index, SHOWN)
     return {"nearest": near, "for": _pictures(speaks, names), "against": _pictures(objects, names)}
 
 

@@ -30,6 +30,9 @@ MOST_FLOPS = 1e14
 SEED = 0
 """Of that draw."""
 
+SHOWN = 8
+"""Pictures of each kind that somebody is told of."""
+
 INFLUENCE = "Training pictures that speak for and against"
 BOTH = "Training pictures like this one, and those that speak for and against"
 
@@ -111,6 +114,7 @@ class Training:
         """
         self.run = run
         self.classifier = classifier
+        self._seen: list[Seen] | None = None
 
     def of(
         self, subject: Subject, progress: Progress | None = None
@@ -192,7 +196,7 @@ class Training:
 
     def _known(self, progress: Progress | None) -> list[Seen]:
         """What each moment saw."""
-        if not hasattr(self, "_seen"):
+        if self._seen is None:
             self._seen = seen(self.run, self._moments, self.run.stores["train"], self._rows, progress)
         return self._seen
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tellapart.answers import Answers, load_answers
 from tellapart.classifier import Classifier
-from tellapart.data.source import Source
+from tellapart.data.source import open_source
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import Store, load_split
 from tellapart.errors import ConfigError, DataError, TellapartError
@@ -61,7 +61,6 @@ class Ingredients:
 
 def gather(
     path: str | Path,
-    opened: Callable[[Any, Any], Source],
     stores: Mapping[str, Store] | None = None,
     progress: Progress | None = None,
 ) -> Ingredients:
@@ -69,7 +68,6 @@ def gather(
 
     Args:
         path: of the folder.
-        opened: opens data again by (argument, labels).
         stores: the pictures, where they are still in memory.
         progress: called with (pictures read, pictures in all).
 
@@ -101,7 +99,7 @@ def gather(
     classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "The network")
     if stores is None:
         stores = attempt(
-            lambda: _stores(folder, settings["data"], opened, progress),
+            lambda: _stores(folder, settings["data"], progress),
             no_pictures,
             "The pictures themselves",
         )
@@ -139,7 +137,6 @@ def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
 def _stores(
     folder: RunFolder,
     data: Mapping[str, Any],
-    opened: Callable[[Any, Any], Source],
     progress: Progress | None,
 ) -> dict[str, Store]:
     """The run's own pictures.
@@ -151,7 +148,9 @@ def _stores(
 
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
-    source = apply_split(opened(data["argument"], data.get("labels")), read_split_csv(folder.split))
+    source = apply_split(
+        open_source(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
+    )
     pixel_path = PixelPath.from_dict(data["pixel_path"])
     found = {
         name: load_split(source.splits[name], pixel_path, progress=progress) for name in data["fingerprints"]

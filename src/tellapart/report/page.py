@@ -31,6 +31,8 @@ LARGEST_MATRIX = 30
 """Classes up to which the confusion matrix is shown as one; more would not fit on a page."""
 
 PICTURES_OF_A_CELL = 8
+"""Of a cell that is right."""
+
 PICTURES = 900
 """Of the confusion matrix, in all: what keeps the page small."""
 
@@ -77,6 +79,10 @@ def page(found: Ingredients, told: Mapping[str, Any], alike: Sequence[Any]) -> s
         "places": places,
         "matrix": _matrix(told) if test is not None and len(found.class_names) <= LARGEST_MATRIX else None,
         "confusions": [] if test is None else _confusions(told),
+        "all_wrong": all(
+            one["count"] == len(one["pictures"]) for one in _wrong(cells, len(found.class_names))
+        ),
+        "score_counts": _score_counts(told),
         "sparks": {one["name"]: _spark(one["recalls"]) for one in told["slow_classes"] or ()},
         "slowest": max(
             [row["milliseconds"] or 0 for row in (told["network"] or {"layers": ()})["layers"]] + [1e-9]
@@ -112,18 +118,45 @@ def _alike(
 
 
 def _cells(test: Answers, classes: int) -> dict[int, dict[str, Any]]:
-    """Of each cell that is not empty: how many pictures, and the surest few of them."""
+    """Of each cell that is not empty: how many pictures, the surest of them, of wrong ones all if there is room."""
     answered, sure = test.probabilities.argmax(1), test.probabilities.max(1)
     of_cell = test.labels * classes + answered
     order = np.lexsort((-sure, of_cell))
     cells, starts, counts = np.unique(of_cell[order], return_index=True, return_counts=True)
-    most = max(1, min(PICTURES_OF_A_CELL, PICTURES // len(cells)))
+    shown = _shown(counts, cells // classes == cells % classes)
     found = {}
-    for cell, start, count in zip(cells.tolist(), starts.tolist(), counts.tolist(), strict=True):
-        rows = order[start : start + min(most, count)].tolist()
+    for cell, start, count, most in zip(*(x.tolist() for x in (cells, starts, counts, shown)), strict=True):
+        rows = order[start : start + most].tolist()
         pictures = [{"row": row, "id": test.ids[row], "probability": float(sure[row])} for row in rows]
         found[cell] = {"count": count, "pictures": pictures}
     return found
+
+
+def _wrong(cells: Mapping[int, dict[str, Any]], classes: int) -> list[dict[str, Any]]:
+    """Those whose answer is not the truth."""
+    return [one for cell, one in cells.items() if cell // classes != cell % classes]
+
+
+def _score_counts(told: Mapping[str, Any]) -> Sequence[int] | None:
+    """Of each class, how many pictures score an epoch."""
+    split = "test" if told["run"]["settings"]["validation"] == "test" else "validation"
+    return (told["data"]["counts"] or {}).get(split)
+
+
+def _shown(counts: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many pictures of each cell there is room for: a few where it is right, of the others as many as may be.
+
+    Args:
+        counts: (cells,) of pictures.
+        right: (cells,) whether the answer is.
+    """
+    each = max(1, min(PICTURES_OF_A_CELL, PICTURES // len(counts)))
+    few = np.minimum(counts, each)
+    room = PICTURES - int(few[right].sum())
+    most = max(
+        (n for n in range(each, room + 1) if np.minimum(counts[~right], n).sum() <= room), default=each
+    )
+    return np.where(right, few, np.minimum(counts, most))
 
 
 def _sheet(

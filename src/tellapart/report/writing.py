@@ -1,12 +1,11 @@
 """Writing: a run's report, and the comparison of several, from their folders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tellapart.answers import load_answers
-from tellapart.data.source import Source
 from tellapart.data.store import Store
 from tellapart.errors import ConfigError
 from tellapart.report.compare import compare
@@ -26,7 +25,6 @@ class Report:
 
 def report_of_run(
     run: str | Path,
-    opened: Callable[[Any, Any], Source],
     watcher: Watcher,
     stores: Mapping[str, Store] | None = None,
 ) -> Report:
@@ -34,7 +32,6 @@ def report_of_run(
 
     Args:
         run: the folder.
-        opened: opens data again by (argument, labels).
         watcher: is told of pictures read and compared.
         stores: the run's pictures, where they are still in memory.
 
@@ -42,7 +39,7 @@ def report_of_run(
         ConfigError: this is no run folder.
         SaveError: the page could not be written.
     """
-    found = gather(run, opened, stores, watcher.decoding)
+    found = gather(run, stores, watcher.decoding)
     return Report(found.folder.report, write_report(found, watcher.comparing))
 
 

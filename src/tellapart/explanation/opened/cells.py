@@ -12,6 +12,13 @@ from tellapart.lower.layout import to_keras
 Pair = tuple[int, int]
 
 
+def pair(steps: int | Sequence[int]) -> Pair:
+    """A layer's sizes or strides as (down, across); of a sequence's layer, which has one, with 1 across."""
+    if isinstance(steps, int):
+        return (steps, steps)
+    return (steps[0], steps[1]) if len(steps) == 2 else (steps[0], 1)
+
+
 def cells(tensor: Tensor) -> NDArray[np.float32] | None:
     """A tensor of a batch of one as (height, width, channels).
 

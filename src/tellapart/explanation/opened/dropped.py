@@ -15,7 +15,7 @@ ANSWERS = "Here, where it answers, all pass as they are."
 
 DROPOUT = (
     "In training, some of the numbers are set to zero by chance and the others made larger to make up for it, so "
-    "that the network cannot rely on any one of them. Here, where it answers, all pass as they are."
+    f"that the network cannot rely on any one of them. {ANSWERS}"
 )
 IN_GROUPS = (
     "In training, some of the numbers are set to zero by chance, in groups that stay or go together, and the others "

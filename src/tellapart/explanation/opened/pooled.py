@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tellapart.explain.record import LayerRun
-from tellapart.explanation.opened.cells import Pair, Reading, cells
+from tellapart.explanation.opened.cells import Reading, cells, pair
 from tellapart.explanation.opened.weighted import before_same
 from tellapart.explanation.opened.working import Opener, Shown, Working
 
@@ -19,7 +19,7 @@ def _windowed(reduce: str, says: str) -> Opener:
         layer, values = run.layer, cells(run.taken[0])
         if values is None or layer.data_format != "channels_last":
             return None
-        size, strides = _pair(layer.pool_size), _pair(layer.strides)
+        size, strides = pair(layer.pool_size), pair(layer.strides)
         before = (0, 0)
         if layer.padding == "same":
             if reduce == "mean" and run.operation is None:
@@ -44,10 +44,6 @@ def _of_all(reduce: str, says: str) -> Opener:
 def reducing(reduce: str) -> Callable[[Shown], dict[str, Any]]:
     """Details that say what becomes of a window: "max" or "mean"."""
     return lambda _: {"reduce": reduce}
-
-
-def _pair(steps: tuple[int, ...]) -> Pair:
-    return (steps[0], steps[1]) if len(steps) == 2 else (steps[0], 1)
 
 
 OPENERS: dict[str, Opener] = {

@@ -4,15 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.explain.record import LayerRun
-from tellapart.explanation.opened.cells import Pair
+from tellapart.explanation.opened.cells import pair
 from tellapart.explanation.opened.weighted import numbers, weighted
 from tellapart.explanation.opened.working import Opener, Working
 from tellapart.lower.convolution_layers import transposed_padding
 
 SAYS = (
     "A convolution run backwards, which makes maps larger: each number that goes in is multiplied by the whole "
-    "kernel and laid over the output, a step further for each place. What lies at one place is added up; the bias "
-    "is added, and the activation applied."
+    "kernel and laid over the output, a step further for each place. What lies at one place is added up."
 )
 
 
@@ -21,8 +20,8 @@ def _transposed(run: LayerRun) -> Working | None:
     if layer.data_format != "channels_last":
         return None
     kernel = _kernel(numbers(layer.kernel))
-    strides, dilation = _pair(layer.strides), _pair(layer.dilation_rate)
-    asked = _pair(layer.output_padding) if layer.output_padding else (None, None)
+    strides, dilation = pair(layer.strides), pair(layer.dilation_rate)
+    asked = pair(layer.output_padding) if layer.output_padding else (None, None)
     sizes = list(zip(kernel.shape[:2], strides, dilation, asked, strict=True))
     if len(layer.strides) == 1:
         sizes[1] = (1, 1, 1, None)
@@ -34,12 +33,6 @@ def _transposed(run: LayerRun) -> Working | None:
 def _kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """Keras's (kh, kw, out, in) or (k, out, in) as (kh, kw, in, out)."""
     return np.swapaxes(kernel[:, None] if kernel.ndim == 3 else kernel, 2, 3)
-
-
-def _pair(steps: tuple[int, ...] | int) -> Pair:
-    if isinstance(steps, int):
-        return (steps, steps)
-    return (steps[0], steps[1]) if len(steps) == 2 else (steps[0], 1)
 
 
 OPENERS: dict[str, Opener] = {"Conv1DTranspose": _transposed, "Conv2DTranspose": _transposed}

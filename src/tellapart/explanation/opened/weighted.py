@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tellapart.explain.record import LayerRun
 from tellapart.explanation.opened.activation import curve_of, is_elementwise
-from tellapart.explanation.opened.cells import Pair, Reading, cells
+from tellapart.explanation.opened.cells import Pair, Reading, cells, pair
 from tellapart.explanation.opened.working import Opener, Shown, Working
 from tellapart.explanation.packing import pack
 
@@ -143,7 +143,7 @@ def _padded(run: LayerRun, kernel: Kernel) -> dict[str, Pair]:
     """Steps and padding of a convolution, of pictures or of sequences."""
     layer, values = run.layer, cells(run.taken[0])
     assert values is not None
-    strides, dilation = _pair(layer.strides), _pair(layer.dilation_rate)
+    strides, dilation = pair(layer.strides), pair(layer.dilation_rate)
     before = (0, 0)
     if layer.padding == "causal":
         before = ((kernel.shape[0] - 1) * dilation[0], 0)
@@ -161,10 +161,6 @@ def before_same(
         for n, k, s, d in zip(lengths, size, strides, dilation, strict=True)
     )
     return top, left
-
-
-def _pair(steps: Sequence[int]) -> Pair:
-    return (steps[0], steps[1]) if len(steps) == 2 else (steps[0], 1)
 
 
 def _flat(variable: Any) -> NDArray[np.float32]:

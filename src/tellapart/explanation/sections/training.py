@@ -5,14 +5,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tellapart.explanation.sections.part import Part
-from tellapart.explanation.training_pictures import Neighbour
+from tellapart.explanation.training_pictures import SHOWN, Neighbour
 from tellapart.pages.sheet import sheet
 
 if TYPE_CHECKING:
     from tellapart.explanation.explanation import Explanation
-
-SHOWN = 8
-"""Pictures of each kind."""
 
 MOST_CLASSES = 10
 """That it is asked for and against, the likeliest first."""

@@ -43,14 +43,16 @@ function threshold(rows) {
       : `It answers ${percent(row.answered)} of the pictures (${row.answers.toLocaleString("en")}), and is right in ${percent(row.accuracy, 2)} of its answers.`;
   };
   const known = rows.filter((row) => row.accuracy != null);
+  const apart = (row) => (row.confidence < 0.9 ? Math.abs(row.accuracy - row.answered) : -1);
+  const named = known.reduce((most, row) => (apart(row) > apart(most) ? row : most));
   const draw = chart(figure, "Share of the pictures answered, and share of the answers that are right, by the confidence asked for.", () => ({
     x: { label: "at least so sure", domain: [0, 1], tickFormat: "%" },
     y: { label: "share", domain: [0, 1], tickFormat: "%", grid: true },
     marks: [
       Plot.lineY(rows, { x: "confidence", y: "answered", stroke: colour("--series-2"), strokeWidth: 2 }),
       Plot.lineY(known, { x: "confidence", y: "accuracy", stroke: colour("--series-1"), strokeWidth: 2 }),
-      Plot.text([rows[30]], { x: "confidence", y: "answered", text: ["answered"], dy: 14, fill: colour("--series-2"), fontWeight: 600 }),
-      Plot.text([rows[30]], { x: "confidence", y: "accuracy", text: ["right"], dy: -10, fill: colour("--series-1"), fontWeight: 600 }),
+      Plot.text([named], { x: "confidence", y: "answered", text: ["answered"], dy: 16, textAnchor: "end", fill: colour("--series-2"), fontWeight: 600 }),
+      Plot.text([named], { x: "confidence", y: "accuracy", text: ["right"], dy: -12, textAnchor: "end", fill: colour("--series-1"), fontWeight: 600 }),
       Plot.ruleX([chosen().confidence], { stroke: colour("--ink"), strokeDasharray: "3 3" }),
       Plot.dot([chosen()], { x: "confidence", y: "answered", fill: colour("--series-2"), r: 5 }),
       Plot.dot(known.includes(chosen()) ? [chosen()] : [], { x: "confidence", y: "accuracy", fill: colour("--series-1"), r: 5 }),

@@ -1,6 +1,9 @@
-/** Cells of the confusion matrix: pointing at one shows its pictures, pressing it keeps them. */
+/** Cells of the confusion matrix: pointing at one shows some of its pictures, pressing it keeps and shows all. */
 
 import { percent } from "charts";
+
+/** Pictures of a cell that is only pointed at. */
+const GLANCE = 8;
 
 export function confusion(cells, names, places, total) {
   const shown = document.getElementById("shown");
@@ -11,11 +14,12 @@ export function confusion(cells, names, places, total) {
   const show = (cell) => {
     const truth = names[Math.floor(cell / names.length)], answer = names[cell % names.length];
     const found = cells[cell] ?? { count: 0, pictures: [] };
-    const some = found.pictures.length < found.count ? `, ${found.pictures.length} of them shown` : "";
+    const pictures = cell === kept ? found.pictures : found.pictures.slice(0, GLANCE);
+    const some = pictures.length < found.count ? `, the surest ${pictures.length} shown` : "";
     title.textContent = found.count
       ? `Shows ${truth}, answered ${answer}: ${found.count} ${found.count === 1 ? "picture" : "pictures"} of ${total.toLocaleString("en")}${some}.`
       : `Shows ${truth}, answered ${answer}: no picture.`;
-    shown.replaceChildren(...found.pictures.map((one) => card(one, truth, places)));
+    shown.replaceChildren(...pictures.map((one) => card(one, truth, places)));
   };
   for (const button of buttons) {
     const cell = Number(button.dataset.cell);
