@@ -177,6 +177,16 @@ class TestPlainKerasModels:
         np.testing.assert_allclose(classifier.probabilities(images), expected, atol=1e-6)
         assert classifier.class_names == ("0", "1", "2", "3")
 
+    def test_a_sigmoid_that_is_an_operator_counts_too(self, tmp_path):
+        pictures = keras.Input((8, 8, 3))
+        raw = keras.layers.Dense(1)(keras.layers.Flatten()(pictures))
+        model = keras.Model(pictures, keras.ops.sigmoid(raw))
+        images = np.random.default_rng(0).integers(0, 2, (3, 8, 8, 3), np.uint8)
+        answers = self.saved(model, tmp_path).probabilities(images)
+        np.testing.assert_allclose(
+            answers[:, 1:], model(images.astype("float32")).detach().numpy(), atol=1e-6
+        )
+
     def test_one_sigmoid_becomes_two_classes(self, tmp_path):
         model = keras.Sequential(
             [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]

@@ -129,10 +129,14 @@ def head_of(
 
 def _last_activation(model: Any) -> str:
     """Keras's name of the activation that a model's outputs went through last, "linear" where there is none."""
-    for layer in reversed(model.layers):
+    for layer in reversed(getattr(model, "operations", model.layers)):
         if hasattr(layer, "layers"):
             return _last_activation(layer)
         activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower())
+        if not hasattr(layer, "weights"):  # an operator, such as keras.ops.sigmoid or a product
+            if activation in ("sigmoid", "softmax"):
+                return activation
+            continue
         if activation not in ("linear", "identity"):
             return activation
         if layer.weights:
