@@ -15,6 +15,9 @@ from tellapart.explanation.explanation import Explanation
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.page import SECTIONS, page_of
 from tellapart.explanation.subject import Subject
+from tellapart.guide.lessons import named
+from tellapart.guide.rendering import index_page, write_libraries
+from tellapart.guide.rendering import page_of as page_of_lesson
 from tellapart.report.ingredients import gather
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -112,3 +115,32 @@ def explained(tmp_path_factory):
     explanation = Explainer(tellapart.load("cifar10")).explain(np.asarray(photo))
     path = tmp_path_factory.mktemp("explained") / "page.html"
     return Explained(explanation.save(path), explanation)
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """Writes pages of the guide, each once, beside the libraries that they read."""
+    folder = tmp_path_factory.mktemp("guide")
+    write_libraries(folder)
+
+    def write(name):
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(
+                index_page() if name == "index" else page_of_lesson(named(name)), encoding="utf-8"
+            )
+        return path
+
+    return write
+
+
+@pytest.fixture
+def lesson(opened, written):
+    """Opens one of the guide's pages from the disk, and waits until its parts stand."""
+
+    def open_lesson(name, width=1280, scheme="light"):
+        page = opened(written(name), width, scheme)
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    return open_lesson

@@ -22,6 +22,7 @@ GENERATOR = '<meta name="generator" content="tellapart">'
 """In the head of every page, by which it is known."""
 
 LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
+LICENCES = ("vendor/d3.LICENSE", "vendor/plot.LICENSE")
 
 
 def assemble(
@@ -32,6 +33,7 @@ def assemble(
     styles: Sequence[str],
     modules: Sequence[str],
     entry: str,
+    beside: str | None = None,
 ) -> str:
     """Fill in a template.
 
@@ -42,6 +44,8 @@ def assemble(
         styles: file names under `assets`, in this order behind `page.css`.
         modules: file names under `assets`, each imported by the name that stands before its `.js`.
         entry: the module that runs.
+        beside: the folder beside the page from which libraries are read, where many pages share them; None: the
+            page carries them itself.
 
     Returns:
         HTML.
@@ -49,7 +53,8 @@ def assemble(
     page = {
         "generator": GENERATOR,
         "styles": "".join(map(_text, ("page.css", *styles))),
-        "libraries": [_script(_text(name)) for name in LIBRARIES],
+        "libraries": [] if beside else [_script(_text(name)) for name in LIBRARIES],
+        "links": [f"{beside}/{Path(name).name}" for name in LIBRARIES] if beside else [],
         "import_map": json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}}),
         "data": as_json(data),
         "entry": entry,

@@ -1,0 +1,5 @@
+/** The guide's first page. */
+
+import { begin } from "lesson";
+
+begin();

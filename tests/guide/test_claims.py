@@ -1,0 +1,23 @@
+"""Every sentence of the guide that claims something is proved by a test, and the table of both is up to date."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from claims import proofs, read
+
+from tellapart.guide.lessons import LESSONS
+
+pytestmark = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+
+
+def test_every_sentence_is_a_claim(lesson):
+    assert read(lesson).loose == []
+
+
+def test_every_claim_has_its_proof_and_every_proof_its_claim(lesson):
+    names = [claim.name for claim in read(lesson).claims]
+    assert len(names) == len(set(names))
+    assert set(names) == set(proofs(lesson))
