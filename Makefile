@@ -1,15 +1,19 @@
 # make demo   a new .venv, everything installed, a network trained on real digits, 20 predictions shown
+# make learn  the guide, in your browser: how a computer tells pictures apart
 # make test   the same with the test extra, then lint, types and every test
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo learn test lint clean
 
 demo: $(VENV)/installed
 	$(BIN)/tellapart demo
 	@echo 'So that the shell finds tellapart:  . $(BIN)/activate'
+
+learn: $(VENV)/installed
+	$(BIN)/tellapart learn
 
 test: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest

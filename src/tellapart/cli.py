@@ -267,6 +267,24 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
 
 
 @app.command()
+def learn(
+    port: options.Port = None,
+    no_browser: options.NoBrowser = False,
+    write: options.WriteGuide = None,
+) -> None:
+    """Open the guide in a browser: how a computer tells pictures apart.
+
+    Sixteen pages with something to move on each, served from this machine to this machine.
+    """
+    from tellapart.terminal import guide
+
+    if write is not None:
+        guide.write(write)
+    else:
+        guide.serve(port, opens_browser=not no_browser)
+
+
+@app.command()
 def doctor(again: options.Again = False, as_json: options.Json = False) -> None:
     """Say what this machine has, and what it lacks."""
     from tellapart import doctor as doctors

@@ -240,3 +240,16 @@ def refuse_empty(data: str | None) -> None:
     """
     if data is not None and not data.strip():
         raise ConfigError("DATA is empty. Give a known set's name or a path; the current folder is a dot: .")
+
+
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65535, help="To listen on at 127.0.0.1; 0 for any that is free."),
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only say the address.")]
+WriteGuide = Annotated[
+    Path | None,
+    typer.Option(
+        "--write", metavar="FOLDER", help="Write the pages there instead, to be opened from the disk."
+    ),
+]

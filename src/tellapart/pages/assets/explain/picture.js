@@ -8,7 +8,16 @@ const AROUND = 3; // rows and columns of neighbours on each side
 const NAMES = ["red", "green", "blue"];
 
 export async function begin(told) {
-  const { shape: [height, width, channels], values } = await unpack(told.pixels);
+  const { shape, values } = await unpack(told.pixels);
+  pixels(values, shape);
+}
+
+/**
+ * Write out the numbers around the pixel that is chosen.
+ * @param {Uint8Array} values row by row.
+ * @returns {() => void} draws anew, for when the values have changed.
+ */
+export function pixels(values, [height, width, channels]) {
   const canvas = document.getElementById("picture-canvas");
   const row = document.getElementById("picture-row");
   const column = document.getElementById("picture-column");
@@ -25,12 +34,13 @@ export async function begin(told) {
     const box = canvas.getBoundingClientRect();
     row.value = Math.floor(((event.clientY - box.top) / box.height) * height);
     column.value = Math.floor(((event.clientX - box.left) / box.width) * width);
-    draw();
+    for (const control of [row, column]) control.dispatchEvent(new Event("input"));
   };
   canvas.addEventListener("pointerdown", follow);
   canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && follow(event));
   canvas.hidden = false;
   drawInTheme(draw);
+  return draw;
 }
 
 function within(input, length) {

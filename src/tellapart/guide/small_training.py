@@ -1,0 +1,129 @@
+"""A small network that learns the digits, told after every batch: what the page "Training, live" watches."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tellapart.backend import import_keras
+from tellapart.data.batches import Batches
+from tellapart.data.fit_size import PixelPath
+from tellapart.data.source import open_source
+from tellapart.data.split import divide
+from tellapart.data.store import load_split
+from tellapart.lower import lower
+from tellapart.train.feed import Feed
+from tellapart.train.step import TrainStep
+
+FILTERS, SIDE = 8, 3
+BATCH_SIZE = 32
+EPOCHS = 10
+RATES = (0.002, 0.05, 0.5)
+"""Learning rates that a reader may choose: too small for ten passes, good, and too large."""
+
+RATE = 0.05
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How the network stands after a batch."""
+
+    step: int
+    """Batches learned from so far."""
+
+    epoch: float
+    """Passes over the training pictures so far."""
+
+    loss: float | None
+    """Mean over the batch, before it was learned from; None before the first, and where it is no number any more."""
+
+    accuracy: float
+    """Share of the test digits that it answers rightly now."""
+
+    filters: tuple[float, ...]
+    """(FILTERS * SIDE * SIDE,) the first layer's kernels, one after the other."""
+
+    answer: tuple[float, ...]
+    """(10,) probabilities of the shown digit's classes."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, to three decimals."""
+        return {
+            "step": self.step,
+            "epoch": round(self.epoch, 3),
+            "loss": None if self.loss is None else round(self.loss, 3),
+            "accuracy": round(self.accuracy, 4),
+            "filters": [round(one, 3) for one in self.filters],
+            "answer": [round(one, 3) for one in self.answer],
+        }
+
+
+def network(rate: float) -> Any:
+    """The network, compiled: two convolutions, each with a pooling, and a dense layer; 1,898 parameters.
+
+    Args:
+        rate: learning rate of SGD with momentum 0.9.
+    """
+    keras = import_keras()
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(FILTERS, SIDE, padding="same", activation="relu"),  # (B, 8, 8, 8)
+            layers.MaxPooling2D(2),
+            layers.Conv2D(16, 3, padding="same", activation="relu"),  # (B, 4, 4, 16)
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "categorical_crossentropy")
+    return model
+
+
+def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
+    """Train, telling how the network stands before the first batch and after each.
+
+    Args:
+        rate: the learning rate.
+        seed: of the weights and of the batches.
+    """
+    import_keras().utils.set_random_seed(seed)
+    source = divide(open_source("digits"), validation=0.0, test=0.2, seed=seed)
+    path = PixelPath(height=8, width=8, channels=1)
+    train, test = (load_split(source.splits[name], path) for name in ("train", "test"))
+    batches = Batches(n=len(train), batch_size=BATCH_SIZE, seed=seed)
+    net = lower(network(rate), "float32")
+    feed, step = Feed(train, 10, batches, None), TrainStep(net)
+    images, labels = torch.from_numpy(test.images), test.labels
+
+    def frame(count: int, loss: float = math.nan) -> Frame:
+        with torch.inference_mode():
+            answers = net(images, training=False).numpy()
+        kernel = np.moveaxis(net.model.layers[1].get_weights()[0][..., 0, :], -1, 0)  # (FILTERS, SIDE, SIDE)
+        return Frame(
+            count,
+            count / batches.steps_per_epoch,
+            loss if math.isfinite(loss) else None,
+            float((answers.argmax(1) == labels).mean()),
+            tuple(np.nan_to_num(kernel).flatten().tolist()),
+            tuple(np.nan_to_num(answers[0]).tolist()),
+        )
+
+    yield frame(0)
+    for epoch in range(EPOCHS):
+        for place in range(batches.steps_per_epoch):
+            loss = float(step(*feed.batch(epoch, place)).loss)
+            yield frame(epoch * batches.steps_per_epoch + place + 1, loss)
+
+
+def shown_digit() -> tuple[list[int], int]:
+    """The test digit whose answer every frame tells: its 64 pixels 0-255, row by row, and its class."""
+    source = divide(open_source("digits"), validation=0.0, test=0.2, seed=SEED)
+    test = load_split(source.splits["test"], PixelPath(height=8, width=8, channels=1))
+    return test.images[0].flatten().tolist(), int(test.labels[0])

@@ -1,0 +1,229 @@
+/** Gradient descent: one weight on a curve, five optimisers on a landscape, and the tutorial's rate. */
+
+import { chart, percent } from "charts";
+import { begin, byId, facts, slider } from "lesson";
+import { element, fixed, number } from "maps";
+import { equation, told } from "opened";
+import { adam, momentum, muon, rmsprop, sgd, walk } from "optimisers";
+import { colour } from "theme";
+
+const REACH = 2;
+const RATES = [1e-3, 1e-2, 1e-1].flatMap((ten) => [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].map((one) => Number((ten * one).toPrecision(2)))).concat(1);
+
+const LANDSCAPES = {
+  valley: {
+    loss: ([x, y]) => 0.5 * x * x + 0.5 * facts.steep * y * y,
+    slope: ([x, y]) => [x, facts.steep * y],
+    lines: [0.05, 0.2, 0.5, 1, 2, 4, 7, 11, 16, 22, 30],
+  },
+  saddle: {
+    loss: ([x, y]) => (x * x - 1) ** 2 + 2 * y * y,
+    slope: ([x, y]) => [4 * x * (x * x - 1), 4 * y],
+    lines: [0.05, 0.2, 0.5, 1, 1.6, 2.5, 4, 6, 8, 11, 14],
+  },
+};
+
+const WALKERS = [
+  { name: "sgd", title: "gradient descent", way: sgd, ink: "--ink", symbol: "circle" },
+  { name: "momentum", title: "momentum", way: momentum, ink: "--series-1", symbol: "square" },
+  { name: "rmsprop", title: "RMSprop", way: rmsprop, ink: "--series-2", symbol: "triangle" },
+  { name: "adam", title: "Adam", way: adam, ink: "--series-3", symbol: "diamond" },
+  { name: "muon", title: "Muon", way: muon, ink: "--right", symbol: "star" },
+];
+
+/* One weight. */
+
+const one = { weight: 0, rate: 0 };
+const onCurve = (weight) => ({ weight, loss: weight * weight });
+const slopeOf = (weight) => 2 * weight;
+
+function tenSteps() {
+  const weights = [one.weight];
+  for (let step = 0; step < 10; step++) weights.push(weights.at(-1) - one.rate * slopeOf(weights.at(-1)));
+  return weights;
+}
+
+function curveOptions() {
+  const curve = Array.from({ length: 121 }, (_, i) => onCurve(-3 + i / 20));
+  const slope = slopeOf(one.weight), at = onCurve(one.weight);
+  const tangent = [-0.7, 0.7].map((away) => ({ weight: at.weight + away, loss: at.loss + away * slope }));
+  return {
+    x: { domain: [-3, 3], label: "weight" },
+    y: { domain: [-1, 9], label: "loss", grid: true },
+    marks: [
+      Plot.line(curve, { x: "weight", y: "loss", stroke: colour("--soft"), strokeWidth: 2 }),
+      Plot.line(tangent, { x: "weight", y: "loss", stroke: colour("--series-2"), strokeWidth: 3 }),
+      Plot.line(tenSteps().map(onCurve), { x: "weight", y: "loss", stroke: colour("--series-1"), clip: true }),
+      Plot.dot(tenSteps().map(onCurve), { x: "weight", y: "loss", r: 3.5, fill: colour("--series-1"), clip: true }),
+      Plot.dot([at], { x: "weight", y: "loss", r: 6, fill: colour("--series-2") }),
+    ],
+  };
+}
+
+function tellStep() {
+  const slope = slopeOf(one.weight), weights = tenSteps();
+  byId("step-says").replaceChildren(
+    equation("slope ", told("slope", slope)),
+    equation("new weight = ", told("weight", one.weight), " − ", told("rate", one.rate), " × ", told("slope", slope), " = ", told("next", weights[1], true)),
+    equation("after ten steps ", told("tenth", weights[10], true)));
+}
+
+const drawCurve = chart(byId("curve"), "The loss of one weight as a curve, its slope as a straight line, and ten steps down.", curveOptions);
+const moveOne = (name) => (value) => ((one[name] = value), drawCurve(), tellStep(), String(value));
+
+/* Two weights. */
+
+const now = { landscape: "valley", rate: 0, start: [0, 0], shown: 0, noise: "", playing: null };
+now.ways = Object.fromEntries(WALKERS.map(({ name }) => [name, [now.start]]));
+const isShown = ({ name }) => byId(`shows-${name}`).checked;
+const shownWay = ({ name }) => now.ways[name].slice(0, now.shown + 1);
+
+function walkAll() {
+  const { slope } = LANDSCAPES[now.landscape];
+  const noise = facts.noise[now.noise] ?? Array(facts.steps).fill([0, 0]);
+  for (const { name, way } of WALKERS) now.ways[name] = walk(way, facts.settings, now.rate, slope, now.start, noise);
+  drawAll();
+}
+
+function mapOptions(width) {
+  const { loss, lines } = LANDSCAPES[now.landscape];
+  const shade = d3.interpolateRgb(colour("--raised"), colour("--accent"));
+  const side = { domain: [-REACH, REACH] };
+  return {
+    height: width - 10,
+    x: { ...side, label: "x" },
+    y: { ...side, label: "y" },
+    color: { type: "threshold", domain: lines, range: lines.map((_, i) => shade(0.42 * (1 - i / lines.length) ** 1.5)).concat(shade(0)) },
+    marks: [
+      Plot.contour({ fill: (x, y) => loss([x, y]), x1: -REACH, x2: REACH, y1: -REACH, y2: REACH, pixelSize: 4, thresholds: [0, ...lines], stroke: colour("--soft"), strokeOpacity: 0.25 }),
+      ...WALKERS.filter(isShown).flatMap((walker) => {
+        const way = shownWay(walker), ink = colour(walker.ink);
+        return [
+          Plot.line(way, { stroke: ink, strokeWidth: 1.6, clip: true }),
+          Plot.dot(way, { r: 1.6, fill: ink, clip: true }),
+          Plot.dot(way.slice(-1), { symbol: walker.symbol, r: 6, fill: ink, stroke: colour("--raised"), clip: true }),
+        ];
+      }),
+      Plot.dot([now.start], { r: 7, stroke: colour("--ink"), strokeWidth: 2 }),
+    ],
+  };
+}
+
+function lossOptions(width) {
+  const { loss } = LANDSCAPES[now.landscape];
+  const least = 1e-6, most = 100;
+  return {
+    height: width - 10,
+    marginLeft: 62,
+    x: { domain: [0, Math.max(40, now.shown)], label: "step" },
+    y: { type: "log", domain: [least, most], label: "loss", grid: true, ticks: [1e-6, 1e-4, 0.01, 1, 100], tickFormat: (value) => String(d3.format(".6~f")(value)) },
+    marks: WALKERS.filter(isShown).flatMap((walker) => {
+      const points = shownWay(walker).map((place, step) => ({ step, loss: Math.max(least, Math.min(most, loss(place))) }));
+      const ink = colour(walker.ink);
+      return [
+        Plot.line(points, { x: "step", y: "loss", stroke: ink, strokeWidth: 2 }),
+        Plot.dot(points.slice(-1), { x: "step", y: "loss", symbol: walker.symbol, r: 5, fill: ink, stroke: colour("--raised") }),
+      ];
+    }),
+  };
+}
+
+byId("standings").replaceChildren(...WALKERS.map(row));
+const drawMap = chart(byId("map"), "The landscape from above: lines of equal loss, and the ways of the optimisers over it.", mapOptions);
+const drawLoss = chart(byId("losses"), "The loss of each optimiser, step by step.", lossOptions);
+
+function drawAll() {
+  drawMap();
+  drawLoss();
+  const { loss } = LANDSCAPES[now.landscape];
+  const standing = WALKERS.map((walker) => ({ ...walker, place: now.ways[walker.name][now.shown] }));
+  for (const { name, place } of standing) {
+    const values = place ? { x: place[0], y: place[1], loss: loss(place) } : {};
+    for (const what of ["x", "y", "loss"]) tell(byId(`${name}-${what}`), values[what], what === "loss" ? short : (value) => fixed(value, 3));
+  }
+  const best = standing.filter((walker) => walker.place && isShown(walker)).sort((a, b) => loss(a.place) - loss(b.place))[0];
+  if (!now.playing && best) byId("standing").textContent = `After ${now.shown} steps ${best.title} is lowest: loss ${short(loss(best.place))}.`;
+}
+
+function tell(cell, value, write) {
+  cell.textContent = value === undefined ? "far" : write(value);
+  if (value === undefined) delete cell.dataset.value;
+  else cell.dataset.value = value;
+}
+
+const short = (value) => (Math.abs(value) >= 1e4 ? value.toExponential(1) : Math.abs(value) >= 100 ? value.toFixed(0) : number(value));
+
+function row({ name, title, ink, symbol }) {
+  const shape = d3.symbol(d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`], 90)();
+  const swatch = element("span", { "aria-hidden": "true" });
+  swatch.innerHTML = `<svg class="swatch" viewBox="-8 -8 16 16"><path d="${shape}" fill="var(${ink})"/></svg>`;
+  const box = element("input", { type: "checkbox", id: `shows-${name}` });
+  box.checked = true;
+  box.addEventListener("input", drawAll);
+  const cells = ["x", "y", "loss"].map((what) => element("td", { id: `${name}-${what}` }));
+  return element("tr", {}, element("th", { scope: "row" }, element("label", {}, box, swatch, title)), ...cells);
+}
+
+function showSteps(count) {
+  byId("steps").value = count;
+  byId("steps").dispatchEvent(new Event("input"));
+}
+
+function pause() {
+  clearInterval(now.playing);
+  now.playing = null;
+  byId("play").textContent = "Play";
+  drawAll();
+}
+
+function play() {
+  if (now.playing) return pause();
+  if (now.shown >= facts.steps) showSteps(0);
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return showSteps(facts.steps);
+  byId("play").textContent = "Pause";
+  now.playing = setInterval(() => (now.shown < facts.steps ? showSteps(now.shown + 1) : pause()), 90);
+}
+
+function startAt(event) {
+  const drawing = byId("map").querySelector("svg"), box = drawing.getBoundingClientRect();
+  const inside = (value) => Math.max(-REACH, Math.min(REACH, value));
+  byId("start-x").value = inside(drawing.scale("x").invert(((event.clientX - box.left) / box.width) * drawing.width.baseVal.value));
+  byId("start-y").value = inside(drawing.scale("y").invert(((event.clientY - box.top) / box.height) * drawing.height.baseVal.value));
+  for (const id of ["start-x", "start-y"]) byId(id).dispatchEvent(new Event("input"));
+}
+
+/* The tutorial's rate. */
+
+const rateAt = { epochs: 0 };
+const drawRate = chart(byId("rates"), "The tutorial's learning rate, epoch by epoch: it falls to three quarters.", () => ({
+  x: { label: "epochs" },
+  y: { domain: [0, facts.rates[0]], label: "learning rate", grid: true, tickFormat: (value) => value.toFixed(5) },
+  marginLeft: 62,
+  marks: [
+    Plot.line(facts.rates, { x: (_, i) => i, y: (rate) => rate, stroke: colour("--series-1"), strokeWidth: 2.5 }),
+    Plot.dot([rateAt.epochs], { x: (epochs) => epochs, y: (epochs) => facts.rates[epochs], r: 5, fill: colour("--series-2") }),
+  ],
+}));
+
+function tellRate(epochs) {
+  rateAt.epochs = epochs;
+  drawRate();
+  const rate = facts.rates[epochs];
+  byId("rates-say").textContent = `After ${(epochs * facts.steps_per_epoch).toLocaleString("en")} steps the rate is ${rate.toFixed(8)}: ${percent(rate / facts.rates[0])} of the first.`;
+  return String(epochs);
+}
+
+for (const name of ["weight", "rate"]) slider(`one-${name}`, moveOne(name));
+walkAll();
+slider("steps", (count) => ((now.shown = count), drawAll(), String(count)));
+slider("rate", (place) => ((now.rate = RATES[place]), walkAll(), String(now.rate)));
+["start-x", "start-y"].forEach((id, i) => slider(id, (value) => ((now.start = now.start.with(i, value)), walkAll(), value.toFixed(2))));
+byId("landscape").addEventListener("input", () => ((now.landscape = byId("landscape").value), walkAll()));
+byId("noise").addEventListener("input", () => ((now.noise = byId("noise").value), walkAll()));
+byId("step").addEventListener("click", () => showSteps(Math.min(facts.steps, now.shown + 1)));
+byId("reset").addEventListener("click", () => (pause(), showSteps(0)));
+byId("play").addEventListener("click", play);
+byId("map").addEventListener("pointerdown", startAt);
+byId("map").addEventListener("pointermove", (event) => event.pointerType === "mouse" && event.buttons && startAt(event));
+slider("epochs", tellRate);
+begin();

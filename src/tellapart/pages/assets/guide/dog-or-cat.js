@@ -1,0 +1,142 @@
+/** Dog or cat: a photo made smaller, what the model says of it, a rule that fails, and the reader's own photo. */
+
+import { chart, percent } from "charts";
+import { begin, byId, facts, isLive, slider } from "lesson";
+import { drawPicture, element } from "maps";
+import { sum } from "opened";
+import { colour } from "theme";
+
+const PHOTO = facts.sides[0], EDGE = (facts.wide - facts.frame) / 2;
+const pictures = new Map(Object.entries(facts.pixels).map(([side, text]) => [Number(side), bytes(text)]));
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+}
+
+/** The photo's own pixels, as the browser decodes them. */
+async function decoded() {
+  const image = element("img", { src: `data:image/jpeg;base64,${facts.photo}` });
+  await image.decode();
+  const context = new OffscreenCanvas(PHOTO, PHOTO).getContext("2d");
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, PHOTO, PHOTO).data.filter((_, i) => i % 4 < 3);
+}
+
+/** The pixels in the order of Park and Miller's random numbers, as tellapart mixed them for the model. */
+function mixed(values) {
+  const count = values.length / 3;
+  const keys = new Float64Array(count);
+  for (let i = 0, state = 1; i < count; i++) keys[i] = state = (state * 16807) % 2147483647;
+  const order = [...keys.keys()].sort((a, b) => keys[a] - keys[b]);
+  return Uint8Array.from({ length: values.length }, (_, i) => values[3 * order[Math.floor(i / 3)] + (i % 3)]);
+}
+
+/** Rows of a table: a class, its probability and a bar; the likeliest one stands out. */
+function bars(table, names, probabilities, order = [...names.keys()]) {
+  const first = probabilities.indexOf(Math.max(...probabilities));
+  table.tBodies[0].replaceChildren(...order.map((i) => element("tr", i === first ? { class: "first" } : {},
+    element("th", { scope: "row" }, names[i]),
+    element("td", { class: "bar", style: `--share: ${probabilities[i]}` }, element("span", {}, percent(probabilities[i]))))));
+  return `${names[first]}, with ${percent(probabilities[first])}`;
+}
+
+function showPhoto() {
+  const side = facts.sides[Number(byId("side").value)], isMixed = byId("mixed").checked;
+  const values = isMixed ? mixed(pictures.get(side)) : pictures.get(side);
+  drawPicture(byId("photo"), values, side, side, 3);
+  const answer = bars(byId("photo-bars"), facts.class_names, facts[isMixed ? "mixed" : "answers"][side]);
+  byId("photo-says").textContent = `${(side * side * 3).toLocaleString("en")} numbers${isMixed ? ", mixed up" : ""}: the model says ${answer}.`;
+  return `${side} × ${side} pixels`;
+}
+
+/** The middle of the wider picture with the cat so far to the right, perhaps mirrored; numbers, three to a pixel. */
+function moved(shift, isMirrored) {
+  const values = pictures.get(facts.wide), side = facts.frame;
+  return Uint8Array.from({ length: side * side * 3 }, (_, i) => {
+    const place = Math.floor(i / 3), column = place % side, row = Math.floor(place / side);
+    const from = EDGE - shift + (isMirrored ? side - 1 - column : column);
+    return values[3 * ((EDGE + row) * facts.wide + from) + (i % 3)];
+  });
+}
+
+const still = moved(0, false);
+const plain = Uint8Array.from(still, (_, i) => facts.plain.colour[i % 3]);
+const distance = (values) => sum(Array.from(values, (one, i) => Math.abs(one - still[i]))) / values.length;
+
+const awayAt = (shift) => distance(moved(shift, byId("mirrored").checked));
+
+const drawDistances = chart(byId("distances"), "How far the cat is from itself by how far it is moved, and how far from a plain square.", () => ({
+  height: 240,
+  x: { label: "pixels to the right", ticks: facts.shifts, tickFormat: "d" },
+  y: { label: "average difference", domain: [0, 45], grid: true },
+  marks: [
+    Plot.ruleY([distance(plain)], { stroke: colour("--series-2"), strokeDasharray: "5 4", strokeWidth: 2 }),
+    Plot.text([[facts.shifts[0], distance(plain)]], { text: ["the plain square"], textAnchor: "start", dx: 6, dy: 11, fill: colour("--series-2") }),
+    Plot.line(facts.shifts, { x: (one) => one, y: awayAt, stroke: colour("--series-1"), strokeWidth: 2 }),
+    Plot.dot([Number(byId("shift").value)], { x: (one) => one, y: awayAt, r: 6, fill: colour("--series-1") }),
+  ],
+}));
+
+function showRule() {
+  const shift = Number(byId("shift").value), away = awayAt(shift), square = distance(plain);
+  const answers = facts[byId("mirrored").checked ? "mirrored" : "moved"][facts.shifts.indexOf(shift)];
+  drawPicture(byId("moved"), moved(shift, byId("mirrored").checked), facts.frame, facts.frame, 3);
+  byId("moved-distance").textContent = away.toFixed(1);
+  const [said, nearer] = [Math.max(...answers), away < square ? "this cat" : "the plain square"];
+  byId("rule-says").textContent = `By the rule, ${nearer} is more like the cat. The model says of this picture: ${facts.class_names[answers.indexOf(said)]}, with ${percent(said)}.`;
+  drawDistances();
+  return String(shift);
+}
+
+function beginRule() {
+  drawPicture(byId("cat"), still, facts.frame, facts.frame, 3);
+  drawPicture(byId("plain"), plain, facts.frame, facts.frame, 3);
+  byId("plain-distance").textContent = distance(plain).toFixed(1);
+  byId("mirrored").addEventListener("input", slider("shift", showRule));
+}
+
+/** The middle of the reader's photo in as many pixels as the model is given; nothing where the browser cannot read it. */
+async function preview(file) {
+  const image = await createImageBitmap(file).catch(() => null);
+  byId("own-seen").hidden = image == null;
+  if (image == null) return;
+  const side = Math.min(image.width, image.height), canvas = byId("own-small");
+  canvas.width = canvas.height = facts.frame;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, facts.frame, facts.frame);
+}
+
+/** What tellapart, which serves this page, says of a file. */
+async function asked(file) {
+  const headers = { "Content-Type": "application/octet-stream" };
+  const response = await fetch("answer", { method: "POST", headers, body: file }).catch(() => null);
+  if (response == null) return { error: "tellapart does not answer: is it still running?" };
+  return response.json().catch(() => ({ error: `tellapart gave no answer (${response.status}).` }));
+}
+
+let latest = 0;
+
+async function ask(file) {
+  const turn = ++latest, says = byId("own-says"), table = byId("own-bars");
+  table.hidden = true;
+  preview(file);
+  if (!isLive) return;
+  says.textContent = "Asking …";
+  const answer = await asked(file);
+  if (turn !== latest) return; // another photo was chosen meanwhile
+  if (answer.error != null) {
+    says.textContent = answer.error;
+    return;
+  }
+  const order = [...answer.probabilities.keys()].sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
+  const said = bars(table, answer.class_names, answer.probabilities, order);
+  table.hidden = false;
+  says.textContent = `The model says ${said}.${answer.unfamiliar ? " But the photo is unlike what it was trained on, so do not rely on that." : ""}`;
+}
+
+pictures.set(PHOTO, await decoded());
+byId("mixed").addEventListener("input", slider("side", showPhoto));
+beginRule();
+byId("own-photo").addEventListener("change", () => byId("own-photo").files.length && ask(byId("own-photo").files[0]));
+begin();

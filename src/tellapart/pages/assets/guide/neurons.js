@@ -1,0 +1,38 @@
+/** Neurons: one that tells zeros from ones, and three together that find an edge. */
+
+import { begin, byId, facts, slider } from "lesson";
+import { drawPicture } from "maps";
+import { beginNetwork, summed } from "network";
+import { equation, told } from "opened";
+import { plane } from "plane";
+
+const NAMES = ["zero", "one"];
+const neuron = { weights: [0, 0], bias: 0 };
+const sum = (x, y) => neuron.weights[0] * x + neuron.weights[1] * y + neuron.bias;
+const sigmoid = (one) => 1 / (1 + Math.exp(-one));
+const isOne = ([x, y]) => Number(sum(x, y) > 0);
+
+const chosen = () => Number(byId("digit").value);
+const points = () => facts.points.map(([x, y], i) => ({ x, y, is: facts.labels[i], wrong: isOne([x, y]) !== facts.labels[i] }));
+
+const draw = plane(byId("plane"), "Sixty zeros and ones on a plane, and the line on which the neuron is undecided.", () => ({
+  made: (x, y) => sigmoid(sum(x, y)), sum, most: 1, axes: ["the middle", "beside it"],
+  points: points(), chosen: points()[chosen()],
+}));
+
+function show() {
+  draw();
+  const wrong = points().filter((one) => one.wrong).length;
+  byId("neuron-says").textContent = `${wrong} of ${facts.points.length} digits ${wrong === 1 ? "is" : "are"} on the wrong side.`;
+  drawPicture(byId("digit-picture"), facts.digits[chosen()].map((one) => (255 * one) / 16), 8, 8, 1);
+  const [x, y] = facts.points[chosen()], total = sum(x, y);
+  byId("neuron-works").replaceChildren(
+    equation(...summed([[neuron.weights[0], x], [neuron.weights[1], y]], neuron.bias), " = ", told("sum", total, true)),
+    equation("sigmoid(", told("sum", total), ") = ", told("answer", sigmoid(total), true), `: ${NAMES[isOne([x, y])]}. It is a ${NAMES[facts.labels[chosen()]]}.`));
+}
+
+slider("digit", (value) => (show(), String(value + 1)));
+for (const i of [0, 1]) slider(`weight-${i + 1}`, (value) => ((neuron.weights[i] = value), show(), String(value)));
+slider("bias", (value) => ((neuron.bias = value), show(), String(value)));
+beginNetwork();
+begin();

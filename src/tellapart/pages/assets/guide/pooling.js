@@ -1,0 +1,137 @@
+/** Pooling: a window and its winner, what a shift and a bright pixel become, and how much of the picture is seen. */
+
+import { chart, percent } from "charts";
+import { begin, byId, facts, slider } from "lesson";
+import { drawMap, drawPicture, element, reach } from "maps";
+import { grid, sum, told } from "opened";
+import { colour, drawInTheme } from "theme";
+
+const at = { row: 0, column: 0, right: 0, light: 255, times: 1, layer: 1 };
+const MAP = { values: facts.maps[0], side: facts.map_side };
+const chosen = () => ({ kind: byId("kind").value, size: Number(byId("size").value), step: Number(byId("step").value) });
+
+/** The numbers under one window, row by row. */
+function windowOf({ values, side }, { size, step }, row, column) {
+  return Array.from({ length: size * size }, (_, i) => values[(row * step + Math.floor(i / size)) * side + column * step + (i % size)]);
+}
+
+/** What pooling makes of a map; windows that would reach over its edge are left out. */
+export function pool(map, how) {
+  const side = Math.floor((map.side - how.size) / how.step) + 1;
+  const values = Array.from({ length: side * side }, (_, i) => {
+    const numbers = windowOf(map, how, Math.floor(i / side), i % side);
+    return how.kind === "max" ? Math.max(...numbers) : sum(numbers) / numbers.length;
+  });
+  return { values, side };
+}
+
+const HALF = { kind: "max", size: 2, step: 2 };
+
+function often(map, times, how) {
+  return times ? often(pool(map, how), times - 1, how) : map;
+}
+
+/** Put a frame around rows and columns of a square canvas. */
+function mark(id, side, row, column, size = 1) {
+  const share = (count) => `${(100 * count) / side}%`;
+  Object.assign(byId(id).style, { top: share(row), left: share(column), width: share(size), height: share(size) });
+}
+
+function drawWindow() {
+  const how = chosen(), made = pool(MAP, how), most = reach(MAP.values);
+  at.row = Math.min(at.row, made.side - 1);
+  at.column = Math.min(at.column, made.side - 1);
+  const numbers = windowOf(MAP, how, at.row, at.column), largest = Math.max(...numbers), winner = numbers.indexOf(largest);
+  drawMap(byId("made"), MAP.values, MAP.side, MAP.side, most);
+  drawMap(byId("pooled"), made.values, made.side, made.side, most);
+  mark("made-window", MAP.side, at.row * how.step, at.column * how.step, how.size);
+  mark("made-winner", MAP.side, at.row * how.step + Math.floor(winner / how.size), at.column * how.step + (winner % how.size));
+  mark("pooled-place", made.side, at.row, at.column);
+  const isMax = how.kind === "max";
+  byId("made-winner").hidden = !isMax;
+  byId("pooled-says").textContent = `the pooled map, ${made.side} × ${made.side}`;
+  byId("sums").replaceChildren(
+    grid("input", numbers, how.size, how.size, "under the window", (place) => (isMax && numbers[place] === largest ? "winner" : "")),
+    element("span", { role: "status" }, ...(isMax ? ["the largest "] : ["the mean: ", told("sum", sum(numbers)), ` / ${numbers.length} = `]), told("pooled", made.values[at.row * made.side + at.column], true)));
+}
+
+/** A slider can reach as many places as the pooled map has. */
+function resize() {
+  const { side } = pool(MAP, chosen());
+  for (const id of ["row", "column"]) {
+    byId(id).max = side - 1;
+    byId(id).dispatchEvent(new Event("input"));
+  }
+}
+
+function follow(event) {
+  const box = byId("made").getBoundingClientRect(), { step } = chosen();
+  byId("row").value = Math.floor((((event.clientY - box.top) / box.height) * MAP.side) / step);
+  byId("column").value = Math.floor((((event.clientX - box.left) / box.width) * MAP.side) / step);
+  for (const id of ["row", "column"]) byId(id).dispatchEvent(new Event("input"));
+}
+
+function drawShift() {
+  drawPicture(byId("shift-picture"), facts.pictures[at.right], facts.side, facts.side, 1);
+  for (const [name, times] of [["none", 0], ["once", 1]]) {
+    const [still, moved] = [facts.maps[0], facts.maps[at.right]].map((values) => often({ values, side: MAP.side }, times, HALF));
+    const most = reach(still.values);
+    drawMap(byId(`shift-${name}`), moved.values, moved.side, moved.side, most);
+    drawMap(byId(`shift-${name}-change`), moved.values.map((one, i) => one - still.values[i]), moved.side, moved.side, most);
+  }
+  drawDifferences();
+  const [none, once, twice] = ["none", "once", "twice"].map((name) => percent(facts.differences[name][at.right], 0));
+  byId("shift-says").textContent = at.right
+    ? `Moved by ${at.right === 1 ? "one pixel" : `${at.right} pixels`}, the map differs by ${none} from that of the picture that is not moved, the pooled map by ${once}, the twice pooled one by ${twice}.`
+    : "Not moved, so nothing differs.";
+}
+
+const drawDifferences = chart(byId("differences"), "How much a shift by 0 to 4 pixels changes the map, the pooled map, and the twice pooled map: the more pooling, the less, and with the shift it grows.", (width) => {
+  const lines = ["none", "once", "twice"].map((name) => facts.differences[name].map((share, pixels) => ({ pixels, share })));
+  return {
+    height: Math.max(200, Math.round(width * 0.38)),
+    x: { label: "pixels to the right", ticks: facts.pictures.length, tickFormat: "d" }, y: { label: "difference", tickFormat: "%", grid: true, domain: [0, 1], ticks: 5 },
+    marks: [
+      Plot.ruleX([at.right], { stroke: "#d6006c", strokeOpacity: 0.6 }),
+      ...lines.flatMap((points, i) => ["--series-2", "--series-1", "--series-3"].slice(i, i + 1).flatMap((name) => [
+        Plot.lineY(points, { x: "pixels", y: "share", stroke: colour(name), strokeWidth: 2.5 }),
+        Plot.dot([points[at.right]], { x: "pixels", y: "share", r: 5, fill: colour(name), stroke: colour("--raised"), strokeWidth: 1.5 }),
+      ])),
+    ],
+  };
+});
+
+function drawNoise() {
+  const [row, column] = facts.noisy;
+  const picture = { values: facts.pictures[0].with(row * facts.side + column, at.light), side: facts.side };
+  const found = ["max", "average"].map((kind) => {
+    const made = often(picture, at.times, { ...HALF, kind }), shrunk = 2 ** at.times;
+    const [i, j] = [Math.floor(row / shrunk), Math.floor(column / shrunk)];
+    drawPicture(byId(`noisy-${kind}`), made.values, made.side, made.side, 1);
+    mark(`noisy-${kind}-place`, made.side, i, j);
+    return { side: made.side, value: made.values[i * made.side + j] };
+  });
+  byId("noise-says").replaceChildren(`The framed number is one of ${found[0].side} × ${found[0].side}: with the largest kept it is `, told("max", found[0].value, true),
+    ", with the mean ", told("average", found[1].value, true), ".");
+}
+
+function drawView() {
+  const isPooled = byId("with").checked, layers = facts.views[isPooled ? "with" : "without"], layer = layers[at.layer - 1];
+  drawPicture(byId("photo"), facts.colour, 32, 32, 3);
+  mark("photo-view", 32, layer.first, layer.first, layer.size);
+  const which = layers.slice(0, at.layer).filter(({ kind }) => kind === layer.kind).length;
+  const isLeftOut = layer.kind === "pooling" && !isPooled;
+  byId("view-says").textContent = `${layer.kind === "pooling" ? "Pooling" : "Convolution"} ${which}${isLeftOut ? ", left out" : ""}: ${layer.shape.join(" × ")} = ${layer.numbers.toLocaleString("en")} numbers. The one in the middle of each map depends on ${layer.size} × ${layer.size} pixels.`;
+  return `${layer.kind} ${which}`;
+}
+
+for (const name of ["row", "column"]) slider(name, (value) => ((at[name] = value), drawWindow(), String(value)));
+for (const id of ["kind", "size", "step"]) byId(id).addEventListener("input", resize);
+byId("made").addEventListener("pointerdown", follow);
+byId("made").addEventListener("pointermove", (event) => event.pointerType === "mouse" && follow(event));
+slider("right", (value) => ((at.right = value), drawShift(), String(value)));
+slider("light", (value) => ((at.light = value), drawNoise(), String(value)));
+slider("times", (value) => ((at.times = value), drawNoise(), String(value)));
+byId("with").addEventListener("input", slider("layer", (value) => ((at.layer = value), drawView())));
+for (const draw of [drawWindow, drawShift]) drawInTheme(draw);
+begin();

@@ -1,0 +1,78 @@
+/** Softmax: logits that become shares, step by step, and how often sure answers are right. */
+
+import { chart, percent } from "charts";
+import { begin, byId, facts, slider } from "lesson";
+import { element, fixed } from "maps";
+import { bySize, sum, told } from "opened";
+import { colour } from "theme";
+
+const NAMES = ["cat", "dog", "frog", "truck"];
+const at = { logits: [], temperature: 1, added: 0, sure: 9 };
+
+/** What e is raised to: each logit with what is added to all, divided by the temperature. */
+const exponents = () => at.logits.map((logit) => (logit + at.added) / at.temperature);
+
+/** The largest is taken away from all before e is raised, which changes no share and keeps every power finite. */
+export function softmax(values) {
+  const most = Math.max(...values), powers = values.map((value) => Math.exp(value - most));
+  return powers.map((power) => power / sum(powers));
+}
+
+function show() {
+  if (at.logits.length < NAMES.length) return; // not every slider has spoken yet
+  const raised = exponents(), shares = softmax(raised), powers = raised.map(Math.exp);
+  byId("steps").replaceChildren(...NAMES.map((name, i) => element("tr", {},
+    element("th", { scope: "row" }, name),
+    element("td", { "data-what": "exponent", "data-value": raised[i] }, fixed(raised[i], 2)),
+    element("td", { "data-what": "power", "data-value": powers[i] }, large(powers[i])),
+    element("td", { class: "bar", style: `--share: ${shares[i]}`, "data-what": "share", "data-value": shares[i] }, element("span", {}, percent(shares[i]))))));
+  byId("total-power").textContent = large(sum(powers));
+  byId("total-share").textContent = percent(sum(shares));
+  const [first, second] = bySize(shares);
+  byId("steps-say").replaceChildren(`${NAMES[first]} has the largest share, `, told("largest", shares[first], true),
+    `, which is ${times(shares[first] / shares[second])} that of ${NAMES[second]}.`);
+}
+
+const large = (value) => (value >= 1e5 || (value < 0.005 && value > 0) ? value.toExponential(1) : fixed(value, 2));
+const times = (ratio) => (ratio < 1.005 ? "as large as" : `${large(ratio)} times`);
+
+// How often sure answers are right.
+
+const judged = () => facts.digits[byId("when").value];
+const filled = () => judged().bins.map((bin, place) => ({ ...bin, place })).filter((bin) => bin.answers > 0);
+const ends = (place) => [place, place + 1].map((edge) => percent(edge / judged().bins.length, 0));
+
+const drawReliability = chart(byId("reliability"), "Share of the answers that are right, by how sure they were; on the dashed line the two are equal.", (width) => ({
+  height: Math.min(width, 380), insetTop: 8, insetRight: 8,
+  x: { label: "how sure", domain: [0, 1], tickFormat: "%" },
+  y: { label: "share right", domain: [0, 1], tickFormat: "%", grid: true },
+  r: { range: [3, 13] },
+  marks: [
+    Plot.line([[0, 0], [1, 1]], { stroke: colour("--soft"), strokeDasharray: "4 4" }),
+    Plot.ruleX(filled(), { x: "confidence", y1: "confidence", y2: "accuracy", stroke: colour("--wrong"), strokeWidth: 2 }),
+    Plot.dot(filled(), { x: "confidence", y: "accuracy", r: (bin) => Math.sqrt(bin.answers), fill: colour("--series-1"), fillOpacity: 0.85 }),
+    Plot.dot(filled().filter((bin) => bin.place === at.sure), { x: "confidence", y: "accuracy", r: (bin) => Math.sqrt(bin.answers), stroke: "#d6006c", strokeWidth: 3 }),
+  ],
+}));
+
+function sayReliability() {
+  drawReliability();
+  const bin = judged().bins[at.sure], [low, high] = ends(at.sure);
+  byId("reliability-says").replaceChildren(...(bin.answers
+    ? [`${bin.answers.toLocaleString("en")} of ${judged().answers.toLocaleString("en")} answers were more than ${low} and at most ${high} sure: on average `,
+      shareOf("confidence", bin.confidence), ". Of these ", shareOf("accuracy", bin.accuracy), " were right."]
+    : [`No answer was between ${low} and ${high} sure.`]));
+}
+
+function shareOf(what, share) {
+  const made = told(what, share, true);
+  made.textContent = percent(share);
+  return made;
+}
+
+NAMES.forEach((name, i) => slider(name, (value) => ((at.logits[i] = value), show(), fixed(value, 1))));
+slider("added", (value) => ((at.added = value), show(), fixed(value, 1)));
+slider("temperature", (value) => ((at.temperature = value), show(), fixed(value, 1)));
+slider("sure", (value) => ((at.sure = value), sayReliability(), ends(value).join(" to ")));
+byId("when").addEventListener("input", sayReliability);
+begin();

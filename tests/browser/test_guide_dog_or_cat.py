@@ -1,0 +1,135 @@
+"""The guide's page on a cat in a browser: its answers are those of the pictures shown, and a photo is asked about."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tellapart.guide.lessons import named
+from tellapart.guide.making import dog_or_cat as making
+from tellapart.guide.making.photo import CAT, cat
+from tellapart.guide.rendering import page_of, write_libraries
+
+PIXELS = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
+
+
+@pytest.fixture
+def page(lesson):
+    return lesson("dog-or-cat")
+
+
+def pixels(page, canvas):
+    flat = np.array(page.locator(canvas).evaluate(PIXELS)).reshape(-1, 4)
+    return flat[:, :3].reshape(round(len(flat) ** 0.5), -1, 3)
+
+
+def shares(page, table):
+    return page.locator(f"{table} td").evaluate_all(
+        "all => all.map((one) => Number(one.style.getPropertyValue('--share')))"
+    )
+
+
+@pytest.mark.parametrize("is_mixed", [False, True])
+@pytest.mark.parametrize("side", [96, 24, 4])
+def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_mixed):
+    page.locator("#side").fill(str(making.SIDES.index(side)))
+    page.locator("#mixed").set_checked(is_mixed)
+    picture = making.mixed(cat(side)) if is_mixed else cat(side)
+    np.testing.assert_array_equal(pixels(page, "#photo"), picture)
+    assert shares(page, "#photo-bars") == pytest.approx(making.asked([picture])[0], abs=1e-3)
+    assert f"{side * side * 3:,} numbers" in page.inner_text("#photo-says")
+    assert page.inner_text("#side-says") == f"{side} × {side} pixels"
+
+
+def test_the_photo_itself_is_shown_first(page):
+    np.testing.assert_allclose(pixels(page, "#photo"), cat(192).astype(int), atol=12)  # two decoders of JPEG
+    assert "the model says cat" in page.inner_text("#photo-says")
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize("shift", [-4, 0, 2])
+def test_the_cat_is_moved_and_its_distance_taken(page, shift, is_mirrored):
+    page.locator("#shift").fill(str(shift))
+    page.locator("#mirrored").set_checked(is_mirrored)
+    picture = making.moved(shift)[:, ::-1] if is_mirrored else making.moved(shift)
+    np.testing.assert_array_equal(pixels(page, "#moved"), picture)
+    np.testing.assert_array_equal(pixels(page, "#plain"), making.plain())
+    away = making.distance(making.moved(0), picture)
+    assert page.inner_text("#moved-distance") == f"{away:.1f}"
+    assert page.inner_text("#plain-distance") == f"{making.distances()['plain']:.1f}"
+    nearer = "this cat" if away < making.distances()["plain"] else "the plain square"
+    says = page.inner_text("#rule-says")
+    assert f"{nearer} is more like the cat" in says
+    assert f"cat, with {100 * making.asked([picture])[0][3]:.1f}%" in says
+
+
+def test_a_page_from_the_disk_asks_nobody(page):
+    page.locator("#own-photo").set_input_files(CAT)
+    page.wait_for_selector("#own-seen:not([hidden])")
+    expected = cat(32).astype(int)
+    assert np.abs(pixels(page, "#own-small") - expected).mean() < 6  # another way of making it smaller
+    assert "tellapart predict PHOTO" in page.inner_text("article")
+    assert page.troubles == []
+    assert page.locator("#own-bars").is_hidden()
+
+
+@pytest.fixture
+def served(browser, tmp_path):
+    """Opens the page as `tellapart learn` serves it; `.asked` are the requests for an answer, `.reply` its replies."""
+    write_libraries(tmp_path)
+    (tmp_path / "dog-or-cat.html").write_text(page_of(named("dog-or-cat"), live=True), encoding="utf-8")
+    context = browser.new_context()
+    page = context.new_page()
+    page.asked, page.replies = [], []
+
+    def answer(route):
+        if route.request.url.endswith("/answer"):
+            page.asked.append(route.request)
+            status, body = page.replies.pop(0)
+            return route.abort() if status is None else route.fulfill(status=status, body=body)
+        return route.fulfill(path=tmp_path / route.request.url.removeprefix("http://learn.test/"))
+
+    page.route("**/*", answer)
+    page.goto("http://learn.test/dog-or-cat.html")
+    page.wait_for_selector("html[data-ready]")
+    yield page
+    context.close()
+
+
+def told(page, status, body, file=CAT):
+    page.replies.append((status, body))
+    page.locator("#own-photo").set_input_files(file)
+    page.wait_for_function("!['', 'Asking …'].includes(document.getElementById('own-says').textContent)")
+    return page.inner_text("#own-says")
+
+
+def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
+    said = {"class_names": ["cat", "dog", "cow"], "probabilities": [0.2, 0.7, 0.1], "unfamiliar": False}
+    assert told(served, 200, json.dumps(said)) == "The model says dog, with 70.0%."
+    request = served.asked[0]
+    assert (request.method, request.headers["content-type"]) == ("POST", "application/octet-stream")
+    assert request.url == "http://learn.test/answer"
+    assert request.post_data_buffer == CAT.read_bytes()
+    assert served.locator("#own-bars th").all_inner_texts() == ["dog", "cat", "cow"]
+    assert shares(served, "#own-bars") == [0.7, 0.2, 0.1]
+    assert "cannot ask" not in served.inner_text("article")
+
+
+def test_what_the_model_does_not_know_is_said(served):
+    said = {"class_names": ["cat", "dog"], "probabilities": [0.6, 0.4], "unfamiliar": True}
+    assert "unlike what it was trained on" in told(served, 200, json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (415, json.dumps({"error": "note.txt is not a picture."}), "note.txt is not a picture."),
+        (500, "oops", "tellapart gave no answer (500)."),
+        (None, None, "tellapart does not answer: is it still running?"),
+    ],
+)
+def test_a_failure_is_said(served, tmp_path, status, body, says):
+    (tmp_path / "note.txt").write_text("no picture")
+    assert told(served, status, body, tmp_path / "note.txt") == says
+    assert served.locator("#own-bars").is_hidden()
+    assert served.locator("#own-seen").is_hidden()

@@ -1,0 +1,119 @@
+"""The guide's page "Training, live": from a recording on the disk, and with tellapart behind it."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tellapart.guide import serving
+from tellapart.guide.lessons import named
+from tellapart.guide.small_training import RATE, RATES, training
+
+FACTS = named("training").facts
+SHOWN = """() => ({
+  standing: document.getElementById("standing").textContent,
+  kernel: document.querySelector("#kernels canvas").toDataURL(),
+  says: [...document.querySelectorAll("#says span:nth-child(3n)")].map((one) => one.textContent),
+})"""
+
+
+@pytest.fixture(scope="module")
+def address():
+    listener = serving.listening(0)
+    server = serving.server()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)
+    listener.close()
+
+
+@pytest.fixture
+def live(browser, address):
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.troubles = []
+    page.on("console", lambda said: page.troubles.append(said.text))
+    page.on("pageerror", lambda error: page.troubles.append(str(error)))
+    page.goto(f"{address}/training.html")
+    page.wait_for_selector("html[data-ready]", timeout=60_000)
+    yield page
+    context.close()
+
+
+def step_of(page):
+    return int(page.inner_text("#standing").split()[1].rstrip(","))
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_recording_is_shown_frame_by_frame(lesson, rate):
+    page = lesson("training")
+    page.select_option("#rate", str(rate))
+    page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
+    for frame in FACTS["recordings"][str(rate)][1:6]:
+        page.click("#step")
+        page.wait_for_function(
+            f"document.getElementById('standing').textContent.startsWith('Step {frame['step']},')"
+        )
+        shown = page.evaluate(SHOWN)
+        assert f"{100 * frame['accuracy']:.1f}% of the test digits right" in shown["standing"]
+        assert f"loss of the batch {frame['loss']:.3f}" in shown["standing"]
+        assert shown["says"] == [f"{100 * share:.1f}%" for share in frame["answer"]]
+
+
+def test_a_recording_runs_to_its_end_and_says_so(lesson):
+    page = lesson("training")
+    page.click("#run")
+    page.wait_for_function("document.getElementById('run').textContent === 'Pause'")
+    page.click("#run")
+    page.wait_for_function("document.getElementById('run').textContent === 'Run'")
+    there = step_of(page)
+    assert there > 0
+    page.wait_for_timeout(500)
+    assert step_of(page) == there
+    page.click("#again")
+    page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
+
+
+def test_tellapart_trains_behind_the_page_twice_a_second_or_oftener(live):
+    live.click("#run")
+    live.wait_for_function("Number(document.getElementById('standing').textContent.split(/[ ,]/)[1]) > 2")
+    began, seen, kernels = time.monotonic(), set(), set()
+    while time.monotonic() - began < 4:
+        shown = live.evaluate(SHOWN)
+        seen.add(shown["standing"])
+        kernels.add(shown["kernel"])
+        live.wait_for_timeout(40)
+    assert len(seen) >= 2 * 4
+    assert len(kernels) >= 4
+    live.click("#run")
+    live.wait_for_function("document.getElementById('run').textContent === 'Run'")
+    there = step_of(live)
+    live.wait_for_timeout(600)
+    assert step_of(live) == there
+    live.click("#step")
+    live.wait_for_function(f"document.getElementById('standing').textContent.startsWith('Step {there + 1},')")
+    assert live.troubles == []
+
+
+def test_what_is_shown_live_is_the_training_itself(live):
+    expected = [frame.to_dict() for frame, _ in zip(training(RATE), range(4), strict=False)]
+    for frame in expected[1:]:
+        live.click("#step")
+        live.wait_for_function(
+            f"document.getElementById('standing').textContent.startsWith('Step {frame['step']},')"
+        )
+        shown = live.evaluate(SHOWN)
+        assert f"loss of the batch {frame['loss']:.3f}" in shown["standing"]
+        assert np.allclose(
+            [float(one.rstrip("%")) for one in shown["says"]],
+            [100 * one for one in frame["answer"]],
+            atol=0.11,
+        )
+
+
+def test_a_server_that_is_gone_is_said(live):
+    live.route("**/training/**", lambda route: route.abort())
+    live.wait_for_function("document.getElementById('standing').textContent.includes('tellapart learn')")

@@ -1,0 +1,135 @@
+"""The sentences of the guide's page that asks what a picture shows."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics.pairwise import manhattan_distances
+
+import tellapart
+from tellapart.cli import main
+from tellapart.data.fit_size import PixelPath
+from tellapart.guide.making import dog_or_cat as making
+from tellapart.guide.making.photo import CAT, cat
+
+SHOWN = making.SIDES
+CIFAR10 = tellapart.load("cifar10")
+
+
+def answers(pictures):
+    """(N, 10) of pictures of any size, in the order of the model's classes."""
+    path = CIFAR10.card.pixel_path
+    return CIFAR10.probabilities(np.stack([path.apply(np.ascontiguousarray(one)) for one in pictures]))
+
+
+def names(probabilities):
+    return [CIFAR10.class_names[i] for i in probabilities.argmax(1)]
+
+
+@pytest.fixture(scope="module")
+def by_side():
+    return dict(zip(SHOWN, answers([cat(side) for side in SHOWN]), strict=True))
+
+
+@pytest.mark.proves("numbers")
+def test_a_photo_is_110592_numbers():
+    numbers = np.asarray(Image.open(CAT).convert("RGB"))
+    assert (numbers.size, numbers.dtype) == (110_592, np.uint8)
+    assert cat(SHOWN[0]).shape == numbers.shape
+
+
+@pytest.mark.proves("ten")
+def test_ten_probabilities(by_side):
+    assert len(set(CIFAR10.class_names)) == 10
+    assert by_side[192].shape == (10,)
+    assert (by_side[192] >= 0).all()
+
+
+@pytest.mark.proves("input", "large")
+def test_above_32_pixels_nothing_changes(by_side):
+    assert CIFAR10.card.pixel_path == PixelPath(height=32, width=32, policy="crop")
+    assert CIFAR10.model.input_shape == (None, 32, 32, 3)
+    large = np.stack([by_side[side] for side in SHOWN if side >= 32])
+    assert np.ptp(large, axis=0).max() < 0.01
+
+
+@pytest.mark.proves("small")
+def test_below_24_pixels_it_is_less_sure_at_each_step(by_side):
+    small = np.stack([by_side[side] for side in SHOWN if side <= 32])
+    assert set(names(np.stack([*by_side.values()]))) == {"cat"}
+    assert (np.diff(small.max(1)) < 0).all()
+    assert by_side[4].max() == pytest.approx(0.384, abs=0.005)
+
+
+@pytest.mark.proves("dog")
+def test_dog_comes_nearest_at_12(by_side):
+    dog = {side: float(one[CIFAR10.class_names.index("dog")]) for side, one in by_side.items()}
+    assert max(dog, key=dog.get) == 12
+    assert np.sort(by_side[12])[-2] == np.float32(dog[12]) == pytest.approx(0.154, abs=0.005)
+
+
+@pytest.mark.proves("something")
+def test_there_is_no_none_of_these(by_side):
+    square = answers([making.plain()])
+    np.testing.assert_allclose(np.stack([*by_side.values(), *square]).sum(1), 1, atol=1e-6)
+    assert names(square) == ["airplane"]
+    assert square.max() == pytest.approx(0.354, abs=0.005)
+    red, green, blue = making.plain()[0, 0].tolist()
+    assert red > green > blue > 0  # a brown: dark orange
+
+
+@pytest.mark.proves("mixed", "mixed-large")
+def test_where_pixels_lie_tells_much_at_24_and_nothing_at_4(by_side):
+    for side in (4, 24):
+        mixed = making.mixed(cat(side))
+        assert sorted(map(tuple, mixed.reshape(-1, 3))) == sorted(map(tuple, cat(side).reshape(-1, 3)))
+        assert not np.array_equal(mixed, cat(side))
+    four, large = answers([making.mixed(cat(side)) for side in (4, 24)])
+    assert names(np.stack([four, large])) == ["cat", "frog"]
+    assert four.max() > by_side[4].max()
+    random = np.random.default_rng(0)
+    others = answers([random.permutation(cat(4).reshape(-1, 3)).reshape(4, 4, 3) for _ in range(20)])
+    assert set(names(others)) == {"cat"}  # no other order of the 16 is told from a cat either
+
+
+@pytest.mark.proves("distance", "moved", "mirrored")
+def test_a_moved_cat_is_farther_from_itself_than_a_plain_square_is():
+    still = making.moved(0)
+    np.testing.assert_array_equal(making.moved(2)[:, 2:], still[:, :-2])
+    others = {"moved by 2": making.moved(2), "mirrored": np.fliplr(still), "plain": making.plain()}
+    away = {
+        name: manhattan_distances(still.reshape(1, -1).astype(float), other.reshape(1, -1)).item()
+        / still.size
+        for name, other in others.items()
+    }
+    assert away == pytest.approx(making.distances(), abs=1e-3)
+    assert away["plain"] < away["moved by 2"] < away["mirrored"]
+    assert making.distance(still, still) == 0
+
+
+@pytest.mark.proves("colour")
+def test_cat_and_square_have_the_same_mean_colour():
+    np.testing.assert_allclose(making.plain().mean((0, 1)), making.moved(0).mean((0, 1)), atol=0.5)
+
+
+@pytest.mark.proves("model-moved")
+def test_the_model_says_cat_wherever_the_cat_is():
+    moved = [making.moved(shift) for shift in making.SHIFTS]
+    said = answers([*moved, *(np.fliplr(one) for one in moved)])
+    assert set(names(said)) == {"cat"}
+    assert said.max(1).min() == pytest.approx(0.781, abs=0.005)
+
+
+@pytest.mark.proves("found")
+def test_the_models_numbers_were_found_from_cifar10():
+    assert sum(weight.numpy().size for weight in CIFAR10.model.weights) == 1_973_944
+    assert CIFAR10.card.origin["data"] == "cifar10"
+    assert CIFAR10.card.origin["epochs"] > 0
+
+
+@pytest.mark.proves("ask")
+def test_predict_answers_about_a_photo(capsys):
+    assert main(["predict", str(CAT), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["model"], told["predictions"][0]["predicted"]) == ("cifar10", "cat")

@@ -1,0 +1,259 @@
+"""The sentences of the guide's page on dropout."""
+
+import numpy as np
+import pytest
+import torch
+
+from tellapart.backend import import_keras
+from tellapart.guide.lessons import named
+from tellapart.guide.making import dropout as making
+from tellapart.guide.making import few_digits
+from tellapart.lower import lower
+from tellapart.lower.dropping import drop
+from tellapart.models.first_cnn import first_cnn
+
+keras = import_keras()
+
+FACTS = named("dropout").facts
+JUDGED, SUMMARY = FACTS["judged"], FACTS["summary"]
+ROWS = ["plain", "quarter", "half", "stopped", "shifted", "more"]
+
+
+def column(name, what):
+    return np.array([one[what] for one in JUDGED[name]])
+
+
+def curves(rate, what):
+    """(seeds, epochs drawn)."""
+    return np.array([one[what] for one in FACTS["curves"][rate]])
+
+
+def dropped_by_keras(values, rate, training=True):
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dropout(rate)
+    return keras.ops.convert_to_numpy(layer(np.asarray(values, np.float32), training=training))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """The first of the ten trainings without Dropout, trained anew."""
+    return few_digits.trained(0)
+
+
+@pytest.mark.proves("trainings")
+def test_the_network_and_its_digits_are_those_told():
+    splits = few_digits.split_digits(3)
+    assert FACTS["seeds"] == len(JUDGED["plain"]) == len(FACTS["curves"]["0.5"]) == 10
+    assert {name: len(one.labels) for name, one in splits.items()} == {
+        name: FACTS["pictures"][name] for name in splits
+    }
+    keys = [{image.tobytes() for image in one.images} for one in splits.values()]
+    assert keys[0].isdisjoint(keys[1])
+    assert keys[0].isdisjoint(keys[2])
+    assert keys[1].isdisjoint(keys[2])
+    other = few_digits.split_digits(4)["learned"]
+    assert not np.array_equal(splits["learned"].images, other.images)
+    weights = [few_digits.network(seed).get_weights()[0] for seed in (3, 4)]
+    assert not np.array_equal(*weights)
+    dense = [one for one in few_digits.network(0).layers if isinstance(one, keras.layers.Dense)]
+    assert [one.units for one in dense] == [FACTS["width"], FACTS["width"], 10]
+    assert column("plain", "epoch").tolist() == [FACTS["epochs"]] * 10
+
+
+@pytest.mark.proves("overfitting", "by-heart", "turns")
+def test_a_training_made_anew_learns_by_heart_and_gets_worse_on_others(plain):
+    learned, judging = plain.loss("learned"), plain.loss("judging")
+    best = making.best_epoch(plain)
+    assert learned[-1] < learned[best] < learned[0]
+    assert judging[-1] > judging[best] < judging[0]
+    assert plain.accuracy("learned")[-1] == 1
+    assert plain.accuracy("judging")[-1] == pytest.approx(JUDGED["plain"][0]["accuracy"], abs=0.01)
+    assert judging[-1] == pytest.approx(JUDGED["plain"][0]["loss"], rel=0.1)
+
+
+@pytest.mark.proves("by-heart", "others")
+def test_all_that_was_learned_is_known_and_less_of_the_rest():
+    assert (column("plain", "learned") == 1).all()
+    right = column("plain", "accuracy")
+    told = SUMMARY["plain"]["accuracy"]
+    assert [told["mean"], told["least"], told["most"]] == pytest.approx(
+        [right.mean(), right.min(), right.max()]
+    )
+    assert right.max() < 1
+
+
+@pytest.mark.proves("turns")
+def test_the_mean_loss_on_others_turns_and_that_on_learned_ones_goes_on_falling():
+    judging, learned = (curves("0.0", f"{split}_loss").mean(0) for split in ("judging", "learned"))
+    lowest = judging.argmin()
+    assert SUMMARY["turn"]["epoch"] == FACTS["every"] * (lowest + 1)
+    assert SUMMARY["turn"]["loss"] == pytest.approx(judging[lowest], abs=1e-4)
+    assert judging[-1] == pytest.approx(SUMMARY["plain"]["loss"]["mean"], abs=1e-3)
+    assert judging[-1] > judging[lowest]
+    assert (np.diff(learned[lowest:]) <= 0).all()
+    assert learned[-1] < learned[lowest]
+
+
+@pytest.mark.proves("nothing-dropped")
+def test_the_curves_are_of_answers_and_what_keras_prints_is_lower():
+    training = few_digits.trained(1, 0.5, epochs=40)
+    pictures = training.splits["learned"]
+    answers = keras.ops.convert_to_numpy(training.model(pictures.images, training=False))
+    np.testing.assert_allclose(answers, training.probabilities[-1]["learned"], atol=1e-6)
+    while_dropping = [
+        keras.ops.convert_to_numpy(training.model(pictures.images, training=True)).argmax(1)
+        == pictures.labels
+        for _ in range(20)
+    ]
+    assert np.mean(while_dropping) < training.accuracy("learned")[-1] - 0.05
+
+
+@pytest.mark.proves("drop", "mean")
+@pytest.mark.parametrize("rate", [0.25, 0.5, 0.9])
+@pytest.mark.parametrize("by", ["Keras", "tellapart"])
+def test_dropout_zeroes_a_share_and_scales_the_rest(by, rate):
+    values = np.tile(np.array(FACTS["activations"], np.float32), (4000, 1))
+    torch.manual_seed(0)
+    made = dropped_by_keras(values, rate) if by == "Keras" else drop(torch.from_numpy(values), rate).numpy()
+    alive = values > 0
+    kept = alive & (made != 0)
+    np.testing.assert_allclose(made[kept], values[kept] / (1 - rate), rtol=1e-5)
+    n = alive.sum()
+    assert abs(1 - kept.sum() / n - rate) < 5 * (rate * (1 - rate) / n) ** 0.5
+    assert made.mean() == pytest.approx(values.mean(), rel=0.02)
+
+
+@pytest.mark.proves("anew")
+def test_every_picture_and_every_step_has_its_own_draw():
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Dropout(0.5)
+    first, second = (keras.ops.convert_to_numpy(layer(np.ones((2, 64)), training=True)) for _ in range(2))
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first, second)
+
+
+@pytest.mark.proves("answering", "question-answering")
+def test_nothing_happens_in_answering():
+    values = np.array(FACTS["activations"], np.float32)[None]
+    assert np.array_equal(dropped_by_keras(values, 0.5, training=False), values)
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5)])
+    net = lower(model, "float32")
+    for _ in range(2):
+        assert np.array_equal(net(torch.from_numpy(values)).numpy(), values)
+
+
+@pytest.mark.proves("activations")
+def test_a_dropout_layer_has_no_weights_and_changes_none():
+    model = few_digits.network(0, 0.5)
+    before = model.get_weights()
+    layer = next(one for one in model.layers if isinstance(one, keras.layers.Dropout))
+    assert layer.weights == []
+    model(few_digits.split_digits(0)["learned"].images, training=True)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
+    assert len(before) == len(few_digits.network(0).get_weights())
+
+
+@pytest.mark.proves("tutorial")
+def test_the_tutorial_drops_behind_its_poolings_and_its_wide_layer():
+    layers = first_cnn((32, 32, 3), 10).layers
+    kinds = [type(one).__name__ for one in layers]
+    places = [i for i, kind in enumerate(kinds) if kind == "Dropout"]
+    assert [layers[i].rate for i in places] == [0.25, 0.25, 0.5] == FACTS["tutorial"]
+    assert [kinds[i - 1] for i in places[:2]] == ["MaxPooling2D", "MaxPooling2D"]
+    assert kinds.count("MaxPooling2D") == 2
+    assert kinds[places[2] - 2 : places[2]] == ["Dense", "Activation"]
+    assert layers[places[2] - 2].units == 512
+
+
+@pytest.mark.proves("plain-accuracy", "quarter-accuracy", "half-accuracy")
+@pytest.mark.proves("stopped-accuracy", "shifted-accuracy", "more-accuracy")
+@pytest.mark.proves("plain-loss", "quarter-loss", "half-loss", "stopped-loss", "shifted-loss", "more-loss")
+@pytest.mark.parametrize("what", ["accuracy", "loss"])
+@pytest.mark.parametrize("name", ROWS)
+def test_the_table_tells_means_and_extremes_of_ten_trainings(name, what):
+    values, told = column(name, what), SUMMARY[name][what]
+    assert len(values) == 10
+    assert [told["mean"], told["least"], told["most"]] == pytest.approx(
+        [values.mean(), values.min(), values.max()], abs=2e-5
+    )
+
+
+@pytest.mark.proves(
+    "plain-accuracy", "quarter-accuracy", "half-accuracy", "plain-loss", "quarter-loss", "half-loss"
+)
+@pytest.mark.parametrize(("name", "rate"), [("plain", "0.0"), ("quarter", "0.25"), ("half", "0.5")])
+def test_the_table_is_where_the_curves_end(name, rate):
+    for what in ("accuracy", "loss"):
+        np.testing.assert_allclose(curves(rate, f"judging_{what}")[:, -1], column(name, what), atol=1e-4)
+
+
+@pytest.mark.proves("not-more-right", "less-loss", "stopping", "shifting", "more-pictures")
+@pytest.mark.parametrize("name", ROWS)
+def test_what_helped_is_counted_training_by_training(name):
+    more_right = int((column(name, "accuracy") > column("plain", "accuracy")).sum())
+    less_loss = int((column(name, "loss") < column("plain", "loss")).sum())
+    assert SUMMARY[name]["more_right"] == more_right
+    assert SUMMARY[name]["less_loss"] == less_loss
+    if name in ("quarter", "half"):
+        assert more_right < 5 < less_loss
+    if name == "stopped":
+        assert less_loss == 10
+    if name == "more":
+        assert (more_right, less_loss) == (10, 10)
+        for what, best in (("accuracy", max), ("loss", min)):
+            assert best(ROWS, key=lambda row: SUMMARY[row][what]["mean"]) == "more"
+
+
+@pytest.mark.proves("stopping")
+def test_the_best_epoch_is_chosen_by_digits_that_do_not_judge(plain):
+    assert making.best_epoch(plain) == plain.loss("held_out").argmin()
+    assert making.best_epoch(plain) + 1 == pytest.approx(JUDGED["stopped"][0]["epoch"], abs=5)
+
+
+@pytest.mark.proves("shifting")
+def test_shifts_are_of_a_pixel_at_most():
+    pictures = few_digits.split_digits(0)["learned"]
+    images, labels = next(few_digits._shifted_batches(pictures, 0))
+    assert images.shape == (few_digits.BATCH, 8, 8, 1)
+    whole = {
+        tuple(
+            np.roll(np.pad(one[..., 0], 2, mode="edge"), (dy, dx), (0, 1))[2:-2, 2:-2].sum()
+            for dy in (-1, 0, 1)
+            for dx in (-1, 0, 1)
+        ): label
+        for one, label in zip(pictures.images, pictures.labels, strict=True)
+    }
+    for image, label in zip(images, labels, strict=True):
+        assert any(
+            min(sums) - 1e-2 <= image.sum() <= max(sums) + 1e-2 for sums, one in whole.items() if one == label
+        )
+
+
+@pytest.mark.proves("more-pictures")
+def test_more_pictures_took_as_many_steps():
+    options = making.MEANS["more"]
+    assert options["learned"] * options["epochs"] == few_digits.LEARNED * few_digits.EPOCHS
+
+
+@pytest.mark.proves("bias")
+def test_dropout_does_not_help_a_rare_digit():
+    learned = few_digits.split_digits(0, rare=True)["learned"]
+    counts = np.bincount(learned.labels)
+    assert (counts[8], len(learned.labels)) == (FACTS["pictures"]["rare"], 100)
+    assert min(np.delete(counts, 8)) > 3 * counts[8]
+    found = {
+        rate: {what: np.array([one[what] for one in rows]) for what in ("rare", "others")}
+        for rate, rows in FACTS["rare"].items()
+    }
+    for rate, told in found.items():
+        for what, values in told.items():
+            assert SUMMARY["rare"][rate][what]["mean"] == pytest.approx(values.mean(), abs=2e-5)
+        assert (told["rare"] < told["others"] - 0.3).all()
+    assert (found["0.5"]["rare"] < found["0.0"]["rare"]).all()
+
+
+@pytest.mark.proves("question-kept")
+def test_what_is_kept_of_three_is_four():
+    made = dropped_by_keras(np.full((1, 200), 3.0), 0.25)
+    assert sorted(set(made.flatten().tolist())) == pytest.approx([0, 4])

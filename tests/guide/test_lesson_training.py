@@ -1,0 +1,100 @@
+"""The sentences of the guide's page on training, live."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tellapart.guide import small_training as module
+from tellapart.guide.lessons import named
+from tellapart.guide.making import training as making
+from tellapart.guide.small_training import BATCH_SIZE, EPOCHS, RATE, RATES, training
+from tellapart.lower import lower
+from tellapart.train.step import TrainStep
+
+FACTS = named("training").facts
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return {rate: list(training(rate)) for rate in RATES}
+
+
+@pytest.mark.proves("step")
+def test_a_step_makes_the_network_less_wrong_about_its_batch():
+    random = np.random.default_rng(0)
+    import torch
+
+    images = torch.from_numpy(random.integers(0, 256, (BATCH_SIZE, 8, 8, 1), np.uint8))
+    truth = torch.eye(10)[torch.from_numpy(random.integers(0, 10, BATCH_SIZE))]
+    net = lower(module.network(0.01), "float32")
+    step, before = TrainStep(net), [w.copy() for w in net.model.get_weights()]
+    losses = [float(step(images, truth).loss) for _ in range(2)]
+    assert losses[1] < losses[0]
+    assert all(
+        not np.array_equal(one, other) for one, other in zip(before, net.model.get_weights(), strict=True)
+    )
+
+
+@pytest.mark.proves("epoch", "question")
+def test_an_epoch_is_once_through_all_training_digits():
+    told = making.counts()
+    assert told["steps"] == -(-told["train"] // BATCH_SIZE) == FACTS["steps"]
+    assert 4 * told["steps"] == 180
+    (fourth,) = [frame.step for frame in itertools.islice(training(), 200) if frame.epoch == 4]
+    assert fourth == 180
+
+
+@pytest.mark.proves("parameters")
+def test_its_weights_are_counted():
+    weights = module.network(RATE).get_weights()
+    assert sum(one.size for one in weights) == FACTS["parameters"] == 1898
+
+
+@pytest.mark.proves("guesses")
+def test_before_the_first_step_it_guesses(recordings):
+    assert recordings[RATE][0].accuracy == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.proves("unseen")
+def test_no_test_digit_is_learned_from():
+    from tellapart.data.source import open_source
+
+    splits = open_source("digits").splits
+    assert len(splits["test"]) == FACTS["test"]
+    assert not set(splits["test"].ids) & set(splits["train"].ids)
+
+
+@pytest.mark.proves("shape")
+def test_the_filters_change_from_random_numbers(recordings):
+    first, last = (np.array(recordings[RATE][place].filters) for place in (0, -1))
+    assert first.std() > 0.05
+    assert np.abs(last - first).max() > 0.3
+    other = np.array(next(training(RATE, seed=1)).filters)
+    assert not np.array_equal(other, first)
+
+
+@pytest.mark.proves("seed")
+def test_the_same_seed_gives_the_same_numbers(recordings):
+    for frame, again in zip(recordings[RATE][:40], training(RATE), strict=False):
+        assert frame.to_dict() == again.to_dict()
+
+
+@pytest.mark.proves("rates")
+def test_the_middle_rate_is_the_best_and_the_recordings_are_true(recordings):
+    ends = {rate: frames[-1].accuracy for rate, frames in recordings.items()}
+    small, middle, large = (ends[rate] for rate in RATES)
+    assert middle > small + 0.1 > large + 0.3
+    assert {frames[-1].epoch for frames in recordings.values()} == {EPOCHS}
+    for rate in RATES:
+        kept = FACTS["recordings"][str(rate)]
+        assert kept[-1]["accuracy"] == pytest.approx(ends[rate], abs=0.02 if rate < 0.1 else 0.25)
+        assert kept[0]["filters"] == recordings[rate][0].to_dict()["filters"]
+
+
+@pytest.mark.proves("noise")
+def test_the_loss_goes_up_and_down_with_the_batches(recordings):
+    losses = [frame.loss for frame in recordings[RATE][1:]]
+    rises = sum(after > before for before, after in itertools.pairwise(losses))
+    assert rises > len(losses) / 4
+    assert np.mean(losses[-45:]) < np.mean(losses[:45]) / 3
