@@ -14,7 +14,7 @@
 # # The tutorial, in today's Keras
 #
 # The classic Keras CIFAR-10 CNN tutorial, cell by cell, as it is written today: Keras 3 for the network, tellapart
-# for the training, the score and a look inside. It needs `pip install tellapart matplotlib jupyter`.
+# for the training, the score and a look inside. It needs `pip install -e . matplotlib jupyter`.
 #
 # It runs on 1,797 small handwritten digits that scikit-learn carries, so nothing is downloaded and all of it takes
 # about a minute of a processor core. For the tutorial's own pictures, write `"cifar10"` in the next cell.
@@ -170,6 +170,9 @@ history = tellapart.fit(
 
 # %% [markdown]
 # ## Curves
+#
+# While the network learns, dropout is at work; while it is scored, not. So the curve of the held-out pictures may be
+# the better one.
 
 # %%
 _, axes = plt.subplots(1, 2, figsize=(10, 3.2))
@@ -251,14 +254,16 @@ Image(trained.folder / "predictions.png", width=600)
 #
 # ## Explain one picture
 #
-# Where does the network look when it gives its answer, and not the second likeliest? Blue speaks for the answer, red
-# against it. `explanation.save("explanation.html")` writes the whole page, with every layer and its numbers; as the
-# last line of a cell, `explanation` alone shows it.
+# Where does the network look when it gives its answer, and not the second likeliest? A piece of the picture is
+# covered, at each place in turn. Blue is where that costs the answer, and red where it helps.
+#
+# `explanation.save("explanation.html")` writes the whole page, with every layer and its numbers; as the last line of
+# a cell, `explanation` alone shows it.
 
 # %%
 explanation = trained.classifier.explain(x_test[0])
 first, second = explanation.answer.order[:2]
-heat = explanation.heat_maps.of(first, second)["rise"].values
+heat = explanation.heat_maps.of(first, second)["occlusion"].values
 _, axes = plt.subplots(1, 2, figsize=(5, 2.6))
 axes[0].imshow(x_test[0].squeeze(), cmap="gray", vmin=0, vmax=255)
 axes[0].set_title(f"a {class_names[test.labels[0]]}", fontsize=9)

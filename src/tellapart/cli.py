@@ -274,7 +274,7 @@ def learn(
 ) -> None:
     """Open the guide in a browser: how a computer tells pictures apart.
 
-    Sixteen pages with something to move on each, served from this machine to this machine.
+    One page a concept, with something to move on each; served from this machine to this machine.
     """
     from tellapart.terminal import guide
 

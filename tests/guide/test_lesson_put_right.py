@@ -28,7 +28,8 @@ from tellapart.recipes import RECIPES
 keras = import_keras()
 layers = keras.layers
 
-PARITY = (Path(__file__).parents[2] / "docs" / "tutorial-parity.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PARITY = (DOCS / "tutorial-parity.md").read_text(encoding="utf-8")
 LESSON = named("put-right")
 SO = {card["name"]: card["so"] for card in LESSON.facts["cards"]}
 BY_NAME = {card.name: card for card in CARDS}
@@ -364,6 +365,8 @@ def test_todays_keras_has_not_those_calls():
         warnings.simplefilter("error")
         rate = keras.optimizers.schedules.InverseTimeDecay(1e-4, decay_steps=1, decay_rate=1e-6)
         keras.optimizers.RMSprop(learning_rate=rate)
+    notebook = (DOCS / "tutorial.ipynb").read_text(encoding="utf-8")
+    assert all(name in notebook for name in ("lr=", "decay=", "fit_generator", "np_utils", "rmsprop"))
     assert callable(keras.Model.fit)
     assert callable(keras.utils.to_categorical)
 

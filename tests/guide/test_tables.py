@@ -4,6 +4,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+from tellapart.guide.lessons import LESSONS
 from tellapart.guide.making.put_right import CARDS
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,16 @@ def test_the_table_of_mistakes_is_up_to_date():
     assert tables.MISTAKES.read_text(encoding="utf-8") == tables.mistakes(), (
         "Run python scripts/guide_tables.py."
     )
+
+
+def test_the_table_of_sentences_is_up_to_date():
+    tables = script()
+    assert tables.CLAIMS.read_text(encoding="utf-8") == tables.claims(), "Run python scripts/guide_tables.py."
+
+
+def test_every_concept_has_a_page_and_a_test_of_what_moves():
+    for lesson in LESSONS:
+        assert (ROOT / "tests" / "browser" / f"test_guide_{lesson.name.replace('-', '_')}.py").is_file()
 
 
 def test_every_mistake_has_its_row_and_its_test():

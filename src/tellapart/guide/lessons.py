@@ -73,7 +73,6 @@ LESSONS = (
         "a network on the digits: run, pause, step",
         ("guide/trainings.js",),
     ),
-    Lesson("why-63", "Why the tutorial stopped at 63%", "two hundred epochs"),
     Lesson("better", "Better models", "accuracy against time"),
     Lesson("put-right", "What the tutorial says wrongly", "its sentences and ours"),
 )

@@ -50,6 +50,16 @@ class Training:
     probabilities: list[dict[str, NDArray[np.float32]]] = field(default_factory=list)
     """After each epoch, with nothing dropped: split -> (N, 10)."""
 
+    def look(self) -> None:
+        """Keep what the network answers now."""
+        import torch
+
+        everything = np.concatenate([one.images for one in self.splits.values()])
+        ends = np.cumsum([len(one.labels) for one in self.splits.values()])[:-1]
+        with torch.no_grad():
+            answers = np.split(self.model(everything, training=False).cpu().numpy(), ends)
+        self.probabilities.append(dict(zip(self.splits, answers, strict=True)))
+
     @property
     def epochs(self) -> int:
         """How many there were."""
@@ -155,33 +165,25 @@ def trained(
         rare: whether one digit is rare among the pictures to learn from.
         epochs: passes over the pictures.
     """
-    import torch
-
     import tellapart
 
     keras = import_keras()
     splits = split_digits(seed, learned, rare)
-    model = network(seed, dropped)
-    training = Training(model, splits)
-
-    all_images = np.concatenate([one.images for one in splits.values()])
-    ends = np.cumsum([len(one.labels) for one in splits.values()])[:-1]
-
-    def look(*_: Any) -> None:
-        with torch.no_grad():
-            answers = np.split(model(all_images, training=False).cpu().numpy(), ends)
-        training.probabilities.append(dict(zip(splits, answers, strict=True)))
-
+    training = Training(network(seed, dropped), splits)
     data: dict[str, Any] = {"x": splits["learned"].images, "y": splits["learned"].labels, "batch_size": BATCH}
     if shifted:
-        data = {
-            "x": _shifted_batches(splits["learned"], seed),
-            "steps_per_epoch": learned // BATCH,
-            "shuffle": False,
-        }
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=look)
-    tellapart.fit(model, **data, epochs=epochs, callbacks=[watch], verbose=0)
+        batches = _shifted_batches(splits["learned"], seed)
+        data = {"x": batches, "steps_per_epoch": learned // BATCH, "shuffle": False}
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: training.look())
+    tellapart.fit(training.model, **data, epochs=epochs, callbacks=[watch], verbose=0)
     return training
+
+
+def shifts() -> Any:
+    """By up to a pixel to each side, and up and down, with fractions."""
+    from tellapart.data.augment import Augmentation
+
+    return Augmentation(width_shift_range=1.0, height_shift_range=1.0)
 
 
 def _shifted_batches(
@@ -190,12 +192,11 @@ def _shifted_batches(
     """Batches without end, every picture once in each pass, shifted by up to one pixel each way."""
     import torch
 
-    from tellapart.data.augment import Augmentation, augment
+    from tellapart.data.augment import augment
 
-    plan = Augmentation(width_shift_range=1.0, height_shift_range=1.0)
     generator, random = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     channels_first = torch.from_numpy(pictures.images).permute(0, 3, 1, 2).contiguous()
     while True:
         for rows in random.permutation(len(pictures.labels)).reshape(-1, BATCH):
-            moved = augment(channels_first[torch.from_numpy(rows)], plan, generator)
+            moved = augment(channels_first[torch.from_numpy(rows)], shifts(), generator)
             yield moved.permute(0, 2, 3, 1).numpy(), pictures.labels[rows]

@@ -13,7 +13,7 @@ from tellapart.guide.making.few_digits import Training, losses_of, trained
 EPOCHS = 10
 """Passes of the network whose weight is moved: it has learned something, and not yet all."""
 
-WEIGHTS = np.linspace(-2, 2, 161)
+WEIGHTS = np.round(np.linspace(-2, 2, 161), 3)
 """The values that the weight is given."""
 
 
@@ -41,12 +41,22 @@ def moved_weight() -> dict[str, Any]:
     place = strongest(training)
     own = float(last_layer(training).get_weights()[0][place])
     rows = [judged_with(training, place, float(value)) for value in WEIGHTS]
+    mistakes = [count for _, count in rows]
     return {
         "own": own,
         "weights": WEIGHTS.tolist(),
         "loss": [loss for loss, _ in rows],
-        "mistakes": [mistakes for _, mistakes in rows],
+        "mistakes": mistakes,
+        "level": level(mistakes, int(np.abs(WEIGHTS - own).argmin())),
+        "changes": int((np.diff(mistakes) != 0).sum()),
     }
+
+
+def level(mistakes: list[int], start: int) -> list[int]:
+    """The first and the last place of the stretch around `start` in which the count does not change."""
+    other = np.flatnonzero(np.array(mistakes) != mistakes[start])
+    before, after = other[other < start], other[other > start]
+    return [int(before[-1]) + 1 if len(before) else 0, int(after[0]) - 1 if len(after) else len(mistakes) - 1]
 
 
 def last_layer(training: Training) -> Any:

@@ -1,6 +1,6 @@
 /** Convolution: a window over a picture, its kernel, and the map that comes of it. */
 
-import { begin, byId, facts, slider } from "lesson";
+import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element } from "maps";
 import { grid, sum, told } from "opened";
 import { drawInTheme } from "theme";
@@ -17,8 +17,8 @@ function draw() {
   drawPicture(byId("picture"), facts.picture, facts.side, facts.side, 1);
   const made = Float64Array.from({ length: OUT * OUT }, (_, i) => sum(productsAt(Math.floor(i / OUT), i % OUT)));
   drawMap(byId("made"), made, OUT, OUT);
-  mark(byId("picture-window"), facts.side, SIZE);
-  mark(byId("made-place"), OUT, 1);
+  frame(byId("picture-window"), facts.side, at.row, at.column, SIZE);
+  frame(byId("made-place"), OUT, at.row, at.column);
   const products = productsAt(at.row, at.column);
   byId("sums").replaceChildren(
     grid("input", windowAt(at.row, at.column), SIZE, SIZE, "under the window"),
@@ -28,11 +28,6 @@ function draw() {
 }
 
 const operator = (sign) => element("span", { class: "operator", "aria-hidden": "true" }, sign);
-
-function mark(frame, side, size) {
-  const share = (count) => `${(100 * count) / side}%`;
-  Object.assign(frame.style, { top: share(at.row), left: share(at.column), width: share(size), height: share(size) });
-}
 
 function choose(name) {
   if (name) kernel = facts.kernels[name].flat();

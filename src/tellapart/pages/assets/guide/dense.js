@@ -2,7 +2,7 @@
 
 import { chart, percent } from "charts";
 import { flattening } from "flattening";
-import { begin, byId, facts, slider } from "lesson";
+import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element, fixed, reach } from "maps";
 import { equation, sum, told } from "opened";
 import { colour, drawInTheme } from "theme";
@@ -46,8 +46,7 @@ function drawProducts() {
   drawDigit(byId("pixels"), pixels());
   drawMap(byId("weights"), facts.weights[at.unit], SIDE, SIDE, MOST);
   drawMap(byId("products"), products, SIDE, SIDE);
-  const share = (count) => `${(100 * count) / SIDE}%`;
-  for (const id of ["pixels-at", "weights-at", "products-at"]) Object.assign(byId(id).style, { top: share(at.row), left: share(at.column), width: share(1), height: share(1) });
+  for (const id of ["pixels-at", "weights-at", "products-at"]) frame(byId(id), SIDE, at.row, at.column);
   byId("sum").replaceChildren(
     equation("pixel ", told("pixel", pixels()[place]), " × weight ", told("weight", facts.weights[at.unit][place]), " = ", told("product", products[place])),
     equation("all 64 products ", told("sum", sum(products)), " + bias ", told("bias", facts.biases[at.unit]), ` = unit ${at.unit}: `, told("unit", sumOf(at.unit), true)));

@@ -27,6 +27,12 @@ export function slider(id, tell) {
   return show;
 }
 
+/** Lay a frame over a part of a picture that has `side` rows and columns: from a row and a column on, `size` of each. */
+export function frame(element, side, row, column, size = 1) {
+  const share = (count) => `${(100 * count) / side}%`;
+  Object.assign(element.style, { top: share(row), left: share(column), width: share(size), height: share(size) });
+}
+
 /** To be called once, when all of a lesson's own parts stand. */
 export function begin() {
   for (const form of document.querySelectorAll("form.question")) question(form);
@@ -50,5 +56,11 @@ function question(form) {
 
 function matches({ kind, right, within }, answer) {
   if (kind === "choice") return answer === right;
-  return Math.abs(Number(answer.replace(",", ".").replace("%", "")) - Number(right)) <= Number(within) + 1e-12;
+  return Math.abs(numberOf(answer) - Number(right)) <= Number(within) + 1e-12;
+}
+
+/** A number as people write it: 1563, 1,563, 0.25, 0,25 or 25%. */
+function numberOf(text) {
+  const plain = text.replace("%", "").replace("−", "-").trim();
+  return Number(/^-?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(plain) ? plain.replaceAll(",", "") : plain.replace(",", "."));
 }

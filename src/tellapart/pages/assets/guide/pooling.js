@@ -1,7 +1,7 @@
 /** Pooling: a window and its winner, what a shift and a bright pixel become, and how much of the picture is seen. */
 
 import { chart, percent } from "charts";
-import { begin, byId, facts, slider } from "lesson";
+import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element, reach } from "maps";
 import { grid, sum, told } from "opened";
 import { colour, drawInTheme } from "theme";
@@ -31,12 +31,6 @@ function often(map, times, how) {
   return times ? often(pool(map, how), times - 1, how) : map;
 }
 
-/** Put a frame around rows and columns of a square canvas. */
-function mark(id, side, row, column, size = 1) {
-  const share = (count) => `${(100 * count) / side}%`;
-  Object.assign(byId(id).style, { top: share(row), left: share(column), width: share(size), height: share(size) });
-}
-
 function drawWindow() {
   const how = chosen(), made = pool(MAP, how), most = reach(MAP.values);
   at.row = Math.min(at.row, made.side - 1);
@@ -44,9 +38,9 @@ function drawWindow() {
   const numbers = windowOf(MAP, how, at.row, at.column), largest = Math.max(...numbers), winner = numbers.indexOf(largest);
   drawMap(byId("made"), MAP.values, MAP.side, MAP.side, most);
   drawMap(byId("pooled"), made.values, made.side, made.side, most);
-  mark("made-window", MAP.side, at.row * how.step, at.column * how.step, how.size);
-  mark("made-winner", MAP.side, at.row * how.step + Math.floor(winner / how.size), at.column * how.step + (winner % how.size));
-  mark("pooled-place", made.side, at.row, at.column);
+  frame(byId("made-window"), MAP.side, at.row * how.step, at.column * how.step, how.size);
+  frame(byId("made-winner"), MAP.side, at.row * how.step + Math.floor(winner / how.size), at.column * how.step + (winner % how.size));
+  frame(byId("pooled-place"), made.side, at.row, at.column);
   const isMax = how.kind === "max";
   byId("made-winner").hidden = !isMax;
   byId("pooled-says").textContent = `the pooled map, ${made.side} × ${made.side}`;
@@ -108,7 +102,7 @@ function drawNoise() {
     const made = often(picture, at.times, { ...HALF, kind }), shrunk = 2 ** at.times;
     const [i, j] = [Math.floor(row / shrunk), Math.floor(column / shrunk)];
     drawPicture(byId(`noisy-${kind}`), made.values, made.side, made.side, 1);
-    mark(`noisy-${kind}-place`, made.side, i, j);
+    frame(byId(`noisy-${kind}-place`), made.side, i, j);
     return { side: made.side, value: made.values[i * made.side + j] };
   });
   byId("noise-says").replaceChildren(`The framed number is one of ${found[0].side} × ${found[0].side}: with the largest kept it is `, told("max", found[0].value, true),
@@ -118,7 +112,7 @@ function drawNoise() {
 function drawView() {
   const isPooled = byId("with").checked, layers = facts.views[isPooled ? "with" : "without"], layer = layers[at.layer - 1];
   drawPicture(byId("photo"), facts.colour, 32, 32, 3);
-  mark("photo-view", 32, layer.first, layer.first, layer.size);
+  frame(byId("photo-view"), 32, layer.first, layer.first, layer.size);
   const which = layers.slice(0, at.layer).filter(({ kind }) => kind === layer.kind).length;
   const isLeftOut = layer.kind === "pooling" && !isPooled;
   byId("view-says").textContent = `${layer.kind === "pooling" ? "Pooling" : "Convolution"} ${which}${isLeftOut ? ", left out" : ""}: ${layer.shape.join(" × ")} = ${layer.numbers.toLocaleString("en")} numbers. The one in the middle of each map depends on ${layer.size} × ${layer.size} pixels.`;

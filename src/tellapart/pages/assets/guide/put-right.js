@@ -22,8 +22,8 @@ function judge(says) {
   if (byId("true").getAttribute("aria-disabled") === "true") return;
   const { name, holds, so } = order[at], isRight = says === holds;
   judged.set(name, isRight);
-  byId("test-says").replaceChildren(`${isRight ? "Right" : "Not quite"}, it is ${holds}. `, ...coded(so));
-  byId("test-says").className = `test-says ${isRight ? "right" : "wrong"}`;
+  byId("test-says").replaceChildren(
+    element("strong", { class: isRight ? "right" : "wrong" }, `${isRight ? "Right" : "Not quite"}, it is ${holds}.`), " ", ...coded(so));
   answerable(false);
   tally();
 }

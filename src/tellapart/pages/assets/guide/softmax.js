@@ -25,15 +25,29 @@ function show() {
     element("th", { scope: "row" }, name),
     element("td", { "data-what": "exponent", "data-value": raised[i] }, fixed(raised[i], 2)),
     element("td", { "data-what": "power", "data-value": powers[i] }, large(powers[i])),
-    element("td", { class: "bar", style: `--share: ${shares[i]}`, "data-what": "share", "data-value": shares[i] }, element("span", {}, percent(shares[i]))))));
+    element("td", { class: "bar", style: `--share: ${shares[i]}`, "data-what": "share", "data-value": shares[i] }, element("span", {}, shareText(shares[i]))))));
   byId("total-power").textContent = large(sum(powers));
   byId("total-share").textContent = percent(sum(shares));
   const [first, second] = bySize(shares);
-  byId("steps-say").replaceChildren(`${NAMES[first]} has the largest share, `, told("largest", shares[first], true),
+  byId("steps-say").replaceChildren(`${NAMES[first]} has the largest share, `, shareOf("largest", shares[first], shareText),
     `, which is ${times(shares[first] / shares[second])} that of ${NAMES[second]}.`);
 }
 
-const large = (value) => (value >= 1e5 || (value < 0.005 && value > 0) ? value.toExponential(1) : fixed(value, 2));
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** To two decimals; what is too large or too small for them, as a power of ten. */
+function large(value) {
+  if (value < 1e5 && value >= 0.005) return fixed(value, 2);
+  const [digits, power] = value.toExponential(1).split("e");
+  return `${digits} × 10${power.replace("+", "").replace("-", "⁻").replace(/\d/g, (digit) => SUPERSCRIPTS[digit])}`;
+}
+
+/** A share of softmax in words: it is never all and never nothing, however near it comes. */
+function shareText(share) {
+  const text = percent(share);
+  return { "100.0%": "> 99.9%", "0.0%": "< 0.1%" }[text] ?? text;
+}
+
 const times = (ratio) => (ratio < 1.005 ? "as large as" : `${large(ratio)} times`);
 
 // How often sure answers are right.
@@ -64,9 +78,9 @@ function sayReliability() {
     : [`No answer was between ${low} and ${high} sure.`]));
 }
 
-function shareOf(what, share) {
+function shareOf(what, share, words = percent) {
   const made = told(what, share, true);
-  made.textContent = percent(share);
+  made.textContent = words(share);
   return made;
 }
 
