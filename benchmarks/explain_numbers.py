@@ -13,6 +13,7 @@ Writes a dated page and all figures to benchmarks/results/.
 
 import argparse
 import datetime
+import shlex
 import shutil
 import sys
 import tempfile
@@ -154,7 +155,7 @@ def main():
         browser.close()
     record = {
         "date": now.isoformat(timespec="minutes"),
-        "command": "python benchmarks/explain_numbers.py " + " ".join(sys.argv[1:]),
+        "command": "python benchmarks/explain_numbers.py " + shlex.join(sys.argv[1:]),
         "hardware": machine,
         "versions": versions(),
         "rows": rows,
