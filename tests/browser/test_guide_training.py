@@ -123,6 +123,23 @@ def test_what_is_shown_live_is_the_training_itself(live):
         )
 
 
-def test_a_server_that_is_gone_is_said(live):
+def test_a_server_that_is_gone_is_said_and_one_that_is_back_is_used(live):
     live.route("**/training/**", lambda route: route.abort())
     live.wait_for_function("document.getElementById('standing').textContent.includes('tellapart learn')")
+    live.click("#again")
+    live.click("#run")
+    live.unroute("**/training/**")
+    live.click("#again")
+    live.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
+    live.click("#step")
+    live.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 1,')")
+
+
+def test_begun_again_and_again_it_still_steps(live):
+    for _ in range(8):
+        live.click("#again")
+        live.click("#run", no_wait_after=True)
+    live.click("#again")
+    live.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
+    live.click("#step")
+    live.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 1,')")

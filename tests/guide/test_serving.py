@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -120,7 +121,8 @@ def test_a_training_runs_behind_a_page(client):
     assert client.post("/training/me/begin?rate=7").status == 422
     assert client.post("/training/me/begin?rate=0.05").json == {"rate": 0.05}
     assert client.post("/training/me/dance").status == 404
-    assert client.get("/training/me?since=x").status == 422
+    for count in ("x", "-1", "9" * 5000, "²"):
+        assert client.get(f"/training/me?since={quote(count)}").status == 422
     client.post("/training/me/run")
     end = time.monotonic() + 60
     while len(found := client.get("/training/me?since=0").json["frames"]) < 5:

@@ -39,6 +39,7 @@ class LiveTraining:
         self._frames: list[Frame] = []
         self._condition = threading.Condition()
         self._is_running, self._owed, self._is_over, self._is_given_up = False, 1, False, False
+        self._error: str | None = None
         self._asked_at = time.monotonic()
         self._thread = threading.Thread(target=self._work, daemon=True, name="guide-training")
         self._thread.start()
@@ -61,19 +62,24 @@ class LiveTraining:
             self._is_given_up = True
             self._condition.notify_all()
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread.is_alive()
+
     def wait(self, seconds: float) -> None:
         """Until one that was given up has ended."""
         self._thread.join(seconds)
 
     def since(self, count: int) -> dict[str, Any]:
-        """What is new: the frames from number `count` on, and whether it runs or is over."""
+        """What is new: the frames from number `count` on, and whether it runs, is over, or has failed, and of what."""
         with self._condition:
             self._asked_at = time.monotonic()
             return {
                 "frames": [frame.to_dict() for frame in self._frames[count:]],
                 "running": self._is_running,
                 "over": self._is_over,
-                "rate": self.rate,
+                "error": self._error,
             }
 
     def _change(self, running: bool, owed: int = 0) -> None:
@@ -85,9 +91,9 @@ class LiveTraining:
     def _work(self) -> None:
         while self._may_go_on():
             began = time.monotonic()
-            frame = self._next()
+            frame, error = self._next()
             with self._condition:
-                self._owed = max(0, self._owed - 1)
+                self._owed, self._error = max(0, self._owed - 1), error
                 if frame is None:
                     self._is_over, self._is_running = True, False
                     return
@@ -102,14 +108,17 @@ class LiveTraining:
             self._condition.wait_for(lambda: self._is_running or self._owed or self._is_given_up)
             return not self._is_given_up
 
-    def _next(self) -> Frame | None:
-        """The frame after some batches; None at the end."""
+    def _next(self) -> tuple[Frame | None, str | None]:
+        """The frame after some batches, None at the end; and why there is none, where it failed."""
         with self._condition:
             batches = BATCHES_OF_A_FRAME if self._is_running and self._frames else 1
         frame = None
-        for _ in range(batches):
-            frame = next(self._coming, frame)
-        return frame
+        try:
+            for _ in range(batches):
+                frame = next(self._coming, frame)
+        except Exception as reason:  # told to the page; the thread has nobody else to tell
+            return None, f"{type(reason).__name__}: {reason}"
+        return frame, None
 
 
 class LiveTrainings:
@@ -117,15 +126,16 @@ class LiveTrainings:
 
     def __init__(self) -> None:
         self._trainings: OrderedDict[str, LiveTraining] = OrderedDict()
+        self._given_up: list[LiveTraining] = []
         self._lock = threading.Lock()
 
     def begin(self, name: str, rate: float) -> LiveTraining:
         """A new training under that name; the one before it is given up."""
         with self._lock:
             if (old := self._trainings.pop(name, None)) is not None:
-                old.give_up()
+                self._give_up(old)
             while len(self._trainings) >= MOST_TRAININGS:
-                self._trainings.popitem(last=False)[1].give_up()
+                self._give_up(self._trainings.popitem(last=False)[1])
             self._trainings[name] = LiveTraining(rate)
             return self._trainings[name]
 
@@ -133,10 +143,14 @@ class LiveTrainings:
         """Of all; a thread that still computes when Python ends would crash it."""
         with self._lock:
             for training in self._trainings.values():
-                training.give_up()
-            for training in self._trainings.values():
+                self._give_up(training)
+            for training in self._given_up:
                 training.wait(SECONDS_TO_END)
             self._trainings.clear()
+
+    def _give_up(self, training: LiveTraining) -> None:
+        training.give_up()
+        self._given_up = [one for one in self._given_up if one.is_computing] + [training]
 
     def named(self, name: str) -> LiveTraining | None:
         """The training of that name, if there is one."""

@@ -146,7 +146,7 @@ async def _training_command(request: Request) -> Response:
 
 async def _training_since(request: Request) -> Response:
     count = request.query_params.get("since", "0")
-    if not count.isdecimal():
+    if not (count.isascii() and count.isdecimal() and len(count) < 10):
         raise HTTPException(422, "`since` is a number of frames.")
     return JSONResponse(_training(request).since(int(count)))
 
@@ -182,11 +182,11 @@ def _answered(data: bytes) -> dict[str, Any]:
     from tellapart.explain.record import Recorder
     from tellapart.explain.unknown import energies
 
-    try:
-        pixels = decode(data)
-    except PictureError as reason:
-        raise PictureError(str(reason).replace("<bytes>", "This file")) from reason
     with _asking:
+        try:
+            pixels = decode(data)
+        except PictureError as reason:
+            raise PictureError(str(reason).replace("<bytes>", "This file")) from reason
         classifier = _classifier()
         image = classifier.card.pixel_path.apply(pixels)[None]
         energy = energies(Recorder(classifier.model, classifier.net.head), image)[0]

@@ -1,6 +1,7 @@
 """A small network that learns the digits, told after every batch: what the page "Training, live" watches."""
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,9 @@ RATES = (0.002, 0.05, 0.5)
 
 RATE = 0.05
 SEED = 0
+
+_seeding = threading.Lock()
+"""Keras's seed is one for the whole process, and several pages may begin at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,13 @@ def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
         rate: the learning rate.
         seed: of the weights and of the batches.
     """
-    import_keras().utils.set_random_seed(seed)
     source = divide(open_source("digits"), validation=0.0, test=0.2, seed=seed)
     path = PixelPath(height=8, width=8, channels=1)
     train, test = (load_split(source.splits[name], path) for name in ("train", "test"))
     batches = Batches(n=len(train), batch_size=BATCH_SIZE, seed=seed)
-    net = lower(network(rate), "float32")
+    with _seeding:
+        import_keras().utils.set_random_seed(seed)
+        net = lower(network(rate), "float32")
     feed, step = Feed(train, 10, batches, None), TrainStep(net)
     images, labels = torch.from_numpy(test.images), test.labels
 

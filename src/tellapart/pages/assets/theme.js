@@ -19,6 +19,8 @@ export function drawInTheme(draw) {
 }
 
 export function begin(button) {
+  const kept = remembered();
+  if (kept) document.documentElement.dataset.theme = kept;
   const show = () => {
     button.textContent = isDark() ? "Light" : "Dark";
     button.setAttribute("aria-label", `Show the page in ${isDark() ? "light" : "dark"} colours`);
@@ -27,8 +29,29 @@ export function begin(button) {
   button.hidden = false;
   button.addEventListener("click", () => {
     document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    remember(document.documentElement.dataset.theme);
     show();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   show();
+}
+
+const KEY = "tellapart-theme";
+
+/** From page to page, where the browser keeps such things; in a notebook's frame it does not. */
+function remember(theme) {
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // only this page knows then
+  }
+}
+
+function remembered() {
+  try {
+    const kept = localStorage.getItem(KEY);
+    return kept === "dark" || kept === "light" ? kept : null;
+  } catch {
+    return null;
+  }
 }

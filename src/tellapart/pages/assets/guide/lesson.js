@@ -43,24 +43,36 @@ export function begin() {
 
 function question(form) {
   const verdict = form.querySelector(".verdict"), because = form.querySelector(".because");
+  const say = (text, kind = "") => {
+    verdict.textContent = text;
+    verdict.className = `verdict ${kind}`;
+    because.hidden = kind !== "right";
+  };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const given = new FormData(form).get("answer");
-    const answer = typeof given === "string" ? given.trim() : "";
-    const isRight = answer !== "" && matches(form.dataset, answer);
-    verdict.textContent = answer === "" ? "Choose or write an answer first." : isRight ? "Right." : "Not quite. Try again.";
-    verdict.className = answer === "" ? "verdict" : `verdict ${isRight ? "right" : "wrong"}`;
-    because.hidden = !isRight;
+    const given = (new FormData(form).get("answer") ?? "").trim();
+    if (form.dataset.kind === "choice") {
+      if (given === "") say("Choose an answer first.");
+      else say(...(given === form.dataset.right ? RIGHT : WRONG));
+      return;
+    }
+    const numbers = readings(given);
+    if (!numbers.length) say("Write a number first.");
+    else say(...(numbers.some((one) => isClose(one, form.dataset)) ? RIGHT : WRONG));
   });
+  form.addEventListener("input", () => say(""));
 }
 
-function matches({ kind, right, within }, answer) {
-  if (kind === "choice") return answer === right;
-  return Math.abs(numberOf(answer) - Number(right)) <= Number(within) + 1e-12;
-}
+const RIGHT = ["Right.", "right"], WRONG = ["Not quite. Try again.", "wrong"];
 
-/** A number as people write it: 1563, 1,563, 0.25, 0,25 or 25%. */
-function numberOf(text) {
-  const plain = text.replace("%", "").replace("−", "-").trim();
-  return Number(/^-?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(plain) ? plain.replaceAll(",", "") : plain.replace(",", "."));
+const isClose = (number, { right, within }) => Math.abs(number - Number(right)) <= Number(within) + 1e-12;
+
+/** What an answer may mean as a number: 1563, 1,563, 0.25, 0,25, 25%, 1/4, 28 rows. None where it is no number. */
+function readings(text) {
+  const plain = text.replaceAll("−", "-").replace(/(\d)\s+(?=\d)/g, "$1");
+  const [, number, divisor, unit] = /^([-+]?(?:\d[\d.,]*|\.\d+))(?:\s*\/\s*(\d+))?\s*(%|[a-z]*)$/i.exec(plain) ?? [];
+  if (number == null) return [];
+  const found = [number.replace(",", "."), number.replaceAll(",", "")].map(Number).filter(Number.isFinite);
+  if (divisor) return found.map((one) => one / Number(divisor));
+  return unit === "%" ? [...found, ...found.map((one) => one / 100)] : found;
 }

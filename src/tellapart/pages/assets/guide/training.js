@@ -7,17 +7,19 @@ import { colour, drawInTheme } from "theme";
 import { Live, Recording } from "trainings";
 
 const EVERY = 150; // milliseconds from one look to the next
+const AFTER_TROUBLE = 1000;
 
-let source, frames = [];
+let source = null, frames = [], turns = 0;
 const last = () => frames.at(-1);
 
+/** Begin anew: a training takes the place of the one before it as soon as it is there. */
 async function start() {
-  const rate = byId("rate").value;
+  const rate = byId("rate").value, turn = ++turns;
   const made = isLive ? new Live(rate) : new Recording(facts.recordings[rate]);
-  source = made;
-  frames = [];
-  await source.begin();
-  if (source === made) await look();
+  await made.begin();
+  if (turn !== turns) return; // begun again meanwhile
+  [source, frames] = [made, []];
+  await look();
 }
 
 /** Fetch what is new and draw it. */
@@ -25,6 +27,7 @@ async function look() {
   const asked = source, count = frames.length;
   const told = await asked.since(count);
   if (asked !== source || count !== frames.length) return; // begun again, or looked twice at once
+  if (told.error) throw new Error(told.error);
   frames.push(...told.frames);
   if (!last()) byId("standing").textContent = "tellapart gets ready.";
   byId("run").textContent = told.running ? "Pause" : "Run";
@@ -33,15 +36,23 @@ async function look() {
   if (told.over) byId("standing").textContent = `${standing()} That was the last step.`;
 }
 
+/** Do something that tellapart must answer to; where it does not, say so. Whether it did. */
+async function trying(what) {
+  try {
+    await what();
+    return true;
+  } catch (reason) {
+    byId("standing").textContent = `tellapart does not answer as it should (${reason.message}). Press Begin again; if it has ended, start it first with: tellapart learn`;
+    byId("run").textContent = "Run";
+    return false;
+  }
+}
+
 /** One look after the other, each only when the one before has come back. */
 async function watch() {
-  try {
-    await look();
-  } catch (reason) {
-    byId("standing").textContent = `tellapart does not answer any more (${reason.message}). Start it again with: tellapart learn`;
-    return;
-  }
-  setTimeout(watch, EVERY);
+  const went = source ? await trying(look) : true;
+  if (!went) source = null; // until somebody begins again
+  setTimeout(watch, went ? EVERY : AFTER_TROUBLE);
 }
 
 const standing = () => `Step ${last().step}, epoch ${last().epoch.toFixed(1)}: ${percent(last().accuracy)} of the test digits right${last().loss == null ? "" : `, loss of the batch ${last().loss.toFixed(3)}`}.`;
@@ -76,9 +87,11 @@ const line = (what, says, format) => chart(byId(`chart-${what}`), says, (width) 
 }));
 
 async function press(command) {
-  if (byId(command === "pause" ? "run" : command).getAttribute("aria-disabled") === "true") return;
-  await source[command]();
-  await look();
+  if (!source || byId(command === "pause" ? "run" : command).getAttribute("aria-disabled") === "true") return;
+  await trying(async () => {
+    await source[command]();
+    await look();
+  });
 }
 
 byId("kernels").append(...Array.from({ length: facts.filters }, (_, i) => element("canvas", { role: "img", "aria-label": `filter ${i + 1}` })));
@@ -88,9 +101,9 @@ const drawCharts = [
 ];
 byId("run").addEventListener("click", () => press(byId("run").textContent === "Pause" ? "pause" : "run"));
 byId("step").addEventListener("click", () => press("step"));
-byId("again").addEventListener("click", start);
-byId("rate").addEventListener("input", start);
-await start();
+byId("again").addEventListener("click", () => trying(start));
+byId("rate").addEventListener("input", () => trying(start));
+await trying(start);
 drawInTheme(() => {
   drawPicture(byId("digit"), facts.digit, 8, 8, 1);
   if (last()) drawKernels(); // tellapart may still be getting ready

@@ -1,10 +1,12 @@
 /** Two sources of a training's frames with the same commands: tellapart behind the page, and a recording. */
 
+/** What this page's training is called: a new one takes the place of the one before it. */
+const NAME = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
+
 /** A training that tellapart runs now. */
 export class Live {
   constructor(rate) {
     this.rate = rate;
-    this.name = crypto.randomUUID();
   }
 
   begin() { return this.tell(`begin?rate=${this.rate}`); }
@@ -13,11 +15,11 @@ export class Live {
   step() { return this.tell("step"); }
 
   async since(count) {
-    return answerOf(await fetch(`training/${this.name}?since=${count}`));
+    return answerOf(await fetch(`training/${NAME}?since=${count}`));
   }
 
   async tell(command) {
-    return answerOf(await fetch(`training/${this.name}/${command}`, { method: "POST" }));
+    return answerOf(await fetch(`training/${NAME}/${command}`, { method: "POST" }));
   }
 }
 
