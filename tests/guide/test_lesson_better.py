@@ -10,7 +10,7 @@ from claims import read
 from results import RESULTS, page_of, percent, runs_of, table_of, trainings_of_fast, trainings_to_63
 
 from tellapart.backend import import_keras
-from tellapart.build import build_optimizer
+from tellapart.build import build_network, build_optimizer
 from tellapart.guide.lessons import named
 from tellapart.guide.making import better as making
 from tellapart.guide.making.photo import cat
@@ -200,10 +200,24 @@ def test_batch_normalisation_and_no_dropout():
     assert "BatchNormalization" in kinds
     assert "Dropout" not in kinds
     assert any(isinstance(layer, keras.layers.Dropout) for layer in first_cnn((32, 32, 3), 10).layers)
-    pictures = np.random.default_rng(0).normal(7, 3, (64, 5, 5, 4)).astype(np.float32)
-    made = keras.ops.convert_to_numpy(keras.layers.BatchNormalization()(pictures, training=True))
-    np.testing.assert_allclose(made.mean((0, 1, 2)), 0, atol=1e-3)
-    np.testing.assert_allclose(made.std((0, 1, 2)), 1, atol=1e-3)
+    random, run = np.random.default_rng(0), RECIPES["fast"]()
+    model = build_network(run, (32, 32, 3), 10)
+    layer = next(one for one in model.layers if isinstance(one, keras.layers.BatchNormalization))
+    channels = layer.input.shape[-1]
+    added, means, variances = (
+        random.normal(size=channels),
+        random.normal(size=channels),
+        random.uniform(1, 2, channels),
+    )
+    layer.set_weights([added, means, variances])
+    pictures = random.normal(7, 3, (64, 5, 5, channels)).astype(np.float32)
+    answering = keras.ops.convert_to_numpy(layer(pictures, training=False))
+    np.testing.assert_allclose(
+        answering, (pictures - means) / np.sqrt(variances + layer.epsilon) + added, atol=1e-4
+    )
+    learning = keras.ops.convert_to_numpy(layer(pictures, training=True))
+    np.testing.assert_allclose(learning.mean((0, 1, 2)), added, atol=1e-3)
+    np.testing.assert_allclose(learning.std((0, 1, 2)), 1, atol=1e-3)
 
 
 @pytest.mark.proves("views")

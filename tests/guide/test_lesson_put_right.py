@@ -332,11 +332,6 @@ def test_datagen_fit_changes_no_picture():
 
 @pytest.mark.proves("hours")
 def test_the_minutes_are_those_of_the_results():
-    rows = np.array(table_of("first-cnn"))
-    passed = int((rows[:, 4] > 0.63).argmax())
-    minutes = rows[: passed + 1, 5].sum() / 60
-    assert f"in epoch {passed + 1}, after {minutes:.0f} minutes" in claim("hours")
-    assert "Intel(R) Xeon(R)" in newest("*-first-cnn-cifar10.md")
     seconds = [one["whole command s"] for one in trainings_to_63()]
     assert min(one["test accuracy"] for one in trainings_to_63()) > 0.63
     assert f"in {statistics.median(seconds):.0f} seconds (median of {len(seconds)})" in claim("hours")

@@ -76,15 +76,12 @@ def _measured() -> dict[str, str]:
     first = one_training("first-cnn")
     to_63 = several_trainings("fast to 63%", *trainings_to_63())
     fast = several_trainings("fast", *whole_trainings())
-    passed = next(epoch for epoch, (_, accuracy) in enumerate(first["curve"], 1) if accuracy > 0.63)
     path = newest("calibration_on_cifar10-*.json")
     told = json.loads(path.read_text(encoding="utf-8"))["models"][0]["errors"][0]
     return {
         "epochs_made": str(first["epochs"]),
         "last": percent(first["accuracy"]),
         "highest": percent(max(accuracy for _, accuracy in first["curve"])),
-        "epoch_of_63": str(passed),
-        "minutes_to_63": f"{first['curve'][passed - 1][0]:.0f}",
         "seconds_to_63": f"{60 * to_63['minutes']:.0f}",
         "trainings_to_63": str(to_63["trainings"]),
         "minutes_of_fast": f"{fast['minutes']:.0f}",

@@ -31,7 +31,7 @@ function tell() {
   const best = rows.filter(({ now }) => now).sort((a, b) => b.now.accuracy - a.now.accuracy)[0];
   const time = `${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
   byId("reached").textContent = best
-    ? `In ${time} the highest that was measured is ${percent(best.now.accuracy)} of the ${best.now.of}, by ${nameOf(best.one)} (${best.now.how}).`
+    ? `In ${time} the best measured is ${percent(best.now.accuracy)} of the ${best.now.of}, by ${nameOf(best.one)} (${best.now.how}${best.now.how.includes("trainings") ? "; their mean" : ""}).`
     : `In ${time} nothing had been scored yet.`;
   byId("by-then").replaceChildren(table("By then", ["recipe", "accuracy", "of", "how far"], rows.map(({ one, now }) =>
     [nameOf(one), ...(now ? [percent(now.accuracy), now.of, now.how] : ["–", "–", "nothing scored yet"])])));
