@@ -201,13 +201,13 @@ def test_relu_lets_a_gradient_pass_or_stops_it():
     np.testing.assert_allclose(through, sent.numpy() * slopes, rtol=1e-5)
 
 
-def numbers_and_weights(activation, seed):
+def numbers_and_weights(activation, seed, initializer="glorot_uniform"):
     """A network of `making`, rebuilt: the sums of each layer and its weights."""
     keras.utils.set_random_seed(seed)
     numbers = torch.randn(64, making.WIDTH)
     sums, weights = [], []
     for _ in range(making.LAYERS):
-        layer = keras.layers.Dense(making.WIDTH, activation)
+        layer = keras.layers.Dense(making.WIDTH, activation, kernel_initializer=initializer)
         made = layer(numbers).detach()
         weights.append(layer.get_weights()[0])
         sums.append(numbers.numpy() @ weights[-1])
@@ -243,6 +243,18 @@ def test_relu_stops_half_of_the_gradient_and_without_it_nothing_is_lost():
         without = back_by_hand(sums, weights, start, np.ones_like)
         assert with_relu[9] < 0.1
         assert without[9] > 0.5
+
+
+@pytest.mark.proves("he")
+def test_weights_twice_as_large_in_variance_keep_relus_gradient():
+    variances = {}
+    for name in ("glorot_normal", "he_normal"):
+        sums, weights, start = numbers_and_weights("relu", 0, name)
+        variances[name] = np.mean([one.var() for one in weights])
+        left = back_by_hand(sums, weights, start, lambda x: x > 0)[9]
+        assert left < 0.1 if name == "glorot_normal" else left > 0.4
+    assert variances["he_normal"] / variances["glorot_normal"] == pytest.approx(2, rel=0.05)
+    assert keras.layers.Dense(1).kernel_initializer.__class__.__name__ == "GlorotUniform"
 
 
 @pytest.mark.proves("dead")
