@@ -51,11 +51,11 @@ def page_of(lesson: Lesson, live: bool = False) -> str:
     )
 
 
-def index_page(live: bool = False) -> str:
+def index_page() -> str:
     """The first page: what there is to learn."""
     return assemble(
         "guide/index.html",
-        {**_common(), "live": live},
+        _common(),
         {},
         styles=STYLES,
         modules=(*SHARED, "guide/index.js"),

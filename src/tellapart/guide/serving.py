@@ -98,7 +98,7 @@ def server() -> Any:
 
 
 async def _index(_: Request) -> Response:
-    return HTMLResponse(index_page(live=True))
+    return HTMLResponse(index_page())
 
 
 async def _page(request: Request) -> Response:

@@ -13,8 +13,7 @@ from tellapart.backend import import_keras
 from tellapart.data.batches import Batches
 from tellapart.data.fit_size import PixelPath
 from tellapart.data.source import open_source
-from tellapart.data.split import divide
-from tellapart.data.store import load_split
+from tellapart.data.store import Store, load_split
 from tellapart.lower import lower
 from tellapart.train.feed import Feed
 from tellapart.train.step import TrainStep
@@ -90,6 +89,12 @@ def network(rate: float) -> Any:
     return model
 
 
+def digits() -> tuple[Store, Store]:
+    """scikit-learn's, 8 x 8 pixels: those to learn from, and those held out."""
+    splits, path = open_source("digits").splits, PixelPath(height=8, width=8, channels=1)
+    return load_split(splits["train"], path), load_split(splits["test"], path)
+
+
 def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
     """Train, telling how the network stands before the first batch and after each.
 
@@ -97,9 +102,7 @@ def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
         rate: the learning rate.
         seed: of the weights and of the batches.
     """
-    source = divide(open_source("digits"), validation=0.0, test=0.2, seed=seed)
-    path = PixelPath(height=8, width=8, channels=1)
-    train, test = (load_split(source.splits[name], path) for name in ("train", "test"))
+    train, test = digits()
     batches = Batches(n=len(train), batch_size=BATCH_SIZE, seed=seed)
     with _seeding:
         import_keras().utils.set_random_seed(seed)
@@ -129,6 +132,5 @@ def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
 
 def shown_digit() -> tuple[list[int], int]:
     """The test digit whose answer every frame tells: its 64 pixels 0-255, row by row, and its class."""
-    source = divide(open_source("digits"), validation=0.0, test=0.2, seed=SEED)
-    test = load_split(source.splits["test"], PixelPath(height=8, width=8, channels=1))
+    test = digits()[1]
     return test.images[0].flatten().tolist(), int(test.labels[0])

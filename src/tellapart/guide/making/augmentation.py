@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.guide.making.photo import cat
+from tellapart.guide.small_training import digits
 
 if TYPE_CHECKING:
     from tellapart.data.augment import Augmentation
@@ -52,18 +53,6 @@ def quick_facts() -> dict[str, Any]:
         "distances": list(DISTANCES),
         "digits": [test.images[test.labels == digit][0].flatten().tolist() for digit in range(10)],
     }
-
-
-def digits() -> "tuple[Store, Store]":
-    """scikit-learn's: those to learn from, and those held out, which are the same for every seed."""
-    from tellapart.data.fit_size import PixelPath
-    from tellapart.data.source import open_source
-    from tellapart.data.split import divide
-    from tellapart.data.store import load_split
-
-    splits = divide(open_source("digits"), validation=0.0, test=0.2, seed=0).splits
-    path = PixelPath(height=8, width=8, channels=1)
-    return load_split(splits["train"], path), load_split(splits["test"], path)
 
 
 def plan_of(way: str) -> "Augmentation | None":
