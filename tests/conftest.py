@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tellapart
+
 COLOURS = {"blue": (30, 60, 200), "green": (40, 180, 60), "red": (200, 40, 40)}
 
 
@@ -28,7 +30,6 @@ def colour_photos(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(colour_photos, tmp_path_factory):
     """A classifier trained on `colour_photos` in a few seconds."""
-    import tellapart
 
     out = tmp_path_factory.mktemp("runs") / "colours"
     return tellapart.train_classifier(
