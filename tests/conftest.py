@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tellapart
+import tellapart  # before any test imports Keras: it chooses the backend
 
 COLOURS = {"blue": (30, 60, 200), "green": (40, 180, 60), "red": (200, 40, 40)}
 
