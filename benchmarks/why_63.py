@@ -1,31 +1,60 @@
-"""Why 63%? The tutorial's recipe for 200 epochs, as meant and with pixels divided by 255 twice.
+"""Why 63%? The tutorial's recipe for 200 epochs: as meant, with pixels divided by 255 twice, and otherwise.
 
-    python benchmarks/why_63.py train --divided 1 --out RUN1     # hours; stopped anywhere, the same command goes on
-    python benchmarks/why_63.py train --divided 2 --out RUN2
-    python benchmarks/why_63.py report RUN1 RUN2
+    python benchmarks/why_63.py train RUNS as-meant --seed 0     # hours on two cores; stopped anywhere, it goes on
+    python benchmarks/why_63.py train RUNS divided-twice --seed 0
+    python benchmarks/why_63.py report RUNS                      # of all runs in the folder
 
 The settings are those of `first-cnn`, but each epoch is scored on 5,000 pictures held out of the training pictures
-(stratified, seed 0) instead of on the test pictures, so that the best epoch can be chosen honestly; 45,000 are learned
-from. Running a notebook cell `x_train /= 255` twice divides by 65,025: here the network's first layer does.
+(stratified, by the run's seed) instead of on the test pictures, so that the best epoch can be chosen honestly; 45,000
+are learned from. CASES says what differs. Arithmetic is what `first-cnn` chooses for the machine.
 
-`report` scores the weights of the best epoch and of the last one once each on the test split, and writes a dated page
+`report` scores the weights of the best epoch and of the last one on the test split, once each, and writes a dated page
 and the curves to benchmarks/results/.
 """
 
 import argparse
 import csv
+import dataclasses
 import datetime
 import tomllib
 from pathlib import Path
 
-from machine import hardware, origin_lines, table, versions, write_results
+from machine import table, write_results
 
 RESULTS = Path(__file__).parent / "results"
 EPOCHS, HELD_OUT = 200, 0.1
-SHOWN = (1, 5, 10, 25, 50, 80, 100, 125, 150, 175, 200)
-"""Epochs of the page's table; all stand in the JSON."""
+SHOWN = (1, 2, 5, 8, 10, 15, 25, 50, 80, 100, 125, 150, 175, 200)
+"""Epochs of the page's tables; all stand in the JSON."""
 
-COLUMNS = {"training loss": "loss", "held-out loss": "val_loss", "accuracy": "val_accuracy"}
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One way to run the tutorial."""
+
+    told: str
+    divided: int = 1
+    """How often pixels are divided by 255. Running a notebook cell `x_train /= 255` twice divides by 65,025."""
+
+    optimizer: dict = dataclasses.field(default_factory=dict)
+    """What differs of the optimiser's settings."""
+
+
+CASES = {
+    "as-meant": Case("as the tutorial meant it"),
+    "divided-twice": Case("pixels divided by 255 twice", divided=2),
+    "early-2017": Case(
+        "Keras's example from December 2016 to April 2017",
+        optimizer={"learning_rate": 1e-3, "decay": 0.0, "epsilon": 1e-16},
+    ),
+    "mid-2017": Case("Keras's example in July 2017", optimizer={"epsilon": 1e-16}),
+    "keras-3": Case("epsilon as in Keras 3", optimizer={"epsilon": 1e-7}),
+}
+"""`epsilon` is what stands under the root: 1e-14 acts like the 1e-7 beside it of 2018, 1e-16 like the 1e-8 of 2017;
+Keras 3 has 1e-7 under it.
+
+Source: the history of keras-team/keras, examples/cifar10_cnn.py (7c4f033 of 2016-12-12: RMSprop with its default
+rate of 0.001; 98ec9fc of 2017-04-07: 0.0001 and a decay of 1e-6) and keras/optimizers.py.
+"""
 
 
 def divide_so_often(times):
@@ -42,7 +71,7 @@ def divide_so_often(times):
     build.first_cnn = divided
 
 
-def train(out, divided):
+def train(out, case, seed):
     import tellapart
     from tellapart.recipes import first_cnn
     from tellapart.training import Watcher
@@ -50,12 +79,14 @@ def train(out, divided):
     class Printer(Watcher):
         def event(self, event):
             if hasattr(event, "val_accuracy"):
-                print(event.epoch + 1, f"{event.loss:.4f}", f"{event.val_accuracy:.4f}", flush=True)
+                told = f"{event.epoch + 1} {event.loss:.4f} {event.val_accuracy:.4f} {event.seconds:.1f} s"
+                print(out.name, told, flush=True)
 
-    divide_so_often(divided)
+    divide_so_often(case.divided)
     if out.exists():
         return tellapart.train_classifier(resume=out, watcher=Printer())
     run = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=EPOCHS)
+    run = run.changed(optimizer=dataclasses.replace(run.optimizer, **case.optimizer), seed=seed)
     return tellapart.train_classifier("cifar10", recipe=run, out=out, watcher=Printer())
 
 
@@ -90,59 +121,70 @@ def told(run):
     settings = tomllib.loads((run / "run.toml").read_text(encoding="utf-8"))
     curve = curve_of(run)
     best = max(curve, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    case, seed = run.name.rsplit("-", 1)
     return {
+        "case": case,
+        "seed": int(seed),
         "curve": curve,
         "best epoch": int(best["epoch"]),
         "test": scored(run),
+        "trained on": {name: settings[name] for name in ("hardware", "versions")},
         "precision": settings["data"]["precision"],
         "pictures": settings["data"]["pictures"],
+        "optimizer": settings["run"]["optimizer"],
     }
 
 
 def page_of(record):
-    names = {"once": "as meant", "twice": "divided by 255 twice"}
+    runs = record["runs"]
     scores = [
         {
-            "pixels": names[key],
+            "run": CASES[one["case"]].told,
+            "seed": one["seed"],
             "best epoch": one["best epoch"],
             **{f"test accuracy, {which}": told_in_words(one["test"][which]) for which in ("best", "last")},
         }
-        for key, one in record["runs"].items()
+        for one in runs
     ]
-    rows = [
-        {
-            "epoch": epoch,
-            **{
-                f"{names[key]}: {what}": f"{one['curve'][epoch - 1][column]:.4f}"
-                for key, one in record["runs"].items()
-                for what, column in (
-                    ("training loss", "loss"),
-                    ("held-out loss", "val_loss"),
-                    ("accuracy", "val_accuracy"),
-                )
-            },
-        }
-        for epoch in SHOWN
-        if all(len(one["curve"]) >= epoch for one in record["runs"].values())
-    ]
-    return "\n".join(
-        [
-            f"# first-cnn for {EPOCHS} epochs, as meant and divided by 255 twice, {record['date']}",
-            "",
-            table(scores, list(scores[0])),
-            "",
-            "On held-out pictures, by epoch:",
-            "",
-            table(rows, list(rows[0])),
-            "",
-            *origin_lines(record),
+    lines = [f"# first-cnn for {EPOCHS} epochs, {record['date']}", "", table(scores, list(scores[0])), ""]
+    for title, column in {
+        "Accuracy on the 5,000 held-out pictures": "val_accuracy",
+        "Loss on the held-out pictures": "val_loss",
+        "Loss in training": "loss",
+    }.items():
+        rows = [
+            {
+                "epoch": epoch,
+                **{f"{one['case']} {one['seed']}": f"{one['curve'][epoch - 1][column]:.4f}" for one in runs},
+            }
+            for epoch in SHOWN
+            if all(len(one["curve"]) >= epoch for one in runs)
         ]
-    )
+        lines += [f"{title}, by epoch:", "", table(rows, list(rows[0])), ""]
+    trained_on = {str(one["trained on"]): one["trained on"] for one in runs}
+    lines += [f"- Trained on: {flat(one)}" for one in trained_on.values()]
+    return "\n".join([*lines, f"- Command: `{record['command']}`", ""])
+
+
+def flat(facts):
+    return ", ".join(f"{name} {value}" for part in facts.values() for name, value in part.items())
 
 
 def told_in_words(test):
     low, high = test["interval"]
     return f"{test['accuracy']:.4f} ({low:.4f} to {high:.4f}, n = {test['n']:,})"
+
+
+def report(runs, results):
+    now = datetime.datetime.now().astimezone()
+    order = {name: place for place, name in enumerate(CASES)}
+    found = [told(place.parent) for place in runs.glob("*/run.toml")]
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": "python benchmarks/why_63.py report RUNS",
+        "runs": sorted(found, key=lambda one: (order[one["case"]], one["seed"])),
+    }
+    write_results(results, "why_63", now, page_of(record), record)
 
 
 def main():
@@ -151,25 +193,18 @@ def main():
     )
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train")
-    training.add_argument("--divided", type=int, choices=(1, 2), required=True)
-    training.add_argument("--out", type=Path, required=True)
+    training.add_argument("runs", type=Path)
+    training.add_argument("case", choices=CASES)
+    training.add_argument("--seed", type=int, default=0)
     reporting = commands.add_parser("report")
-    reporting.add_argument("once", type=Path)
-    reporting.add_argument("twice", type=Path)
+    reporting.add_argument("runs", type=Path)
     reporting.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     if options.command == "train":
-        print(train(options.out, options.divided).scores)
-        return
-    machine, now = hardware(), datetime.datetime.now().astimezone()
-    record = {
-        "date": now.isoformat(timespec="minutes"),
-        "command": "python benchmarks/why_63.py report RUN1 RUN2",
-        "hardware": machine,
-        "versions": versions(),
-        "runs": {"once": told(options.once), "twice": told(options.twice)},
-    }
-    write_results(options.results, "why_63", now, page_of(record), record)
+        out = options.runs / f"{options.case}-{options.seed}"
+        print(out.name, train(out, CASES[options.case], options.seed).scores.accuracy)
+    else:
+        report(options.runs, options.results)
 
 
 if __name__ == "__main__":

@@ -212,8 +212,11 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """The processor, as the system names it."""
-    return {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
+    """The processor, as the system names it, and the GPU, where torch sees one."""
+    import torch
+
+    found = {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
+    return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
 
 
 def processor_name() -> str:

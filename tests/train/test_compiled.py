@@ -49,6 +49,7 @@ def test_where_compiling_fails_it_says_why_once_and_runs_as_it_is():
     torch.testing.assert_close(compiled(PICTURES, training=False), first)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="Keras puts the weights on the GPU")
 def test_on_a_processor_the_net_stays_as_it_is():
     plain = net()
     assert compiled_where_it_pays(plain) is plain

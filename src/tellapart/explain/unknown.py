@@ -42,7 +42,7 @@ def energies(recorder: Recorder, images: NDArray[np.uint8]) -> NDArray[np.float3
             ).logits.logsumexp(1)
             for start in range(0, len(images), AT_ONCE)
         ]
-    return torch.cat(parts).numpy() if parts else np.empty(0, np.float32)
+    return torch.cat(parts).cpu().numpy() if parts else np.empty(0, np.float32)
 
 
 def limit_of(recorder: Recorder, held_out: NDArray[np.uint8]) -> float:

@@ -15,6 +15,7 @@ from tellapart.data.augment import Augmentation, apply, draw
 from tellapart.data.batches import Batches, epoch_order, step_seed
 from tellapart.data.mix import ricap
 from tellapart.data.store import Store
+from tellapart.train.recorded import Recorded
 from tellapart.train.workers import workers
 
 PICTURES_TO_DIVIDE = 128
@@ -53,6 +54,8 @@ class Feed:
         self.labels = torch.tensor(store.labels, device=device)
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
+        on_gpu = self.device.type == "cuda"
+        self.prepare = Recorded(self._prepared, [self.generator]) if on_gpu else self._prepared
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """The batch of one step, and torch's global generator seeded for its dropout.
@@ -63,17 +66,23 @@ class Feed:
         """
         rows = self.batches.rows(epoch, step)
         there = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        images = (
-            torch.from_numpy(self.store.images[rows]) if self.on_device is None else self.on_device[there]
-        )
         seed = step_seed(self.batches.seed, epoch, step)
         torch.manual_seed(seed)
-        if self.augmentation is not None:
-            self.generator.manual_seed(seed)
-            mirrored = self._alternating(rows, epoch) if self.augmentation.alternating_flip else None
-            images = self._moved(images, self.augmentation, mirrored)
-        truth = self.one_hot[self.labels[there]]
+        self.generator.manual_seed(seed)
+        mirrored = self._alternating(rows, epoch)
+        images, truth = self.prepare(there) if mirrored is None else self.prepare(there, mirrored)
         return ricap(images, truth, seed) if self.mixing == "ricap" else (images, truth)
+
+    def _prepared(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Pictures of these rows, moved, and their truth; `mirrored` where chance does not decide it."""
+        images = (
+            torch.from_numpy(self.store.images[rows.numpy()])
+            if self.on_device is None
+            else self.on_device[rows]
+        )
+        if self.augmentation is not None:
+            images = self._moved(images, self.augmentation, mirrored)
+        return images, self.one_hot[self.labels[rows]]
 
     def _moved(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
         """Augment (B, H, W, C): chance for all pictures at once, the moving of a part on each core."""
@@ -95,8 +104,9 @@ class Feed:
         return moved.permute(0, 2, 3, 1)
 
     def _alternating(self, rows: NDArray[np.int64], epoch: int) -> Tensor | None:
-        """Which of the rows are mirrored in this epoch, (B,) bool."""
-        if self.augmentation is None or not self.augmentation.horizontal_flip:
+        """Which of the rows are mirrored in this epoch, (B,) bool; None where chance decides."""
+        plan = self.augmentation
+        if plan is None or not (plan.alternating_flip and plan.horizontal_flip):
             return None
         at_first = epoch_order(self.batches.seed, _BEFORE_ALL_EPOCHS, self.batches.n) % 2 == 1
         return torch.from_numpy(at_first[rows] ^ (epoch % 2 == 1)).to(self.device, non_blocking=True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lower.graph import is_keras_class
+from tellapart.train.rates import rate_in_place
 
 PIECE = 1 << 18
 """Numbers per piece, 1 MiB of float32: with two threads, each one's share of weights, state and scratch stays in
@@ -24,7 +25,13 @@ pieces of 2^16 2.7, of 2^20 2.2; a thread of Python for each half 2.5."""
 
 Tensors = list[Tensor]
 
-Update = Callable[[Any, Tensors, Tensors, Sequence[Tensors], float], None]
+Results = list[Tensor] | tuple[Tensor, ...]
+"""Of one call for many tensors."""
+
+Rate = float | Tensor
+"""A number, or on a GPU a scalar there, so that the GPU need not be waited for."""
+
+Update = Callable[[Any, Tensors, Tensors, Sequence[Tensors], Rate], None]
 """(optimiser, weights, gradients, each kind of state, rate): all flat, the same lengths in each."""
 
 
@@ -66,6 +73,9 @@ class Piece:
 class KerasOptimizer:
     """Applies gradients through the Keras optimiser itself."""
 
+    recordable = False
+    """Whether an update asks nothing of the host, so that a GPU can record it."""
+
     def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
         self.optimizer = optimizer
         self.variables = list(variables)
@@ -106,6 +116,7 @@ class NativeOptimizer(KerasOptimizer):
         weights = [variable.value.detach().view(-1) for variable in self.variables]
         states = [[kind[index].value.view(-1) for index in indices] for kind in state_of(optimizer)]
         self.pieces = _pieces(weights, states)
+        self.recordable = weights[0].device.type == "cuda" and rate_in_place(optimizer) is not None
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
@@ -113,10 +124,12 @@ class NativeOptimizer(KerasOptimizer):
         if not all(gradients):
             super().apply(gradients)  # Keras says by name which weights the loss does not reach
             return
-        rate = current_learning_rate(self.optimizer)
+        rate = rate_in_place(self.optimizer) if self.recordable else current_learning_rate(self.optimizer)
+        assert rate is not None
         if self.decaying:
             torch._foreach_mul_(self.decaying, 1 - self.optimizer.weight_decay * rate)
-        step = float(self._corrected(rate))
+        corrected = self._corrected(rate)
+        step = corrected if self.recordable else float(corrected)
         flat = [[part.reshape(-1) for part in parts] for parts in gradients]
         for piece in self.pieces:
             self.update(self.optimizer, piece.weights, piece.gradients(flat), piece.states, step)
@@ -128,8 +141,8 @@ class NativeOptimizer(KerasOptimizer):
         if self.update is not adam:
             return rate
         step = (options._iterations.value + 1).float()
-        lost_mean = 1 - torch.pow(torch.tensor(options.beta_1, device=step.device), step)
-        lost_square = 1 - torch.pow(torch.tensor(options.beta_2, device=step.device), step)
+        lost_mean = 1 - torch.pow(torch.full_like(step, options.beta_1), step)
+        lost_square = 1 - torch.pow(torch.full_like(step, options.beta_2), step)
         return rate * torch.sqrt(lost_square) / lost_mean
 
 
@@ -176,7 +189,7 @@ def current_learning_rate(optimizer: Any) -> Tensor:
 
 
 def rmsprop(
-    options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: float
+    options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: Rate
 ) -> None:
     """Divide each gradient by a moving root mean square of its past. Source: Hinton 2012, lecture 6e."""
     square, *momentum = states
@@ -185,7 +198,7 @@ def rmsprop(
     root = torch._foreach_add(square, options.epsilon)
     torch._foreach_sqrt_(root)
     if not momentum:
-        torch._foreach_addcdiv_(weights, gradients, root, value=-rate)
+        _subtract_ratios(weights, gradients, root, rate)
         return
     change = torch._foreach_mul(gradients, rate)
     torch._foreach_div_(change, root)
@@ -194,22 +207,22 @@ def rmsprop(
     torch._foreach_sub_(weights, momentum[0])
 
 
-def sgd(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: float) -> None:
+def sgd(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: Rate) -> None:
     """Gradient descent, with momentum where asked. Source: Sutskever et al. 2013."""
     if not states:
-        torch._foreach_add_(weights, gradients, alpha=-rate)
+        _subtract(weights, gradients, rate)
         return
     (momentum,) = states
     torch._foreach_mul_(momentum, options.momentum)
-    torch._foreach_add_(momentum, gradients, alpha=-rate)
+    _subtract(momentum, gradients, rate)
     if options.nesterov:
-        torch._foreach_add_(weights, gradients, alpha=-rate)
+        _subtract(weights, gradients, rate)
         torch._foreach_add_(weights, momentum, alpha=options.momentum)
     else:
         torch._foreach_add_(weights, momentum)
 
 
-def adam(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: float) -> None:
+def adam(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: Rate) -> None:
     """Adam; with the decay done before, AdamW. Sources: Kingma & Ba 2015, Loshchilov & Hutter 2019."""
     mean, square = states
     torch._foreach_mul_(mean, options.beta_1)
@@ -218,7 +231,23 @@ def adam(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Te
     torch._foreach_add_(square, torch._foreach_mul(gradients, gradients), alpha=1 - options.beta_2)
     root = torch._foreach_sqrt(square)
     torch._foreach_add_(root, options.epsilon)
-    torch._foreach_addcdiv_(weights, mean, root, value=-rate)
+    _subtract_ratios(weights, mean, root, rate)
+
+
+def _subtract(weights: Tensors, changes: Results, rate: Rate) -> None:
+    """From each weight, the rate times its change."""
+    if isinstance(rate, Tensor):
+        torch._foreach_sub_(weights, torch._foreach_mul(changes, rate))
+    else:
+        torch._foreach_add_(weights, changes, alpha=-rate)
+
+
+def _subtract_ratios(weights: Tensors, changes: Results, roots: Results, rate: Rate) -> None:
+    """From each weight, the rate times its change over its root."""
+    if isinstance(rate, Tensor):
+        _subtract(weights, torch._foreach_div(changes, roots), rate)
+    else:
+        torch._foreach_addcdiv_(weights, changes, roots, value=-rate)
 
 
 _ADAM = (adam, lambda optimizer: [optimizer._momentums, optimizer._velocities])

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from tellapart.lower import LoweredNet
 from tellapart.train.compiled import compiled_where_it_pays
-from tellapart.train.loss import loss_of
+from tellapart.train.loss import PictureLoss, loss_of
 from tellapart.train.optim import KerasOptimizer, optimizer_of
 from tellapart.train.parts import Parts
+from tellapart.train.recorded import Recorded
 
 
 class StepResult(NamedTuple):
@@ -43,9 +44,11 @@ class TrainStep:
             part_size: pictures that are learned from together, batch statistics included; None: the batch.
         """
         self.net = net
-        self.run = compiled_where_it_pays(net)
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
+        records = self.optimizer.recordable and isinstance(self.loss, PictureLoss)
+        self.run = net if records else compiled_where_it_pays(net)
+        self.recorded = Recorded(self._learn_whole) if records else None
         self.part_size = part_size
         self.weights = [variable.value for variable in net.model.trainable_variables]
         self.trainable = frozenset(map(id, self.weights))
@@ -60,6 +63,16 @@ class TrainStep:
             truth: what the model's loss takes; (B, classes) one-hot or (B,) indices.
             weight: (B,) factors on each picture's loss, or None.
         """
+        if (
+            self.recorded is not None
+            and weight is None
+            and torch.is_tensor(inputs)
+            and torch.is_tensor(truth)
+        ):
+            return StepResult(*self.recorded(inputs.to(self.net.device), truth.to(self.net.device)))
+        return self._learn_whole(inputs, truth, weight)
+
+    def _learn_whole(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
         parts = Parts.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
         resting = self.optimizer.resting()
         learning = self.trainable.difference(map(id, resting))
