@@ -1,10 +1,11 @@
 # make demo   a new .venv, everything installed, a network trained on real digits, 20 predictions shown
 # make learn  the guide, in your browser: how a computer tells pictures apart
-# make test   the same with the test extra, then lint, types and every test
+# make test   the same with the test extra, then lint, types and every test, in WORKERS processes (2)
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 
 .PHONY: demo learn test lint clean
 
@@ -16,7 +17,7 @@ learn: $(VENV)/installed
 	$(BIN)/tellapart learn
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -26,6 +26,9 @@ EPOCHS, HELD_OUT = 200, 0.1
 SHOWN = (1, 2, 5, 8, 10, 15, 25, 50, 80, 100, 125, 150, 175, 200)
 """Epochs of the page's tables; all stand in the JSON."""
 
+ASKED = 5_000
+"""Training pictures that are asked whether a unit ever answers them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -71,7 +74,7 @@ def divide_so_often(times):
     build.first_cnn = divided
 
 
-def train(out, case, seed):
+def train(out, case, seed, epochs):
     import tellapart
     from tellapart.recipes import first_cnn
     from tellapart.training import Watcher
@@ -85,7 +88,7 @@ def train(out, case, seed):
     divide_so_often(case.divided)
     if out.exists():
         return tellapart.train_classifier(resume=out, watcher=Printer())
-    run = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=EPOCHS)
+    run = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=epochs)
     run = run.changed(optimizer=dataclasses.replace(run.optimizer, **case.optimizer), seed=seed)
     return tellapart.train_classifier("cifar10", recipe=run, out=out, watcher=Printer())
 
@@ -96,7 +99,7 @@ def curve_of(run):
 
 
 def scored(run):
-    """Test accuracy of the best epoch's weights and of the last one's, each with its interval."""
+    """Of the best epoch's weights and of the last one's: test accuracy with its interval, and units that are silent."""
     from safetensors.numpy import load_file
 
     import tellapart
@@ -105,7 +108,8 @@ def scored(run):
     from tellapart.scores import score
 
     classifier = tellapart.load(run)
-    test = load_split(open_source("cifar10").splits["test"], classifier.card.pixel_path)
+    splits = open_source("cifar10").splits
+    train, test = (load_split(splits[name], classifier.card.pixel_path) for name in ("train", "test"))
     tensors = load_file(run / "last.safetensors")
     found = {}
     for which, prefix in (("best", "best/"), ("last", "weights/")):
@@ -113,8 +117,26 @@ def scored(run):
         classifier.model.set_weights(weights)
         again = tellapart.Classifier.of_model(classifier.model, classifier.card)
         told = score(again.probabilities(test.images), test.labels, classifier.class_names, "test")
-        found[which] = {"accuracy": told.accuracy, "interval": list(told.interval), "n": told.pictures}
+        found[which] = {
+            "accuracy": told.accuracy,
+            "interval": list(told.interval),
+            "n": told.pictures,
+            "silent": silent(classifier.model, train.images[:ASKED]),
+            "weight": [float(abs(one).mean()) for one in weights if one.ndim > 1],
+        }
     return found
+
+
+def silent(model, images):
+    """For each ReLU, the share of its channels that are zero for every one of these pictures."""
+    import keras
+    import numpy as np
+
+    outputs = [
+        layer.output for layer in model.layers if getattr(layer, "activation", None) is keras.activations.relu
+    ]
+    found = keras.Model(model.inputs, outputs).predict(images, batch_size=500, verbose=0)
+    return [float(np.mean(one.reshape(-1, one.shape[-1]).max(0) == 0)) for one in found]
 
 
 def told(run):
@@ -143,6 +165,7 @@ def page_of(record):
             "seed": one["seed"],
             "best epoch": one["best epoch"],
             **{f"test accuracy, {which}": told_in_words(one["test"][which]) for which in ("best", "last")},
+            "silent at the end": ", ".join(f"{share:.0%}" for share in one["test"]["last"]["silent"]),
         }
         for one in runs
     ]
@@ -155,15 +178,19 @@ def page_of(record):
         rows = [
             {
                 "epoch": epoch,
-                **{f"{one['case']} {one['seed']}": f"{one['curve'][epoch - 1][column]:.4f}" for one in runs},
+                **{f"{one['case']} {one['seed']}": at(one["curve"], epoch, column) for one in runs},
             }
             for epoch in SHOWN
-            if all(len(one["curve"]) >= epoch for one in runs)
+            if any(len(one["curve"]) >= epoch for one in runs)
         ]
         lines += [f"{title}, by epoch:", "", table(rows, list(rows[0])), ""]
     trained_on = {str(one["trained on"]): one["trained on"] for one in runs}
     lines += [f"- Trained on: {flat(one)}" for one in trained_on.values()]
     return "\n".join([*lines, f"- Command: `{record['command']}`", ""])
+
+
+def at(curve, epoch, column):
+    return f"{curve[epoch - 1][column]:.4f}" if epoch <= len(curve) else "-"
 
 
 def flat(facts):
@@ -196,13 +223,14 @@ def main():
     training.add_argument("runs", type=Path)
     training.add_argument("case", choices=CASES)
     training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--epochs", type=int, default=EPOCHS)
     reporting = commands.add_parser("report")
     reporting.add_argument("runs", type=Path)
     reporting.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     if options.command == "train":
         out = options.runs / f"{options.case}-{options.seed}"
-        print(out.name, train(out, CASES[options.case], options.seed).scores.accuracy)
+        print(out.name, train(out, CASES[options.case], options.seed, options.epochs).scores.accuracy)
     else:
         report(options.runs, options.results)
 

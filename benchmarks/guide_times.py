@@ -1,0 +1,142 @@
+"""How long a reader waits: from `make learn` to a picture that moves, how lively a training is, and the notebook.
+
+    python benchmarks/guide_times.py [--rounds 5]
+
+- `make learn` in this checkout, its environment being installed: seconds until the first lesson stands in a browser
+  and its photo has changed because a slider was moved.
+- The page "Training, live" with tellapart behind it: how many different states it shows in a second while it runs.
+- `docs/tutorial.ipynb`, executed from its first cell to its last.
+
+Needs the test extra and Chromium. Writes a dated page and all runs to benchmarks/results/.
+"""
+
+import argparse
+import datetime
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import hardware, origin_lines, table, versions, write_results
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+LOOKED_AT = 10.0
+"""Seconds of a live training."""
+
+PHOTO = "() => document.getElementById('photo').toDataURL()"
+STANDING = "() => document.getElementById('standing').textContent"
+
+
+@contextmanager
+def guide():
+    """`make learn`, until it says where its pages are: their address and when it was started."""
+    began = time.perf_counter()
+    environment = os.environ | {"BROWSER": "true"}  # a browser of our own looks at it
+    process = subprocess.Popen(
+        ["make", "learn"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if found := re.search(r"http://\S+", line):
+            break
+    yield found[0], began
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait()
+
+
+def until_it_moves(browser):
+    """Seconds from the command to the first page, and to a photo that changed."""
+    page = browser.new_page()
+    with guide() as (address, began):
+        page.goto(f"{address}dog-or-cat.html")
+        page.wait_for_selector("html[data-ready]")
+        stands, before = time.perf_counter() - began, page.evaluate(PHOTO)
+        page.locator("#side").fill("3")
+        page.wait_for_function(f"before => ({PHOTO})() !== before", arg=before)
+        moved = time.perf_counter() - began
+    page.close()
+    return {"the page stands, s": stands, "its photo has moved, s": moved}
+
+
+def updates_a_second(browser):
+    """Of a training that has begun to run."""
+    page = browser.new_page()
+    with guide() as (address, _):
+        page.goto(f"{address}training.html")
+        page.wait_for_selector("html[data-ready]")
+        page.click("#run")
+        page.wait_for_function(f"Number(({STANDING})().split(/[ ,]/)[1]) > 2")
+        seen, began = set(), time.perf_counter()
+        while time.perf_counter() - began < LOOKED_AT:
+            seen.add(page.evaluate(STANDING))
+            page.wait_for_timeout(20)
+    page.close()
+    return len(seen) / LOOKED_AT
+
+
+def seconds_of_notebook():
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
+    with tempfile.TemporaryDirectory() as place:
+        began = time.perf_counter()
+        NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": place}}).execute()
+        return time.perf_counter() - began
+
+
+def main():
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    machine, now = hardware(), datetime.datetime.now().astimezone()
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        until_it_moves(browser)  # fills the system's caches
+        starts = [until_it_moves(browser) for _ in range(options.rounds)]
+        found = {name: [start[name] for start in starts] for name in starts[0]}
+        found["updates of a live training, each s"] = [
+            updates_a_second(browser) for _ in range(options.rounds)
+        ]
+        browser.close()
+    found["the notebook, s"] = [seconds_of_notebook() for _ in range(min(3, options.rounds))]
+    rows = [
+        {
+            "what": name,
+            "median": statistics.median(some),
+            "lowest": min(some),
+            "highest": max(some),
+            "n": len(some),
+        }
+        for name, some in found.items()
+    ]
+    record = {
+        "date": now.isoformat(timespec="minutes"),
+        "command": f"python benchmarks/guide_times.py --rounds {options.rounds}",
+        "hardware": machine,
+        "versions": versions(),
+        "runs": found,
+    }
+    lines = [f"# The guide and the notebook, {record['date']}", "", table(rows, list(rows[0])), ""]
+    write_results(options.results, "guide_times", now, "\n".join(lines + origin_lines(record)), record)
+
+
+if __name__ == "__main__":
+    main()

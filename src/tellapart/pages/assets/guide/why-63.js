@@ -1,0 +1,57 @@
+/** Why 63%: trainings of 200 epochs, looked at epoch by epoch. */
+
+import { chart, percent } from "charts";
+import { begin, byId, facts, slider } from "lesson";
+import { table, told } from "opened";
+import { colour } from "theme";
+
+const RUNS = [
+  ["as-meant", "as meant", "--series-1"],
+  ["divided-twice", "divided by 255 twice", "--series-2"],
+  ["early-2017", "settings of early 2017", "--series-3"],
+].map(([name, says, series]) => ({ ...facts.runs[name], says, series }));
+const EPOCHS = Math.max(...RUNS.map(({ loss }) => loss.length));
+const SHOWN = {
+  accuracy: { label: "share right, held-out pictures", domain: [0, 1], tickFormat: "%" },
+  held_out_loss: { label: "loss, held-out pictures", domain: [0, 2.5] },
+  loss: { label: "loss in training", domain: [0, 2.5] },
+};
+let epoch = 1;
+
+const what = () => byId("measure").value;
+const points = (values) => values.map((y, at) => ({ x: at + 1, y }));
+
+const drawCurves = chart(byId("curves"), `Accuracy on held-out pictures by epoch. ${RUNS.map(({ says, best_epoch, accuracy }) => `${says}: highest ${percent(accuracy[best_epoch - 1])} at epoch ${best_epoch}, ${percent(accuracy.at(-1))} at epoch ${accuracy.length}`).join("; ")}.`, (width) => ({
+  height: Math.max(250, Math.round(width * 0.52)),
+  x: { label: "epoch", domain: [1, EPOCHS] },
+  y: { ...SHOWN[what()], grid: true },
+  marks: [
+    ...(what() === "accuracy" ? [Plot.ruleY([facts.tutorial], { stroke: colour("--soft"), strokeDasharray: "5 4" }), Plot.text([[EPOCHS, facts.tutorial]], { text: () => "63%", textAnchor: "end", dy: 9, fill: colour("--soft") })] : []),
+    Plot.ruleX([epoch], { stroke: colour("--ink"), strokeDasharray: "3 3" }),
+    ...RUNS.map((run) => Plot.line(points(run[what()]), { x: "x", y: "y", stroke: colour(run.series), strokeWidth: 1.8, clip: true })),
+    ...RUNS.filter((run) => run.loss.length >= epoch).map((run) => Plot.dot([{ x: epoch, y: run[what()][epoch - 1] }], { x: "x", y: "y", r: 4.5, fill: colour(run.series), stroke: colour("--raised"), strokeWidth: 1.5 })),
+  ],
+}));
+
+/** A number of a training at this epoch, or a dash where the training had ended before. */
+function cell(run, name) {
+  const value = run[name][epoch - 1];
+  if (value == null) return "–";
+  const found = told(name, value);
+  if (name === "accuracy") found.textContent = percent(value);
+  return found;
+}
+
+function tell() {
+  byId("at-epoch").replaceChildren(table(`After epoch ${epoch}`, ["training", "held-out pictures right", "loss of these", "loss in training"],
+    RUNS.map((run) => [run.says, cell(run, "accuracy"), cell(run, "held_out_loss"), cell(run, "loss")])));
+  drawCurves();
+}
+
+byId("measure").addEventListener("input", tell);
+slider("epoch", (value) => {
+  epoch = value;
+  tell();
+  return String(value);
+});
+begin();
