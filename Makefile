@@ -10,11 +10,17 @@ WORKERS ?= 2
 .PHONY: demo learn test lint clean
 
 demo: $(VENV)/installed
-	$(BIN)/tellapart demo
+	@$(BIN)/tellapart demo
+	@echo 'A photo of yours:  $(BIN)/tellapart predict PHOTO.jpg'
+	@echo 'How it does that:  make learn'
 	@echo 'So that the shell finds tellapart:  . $(BIN)/activate'
 
-learn: $(VENV)/installed
-	$(BIN)/tellapart learn
+# While all is being installed the reader has the same pages from the disk.
+learn:
+	@test -e $(VENV)/installed || { echo 'While tellapart is being installed, the guide from the disk: docs/guide/index.html'; \
+	  $(PYTHON) -m webbrowser -t "file://$(CURDIR)/docs/guide/index.html" >/dev/null 2>&1 || true; }
+	@$(MAKE) --no-print-directory $(VENV)/installed
+	@trap : INT; $(BIN)/tellapart learn || test $$? -eq 130
 
 test: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -27,14 +33,15 @@ lint: $(VENV)/installed-test
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tellapart needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV): about 1.3 GB, a minute or several the first time.'
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@ $(VENV)/installed
 
 clean:

@@ -2,8 +2,9 @@
 
     python benchmarks/guide_times.py [--rounds 5]
 
-- `make learn` in this checkout, its environment being installed: seconds until the first lesson stands in a browser
-  and its photo has changed because a slider was moved.
+- `make learn` in this checkout, whose environment is installed, and in a new clone, where the reader has the pages from
+  the disk while it is being installed: seconds until the photo of the first lesson has changed because a slider was
+  moved.
 - The page "Training, live" with tellapart behind it: how many different states it shows in a second while it runs.
 - `docs/tutorial.ipynb`, executed from its first cell to its last.
 
@@ -35,38 +36,49 @@ STANDING = "() => document.getElementById('standing').textContent"
 
 
 @contextmanager
-def guide():
-    """`make learn`, until it says where its pages are: their address and when it was started."""
+def guide(folder=ROOT, says=r"http://\S+/"):
+    """`make learn`, until it says where its pages are: what it says, and when it was started."""
     began = time.perf_counter()
     environment = os.environ | {"BROWSER": "true"}  # a browser of our own looks at it
     process = subprocess.Popen(
         ["make", "learn"],
-        cwd=ROOT,
+        cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
         start_new_session=True,
     )
     for line in process.stdout:
-        if found := re.search(r"http://\S+", line):
+        if found := re.search(says, line):
             break
     yield found[0], began
     os.killpg(process.pid, signal.SIGINT)
     process.wait()
 
 
-def until_it_moves(browser):
-    """Seconds from the command to the first page, and to a photo that changed."""
+def until_it_moves(browser, address, began):
+    """Seconds from the command to a photo that has changed."""
     page = browser.new_page()
-    with guide() as (address, began):
-        page.goto(f"{address}dog-or-cat.html")
-        page.wait_for_selector("html[data-ready]")
-        stands, before = time.perf_counter() - began, page.evaluate(PHOTO)
-        page.locator("#side").fill("3")
-        page.wait_for_function(f"before => ({PHOTO})() !== before", arg=before)
-        moved = time.perf_counter() - began
+    page.goto(f"{address}dog-or-cat.html")
+    page.wait_for_selector("html[data-ready]")
+    before = page.evaluate(PHOTO)
+    page.locator("#side").fill("3")
+    page.wait_for_function(f"before => ({PHOTO})() !== before", arg=before)
     page.close()
-    return {"the page stands, s": stands, "its photo has moved, s": moved}
+    return time.perf_counter() - began
+
+
+def installed(browser):
+    with guide() as (address, began):
+        return until_it_moves(browser, address, began)
+
+
+def from_nothing(browser):
+    """In a new clone without an environment: the pages from the disk, while all is being installed."""
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), f"{place}/clone"], check=True)
+        with guide(Path(place) / "clone", "docs/guide/") as (pages, began):
+            return until_it_moves(browser, f"file://{place}/clone/{pages}", began)
 
 
 def updates_a_second(browser):
@@ -109,12 +121,15 @@ def main():
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        until_it_moves(browser)  # fills the system's caches
-        starts = [until_it_moves(browser) for _ in range(options.rounds)]
-        found = {name: [start[name] for start in starts] for name in starts[0]}
-        found["updates of a live training, each s"] = [
-            updates_a_second(browser) for _ in range(options.rounds)
-        ]
+        installed(browser)  # fills the system's caches
+        found = {
+            name: [measure(browser) for _ in range(options.rounds)]
+            for name, measure in {
+                "make learn, installed, until the photo moved, s": installed,
+                "make learn, in a new clone, until the photo moved, s": from_nothing,
+                "updates of a live training, each s": updates_a_second,
+            }.items()
+        }
         browser.close()
     found["the notebook, s"] = [seconds_of_notebook() for _ in range(min(3, options.rounds))]
     rows = [

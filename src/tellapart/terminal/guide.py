@@ -39,7 +39,7 @@ def serve(port: int | None, opens_browser: bool) -> None:
     address = f"http://{serving.HOST}:{listener.getsockname()[1]}/"
     say(f"The guide: {address}")
     sys.stdout.flush()
-    note("Ctrl-C ends it. Only this machine can reach it.")
+    note("Leave it running while you read; Ctrl-C ends it. Only this machine can reach it.")
     if opens_browser and _has_a_screen():
         webbrowser.open(address)
     serving.server().run(sockets=[listener])
