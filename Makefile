@@ -33,7 +33,7 @@ lint: $(VENV)/installed-test
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "tellapart needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@echo 'Installing into $(VENV): about 1.3 GB, a minute or several the first time.'
+	@echo 'Installing into $(VENV): 1.3 GB, or more with a PyTorch for GPUs; a minute or several, this once.'
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt

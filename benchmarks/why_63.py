@@ -153,7 +153,7 @@ def told(run):
         "trained on": {name: settings[name] for name in ("hardware", "versions")},
         "precision": settings["data"]["precision"],
         "pictures": settings["data"]["pictures"],
-        "optimizer": settings["run"]["optimizer"],
+        "run": settings["run"],
     }
 
 
