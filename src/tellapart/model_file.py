@@ -145,6 +145,19 @@ def read_card(path: Path) -> Card | None:
     return None if text is None else Card.from_json(text)
 
 
+def is_model_file(path: Path) -> bool:
+    """Whether a path means a model file: by its ending, or by what is in it where the ending says nothing."""
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_HDF5_BEGINS)) == _HDF5_BEGINS:
+                return True
+        return zipfile.is_zipfile(path) and _holds_network(path)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
 def load_keras(path: Path) -> Any:
     """Load the Keras model of a `.keras` or `.h5` file, without its optimiser.
 
@@ -184,13 +197,17 @@ def _obstacle(path: Path) -> str | None:
     if not beginning.startswith(b"PK"):
         return "it is neither a zip archive, as .keras files are, nor HDF5, as .h5 files are"
     try:
-        with zipfile.ZipFile(path) as archive:
-            is_model = "config.json" in archive.namelist()
+        is_model = _holds_network(path)
     except (OSError, ValueError, zipfile.BadZipFile):
         return "the file is cut short or damaged"
     if not is_model:
         return "it is a zip archive without a Keras model in it"
     return None if path.suffix == ".keras" else "its name does not end in .keras: rename it"
+
+
+def _holds_network(archive: Path) -> bool:
+    with zipfile.ZipFile(archive) as opened:
+        return "config.json" in opened.namelist()
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.natural import natural_key
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
-from tellapart.errors import ConfigError, DataError
-from tellapart.shipped import model_meant, shipped_model
+from tellapart.errors import ConfigError, DataError, ModelError
+from tellapart.model_file import is_model_file
+from tellapart.shipped import NAMES, model_meant, shipped_model
 
 AT_A_TIME = 500
 """Pictures in memory."""
@@ -65,7 +66,7 @@ class Answers:
 
 
 def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple[Path, list[Path]]:
-    """What is meant by `[MODEL] PICTURE...`: the first is a model unless it is pictures.
+    """What is meant by `[MODEL] PICTURE...`: the first is a picture unless it is known to be a model.
 
     Args:
         named: on the command line.
@@ -75,22 +76,30 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
         The model's path, that of the CIFAR-10 classifier that comes along where none is named; the rest.
 
     Raises:
-        ConfigError: a model and no picture.
+        ConfigError: a model and no picture; or a single path, where nothing is, that may mean either.
+        ModelError: the first of several paths is such.
     """
     first, *others = named
-    if _is_pictures(first):
-        return shipped_model(), list(named)
-    if not others:
-        raise ConfigError(
-            f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
+    if _is_model(first):
+        if not others:
+            raise ConfigError(
+                f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
+            )
+        return model_meant(first), others
+    if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
+        kind = ModelError if others else ConfigError
+        raise kind(
+            f"{first}: no such file or folder. Accepted: a model, which may be left away (a run folder, a .keras "
+            f"or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. For one picture: "
+            f"tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
         )
-    return model_meant(first), others
+    return shipped_model(), list(named)
 
 
-def _is_pictures(path: Path) -> bool:
+def _is_model(path: Path) -> bool:
     if path.is_dir():
-        return not any((path / name).exists() for name in ("model.keras", "run.toml"))
-    return path.suffix.lower() in PICTURE_SUFFIXES
+        return any((path / name).exists() for name in ("model.keras", "run.toml"))
+    return is_model_file(path) or (str(path) in NAMES and not path.exists())
 
 
 def pictures_meant(paths: Sequence[Path]) -> list[Path]:

@@ -179,6 +179,7 @@ def test_a_broken_model_file_is_said_in_one_paragraph(content, tmp_path):
 
 def test_an_archive_that_is_no_model_is_said_in_one_paragraph(tmp_path):
     np.savez(tmp_path / "ok.npz", x=np.zeros(3))
-    said = refused(1, "predict", tmp_path / "ok.npz", tmp_path / "x.png")
+    (tmp_path / "ok.npz").rename(tmp_path / "ok.keras")
+    said = refused(1, "predict", tmp_path / "ok.keras", tmp_path / "x.png")
     assert "without a Keras model" in said
     assert len(said.splitlines()) == 1

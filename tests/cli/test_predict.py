@@ -106,3 +106,42 @@ def test_another_precision_names_the_same_classes(run, folder):
     ]
     exact, low = ([answer["predicted"] for answer in one] for one in answers)
     assert exact == low
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"milk, eggs", "notes.txt: not a readable picture (no known picture format)"),
+        ("notes", b"milk, eggs", "notes: not a readable picture (no known picture format)"),
+        ("album.zip", b"PK\x03\x04", "album.zip: not a readable picture (no known picture format)"),
+        ("none.jpg", None, "none.jpg: No such file or directory"),
+    ],
+)
+def test_what_is_no_model_is_spoken_of_as_a_picture(command, name, content, said):
+    if content is not None:
+        Path(name).write_bytes(content)
+    result = tellapart(command, name)
+    assert result.code == 3
+    assert said in result.err
+    assert "model" not in result.err.replace("the model that comes along", "")
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_what_may_be_a_model_or_a_picture_and_is_not_there_is_told_of_both(command, folder):
+    alone, first = tellapart(command, "holiday"), tellapart(command, "runs/none", folder / "dark" / "0.png")
+    assert (alone.code, first.code) == (2, 1)
+    for said in (alone.err, first.err):
+        assert "no such file or folder" in said
+        assert "a run folder, a .keras or an .h5 file, cifar10 or digits" in said
+        assert f"tellapart {command} PICTURE.jpg" in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["mine.bin", "mine"])
+def test_a_model_by_another_name_is_still_known_as_one(run, folder, name):
+    """A `.keras` file that lost its ending gets the advice to rename it where it cannot be read."""
+    shutil.copy(run / "model.keras", name)
+    result = tellapart("predict", name, folder / "dark" / "0.png")
+    assert "not a readable picture" not in result.err
+    assert tellapart("predict", name).err.startswith("Error: Which pictures?")
