@@ -161,7 +161,8 @@ def predict(
     reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures)
     classifier = api.load(model)
-    files = predicting.pictures_meant(pictures)
+    files, left_out = predicting.pictures_meant(pictures)
+    reports.note_left_out(left_out)
     count = top if csv or as_json else top or options.CLASSES_SHOWN
     with ProgressWatcher(quiet=quiet) as watcher:
         answers = predicting.predict_all(classifier, files, count, watcher.decoding, precision.value)
@@ -189,10 +190,11 @@ def explain(
 
     reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures, "explain")
-    files = predicting.pictures_meant(pictures)
+    files, left_out = predicting.pictures_meant(pictures)
+    reports.note_left_out(left_out)
     with ProgressWatcher(quiet=quiet) as watcher:
         pages, refused = api.explain_pictures(model, files, out=out, classes=classes or (), watcher=watcher)
-    explained.report_pages(pages, refused, as_json)
+    explained.report_pages(model, pages, refused, as_json)
     raise typer.Exit(0 if not refused else DataError.exit_code)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tellapart.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.folders import is_hidden
 from tellapart.data.natural import natural_key
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
@@ -102,32 +103,41 @@ def _is_model(path: Path) -> bool:
     return is_model_file(path) or (str(path) in NAMES and not path.exists())
 
 
-def pictures_meant(paths: Sequence[Path]) -> list[Path]:
+def pictures_meant(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Each file itself; for a folder every picture in it, however deep, in the order a person expects.
+
+    Returns:
+        The pictures; and what else the folders hold: files whose ending is no picture's, hidden ones not among them.
 
     Raises:
         DataError: a folder without pictures, or one that cannot be read.
     """
     found: list[Path] = []
+    others: list[Path] = []
     for path in paths:
         with unreadable_is_bad_data(path):
-            found += _inside(path) if path.is_dir() else [path]
-    return found
+            pictures, left_out = _inside(path) if path.is_dir() else ([path], [])
+        found += pictures
+        others += left_out
+    return found, others
 
 
-def _inside(folder: Path) -> list[Path]:
-    found = [
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=_stop)
-        for name in names
-        if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
-    ]
-    if not found:
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=_stop):
+        for path in (Path(place, name) for name in names if not is_hidden(name)):
+            (pictures if path.suffix.lower() in PICTURE_SUFFIXES else others).append(path)
+    if not pictures:
         raise DataError(
             f"{folder}: no pictures in it (looked for {', '.join(sorted(PICTURE_SUFFIXES)[:6])} and others, "
-            "folders within included)."
+            f"folders within included; other files in it: {len(others):,})."
         )
-    return sorted(found, key=lambda path: natural_key(path.as_posix()))
+    return _sorted(pictures), _sorted(others)
+
+
+def _sorted(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural_key(path.as_posix()))
 
 
 def _stop(reason: OSError) -> None:
