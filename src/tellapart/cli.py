@@ -16,6 +16,7 @@ from tellapart import cli_options as options
 from tellapart.errors import ConfigError, DataError, TellapartError
 from tellapart.terminal import console
 from tellapart.terminal.startup import importing
+from tellapart.terminal.unquoted import unquoted_name
 
 app = typer.Typer(
     name="tellapart",
@@ -354,6 +355,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     console.let_streams_print_anything()
+    code = _run(given, as_json)
+    if code and (said := unquoted_name(given)):
+        console.note(said, "yellow")
+    return code
+
+
+def _run(given: list[str], as_json: bool) -> int:
     try:
         code = app(args=given, standalone_mode=False, prog_name="tellapart")
         sys.stdout.flush()

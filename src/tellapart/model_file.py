@@ -18,6 +18,7 @@ from tellapart.backend import import_keras
 from tellapart.data.fit_size import PixelPath
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import write_whole
+from tellapart.words import in_which_folder
 
 ENTRY = "tellapart.json"
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -132,8 +133,8 @@ def read_card(path: Path) -> Card | None:
     """
     if not path.is_file():
         raise ModelError(
-            f"{path}: no such model file. Train one with `tellapart train DATA`, or give the path of a run "
-            "folder, a .keras file or an .h5 file."
+            f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
+            "path of a run folder, a .keras file or an .h5 file."
         )
     if not zipfile.is_zipfile(path):
         return None

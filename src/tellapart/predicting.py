@@ -20,6 +20,7 @@ from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import ConfigError, DataError, ModelError
 from tellapart.model_file import is_model_file
 from tellapart.shipped import NAMES, model_meant, shipped_model
+from tellapart.words import in_which_folder
 
 AT_A_TIME = 500
 """Pictures in memory."""
@@ -90,9 +91,9 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
     if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
         kind = ModelError if others else ConfigError
         raise kind(
-            f"{first}: no such file or folder. Accepted: a model, which may be left away (a run folder, a .keras "
-            f"or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. For one picture: "
-            f"tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
+            f"{first}: no such file or folder{in_which_folder(first)}. Accepted: a model, which may be left away (a "
+            f"run folder, a .keras or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. "
+            f"For one picture: tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
         )
     return shipped_model(), list(named)
 
