@@ -16,6 +16,7 @@ from tellapart import cli_options as options
 from tellapart.errors import ConfigError, DataError, TellapartError
 from tellapart.terminal import console
 from tellapart.terminal.startup import importing
+from tellapart.terminal.unquoted import unquoted_name
 
 app = typer.Typer(
     name="tellapart",
@@ -161,7 +162,8 @@ def predict(
     reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures)
     classifier = api.load(model)
-    files = predicting.pictures_meant(pictures)
+    files, left_out = predicting.pictures_meant(pictures)
+    reports.note_left_out(left_out)
     count = top if csv or as_json else top or options.CLASSES_SHOWN
     with ProgressWatcher(quiet=quiet) as watcher:
         answers = predicting.predict_all(classifier, files, count, watcher.decoding, precision.value)
@@ -189,10 +191,11 @@ def explain(
 
     reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures, "explain")
-    files = predicting.pictures_meant(pictures)
+    files, left_out = predicting.pictures_meant(pictures)
+    reports.note_left_out(left_out)
     with ProgressWatcher(quiet=quiet) as watcher:
         pages, refused = api.explain_pictures(model, files, out=out, classes=classes or (), watcher=watcher)
-    explained.report_pages(pages, refused, as_json)
+    explained.report_pages(model, pages, refused, as_json)
     raise typer.Exit(0 if not refused else DataError.exit_code)
 
 
@@ -352,6 +355,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     console.let_streams_print_anything()
+    code = _run(given, as_json)
+    if code and (said := unquoted_name(given)):
+        console.note(said, "yellow")
+    return code
+
+
+def _run(given: list[str], as_json: bool) -> int:
     try:
         code = app(args=given, standalone_mode=False, prog_name="tellapart")
         sys.stdout.flush()

@@ -18,6 +18,7 @@ from tellapart.backend import import_keras
 from tellapart.data.fit_size import PixelPath
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import write_whole
+from tellapart.words import in_which_folder
 
 ENTRY = "tellapart.json"
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -132,8 +133,8 @@ def read_card(path: Path) -> Card | None:
     """
     if not path.is_file():
         raise ModelError(
-            f"{path}: no such model file. Train one with `tellapart train DATA`, or give the path of a run "
-            "folder, a .keras file or an .h5 file."
+            f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
+            "path of a run folder, a .keras file or an .h5 file."
         )
     if not zipfile.is_zipfile(path):
         return None
@@ -143,6 +144,19 @@ def read_card(path: Path) -> Card | None:
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
         raise _unreadable(path, f"the file is damaged: {reason}") from reason
     return None if text is None else Card.from_json(text)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path means a model file: by its ending, or by what is in it where the ending says nothing."""
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_HDF5_BEGINS)) == _HDF5_BEGINS:
+                return True
+        return zipfile.is_zipfile(path) and _holds_network(path)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def load_keras(path: Path) -> Any:
@@ -184,13 +198,17 @@ def _obstacle(path: Path) -> str | None:
     if not beginning.startswith(b"PK"):
         return "it is neither a zip archive, as .keras files are, nor HDF5, as .h5 files are"
     try:
-        with zipfile.ZipFile(path) as archive:
-            is_model = "config.json" in archive.namelist()
+        is_model = _holds_network(path)
     except (OSError, ValueError, zipfile.BadZipFile):
         return "the file is cut short or damaged"
     if not is_model:
         return "it is a zip archive without a Keras model in it"
     return None if path.suffix == ".keras" else "its name does not end in .keras: rename it"
+
+
+def _holds_network(archive: Path) -> bool:
+    with zipfile.ZipFile(archive) as opened:
+        return "config.json" in opened.namelist()
 
 
 @contextmanager

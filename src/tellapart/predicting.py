@@ -13,11 +13,14 @@ from typing import Any
 
 from tellapart.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.folders import is_hidden
 from tellapart.data.natural import natural_key
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
-from tellapart.errors import ConfigError, DataError
-from tellapart.shipped import model_meant, shipped_model
+from tellapart.errors import ConfigError, DataError, ModelError
+from tellapart.model_file import is_model_file
+from tellapart.shipped import NAMES, model_meant, shipped_model
+from tellapart.words import in_which_folder
 
 AT_A_TIME = 500
 """Pictures in memory."""
@@ -65,7 +68,7 @@ class Answers:
 
 
 def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple[Path, list[Path]]:
-    """What is meant by `[MODEL] PICTURE...`: the first is a model unless it is pictures.
+    """What is meant by `[MODEL] PICTURE...`: the first is a picture unless it is known to be a model.
 
     Args:
         named: on the command line.
@@ -75,50 +78,67 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
         The model's path, that of the CIFAR-10 classifier that comes along where none is named; the rest.
 
     Raises:
-        ConfigError: a model and no picture.
+        ConfigError: a model and no picture; or a single path, where nothing is, that may mean either.
+        ModelError: the first of several paths is such.
     """
     first, *others = named
-    if _is_pictures(first):
-        return shipped_model(), list(named)
-    if not others:
-        raise ConfigError(
-            f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
+    if _is_model(first):
+        if not others:
+            raise ConfigError(
+                f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
+            )
+        return model_meant(first), others
+    if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
+        kind = ModelError if others else ConfigError
+        raise kind(
+            f"{first}: no such file or folder{in_which_folder(first)}. Accepted: a model, which may be left away (a "
+            f"run folder, a .keras or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. "
+            f"For one picture: tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
         )
-    return model_meant(first), others
+    return shipped_model(), list(named)
 
 
-def _is_pictures(path: Path) -> bool:
+def _is_model(path: Path) -> bool:
     if path.is_dir():
-        return not any((path / name).exists() for name in ("model.keras", "run.toml"))
-    return path.suffix.lower() in PICTURE_SUFFIXES
+        return any((path / name).exists() for name in ("model.keras", "run.toml"))
+    return is_model_file(path) or (str(path) in NAMES and not path.exists())
 
 
-def pictures_meant(paths: Sequence[Path]) -> list[Path]:
+def pictures_meant(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Each file itself; for a folder every picture in it, however deep, in the order a person expects.
+
+    Returns:
+        The pictures; and what else the folders hold: files whose ending is no picture's, hidden ones not among them.
 
     Raises:
         DataError: a folder without pictures, or one that cannot be read.
     """
     found: list[Path] = []
+    others: list[Path] = []
     for path in paths:
         with unreadable_is_bad_data(path):
-            found += _inside(path) if path.is_dir() else [path]
-    return found
+            pictures, left_out = _inside(path) if path.is_dir() else ([path], [])
+        found += pictures
+        others += left_out
+    return found, others
 
 
-def _inside(folder: Path) -> list[Path]:
-    found = [
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=_stop)
-        for name in names
-        if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith(".")
-    ]
-    if not found:
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=_stop):
+        for path in (Path(place, name) for name in names if not is_hidden(name)):
+            (pictures if path.suffix.lower() in PICTURE_SUFFIXES else others).append(path)
+    if not pictures:
         raise DataError(
             f"{folder}: no pictures in it (looked for {', '.join(sorted(PICTURE_SUFFIXES)[:6])} and others, "
-            "folders within included)."
+            f"folders within included; other files in it: {len(others):,})."
         )
-    return sorted(found, key=lambda path: natural_key(path.as_posix()))
+    return _sorted(pictures), _sorted(others)
+
+
+def _sorted(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural_key(path.as_posix()))
 
 
 def _stop(reason: OSError) -> None:

@@ -33,6 +33,7 @@ from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.files import write_text
 from tellapart.settings import Run
 from tellapart.train.events import EpochDone, Event, StepDone
+from tellapart.words import in_which_folder
 
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
@@ -193,7 +194,9 @@ def existing_run_folder(path: str | Path) -> RunFolder:
     """
     folder = RunFolder(Path(path))
     if not folder.path.is_dir():
-        raise DataError(f"{path}: no such run folder. `tellapart train DATA` prints the one it makes.")
+        raise DataError(
+            f"{path}: no such run folder{in_which_folder(folder.path)}. `tellapart train DATA` prints the one it makes."
+        )
     return folder
 
 

@@ -1,5 +1,7 @@
 """Words: figures as people read them, on pages and in the terminal."""
 
+from pathlib import Path
+
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share of 1; one that is not all of it is never rounded up to 100%."""
@@ -14,3 +16,8 @@ def percent(share: float | None, digits: int = 1) -> str:
 def printable(name: str) -> str:
     """A file's name as UTF-8 can write it: bytes of another encoding become the replacement character."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def in_which_folder(path: Path) -> str:
+    """Where a path was looked for, to be said behind it; nothing of one that says it itself."""
+    return "" if path.is_absolute() else f" in the current folder, {Path.cwd()}"

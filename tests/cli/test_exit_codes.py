@@ -1,6 +1,7 @@
 """Each kind of mistake has its exit code, one clear paragraph on stderr, and no traceback."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +106,33 @@ def test_a_missing_model_says_how_to_make_one(tmp_path):
     assert "tellapart train" in refused(1, "predict", tmp_path / "none.keras", tmp_path / "x.png")
 
 
+def test_a_model_that_is_not_there_is_said_with_the_folder_that_it_was_looked_for_in(tmp_path):
+    here = f"in the current folder, {Path.cwd()}."
+    for name in ("runs/photos", "none.keras"):
+        assert here in refused(1, "predict", name, "x.jpg")
+        assert here in refused(1, "evaluate", name, "digits")
+    assert here in refused(3, "train", "--resume", "runs/photos")
+    assert "current folder" not in refused(1, "predict", tmp_path / "none.keras", "x.jpg")
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("train", "my", "photos", "--epochs", "1"), "tellapart train 'my photos' --epochs 1"),
+        (("predict", "my", "photos"), "tellapart predict 'my photos'"),
+        (("predict", "none.keras", "a", "new", "cat.jpg"), "tellapart predict none.keras 'a new cat.jpg'"),
+        (("evaluate", "my", "photos"), "tellapart evaluate 'my photos'"),
+        (("data", "show", "my", "photos"), "tellapart data show 'my photos'"),
+    ],
+)
+def test_a_name_with_spaces_and_without_quotes_is_recognised(words, meant):
+    Path("my photos").mkdir()
+    Path("a new cat.jpg").write_bytes(b"x")
+    result = tellapart(*words)
+    assert result.code != 0
+    assert result.err.endswith(f"A name with spaces goes in quotes. Is this meant?\n  {meant}\n")
+
+
 def test_a_resumed_run_keeps_its_settings(run):
     refused(2, "train", "--resume", run, "--epochs", "5")
     refused(2, "train", "--resume", run, "--no-augment")
@@ -179,6 +207,7 @@ def test_a_broken_model_file_is_said_in_one_paragraph(content, tmp_path):
 
 def test_an_archive_that_is_no_model_is_said_in_one_paragraph(tmp_path):
     np.savez(tmp_path / "ok.npz", x=np.zeros(3))
-    said = refused(1, "predict", tmp_path / "ok.npz", tmp_path / "x.png")
+    (tmp_path / "ok.npz").rename(tmp_path / "ok.keras")
+    said = refused(1, "predict", tmp_path / "ok.keras", tmp_path / "x.png")
     assert "without a Keras model" in said
     assert len(said.splitlines()) == 1

@@ -43,15 +43,25 @@ def test_a_model_that_comes_along_is_called_by_its_name(folder):
     assert tellapart("predict", picture, "--json").json["model"] == "cifar10"
 
 
+def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, folder):
+    picture = folder / "dark" / "0.png"
+    assert tellapart("predict", picture).err == (
+        "cifar10 answers, the model that comes along: it knows airplane, automobile, bird, cat, deer, dog, frog, "
+        "horse, ship and truck, and nothing else.\n"
+    )
+    for arguments in ((picture, "--json"), (picture, "--csv", "-"), (run, picture)):
+        assert tellapart("predict", *arguments).err == ""
+
+
 def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", "digits", picture).err == ""
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)
-    assert result.err.splitlines() == [
-        "digits: the folder of that name is meant, not the model that comes along."
-    ]
+    said, who = result.err.splitlines()
+    assert said == "digits: the folder of that name is meant, not the model that comes along."
+    assert who.startswith("cifar10 answers")
     assert "digits/z.png" in result.out
     for command in ("evaluate", "summary"):
         assert "digits: the folder of that name is meant" in tellapart(command, "digits").err
@@ -86,6 +96,26 @@ def test_an_unreadable_picture_inside_a_folder_is_a_note(run, folder, tmp_path):
     assert "bad.png" in result.err
 
 
+def test_files_of_a_folder_that_are_no_pictures_by_their_ending_are_named_in_a_line(run, folder, tmp_path):
+    (tmp_path / "album" / "deeper").mkdir(parents=True)
+    shutil.copy(folder / "dark" / "1.png", tmp_path / "album")
+    for name in ("notes.txt", "deeper/x.psd", ".DS_Store", "Thumbs.db"):
+        (tmp_path / "album" / name).write_bytes(b"x")
+    result = tellapart("predict", run, tmp_path / "album")
+    names = f"{tmp_path}/album/deeper/x.psd, {tmp_path}/album/notes.txt"
+    assert (result.code, result.err) == (0, f"Left out 2 files whose ending is no picture's: {names}\n")
+
+
+def test_a_heic_photo_is_answered_like_any_other(run, tmp_path):
+    photo = Path(__file__).parents[1] / "data" / "pictures" / "quadrants.heic"
+    shutil.copy(photo, tmp_path / "IMG_1.HEIC")
+    named = tellapart("predict", run, tmp_path / "IMG_1.HEIC", "--json")
+    alone = tellapart("predict", tmp_path / "IMG_1.HEIC", "--json")
+    assert (named.code, alone.code, alone.json["model"]) == (0, 0, "cifar10")
+    within = tellapart("predict", run, tmp_path, "--json")
+    assert within.json["predictions"] == named.json["predictions"]
+
+
 def test_a_folder_without_pictures_is_bad_data(run, tmp_path):
     (tmp_path / "empty").mkdir()
     assert tellapart("predict", run, tmp_path / "empty").code == 3
@@ -106,3 +136,42 @@ def test_another_precision_names_the_same_classes(run, folder):
     ]
     exact, low = ([answer["predicted"] for answer in one] for one in answers)
     assert exact == low
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"milk, eggs", "notes.txt: not a readable picture (no known picture format)"),
+        ("notes", b"milk, eggs", "notes: not a readable picture (no known picture format)"),
+        ("album.zip", b"PK\x03\x04", "album.zip: not a readable picture (no known picture format)"),
+        ("none.jpg", None, "none.jpg: No such file or directory"),
+    ],
+)
+def test_what_is_no_model_is_spoken_of_as_a_picture(command, name, content, said):
+    if content is not None:
+        Path(name).write_bytes(content)
+    result = tellapart(command, name)
+    assert result.code == 3
+    assert said in result.err
+    assert "model" not in result.err.replace("the model that comes along", "")
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_what_may_be_a_model_or_a_picture_and_is_not_there_is_told_of_both(command, folder):
+    alone, first = tellapart(command, "holiday"), tellapart(command, "runs/none", folder / "dark" / "0.png")
+    assert (alone.code, first.code) == (2, 1)
+    for said in (alone.err, first.err):
+        assert "no such file or folder" in said
+        assert "a run folder, a .keras or an .h5 file, cifar10 or digits" in said
+        assert f"tellapart {command} PICTURE.jpg" in said
+        assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["mine.bin", "mine"])
+def test_a_model_by_another_name_is_still_known_as_one(run, folder, name):
+    """A `.keras` file that lost its ending gets the advice to rename it where it cannot be read."""
+    shutil.copy(run / "model.keras", name)
+    result = tellapart("predict", name, folder / "dark" / "0.png")
+    assert "not a readable picture" not in result.err
+    assert tellapart("predict", name).err.startswith("Error: Which pictures?")

@@ -2,13 +2,18 @@
 
 import csv
 import re
+import shutil
 
 import keras
+import numpy as np
 import pytest
 from command_line import SMALL, make_pictures, tellapart
 
 from tellapart import recipes
+from tellapart.scores import score, wilson_interval
+from tellapart.terminal.left_out import left_out_of_folders
 from tellapart.terminal.progress import in_words
+from tellapart.terminal.tables import score_lines
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +44,25 @@ def test_it_ends_with_loss_accuracy_interval_and_the_naive_guess(digits):
     assert "Naive guess: 0.1031" in digits[1].out
 
 
-def test_twenty_predictions_are_shown(digits):
-    rows = [line for line in digits[1].out.splitlines() if line.strip().startswith("train/")]
+def test_twenty_predictions_are_shown_of_pictures_that_do_not_seem_to_have_been_learned_from(digits):
+    rows = [line for line in digits[1].out.splitlines() if re.match(r" *\d{5} ", line)]
     assert len(rows) == 20
+    assert "test picture" in digits[1].out
+    assert "train/" not in digits[1].out
     assert (digits[0] / "run" / "predictions.png").stat().st_size > 0
+
+
+def test_a_few_test_pictures_are_called_few():
+    answers = np.eye(2, dtype=np.float32)[[0, 1] * 50]
+    labels = np.array([0, 1] * 50)
+    labels[:2] = 1 - labels[:2]
+    few = score_lines(score(answers[:20], labels[:20], ("cat", "dog"), "test"))
+    assert few[2] == (
+        "20 test pictures are few: the true accuracy may be anywhere from 70% to 97%. More pictures help most."
+    )
+    low, high = wilson_interval(18, 20)
+    assert (round(100 * low), round(100 * high)) == (70, 97)
+    assert not any("few" in line for line in score_lines(score(answers, labels, ("cat", "dog"), "test")))
 
 
 def test_the_tutorials_model_file_is_a_model_for_plain_keras(digits):
@@ -139,9 +159,26 @@ def test_a_length_of_time_is_told_as_people_say_it(seconds, words):
 
 def test_pictures_left_out_are_named_with_the_reason(pictures):
     (pictures / "dark" / "broken.png").write_bytes(b"no picture")
+    shutil.copy(pictures / "dark" / "1.png", pictures / "loose.png")
+    (pictures / "dark" / "notes.txt").write_text("dark ones")
+    (pictures / ".DS_Store").write_bytes(b"x")
     result = tellapart("train", pictures, *SMALL, "--test-share", "0.3")
+    assert "Left out 1 picture outside the class folders: loose.png\n" in result.out
+    assert "Left out 1 file whose ending is no picture's: dark/notes.txt\n" in result.out
     assert "Left out 1 picture that could not be read:" in result.out
     assert "broken.png: not a readable picture" in result.out
+    assert "DS_Store" not in result.out
+    assert re.search(
+        r"\n12 test pictures are few: the true accuracy may be anywhere from \d+% to", result.out
+    )
+
+
+def test_of_much_that_is_left_out_three_are_named():
+    assert left_out_of_folders([*(f"a/{n}.txt" for n in range(1_005)), "0.jpg", "old/"]) == [
+        "Left out 1 picture outside the class folders: 0.jpg",
+        "Left out 1 folder beside those of train, validation and test: old/",
+        "Left out 1,005 files whose ending is no picture's: a/0.txt, a/1.txt, a/2.txt and 1,002 more",
+    ]
 
 
 def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):

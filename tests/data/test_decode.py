@@ -1,5 +1,8 @@
 import contextlib
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,16 @@ from tellapart.errors import PictureError
 RNG = np.random.default_rng(0)
 SMOOTH = np.asarray(
     Image.fromarray(RNG.integers(0, 256, (3, 4, 3), np.uint8)).resize((40, 30), Image.Resampling.BICUBIC)
+)
+
+HEIC = Path(__file__).parent / "pictures"
+"""QUADRANTS, saved by pillow-heif 1.8.1 (`Image.save("quadrants.heic", quality=90)`), which tellapart does without:
+upright, and with an EXIF block `exif[0x0112] = 6`, from which pillow-heif makes the box `irot` as well."""
+
+QUADRANTS = np.repeat(
+    np.repeat(np.array([[[220, 30, 30], [30, 200, 30]], [[30, 30, 220], [240, 240, 240]]], np.uint8), 24, 0),
+    32,
+    1,
 )
 
 
@@ -75,6 +88,43 @@ def test_the_camera_s_orientation_is_applied(kind, orientation):
     ours = decode(content)
     assert ours.shape == upright.shape == picture_shape(content)
     assert np.abs(ours.astype(int) - upright).max() <= 2
+
+
+def test_a_heic_photo_is_read_as_it_was_taken():
+    """QUADRANTS is red and green over blue and white; the file's levels differ from these by one."""
+    upright = decode(HEIC / "quadrants.heic")
+    assert upright.shape == picture_shape(HEIC / "quadrants.heic") == (48, 64, 3)
+    assert np.abs(upright.astype(int) - QUADRANTS).max() <= 2
+
+
+def test_a_turned_heic_photo_is_turned_once():
+    """A telephone says twice how it was held, by HEIF's own box and by EXIF; both say a quarter turn here."""
+    content = (HEIC / "quadrants-turned.heic").read_bytes()
+    assert b"irot" in content
+    assert b"Exif" in content
+    turned = decode(content)
+    assert turned.shape == picture_shape(content) == (64, 48, 3)
+    assert np.abs(turned.astype(int) - np.rot90(QUADRANTS, -1)).max() <= 2
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_a_truncated_heic_photo_is_named_and_refused(tmp_path, share):
+    content = (HEIC / "quadrants.heic").read_bytes()
+    (tmp_path / "cut.heic").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(PictureError, match=r"cut\.heic: not a readable picture \((?!no known)"):
+        decode(tmp_path / "cut.heic")
+
+
+def test_the_reader_of_heic_is_imported_for_heic_alone():
+    kinds = [encoded(Image.fromarray(SMOOTH), kind) for kind in ("JPEG", "PNG", "AVIF")]
+    code = (
+        "import sys; from tellapart.data.decode import decode, picture_shape\n"
+        f"for content in {kinds!r}: decode(content), picture_shape(content)\n"
+        "print('pi_heif' in sys.modules)\n"
+        f"decode({str(HEIC / 'quadrants.heic')!r})\n"
+        "print('pi_heif' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "True"]
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
@@ -169,8 +219,9 @@ def test_a_picture_that_unpacks_into_gigabytes_is_refused(monkeypatch):
 def test_damaged_bytes_never_raise_anything_else():
     """Flip bytes all over small files of every kind: a picture comes out, or PictureError."""
     rng = np.random.default_rng(1)
-    for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "TGA", "PPM"):
-        original = encoded(Image.fromarray(SMOOTH), kind)
+    kinds = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "TGA", "PPM")
+    heic = (HEIC / "quadrants-turned.heic").read_bytes()
+    for original in [*(encoded(Image.fromarray(SMOOTH), kind) for kind in kinds), heic]:
         for _ in range(40):
             damaged = bytearray(original)
             for place in rng.integers(0, len(damaged), 5):

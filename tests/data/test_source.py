@@ -1,4 +1,5 @@
 import io
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -232,14 +233,30 @@ def test_a_class_may_be_called_train(picture_folder):
     assert open_source(picture_folder({"train": 2, "plane": 2})).class_names == ("plane", "train")
 
 
-def test_other_files_are_ignored_and_counted(picture_folder):
-    root = picture_folder({"a": 1, "b": 1, "a/deeper": 1})
-    for name in ("a/notes.txt", "a/.DS_Store", "b/._0.png", "readme.md"):
+def test_other_files_are_ignored_and_named_and_hidden_ones_are_not(picture_folder):
+    root = picture_folder({"a": 1, "b": 1, "a/deeper": 1, ".": 1, "__MACOSX": 1})
+    for name in ("a/notes.txt", "a/deeper/x.psd", "a/.DS_Store", "b/._0.png", "b/Thumbs.db", "readme.md"):
         (root / name).write_text("x")
     (root / ".hidden").mkdir()
     source = open_source(root)
     assert source.splits["train"].ids == ("a/0.png", "a/deeper/0.png", "b/0.png")
-    assert source.ignored_files == 4
+    assert set(source.ignored) == {"0.png", "readme.md", "a/notes.txt", "a/deeper/x.psd"}
+
+
+def test_what_lies_beside_splits_and_their_classes_is_named(picture_folder):
+    root = picture_folder({"train/a": 1, "train/b": 1, "train": 1, "test/a": 1, "extra/c": 1, ".": 1})
+    assert set(open_source(root).ignored) == {"0.png", "train/0.png", "extra/"}
+
+
+def test_a_folder_of_heic_photos_opens_and_is_read(tmp_path):
+    for name in ("a/1.heic", "b/IMG_2.HEIC", "b/3.hif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(Path(__file__).parent / "pictures" / "quadrants.heic", tmp_path / name)
+    source = open_source(tmp_path)
+    assert source.picture_shape == (48, 64, 3)
+    train = source.splits["train"]
+    assert [train.pictures.read(row).shape for row in range(len(train))] == 3 * [(48, 64, 3)]
+    assert source.ignored == ()
 
 
 def test_links_are_followed_and_circles_are_not(picture_folder, tmp_path):

@@ -1,12 +1,16 @@
 """What is explained, and what is refused before any work is done."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import tellapart
 from tellapart.classifier import Classifier, card_of_plain_model
 from tellapart.errors import ConfigError, DataError
+from tellapart.explanation.explaining import Explainer, write_pages
 from tellapart.explanation.page import page
 
 layers = keras.layers
@@ -41,6 +45,45 @@ def test_a_softmax_that_is_an_operator_is_no_trouble(tmp_path):
     classifier = Classifier.of_model(model, card_of_plain_model(model, tmp_path / "net.keras"))
     found = classifier.explain(np.zeros((16, 16, 3), np.uint8)).answer
     assert found.probabilities == pytest.approx(found.in_views, abs=1e-6)
+
+
+def test_a_page_of_another_network_or_picture_stays_and_one_of_the_same_is_written_anew(
+    tmp_path, monkeypatch
+):
+    from tellapart.explanation import page as pages
+
+    monkeypatch.setattr(
+        pages, "SECTIONS", [one for one in pages.SECTIONS if one.name in ("answer", "picture")]
+    )
+    first, second = (_explainer_of_a_small_network(seed) for seed in (0, 1))
+    photo, other = tmp_path / "cat.png", tmp_path / "other" / "cat.png"
+    other.parent.mkdir()
+    for place in (photo, other):
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(place)
+    folder = tmp_path / "pages"
+
+    def written(explainer, picture):
+        (page,), _ = write_pages(explainer, [picture], folder)
+        return page.path.name
+
+    assert written(first, photo) == "cat.html"
+    of_the_first = (folder / "cat.html").read_bytes()
+    assert written(second, photo) == "cat-2.html"
+    assert written(first, other) == "cat-3.html"
+    assert (folder / "cat.html").read_bytes() == of_the_first
+    assert [written(first, photo), written(second, photo), written(first, other)] == [
+        "cat.html",
+        "cat-2.html",
+        "cat-3.html",
+    ]
+
+
+def _explainer_of_a_small_network(seed):
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [keras.Input((16, 16, 3)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)]
+    )
+    return Explainer(Classifier.of_model(model, card_of_plain_model(model, Path("net.keras"))))
 
 
 def test_a_section_that_fails_is_named_and_the_others_are_shown(explained, monkeypatch):

@@ -4,8 +4,8 @@ Whatever the file holds (palette, gray, 16 bits, CMYK, transparency, animation, 
 what comes out is uint8 (H, W, 3), red, green, blue, the right way up, the first frame, over white.
 
 One decoder per kind of file, chosen by its content alone, so the same file always gives the same bytes:
-simplejpeg for plain JPEG (gray or colour, upright, undamaged), Pillow for everything else. Colour profiles
-are not applied.
+simplejpeg for plain JPEG (gray or colour, upright, undamaged), pi-heif for HEIC, Pillow for everything else.
+Colour profiles are not applied.
 
 Knows nothing of the size a network wants.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -44,6 +44,9 @@ PICTURE_SUFFIXES = frozenset(
         ".pbm",
         ".pnm",
         ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
         ".tga",
     }
 )
@@ -53,6 +56,9 @@ LARGEST_PIXELS = 89_478_485
 """Height times width, the size at which Pillow starts to warn: a small file may unpack into gigabytes."""
 
 _ORIENTATION_TAG = 0x0112
+_TURNED_BY_THEIR_READER = frozenset({"TIFF", "HEIF"})
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_LONGEST_LIST_OF_BRANDS = 128
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -84,14 +90,12 @@ def picture_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int
     Raises:
         PictureError: the header cannot be read.
     """
-    from PIL import Image
-
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+            image = _opened(file)
             width, height = image.size
-            # Pillow turns TIFF sizes by itself.
-            if image.format != "TIFF" and _orientation(image) >= 5:
+            if image.format not in _TURNED_BY_THEIR_READER and _orientation(image) >= 5:
                 width, height = height, width
             return height, width, 1 if image.mode in _GRAY_MODES else 3
     except Exception as reason:
@@ -111,10 +115,29 @@ def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     return encoded
 
 
-def _decode(encoded: bytes) -> Pixels:
+def _opened(file: IO[bytes]) -> Image.Image:
+    """The header read. The reader of HEIC is imported for such a file alone."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(encoded)) as image:
+    beginning = file.read(_LONGEST_LIST_OF_BRANDS)
+    file.seek(0)
+    if not _is_heif(beginning):
+        return Image.open(file)
+    from pi_heif import HeifImageFile
+
+    return HeifImageFile(file)
+
+
+def _is_heif(beginning: bytes) -> bool:
+    """Whether a file says of itself that HEVC is in it: AVIF lies in a box of the same kind."""
+    if beginning[4:8] != b"ftyp":
+        return False
+    box = beginning[: int.from_bytes(beginning[:4], "big")]
+    return any(box[place : place + 4] in _HEIF_BRANDS for place in range(8, len(box), 4))
+
+
+def _decode(encoded: bytes) -> Pixels:
+    with _opened(io.BytesIO(encoded)) as image:
         width, height = image.size
         if width * height > LARGEST_PIXELS:
             raise PictureError(
@@ -140,7 +163,9 @@ def _decode_plain_jpeg(encoded: bytes) -> Pixels | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The camera's orientation flag, 1 (upright) to 8; 1 where it is absent or nonsense."""
+    """The camera's orientation flag, 1 (upright) to 8; 1 where it is absent or nonsense, or told in HEIC twice."""
+    if image.format == "HEIF":  # whose reader has turned it by the file's own box, as the standard wants
+        return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:  # A damaged EXIF block is no reason to lose the picture.

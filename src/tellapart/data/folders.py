@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,8 @@ SPLIT_FOLDERS = {
 }
 """Folder names that mean a split, in any case."""
 
+_OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
+
 
 @dataclass(slots=True)
 class FolderPictures:
@@ -33,13 +35,14 @@ class FolderPictures:
 
     class_names: tuple[str, ...]
     splits: dict[str, list[tuple[Path, int]]]
-    ignored: int
-    """Files that are no pictures, hidden, or lie where no picture is expected."""
+    ignored: list[Path]
+    """What is left out though it is not hidden: files whose ending is no picture's, and whatever lies beside the
+    folders of splits or classes."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    ignored: int = 0
+    ignored: list[Path] = field(default_factory=list)
     visited: set[str] = field(default_factory=set)
 
 
@@ -52,13 +55,10 @@ def find_pictures(root: Path) -> FolderPictures:
     tally = _Tally()
     split_folders = _split_folders(root)
     if split_folders:
+        tally.ignored += _beside(root, split_folders.values())
         by_split = {split: _classes(folder, tally) for split, folder in split_folders.items()}
-        tally.ignored += sum(
-            1 for entry in os.scandir(root) if Path(entry.path) not in split_folders.values()
-        )
     else:
         by_split = {"train": _classes(root, tally)}
-        tally.ignored += sum(1 for entry in os.scandir(root) if entry.is_file())
         _refuse_unsorted(root, by_split["train"])
     _refuse_empty(split_folders.get("train", root), by_split["train"])
     names = sorted(
@@ -99,7 +99,9 @@ def _split_folders(root: Path) -> dict[str, Path]:
 def _classes(folder: Path, tally: _Tally) -> dict[str, list[Path]]:
     """Class name to its sorted pictures; a class folder without any is there with an empty list."""
     classes: dict[str, list[Path]] = {}
-    for subfolder in _subfolders(folder):
+    subfolders = _subfolders(folder)
+    tally.ignored += _beside(folder, subfolders)
+    for subfolder in subfolders:
         # macOS writes accents decomposed, Linux composed: one spelling, so both give the same class.
         name = unicodedata.normalize("NFC", subfolder.name)
         if name in classes:
@@ -118,10 +120,26 @@ def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
         if entry.is_dir():
             if not entry.name.startswith("."):
                 yield from _pictures(Path(entry.path), tally)
-        elif entry.name.startswith(".") or Path(entry.name).suffix.lower() not in PICTURE_SUFFIXES:
-            tally.ignored += 1
+        elif is_hidden(entry.name):
+            continue
+        elif Path(entry.name).suffix.lower() not in PICTURE_SUFFIXES:
+            tally.ignored.append(Path(entry.path))
         else:
             yield Path(entry.path)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is the system's own and nothing that anybody put there as a picture."""
+    return name.startswith(".") or name.lower() in _OF_WINDOWS
+
+
+def _beside(folder: Path, expected: Collection[Path]) -> list[Path]:
+    """What a folder holds besides the folders that are expected in it."""
+    return sorted(
+        Path(entry.path)
+        for entry in os.scandir(folder)
+        if Path(entry.path) not in expected and not is_hidden(entry.name) and not entry.name.startswith("__")
+    )
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -162,8 +162,13 @@ def _from_folder(root: Path) -> Source:
         if files
     }
     shape = _common_shape(splits)
-    source = Source(_folder_name(root), found.class_names, splits, True, shape, str(root), found.ignored)
-    return _checked(source)
+    ignored = tuple(_relative(path, root) for path in found.ignored)
+    return _checked(Source(_folder_name(root), found.class_names, splits, True, shape, str(root), ignored))
+
+
+def _relative(path: Path, root: Path) -> str:
+    """As an id; a folder with a stroke behind it."""
+    return path.relative_to(root).as_posix() + "/" * path.is_dir()
 
 
 def _from_labels_file(root: Path, labels_path: Path) -> Source:

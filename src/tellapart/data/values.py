@@ -66,8 +66,9 @@ class Source:
     where: str
     """Where it was found, for people."""
 
-    ignored_files: int = 0
-    """Files in the folder that are no pictures or are hidden."""
+    ignored: tuple[str, ...] = ()
+    """What the folder holds besides and is not hidden: files whose ending is no picture's, pictures outside the class
+    folders, folders beside those of splits (with a stroke at the end). Relative to the root."""
 
     carved: tuple[str, ...] = ()
     """Splits that the data did not come with: their pictures were held out of the training ones."""

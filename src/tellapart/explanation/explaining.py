@@ -18,7 +18,7 @@ from tellapart.explanation.explanation import Explanation
 from tellapart.explanation.model_filters import ModelFilters
 from tellapart.explanation.subject import Subject
 from tellapart.explanation.training_pictures import Training
-from tellapart.pages.assemble import GENERATOR
+from tellapart.pages.assemble import is_marked
 from tellapart.report.ingredients import Ingredients, gather
 
 
@@ -115,8 +115,8 @@ def write_pages(
     Args:
         explainer: of the network.
         pictures: files.
-        folder: is made where it is not there. An earlier page of the same name is written anew, any other file
-            stays.
+        folder: is made where it is not there. An earlier page of the same picture and network is written anew, any
+            other file stays.
         classes: as in `Explainer.explain`.
         progress: called with (sections done, sections of all pages).
 
@@ -137,7 +137,7 @@ def write_pages(
         except PictureError as reason:
             refused.append(Refused(str(picture), str(reason)))
             continue
-        path = _new_place(folder, picture.stem, taken)
+        path = _new_place(folder, picture.stem, explanation.subject.mark, taken)
         explanation.save(path, _of_all(progress, index, len(pictures)))
         pages.append(Page(path, explanation.to_dict()))  # the arrays may go
     return pages, refused
@@ -164,22 +164,14 @@ def _make_ready(folder: Path) -> None:
         ) from reason
 
 
-def _new_place(folder: Path, stem: str, taken: set[Path]) -> Path:
-    """`cat.html`; `cat-2.html` for a second picture of that name, or where `cat.html` is somebody's own."""
+def _new_place(folder: Path, stem: str, mark: str, taken: set[Path]) -> Path:
+    """`cat.html`; `cat-2.html` where that tells of another picture or network, or is somebody's own."""
     path, count = folder / f"{stem}.html", 1
-    while path in taken or not _may_be_replaced(path):
+    while path in taken or (path.exists() and not is_marked(path, mark)):
         count += 1
         path = folder / f"{stem}-{count}.html"
     taken.add(path)
     return path
-
-
-def _may_be_replaced(path: Path) -> bool:
-    """Whether nothing is there, or a page that tellapart made."""
-    if not path.exists():
-        return True
-    with path.open("rb") as file:
-        return GENERATOR.encode() in file.read(1000)
 
 
 def _same_weights(first: Classifier, second: Classifier) -> bool:

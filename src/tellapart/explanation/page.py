@@ -84,6 +84,7 @@ def page_of(explanation: "Explanation", sections: Sequence[Section], progress: P
         styles=["explain/explain.css", *(f"explain/{name}.css" for name in names)],
         modules=[*SHARED, "explain/explain.js", *modules],
         entry="explain",
+        mark=explanation.subject.mark,
     )
 
 

@@ -1,5 +1,7 @@
 """Subject: the network and the picture that an explanation is of. Every part of one begins here."""
 
+import hashlib
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,6 +39,14 @@ class Subject:
     def class_names(self) -> tuple[str, ...]:
         """In the order of the network's outputs."""
         return self.classifier.class_names
+
+    @cached_property
+    def mark(self) -> str:
+        """A sha256 (hexadecimal) over the network's weights and the picture's place: by which a page is known again."""
+        digest = hashlib.sha256(os.fsencode(os.path.abspath(self.picture)))
+        for weight in self.classifier.model.get_weights():
+            digest.update(np.ascontiguousarray(weight).tobytes())
+        return digest.hexdigest()
 
     @cached_property
     def pixels(self) -> Tensor:

@@ -34,6 +34,7 @@ def assemble(
     modules: Sequence[str],
     entry: str,
     beside: str | None = None,
+    mark: str | None = None,
 ) -> str:
     """Fill in a template.
 
@@ -46,12 +47,13 @@ def assemble(
         entry: the module that runs.
         beside: the folder beside the page from which libraries are read, where many pages share them; None: the
             page carries them itself.
+        mark: of what the page tells of, by which `is_marked` knows it again.
 
     Returns:
         HTML.
     """
     page = {
-        "generator": GENERATOR,
+        "generator": GENERATOR if mark is None else GENERATOR + _mark_in_html(mark),
         "styles": "".join(map(_text, ("page.css", *styles))),
         "libraries": [] if beside else [_script(_text(name)) for name in LIBRARIES],
         "links": [f"{beside}/{Path(name).name}" for name in LIBRARIES] if beside else [],
@@ -60,6 +62,16 @@ def assemble(
         "entry": entry,
     }
     return _environment().get_template(template).render(page=page, **values)
+
+
+def is_marked(path: Path, mark: str) -> bool:
+    """Whether a file is a page that was assembled with that mark."""
+    with path.open("rb") as file:
+        return (GENERATOR + _mark_in_html(mark)).encode() in file.read(1000)
+
+
+def _mark_in_html(mark: str) -> str:
+    return f'<meta name="tells-of" content="{mark}">'
 
 
 def as_json(data: Any) -> str:

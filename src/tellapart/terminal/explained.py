@@ -1,15 +1,17 @@
 """What the command `explain` prints: of each picture the answer, what of it is doubtful, and where its page is."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tellapart.data.store import Refused
 from tellapart.explanation.explaining import Page
 from tellapart.terminal.console import note, one_line, say, say_json
+from tellapart.terminal.reports import note_who_answers
 from tellapart.words import percent
 
 
-def report_pages(pages: Sequence[Page], refused: Sequence[Refused], as_json: bool) -> None:
+def report_pages(model: Path, pages: Sequence[Page], refused: Sequence[Refused], as_json: bool) -> None:
     """In the form asked for; on stderr, the pictures that could not be read and what could not be shown."""
     for one in refused:
         note(one_line(f"Not read: {one.reason}"), "yellow")
@@ -18,6 +20,8 @@ def report_pages(pages: Sequence[Page], refused: Sequence[Refused], as_json: boo
         told = [{"page": str(page.path), **page.told} for page in pages]
         say_json({"explanations": told, "unreadable": unreadable})
         return
+    if pages:
+        note_who_answers(model, list(pages[0].told["probabilities"]))
     for gap in dict.fromkeys(gap for page in pages for gap in page.told["missing"]):
         note(f"Not on the page: {gap}", "yellow")
     for page in pages:

@@ -1,18 +1,21 @@
 """Reports of evaluate, predict and summary."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tellapart.classifier import Prediction
 from tellapart.data.augment import Augmentation
 from tellapart.evaluation import Evaluation
 from tellapart.files import write_whole
 from tellapart.predicting import Answers
-from tellapart.shipped import named, taken_name
+from tellapart.shipped import named, shipped_model, taken_name
 from tellapart.summary import Description
 from tellapart.terminal import tables
 from tellapart.terminal.console import counted, note, one_line, results, say, say_json
+from tellapart.terminal.left_out import left_out_of_folders
 
 HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
 
@@ -21,6 +24,22 @@ def note_taken_name(model: str | Path) -> None:
     """Say, in a line, that a path has the name of a model that comes along."""
     if said := taken_name(model):
         note(said, "yellow")
+
+
+def note_left_out(files: Sequence[Path]) -> None:
+    """Say, in a line, which files of folders are not asked about because their ending is no picture's."""
+    for line in left_out_of_folders([str(path) for path in files]):
+        note(line, "yellow")
+
+
+def note_who_answers(model: Path, class_names: Sequence[str]) -> None:
+    """Say, in a line, what the model knows that answers where none is named."""
+    if model == shipped_model():
+        *names, last = class_names
+        note(
+            f"{named(model)} answers, the model that comes along: it knows {', '.join(names)} and {last}, and "
+            "nothing else."
+        )
 
 
 def report_evaluation(evaluation: Evaluation) -> None:
@@ -52,11 +71,17 @@ def report_answers(answers: Answers, model: Path, csv: str | None, as_json: bool
         table = answers.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
         write_whole(Path(csv), lambda place: _write_bytes(place, table))
         note(f"{counted(len(answers.predictions), 'prediction')} written to {csv}")
-    elif len(answers.predictions) == 1:
-        say(one_line(answers.predictions[0].picture))
-        results().print(tables.one_prediction_table(answers.predictions[0]))
     elif answers.predictions:
-        results().print(tables.many_predictions_table(answers.predictions))
+        note_who_answers(model, answers.class_names)
+        _print_answers(answers.predictions)
+
+
+def _print_answers(predictions: Sequence[Prediction]) -> None:
+    if len(predictions) > 1:
+        results().print(tables.many_predictions_table(predictions))
+        return
+    say(one_line(predictions[0].picture))
+    results().print(tables.one_prediction_table(predictions[0]))
 
 
 def _write_bytes(place: Path, content: bytes) -> None:

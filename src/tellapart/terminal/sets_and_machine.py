@@ -134,7 +134,7 @@ def _source_facts(source: Source | None) -> dict[str, Any]:
         "classes": list(source.class_names),
         "size": " x ".join(map(str, shape)) if shape else "mixed",
         "may_be_mirrored": source.mirrors,
-        "ignored_files": source.ignored_files,
+        "ignored_files": len(source.ignored),
     }
 
 

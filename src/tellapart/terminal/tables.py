@@ -11,12 +11,18 @@ from tellapart.picture_grid import Shown
 from tellapart.recipes import Measured
 from tellapart.scores import Scores
 from tellapart.summary import Summary
-from tellapart.terminal.console import one_line, results
+from tellapart.terminal.console import counted, one_line, results
 from tellapart.terminal.fitting_table import FittingTable
 from tellapart.words import percent
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
+
+OF_UNDIVIDED = "train/"
+"""What ids of undivided data begin with, those of pictures held out for the test as well."""
+
+FEW_PICTURES = 100
+"""Below which an accuracy is uncertain by ten points or so to either side."""
 
 
 def new_table(
@@ -32,14 +38,26 @@ def add_row(table: Table | FittingTable, *cells: Any) -> None:
 
 
 def score_lines(scores: Scores) -> list[str]:
-    """Loss and accuracy with the 95% interval, and what guessing would get."""
+    """Loss and accuracy with the 95% interval, what that means where it is wide, and what guessing would get."""
     low, high = scores.interval
     split = scores.split.capitalize()
     commonest = max(scores.classes, key=lambda row: row.pictures).name
     return [
         f"{split} loss: {scores.loss:.4f}",
         f"{split} accuracy: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})",
+        *_few_in_words(scores),
         f"Naive guess: {scores.naive_accuracy:.4f} (always answering {commonest})",
+    ]
+
+
+def _few_in_words(scores: Scores) -> list[str]:
+    if scores.pictures >= FEW_PICTURES:
+        return []
+    low, high = scores.interval
+    count = counted(scores.pictures, f"{scores.split} picture")
+    return [
+        f"{count} {'is' if scores.pictures == 1 else 'are'} few: the true accuracy may be anywhere from "
+        f"{percent(low, 0)} to {percent(high, 0)}. More pictures help most."
     ]
 
 
@@ -106,13 +124,13 @@ def confusion_lines(scores: Scores) -> list[str]:
 def predictions_table(shown: Sequence[Shown]) -> FittingTable:
     """Test pictures with what was said of each."""
     table = new_table(
-        "picture",
+        "test picture",
         "predicted",
         "probability",
         "true",
         "right?",
         right=("probability",),
-        long=("picture", "predicted", "true"),
+        long=("test picture", "predicted", "true"),
         spare=("right?", "true"),
     )
     for item in shown:
@@ -120,7 +138,7 @@ def predictions_table(shown: Sequence[Shown]) -> FittingTable:
         prediction = item.prediction
         add_row(
             table,
-            prediction.picture,
+            prediction.picture.removeprefix(OF_UNDIVIDED),
             prediction.names[0],
             percent(prediction.probabilities[0]),
             item.truth,

@@ -7,6 +7,7 @@ import torch
 
 from tellapart.keeping import best_epoch
 from tellapart.terminal.console import command, counted, results, say
+from tellapart.terminal.left_out import left_out_of_folders
 from tellapart.terminal.tables import predictions_table, score_lines, views_line
 from tellapart.training import Prepared, Trained
 
@@ -37,14 +38,15 @@ def introduce(prepared: Prepared, model: Any) -> None:
 
 
 def left_out_lines(prepared: Prepared) -> list[str]:
-    """How many pictures could not be read, and the first few with the reason."""
+    """What of the data is not used: what cannot be read, with the reason, and what lies where nothing is expected."""
     refused = [picture for store in prepared.stores.values() for picture in store.refused]
-    if not refused:
-        return []
-    heading = f"Left out {counted(len(refused), 'picture')} that could not be read:"
-    named = [f"  {picture.reason}" for picture in refused[:NAMED_WHERE_LEFT_OUT]]
-    more = len(refused) - len(named)
-    return [heading, *named, *([f"  and {more} more"] if more else []), ""]
+    lines = left_out_of_folders(prepared.source.ignored)
+    if refused:
+        lines.append(f"Left out {counted(len(refused), 'picture')} that could not be read:")
+        lines += [f"  {picture.reason}" for picture in refused[:NAMED_WHERE_LEFT_OUT]]
+    if len(refused) > NAMED_WHERE_LEFT_OUT:
+        lines.append(f"  and {len(refused) - NAMED_WHERE_LEFT_OUT} more")
+    return [*lines, ""] if lines else []
 
 
 def validation_in_words(prepared: Prepared) -> str:
