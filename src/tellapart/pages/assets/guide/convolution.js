@@ -58,7 +58,6 @@ function follow(event) {
 // How large the map is.
 
 const SIZES = ["size-window", "size-stride", "size-padding"];
-const WIDEST = 30; // cells in a row of the drawing: the picture, and the border that the largest window needs
 
 /** The chosen window, its places, and how many rows of zeros there are above the picture and below it. */
 function layout() {
@@ -71,12 +70,12 @@ function sayZeros({ above, below }) {
   if (!above && !below) return "without a border";
   const rows = (count, where) => count && `${count} ${count === 1 ? "row" : "rows"} ${where}`;
   const listed = (...parts) => parts.filter(Boolean).join(" and ");
-  return `with ${listed(rows(above, "above"), rows(below, "below"))} of zeros, and as many columns ${listed(above && "left", below && "right")}`;
+  return `with a border of zeros (${listed(rows(above, "above"), rows(below, "below"))}, as many columns on the ${listed(above && "left", below && "right")})`;
 }
 
 function size() {
   const how = layout(), { window, places } = how, [first, last] = [places[0], places.at(-1)];
-  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top stands at row ${first} first and at row ${last} last, which is ${places.length} places. The map has ${places.length} × ${places.length} numbers.`;
+  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top stands at row ${String(first).replace("-", "−")} first and at row ${last} last, which is ${places.length} places. The map has ${places.length} × ${places.length} numbers.`;
   byId("size-picture").setAttribute("aria-label", `A picture of ${facts.side} by ${facts.side} pixels ${sayZeros(how)}, and on it the ${places.length} by ${places.length} places of a window of ${window} by ${window} pixels`);
   byId("size-map").setAttribute("aria-label", `A map of ${places.length} by ${places.length} numbers`);
   drawSize(how);
@@ -88,15 +87,22 @@ function drawSize({ window, places, above, below }) {
   const zero = (row, column) => [shape("rect", { ...cell(row, column), class: "zero", fill: "none", stroke: ink.cell, "stroke-width": 0.08 }),
     shape("text", { x: column + 0.5, y: row + 0.5, fill: ink.zero, "aria-hidden": "true" }, "0")];
   const frame = (start, more) => shape("rect", { x: start, y: start, width: window, height: window, class: "window", fill: "none", stroke: ink.frame, "stroke-width": 0.22, ...more });
-  const edge = Math.floor((WIDEST - facts.side) / 2);
-  byId("size-picture").setAttribute("viewBox", `${-edge} ${-edge} ${WIDEST} ${WIDEST}`);
+  show("size-picture", -above - EDGE, rows.length + 2 * EDGE);
   byId("size-picture").replaceChildren(
     ...pairs(rows, (row, column) => (isPixel(row) && isPixel(column) ? [shape("rect", { ...cell(row, column), class: "pixel", fill: ink.cell })] : zero(row, column))),
     ...pairs(places, (row, column) => [shape("circle", { cx: column + window / 2, cy: row + window / 2, r: 0.24, class: "place", fill: ink.place })]),
     frame(places[0], {}), frame(places.at(-1), { "stroke-dasharray": "0.5 0.3" }));
-  byId("size-map").setAttribute("viewBox", `0 0 ${facts.side} ${facts.side}`);
+  show("size-map", -EDGE, places.length + 2 * EDGE);
   byId("size-map").replaceChildren(...pairs(places.map((_, i) => i), (row, column) => [
     shape("rect", { ...cell(row, column), class: "number", fill: ink.cell }), shape("circle", { cx: column + 0.5, cy: row + 0.5, r: 0.24, fill: ink.place })]));
+}
+
+const EDGE = 0.15; // of a cell, around a drawing, for the frames' lines
+
+/** So much of a drawing, from a row and the same column on, all cells of the page alike. */
+function show(id, start, cells) {
+  byId(id).setAttribute("viewBox", `${start} ${start} ${cells} ${cells}`);
+  byId(id).style.width = `calc(${cells} * var(--unit))`;
 }
 
 /** What is drawn for every row and every column of the same list. */
