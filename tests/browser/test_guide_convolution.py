@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from tellapart.backend import import_keras
 from tellapart.guide.making import convolution as making
 from tellapart.guide.making.photo import cat
+
+keras = import_keras()
 
 
 @pytest.fixture
@@ -46,11 +49,56 @@ def test_the_pointer_moves_the_window(page):
     assert page.locator("#column").input_value() == "0"
 
 
-def test_sizes_are_said(page):
-    page.select_option("#size-window", "5")
-    page.select_option("#size-stride", "2")
-    side = making.output_side(5, 2, "valid")
-    assert f"has {side} × {side} numbers" in page.inner_text("#size-says")
+def keras_border(size, stride, padding):
+    """Rows of zeros above and below, by Keras: where a map of ones, convolved with a column of ones, is not whole."""
+    layer = keras.layers.Conv2D(1, (size, 1), stride, padding, use_bias=False, kernel_initializer="ones")
+    ones = np.ones((1, making.SIDE, making.SIDE, 1), np.float32)
+    missing = size - keras.ops.convert_to_numpy(layer(ones))[0, :, 0, 0].round().astype(int)
+    return int(missing[0]), int(missing[-1])
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2), (5, 2), (7, 1), (7, 3), (1, 3)])
+def test_the_grid_its_border_and_every_place_of_the_window_are_drawn(page, size, stride, padding):
+    for name, value in (("window", size), ("stride", stride), ("padding", padding)):
+        page.select_option(f"#size-{name}", str(value))
+    side = making.SIDE
+    above, below = keras_border(size, stride, padding)
+    layer = keras.layers.Conv2D(1, size, stride, padding)
+    out = layer.compute_output_shape((None, side, side, 1))[1]
+    assert f"has {out} × {out} numbers" in page.inner_text("#size-says")
+    count = {
+        one: page.locator(f"#size-picture .{one}").count() for one in ("pixel", "zero", "place", "window")
+    }
+    zeros = (side + above + below) ** 2 - side**2
+    assert count == {"pixel": side**2, "zero": zeros, "place": out**2, "window": 2}
+    assert page.locator("#size-map .number").count() == out**2
+    rows = page.locator("#size-picture .place").evaluate_all(
+        "(all) => all.map((one) => one.getAttribute('cy'))"
+    )
+    middles = [place * stride - above + size / 2 for place in range(out)]
+    assert sorted({float(row) for row in rows}) == middles
+    label = page.locator("#size-picture").get_attribute("aria-label")
+    assert f"{out} by {out} places of a window of {size} by {size}" in label
+    for rows_of_zeros, where in ((above, "above"), (below, "below")):
+        assert (f"{rows_of_zeros} row" in label and where in label) == (rows_of_zeros > 0)
+    assert ("without a border" in label) == (above == below == 0)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_the_drawing_of_sizes_fits_and_takes_the_pages_colours(lesson, width, scheme):
+    page = lesson("convolution", width, scheme)
+    page.select_option("#size-window", "7")
+    page.select_option("#size-padding", "same")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    cells = [
+        page.locator(f"#size-{one}").first.bounding_box()["width"]
+        for one in ("picture .pixel", "map .number")
+    ]
+    assert cells[0] > 8
+    assert cells[0] == pytest.approx(cells[1], rel=0.02)
+    accent = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--accent').trim()")
+    assert page.locator("#size-picture .place").first.get_attribute("fill") == accent
 
 
 def test_the_question_is_checked(page):

@@ -44,6 +44,17 @@ def test_an_answer_costs_what_it_costs_in_keras(page, probability, rest):
     assert ("above the drawing" in page.inner_text("#cost-says")) == (probability == 0)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_bar_does_not_run_into_its_number(lesson, width):
+    page = lesson("loss", width)
+    for probability in (0.7, 1):
+        page.locator("#probability").fill(str(probability))
+        cell = page.locator("#bars td").nth(CAT)
+        bar = cell.evaluate("(one) => parseFloat(getComputedStyle(one, '::before').width)")
+        assert bar > 20
+        assert cell.bounding_box()["x"] + bar < cell.locator("span").bounding_box()["x"]
+
+
 @pytest.mark.parametrize("taken_out", [(), (3,), (0, 1)])
 def test_a_batch_costs_the_mean(page, taken_out):
     for place in taken_out:

@@ -50,8 +50,10 @@ def test_the_winner_is_framed_in_the_map(page):
     column = round((frame["x"] - box["x"]) / cell)
     row = round((frame["y"] - box["y"]) / cell)
     assert MAP[row, column] == numbers(page, "sums", "pooled")[0] == making.pooled(MAP)[4, 4]
+    assert page.locator("#winner-says").is_visible()
     page.select_option("#kind", "average")
     assert not page.locator("#made-winner").is_visible()
+    assert not page.locator("#winner-says").is_visible()
 
 
 def test_a_larger_window_leaves_fewer_places_for_the_sliders(page):

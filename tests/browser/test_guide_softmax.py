@@ -66,6 +66,15 @@ def test_no_share_is_told_as_all_or_nothing(page):
     assert "> 99.9%, which is 5.2 × 10²¹ times that of" in page.inner_text("#steps-say")
 
 
+@pytest.mark.parametrize("logits", [[2, 1, 0.2, -1], [5, -5, -5, -5]])
+def test_a_narrow_page_does_not_scroll_sideways(lesson, logits):
+    page = lesson("softmax", 320)
+    move(page, logits, temperature=0.2 if logits[0] == 5 else 1)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    table = page.locator(".scroll:has(#shares)")
+    assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth") or logits[0] == 5
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_each_bin_is_told_as_it_was_measured(page, when):
     page.select_option("#when", when)

@@ -38,7 +38,7 @@ def mean(way, distance):
 @pytest.mark.proves("label", "epochs")
 def test_another_epoch_shows_other_pixels_and_the_same_labels():
     store = making.digits()[0]
-    feed = Feed(store, 10, Batches(n=len(store), batch_size=len(store), seed=0), making.plan_of("shifted"))
+    feed = Feed(store, 10, Batches(n=len(store), batch_size=len(store), seed=0), Augmentation.tutorial())
     epochs = []
     for epoch in (0, 1):
         order = np.argsort(feed.batches.rows(epoch, 0))

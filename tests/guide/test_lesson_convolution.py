@@ -84,6 +84,24 @@ def test_the_tutorials_first_layer_has_896_parameters():
     assert making.first_layer_parameters() == 32 * (3 * 3 * 3 + 1) == 896
 
 
+@pytest.mark.proves("needed")
+def test_keras_adds_only_the_zeros_that_windows_need():
+    random = np.random.default_rng(0)
+    picture = random.uniform(0, 255, (1, making.SIDE, making.SIDE, 1)).astype(np.float32)
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.Conv2D(1, 3, 2, "same", use_bias=False)
+    made = keras.ops.convert_to_numpy(layer(picture))
+    below_and_right = np.pad(picture, ((0, 0), (0, 1), (0, 1), (0, 0)))
+    unpadded = keras.layers.Conv2D(1, 3, 2, "valid", use_bias=False)
+    unpadded.build(below_and_right.shape)
+    unpadded.set_weights(layer.get_weights())
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(unpadded(below_and_right)), made, rtol=1e-4, atol=1e-2
+    )
+    assert making.places(3, 2, "same") == list(range(0, making.SIDE, 2))
+    assert making.places(3, 1, "same") == list(range(-1, making.SIDE - 1))
+
+
 @pytest.mark.proves("smaller", "same", "stride", "question")
 @pytest.mark.parametrize("size", [1, 3, 5, 7])
 @pytest.mark.parametrize("stride", [1, 2, 3])

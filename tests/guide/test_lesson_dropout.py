@@ -19,6 +19,10 @@ FACTS = named("dropout").facts
 JUDGED, SUMMARY = FACTS["judged"], FACTS["summary"]
 ROWS = ["plain", "quarter", "half", "stopped", "shifted", "more"]
 
+SHARE_ELSEWHERE, LOSS_ELSEWHERE, RARE_ELSEWHERE = 0.02, 0.1, 0.05
+"""By how much a training that another processor repeats may differ: a share, a loss (of itself), and a share of eights,
+of which there are some hundred."""
+
 
 def column(name, what):
     return np.array([one[what] for one in JUDGED[name]])
@@ -72,13 +76,46 @@ def test_a_training_made_anew_learns_by_heart_and_gets_worse_on_others(plain):
     assert judging[-1] == pytest.approx(JUDGED["plain"][0]["loss"], rel=0.1)
 
 
-def test_what_is_kept_of_a_training_is_what_it_gives(plain):
-    assert making.judged(plain, -1) == pytest.approx(JUDGED["plain"][0], abs=0.05)
-    kept = FACTS["curves"]["0.0"][0]
-    for what, values in making.curves_of(plain).items():
-        assert len(values) == len(kept[what]) == FACTS["epochs"] // FACTS["every"]
-        np.testing.assert_allclose(values[:10], kept[what][:10], atol=2e-2)
+def test_what_is_told_of_all_trainings_is_of_those_that_are_kept():
     assert making.summary(JUDGED, FACTS["curves"]["0.0"], FACTS["rare"]) == SUMMARY
+
+
+def assert_comes_out_again(training, epoch, name):
+    """What is kept of the first training of a kind is what it gives."""
+    found, kept = making.judged(training, epoch), JUDGED[name][0]
+    for what in ("accuracy", "learned"):
+        assert found[what] == pytest.approx(kept[what], abs=SHARE_ELSEWHERE), what
+    assert found["loss"] == pytest.approx(kept["loss"], rel=LOSS_ELSEWHERE)
+
+
+@pytest.mark.proves("plain", "quarter", "half", "shifted", "more")
+@pytest.mark.proves("about-as-right", "fewer-right", "less-loss", "shifting", "more-pictures")
+@pytest.mark.parametrize("name", making.MEANS)
+def test_the_first_training_of_each_kind_comes_out_again(name):
+    options = making.MEANS[name]
+    training = few_digits.trained(0, **options)
+    assert_comes_out_again(training, -1, name)
+    if name in ("plain", "quarter", "half"):
+        kept = FACTS["curves"][str(options.get("dropped", 0.0))][0]
+        for what, values in making.curves_of(training).items():
+            assert len(values) == len(kept[what]) == FACTS["epochs"] // FACTS["every"]
+            np.testing.assert_allclose(values[:10], kept[what][:10], atol=2e-2)
+
+
+@pytest.mark.proves("stopped", "stopping")
+def test_the_first_stopped_training_comes_out_again(plain):
+    assert_comes_out_again(plain, making.best_epoch(plain), "stopped")
+
+
+@pytest.mark.proves("bias")
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_a_training_with_a_rare_digit_comes_out_again(rate):
+    """Of the seed that finds most eights with Dropout: were none found, it would be seen."""
+    seed = int(np.argmax([one["rare"] for one in FACTS["rare"]["0.5"]]))
+    found, kept = making.found_of_rare(seed, rate), FACTS["rare"][str(rate)][seed]
+    assert kept["rare"] > 2 * RARE_ELSEWHERE
+    assert found["rare"] == pytest.approx(kept["rare"], abs=RARE_ELSEWHERE)
+    assert found["others"] == pytest.approx(kept["others"], abs=SHARE_ELSEWHERE)
 
 
 @pytest.mark.proves("by-heart", "others")
@@ -102,6 +139,23 @@ def test_the_mean_loss_on_others_turns_and_that_on_learned_ones_goes_on_falling(
     assert judging[-1] > judging[lowest]
     assert (np.diff(learned[lowest:]) <= 0).all()
     assert learned[-1] < learned[lowest]
+
+
+@pytest.mark.proves("epoch")
+def test_an_epoch_is_once_through_all_the_digits(plain):
+    assert plain.epochs == FACTS["epochs"]
+    assert plain.model.optimizer.iterations == plain.epochs * FACTS["pictures"]["learned"] / few_digits.BATCH
+
+
+@pytest.mark.proves("loss")
+def test_the_loss_is_a_number_for_how_wrong_the_answers_are(plain):
+    probabilities, labels = plain.probabilities[-1]["judging"], plain.splits["judging"].labels
+    each = few_digits.losses_of(probabilities, labels)
+    assert plain.loss("judging")[-1] == pytest.approx(each.mean())
+    wrong = probabilities.argmax(1) != labels
+    assert each[wrong].min() > np.median(each[~wrong])
+    better = 0.9 * probabilities + 0.1 * np.eye(10, dtype=np.float32)[labels]
+    assert (few_digits.losses_of(better, labels) <= each + 1e-6).all()
 
 
 @pytest.mark.proves("nothing-dropped")
@@ -176,9 +230,7 @@ def test_the_tutorial_drops_behind_its_poolings_and_its_wide_layer():
     assert layers[places[2] - 2].units == 512
 
 
-@pytest.mark.proves("plain-accuracy", "quarter-accuracy", "half-accuracy")
-@pytest.mark.proves("stopped-accuracy", "shifted-accuracy", "more-accuracy")
-@pytest.mark.proves("plain-loss", "quarter-loss", "half-loss", "stopped-loss", "shifted-loss", "more-loss")
+@pytest.mark.proves("plain", "quarter", "half", "stopped", "shifted", "more")
 @pytest.mark.parametrize("what", ["accuracy", "loss"])
 @pytest.mark.parametrize("name", ROWS)
 def test_the_table_tells_means_and_extremes_of_ten_trainings(name, what):
@@ -189,23 +241,36 @@ def test_the_table_tells_means_and_extremes_of_ten_trainings(name, what):
     )
 
 
-@pytest.mark.proves(
-    "plain-accuracy", "quarter-accuracy", "half-accuracy", "plain-loss", "quarter-loss", "half-loss"
-)
+@pytest.mark.proves("plain", "quarter", "half")
 @pytest.mark.parametrize(("name", "rate"), [("plain", "0.0"), ("quarter", "0.25"), ("half", "0.5")])
 def test_the_table_is_where_the_curves_end(name, rate):
     for what in ("accuracy", "loss"):
         np.testing.assert_allclose(curves(rate, f"judging_{what}")[:, -1], column(name, what), atol=1e-4)
 
 
-@pytest.mark.proves("not-more-right", "less-loss", "stopping", "shifting", "more-pictures")
+@pytest.mark.proves("about-as-right")
+def test_a_quarter_dropped_makes_about_as_many_answers_right():
+    right = {name: SUMMARY[name]["accuracy"]["mean"] for name in ("plain", "quarter")}
+    assert right["quarter"] == pytest.approx(right["plain"], abs=0.005)
+    fewer = int((column("quarter", "accuracy") < column("plain", "accuracy")).sum())
+    assert (SUMMARY["quarter"]["more_right"], fewer) == (4, 6)
+
+
+@pytest.mark.proves("fewer-right")
+def test_half_dropped_makes_fewer_answers_right():
+    right = {name: SUMMARY[name]["accuracy"]["mean"] for name in ("plain", "half")}
+    assert right["half"] < right["plain"] - 0.005
+    assert SUMMARY["half"]["more_right"] == 2
+
+
+@pytest.mark.proves("about-as-right", "fewer-right", "less-loss", "stopping", "shifting", "more-pictures")
 @pytest.mark.parametrize("name", ROWS)
 def test_what_helped_is_counted_training_by_training(name):
     more_right = int((column(name, "accuracy") > column("plain", "accuracy")).sum())
     less_loss = int((column(name, "loss") < column("plain", "loss")).sum())
     assert SUMMARY[name]["more_right"] == more_right
     assert SUMMARY[name]["less_loss"] == less_loss
-    if name in ("quarter", "half"):
+    if name in ("quarter", "half", "shifted"):
         assert more_right < 5 < less_loss
     if name == "stopped":
         assert less_loss == 10
@@ -221,7 +286,7 @@ def test_the_best_epoch_is_chosen_by_digits_that_do_not_judge(plain):
     assert making.best_epoch(plain) + 1 == pytest.approx(JUDGED["stopped"][0]["epoch"], abs=5)
 
 
-@pytest.mark.proves("shifted-accuracy", "shifted-loss", "shifting")
+@pytest.mark.proves("shifted", "shifting")
 def test_shifts_are_of_a_pixel_at_most_and_drawn_anew():
     moves = draw(few_digits.shifts(), 1000, 8, 8, torch.Generator().manual_seed(0))
     for shift in (moves.dx, moves.dy):

@@ -84,6 +84,17 @@ def test_certainty_of_the_truth_costs_nothing_and_of_its_opposite_as_much_as_is_
     assert costs(0) == pytest.approx([16.118, 16.118], abs=5e-4)
     assert costs(1e-12) == costs(0)
     assert keras.config.epsilon() == engine.EPSILON == FACTS["epsilon"] == 0.0000001
+    assert keras.backend.backend() == "torch"
+
+
+@pytest.mark.proves("clipped")
+def test_a_training_of_the_tutorials_network_keeps_its_probabilities_from_zero():
+    model = build_model(first_cnn(), (32, 32, 3), 10, 1)
+    truth, given = (torch.tensor(one[None].astype(np.float32)) for one in answer(0))
+    native = engine.loss_of(model, layer_losses=False)
+    assert isinstance(native, engine.PictureLoss)
+    assert float(native(None, truth, given, None)) == pytest.approx(16.118, abs=5e-4)
+    assert float(model.compute_loss(None, truth, given)) == pytest.approx(16.118, abs=5e-4)
 
 
 @pytest.mark.proves("halving")
@@ -127,6 +138,7 @@ def test_the_loss_of_a_batch_is_the_mean(short):
         each.mean(), rel=1e-4
     )
     truth = torch.from_numpy(pictures.labels)
+    assert short.model.optimizer.iterations == making.EPOCHS * len(given) / few_digits.BATCH
     native = engine.loss_of(short.model, layer_losses=False)
     assert float(native(None, truth, torch.from_numpy(given), None)) == pytest.approx(each.mean(), rel=1e-5)
 

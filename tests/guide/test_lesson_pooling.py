@@ -160,6 +160,7 @@ def test_without_pooling_there_would_be_more_numbers_and_parameters():
     dense = model.layers[model.layers.index(flatten) + 1]
     assert flatten.input.shape[1:] == tuple(FACTS["views"]["with"][-1]["shape"]) == (6, 6, 64)
     assert dense.count_params() == FACTS["parameters"]["with"] == 1_180_160
+    assert dense.kernel.shape == (6 * 6 * 64, 512)
     layers = keras.layers
     convolutions = [layers.Conv2D(count, 3, padding=how) for count in (32, 64) for how in ("same", "valid")]
     without = keras.Sequential([keras.Input((32, 32, 3)), *convolutions, layers.Flatten(), layers.Dense(512)])

@@ -25,8 +25,8 @@ def facts() -> dict[str, Any]:
         "side": SIDE,
         "picture": picture.flatten().tolist(),
         "kernels": KERNELS,
-        "sides": {
-            f"{size}/{stride}/{padding}": output_side(size, stride, padding)
+        "places": {
+            f"{size}/{stride}/{padding}": places(size, stride, padding)
             for size in (1, 3, 5, 7)
             for stride in (1, 2, 3)
             for padding in ("valid", "same")
@@ -72,8 +72,18 @@ def convolved(
     return made.numpy()[0, ..., 0]
 
 
+def places(size: int, stride: int, padding: str) -> list[int]:
+    """Where windows begin in this lesson's picture, as the engine lays them: a row each, below 0 in the border.
+
+    A picture whose pixels are the numbers of their rows is convolved with a kernel that is 1 in its middle, which
+    never lies in the border.
+    """
+    rows = np.repeat(np.arange(SIDE, dtype=np.uint8)[:, None], SIDE, 1)
+    middle = np.zeros((size, size), np.float32)
+    middle[size // 2, size // 2] = 1
+    return [round(float(row)) - size // 2 for row in convolved(rows, middle, stride, padding)[:, 0]]
+
+
 def output_side(size: int, stride: int, padding: str) -> int:
     """Rows of the map of this lesson's picture."""
-    return len(
-        convolved(np.zeros((SIDE, SIDE), np.uint8), np.zeros((size, size), np.float32), stride, padding)
-    )
+    return len(places(size, stride, padding))

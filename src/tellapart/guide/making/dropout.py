@@ -110,16 +110,16 @@ def curves_of(training: Training) -> dict[str, list[float]]:
 
 def rare_digit() -> dict[str, list[dict[str, float]]]:
     """Where one digit is rare among the pictures to learn from: what share of it is found, and of the others."""
-    found: dict[str, list[dict[str, float]]] = {}
-    for rate in (0.0, 0.5):
-        for seed in range(SEEDS):
-            training = trained(seed, rate, rare=True)
-            labels = training.splits["judging"].labels
-            right = training.probabilities[-1]["judging"].argmax(1) == labels
-            is_rare = labels == few_digits.RARE
-            told = {"rare": right[is_rare].mean(), "others": right[~is_rare].mean()}
-            found.setdefault(str(rate), []).append(rounded(told))
-    return found
+    return {str(rate): [found_of_rare(seed, rate) for seed in range(SEEDS)] for rate in (0.0, 0.5)}
+
+
+def found_of_rare(seed: int, rate: float) -> dict[str, float]:
+    """One training with a rare digit: the shares of it and of the others that are found."""
+    training = trained(seed, rate, rare=True)
+    labels = training.splits["judging"].labels
+    right = training.probabilities[-1]["judging"].argmax(1) == labels
+    is_rare = labels == few_digits.RARE
+    return rounded({"rare": right[is_rare].mean(), "others": right[~is_rare].mean()})
 
 
 def summary(

@@ -3,7 +3,7 @@
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element } from "maps";
 import { grid, sum, told } from "opened";
-import { drawInTheme } from "theme";
+import { colour, drawInTheme } from "theme";
 
 const SIZE = 3, OUT = facts.side - SIZE + 1;
 const at = { row: 9, column: 7 };
@@ -55,9 +55,67 @@ function follow(event) {
   for (const id of ["row", "column"]) byId(id).dispatchEvent(new Event("input"));
 }
 
+// How large the map is.
+
+const SIZES = ["size-window", "size-stride", "size-padding"];
+
+/** The chosen window, its places, and how many rows of zeros there are above the picture and below it. */
+function layout() {
+  const [window, stride, padding] = SIZES.map((id) => byId(id).value), places = facts.places[`${window}/${stride}/${padding}`];
+  const above = -places[0], below = Math.max(0, places.at(-1) + Number(window) - facts.side);
+  return { window: Number(window), places, above, below };
+}
+
+function sayZeros({ above, below }) {
+  if (!above && !below) return "without a border";
+  const rows = (count, where) => count && `${count} ${count === 1 ? "row" : "rows"} ${where}`;
+  const listed = (...parts) => parts.filter(Boolean).join(" and ");
+  return `with a border of zeros (${listed(rows(above, "above"), rows(below, "below"))}, as many columns on the ${listed(above && "left", below && "right")})`;
+}
+
 function size() {
-  const key = ["size-window", "size-stride", "size-padding"].map((id) => byId(id).value).join("/");
-  byId("size-says").textContent = `The map of ${facts.side} × ${facts.side} pixels has ${facts.sides[key]} × ${facts.sides[key]} numbers.`;
+  const how = layout(), { window, places } = how, [first, last] = [places[0], places.at(-1)];
+  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top stands at row ${String(first).replace("-", "−")} first and at row ${last} last, which is ${places.length} places. The map has ${places.length} × ${places.length} numbers.`;
+  byId("size-picture").setAttribute("aria-label", `A picture of ${facts.side} by ${facts.side} pixels ${sayZeros(how)}, and on it the ${places.length} by ${places.length} places of a window of ${window} by ${window} pixels`);
+  byId("size-map").setAttribute("aria-label", `A map of ${places.length} by ${places.length} numbers`);
+  drawSize(how);
+}
+
+function drawSize({ window, places, above, below }) {
+  const ink = { cell: colour("--grid"), zero: colour("--soft"), place: colour("--accent"), frame: "#d6006c" };
+  const rows = Array.from({ length: facts.side + above + below }, (_, i) => i - above), isPixel = (row) => row >= 0 && row < facts.side;
+  const zero = (row, column) => [shape("rect", { ...cell(row, column), class: "zero", fill: "none", stroke: ink.cell, "stroke-width": 0.08 }),
+    shape("text", { x: column + 0.5, y: row + 0.5, fill: ink.zero, "aria-hidden": "true" }, "0")];
+  const frame = (start, more) => shape("rect", { x: start, y: start, width: window, height: window, class: "window", fill: "none", stroke: ink.frame, "stroke-width": 0.22, ...more });
+  show("size-picture", -above - EDGE, rows.length + 2 * EDGE);
+  byId("size-picture").replaceChildren(
+    ...pairs(rows, (row, column) => (isPixel(row) && isPixel(column) ? [shape("rect", { ...cell(row, column), class: "pixel", fill: ink.cell })] : zero(row, column))),
+    ...pairs(places, (row, column) => [shape("circle", { cx: column + window / 2, cy: row + window / 2, r: 0.24, class: "place", fill: ink.place })]),
+    frame(places[0], {}), frame(places.at(-1), { "stroke-dasharray": "0.5 0.3" }));
+  show("size-map", -EDGE, places.length + 2 * EDGE);
+  byId("size-map").replaceChildren(...pairs(places.map((_, i) => i), (row, column) => [
+    shape("rect", { ...cell(row, column), class: "number", fill: ink.cell }), shape("circle", { cx: column + 0.5, cy: row + 0.5, r: 0.24, fill: ink.place })]));
+}
+
+const EDGE = 0.15; // of a cell, around a drawing, for the frames' lines
+
+/** So much of a drawing, from a row and the same column on, all cells of the page alike. */
+function show(id, start, cells) {
+  byId(id).setAttribute("viewBox", `${start} ${start} ${cells} ${cells}`);
+  byId(id).style.width = `calc(${cells} * var(--unit))`;
+}
+
+/** What is drawn for every row and every column of the same list. */
+const pairs = (list, draw) => list.flatMap((row) => list.flatMap((column) => draw(row, column)));
+
+/** A cell of the drawing, a hair smaller than its place. */
+const cell = (row, column) => ({ x: column + 0.05, y: row + 0.05, width: 0.9, height: 0.9 });
+
+function shape(tag, attributes, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
 }
 
 ownNumbers();
@@ -66,7 +124,7 @@ for (const name of ["row", "column"]) slider(name, (value) => ((at[name] = value
 byId("kernel").addEventListener("input", () => choose(byId("kernel").value));
 byId("picture").addEventListener("pointerdown", follow);
 byId("picture").addEventListener("pointermove", (event) => event.pointerType === "mouse" && follow(event));
-for (const id of ["size-window", "size-stride", "size-padding"]) byId(id).addEventListener("input", size);
-size();
+for (const id of SIZES) byId(id).addEventListener("input", size);
 drawInTheme(draw);
+drawInTheme(size);
 begin();

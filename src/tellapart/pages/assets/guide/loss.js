@@ -11,7 +11,7 @@ const TRUTH = CLASSES.indexOf("cat"), OTHER = CLASSES.indexOf("dog");
 const HIGHEST = 7; // of the curve's drawing
 const at = { probability: 0.7, weight: 0 };
 
-/** Cross-entropy of one picture, with the probability kept from 0 and 1 as Keras and tellapart keep it. */
+/** Cross-entropy of one picture, with the probability kept from 0 and 1 as Keras on PyTorch and tellapart keep it. */
 export function cost(probability) {
   return -Math.log(Math.min(1 - facts.epsilon, Math.max(facts.epsilon, probability)));
 }

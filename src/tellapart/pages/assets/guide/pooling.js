@@ -42,7 +42,7 @@ function drawWindow() {
   frame(byId("made-winner"), MAP.side, at.row * how.step + Math.floor(winner / how.size), at.column * how.step + (winner % how.size));
   frame(byId("pooled-place"), made.side, at.row, at.column);
   const isMax = how.kind === "max";
-  byId("made-winner").hidden = !isMax;
+  for (const id of ["made-winner", "winner-says"]) byId(id).hidden = !isMax;
   byId("pooled-says").textContent = `the pooled map, ${made.side} × ${made.side}`;
   byId("sums").replaceChildren(
     grid("input", numbers, how.size, how.size, "under the window", (place) => (isMax && numbers[place] === largest ? "winner" : "")),
