@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -84,16 +85,17 @@ def picture_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int
     Raises:
         PictureError: the header cannot be read.
     """
-    from PIL import Image
 
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        with _opened(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             width, height = image.size
             # Pillow turns TIFF sizes by itself.
             if image.format != "TIFF" and _orientation(image) >= 5:
                 width, height = height, width
             return height, width, 1 if image.mode in _GRAY_MODES else 3
+    except PictureError as reason:
+        raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:
         raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
 
@@ -111,16 +113,28 @@ def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     return encoded
 
 
-def _decode(encoded: bytes) -> Pixels:
+def _opened(file: Any) -> Image.Image:
+    """The header read. Pillow refuses the very largest pictures even that, in words of its own."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(encoded)) as image:
+    try:
+        return Image.open(file)
+    except Image.DecompressionBombError as reason:
+        found = re.search(r"\d+", str(reason))
+        raise _too_large(f"{int(found[0]):,}" if found else "too many") from reason
+
+
+def _too_large(size: str) -> PictureError:
+    return PictureError(
+        f"{size} pixels, more than the {LARGEST_PIXELS:,} that are read. Save it smaller first."
+    )
+
+
+def _decode(encoded: bytes) -> Pixels:
+    with _opened(io.BytesIO(encoded)) as image:
         width, height = image.size
         if width * height > LARGEST_PIXELS:
-            raise PictureError(
-                f"{width} x {height} pixels, more than the {LARGEST_PIXELS:,} that are read. "
-                "Save it smaller first."
-            )
+            raise _too_large(f"{width} x {height}")
         if image.format == "JPEG" and image.mode in ("RGB", "L") and _orientation(image) == 1:
             pixels = _decode_plain_jpeg(encoded)
             if pixels is not None:

@@ -237,8 +237,8 @@ GROWN_OLD = (
         kind="grown old",
         says="63% takes “a few hours on a decent laptop”.",
         so="It need not be hours. On two cores of an Intel Xeon, `fast` with `--target 63%` was there in "
-        "{seconds_to_63} seconds (median of {trainings_to_63}), and the whole of `fast` took {minutes_of_fast} minutes (median of "
-        "{trainings}) for {accuracy_of_fast}. No laptop was measured.",
+        "{seconds_to_63} seconds (median of {trainings_to_63}), and the whole of `fast` took {minutes_of_fast} minutes "
+        "(median of {trainings}) for {accuracy_of_fast}. No laptop was measured.",
         page="better",
         asks="On two cores of an Intel Xeon, 63% on CIFAR-10 can be reached within a minute.",
         holds=True,
