@@ -1,4 +1,4 @@
-"""The tables of the guide: which test proves which sentence, and what the tutorial says wrongly.
+"""The tables of the guide: which test proves which sentence, and what of the tutorial is to be read otherwise today.
 
     python scripts/guide_tables.py          # writes docs/guide-claims.md and docs/mistakes.md anew
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "guide"))
-from claims import file_of, proofs, read
+from claims import INDEX_FILE, file_of, proofs, proofs_in, read, read_index
 
 from tellapart.files import write_text
 from tellapart.guide.lessons import LESSONS, named
@@ -26,7 +26,7 @@ something stands in its template with a name, and a test says by that name that 
 `tests/guide/test_claims.py` refuses a sentence without one. `python scripts/guide_tables.py` makes these tables anew.
 """
 
-HEAD = """# What the tutorial says wrongly
+HEAD = """# {title}
 
 The origin is the classic Keras CIFAR-10 CNN tutorial: the Keras team's `examples/cifar10_cnn.py`, and a lesson
 written around it. Each row is a card on the guide's page “{title}”. The tests are in
@@ -59,13 +59,11 @@ def claims() -> str:
         CLAIMS_HEAD,
         table(("concept", "page", "what moves", "its test", "the sentences' tests"), concepts),
     ]
-    for lesson in LESSONS:
-        proved = proofs(lesson)
-        rows = [
-            (claim.text, ", ".join(f"`{test}`" for test in proved[claim.name]))
-            for claim in read(lesson).claims
-        ]
-        parts += [f"\n## {lesson.title}\n", table(("sentence", "test"), rows)]
+    pages = [("The first page", read_index(), proofs_in(INDEX_FILE))]
+    pages += [(lesson.title, read(lesson), proofs(lesson)) for lesson in LESSONS]
+    for title, told, proved in pages:
+        rows = [(claim.text, ", ".join(f"`{test}`" for test in proved[claim.name])) for claim in told.claims]
+        parts += [f"\n## {title}\n", table(("sentence", "test"), rows)]
     return "\n".join(parts) + "\n"
 
 

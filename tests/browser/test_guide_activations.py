@@ -1,5 +1,7 @@
 """The guide's page on activation functions in a browser: its curves, its networks, its gradients."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -94,6 +96,7 @@ def test_what_is_left_of_a_gradient(page, layers):
     page.locator("#layers").fill(str(layers))
     for name in ("relu", "sigmoid"):
         assert said(page, "reach-says", f"{name}-left") == FACTS["reaches"][name][layers - 1]
+    assert not re.search(r"\de-?\d", page.inner_text("#reach-says") + page.inner_text("#reach"))
     times = FACTS["reaches"]["relu"][layers - 1] / FACTS["reaches"]["sigmoid"][layers - 1]
     told = page.inner_text("#reach-says").split("which is ")[1].split(" times")[0]
     assert float(told.replace(",", "")) == pytest.approx(times, rel=0.05)

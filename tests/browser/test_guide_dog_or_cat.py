@@ -1,10 +1,12 @@
 """The guide's page on a cat in a browser: its answers are those of the pictures shown, and a photo is asked about."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
 
+from tellapart.guide import serving
 from tellapart.guide.lessons import named
 from tellapart.guide.making import dog_or_cat as making
 from tellapart.guide.making.photo import CAT, cat
@@ -32,7 +34,7 @@ def shares(page, table):
 @pytest.mark.parametrize("is_mixed", [False, True])
 @pytest.mark.parametrize("side", [96, 24, 4])
 def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_mixed):
-    page.locator("#side").fill(str(making.SIDES.index(side)))
+    page.locator("#side").fill(str(len(making.SIDES) - 1 - making.SIDES.index(side)))
     page.locator("#mixed").set_checked(is_mixed)
     picture = making.mixed(cat(side)) if is_mixed else cat(side)
     np.testing.assert_array_equal(pixels(page, "#photo"), picture)
@@ -41,7 +43,8 @@ def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_mixed):
     assert page.inner_text("#side-says") == f"{side} × {side} pixels"
 
 
-def test_the_photo_itself_is_shown_first(page):
+def test_the_photo_itself_is_shown_first_and_is_the_largest(page):
+    assert page.locator("#side").input_value() == page.locator("#side").get_attribute("max")
     np.testing.assert_allclose(pixels(page, "#photo"), cat(192).astype(int), atol=12)  # two decoders of JPEG
     assert "the model says cat" in page.inner_text("#photo-says")
 
@@ -63,6 +66,7 @@ def test_the_cat_is_moved_and_its_distance_taken(page, shift, is_mirrored):
     assert f"cat, with {100 * making.asked([picture])[0][3]:.1f}%" in says
 
 
+@pytest.mark.proves("ask")
 def test_a_page_from_the_disk_asks_nobody(page):
     page.locator("#own-photo").set_input_files(CAT)
     page.wait_for_selector("#own-seen:not([hidden])")
@@ -71,6 +75,42 @@ def test_a_page_from_the_disk_asks_nobody(page):
     assert "tellapart predict PHOTO" in page.inner_text("article")
     assert page.troubles == []
     assert page.locator("#own-bars").is_hidden()
+
+
+def test_what_the_browser_cannot_read_is_said(page, tmp_path):
+    (tmp_path / "note.txt").write_text("no picture")
+    page.locator("#own-photo").set_input_files(tmp_path / "note.txt")
+    page.wait_for_function("document.getElementById('own-says').textContent !== ''")
+    assert page.inner_text("#own-says").endswith("cannot read this file as a picture. Try a JPEG or a PNG.")
+    page.locator("#own-photo").set_input_files(CAT)
+    page.wait_for_selector("#own-seen:not([hidden])")
+    assert page.inner_text("#own-says") == ""
+
+
+@pytest.mark.proves("private")
+def test_a_photo_goes_to_tellapart_on_this_machine_and_nowhere_else(browser):
+    """A real server: all that the page asks for, it asks of its own machine, and nothing more behind a refusal."""
+    listener, server = serving.listening(0), serving.server()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    context = browser.new_context()
+    try:
+        page, asked = context.new_page(), []
+        context.on("request", asked.append)
+        page.goto(f"{address}dog-or-cat.html")
+        page.wait_for_selector("html[data-ready]")
+        page.locator("#own-photo").set_input_files(CAT)
+        page.wait_for_selector("#own-bars:not([hidden])", timeout=60_000)
+        addresses = [one.url for one in asked if not one.url.startswith(("data:", "blob:"))]
+        assert all(one.startswith(address) for one in addresses)
+        (photo,) = (one for one in asked if one.method != "GET")
+        assert (photo.url, photo.post_data_buffer) == (f"{address}answer", CAT.read_bytes())
+    finally:
+        context.close()
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
 
 
 @pytest.fixture
@@ -99,7 +139,7 @@ def served(browser, tmp_path):
 def told(page, status, body, file=CAT):
     page.replies.append((status, body))
     page.locator("#own-photo").set_input_files(file)
-    page.wait_for_function("!['', 'Asking …'].includes(document.getElementById('own-says').textContent)")
+    page.wait_for_function("!/^(Asking.*)?$/.test(document.getElementById('own-says').textContent)")
     return page.inner_text("#own-says")
 
 

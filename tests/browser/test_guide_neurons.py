@@ -39,6 +39,10 @@ def test_a_neuron_answers(page, first, second, bias, digit):
     assert numbers(page, "#neuron-works", "answer") == pytest.approx([expit(sums[digit])], abs=1e-9)
     wrong = int(((sums > 0) != (np.array(FACTS["labels"]) == 1)).sum())
     assert page.inner_text("#neuron-says").startswith(f"{wrong} of 60 digits")
+    if wrong:
+        ones = int(((sums <= 0) & (np.array(FACTS["labels"]) == 1)).sum())
+        assert f"{wrong - ones} zero" in page.inner_text("#neuron-says")
+        assert f"and {ones} one" in page.inner_text("#neuron-says")
     name = ["zero", "one"][FACTS["labels"][digit]]
     assert page.inner_text("#neuron-works").strip().endswith(f"It is a {name}.")
     assert page.inner_text("#digit-says") == str(digit + 1)

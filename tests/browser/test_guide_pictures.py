@@ -66,13 +66,23 @@ def test_a_digit_is_written_in_its_lightness(page, digit, white):
     assert colour == "rgb({0}, {0}, {0})".format(round(255 * numbers.max() / white))
 
 
+@pytest.mark.parametrize("answer", ["36", "36 million", "36,000,000", "36000000"])
+def test_millions_may_be_written_out(page, answer):
+    form = page.locator("form.question").first
+    form.locator("input").fill(answer)
+    form.locator("button").click()
+    assert form.locator(".verdict").inner_text() == "Right."
+
+
 def test_the_division_and_its_second_run(page):
     numbers = cat(32).astype(float)
     for times in ("not at all", "once", "twice"):
         says = page.inner_text("#divided-says")
         assert f"Divided {times}" in says
         told = [float(one) for one in says.removesuffix(".").replace(",", "").split() if one[0].isdigit()]
-        assert told == pytest.approx([numbers.min(), numbers.max()], rel=0.02)
+        assert told == pytest.approx(
+            [numbers.min(), numbers.max(), numbers.size, (numbers >= 1).sum()], rel=0.05
+        )
         drawn = np.clip(255 * numbers, 0, 255)
         np.testing.assert_allclose(pixels(page, "#divided"), drawn, atol=0.51)
         numbers = numbers / 255

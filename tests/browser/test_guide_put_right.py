@@ -1,4 +1,4 @@
-"""The guide's page on what the tutorial says wrongly, in a browser: its filter, and its statements."""
+"""The guide's page on what is to be read otherwise today, in a browser: its filter, and its statements."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def page(lesson):
     return lesson("put-right")
 
 
-@pytest.mark.parametrize("kind", ["", "text", "program"])
+@pytest.mark.parametrize("kind", ["", "text", "program", "grown old"])
 def test_the_filter_shows_one_kind(page, kind):
     page.select_option("#kind", kind)
     shown = page.locator(".mistake:visible")

@@ -88,6 +88,41 @@ def test_a_recording_runs_to_its_end_and_says_so(lesson):
     page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
 
 
+def test_another_rate_begins_anew_and_says_so(lesson):
+    page = lesson("training")
+    page.click("#step")
+    page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 1,')")
+    assert page.inner_text("#standing-aloud") == page.inner_text("#standing")
+    page.select_option("#rate", str(RATES[-1]))
+    page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
+    assert page.inner_text("#standing").endswith(f"Begun again at a learning rate of {RATES[-1]}: press Run.")
+    page.click("#step")
+    page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 1,')")
+    assert "Begun again" not in page.inner_text("#standing")
+
+
+def test_a_screen_reader_is_told_once_an_epoch_while_it_runs(lesson):
+    page = lesson("training")
+    page.evaluate("""() => {
+      window.told = [];
+      const aloud = document.getElementById("standing-aloud");
+      new MutationObserver(() => window.told.push(aloud.textContent)).observe(aloud, { childList: true });
+    }""")
+    page.click("#run")
+    page.wait_for_function(
+        "document.getElementById('standing').textContent.includes('epoch 2.')", timeout=60_000
+    )
+    told = page.evaluate("window.told")
+    assert 2 <= len(told) <= 4
+    assert page.locator("#standing[role]").count() == 0
+
+
+def test_charts_have_their_axes_and_dots_before_the_first_step(lesson):
+    page = lesson("training")
+    assert page.locator("#chart-loss svg text").all_inner_texts().count("2.0") == 1
+    assert page.locator("#chart-accuracy svg circle").count() == 1
+
+
 def test_tellapart_trains_behind_the_page_twice_a_second_or_oftener(live):
     live.click("#run")
     live.wait_for_function("Number(document.getElementById('standing').textContent.split(/[ ,]/)[1]) > 2")

@@ -215,6 +215,16 @@ def test_a_picture_that_unpacks_into_gigabytes_is_refused(monkeypatch):
         decode(encoded(Image.fromarray(SMOOTH)))
 
 
+def test_what_pillow_itself_refuses_is_refused_in_the_same_words(monkeypatch):
+    """Beyond twice its own limit it does not even open a file."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    for read in (decode, picture_shape):
+        with pytest.raises(
+            PictureError, match=r"<bytes>: 1,200 pixels, more than the .* Save it smaller first"
+        ):
+            read(encoded(Image.fromarray(SMOOTH)))
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_damaged_bytes_never_raise_anything_else():
     """Flip bytes all over small files of every kind: a picture comes out, or PictureError."""

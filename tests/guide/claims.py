@@ -6,15 +6,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tellapart.guide.lessons import Lesson
-from tellapart.guide.rendering import page_of
+from tellapart.guide.rendering import index_page, page_of
 
 TESTS = Path(__file__).parent
+BROWSER = TESTS.parent / "browser"
 
 TEXT = {"p", "li", "dd", "dt", "td"}
 """Elements whose text must be claims ..."""
 
-FREE = {"do", "controls", "slider", "verdict", "legend"}
-"""... unless they are of these classes: what to do, names of controls, and what the page answers."""
+FREE = {"do", "controls", "slider", "verdict", "legend", "kicker", "lessons"}
+"""... unless they are of these classes: what to do, names of controls and of pages, and what the page answers."""
 
 VOID = {"br", "input", "img", "hr", "meta", "link", "wbr"}
 
@@ -28,8 +29,9 @@ class Claim:
 class _Reader(HTMLParser):
     """Collects a page's claims, and text that claims nothing."""
 
-    def __init__(self):
+    def __init__(self, within: str):
         super().__init__()
+        self.within = within
         self.open = []
         self.claims, self.loose = [], []
 
@@ -55,7 +57,7 @@ class _Reader(HTMLParser):
 
     def _must_be_proved(self):
         tags = [tag for tag, *_ in self.open]
-        if "article" not in tags or {
+        if self.within not in tags or {
             "select",
             "button",
             "output",
@@ -65,15 +67,29 @@ class _Reader(HTMLParser):
             "caption",
         } & set(tags):
             return False
-        if any(classes & FREE or "role" in told for _, classes, told in self.open[tags.index("article") :]):
+        if any(classes & FREE or "role" in told for _, classes, told in self.open[tags.index(self.within) :]):
             return False
         return bool(TEXT & set(tags))
 
 
 def read(lesson: Lesson) -> _Reader:
-    """The claims of a lesson's page, and its text outside them."""
-    reader = _Reader()
-    reader.feed(page_of(lesson))
+    """The claims of a lesson's page, and its text outside them: of the page on the disk, and then what only the
+    served one says."""
+    reader, live = (_read(page_of(lesson, live=live)) for live in (False, True))
+    names = {claim.name for claim in reader.claims}
+    reader.claims += [claim for claim in live.claims if claim.name not in names]
+    reader.loose += [text for text in live.loose if text not in reader.loose]
+    return reader
+
+
+def read_index() -> _Reader:
+    """The same of the first page."""
+    return _read(index_page(), within="body")
+
+
+def _read(page: str, within: str = "article") -> _Reader:
+    reader = _Reader(within)
+    reader.feed(page)
     for claim in reader.claims:
         claim.text = " ".join(claim.text.split())
     return reader
@@ -83,10 +99,19 @@ def file_of(lesson: Lesson) -> Path:
     return TESTS / f"test_lesson_{lesson.name.replace('-', '_')}.py"
 
 
+INDEX_FILE = TESTS / "test_lesson_index.py"
+
+
 def proofs(lesson: Lesson) -> dict[str, list[str]]:
-    """Claim -> the tests that say they prove it."""
+    """Claim -> the tests that say they prove it: of its sentences, and of the page in a browser."""
+    in_browser = BROWSER / f"test_guide_{lesson.name.replace('-', '_')}.py"
+    return proofs_in(file_of(lesson), in_browser)
+
+
+def proofs_in(*files: Path) -> dict[str, list[str]]:
+    """The same of some files of tests."""
     found = {}
-    for node in ast.walk(ast.parse(file_of(lesson).read_text(encoding="utf-8"))):
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             for decorator in node.decorator_list:
                 if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.proves":

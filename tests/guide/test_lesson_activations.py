@@ -83,7 +83,7 @@ def test_the_tutorials_activations():
     assert behind[layers[-2].name] == "softmax"
 
 
-@pytest.mark.proves("relu", "no-brain", "corner")
+@pytest.mark.proves("relu", "all-it-does", "corner")
 def test_relu_is_the_larger_of_a_number_and_zero():
     made = activated("relu", RANDOM)[0]
     assert (made == np.maximum(RANDOM.astype(np.float32), 0)).all()
@@ -159,6 +159,16 @@ def two_layers(sizes, activation, seed):
     ]
     keras.Sequential([keras.Input((sizes[0],)), *layers])
     return layers
+
+
+@pytest.mark.proves("units")
+def test_a_dense_layer_is_its_units_side_by_side():
+    layer, numbers = keras.layers.Dense(3, "relu"), np.random.default_rng(0).normal(size=(5, 4))
+    together = keras.ops.convert_to_numpy(layer(numbers))
+    weights, biases = layer.get_weights()
+    for unit in range(layer.units):
+        alone = np.maximum(0, numbers @ weights[:, unit] + biases[unit])
+        np.testing.assert_allclose(together[:, unit], alone, atol=1e-5)
 
 
 @pytest.mark.proves("one-layer")

@@ -218,6 +218,14 @@ def test_batch_normalisation_and_no_dropout():
     learning = keras.ops.convert_to_numpy(layer(pictures, training=True))
     np.testing.assert_allclose(learning.mean((0, 1, 2)), added, atol=1e-3)
     np.testing.assert_allclose(learning.std((0, 1, 2)), 1, atol=1e-3)
+    _, means_kept, variances_kept = (keras.ops.convert_to_numpy(one) for one in layer.weights)
+    for kept, old, batch in (
+        (means_kept, means, pictures.mean((0, 1, 2))),
+        (variances_kept, variances, pictures.var((0, 1, 2))),
+    ):
+        np.testing.assert_allclose(kept, layer.momentum * old + (1 - layer.momentum) * batch, rtol=1e-3)
+    usual = keras.layers.BatchNormalization()
+    assert (usual.scale, layer.scale) == (True, False)
 
 
 @pytest.mark.proves("views")

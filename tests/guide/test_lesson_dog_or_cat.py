@@ -1,6 +1,7 @@
 """The sentences of the guide's page that asks what a picture shows."""
 
 import json
+import socket
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.metrics.pairwise import manhattan_distances
 import tellapart
 from tellapart.cli import main
 from tellapart.data.fit_size import PixelPath
+from tellapart.guide import serving
 from tellapart.guide.making import dog_or_cat as making
 from tellapart.guide.making.photo import CAT, cat
 
@@ -88,6 +90,7 @@ def test_where_pixels_lie_tells_much_at_24_and_nothing_at_4(by_side):
     four, large = answers([making.mixed(cat(side)) for side in (4, 24)])
     assert names(np.stack([four, large])) == ["cat", "frog"]
     assert four.max() > by_side[4].max()
+    assert four.max() == pytest.approx(0.43, abs=0.005)
     random = np.random.default_rng(0)
     others = answers([random.permutation(cat(4).reshape(-1, 3)).reshape(4, 4, 3) for _ in range(20)])
     assert set(names(others)) == {"cat"}  # no other order of the 16 is told from a cat either
@@ -108,6 +111,16 @@ def test_a_moved_cat_is_farther_from_itself_than_a_plain_square_is():
     assert making.distance(still, still) == 0
 
 
+@pytest.mark.proves("same-cat")
+def test_moved_and_mirrored_the_cat_keeps_its_pixels():
+    for shift in making.SHIFTS:
+        still, moved = making.moved(0), making.moved(shift)
+        kept = slice(max(0, shift), moved.shape[1] + min(0, shift))
+        before = slice(max(0, -shift), moved.shape[1] + min(0, -shift))
+        np.testing.assert_array_equal(moved[:, kept], still[:, before])
+    assert len(np.unique(making.plain().reshape(-1, 3), axis=0)) == 1
+
+
 @pytest.mark.proves("colour")
 def test_cat_and_square_have_the_same_mean_colour():
     np.testing.assert_allclose(making.plain().mean((0, 1)), making.moved(0).mean((0, 1)), atol=0.5)
@@ -126,6 +139,24 @@ def test_the_models_numbers_were_found_from_cifar10():
     assert sum(weight.numpy().size for weight in CIFAR10.model.weights) == 1_973_944
     assert CIFAR10.card.origin["data"] == "cifar10"
     assert CIFAR10.card.origin["epochs"] > 0
+
+
+@pytest.mark.proves("private")
+def test_a_photo_that_tellapart_is_given_goes_no_further(monkeypatch):
+    """Whatever is connected to while it answers is noted; and it listens on this machine alone."""
+    reached, connect = [], socket.socket.connect
+
+    def noted(one, address):
+        reached.append(address)
+        return connect(one, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    answer = serving._answered(CAT.read_bytes())
+    assert len(answer["probabilities"]) == 10
+    assert reached == []
+    with serving.listening(0) as listener, socket.create_connection(listener.getsockname()):
+        assert reached == [listener.getsockname()]  # it would have been noted
+        assert listener.getsockname()[0] == "127.0.0.1"
 
 
 @pytest.mark.proves("ask")

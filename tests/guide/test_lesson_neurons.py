@@ -105,6 +105,27 @@ def test_the_sliders_reach_a_line_without_a_mistake():
     assert a_line_parts(points, labels)
 
 
+@pytest.mark.proves("middle", "bias-helps")
+def test_the_hint_leads_to_a_line_without_a_mistake():
+    points, labels = np.array(FACTS["points"]), np.array(FACTS["labels"])
+    assert points[labels == 0, 0].max() < 0.24 < 0.40 < points[labels == 1, 0].min()
+    biases = np.arange(-10, 10.5, 0.5)
+    ones = 10 * points[:, 0] + biases[:, None] > 0  # (biases, points)
+    assert (ones == labels).all(1).any()
+    assert (np.diff(ones.sum(1)) >= 0).all()
+    assert ones.sum(1)[-1] > ones.sum(1)[0]
+
+
+@pytest.mark.proves("seed")
+def test_a_seed_decides_the_random_weights():
+    drawn = []
+    for seed in (0, 0, 9):
+        keras.utils.set_random_seed(seed)
+        drawn.append(making.network().get_weights()[0])
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[0], drawn[2])
+
+
 @pytest.mark.proves("tutorial")
 def test_the_tutorials_dense_layer_is_512_neurons():
     layer = next(one for one in first_cnn((32, 32, 3), 10).layers if isinstance(one, keras.layers.Dense))

@@ -1,16 +1,21 @@
 """The sentences of the guide's page on training, live."""
 
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from tellapart.data.batches import Batches
 from tellapart.guide import small_training as module
 from tellapart.guide.lessons import named
+from tellapart.guide.live import LiveTraining
 from tellapart.guide.making import training as making
+from tellapart.guide.serving import HOST
 from tellapart.guide.small_training import BATCH_SIZE, EPOCHS, RATE, RATES, training
 from tellapart.lower import lower
+from tellapart.train.feed import Feed
 from tellapart.train.step import TrainStep
 
 FACTS = named("training").facts
@@ -22,19 +27,20 @@ def recordings():
 
 
 @pytest.mark.proves("step")
-def test_a_step_makes_the_network_less_wrong_about_its_batch():
-    random = np.random.default_rng(0)
-    import torch
-
-    images = torch.from_numpy(random.integers(0, 256, (BATCH_SIZE, 8, 8, 1), np.uint8))
-    truth = torch.eye(10)[torch.from_numpy(random.integers(0, 10, BATCH_SIZE))]
-    net = lower(module.network(0.01), "float32")
+@pytest.mark.parametrize("batch", range(5))
+def test_a_step_makes_the_network_less_wrong_about_its_digits(batch):
+    """The first step, at the page's own rate, on several batches."""
+    train, _ = module.digits()
+    feed = Feed(train, 10, Batches(n=len(train), batch_size=BATCH_SIZE, seed=0), None)
+    images, truth = feed.batch(0, batch)
+    assert len(images) == BATCH_SIZE
+    net = lower(module.network(RATE), "float32")
     step, before = TrainStep(net), [w.copy() for w in net.model.get_weights()]
-    losses = [float(step(images, truth).loss) for _ in range(2)]
-    assert losses[1] < losses[0]
-    assert all(
-        not np.array_equal(one, other) for one, other in zip(before, net.model.get_weights(), strict=True)
-    )
+    first = float(step(images, truth).loss)
+    moved = [after - old for old, after in zip(before, net.model.get_weights(), strict=True)]
+    assert float(step(images, truth).loss) < first
+    assert all(np.any(one != 0) for one in moved)
+    assert max(np.abs(one).max() for one in moved) < 0.1
 
 
 @pytest.mark.proves("epoch", "question")
@@ -102,6 +108,40 @@ def test_the_middle_rate_is_the_best_and_the_recordings_are_true(recordings):
         if rate < 0.1:  # at the largest, rounding decides where it is thrown to
             assert kept[-1]["accuracy"] == pytest.approx(ends[rate], abs=0.02)
         assert kept[0]["filters"] == recordings[rate][0].to_dict()["filters"]
+
+
+@pytest.mark.proves("recording")
+def test_a_recording_is_a_training_by_tellapart(recordings):
+    """The larger part of it: later, rounding on another machine may tell."""
+    anew = {frame.step: frame.to_dict() for frame in recordings[RATE]}
+    for frame in FACTS["recordings"][str(RATE)][:30]:
+        other = anew[frame["step"]]
+        assert frame["loss"] == pytest.approx(other["loss"], abs=0.02)
+        assert frame["accuracy"] == pytest.approx(other["accuracy"], abs=0.02)
+        np.testing.assert_allclose(frame["filters"], other["filters"], atol=0.01)
+
+
+@pytest.mark.proves("live")
+def test_what_is_served_is_trained_here_and_now(recordings):
+    live, steps = LiveTraining(RATE), 3
+    end = time.monotonic() + 60
+    for count in range(1, steps + 2):
+        while len(told := live.since(0)["frames"]) < count:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        live.step()
+    live.give_up()
+    assert told == [frame.to_dict() for frame in recordings[RATE][: steps + 1]]
+    assert HOST == "127.0.0.1"
+
+
+@pytest.mark.proves("watched")
+def test_a_rate_chosen_by_a_score_on_these_digits_has_a_score_that_is_too_good():
+    """Three networks, each right about nine digits of ten, and no better one among them."""
+    right = np.random.default_rng(0).random((5_000, len(RATES), FACTS["test"])) < 0.9
+    scores = right.mean(-1)  # (choices, networks)
+    assert scores.mean() == pytest.approx(0.9, abs=0.001)
+    assert scores.max(1).mean() > 0.9 + 0.01
 
 
 @pytest.mark.proves("noise")

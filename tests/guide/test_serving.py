@@ -102,6 +102,7 @@ def test_what_is_no_picture_is_refused_in_words(client):
     answer = client.post("/answer", b"no picture")
     assert answer.status == 422
     assert "This file" in answer.json["error"]
+    assert answer.json["error"].endswith("Try a JPEG or a PNG.")
     assert client.post("/answer", b"").status == 422
 
 

@@ -108,6 +108,15 @@ def test_it_shows_pictures_and_leaves_a_model_and_a_report(executed):
     assert (run / "report.html").is_file()
 
 
+def test_it_trains_with_augmentation_too(executed):
+    """Two epochs, after the twenty without; its pictures are shifted, and it learns."""
+    text = printed(executed[0])
+    assert "Epoch 2/2" in text.split("Epoch 20/20")[1]
+    told = re.findall(r" loss: ([\d.]+)", text.split("Epoch 20/20")[1].split("Epoch 1/2")[1])
+    assert float(told[1]) < float(told[0])
+    assert "Shifted in training: True" in text
+
+
 def test_its_network_is_the_tutorials(executed):
     from tellapart.models.first_cnn import first_cnn
 
@@ -160,15 +169,22 @@ def test_the_table_names_what_the_tutorial_called():
         "datagen.fit",
     ):
         assert name in old
-    assert len(rows()) == 17
+    assert len(rows()) == 18
 
 
 @pytest.mark.parametrize(("then", "today"), rows())
-def test_todays_call_runs_without_a_warning_and_the_old_one_does_not(names, then, today):
+def test_todays_call_runs_without_a_warning_and_the_old_one_does_not(
+    names, then, today, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.chdir(tmp_path)  # where a model is saved
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # Keras's own are of this kind
         exec(today, dict(names))
-        if not then.startswith("datagen."):  # there is none to call
+        assert "legacy" not in caplog.text
+        if then.startswith("model.save("):  # it still runs, and says so
+            exec(then, dict(names))
+            assert "legacy" in caplog.text
+        elif not then.startswith("datagen."):  # there is none to call
             with pytest.raises(Exception):  # noqa: B017, PT011
                 exec(then, dict(names))
 

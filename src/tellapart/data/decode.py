@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -98,6 +99,8 @@ def picture_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int
             if image.format not in _TURNED_BY_THEIR_READER and _orientation(image) >= 5:
                 width, height = height, width
             return height, width, 1 if image.mode in _GRAY_MODES else 3
+    except PictureError as reason:
+        raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:
         raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
 
@@ -116,16 +119,24 @@ def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
-    """The header read. The reader of HEIC is imported for such a file alone."""
+    """The header read. The reader of HEIC is imported for such a file alone.
+
+    Raises:
+        PictureError: Pillow refuses even the header of the very largest pictures, in words of its own.
+    """
     from PIL import Image
 
     beginning = file.read(_LONGEST_LIST_OF_BRANDS)
     file.seek(0)
-    if not _is_heif(beginning):
-        return Image.open(file)
-    from pi_heif import HeifImageFile
+    if _is_heif(beginning):
+        from pi_heif import HeifImageFile
 
-    return HeifImageFile(file)
+        return HeifImageFile(file)
+    try:
+        return Image.open(file)
+    except Image.DecompressionBombError as reason:
+        found = re.search(r"\d+", str(reason))
+        raise _too_large(f"{int(found[0]):,}" if found else "too many") from reason
 
 
 def _is_heif(beginning: bytes) -> bool:
@@ -136,14 +147,17 @@ def _is_heif(beginning: bytes) -> bool:
     return any(box[place : place + 4] in _HEIF_BRANDS for place in range(8, len(box), 4))
 
 
+def _too_large(size: str) -> PictureError:
+    return PictureError(
+        f"{size} pixels, more than the {LARGEST_PIXELS:,} that are read. Save it smaller first."
+    )
+
+
 def _decode(encoded: bytes) -> Pixels:
     with _opened(io.BytesIO(encoded)) as image:
         width, height = image.size
         if width * height > LARGEST_PIXELS:
-            raise PictureError(
-                f"{width} x {height} pixels, more than the {LARGEST_PIXELS:,} that are read. "
-                "Save it smaller first."
-            )
+            raise _too_large(f"{width} x {height}")
         if image.format == "JPEG" and image.mode in ("RGB", "L") and _orientation(image) == 1:
             pixels = _decode_plain_jpeg(encoded)
             if pixels is not None:

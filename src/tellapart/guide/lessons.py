@@ -74,7 +74,7 @@ LESSONS = (
         ("guide/trainings.js",),
     ),
     Lesson("better", "Better models", "accuracy against time"),
-    Lesson("put-right", "What the tutorial says wrongly", "its sentences and ours"),
+    Lesson("put-right", "What to read otherwise today", "its sentences and ours"),
 )
 """The tutorial's concepts in its own order, and then what it leaves out."""
 

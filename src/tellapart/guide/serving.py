@@ -186,7 +186,9 @@ def _answered(data: bytes) -> dict[str, Any]:
         try:
             pixels = decode(data)
         except PictureError as reason:
-            raise PictureError(str(reason).replace("<bytes>", "This file")) from reason
+            said = str(reason).replace("<bytes>", "This file")
+            known = "" if "no known picture format" not in said else " Try a JPEG or a PNG."
+            raise PictureError(said + known) from reason
         classifier = _classifier()
         image = classifier.card.pixel_path.apply(pixels)[None]
         energy = energies(Recorder(classifier.model, classifier.net.head), image)[0]

@@ -17,7 +17,9 @@ class Card:
     name: str
     """Of the claim on the page, and so of its proofs."""
 
-    kind: Literal["text", "program"]
+    kind: Literal["text", "program", "grown old"]
+    """Where it stands, or that time has passed over it."""
+
     says: str
     """What the original says or does; code in backticks, here and below."""
 
@@ -137,9 +139,10 @@ TEXT = (
     Card(
         name="kernel",
         kind="text",
-        says="The kernel is “increased by 2”.",
-        so="The kernel stays 3 × 3. Without a border it makes the map two rows and two columns smaller; Keras's "
-        '`padding="same"` adds a border of zeros, and the map stays as large as the picture.',
+        says="With padding, a 3 × 3 kernel is “increased by 2”.",
+        so="It is the picture that grows: padding gives it a border of zeros, and so two rows and two columns more. "
+        "The kernel stays 3 × 3. Without the border the map is two rows and two columns smaller than the picture; "
+        'with it, which in Keras is `padding="same"`, as large.',
         page="convolution",
         asks="A 3 × 3 kernel without a border makes of 32 × 32 numbers a map of 30 × 30.",
         holds=True,
@@ -147,8 +150,8 @@ TEXT = (
     Card(
         name="steps",
         kind="text",
-        says="`steps_per_epoch` is explained as something else.",
-        so="`steps_per_epoch` is the number of batches after which Keras calls an epoch done. 50,000 pictures in "
+        says="`steps_per_epoch` is taken for a number of pictures.",
+        so="`steps_per_epoch` is a number of batches, after which Keras calls an epoch done. 50,000 pictures in "
         "batches of 32 are {steps} batches, the last one of {last_batch} pictures.",
         page="descent",
         asks="An epoch of 50,000 pictures in batches of 32 has 50,000 steps.",
@@ -227,21 +230,23 @@ PROGRAM = (
         asks="Without `datagen.fit(x_train)` the tutorial's augmented pictures would be the same.",
         holds=True,
     ),
+)
+GROWN_OLD = (
     Card(
         name="hours",
-        kind="program",
+        kind="grown old",
         says="63% takes “a few hours on a decent laptop”.",
-        so="It need not. On two cores of an Intel Xeon, `fast` with `--target 63%` was there in {seconds_to_63} "
-        "seconds (median of {trainings_to_63}), and the whole of `fast` took {minutes_of_fast} minutes (median of "
-        "{trainings}) for {accuracy_of_fast}. No laptop was measured.",
+        so="It need not be hours. On two cores of an Intel Xeon, `fast` with `--target 63%` was there in "
+        "{seconds_to_63} seconds (median of {trainings_to_63}), and the whole of `fast` took {minutes_of_fast} minutes "
+        "(median of {trainings}) for {accuracy_of_fast}. No laptop was measured.",
         page="better",
         asks="On two cores of an Intel Xeon, 63% on CIFAR-10 can be reached within a minute.",
         holds=True,
     ),
     Card(
         name="calls",
-        kind="program",
-        says="It calls what today's Keras has not.",
+        kind="grown old",
+        says="It calls what Keras had in its day.",
         so="Keras 3 refuses `lr`, ignores `decay` with a warning, and has neither `fit_generator` nor `np_utils` nor "
         "`optimizers.rmsprop`. Now they are `learning_rate`, a schedule, `fit`, `keras.utils` and "
         "`optimizers.RMSprop`; `docs/tutorial.ipynb` has the whole table.",
@@ -250,7 +255,7 @@ PROGRAM = (
         holds=False,
     ),
 )
-CARDS = TEXT + PROGRAM
+CARDS = TEXT + PROGRAM + GROWN_OLD
 
 
 def facts() -> dict[str, Any]:

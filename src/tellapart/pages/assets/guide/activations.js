@@ -1,9 +1,9 @@
 /** Activations: one number on five curves, what two layers are without one, and how far a gradient comes back. */
 
 import { chart } from "charts";
-import { begin, byId, facts, slider } from "lesson";
+import { begin, byId, facts, plain, slider, told } from "lesson";
 import { fixed } from "maps";
-import { sum, told } from "opened";
+import { sum } from "opened";
 import { colour } from "theme";
 
 const SCALES = { relu: [-0.4, 6], softplus: [-0.4, 6], sigmoid: [-0.1, 1.1], gaussian: [-1.1, 1.1], softmax: [-0.1, 1.1] };
@@ -14,6 +14,8 @@ const SAYS = {
   gaussian: "The Gaussian is a hill around zero; its slope is positive left of zero and negative right of it.",
   softmax: "The share of x rises from 0 to 1, further right when a and b are larger; its slope is a low hill.",
 };
+const SHARES = { 1: "all", 1e-3: "a thousandth", 1e-6: "a millionth", 1e-9: "a billionth", 1e-12: "a trillionth" };
+const COMPACT = { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 2 };
 const at = { x: 0, a: 1, b: 0, network: 0, layers: 1 };
 
 /** What softmax makes of x beside a and b, and how fast that changes with x. */
@@ -107,8 +109,8 @@ const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20
   const quarter = facts.reaches.relu.map((_, i) => ({ x: i + 1, y: 0.25 ** (i + 1) }));
   const stroke = { relu: colour("--series-1"), sigmoid: colour("--series-2") };
   return {
-    height: Math.max(210, Math.round(width * 0.42)), marginLeft: 60,
-    x: { label: "layers that it has come back through", ticks: 10 }, y: { label: "what is left", type: "log", grid: true, ticks: 5, tickFormat: (one) => one.toExponential(0).replace("e+", "e") },
+    height: Math.max(210, Math.round(width * 0.42)), marginLeft: 84,
+    x: { label: "layers that it has come back through", ticks: 10 }, y: { label: "what is left", type: "log", grid: true, ticks: Object.keys(SHARES).map(Number), tickFormat: (one) => SHARES[one] },
     marks: [
       Plot.ruleX([at.layers], { stroke: "#d6006c", strokeOpacity: 0.6 }),
       Plot.lineY(quarter, { x: "x", y: "y", stroke: colour("--soft"), strokeDasharray: "5 4" }),
@@ -120,11 +122,20 @@ const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20
   };
 });
 
+/** A share in words where it is small: a reader counts no zeros. */
+const inWords = (share) => (share < 1e-3 ? `one part in ${(1 / share).toLocaleString("en", COMPACT)}` : plain(share));
+
+function toldInWords(what, share) {
+  const made = told(what, share, true);
+  made.textContent = inWords(share);
+  return made;
+}
+
 function sayReach() {
   drawReach();
   const [relu, sigmoid] = [facts.reaches.relu[at.layers - 1], facts.reaches.sigmoid[at.layers - 1]];
-  byId("reach-says").replaceChildren(`After ${at.layers === 1 ? "one layer" : `${at.layers} layers`} there is left: with ReLU `, told("relu-left", relu, true),
-    ", with the sigmoid ", told("sigmoid-left", sigmoid, true), `, which is ${Number((relu / sigmoid).toPrecision(2)).toLocaleString("en")} times less.`);
+  byId("reach-says").replaceChildren(`After ${at.layers === 1 ? "one layer" : `${at.layers} layers`} there is left: with ReLU `, toldInWords("relu-left", relu),
+    ", with the sigmoid ", toldInWords("sigmoid-left", sigmoid), `, which is ${Number((relu / sigmoid).toPrecision(2)).toLocaleString("en")} times less.`);
 }
 
 slider("x", (x) => ((at.x = x), Object.keys(SCALES).forEach(moveTo), fixed(x, 1)));

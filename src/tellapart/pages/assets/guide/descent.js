@@ -1,9 +1,9 @@
 /** Gradient descent: one weight on a curve, five optimisers on a landscape, and the tutorial's rate. */
 
 import { chart, percent } from "charts";
-import { begin, byId, facts, slider } from "lesson";
-import { element, fixed, number } from "maps";
-import { equation, told } from "opened";
+import { begin, byId, facts, plain, slider, told } from "lesson";
+import { element, fixed } from "maps";
+import { equation } from "opened";
 import { adam, momentum, muon, rmsprop, sgd, walk } from "optimisers";
 import { colour } from "theme";
 
@@ -151,7 +151,8 @@ function tell(cell, value, write) {
   else cell.dataset.value = value;
 }
 
-const short = (value) => (Math.abs(value) >= 1e4 ? value.toExponential(1) : Math.abs(value) >= 100 ? value.toFixed(0) : number(value));
+const LARGE = { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 2 };
+const short = (value) => (value >= 1e4 ? value.toLocaleString("en", LARGE) : value >= 100 ? value.toFixed(0) : plain(value));
 
 function row({ name, title, ink, symbol }) {
   const shape = d3.symbol(d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`], 90)();
@@ -160,7 +161,7 @@ function row({ name, title, ink, symbol }) {
   const box = element("input", { type: "checkbox", id: `shows-${name}` });
   box.checked = true;
   box.addEventListener("input", drawAll);
-  const cells = ["x", "y", "loss"].map((what) => element("td", { id: `${name}-${what}` }));
+  const cells = ["loss", "x", "y"].map((what) => element("td", { id: `${name}-${what}` }));
   return element("tr", {}, element("th", { scope: "row" }, element("label", {}, box, swatch, title)), ...cells);
 }
 

@@ -41,7 +41,7 @@ function bars(table, names, probabilities, order = [...names.keys()]) {
 }
 
 function showPhoto() {
-  const side = facts.sides[Number(byId("side").value)], isMixed = byId("mixed").checked;
+  const side = facts.sides.at(-1 - Number(byId("side").value)), isMixed = byId("mixed").checked;
   const values = isMixed ? mixed(pictures.get(side)) : pictures.get(side);
   drawPicture(byId("photo"), values, side, side, 3);
   const answer = bars(byId("photo-bars"), facts.class_names, facts[isMixed ? "mixed" : "answers"][side]);
@@ -95,16 +95,17 @@ function beginRule() {
   byId("mirrored").addEventListener("input", slider("shift", showRule));
 }
 
-/** The middle of the reader's photo in as many pixels as the model is given; nothing where the browser cannot read it. */
+/** Show the middle of the reader's photo in as many pixels as the model is given. Whether the browser can read it. */
 async function preview(file) {
   const image = await createImageBitmap(file).catch(() => null);
   byId("own-seen").hidden = image == null;
-  if (image == null) return;
+  if (image == null) return false;
   const side = Math.min(image.width, image.height), canvas = byId("own-small");
   canvas.width = canvas.height = facts.frame;
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, facts.frame, facts.frame);
+  return true;
 }
 
 /** What tellapart, which serves this page, says of a file. */
@@ -115,15 +116,20 @@ async function asked(file) {
   return response.json().catch(() => ({ error: `tellapart gave no answer (${response.status}).` }));
 }
 
-let latest = 0;
+let latest = 0, answered = 0;
 
 async function ask(file) {
   const turn = ++latest, says = byId("own-says"), table = byId("own-bars");
   table.hidden = true;
-  preview(file);
-  if (!isLive) return;
-  says.textContent = "Asking …";
+  says.textContent = "";
+  const seen = preview(file);
+  if (!isLive) {
+    says.textContent = (await seen) ? "" : "Your browser cannot read this file as a picture. Try a JPEG or a PNG.";
+    return;
+  }
+  says.textContent = answered ? "Asking …" : "Asking … The first answer takes a while: the model is being loaded.";
   const answer = await asked(file);
+  answered += 1;
   if (turn !== latest) return; // another photo was chosen meanwhile
   if (answer.error != null) {
     says.textContent = answer.error;

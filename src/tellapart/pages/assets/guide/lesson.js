@@ -1,15 +1,17 @@
 /** What every lesson shares: its facts, its sliders, its questions. */
 
+import { element, number } from "maps";
+import { told as toldIn } from "opened";
 import { scrolling } from "scrolling";
 import { begin as beginTheme } from "theme";
 
-const told = JSON.parse(document.getElementById("data").textContent);
+const data = JSON.parse(document.getElementById("data").textContent);
 
 /** What tellapart computed for this lesson. */
-export const facts = told.facts ?? {};
+export const facts = data.facts ?? {};
 
 /** Whether tellapart answers behind this page. */
-export const isLive = told.live ?? false;
+export const isLive = data.live ?? false;
 
 export const byId = (id) => document.getElementById(id);
 
@@ -27,6 +29,20 @@ export function slider(id, tell) {
   return show;
 }
 
+/** A number without powers of ten, for readers who were promised no mathematics. */
+export function plain(value) {
+  const size = Math.abs(value);
+  if (Number.isInteger(value) || size >= 1e-3) return number(value);
+  return size < 1e-7 ? "nearly 0" : value.toLocaleString("en", { maximumSignificantDigits: 2 });
+}
+
+/** A number with what it is, as the workings write it, but without powers of ten. */
+export function told(what, value, result = false) {
+  const made = toldIn(what, value, result);
+  made.textContent = plain(value);
+  return made;
+}
+
 /** Lay a frame over a part of a picture that has `side` rows and columns: from a row and a column on, `size` of each. */
 export function frame(element, side, row, column, size = 1) {
   const share = (count) => `${(100 * count) / side}%`;
@@ -41,7 +57,10 @@ export function begin() {
   document.documentElement.dataset.ready = "";
 }
 
+const TRIES = 3; // wrong answers after which the right one can be seen
+
 function question(form) {
+  let wrong = 0;
   const verdict = form.querySelector(".verdict"), because = form.querySelector(".because");
   const say = (text, kind = "") => {
     verdict.textContent = text;
@@ -51,21 +70,38 @@ function question(form) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const given = (new FormData(form).get("answer") ?? "").trim();
-    if (form.dataset.kind === "choice") {
-      if (given === "") say("Choose an answer first.");
-      else say(...(given === form.dataset.right ? RIGHT : WRONG));
-      return;
-    }
-    const numbers = readings(given);
-    if (!numbers.length) say("Write a number first.");
-    else say(...(numbers.some((one) => isClose(one, form.dataset)) ? RIGHT : WRONG));
+    const unread = form.dataset.kind === "choice" ? given === "" && "Choose an answer first." : notANumber(given);
+    if (unread) return say(unread);
+    if (isRight(form, given)) return say("Right.", "right");
+    say(`Not quite. ${hintOf(form) ?? "Try again."}`, "wrong");
+    wrong += 1;
+    if (wrong === TRIES) verdict.after(shows);
+  });
+  const shows = element("button", { type: "button", class: "shows" }, "Show the answer");
+  shows.addEventListener("click", () => {
+    say(`The answer: ${answerOf(form)}`);
+    because.hidden = false;
   });
   form.addEventListener("input", () => say(""));
 }
 
-const RIGHT = ["Right.", "right"], WRONG = ["Not quite. Try again.", "wrong"];
+function isRight({ dataset }, given) {
+  if (dataset.kind === "choice") return given === dataset.right;
+  const isClose = (one) => (right) => Math.abs(one - Number(right)) <= Number(dataset.within) + 1e-12;
+  return readings(given).some((one) => [dataset.right, ...(dataset.also ? [dataset.also] : [])].some(isClose(one)));
+}
 
-const isClose = (number, { right, within }) => Math.abs(number - Number(right)) <= Number(within) + 1e-12;
+/** Where to look after a wrong answer: what its choice says of it, or what the question does. */
+const hintOf = (form) => form.querySelector("input:checked")?.dataset.hint ?? form.dataset.hint;
+
+const answerOf = (form) =>
+  [...form.querySelectorAll("input[type=radio]")].find((one) => one.value === form.dataset.right)?.parentElement.textContent.trim() ?? form.dataset.right;
+
+/** What to say of an answer that cannot be read as a number; nothing where it can. */
+function notANumber(given) {
+  if (readings(given).length) return null;
+  return given.split(/[^\d.,]+/).filter((one) => /\d/.test(one)).length > 1 ? "Write one number." : "Write a number first.";
+}
 
 /** What an answer may mean as a number: 1563, 1,563, 0.25, 0,25, 25%, 1/4, 28 rows. None where it is no number. */
 function readings(text) {

@@ -1,9 +1,9 @@
 /** A network of three neurons at every few steps of its training, and what it says of a picture of two pixels. */
 
 import { chart } from "charts";
-import { byId, facts, slider } from "lesson";
+import { byId, facts, slider, told } from "lesson";
 import { drawPicture } from "maps";
-import { equation, told } from "opened";
+import { equation } from "opened";
 import { plane } from "plane";
 import { colour } from "theme";
 

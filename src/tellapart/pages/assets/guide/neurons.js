@@ -1,9 +1,9 @@
 /** Neurons: one that tells zeros from ones, and three together that find an edge. */
 
-import { begin, byId, facts, slider } from "lesson";
+import { begin, byId, facts, slider, told } from "lesson";
 import { drawPicture } from "maps";
 import { beginNetwork, summed } from "network";
-import { equation, told } from "opened";
+import { equation } from "opened";
 import { plane } from "plane";
 
 const NAMES = ["zero", "one"];
@@ -20,10 +20,13 @@ const draw = plane(byId("plane"), "Sixty zeros and ones on a plane, and the line
   points: points(), chosen: points()[chosen()],
 }));
 
+const counted = (count, name) => `${count} ${name}${count === 1 ? "" : "s"}`;
+
 function show() {
   draw();
-  const wrong = points().filter((one) => one.wrong).length;
-  byId("neuron-says").textContent = `${wrong} of ${facts.points.length} digits ${wrong === 1 ? "is" : "are"} on the wrong side.`;
+  const wrong = points().filter((one) => one.wrong), zeros = wrong.filter((one) => !one.is).length;
+  const kinds = wrong.length ? `: ${counted(zeros, "zero")} and ${counted(wrong.length - zeros, "one")}` : "";
+  byId("neuron-says").textContent = `${wrong.length} of ${facts.points.length} digits ${wrong.length === 1 ? "is" : "are"} on the wrong side${kinds}.`;
   drawPicture(byId("digit-picture"), facts.digits[chosen()].map((one) => (255 * one) / 16), 8, 8, 1);
   const [x, y] = facts.points[chosen()], total = sum(x, y);
   byId("neuron-works").replaceChildren(

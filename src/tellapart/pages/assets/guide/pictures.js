@@ -1,7 +1,7 @@
 /** Pictures are numbers: pixels one by one, lighter or darker, a digit, and the division by 255. */
 
-import { begin, byId, facts, slider } from "lesson";
-import { drawPicture, element, inkOn, number } from "maps";
+import { begin, byId, facts, plain, slider } from "lesson";
+import { drawPicture, element, inkOn } from "maps";
 import { pixels } from "picture";
 
 const SIDE = facts.side, DIGIT = 8;
@@ -46,7 +46,8 @@ function run() {
 function showDivided() {
   drawPicture(byId("divided"), divided.map((one) => Math.min(255, 255 * one)), SIDE, SIDE, 3);
   const times = ["not at all", "once", "twice"][runs] ?? `${runs} times`;
-  byId("divided-says").textContent = `Divided ${times}: the smallest number is ${number(Math.min(...divided))}, the largest ${number(Math.max(...divided))}.`;
+  const white = divided.filter((one) => one >= 1).length;
+  byId("divided-says").textContent = `Divided ${times}: the smallest number is ${plain(Math.min(...divided))}, the largest ${plain(Math.max(...divided))}. Of ${divided.length.toLocaleString("en")} numbers ${white.toLocaleString("en")} are 1 or more.`;
 }
 
 beginPixels();

@@ -8,8 +8,11 @@ import { Live, Recording } from "trainings";
 
 const EVERY = 150; // milliseconds from one look to the next
 const AFTER_TROUBLE = 1000;
+const INKS = { accuracy: "--series-1", loss: "--series-2" };
 
 let source = null, frames = [], turns = 0;
+let note = ""; // said before the first step
+let spoken = 0; // the last epoch whose end was told aloud
 const last = () => frames.at(-1);
 
 /** Begin anew: a training takes the place of the one before it as soon as it is there. */
@@ -18,8 +21,27 @@ async function start() {
   const made = isLive ? new Live(rate) : new Recording(facts.recordings[rate]);
   await made.begin();
   if (turn !== turns) return; // begun again meanwhile
-  [source, frames] = [made, []];
+  [source, frames, spoken] = [made, [], 0];
   await look();
+}
+
+function startAgain() {
+  note = ` Begun again at a learning rate of ${byId("rate").value}: press Run.`;
+  return trying(start);
+}
+
+/** Write how it stands; a screen reader is told, where it would otherwise never come to an end, only now and then. */
+function say(text, aloud) {
+  byId("standing").textContent = text;
+  if (aloud) byId("standing-aloud").textContent = text;
+}
+
+/** Whether a frame ends an epoch that has not been told of aloud. */
+function endsEpoch() {
+  const epoch = Math.floor(last().epoch);
+  const isNew = epoch !== spoken;
+  spoken = epoch;
+  return isNew;
 }
 
 /** Fetch what is new and draw it. */
@@ -29,11 +51,11 @@ async function look() {
   if (asked !== source || count !== frames.length) return; // begun again, or looked twice at once
   if (told.error) throw new Error(told.error);
   frames.push(...told.frames);
-  if (!last()) byId("standing").textContent = "tellapart gets ready.";
+  if (!last()) say("tellapart gets ready.", true);
   byId("run").textContent = told.running ? "Pause" : "Run";
   for (const id of ["run", "step"]) byId(id).setAttribute("aria-disabled", String(told.over));
-  if (told.frames.length) draw();
-  if (told.over) byId("standing").textContent = `${standing()} That was the last step.`;
+  if (told.frames.length) draw(!told.running);
+  if (told.over) say(`${standing()} That was the last step.`, told.frames.length > 0);
 }
 
 /** Do something that tellapart must answer to; where it does not, say so. Whether it did. */
@@ -42,7 +64,7 @@ async function trying(what) {
     await what();
     return true;
   } catch (reason) {
-    byId("standing").textContent = `tellapart does not answer as it should (${reason.message}). Press Begin again; if it has ended, start it first with: tellapart learn`;
+    say(`tellapart does not answer as it should (${reason.message}). Press Begin again; if it has ended, start it first with: tellapart learn`, true);
     byId("run").textContent = "Run";
     return false;
   }
@@ -55,10 +77,10 @@ async function watch() {
   setTimeout(watch, went ? EVERY : AFTER_TROUBLE);
 }
 
-const standing = () => `Step ${last().step}, epoch ${last().epoch.toFixed(1)}: ${percent(last().accuracy)} of the test digits right${last().loss == null ? "" : `, loss of the batch ${last().loss.toFixed(3)}`}.`;
+const standing = () => `Step ${last().step}, epoch ${last().epoch.toFixed(1)}: ${percent(last().accuracy)} of the test digits right${last().loss == null ? "" : `, loss of the batch ${last().loss.toFixed(3)}`}.${last().step ? "" : note}`;
 
-function draw() {
-  byId("standing").textContent = standing();
+function draw(aloud) {
+  say(standing(), endsEpoch() || aloud);
   drawKernels();
   drawAnswer();
   drawCharts.forEach((one) => one());
@@ -79,11 +101,18 @@ function drawAnswer() {
   }));
 }
 
+const known = (what) => frames.filter((one) => one[what] != null);
+const GUESS = Math.log(10); // the loss of a guess among ten
+const tops = { accuracy: () => 1, loss: () => Math.max(GUESS, ...known("loss").map((one) => one.loss)) };
+
 const line = (what, says, format) => chart(byId(`chart-${what}`), says, (width) => ({
   height: Math.round(width * 0.45),
   x: { label: "step", domain: [0, Math.max(20, last()?.step ?? 0)] },
-  y: { label: what, grid: true, tickFormat: format, domain: what === "accuracy" ? [0, 1] : undefined, zero: true },
-  marks: [Plot.lineY(frames.filter((one) => one[what] != null), { x: "step", y: what, stroke: colour(what === "loss" ? "--series-2" : "--series-1"), strokeWidth: 2 })],
+  y: { label: what, grid: true, tickFormat: format, domain: [0, tops[what]()] },
+  marks: [
+    Plot.lineY(known(what), { x: "step", y: what, stroke: colour(INKS[what]), strokeWidth: 2 }),
+    Plot.dot(known(what).slice(-1), { x: "step", y: what, r: 3.5, fill: colour(INKS[what]) }),
+  ],
 }));
 
 async function press(command) {
@@ -101,8 +130,8 @@ const drawCharts = [
 ];
 byId("run").addEventListener("click", () => press(byId("run").textContent === "Pause" ? "pause" : "run"));
 byId("step").addEventListener("click", () => press("step"));
-byId("again").addEventListener("click", () => trying(start));
-byId("rate").addEventListener("input", () => trying(start));
+byId("again").addEventListener("click", startAgain);
+byId("rate").addEventListener("input", startAgain);
 await trying(start);
 drawInTheme(() => {
   drawPicture(byId("digit"), facts.digit, 8, 8, 1);
