@@ -19,6 +19,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -98,13 +99,11 @@ def updates_a_second(browser):
 
 
 def seconds_of_notebook():
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(ROOT / "docs" / "tutorial.ipynb", as_version=4)
     with tempfile.TemporaryDirectory() as place:
+        shutil.copy(ROOT / "docs" / "tutorial.ipynb", place)
         began = time.perf_counter()
-        NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": place}}).execute()
+        command = [Path(sys.executable).with_name("jupyter-execute"), "--timeout=1200", "tutorial.ipynb"]
+        subprocess.run(command, cwd=place, check=True, capture_output=True)
         return time.perf_counter() - began
 
 
