@@ -109,7 +109,7 @@ const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20
   const quarter = facts.reaches.relu.map((_, i) => ({ x: i + 1, y: 0.25 ** (i + 1) }));
   const stroke = { relu: colour("--series-1"), sigmoid: colour("--series-2") };
   return {
-    height: Math.max(210, Math.round(width * 0.42)), marginLeft: 84,
+    height: Math.max(210, Math.round(width * 0.42)), marginLeft: 84, marginTop: 32,
     x: { label: "layers that it has come back through", ticks: 10 }, y: { label: "what is left", type: "log", grid: true, ticks: Object.keys(SHARES).map(Number), tickFormat: (one) => SHARES[one] },
     marks: [
       Plot.ruleX([at.layers], { stroke: "#d6006c", strokeOpacity: 0.6 }),
