@@ -152,7 +152,7 @@ function tell(cell, value, write) {
 }
 
 const LARGE = { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 2 };
-const short = (value) => (value >= 1e4 ? value.toLocaleString("en", LARGE) : value >= 100 ? value.toFixed(0) : plain(value));
+const short = (value) => (Math.abs(value) >= 1e4 ? value.toLocaleString("en", LARGE) : Math.abs(value) >= 100 ? value.toFixed(0) : plain(value));
 
 function row({ name, title, ink, symbol }) {
   const shape = d3.symbol(d3[`symbol${symbol[0].toUpperCase()}${symbol.slice(1)}`], 90)();
