@@ -2,6 +2,7 @@
 
     python benchmarks/why_63.py train RUNS as-meant --seed 0     # hours on two cores; stopped anywhere, it goes on
     python benchmarks/why_63.py train RUNS divided-twice --seed 0
+    python benchmarks/why_63.py cool RUNS/as-meant-0             # its last weights, a tenth of the rate, three epochs
     python benchmarks/why_63.py report RUNS                      # of all runs in the folder
 
 The settings are those of `first-cnn`, but each epoch is scored on 5,000 pictures held out of the training pictures
@@ -16,6 +17,7 @@ import argparse
 import csv
 import dataclasses
 import datetime
+import json
 import tomllib
 from pathlib import Path
 
@@ -93,38 +95,111 @@ def train(out, case, seed, epochs):
     return tellapart.train_classifier("cifar10", recipe=run, out=out, watcher=Printer())
 
 
+def cool(run, epochs):
+    """Train the last weights of a run on, at a tenth of its rate: whether the length of the steps is what spoils them.
+
+    Writes each epoch's loss in training and its score on the held-out pictures to cooled.json in the run's folder.
+    """
+    import tellapart
+    from tellapart.build import build_model, build_step
+    from tellapart.classifier import card_of_plain_model
+    from tellapart.data.batches import Batches
+    from tellapart.data.source import open_source
+    from tellapart.data.split import apply_split, read_split_csv
+    from tellapart.data.store import load_split
+    from tellapart.lower import lower
+    from tellapart.runs import RunFolder
+    from tellapart.train.checkpoint import load_checkpoint
+    from tellapart.train.feed import Feed
+    from tellapart.train.score import loss_and_accuracy
+
+    folder = RunFolder(run)
+    settings, data = folder.read_settings()
+    source = apply_split(open_source("cifar10"), read_split_csv(folder.split))
+    batches = Batches(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
+    model = build_model(settings, (32, 32, 3), 10, batches.steps_per_epoch)
+    standing, _ = load_checkpoint(folder.checkpoint, model)
+    rate = float(model.optimizer.learning_rate) / 10
+    weights = model.get_weights()
+    slower = dataclasses.replace(settings.optimizer, learning_rate=rate, decay=0.0)
+    model = build_model(settings.changed(optimizer=slower), (32, 32, 3), 10, batches.steps_per_epoch)
+    model.set_weights(weights)
+    card = card_of_plain_model(model, run)
+    train, held_out = (load_split(source.splits[name], card.pixel_path) for name in ("train", "validation"))
+    net = lower(model, data["precision"])
+    step, feed = build_step(settings, net, 1), Feed(train, 10, batches, settings.augmentation, net.device)
+    rows = []
+    for epoch in range(standing.epoch, standing.epoch + epochs):
+        losses = [float(step(*feed.batch(epoch, at)).loss) for at in range(batches.steps_per_epoch)]
+        answers = tellapart.Classifier.of_model(model, card).probabilities(held_out.images)
+        loss, accuracy = loss_and_accuracy(answers, held_out.labels)
+        rows.append(
+            {
+                "epoch": epoch + 1,
+                "rate": rate,
+                "loss": sum(losses) / len(losses),
+                "val_loss": loss,
+                "val_accuracy": accuracy,
+            }
+        )
+        print(rows[-1], flush=True)
+    (run / "cooled.json").write_text(json.dumps(rows))
+
+
 def curve_of(run):
     with (run / "metrics.csv").open(newline="") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def scored(run):
+def scored(run, case):
     """Of the best epoch's weights and of the last one's: test accuracy with its interval, and units that are silent."""
     from safetensors.numpy import load_file
 
     import tellapart
+    from tellapart.classifier import card_of_plain_model
     from tellapart.data.source import open_source
     from tellapart.data.store import load_split
+    from tellapart.models.first_cnn import first_cnn
     from tellapart.scores import score
 
-    classifier = tellapart.load(run)
+    model = first_cnn((32, 32, 3), 10)
+    model.layers[0].scale = 1 / 255**case.divided
+    card = card_of_plain_model(model, run)
     splits = open_source("cifar10").splits
-    train, test = (load_split(splits[name], classifier.card.pixel_path) for name in ("train", "test"))
+    train, test = (load_split(splits[name], card.pixel_path) for name in ("train", "test"))
     tensors = load_file(run / "last.safetensors")
     found = {}
     for which, prefix in (("best", "best/"), ("last", "weights/")):
         weights = [tensors[name] for name in sorted(tensors) if name.startswith(prefix)]
-        classifier.model.set_weights(weights)
-        again = tellapart.Classifier.of_model(classifier.model, classifier.card)
-        told = score(again.probabilities(test.images), test.labels, classifier.class_names, "test")
+        model.set_weights(weights)
+        answers = tellapart.Classifier.of_model(model, card).probabilities(test.images)
+        told = score(answers, test.labels, card.class_names, "test")
         found[which] = {
             "accuracy": told.accuracy,
             "interval": list(told.interval),
             "n": told.pictures,
-            "silent": silent(classifier.model, train.images[:ASKED]),
-            "weight": [float(abs(one).mean()) for one in weights if one.ndim > 1],
+            "silent": silent(model, train.images[:ASKED]),
+            "weight": sizes(weights),
         }
+    return found | on_the_way(run, model, train.images[:ASKED])
+
+
+def on_the_way(run, model, images):
+    """Of the weights that a training keeps on its way, by epoch: what is silent, and their mean sizes."""
+    from tellapart.train.checkpoint import load_weights
+
+    found = {"silent by epoch": {}, "weights by epoch": {}}
+    for place in sorted((run / "checkpoints").glob("epoch-*.safetensors")):
+        epoch, weights = load_weights(place)
+        model.set_weights(weights)
+        found["silent by epoch"][epoch] = silent(model, images)
+        found["weights by epoch"][epoch] = sizes(weights)
     return found
+
+
+def sizes(weights):
+    """The mean size of each kernel's weights."""
+    return [float(abs(one).mean()) for one in weights if one.ndim > 1]
 
 
 def silent(model, images):
@@ -144,12 +219,16 @@ def told(run):
     curve = curve_of(run)
     best = max(curve, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
     case, seed = run.name.rsplit("-", 1)
+    scores = scored(run, CASES[case])
     return {
         "case": case,
         "seed": int(seed),
         "curve": curve,
         "best epoch": int(best["epoch"]),
-        "test": scored(run),
+        "silent by epoch": scores.pop("silent by epoch"),
+        "weights by epoch": scores.pop("weights by epoch"),
+        "cooled": json.loads((run / "cooled.json").read_text()) if (run / "cooled.json").exists() else [],
+        "test": scores,
         "trained on": {name: settings[name] for name in ("hardware", "versions")},
         "precision": settings["data"]["precision"],
         "pictures": settings["data"]["pictures"],
@@ -224,6 +303,9 @@ def main():
     training.add_argument("case", choices=CASES)
     training.add_argument("--seed", type=int, default=0)
     training.add_argument("--epochs", type=int, default=EPOCHS)
+    cooling = commands.add_parser("cool")
+    cooling.add_argument("run", type=Path)
+    cooling.add_argument("--epochs", type=int, default=3)
     reporting = commands.add_parser("report")
     reporting.add_argument("runs", type=Path)
     reporting.add_argument("--results", type=Path, default=RESULTS)
@@ -231,6 +313,8 @@ def main():
     if options.command == "train":
         out = options.runs / f"{options.case}-{options.seed}"
         print(out.name, train(out, CASES[options.case], options.seed, options.epochs).scores.accuracy)
+    elif options.command == "cool":
+        cool(options.run, options.epochs)
     else:
         report(options.runs, options.results)
 

@@ -73,6 +73,7 @@ LESSONS = (
         "a network on the digits: run, pause, step",
         ("guide/trainings.js",),
     ),
+    Lesson("why-63", "Why the tutorial stopped at 63%", "200 epochs, one after the other"),
     Lesson("better", "Better models", "accuracy against time"),
     Lesson("put-right", "What to read otherwise today", "its sentences and ours"),
 )

@@ -197,7 +197,7 @@ PROGRAM = (
         says="It divides the pixels by 255, in a notebook's cell that can be run twice.",
         so="After the second run the brightest pixel is {twice} instead of 1. A `Rescaling` layer within the "
         "model divides once, however often a cell is run.",
-        page="pictures",
+        page="why-63",
         asks="Running a cell that divides by 255 a second time changes nothing.",
         holds=False,
     ),
@@ -207,7 +207,7 @@ PROGRAM = (
         says="It ends at 63%: one figure, one training, neither n nor an interval.",
         so="Of 10,000 pictures, 63% has a 95% interval from {low} to {high}. Another seed gives another figure: "
         "the {trainings} trainings of `fast` lie between {lowest} and {highest_fast}.",
-        page="better",
+        page="why-63",
         asks="The same training with another seed gives exactly the same accuracy.",
         holds=False,
     ),

@@ -8,10 +8,18 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tellapart.guide.making.better import newest
+import numpy as np
+
+from tellapart.build import build_model
+from tellapart.guide.making.better import newest, one_training
+from tellapart.recipes import first_cnn
+from tellapart.settings import OptimizerSettings
 
 TUTORIAL = 0.63
 """The test accuracy that the tutorial ended with."""
+
+DENSE = 4
+"""The first dense layer's place among the kernels."""
 
 ISSUES = "https://github.com/keras-team/keras/issues/"
 COMMITS = "https://github.com/keras-team/keras/commit/"
@@ -73,29 +81,54 @@ HISTORY = (
 def facts() -> dict[str, Any]:
     """What the lesson shows."""
     found = json.loads(newest("why_63-*.json").read_text(encoding="utf-8"))
+    of_case = {one["case"]: one for one in found["runs"] if one["seed"] == 0}
+    meant, recipe = of_case["as-meant"], first_cnn()
+    assert isinstance(recipe.optimizer, OptimizerSettings)
+    steps = -(-meant["pictures"]["train"] // recipe.batch_size)
     return {
         "tutorial": TUTORIAL,
-        "history": [asdict(version) for version in HISTORY],
-        "runs": {one["case"]: curves(one) for one in found["runs"] if one["seed"] == 0},
+        "history": [in_words(version) for version in HISTORY],
+        "runs": {case: curves(one) for case, one in of_case.items()},
+        "dense_weights": dense_weights(meant),
+        "cooled": [
+            {"loss": round(row["loss"], 4), "accuracy": row["val_accuracy"]} for row in meant["cooled"]
+        ],
+        "rate_left": 1 / (1 + recipe.optimizer.decay * steps * recipe.epochs),
+        "quick": one_training("quick")["accuracy"],
+        "steps_per_epoch": steps,
     }
 
 
 def curves(one: dict[str, Any]) -> dict[str, Any]:
     """One training, epoch by epoch, and its scores on the test pictures."""
     columns = {"accuracy": "val_accuracy", "held_out_loss": "val_loss", "loss": "loss"}
-    accuracies = [row["val_accuracy"] for row in one["curve"]]
+    told = {name: [round(row[column], 4) for row in one["curve"]] for name, column in columns.items()}
     return {
-        **{name: [round(row[column], 4) for row in one["curve"]] for name, column in columns.items()},
+        **told,
         "pictures": one["pictures"],
         "best_epoch": one["best epoch"],
-        "reached_63": next((at for at, share in enumerate(accuracies, 1) if share >= TUTORIAL), None),
+        "lowest_loss_epoch": 1 + told["loss"].index(min(told["loss"])),
+        "reached_63": next((at for at, share in enumerate(told["accuracy"], 1) if share >= TUTORIAL), None),
         **{
-            which: {
-                "accuracy": told["accuracy"],
-                "interval": told["interval"],
-                "n": told["n"],
-                "silent": [round(share, 4) for share in told["silent"]],
-            }
-            for which, told in one["test"].items()
+            which: {name: scores[name] for name in ("accuracy", "interval", "n", "silent")}
+            for which, scores in one["test"].items()
         },
     }
+
+
+def dense_weights(one: dict[str, Any]) -> list[list[float]]:
+    """The mean size of the first dense layer's weights: before the first step, on the way and at the end."""
+    model = build_model(first_cnn(), (32, 32, 3), 10, steps_per_epoch=1)
+    first = next(layer for layer in model.layers if layer.name.startswith("dense")).get_weights()[0]
+    on_the_way = [[int(epoch), sizes[DENSE]] for epoch, sizes in one["weights by epoch"].items()]
+    ends = [[0, float(np.abs(first).mean())], [len(one["curve"]), one["test"]["last"]["weight"][DENSE]]]
+    return [[epoch, round(size, 4)] for epoch, size in [ends[0], *on_the_way, ends[1]]]
+
+
+def in_words(version: Version) -> dict[str, str]:
+    """A version with its numbers written out."""
+    numbers = {
+        name: f"{value:.8f}".rstrip("0") if value else "none"
+        for name, value in (("rate", version.rate), ("decay", version.decay), ("beside", version.beside))
+    }
+    return asdict(version) | numbers
