@@ -119,7 +119,7 @@ def test_a_screen_reader_is_told_once_an_epoch_while_it_runs(lesson):
 
 def test_charts_have_their_axes_and_dots_before_the_first_step(lesson):
     page = lesson("training")
-    assert page.locator("#chart-loss svg text").all_inner_texts().count("2.0") == 1
+    assert page.locator("#chart-loss svg text").all_text_contents().count("2.0") == 1
     assert page.locator("#chart-accuracy svg circle").count() == 1
 
 
