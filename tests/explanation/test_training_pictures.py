@@ -72,7 +72,7 @@ def test_the_strongest_come_first_and_speak_for_their_side(explained):
     assert [one.value for one in pro] == sorted((one.value for one in pro), reverse=True)
     assert [one.value for one in contra] == sorted(one.value for one in contra)
     assert pro[-1].value > 0 > contra[-1].value
-    assert {one.label for one in pro} == {3}
+    assert [one.label for one in pro].count(3) > len(pro) / 2, "of its own class, most of them"
 
 
 def test_a_training_picture_is_most_like_itself(run, explained):

@@ -88,8 +88,8 @@ def assert_as_near_the_truth_as_keras(build, inputs, *, factor=10.0, floor=1e-5)
         inputs: a float tensor.
         factor: how much further away than Keras ours may be, in the norm of all numbers of a kind.
             Three to four times was seen in EfficientNet, where Keras's error is smallest.
-        floor: how far away ours may be in any case, relative to that norm; a hundred times that for
-            gradients, where a single ReLU on the other side of zero is a step.
+        floor: how far away ours may be in any case, relative to that norm; three hundred times that for
+            gradients, where a single ReLU on the other side of zero is a step (Xception on a Zen 5: 1.4e-3).
     """
     model = build()
     keras.config.set_dtype_policy("float64")
@@ -105,7 +105,7 @@ def assert_as_near_the_truth_as_keras(build, inputs, *, factor=10.0, floor=1e-5)
     model.set_weights(before)
     ours = _outcomes(net, inputs, model)
     for kind, value in truth.items():
-        least = floor * (100 if "gradient" in kind else 1) * float(value.norm())
+        least = floor * (300 if "gradient" in kind else 1) * float(value.norm())
         allowed = factor * float((theirs[kind] - value).norm()) + least
         assert float((ours[kind] - value).norm()) <= allowed, kind
 

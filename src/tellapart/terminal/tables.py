@@ -56,8 +56,9 @@ def _few_in_words(scores: Scores) -> list[str]:
     low, high = scores.interval
     count = counted(scores.pictures, f"{scores.split} picture")
     return [
-        f"{count} {'is' if scores.pictures == 1 else 'are'} few: the true accuracy may be anywhere from "
-        f"{percent(low, 0)} to {percent(high, 0)}. More pictures help most."
+        f"{count} {'is' if scores.pictures == 1 else 'are'} few: the truth may be anywhere from "
+        f"{percent(low, 0)} to {percent(high, 0)}.",
+        "More pictures help most.",
     ]
 
 
