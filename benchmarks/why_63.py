@@ -9,8 +9,8 @@ The settings are those of `first-cnn`, but each epoch is scored on 5,000 picture
 (stratified, by the run's seed) instead of on the test pictures, so that the best epoch can be chosen honestly; 45,000
 are learned from. CASES says what differs. Arithmetic is what `first-cnn` chooses for the machine.
 
-`report` scores the weights of the best epoch and of the last one on the test split, once each, and writes a dated page
-and the curves to benchmarks/results/.
+`report` scores the weights of the best epoch and of the last one on the test split, and writes a dated page and the
+curves to benchmarks/results/.
 """
 
 import argparse

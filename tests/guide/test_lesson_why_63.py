@@ -71,6 +71,8 @@ def test_what_ran_is_first_cnn_judged_by_held_out_pictures():
     assert expected.batch_size == 32
     assert (expected.augmentation.width_shift_range, expected.augmentation.horizontal_flip) == (0.1, True)
     assert set(MEANT["test"]) == {"best", "last"}
+    best = max(MEANT["curve"], key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    assert MEANT["best epoch"] == best["epoch"], "chosen by held-out pictures"
 
 
 def losses(run):
@@ -185,9 +187,6 @@ def test_the_steps_are_counted():
     assert f"an epoch of these trainings has {an_epoch:,}: {steps / an_epoch:.0f} epochs" in claim(
         "steps-needed"
     )
-
-
-ROWS = [f"{name}-{row}" for row in (1, 2, 3) for name in ("rate", "decay", "beside", "said")]
 
 
 @pytest.mark.proves(
