@@ -89,7 +89,7 @@ def test_what_is_timed_is_what_was_counted(recipe):
     assert step.get_total_flops() == 8 * pieces.flops.step
 
 
-def test_every_piece_is_timed_and_shares_are_shares():
+def test_every_piece_is_timed_and_its_share_taken():
     timings = bench.measure(run(), seconds=0)
     assert timings.rounds == bench.FEWEST_ROUNDS
     units = {row.piece: row.unit for row in timings.rows}
@@ -98,7 +98,7 @@ def test_every_piece_is_timed_and_shares_are_shares():
         assert 0 < row.figure.lowest <= row.figure.median <= row.figure.highest
         assert (row.share is None) == (row.share_of == "")
         if row.share is not None:
-            assert 0 < row.share.lowest <= row.share.median <= row.share.highest < 1.5, row
+            assert 0 < row.share.lowest <= row.share.median <= row.share.highest, row
     step, duration = timings.row("training step").figure, timings.row("time of a step").figure
     assert step.highest * duration.lowest == pytest.approx(8 * timings.flops.step / 1e6)
     assert timings.row("optimiser update").figure.median < duration.median
@@ -139,12 +139,14 @@ def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
     assert shares == pytest.approx(of_ceiling | {"augmentation": 0.03, "optimiser update": 0.05})
 
 
-def test_half_precision_is_held_against_its_own_ceiling():
-    timings = bench.measure(run(precision="bfloat16"), seconds=0)
-    ceiling, step = timings.row("bfloat16 products").figure, timings.row("training step")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_is_held_against_its_own_ceiling(precision):
+    """Within the bounds of the figures, for a share over 1 is what other work on this machine can make of it."""
+    timings = bench.measure(run(precision=precision), seconds=0)
+    ceiling, step = timings.row(f"{precision} products").figure, timings.row("training step")
     assert step.figure.highest / ceiling.lowest >= step.share.highest >= step.share.lowest
     assert step.share.lowest >= step.figure.lowest / ceiling.highest
-    assert [row.piece for row in timings.rows[:2]] == ["float32 products", "bfloat16 products"]
+    assert timings.rows[0].piece == "float32 products"
 
 
 class Clock:
