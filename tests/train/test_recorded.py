@@ -53,7 +53,7 @@ def test_recorded_training_is_the_plain_one(name, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         step, losses, weights, optimizer = trained(RUNS[name], 45, monkeypatch, plainly=False)
         assert len(step.recorded._recordings) == 2
         _, plain_losses, plain_weights, plain_optimizer = trained(RUNS[name], 45, monkeypatch, plainly=True)

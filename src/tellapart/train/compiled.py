@@ -18,7 +18,7 @@ class CompiledNet:
         self, net: nn.Module, backend: str = "inductor", mode: str | None = "reduce-overhead"
     ) -> None:
         self.net = net
-        self._call: Any = torch.compile(net, backend=backend, mode=mode)
+        self._call: Any = torch.compile(net, backend=backend, mode=mode, dynamic=False)
 
     def __call__(self, inputs: Any, *, training: bool) -> Any:
         """As the net's own call."""
