@@ -3,8 +3,7 @@
 The ceiling is measured too: what square matrix products reach here. Pieces are timed in rounds, each piece
 once a round, so that whatever else disturbs the machine disturbs all of them; shares are taken within a round.
 
-FLOPs are those that the mathematics asks for, whichever way they are computed: 2 for each multiply-add of
-products and convolutions, forward and backward. The optimiser's own products (Muon) count as time alone.
+The optimiser's own products (Muon) count as time alone.
 
 Finds out; prints nothing.
 """
@@ -17,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.build import build_model, build_step
 from tellapart.classifier import Classifier
@@ -32,6 +30,7 @@ from tellapart.data.fit_size import PixelPath
 from tellapart.data.pictures import Pixels
 from tellapart.data.store import Store
 from tellapart.errors import ConfigError
+from tellapart.flops import Flops, count_flops
 from tellapart.lower import lower
 from tellapart.model_file import Card
 from tellapart.precision import has_fast_bfloat16, resolve
@@ -69,14 +68,6 @@ TRAINING_PICTURES = 50_000
 """The learning rate's schedule is that of a training on so many; it decides no time."""
 
 _CLASS_NAMES = tuple(map(str, range(RECIPE_CLASSES)))
-
-
-class Flops(NamedTuple):
-    """Arithmetic that one picture costs."""
-
-    forward: int
-    step: int
-    """Forward and backward: the gradients of what is learned, and of what lies between it and the loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,27 +176,6 @@ def measure(run: Run, seconds: float = SECONDS) -> Timings:
         flops=pieces.flops,
         rows=tuple(_rows(rounds, run.batch_size, pieces.precision, pieces.flops)),
     )
-
-
-def count_flops(model: Any, resting: Sequence[Tensor] = ()) -> Flops:
-    """Count what one picture costs a model that learns.
-
-    In float32, where every operation is one that torch's counter knows; and as for inference, which leaves
-    the model as it was and multiplies no less.
-
-    Args:
-        model: Keras's, built, with one input of a fixed size.
-        resting: weights whose gradients are not asked for.
-    """
-    net = lower(model, "float32")
-    rests = set(map(id, resting))
-    learned = [v.value for v in model.trainable_variables if id(v.value) not in rests]
-    counter = FlopCounterMode(display=False)
-    with counter:
-        output = net(torch.zeros(1, *model.input_shape[1:], device=net.device))
-        forward = counter.get_total_flops()
-        torch.autograd.grad(output.sum(), learned, allow_unused=True)
-    return Flops(forward, counter.get_total_flops())
 
 
 class _Pieces:

@@ -26,6 +26,7 @@ from tellapart.energy import EnergyMeter
 from tellapart.errors import DataError
 from tellapart.explain.record import Recorder
 from tellapart.explain.unknown import limit_of
+from tellapart.flops import count_flops
 from tellapart.keeping import Keeper, nothing_lost
 from tellapart.lower import lower
 from tellapart.model_file import Card
@@ -40,6 +41,7 @@ from tellapart.train.events import EpochDone, Event
 from tellapart.train.feed import Feed
 from tellapart.train.loop import reached, run_epochs
 from tellapart.train.score import Validation, validated
+from tellapart.train.threads import threads_for
 
 SMALLEST_SIDE = 16
 """Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
@@ -236,14 +238,16 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
         answers = classifier.probabilities(validation.images, views=1, precision=prepared.precision)
         return validated(answers, validation.labels)
 
-    watcher.prepared(prepared, model)
+    events = run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop, run.target)
     energy, began = EnergyMeter(), time.monotonic()
     with memory_kept():
-        for event in run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop, run.target):
-            prepared.folder.listen(event)
-            keeper.event(event)
-            watcher.event(event)
-            energy.look_at_times()
+        with threads_for(run.batch_size * count_flops(model).step):
+            watcher.prepared(prepared, model)
+            for event in events:
+                prepared.folder.listen(event)
+                keeper.event(event)
+                watcher.event(event)
+                energy.look_at_times()
         keeper.take_kept_weights()
         finish_model(run, model)
         history = tuple(keeper.standing.history)

@@ -133,9 +133,14 @@ def test_json_is_one_object_with_everything(pictures_and_run):
         assert float(next(csv.DictReader(file))["val_accuracy"]) == told["history"][0]["val_accuracy"]
 
 
-def test_without_augmentation_it_says_so(pictures):
-    result = tellapart("train", pictures, *SMALL, "--no-augment", "--quiet", "--predictions", "0")
-    assert "Not using data augmentation." in result.out
+@pytest.mark.parametrize(
+    ("recipe", "told"),
+    [("quick", ", not augmented, seed 0\n"), ("first-cnn", "\nNot using data augmentation.\n")],
+)
+def test_without_augmentation_it_says_so(pictures, recipe, told):
+    options = ("--recipe", recipe, "--no-augment", "--quiet", "--predictions", "0")
+    result = tellapart("train", pictures, *SMALL, *options)
+    assert told in result.out
     assert result.err == ""
     assert "predictions.png" not in result.out
 
@@ -217,4 +222,8 @@ def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
     )
     result = tellapart("demo", "--out", "demo")
     assert result.code == 0, result.err
+    assert "digits, 10 classes" in result.out
+    assert "1,294 pictures to learn from, 359 pictures for the test at the end" in result.out
+    assert "loss: how wrong it is, 0 at best." in result.out
+    assert "x_train" not in result.out
     assert "tellapart train cifar10 --recipe first-cnn" in result.out

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def train_and_report(
         save_to: where to save the model besides its run folder.
         as_json: one JSON object instead of a report.
         quiet: no progress.
-        is_demo: whether to say what to try after a demo.
+        is_demo: whether to say what the table's words mean, and what to try next.
 
     Returns:
         The exit code.
@@ -49,7 +50,7 @@ def train_and_report(
     if target is not None:
         refuse_unwritable(target)
     failure: SaveError | None = None
-    watcher = ProgressWatcher(None if as_json else introduce, quiet)
+    watcher = ProgressWatcher(None if as_json else partial(introduce, is_demo=is_demo), quiet)
     try:
         with Interruption() as interruption, watcher:
             watcher.interruption = interruption

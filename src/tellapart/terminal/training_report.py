@@ -1,4 +1,4 @@
-"""What a training says before its first step and after its last, in the words of the classic tutorial."""
+"""What a training says before its first step and after its last; of `first-cnn`, in the classic tutorial's words."""
 
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,48 @@ from tellapart.training import Prepared, Trained
 NAMED_WHERE_LEFT_OUT = 5
 
 
-def introduce(prepared: Prepared, model: Any) -> None:
-    """Data, network and settings."""
+def introduce(prepared: Prepared, model: Any, *, is_demo: bool = False) -> None:
+    """Data, network and settings; in a demo, what the words of the table mean as well."""
     stores, run, source = prepared.stores, prepared.run, prepared.source
-    say(f"x_train shape: {stores['train'].images.shape}")
-    for split, store in stores.items():
-        say(f"{len(store)} {split} samples")
-    say("Using real-time data augmentation." if run.augmentation else "Not using data augmentation.")
-    say()
+    if run.recipe == "first-cnn":
+        _in_the_tutorials_words(prepared)
+    if is_demo:
+        say("A network learns to tell handwritten digits apart, in about a minute.\n", "bold")
     for line in left_out_lines(prepared):
         say(line, "yellow")
     height, width, channels = prepared.pixel_path.shape
     device = str(model.weights[0].value.device)
     say(f"Data    {source.name}, {len(source.class_names)} classes ({source.where})")
+    counts = {"train": "to learn from", "test": "for the test at the end"}
+    say(
+        "        "
+        + ", ".join(f"{counted(len(stores[split]), 'picture')} {what}" for split, what in counts.items())
+    )
     say(
         f"Model   {model.name}, {model.count_params():,} parameters, {height} x {width} x {channels} pixels in"
     )
-    say(f"Recipe  {run.recipe}: {run.epochs} epochs, batches of {run.batch_size}, seed {run.seed}")
+    varied = "" if run.augmentation else ", not augmented"
+    say(f"Recipe  {run.recipe}: {run.epochs} epochs, batches of {run.batch_size}{varied}, seed {run.seed}")
     say(f"Device  {_device_in_words(device)}; training computes in {prepared.precision}")
     say(f"Epochs  {validation_in_words(prepared)}")
     say(f"Run     {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
+    say()
+    if is_demo:
+        say(
+            "In each epoch the network sees all pictures to learn from once and is then asked about the held-out ones."
+        )
+        say(
+            "loss: how wrong it is, 0 at best. accuracy: the share that it names rightly. val_: of those held out.\n"
+        )
+
+
+def _in_the_tutorials_words(prepared: Prepared) -> None:
+    stores = prepared.stores
+    say(f"x_train shape: {stores['train'].images.shape}")
+    for split, store in stores.items():
+        say(f"{len(store)} {split} samples")
+    augmented = prepared.run.augmentation
+    say("Using real-time data augmentation." if augmented else "Not using data augmentation.")
     say()
 
 
