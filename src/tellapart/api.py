@@ -124,7 +124,8 @@ def write_report(run: str | Path, *, watcher: Watcher | None = None) -> "Report"
         The page's path, and everything that it says as plain values.
 
     Raises:
-        ConfigError: this is no run folder.
+        DataError: there is no such folder.
+        ConfigError: it is no run's.
         SaveError: the page could not be written.
     """
     from tellapart.report.writing import report_of_run

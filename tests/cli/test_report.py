@@ -48,7 +48,9 @@ def test_two_runs_are_compared_on_the_same_pictures(run, tmp_path):
 
 def test_what_cannot_be_reported_is_said(run, tmp_path):
     assert tellapart("report", tmp_path).code == 2
-    assert "no run folder" in tellapart("report", tmp_path / "nothing").err
+    for options in ((), ("--compare", run)):
+        missing = tellapart("report", *options, tmp_path / "nothing")
+        assert (missing.code, "no such run folder" in missing.err) == (3, True)
     assert "--compare" in tellapart("report", run, run).err
     assert tellapart("report", "--compare", run).code == 2
 

@@ -16,8 +16,8 @@ from tellapart.classifier import Classifier
 from tellapart.data.source import open_source
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import Store, load_split
-from tellapart.errors import ConfigError, DataError, TellapartError
-from tellapart.runs import RunFolder
+from tellapart.errors import DataError, TellapartError
+from tellapart.runs import RunFolder, existing_run_folder
 from tellapart.settings import Run
 from tellapart.train.events import EpochDone
 
@@ -72,11 +72,10 @@ def gather(
         progress: called with (pictures read, pictures in all).
 
     Raises:
-        ConfigError: this is no run folder.
+        DataError: there is no such folder.
+        ConfigError: it is no run's.
     """
-    folder = RunFolder(Path(path))
-    if not folder.path.is_dir():
-        raise ConfigError(f"{path} is no run folder. `tellapart train DATA` makes one and prints its name.")
+    folder = existing_run_folder(path)
     run, _ = folder.read_settings()
     settings = tomllib.loads((folder.path / "run.toml").read_text(encoding="utf-8"))
     missing: list[str] = []

@@ -11,7 +11,7 @@ from tellapart.errors import ConfigError
 from tellapart.report.compare import compare
 from tellapart.report.ingredients import gather
 from tellapart.report.page import write_report
-from tellapart.runs import RunFolder
+from tellapart.runs import RunFolder, existing_run_folder
 from tellapart.training import Watcher
 
 
@@ -36,7 +36,8 @@ def report_of_run(
         stores: the run's pictures, where they are still in memory.
 
     Raises:
-        ConfigError: this is no run folder.
+        DataError: there is no such folder.
+        ConfigError: it is no run's.
         SaveError: the page could not be written.
     """
     found = gather(run, stores, watcher.decoding)
@@ -48,11 +49,11 @@ def comparison_of_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
 
     Raises:
         ConfigError: fewer than two, or one twice.
-        DataError: a run was not finished, or they were scored on other pictures.
+        DataError: a run is not there or was not finished, or they were scored on other pictures.
     """
     names = [str(run) for run in runs]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise ConfigError("Name two different runs or more: tellapart report --compare RUN RUN...")
     for run in runs:
-        RunFolder(Path(run)).read_settings()  # says it, where that is no run folder
+        existing_run_folder(run).read_settings()  # says it, where that is no run folder
     return compare({name: load_answers(RunFolder(Path(name)).answers) for name in names})

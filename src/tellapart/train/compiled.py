@@ -2,6 +2,8 @@
 
 On a GPU the launches of a small network's operations take longer than their arithmetic; `torch.compile`
 joins them and records the rest as CUDA graphs. On CPUs it was slower than the operations one by one.
+Each shape is compiled for itself: of shapes left open, as torch leaves them from a process's second net on,
+the kernel gradients of a whitened network came out in another layout than its program expects (torch 2.11).
 """
 
 import warnings
