@@ -11,7 +11,6 @@ WORKERS ?= 2
 
 demo: $(VENV)/installed
 	@$(BIN)/tellapart demo
-	@echo 'A photo of yours:  $(BIN)/tellapart predict PHOTO.jpg'
 	@echo 'How it does that:  make learn'
 	@echo 'So that the shell finds tellapart:  . $(BIN)/activate'
 
@@ -19,7 +18,7 @@ demo: $(VENV)/installed
 learn:
 	@test -e $(VENV)/installed || { echo 'While tellapart is being installed, the guide from the disk: docs/guide/index.html'; \
 	  $(PYTHON) -m webbrowser -t "file://$(CURDIR)/docs/guide/index.html" >/dev/null 2>&1 || true; }
-	@$(MAKE) --no-print-directory $(VENV)/installed
+	@$(MAKE) --no-print-directory --silent $(VENV)/installed
 	@trap : INT; $(BIN)/tellapart learn || test $$? -eq 130
 
 test: $(VENV)/installed-test lint

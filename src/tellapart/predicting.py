@@ -15,6 +15,7 @@ from tellapart.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.folders import is_hidden
 from tellapart.data.natural import natural_key
+from tellapart.data.nearby import nearly
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import ConfigError, DataError, ModelError
@@ -78,7 +79,8 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
         The model's path, that of the CIFAR-10 classifier that comes along where none is named; the rest.
 
     Raises:
-        ConfigError: a model and no picture; or a single path, where nothing is, that may mean either.
+        ConfigError: a model and no picture; a single path, where nothing is, that may mean either; or a folder
+            of run folders.
         ModelError: the first of several paths is such.
     """
     first, *others = named
@@ -90,12 +92,26 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
         return model_meant(first), others
     if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
         kind = ModelError if others else ConfigError
+        meant = nearly(first)
         raise kind(
-            f"{first}: no such file or folder{in_which_folder(first)}. Accepted: a model, which may be left away (a "
+            f"{first}: no such file or folder{in_which_folder(first)}. "
+            f"{f'Did you mean {meant[0]}? ' if meant else ''}Accepted: a model, which may be left away (a "
             f"run folder, a .keras or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. "
             f"For one picture: tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
         )
+    if runs := _runs_in(first):
+        raise ConfigError(
+            f"{first} holds trainings and is none itself. Did you mean {' or '.join(map(str, runs[:3]))}?"
+        )
     return shipped_model(), list(named)
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """The run folders in a folder, the newest first."""
+    if not path.is_dir():
+        return []
+    with unreadable_is_bad_data(path):
+        return sorted((one.parent for one in path.glob("*/run.toml")), key=lambda run: -run.stat().st_mtime)
 
 
 def _is_model(path: Path) -> bool:

@@ -238,12 +238,13 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
         answers = classifier.probabilities(validation.images, views=1, precision=prepared.precision)
         return validated(answers, validation.labels)
 
-    events = run_epochs(step, feed, validate, keeper.standing, run.epochs, should_stop, run.target)
     energy, began = EnergyMeter(), time.monotonic()
     with memory_kept():
         with threads_for(run.batch_size * count_flops(model).step):
             watcher.prepared(prepared, model)
-            for event in events:
+            for event in run_epochs(
+                step, feed, validate, keeper.standing, run.epochs, should_stop, run.target
+            ):
                 prepared.folder.listen(event)
                 keeper.event(event)
                 watcher.event(event)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import tellapart
 
+from tellapart.terminal.reports import note_who_answers
+
 
 def test_probabilities_of_all_classes_sum_to_one(run, folder):
     answers = tellapart("predict", run, folder, "--json").json["predictions"]
@@ -49,13 +51,46 @@ def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, fol
         "cifar10 answers, the model that comes along: it knows airplane, automobile, bird, cat, deer, dog, frog, "
         "horse, ship and truck, and nothing else.\n"
     )
-    for arguments in ((picture, "--json"), (picture, "--csv", "-"), (run, picture)):
+    for arguments in ((picture, "--json"), (picture, "--csv", "-"), (run, picture, "--json")):
         assert tellapart("predict", *arguments).err == ""
+
+
+def test_a_model_that_is_named_says_what_it_knows(run, folder):
+    picture = folder / "dark" / "0.png"
+    assert (
+        tellapart("predict", run, picture).err
+        == f"{run} answers: it knows dark and light, and nothing else.\n"
+    )
+
+
+def test_of_very_many_classes_the_first_are_named(capsys):
+    note_who_answers(Path("run"), [f"kind {number}" for number in range(100)])
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("run answers: it knows kind 0, kind 1,")
+    assert said.endswith("kind 11 and 88 others, and nothing else.")
+
+
+def test_a_folder_of_run_folders_is_no_pictures(run, folder):
+    result = tellapart("predict", run.parent, folder / "dark" / "0.png")
+    assert result.code == 2
+    assert f"{run.parent} holds trainings and is none itself. Did you mean {run}?" in result.err
+
+
+def test_a_name_with_a_slip_brings_the_right_one(run, folder):
+    shutil.copytree(run, "runs/photos")
+    said = tellapart("predict", "runs/photo", folder / "dark" / "0.png").err
+    assert "Did you mean runs/photos?" in said
+    shutil.copy(folder / "dark" / "0.png", "holiday.png")
+    assert "Did you mean holiday.png?" in tellapart("predict", "holliday.png").err
+
+
+def test_an_address_in_the_web_is_told_from_a_file():
+    assert "Save the picture first" in tellapart("predict", "https://example.com/cat.jpg").err
 
 
 def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):
     picture = folder / "dark" / "0.png"
-    assert tellapart("predict", "digits", picture).err == ""
+    assert tellapart("predict", "digits", picture).err.startswith("digits answers: it knows 0, 1, 2,")
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)
@@ -79,7 +114,7 @@ def test_an_unreadable_picture_is_named_and_the_others_are_answered(run, folder,
     )
     assert result.code == 3
     assert "bad.png: not a readable picture" in result.err
-    assert "missing.png: No such file" in result.err
+    assert "missing.png: no such file" in result.err
     assert str(folder / "dark" / "1.png") in result.out
 
 
@@ -103,7 +138,8 @@ def test_files_of_a_folder_that_are_no_pictures_by_their_ending_are_named_in_a_l
         (tmp_path / "album" / name).write_bytes(b"x")
     result = tellapart("predict", run, tmp_path / "album")
     names = f"{tmp_path}/album/deeper/x.psd, {tmp_path}/album/notes.txt"
-    assert (result.code, result.err) == (0, f"Left out 2 files whose ending is no picture's: {names}\n")
+    assert result.code == 0
+    assert result.err.splitlines()[0] == f"Left out 2 files whose ending is no picture's: {names}"
 
 
 def test_a_heic_photo_is_answered_like_any_other(run, tmp_path):
@@ -145,7 +181,7 @@ def test_another_precision_names_the_same_classes(run, folder):
         ("notes.txt", b"milk, eggs", "notes.txt: not a readable picture (no known picture format)"),
         ("notes", b"milk, eggs", "notes: not a readable picture (no known picture format)"),
         ("album.zip", b"PK\x03\x04", "album.zip: not a readable picture (no known picture format)"),
-        ("none.jpg", None, "none.jpg: No such file or directory"),
+        ("none.jpg", None, "none.jpg: no such file in the current folder, "),
     ],
 )
 def test_what_is_no_model_is_spoken_of_as_a_picture(command, name, content, said):
@@ -154,7 +190,8 @@ def test_what_is_no_model_is_spoken_of_as_a_picture(command, name, content, said
     result = tellapart(command, name)
     assert result.code == 3
     assert said in result.err
-    assert "model" not in result.err.replace("the model that comes along", "")
+    assert "no such model" not in result.err
+    assert "a model, which" not in result.err
 
 
 @pytest.mark.parametrize("command", ["predict", "explain"])

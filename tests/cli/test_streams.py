@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from command_line import in_own_process, tellapart
@@ -54,6 +55,21 @@ def test_help_answers_at_once():
         assert in_own_process("--help").code == 0
         times.append(time.perf_counter() - began)
     assert min(times) < 0.5
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_commands_to_copy_begin_with_what_the_shell_finds(is_found):
+    script = Path(sys.executable).parent / "tellapart"
+    path = f"{script.parent}:/usr/bin" if is_found else "/usr/bin"
+    done = subprocess.run(
+        [script, "data", "get", "digits"],
+        env={**os.environ, "PATH": path},
+        cwd=script.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"Next: {'tellapart' if is_found else 'bin/tellapart'} train digits\n" in done.stdout
 
 
 def test_recipes_named_in_the_help_are_the_recipes():

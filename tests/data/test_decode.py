@@ -205,7 +205,7 @@ def test_what_is_no_picture_is_named_and_refused(tmp_path, content, reason):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(PictureError, match=r"nothing\.jpg: No such file"):
+    with pytest.raises(PictureError, match=r"nothing\.jpg: no such file in the current folder"):
         decode("nothing.jpg")
 
 

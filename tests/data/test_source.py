@@ -299,9 +299,17 @@ def test_a_folder_without_class_folders_says_what_it_holds(picture_folder):
         open_source(root)
     assert str(raised.value) == (
         f"{root}: no class folders found (looked for {root}/<class>/*.jpg and {root}/train/<class>/*.jpg).\n"
-        "It holds 3 files and 1 empty folders.\n"
+        "It holds 3 files and 1 empty folder.\n"
         "Put each class's pictures in a folder of their own, or pass --labels FILE.csv."
     )
+
+
+def test_of_one_class_folder_the_folder_above_is_named(picture_folder):
+    root = picture_folder({"cat": 3, "dog": 2})
+    with pytest.raises(
+        DataError, match=f"Did you mean {root}, which holds 2 folders with pictures: cat, dog?"
+    ):
+        open_source(root / "cat")
 
 
 def test_train_and_test_folders_without_classes_are_not_taken_for_classes(picture_folder):

@@ -29,34 +29,40 @@ def kinds(found):
 
 
 def test_the_best_epoch_is_named():
-    assert kinds(remarks(history([0.3, 0.8, 0.7, 0.79]))) == [(2, "best")]
+    assert kinds(remarks(history([0.3, 0.8, 0.7, 0.79]), 1000)) == [(2, "best")]
 
 
 def test_of_equal_epochs_the_one_of_least_loss_is_the_best():
-    assert kinds(remarks(history([0.8, 0.8], val_losses=[0.5, 0.4])))[0] == (2, "best")
+    assert kinds(remarks(history([0.8, 0.8], val_losses=[0.5, 0.4]), 1000))[0] == (2, "best")
 
 
 def test_a_collapse_is_told_from_a_dip():
     dip = [0.5, 0.78, 0.5, 0.77, 0.76, 0.78]
-    assert "collapse" not in [kind for _, kind in kinds(remarks(history(dip)))]
+    assert "collapse" not in [kind for _, kind in kinds(remarks(history(dip), 1000))]
     collapse = [0.5, 0.78, 0.77, 0.6, 0.55, 0.59]
-    assert (4, "collapse") in kinds(remarks(history(collapse)))
+    assert (4, "collapse") in kinds(remarks(history(collapse), 1000))
+
+
+def test_of_a_few_pictures_chance_takes_as_much_away():
+    fallen = [0.5, 0.875, 0.75, 0.625, 0.625, 0.625]
+    assert "collapse" not in [kind for _, kind in kinds(remarks(history(fallen), 8))]
+    assert (4, "collapse") in kinds(remarks(history(fallen), 100))
 
 
 def test_learning_by_heart_is_seen_in_the_losses():
-    found = remarks(history([0.5, 0.6, 0.6, 0.6], val_losses=[1.0, 0.8, 0.9, 1.2]))
+    found = remarks(history([0.5, 0.6, 0.6, 0.6], val_losses=[1.0, 0.8, 0.9, 1.2]), 1000)
     assert (2, "overfitting") in kinds(found)
 
 
 def test_a_step_of_the_learning_rate_is_named_and_a_slide_is_not():
     stepped = history([0.1 * i for i in range(1, 9)], rates=[0.1] * 4 + [0.01] * 4)
-    assert (5, "rate") in kinds(remarks(stepped))
+    assert (5, "rate") in kinds(remarks(stepped, 1000))
     sliding = history([0.1 * i for i in range(1, 9)], rates=[0.1 * 0.5**i for i in range(8)])
-    assert "rate" not in [kind for _, kind in kinds(remarks(sliding))]
+    assert "rate" not in [kind for _, kind in kinds(remarks(sliding, 1000))]
 
 
 def test_nothing_is_said_of_nothing():
-    assert remarks([]) == ()
+    assert remarks([], 1000) == ()
 
 
 def test_classes_come_slowest_first():

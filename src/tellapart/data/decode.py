@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from tellapart.data.nearby import no_such_picture
 from tellapart.data.pictures import Pixels
 from tellapart.errors import PictureError
 
@@ -111,6 +112,8 @@ def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     else:
         try:
             encoded = Path(source).read_bytes()
+        except FileNotFoundError as reason:
+            raise PictureError(no_such_picture(Path(source))) from reason
         except OSError as reason:
             raise PictureError(f"{name}: {reason.strerror or reason}.") from reason
     if not encoded:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,9 @@ SPLIT_FOLDERS = {
     "test": "test",
 }
 """Folder names that mean a split, in any case."""
+
+NAMED = 6
+"""Folders that a message names, of more the first ones."""
 
 _OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -165,10 +169,32 @@ def _refuse_unsorted(root: Path, classes: dict[str, list[Path]]) -> None:
     if filled and not all(name.lower() in SPLIT_FOLDERS for name in filled):
         return
     files = sum(1 for _, _, names in os.walk(root) for _ in names)
+    empty = len(classes) - len(filled)
+    holds_nothing = f" and {empty} empty folder{'s' * (empty != 1)}" if empty else ""
     where = f" ({', '.join(filled)} hold pictures directly)" if filled else ""
     raise DataError(
         f"{root}: no class folders found (looked for {root}/<class>/*.jpg and {root}/train/<class>/*.jpg)"
         f"{where}.\n"
-        f"It holds {files} files and {len(classes) - len(filled)} empty folders.\n"
-        "Put each class's pictures in a folder of their own, or pass --labels FILE.csv."
+        f"It holds {files} file{'s' * (files != 1)}{holds_nothing}.\n"
+        f"{_classes_above(root)}Put each class's pictures in a folder of their own, or pass --labels FILE.csv."
     )
+
+
+def _classes_above(root: Path) -> str:
+    """What to say where `root` seems to be one class folder of several."""
+    above = root.resolve().parent
+    with suppress(OSError):
+        beside = [place.name for place in _subfolders(above) if _has_pictures(place)]
+        if root.resolve().name in beside and len(beside) > 1:
+            return (
+                f"Did you mean {above}, which holds {len(beside)} folders with pictures: {_listed(beside)}?\n"
+            )
+    return ""
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(Path(entry.name).suffix.lower() in PICTURE_SUFFIXES for entry in os.scandir(folder))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

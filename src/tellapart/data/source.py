@@ -25,10 +25,12 @@ from tellapart.data.draw import draw
 from tellapart.data.formats import Layout, find_layout, read_npz
 from tellapart.data.known import find_place, open_known
 from tellapart.data.labels_file import read_labels_file
+from tellapart.data.nearby import nearly
 from tellapart.data.pictures import ArrayPictures, EncodedPictures, FilePictures, Pictures
 from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.data.values import SPLIT_NAMES, Source, Split
 from tellapart.errors import DataError, PictureError
+from tellapart.words import in_which_folder
 
 __all__ = ["SPLIT_NAMES", "Source", "Split", "open_source"]
 
@@ -292,12 +294,9 @@ def _folder_name(root: Path) -> str:
 
 
 def _nothing_there(path: Path) -> str:
-    siblings = [entry.name for entry in os.scandir(path.parent)] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, siblings, n=3)
-    near_known = difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
-    meant = [str(path.parent / name) for name in near] + near_known
+    meant = nearly(path) + difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
     return (
-        f"{path}: no such folder or file, and no known set of that name."
+        f"{path}: no such folder or file{in_which_folder(path)}, and no known set of that name."
         + (f"\nDid you mean {' or '.join(meant)}?" if meant else "")
         + f"\nKnown sets: {', '.join(KNOWN_SETS)}."
     )

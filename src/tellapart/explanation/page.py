@@ -34,10 +34,10 @@ class Section:
 
 
 SECTIONS = (
-    Section("answer", "What it says", answer.part),
     Section("why", "Why this answer", why.part),
     Section("flips", "What would change its mind", flips.part),
     Section("training", "Training pictures for and against", training.part),
+    Section("answer", "What it says, in numbers", answer.part),
     Section("picture", "The picture as numbers", picture.part),
     Section(
         "layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js", "dropped.js")

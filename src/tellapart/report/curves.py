@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 
 from tellapart.train.events import EpochDone
 
 COLLAPSE = 0.1
 """By so much validation accuracy must have fallen below its best, for good, to be called a collapse."""
+
+CHANCE = 1.5
+"""Divided by the root of the pictures that score epochs: three standard errors at most, which chance may take away."""
 
 OVERFITTING = 1.25
 """Validation loss at the end, by its least, from which on the network learns its pictures by heart."""
@@ -44,13 +48,18 @@ class SlowClass:
     """By epoch, on the pictures that score epochs."""
 
 
-def remarks(history: Sequence[EpochDone]) -> tuple[Remark, ...]:
-    """In the order of their epochs."""
+def remarks(history: Sequence[EpochDone], pictures: int) -> tuple[Remark, ...]:
+    """In the order of their epochs.
+
+    Args:
+        history: every epoch.
+        pictures: how many scored each.
+    """
     if not history:
         return ()
     best = max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
     found = [Remark(best.epoch + 1, "best", f"best validation accuracy, {best.val_accuracy:.1%}")]
-    found += _collapse(history, best) + _overfitting(history) + _rate_changes(history)
+    found += _collapse(history, best, pictures) + _overfitting(history) + _rate_changes(history)
     return tuple(sorted(found, key=lambda remark: remark.epoch))
 
 
@@ -74,14 +83,13 @@ def _learned_at(recalls: Sequence[float]) -> int | None:
     return 1 if not below else below[-1] + 1
 
 
-def _collapse(history: Sequence[EpochDone], best: EpochDone) -> list[Remark]:
+def _collapse(history: Sequence[EpochDone], best: EpochDone, pictures: int) -> list[Remark]:
     after = [done for done in history if done.epoch > best.epoch]
-    if not after or max(done.val_accuracy for done in after[-3:]) > best.val_accuracy - COLLAPSE:
+    low = best.val_accuracy - max(COLLAPSE, CHANCE / sqrt(pictures))
+    if not after or max(done.val_accuracy for done in after[-3:]) > low:
         return []
     fell = next(
-        done
-        for index, done in enumerate(after)
-        if all(later.val_accuracy <= best.val_accuracy - COLLAPSE for later in after[index:])
+        done for index, done in enumerate(after) if all(later.val_accuracy <= low for later in after[index:])
     )
     return [
         Remark(

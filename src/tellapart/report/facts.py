@@ -46,7 +46,7 @@ def facts(found: Ingredients) -> dict[str, Any]:
         "data": _data(found),
         "scores": None if test is None else _scores(found, test),
         "curves": [asdict(done) for done in found.history] or None,
-        "remarks": [asdict(remark) for remark in remarks(found.history)],
+        "remarks": [asdict(remark) for remark in remarks(found.history, _scored_by(found))],
         "slow_classes": [asdict(one) for one in slow_classes(found.history, found.class_names)] or None,
         "calibration": None if test is None else _calibration(found, test),
         "mistakes": None if test is None else [asdict(one) for one in mistakes(test, found.class_names)],
@@ -54,6 +54,13 @@ def facts(found: Ingredients) -> dict[str, Any]:
         "cost": _cost(found),
         "missing": list(found.missing),
     }
+
+
+def _scored_by(found: Ingredients) -> int:
+    """How many pictures score each epoch."""
+    return int(
+        found.settings["data"]["pictures"]["validation" if found.run.validation == "held out" else "test"]
+    )
 
 
 def mistakes(test: Answers, class_names: Sequence[str], most: int = MISTAKES) -> list[Mistake]:

@@ -7,6 +7,7 @@ output is piped, lines keep their natural length, so that nothing is cut.
 import json
 import os
 import shlex
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -72,7 +73,16 @@ def counted(count: int, what: str) -> str:
 
 def command(*words: str | Path) -> str:
     """A command line to copy, quoted where it must be; a path that looks like an option begins with a dot."""
-    return shlex.join(["tellapart", *map(_word, words)])
+    return shlex.join([program(), *map(_word, words)])
+
+
+def program() -> str:
+    """What this shell calls tellapart by: its name where that finds this one, else the path that was typed."""
+    called = Path(sys.argv[0])
+    found = shutil.which("tellapart")
+    if called.name != "tellapart" or not called.exists() or (found and os.path.samefile(found, called)):
+        return "tellapart"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
 
 
 def _word(word: str | Path) -> str:

@@ -17,6 +17,9 @@ from tellapart.terminal import tables
 from tellapart.terminal.console import counted, note, one_line, results, say, say_json
 from tellapart.terminal.left_out import left_out_of_folders
 
+CLASSES_NAMED = 12
+"""Of a model's classes, where it has more."""
+
 HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
 
 
@@ -33,13 +36,12 @@ def note_left_out(files: Sequence[Path]) -> None:
 
 
 def note_who_answers(model: Path, class_names: Sequence[str]) -> None:
-    """Say, in a line, what the model knows that answers where none is named."""
-    if model == shipped_model():
-        *names, last = class_names
-        note(
-            f"{named(model)} answers, the model that comes along: it knows {', '.join(names)} and {last}, and "
-            "nothing else."
-        )
+    """Say, in a line, what the model knows that answers: nothing else will it ever name."""
+    shown = list(class_names[:CLASSES_NAMED])
+    others = len(class_names) - len(shown)
+    *names, last = [*shown, f"{others:,} others"] if others else shown
+    which = ", the model that comes along" if model == shipped_model() else ""
+    note(f"{named(model)} answers{which}: it knows {', '.join(names)} and {last}, and nothing else.")
 
 
 def report_evaluation(evaluation: Evaluation) -> None:

@@ -47,6 +47,7 @@ def score_lines(scores: Scores) -> list[str]:
         f"{split} accuracy: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})",
         *_few_in_words(scores),
         f"Naive guess: {scores.naive_accuracy:.4f} (always answering {commonest})",
+        *(["So far this may be no better than guessing."] if low <= scores.naive_accuracy else []),
     ]
 
 

@@ -41,12 +41,10 @@ def introduce(prepared: Prepared, model: Any, *, is_demo: bool = False) -> None:
     say(f"Run     {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
     say()
     if is_demo:
-        say(
-            "In each epoch the network sees all pictures to learn from once and is then asked about the held-out ones."
-        )
-        say(
-            "loss: how wrong it is, 0 at best. accuracy: the share that it names rightly. val_: of those held out.\n"
-        )
+        say("In each epoch the network learns from all those pictures once, and is then asked")
+        say("about the held-out ones. loss: how wrong it is, 0 at best. accuracy: the share")
+        say("that it names rightly. val_: the same of the held-out pictures.")
+        say()
 
 
 def _in_the_tutorials_words(prepared: Prepared) -> None:
@@ -120,13 +118,30 @@ def report_finished(
     if trained.report is not None:
         say(f"Everything about this training, to open in a browser:\n  {trained.report}")
     say()
+    if is_demo:
+        _after_the_demo(trained.folder)
+        return
     say("Next, the classes one by one, and the names of your own pictures:", "bold")
     say("  " + command("evaluate", trained.folder))
     say("  " + command("predict", trained.folder) + " PICTURE.jpg")
-    if is_demo:
-        say("Then your own pictures, a folder for each class; or the classic tutorial:", "bold")
-        say("  tellapart train FOLDER")
-        say("  tellapart train cifar10 --recipe first-cnn")
+
+
+def _after_the_demo(run: Path) -> None:
+    steps = {
+        "Next, the digits one by one:": command("evaluate", run),
+        "What is on a photo of yours, by another network, which comes along and knows ten kinds of things:": command(
+            "predict"
+        )
+        + " PHOTO.jpg",
+        "Then a network for your own pictures, a folder for each class; or the classic tutorial:": command(
+            "train"
+        )
+        + " FOLDER",
+    }
+    for what, line in steps.items():
+        say(what, "bold")
+        say(f"  {line}")
+    say("  " + command("train", "cifar10", "--recipe", "first-cnn"))
 
 
 def _target_in_words(prepared: Prepared, trained: Trained, target: float) -> str:
@@ -143,9 +158,7 @@ def _kept_epoch(prepared: Prepared, trained: Trained) -> str:
     best, count = best_epoch(trained.history), len(trained.history)
     if prepared.run.keep == "last":
         return f"Kept: the last epoch, {count}"
-    return (
-        f"Kept: epoch {best.epoch + 1} of {count}, the best by validation accuracy ({best.val_accuracy:.4f})"
-    )
+    return f"Kept: epoch {best.epoch + 1} of {count}: none had a better validation accuracy ({best.val_accuracy:.4f})"
 
 
 def trained_as_dict(trained: Trained, saved_to: Path | None) -> dict[str, Any]:
