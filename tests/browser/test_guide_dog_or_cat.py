@@ -15,6 +15,9 @@ from tellapart.guide.rendering import page_of, write_libraries
 PIXELS = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
 
 
+IS_SEEN = """(one) => { const box = one.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"""
+
+
 @pytest.fixture
 def page(lesson):
     return lesson("dog-or-cat")
@@ -77,11 +80,16 @@ def test_a_page_from_the_disk_asks_nobody(page):
     assert page.locator("#own-bars").is_hidden()
 
 
+def test_the_way_to_a_photo_of_ones_own_is_on_top(page):
+    page.locator("article a[href='#own']").first.click()
+    assert page.locator("#own-photo").evaluate(IS_SEEN)
+
+
 def test_what_the_browser_cannot_read_is_said(page, tmp_path):
     (tmp_path / "note.txt").write_text("no picture")
     page.locator("#own-photo").set_input_files(tmp_path / "note.txt")
     page.wait_for_function("document.getElementById('own-says').textContent !== ''")
-    assert page.inner_text("#own-says").endswith("cannot read this file as a picture. Try a JPEG or a PNG.")
+    assert page.inner_text("#own-says").endswith("cannot read note.txt as a picture. Try a JPEG or a PNG.")
     page.locator("#own-photo").set_input_files(CAT)
     page.wait_for_selector("#own-seen:not([hidden])")
     assert page.inner_text("#own-says") == ""
@@ -105,7 +113,7 @@ def test_a_photo_goes_to_tellapart_on_this_machine_and_nowhere_else(browser):
         addresses = [one.url for one in asked if not one.url.startswith(("data:", "blob:"))]
         assert all(one.startswith(address) for one in addresses)
         (photo,) = (one for one in asked if one.method != "GET")
-        assert photo.url == f"{address}answer"
+        assert photo.url == f"{address}answer?name={CAT.name}"
     finally:
         context.close()
         server.should_exit = True
@@ -123,7 +131,7 @@ def served(browser, tmp_path):
     page.asked, page.replies = [], []
 
     def answer(route):
-        if route.request.url.endswith("/answer"):
+        if "/answer?name=" in route.request.url:
             page.asked.append(route.request)
             status, body = page.replies.pop(0)
             return route.abort() if status is None else route.fulfill(status=status, body=body)
@@ -148,7 +156,7 @@ def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
     assert told(served, 200, json.dumps(said)) == "The model says dog, with 70.0%."
     request = served.asked[0]
     assert (request.method, request.headers["content-type"]) == ("POST", "application/octet-stream")
-    assert request.url == "http://learn.test/answer"
+    assert request.url == f"http://learn.test/answer?name={CAT.name}"
     assert request.post_data_buffer == CAT.read_bytes()
     assert served.locator("#own-bars th").all_inner_texts() == ["dog", "cat", "cow"]
     assert shares(served, "#own-bars") == [0.7, 0.2, 0.1]

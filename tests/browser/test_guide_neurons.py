@@ -86,6 +86,25 @@ def test_the_network_answers_as_in_keras(page, name, look, left, right):
     assert page.inner_text("#network-says") == f"The network says: {says}."
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_networks_answer_is_seen_while_its_training_is_moved(lesson, width):
+    page = lesson("neurons", width)
+    slider, answer = (page.locator(one).bounding_box() for one in ("#step", "#last svg"))
+    assert slider["y"] < answer["y"]
+    assert answer["y"] + answer["height"] - slider["y"] < 420
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [(2 * 3 - 1 * 1, "And the bias?"), (2 * 3 + 1 * 1 + 0.5, "One of the weights is below 0.")],
+)
+def test_a_sum_that_leaves_something_out_is_told_what(page, answer, hint):
+    form = page.locator("form.question[data-kind=number]")
+    form.locator("input").fill(str(answer))
+    form.locator("button").click()
+    assert form.locator(".verdict").inner_text() == f"Not quite. {hint}"
+
+
 def test_wrong_pairs_are_ringed(page):
     wrong = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--wrong').trim()")
     for look in (0, 60):

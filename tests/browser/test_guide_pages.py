@@ -8,6 +8,16 @@ from tellapart.guide.lessons import LESSONS
 NAMES = ["index", *(lesson.name for lesson in LESSONS)]
 
 
+GAP = """() => {
+  const button = document.getElementById("theme").getBoundingClientRect();
+  const range = document.createRange();
+  range.selectNodeContents(document.querySelector("h1"));
+  const beside = [...range.getClientRects()].filter((line) => line.top < button.bottom && line.bottom > button.top);
+  return beside.length ? button.left - Math.max(...beside.map((line) => line.right)) : null;
+}"""
+"""Pixels between the button and the title's lines at its height; null where none is."""
+
+
 def findings(page):
     violations = Axe().run(page).response["violations"]
     return [
@@ -26,6 +36,19 @@ def test_it_opens_from_a_disk_without_a_complaint(lesson, name, width):
     page.locator("#theme").click()
     assert findings(page) == []
     assert page.troubles == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_a_phone_the_button_for_the_colours_stands_clear_of_the_title(lesson, name):
+    gap = lesson(name, 390).evaluate(GAP)
+    assert gap is None or gap >= 10
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_what_to_do_is_no_paler_than_the_text(lesson, name):
+    page = lesson(name)
+    colours = page.locator("article .do").evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
+    assert set(colours) <= {page.evaluate("getComputedStyle(document.body).color")}
 
 
 @pytest.mark.parametrize("name", NAMES[1:])

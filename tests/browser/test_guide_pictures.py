@@ -74,6 +74,20 @@ def test_millions_may_be_written_out(page, answer):
     assert form.locator(".verdict").inner_text() == "Right."
 
 
+@pytest.mark.parametrize("answer", ["12", "12 million", "12,000,000"])
+def test_pixels_given_for_numbers_get_a_hint_of_their_own(page, answer):
+    form = page.locator("form.question").first
+    form.locator("input").fill(answer)
+    form.locator("button").click()
+    assert (
+        form.locator(".verdict").inner_text()
+        == "Not quite. So many pixels it has. How many numbers has each?"
+    )
+    form.locator("input").fill("13")
+    form.locator("button").click()
+    assert form.locator(".verdict").inner_text().startswith("Not quite. Count the pixels first.")
+
+
 def test_the_division_and_its_second_run(page):
     numbers = cat(32).astype(float)
     for times in ("not at all", "once", "twice"):

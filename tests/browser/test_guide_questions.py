@@ -2,6 +2,14 @@
 
 import pytest
 
+TEXT_BESIDE = """(label) => {
+  const range = document.createRange();
+  range.selectNodeContents(label.lastChild);
+  const lines = [...range.getClientRects()].map((one) => one.left);
+  return [label.querySelector("input").getBoundingClientRect().right, lines];
+}"""
+"""Where a choice's circle ends, and where each line of its text begins."""
+
 
 @pytest.fixture
 def form(lesson):
@@ -74,6 +82,24 @@ def test_after_three_wrong_answers_the_right_one_can_be_seen(form):
     shows.click()
     assert form.form.locator(".verdict").inner_text().startswith("The answer: ")
     assert form.form.locator(".because").is_visible()
+
+
+def test_a_right_answer_takes_the_offer_to_show_it_away(form):
+    shows = form.form.locator(".shows")
+    for answer, offers in [("1", 0), ("2", 0), ("3", 1), ("28", 0), ("4", 1)]:
+        form.form.locator("input").fill(answer)
+        form.form.locator("button").first.click()
+        assert shows.count() == offers
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_choice_is_written_beside_its_circle(lesson, width):
+    """Its later lines too: all of the text begins at one place, to the right of the circle."""
+    page = lesson("dog-or-cat", width)
+    for label in page.locator("form.question fieldset label").all():
+        circle, lines = label.evaluate(TEXT_BESIDE)
+        assert len(lines) == 1 or width == 390
+        assert all(left == pytest.approx(lines[0], abs=1) and left > circle for left in lines)
 
 
 def test_a_wrong_choice_says_where_to_look(lesson):

@@ -1,17 +1,21 @@
 """The sentences of the guide's page that asks what a picture shows."""
 
 import json
+import re
 import socket
 
 import numpy as np
 import pytest
+from claims import read
 from PIL import Image
 from sklearn.metrics.pairwise import manhattan_distances
 
 import tellapart
 from tellapart.cli import main
 from tellapart.data.fit_size import PixelPath
+from tellapart.explanation import page as explained
 from tellapart.guide import serving
+from tellapart.guide.lessons import named
 from tellapart.guide.making import dog_or_cat as making
 from tellapart.guide.making.photo import CAT, cat
 
@@ -151,12 +155,31 @@ def test_a_photo_that_tellapart_is_given_goes_no_further(monkeypatch):
         return connect(one, address)
 
     monkeypatch.setattr(socket.socket, "connect", noted)
-    answer = serving._answered(CAT.read_bytes())
+    answer = serving._answered(CAT.read_bytes(), "cat.jpg")
     assert len(answer["probabilities"]) == 10
     assert reached == []
     with serving.listening(0) as listener, socket.create_connection(listener.getsockname()):
         assert reached == [listener.getsockname()]  # it would have been noted
         assert listener.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.proves("kinds")
+def test_the_ten_kinds_are_the_models_classes():
+    (told,) = (one.text for one in read(named("dog-or-cat")).claims if one.name == "kinds")
+    listed = told.removeprefix("The model knows ten kinds of things: ").removesuffix(".")
+    assert re.split(", | and ", listed) == list(CIFAR10.class_names)
+
+
+@pytest.mark.proves("open")
+def test_explain_writes_a_page_that_shows_what_each_layer_makes_of_a_photo(tmp_path, monkeypatch):
+    """Without the parts of the page that take long; the maps of its layers are tested elsewhere."""
+    quick = [section for section in explained.SECTIONS if section.name in ("answer", "layers")]
+    monkeypatch.setattr(explained, "SECTIONS", quick)
+    assert main(["explain", str(CAT), "--out", str(tmp_path)]) == 0
+    (page,) = tmp_path.iterdir()
+    data = json.loads(re.search('id="data">(.*?)</script>', page.read_text(encoding="utf-8"))[1])
+    shown = {layer["name"] for layer in data["layers"]["layers"]}
+    assert {layer.name for layer in CIFAR10.model.layers} <= shown
 
 
 @pytest.mark.proves("ask")

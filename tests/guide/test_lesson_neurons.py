@@ -37,7 +37,27 @@ def a_line_parts(points, classes):
     return found.status == 0
 
 
-@pytest.mark.proves("neuron", "sum")
+@pytest.mark.proves("neuron")
+def test_a_neuron_multiplies_each_number_by_its_weight():
+    """A number alone, beside a 0, comes out multiplied by its weight; the two together by both."""
+    weights = np.array(making.arranged(TRAININGS["good"][-1]["weights"])[0][:, 0])
+    points = np.array(FACTS["points"])
+    assert points.shape[1] == len(weights) == 2
+    alone = [neuron(weights, 0, None)(points * [i == 0, i == 1]) for i in range(2)]
+    for i in range(2):
+        np.testing.assert_allclose(alone[i], weights[i] * points[:, i], atol=1e-6)
+    np.testing.assert_allclose(neuron(weights, 0, None)(points), alone[0] + alone[1], atol=1e-6)
+
+
+@pytest.mark.proves("bias")
+@pytest.mark.parametrize("bias", [-2.0, 0.5])
+def test_the_bias_is_added_to_every_sum(bias):
+    points = np.array(FACTS["points"])
+    with_it, without = neuron([2, 4], bias, None)(points), neuron([2, 4], 0, None)(points)
+    np.testing.assert_allclose(with_it - without, bias, atol=1e-6)
+
+
+@pytest.mark.proves("activation", "sum")
 @pytest.mark.parametrize("activation", [expit, lambda one: max(0.0, one)], ids=["sigmoid", "relu"])
 def test_a_neuron_is_a_sum_of_products_and_a_bias_and_an_activation(activation):
     name = "sigmoid" if activation is expit else "relu"
@@ -54,6 +74,14 @@ def test_a_sigmoid_is_between_0_and_1_and_grows():
     assert ((made > 0) & (made < 1)).all()
     assert (np.diff(made) > 0).all()
     assert made[48] == 0.5
+
+
+@pytest.mark.proves("relu")
+def test_relu_leaves_a_sum_above_0_and_makes_others_0():
+    first, last = making.network().layers
+    assert (first.activation.__name__, last.activation.__name__) == ("relu", "sigmoid")
+    sums = np.array([-7, -0.25, 0, 0.25, 7], np.float32)
+    assert first.activation(sums).tolist() == [0, 0, 0, 0.25, 7]
 
 
 @pytest.mark.proves("measured")

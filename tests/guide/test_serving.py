@@ -104,6 +104,8 @@ def test_what_is_no_picture_is_refused_in_words(client):
     assert "This file" in answer.json["error"]
     assert answer.json["error"].endswith("Try a JPEG or a PNG.")
     assert client.post("/answer", b"").status == 422
+    named = client.post("/answer?name=my%20note.txt", b"no picture").json["error"]
+    assert named == answer.json["error"].replace("This file", "my note.txt")
 
 
 def test_own_pages_may_ask(client):
@@ -115,7 +117,9 @@ def test_too_large_a_file_is_refused(client, monkeypatch):
     monkeypatch.setattr(serving, "LARGEST_PICTURE", 1000)
     file = io.BytesIO()
     Image.fromarray(cat(64)).save(file, "PNG")
-    assert client.post("/answer", file.getvalue()).status == 413
+    answer = client.post("/answer?name=cat.png", file.getvalue())
+    assert answer.status == 413
+    assert answer.json["error"].startswith("cat.png is larger than")
 
 
 def test_a_training_runs_behind_a_page(client):

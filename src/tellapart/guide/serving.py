@@ -116,15 +116,15 @@ async def _library(request: Request) -> Response:
 
 
 async def _answer(request: Request) -> Response:
-    """What the CIFAR-10 model that comes along says of a picture's file."""
+    """What the CIFAR-10 model that comes along says of a picture's file; `name` is what a refusal calls it."""
     _must_be_ours(request)
-    data = b""
+    name, data = request.query_params.get("name", "This file"), b""
     async for part in request.stream():
         data += part
         if len(data) > LARGEST_PICTURE:
-            raise HTTPException(413, f"The file is larger than {LARGEST_PICTURE // 10**6} MB.")
+            raise HTTPException(413, f"{name} is larger than {LARGEST_PICTURE // 10**6} MB.")
     try:
-        return JSONResponse(await run_in_threadpool(_answered, data))
+        return JSONResponse(await run_in_threadpool(_answered, data, name))
     except TellapartError as reason:
         raise HTTPException(422, str(reason)) from reason
 
@@ -177,7 +177,7 @@ async def _refused(_: Request, reason: Exception) -> Response:
     return JSONResponse({"error": reason.detail}, status_code=reason.status_code)
 
 
-def _answered(data: bytes) -> dict[str, Any]:
+def _answered(data: bytes, name: str) -> dict[str, Any]:
     from tellapart.data.decode import decode
     from tellapart.explain.record import Recorder
     from tellapart.explain.unknown import energies
@@ -186,7 +186,7 @@ def _answered(data: bytes) -> dict[str, Any]:
         try:
             pixels = decode(data)
         except PictureError as reason:
-            said = str(reason).replace("<bytes>", "This file")
+            said = str(reason).replace("<bytes>", name)
             known = "" if "no known picture format" not in said else " Try a JPEG or a PNG."
             raise PictureError(said + known) from reason
         classifier = _classifier()

@@ -111,7 +111,7 @@ async function preview(file) {
 /** What tellapart, which serves this page, says of a file. */
 async function asked(file) {
   const headers = { "Content-Type": "application/octet-stream" };
-  const response = await fetch("answer", { method: "POST", headers, body: file }).catch(() => null);
+  const response = await fetch(`answer?name=${encodeURIComponent(file.name)}`, { method: "POST", headers, body: file }).catch(() => null);
   if (response == null) return { error: "tellapart does not answer: is it still running?" };
   return response.json().catch(() => ({ error: `tellapart gave no answer (${response.status}).` }));
 }
@@ -124,7 +124,7 @@ async function ask(file) {
   says.textContent = "";
   const seen = preview(file);
   if (!isLive) {
-    says.textContent = (await seen) ? "" : "Your browser cannot read this file as a picture. Try a JPEG or a PNG.";
+    says.textContent = (await seen) ? "" : `Your browser cannot read ${file.name} as a picture. Try a JPEG or a PNG.`;
     return;
   }
   says.textContent = answered ? "Asking …" : "Asking … The first answer takes a while: the model is being loaded.";

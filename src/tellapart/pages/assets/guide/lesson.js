@@ -72,10 +72,13 @@ function question(form) {
     const given = (new FormData(form).get("answer") ?? "").trim();
     const unread = form.dataset.kind === "choice" ? given === "" && "Choose an answer first." : notANumber(given);
     if (unread) return say(unread);
-    if (isRight(form, given)) return say("Right.", "right");
-    say(`Not quite. ${hintOf(form) ?? "Try again."}`, "wrong");
+    if (isRight(form, given)) {
+      shows.remove();
+      return say("Right.", "right");
+    }
+    say(`Not quite. ${hintOf(form, given) ?? "Try again."}`, "wrong");
     wrong += 1;
-    if (wrong === TRIES) verdict.after(shows);
+    if (wrong >= TRIES) verdict.after(shows);
   });
   const shows = element("button", { type: "button", class: "shows" }, "Show the answer");
   shows.addEventListener("click", () => {
@@ -91,8 +94,13 @@ function isRight({ dataset }, given) {
   return readings(given).some((one) => [dataset.right, ...(dataset.also ? [dataset.also] : [])].some(isClose(one)));
 }
 
-/** Where to look after a wrong answer: what its choice says of it, or what the question does. */
-const hintOf = (form) => form.querySelector("input:checked")?.dataset.hint ?? form.dataset.hint;
+/** Where to look after a wrong answer: what its choice or its number says of it, or what the question does. */
+const hintOf = (form, given) => form.querySelector("input:checked")?.dataset.hint ?? nearHint(form, given) ?? form.dataset.hint;
+
+function nearHint({ dataset }, given) {
+  const [, hint] = JSON.parse(dataset.near ?? "[]").find(([numbers]) => readings(given).some((one) => numbers.includes(one))) ?? [];
+  return hint;
+}
 
 const answerOf = (form) =>
   [...form.querySelectorAll("input[type=radio]")].find((one) => one.value === form.dataset.right)?.parentElement.textContent.trim() ?? form.dataset.right;
