@@ -3,6 +3,7 @@
     python benchmarks/why_63.py train RUNS as-meant --seed 0     # hours on two cores; stopped anywhere, it goes on
     python benchmarks/why_63.py train RUNS divided-twice --seed 0
     python benchmarks/why_63.py cool RUNS/as-meant-0             # its last weights, a tenth of the rate, three epochs
+    python benchmarks/why_63.py cool RUNS/as-meant-0 --share 1   # the same with the whole rate, to compare with
     python benchmarks/why_63.py report RUNS                      # of all runs in the folder
 
 The settings are those of `first-cnn`, but each epoch is scored on 5,000 pictures held out of the training pictures
@@ -27,6 +28,9 @@ RESULTS = Path(__file__).parent / "results"
 EPOCHS, HELD_OUT = 200, 0.1
 SHOWN = (1, 2, 5, 8, 10, 15, 25, 50, 80, 100, 125, 150, 175, 200)
 """Epochs of the page's tables; all stand in the JSON."""
+
+CONTINUED = {0.1: "cooled.json", 1.0: "continued.json"}
+"""Where epochs after the last are kept, by their share of its rate."""
 
 ASKED = 5_000
 """Training pictures that are asked whether a unit ever answers them."""
@@ -95,10 +99,11 @@ def train(out, case, seed, epochs):
     return tellapart.train_classifier("cifar10", recipe=run, out=out, watcher=Printer())
 
 
-def cool(run, epochs):
-    """Train the last weights of a run on, at a tenth of its rate: whether the length of the steps is what spoils them.
+def cool(run, epochs, share):
+    """Train the last weights of a run on, at a share of its rate: whether the length of the steps is what spoils them.
 
-    Writes each epoch's loss in training and its score on the held-out pictures to cooled.json in the run's folder.
+    RMSprop begins anew, with averages of 0, whatever the share: at 1 that alone differs from going on.
+    Writes each epoch's loss in training and its score on the held-out pictures to a file in the run's folder.
     """
     import tellapart
     from tellapart.build import build_model, build_step
@@ -119,7 +124,7 @@ def cool(run, epochs):
     batches = Batches(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
     model = build_model(settings, (32, 32, 3), 10, batches.steps_per_epoch)
     standing, _ = load_checkpoint(folder.checkpoint, model)
-    rate = float(model.optimizer.learning_rate) / 10
+    rate = float(model.optimizer.learning_rate) * share
     weights = model.get_weights()
     slower = dataclasses.replace(settings.optimizer, learning_rate=rate, decay=0.0)
     model = build_model(settings.changed(optimizer=slower), (32, 32, 3), 10, batches.steps_per_epoch)
@@ -143,7 +148,7 @@ def cool(run, epochs):
             }
         )
         print(rows[-1], flush=True)
-    (run / "cooled.json").write_text(json.dumps(rows))
+    (run / CONTINUED[share]).write_text(json.dumps(rows))
 
 
 def curve_of(run):
@@ -227,7 +232,10 @@ def told(run):
         "best epoch": int(best["epoch"]),
         "silent by epoch": scores.pop("silent by epoch"),
         "weights by epoch": scores.pop("weights by epoch"),
-        "cooled": json.loads((run / "cooled.json").read_text()) if (run / "cooled.json").exists() else [],
+        **{
+            name.removesuffix(".json"): json.loads((run / name).read_text()) if (run / name).exists() else []
+            for name in CONTINUED.values()
+        },
         "test": scores,
         "trained on": {name: settings[name] for name in ("hardware", "versions")},
         "precision": settings["data"]["precision"],
@@ -306,6 +314,7 @@ def main():
     cooling = commands.add_parser("cool")
     cooling.add_argument("run", type=Path)
     cooling.add_argument("--epochs", type=int, default=3)
+    cooling.add_argument("--share", type=float, choices=CONTINUED, default=0.1)
     reporting = commands.add_parser("report")
     reporting.add_argument("runs", type=Path)
     reporting.add_argument("--results", type=Path, default=RESULTS)
@@ -314,7 +323,7 @@ def main():
         out = options.runs / f"{options.case}-{options.seed}"
         print(out.name, train(out, CASES[options.case], options.seed, options.epochs).scores.accuracy)
     elif options.command == "cool":
-        cool(options.run, options.epochs)
+        cool(options.run, options.epochs, options.share)
     else:
         report(options.runs, options.results)
 

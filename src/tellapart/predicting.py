@@ -6,6 +6,7 @@ Pictures are read and asked about a few hundred at a time, so a folder of any si
 import csv
 import io
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tellapart.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.folders import is_hidden
 from tellapart.data.natural import natural_key
-from tellapart.data.nearby import nearly
+from tellapart.data.nearby import is_web_address, nearly, no_such_picture
 from tellapart.data.store import Refused
 from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import ConfigError, DataError, ModelError
@@ -90,6 +91,8 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
                 f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
             )
         return model_meant(first), others
+    if is_web_address(first):
+        raise ConfigError(no_such_picture(first))
     if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
         kind = ModelError if others else ConfigError
         meant = nearly(first)
@@ -99,19 +102,22 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
             f"run folder, a .keras or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. "
             f"For one picture: tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
         )
-    if runs := _runs_in(first):
-        raise ConfigError(
-            f"{first} holds trainings and is none itself. Did you mean {' or '.join(map(str, runs[:3]))}?"
-        )
+    if runs := _only_runs_in(first):
+        newest = " or ".join(shlex.quote(str(run)) for run in runs[:3])
+        raise ConfigError(f"{first} holds trainings and is none itself. Did you mean {newest}?")
     return shipped_model(), list(named)
 
 
-def _runs_in(path: Path) -> list[Path]:
-    """The run folders in a folder, the newest first."""
+def _only_runs_in(path: Path) -> list[Path]:
+    """The run folders in a folder, the newest first; none where it holds other pictures than theirs."""
     if not path.is_dir():
         return []
     with unreadable_is_bad_data(path):
-        return sorted((one.parent for one in path.glob("*/run.toml")), key=lambda run: -run.stat().st_mtime)
+        runs = {one.parent for one in path.glob("*/run.toml")}
+        pictures = (one for one in path.rglob("*") if one.suffix.lower() in PICTURE_SUFFIXES)
+        if runs and any(runs.isdisjoint(picture.parents) for picture in pictures):
+            return []
+        return sorted(runs, key=lambda run: -run.stat().st_mtime)
 
 
 def _is_model(path: Path) -> bool:

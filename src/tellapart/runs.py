@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import __version__
+from tellapart.data.nearby import nearly
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.files import write_text
 from tellapart.settings import Run
@@ -194,9 +195,9 @@ def existing_run_folder(path: str | Path) -> RunFolder:
     """
     folder = RunFolder(Path(path))
     if not folder.path.is_dir():
-        raise DataError(
-            f"{path}: no such run folder{in_which_folder(folder.path)}. `tellapart train DATA` prints the one it makes."
-        )
+        meant = nearly(folder.path)
+        advice = f"Did you mean {meant[0]}?" if meant else "`tellapart train DATA` prints the one it makes."
+        raise DataError(f"{path}: no such run folder{in_which_folder(folder.path)}. {advice}")
     return folder
 
 

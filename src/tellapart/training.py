@@ -241,6 +241,7 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
     energy, began = EnergyMeter(), time.monotonic()
     with memory_kept():
         with threads_for(run.batch_size * count_flops(model).step):
+            threads = torch.get_num_threads()
             watcher.prepared(prepared, model)
             for event in run_epochs(
                 step, feed, validate, keeper.standing, run.epochs, should_stop, run.target
@@ -252,7 +253,8 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
         keeper.take_kept_weights()
         finish_model(run, model)
         history = tuple(keeper.standing.history)
-        prepared.folder.log("Cost", {"seconds": time.monotonic() - began, "joules": energy.joules})
+        cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": threads}
+        prepared.folder.log("Cost", cost)
         if keeper.standing.epoch < run.epochs and not reached(history, run.target):
             classifier.save(prepared.folder.model)
             return Trained(classifier, prepared.folder.path, history, finished=False)

@@ -63,17 +63,34 @@ def test_a_model_that_is_named_says_what_it_knows(run, folder):
     )
 
 
-def test_of_very_many_classes_the_first_are_named(capsys):
-    note_who_answers(Path("run"), [f"kind {number}" for number in range(100)])
+@pytest.mark.parametrize(
+    ("count", "begins", "ends"),
+    [
+        (1, "it knows kind0 and", "kind0 and nothing else."),
+        (2, "it knows kind0 and kind1, and", "nothing else."),
+        (13, "it knows kind0, kind1,", "kind11 and kind12, and nothing else."),
+        (100, "it knows kind0, kind1,", "kind11 and 88 others, and nothing else."),
+    ],
+)
+def test_of_very_many_classes_the_first_are_named(capsys, count, begins, ends):
+    note_who_answers(Path("run"), [f"kind{number}" for number in range(count)])
     said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith("run answers: it knows kind 0, kind 1,")
-    assert said.endswith("kind 11 and 88 others, and nothing else.")
+    assert said.startswith(f"run answers: {begins}")
+    assert said.endswith(ends)
 
 
 def test_a_folder_of_run_folders_is_no_pictures(run, folder):
-    result = tellapart("predict", run.parent, folder / "dark" / "0.png")
+    shutil.copytree(run, "runs/first")
+    result = tellapart("predict", "runs", folder / "dark" / "0.png")
     assert result.code == 2
-    assert f"{run.parent} holds trainings and is none itself. Did you mean {run}?" in result.err
+    assert "runs holds trainings and is none itself. Did you mean runs/first?" in result.err
+
+
+def test_a_folder_of_pictures_that_holds_a_run_as_well_is_pictures(run, folder, tmp_path):
+    shutil.copytree(run, tmp_path / "album" / "a run")
+    assert "Did you mean '" in tellapart("predict", tmp_path / "album", folder / "dark" / "0.png").err
+    shutil.copy(folder / "dark" / "0.png", tmp_path / "album")
+    assert tellapart("predict", tmp_path / "album").code == 0
 
 
 def test_a_name_with_a_slip_brings_the_right_one(run, folder):
@@ -84,8 +101,19 @@ def test_a_name_with_a_slip_brings_the_right_one(run, folder):
     assert "Did you mean holiday.png?" in tellapart("predict", "holliday.png").err
 
 
-def test_an_address_in_the_web_is_told_from_a_file():
-    assert "Save the picture first" in tellapart("predict", "https://example.com/cat.jpg").err
+@pytest.mark.parametrize(
+    "address", ["https://example.com/cat.jpg", "HTTP://example.com/a", "https://example.com/c.jpg?size=3"]
+)
+@pytest.mark.parametrize("command", ["predict", "explain", "train"])
+def test_an_address_in_the_web_is_told_from_a_file(command, address):
+    assert f"{address}: an address in the web. Save the picture first" in tellapart(command, address).err
+
+
+def test_a_link_that_leads_nowhere_is_called_that():
+    Path("holiday.jpg").symlink_to("nowhere.jpg")
+    said = tellapart("predict", "holiday.jpg").err
+    assert "holiday.jpg: a link to nowhere.jpg, where nothing is." in said
+    assert "Did you mean" not in said
 
 
 def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):

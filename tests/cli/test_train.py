@@ -227,3 +227,19 @@ def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
     assert "loss: how wrong it is, 0 at best." in result.out
     assert "x_train" not in result.out
     assert "tellapart train cifar10 --recipe first-cnn" in result.out
+
+
+@pytest.mark.parametrize(
+    ("right", "told"),
+    [(9, "That may be no better than guessing."), (2, "That is worse than guessing."), (19, None)],
+)
+def test_what_guessing_reaches_as_well_is_called_that(right, told):
+    answers, labels = np.eye(2, dtype=np.float32)[[0] * 20], np.array([0, 1] * 10)
+    answers[:] = np.eye(2, dtype=np.float32)[np.where(np.arange(20) < right, labels, 1 - labels)]
+    lines = score_lines(score(answers, labels, ("cat", "dog"), "test"))
+    assert [line for line in lines if "guessing" in line] == ([told] if told else [])
+
+
+def test_of_one_class_nothing_is_said_of_guessing():
+    answers, labels = np.eye(2, dtype=np.float32)[[0] * 20], np.zeros(20, int)
+    assert not any("guessing" in line for line in score_lines(score(answers, labels, ("cat", "dog"), "test")))

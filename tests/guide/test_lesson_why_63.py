@@ -23,7 +23,9 @@ keras = import_keras()
 ROOT = Path(__file__).parents[2]
 LESSON = named("why-63")
 ALL = runs_of("why_63")["runs"]
-RUNS = {one["case"]: one for one in reversed(ALL)}  # the first seed of each
+RUNS = {one["case"]: one for one in sorted(ALL, key=lambda one: (len(one["curve"]), -one["seed"]))}
+"""Of each case the longest, and of these that of the first seed."""
+
 MEANT, TWICE, EARLY, MIDDLE = (RUNS[case] for case in ("as-meant", "divided-twice", "early-2017", "mid-2017"))
 AGAIN = next(one for one in ALL if one["case"] == "as-meant" and one is not MEANT)
 
@@ -144,6 +146,17 @@ def test_a_tenth_of_the_rate_makes_it_better_at_once():
     assert f"after {len(rows)} epochs, {percent(rows[-1]['val_accuracy'])}" in told
     assert rows[0]["loss"] < losses(MEANT)[-1] - 0.05
     assert rows[0]["val_accuracy"] > accuracies(MEANT)[-1]
+
+
+@pytest.mark.proves("continued", "not-back")
+def test_with_the_whole_rate_and_all_else_alike_it_stays_as_bad():
+    rows, told = MEANT["continued"], claim("continued")
+    rate = MEANT["curve"][-1]["learning_rate"]
+    assert [row["rate"] for row in rows] == pytest.approx([rate] * 3, rel=0.01)
+    assert f"{rows[0]['loss']:.2f} after one epoch, {rows[-1]['loss']:.2f} after {len(rows)}" in told
+    assert all(row["loss"] == pytest.approx(losses(MEANT)[-1], abs=0.03) for row in rows)
+    assert percent(max(accuracies(MEANT))) in claim("not-back")
+    assert max(row["val_accuracy"] for row in MEANT["cooled"]) < max(accuracies(MEANT)) - 0.05
 
 
 @pytest.mark.proves("quick")
@@ -284,6 +297,9 @@ def test_the_last_epoch_as_meant_is_at_the_tutorials_figure():
     for figure in figures(last):
         assert figure in claim("the-figure")
     assert last["interval"][0] <= TUTORIAL <= last["interval"][1]
+    low, high = AGAIN["test"]["last"]["interval"]
+    assert f"{percent(low)} to {percent(high)}, it does not" in claim("the-figure")
+    assert not low <= TUTORIAL <= high
     assert first_cnn().keep == "last"
 
 
@@ -302,3 +318,36 @@ def test_several_ways_lead_to_63_percent():
     assert np.mean(found[-50:-25]) > np.mean(found[-25:]), "it leads down"
     for run in (MEANT, TWICE):
         assert f"after epoch {passes(run)}" in claim("other-ways")
+
+
+DOCUMENT = (ROOT / "docs" / "why-63.md").read_text(encoding="utf-8")
+
+
+def row_of(run):
+    """As the first table of docs/why-63.md has it, from its second column on."""
+    found, test = accuracies(run), run["test"]
+    scores = [
+        "{} ({} to {})".format(percent(test[which]["accuracy"]), *map(percent, test[which]["interval"]))
+        for which in ("best", "last")
+    ]
+    best = f"{percent(max(found))}, epoch {run['best epoch']}"
+    return [str(run["seed"]), str(passes(run)), best, *scores, percent(np.mean(found[-10:]))]
+
+
+def test_the_table_of_the_document_is_that_of_the_results():
+    table = DOCUMENT.split("| training of 200 epochs")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in table.splitlines()[2:]]
+    assert sorted(rows) == sorted(map(row_of, ALL))
+
+
+def test_what_the_last_weights_were_trained_on_to_is_that_of_the_results():
+    for run in ALL:
+        for name in ("cooled", "continued"):
+            if rows := run[name]:
+                losses_told = ", ".join(f"{row['loss']:.2f}" for row in (run["curve"][-1], *rows))
+                shares_told = ", ".join(percent(row["val_accuracy"]) for row in (run["curve"][-1], *rows))
+                assert f"| {losses_told} | {shares_told} |" in DOCUMENT
+
+
+def test_the_results_that_the_document_names_are_the_newest():
+    assert max((ROOT / "benchmarks" / "results").glob("why_63-*.md")).name in DOCUMENT

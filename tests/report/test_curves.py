@@ -1,5 +1,6 @@
 """What is said beside the curves."""
 
+import numpy as np
 import pytest
 
 from tellapart.report.curves import remarks, slow_classes
@@ -46,7 +47,17 @@ def test_a_collapse_is_told_from_a_dip():
 def test_of_a_few_pictures_chance_takes_as_much_away():
     fallen = [0.5, 0.875, 0.75, 0.625, 0.625, 0.625]
     assert "collapse" not in [kind for _, kind in kinds(remarks(history(fallen), 8))]
-    assert (4, "collapse") in kinds(remarks(history(fallen), 100))
+    assert (3, "collapse") in kinds(remarks(history(fallen), 1000))
+
+
+def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse():
+    """Of 200 epochs that each answer 100 pictures with the same chance of being right."""
+    random = np.random.default_rng(0)
+    called = sum(
+        "collapse" in [kind for _, kind in kinds(remarks(history(random.binomial(100, 0.6, 200) / 100), 100))]
+        for _ in range(200)
+    )
+    assert called <= 4
 
 
 def test_learning_by_heart_is_seen_in_the_losses():

@@ -184,11 +184,10 @@ def _classes_above(root: Path) -> str:
     """What to say where `root` seems to be one class folder of several."""
     above = root.resolve().parent
     with suppress(OSError):
-        beside = [place.name for place in _subfolders(above) if _has_pictures(place)]
-        if root.resolve().name in beside and len(beside) > 1:
-            return (
-                f"Did you mean {above}, which holds {len(beside)} folders with pictures: {_listed(beside)}?\n"
-            )
+        beside = _subfolders(above)
+        if len(beside) > 1 and all(map(_has_pictures, beside)):
+            names = _listed([place.name for place in beside])
+            return f"Did you mean {above}, which holds {len(beside)} folders with pictures: {names}?\n"
     return ""
 
 

@@ -14,14 +14,22 @@ def nearly(path: Path) -> list[str]:
     """Paths beside it whose names are nearly its own, the likeliest first."""
     beside: list[str] = []
     with suppress(OSError):
-        beside = [entry.name for entry in os.scandir(path.parent)]
+        beside = [entry.name for entry in os.scandir(path.parent) if entry.name != path.name]
     return [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=3)]
+
+
+def is_web_address(path: Path) -> bool:
+    """Whether somebody gave an address of the web for a path."""
+    return str(path).lower().startswith(WEB)
 
 
 def no_such_picture(path: Path) -> str:
     """What to say of a picture that is not there, the path first."""
-    if str(path).startswith(WEB):
-        return f"{path}: an address in the web. Save the picture first, and give the path of the file."
+    if is_web_address(path):
+        address = str(path).replace(":/", "://", 1)
+        return f"{address}: an address in the web. Save the picture first, and give the path of its file."
+    if path.is_symlink():
+        return f"{path}: a link to {os.readlink(path)}, where nothing is."
     meant = nearly(path)
     advice = (
         f"Did you mean {' or '.join(meant)}?" if meant else "Give the path of the file, with its folders."

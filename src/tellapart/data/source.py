@@ -25,7 +25,7 @@ from tellapart.data.draw import draw
 from tellapart.data.formats import Layout, find_layout, read_npz
 from tellapart.data.known import find_place, open_known
 from tellapart.data.labels_file import read_labels_file
-from tellapart.data.nearby import nearly
+from tellapart.data.nearby import is_web_address, nearly, no_such_picture
 from tellapart.data.pictures import ArrayPictures, EncodedPictures, FilePictures, Pictures
 from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.data.values import SPLIT_NAMES, Source, Split
@@ -294,6 +294,8 @@ def _folder_name(root: Path) -> str:
 
 
 def _nothing_there(path: Path) -> str:
+    if is_web_address(path):
+        return no_such_picture(path)
     meant = nearly(path) + difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
     return (
         f"{path}: no such folder or file{in_which_folder(path)}, and no known set of that name."

@@ -10,8 +10,9 @@ from tellapart.train.events import EpochDone
 COLLAPSE = 0.1
 """By so much validation accuracy must have fallen below its best, for good, to be called a collapse."""
 
-CHANCE = 1.5
-"""Divided by the root of the pictures that score epochs: three standard errors at most, which chance may take away."""
+CHANCE = 2.0
+"""Divided by the root of the pictures that score epochs: four standard errors at most. The best of many epochs owes two
+or three of them to chance."""
 
 OVERFITTING = 1.25
 """Validation loss at the end, by its least, from which on the network learns its pictures by heart."""

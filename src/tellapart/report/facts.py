@@ -163,7 +163,8 @@ def _cost(found: Ingredients) -> dict[str, Any]:
         "seconds": sum(line["seconds"] for line in told) if told else None,
         "joules": sum(joules) if told and None not in joules else None,
         "sittings": len(told),
-        "hardware": found.settings["hardware"],
+        "hardware": found.settings["hardware"]
+        | {name: told[-1][name] for name in ("threads",) if told and name in told[-1]},
         "versions": found.settings["versions"],
         "precision": found.data.get("precision"),
     }

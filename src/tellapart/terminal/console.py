@@ -82,7 +82,8 @@ def program() -> str:
     found = shutil.which("tellapart")
     if called.name != "tellapart" or not called.exists() or (found and os.path.samefile(found, called)):
         return "tellapart"
-    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+    typed = str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+    return typed if os.sep in typed else f".{os.sep}{typed}"
 
 
 def _word(word: str | Path) -> str:

@@ -33,5 +33,5 @@ def _in_words(told: Mapping[str, Any]) -> str:
     best = told["predicted"]
     said = f"{best}, {percent(told['probabilities'][best])}"
     if told["calibrated"] is not None:
-        said += f" (of answers this sure about {percent(told['calibrated'][best])} are right)"
+        said += f" ({percent(told['calibrated'][best])} calibrated by held-out pictures)"
     return said + ("; but it is unlike anything trained on" if told["is_unfamiliar"] else "")

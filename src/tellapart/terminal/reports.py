@@ -37,11 +37,11 @@ def note_left_out(files: Sequence[Path]) -> None:
 
 def note_who_answers(model: Path, class_names: Sequence[str]) -> None:
     """Say, in a line, what the model knows that answers: nothing else will it ever name."""
-    shown = list(class_names[:CLASSES_NAMED])
-    others = len(class_names) - len(shown)
-    *names, last = [*shown, f"{others:,} others"] if others else shown
+    others = len(class_names) - CLASSES_NAMED
+    *names, last = [*class_names[:CLASSES_NAMED], f"{others:,} others"] if others > 1 else class_names
     which = ", the model that comes along" if model == shipped_model() else ""
-    note(f"{named(model)} answers{which}: it knows {', '.join(names)} and {last}, and nothing else.")
+    known = f"{', '.join(names)} and {last}," if names else last
+    note(one_line(f"{named(model)} answers{which}: it knows {known} and nothing else."))
 
 
 def report_evaluation(evaluation: Evaluation) -> None:

@@ -47,7 +47,18 @@ def score_lines(scores: Scores) -> list[str]:
         f"{split} accuracy: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})",
         *_few_in_words(scores),
         f"Naive guess: {scores.naive_accuracy:.4f} (always answering {commonest})",
-        *(["So far this may be no better than guessing."] if low <= scores.naive_accuracy else []),
+        *_beside_guessing(scores),
+    ]
+
+
+def _beside_guessing(scores: Scores) -> list[str]:
+    low, high = scores.interval
+    if len([row for row in scores.classes if row.pictures]) < 2 or low > scores.naive_accuracy:
+        return []
+    return [
+        "That is worse than guessing."
+        if high < scores.naive_accuracy
+        else "That may be no better than guessing."
     ]
 
 

@@ -5,6 +5,7 @@ machine, and twice to a hundred times as long where another program holds one of
 (`benchmarks/busy_neighbour.py`).
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,12 +15,28 @@ LITTLE_WORK = 1e9
 """FLOPs of a step. The tutorial's network on 32 pictures of 16 x 16 x 1 asks for 0.7e9, on CIFAR-10's for 3.9e9."""
 
 
+_lock = threading.Lock()
+_inside, _set_to = 0, 1
+
+
 @contextmanager
 def threads_for(flops: float) -> Iterator[None]:
-    """Let torch use one thread within the block if a step asks for little work; else as many as it is set to."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if flops < LITTLE_WORK else before)
+    """Let torch use one thread within the block if a step asks for little work; else as many as it is set to.
+
+    Trainings may overlap: whichever ends leaves what torch was set to before the first of them.
+    """
+    global _inside, _set_to
+    if flops >= LITTLE_WORK:
+        yield
+        return
+    with _lock:
+        if not _inside:
+            _set_to = torch.get_num_threads()
+        _inside += 1
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _lock:
+            _inside -= 1
+            torch.set_num_threads(_set_to)

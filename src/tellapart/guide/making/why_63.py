@@ -83,7 +83,7 @@ def facts() -> dict[str, Any]:
     """What the lesson shows."""
     found = json.loads(newest("why_63-*.json").read_text(encoding="utf-8"))
     of_case: dict[str, dict[str, Any]] = {}
-    for one in found["runs"]:  # sorted by seed
+    for one in sorted(found["runs"], key=lambda one: (-len(one["curve"]), one["seed"])):
         of_case.setdefault(one["case"], one)
     meant, recipe = of_case["as-meant"], first_cnn()
     again = next(one for one in found["runs"] if one["case"] == "as-meant" and one is not meant)
@@ -95,9 +95,10 @@ def facts() -> dict[str, Any]:
         "runs": {case: curves(one) | scores(one) for case, one in of_case.items()},
         "again": scores(again),
         "dense_weights": dense_weights(meant),
-        "cooled": [
-            {"loss": round(row["loss"], 4), "accuracy": row["val_accuracy"]} for row in meant["cooled"]
-        ],
+        **{
+            name: [{"loss": round(row["loss"], 4), "accuracy": row["val_accuracy"]} for row in meant[name]]
+            for name in ("cooled", "continued")
+        },
         "rate_left": 1 / (1 + recipe.optimizer.decay * steps * recipe.epochs),
         "quick": one_training("quick")["accuracy"],
         "steps_per_epoch": steps,
