@@ -13,9 +13,21 @@ layers = keras.layers
 
 
 def behind_a_convolution(layer, policy):
-    """A layer with a policy of its own behind a convolution with this one; the convolution learns nothing."""
-    inputs = keras.Input((8, 8, 3))
-    return keras.Model(inputs, layer(layers.Conv2D(4, 3, dtype=policy, trainable=False)(inputs)))
+    """A layer with a policy of its own behind a convolution with this one; the convolution learns nothing.
+
+    Its kernel and `grid_pictures` are so coarse that float32 adds their products exactly, in whatever order: what
+    it gives in half precision is then the same everywhere.
+    """
+    inputs, convolution = keras.Input((8, 8, 3)), layers.Conv2D(4, 3, dtype=policy, trainable=False)
+    model = keras.Model(inputs, layer(convolution(inputs)))
+    kernel = np.random.default_rng(0).integers(-16, 17, (3, 3, 3, 4)) / 64
+    convolution.set_weights([kernel.astype(np.float32), np.zeros(4, np.float32)])
+    return model
+
+
+def grid_pictures():
+    """Pictures of multiples of 1/64 around 5."""
+    return torch.round((pictures(4, 8, 8, 3) * 3 + 5) * 64) / 64
 
 
 IN_FLOAT32 = {
@@ -39,7 +51,7 @@ IN_FLOAT32 = {
 def test_a_float32_layer_behind_one_in_half_precision_computes_in_float32(name, policy):
     """A thousandth of what rounding its input or its result once more would change."""
     model = behind_a_convolution(IN_FLOAT32[name](), policy)
-    images = pictures(4, 8, 8, 3) * 3 + 5
+    images = grid_pictures()
     with torch.no_grad():
         torch.testing.assert_close(lower(model)(images), model(images), rtol=2e-6, atol=2e-6)
 
@@ -55,7 +67,7 @@ def test_a_merge_in_float32_adds_what_comes_in_half_precision_in_float32():
 
 def test_a_layer_in_half_precision_behind_one_in_float32_computes_in_half_precision():
     model = behind_a_convolution(layers.BatchNormalization(dtype="mixed_bfloat16"), "float32")
-    images = pictures(4, 8, 8, 3) * 3 + 5
+    images = grid_pictures()
     with torch.no_grad():
         found, expected = lower(model)(images), model(images)
     assert found.dtype == expected.dtype == torch.bfloat16
