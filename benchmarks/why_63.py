@@ -106,7 +106,7 @@ def cool(run, epochs, share):
     Writes each epoch's loss in training and its score on the held-out pictures to a file in the run's folder.
     """
     import tellapart
-    from tellapart.build import build_model, build_step
+    from tellapart.build import build_step
     from tellapart.classifier import card_of_plain_model
     from tellapart.data.batches import Batches
     from tellapart.data.source import open_source
@@ -114,7 +114,6 @@ def cool(run, epochs, share):
     from tellapart.data.store import load_split
     from tellapart.lower import lower
     from tellapart.runs import RunFolder
-    from tellapart.train.checkpoint import load_checkpoint
     from tellapart.train.feed import Feed
     from tellapart.train.score import loss_and_accuracy
 
@@ -122,33 +121,35 @@ def cool(run, epochs, share):
     settings, data = folder.read_settings()
     source = apply_split(open_source("cifar10"), read_split_csv(folder.split))
     batches = Batches(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
-    model = build_model(settings, (32, 32, 3), 10, batches.steps_per_epoch)
-    standing, _ = load_checkpoint(folder.checkpoint, model)
-    rate = float(model.optimizer.learning_rate) * share
-    weights = model.get_weights()
-    slower = dataclasses.replace(settings.optimizer, learning_rate=rate, decay=0.0)
-    model = build_model(settings.changed(optimizer=slower), (32, 32, 3), 10, batches.steps_per_epoch)
-    model.set_weights(weights)
+    model, done, rate = begun_anew(folder, settings, batches.steps_per_epoch, share)
     card = card_of_plain_model(model, run)
     train, held_out = (load_split(source.splits[name], card.pixel_path) for name in ("train", "validation"))
     net = lower(model, data["precision"])
     step, feed = build_step(settings, net, 1), Feed(train, 10, batches, settings.augmentation, net.device)
     rows = []
-    for epoch in range(standing.epoch, standing.epoch + epochs):
+    for epoch in range(done, done + epochs):
         losses = [float(step(*feed.batch(epoch, at)).loss) for at in range(batches.steps_per_epoch)]
         answers = tellapart.Classifier.of_model(model, card).probabilities(held_out.images)
-        loss, accuracy = loss_and_accuracy(answers, held_out.labels)
-        rows.append(
-            {
-                "epoch": epoch + 1,
-                "rate": rate,
-                "loss": sum(losses) / len(losses),
-                "val_loss": loss,
-                "val_accuracy": accuracy,
-            }
+        scores = dict(
+            zip(("val_loss", "val_accuracy"), loss_and_accuracy(answers, held_out.labels), strict=True)
         )
+        rows.append({"epoch": epoch + 1, "rate": rate, "loss": sum(losses) / len(losses), **scores})
         print(rows[-1], flush=True)
     (run / CONTINUED[share]).write_text(json.dumps(rows))
+
+
+def begun_anew(folder, settings, steps_per_epoch, share):
+    """A model with a run's last weights and a new RMSprop, how many epochs these took, and its rate."""
+    from tellapart.build import build_model
+    from tellapart.train.checkpoint import load_checkpoint
+
+    last = build_model(settings, (32, 32, 3), 10, steps_per_epoch)
+    standing, _ = load_checkpoint(folder.checkpoint, last)
+    rate = float(last.optimizer.learning_rate) * share
+    optimizer = dataclasses.replace(settings.optimizer, learning_rate=rate, decay=0.0)
+    model = build_model(settings.changed(optimizer=optimizer), (32, 32, 3), 10, steps_per_epoch)
+    model.set_weights(last.get_weights())
+    return model, standing.epoch, rate
 
 
 def curve_of(run):

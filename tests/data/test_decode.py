@@ -238,3 +238,13 @@ def test_damaged_bytes_never_raise_anything_else():
                 damaged[place] = rng.integers(0, 256)
             with contextlib.suppress(PictureError):
                 assert decode(bytes(damaged)).shape[2] == 3
+
+
+def test_among_very_many_names_none_is_offered(tmp_path, monkeypatch):
+    for name in ("photo1.jpg", "photo2.jpg", "photo3.jpg"):
+        (tmp_path / name).touch()
+    with pytest.raises(PictureError, match="Did you mean"):
+        decode(tmp_path / "photo.jpg")
+    monkeypatch.setattr("tellapart.data.nearby.LARGEST", 2)
+    with pytest.raises(PictureError, match="Give the path of the file"):
+        decode(tmp_path / "photo.jpg")

@@ -3,9 +3,13 @@
 import difflib
 import os
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from tellapart.words import in_which_folder
+
+LARGEST = 1_000
+"""Entries of a folder in which names are compared: among very many, much is alike, and looking takes long."""
 
 WEB = ("http:/", "https:/")  # a Path has joined their two slashes
 
@@ -14,7 +18,11 @@ def nearly(path: Path) -> list[str]:
     """Paths beside it whose names are nearly its own, the likeliest first."""
     beside: list[str] = []
     with suppress(OSError):
-        beside = [entry.name for entry in os.scandir(path.parent) if entry.name != path.name]
+        beside = [
+            entry.name for entry in islice(os.scandir(path.parent), LARGEST + 1) if entry.name != path.name
+        ]
+    if len(beside) > LARGEST:
+        return []
     return [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=3)]
 
 

@@ -158,13 +158,13 @@ def _network(found: Ingredients) -> dict[str, Any] | None:
 def _cost(found: Ingredients) -> dict[str, Any]:
     told = [line for line in found.log if line.get("event") == "Cost"]
     joules = [line["joules"] for line in told]
+    hardware, last = found.settings["hardware"], told[-1] if told else {}
     return {
         "epochs_seconds": sum(done.seconds for done in found.history),
         "seconds": sum(line["seconds"] for line in told) if told else None,
         "joules": sum(joules) if told and None not in joules else None,
         "sittings": len(told),
-        "hardware": found.settings["hardware"]
-        | {name: told[-1][name] for name in ("threads",) if told and name in told[-1]},
+        "hardware": {**hardware, "threads": last.get("threads", hardware.get("threads"))},
         "versions": found.settings["versions"],
         "precision": found.data.get("precision"),
     }

@@ -20,7 +20,7 @@ def introduce(prepared: Prepared, model: Any, *, is_demo: bool = False) -> None:
     if run.recipe == "first-cnn":
         _in_the_tutorials_words(prepared)
     if is_demo:
-        say("A network learns to tell handwritten digits apart, in about a minute.\n", "bold")
+        say("A network learns to tell handwritten digits apart.\n", "bold")
     for line in left_out_lines(prepared):
         say(line, "yellow")
     height, width, channels = prepared.pixel_path.shape
@@ -127,20 +127,12 @@ def report_finished(
 
 
 def _after_the_demo(run: Path) -> None:
-    steps = {
-        "Next, the digits one by one:": command("evaluate", run),
-        "What is on a photo of yours, by another network, which comes along and knows ten kinds of things:": command(
-            "predict"
-        )
-        + " PHOTO.jpg",
-        "Then a network for your own pictures, a folder for each class; or the classic tutorial:": command(
-            "train"
-        )
-        + " FOLDER",
-    }
-    for what, line in steps.items():
-        say(what, "bold")
-        say(f"  {line}")
+    say("Next, the digits one by one:", "bold")
+    say("  " + command("evaluate", run))
+    say("What is on a photo of yours, by a network that comes along and knows ten things:", "bold")
+    say("  " + command("predict") + " PHOTO.jpg")
+    say("Then your own pictures, a folder for each class; or the classic tutorial:", "bold")
+    say("  " + command("train") + " FOLDER")
     say("  " + command("train", "cifar10", "--recipe", "first-cnn"))
 
 

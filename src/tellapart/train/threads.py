@@ -1,7 +1,7 @@
 """Threads: one alone where a step is so little work that several wait for each other longer than they save.
 
-Torch's threads meet after every operation. With two of them a step of little work takes a fifth less time on an idle
-machine, and twice to a hundred times as long where another program holds one of their cores
+Torch's threads meet after every operation. With two of them a step of little work takes a fifth less time on two idle
+cores; beside one busy program it takes twice as long as with one thread, and beside two up to ninety times as long
 (`benchmarks/busy_neighbour.py`).
 """
 
@@ -13,7 +13,6 @@ import torch
 
 LITTLE_WORK = 1e9
 """FLOPs of a step. The tutorial's network on 32 pictures of 16 x 16 x 1 asks for 0.7e9, on CIFAR-10's for 3.9e9."""
-
 
 _lock = threading.Lock()
 _inside, _set_to = 0, 1
