@@ -8,7 +8,7 @@ there are cores, with
 
 - default: as torch comes; its OpenMP threads spin for milliseconds where they wait for each other,
 - brief: GOMP_SPINCOUNT=1000, they spin for microseconds and sleep then,
-- one: one thread, as tellapart trains where a step asks for little work (`train/threads.py`).
+- one: one thread, as tellapart trains where a step asks for little work (`runtime/threads.py`).
 
 A figure is the median over the rounds of a process's median milliseconds a step. Writes a dated page to
 benchmarks/results/. Source of the setting: libgomp's manual, GOMP_SPINCOUNT.
@@ -39,14 +39,14 @@ def step_milliseconds(shape, steps):
     import numpy as np
 
     import tellapart.api  # noqa: F401 (chooses Keras's backend)
-    from tellapart.build import build_model, build_step
-    from tellapart.data.batches import Batches
+    from tellapart.data.sampler import Batches
     from tellapart.data.store import Store
-    from tellapart.lower import lower
-    from tellapart.precision import resolve
-    from tellapart.recipes import quick
-    from tellapart.train.allocator import memory_kept
-    from tellapart.train.feed import Feed
+    from tellapart.lowering import lower
+    from tellapart.recipes.build import build_model, build_step
+    from tellapart.recipes.recipes import quick
+    from tellapart.runtime.allocator import memory_kept
+    from tellapart.runtime.precision import resolve
+    from tellapart.training.loader import Feed
 
     run, random = quick(), np.random.default_rng(0)
     images = random.integers(0, 256, (1024, *shape), np.uint8)

@@ -68,7 +68,7 @@ def thresholds_by_counting(probabilities, labels, steps=100):
 def error_interval(probabilities, labels):
     """Where 95% of the errors lie when the pictures are drawn anew. The error of few answers is biased upwards, and
     so is that of a draw."""
-    from tellapart.calibration import calibration_error
+    from tellapart.metrics.calibration import calibration_error
 
     random, count = np.random.default_rng(0), len(labels)
     drawn = (random.integers(0, count, count) for _ in range(DRAWS))
@@ -78,7 +78,7 @@ def error_interval(probabilities, labels):
 
 def judged(name, probabilities, labels, temperature, fitted_on):
     """The figures of one model, all of them counted twice."""
-    from tellapart.calibration import calibration_error, tempered, thresholds
+    from tellapart.metrics.calibration import calibration_error, tempered, thresholds
 
     after = tempered(probabilities, temperature)
     apart = must_agree("temperature", after, tempered_by_scipy(probabilities, temperature))
@@ -118,9 +118,9 @@ def judged(name, probabilities, labels, temperature, fitted_on):
 
 
 def of_run(run):
-    from tellapart.answers import load_answers
-    from tellapart.calibration import fit_temperature
-    from tellapart.classifier import Classifier
+    from tellapart.classifier.classifier import Classifier
+    from tellapart.metrics.calibration import fit_temperature
+    from tellapart.runs.predictions import load_answers
 
     answers, card = load_answers(run / "answers.safetensors"), Classifier.load(run).card
     held_out, test = answers["validation"], answers["test"]
@@ -133,7 +133,7 @@ def of_shipped():
     import tellapart
     from tellapart.data.split import divide
     from tellapart.data.store import load_split
-    from tellapart.recipes import fast
+    from tellapart.recipes.recipes import fast
 
     classifier = tellapart.load("cifar10")
     source = tellapart.open_source("cifar10")

@@ -75,8 +75,8 @@ def reference(seed, folder):
 
 def as_binary_files(folder):
     """CIFAR-10, wherever tellapart finds it, as the two `.bin` files that the reference reads; its path."""
-    from tellapart.data.catalog import find_known
-    from tellapart.data.known import open_known
+    from tellapart.data.sources.catalog import find_known
+    from tellapart.data.sources.known import open_known
 
     raw, _ = open_known(find_known("cifar10"), download=False, progress=None)
     for split, name in [("train", "data_batch_1.bin"), ("test", "test_batch.bin")]:

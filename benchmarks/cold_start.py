@@ -45,7 +45,7 @@ def seconds_of(command):
 
 
 def cold_starts(photo, rounds):
-    from tellapart.shipped import shipped_model
+    from tellapart.models.pretrained import shipped_model
 
     tellapart = [sys.executable, "-m", "tellapart"]
     commands = {

@@ -62,7 +62,7 @@ def classifier_of(name, build):
     import keras
 
     import tellapart
-    from tellapart.classifier import Classifier, card_of_plain_model
+    from tellapart.classifier.classifier import Classifier, card_of_plain_model
 
     if build is None:
         return tellapart.load("cifar10")

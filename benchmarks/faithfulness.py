@@ -3,8 +3,8 @@
     python benchmarks/faithfulness.py [--pictures 100] [--cascade 25] [--masks 1000]
 
 Test pictures, a seeded choice; the model that comes along is asked why it answers what it answers. Each map is held
-against eight random maps as coarse as itself (`tellapart.explain.chance`), and against single pixels in random order;
-so are maps of random numbers, which show what chance does. Then the model is made anew with its weights in random
+against eight random maps as coarse as itself (`tellapart.explanations.attribution.random_baseline`), and against
+single pixels in random order; so are maps of random numbers, which show what chance does. Then the model is made anew with its weights in random
 order, block by block from the last layer down (Adebayo et al. 2018, section 3), and each map drawn again for it.
 CIFAR-10 must be on this machine.
 
@@ -44,7 +44,7 @@ def randomised(recorder, names):
     """The network with the weights of these layers in random order."""
     import keras
 
-    from tellapart.explain.record import Recorder
+    from tellapart.explanations.recorder import Recorder
 
     random, learned = np.random.default_rng(0), recorder.net.model
     model = keras.models.clone_model(learned)
@@ -76,8 +76,13 @@ def chance_maps(case, question, row):
     import torch
     import torch.nn.functional as F
 
-    from tellapart.explain.chance import Chance
-    from tellapart.explain.faithfulness import curves, faithfulness, order_of, rank_correlation
+    from tellapart.explanations.attribution.faithfulness import (
+        curves,
+        faithfulness,
+        order_of,
+        rank_correlation,
+    )
+    from tellapart.explanations.attribution.random_baseline import Chance
 
     chance, random, found = Chance(case.probabilities, case.image), torch.Generator().manual_seed(row + 1), {}
     for name, side in CHANCE.items():
@@ -93,8 +98,8 @@ def likeness(case, question, stages, one):
     """Rank correlation of a map with itself drawn at each stage; the last, all of it, is measured already."""
     import torch
 
-    from tellapart.explain.faithfulness import rank_correlation
-    from tellapart.explain.methods import METHODS
+    from tellapart.explanations.attribution.faithfulness import rank_correlation
+    from tellapart.explanations.attribution.methods import METHODS
 
     drawn = (METHODS[one.method](replace(case, recorder=stage)).maps[question] for stage in stages)
     found = [rank_correlation(torch.from_numpy(one.values), heat) for heat in drawn]
@@ -105,9 +110,9 @@ def figures_of_picture(recorder, noises, stages, masks, row, image, label):
     """Of each method, its measures, and its likeness to itself at each stage."""
     import torch
 
-    from tellapart.explain.methods import Case
-    from tellapart.explain.question import Question
-    from tellapart.explain.reasons import reasons
+    from tellapart.explanations.attribution.attribute import reasons
+    from tellapart.explanations.attribution.contrast import Question
+    from tellapart.explanations.attribution.methods import Case
 
     pixels = torch.from_numpy(image.astype(np.float32))
     with torch.inference_mode():
@@ -134,7 +139,7 @@ def with_interval(values):
 
 
 def share_of(truths):
-    from tellapart.scores import wilson_interval
+    from tellapart.metrics.scores import wilson_interval
 
     low, high = wilson_interval(int(np.sum(truths)), len(truths))
     return f"{np.mean(truths):.0%} ({low:.0%} to {high:.0%})"
@@ -197,8 +202,8 @@ def cascade_lines(record):
 
 
 def page(record):
-    from tellapart.explain.chance import ORDERS
-    from tellapart.explain.faithfulness import STEPS
+    from tellapart.explanations.attribution.faithfulness import STEPS
+    from tellapart.explanations.attribution.random_baseline import ORDERS
 
     pictures = record["pictures"]
     faith, sanity = faith_rows(pictures), sanity_rows(pictures)
@@ -245,9 +250,9 @@ def main():
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
-    from tellapart.explain.reasons import noisy_recorder
-    from tellapart.explain.record import Recorder
-    from tellapart.explanation.heat_maps import NOISES
+    from tellapart.explanations.attribution.attribute import noisy_recorder
+    from tellapart.explanations.attribution.heat_maps import NOISES
+    from tellapart.explanations.recorder import Recorder
 
     machine, now, began = hardware(), datetime.datetime.now().astimezone(), time.monotonic()
     classifier, test = tellapart.load("cifar10"), tellapart.open_source("cifar10").splits["test"]

@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tellapart.backend import import_keras
-from tellapart.build import build_model, build_optimizer
-from tellapart.data.batches import Batches
-from tellapart.data.source import open_source
+from tellapart.api.training_run import pixel_path_for
+from tellapart.data.open import open_source
+from tellapart.data.sampler import Batches
 from tellapart.data.store import load_split
-from tellapart.lower import lower
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
 from tellapart.models.first_cnn import first_cnn as network
-from tellapart.recipes import first_cnn
-from tellapart.runs import processor_name
-from tellapart.train.feed import Feed
-from tellapart.train.step import TrainStep
-from tellapart.training import pixel_path_for
+from tellapart.recipes.build import build_model, build_optimizer
+from tellapart.recipes.recipes import first_cnn
+from tellapart.runs.folder import processor_name
+from tellapart.training.loader import Feed
+from tellapart.training.step import TrainStep
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES, STEPS, WINDOW, NOISE = 50, 1200, 300, 1e-7

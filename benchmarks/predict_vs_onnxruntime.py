@@ -14,7 +14,7 @@ the fastest of several batch sizes, its threads spinning or not, found beforehan
 turns; the order moves on by one from round to round. Ratios are medians of the ratios within each round, which
 a busy machine disturbs less than the speeds themselves. Wait for a quiet one: the load before is written down.
 
-The margin of doubt (`tellapart.train.doubt.MARGIN`) was chosen by `--margins`, on *training* pictures.
+The margin of doubt (`tellapart.inference.refine.MARGIN`) was chosen by `--margins`, on *training* pictures.
 
 Prints a page and writes it, with every single measurement, to benchmarks/results/.
 """
@@ -54,9 +54,9 @@ def read_pictures(folder, names):
 def train(path, folder):
     """Train the tutorial's network for a few hundred steps, in bfloat16, and save it as tellapart does."""
     import tellapart
-    from tellapart.backend import import_keras
-    from tellapart.data.fit_size import PixelPath
-    from tellapart.model_file import Card, save_keras
+    from tellapart.classifier.model_file import Card, save_keras
+    from tellapart.data.preprocess import PixelPath
+    from tellapart.keras_backend import import_keras
     from tellapart.models.first_cnn import first_cnn
 
     keras = import_keras()
@@ -77,7 +77,7 @@ def exported(model):
     """The lowered network as ONNX, for any batch size."""
     import torch
 
-    from tellapart.lower import lower
+    from tellapart.lowering import lower
 
     class Plain(torch.nn.Module):
         def __init__(self):
@@ -137,7 +137,7 @@ def fastest_peer(onnx, threads, pictures):
 def measure(path, pictures, labels, threads, rounds):
     """One network: speeds of every round, ratios, and what was answered."""
     import tellapart
-    from tellapart.lower.stored import read_stored_net
+    from tellapart.inference.keras_file import read_stored_net
 
     classifier = tellapart.load(path)
     onnx = exported(classifier.model)
@@ -189,9 +189,9 @@ def margins(path, pictures):
     """How many pictures change class in bfloat16, how clear those are, and how many each margin asks about again."""
     import torch
 
-    from tellapart.lower.inference import inference_net
-    from tellapart.lower.stored import read_stored_net
-    from tellapart.train.doubt import clearness_of
+    from tellapart.inference.folded_net import inference_net
+    from tellapart.inference.keras_file import read_stored_net
+    from tellapart.inference.refine import clearness_of
 
     stored = read_stored_net(path)
     answers = []
@@ -281,7 +281,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     import torch
 
-    from tellapart.shipped import shipped_model
+    from tellapart.models.pretrained import shipped_model
 
     torch.set_num_threads(options.threads)
     tutorial = options.models / "first_cnn.keras"

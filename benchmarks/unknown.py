@@ -47,7 +47,7 @@ def learned_and_held_out(classifier):
     """The pictures that the model was trained on, and those that its training held out."""
     import tellapart
     from tellapart.data.split import divide
-    from tellapart.recipes import fast
+    from tellapart.recipes.recipes import fast
 
     share, seed = fast().validation_share, classifier.card.origin["seed"]
     splits = divide(tellapart.open_source("cifar10"), validation=share, test=0, seed=seed).splits
@@ -91,7 +91,7 @@ class Ways:
     """Each gives a number to each picture, the higher the less familiar."""
 
     def __init__(self, classifier, learned):
-        from tellapart.explain.record import Recorder
+        from tellapart.explanations.recorder import Recorder
 
         self.classifier = classifier
         self.recorder = Recorder(classifier.model, classifier.net.head)
@@ -101,13 +101,13 @@ class Ways:
         self.precision = np.linalg.inv(spread + 1e-6 * np.eye(len(spread)))
 
     def directions(self, images):
-        from tellapart.explain.features import features
+        from tellapart.explanations.examples.features import features
 
         found = features(self.classifier, images, precision="bfloat16")
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     def all(self, images):
-        from tellapart.explain.unknown import energies
+        from tellapart.explanations.ood import energies
 
         directions = self.directions(images)
         away = directions[:, None] - self.means
@@ -182,7 +182,7 @@ def main():
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
-    from tellapart.explain.unknown import FAMILIAR
+    from tellapart.explanations.ood import FAMILIAR
 
     machine, now = hardware(), datetime.datetime.now().astimezone()
     classifier = tellapart.load("cifar10")

@@ -68,7 +68,7 @@ rate of 0.001; 98ec9fc of 2017-04-07: 0.0001 and a decay of 1e-6) and keras/opti
 
 def divide_so_often(times):
     """Let `first-cnn` divide its pixels by 255 so often."""
-    from tellapart import build
+    from tellapart.recipes import build
 
     real = build.first_cnn
 
@@ -82,8 +82,8 @@ def divide_so_often(times):
 
 def train(out, case, seed, epochs):
     import tellapart
-    from tellapart.recipes import first_cnn
-    from tellapart.training import Watcher
+    from tellapart.api.training_run import Watcher
+    from tellapart.recipes.recipes import first_cnn
 
     class Printer(Watcher):
         def event(self, event):
@@ -106,16 +106,16 @@ def cool(run, epochs, share):
     Writes each epoch's loss in training and its score on the held-out pictures to a file in the run's folder.
     """
     import tellapart
-    from tellapart.build import build_step
-    from tellapart.classifier import card_of_plain_model
-    from tellapart.data.batches import Batches
-    from tellapart.data.source import open_source
+    from tellapart.classifier.classifier import card_of_plain_model
+    from tellapart.data.open import open_source
+    from tellapart.data.sampler import Batches
     from tellapart.data.split import apply_split, read_split_csv
     from tellapart.data.store import load_split
-    from tellapart.lower import lower
-    from tellapart.runs import RunFolder
-    from tellapart.train.feed import Feed
-    from tellapart.train.score import loss_and_accuracy
+    from tellapart.inference.predictor import loss_and_accuracy
+    from tellapart.lowering import lower
+    from tellapart.recipes.build import build_step
+    from tellapart.runs.folder import RunFolder
+    from tellapart.training.loader import Feed
 
     folder = RunFolder(run)
     settings, data = folder.read_settings()
@@ -140,8 +140,8 @@ def cool(run, epochs, share):
 
 def begun_anew(folder, settings, steps_per_epoch, share):
     """A model with a run's last weights and a new RMSprop, how many epochs these took, and its rate."""
-    from tellapart.build import build_model
-    from tellapart.train.checkpoint import load_checkpoint
+    from tellapart.recipes.build import build_model
+    from tellapart.runs.checkpoint import load_checkpoint
 
     last = build_model(settings, (32, 32, 3), 10, steps_per_epoch)
     standing, _ = load_checkpoint(folder.checkpoint, last)
@@ -162,11 +162,11 @@ def scored(run, case):
     from safetensors.numpy import load_file
 
     import tellapart
-    from tellapart.classifier import card_of_plain_model
-    from tellapart.data.source import open_source
+    from tellapart.classifier.classifier import card_of_plain_model
+    from tellapart.data.open import open_source
     from tellapart.data.store import load_split
+    from tellapart.metrics.scores import score
     from tellapart.models.first_cnn import first_cnn
-    from tellapart.scores import score
 
     model = first_cnn((32, 32, 3), 10)
     model.layers[0].scale = 1 / 255**case.divided
@@ -192,7 +192,7 @@ def scored(run, case):
 
 def on_the_way(run, model, images):
     """Of the weights that a training keeps on its way, by epoch: what is silent, and their mean sizes."""
-    from tellapart.train.checkpoint import load_weights
+    from tellapart.runs.checkpoint import load_weights
 
     found = {"silent by epoch": {}, "weights by epoch": {}}
     for place in sorted((run / "checkpoints").glob("epoch-*.safetensors")):

@@ -55,7 +55,7 @@ keras.utils.set_random_seed(0)
 # network needs 14 × 14 at least, so they are enlarged to 16 × 16.
 
 # %%
-from tellapart.data.fit_size import PixelPath
+from tellapart.data.preprocess import PixelPath
 from tellapart.data.store import load_split
 
 source = tellapart.open_source(data, download=True)
@@ -226,7 +226,7 @@ plt.show()
 # may lie from that of all pictures of this kind, in 95 of 100 such tests.
 
 # %%
-from tellapart.scores import wilson_interval
+from tellapart.metrics.scores import wilson_interval
 
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
 low, high = wilson_interval(round(accuracy * len(x_test)), len(x_test))

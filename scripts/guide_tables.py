@@ -2,7 +2,7 @@
 
     python scripts/guide_tables.py          # writes docs/guide-claims.md and docs/mistakes.md anew
 
-Sentences are read from the pages, the cards are those of `tellapart.guide.making.put_right`; the tests are found by
+Sentences are read from the pages, the cards are those of `tellapart.guide.lessons.put_right`; the tests are found by
 their `proves` marks.
 """
 
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "guide"))
 from claims import INDEX_FILE, file_of, proofs, proofs_in, read, read_index
 
 from tellapart.files import write_text
-from tellapart.guide.lessons import LESSONS, named
+from tellapart.guide.contents import LESSONS, named
 
 ROOT = Path(__file__).parent.parent
 MISTAKES = ROOT / "docs" / "mistakes.md"

@@ -3,7 +3,7 @@
     python scripts/train_shipped_models.py [cifar10|digits ...] [--seed 0]
 
 `cifar10`: the recipe `fast` on CIFAR-10. `digits`: the same recipe with a narrower network on MNIST. Each touches
-the test split once. Writes src/tellapart/shipped/NAME.keras (without optimiser state) and NAME.md.
+the test split once. Writes src/tellapart/models/pretrained/NAME.keras (without optimiser state) and NAME.md.
 """
 
 import argparse
@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 import tellapart
-from tellapart.backend import import_keras
-from tellapart.model_file import save_keras
+from tellapart.classifier.model_file import save_keras
+from tellapart.keras_backend import import_keras
 
-PLACE = Path(__file__).parent.parent / "src" / "tellapart" / "shipped"
+PLACE = Path(__file__).parent.parent / "src" / "tellapart" / "models" / "pretrained"
 TRAININGS = {
     "cifar10": {"data": "cifar10", "recipe": "fast"},
     "digits": {"data": "mnist", "recipe": "fast", "widths": (32, 64, 128), "epochs": 6},

@@ -15,15 +15,15 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 __version__ = "0.1.0"
 
 _HOMES = {
-    "fit": "tellapart.train.keras_fit",
-    "train_classifier": "tellapart.api",
-    "load": "tellapart.api",
-    "evaluate": "tellapart.api",
-    "write_report": "tellapart.api",
-    "compare": "tellapart.api",
-    "explain_pictures": "tellapart.api",
-    "Classifier": "tellapart.classifier",
-    "open_source": "tellapart.data.source",
+    "fit": "tellapart.training.keras_fit",
+    "train_classifier": "tellapart.api.train",
+    "load": "tellapart.api.train",
+    "evaluate": "tellapart.api.train",
+    "write_report": "tellapart.api.train",
+    "compare": "tellapart.api.train",
+    "explain_pictures": "tellapart.api.train",
+    "Classifier": "tellapart.classifier.classifier",
+    "open_source": "tellapart.data.open",
     "TellapartError": "tellapart.errors",
 }
 

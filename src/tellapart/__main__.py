@@ -2,7 +2,7 @@
 
 import sys
 
-from tellapart.cli import main
+from tellapart.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

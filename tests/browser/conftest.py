@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.classifier import Classifier, card_of_plain_model
-from tellapart.explain.record import Recorder
-from tellapart.explanation.explaining import Explainer
-from tellapart.explanation.explanation import Explanation
-from tellapart.explanation.model_filters import ModelFilters
-from tellapart.explanation.page import SECTIONS, page_of
-from tellapart.explanation.subject import Subject
-from tellapart.guide.lessons import named
-from tellapart.guide.rendering import index_page, write_libraries
-from tellapart.guide.rendering import page_of as page_of_lesson
-from tellapart.report.ingredients import gather
+from tellapart.api.explain import Explainer
+from tellapart.classifier.classifier import Classifier, card_of_plain_model
+from tellapart.explanations.channels.channels import ModelFilters
+from tellapart.explanations.explanation import Explanation
+from tellapart.explanations.page.page import SECTIONS, page_of
+from tellapart.explanations.recorder import Recorder
+from tellapart.explanations.subject import Subject
+from tellapart.guide.contents import named
+from tellapart.guide.render import index_page, write_libraries
+from tellapart.guide.render import page_of as page_of_lesson
+from tellapart.runs.saved_run import gather
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -105,7 +105,7 @@ def test_enlarged_pictures_stay_within_a_narrow_page(opened, path):
 
 
 def test_both_sections_are_small(explained):
-    from tellapart.explanation.page import SECTIONS, page_of
+    from tellapart.explanations.page.page import SECTIONS, page_of
 
     sizes = [
         len(page_of(explained, [one for one in SECTIONS if one.name in names]))

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from tellapart.explain.question import Question
-from tellapart.explanation.sections import why
+from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.page import why
 from tellapart.pages.assemble import as_json
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")

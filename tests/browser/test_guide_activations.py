@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
-from tellapart.guide.making import activations as making
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import activations as making
+from tellapart.keras_backend import import_keras
 
 keras = import_keras()
 FACTS = named("activations").facts

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.guide.lessons import named
-from tellapart.guide.making import augmentation as making
-from tellapart.guide.making.photo import cat
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import augmentation as making
+from tellapart.guide.lessons._photo import cat
 
 FACTS = named("augmentation").facts
 SIDE = making.SIDE

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.recipes import MEASURED, RECIPES
-from tellapart.summary import describe
+from tellapart.profiling.summary import describe
+from tellapart.recipes.recipes import MEASURED, RECIPES
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 

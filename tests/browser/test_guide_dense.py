@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
+from tellapart.guide.contents import named
+from tellapart.keras_backend import import_keras
 
 keras = import_keras()
 FACTS = named("dense").facts

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tellapart.guide.lessons import named
-from tellapart.guide.making.walks import OPTIMISERS, walk
+from tellapart.guide.contents import named
+from tellapart.guide.lessons._optimizer_paths import OPTIMISERS, walk
 
 TOLERANCE = dict.fromkeys(OPTIMISERS, 1e-5) | {"muon": 1e-3}
 """Of a place's numbers. Muon counts in bfloat16, which a processor may add up in another order."""

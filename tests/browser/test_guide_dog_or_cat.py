@@ -6,11 +6,11 @@ import threading
 import numpy as np
 import pytest
 
-from tellapart.guide import serving
-from tellapart.guide.lessons import named
-from tellapart.guide.making import dog_or_cat as making
-from tellapart.guide.making.photo import CAT, cat
-from tellapart.guide.rendering import page_of, write_libraries
+from tellapart.guide import server as serving
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import dog_or_cat as making
+from tellapart.guide.lessons._photo import CAT, cat
+from tellapart.guide.render import page_of, write_libraries
 
 PIXELS = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from tellapart.guide.lessons import named
-from tellapart.guide.making import neurons as making
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import neurons as making
 
 FACTS = named("neurons").facts
 

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tellapart.guide.lessons import LESSONS
+from tellapart.guide.contents import LESSONS
 
 NAMES = ["index", *(lesson.name for lesson in LESSONS)]
 

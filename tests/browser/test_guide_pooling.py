@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tellapart.guide.lessons import named
-from tellapart.guide.making import pooling as making
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import pooling as making
 
 FACTS = named("pooling").facts
 MAP = np.array(FACTS["maps"][0], np.float32).reshape(FACTS["map_side"], -1)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tellapart.guide.lessons import named
-from tellapart.guide.making.put_right import CARDS
+from tellapart.guide.contents import named
+from tellapart.guide.lessons.put_right import CARDS
 
 HOLDS = {card.asks.replace("`", ""): card for card in CARDS}
 SO = {card["name"]: card["so"].replace("`", "") for card in named("put-right").facts["cards"]}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
+from tellapart.guide.contents import named
+from tellapart.keras_backend import import_keras
 
 keras = import_keras()
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from tellapart.guide import serving
-from tellapart.guide.lessons import named
+from tellapart.guide import server as serving
+from tellapart.guide.contents import named
 from tellapart.guide.small_training import RATE, RATES, training
 
 FACTS = named("training").facts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tellapart.explanation import page as pages
+from tellapart.explanations.page import page as pages
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tellapart.cli import main
+from tellapart.cli.main import main
 
 SMALL = ("--epochs", "1", "--size", "16")
 

@@ -10,7 +10,7 @@ SMALL = ("bench", "first-cnn", "--batch-size", "8", "--seconds", "0")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    from tellapart import bench
+    from tellapart.profiling import bench
 
     for name, value in {"PRODUCT_SIDES": (256,), "COPIED_BYTES": 1 << 20, "PREDICTED_AT_ONCE": 8}.items():
         monkeypatch.setattr(bench, name, value)
@@ -53,7 +53,7 @@ def test_a_narrow_terminal_keeps_every_figure(monkeypatch):
 
 
 def test_augmentation_beyond_what_it_may_cost_is_said(monkeypatch):
-    from tellapart.train import feed
+    from tellapart.training import loader as feed
 
     move = feed.apply
     monkeypatch.setattr(feed, "apply", lambda *given: (time.sleep(0.1), move(*given))[1])

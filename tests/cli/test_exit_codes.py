@@ -161,7 +161,7 @@ def test_a_bug_keeps_its_traceback_and_asks_for_a_report(monkeypatch):
     def broken(again):
         raise RuntimeError("a cable came loose")
 
-    monkeypatch.setattr("tellapart.doctor.examine", broken)
+    monkeypatch.setattr("tellapart.profiling.doctor.examine", broken)
     result = tellapart("doctor")
     assert result.code == 1
     assert "a cable came loose" in result.err

@@ -5,7 +5,7 @@ import pytest
 from command_line import tellapart
 from PIL import Image
 
-from tellapart.backend import import_keras
+from tellapart.keras_backend import import_keras
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import tellapart
 
-from tellapart.terminal.interruption import Interruption
+from tellapart.cli.terminal.interruption import Interruption
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import numpy as np
 from command_line import tellapart
 from safetensors.numpy import load_file, save_file
 
-from tellapart.answers import load_answers
+from tellapart.runs.predictions import load_answers
 
 
 def test_a_training_leaves_a_page_and_says_where(run):

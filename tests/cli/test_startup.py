@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from tellapart.terminal.startup import importing
+from tellapart.cli.terminal.startup import importing
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def test_commands_to_copy_begin_with_what_the_shell_finds(is_found, folder, call
 
 
 def test_recipes_named_in_the_help_are_the_recipes():
-    from tellapart.recipes import RECIPES
+    from tellapart.recipes.recipes import RECIPES
 
     named = re.search(r"--recipe (\S+)", tellapart("train", "--help").out)[1]
     assert set(named.split("|")) == set(RECIPES)

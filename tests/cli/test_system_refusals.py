@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from command_line import SMALL, make_pictures, tellapart
 
-from tellapart.classifier import Classifier
+from tellapart.classifier.classifier import Classifier
+from tellapart.cli.terminal.console import command
 from tellapart.errors import SaveError
-from tellapart.terminal.console import command
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_another_refusal_of_the_system_is_no_bug(monkeypatch):
     def refused(again):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/etc/shadow")
 
-    monkeypatch.setattr("tellapart.doctor.examine", refused)
+    monkeypatch.setattr("tellapart.profiling.doctor.examine", refused)
     result = tellapart("doctor")
     assert (result.code, result.err) == (1, "Error: /etc/shadow: Permission denied.\n")
     monkeypatch.setenv("TELLAPART_DEBUG", "1")

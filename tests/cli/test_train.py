@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from command_line import SMALL, make_pictures, tellapart
 
-from tellapart import recipes
-from tellapart.scores import score, wilson_interval
-from tellapart.terminal.left_out import left_out_of_folders
-from tellapart.terminal.progress import in_words
-from tellapart.terminal.tables import score_lines
+from tellapart.cli.terminal.left_out import left_out_of_folders
+from tellapart.cli.terminal.progress import in_words
+from tellapart.cli.terminal.tables import score_lines
+from tellapart.metrics.scores import score, wilson_interval
+from tellapart.recipes import recipes
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.catalog import KNOWN_SETS
-from tellapart.data.known import find_place
+from tellapart.data.sources.catalog import KNOWN_SETS
+from tellapart.data.sources.known import find_place
 
 
 @pytest.fixture

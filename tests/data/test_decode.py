@@ -245,6 +245,6 @@ def test_among_very_many_names_none_is_offered(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     with pytest.raises(PictureError, match="Did you mean"):
         decode(tmp_path / "photo.jpg")
-    monkeypatch.setattr("tellapart.data.nearby.LARGEST", 2)
+    monkeypatch.setattr("tellapart.paths.LARGEST", 2)
     with pytest.raises(PictureError, match="Give the path of the file"):
         decode(tmp_path / "photo.jpg")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from tellapart.data.pictures import ArrayPictures
-from tellapart.data.source import Source, Split, open_source
+from tellapart.data.images import ArrayPictures
+from tellapart.data.open import Source, Split, open_source
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.errors import ConfigError, DataError, SaveError
 

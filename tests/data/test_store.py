@@ -6,8 +6,8 @@ from PIL import Image
 
 from tellapart.data import store as store_module
 from tellapart.data.decode import decode
-from tellapart.data.fit_size import PixelPath
-from tellapart.data.source import open_source
+from tellapart.data.open import open_source
+from tellapart.data.preprocess import PixelPath
 from tellapart.data.store import load_split
 from tellapart.errors import DataError, SaveError
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
-from tellapart.guide.lessons import Lesson
-from tellapart.guide.rendering import index_page, page_of
+from tellapart.guide.contents import Lesson
+from tellapart.guide.render import index_page, page_of
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS.parent / "browser"

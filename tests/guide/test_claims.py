@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from claims import INDEX_FILE, proofs, proofs_in, read, read_index
 
-from tellapart.guide.lessons import LESSONS
+from tellapart.guide.contents import LESSONS
 
 every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from scipy.special import expit, log_softmax, softmax
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
-from tellapart.guide.making import activations as making
-from tellapart.lower import lower
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import activations as making
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

@@ -13,16 +13,16 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from scipy import ndimage
 
 import tellapart
-from tellapart.data.augment import FILL_MODES, Augmentation, draw
-from tellapart.data.batches import Batches
-from tellapart.data.catalog import find_known
-from tellapart.data.source import open_source
-from tellapart.guide.lessons import named
-from tellapart.guide.making import augmentation as making
-from tellapart.guide.making.photo import cat
-from tellapart.guide.rendering import page_of
-from tellapart.recipes import RECIPES
-from tellapart.train.feed import Feed
+from tellapart.data.augmentation.shift_flip import FILL_MODES, Augmentation, draw
+from tellapart.data.open import open_source
+from tellapart.data.sampler import Batches
+from tellapart.data.sources.catalog import find_known
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import augmentation as making
+from tellapart.guide.lessons._photo import cat
+from tellapart.guide.render import page_of
+from tellapart.recipes.recipes import RECIPES
+from tellapart.training.loader import Feed
 
 FACTS = named("augmentation").facts
 TRAINED_ELSEWHERE = 0.03
@@ -171,13 +171,13 @@ def test_things_are_mirrored_and_digits_are_not():
 def test_only_training_pictures_are_moved(monkeypatch, tmp_path):
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8), np.arange(60) % 2
-    counts, own = [], tellapart.train.feed.apply
+    counts, own = [], tellapart.training.loader.apply
 
     def counting(pictures, *others):
         counts.append(len(pictures))
         return own(pictures, *others)
 
-    monkeypatch.setattr("tellapart.train.feed.apply", counting)
+    monkeypatch.setattr("tellapart.training.loader.apply", counting)
     arrays = {"x_train": images[:40], "y_train": labels[:40], "x_test": images[40:], "y_test": labels[40:]}
     np.savez(tmp_path / "set.npz", **arrays)
     trained = tellapart.train_classifier(

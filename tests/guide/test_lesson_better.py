@@ -9,17 +9,17 @@ import torch
 from claims import read
 from results import RESULTS, page_of, percent, runs_of, table_of, trainings_of_fast, trainings_to_63
 
-from tellapart.backend import import_keras
-from tellapart.build import build_network, build_optimizer
-from tellapart.guide.lessons import named
-from tellapart.guide.making import better as making
-from tellapart.guide.making.photo import cat
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import better as making
+from tellapart.guide.lessons._photo import cat
+from tellapart.inference.tta import asked_in_views
+from tellapart.keras_backend import import_keras
+from tellapart.metrics.scores import wilson_interval
 from tellapart.models.first_cnn import first_cnn
 from tellapart.models.whitened_cnn import whitening_filters
-from tellapart.recipes import MEASURED, RECIPES
-from tellapart.scores import wilson_interval
-from tellapart.train.muon import orthogonal
-from tellapart.views import asked_in_views
+from tellapart.recipes.build import build_network, build_optimizer
+from tellapart.recipes.recipes import MEASURED, RECIPES
+from tellapart.training.optim.muon import orthogonal
 
 keras = import_keras()
 
@@ -74,7 +74,7 @@ def test_the_short_trainings_are_told_with_their_time():
     seconds = statistics.median(one["whole command s"] for one in runs)
     assert f"{len(runs)} trainings" in claim("to-63-figure")
     assert f"{round(seconds)} seconds" in claim("to-63-figure")
-    from tellapart.recipes import aimed
+    from tellapart.recipes.recipes import aimed
 
     whole = RECIPES["fast"]()
     short = aimed(whole, 0.63, 49_000)
@@ -289,7 +289,7 @@ def test_what_the_large_recipes_take():
 
 def _products(name):
     """Multiplications and additions of a whole training: 49,000 pictures an epoch, three passes."""
-    from tellapart.build import build_network
+    from tellapart.recipes.build import build_network
 
     run, total = RECIPES[name](), 0
     for layer in build_network(run, (32, 32, 3), 10).layers:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from tellapart.backend import import_keras
-from tellapart.guide.making import convolution as making
-from tellapart.guide.making.photo import cat
+from tellapart.guide.lessons import convolution as making
+from tellapart.guide.lessons._photo import cat
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

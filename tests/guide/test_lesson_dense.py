@@ -5,9 +5,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.datasets import load_digits
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
-from tellapart.guide.making import dense as making
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import dense as making
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.backend import import_keras
-from tellapart.data.batches import Batches
-from tellapart.guide.lessons import named
-from tellapart.guide.making import descent as making
-from tellapart.guide.making.walks import LANDSCAPES, OPTIMISERS, walk
+from tellapart.data.sampler import Batches
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import descent as making
+from tellapart.guide.lessons._optimizer_paths import LANDSCAPES, OPTIMISERS, walk
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
-from tellapart.train.muon import MuonOptimizer, Rates, orthogonal
+from tellapart.training.optim.muon import MuonOptimizer, Rates, orthogonal
 
 keras = import_keras()
 

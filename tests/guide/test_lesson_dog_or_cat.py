@@ -11,13 +11,13 @@ from PIL import Image
 from sklearn.metrics.pairwise import manhattan_distances
 
 import tellapart
-from tellapart.cli import main
-from tellapart.data.fit_size import PixelPath
-from tellapart.explanation import page as explained
-from tellapart.guide import serving
-from tellapart.guide.lessons import named
-from tellapart.guide.making import dog_or_cat as making
-from tellapart.guide.making.photo import CAT, cat
+from tellapart.cli.main import main
+from tellapart.data.preprocess import PixelPath
+from tellapart.explanations.page import page as explained
+from tellapart.guide import server as serving
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import dog_or_cat as making
+from tellapart.guide.lessons._photo import CAT, cat
 
 SHOWN = making.SIDES
 CIFAR10 = tellapart.load("cifar10")

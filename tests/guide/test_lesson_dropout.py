@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.backend import import_keras
-from tellapart.data.augment import draw
-from tellapart.guide.lessons import named
-from tellapart.guide.making import dropout as making
-from tellapart.guide.making import few_digits
-from tellapart.lower import lower
-from tellapart.lower.dropping import drop
+from tellapart.data.augmentation.shift_flip import draw
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import _digits_training as few_digits
+from tellapart.guide.lessons import dropout as making
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
+from tellapart.lowering.ops.dropout_masks import drop
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

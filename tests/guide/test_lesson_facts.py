@@ -5,9 +5,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from tellapart.guide.lessons import LESSONS
+from tellapart.guide.contents import LESSONS
 
-MADE = [one for one in LESSONS if find_spec(f"tellapart.guide.making.{one.name.replace('-', '_')}")]
+MADE = [one for one in LESSONS if find_spec(f"tellapart.guide.lessons.{one.name.replace('-', '_')}")]
 
 
 def assert_alike(kept, made, where):
@@ -27,7 +27,7 @@ def assert_alike(kept, made, where):
 
 @pytest.mark.parametrize("lesson", MADE, ids=lambda lesson: lesson.name)
 def test_facts_are_computed_alike_today(lesson):
-    module = import_module(f"tellapart.guide.making.{lesson.name.replace('-', '_')}")
+    module = import_module(f"tellapart.guide.lessons.{lesson.name.replace('-', '_')}")
     made = module.quick_facts() if hasattr(module, "quick_facts") else module.facts()
     kept = lesson.facts
     assert_alike({name: kept[name] for name in made}, made, lesson.name)

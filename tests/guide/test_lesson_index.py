@@ -10,11 +10,11 @@ from claims import read_index
 from PIL import Image
 from results import trainings_of_fast
 
-from tellapart.cli import main
-from tellapart.data.catalog import find_known
-from tellapart.guide.lessons import LESSONS
-from tellapart.guide.making.put_right import CARDS
-from tellapart.guide.rendering import page_of
+from tellapart.cli.main import main
+from tellapart.data.sources.catalog import find_known
+from tellapart.guide.contents import LESSONS
+from tellapart.guide.lessons.put_right import CARDS
+from tellapart.guide.render import page_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -51,7 +51,7 @@ def test_cifar10_is_60000_small_photos_of_ten_kinds():
 
 @pytest.mark.proves("demo")
 def test_the_demo_trains_on_handwritten_digits(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tellapart.recipes.DEMO_EPOCHS", 1)
+    monkeypatch.setattr("tellapart.recipes.recipes.DEMO_EPOCHS", 1)
     assert main(["demo", "--out", str(tmp_path / "run")]) == 0
     assert (tmp_path / "run" / "model.keras").is_file()
     assert '"digits"' in (tmp_path / "run" / "run.toml").read_text(encoding="utf-8")

@@ -5,14 +5,14 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from tellapart.backend import import_keras
-from tellapart.build import build_model
-from tellapart.guide.lessons import named
-from tellapart.guide.making import few_digits
-from tellapart.guide.making import loss as making
-from tellapart.guide.making.dropout import best_epoch
-from tellapart.recipes import first_cnn
-from tellapart.train import loss as engine
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import _digits_training as few_digits
+from tellapart.guide.lessons import loss as making
+from tellapart.guide.lessons.dropout import best_epoch
+from tellapart.keras_backend import import_keras
+from tellapart.recipes.build import build_model
+from tellapart.recipes.recipes import first_cnn
+from tellapart.training import loss as engine
 
 keras = import_keras()
 

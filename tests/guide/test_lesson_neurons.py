@@ -9,9 +9,9 @@ from scipy.optimize import linprog
 from scipy.special import expit
 from sklearn.datasets import load_digits
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
-from tellapart.guide.making import neurons as making
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import neurons as making
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

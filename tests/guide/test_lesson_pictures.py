@@ -11,12 +11,12 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import pairwise_distances
 
 import tellapart
-from tellapart.backend import import_keras
 from tellapart.errors import DataError
-from tellapart.guide.lessons import named
-from tellapart.guide.making import pictures as making
-from tellapart.guide.making.photo import cat
-from tellapart.guide.rendering import page_of
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import pictures as making
+from tellapart.guide.lessons._photo import cat
+from tellapart.guide.render import page_of
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

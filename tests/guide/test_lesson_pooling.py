@@ -6,10 +6,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import correlate2d
 from scipy.spatial.distance import braycurtis
 
-from tellapart.backend import import_keras
-from tellapart.guide.lessons import named
-from tellapart.guide.making import pooling as making
-from tellapart.guide.making.convolution import KERNELS
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import pooling as making
+from tellapart.guide.lessons.convolution import KERNELS
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

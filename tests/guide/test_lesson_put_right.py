@@ -16,14 +16,14 @@ from scipy.stats import binomtest
 from watching import batch_sizes, orders_of_two_epochs
 
 import tellapart
-from tellapart.backend import import_keras
-from tellapart.build import build_optimizer
-from tellapart.data.catalog import find_known
-from tellapart.guide.lessons import LESSONS, named
-from tellapart.guide.making.put_right import CARDS
-from tellapart.guide.making.put_right_figures import GUESSED_PICTURES, GUESSERS
+from tellapart.data.sources.catalog import find_known
+from tellapart.guide.contents import LESSONS, named
+from tellapart.guide.lessons.put_right import CARDS
+from tellapart.guide.lessons.put_right_figures import GUESSED_PICTURES, GUESSERS
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
-from tellapart.recipes import RECIPES
+from tellapart.recipes.build import build_optimizer
+from tellapart.recipes.recipes import RECIPES
 
 keras = import_keras()
 layers = keras.layers

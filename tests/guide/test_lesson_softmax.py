@@ -10,11 +10,11 @@ from scipy.special import softmax as by_scipy
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score
 
-from tellapart.backend import import_keras
-from tellapart.calibration import reliability, tempered
-from tellapart.guide.lessons import named
-from tellapart.guide.making import few_digits
-from tellapart.guide.making import softmax as making
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import _digits_training as few_digits
+from tellapart.guide.lessons import softmax as making
+from tellapart.keras_backend import import_keras
+from tellapart.metrics.calibration import reliability, tempered
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tellapart.data.batches import Batches
+from tellapart.data.sampler import Batches
 from tellapart.guide import small_training as module
-from tellapart.guide.lessons import named
-from tellapart.guide.live import LiveTraining
-from tellapart.guide.making import training as making
-from tellapart.guide.serving import HOST
+from tellapart.guide.contents import named
+from tellapart.guide.lessons import training as making
+from tellapart.guide.live_training import LiveTraining
+from tellapart.guide.server import HOST
 from tellapart.guide.small_training import BATCH_SIZE, EPOCHS, RATE, RATES, training
-from tellapart.lower import lower
-from tellapart.train.feed import Feed
-from tellapart.train.step import TrainStep
+from tellapart.lowering import lower
+from tellapart.training.loader import Feed
+from tellapart.training.step import TrainStep
 
 FACTS = named("training").facts
 
@@ -65,7 +65,7 @@ def test_before_the_first_step_it_guesses(recordings):
 
 @pytest.mark.proves("unseen")
 def test_no_test_digit_is_learned_from():
-    from tellapart.data.source import open_source
+    from tellapart.data.open import open_source
 
     splits = open_source("digits").splits
     assert len(splits["test"]) == FACTS["test"]

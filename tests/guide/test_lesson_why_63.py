@@ -10,13 +10,13 @@ import pytest
 from claims import read
 from results import percent, runs_of, table_of
 
-from tellapart.backend import import_keras
-from tellapart.build import build_optimizer
-from tellapart.guide.lessons import named
-from tellapart.guide.making.why_63 import HISTORY, TUTORIAL
+from tellapart.guide.contents import named
+from tellapart.guide.lessons.why_63 import HISTORY, TUTORIAL
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn as network
-from tellapart.recipes import MEASURED, RECIPES, first_cnn
-from tellapart.settings import Run
+from tellapart.recipes.build import build_optimizer
+from tellapart.recipes.config import Run
+from tellapart.recipes.recipes import MEASURED, RECIPES, first_cnn
 
 keras = import_keras()
 

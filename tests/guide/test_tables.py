@@ -4,8 +4,8 @@ import importlib.util
 import re
 from pathlib import Path
 
-from tellapart.guide.lessons import LESSONS
-from tellapart.guide.making.put_right import CARDS
+from tellapart.guide.contents import LESSONS
+from tellapart.guide.lessons.put_right import CARDS
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tellapart.backend import import_keras
+from tellapart.keras_backend import import_keras
 
 keras = import_keras()
 layers = keras.layers

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.backend import import_keras
 from tellapart.errors import ConfigError
-from tellapart.lower import lower
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
 from tellapart.models.whitened_cnn import dirac, initialise, whitened_cnn, whitening_filters
 
 keras = import_keras()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import ConfigError
-from tellapart.lower import lower
+from tellapart.lowering import lower
 from tellapart.models.wide_resnet import wide_resnet
 
 

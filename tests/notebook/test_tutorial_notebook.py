@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 
-from tellapart.backend import import_keras
+from tellapart.keras_backend import import_keras
 
 keras = import_keras()
 

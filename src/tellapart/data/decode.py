@@ -20,9 +20,9 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from tellapart.data.nearby import no_such_picture
-from tellapart.data.pictures import Pixels
+from tellapart.data.images import Pixels
 from tellapart.errors import PictureError
+from tellapart.paths import no_such_picture
 
 if TYPE_CHECKING:
     from PIL import Image

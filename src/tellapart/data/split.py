@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tellapart.data.dataset import SPLIT_NAMES, Source, Split
 from tellapart.data.draw import draw
-from tellapart.data.values import SPLIT_NAMES, Source, Split
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import write_whole
 

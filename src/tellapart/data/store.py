@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.fit_size import PixelPath
-from tellapart.data.pictures import ArrayPictures, Pixels
-from tellapart.data.values import Split
+from tellapart.data.dataset import Split
+from tellapart.data.images import ArrayPictures, Pixels
+from tellapart.data.preprocess import PixelPath
 from tellapart.errors import DataError, PictureError, SaveError
 
 _CHUNK = 512

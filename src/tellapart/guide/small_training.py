@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from tellapart.backend import import_keras
-from tellapart.data.batches import Batches
-from tellapart.data.fit_size import PixelPath
-from tellapart.data.source import open_source
+from tellapart.data.open import open_source
+from tellapart.data.preprocess import PixelPath
+from tellapart.data.sampler import Batches
 from tellapart.data.store import Store, load_split
-from tellapart.lower import lower
-from tellapart.train.feed import Feed
-from tellapart.train.step import TrainStep
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
+from tellapart.training.loader import Feed
+from tellapart.training.step import TrainStep
 
 FILTERS, SIDE = 8, 3
 BATCH_SIZE = 32

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tellapart.backend import import_keras
 from tellapart.errors import ConfigError
+from tellapart.keras_backend import import_keras
 
 SMALLEST_SIDE = 14
 """Pixels. Below this, the second pooling would leave nothing."""

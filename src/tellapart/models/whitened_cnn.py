@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.backend import import_keras
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import refuse_what_cannot_be_learned
 
 PATCH = 2

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tellapart.backend import import_keras
+from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import refuse_what_cannot_be_learned
 
 ENTRY_WIDTH = 16

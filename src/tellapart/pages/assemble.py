@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tellapart.words import percent
+from tellapart.text import percent
 
 HOME = Path(__file__).parent
 ASSETS = HOME / "assets"

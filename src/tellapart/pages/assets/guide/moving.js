@@ -1,4 +1,4 @@
-/** Moving pictures: the arithmetic of tellapart's augmentation (data/augment.py), on pictures of equal sides. */
+/** Moving pictures: the arithmetic of tellapart's augmentation (data/augmentation/shift_flip.py), on pictures of equal sides. */
 
 /**
  * A picture shifted, then mirrored. The pixel at row y, column x of the shifted one stood at (y + dy, x + dx),

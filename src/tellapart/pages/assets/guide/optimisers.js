@@ -30,7 +30,7 @@ export function adam({ beta_1, beta_2, adam_epsilon }, rate) {
   };
 }
 
-/** Source: Jordan et al. 2024, as tellapart's train/muon.py writes it, on a matrix of 1 x 2. */
+/** Source: Jordan et al. 2024, as tellapart's training/optim/muon.py writes it, on a matrix of 1 x 2. */
 export function muon({ muon_momentum }, rate) {
   let memory = [0, 0];
   return (slope) => {

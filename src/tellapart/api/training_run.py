@@ -1,0 +1,325 @@
+"""A recipe's training from pictures to a scored model: prepare, train, finish.
+
+Joins data, recipe, loop and run folder. Prints nothing: a Watcher is told.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tellapart import __version__
+from tellapart.classifier.classifier import Classifier, ranked
+from tellapart.classifier.model_file import Card
+from tellapart.data.open import Source
+from tellapart.data.preprocess import PixelPath
+from tellapart.data.sampler import Batches
+from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
+from tellapart.data.store import Store, load_split
+from tellapart.errors import DataError
+from tellapart.events import EpochDone, Event
+from tellapart.explanations.ood import limit_of
+from tellapart.explanations.recorder import Recorder
+from tellapart.inference.predictor import Validation, validated
+from tellapart.lowering import lower
+from tellapart.metrics.calibration import fit_temperature
+from tellapart.metrics.scores import Scores, score
+from tellapart.models.first_cnn import refuse_small_pictures
+from tellapart.profiling.flops import count_flops
+from tellapart.recipes.build import build_model, build_step, finish_model
+from tellapart.recipes.config import Run
+from tellapart.reports.prediction_grid import Shown, save_picture_grid
+from tellapart.runs.checkpointer import Keeper, nothing_lost
+from tellapart.runs.folder import RunFolder, new_run_folder
+from tellapart.runs.predictions import Answers, save_answers
+from tellapart.runtime.allocator import memory_kept
+from tellapart.runtime.power import EnergyMeter
+from tellapart.runtime.precision import resolve
+from tellapart.runtime.threads import threads_for
+from tellapart.training.loader import Feed
+from tellapart.training.loop import reached, run_epochs
+
+SMALLEST_SIDE = 16
+"""Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
+
+LARGEST_SIDE = 64
+"""Pixels. Larger pictures, and photos of mixed sizes, are brought to this, unless the run says otherwise."""
+
+FEWEST_HELD_OUT = 20
+"""Pictures from which the card tells what confidence is worth and what is unfamiliar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything a training needs before its first step."""
+
+    run: Run
+    folder: RunFolder
+    source: Source
+    """Divided into train, validation (where the run holds some out) and test."""
+
+    pixel_path: PixelPath
+    stores: Mapping[str, Store]
+    """By split."""
+
+    precision: str
+    """What the run's precision means on this machine."""
+
+    resumes: bool = False
+
+    @property
+    def validation(self) -> Store:
+        """The pictures that score each epoch."""
+        return self.stores["test" if self.run.validation == "test" else "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training gives back."""
+
+    classifier: Classifier
+    folder: Path
+    history: tuple[EpochDone, ...]
+    finished: bool
+    """False where the training was asked to stop before its end; go on with `resume=folder`."""
+
+    scores: Scores | None = None
+    """On the test split, at the end; None where the training did not finish."""
+
+    plain_scores: Scores | None = None
+    """The same without test-time views, where the run has some."""
+
+    shown: tuple[Shown, ...] = ()
+    """Some test pictures with their predictions, as on predictions.png."""
+
+    report: Path | None = None
+    """The page about it all; None where the training did not finish, or the page could not be written."""
+
+
+class Watcher:
+    """Is told what happens in a training. Every method does nothing until somebody overrides it."""
+
+    def prepared(self, prepared: Prepared, model: Any) -> None:
+        """All is ready; the first step comes next."""
+
+    def event(self, event: Event) -> None:
+        """A step or an epoch is done, or the training stops."""
+
+    def downloading(self, done: int, total: int) -> None:
+        """Bytes of the data set have arrived."""
+
+    def decoding(self, done: int, total: int) -> None:
+        """Pictures of a split have been read."""
+
+    def scoring(self, done: int, total: int) -> None:
+        """Test pictures have been scored."""
+
+    def comparing(self, done: int, total: int) -> None:
+        """Training pictures have been compared with the mistakes that a report shows."""
+
+    def looking(self, done: int, total: int) -> None:
+        """Training pictures have been looked at, for an explanation."""
+
+    def explaining(self, done: int, total: int) -> None:
+        """Sections of the pages that explain pictures have been made."""
+
+
+def prepare(
+    source: Source, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher
+) -> Prepared:
+    """Divide the pictures, read them, and make the run folder.
+
+    Args:
+        source: as opened.
+        run: complete.
+        out: the folder to make, or None for a dated one.
+        reopening: what opens `source` again; empty for arrays in memory.
+        watcher: is told of the pictures read.
+    """
+    held_out = run.validation_share if run.validation == "held out" else 0.0
+    source = divide(source, validation=held_out, test=run.test_share, seed=run.seed)
+    pixel_path = pixel_path_for(source, run)
+    refuse_small_pictures(pixel_path.shape)
+    stores = load_stores(source, pixel_path, run, watcher)
+    folder = new_run_folder(out, source.name, run.recipe)
+    prepared = Prepared(run, folder, source, pixel_path, stores, resolve(run.precision))
+    with nothing_lost(folder):
+        folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
+        write_split_csv(source, folder.split)
+    return prepared
+
+
+def prepare_again(
+    folder: RunFolder, source: Source, run: Run, data: Mapping[str, Any], watcher: Watcher
+) -> Prepared:
+    """Prepare a run that was stopped, on the very same pictures.
+
+    Raises:
+        DataError: the pictures are not those of the run any more.
+    """
+    source = apply_split(source, read_split_csv(folder.split))
+    pixel_path = PixelPath.from_dict(data["pixel_path"])
+    stores = load_stores(source, pixel_path, run, watcher)
+    changed = [name for name, store in stores.items() if store.fingerprint() != data["fingerprints"][name]]
+    if changed:
+        raise DataError(
+            f"{source.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
+            "Restore them, or start a new training."
+        )
+    return Prepared(run, folder, source, pixel_path, stores, data["precision"], resumes=True)
+
+
+def load_stores(source: Source, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, Store]:
+    """Read every split that the run uses."""
+    used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
+    return {name: load_split(source.splits[name], pixel_path, progress=watcher.decoding) for name in used}
+
+
+def pixel_path_for(source: Source, run: Run) -> PixelPath:
+    """The size that pictures are brought to: the run's, or their own where that suits a small network."""
+    height, width, channels = source.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
+    if run.size is not None:
+        height, width = run.size
+    elif max(height, width) > LARGEST_SIDE:
+        height = width = LARGEST_SIDE
+    elif min(height, width) < SMALLEST_SIDE:
+        factor = -(-SMALLEST_SIDE // min(height, width))
+        height, width = factor * height, factor * width
+    return PixelPath(height=height, width=width, channels=channels, policy=run.policy)
+
+
+def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str, Any]:
+    """The data as run.toml records it."""
+    source, stores = prepared.source, prepared.stores
+    return {
+        "name": source.name,
+        "where": source.where,
+        "class_names": list(source.class_names),
+        "pictures": {name: len(store) for name, store in stores.items()},
+        "left_out": {name: [refused.id for refused in store.refused] for name, store in stores.items()},
+        "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
+        "pixel_path": prepared.pixel_path.to_dict(),
+        "precision": prepared.precision,
+        **reopening,
+    }
+
+
+def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
+    """Train to the end, or until somebody asks to stop; then score on the test split.
+
+    Raises:
+        TellapartError: the loss is no number any more.
+        SaveError: the disk is full.
+    """
+    with nothing_lost(prepared.folder):
+        return _train(prepared, watcher, should_stop)
+
+
+def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
+    run, classes = prepared.run, len(prepared.source.class_names)
+    train = prepared.stores["train"]
+    batches = Batches(
+        n=len(train), batch_size=run.batch_size, seed=run.seed, rows_per_epoch=run.pictures_per_epoch
+    )
+    model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch, train.images)
+    net = lower(model, prepared.precision)
+    feed = Feed(train, classes, batches, run.augmentation, net.device, run.mixing)
+    card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared), run.views)
+    classifier = Classifier.of_model(model, card)
+    keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
+    step = build_step(run, net, run.epochs * batches.steps_per_epoch)
+
+    def validate() -> Validation:
+        validation = prepared.validation
+        answers = classifier.probabilities(validation.images, views=1, precision=prepared.precision)
+        return validated(answers, validation.labels)
+
+    energy, began = EnergyMeter(), time.monotonic()
+    with memory_kept():
+        with threads_for(run.batch_size * count_flops(model).step):
+            threads = torch.get_num_threads()
+            watcher.prepared(prepared, model)
+            for event in run_epochs(
+                step, feed, validate, keeper.standing, run.epochs, should_stop, run.target
+            ):
+                prepared.folder.listen(event)
+                keeper.event(event)
+                watcher.event(event)
+                energy.look_at_times()
+        keeper.take_kept_weights()
+        finish_model(run, model)
+        history = tuple(keeper.standing.history)
+        cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": threads}
+        prepared.folder.log("Cost", cost)
+        if keeper.standing.epoch < run.epochs and not reached(history, run.target):
+            classifier.save(prepared.folder.model)
+            return Trained(classifier, prepared.folder.path, history, finished=False)
+        held_out = _calibrate(prepared, classifier)
+        classifier.save(prepared.folder.model)
+        return _finish(prepared, classifier, history, held_out, watcher)
+
+
+def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, Answers]:
+    """Note on the model's card what held-out pictures tell: by what its confidence is off, and what is unfamiliar."""
+    if prepared.run.validation == "test":
+        return {}
+    store = prepared.stores["validation"]
+    found = classifier.probabilities(store.images, precision=prepared.precision)
+    answers = {"validation": Answers(found, store.labels, store.ids)}
+    if len(store) < FEWEST_HELD_OUT:
+        return answers
+    limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
+    temperature = fit_temperature(found, store.labels)
+    classifier.card = replace(classifier.card, temperature=temperature, energy_limit=limit)
+    return answers
+
+
+def _finish(
+    prepared: Prepared,
+    classifier: Classifier,
+    history: tuple[EpochDone, ...],
+    held_out: dict[str, Answers],
+    watcher: Watcher,
+) -> Trained:
+    """Score the test split, once, keep what was answered, and show some of its pictures."""
+    test, names, folder = prepared.stores["test"], prepared.source.class_names, prepared.folder
+    found = classifier.answers(test.images, watcher.scoring, precision=prepared.precision)
+    save_answers(folder.answers, held_out | {"test": Answers(found.averaged, test.labels, test.ids)})
+    scores, plain = score(found.averaged, test.labels, names, "test"), None
+    folder.log("Scored", scores.to_dict())
+    if prepared.run.views > 1:
+        plain = score(found.plain, test.labels, names, "test")
+        folder.log("ScoredWithoutViews", plain.to_dict())
+    shown = pictures_to_show(classifier, test, prepared.run)
+    if shown:
+        save_picture_grid(shown, folder.predictions)
+    return Trained(classifier, folder.path, history, True, scores, plain, shown)
+
+
+def pictures_to_show(classifier: Classifier, test: Store, run: Run) -> tuple[Shown, ...]:
+    """A seeded choice of test pictures with their predictions."""
+    count = min(run.predictions, len(test))
+    rows = np.sort(np.random.default_rng(run.seed).choice(len(test), count, replace=False))
+    if not count:
+        return ()
+    images = test.images[rows]
+    predictions = ranked(
+        classifier.probabilities(images), [test.ids[row] for row in rows], classifier.class_names, top=None
+    )
+    truths = [classifier.class_names[test.labels[row]] for row in rows]
+    return tuple(map(Shown, images, predictions, truths))
+
+
+def _origin(prepared: Prepared) -> dict[str, Any]:
+    """Where the model comes from, for people who find only the file."""
+    return {
+        "tellapart": __version__,
+        "recipe": prepared.run.recipe,
+        "epochs": prepared.run.epochs,
+        "seed": prepared.run.seed,
+        "data": prepared.source.name,
+    }

@@ -1,0 +1,331 @@
+"""A classifier: a trained network with its class names and its pixel path.
+
+Every picture takes one way: decode -> pixel path -> lowered net, in float32 unless
+asked otherwise -> probabilities. Training's validation, `evaluate` and `predict` all go through here
+or through the functions that this calls.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.classifier.model_file import Card, load_keras, read_card, save_h5, save_keras
+from tellapart.data.one_picture import picture_of
+from tellapart.data.open import Source
+from tellapart.data.preprocess import PixelPath
+from tellapart.data.store import Refused, Store, load_split
+from tellapart.errors import ConfigError, DataError, ModelError, PictureError
+from tellapart.inference.keras_file import read_stored_net
+from tellapart.inference.predictor import probabilities
+from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
+from tellapart.inference.refine import settled
+from tellapart.inference.tta import VIEWS, AnswersInViews, asked_in_views
+from tellapart.metrics.scores import Scores, score
+from tellapart.runtime.precision import resolve_known
+
+if TYPE_CHECKING:
+    from tellapart.explanations.explanation import Explanation
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a classifier says of one picture."""
+
+    picture: str
+    """Its path, or its id in a set."""
+
+    names: tuple[str, ...]
+    """Classes, the likeliest first."""
+
+    probabilities: tuple[float, ...]
+    """Of those classes. Over all classes of the model they sum to 1."""
+
+
+class Classifier:
+    """A network that tells `class_names` apart."""
+
+    def __init__(self, card: Card, net: ProbabilityNet, load_model: Callable[[], Any]) -> None:
+        self.card = card
+        self.net = net
+        self._load_model = load_model
+
+    @cached_property
+    def model(self) -> Any:
+        """The Keras model. Of a file that was read without Keras, loaded when it is first asked for."""
+        return self._load_model()
+
+    @classmethod
+    def of_model(cls, model: Any, card: Card) -> "Classifier":
+        """A classifier that shares a Keras model's weights, also while it is trained."""
+        return cls(card, probability_net_of(model, len(card.class_names)), lambda: model)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the network's outputs."""
+        return self.card.class_names
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Classifier":
+        """Load a run folder, a `.keras` or an `.h5` file; tellapart's own or any Keras image classifier.
+
+        A file without tellapart's card gets classes named 0, 1, 2, ... and is fed raw pixels 0-255.
+
+        Raises:
+            ModelError: no such file, not a model, or not an image classifier.
+        """
+        path = model_path(Path(path))
+        card = read_card(path)
+        stored = None if card is None else read_stored_net(path)
+        if card is not None and stored is not None:
+            shape = card.pixel_path.shape
+            head = head_of(stored, shape, stored.last_activation, len(card.class_names), path.name)
+            return cls(card, ProbabilityNet(stored, head), lambda: load_keras(path))
+        model = load_keras(path)
+        return cls.of_model(model, card or card_of_plain_model(model, path))
+
+    def save(self, path: str | Path) -> None:
+        """Save as `.keras` (everything) or `.h5` (the network alone).
+
+        Raises:
+            SaveError: it could not be written; nothing half-written is left.
+        """
+        path = Path(path)
+        if path.suffix in (".h5", ".hdf5"):
+            save_h5(self.model, path)
+        else:
+            save_keras(self.model, path, self.card)
+
+    def probabilities(
+        self,
+        images: NDArray[np.uint8],
+        progress: Progress | None = None,
+        views: int | None = None,
+        precision: str = "float32",
+    ) -> NDArray[np.float32]:
+        """Ask about pictures that already took the pixel path.
+
+        Args:
+            images: (N, H, W, C) uint8, of the pixel path's shape.
+            progress: called with (pictures done, pictures in all).
+            views: forms of each picture to ask about, 1, 2 or 6; None: the model's own number.
+            precision: "float32"; "bfloat16", faster where the processor has it, classes in doubt settled in
+                float32, probabilities to two digits; or "auto", the faster one here.
+
+        Returns:
+            (N, classes) float32, rows summing to 1.
+
+        Raises:
+            ConfigError: no such precision or number of views.
+            DataError: `images` are no uint8 array of that shape.
+        """
+        return self.answers(images, progress, views, precision).averaged
+
+    def _refuse_other_pixels(self, images: Any) -> None:
+        shape = self.card.pixel_path.shape
+        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape:
+            return
+        met = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+        raise DataError(
+            f"Pictures to ask about are one array, uint8 (pixels 0 to 255), (N, {', '.join(map(str, shape))}); "
+            f"got {met}. `predict` takes files and pictures of any size."
+        )
+
+    def answers(
+        self,
+        images: NDArray[np.uint8],
+        progress: Progress | None = None,
+        views: int | None = None,
+        precision: str = "float32",
+    ) -> AnswersInViews:
+        """As `probabilities`, and what a single view says."""
+        views = self.card.views if views is None else views
+        if views not in VIEWS:
+            raise ConfigError(f"views is 1, 2 or 6, forms of each picture to ask about; got {views!r}.")
+        self._refuse_other_pixels(images)
+        told, resolved = progress, resolve_known(precision)
+        if not len(images):
+            none = np.empty((0, len(self.class_names)), np.float32)
+            return AnswersInViews(none, none)
+        if not self.net.answers_in(resolved):  # nothing would be in doubt
+            resolved = "float32"
+
+        def asked(rows: Any, precision: str) -> AnswersInViews:
+            def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+                nonlocal told
+                shown, told = told, None  # the first view is the one that is watched
+                return probabilities(self.net, pictures, shown, precision)
+
+            return asked_in_views(ask, images[rows], views)
+
+        answers = asked(slice(None), resolved)
+        if resolved == "float32":
+            return answers
+        averaged = settled(answers.averaged, lambda rows: asked(rows, "float32").averaged)
+        if views == 1:
+            return AnswersInViews(averaged, averaged)
+        plain = settled(
+            answers.plain, lambda rows: probabilities(self.net, images[rows], precision="float32")
+        )
+        return AnswersInViews(averaged, plain)
+
+    def predict(
+        self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
+    ) -> tuple[list[Prediction], list[Refused]]:
+        """Name what is on pictures.
+
+        Args:
+            pictures: paths of files, or uint8 arrays (H, W), (H, W, 1) or (H, W, 3) of any size; or one such.
+            top: how many classes to name for each, the likeliest; None for all.
+            precision: as in `probabilities`.
+
+        Returns:
+            A prediction for each picture that could be read, in order; and those that could not, with the reason.
+        """
+        if top is not None and top < 1:
+            raise ConfigError(f"top is a number of classes, 1 or more; got {top}.")
+        one = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4)
+        images, names, refused = self._decode([pictures] if one else pictures)
+        if not names:
+            return [], refused
+        answers = self.probabilities(np.stack(images), precision=precision)
+        return ranked(answers, names, self.class_names, top), refused
+
+    def explain(
+        self, picture: Any, classes: Sequence[str] = (), run: str | Path | None = None
+    ) -> "Explanation":
+        """Show what the network does with one picture, and why it answers so.
+
+        Args:
+            picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
+            classes: to be asked about besides the likeliest: why this one, and not that one.
+            run: the folder of the training that made the network, so that training pictures can be shown too.
+
+        Returns:
+            Arrays of every part, each computed when it is first asked for; in a notebook a page, and
+            `save(path)` writes that page.
+
+        Raises:
+            ConfigError: no such class or run folder.
+            PictureError: the file is not a picture.
+        """
+        from tellapart.api.explain import Explainer
+
+        return Explainer(self, run).explain(picture, classes)
+
+    def evaluate(
+        self,
+        source: Source,
+        split: str = "test",
+        progress: Progress | None = None,
+        precision: str = "float32",
+    ) -> Scores:
+        """Score on one split of labelled pictures.
+
+        Args:
+            source: from `open_source`; its classes are matched to the model's by name.
+            split: "train", "validation" or "test".
+            progress: called with (pictures done, pictures in all).
+            precision: as in `probabilities`.
+
+        Raises:
+            DataError: there is no such split, or it has classes that the model does not know.
+        """
+        store = load_split(source.part(split), self.card.pixel_path)
+        return self.score(store, source.class_names, split, progress, precision)[0]
+
+    def score(
+        self,
+        store: Store,
+        class_names: tuple[str, ...],
+        split: str,
+        progress: Progress | None = None,
+        precision: str = "float32",
+    ) -> tuple[Scores, Scores]:
+        """Score with the model's views, and without, on decoded pictures whose labels count in `class_names`.
+
+        The rest as in `probabilities`. One and the same, where the model has a single view.
+        """
+        answers = self.answers(store.images, progress, precision=precision)
+        labels, names = store.labels, class_names
+        if not self.takes_names_of(class_names):
+            labels, names = self._own_labels(store.labels, class_names), self.class_names
+        averaged = score(answers.averaged, labels, names, split)
+        return averaged, averaged if self.card.views == 1 else score(answers.plain, labels, names, split)
+
+    def takes_names_of(self, class_names: tuple[str, ...]) -> bool:
+        """Whether the model has no class names of its own and as many outputs as there are `class_names`.
+
+        Its outputs are then taken in the order of these, as for an `.h5` of the same training.
+        """
+        return not self.card.named and len(class_names) == len(self.class_names)
+
+    def _own_labels(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> NDArray[np.int64]:
+        if class_names == self.class_names:
+            return labels
+        met = {class_names[label] for label in np.unique(labels)}
+        unknown = sorted(met - set(self.class_names))
+        if unknown:
+            raise DataError(
+                f"The data has classes that the model does not know: {_some(unknown)}. "
+                f"The model tells apart: {_some(self.class_names)}. Rename the data's classes to the model's, "
+                "or train a model on this data."
+            )
+        own = {name: index for index, name in enumerate(self.class_names)}
+        return np.array([own.get(name, -1) for name in class_names], np.int64)[labels]
+
+    def _decode(self, pictures: Sequence[Any]) -> tuple[list[NDArray[np.uint8]], list[str], list[Refused]]:
+        images, names, refused = [], [], []
+        for index, picture in enumerate(pictures):
+            try:
+                name, pixels = picture_of(picture, index)
+            except PictureError as reason:
+                refused.append(Refused(str(picture), str(reason)))
+                continue
+            images.append(self.card.pixel_path.apply(pixels))
+            names.append(name)
+        return images, names, refused
+
+
+def model_path(path: Path) -> Path:
+    """The model file meant by a path: itself, or the `model.keras` of a run folder."""
+    return path / "model.keras" if path.is_dir() else path
+
+
+def card_of_plain_model(model: Any, path: Path) -> Card:
+    """What can be told of a Keras model that tellapart did not save.
+
+    Raises:
+        ModelError: it does not map one picture to one row of class scores.
+    """
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    picture, answer = (shape if isinstance(shape, tuple) else () for shape in shapes)
+    if len(picture) != 4 or len(answer) != 2 or None in picture[1:] or picture[3] not in (1, 3):
+        raise ModelError(
+            f"{path} is not an image classifier that tellapart can use: it maps {shapes[0]} to {shapes[1]}. "
+            "Accepted: one picture (batch, height, width, 1 or 3) to one row (batch, classes), sizes fixed."
+        )
+    names = tuple(str(index) for index in range(max(2, answer[1])))
+    pixel_path = PixelPath(height=picture[1], width=picture[2], channels=picture[3])
+    return Card(names, pixel_path, {"file": path.name}, named=False)
+
+
+def ranked(
+    answers: NDArray[np.float32], pictures: Iterable[str], class_names: tuple[str, ...], top: int | None
+) -> list[Prediction]:
+    """Probabilities (N, classes) as predictions, the likeliest class first; ties in class order."""
+    order = np.argsort(-answers, axis=1, kind="stable")[:, :top]
+    return [
+        Prediction(picture, tuple(class_names[i] for i in row), tuple(float(answer[i]) for i in row))
+        for picture, row, answer in zip(pictures, order, answers, strict=True)
+    ]
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,223 @@
+"""The model file: a plain `.keras` that also carries what prediction needs to know.
+
+Class names, pixel path and origin travel in one more entry of the zip,
+`tellapart.json`. Keras reads such a file as if the entry were not there.
+"""
+
+import json
+import logging
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tellapart.data.preprocess import PixelPath
+from tellapart.errors import ConfigError, ModelError
+from tellapart.files import write_whole
+from tellapart.keras_backend import import_keras
+from tellapart.text import in_which_folder
+
+ENTRY = "tellapart.json"
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+_HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
+FORMAT = 1
+"""Raised when a reader of today could misread what is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a network must be told to be a classifier."""
+
+    class_names: tuple[str, ...]
+    pixel_path: PixelPath
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Where it comes from: recipe, data, version; for people."""
+
+    views: int = 1
+    """Forms of each picture that are asked about; see `tellapart.views`."""
+
+    temperature: float | None = None
+    """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
+    (`tellapart.calibration`); None: fewer than 20 were held out. The answers themselves are not changed by it."""
+
+    energy_limit: float | None = None
+    """Energy of a picture from which on it is unlike what was trained on (`tellapart.explanations.ood`); None: not
+    known."""
+
+    named: bool = True
+    """False where the file told no class names and numbers stand for them."""
+
+    def to_json(self) -> str:
+        """As stored."""
+        values = {
+            "format": FORMAT,
+            "class_names": list(self.class_names),
+            "pixel_path": self.pixel_path.to_dict(),
+            "views": self.views,
+            "temperature": self.temperature,
+            "energy_limit": self.energy_limit,
+            "origin": dict(self.origin),
+        }
+        return json.dumps(values, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Card":
+        """As read back.
+
+        Raises:
+            ModelError: not such a text, or of a later tellapart.
+        """
+        try:
+            values = json.loads(text)
+            if values["format"] != FORMAT:
+                raise ModelError(
+                    f"The model was saved in format {values['format']} and this tellapart reads {FORMAT}: "
+                    "install a newer tellapart."
+                )
+            path = PixelPath.from_dict(values["pixel_path"])
+            views = values.get("views", 1)  # saved before there were any
+            if views not in (1, 2, 6):
+                raise ValueError(f"views {views!r}")
+            temperature = values.get("temperature")
+            if temperature is not None and not 0 < temperature < float("inf"):
+                raise ValueError(f"temperature {temperature!r}")
+            names = tuple(map(str, values["class_names"]))
+            limit = values.get("energy_limit")
+            return cls(
+                names, path, values["origin"], views, temperature, None if limit is None else float(limit)
+            )
+        except (KeyError, TypeError, ValueError, ConfigError) as reason:
+            if isinstance(reason, ModelError):
+                raise
+            raise ModelError(f"The model's own description ({ENTRY}) is damaged: {reason}.") from reason
+
+
+def save_keras(model: Any, path: Path, card: Card) -> None:
+    """Save a whole model as `.keras`, with its card.
+
+    Raises:
+        SaveError: it could not be written; nothing half-written is left.
+    """
+
+    def write(place: Path) -> None:
+        with _quiet_keras():
+            model.save(place)
+        with zipfile.ZipFile(place, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(ENTRY, card.to_json())
+
+    write_whole(path, write)
+
+
+def save_h5(model: Any, path: Path) -> None:
+    """Save a whole model in Keras's older single-file form, `.h5`.
+
+    Raises:
+        SaveError: it could not be written; nothing half-written is left.
+    """
+
+    def write(place: Path) -> None:
+        with _quiet_keras():
+            model.save(place)
+
+    write_whole(path, write)
+
+
+def read_card(path: Path) -> Card | None:
+    """The card inside a model file; None where the file has none.
+
+    Raises:
+        ModelError: there is no such file, or it is no model file.
+    """
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
+            "path of a run folder, a .keras file or an .h5 file."
+        )
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(ENTRY).decode() if ENTRY in archive.namelist() else None
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
+        raise _unreadable(path, f"the file is damaged: {reason}") from reason
+    return None if text is None else Card.from_json(text)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path means a model file: by its ending, or by what is in it where the ending says nothing."""
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_HDF5_BEGINS)) == _HDF5_BEGINS:
+                return True
+        return zipfile.is_zipfile(path) and _holds_network(path)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def load_keras(path: Path) -> Any:
+    """Load the Keras model of a `.keras` or `.h5` file, without its optimiser.
+
+    Raises:
+        ModelError: Keras cannot read it.
+    """
+    obstacle = _obstacle(path)
+    if obstacle is not None:
+        raise _unreadable(path, obstacle)
+    keras = import_keras()
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as reason:  # Keras raises many kinds here
+        first_line = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
+        raise _unreadable(path, first_line) from reason
+
+
+def _unreadable(path: Path, why: str) -> ModelError:
+    return ModelError(
+        f"{path} cannot be read as a Keras model ({why}). "
+        "Accepted: a .keras or .h5 file saved by Keras 3 or by tellapart."
+    )
+
+
+def _obstacle(path: Path) -> str | None:
+    """What the file's first bytes and its name say against asking Keras, whose own words mislead here."""
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_HDF5_BEGINS))
+    except OSError as reason:
+        return reason.strerror or str(reason)
+    if not beginning:
+        return "the file is empty"
+    if beginning == _HDF5_BEGINS:
+        is_named_so = path.suffix in (".h5", ".hdf5")
+        return None if is_named_so else "it is HDF5 and its name does not end in .h5: rename it"
+    if not beginning.startswith(b"PK"):
+        return "it is neither a zip archive, as .keras files are, nor HDF5, as .h5 files are"
+    try:
+        is_model = _holds_network(path)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return "the file is cut short or damaged"
+    if not is_model:
+        return "it is a zip archive without a Keras model in it"
+    return None if path.suffix == ".keras" else "its name does not end in .keras: rename it"
+
+
+def _holds_network(archive: Path) -> bool:
+    with zipfile.ZipFile(archive) as opened:
+        return "config.json" in opened.namelist()
+
+
+@contextmanager
+def _quiet_keras() -> Iterator[None]:
+    """Keep Keras from warning that `.h5` is old, which is why somebody asked for it."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,262 @@
+"""Progress: a training as it goes, on stderr. Bars on a terminal, else one plain line an epoch."""
+
+import os
+import time
+from collections.abc import Callable
+from threading import Thread
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from tellapart.api.training_run import Prepared, Watcher
+from tellapart.cli.terminal.console import counted, notes
+from tellapart.cli.terminal.interruption import Interruption
+from tellapart.events import EpochDone, Event, StepDone, Stopped
+from tellapart.training.loop import reached
+
+REFRESHES_PER_SECOND = 4
+"""Each costs about a millisecond of the processor that trains."""
+
+SECONDS_BETWEEN_UPDATES = 0.2
+SECONDS_TO_JUDGE_SPEED = 300.0
+"""Long enough to average over several validations, which no step counts."""
+
+STEPS_TO_FORETELL, SECONDS_TO_FORETELL = 12, 4.0
+"""After the first step, which is slower than the others: whichever comes first is enough to estimate from."""
+
+EPOCH_HEADER = "  epoch     loss  accuracy  val_loss  val_accuracy  seconds"
+
+
+def epoch_row(done: EpochDone) -> str:
+    """One epoch under EPOCH_HEADER."""
+    number = f"{done.epoch + 1}/{done.epochs}"
+    return (
+        f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
+        f"  {done.val_accuracy:12.4f}  {done.seconds:7.1f}"
+    )
+
+
+def in_words(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 100:
+        return counted(max(1, round(seconds)), "second")
+    if seconds < 100 * 60:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+class Bars:
+    """One progress display at a time; none where stderr is no terminal."""
+
+    def __init__(self, console: Console, quiet: bool) -> None:
+        self.console = console
+        self.shown = console.is_terminal and not quiet
+        self._progress: Progress | None = None
+        self._kind = ""
+
+    def show(self, kind: str, *columns: str | ProgressColumn, keep: bool = False) -> Progress:
+        """The display of that kind, begun where another was shown before.
+
+        Args:
+            kind: names it.
+            columns: of the display, when it is begun.
+            keep: whether it stays on the screen once it is done.
+        """
+        if self._progress is None or self._kind != kind:
+            self.close()
+            self._kind = kind
+            self._progress = Progress(
+                *columns,
+                console=self.console,
+                transient=not keep,
+                refresh_per_second=REFRESHES_PER_SECOND,
+                speed_estimate_period=SECONDS_TO_JUDGE_SPEED,
+            )
+            self._progress.start()
+        return self._progress
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """A bar that counts things, such as pictures."""
+        if self.shown:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of"))
+            progress = self.show(what, *columns, TextColumn("{task.total:,.0f}"), TimeRemainingColumn())
+            _update_only_task(progress, what, done, total)
+
+    def transfer(self, what: str, done: int, total: int) -> None:
+        """A bar that counts bytes, with their speed."""
+        if self.shown:
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+            progress = self.show(what, *columns, TimeRemainingColumn())
+            _update_only_task(progress, what, done, total)
+
+    def close(self) -> None:
+        """Take the display away."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def _update_only_task(progress: Progress, description: str, done: int, total: int) -> None:
+    if not progress.tasks:
+        progress.add_task(description, total=total)
+    progress.update(progress.tasks[0].id, completed=done, total=total)
+
+
+class ProgressWatcher(Watcher):
+    """Shows a training; used as a context, so that no bar outlives an error."""
+
+    def __init__(self, introduce: Callable[[Prepared, Any], None] | None = None, quiet: bool = False) -> None:
+        self.introduce = introduce
+        self.quiet = quiet
+        self.console = notes()
+        self.bars = Bars(self.console, quiet)
+        self.preparation: Prepared | None = None
+        self.interruption = Interruption()
+        self._tasks: tuple[TaskID, TaskID] | None = None
+        self._next_update = 0.0
+        self._quarters_told = 0
+        self._speaker: Thread | None = None
+        self._steps_seen = 0
+        self._has_foretold = False
+        self._timed_from = 0.0
+
+    def __enter__(self) -> "ProgressWatcher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.close()
+
+    def downloading(self, done: int, total: int) -> None:
+        """Bytes of the data set have arrived; without bars, one line at each quarter."""
+        self.bars.transfer("Downloading", done, total)
+        quarters = 4 * done // total if total else 0
+        if quarters > self._quarters_told and not self.bars.shown:
+            self._tell(f"Downloaded {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+            self._quarters_told = quarters
+
+    def decoding(self, done: int, total: int) -> None:
+        """Pictures of a split have been read."""
+        self.bars.count("Reading pictures", done, total)
+
+    def scoring(self, done: int, total: int) -> None:
+        """Test pictures have been scored."""
+        self.bars.count("Scoring pictures", done, total)
+
+    def comparing(self, done: int, total: int) -> None:
+        """Training pictures have been compared."""
+        self.bars.count("Writing the report", done, total)
+
+    def looking(self, done: int, total: int) -> None:
+        """Training pictures have been looked at."""
+        self.bars.count("Looking at training pictures", done, total)
+
+    def explaining(self, done: int, total: int) -> None:
+        """Sections of pages have been made."""
+        self.bars.count("Explaining, section", done, total)
+
+    def prepared(self, prepared: Prepared, model: Any) -> None:
+        """All is ready."""
+        self.bars.close()
+        self.preparation = prepared
+        if self.introduce is not None:
+            self.introduce(prepared, model)
+        self._tell(EPOCH_HEADER, "bold")
+        self.interruption.on_request = self.stop_requested
+        self.interruption.steps_are_running = True
+
+    def event(self, event: Event) -> None:
+        """A step or an epoch is done, or the training stops."""
+        if isinstance(event, StepDone):
+            self._step(event)
+        elif isinstance(event, EpochDone):
+            self._tell(epoch_row(event))
+            target = None if self.preparation is None else self.preparation.run.target
+            if event.epoch + 1 == event.epochs or reached([event], target):
+                self._steps_are_over()
+        elif isinstance(event, Stopped):
+            self._steps_are_over()
+
+    def stop_requested(self) -> None:
+        """Called from a signal handler: say so, where it can be said safely."""
+        words = "Stopping after this step; Ctrl-C again stops at once"
+        if self.bars.shown:
+            # A line above the bars, by a thread: this one may be in the middle of drawing them.
+            self._speaker = Thread(target=self._tell, args=(words,), daemon=True)
+            self._speaker.start()
+        elif not self.quiet:
+            os.write(2, f"{words}\n".encode())  # the stream itself may be in the middle of a line
+
+    def _steps_are_over(self) -> None:
+        if self._speaker is not None:
+            self._speaker.join()
+        self.bars.close()
+        self.interruption.steps_are_running = False
+
+    def _foretell(self, done: StepDone) -> None:
+        """Say once, after a few steps, how long the training will take."""
+        self._steps_seen += 1
+        if self._steps_seen == 1:  # which was slower than the others will be
+            self._timed_from = time.monotonic()
+            return
+        waited = time.monotonic() - self._timed_from
+        if not self._has_foretold and (waited > SECONDS_TO_FORETELL or self._steps_seen > STEPS_TO_FORETELL):
+            assert self.preparation is not None
+            self._has_foretold = True
+            a_step = waited / (self._steps_seen - 1)
+            left = (self.preparation.run.epochs - done.epoch) * done.steps - done.step - 1
+            self._tell(f"About {in_words(a_step * left)} of training to go, by the speed of the first steps.")
+
+    def _step(self, done: StepDone) -> None:
+        self._foretell(done)
+        now = time.monotonic()
+        is_last = done.step + 1 == done.steps
+        if not self.bars.shown or (now < self._next_update and not is_last):
+            return
+        assert self.preparation is not None
+        self._next_update = now + SECONDS_BETWEEN_UPDATES
+        epochs = self.preparation.run.epochs
+        progress = self._training_bars()
+        if self._tasks is None:
+            start = done.epoch * done.steps + done.step
+            self._tasks = (
+                progress.add_task("", total=done.steps, numbers=""),
+                progress.add_task("Run", total=epochs * done.steps, completed=start, numbers=""),
+            )
+        epoch_task, run_task = self._tasks
+        begins = done.epoch != progress.tasks[0].fields.get("epoch")
+        (progress.reset if begins else progress.update)(
+            epoch_task,
+            completed=done.step + 1,
+            description=f"Epoch {done.epoch + 1}/{epochs}",
+            numbers=f"loss {done.loss:.4f} acc {done.accuracy:.4f}",
+            epoch=done.epoch,
+        )
+        progress.update(run_task, completed=done.epoch * done.steps + done.step + 1)
+
+    def _training_bars(self) -> Progress:
+        return self.bars.show(
+            "training",
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+        )
+
+    def _tell(self, line: str, style: str | None = None) -> None:
+        if not self.quiet:
+            self.console.print(line, style=style, soft_wrap=True)

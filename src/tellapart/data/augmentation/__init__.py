@@ -1,0 +1,1 @@
+"""Changes to training pictures, as pure functions of tensors."""

@@ -1,0 +1,1 @@
+"""Where labeled pictures come from: one file a kind of source."""

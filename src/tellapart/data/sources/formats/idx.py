@@ -1,0 +1,102 @@
+"""The idx files of MNIST and its kin: a magic number, the sizes, then the bytes; packed or not.
+
+Source: the format's description on the MNIST page, http://yann.lecun.com/exdb/mnist/
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from tellapart.data.images import ArrayPictures, Pixels
+from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels
+from tellapart.errors import DataError
+
+_UINT8 = 8
+"""The type code of unsigned bytes, the only one that MNIST's kin use."""
+
+_PREFIXES = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("t10k", "test")}
+
+
+def read_idx(path: Path) -> Pixels:
+    """One idx file of unsigned bytes, of any rank.
+
+    Raises:
+        DataError: not an idx file, truncated, or with bytes to spare.
+    """
+    content = _content(path)
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UINT8 or content[3] == 0:
+        raise DataError(
+            f"{path}: begins with {content[:4].hex(' ') or 'nothing'}; an idx file of bytes begins with "
+            "00 00 08 and its number of dimensions. Download it again."
+        )
+    start = 4 + 4 * content[3]
+    shape = tuple(int(side) for side in np.frombuffer(content[4:start], ">u4"))
+    expected = int(np.prod(shape, dtype=np.int64))
+    if len(content) < start or len(content) - start != expected:
+        raise DataError(
+            f"{path}: {max(len(content) - start, 0):,} bytes of data; its header {shape} asks for "
+            f"{expected:,}. It is truncated or damaged; download it again."
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def read_idx_folder(folder: Path) -> RawSet:
+    """`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-...`; `.gz` or not, `-idx3` or `.idx3`.
+
+    Raises:
+        DataError: a file is missing or damaged, or pictures and labels differ in number.
+    """
+    splits = {}
+    for split, prefixes in _PREFIXES.items():
+        images = _find(folder, prefixes, "images", 3)
+        labels = _find(folder, prefixes, "labels", 1)
+        if images is not None and labels is not None:
+            splits[split] = _read_pair(images, labels)
+        elif images is not None or labels is not None or split == "train":
+            raise DataError(
+                f"{folder}: {'labels' if images else 'pictures'} of the {split} split missing (looked for "
+                f"{prefixes[0]}-images-idx3-ubyte and {prefixes[0]}-labels-idx1-ubyte, with and without .gz)."
+            )
+    return RawSet(splits)
+
+
+def holds_idx(folder: Path) -> bool:
+    """Is there a file named like MNIST's training pictures?"""
+    return _find(folder, _PREFIXES["train"], "images", 3) is not None
+
+
+def _find(folder: Path, prefixes: tuple[str, ...], kind: str, rank: int) -> Path | None:
+    names = [
+        f"{prefix}-{kind}{joint}idx{rank}-ubyte{packed}"
+        for prefix in prefixes
+        for joint in "-."
+        for packed in ("", ".gz")
+    ]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _read_pair(images_path: Path, labels_path: Path) -> RawSplit:
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    if images.ndim not in (3, 4) or labels.ndim != 1 or not images.size:
+        raise DataError(
+            f"{images_path}: pictures {images.shape}, labels {labels.shape}; expected (N, height, width) "
+            "and (N,), not empty."
+        )
+    if len(images) != len(labels):
+        raise DataError(
+            f"{images_path}: {len(images)} pictures, and {labels_path.name} has {len(labels)} labels."
+        )
+    images = images[..., None] if images.ndim == 3 else images
+    return RawSplit(ArrayPictures(images), checked_labels(labels, 256, str(labels_path)))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        raw = path.read_bytes()
+        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (OSError, EOFError, zlib.error) as reason:
+        raise DataError(f"{path}: truncated or damaged ({reason}). Download it again.") from reason

@@ -1,0 +1,188 @@
+"""Weighted sums: convolutions and dense layers. A window times a kernel, added up, a bias, an activation."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tellapart.explanations.arithmetic.activation import curve_of, is_elementwise
+from tellapart.explanations.arithmetic.cells import Pair, Reading, cells, pair
+from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.recorder import LayerRun
+from tellapart.pages.packing import pack
+
+CONVOLUTION = (
+    "A small window slides over the maps of the layer before. At each place its numbers are multiplied by the "
+    "kernel's, one by one, and added up."
+)
+DEPTHWISE = (
+    "As a convolution, but each channel has a kernel of its own and reads one channel of the layer before, not "
+    "all of them."
+)
+DENSE = "Each unit multiplies all numbers of the layer before by weights of its own and adds them up."
+SEPARABLE = (
+    "A convolution for each channel, then a sum over the channels. Both are sums of products, so they are shown as "
+    "the one kernel that they make together."
+)
+
+THEN = {
+    (False, False): "",
+    (True, False): " Then the bias is added.",
+    (False, True): " Then the activation is applied.",
+    (True, True): " Then the bias is added and the activation applied.",
+}
+"""Whether there is a bias, whether there is an activation -> how it goes on."""
+
+Kernel = NDArray[np.float32]
+"""(kh, kw, reads, out)."""
+
+
+def _convolution(run: LayerRun) -> Working | None:
+    layer = run.layer
+    if layer.data_format != "channels_last":
+        return None
+    kernel = _flat(layer.kernel)
+    per_group = kernel.shape[-1] // layer.groups
+    return weighted(
+        run, CONVOLUTION, kernel, lambda channel: channel // per_group * kernel.shape[2], _padded(run, kernel)
+    )
+
+
+def _depthwise(run: LayerRun) -> Working | None:
+    if run.layer.data_format != "channels_last":
+        return None
+    kernel = _flat(run.layer.kernel)
+    height, width, channels, multiplier = kernel.shape
+    return weighted(
+        run,
+        DEPTHWISE,
+        kernel.reshape(height, width, 1, channels * multiplier),
+        lambda channel: channel // multiplier,
+        _padded(run, kernel),
+    )
+
+
+def _separable(run: LayerRun) -> Working | None:
+    layer = run.layer
+    if layer.data_format != "channels_last":
+        return None
+    first, second = _flat(layer.depthwise_kernel), _flat(layer.pointwise_kernel)[0, 0]
+    channels, multiplier = first.shape[2:]
+    second = second.reshape(channels, multiplier, -1)
+    kernel = np.einsum("hwcm,cmo->hwco", first.astype(np.float64), second).astype(np.float32)
+    return weighted(run, SEPARABLE, kernel, lambda _: 0, _padded(run, kernel))
+
+
+def _dense(run: LayerRun) -> Working | None:
+    kernel = numbers(run.layer.kernel)
+    if kernel.ndim != 2:
+        return None
+    return weighted(run, DENSE, kernel[None, None], lambda _: 0, {})
+
+
+def _einsum_dense(run: LayerRun) -> Working | None:
+    """Where it is a dense layer over the last axis."""
+    takes, _, gives = run.layer.equation.replace("->", ",").partition(",")
+    weights, _, gives = gives.partition(",")
+    is_dense = len(weights) == 2 and weights[0] == takes[-1] and gives == takes[:-1] + weights[1]
+    return _dense(run) if is_dense and _bias_is_a_row(run) else None
+
+
+def _bias_is_a_row(run: LayerRun) -> bool:
+    return run.layer.bias is None or len(run.layer.bias.shape) == 1
+
+
+def weighted(
+    run: LayerRun, says: str, kernel: Kernel, start: Callable[[int], int], window: dict[str, Pair]
+) -> Working | None:
+    """A window times a kernel, added up, with a bias and an activation; None where the activation is not known.
+
+    Args:
+        run: of one input.
+        says: what is told of it.
+        kernel: (kh, kw, reads, out).
+        start: output channel -> the first channel that it reads.
+        window: more of `Reading`.
+    """
+    name = getattr(run.layer.activation, "__name__", "linear")
+    if not is_elementwise(name) and name != "softmax":
+        return None
+    height, width, reads, units = kernel.shape
+    if name == "softmax" and start(units - 1) != start(0):
+        return None
+    reading = Reading(run.taken[0], size=(height, width), reads=reads, start=start, **window)
+    bias = None if run.layer.bias is None else numbers(run.layer.bias)
+
+    def details(shown: Shown) -> dict[str, Any]:
+        chosen = kernel[..., list(shown.channels)]
+        found: dict[str, Any] = {"kernel": pack(np.moveaxis(chosen, -1, 0)), "activation": name}
+        if bias is not None:
+            found["bias"] = pack(bias[list(shown.channels)])
+        if name == "softmax":
+            found["logits"] = pack(_logits(reading, kernel, bias, shown))
+        elif name != "linear":
+            found["curve"] = curve_of(name)
+        return found
+
+    says += THEN[bias is not None, name != "linear"]
+    return Working("weighted", says, (reading,), height * width * reads, details)
+
+
+def _logits(
+    reading: Reading, kernel: Kernel, bias: NDArray[np.float32] | None, shown: Shown
+) -> NDArray[np.float32]:
+    """(shown places, units) before the softmax, where all units read the same channels."""
+    windows = reading.windows(shown.rows, shown.columns, range(kernel.shape[3]))  # (places, kh, kw, reads)
+    found = np.einsum("phwc,hwco->po", windows, kernel)
+    return found if bias is None else found + bias
+
+
+def _padded(run: LayerRun, kernel: Kernel) -> dict[str, Pair]:
+    """Steps and padding of a convolution, of pictures or of sequences."""
+    layer, values = run.layer, cells(run.taken[0])
+    assert values is not None
+    strides, dilation = pair(layer.strides), pair(layer.dilation_rate)
+    before = (0, 0)
+    if layer.padding == "causal":
+        before = ((kernel.shape[0] - 1) * dilation[0], 0)
+    elif layer.padding == "same":
+        before = before_same(values.shape[:2], kernel.shape[:2], strides, dilation)
+    return {"strides": strides, "dilation": dilation, "before": before}
+
+
+def before_same(
+    lengths: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int] = (1, 1)
+) -> Pair:
+    """Rows and columns of padding before the data, where padding is "same"; an odd one more comes after."""
+    top, left = (
+        max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) // 2
+        for n, k, s, d in zip(lengths, size, strides, dilation, strict=True)
+    )
+    return top, left
+
+
+def _flat(variable: Any) -> NDArray[np.float32]:
+    """A kernel of pictures; one of sequences as that of pictures one pixel wide."""
+    kernel = numbers(variable)
+    return kernel[:, None] if kernel.ndim == 3 else kernel
+
+
+def numbers(variable: Any) -> NDArray[np.float32]:
+    """A weight's, of Keras or of torch."""
+    value = variable.value if hasattr(variable, "value") else variable
+    assert torch.is_tensor(value)
+    return value.detach().float().cpu().numpy()
+
+
+OPENERS: dict[str, Opener] = {
+    "Conv1D": _convolution,
+    "Conv2D": _convolution,
+    "DepthwiseConv1D": _depthwise,
+    "DepthwiseConv2D": _depthwise,
+    "SeparableConv1D": _separable,
+    "SeparableConv2D": _separable,
+    "Dense": _dense,
+    "EinsumDense": _einsum_dense,
+}

@@ -1,0 +1,1 @@
+"""Which training pictures speak for an answer."""

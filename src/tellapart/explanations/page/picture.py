@@ -1,0 +1,27 @@
+"""The picture as the network is given it: numbers."""
+
+from typing import TYPE_CHECKING
+
+from tellapart.explanations.page.part import Part
+from tellapart.pages.packing import pack
+from tellapart.pages.shrinking import SIDE
+from tellapart.pages.sprite_sheet import sheet
+
+if TYPE_CHECKING:
+    from tellapart.explanations.explanation import Explanation
+
+
+def part(explanation: "Explanation") -> Part:
+    """See the module."""
+    subject = explanation.subject
+    height, width, channels = subject.image.shape
+    values = {
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "original_height": subject.original.shape[0],
+        "original_width": subject.original.shape[1],
+        "still": sheet({"picture": subject.image}, quality=95, side=SIDE, doubled=True),
+        "policy": subject.card.pixel_path.policy,
+    }
+    return Part(values, {"pixels": pack(subject.image)})

@@ -1,0 +1,89 @@
+"""Convolution: a picture, some kernels, and the maps that the engine makes of them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.guide.lessons._photo import cat
+
+SIDE = 24
+
+KERNELS = {
+    "upright edges": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+    "level edges": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    "blur": [[1 / 9] * 3] * 3,
+    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    "as it is": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+}
+
+
+def facts() -> dict[str, Any]:
+    """What the lesson shows."""
+    picture = cat(SIDE, 1)[..., 0]
+    return {
+        "side": SIDE,
+        "picture": picture.flatten().tolist(),
+        "kernels": KERNELS,
+        "places": {
+            f"{size}/{stride}/{padding}": places(size, stride, padding)
+            for size in (1, 3, 5, 7)
+            for stride in (1, 2, 3)
+            for padding in ("valid", "same")
+        },
+        "parameters": first_layer_parameters(),
+    }
+
+
+def first_layer_parameters() -> int:
+    """Of the tutorial's network."""
+    from tellapart.models.first_cnn import first_cnn
+
+    model = first_cnn((32, 32, 3), 10)
+    return next(layer for layer in model.layers if layer.weights).count_params()
+
+
+def convolved(
+    picture: NDArray[np.uint8], kernel: NDArray[np.float32], stride: int = 1, padding: str = "valid"
+) -> NDArray[np.float32]:
+    """A grey picture's map, as the engine's convolution makes it.
+
+    Args:
+        picture: (H, W).
+        kernel: (k, k).
+        stride: pixels from window to window.
+        padding: "valid", or "same" for a border of zeros.
+
+    Returns:
+        (H', W').
+    """
+    import torch
+
+    from tellapart.keras_backend import import_keras
+    from tellapart.lowering import lower
+
+    keras = import_keras()
+
+    layer = keras.layers.Conv2D(1, kernel.shape, strides=stride, padding=padding, use_bias=False)
+    model = keras.Sequential([keras.Input((*picture.shape, 1)), layer])
+    layer.set_weights([kernel[..., None, None]])
+    with torch.no_grad():
+        made = lower(model, "float32")(torch.from_numpy(picture[None, ..., None].astype(np.float32)))
+    return made.numpy()[0, ..., 0]
+
+
+def places(size: int, stride: int, padding: str) -> list[int]:
+    """Where windows begin in this lesson's picture, as the engine lays them: a row each, below 0 in the border.
+
+    A picture whose pixels are the numbers of their rows is convolved with a kernel that is 1 in its middle, which
+    never lies in the border.
+    """
+    rows = np.repeat(np.arange(SIDE, dtype=np.uint8)[:, None], SIDE, 1)
+    middle = np.zeros((size, size), np.float32)
+    middle[size // 2, size // 2] = 1
+    return [round(float(row)) - size // 2 for row in convolved(rows, middle, stride, padding)[:, 0]]
+
+
+def output_side(size: int, stride: int, padding: str) -> int:
+    """Rows of the map of this lesson's picture."""
+    return len(places(size, stride, padding))

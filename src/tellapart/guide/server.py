@@ -1,0 +1,206 @@
+"""Serving: the guide from this machine to this machine, with tellapart behind its pages.
+
+Listens on 127.0.0.1 only, answers to that name only (so that no site that a browser visits can reach it under a name
+of its own), and takes commands only from its own pages.
+"""
+
+import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from tellapart.errors import ConfigError, PictureError, TellapartError
+from tellapart.guide.contents import LESSONS
+from tellapart.guide.live_training import LiveTrainings
+from tellapart.guide.render import VENDOR, index_page, page_of
+from tellapart.guide.small_training import RATES
+from tellapart.pages.assemble import ASSETS, LIBRARIES
+
+HOST = "127.0.0.1"
+PORT = 8063
+LARGEST_PICTURE = 20_000_000
+"""Bytes of a picture's file."""
+
+_asking = threading.Lock()
+"""One picture at a time."""
+
+
+def application() -> Starlette:
+    """The guide as an ASGI application."""
+    routes = [
+        Route("/", _index),
+        Route("/index.html", _index),
+        Route("/{name}.html", _page),
+        Route(f"/{VENDOR}/{{name}}", _library),
+        Route("/answer", _answer, methods=["POST"]),
+        Route("/training/{name}", _training_since),
+        Route("/training/{name}/{command}", _training_command, methods=["POST"]),
+    ]
+    names = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    return Starlette(
+        routes=routes,
+        middleware=[names],
+        exception_handlers={HTTPException: _refused},
+        lifespan=_trainings,
+    )
+
+
+@asynccontextmanager
+async def _trainings(app: Starlette) -> AsyncIterator[None]:
+    app.state.trainings = LiveTrainings()
+    yield
+    app.state.trainings.end()
+
+
+def listening(port: int | None = None) -> socket.socket:
+    """A socket on 127.0.0.1 that pages can be asked of at once.
+
+    Args:
+        port: 0 for any; None for 8063 or, where it is taken, any.
+
+    Raises:
+        ConfigError: the port is taken, or may not be listened on.
+    """
+    wanted = [PORT, 0] if port is None else [port]
+    for number in wanted:
+        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((HOST, number))
+        except OSError as reason:
+            one.close()
+            if number == wanted[-1]:
+                raise ConfigError(
+                    f"Port {number} cannot be listened on: {reason.strerror}. Leave --port away, or name another one."
+                ) from reason
+            continue
+        one.listen()
+        return one
+    raise AssertionError("the last port was bound or refused")
+
+
+def server() -> Any:
+    """A uvicorn server of the guide, which ends at once when it is told to."""
+    import uvicorn
+
+    return uvicorn.Server(uvicorn.Config(application(), log_level="warning", timeout_graceful_shutdown=1))
+
+
+async def _index(_: Request) -> Response:
+    return HTMLResponse(index_page())
+
+
+async def _page(request: Request) -> Response:
+    found = [lesson for lesson in LESSONS if lesson.name == request.path_params["name"]]
+    if not found:
+        raise HTTPException(404, "The guide has no such page.")
+    return HTMLResponse(page_of(found[0], live=True))
+
+
+async def _library(request: Request) -> Response:
+    found = [name for name in LIBRARIES if name == f"{VENDOR}/{request.path_params['name']}"]
+    if not found:
+        raise HTTPException(404, "There is no such file.")
+    return FileResponse(ASSETS / found[0], media_type="text/javascript")
+
+
+async def _answer(request: Request) -> Response:
+    """What the CIFAR-10 model that comes along says of a picture's file; `name` is what a refusal calls it."""
+    _must_be_ours(request)
+    name, data = request.query_params.get("name", "This file"), b""
+    async for part in request.stream():
+        data += part
+        if len(data) > LARGEST_PICTURE:
+            raise HTTPException(413, f"{name} is larger than {LARGEST_PICTURE // 10**6} MB.")
+    try:
+        return JSONResponse(await run_in_threadpool(_answered, data, name))
+    except TellapartError as reason:
+        raise HTTPException(422, str(reason)) from reason
+
+
+async def _training_command(request: Request) -> Response:
+    _must_be_ours(request)
+    trainings, name = request.app.state.trainings, request.path_params["name"]
+    command = request.path_params["command"]
+    if command == "begin":
+        rate = _rate(request.query_params.get("rate", ""))
+        training = await run_in_threadpool(trainings.begin, name, rate)
+    elif command in ("run", "pause", "step"):
+        training = _training(request)
+        getattr(training, command)()
+    else:
+        raise HTTPException(404, "A training can be told to begin, run, pause or step.")
+    return JSONResponse({"rate": training.rate})
+
+
+async def _training_since(request: Request) -> Response:
+    count = request.query_params.get("since", "0")
+    if not (count.isascii() and count.isdecimal() and len(count) < 10):
+        raise HTTPException(422, "`since` is a number of frames.")
+    return JSONResponse(_training(request).since(int(count)))
+
+
+def _training(request: Request) -> Any:
+    training = request.app.state.trainings.named(request.path_params["name"])
+    if training is None:
+        raise HTTPException(404, "This training is not here any more. Begin again.")
+    return training
+
+
+def _rate(text: str) -> float:
+    for rate in RATES:
+        if text == str(rate):
+            return rate
+    raise HTTPException(422, f"The learning rate is one of {', '.join(map(str, RATES))}.")
+
+
+def _must_be_ours(request: Request) -> None:
+    """Refuse commands from pages of other sites; browsers say whose page it is."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"http://{request.headers['host']}":
+        raise HTTPException(403, "Only the guide's own pages may ask for this.")
+
+
+async def _refused(_: Request, reason: Exception) -> Response:
+    assert isinstance(reason, HTTPException)
+    return JSONResponse({"error": reason.detail}, status_code=reason.status_code)
+
+
+def _answered(data: bytes, name: str) -> dict[str, Any]:
+    from tellapart.data.decode import decode
+    from tellapart.explanations.ood import energies
+    from tellapart.explanations.recorder import Recorder
+
+    with _asking:
+        try:
+            pixels = decode(data)
+        except PictureError as reason:
+            said = str(reason).replace("<bytes>", name)
+            known = "" if "no known picture format" not in said else " Try a JPEG or a PNG."
+            raise PictureError(said + known) from reason
+        classifier = _classifier()
+        image = classifier.card.pixel_path.apply(pixels)[None]
+        energy = energies(Recorder(classifier.model, classifier.net.head), image)[0]
+        return {
+            "class_names": list(classifier.class_names),
+            "probabilities": classifier.probabilities(image)[0].tolist(),
+            "unfamiliar": bool(energy > classifier.card.energy_limit),
+        }
+
+
+@cache
+def _classifier() -> Any:
+    import tellapart
+
+    return tellapart.load("cifar10")

@@ -1,0 +1,120 @@
+"""Score: run a net over many pictures without learning. The one place where pictures become probabilities.
+
+Each core takes whole parts of the pictures through the net by itself: cores that share one operation
+after the other wait for each other more than they compute. Validation, evaluation and prediction all
+ask here, so they give the same numbers for the same picture.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tellapart.runtime.workers import workers
+from tellapart.training.loss import EPSILON
+
+MOST_AT_ONCE = 256
+"""Pictures that a core takes at a time: enough for dense layers, few enough for its progress to be seen."""
+
+FEWEST_AT_ONCE = 8
+"""Pictures for which it pays to wake another core."""
+
+Progress = Callable[[int, int], None]
+
+
+class Answer(Protocol):
+    """A net ready to be asked."""
+
+    @property
+    def divides(self) -> bool:
+        """Whether several threads may ask at once."""
+        ...
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, H, W, C) pixels 0-255 -> (B, classes) probabilities."""
+        ...
+
+
+class Net(Protocol):
+    """What can be made ready."""
+
+    def ready(self, precision: str) -> Answer:
+        """The form to ask, true for the weights of this moment."""
+        ...
+
+
+def probabilities(
+    net: Net, images: NDArray[np.uint8], progress: Progress | None = None, precision: str = "float32"
+) -> NDArray[np.float32]:
+    """Ask the net about every picture.
+
+    Args:
+        net: as it is now.
+        images: (N, H, W, C) uint8, N at least 1.
+        progress: called with (pictures done, pictures in all).
+        precision: "float32"; or "bfloat16", correct to two digits.
+
+    Returns:
+        (N, classes) float32, each row summing to 1.
+    """
+    with torch.inference_mode():
+        answer = net.ready(precision)
+    done, found = 0, []
+    for part in _answers(answer, images):
+        found.append(part)
+        done += len(part)
+        if progress is not None:
+            progress(done, len(images))
+    return np.concatenate(found)
+
+
+def _answers(answer: Answer, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    """What the net says of parts of the pictures, in order."""
+
+    def ask(part: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.require(part, requirements=["C", "W"]))  # a copy, where need be
+            return answer(pixels).float().cpu().numpy()
+
+    cores = workers().count
+    rounds = -(-len(images) // (cores * MOST_AT_ONCE))
+    if cores == 1 or not answer.divides or len(images) < cores * FEWEST_AT_ONCE:
+        return map(ask, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
+    return workers().each(ask, np.array_split(images, rounds * cores))
+
+
+class Validation(NamedTuple):
+    """What a net says of the pictures that score an epoch."""
+
+    loss: float
+    accuracy: float
+    recalls: tuple[float, ...]
+    """Of each class, the share of its pictures that is answered rightly; of a class without any, 0."""
+
+
+def validated(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:
+    """Score an epoch.
+
+    Args:
+        answers: (N, classes) probabilities.
+        labels: (N,) class indices.
+    """
+    count = answers.shape[1]
+    present = np.bincount(labels, minlength=count)
+    right = np.bincount(labels[answers.argmax(1) == labels], minlength=count)
+    recalls = right / np.maximum(present, 1)
+    return Validation(*loss_and_accuracy(answers, labels), tuple(map(float, recalls)))
+
+
+def loss_and_accuracy(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean cross-entropy, clipped as in training, and the share of pictures whose likeliest class is right.
+
+    Args:
+        answers: (N, classes) probabilities.
+        labels: (N,) class indices.
+    """
+    of_truth = answers[np.arange(len(labels)), labels].astype(np.float64)
+    loss = -np.log(np.clip(of_truth, EPSILON, 1 - EPSILON)).mean()
+    return float(loss), float((answers.argmax(1) == labels).mean())

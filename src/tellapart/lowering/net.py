@@ -1,0 +1,303 @@
+"""The lowered net: runs a Keras model's graph on torch operations that share the model's weights.
+
+Nothing is copied. An operation reads the Keras variables' own tensors, so a
+weight set by a callback is used at the next batch, and what training changes
+is in the Keras model at once. A layer without a rule runs as itself.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tellapart.lowering.dtypes import dtype_entering, dtype_leaving, dtype_of_inputs
+from tellapart.lowering.fuse import fuse
+from tellapart.lowering.graph import Call, Graph, analyse, functional_of
+from tellapart.lowering.layout import to_keras, to_torch
+from tellapart.lowering.matching import is_callable_on_tensors, lower_layer, lower_operator_call
+from tellapart.lowering.ops.base import ActivationOperation, Operation, ReadyWeight
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredLayer:
+    """What became of one layer; a row of `tellapart summary`."""
+
+    name: str
+    kind: str
+    lowered: bool
+
+
+class LoweredNet(nn.Module):
+    """A Keras model, run by torch. Called like the model: Keras layout in, Keras layout out."""
+
+    model: Any
+
+    def __init__(self, model: Any, precision: str | None = None, *, joined: bool = True) -> None:
+        super().__init__()
+        object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
+        self.joined = joined
+        self._witness: Callable[..., None] | None = None
+        functional = functional_of(model)
+        self.graph: Graph | None = None if functional is None else analyse(functional)
+        self.operations = nn.ModuleList()
+        self._positions: dict[int, int] = {}
+        self._casts: dict[int, torch.dtype] = {}
+        if self.graph is not None:
+            self._build_operations(self.graph, precision)
+            self.takes = [dtype_entering(one, precision) for one in self.graph.functional.inputs]
+            self.gives = [dtype_leaving(one, precision) for one in self.graph.functional.outputs]
+        self._runs_layers = self.keeps_layer_losses()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are, and so where it runs."""
+        return self.model.weights[0].value.device if self.model.weights else torch.device("cpu")
+
+    def forward(self, inputs: Any, *, training: bool = False) -> Any:
+        """Run the model.
+
+        Args:
+            inputs: what the Keras model takes; pictures as (B, H, W, C), any numeric dtype.
+            training: whether dropout drops and batch statistics move.
+
+        Returns:
+            What the Keras model returns, in its dtype: probabilities under a half-precision policy are
+            rounded as under Keras. Lowered in a given precision, what would be rounded to half precision
+            is left as the last operation gave it: probabilities in float32.
+        """
+        if self.graph is None:
+            knows_training = self.model._call_has_training_arg
+            return self.model(inputs, training=training) if knows_training else self.model(inputs)
+        with self._keras_call() if self._runs_layers else nullcontext():
+            return self._run(self.graph, inputs, training)
+
+    def _run(self, graph: Graph, inputs: Any, training: bool) -> Any:
+        values = self._enter(inputs)
+        for call in graph.calls:
+            operation = self._operation(call)
+            if operation is None:
+                results = self._run_keras(call, values, training)
+            else:
+                results = [operation(*self._given(call, values), training=training)]
+            if self._witness is not None and not isinstance(operation, _Nested):
+                self._witness(call, operation, [values[slot] for slot in call.inputs], results)
+            for slot in call.last_use:
+                del values[slot]
+            values.update(zip(call.outputs, results, strict=True))
+        return self._leave(values)
+
+    def _given(self, call: Call, values: dict[int, Tensor]) -> list[Tensor]:
+        """What a call's operation is given: floating tensors in the dtype that the layer computes in."""
+        tensors, dtype = [values[slot] for slot in call.inputs], self._casts.get(id(call.node))
+        return tensors if dtype is None else [x.to(dtype) if x.is_floating_point() else x for x in tensors]
+
+    def report(self) -> list[LoweredLayer]:
+        """Every layer in the order of its first call, and whether it ran lowered.
+
+        A nested model's layers are named `outer/inner`.
+        """
+        if self.graph is None:
+            return [LoweredLayer(layer.name, type(layer).__name__, False) for layer in self.model.layers]
+        rows: dict[str, LoweredLayer] = {}
+        for call in self.graph.calls:
+            operation, layer = self._operation(call), call.layer
+            if isinstance(operation, _Nested):
+                found = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
+            else:
+                found = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
+            rows.update({row.name: row for row in found if row.name not in rows})
+        return list(rows.values())
+
+    @contextmanager
+    def watched(self, witness: Callable[..., None], prefix: str = "") -> Iterator[None]:
+        """Within the block, `witness(prefix, call, operation, inputs, outputs)` hears of each call.
+
+        Of a nested model's calls too, one by one, with "outer/" for a prefix; not of the nested model's as a
+        whole. The operation is None where a layer runs as itself. Tensors are in the engine's layout.
+        """
+        with ExitStack() as inner:
+            for call in self.graph.calls if self.graph is not None else ():
+                operation = self._operation(call)
+                if isinstance(operation, _Nested):
+                    inner.enter_context(operation.net.watched(witness, f"{prefix}{call.layer.name}/"))
+            self._witness = partial(witness, prefix)
+            try:
+                yield
+            finally:
+                self._witness = None
+
+    def lowered_layers(self) -> list[Any]:
+        """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
+        layers: dict[int, Any] = {}
+        for call in () if self.graph is None else self.graph.calls:
+            operation = self._operation(call)
+            if isinstance(operation, _Nested):
+                layers.update({id(layer): layer for layer in operation.net.lowered_layers()})
+            elif operation is not None:
+                layers[id(call.layer)] = call.layer
+        return list(layers.values())
+
+    def keeps_layer_losses(self) -> bool:
+        """Whether some layer runs as itself and may leave losses behind when it is called."""
+        if self.graph is None:
+            return True
+        nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
+        return any(self._operation(call) is None for call in self.graph.calls) or any(nested)
+
+    @cached_property
+    def divides_batches(self) -> bool:
+        """Whether learning from parts of a batch at once changes nothing but the order of sums.
+
+        Not so with batch statistics, perhaps not with a layer that runs as itself; and in float32
+        the order of sums is Keras's too.
+        """
+        parts = list(self._parts())
+        coupled = self.keeps_layer_losses() or any(part.couples_pictures for part in parts)
+        return not coupled and not any(part.dtype == torch.float32 for part in parts if part.laid_out())
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the model gives for one picture; 0 where that is not one row of them, a tensor."""
+        structure = () if self.graph is None else self.graph.functional.output
+        shape: Sequence[Any] = getattr(structure, "shape", ())
+        return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else 0
+
+    def make_ready(self, trainable: Container[int]) -> list[ReadyWeight]:
+        """Cast the weights for all uses until `forget_ready`; see `Operation.make_ready`."""
+        return [weight for part in self._parts() for weight in part.make_ready(trainable)]
+
+    def forget_ready(self) -> None:
+        """Cast the weights at every use again."""
+        for part in self._parts():
+            part.forget_ready()
+
+    def _parts(self) -> Iterator[Operation]:
+        return (part for part in self.modules() if isinstance(part, Operation))
+
+    def _operation(self, call: Call) -> Operation | None:
+        position = self._positions.get(id(call.node))
+        return None if position is None else self.operations[position]  # type: ignore[return-value]
+
+    def _build_operations(self, graph: Graph, precision: str | None) -> None:
+        by_layer: dict[int, Operation | None] = {}  # a layer called twice is one operation
+        positions: dict[int, int] = {}
+        for call in graph.calls:
+            if not is_callable_on_tensors(call):
+                continue
+            if id(call.layer) not in by_layer:
+                by_layer[id(call.layer)] = self._lowered(call.layer, precision)
+            operation = by_layer[id(call.layer)] or lower_operator_call(call)
+            if operation is None:
+                continue
+            if id(operation) not in positions:
+                positions[id(operation)] = len(self.operations)
+                self.operations.append(operation)
+            self._positions[id(call.node)] = positions[id(operation)]
+            dtype = dtype_of_inputs(call) if precision is None else None
+            if dtype is not None:
+                self._casts[id(call.node)] = dtype
+        if self.joined:
+            fuse(graph, self._operation)
+            self._let_activations_overwrite(graph)
+
+    def _lowered(self, layer: Any, precision: str | None) -> Operation | None:
+        """One layer's operation; None where it must run as itself."""
+        import keras
+
+        if not isinstance(layer, keras.Model):
+            return lower_layer(layer, precision)
+        has_graph = functional_of(layer) is not None
+        return _Nested(LoweredNet(layer, precision, joined=self.joined)) if has_graph else None
+
+    def _let_activations_overwrite(self, graph: Graph) -> None:
+        """Let an activation layer write over its input where nobody else needs it, forward or backward."""
+        calls_of = Counter(id(call.layer) for call in graph.calls)
+        writers = {call.outputs[0]: self._operation(call) for call in graph.calls}
+        for call in graph.calls:
+            operation = self._operation(call)
+            if isinstance(operation, ActivationOperation) and calls_of[id(call.layer)] == 1:
+                writer = writers.get(call.inputs[0])
+                operation.overwrites = writer is not None and writer.fresh and graph.uses[call.inputs[0]] == 1
+
+    @contextmanager
+    def _keras_call(self) -> Iterator[None]:
+        """Let layers that run as themselves know that they are parts of one call of the model.
+
+        Else each would take itself for the outermost, and forget the losses of its call before.
+        """
+        self.model._get_call_context()
+        try:
+            yield
+        finally:
+            self.model._maybe_reset_call_context()
+
+    def _enter(self, inputs: Any) -> dict[int, Tensor]:
+        assert self.graph is not None
+        symbolic = self.graph.functional.inputs
+        single = torch.is_tensor(inputs) and len(symbolic) == 1 and inputs.ndim == len(symbolic[0].shape)
+        tensors = [inputs] if single else self.graph.functional._standardize_inputs(inputs)
+        return {
+            slot: to_torch(tensor.to(self.device, dtype))
+            for slot, tensor, dtype in zip(self.graph.inputs, tensors, self.takes, strict=True)
+        }
+
+    def _leave(self, values: dict[int, Tensor]) -> Any:
+        import keras
+
+        assert self.graph is not None
+        tensors = [
+            to_keras(values[slot] if dtype is None else values[slot].to(dtype))
+            for slot, dtype in zip(self.graph.outputs, self.gives, strict=True)
+        ]
+        structure = self.graph.functional.output
+        single = isinstance(structure, keras.KerasTensor)
+        return tensors[0] if single else keras.tree.pack_sequence_as(structure, tensors)
+
+    def _run_keras(self, call: Call, values: dict[int, Tensor], training: bool) -> Sequence[Tensor]:
+        """Run a layer as itself, in Keras's layout."""
+        import keras
+
+        assert self.graph is not None
+        inputs = {
+            id(symbol): to_keras(values[slot]).to(getattr(torch, symbol.dtype))
+            for symbol, slot in zip(call.node.input_tensors, call.inputs, strict=True)
+        }
+        args, kwargs = call.node.arguments.fill_in(inputs)
+        if "training" in getattr(
+            call.layer, "_call_context_args", ()
+        ):  # its parts need it, even if it does not
+            kwargs = {**kwargs, "training": training}
+        return [to_torch(result) for result in keras.tree.flatten(call.layer(*args, **kwargs))]
+
+
+class _Nested(Operation):
+    """A whole model used as a layer."""
+
+    def __init__(self, net: LoweredNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+        keras_inputs = [to_keras(tensor) for tensor in inputs]
+        return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
+
+
+def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> LoweredNet:
+    """Lower a Keras model to a torch module that shares its weights.
+
+    Args:
+        model: a built Keras model on the torch backend.
+        precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
+            arithmetic; None: every layer computes as its own dtype policy says. Weights stay as they are.
+        joined: whether neighbouring operations may become one (`fuse`) or write over each other's results;
+            False, where each layer's own result is wanted.
+
+    Returns:
+        The lowered net. A model that is neither Sequential nor Functional runs as itself.
+    """
+    return LoweredNet(model, precision, joined=joined)

@@ -1,0 +1,95 @@
+"""Activations that are layers of their own, with numbers or weights of their own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tellapart.lowering.layout import to_torch, torch_axis
+from tellapart.lowering.ops.activations import Activation, softmax
+from tellapart.lowering.ops.base import ActivationOperation, Config, Elementwise, Operation
+from tellapart.lowering.ops.rule import Rule, along, known_activation
+
+
+class GivenActivation(ActivationOperation):
+    """An activation that is no name's alone: a function, and the one that writes over its argument."""
+
+    def __init__(self, function: Activation, overwriting: Activation) -> None:
+        super().__init__("linear")
+        self.function, self.overwriting = function, overwriting
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return self.overwriting(x) if self.overwrites else self.function(x)
+
+
+class PReLU(Operation):
+    """PReLU: alpha, the slope below zero, has the shape of the input, with 1 where it is shared."""
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.alpha = weights[0]
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        alpha = to_torch(self.alpha.unsqueeze(0)).to(x.dtype)
+        return F.relu(x) - alpha * F.relu(-x)
+
+
+def _activation(config: Config, *_: Any) -> Operation | None:
+    return ActivationOperation(config["activation"]) if known_activation(config) else None
+
+
+def _relu(config: Config, *_: Any) -> Operation:
+    ceiling, slope, threshold = config["max_value"], config["negative_slope"], config["threshold"]
+    if slope or threshold:
+        return _bent_relu(ceiling, slope, threshold)
+    if ceiling is None:
+        return ActivationOperation("relu")
+    return GivenActivation(lambda x: F.hardtanh(x, 0.0, ceiling), lambda x: F.hardtanh_(x, 0.0, ceiling))
+
+
+def _bent_relu(ceiling: float | None, slope: float, threshold: float) -> Operation:
+    if ceiling is None and not threshold:
+        return GivenActivation(lambda x: F.leaky_relu(x, slope), lambda x: F.leaky_relu_(x, slope))
+
+    def relu(x: Tensor) -> Tensor:
+        high = x if ceiling is None else x.clamp(max=ceiling)
+        return torch.where(x > threshold, high, slope * (x - threshold))
+
+    return Elementwise(relu)
+
+
+def _leaky_relu(config: Config, *_: Any) -> Operation:
+    return _bent_relu(None, config["negative_slope"], 0.0)
+
+
+def _elu(config: Config, *_: Any) -> Operation | None:
+    alpha = config.get("alpha")
+    return None if alpha is None else GivenActivation(lambda x: F.elu(x, alpha), lambda x: F.elu_(x, alpha))
+
+
+def _prelu(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation:
+    return PReLU(weights)
+
+
+def _softmax(config: Config, *_: Any) -> Operation:
+    axis = config["axis"]
+    if isinstance(axis, int):
+        return along(axis, Elementwise(lambda x: softmax(x, axis)))
+
+    def over_axes(x: Tensor) -> Tensor:
+        x, axes = x.float(), [torch_axis(one, x.ndim) for one in axis]
+        return torch.exp(x - torch.logsumexp(x, dim=axes, keepdim=True))
+
+    return along(axis, Elementwise(over_axes))
+
+
+RULES: dict[str, Rule] = {
+    "Activation": _activation,
+    "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": _elu,
+    "PReLU": _prelu,
+    "Softmax": _softmax,
+}

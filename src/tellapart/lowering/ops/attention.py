@@ -1,0 +1,89 @@
+"""Attention: many heads look from each place of a sequence at all places of another.
+
+A call that passes masks, or asks for the scores, runs as itself.
+
+Source: Vaswani et al. 2017, arXiv:1706.03762.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tellapart.lowering.layout import to_keras, to_torch
+from tellapart.lowering.ops.base import Config, Operation
+from tellapart.lowering.ops.dropout_masks import drop
+from tellapart.lowering.ops.rule import Rule
+
+
+class Attention(Operation):
+    """MultiHeadAttention, and GroupedQueryAttention, where several heads share keys and values.
+
+    Kernels are (C_in, heads, size) for what goes in, (heads, size, C_out) for what comes out.
+    """
+
+    def __init__(
+        self, names: Sequence[str], weights: Sequence[Tensor], rate: float, dtype: torch.dtype
+    ) -> None:
+        super().__init__()
+        for name, weight in zip(names, weights, strict=True):
+            setattr(self, name, weight)
+        self.names, self.rate, self.dtype = tuple(names), rate, dtype
+        self.scale = 1 / math.sqrt(weights[0].shape[-1])
+
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {name: getattr(self, name) for name in self.names}
+        return {name: (weight, _as_matrix(name, weight)) for name, weight in weights.items()}
+
+    def forward(self, query: Tensor, value: Tensor, key: Tensor | None = None, *, training: bool) -> Tensor:
+        query, value = to_keras(query).to(self.dtype), to_keras(value).to(self.dtype)
+        key = value if key is None else to_keras(key).to(self.dtype)
+        queries, keys, values = (
+            self._heads(x, name) for x, name in ((query, "query"), (key, "key"), (value, "value"))
+        )  # each (B, ..., heads, T, size)
+        repeats = queries.shape[-3] // keys.shape[-3]
+        if repeats > 1:
+            keys, values = (x.repeat_interleave(repeats, dim=-3) for x in (keys, values))
+        found = self._look(queries, keys, values, training).movedim(-2, 1)  # (B, T, ..., heads, size)
+        if "gate_kernel" in self.names:
+            found = found * torch.sigmoid(self._heads(query, "gate").movedim(-2, 1))
+        return to_torch(self._project(found.flatten(-2), "output"))
+
+    def _look(self, queries: Tensor, keys: Tensor, values: Tensor, training: bool) -> Tensor:
+        if not (training and self.rate):
+            return F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
+        scores = torch.softmax(self.scale * queries @ keys.mT, dim=-1)
+        return drop(scores, self.rate) @ values  # not torch's own, which knows no slice's generator
+
+    def _heads(self, x: Tensor, name: str) -> Tensor:
+        """(B, T, ..., C) -> (B, ..., heads, T, size)."""
+        heads = getattr(self, f"{name}_kernel").shape[1:]
+        return self._project(x, name).unflatten(-1, heads).movedim(1, -2)
+
+    def _project(self, x: Tensor, name: str) -> Tensor:
+        x = x @ self.cast(f"{name}_kernel")
+        return x + self.cast(f"{name}_bias") if f"{name}_bias" in self.names else x
+
+
+def _as_matrix(name: str, weight: Tensor) -> Tensor:
+    """A kernel as (what goes in, what comes out), a bias as a vector."""
+    if name.endswith("_bias"):
+        return weight.flatten()
+    return weight.flatten(0, 1) if name == "output_kernel" else weight.flatten(1)
+
+
+def _attention(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+    parts = ["query", "key", *(["gate"] if config["use_gate"] else []), "value", "output"]
+    kinds = ["kernel", "bias"] if config["use_bias"] else ["kernel"]
+    names = [f"{part}_{kind}" for part in parts for kind in kinds]
+    over_one_axis = tuple(config.get("attention_axes") or (1,)) == (1,)
+    known = over_one_axis and config["sliding_window"] is None and len(names) == len(weights)
+    output = dict(zip(names, weights, strict=False)).get("output_kernel")
+    if not known or output is None or output.ndim != 3:
+        return None
+    return Attention(names, weights, config["dropout"], dtype)
+
+
+RULES: dict[str, Rule] = {"MultiHeadAttention": _attention, "GroupedQueryAttention": _attention}

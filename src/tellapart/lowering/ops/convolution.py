@@ -1,0 +1,157 @@
+"""Convolutions other than the plain ones: of sequences, separable, transposed."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tellapart.lowering.ops.base import (
+    Config,
+    Convolution2D,
+    DepthwiseConvolution2D,
+    Operation,
+    activate_over,
+)
+from tellapart.lowering.ops.rule import Rule, channels_last, known_activation, of_sequences
+
+
+class Convolution1D(Convolution2D):
+    """Conv1D on pictures one pixel high: kernel (k, C_in / groups, C_out)."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        causal = config["padding"] == "causal"
+        super().__init__({**config, "padding": "valid"} if causal else config, weights, dtype)
+        self.past = (weights[0].shape[0] - 1) * self.dilation[1] if causal else 0
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return super().forward(F.pad(x, (self.past, 0)) if self.past else x, training=training)
+
+    def torch_kernel(self) -> Tensor:
+        """(C_out, C_in / groups, 1, k), a view of Keras's kernel."""
+        return self.kernel.permute(2, 1, 0).unsqueeze(2)
+
+
+class DepthwiseConvolution1D(Convolution2D):
+    """DepthwiseConv1D on pictures one pixel high: kernel (k, C_in, multiplier)."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__({**config, "groups": weights[0].shape[1]}, weights, dtype)
+
+    def torch_kernel(self) -> Tensor:
+        """(C_in * multiplier, 1, 1, k)."""
+        return self.kernel.permute(1, 2, 0).flatten(0, 1)[:, None, None]
+
+
+class SeparableConvolution(Operation):
+    """SeparableConv2D: one convolution for each channel, then one of single pixels over all channels."""
+
+    def __init__(
+        self,
+        config: Config,
+        weights: Sequence[Tensor],
+        dtype: torch.dtype,
+        depthwise: type[Convolution2D] = DepthwiseConvolution2D,
+        pointwise: type[Convolution2D] = Convolution2D,
+    ) -> None:
+        super().__init__()
+        first = {**config, "use_bias": False, "activation": "linear"}
+        second = {**config, "strides": (1, 1), "dilation_rate": (1, 1), "padding": "valid", "groups": 1}
+        self.depthwise = depthwise(first, weights[:1], dtype)
+        self.pointwise = pointwise(second, weights[1:], dtype)
+        self.fresh = self.pointwise.fresh
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return self.pointwise(self.depthwise(x, training=training), training=training)
+
+
+class SeparableConvolution1D(SeparableConvolution):
+    """SeparableConv1D on pictures one pixel high."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__(config, weights, dtype, DepthwiseConvolution1D, Convolution1D)
+
+
+class TransposedConvolution(Operation):
+    """Conv2DTranspose: kernel (kh, kw, C_out, C_in).
+
+    Torch pads a transposed convolution alike on both sides; Keras does not. So the
+    whole product is computed, and cut (or padded with zeros) to the size that Keras gives it.
+    """
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.kernel = weights[0]
+        self.bias = weights[1] if config["use_bias"] else None
+        self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
+        self.padding = config["padding"]
+        self.output_padding = config["output_padding"] or (None, None)
+        self.activation = config["activation"]
+        self.fresh = self.activation == "linear"
+        self.dtype = dtype
+
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.torch_kernel())}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        kernel = self.cast("kernel")
+        x = F.conv_transpose2d(x.to(self.dtype), kernel, None, self.strides, dilation=self.dilation)
+        sizes = zip(kernel.shape[2:], self.strides, self.dilation, self.output_padding, strict=True)
+        (top, bottom), (left, right) = [transposed_padding(self.padding, *size) for size in sizes]
+        if any((top, bottom, left, right)):
+            x = F.pad(x, (left, right, top, bottom))
+        if self.bias is not None:
+            x = x.add_(self.cast("bias")[:, None, None])
+        return activate_over(self.activation, x)
+
+    def torch_kernel(self) -> Tensor:
+        """(C_in, C_out, kh, kw), a view of Keras's kernel."""
+        return self.kernel.permute(3, 2, 0, 1)
+
+
+class TransposedConvolution1D(TransposedConvolution):
+    """Conv1DTranspose on pictures one pixel high: kernel (k, C_out, C_in)."""
+
+    def torch_kernel(self) -> Tensor:
+        """(C_in, C_out, 1, k), a view of Keras's kernel."""
+        return self.kernel.permute(2, 1, 0).unsqueeze(2)
+
+
+def transposed_padding(
+    padding: str, size: int, stride: int, dilation: int, output_padding: int | None
+) -> tuple[int, int]:
+    """What Keras adds before and after the whole product of a transposed convolution; negative: what it cuts.
+
+    Source: `compute_conv_transpose_output_crops_for_torch` of Keras 3.15.
+    """
+    reach = (size - 1) * dilation  # cells of the whole product that only one end of the kernel touches
+    if padding == "valid":
+        return 0, max(stride - reach - 1, 0) if output_padding is None else output_padding
+    wanted = stride if output_padding is None else (reach + 1) % 2 + output_padding
+    total = reach - 1 + wanted
+    before = min(total - total // 2, reach)
+    return before - reach, total - before - reach
+
+
+_Kind = type[Convolution2D] | type[SeparableConvolution] | type[TransposedConvolution]
+
+
+def _convolution(operation: _Kind) -> Rule:
+    def rule(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+        known = channels_last(config) and known_activation(config)
+        return operation(config, weights, dtype) if known else None
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    "Conv2D": _convolution(Convolution2D),
+    "DepthwiseConv2D": _convolution(DepthwiseConvolution2D),
+    "SeparableConv2D": _convolution(SeparableConvolution),
+    "Conv2DTranspose": _convolution(TransposedConvolution),
+    "Conv1D": of_sequences(_convolution(Convolution1D)),
+    "DepthwiseConv1D": of_sequences(_convolution(DepthwiseConvolution1D)),
+    "SeparableConv1D": of_sequences(_convolution(SeparableConvolution1D)),
+    "Conv1DTranspose": of_sequences(_convolution(TransposedConvolution1D)),
+}

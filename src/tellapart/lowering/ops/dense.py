@@ -1,0 +1,81 @@
+"""Projections: products with a weight other than Dense and the convolutions, and look-ups in one."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tellapart.lowering.layout import to_keras, to_torch
+from tellapart.lowering.ops.base import Config, Operation, activate_over
+from tellapart.lowering.ops.rule import Rule, known_activation
+
+
+class EinsumDense(Operation):
+    """EinsumDense: Keras's equation over Keras's axes."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.kernel = weights[0]
+        self.bias = weights[1] if config["bias_axes"] is not None else None
+        self.equation, self.activation = config["equation"], config["activation"]
+        self.fresh = self.activation == "linear"
+        self.dtype = dtype
+
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.kernel)}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        x = torch.einsum(self.equation, to_keras(x).to(self.dtype), self.cast("kernel"))
+        if self.bias is not None:
+            x = x + self.cast("bias")
+        return activate_over(self.activation, to_torch(x))
+
+
+class Embedding(Operation):
+    """Embedding: a row of the table for each number; Keras counts negative ones from the end."""
+
+    def __init__(self, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.table, self.dtype = weights[0], dtype
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        rows = to_keras(x).long()
+        rows = torch.where(rows < 0, rows + len(self.table), rows)
+        return to_torch(F.embedding(rows, self.table).to(self.dtype))
+
+
+class Scale(Operation):
+    """ConvNeXt's LayerScale: a factor for each channel.
+
+    Source: Touvron et al. 2021, arXiv:2103.17239.
+    """
+
+    def __init__(self, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.gamma, self.dtype = weights[0], dtype
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return to_torch(to_keras(x).to(self.dtype) * self.gamma.to(self.dtype))
+
+
+def _einsum_dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+    known = known_activation(config) and config.get("quantization_config") is None
+    return EinsumDense(config, weights, dtype) if known else None
+
+
+def _embedding(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+    known = not config["mask_zero"] and config.get("quantization_config") is None
+    return Embedding(weights, dtype) if known else None
+
+
+def _layer_scale(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation:
+    return Scale(weights, dtype)
+
+
+RULES: dict[str, Rule] = {
+    "EinsumDense": _einsum_dense,
+    "Embedding": _embedding,
+    "LayerScale": _layer_scale,
+}

@@ -1,0 +1,98 @@
+"""Merging: several tensors into one."""
+
+from collections.abc import Callable, Sequence
+from string import ascii_lowercase
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tellapart.lowering.layout import to_keras, to_torch, torch_axis
+from tellapart.lowering.ops.base import Config, Elementwise, Operation
+from tellapart.lowering.ops.normalization import to_unit_length
+from tellapart.lowering.ops.rule import Rule, along
+
+LEAST_LENGTH = 1e-7
+"""Dot divides by no less: Keras's epsilon, unless `keras.config.set_epsilon` changed it."""
+
+
+def _one_by_one(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]) -> Tensor:
+    if len(inputs) == 1:
+        return inputs[0].clone()  # never an input itself, which may not be written over
+    result = inputs[0]
+    for other in inputs[1:]:
+        result = function(result, other)
+    return result
+
+
+def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
+    fresh = function in (torch.add, torch.sub)
+    return lambda *_: Elementwise(lambda *inputs: _one_by_one(function, inputs), fresh=fresh)
+
+
+def _average(*_: Any) -> Operation:
+    return Elementwise(lambda *inputs: _one_by_one(torch.add, inputs) / len(inputs), fresh=True)
+
+
+def _multiply(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation:
+    """In the layer's own arithmetic: a float32 sigmoid that gates a map must not make it float32."""
+    return Elementwise(lambda *inputs: _one_by_one(torch.mul, [x.to(dtype) for x in inputs]))
+
+
+def _concatenate(config: Config, *_: Any) -> Operation:
+    axis = config["axis"]
+    return along(axis, Elementwise(lambda *inputs: torch.cat(inputs, dim=torch_axis(axis, inputs[0].ndim))))
+
+
+def dot(x: Tensor, y: Tensor, x_axis: int, y_axis: int) -> Tensor:
+    """Sum the products over one axis of each, pair by pair of the batch.
+
+    Args:
+        x: (B, ...), two axes or more.
+        y: (B, ...), likewise.
+        x_axis: the axis of `x` that is summed over.
+        y_axis: the axis of `y` that is summed over, of the same size.
+
+    Returns:
+        (B, other axes of `x`, other axes of `y`); (B, 1) where there are none.
+    """
+    batch, summed, *letters = list(ascii_lowercase)
+    x_letters = [batch, *letters[: x.ndim - 1]]
+    y_letters = [batch, *letters[x.ndim - 1 : x.ndim + y.ndim - 2]]
+    x_letters[x_axis], y_letters[y_axis] = summed, summed
+    rest = [letter for letter in x_letters[1:] + y_letters[1:] if letter != summed]
+    result = torch.einsum(f"{''.join(x_letters)},{''.join(y_letters)}->{''.join([batch, *rest])}", x, y)
+    return result if rest else result.unsqueeze(1)
+
+
+def _dot(config: Config, *_: Any) -> Operation:
+    axes, normalize = config["axes"], config["normalize"]
+    x_axis, y_axis = (axes, axes) if isinstance(axes, int) else axes
+
+    def merge(x: Tensor, y: Tensor) -> Tensor:
+        x, y = to_keras(x), to_keras(y)
+        here, there = x_axis % x.ndim, y_axis % y.ndim
+        if normalize:
+            x, y = to_unit_length(x, [here], LEAST_LENGTH), to_unit_length(y, [there], LEAST_LENGTH)
+        return to_torch(dot(x, y, here, there))
+
+    return Elementwise(merge)
+
+
+def _scaled_addition(config: Config, *_: Any) -> Operation:
+    """InceptionResNetV2's CustomScaleLayer: the second input times a number, added to the first."""
+    scale = config["scale"]
+    return Elementwise(lambda x, y: x + y * scale, fresh=True)
+
+
+RULES: dict[str, Rule] = {
+    "Concatenate": _concatenate,
+    "Add": _merge(torch.add),
+    "Subtract": _merge(torch.sub),
+    "Multiply": _multiply,
+    "Maximum": _merge(torch.maximum),
+    "Minimum": _merge(torch.minimum),
+    "Average": _average,
+    "Dot": _dot,
+    "CustomScaleLayer": _scaled_addition,
+}

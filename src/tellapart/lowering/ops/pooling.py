@@ -1,0 +1,86 @@
+"""Pooling, of pictures and sequences: in windows, over everything, and into a given number of windows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tellapart.lowering.ops.base import Config, Elementwise, MaxPooling2D, Operation
+from tellapart.lowering.ops.rule import OfSequences, Rule, channels_last, of_sequences
+
+
+class AveragePooling2D(Operation):
+    """AveragePooling2D; what is padded does not count in the mean.
+
+    Where the padding is uneven Keras's backends disagree (torch repeats the border, the others
+    leave it out of the mean), so where it may be, the layer runs as itself.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
+        self.padding = [size // 2 if config["padding"] == "same" else 0 for size in self.size]
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return F.avg_pool2d(x, self.size, self.strides, self.padding, count_include_pad=False)
+
+
+def _max_pooling(config: Config, *_: Any) -> Operation | None:
+    return MaxPooling2D(config) if channels_last(config) else None
+
+
+def _average_pooling(config: Config, *_: Any) -> Operation | None:
+    pairs = zip(config["pool_size"], config["strides"], strict=True)
+    evenly_padded = config["padding"] == "valid" or all(size % 2 == step == 1 for size, step in pairs)
+    return AveragePooling2D(config) if channels_last(config) and evenly_padded else None
+
+
+def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
+    """Global pooling: (B, C, H, W) -> (B, C), or (B, C, 1, 1) with `keepdims`; sequences likewise."""
+
+    def rule(config: Config, *_: Any) -> Operation | None:
+        keep = config["keepdims"]
+        return Elementwise(lambda x: reduce(x, dim=axes, keepdim=keep)) if channels_last(config) else None
+
+    return rule
+
+
+def _adaptive(pool: Callable[..., Tensor]) -> Rule:
+    """As many windows as `output_size` says, of pictures."""
+
+    def rule(config: Config, *_: Any) -> Operation | None:
+        size = config["output_size"]
+        windows = (size, size) if isinstance(size, int) else tuple(size)
+        return Elementwise(lambda x: pool(x, windows)) if channels_last(config) else None
+
+    return rule
+
+
+def _adaptive_of_sequences(pool: Callable[..., Tensor]) -> Rule:
+    rule = _adaptive(pool)
+
+    def lifted(config: Config, *rest: Any) -> Operation | None:
+        size = config["output_size"]
+        windows = (1, size) if isinstance(size, int) else (1, *size)
+        operation = rule({**config, "output_size": windows}, *rest)
+        return None if operation is None else OfSequences(operation)
+
+    return lifted
+
+
+RULES: dict[str, Rule] = {
+    "MaxPooling2D": _max_pooling,
+    "MaxPooling1D": of_sequences(_max_pooling),
+    "AveragePooling2D": _average_pooling,
+    "AveragePooling1D": of_sequences(_average_pooling),
+    "GlobalAveragePooling2D": _over_all(torch.mean, (2, 3)),
+    "GlobalAveragePooling1D": _over_all(torch.mean, (1,)),
+    "GlobalMaxPooling2D": _over_all(torch.amax, (2, 3)),
+    "GlobalMaxPooling1D": _over_all(torch.amax, (1,)),
+    "AdaptiveAveragePooling2D": _adaptive(F.adaptive_avg_pool2d),
+    "AdaptiveAveragePooling1D": _adaptive_of_sequences(F.adaptive_avg_pool2d),
+    "AdaptiveMaxPooling2D": _adaptive(F.adaptive_max_pool2d),
+    "AdaptiveMaxPooling1D": _adaptive_of_sequences(F.adaptive_max_pool2d),
+}

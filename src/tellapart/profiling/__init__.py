@@ -1,0 +1,1 @@
+"""What a network, a training or a machine costs: parameters, FLOPs, times."""

@@ -1,0 +1,173 @@
+"""Doctor: what this machine has for tellapart, and what it lacks. Finds out; prints nothing.
+
+Every finding stands alone: one package that fails to load hides none of the others.
+"""
+
+import importlib
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from tellapart import __version__
+
+Verdict = Literal["ok", "missing", "optional"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    value: str
+    verdict: Verdict = "ok"
+    """missing: tellapart cannot work without it. optional: it lacks, and only some things need it."""
+
+    remedy: str = ""
+    """What to do about it; often a line to type."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+REQUIRED = {
+    "torch": "torch",
+    "keras": "keras",
+    "numpy": "numpy",
+    "pillow": "PIL",
+    "simplejpeg": "simplejpeg",
+    "scikit-learn": "sklearn",
+    "h5py": "h5py",
+    "safetensors": "safetensors",
+}
+"""Package -> the module it gives."""
+
+
+def examine(again: bool = False) -> list[Finding]:
+    """Look at everything.
+
+    Args:
+        again: whether to time bfloat16 now, rather than tell what is remembered.
+    """
+    return [
+        Finding("tellapart", __version__),
+        Finding("python", platform.python_version()),
+        _backend_setting(),
+        *(_package(package, module) for package, module in REQUIRED.items()),
+        _optional_package("pyarrow", "parquet files", "pip install 'tellapart[parquet]'"),
+        *_guarded("processor", partial(_processor, again)),
+        *_guarded("known sets", _data),
+    ]
+
+
+def is_well(findings: list[Finding]) -> bool:
+    """Whether nothing that tellapart needs is missing."""
+    return all(finding.verdict != "missing" for finding in findings)
+
+
+def _guarded(name: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """What `look` finds; a failure is a finding too."""
+    try:
+        return list(look())
+    except Exception as reason:  # whatever a broken installation raises
+        return [Finding(name, f"could not be examined: {reason}", "missing")]
+
+
+def _package(package: str, module: str) -> Finding:
+    try:
+        importlib.import_module(module)
+        return Finding(package, metadata.version(package))
+    except Exception as reason:  # a broken binary raises nearly anything
+        return Finding(package, f"does not load: {reason}", "missing", f"pip install --upgrade {package}")
+
+
+def _optional_package(package: str, purpose: str, remedy: str) -> Finding:
+    finding = _package(package, package)
+    if finding.verdict == "ok":
+        return finding
+    return Finding(package, f"not installed; needed for {purpose}", "optional", remedy)
+
+
+def _backend_setting() -> Finding:
+    chosen = os.environ.setdefault("KERAS_BACKEND", "torch")  # before keras is imported below
+    if chosen == "torch":
+        return Finding("KERAS_BACKEND", "torch")
+    return Finding("KERAS_BACKEND", chosen, "missing", "export KERAS_BACKEND=torch")
+
+
+def _processor(again: bool) -> Iterator[Finding]:
+    import torch
+
+    from tellapart.runs.folder import processor_name
+    from tellapart.runtime.precision import resolve
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "processor (no GPU is used)"
+    yield Finding("device", device)
+    yield Finding("processor", processor_name())
+    yield Finding("cores", str(os.cpu_count()))
+    yield Finding("threads", f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change)")
+    fast = _bfloat16(again)
+    yield Finding("bfloat16", f"{fast}; training uses {resolve('auto')}")
+
+
+def _bfloat16(again: bool) -> str:
+    from tellapart.runtime.precision import bfloat16_gain, has_fast_bfloat16
+
+    if not has_fast_bfloat16():
+        return "not native"
+    gain = bfloat16_gain(again=again)
+    return (
+        f"native, {gain.times:.1f} times as fast as float32 when it was timed, on {gain.timed_on} "
+        "(now: tellapart doctor --again)"
+    )
+
+
+def _data() -> Iterator[Finding]:
+    from tellapart.data.sources.known import cache_folder, lacking_data_folder
+
+    lacking = lacking_data_folder()
+    if lacking is None:
+        yield Finding("TELLAPART_DATA", os.environ.get("TELLAPART_DATA") or "not set")
+    else:
+        remedy = "correct it, or: unset TELLAPART_DATA"
+        yield Finding("TELLAPART_DATA", f"{lacking}: no such folder", "optional", remedy)
+    for name, place in known_sets_here().items():
+        if place is None:
+            yield Finding(f"set {name}", "not on this machine", "optional", f"tellapart data get {name}")
+        else:
+            yield Finding(f"set {name}", place)
+    yield _cache(cache_folder())
+
+
+def _cache(cache: Path) -> Finding:
+    """Whether something can be written there, or where its folder would be made."""
+    above = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryDirectory(dir=above):
+            return Finding("cache", f"{cache} ({shutil.disk_usage(above).free / 1e9:,.0f} GB free)")
+    except OSError as reason:
+        return Finding(
+            "cache",
+            f"{cache} cannot be written ({reason.strerror}): downloads need it, and what was timed is forgotten",
+            "optional",
+            "let it be written, or set XDG_CACHE_HOME to a folder that can be",
+        )
+
+
+def known_sets_here() -> dict[str, str | None]:
+    """Where each known set lies on this machine; None where it does not."""
+    from tellapart.data.sources.catalog import KNOWN_SETS
+    from tellapart.data.sources.known import find_on_this_machine
+
+    places: dict[str, str | None] = {}
+    for name, known in KNOWN_SETS.items():
+        found = find_on_this_machine(known) if known.files else None
+        places[name] = str(found[0]) if found else None if known.files else "embedded in scikit-learn"
+    return places

@@ -1,0 +1,115 @@
+"""Build: a Run's numbers as Keras objects: the network, its optimiser, its loss."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import LoweredNet
+from tellapart.models.first_cnn import first_cnn
+from tellapart.models.whitened_cnn import freeze_whitening, initialise, whitened_cnn
+from tellapart.models.wide_resnet import wide_resnet
+from tellapart.recipes.config import MuonSettings, OptimizerSettings, Run
+from tellapart.training.optim.muon import MuonOptimizer, Rates
+from tellapart.training.step import TrainStep
+
+WHITENED_FROM = 2000
+"""Training pictures that the whitening filters are computed from."""
+
+
+def build_model(
+    run: Run,
+    picture_shape: tuple[int, int, int],
+    classes: int,
+    steps_per_epoch: int,
+    pictures: NDArray[np.uint8] | None = None,
+) -> Any:
+    """The compiled Keras model that a run trains, its weights drawn from the run's seed.
+
+    Args:
+        run: complete.
+        picture_shape: (H, W, C) of what goes in.
+        classes: how many.
+        steps_per_epoch: for schedules that end with the run.
+        pictures: (N, H, W, C) uint8, training pictures that a first layer may be set from; None where the
+            model is only looked at.
+    """
+    keras = import_keras()
+    keras.utils.set_random_seed(run.seed % 2**32)
+    model = build_network(run, picture_shape, classes)
+    if run.network == "whitened-cnn" and pictures is not None:
+        rows = np.random.default_rng(run.seed).permutation(len(pictures))[:WHITENED_FROM]
+        initialise(model, pictures[np.sort(rows)], run.seed)
+    optimizer = build_optimizer(run.optimizer, run.epochs * steps_per_epoch)
+    loss: Any = "categorical_crossentropy"
+    if run.label_smoothing:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=run.label_smoothing)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    return model
+
+
+def build_network(run: Run, picture_shape: tuple[int, int, int], classes: int) -> Any:
+    """The run's network, uncompiled."""
+    if run.network == "first-cnn":
+        return first_cnn(picture_shape, classes)
+    assert run.widths is not None
+    kind = wide_resnet if run.network == "wide-resnet" else whitened_cnn
+    return kind(picture_shape, classes, run.widths, run.depth)
+
+
+def finish_model(run: Run, model: Any) -> None:
+    """Make of a trained model what any Keras reads as it was written."""
+    if run.network == "whitened-cnn":
+        freeze_whitening(model)
+
+
+def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
+    """The Keras optimiser of a run that makes `steps` steps in all.
+
+    For Muon it is SGD, which keeps its state; see `train.muon`.
+    """
+    keras = import_keras()
+    schedules = keras.optimizers.schedules
+    if isinstance(settings, MuonSettings):
+        rate = schedules.PolynomialDecay(settings.learning_rate, max(1, steps), end_learning_rate=0.0)
+        return keras.optimizers.SGD(rate, momentum=settings.other_momentum, nesterov=True)
+    if settings.schedule == "inverse time":
+        rate = schedules.InverseTimeDecay(settings.learning_rate, decay_steps=1, decay_rate=settings.decay)
+    else:
+        warmup = max(1, round(settings.warmup_fraction * steps))
+        rate = schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=max(1, steps - warmup),
+            warmup_target=settings.learning_rate,
+            warmup_steps=warmup,
+        )
+    decay = settings.weight_decay or None
+    if settings.name == "SGD":
+        return keras.optimizers.SGD(rate, momentum=settings.momentum, nesterov=True, weight_decay=decay)
+    kind = getattr(keras.optimizers, settings.name)
+    return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
+
+
+def build_step(run: Run, net: LoweredNet, steps: int) -> TrainStep:
+    """What learns from a batch as the run says.
+
+    Args:
+        run: complete.
+        net: lowered from the model of `build_model`.
+        steps: in all.
+    """
+    settings, model = run.optimizer, net.model
+    if not isinstance(settings, MuonSettings):
+        return TrainStep(net, part_size=run.statistics_over)
+    rates = Rates(
+        filters=settings.learning_rate,
+        momentum=settings.momentum,
+        biases=settings.bias_rate,
+        head=settings.head_rate,
+        weight_decay=settings.weight_decay * run.batch_size,
+        steps=steps,
+        whitening_steps=round(settings.whitening_share * steps),
+    )
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, run.batch_size)
+    return TrainStep(net, optimizer, part_size=run.statistics_over)

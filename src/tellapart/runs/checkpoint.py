@@ -1,0 +1,120 @@
+"""Checkpoints: a run's standing, weights and optimiser state in one safetensors file.
+
+A run read back from one goes on as if it had never stopped. No pickle.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.errors import ModelError
+from tellapart.events import EpochDone
+from tellapart.files import write_whole
+from tellapart.training.loop import Standing
+
+Weights = list[NDArray[Any]]
+"""A model's weights in Keras's order."""
+
+
+def save_checkpoint(path: Path, model: Any, standing: Standing, best: Weights | None) -> None:
+    """Write where a run stands.
+
+    Args:
+        path: a `.safetensors` file; replaced whole.
+        model: compiled, its optimiser built.
+        standing: as the loop left it.
+        best: the weights of the best epoch so far, where the run keeps the best.
+
+    Raises:
+        SaveError: it could not be written; the checkpoint before it stays.
+    """
+    from safetensors.numpy import save_file
+
+    tensors = {f"weights/{i:04d}": weight for i, weight in enumerate(model.get_weights())}
+    tensors |= {f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
+    tensors |= {f"best/{i:04d}": weight for i, weight in enumerate(best or [])}
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    metadata = {"standing": json.dumps(asdict(standing))}
+    write_whole(path, lambda place: save_file(tensors, place, metadata))
+
+
+def save_weights(path: Path, model: Any, event: EpochDone) -> None:
+    """Write the weights alone, as they are after an epoch, and by which rate they were being learned.
+
+    Raises:
+        SaveError: it could not be written; nothing half-written is left.
+    """
+    from safetensors.numpy import save_file
+
+    tensors = {f"weights/{i:04d}": np.asarray(w, order="C") for i, w in enumerate(model.get_weights())}
+    metadata = {"epoch": str(event.epoch + 1), "learning_rate": repr(event.learning_rate)}
+    write_whole(path, lambda place: save_file(tensors, place, metadata))
+
+
+def load_weights(path: Path) -> tuple[int, Weights]:
+    """Read what `save_weights` wrote.
+
+    Returns:
+        After how many epochs; and the weights.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            return int(file.metadata()["epoch"]), _group(found, "weights")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
+        raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
+
+
+def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
+    """Bring a freshly built and compiled model back to where a run stood.
+
+    Returns:
+        The standing, and the best weights so far or None.
+
+    Raises:
+        ModelError: the file is missing, damaged or of another network.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            standing = json.loads(file.metadata()["standing"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
+        raise ModelError(
+            f"{path} is no checkpoint to resume from ({reason}). Start the training afresh, in a new run folder."
+        ) from reason
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    _assign(path, model.weights, _group(found, "weights"))
+    _assign(path, model.optimizer.variables, _group(found, "optimizer"))
+    history = [
+        EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))})
+        for row in standing.pop("history")
+    ]
+    return Standing(**standing, history=history), _group(found, "best") or None
+
+
+def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> Weights:
+    return [tensors[key] for key in sorted(tensors) if key.startswith(f"{name}/")]
+
+
+def _assign(path: Path, variables: list[Any], values: Weights) -> None:
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in values]:
+        raise ModelError(
+            f"{path} belongs to another network: its tensors do not have the shapes of this one. "
+            "Resume with the recipe that the run was started with."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

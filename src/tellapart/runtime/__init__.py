@@ -1,0 +1,1 @@
+"""The machine under the arithmetic: threads, memory, GPU, precision, power."""

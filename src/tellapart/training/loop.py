@@ -1,0 +1,125 @@
+"""The loop: epochs of steps, then validation, from wherever a run stands to its end.
+
+Yields events; neither prints nor saves. It stops only between two steps, so the
+weights it leaves behind are always whole.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from tellapart.events import EpochDone, Event, StepDone, Stopped
+from tellapart.inference.predictor import Validation
+from tellapart.training.loader import Feed
+from tellapart.training.optim.native import current_learning_rate
+from tellapart.training.step import TrainStep
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a run stands: with the weights and the optimiser's state, all that resuming needs."""
+
+    epoch: int = 0
+    step: int = 0
+    """Steps finished in this epoch."""
+
+    pictures: int = 0
+    """Learned from in this epoch."""
+
+    loss_sum: float | Tensor = 0.0
+    right: int | Tensor = 0
+    """Both stay tensors between two steps, so that no step waits for a GPU to finish; see `settle`."""
+
+    history: list[EpochDone] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Make plain numbers of the sums."""
+        self.loss_sum, self.right = float(self.loss_sum), int(self.right)
+
+    def begin_next_epoch(self) -> None:
+        """Count from nothing."""
+        self.epoch, self.step, self.pictures, self.loss_sum, self.right = self.epoch + 1, 0, 0, 0.0, 0
+
+
+def run_epochs(
+    step: TrainStep,
+    feed: Feed,
+    validate: Callable[[], Validation],
+    standing: Standing,
+    epochs: int,
+    should_stop: Callable[[], bool] = lambda: False,
+    target: float | None = None,
+) -> Iterator[Event]:
+    """Train until `epochs` are finished or somebody asks to stop.
+
+    Args:
+        step: learns from a batch.
+        feed: gives the batch of (epoch, step).
+        validate: scores the net as it is.
+        standing: where to begin; kept up to date.
+        epochs: how many in all, those finished before included.
+        should_stop: asked after every step.
+        target: validation accuracy at which it is enough, 0 to 1; None: nothing is.
+
+    Yields:
+        StepDone after each step, EpochDone after each validation, Stopped at the end of a run that
+        was asked to stop.
+    """
+    while standing.epoch < epochs and not reached(standing.history, target):
+        began = time.perf_counter()
+        while standing.step < feed.batches.steps_per_epoch:
+            yield _learn_one_batch(step, feed, standing)
+            if should_stop():
+                standing.settle()
+                yield Stopped(standing.epoch, standing.step)
+                return
+        standing.settle()
+        rate = _rate_just_used(step.net.model.optimizer)
+        scored = validate()
+        done = EpochDone(
+            epoch=standing.epoch,
+            epochs=epochs,
+            loss=float(standing.loss_sum) / standing.pictures,
+            accuracy=int(standing.right) / standing.pictures,
+            val_loss=scored.loss,
+            val_accuracy=scored.accuracy,
+            val_recalls=scored.recalls,
+            learning_rate=rate,
+            seconds=time.perf_counter() - began,
+        )
+        standing.history.append(done)
+        standing.begin_next_epoch()
+        yield done
+
+
+def reached(history: Sequence[EpochDone], target: float | None) -> bool:
+    """Whether the last epoch's validation accuracy is the target or more."""
+    return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
+
+
+def _learn_one_batch(step: TrainStep, feed: Feed, standing: Standing) -> StepDone:
+    images, truth = feed.batch(standing.epoch, standing.step)
+    result = step(images, truth)
+    standing.loss_sum = standing.loss_sum + result.loss.double() * len(images)
+    standing.right = standing.right + (result.output.argmax(-1) == truth.argmax(-1)).sum()
+    standing.pictures += len(images)
+    standing.step += 1
+    return StepDone(
+        epoch=standing.epoch,
+        step=standing.step - 1,
+        steps=feed.batches.steps_per_epoch,
+        loss_sum=standing.loss_sum,
+        right=standing.right,
+        pictures=standing.pictures,
+    )
+
+
+def _rate_just_used(optimizer: Any) -> float:
+    """The learning rate of the step before the one to come: a schedule's value, one step back."""
+    optimizer.iterations.assign_sub(1)
+    rate = float(current_learning_rate(optimizer))
+    optimizer.iterations.assign_add(1)
+    return rate

@@ -1,0 +1,55 @@
+"""Rates: the learning rate of the step about to be made, where the weights are, nothing asked of the host.
+
+Keras's schedules make tensors of Python numbers at every call, for which a GPU must be waited for. Those of
+the recipes are written here; Keras is the oracle.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tellapart.lowering.graph import is_keras_class
+
+
+def rate_in_place(optimizer: Any) -> Tensor | None:
+    """The learning rate, a float32 scalar on the device of the optimiser's state.
+
+    Args:
+        optimizer: a built Keras optimiser.
+
+    Returns:
+        None where its schedule is none of these.
+    """
+    rate = optimizer._learning_rate
+    if hasattr(rate, "value"):
+        return rate.value.detach().float()
+    form = _FORMS.get(type(rate).__name__) if is_keras_class(type(rate)) else None
+    return None if form is None else form(rate, optimizer._iterations.value.float())
+
+
+def inverse_time(schedule: Any, step: Tensor) -> Tensor:
+    """keras.optimizers.schedules.InverseTimeDecay at a step, a scalar."""
+    passed = step / schedule.decay_steps
+    passed = passed.floor() if schedule.staircase else passed
+    return schedule.initial_learning_rate / (1 + schedule.decay_rate * passed)
+
+
+def cosine(schedule: Any, step: Tensor) -> Tensor:
+    """keras.optimizers.schedules.CosineDecay at a step, a scalar."""
+    first, warm = schedule.initial_learning_rate, schedule.warmup_steps
+    highest = first if schedule.warmup_target is None else schedule.warmup_target
+    if schedule.warmup_target is None:
+        return _down(schedule, highest, step)
+    climbing = first + (highest - first) * step / max(warm, 1)
+    return torch.where(step < warm, climbing, _down(schedule, highest, step - warm))
+
+
+def _down(schedule: Any, highest: float, step: Tensor) -> Tensor:
+    share = (step / schedule.decay_steps).clamp(max=1)
+    return highest * ((1 - schedule.alpha) * 0.5 * (1 + torch.cos(math.pi * share)) + schedule.alpha)
+
+
+_FORMS: dict[str, Callable[[Any, Tensor], Tensor]] = {"InverseTimeDecay": inverse_time, "CosineDecay": cosine}

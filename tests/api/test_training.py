@@ -1,0 +1,163 @@
+"""A recipe's training: what it refuses, what it keeps when the disk is full, how it goes on."""
+
+import csv
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+import tellapart
+import tellapart.api
+
+import keras  # isort: skip
+
+from tellapart import files
+from tellapart.api.training_run import Watcher
+from tellapart.errors import ConfigError, SaveError
+from tellapart.events import Stopped
+
+SMALL = {"epochs": 3, "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
+
+
+def rows_of_metrics(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [row["epoch"] for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"size": 32}, "size is of type"),
+        ({"epochs": "3"}, "epochs is of type int"),
+        ({"epochs": 1.5}, "epochs is of type int"),
+        ({"validation": "foo"}, "validation is 'test' or 'held out'"),
+        ({"augmentation": {}}, "augmentation is of type"),
+        ({"optimizer": "adam"}, "optimizer is of type"),
+        ({"nonsense": 1}, "no setting nonsense"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(
+    change, said, colour_photos, tmp_path
+):
+    with pytest.raises(ConfigError, match=said):
+        tellapart.train_classifier(str(colour_photos), out=tmp_path / "run", **change)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_stopped_and_resumed_ends_as_the_run_never_stopped(trained, colour_photos, tmp_path):
+    steps = []
+
+    def after_seven_steps():
+        steps.append(None)
+        return len(steps) == 7
+
+    stopped = tellapart.train_classifier(
+        str(colour_photos), out=tmp_path / "run", should_stop=after_seven_steps, **SMALL
+    )
+    assert not stopped.finished
+    assert stopped.scores is None
+    resumed = tellapart.train_classifier(resume=tmp_path / "run")
+    for ours, theirs in zip(resumed.classifier.model.weights, trained.classifier.model.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert resumed.scores == trained.scores
+    assert rows_of_metrics(tmp_path / "run") == ["1", "2", "3"]
+
+
+def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(colour_photos, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    class Killer(Watcher):
+        def event(self, event):
+            if type(event).__name__ == "EpochDone" and event.epoch == 1:
+                raise Killed  # after the line in metrics.csv, before the next checkpoint
+
+    stop_at_once = iter([True])
+    tellapart.train_classifier(
+        str(colour_photos), out=tmp_path / "run", should_stop=lambda: next(stop_at_once, False), **SMALL
+    )
+    with pytest.raises(Killed):
+        tellapart.train_classifier(resume=tmp_path / "run", watcher=Killer())
+    assert rows_of_metrics(tmp_path / "run") == ["1", "2"]
+    tellapart.train_classifier(resume=tmp_path / "run")
+    assert rows_of_metrics(tmp_path / "run") == ["1", "2", "3"]
+
+
+def fail_to_write(monkeypatch, name):
+    """Let the disk be full for files of one name."""
+    real = files.os.replace
+
+    def replace(source, target):
+        if os.path.basename(target) == name:
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(files.os, "replace", replace)
+
+
+@pytest.mark.parametrize("name", ["run.toml", "split.csv", "last.safetensors"])
+def test_a_disk_full_before_anything_was_learned_leaves_no_folder(name, colour_photos, tmp_path, monkeypatch):
+    fail_to_write(monkeypatch, name)
+    with pytest.raises(SaveError, match=r"No space left on device.*run the command again"):
+        tellapart.train_classifier(str(colour_photos), out=tmp_path / "run", **SMALL)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["model.keras", "predictions.png"])
+def test_a_disk_full_after_the_training_says_how_to_go_on(
+    name, trained, colour_photos, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as full:
+        fail_to_write(full, name)
+        with pytest.raises(SaveError, match="go on with `tellapart train --resume"):
+            tellapart.train_classifier(str(colour_photos), out=tmp_path / "run", **SMALL)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")) == []
+    assert tellapart.train_classifier(resume=tmp_path / "run").scores == trained.scores
+
+
+def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
+    events = []
+
+    class Recorder(Watcher):
+        def event(self, event):
+            events.append(event)
+
+    tellapart.train_classifier(
+        str(colour_photos), out=tmp_path / "run", watcher=Recorder(), should_stop=lambda: True, **SMALL
+    )
+    assert events[-1] == Stopped(epoch=0, step=1)
+
+
+def test_a_recipe_that_validates_on_the_test_split_takes_no_validation_share(colour_photos, tmp_path):
+    with pytest.raises(ConfigError, match="holds out no pictures"):
+        tellapart.train_classifier(
+            str(colour_photos), recipe="first-cnn", out=tmp_path / "run", validation_share=0.5
+        )
+
+
+@pytest.mark.parametrize("recipe", ["quick", "fast", "accurate", "best"])
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_plain_keras_reads_what_any_recipe_saved_and_trains_it_on(tmp_path, recipe, name):
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    widths = {} if recipe == "quick" else {"widths": (8, 8, 8)}
+    trained = tellapart.train_classifier(
+        images, labels=np.arange(60) % 3, recipe=recipe, epochs=1, out=tmp_path / "run", **widths
+    )
+    model = trained.classifier.model
+    trained.classifier.save(tmp_path / name)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Skipping variable loading")
+        read = keras.models.load_model(tmp_path / name)
+    assert [v.trainable for v in read.weights] == [v.trainable for v in model.weights]
+    for ours, theirs in zip(model.weights, read.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    kept = [] if name.endswith(".h5") else model.optimizer.variables  # Keras 3 reads none from an .h5
+    for ours, theirs in zip(kept, read.optimizer.variables, strict=bool(kept)):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    resting = [v.numpy() for v in read.weights if "whitening" in v.path]
+    if name.endswith(".h5"):
+        read.compile("sgd", "categorical_crossentropy")
+    read.fit(images.astype("float32"), np.eye(3)[np.arange(60) % 3], epochs=1, verbose=0)
+    for before, after in zip(resting, [v for v in read.weights if "whitening" in v.path], strict=True):
+        np.testing.assert_array_equal(before, after.numpy())

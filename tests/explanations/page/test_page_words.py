@@ -1,0 +1,55 @@
+"""What an explanation's page says in words, whichever network it is of."""
+
+import tellapart.api  # noqa: F401 (chooses Keras's backend)
+
+import keras  # isort: skip
+from dataclasses import replace
+
+import numpy as np
+
+from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.model_file import Card
+from tellapart.explanations.page import training
+from tellapart.explanations.page.page import SECTIONS, page_of
+
+
+def html(explanation, *names):
+    return page_of(explanation, [section for section in SECTIONS if section.name in names])
+
+
+def test_a_number_that_is_rounded_to_zero_has_no_sign(explained):
+    explanation = explained()
+    logits = np.full_like(explanation.answer.logits, -1e-6)
+    explanation.__dict__["answer"] = replace(explanation.answer, logits=logits, energy=-1e-6)
+    page = html(explanation, "answer")
+    assert "0.0000</td>" in page
+    assert ">-0.0" not in page
+    assert training._unsigned_zero("-0.00") == "0.00"
+    assert training._unsigned_zero("-0.01") == "-0.01"
+
+
+def test_where_the_page_counts_from_is_said(explained):
+    assert "are counted from 0" in html(explained(), "answer", "layers")
+
+
+def test_a_network_of_lower_precision_is_said_to_be_shown_in_float32(run, explained):
+    card = run.classifier.card
+    for policy in ("float32", "mixed_bfloat16"):
+        model = keras.Sequential(
+            [
+                keras.Input(card.pixel_path.shape),
+                keras.layers.Flatten(),
+                keras.layers.Dense(10, activation="softmax", dtype=policy),
+            ]
+        )
+        classifier = Classifier.of_model(model, Card(card.class_names, card.pixel_path))
+        page = html(explained(of=None, classifier=classifier), "answer", "layers")
+        assert ("otherwise compute in bfloat16" in page) == (policy != "float32")
+
+
+def test_a_temperature_fitted_to_several_views_is_said_to_be_so(run, explained):
+    for views in (1, 6):
+        card = replace(run.classifier.card, temperature=0.5, views=views)
+        classifier = Classifier.of_model(run.classifier.model, card)
+        page = html(explained(classifier=classifier), "answer")
+        assert (f"fitted to the mean of {views} views" in page) == (views > 1)

@@ -1,0 +1,100 @@
+"""What is explained, and what is refused before any work is done."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import tellapart
+from tellapart.api.explain import Explainer, write_pages
+from tellapart.classifier.classifier import Classifier, card_of_plain_model
+from tellapart.errors import ConfigError, DataError
+from tellapart.explanations.page.page import page
+
+layers = keras.layers
+
+
+def test_a_run_of_another_network_is_refused(run, digits_folder):
+    image = run.stores["test"].images[0]
+    model = keras.models.clone_model(run.classifier.model)
+    other = Classifier.of_model(model, run.classifier.card)
+    with pytest.raises(ConfigError, match="another network"):
+        other.explain(image, run=digits_folder)
+    assert tellapart.load(digits_folder).explain(image, run=digits_folder).training is not None
+
+
+@pytest.mark.parametrize("nothing", [None, [1, 2], 7])
+def test_what_is_no_picture_is_refused(run, nothing):
+    with pytest.raises(DataError, match="uint8 array"):
+        run.classifier.explain(nothing)
+
+
+def test_one_class_may_be_named_without_a_list(run):
+    image = run.stores["test"].images[0]
+    assert run.classifier.explain(image, classes="3").asked == (3,)
+    with pytest.raises(ConfigError, match="no class '34'"):
+        run.classifier.explain(image, classes="34")
+
+
+def test_a_softmax_that_is_an_operator_is_no_trouble(tmp_path):
+    pictures = keras.Input((16, 16, 3))
+    x = layers.Flatten()(layers.Conv2D(2, 3)(pictures))
+    model = keras.Model(pictures, keras.ops.softmax(layers.Dense(3)(x)))
+    classifier = Classifier.of_model(model, card_of_plain_model(model, tmp_path / "net.keras"))
+    found = classifier.explain(np.zeros((16, 16, 3), np.uint8)).answer
+    assert found.probabilities == pytest.approx(found.in_views, abs=1e-6)
+
+
+def test_a_page_of_another_network_or_picture_stays_and_one_of_the_same_is_written_anew(
+    tmp_path, monkeypatch
+):
+    from tellapart.explanations.page import page as pages
+
+    monkeypatch.setattr(
+        pages, "SECTIONS", [one for one in pages.SECTIONS if one.name in ("answer", "picture")]
+    )
+    first, second = (_explainer_of_a_small_network(seed) for seed in (0, 1))
+    photo, other = tmp_path / "cat.png", tmp_path / "other" / "cat.png"
+    other.parent.mkdir()
+    for place in (photo, other):
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(place)
+    folder = tmp_path / "pages"
+
+    def written(explainer, picture):
+        (page,), _ = write_pages(explainer, [picture], folder)
+        return page.path.name
+
+    assert written(first, photo) == "cat.html"
+    of_the_first = (folder / "cat.html").read_bytes()
+    assert written(second, photo) == "cat-2.html"
+    assert written(first, other) == "cat-3.html"
+    assert (folder / "cat.html").read_bytes() == of_the_first
+    assert [written(first, photo), written(second, photo), written(first, other)] == [
+        "cat.html",
+        "cat-2.html",
+        "cat-3.html",
+    ]
+
+
+def _explainer_of_a_small_network(seed):
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [keras.Input((16, 16, 3)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)]
+    )
+    return Explainer(Classifier.of_model(model, card_of_plain_model(model, Path("net.keras"))))
+
+
+def test_a_section_that_fails_is_named_and_the_others_are_shown(explained, monkeypatch):
+    from tellapart.explanations.page import page as pages
+
+    def broken(_):
+        raise ValueError("no such thing")
+
+    section = pages.Section("flips", "What would change its mind", broken)
+    kept = [one for one in pages.SECTIONS if one.name in ("answer", "picture")]
+    monkeypatch.setattr(pages, "SECTIONS", [*kept, section])
+    html = page(explained())
+    assert "What would change its mind: a bug, ValueError: no such thing" in html
+    assert "The picture as numbers" in html

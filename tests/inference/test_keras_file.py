@@ -1,0 +1,105 @@
+"""A stored net gives what Keras gives for the same file, and never imports Keras."""
+
+import ast
+import subprocess
+import sys
+
+import numpy as np
+import torch
+
+from tellapart.inference.keras_file import read_stored_net
+from tellapart.keras_backend import import_keras
+from tellapart.models.first_cnn import first_cnn
+
+keras = import_keras()
+layers = keras.layers
+
+
+def assert_same_as_keras(model, path):
+    random = np.random.default_rng(0)
+    model.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in model.get_weights()])
+    model.save(path)
+    images = random.integers(0, 256, (3, *model.input_shape[1:])).astype("uint8")
+    net = read_stored_net(path)
+    with torch.no_grad():
+        found, expected = net(torch.from_numpy(images)), model(images.astype("float32"))
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_the_tutorials_network_gives_what_keras_gives(tmp_path):
+    assert_same_as_keras(first_cnn((20, 30, 3), 5), tmp_path / "model.keras")
+
+
+def test_every_kind_of_weight_finds_its_layer(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Rescaling(1 / 255),
+            layers.DepthwiseConv2D(3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Conv2D(4, 3, use_bias=False),
+            layers.BatchNormalization(scale=False),
+            layers.ReLU(max_value=6.0),
+            layers.AveragePooling2D(2),
+            layers.ZeroPadding2D(1),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    assert_same_as_keras(model, tmp_path / "model.keras")
+
+
+def test_the_layers_of_newer_networks_find_their_weights(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Normalization(),
+            layers.Rescaling([1.0, 2.0, 3.0]),
+            layers.SeparableConv2D(6, 3, activation="gelu"),
+            layers.LayerNormalization(epsilon=1e-6),
+            layers.Conv2DTranspose(6, 3, strides=2, padding="same"),
+            layers.GroupNormalization(groups=2),
+            layers.PReLU(shared_axes=[1, 2]),
+            layers.AveragePooling2D(3, strides=1, padding="same"),
+            layers.SpatialDropout2D(0.5),
+            layers.Reshape((-1, 6)),
+            layers.Conv1D(4, 3, strides=2),
+            layers.EinsumDense("...x,xy->...y", 5, bias_axes="y"),
+            layers.RMSNormalization(),
+            layers.GlobalMaxPooling1D(),
+            layers.Softmax(),
+        ]
+    )
+    assert_same_as_keras(model, tmp_path / "model.keras")
+
+
+def test_what_only_keras_understands_is_left_to_keras(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    functional = keras.Model(inputs, layers.Flatten()(inputs))
+    with_unknown_layer = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.AveragePooling2D(3, padding="same")]
+    )
+    half = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, dtype="mixed_bfloat16")])
+    for number, model in enumerate((functional, with_unknown_layer, half)):
+        model.save(tmp_path / f"{number}.keras")
+        assert read_stored_net(tmp_path / f"{number}.keras") is None
+    (tmp_path / "bad.keras").write_bytes(b"nothing")
+    assert read_stored_net(tmp_path / "bad.keras") is None
+
+
+def test_predicting_does_not_import_keras(trained, colour_photos):
+    script = (
+        "import sys, tellapart\n"
+        "classifier = tellapart.load(sys.argv[1])\n"
+        "(prediction,), refused = classifier.predict([sys.argv[2]])\n"
+        "assert 'keras' not in sys.modules and 'sklearn' not in sys.modules\n"
+        "print(repr(prediction.probabilities))\n"
+        "classifier.model; assert 'keras' in sys.modules\n"
+    )
+    picture = colour_photos / "test" / "red" / "0.png"
+    command = [sys.executable, "-c", script, str(trained.folder), str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (expected,), _ = trained.classifier.predict([picture])
+    np.testing.assert_allclose(ast.literal_eval(done.stdout), expected.probabilities, atol=1e-6)

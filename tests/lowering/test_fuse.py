@@ -1,0 +1,91 @@
+"""Joined operations give what they gave apart, bit for bit in float32, and only where nobody else looks."""
+
+import pytest
+import torch
+
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
+from tellapart.lowering.ops.base import ActivationOperation, Convolution2D, MaxPooling2D
+
+keras = import_keras()
+layers = keras.layers
+PICTURES = torch.rand((3, 9, 9, 3), generator=torch.Generator().manual_seed(0)) - 0.5
+
+
+def operation(net, kind):
+    return next(part for part in net.operations if isinstance(part, kind))
+
+
+def assert_equal(ours, theirs, to_the_bit):
+    tolerance = 0.0 if to_the_bit else 1e-5
+    torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+def assert_same_as_keras(model, *, to_the_bit):
+    net = lower(model)
+    weights = [variable.value for variable in model.trainable_variables]
+    ours, theirs = net(PICTURES, training=True), model(PICTURES, training=True)
+    assert_equal(ours, theirs, to_the_bit)
+    upstream = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1))
+    for one, other in zip(
+        torch.autograd.grad(ours, weights, upstream),
+        torch.autograd.grad(theirs, weights, upstream),
+        strict=True,
+    ):
+        assert_equal(one, other, to_the_bit)
+    return net
+
+
+def test_relu_moves_behind_the_pooling_with_the_same_bits():
+    model = keras.Sequential(
+        [keras.Input((9, 9, 3)), layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D(2)]
+    )
+    net = assert_same_as_keras(model, to_the_bit=True)
+    assert operation(net, MaxPooling2D).relu
+    assert operation(net, ActivationOperation).name == "linear"
+
+
+def test_a_convolutions_own_relu_moves_too():
+    model = keras.Sequential(
+        [keras.Input((9, 9, 3)), layers.Conv2D(5, 3, activation="relu"), layers.MaxPooling2D(2)]
+    )
+    net = assert_same_as_keras(model, to_the_bit=True)
+    assert operation(net, Convolution2D).activation == "linear"
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_relu_behind_a_convolution_goes_into_it_in_low_precision_only(precision):
+    model = keras.Sequential([keras.Input((9, 9, 3)), layers.Conv2D(5, 3), layers.Activation("relu")])
+    net = lower(model, precision)
+    assert operation(net, Convolution2D).activation == ("relu" if precision == "bfloat16" else "linear")
+    assert (net(PICTURES, training=True) >= 0).all()
+
+
+def test_a_map_that_another_layer_reads_stays():
+    pictures = keras.Input((9, 9, 3))
+    maps = layers.Conv2D(5, 3)(pictures)
+    positive = layers.ReLU()(maps)
+    pooled = layers.GlobalAveragePooling2D()(positive)
+    peaks = layers.GlobalMaxPooling2D()(layers.MaxPooling2D(2)(positive))
+    model = keras.Model(
+        pictures, layers.Concatenate()([pooled, peaks, layers.GlobalAveragePooling2D()(maps)])
+    )
+    net = assert_same_as_keras(model, to_the_bit=False)
+    assert not operation(net, MaxPooling2D).relu
+    assert operation(net, ActivationOperation).name == "relu"
+
+
+def test_a_layer_called_twice_stays():
+    relu = layers.ReLU()
+    pictures = keras.Input((9, 9, 3))
+    model = keras.Model(pictures, layers.MaxPooling2D(2)(relu(layers.Conv2D(5, 3)(relu(pictures)))))
+    net = assert_same_as_keras(model, to_the_bit=True)
+    assert not operation(net, MaxPooling2D).relu
+
+
+@pytest.mark.parametrize("activation", ["gelu", "silu", "elu"])
+def test_other_activations_stay_before_the_pooling(activation):
+    model = keras.Sequential(
+        [keras.Input((9, 9, 3)), layers.Conv2D(5, 3), layers.Activation(activation), layers.MaxPooling2D(2)]
+    )
+    assert not operation(assert_same_as_keras(model, to_the_bit=False), MaxPooling2D).relu

@@ -1,0 +1,152 @@
+"""Timings of small batches: FLOPs against torch's counter, times against pieces slowed down by a known time."""
+
+import time
+
+import pytest
+from torch.utils.flop_counter import FlopCounterMode
+
+from tellapart.errors import ConfigError
+from tellapart.profiling import bench
+from tellapart.recipes.recipes import RECIPES
+from tellapart.training import loader as feed
+from tellapart.training.optim.native import NativeOptimizer
+
+PIECES = {
+    "float32 products": "GFLOP/s",
+    "memory copy": "GB/s",
+    "forward": "GFLOP/s",
+    "training step": "GFLOP/s",
+    "time of a step": "ms",
+    "augmentation": "ms",
+    "optimiser update": "ms",
+    "decoding JPEG": "pictures/s",
+    "decoding PNG": "pictures/s",
+    "prediction": "pictures/s",
+}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Pieces that take milliseconds."""
+    for name, value in {"PRODUCT_SIDES": (256,), "COPIED_BYTES": 1 << 20, "PREDICTED_AT_ONCE": 8}.items():
+        monkeypatch.setattr(bench, name, value)
+
+
+def run(recipe="first-cnn", batch_size=8, precision="float32"):
+    return RECIPES[recipe]().changed(batch_size=batch_size, precision=precision)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_what_is_timed_is_what_was_counted(recipe):
+    """A batch's forward pass and step, run as they are timed, under torch's own counter."""
+    pieces = bench._Pieces(run(recipe))
+    images, truth = pieces.feed.batch(0, 0)
+    with FlopCounterMode(display=False) as forward:
+        bench._forward(pieces.step, images, truth)
+    with FlopCounterMode(display=False) as step:
+        pieces.step(images, truth)
+    assert forward.get_total_flops() == 8 * pieces.flops.forward
+    assert step.get_total_flops() == 8 * pieces.flops.step
+
+
+def test_every_piece_is_timed_and_its_share_taken():
+    timings = bench.measure(run(), seconds=0)
+    assert timings.rounds == bench.FEWEST_ROUNDS
+    units = {row.piece: row.unit for row in timings.rows}
+    assert units | {"bfloat16 products": "GFLOP/s"} == PIECES | {"bfloat16 products": "GFLOP/s"}
+    for row in timings.rows:
+        assert 0 < row.figure.lowest <= row.figure.median <= row.figure.highest
+        assert (row.share is None) == (row.share_of == "")
+        if row.share is not None:
+            assert 0 < row.share.lowest <= row.share.median <= row.share.highest, row
+    step, duration = timings.row("training step").figure, timings.row("time of a step").figure
+    assert step.highest * duration.lowest == pytest.approx(8 * timings.flops.step / 1e6)
+    assert timings.row("optimiser update").figure.median < duration.median
+
+
+def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
+    known = bench._Round(
+        products={"float32": 50.0},
+        copy=0.002,
+        augmentation=0.003,
+        forward=0.04,
+        step=0.1,
+        update=0.005,
+        jpeg=0.01,
+        png=0.04,
+        prediction=0.5,
+    )
+    monkeypatch.setattr(bench._Pieces, "measure", lambda _: (time.sleep(0.01), known)[1])
+    timings = bench.measure(run(), seconds=0.2)
+    assert timings.rounds > bench.FEWEST_ROUNDS
+    rates = {row.piece: row.figure.median for row in timings.rows}
+    assert rates == pytest.approx(
+        {
+            "float32 products": 50,
+            "memory copy": 2 * 2**20 / 0.002 / 1e9,
+            "forward": 8 * timings.flops.forward / 0.04 / 1e9,
+            "training step": 8 * timings.flops.step / 0.1 / 1e9,
+            "time of a step": 100,
+            "augmentation": 3,
+            "optimiser update": 5,
+            "decoding JPEG": 1600,
+            "decoding PNG": 400,
+            "prediction": 16,
+        }
+    )
+    shares = {row.piece: row.share.median for row in timings.rows if row.share}
+    of_ceiling = {piece: rates[piece] / 50 for piece in ("forward", "training step")}
+    assert shares == pytest.approx(of_ceiling | {"augmentation": 0.03, "optimiser update": 0.05})
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_precision_is_held_against_its_own_ceiling(precision):
+    """Within the bounds of the figures, for a share over 1 is what other work on this machine can make of it."""
+    timings = bench.measure(run(precision=precision), seconds=0)
+    ceiling, step = timings.row(f"{precision} products").figure, timings.row("training step")
+    assert step.figure.highest / ceiling.lowest >= step.share.highest >= step.share.lowest
+    assert step.share.lowest >= step.figure.lowest / ceiling.highest
+    assert timings.rows[0].piece == "float32 products"
+
+
+class Clock:
+    """A millisecond later at each look, so that no other work on this machine is in a time."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        self.now += 0.001
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(bench, "time", clock)
+    return clock
+
+
+def test_a_slow_update_is_seen_within_its_step(monkeypatch, clock):
+    apply = NativeOptimizer.apply
+    monkeypatch.setattr(NativeOptimizer, "apply", lambda *given: (clock.sleep(0.05), apply(*given)))
+    timings = bench.measure(run(), seconds=0)
+    assert timings.row("optimiser update").figure.median == pytest.approx(51)
+    assert timings.row("time of a step").figure.median == pytest.approx(53)
+
+
+def test_slow_augmentation_is_seen_outside_the_step(monkeypatch, clock):
+    move = feed.apply
+    monkeypatch.setattr(feed, "apply", lambda *given: (clock.sleep(0.1), move(*given))[1])
+    timings = bench.measure(run(), seconds=0)
+    assert timings.row("augmentation").figure.median == pytest.approx(101)
+    assert timings.row("time of a step").figure.median == pytest.approx(3)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_no_time_at_all_is_refused(seconds):
+    with pytest.raises(ConfigError, match="seconds"):
+        bench.measure(run(), seconds)

@@ -1,0 +1,175 @@
+"""Recipes are complete, frozen, and survive being written down."""
+
+import dataclasses
+import json
+import statistics
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+
+from tellapart.errors import ConfigError
+from tellapart.keras_backend import import_keras
+from tellapart.recipes.build import build_optimizer
+from tellapart.recipes.config import Run
+from tellapart.recipes.recipes import MEASURED, RECIPES, aimed, fast, find_recipe, first_cnn, quick, suited
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+
+
+def test_what_fast_is_said_to_reach_is_what_the_newest_results_say():
+    newest = max(RESULTS.glob("cifar10_to_94-*.json"))
+    runs = [one for one in json.loads(newest.read_text())["runs"] if one["who"] == "tellapart fast"]
+    said = MEASURED["fast"]
+    assert (said.trainings, said.epochs) == (len(runs), fast().epochs)
+    assert said.accuracy == pytest.approx(statistics.mean(one["with views"] for one in runs), abs=5e-5)
+    assert said.without_views == pytest.approx(statistics.mean(one["without"] for one in runs), abs=5e-5)
+
+
+@pytest.mark.parametrize("name", ["first-cnn", "quick"])
+def test_what_one_training_is_said_to_reach_is_what_its_page_says(name):
+    page = max(RESULTS.glob(f"*-{name}-cifar10.md")).read_text()
+    said = MEASURED[name]
+    assert f"# {name} on CIFAR-10, {said.epochs} epochs" in page
+    assert f"**{said.accuracy:.4f}** (95% interval" in page
+    assert f"n = {said.pictures:,}" in page
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("mirrors", [True, False])
+def test_a_run_is_the_same_after_toml(name, mirrors):
+    run = RECIPES[name](mirrors=mirrors).changed(size=(48, 64), seed=5)
+    assert Run.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
+
+
+def test_a_run_without_augmentation_is_the_same_after_toml():
+    run = dataclasses.replace(first_cnn(), augmentation=None)
+    assert Run.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
+
+
+def test_first_cnn_has_the_tutorials_constants():
+    run = first_cnn()
+    assert (run.batch_size, run.epochs, run.predictions) == (32, 200, 20)
+    assert (run.optimizer.name, run.optimizer.learning_rate, run.optimizer.decay) == ("RMSprop", 1e-4, 1e-6)
+    augmentation = run.augmentation
+    assert (augmentation.width_shift_range, augmentation.height_shift_range) == (0.1, 0.1)
+    assert (augmentation.horizontal_flip, augmentation.vertical_flip, augmentation.rotation_range) == (
+        True,
+        False,
+        0,
+    )
+    assert run.validation == "test"
+
+
+def test_a_recipe_that_scores_on_the_test_split_never_picks_an_epoch_by_it():
+    for recipe in RECIPES.values():
+        run = recipe()
+        assert not (run.validation == "test" and run.keep == "best")
+
+
+def test_the_decay_is_old_keras_one():
+    optimizer = build_optimizer(first_cnn().optimizer, steps=100)
+    for step in (0, 1, 1000, 1_000_000):
+        assert float(
+            optimizer.learning_rate if step == 0 else optimizer._learning_rate(step)
+        ) == pytest.approx(1e-4 / (1 + 1e-6 * step), rel=1e-6)
+
+
+def test_one_step_of_the_optimiser_is_old_keras_one():
+    """keras 2.2, optimizers.RMSprop.get_updates: p - lr * g / (sqrt(0.1 g^2) + 1e-7), at any size of gradient."""
+    keras = import_keras()
+    optimizer = build_optimizer(first_cnn().optimizer, steps=100)
+    gradients = np.array([1e-5, -1e-4, 1e-2, 1.0], "float32")
+    weights = keras.Variable(np.zeros(4, "float32"))
+    optimizer.apply([keras.ops.convert_to_tensor(gradients)], [weights])
+    expected = -1e-4 * gradients / (np.sqrt(0.1 * gradients**2) + 1e-7)
+    np.testing.assert_allclose(
+        weights.numpy(), expected, rtol=0.05
+    )  # of 1e-6, where the two ways differ most
+    np.testing.assert_allclose(weights.numpy()[1:], expected[1:], rtol=0.005)
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="first-cnn, quick"):
+        find_recipe("better")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epochs": 0}, {"batch_size": -1}, {"validation_share": 1.5}, {"seed": -1}, {"precision": "int4"}],
+)
+def test_a_setting_out_of_range_is_refused_by_name(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        first_cnn().changed(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"depth": 5},
+        {"depth": 1},
+        {"widths": (64, 128)},
+        {"widths": (64, -1, 3)},
+        {"widths": ("a", 1, 3)},
+        {"target": 63.0},
+    ],
+)
+def test_a_network_or_target_that_cannot_be_is_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change)).removesuffix("s")):
+        fast().changed(**change)
+
+
+@pytest.mark.parametrize("recipe", ["first-cnn", "quick"])
+@pytest.mark.parametrize("change", [{"widths": (8, 8, 8)}, {"depth": 3}])
+def test_the_tutorials_network_takes_neither_widths_nor_depth(recipe, change):
+    (name,) = change
+    with pytest.raises(ConfigError, match=f"its {name} cannot be chosen; got .* Leave {name} away"):
+        RECIPES[recipe]().changed(**change)
+
+
+def test_a_seed_out_of_range_is_told_the_range():
+    assert quick().changed(seed=2**63 - 1).seed == 2**63 - 1
+    with pytest.raises(ConfigError, match="seed is a whole number from 0 to 9223372036854775807; got"):
+        quick().changed(seed=99999999999999999999)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learning_rate": -1.0},
+        {"whitening_share": 7.0},
+        {"momentum": -0.1},
+        {"bias_rate": 0.0},
+        {"head_rate": 0.0},
+    ],
+)
+def test_a_rate_of_muon_out_of_range_is_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        dataclasses.replace(fast().optimizer, **change)
+
+
+def test_the_test_split_never_decides_when_to_stop():
+    with pytest.raises(ConfigError, match="must not decide"):
+        first_cnn().changed(target=0.4)
+
+
+def test_a_short_way_to_a_target_is_for_many_pictures():
+    assert aimed(fast(), 0.63, 50_000).epochs == 1
+    assert aimed(fast(), 0.63, 500) == fast().changed(target=0.63)
+    assert aimed(quick(), 0.63, 50_000) == quick().changed(target=0.63)
+
+
+@pytest.mark.parametrize("pictures", [10, 96, 1_437, 19_999])
+def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
+    run = suited(fast(), pictures)
+    assert run.batch_size == max(32, pictures // 20)
+    assert run.statistics_over <= run.batch_size
+    assert run.optimizer.learning_rate < fast().optimizer.learning_rate
+    assert run.validation_share == pytest.approx(max(0.02, min(0.2, 100 / pictures)))
+
+
+def test_enough_pictures_change_nothing_and_no_other_recipe_is_changed():
+    assert suited(fast(), 50_000) == fast()
+    assert suited(quick(), 10) == quick()

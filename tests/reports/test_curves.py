@@ -1,0 +1,91 @@
+"""What is said beside the curves."""
+
+import numpy as np
+import pytest
+
+from tellapart.events import EpochDone
+from tellapart.reports.curves import remarks, slow_classes
+
+
+def history(accuracies, losses=None, val_losses=None, rates=None, recalls=None):
+    count = len(accuracies)
+    return [
+        EpochDone(
+            epoch=epoch,
+            epochs=count,
+            loss=(losses or [1 / (i + 1) for i in range(count)])[epoch],
+            accuracy=0.5,
+            val_loss=(val_losses or [1 / (i + 1) for i in range(count)])[epoch],
+            val_accuracy=accuracies[epoch],
+            learning_rate=(rates or [0.1] * count)[epoch],
+            seconds=1.0,
+            val_recalls=() if recalls is None else recalls[epoch],
+        )
+        for epoch in range(count)
+    ]
+
+
+def kinds(found):
+    return [(remark.epoch, remark.kind) for remark in found]
+
+
+def test_the_best_epoch_is_named():
+    assert kinds(remarks(history([0.3, 0.8, 0.7, 0.79]), 1000)) == [(2, "best")]
+
+
+def test_of_equal_epochs_the_one_of_least_loss_is_the_best():
+    assert kinds(remarks(history([0.8, 0.8], val_losses=[0.5, 0.4]), 1000))[0] == (2, "best")
+
+
+def test_a_collapse_is_told_from_a_dip():
+    dip = [0.5, 0.78, 0.5, 0.77, 0.76, 0.78]
+    assert "collapse" not in [kind for _, kind in kinds(remarks(history(dip), 1000))]
+    collapse = [0.5, 0.78, 0.77, 0.6, 0.55, 0.59]
+    assert (4, "collapse") in kinds(remarks(history(collapse), 1000))
+
+
+def test_of_a_few_pictures_chance_takes_as_much_away():
+    fallen = [0.5, 0.875, 0.75, 0.625, 0.625, 0.625]
+    assert "collapse" not in [kind for _, kind in kinds(remarks(history(fallen), 8))]
+    assert (3, "collapse") in kinds(remarks(history(fallen), 1000))
+
+
+def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse():
+    """Of 200 epochs that each answer 100 pictures with the same chance of being right."""
+    random = np.random.default_rng(0)
+    called = sum(
+        "collapse" in [kind for _, kind in kinds(remarks(history(random.binomial(100, 0.6, 200) / 100), 100))]
+        for _ in range(200)
+    )
+    assert called <= 4
+
+
+def test_learning_by_heart_is_seen_in_the_losses():
+    found = remarks(history([0.5, 0.6, 0.6, 0.6], val_losses=[1.0, 0.8, 0.9, 1.2]), 1000)
+    assert (2, "overfitting") in kinds(found)
+
+
+def test_a_step_of_the_learning_rate_is_named_and_a_slide_is_not():
+    stepped = history([0.1 * i for i in range(1, 9)], rates=[0.1] * 4 + [0.01] * 4)
+    assert (5, "rate") in kinds(remarks(stepped, 1000))
+    sliding = history([0.1 * i for i in range(1, 9)], rates=[0.1 * 0.5**i for i in range(8)])
+    assert "rate" not in [kind for _, kind in kinds(remarks(sliding, 1000))]
+
+
+def test_nothing_is_said_of_nothing():
+    assert remarks([], 1000) == ()
+
+
+def test_classes_come_slowest_first():
+    recalls = [(0.5, 0.0, 0.9), (0.9, 0.5, 0.9), (0.9, 0.85, 0.5), (0.9, 0.9, 0.6)]
+    found = slow_classes(history([0.5, 0.6, 0.7, 0.8], recalls=recalls), ["early", "late", "lost"])
+    assert [(one.name, one.learned_at) for one in found] == [("lost", None), ("late", 3), ("early", 2)]
+
+
+def test_a_run_without_scores_by_class_says_nothing_of_them():
+    assert slow_classes(history([0.5]), ["a", "b"]) == ()
+
+
+@pytest.mark.parametrize("recalls", [[(0.0,)], [(0.0,), (0.0,)]])
+def test_a_class_that_is_never_right_is_never_learned(recalls):
+    assert slow_classes(history([0.5] * len(recalls), recalls=recalls), ["a"])[0].learned_at is None

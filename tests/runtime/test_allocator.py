@@ -1,0 +1,59 @@
+"""Memory is kept within a training and given back after it."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tellapart.runtime import allocator
+from tellapart.runtime.allocator import memory_kept
+
+on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
+
+IN_A_PROCESS_OF_ITS_OWN = """
+from pathlib import Path
+import torch
+from tellapart.train.allocator import memory_kept
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+before = resident()
+with memory_kept():
+    tensor = torch.ones(96 * 2**18)
+    del tensor
+    print(resident() - before)
+print(resident() - before)
+"""
+"""Prints MiB of memory more than at the start. Elsewhere, freed memory of other tests could serve."""
+
+
+@on_glibc
+def test_96_mebibytes_freed_stay_within_the_block_and_go_after_it():
+    told = subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN], capture_output=True, text=True, check=True
+    )
+    within, after = map(float, told.stdout.split())
+    assert within > 80
+    assert after < 30
+
+
+@on_glibc
+def test_of_two_trainings_the_one_that_ends_first_leaves_the_other_its_memory(monkeypatch):
+    told = []
+    monkeypatch.setattr(allocator, "_set", told.append)
+    outer, inner = memory_kept(), memory_kept()
+    outer.__enter__()
+    inner.__enter__()
+    outer.__exit__(None, None, None)
+    assert told == [allocator._KEEPING] * 2
+    inner.__exit__(None, None, None)
+    assert told[-1] is allocator._AS_BEFORE
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(allocator, "_glibc", lambda: None)
+    with memory_kept():
+        assert torch.ones(3).sum() == 3

@@ -1,0 +1,106 @@
+"""Recorded steps: on a GPU the numbers of the plain ones, random numbers and learning rates included."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from tellapart.data.sampler import Batches
+from tellapart.data.store import Store
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
+from tellapart.recipes.build import build_model, build_step
+from tellapart.recipes.recipes import first_cnn, quick
+from tellapart.runtime.cuda_graph import PLAIN_CALLS, Recorded
+from tellapart.training.loader import Feed
+
+import_keras()
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+RUNS = {
+    "RMSprop": first_cnn(),
+    "Adam": quick(),
+    "SGD": quick().changed(
+        optimizer=dataclasses.replace(quick().optimizer, name="SGD", momentum=0.9, weight_decay=1e-3)
+    ),
+    "alternating": first_cnn().changed(
+        augmentation=dataclasses.replace(first_cnn().augmentation, alternating_flip=True)
+    ),
+    "bfloat16": quick().changed(precision="bfloat16"),
+}
+
+
+def trained(run, steps, monkeypatch, *, plainly):
+    """Losses, and the weights at the end, of a training on seeded noise."""
+    images = np.random.default_rng(0).integers(0, 256, (200, 16, 16, 3), np.uint8)
+    store = Store(images, np.arange(200) % 4, tuple(map(str, range(200))))
+    if plainly:
+        monkeypatch.setattr("tellapart.runtime.cuda_graph.PLAIN_CALLS", 10**9)
+    model = build_model(run, (16, 16, 3), 4, steps, images)
+    net = lower(model, "bfloat16" if run.precision == "bfloat16" else "float32")
+    step = build_step(run, net, steps)
+    feed = Feed(store, 4, Batches(n=200, batch_size=32, seed=0), run.augmentation, net.device)
+    losses = [float(step(*feed.batch(at // 7, at % 7)).loss) for at in range(steps)]
+    return step, losses, [np.asarray(weight) for weight in model.get_weights()], model.optimizer
+
+
+@gpu
+@pytest.mark.parametrize("name", RUNS)
+def test_recorded_training_is_the_plain_one(name, monkeypatch):
+    """45 steps over seven batches an epoch, the last of them smaller: two recordings."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        step, losses, weights, optimizer = trained(RUNS[name], 45, monkeypatch, plainly=False)
+        assert len(step.recorded._recordings) == 2
+        _, plain_losses, plain_weights, plain_optimizer = trained(RUNS[name], 45, monkeypatch, plainly=True)
+    np.testing.assert_allclose(losses, plain_losses, rtol=2e-2 if name == "bfloat16" else 1e-3)
+    assert int(optimizer.iterations) == int(plain_optimizer.iterations) == 45
+    for found, expected in zip(weights, plain_weights, strict=True):
+        np.testing.assert_allclose(found, expected, atol=2e-2 if name == "bfloat16" else 2e-3)
+
+
+@gpu
+def test_each_replay_draws_anew_and_a_seed_brings_the_same_again():
+    def noise(x):
+        return (x + torch.rand_like(x),)
+
+    recorded, zeros = Recorded(noise), torch.zeros(5, device="cuda")
+    for _ in range(PLAIN_CALLS):
+        recorded(zeros)
+    first, second = recorded(zeros)[0], recorded(zeros)[0]
+    assert not torch.equal(first, second)
+    torch.manual_seed(3)
+    third = recorded(zeros)[0]
+    torch.manual_seed(3)
+    assert torch.equal(recorded(zeros)[0], third)
+
+
+@gpu
+def test_what_cannot_be_recorded_runs_plainly_and_says_why_once():
+    recorded, ones = Recorded(lambda x: (x * float(x.sum()),)), torch.ones(3, device="cuda")
+    for _ in range(PLAIN_CALLS):
+        recorded(ones)
+    with pytest.warns(UserWarning, match="could not be recorded"):
+        torch.testing.assert_close(recorded(ones)[0], 3 * ones)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.testing.assert_close(recorded(ones)[0], 3 * ones)
+    first, second = torch.rand(9, device="cuda"), torch.rand(9, device="cuda")
+    assert not torch.equal(first, second), "chance comes on as before"
+
+
+def test_until_a_shape_was_met_often_enough_the_function_is_called_as_it_is():
+    seen = []
+
+    def double(x):
+        seen.append(tuple(x.shape))
+        return (2 * x,)
+
+    recorded = Recorded(double)
+    for size in [3, 4] * PLAIN_CALLS:
+        torch.testing.assert_close(recorded(torch.ones(size))[0], torch.full((size,), 2.0))
+    assert seen == [(3,), (4,)] * PLAIN_CALLS

@@ -1,0 +1,90 @@
+"""Threads: one alone for little work, and in any case as many as before afterwards."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from tellapart.api.train import train_classifier, write_report
+from tellapart.api.training_run import Watcher
+from tellapart.runtime.threads import LITTLE_WORK, threads_for
+
+
+@pytest.fixture(autouse=True)
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("flops", "threads"), [(0, 1), (LITTLE_WORK - 1, 1), (LITTLE_WORK, 3), (1e15, 3)])
+def test_little_work_is_done_by_one_thread(flops, threads):
+    with threads_for(flops):
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 3
+
+
+def test_an_error_leaves_the_threads_as_they_were():
+    with pytest.raises(KeyError), threads_for(0):
+        raise KeyError
+    assert torch.get_num_threads() == 3
+
+
+def test_of_two_that_overlap_whichever_ends_leaves_what_was_set_before_the_first():
+    first, second = threads_for(0), threads_for(0)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == 3
+
+
+def test_trainings_in_two_threads_leave_both_and_later_ones_as_many_as_before():
+    inside, go_on, seen = threading.Event(), threading.Event(), {}
+
+    def longer():
+        with threads_for(0):
+            inside.set()
+            go_on.wait(60)
+            seen["within"] = torch.get_num_threads()
+        seen["after"] = torch.get_num_threads()
+
+    one = threading.Thread(target=longer)
+    one.start()
+    inside.wait(60)
+    with threads_for(0):
+        go_on.set()
+        one.join()
+    assert seen == {"within": 1, "after": 3}
+    assert torch.get_num_threads() == 3
+
+
+class Seen(Watcher):
+    def __init__(self):
+        self.threads = set()
+
+    def event(self, event):
+        self.threads.add(torch.get_num_threads())
+
+
+@pytest.mark.parametrize(("batch_size", "threads"), [(8, 1), (64, 3)])
+def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp_path):
+    """16 x 16 pixels: 0.18 and 1.5 GFLOP a step."""
+    images = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 1), np.uint8)
+    seen = Seen()
+    train_classifier(
+        images,
+        labels=np.arange(100) % 2,
+        class_names=["a", "b"],
+        recipe="quick",
+        epochs=1,
+        batch_size=batch_size,
+        predictions=0,
+        out=tmp_path / "run",
+        watcher=seen,
+    )
+    assert seen.threads == {threads}
+    assert write_report(tmp_path / "run").facts["cost"]["hardware"]["threads"] == threads
+    assert torch.get_num_threads() == 3

@@ -1,0 +1,76 @@
+"""What a step is fed: the same whatever the number of threads; pictures that turn in every second epoch."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from tellapart.data.augmentation.shift_flip import Augmentation
+from tellapart.data.sampler import Batches
+from tellapart.data.store import Store
+from tellapart.training.loader import PICTURES_TO_DIVIDE, Feed
+
+N = 2 * PICTURES_TO_DIVIDE + 3
+
+
+@pytest.fixture
+def store():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (N, 8, 8, 3), np.uint8)
+    return Store(images, random.integers(0, 4, N), [str(i) for i in range(N)], [])
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def fed(store, plan, epoch=0, batch_size=N):
+    return Feed(store, 4, Batches(n=N, batch_size=batch_size, seed=5), plan).batch(epoch, 0)
+
+
+def test_parts_moved_apart_are_the_batch_moved_whole(store, threads):
+    plan = Augmentation(width_shift_range=0.2, height_shift_range=0.2, horizontal_flip=True)
+    threads(1)
+    whole, _ = fed(store, plan)
+    threads(2)
+    parts, _ = fed(store, plan)
+    assert torch.equal(whole, parts)
+
+
+def test_an_alternating_flip_shows_each_picture_both_ways_in_two_epochs(store):
+    plan = Augmentation(horizontal_flip=True, alternating_flip=True)
+    feed = Feed(store, 4, Batches(n=N, batch_size=N, seed=5), plan)
+    seen = []
+    for epoch in (0, 1, 2):
+        images, _ = feed.batch(epoch, 0)
+        order = np.argsort(feed.batches.rows(epoch, 0))
+        seen.append(images.numpy()[order])
+    np.testing.assert_array_equal(seen[0], seen[2])
+    np.testing.assert_array_equal(seen[0], seen[1][:, :, ::-1])
+    mirrored = (seen[0] != store.images).any((1, 2, 3))
+    assert 0.35 < mirrored.mean() < 0.65
+
+
+def test_the_truth_belongs_to_the_pictures(store):
+    images, truth = fed(store, None, batch_size=10)
+    for picture, one_hot in zip(images.numpy(), truth, strict=True):
+        row = next(i for i in range(N) if np.array_equal(store.images[i], picture))
+        assert one_hot.tolist() == [float(k == store.labels[row]) for k in range(4)]
+
+
+def test_an_epoch_may_be_a_part_of_the_pictures(store):
+    batches = Batches(n=N, batch_size=50, seed=5, rows_per_epoch=120)
+    rows = np.concatenate([batches.rows(0, step) for step in range(batches.steps_per_epoch)])
+    assert len(rows) == len(set(rows)) == 120
+    assert batches.steps_per_epoch == 3
+    again = np.concatenate([batches.rows(1, step) for step in range(3)])
+    assert set(rows) != set(again)
+
+
+def test_dropping_the_last_batch_counts_in_the_part():
+    batches = dataclasses.replace(Batches(n=500, batch_size=50, seed=5, drop_last=True), rows_per_epoch=120)
+    assert batches.steps_per_epoch == 2
