@@ -62,7 +62,8 @@ def classifier_of(name, build):
     import keras
 
     import tellapart
-    from tellapart.classifier.classifier import Classifier, card_of_plain_model
+    from tellapart.classifier.card import card_of_plain_model
+    from tellapart.classifier.classifier import Classifier
 
     if build is None:
         return tellapart.load("cifar10")

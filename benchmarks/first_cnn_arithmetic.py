@@ -23,7 +23,7 @@ from tellapart.lowering import lower
 from tellapart.models.first_cnn import first_cnn as network
 from tellapart.recipes.build import build_model, build_optimizer
 from tellapart.recipes.recipes import first_cnn
-from tellapart.runs.folder import processor_name
+from tellapart.runtime.machine import processor_name
 from tellapart.training.loader import Feed
 from tellapart.training.step import TrainStep
 

@@ -54,7 +54,8 @@ def read_pictures(folder, names):
 def train(path, folder):
     """Train the tutorial's network for a few hundred steps, in bfloat16, and save it as tellapart does."""
     import tellapart
-    from tellapart.classifier.model_file import Card, save_keras
+    from tellapart.classifier.card import Card
+    from tellapart.classifier.model_file import save_keras
     from tellapart.data.preprocess import PixelPath
     from tellapart.keras_backend import import_keras
     from tellapart.models.first_cnn import first_cnn

@@ -106,13 +106,13 @@ def cool(run, epochs, share):
     Writes each epoch's loss in training and its score on the held-out pictures to a file in the run's folder.
     """
     import tellapart
-    from tellapart.classifier.classifier import card_of_plain_model
+    from tellapart.classifier.card import card_of_plain_model
     from tellapart.data.open import open_source
     from tellapart.data.sampler import Batches
     from tellapart.data.split import apply_split, read_split_csv
     from tellapart.data.store import load_split
-    from tellapart.inference.predictor import loss_and_accuracy
     from tellapart.lowering import lower
+    from tellapart.metrics.validation import loss_and_accuracy
     from tellapart.recipes.build import build_step
     from tellapart.runs.folder import RunFolder
     from tellapart.training.loader import Feed
@@ -162,7 +162,7 @@ def scored(run, case):
     from safetensors.numpy import load_file
 
     import tellapart
-    from tellapart.classifier.classifier import card_of_plain_model
+    from tellapart.classifier.card import card_of_plain_model
     from tellapart.data.open import open_source
     from tellapart.data.store import load_split
     from tellapart.metrics.scores import score

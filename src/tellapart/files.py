@@ -8,10 +8,11 @@ none, never half of one.
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tellapart.errors import SaveError
+from tellapart.errors import DataError, SaveError, TellapartError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -74,3 +75,21 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def unreadable_is_bad_data(place: object) -> Iterator[None]:
+    """Turn the system's refusals into DataError; what tellapart itself raises passes.
+
+    Args:
+        place: to name where the system names no path.
+    """
+    try:
+        yield
+    except TellapartError:
+        raise
+    except OSError as reason:
+        raise DataError(
+            f"{reason.filename or place}: cannot be read ({reason.strerror or reason}). Give yourself the "
+            "right to read it and to enter the folders above it, or give another path."
+        ) from reason

@@ -1,12 +1,12 @@
 """Nearby: where a path was looked for at which nothing is, and what may have been meant by it."""
 
+from __future__ import annotations
+
 import difflib
 import os
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-
-from tellapart.text import in_which_folder
 
 LARGEST = 1_000
 """Entries of a folder in which names are compared: among very many, much is alike, and looking takes long."""
@@ -43,3 +43,13 @@ def no_such_picture(path: Path) -> str:
         f"Did you mean {' or '.join(meant)}?" if meant else "Give the path of the file, with its folders."
     )
     return f"{path}: no such file{in_which_folder(path)}. {advice}"
+
+
+def in_which_folder(path: Path) -> str:
+    """Where a path was looked for, to be said behind it; nothing of one that says it itself."""
+    return "" if path.is_absolute() else f" in the current folder, {Path.cwd()}"
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `tellapart` in XDG_CACHE_HOME, or in ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tellapart"

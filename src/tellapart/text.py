@@ -1,6 +1,8 @@
 """Words: figures as people read them, on pages and in the terminal."""
 
-from pathlib import Path
+from __future__ import annotations
+
+import re
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -18,6 +20,16 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def in_which_folder(path: Path) -> str:
-    """Where a path was looked for, to be said behind it; nothing of one that says it itself."""
-    return "" if path.is_absolute() else f" in the current folder, {Path.cwd()}"
+_NUMBER = re.compile(r"(\d+)")
+
+
+def natural_key(text: str) -> tuple[object, ...]:
+    """Sorting key: runs of digits compare as numbers, letters without case; the text itself settles ties."""
+    parts = _NUMBER.split(text)
+    # Odd parts are numbers, even parts words: equal places always compare like with like.
+    return (
+        tuple(
+            int(part) if place % 2 and part.isascii() else part.casefold() for place, part in enumerate(parts)
+        ),
+        text,
+    )

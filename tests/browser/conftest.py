@@ -9,7 +9,8 @@ import pytest
 
 import tellapart
 from tellapart.api.explain import Explainer
-from tellapart.classifier.classifier import Classifier, card_of_plain_model
+from tellapart.classifier.card import card_of_plain_model
+from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.channels.channels import ModelFilters
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.page import SECTIONS, page_of

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import tellapart
+from tellapart.classifier.card import ENTRY, Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.model_file import ENTRY, Card
 from tellapart.data.decode import decode
 from tellapart.data.open import open_source
 from tellapart.data.preprocess import PixelPath

@@ -9,7 +9,8 @@ from PIL import Image
 
 import tellapart
 from tellapart.api.explain import Explainer, write_pages
-from tellapart.classifier.classifier import Classifier, card_of_plain_model
+from tellapart.classifier.card import card_of_plain_model
+from tellapart.classifier.classifier import Classifier
 from tellapart.errors import ConfigError, DataError
 from tellapart.explanations.page.page import page
 

@@ -10,7 +10,7 @@ from tellapart.guide.lessons import _digits_training as few_digits
 from tellapart.guide.lessons import dropout as making
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.lowering.ops.dropout_masks import drop
+from tellapart.lowering.ops.dropout import drop
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.model_file import Card
 from tellapart.data.preprocess import PixelPath
 from tellapart.errors import ConfigError
 from tellapart.inference.predictor import probabilities

@@ -5,7 +5,9 @@ import torch
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.lowering.ops.base import ActivationOperation, Convolution2D, MaxPooling2D
+from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.ops.convolution import Convolution2D
+from tellapart.lowering.ops.pooling import MaxPooling2D
 
 keras = import_keras()
 layers = keras.layers

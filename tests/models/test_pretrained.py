@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import tellapart
+from tellapart.classifier.resolve import model_meant
 from tellapart.data.split import divide
 from tellapart.data.store import load_split
 from tellapart.errors import ConfigError, ModelError
@@ -18,7 +19,7 @@ from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.keras_backend import import_keras
 from tellapart.metrics.calibration import fit_temperature
-from tellapart.models.pretrained import NAMES, model_meant, shipped_model
+from tellapart.models.pretrained import NAMES, shipped_model
 from tellapart.profiling.summary import describe
 from tellapart.recipes.recipes import fast
 

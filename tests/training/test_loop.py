@@ -8,9 +8,9 @@ from tellapart.data.sampler import Batches
 from tellapart.data.store import Store
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone, StepDone, Stopped
-from tellapart.inference.predictor import Validation
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
+from tellapart.metrics.validation import Validation
 from tellapart.runs.checkpoint import load_checkpoint, save_checkpoint
 from tellapart.training.loader import Feed
 from tellapart.training.loop import Standing, run_epochs

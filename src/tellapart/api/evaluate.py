@@ -11,13 +11,13 @@ from typing import Any
 
 from tellapart.api.training_run import Watcher
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.resolve import named
 from tellapart.data.open import Source
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import load_split
 from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
-from tellapart.models.pretrained import named
 from tellapart.runs.folder import RunFolder
 
 Opener = Callable[[Any, Any], Source]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.classifier.classifier import Classifier, Progress
-from tellapart.data.one_picture import picture_of
+from tellapart.data.decode import picture_of
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, PictureError, SaveError
 from tellapart.explanations.channels.channels import ModelFilters

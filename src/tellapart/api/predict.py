@@ -6,23 +6,18 @@ Pictures are read and asked about a few hundred at a time, so a folder of any si
 import csv
 import io
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tellapart.classifier.classifier import Classifier, Prediction
-from tellapart.classifier.model_file import is_model_file
 from tellapart.data.decode import PICTURE_SUFFIXES
-from tellapart.data.natural import natural_key
 from tellapart.data.sources.folder import is_hidden
 from tellapart.data.store import Refused
-from tellapart.data.unreadable import unreadable_is_bad_data
-from tellapart.errors import ConfigError, DataError, ModelError
-from tellapart.models.pretrained import NAMES, model_meant, shipped_model
-from tellapart.paths import is_web_address, nearly, no_such_picture
-from tellapart.text import in_which_folder
+from tellapart.errors import DataError
+from tellapart.files import unreadable_is_bad_data
+from tellapart.text import natural_key
 
 AT_A_TIME = 500
 """Pictures in memory."""
@@ -67,63 +62,6 @@ class Answers:
                 (answer.picture, answer.names[0], *(share.get(name, "") for name in self.class_names))
             )
         return text.getvalue()
-
-
-def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple[Path, list[Path]]:
-    """What is meant by `[MODEL] PICTURE...`: the first is a picture unless it is known to be a model.
-
-    Args:
-        named: on the command line.
-        command: that was given, for what is said.
-
-    Returns:
-        The model's path, that of the CIFAR-10 classifier that comes along where none is named; the rest.
-
-    Raises:
-        ConfigError: a model and no picture; a single path, where nothing is, that may mean either; or a folder
-            of run folders.
-        ModelError: the first of several paths is such.
-    """
-    first, *others = named
-    if _is_model(first):
-        if not others:
-            raise ConfigError(
-                f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
-            )
-        return model_meant(first), others
-    if is_web_address(first):
-        raise ConfigError(no_such_picture(first))
-    if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
-        kind = ModelError if others else ConfigError
-        meant = nearly(first)
-        raise kind(
-            f"{first}: no such file or folder{in_which_folder(first)}. "
-            f"{f'Did you mean {meant[0]}? ' if meant else ''}Accepted: a model, which may be left away (a "
-            f"run folder, a .keras or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. "
-            f"For one picture: tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
-        )
-    if runs := _only_runs_in(first):
-        newest = " or ".join(shlex.quote(str(run)) for run in runs[:3])
-        raise ConfigError(f"{first} holds trainings and is none itself. Did you mean {newest}?")
-    return shipped_model(), list(named)
-
-
-def _only_runs_in(path: Path) -> list[Path]:
-    """The run folders in a folder, the newest first; none where it holds other pictures than theirs."""
-    if not path.is_dir():
-        return []
-    with unreadable_is_bad_data(path):
-        runs = {one.parent for one in path.glob("*/run.toml")}
-        pictures = (one for one in path.rglob("*") if one.suffix.lower() in PICTURE_SUFFIXES)
-        if runs and any(runs.isdisjoint(picture.parents) for picture in pictures):
-            return []
-        return sorted(runs, key=lambda run: -run.stat().st_mtime)
-
-
-def _is_model(path: Path) -> bool:
-    if path.is_dir():
-        return any((path / name).exists() for name in ("model.keras", "run.toml"))
-    return is_model_file(path) or (str(path) in NAMES and not path.exists())
 
 
 def pictures_meant(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

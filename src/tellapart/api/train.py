@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tellapart.api.evaluate import Evaluation, evaluate_model
 from tellapart.api.training_run import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.resolve import model_meant
 from tellapart.data.open import Source, open_source
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, TellapartError
-from tellapart.models.pretrained import model_meant
 from tellapart.recipes.config import Run
 from tellapart.recipes.recipes import aimed, find_recipe, suited
 from tellapart.runs.folder import existing_run_folder, refuse_taken

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from tellapart import __version__
+from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier, ranked
-from tellapart.classifier.model_file import Card
 from tellapart.data.open import Source
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
@@ -24,10 +24,10 @@ from tellapart.errors import DataError
 from tellapart.events import EpochDone, Event
 from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
-from tellapart.inference.predictor import Validation, validated
 from tellapart.lowering import lower
 from tellapart.metrics.calibration import fit_temperature
 from tellapart.metrics.scores import Scores, score
+from tellapart.metrics.validation import Validation, validated
 from tellapart.models.first_cnn import refuse_small_pictures
 from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step, finish_model

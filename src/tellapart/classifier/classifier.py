@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.model_file import Card, load_keras, read_card, save_h5, save_keras
-from tellapart.data.one_picture import picture_of
+from tellapart.classifier.card import Card, card_of_plain_model
+from tellapart.classifier.model_file import load_keras, read_card, save_h5, save_keras
+from tellapart.classifier.resolve import model_path
+from tellapart.data.decode import picture_of
 from tellapart.data.open import Source
-from tellapart.data.preprocess import PixelPath
 from tellapart.data.store import Refused, Store, load_split
-from tellapart.errors import ConfigError, DataError, ModelError, PictureError
+from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
@@ -291,29 +292,6 @@ class Classifier:
             images.append(self.card.pixel_path.apply(pixels))
             names.append(name)
         return images, names, refused
-
-
-def model_path(path: Path) -> Path:
-    """The model file meant by a path: itself, or the `model.keras` of a run folder."""
-    return path / "model.keras" if path.is_dir() else path
-
-
-def card_of_plain_model(model: Any, path: Path) -> Card:
-    """What can be told of a Keras model that tellapart did not save.
-
-    Raises:
-        ModelError: it does not map one picture to one row of class scores.
-    """
-    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    picture, answer = (shape if isinstance(shape, tuple) else () for shape in shapes)
-    if len(picture) != 4 or len(answer) != 2 or None in picture[1:] or picture[3] not in (1, 3):
-        raise ModelError(
-            f"{path} is not an image classifier that tellapart can use: it maps {shapes[0]} to {shapes[1]}. "
-            "Accepted: one picture (batch, height, width, 1 or 3) to one row (batch, classes), sizes fixed."
-        )
-    names = tuple(str(index) for index in range(max(2, answer[1])))
-    pixel_path = PixelPath(height=picture[1], width=picture[2], channels=picture[3])
-    return Card(names, pixel_path, {"file": path.name}, named=False)
 
 
 def ranked(

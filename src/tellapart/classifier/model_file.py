@@ -4,95 +4,25 @@ Class names, pixel path and origin travel in one more entry of the zip,
 `tellapart.json`. Keras reads such a file as if the entry were not there.
 """
 
-import json
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tellapart.data.preprocess import PixelPath
-from tellapart.errors import ConfigError, ModelError
+from tellapart.classifier.card import ENTRY, Card
+from tellapart.errors import ModelError
 from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
-from tellapart.text import in_which_folder
+from tellapart.paths import in_which_folder
 
-ENTRY = "tellapart.json"
+if TYPE_CHECKING:
+    pass
+
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
-FORMAT = 1
-"""Raised when a reader of today could misread what is written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a network must be told to be a classifier."""
-
-    class_names: tuple[str, ...]
-    pixel_path: PixelPath
-    origin: Mapping[str, Any] = field(default_factory=dict)
-    """Where it comes from: recipe, data, version; for people."""
-
-    views: int = 1
-    """Forms of each picture that are asked about; see `tellapart.views`."""
-
-    temperature: float | None = None
-    """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
-    (`tellapart.calibration`); None: fewer than 20 were held out. The answers themselves are not changed by it."""
-
-    energy_limit: float | None = None
-    """Energy of a picture from which on it is unlike what was trained on (`tellapart.explanations.ood`); None: not
-    known."""
-
-    named: bool = True
-    """False where the file told no class names and numbers stand for them."""
-
-    def to_json(self) -> str:
-        """As stored."""
-        values = {
-            "format": FORMAT,
-            "class_names": list(self.class_names),
-            "pixel_path": self.pixel_path.to_dict(),
-            "views": self.views,
-            "temperature": self.temperature,
-            "energy_limit": self.energy_limit,
-            "origin": dict(self.origin),
-        }
-        return json.dumps(values, indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Card":
-        """As read back.
-
-        Raises:
-            ModelError: not such a text, or of a later tellapart.
-        """
-        try:
-            values = json.loads(text)
-            if values["format"] != FORMAT:
-                raise ModelError(
-                    f"The model was saved in format {values['format']} and this tellapart reads {FORMAT}: "
-                    "install a newer tellapart."
-                )
-            path = PixelPath.from_dict(values["pixel_path"])
-            views = values.get("views", 1)  # saved before there were any
-            if views not in (1, 2, 6):
-                raise ValueError(f"views {views!r}")
-            temperature = values.get("temperature")
-            if temperature is not None and not 0 < temperature < float("inf"):
-                raise ValueError(f"temperature {temperature!r}")
-            names = tuple(map(str, values["class_names"]))
-            limit = values.get("energy_limit")
-            return cls(
-                names, path, values["origin"], views, temperature, None if limit is None else float(limit)
-            )
-        except (KeyError, TypeError, ValueError, ConfigError) as reason:
-            if isinstance(reason, ModelError):
-                raise
-            raise ModelError(f"The model's own description ({ENTRY}) is damaged: {reason}.") from reason
 
 
 def save_keras(model: Any, path: Path, card: Card) -> None:
@@ -144,19 +74,6 @@ def read_card(path: Path) -> Card | None:
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
         raise _unreadable(path, f"the file is damaged: {reason}") from reason
     return None if text is None else Card.from_json(text)
-
-
-def is_model_file(path: Path) -> bool:
-    """Whether a path means a model file: by its ending, or by what is in it where the ending says nothing."""
-    if path.suffix.lower() in MODEL_SUFFIXES:
-        return True
-    try:
-        with path.open("rb") as file:
-            if file.read(len(_HDF5_BEGINS)) == _HDF5_BEGINS:
-                return True
-        return zipfile.is_zipfile(path) and _holds_network(path)
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False
 
 
 def load_keras(path: Path) -> Any:
@@ -221,3 +138,16 @@ def _quiet_keras() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path means a model file: by its ending, or by what is in it where the ending says nothing."""
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_HDF5_BEGINS)) == _HDF5_BEGINS:
+                return True
+        return zipfile.is_zipfile(path) and _holds_network(path)
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False

@@ -13,7 +13,7 @@ from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_c
 from tellapart.data.open import Source, open_source
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
 from tellapart.data.sources.known import find_on_this_machine, get_known
-from tellapart.data.unreadable import unreadable_is_bad_data
+from tellapart.files import unreadable_is_bad_data
 from tellapart.profiling.doctor import Finding, known_sets_here
 
 MARKS = {"ok": ("ok  ", "green"), "optional": ("-   ", "yellow"), "missing": ("LACK", "bold red")}

@@ -9,12 +9,13 @@ from typing import Any
 from tellapart.api.evaluate import Evaluation
 from tellapart.api.predict import Answers
 from tellapart.classifier.classifier import Prediction
+from tellapart.classifier.resolve import named, taken_name
 from tellapart.cli.terminal import tables
 from tellapart.cli.terminal.console import counted, note, one_line, results, say, say_json
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.files import write_whole
-from tellapart.models.pretrained import named, shipped_model, taken_name
+from tellapart.models.pretrained import shipped_model
 from tellapart.profiling.summary import Description
 
 CLASSES_NAMED = 12

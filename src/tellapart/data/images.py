@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Pixels = NDArray[np.uint8]
-Rows = NDArray[np.int64]
+from tellapart.data.types import Pixels, Rows
 
 
 class Pictures(Protocol):

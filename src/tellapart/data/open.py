@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import SPLIT_NAMES, Source, Split
-from tellapart.data.draw import draw
 from tellapart.data.images import ArrayPictures, EncodedPictures, FilePictures, Pictures
 from tellapart.data.sources import arrays
 from tellapart.data.sources import folder as folders
@@ -28,10 +27,10 @@ from tellapart.data.sources.csv_labels import read_labels_file
 from tellapart.data.sources.download import Progress
 from tellapart.data.sources.formats import Layout, find_layout, read_npz
 from tellapart.data.sources.known import find_place, open_known
-from tellapart.data.unreadable import unreadable_is_bad_data
+from tellapart.data.split import draw
 from tellapart.errors import DataError, PictureError
-from tellapart.paths import is_web_address, nearly, no_such_picture
-from tellapart.text import in_which_folder
+from tellapart.files import unreadable_is_bad_data
+from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
 
 __all__ = ["SPLIT_NAMES", "Source", "Split", "open_source"]
 

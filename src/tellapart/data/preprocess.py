@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from tellapart.data.images import Pixels
+from tellapart.data.types import Pixels
 from tellapart.errors import ConfigError, DataError
 
 Policy = Literal["crop", "pad", "stretch"]

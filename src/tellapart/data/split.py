@@ -6,14 +6,15 @@ Official splits stay what they are; only what is missing is carved from the trai
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.data.dataset import SPLIT_NAMES, Source, Split
-from tellapart.data.draw import draw
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import write_whole
 
@@ -144,3 +145,50 @@ def _with_splits(source: Source, splits: Mapping[str, Split]) -> Source:
     carved = tuple(name for name in splits if name in source.carved or name not in source.splits)
     ordered = {name: splits[name] for name in SPLIT_NAMES if name in splits}
     return source.replace(splits=ordered, carved=carved)
+
+
+def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Draw `count` pictures so that each class gives its share, and keeps at least one.
+
+    Shares are apportioned by largest remainder: the counts add up exactly, and no class is off by more than
+    one, except where it is too small to give.
+
+    Args:
+        ids: (N,) unique.
+        labels: (N,) class numbers.
+        count: pictures to draw. Fewer come back when the classes cannot give that many.
+        seed: any whole number.
+
+    Returns:
+        (count,) rows, ascending.
+    """
+    classes, class_sizes = np.unique(labels, return_counts=True)
+    quotas = _apportion(class_sizes, count, seed)
+    keys = np.array([_key(identifier, seed) for identifier in ids], dtype=np.uint64)
+    drawn = []
+    for label, quota in zip(classes, quotas, strict=True):
+        rows = np.flatnonzero(labels == label)
+        drawn.append(rows[np.argsort(keys[rows], kind="stable")[:quota]])
+    return np.sort(np.concatenate(drawn)) if drawn else np.empty(0, np.int64)
+
+
+def _apportion(class_sizes: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """How many each class gives: proportional, rounded so that the sum is `count`, at most its size - 1."""
+    spare = class_sizes - 1
+    count = min(count, int(spare.sum()))
+    exact = class_sizes * (count / max(int(class_sizes.sum()), 1))
+    quotas = np.minimum(np.floor(exact).astype(np.int64), spare)
+    # Ties go by a hash, not by the class's place in the alphabet.
+    ties = [_key(f"class {number}", seed) for number in range(len(class_sizes))]
+    order = sorted(range(len(class_sizes)), key=lambda number: (quotas[number] - exact[number], ties[number]))
+    while int(quotas.sum()) < count:
+        for number in order:
+            if quotas[number] < spare[number] and int(quotas.sum()) < count:
+                quotas[number] += 1
+    return quotas
+
+
+def _key(identifier: str, seed: int) -> int:
+    return int.from_bytes(
+        hashlib.sha256(f"{seed}\0{identifier}".encode("utf-8", "surrogateescape")).digest()[:8], "big"
+    )

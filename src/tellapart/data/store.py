@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
-from tellapart.data.images import ArrayPictures, Pixels
+from tellapart.data.images import ArrayPictures
 from tellapart.data.preprocess import PixelPath
+from tellapart.data.types import Pixels
 from tellapart.errors import DataError, PictureError, SaveError
 
 _CHUNK = 512

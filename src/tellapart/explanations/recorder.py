@@ -18,7 +18,8 @@ from tellapart.inference.probability_net import Head
 from tellapart.lowering import lower
 from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
-from tellapart.lowering.ops.base import Dense, Operation
+from tellapart.lowering.ops.base import Operation
+from tellapart.lowering.ops.dense import Dense
 
 SMALLEST = 1e-30
 """A probability below counts as this one where its logarithm is taken."""

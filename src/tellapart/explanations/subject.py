@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.model_file import Card
 from tellapart.explanations.recorder import Recorder, Recording
 
 

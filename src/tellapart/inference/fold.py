@@ -18,19 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
-from tellapart.lowering.ops.base import (
-    ActivationOperation,
-    Convolution2D,
-    Dense,
-    DepthwiseConvolution2D,
-    Dropout,
-    MaxPooling2D,
-    Operation,
-    activate_over,
-    pad_same,
-)
+from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.base import Operation
+from tellapart.lowering.ops.convolution import Convolution2D, DepthwiseConvolution2D, pad_same
 from tellapart.lowering.ops.convolution_bf16 import has_onednn
+from tellapart.lowering.ops.dense import Dense
+from tellapart.lowering.ops.dropout import Dropout
 from tellapart.lowering.ops.normalization import BatchNormalizationOver
+from tellapart.lowering.ops.pooling import MaxPooling2D
 from tellapart.lowering.ops.preprocessing import Rescaling
 
 WITHIN_PRODUCT = {"linear": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none")}

@@ -142,7 +142,7 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
         return None
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return None
-    steps = [Step(net._operation(call), call.inputs, call.outputs[0]) for call in graph.calls]  # type: ignore[arg-type]
+    steps = [Step(net.operation_of(call), call.inputs, call.outputs[0]) for call in graph.calls]  # type: ignore[arg-type]
     return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.takes[0])
 
 

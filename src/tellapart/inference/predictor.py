@@ -6,14 +6,13 @@ ask here, so they give the same numbers for the same picture.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tellapart.runtime.workers import workers
-from tellapart.training.loss import EPSILON
 
 MOST_AT_ONCE = 256
 """Pictures that a core takes at a time: enough for dense layers, few enough for its progress to be seen."""
@@ -83,38 +82,3 @@ def _answers(answer: Answer, images: NDArray[np.uint8]) -> Iterator[NDArray[np.f
     if cores == 1 or not answer.divides or len(images) < cores * FEWEST_AT_ONCE:
         return map(ask, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
     return workers().each(ask, np.array_split(images, rounds * cores))
-
-
-class Validation(NamedTuple):
-    """What a net says of the pictures that score an epoch."""
-
-    loss: float
-    accuracy: float
-    recalls: tuple[float, ...]
-    """Of each class, the share of its pictures that is answered rightly; of a class without any, 0."""
-
-
-def validated(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:
-    """Score an epoch.
-
-    Args:
-        answers: (N, classes) probabilities.
-        labels: (N,) class indices.
-    """
-    count = answers.shape[1]
-    present = np.bincount(labels, minlength=count)
-    right = np.bincount(labels[answers.argmax(1) == labels], minlength=count)
-    recalls = right / np.maximum(present, 1)
-    return Validation(*loss_and_accuracy(answers, labels), tuple(map(float, recalls)))
-
-
-def loss_and_accuracy(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Mean cross-entropy, clipped as in training, and the share of pictures whose likeliest class is right.
-
-    Args:
-        answers: (N, classes) probabilities.
-        labels: (N,) class indices.
-    """
-    of_truth = answers[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(np.clip(of_truth, EPSILON, 1 - EPSILON)).mean()
-    return float(loss), float((answers.argmax(1) == labels).mean())

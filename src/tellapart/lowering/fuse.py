@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import torch
 
 from tellapart.lowering.graph import Call, Graph
-from tellapart.lowering.ops.base import ActivationOperation, Convolution2D, MaxPooling2D, Operation
+from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.ops.base import Operation
+from tellapart.lowering.ops.convolution import Convolution2D
+from tellapart.lowering.ops.pooling import MaxPooling2D
 
 OperationOf = Callable[[Call], Operation | None]
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tellapart.keras_internals import functional_inside, is_keras_class, nested_layers, nodes_by_depth
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -68,7 +70,7 @@ def functional_of(model: Any) -> Any | None:
 
     if isinstance(model, keras.Sequential):
         runs_its_graph = type(model).call is keras.Sequential.call
-        functional = model._functional
+        functional = functional_inside(model)
     else:
         base: Any = next((kind for kind in type(model).__mro__ if is_keras_class(kind, "Functional")), None)
         runs_its_graph = base is not None and type(model).call is base.call
@@ -79,11 +81,6 @@ def functional_of(model: Any) -> Any | None:
     return None if unknown else functional
 
 
-def is_keras_class(kind: type, name: str | None = None) -> bool:
-    """Whether `kind` is Keras's own class (of that name), not a user's subclass of it."""
-    return kind.__module__.startswith("keras.src.") and name in (None, kind.__name__)
-
-
 def analyse(functional: Any) -> Graph:
     """List the calls of a Functional model in an order that respects every dependency."""
     slots: dict[int, int] = {}
@@ -92,7 +89,7 @@ def analyse(functional: Any) -> Graph:
         return slots.setdefault(id(tensor), len(slots))
 
     inputs = tuple(slot(tensor) for tensor in functional.inputs)
-    by_depth = functional._nodes_by_depth
+    by_depth = nodes_by_depth(functional)
     nodes = [
         node
         for depth in sorted(by_depth, reverse=True)
@@ -141,7 +138,7 @@ def _makes_masks(operation: Any) -> bool:
     """
     import keras
 
-    parts = operation._flatten_layers() if isinstance(operation, keras.Layer) else []
+    parts = nested_layers(operation) if isinstance(operation, keras.Layer) else []
     return any(
         isinstance(part, keras.layers.Masking)
         or getattr(part, "mask_zero", False)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from tellapart.keras_internals import is_keras_class, is_keras_operator, nested_layers
 from tellapart.lowering.dtypes import PRECISIONS, has_float32_weights
-from tellapart.lowering.graph import Call, is_keras_class
+from tellapart.lowering.graph import Call
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.operators import TENSOR, lower_operator
 from tellapart.lowering.registry import ONE_BY_ONE, RULES
@@ -16,7 +17,7 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
     if not isinstance(layer, keras.Layer):
         return None
     kind = type(layer)
-    extras = any(_has_extras(part) for part in layer._flatten_layers())
+    extras = any(_has_extras(part) for part in nested_layers(layer))
     if extras or not is_keras_class(kind) or kind.__name__ not in RULES or not _known_activation(layer):
         return None
     dtype = PRECISIONS.get(precision or layer.compute_dtype)
@@ -32,7 +33,7 @@ def lower_operator_call(call: Call) -> Operation | None:
 
     kind = type(call.layer)
     floating = all("float" in tensor.dtype for tensor in call.node.input_tensors)
-    if call.arguments is None or not floating or not kind.__module__.startswith("keras.src.ops."):
+    if call.arguments is None or not floating or not is_keras_operator(kind):
         return None
     arguments = [TENSOR if isinstance(value, keras.KerasTensor) else value for value in call.arguments]
     return lower_operator(kind.__name__, arguments, vars(call.layer))

@@ -15,12 +15,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tellapart.keras_internals import (
+    model_takes_training,
+    one_call_of,
+    passes_training_on,
+    standardized_inputs,
+)
 from tellapart.lowering.dtypes import dtype_entering, dtype_leaving, dtype_of_inputs
 from tellapart.lowering.fuse import fuse
 from tellapart.lowering.graph import Call, Graph, analyse, functional_of
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.matching import is_callable_on_tensors, lower_layer, lower_operator_call
-from tellapart.lowering.ops.base import ActivationOperation, Operation, ReadyWeight
+from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.ops.base import Operation, ReadyWeight
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +78,14 @@ class LoweredNet(nn.Module):
             is left as the last operation gave it: probabilities in float32.
         """
         if self.graph is None:
-            knows_training = self.model._call_has_training_arg
-            return self.model(inputs, training=training) if knows_training else self.model(inputs)
-        with self._keras_call() if self._runs_layers else nullcontext():
+            return self.model(inputs, **({"training": training} if model_takes_training(self.model) else {}))
+        with one_call_of(self.model) if self._runs_layers else nullcontext():
             return self._run(self.graph, inputs, training)
 
     def _run(self, graph: Graph, inputs: Any, training: bool) -> Any:
         values = self._enter(inputs)
         for call in graph.calls:
-            operation = self._operation(call)
+            operation = self.operation_of(call)
             if operation is None:
                 results = self._run_keras(call, values, training)
             else:
@@ -105,7 +111,7 @@ class LoweredNet(nn.Module):
             return [LoweredLayer(layer.name, type(layer).__name__, False) for layer in self.model.layers]
         rows: dict[str, LoweredLayer] = {}
         for call in self.graph.calls:
-            operation, layer = self._operation(call), call.layer
+            operation, layer = self.operation_of(call), call.layer
             if isinstance(operation, _Nested):
                 found = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
             else:
@@ -122,7 +128,7 @@ class LoweredNet(nn.Module):
         """
         with ExitStack() as inner:
             for call in self.graph.calls if self.graph is not None else ():
-                operation = self._operation(call)
+                operation = self.operation_of(call)
                 if isinstance(operation, _Nested):
                     inner.enter_context(operation.net.watched(witness, f"{prefix}{call.layer.name}/"))
             self._witness = partial(witness, prefix)
@@ -135,7 +141,7 @@ class LoweredNet(nn.Module):
         """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
         layers: dict[int, Any] = {}
         for call in () if self.graph is None else self.graph.calls:
-            operation = self._operation(call)
+            operation = self.operation_of(call)
             if isinstance(operation, _Nested):
                 layers.update({id(layer): layer for layer in operation.net.lowered_layers()})
             elif operation is not None:
@@ -147,7 +153,7 @@ class LoweredNet(nn.Module):
         if self.graph is None:
             return True
         nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
-        return any(self._operation(call) is None for call in self.graph.calls) or any(nested)
+        return any(self.operation_of(call) is None for call in self.graph.calls) or any(nested)
 
     @cached_property
     def divides_batches(self) -> bool:
@@ -179,7 +185,8 @@ class LoweredNet(nn.Module):
     def _parts(self) -> Iterator[Operation]:
         return (part for part in self.modules() if isinstance(part, Operation))
 
-    def _operation(self, call: Call) -> Operation | None:
+    def operation_of(self, call: Call) -> Operation | None:
+        """Return what a call runs; None where its layer runs as itself."""
         position = self._positions.get(id(call.node))
         return None if position is None else self.operations[position]  # type: ignore[return-value]
 
@@ -202,7 +209,7 @@ class LoweredNet(nn.Module):
             if dtype is not None:
                 self._casts[id(call.node)] = dtype
         if self.joined:
-            fuse(graph, self._operation)
+            fuse(graph, self.operation_of)
             self._let_activations_overwrite(graph)
 
     def _lowered(self, layer: Any, precision: str | None) -> Operation | None:
@@ -217,30 +224,18 @@ class LoweredNet(nn.Module):
     def _let_activations_overwrite(self, graph: Graph) -> None:
         """Let an activation layer write over its input where nobody else needs it, forward or backward."""
         calls_of = Counter(id(call.layer) for call in graph.calls)
-        writers = {call.outputs[0]: self._operation(call) for call in graph.calls}
+        writers = {call.outputs[0]: self.operation_of(call) for call in graph.calls}
         for call in graph.calls:
-            operation = self._operation(call)
+            operation = self.operation_of(call)
             if isinstance(operation, ActivationOperation) and calls_of[id(call.layer)] == 1:
                 writer = writers.get(call.inputs[0])
                 operation.overwrites = writer is not None and writer.fresh and graph.uses[call.inputs[0]] == 1
-
-    @contextmanager
-    def _keras_call(self) -> Iterator[None]:
-        """Let layers that run as themselves know that they are parts of one call of the model.
-
-        Else each would take itself for the outermost, and forget the losses of its call before.
-        """
-        self.model._get_call_context()
-        try:
-            yield
-        finally:
-            self.model._maybe_reset_call_context()
 
     def _enter(self, inputs: Any) -> dict[int, Tensor]:
         assert self.graph is not None
         symbolic = self.graph.functional.inputs
         single = torch.is_tensor(inputs) and len(symbolic) == 1 and inputs.ndim == len(symbolic[0].shape)
-        tensors = [inputs] if single else self.graph.functional._standardize_inputs(inputs)
+        tensors = [inputs] if single else standardized_inputs(self.graph.functional, inputs)
         return {
             slot: to_torch(tensor.to(self.device, dtype))
             for slot, tensor, dtype in zip(self.graph.inputs, tensors, self.takes, strict=True)
@@ -268,9 +263,7 @@ class LoweredNet(nn.Module):
             for symbol, slot in zip(call.node.input_tensors, call.inputs, strict=True)
         }
         args, kwargs = call.node.arguments.fill_in(inputs)
-        if "training" in getattr(
-            call.layer, "_call_context_args", ()
-        ):  # its parts need it, even if it does not
+        if passes_training_on(call.layer):
             kwargs = {**kwargs, "training": training}
         return [to_torch(result) for result in keras.tree.flatten(call.layer(*args, **kwargs))]
 

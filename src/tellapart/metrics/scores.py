@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.inference.predictor import loss_and_accuracy
+from tellapart.metrics.validation import loss_and_accuracy
 
 
 @dataclass(frozen=True, slots=True)

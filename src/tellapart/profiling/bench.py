@@ -22,21 +22,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.model_file import Card
 from tellapart.data.decode import decode
-from tellapart.data.images import Pixels
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
 from tellapart.data.store import Store
+from tellapart.data.types import Pixels
 from tellapart.errors import ConfigError
 from tellapart.lowering import lower
 from tellapart.profiling.flops import Flops, count_flops
 from tellapart.profiling.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.config import MuonSettings, Run
-from tellapart.runs.folder import hardware, versions
 from tellapart.runtime.allocator import memory_kept
+from tellapart.runtime.machine import hardware, versions
 from tellapart.runtime.precision import has_fast_bfloat16, resolve
 from tellapart.runtime.workers import workers
 from tellapart.training.loader import Feed

@@ -105,7 +105,7 @@ def _backend_setting() -> Finding:
 def _processor(again: bool) -> Iterator[Finding]:
     import torch
 
-    from tellapart.runs.folder import processor_name
+    from tellapart.runtime.machine import processor_name
     from tellapart.runtime.precision import resolve
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "processor (no GPU is used)"
@@ -130,7 +130,8 @@ def _bfloat16(again: bool) -> str:
 
 
 def _data() -> Iterator[Finding]:
-    from tellapart.data.sources.known import cache_folder, lacking_data_folder
+    from tellapart.data.sources.known import lacking_data_folder
+    from tellapart.paths import cache_folder
 
     lacking = lacking_data_folder()
     if lacking is None:

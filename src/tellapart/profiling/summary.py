@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tellapart.classifier.classifier import model_path
-from tellapart.classifier.model_file import Card, load_keras, read_card
+from tellapart.classifier.card import Card
+from tellapart.classifier.model_file import load_keras, read_card
+from tellapart.classifier.resolve import model_meant, model_path
 from tellapart.data.preprocess import PixelPath
 from tellapart.errors import ConfigError, ModelError
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
-from tellapart.models.pretrained import model_meant
 from tellapart.recipes.build import build_model
 from tellapart.recipes.config import Run
 from tellapart.recipes.recipes import MEASURED, RECIPES, Measured
@@ -168,65 +168,34 @@ def summarise(model: Any) -> Summary:
     """
     shape = _picture_shape(model)
     net = lower(model, "float32")
-    counter = FlopCounterMode(display=False)
-    tally = _Tally(counter)
-    tally.watch(net)
     picture = torch.zeros(1, *shape, device=model.weights[0].value.device if model.weights else None)
-    with torch.no_grad(), counter:
-        net(picture)
+    flops = _flops_by_layer(net, picture)
     return Summary(
         name=model.name,
         input_shape=shape,
-        layers=tuple(_layers(net, tally.flops)),
+        layers=tuple(_layers(net, flops)),
         parameters=_size(model.weights),
         trainable_parameters=_size(model.trainable_weights),
-        flops=counter.get_total_flops(),
+        flops=flops.total(),
         bytes=sum(weight.value.nbytes for weight in model.weights),
     )
 
 
-class _Tally:
-    """FLOPs of each layer, by its path of names, while a net runs under a counter."""
+OUTSIDE_LAYERS = ""
+"""Key of the FLOPs of a model whose own code alone knows when its layers run."""
 
-    def __init__(self, counter: FlopCounterMode) -> None:
-        self.counter = counter
-        self.flops: Counter[str] = Counter()
-        self._began: list[int] = []
 
-    def begin(self, *_: Any) -> None:
-        self._began.append(self.counter.get_total_flops())
+def _flops_by_layer(net: LoweredNet, picture: torch.Tensor) -> Counter[str]:
+    """Count the FLOPs of each layer, by its path of names, in one run over `picture`."""
+    flops: Counter[str] = Counter()
 
-    def end(self, name: str) -> None:
-        self.flops[name] += self.counter.get_total_flops() - self._began.pop()
+    def witness(prefix: str, call: Call, *_: Any) -> None:
+        flops[prefix + call.layer.name] += counter.get_total_flops() - flops.total()
 
-    def watch(self, net: LoweredNet, prefix: str = "") -> None:
-        """Count every call of the net's layers: lowered ones by hooks, the others where Keras runs them."""
-        if net.graph is None:
-            return
-        watched: set[int] = set()  # a layer called twice is one operation
-        for call in net.graph.calls:
-            operation, name = net._operation(call), prefix + call.layer.name
-            if operation is None or id(operation) in watched:
-                continue
-            watched.add(id(operation))
-            inner = inner_net(operation)
-            if inner is not None:
-                self.watch(inner, f"{name}/")
-                continue
-            operation.register_forward_pre_hook(self.begin)
-            operation.register_forward_hook(lambda *_, name=name: self.end(name))
-        self._watch_keras(net, prefix)
-
-    def _watch_keras(self, net: LoweredNet, prefix: str) -> None:
-        run_keras = net._run_keras
-
-        def counted(call: Call, *arguments: Any) -> Any:
-            self.begin()
-            results = run_keras(call, *arguments)
-            self.end(prefix + call.layer.name)
-            return results
-
-        net._run_keras = counted  # type: ignore[method-assign,assignment]
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, net.watched(witness):
+        net(picture)
+        flops[OUTSIDE_LAYERS] += counter.get_total_flops() - flops.total()
+    return flops
 
 
 def inner_net(operation: Any) -> LoweredNet | None:
@@ -244,7 +213,7 @@ def _layers(net: LoweredNet, flops: Counter[str], prefix: str = "") -> Iterator[
         return
     seen: set[str] = set()
     for call in net.graph.calls:
-        operation, name = net._operation(call), prefix + call.layer.name
+        operation, name = net.operation_of(call), prefix + call.layer.name
         if name in seen:
             continue
         seen.add(name)

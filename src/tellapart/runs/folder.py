@@ -18,8 +18,6 @@ import csv
 import io
 import json
 import math
-import os
-import platform
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -32,9 +30,9 @@ from tellapart import __version__
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, StepDone
 from tellapart.files import write_text
-from tellapart.paths import nearly
+from tellapart.paths import in_which_folder, nearly
 from tellapart.recipes.config import Run
-from tellapart.text import in_which_folder
+from tellapart.runtime.machine import hardware, versions
 
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
@@ -205,30 +203,3 @@ def _dated(parent: Path, name: str) -> Path:
     stem = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name}"
     candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
     return next(path for path in candidates if not path.exists())
-
-
-def versions() -> dict[str, str]:
-    """Of Python and the packages that decide a result."""
-    from importlib.metadata import version
-
-    packages = ("torch", "keras", "numpy", "pillow", "simplejpeg")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def hardware() -> dict[str, Any]:
-    """The processor, as the system names it, and the GPU, where torch sees one."""
-    import torch
-
-    found = {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
-    return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
-
-
-def processor_name() -> str:
-    """The processor's model name, as the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

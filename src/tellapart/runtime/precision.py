@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tellapart.data.sources.known import cache_folder
 from tellapart.errors import ConfigError, SaveError
 from tellapart.files import write_text
-from tellapart.runs.folder import processor_name
+from tellapart.paths import cache_folder
+from tellapart.runtime.machine import processor_name
 
 PRECISIONS = ("float32", "bfloat16", "auto")
 """That predictions can be asked in."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tellapart.errors import ModelError
 from tellapart.keras_backend import import_keras
+from tellapart.keras_internals import loss_tracker
 from tellapart.lowering import lower
 from tellapart.runtime.allocator import memory_kept
 from tellapart.training.keras_metrics import metrics_of
@@ -100,7 +101,7 @@ def _kept_true(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Functi
     built: list[tuple[Function, Snapshot]] = []
 
     def call(data: Any) -> Mapping[str, Any]:
-        begins = float(model._loss_tracker.count.value) == 0  # Keras has just reset it
+        begins = float(loss_tracker(model).count.value) == 0  # Keras has just reset it
         if begins or not built or not built[0][1].holds():
             built[:] = [_lowered(model, kind)]
         return built[0][0](data)

@@ -11,6 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tellapart.keras_internals import (
+    compiled_metrics,
+    function_of_metric,
+    has_weighted_metrics,
+    loss_tracker,
+    metrics_of_losses,
+)
 from tellapart.training.loss import classifies, overrides
 
 
@@ -36,7 +43,7 @@ class KerasMetrics:
         import keras
 
         pictures = next(tensor for tensor in keras.tree.flatten(inputs) if tensor is not None).shape[0]
-        self.model._loss_tracker.update_state(loss, sample_weight=pictures)
+        loss_tracker(self.model).update_state(loss, sample_weight=pictures)
         return self.model.compute_metrics(inputs, truth, output, sample_weight=weight)
 
 
@@ -54,7 +61,7 @@ class NativeMetrics(KerasMetrics):
         if not known or not torch.is_tensor(output):
             return super().update(inputs, truth, output, weight, loss)
         pictures = len(output)
-        tracker = self.model._loss_tracker
+        tracker = loss_tracker(self.model)
         tracker.total.value.add_(loss * pictures)
         tracker.count.value.add_(pictures)
         for metric, accuracy in self.accuracies.items():
@@ -68,13 +75,13 @@ class NativeMetrics(KerasMetrics):
 
 def metrics_of(model: Any) -> KerasMetrics:
     """How to count a compiled and built model's metrics: natively where all of them allow it."""
-    compiled = model._compile_metrics
+    compiled = compiled_metrics(model)
     known = [] if compiled is None else compiled.metrics
-    per_loss = [] if model._compile_loss is None else model._compile_loss.metrics
+    per_loss = metrics_of_losses(model)
     names = [metric.name for metric in known]
     plain = (
         len(getattr(model, "outputs", None) or []) == 1
-        and (compiled is None or compiled._user_weighted_metrics is None)
+        and (compiled is None or not has_weighted_metrics(compiled))
         and len(model.metrics) == 1 + (compiled is not None)
         and not per_loss
         and not overrides(model, "compute_metrics")
@@ -92,9 +99,9 @@ def _accuracy(metric: Any) -> Accuracy | None:
     plain = type(metric) is keras.metrics.MeanMetricWrapper or type(metric).__name__ in _ACCURACY_CLASSES
     if not plain or overrides(metric, "update_state") or overrides(metric, "result"):
         return None
-    if metric._fn is keras.metrics.categorical_accuracy:
+    if function_of_metric(metric) is keras.metrics.categorical_accuracy:
         return Accuracy(_one_hot_matches, sparse=False)
-    if metric._fn is keras.metrics.sparse_categorical_accuracy:
+    if function_of_metric(metric) is keras.metrics.sparse_categorical_accuracy:
         return Accuracy(lambda truth, output: (truth.reshape(-1) == output.argmax(-1)).sum(), sparse=True)
     return None
 

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from tellapart.events import EpochDone, Event, StepDone, Stopped
-from tellapart.inference.predictor import Validation
+from tellapart.metrics.validation import Validation
 from tellapart.training.loader import Feed
 from tellapart.training.optim.native import current_learning_rate
 from tellapart.training.step import TrainStep

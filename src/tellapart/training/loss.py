@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tellapart.lowering.graph import is_keras_class
-
-EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1 before their logarithm: Keras's number, unless it was set."""
+from tellapart.keras_internals import compute_loss, has_loss_weights, has_mask, is_keras_class
+from tellapart.metrics.validation import EPSILON
 
 Loss = Callable[[Any, Any, Any, Any], Tensor]
 """(inputs, truth, output, sample weights or None) -> scalar."""
@@ -49,7 +47,7 @@ def classifies(truth: Any, output: Any, *, sparse: bool) -> bool:
     if not (torch.is_tensor(truth) and torch.is_tensor(output)) or output.ndim != 2 or output.shape[1] < 2:
         return False
     shapes = [(len(output),), (len(output), 1)] if sparse else [tuple(output.shape)]
-    return tuple(truth.shape) in shapes and getattr(output, "_keras_mask", None) is None
+    return tuple(truth.shape) in shapes and not has_mask(output)
 
 
 def categorical_crossentropy(truth: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -130,7 +128,7 @@ def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
     """
 
     def keras_loss(inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
-        return model._compute_loss(x=inputs, y=truth, y_pred=output, sample_weight=weight, training=training)
+        return compute_loss(model, inputs, truth, output, weight, training=training)
 
     more_than_the_loss = layer_losses or _regularizes(model) or overrides(model, "compute_loss")
     native = None if more_than_the_loss else native_loss(model)
@@ -151,7 +149,7 @@ def native_loss(model: Any) -> NativeLoss | None:
     import keras
 
     outputs = model.outputs if getattr(model, "outputs", None) else []
-    if model.loss is None or model._compile_loss._user_loss_weights is not None or len(outputs) != 1:
+    if model.loss is None or has_loss_weights(model) or len(outputs) != 1:
         return None
     if keras.config.epsilon() != EPSILON or keras.config.floatx() != "float32":
         return None

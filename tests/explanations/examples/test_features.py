@@ -6,8 +6,8 @@ import keras  # isort: skip
 import numpy as np
 import pytest
 
+from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.model_file import Card
 from tellapart.data.preprocess import PixelPath
 from tellapart.errors import ModelError
 from tellapart.explanations.examples.features import features

@@ -176,7 +176,7 @@ def test_a_network_without_its_run_says_so(explained):
 def test_a_network_without_a_dense_layer_says_so(copied, explained):
     import keras
 
-    from tellapart.classifier.model_file import Card
+    from tellapart.classifier.card import Card
 
     layers = keras.layers
     body = [

@@ -88,8 +88,8 @@ def test_a_piece_is_cut_inside_the_picture():
 def test_a_network_without_feature_maps_has_no_such_section(run, explained):
     import keras
 
+    from tellapart.classifier.card import Card
     from tellapart.classifier.classifier import Classifier
-    from tellapart.classifier.model_file import Card
 
     card = run.classifier.card
     model = keras.Sequential(

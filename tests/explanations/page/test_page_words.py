@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.model_file import Card
 from tellapart.explanations.page import training
 from tellapart.explanations.page.page import SECTIONS, page_of
 

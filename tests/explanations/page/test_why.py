@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from tellapart.api.explain import Explainer
-from tellapart.classifier.classifier import Classifier, card_of_plain_model
+from tellapart.classifier.card import card_of_plain_model
+from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.attribution.budget import BUDGET, LEAST_FLOPS, cost_of, passes, scope_of
 from tellapart.explanations.attribution.contrast import Question, questions_among
 from tellapart.explanations.attribution.faithfulness import Faithfulness

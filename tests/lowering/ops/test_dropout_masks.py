@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tellapart.lowering.microbatch import Slice, entered
-from tellapart.lowering.ops.dropout_masks import drop, random_keep
+from tellapart.lowering.ops.dropout import drop, random_keep
 
 N = 400_000
 

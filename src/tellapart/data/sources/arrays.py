@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.images import Pixels
-from tellapart.data.natural import natural_key
+from tellapart.data.types import Pixels
 from tellapart.errors import DataError
+from tellapart.text import natural_key
 
 _ACCEPTED = (
     "Accepted: (N, height, width) or (N, height, width, 1 or 3); uint8, or whole numbers 0 to 255, "

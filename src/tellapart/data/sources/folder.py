@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tellapart.data.decode import PICTURE_SUFFIXES
-from tellapart.data.natural import natural_key
 from tellapart.errors import DataError
+from tellapart.text import natural_key
 
 SPLIT_FOLDERS = {
     "train": "train",

@@ -16,13 +16,9 @@ from tellapart.data.images import ArrayPictures
 from tellapart.data.sources.catalog import KnownSet
 from tellapart.data.sources.download import Progress, download
 from tellapart.data.sources.formats import Layout, RawSet, RawSplit, find_layout
-from tellapart.data.unreadable import unreadable_is_bad_data
 from tellapart.errors import DataError
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `tellapart` in XDG_CACHE_HOME, or in ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tellapart"
+from tellapart.files import unreadable_is_bad_data
+from tellapart.paths import cache_folder
 
 
 def folders_searched(known: KnownSet) -> list[Path]:

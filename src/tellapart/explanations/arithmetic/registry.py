@@ -13,7 +13,7 @@ from tellapart.explanations.arithmetic import weighted_sum as weighted
 from tellapart.explanations.arithmetic.cells import cells
 from tellapart.explanations.arithmetic.working import Opener, Working
 from tellapart.explanations.recorder import LayerRun
-from tellapart.lowering.graph import is_keras_class
+from tellapart.keras_internals import is_keras_class, is_keras_operator
 
 OPENERS: dict[str, Opener] = {
     **weighted.OPENERS,
@@ -39,7 +39,7 @@ def working_of(run: LayerRun) -> Working:
 def _opened(run: LayerRun) -> Working | None:
     if not is_keras_class(type(run.layer)) or any(cells(one) is None for one in (*run.taken, run.given[0])):
         return None
-    is_operator = type(run.layer).__module__.startswith("keras.src.ops.")
+    is_operator = is_keras_operator(type(run.layer))
     opener = (operators.OPENERS if is_operator else OPENERS).get(run.kind)
     return (None if opener is None else opener(run)) or dropped.passing(run)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.data.draw import draw
+from tellapart.data.split import draw
 from tellapart.data.store import Store
 from tellapart.explanations.channels.activation_maximization import STEPS, excitements, exciting_pictures
 from tellapart.explanations.channels.patches import (
@@ -26,7 +26,7 @@ from tellapart.explanations.channels.patches import (
 )
 from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.explanations.subject import Subject
-from tellapart.lowering.ops.base import Convolution2D
+from tellapart.lowering.ops.convolution import Convolution2D
 from tellapart.profiling.summary import summarise
 
 LAYERS, CHANNELS, PIECES = 5, 6, 4

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.explanations.recorder import Recorder, Recording
-from tellapart.lowering.ops.base import Convolution2D
+from tellapart.lowering.ops.convolution import Convolution2D
 
 PIXELS_AT_ONCE = 64 * 64 * 64
 """Of the pictures in one batch."""

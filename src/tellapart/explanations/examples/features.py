@@ -16,7 +16,7 @@ from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.inference.folded_net import InferenceNet
 from tellapart.inference.predictor import probabilities
 from tellapart.inference.probability_net import Head, ProbabilityNet
-from tellapart.lowering.ops.base import Dense
+from tellapart.lowering.ops.dense import Dense
 
 
 def features(

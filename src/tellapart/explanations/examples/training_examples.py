@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier, Progress
-from tellapart.data.draw import draw
+from tellapart.data.split import draw
 from tellapart.data.store import Store
 from tellapart.errors import ModelError, TellapartError
 from tellapart.explanations.examples.feature_cache import Moment, Seen, moments_of, seen

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from tellapart.keras_internals import rate_setting
 from tellapart.metrics.scores import wilson_interval
 from tellapart.recipes.recipes import RECIPES
 
@@ -155,7 +156,7 @@ def rates(name: str) -> list[float]:
     keras = import_keras()
     run = RECIPES[name]()
     steps = run.epochs * -(-TRAINING_PICTURES // run.batch_size)
-    schedule = build_optimizer(run.optimizer, steps)._learning_rate
+    schedule = rate_setting(build_optimizer(run.optimizer, steps))
     at = [round(index * steps / (POINTS - 1)) for index in range(POINTS)]
     values = [float(keras.ops.convert_to_numpy(schedule(step))) for step in at]
     return [round(value / run.optimizer.learning_rate, 4) for value in values]

@@ -24,7 +24,7 @@ def facts() -> dict[str, Any]:
 
 def quick_facts() -> dict[str, Any]:
     """All but what needs a whole training."""
-    from tellapart.training.loss import EPSILON
+    from tellapart.metrics.validation import EPSILON
 
     return {
         "epsilon": EPSILON,

@@ -8,9 +8,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import to_torch, torch_axis
-from tellapart.lowering.ops.activations import Activation, softmax
-from tellapart.lowering.ops.base import ActivationOperation, Config, Elementwise, Operation
-from tellapart.lowering.ops.rule import Rule, along, known_activation
+from tellapart.lowering.ops.activations import ACTIVATIONS, Activation, activate_over, softmax
+from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along, known_activation
+
+
+class ActivationOperation(Operation):
+    """An activation as a layer of its own. `overwrites` is set where the input may be written over."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.overwrites = False
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return activate_over(self.name, x) if self.overwrites else ACTIVATIONS[self.name](x)
 
 
 class GivenActivation(ActivationOperation):

@@ -96,3 +96,8 @@ OVERWRITING: dict[str, Activation] = {
     "exponential": torch.exp_,
 }
 """The same functions writing over their argument, whose backward pass needs only the result."""
+
+
+def activate_over(name: str, x: Tensor) -> Tensor:
+    """Apply an activation, writing over `x` where the backward pass allows."""
+    return OVERWRITING.get(name, ACTIVATIONS[name])(x)

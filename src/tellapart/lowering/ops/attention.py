@@ -13,9 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
-from tellapart.lowering.ops.base import Config, Operation
-from tellapart.lowering.ops.dropout_masks import drop
-from tellapart.lowering.ops.rule import Rule
+from tellapart.lowering.ops.base import Config, Operation, Rule
+from tellapart.lowering.ops.dropout import drop
 
 
 class Attention(Operation):

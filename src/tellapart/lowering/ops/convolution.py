@@ -6,14 +6,55 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.lowering.ops.base import (
-    Config,
-    Convolution2D,
-    DepthwiseConvolution2D,
-    Operation,
-    activate_over,
-)
-from tellapart.lowering.ops.rule import Rule, channels_last, known_activation, of_sequences
+from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.base import Config, Operation, Rule, channels_last, known_activation, of_sequences
+from tellapart.lowering.ops.convolution_bf16 import convolve
+
+
+class Convolution2D(Operation):
+    """Conv2D: kernel (kh, kw, C_in / groups, C_out)."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.kernel = weights[0]
+        self.bias = weights[1] if config["use_bias"] else None
+        self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
+        self.groups, self.padding = config["groups"], config["padding"]
+        self.activation = config["activation"]
+        self.fresh = self.activation == "linear"
+        self.dtype = dtype
+
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.torch_kernel())}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        kernel, x, padding = self.cast("kernel"), x.to(self.dtype), (0, 0)
+        if self.padding == "same":
+            x, padding = pad_same(x, kernel.shape[2:], self.strides, self.dilation)
+        if self.dtype != torch.float32:
+            bias = None if self.bias is None else self.cast("bias")
+            relu = self.activation == "relu"
+            x = convolve(x, kernel, bias, self.strides, padding, self.dilation, self.groups, relu=relu)
+            return x if relu else activate_over(self.activation, x)
+        x = F.conv2d(x, kernel, None, self.strides, padding, self.dilation, self.groups)
+        return activate_over(self.activation, x if self.bias is None else x.add_(self.bias[:, None, None]))
+
+    def torch_kernel(self) -> Tensor:
+        """(C_out, C_in / groups, kh, kw), a view of Keras's kernel."""
+        return self.kernel.permute(3, 2, 0, 1)
+
+
+class DepthwiseConvolution2D(Convolution2D):
+    """DepthwiseConv2D: kernel (kh, kw, C_in, multiplier), one group per input channel."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__({**config, "groups": weights[0].shape[2]}, weights, dtype)
+
+    def torch_kernel(self) -> Tensor:
+        """(C_in * multiplier, 1, kh, kw)."""
+        height, width, channels, multiplier = self.kernel.shape
+        return self.kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
 
 
 class Convolution1D(Convolution2D):
@@ -116,6 +157,36 @@ class TransposedConvolution1D(TransposedConvolution):
     def torch_kernel(self) -> Tensor:
         """(C_in, C_out, 1, k), a view of Keras's kernel."""
         return self.kernel.permute(2, 1, 0).unsqueeze(2)
+
+
+def pad_same(
+    x: Tensor,
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    value: float = 0.0,
+) -> tuple[Tensor, tuple[int, int]]:
+    """Padding "same" as Keras means it: where the total is odd, one more after the data.
+
+    Args:
+        x: (B, C, H, W).
+        size: kernel height and width, in pixels.
+        strides: vertical and horizontal step, in pixels.
+        dilation: distance between kernel cells, in pixels.
+        value: what to pad with.
+
+    Returns:
+        The tensor, padded where its two sides differ, and the symmetric padding
+        (height, width) that is left for the operation itself.
+    """
+    totals = [
+        max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
+        for n, k, s, d in zip(x.shape[2:], size, strides, dilation, strict=True)
+    ]
+    if all(total % 2 == 0 for total in totals):
+        return x, (totals[0] // 2, totals[1] // 2)
+    (top, bottom), (left, right) = [(total // 2, total - total // 2) for total in totals]
+    return F.pad(x, (left, right, top, bottom), value=value), (0, 0)
 
 
 def transposed_padding(

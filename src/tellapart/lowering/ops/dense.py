@@ -7,8 +7,35 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
-from tellapart.lowering.ops.base import Config, Operation, activate_over
-from tellapart.lowering.ops.rule import Rule, known_activation
+from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.base import Config, Operation, Rule, known_activation
+
+
+class Dense(Operation):
+    """Dense: kernel (in, out), over the last Keras axis."""
+
+    def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
+        super().__init__()
+        self.kernel = weights[0]
+        self.bias = weights[1] if config["use_bias"] else None
+        self.activation = config["activation"]
+        self.fresh = self.activation == "linear"
+        self.dtype = dtype
+
+    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.kernel)}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return activate_over(self.activation, to_torch(self.before_activation(to_keras(x))))
+
+    def before_activation(self, x: Tensor) -> Tensor:
+        """The product and the bias, Keras's layout in and out."""
+        x, kernel = x.to(self.dtype), self.cast("kernel")
+        if self.dtype != torch.float32:
+            return F.linear(x, kernel.t(), None if self.bias is None else self.cast("bias"))
+        x = F.linear(x, kernel.t())
+        return x if self.bias is None else x.add_(self.bias)
 
 
 class EinsumDense(Operation):
@@ -60,6 +87,11 @@ class Scale(Operation):
         return to_torch(to_keras(x).to(self.dtype) * self.gamma.to(self.dtype))
 
 
+def _dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+    known = known_activation(config) and config.get("quantization_config") is None
+    return Dense(config, weights, dtype) if known else None
+
+
 def _einsum_dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
     known = known_activation(config) and config.get("quantization_config") is None
     return EinsumDense(config, weights, dtype) if known else None
@@ -75,6 +107,7 @@ def _layer_scale(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) 
 
 
 RULES: dict[str, Rule] = {
+    "Dense": _dense,
     "EinsumDense": _einsum_dense,
     "Embedding": _embedding,
     "LayerScale": _layer_scale,

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch, torch_axis
-from tellapart.lowering.ops.base import Config, Elementwise, Operation
+from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along
 from tellapart.lowering.ops.normalization import to_unit_length
-from tellapart.lowering.ops.rule import Rule, along
 
 LEAST_LENGTH = 1e-7
 """Dot divides by no less: Keras's epsilon, unless `keras.config.set_epsilon` changed it."""

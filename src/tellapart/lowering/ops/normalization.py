@@ -4,6 +4,7 @@ Statistics are float32 whatever the arithmetic of the layers around, as in Keras
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,11 +12,61 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import picture_to_sequence, sequence_to_picture, to_keras, to_torch, torch_axis
-from tellapart.lowering.ops.base import BatchNormalization, Config, Elementwise, Operation
-from tellapart.lowering.ops.rule import Rule, along
+from tellapart.lowering.microbatch import current_slice
+from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along
 
 LEAST_LENGTH = 1e-12
 """UnitNormalization divides by no less."""
+
+
+class BatchNormalization(Operation):
+    """BatchNormalization over the channels.
+
+    Keras averages the *biased* batch variance into the moving one; torch's own
+    running average takes the unbiased. So the averages are kept here.
+    """
+
+    fresh = True
+    couples_pictures = True
+
+    def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
+        super().__init__()
+        remaining = list(weights)
+        self.gamma = remaining.pop(0) if config["scale"] else None
+        self.beta = remaining.pop(0) if config["center"] else None
+        self.moving_mean, self.moving_variance = remaining
+        self.momentum, self.epsilon = config["momentum"], config["epsilon"]
+        self.learns = config.get("trainable", True)
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        if not (training and self.learns):  # a frozen layer keeps its statistics, as in Keras
+            return F.batch_norm(
+                x, self.moving_mean, self.moving_variance, self.gamma, self.beta, False, 0.0, self.epsilon
+            )
+        gamma = self.gamma
+        if gamma is None and self.beta is None and x.dtype != torch.float32:
+            gamma = torch.ones_like(self.moving_mean)  # so that torch keeps float32 statistics
+        x, mean, inverse_deviation = torch.native_batch_norm(
+            x, gamma, self.beta, None, None, True, 0.0, self.epsilon
+        )
+        part = current_slice()
+        if part is None:
+            self._move(mean, inverse_deviation, 1 - self.momentum)
+            return x
+        share = 1 - self.momentum**part.share  # all parts together move as far as the whole batch would
+        if (
+            x.device.type == "cuda"
+        ):  # parts run in order, and the next one's recorded run reuses this one's memory
+            self._move(mean, inverse_deviation, share)
+        else:
+            part.afterwards.append(partial(self._move, mean.detach(), inverse_deviation.detach(), share))
+        return x
+
+    @torch.no_grad()
+    def _move(self, mean: Tensor, inverse_deviation: Tensor, share: float) -> None:
+        variance = inverse_deviation.double().pow(-2).sub(self.epsilon).float()
+        self.moving_mean.lerp_(mean.float(), share)
+        self.moving_variance.lerp_(variance, share)
 
 
 class BatchNormalizationOver(BatchNormalization):

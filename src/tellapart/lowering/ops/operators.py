@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
+from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import softmax
-from tellapart.lowering.ops.base import ActivationOperation, Elementwise, Operation
-from tellapart.lowering.ops.rule import along
+from tellapart.lowering.ops.base import Elementwise, Operation, along
 
 ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,

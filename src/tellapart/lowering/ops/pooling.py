@@ -7,8 +7,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.lowering.ops.base import Config, Elementwise, MaxPooling2D, Operation
-from tellapart.lowering.ops.rule import OfSequences, Rule, channels_last, of_sequences
+from tellapart.lowering.ops.base import (
+    Config,
+    Elementwise,
+    OfSequences,
+    Operation,
+    Rule,
+    channels_last,
+    of_sequences,
+)
+from tellapart.lowering.ops.convolution import pad_same
+
+
+class MaxPooling2D(Operation):
+    """MaxPooling2D, padding with minus infinity."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
+        self.padding = config["padding"]
+        self.relu = False
+        """Whether the maximum goes through ReLU, which then need not be applied to every pixel before."""
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        padding = (0, 0)
+        if self.padding == "same":
+            x, padding = pad_same(x, self.size, self.strides, (1, 1), value=float("-inf"))
+        x = F.max_pool2d(x, self.size, self.strides, padding)
+        return F.relu_(x) if self.relu else x
 
 
 class AveragePooling2D(Operation):

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import to_torch
-from tellapart.lowering.ops.base import Config, Elementwise, Operation
-from tellapart.lowering.ops.rule import Rule, channels_last
+from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, channels_last
 
 MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}
 """Keras's interpolation -> torch's; Keras computes the others (Lanczos) on other backends only."""

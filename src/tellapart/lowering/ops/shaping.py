@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import picture_to_sequence, sequence_to_picture, to_keras, to_torch
-from tellapart.lowering.ops.base import Config, Elementwise, Operation
-from tellapart.lowering.ops.rule import Rule, channels_last
+from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, channels_last
 
 ENLARGEMENTS = ("bilinear", "bicubic")
 """Interpolations that Keras leaves to torch, beside repeating pixels."""

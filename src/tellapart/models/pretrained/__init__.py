@@ -27,24 +27,3 @@ def shipped_model(name: str = NAMES[0]) -> Path:
     if not path.is_file():
         raise ModelError(f"{path} is missing: the installation is not whole. Install tellapart again.")
     return path
-
-
-def named(model: str | Path) -> str:
-    """A model as people call it: by its name where it comes along, else by its path."""
-    path = Path(model)
-    return path.stem if path.parent == HOME else str(path)
-
-
-def taken_name(text: str | Path) -> str:
-    """What to say where a path has the name of a model that comes along, and so is meant; else nothing."""
-    path = Path(text)
-    if str(text) not in NAMES or not path.exists():
-        return ""
-    kind = "folder" if path.is_dir() else "file"
-    return f"{text}: the {kind} of that name is meant, not the model that comes along."
-
-
-def model_meant(text: str | Path) -> Path:
-    """A model by its path; by the name of one that comes along, where no file or folder has that name."""
-    path = Path(text)
-    return path if path.exists() or str(text) not in NAMES else shipped_model(str(text))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tellapart.keras_internals import index_in, steps_taken
 from tellapart.runtime.workers import workers
 from tellapart.training.optim.native import KerasOptimizer
 
@@ -57,7 +58,7 @@ class MuonOptimizer(KerasOptimizer):
             optimizer.build(self.variables)
         self.rates, self.batch_size = rates, batch_size
         self.step = int(optimizer.iterations)
-        self.momenta = [optimizer.momentums[optimizer._get_variable_index(v)].value for v in self.variables]
+        self.momenta = [optimizer.momentums[index_in(optimizer, v)].value for v in self.variables]
         self.filters = [i for i, v in enumerate(self.variables) if len(v.shape) == 4]
         self.others = [i for i in range(len(self.variables)) if i not in self.filters]
         self.whitening = [v.value for v in self.variables if "whitening/" in v.path]
@@ -85,7 +86,7 @@ class MuonOptimizer(KerasOptimizer):
                 function(index, summed[index], own)
         for index in self.others:
             self._update_other(index, summed[index], share, step)
-        self.optimizer._iterations.value.add_(1)
+        steps_taken(self.optimizer).value.add_(1)
 
     def _update_filters(self, index: int, gradient: Tensor | None, share: float) -> None:
         if gradient is None:

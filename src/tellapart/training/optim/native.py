@@ -15,7 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tellapart.lowering.graph import is_keras_class
+from tellapart.keras_internals import (
+    current_rate,
+    decays,
+    first_moments,
+    index_in,
+    is_keras_class,
+    refuse_unknown_variables,
+    second_moments,
+    steps_taken,
+)
 from tellapart.training.optim.schedules import rate_in_place
 
 PIECE = 1 << 18
@@ -108,11 +117,11 @@ class NativeOptimizer(KerasOptimizer):
 
     def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
         super().__init__(optimizer, variables)
-        optimizer._check_variables_are_known(self.variables)
+        refuse_unknown_variables(optimizer, self.variables)
         self.update, state_of = _NATIVE[type(optimizer).__name__]
-        decays = optimizer.weight_decay is not None
-        self.decaying = [v.value for v in self.variables if decays and optimizer._use_weight_decay(v)]
-        indices = [optimizer._get_variable_index(variable) for variable in self.variables]
+        has_decay = optimizer.weight_decay is not None
+        self.decaying = [v.value for v in self.variables if has_decay and decays(optimizer, v)]
+        indices = [index_in(optimizer, variable) for variable in self.variables]
         weights = [variable.value.detach().view(-1) for variable in self.variables]
         states = [[kind[index].value.view(-1) for index in indices] for kind in state_of(optimizer)]
         self.pieces = _pieces(weights, states)
@@ -133,14 +142,14 @@ class NativeOptimizer(KerasOptimizer):
         flat = [[part.reshape(-1) for part in parts] for parts in gradients]
         for piece in self.pieces:
             self.update(self.optimizer, piece.weights, piece.gradients(flat), piece.states, step)
-        self.optimizer._iterations.value.add_(1)
+        steps_taken(self.optimizer).value.add_(1)
 
     def _corrected(self, rate: Tensor) -> Tensor:
         """Adam's rate, corrected for averages that start at zero; in float32, as Keras computes it."""
         options = self.optimizer
         if self.update is not adam:
             return rate
-        step = (options._iterations.value + 1).float()
+        step = (steps_taken(options).value + 1).float()
         lost_mean = 1 - torch.pow(torch.full_like(step, options.beta_1), step)
         lost_square = 1 - torch.pow(torch.full_like(step, options.beta_2), step)
         return rate * torch.sqrt(lost_square) / lost_mean
@@ -184,7 +193,7 @@ def current_learning_rate(optimizer: Any) -> Tensor:
 
     Read at each step, because callbacks may set it between any two.
     """
-    rate = optimizer._get_current_learning_rate()
+    rate = current_rate(optimizer)
     return (rate.value if hasattr(rate, "value") else torch.as_tensor(rate)).detach().float()
 
 
@@ -250,9 +259,9 @@ def _subtract_ratios(weights: Tensors, changes: Results, roots: Results, rate: R
         torch._foreach_addcdiv_(weights, changes, roots, value=-rate)
 
 
-_ADAM = (adam, lambda optimizer: [optimizer._momentums, optimizer._velocities])
+_ADAM = (adam, lambda optimizer: [first_moments(optimizer), second_moments(optimizer)])
 _NATIVE: dict[str, tuple[Update, Callable[[Any], list[list[Any]]]]] = {
-    "RMSprop": (rmsprop, lambda o: [o._velocities, *([o._momentums] if o.momentum else [])]),
+    "RMSprop": (rmsprop, lambda o: [second_moments(o), *([first_moments(o)] if o.momentum else [])]),
     "SGD": (sgd, lambda o: [o.momentums] if o.momentum else []),
     "Adam": _ADAM,
     "AdamW": _ADAM,

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tellapart.lowering.graph import is_keras_class
+from tellapart.keras_internals import is_keras_class, rate_setting, steps_taken
 
 
 def rate_in_place(optimizer: Any) -> Tensor | None:
@@ -23,11 +23,11 @@ def rate_in_place(optimizer: Any) -> Tensor | None:
     Returns:
         None where its schedule is none of these.
     """
-    rate = optimizer._learning_rate
+    rate = rate_setting(optimizer)
     if hasattr(rate, "value"):
         return rate.value.detach().float()
     form = _FORMS.get(type(rate).__name__) if is_keras_class(type(rate)) else None
-    return None if form is None else form(rate, optimizer._iterations.value.float())
+    return None if form is None else form(rate, steps_taken(optimizer).value.float())
 
 
 def inverse_time(schedule: Any, step: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.data.images import ArrayPictures, Pixels
+from tellapart.data.images import ArrayPictures
 from tellapart.data.sources.catalog import KNOWN_SETS
 from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels, read_members
 from tellapart.data.sources.formats.restricted_pickle import read_batch
+from tellapart.data.types import Pixels
 from tellapart.errors import DataError
 
 _PIXEL_BYTES = 3 * 32 * 32

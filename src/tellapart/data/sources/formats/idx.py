@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.images import ArrayPictures, Pixels
+from tellapart.data.images import ArrayPictures
 from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels
+from tellapart.data.types import Pixels
 from tellapart.errors import DataError
 
 _UINT8 = 8

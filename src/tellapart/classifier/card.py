@@ -1,0 +1,105 @@
+"""The model card: what a network's outputs mean, saved inside its file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellapart.data.preprocess import PixelPath
+from tellapart.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    pass
+
+ENTRY = "tellapart.json"
+
+
+FORMAT = 1
+"""Raised when a reader of today could misread what is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a network must be told to be a classifier."""
+
+    class_names: tuple[str, ...]
+    pixel_path: PixelPath
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """Where it comes from: recipe, data, version; for people."""
+
+    views: int = 1
+    """Forms of each picture that are asked about; see `tellapart.views`."""
+
+    temperature: float | None = None
+    """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
+    (`tellapart.calibration`); None: fewer than 20 were held out. The answers themselves are not changed by it."""
+
+    energy_limit: float | None = None
+    """Energy of a picture from which on it is unlike what was trained on (`tellapart.explanations.ood`); None: not
+    known."""
+
+    named: bool = True
+    """False where the file told no class names and numbers stand for them."""
+
+    def to_json(self) -> str:
+        """As stored."""
+        values = {
+            "format": FORMAT,
+            "class_names": list(self.class_names),
+            "pixel_path": self.pixel_path.to_dict(),
+            "views": self.views,
+            "temperature": self.temperature,
+            "energy_limit": self.energy_limit,
+            "origin": dict(self.origin),
+        }
+        return json.dumps(values, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Card":
+        """As read back.
+
+        Raises:
+            ModelError: not such a text, or of a later tellapart.
+        """
+        try:
+            values = json.loads(text)
+            if values["format"] != FORMAT:
+                raise ModelError(
+                    f"The model was saved in format {values['format']} and this tellapart reads {FORMAT}: "
+                    "install a newer tellapart."
+                )
+            path = PixelPath.from_dict(values["pixel_path"])
+            views = values.get("views", 1)  # saved before there were any
+            if views not in (1, 2, 6):
+                raise ValueError(f"views {views!r}")
+            temperature = values.get("temperature")
+            if temperature is not None and not 0 < temperature < float("inf"):
+                raise ValueError(f"temperature {temperature!r}")
+            names = tuple(map(str, values["class_names"]))
+            limit = values.get("energy_limit")
+            return cls(
+                names, path, values["origin"], views, temperature, None if limit is None else float(limit)
+            )
+        except (KeyError, TypeError, ValueError, ConfigError) as reason:
+            if isinstance(reason, ModelError):
+                raise
+            raise ModelError(f"The model's own description ({ENTRY}) is damaged: {reason}.") from reason
+
+
+def card_of_plain_model(model: Any, path: Path) -> Card:
+    """What can be told of a Keras model that tellapart did not save.
+
+    Raises:
+        ModelError: it does not map one picture to one row of class scores.
+    """
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    picture, answer = (shape if isinstance(shape, tuple) else () for shape in shapes)
+    if len(picture) != 4 or len(answer) != 2 or None in picture[1:] or picture[3] not in (1, 3):
+        raise ModelError(
+            f"{path} is not an image classifier that tellapart can use: it maps {shapes[0]} to {shapes[1]}. "
+            "Accepted: one picture (batch, height, width, 1 or 3) to one row (batch, classes), sizes fixed."
+        )
+    names = tuple(str(index) for index in range(max(2, answer[1])))
+    pixel_path = PixelPath(height=picture[1], width=picture[2], channels=picture[3])
+    return Card(names, pixel_path, {"file": path.name}, named=False)

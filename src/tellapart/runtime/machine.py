@@ -1,0 +1,33 @@
+"""The machine and the package versions that a result was made with."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that decide a result."""
+    from importlib.metadata import version
+
+    packages = ("torch", "keras", "numpy", "pillow", "simplejpeg")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def hardware() -> dict[str, Any]:
+    """The processor, as the system names it, and the GPU, where torch sees one."""
+    import torch
+
+    found = {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
+    return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
+
+
+def processor_name() -> str:
+    """The processor's model name, as the system tells it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
