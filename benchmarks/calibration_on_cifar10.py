@@ -136,7 +136,7 @@ def of_shipped():
     from tellapart.recipes.recipes import fast
 
     classifier = tellapart.load("cifar10")
-    source = tellapart.open_source("cifar10")
+    source = tellapart.open_dataset("cifar10")
     share, seed = fast().validation_share, classifier.card.origin["seed"]
     held_out = len(divide(source, validation=share, test=0, seed=seed).splits["validation"])
     test = load_split(source.splits["test"], classifier.card.pixel_path)

@@ -255,7 +255,7 @@ def main():
     from tellapart.explanations.recorder import Recorder
 
     machine, now, began = hardware(), datetime.datetime.now().astimezone(), time.monotonic()
-    classifier, test = tellapart.load("cifar10"), tellapart.open_source("cifar10").splits["test"]
+    classifier, test = tellapart.load("cifar10"), tellapart.open_dataset("cifar10").splits["test"]
     recorder = Recorder(classifier.model, classifier.net.head)
     noises = [noisy_recorder(recorder, seed) for seed in range(NOISES)]
     below = blocks(classifier.model)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from tellapart.api.training_run import pixel_path_for
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.sampler import Batches
 from tellapart.data.store import load_split
 from tellapart.keras_backend import import_keras
@@ -32,7 +32,7 @@ BATCHES, STEPS, WINDOW, NOISE = 50, 1200, 300, 1e-7
 
 
 def main() -> None:
-    source, run = open_source("cifar10", download=True), first_cnn()
+    source, run = open_dataset("cifar10", download=True), first_cnn()
     store = load_split(source.splits["train"], pixel_path_for(source, run))
     keras = import_keras()
     lines = [

@@ -39,7 +39,7 @@ def store_of(classifier, split):
 def pictures(classifier, name, split):
     import tellapart
 
-    splits = tellapart.open_source(name).splits
+    splits = tellapart.open_dataset(name).splits
     return store_of(classifier, splits[split if split in splits else "train"]).images
 
 
@@ -50,7 +50,7 @@ def learned_and_held_out(classifier):
     from tellapart.recipes.recipes import fast
 
     share, seed = fast().validation_share, classifier.card.origin["seed"]
-    splits = divide(tellapart.open_source("cifar10"), validation=share, test=0, seed=seed).splits
+    splits = divide(tellapart.open_dataset("cifar10"), validation=share, test=0, seed=seed).splits
     return store_of(classifier, splits["train"]), store_of(classifier, splits["validation"])
 
 

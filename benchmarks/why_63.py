@@ -61,7 +61,7 @@ CASES = {
 """`epsilon` is what stands under the root: 1e-14 acts like the 1e-7 beside it of 2018, 1e-16 like the 1e-8 of 2017;
 Keras 3 has 1e-7 under it.
 
-Source: the history of keras-team/keras, examples/cifar10_cnn.py (7c4f033 of 2016-12-12: RMSprop with its default
+Dataset: the history of keras-team/keras, examples/cifar10_cnn.py (7c4f033 of 2016-12-12: RMSprop with its default
 rate of 0.001; 98ec9fc of 2017-04-07: 0.0001 and a decay of 1e-6) and keras/optimizers.py.
 """
 
@@ -107,7 +107,7 @@ def cool(run, epochs, share):
     """
     import tellapart
     from tellapart.classifier.card import card_of_plain_model
-    from tellapart.data.open import open_source
+    from tellapart.data.open import open_dataset
     from tellapart.data.sampler import Batches
     from tellapart.data.split import apply_split, read_split_csv
     from tellapart.data.store import load_split
@@ -119,7 +119,7 @@ def cool(run, epochs, share):
 
     folder = RunFolder(run)
     settings, data = folder.read_settings()
-    source = apply_split(open_source("cifar10"), read_split_csv(folder.split))
+    source = apply_split(open_dataset("cifar10"), read_split_csv(folder.split))
     batches = Batches(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
     model, done, rate = begun_anew(folder, settings, batches.steps_per_epoch, share)
     card = card_of_plain_model(model, run)
@@ -163,7 +163,7 @@ def scored(run, case):
 
     import tellapart
     from tellapart.classifier.card import card_of_plain_model
-    from tellapart.data.open import open_source
+    from tellapart.data.open import open_dataset
     from tellapart.data.store import load_split
     from tellapart.metrics.scores import score
     from tellapart.models.first_cnn import first_cnn
@@ -171,7 +171,7 @@ def scored(run, case):
     model = first_cnn((32, 32, 3), 10)
     model.layers[0].scale = 1 / 255**case.divided
     card = card_of_plain_model(model, run)
-    splits = open_source("cifar10").splits
+    splits = open_dataset("cifar10").splits
     train, test = (load_split(splits[name], card.pixel_path) for name in ("train", "test"))
     tensors = load_file(run / "last.safetensors")
     found = {}

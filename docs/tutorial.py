@@ -58,7 +58,7 @@ keras.utils.set_random_seed(0)
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.store import load_split
 
-source = tellapart.open_source(data, download=True)
+source = tellapart.open_dataset(data, download=True)
 side, channels = max(16, source.picture_shape[0]), source.picture_shape[2]
 size = PixelPath(height=side, width=side, channels=channels)
 train, test = (load_split(source.part(name), size) for name in ("train", "test"))

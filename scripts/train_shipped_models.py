@@ -56,7 +56,7 @@ def percent(scores):
 def wanted(name, classifier):
     if name not in WANTED:
         return ""
-    scores = classifier.evaluate(tellapart.open_source(name))
+    scores = classifier.evaluate(tellapart.open_dataset(name))
     return WANTED[name].format(accuracy=scores.accuracy, pictures=scores.pictures)
 
 

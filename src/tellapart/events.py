@@ -1,6 +1,5 @@
 """Events: what a training loop says as it goes. Listeners print, save or plot them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -71,4 +70,3 @@ class Stopped:
 
 
 Event = StepDone | EpochDone | Stopped
-Listener = Callable[[Event], None]

@@ -12,7 +12,7 @@ import tellapart
 from tellapart.classifier.card import ENTRY, Card
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import decode
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import PixelPath
 from tellapart.errors import ConfigError, DataError, ModelError
 from tellapart.keras_backend import import_keras
@@ -53,7 +53,7 @@ def _torch_keras():
 
 def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, colour_photos):
     loaded = tellapart.load(trained.folder)
-    source = open_source(str(colour_photos))
+    source = open_dataset(str(colour_photos))
     split = source.splits["test"]
     predictions, refused = loaded.predict([colour_photos / name for name in split.ids])
     assert refused == []
@@ -76,7 +76,7 @@ def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, 
 def test_validation_during_training_is_what_evaluate_gives(trained, colour_photos):
     from tellapart.data.split import apply_split, read_split_csv
 
-    source = apply_split(open_source(str(colour_photos)), read_split_csv(trained.folder / "split.csv"))
+    source = apply_split(open_dataset(str(colour_photos)), read_split_csv(trained.folder / "split.csv"))
     best = max(trained.history, key=lambda done: (done.val_accuracy, -done.val_loss))
     scores = tellapart.load(trained.folder).evaluate(source, "validation", precision=resolve("auto"))
     assert (scores.loss, scores.accuracy) == pytest.approx((best.val_loss, best.val_accuracy), rel=1e-6)
@@ -143,14 +143,14 @@ def test_the_model_file_is_a_keras_file_with_one_more_entry(trained):
 
 def test_data_with_classes_that_the_model_does_not_know_is_refused(trained):
     images = np.zeros((4, 16, 16, 3), np.uint8)
-    source = open_source((images, np.array(["blue", "pink", "blue", "pink"])))
+    source = open_dataset((images, np.array(["blue", "pink", "blue", "pink"])))
     with pytest.raises(DataError, match="does not know: pink"):
         trained.classifier.evaluate(source, "train")
 
 
 def test_classes_are_matched_by_name_not_by_number(trained, colour_photos):
-    full = trained.classifier.evaluate(open_source(str(colour_photos)))
-    source = open_source(str(colour_photos))
+    full = trained.classifier.evaluate(open_dataset(str(colour_photos)))
+    source = open_dataset(str(colour_photos))
     order = ("red", "blue", "green")
     labels = {
         name: np.array([order.index(source.class_names[i]) for i in s.labels])
@@ -297,7 +297,7 @@ class TestWhatOutputsMean:
 def test_an_h5_without_class_names_is_scored_in_the_order_of_the_datas(trained, colour_photos, tmp_path):
     trained.classifier.save(tmp_path / "keras_first_cnn_test.h5")
     loaded = Classifier.load(tmp_path / "keras_first_cnn_test.h5")
-    source = open_source(str(colour_photos))
+    source = open_dataset(str(colour_photos))
     assert loaded.evaluate(source) == trained.classifier.evaluate(source)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tellapart.data.images import ArrayPictures
-from tellapart.data.open import Source, Split, open_source
+from tellapart.data.open import Dataset, Split, open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS
 from tellapart.errors import DataError
 
@@ -35,7 +35,7 @@ def test_opening_needs_no_heavy_library():
 
 
 def test_uint8_arrays_are_taken_as_they_are():
-    source = open_source((COLOUR, LABELS))
+    source = open_dataset((COLOUR, LABELS))
     assert pixels(source) is COLOUR
     assert source.picture_shape == (5, 4, 3)
     assert source.class_names == ("0", "1", "2")
@@ -59,7 +59,7 @@ def test_uint8_arrays_are_taken_as_they_are():
 def test_every_accepted_form_gives_the_same_bytes(channels, convert):
     pictures = RNG.integers(0, 256, (6, 5, 4, *channels), np.uint8)
     pictures[0] = 255
-    ours = pixels(open_source((convert(pictures), LABELS)))
+    ours = pixels(open_dataset((convert(pictures), LABELS)))
     assert ours.dtype == np.uint8
     np.testing.assert_array_equal(ours, pictures if channels else pictures[..., None])
 
@@ -86,7 +86,7 @@ def test_every_accepted_form_gives_the_same_bytes(channels, convert):
 )
 def test_other_pictures_are_refused_with_what_was_met_and_what_is_accepted(pictures, met):
     with pytest.raises(DataError, match=met):
-        open_source((pictures, LABELS))
+        open_dataset((pictures, LABELS))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_other_pictures_are_refused_with_what_was_met_and_what_is_accepted(pictu
     ],
 )
 def test_every_form_of_labels_gives_the_same_numbers(labels):
-    source = open_source((COLOUR, labels))
+    source = open_dataset((COLOUR, labels))
     np.testing.assert_array_equal(source.splits["train"].labels, LABELS)
     assert source.splits["train"].labels.dtype == np.int64
     assert source.class_names == ("0", "1", "2")
@@ -110,13 +110,13 @@ def test_every_form_of_labels_gives_the_same_numbers(labels):
 
 @pytest.mark.parametrize("kind", [list, np.array, lambda x: np.array(x, object), lambda x: np.array(x, "S")])
 def test_names_are_numbered_in_natural_order(kind):
-    source = open_source((COLOUR, kind(["b10", "b2", "a", "b10", "b2", "a"])))
+    source = open_dataset((COLOUR, kind(["b10", "b2", "a", "b10", "b2", "a"])))
     assert source.class_names == ("a", "b2", "b10")
     np.testing.assert_array_equal(source.splits["train"].labels, [2, 1, 0, 2, 1, 0])
 
 
 def test_numbers_with_gaps_name_their_classes():
-    source = open_source((COLOUR, [3, 5, 10, 3, 5, 10]))
+    source = open_dataset((COLOUR, [3, 5, 10, 3, 5, 10]))
     assert source.class_names == ("3", "5", "10")
     np.testing.assert_array_equal(source.splits["train"].labels, LABELS)
 
@@ -137,17 +137,17 @@ def test_numbers_with_gaps_name_their_classes():
 )
 def test_other_labels_are_refused(labels, message):
     with pytest.raises(DataError, match=message):
-        open_source((COLOUR, labels))
+        open_dataset((COLOUR, labels))
 
 
 def test_labels_beyond_the_class_names_are_refused_with_their_row():
     with pytest.raises(DataError, match="row 2 has label 2; accepted: 0 to 1"):
-        open_source((COLOUR, LABELS), class_names=["a", "b"])
+        open_dataset((COLOUR, LABELS), class_names=["a", "b"])
     with pytest.raises(DataError, match="row 0 has label cow; accepted: one of cat, dog"):
-        open_source((COLOUR, ["cow", "cat", "dog"] * 2), class_names=["cat", "dog"])
-    assert open_source((COLOUR, LABELS), class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
+        open_dataset((COLOUR, ["cow", "cat", "dog"] * 2), class_names=["cat", "dog"])
+    assert open_dataset((COLOUR, LABELS), class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
     with pytest.raises(DataError, match="appears twice"):
-        open_source((COLOUR, LABELS), class_names=["a", "b", "b"])
+        open_dataset((COLOUR, LABELS), class_names=["a", "b", "b"])
 
 
 def test_splits_come_as_pairs_or_by_name():
@@ -159,39 +159,39 @@ def test_splits_come_as_pairs_or_by_name():
         {"train": train, "test": test},
     ]
     for form in forms:
-        source = open_source(form)
+        source = open_dataset(form)
         assert {name: len(split) for name, split in source.splits.items()} == {"train": 6, "test": 3}
         assert source.splits["test"].ids[2] == "test/00002"
-    three = open_source((train, test, test))
+    three = open_dataset((train, test, test))
     assert list(three.splits) == ["train", "validation", "test"]
-    assert list(open_source({"x": COLOUR, "y": LABELS}).splits) == ["train"]
-    assert list(open_source({"x_val": COLOUR, "y_val": LABELS, "x_train": COLOUR, "y_train": LABELS}).splits)
-    assert list(open_source(COLOUR, labels=LABELS).splits) == ["train"]
+    assert list(open_dataset({"x": COLOUR, "y": LABELS}).splits) == ["train"]
+    assert list(open_dataset({"x_val": COLOUR, "y_val": LABELS, "x_train": COLOUR, "y_train": LABELS}).splits)
+    assert list(open_dataset(COLOUR, labels=LABELS).splits) == ["train"]
 
 
 @pytest.mark.parametrize("data", [COLOUR, 7, None, (COLOUR,), {"x": COLOUR}, {}, (COLOUR, LABELS, LABELS)])
 def test_other_values_are_refused(data):
     with pytest.raises(DataError, match="x_train"):
-        open_source(data)
+        open_dataset(data)
 
 
 def test_a_class_that_is_only_in_the_test_split_is_named():
     with pytest.raises(DataError, match="2 is in test and not in train"):
-        open_source(((COLOUR[:2], [0, 1]), (COLOUR[:2], [0, 2])))
+        open_dataset(((COLOUR[:2], [0, 1]), (COLOUR[:2], [0, 2])))
     with pytest.raises(DataError, match="cow is in test and not in train"):
-        open_source(((COLOUR[:2], ["cat", "dog"]), (COLOUR[:2], ["cat", "cow"])))
+        open_dataset(((COLOUR[:2], ["cat", "dog"]), (COLOUR[:2], ["cat", "cow"])))
 
 
 def test_an_npz_opens_like_its_arrays(tmp_path):
     path = tmp_path / "small.npz"
     arrays = {"x_train": COLOUR, "y_train": LABELS, "x_test": COLOUR[:2], "y_test": LABELS[:2]}
     np.savez_compressed(path, **arrays, class_names=["ant", "bee", "cow"])
-    source = open_source(path)
+    source = open_dataset(path)
     assert (source.name, source.class_names) == ("small", ("ant", "bee", "cow"))
     np.testing.assert_array_equal(pixels(source), COLOUR)
     np.savez(path, pictures=COLOUR)
     with pytest.raises(DataError, match="It holds pictures; expected x and y"):
-        open_source(path)
+        open_dataset(path)
 
 
 # Folders
@@ -199,7 +199,7 @@ def test_an_npz_opens_like_its_arrays(tmp_path):
 
 def test_class_folders_are_found_in_natural_order(picture_folder):
     root = picture_folder({"class10": 2, "class2": 11, "Class1": 1})
-    source = open_source(root)
+    source = open_dataset(root)
     assert source.class_names == ("Class1", "class2", "class10")
     assert source.splits["train"].ids[:4] == (
         "Class1/0.png",
@@ -219,7 +219,7 @@ def test_class_folders_are_found_in_natural_order(picture_folder):
 @pytest.mark.parametrize("validation", ["val", "valid", "validation", "Valid"])
 def test_split_folders_are_found(picture_folder, validation):
     root = picture_folder({"train/a": 3, "train/b": 2, f"{validation}/a": 1, "test/b": 2, "extra/c": 1})
-    source = open_source(root)
+    source = open_dataset(root)
     assert {name: len(split) for name, split in source.splits.items()} == {
         "train": 5,
         "validation": 1,
@@ -230,7 +230,7 @@ def test_split_folders_are_found(picture_folder, validation):
 
 
 def test_a_class_may_be_called_train(picture_folder):
-    assert open_source(picture_folder({"train": 2, "plane": 2})).class_names == ("plane", "train")
+    assert open_dataset(picture_folder({"train": 2, "plane": 2})).class_names == ("plane", "train")
 
 
 def test_other_files_are_ignored_and_named_and_hidden_ones_are_not(picture_folder):
@@ -238,21 +238,21 @@ def test_other_files_are_ignored_and_named_and_hidden_ones_are_not(picture_folde
     for name in ("a/notes.txt", "a/deeper/x.psd", "a/.DS_Store", "b/._0.png", "b/Thumbs.db", "readme.md"):
         (root / name).write_text("x")
     (root / ".hidden").mkdir()
-    source = open_source(root)
+    source = open_dataset(root)
     assert source.splits["train"].ids == ("a/0.png", "a/deeper/0.png", "b/0.png")
     assert set(source.ignored) == {"0.png", "readme.md", "a/notes.txt", "a/deeper/x.psd"}
 
 
 def test_what_lies_beside_splits_and_their_classes_is_named(picture_folder):
     root = picture_folder({"train/a": 1, "train/b": 1, "train": 1, "test/a": 1, "extra/c": 1, ".": 1})
-    assert set(open_source(root).ignored) == {"0.png", "train/0.png", "extra/"}
+    assert set(open_dataset(root).ignored) == {"0.png", "train/0.png", "extra/"}
 
 
 def test_a_folder_of_heic_photos_opens_and_is_read(tmp_path):
     for name in ("a/1.heic", "b/IMG_2.HEIC", "b/3.hif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(Path(__file__).parent / "pictures" / "quadrants.heic", tmp_path / name)
-    source = open_source(tmp_path)
+    source = open_dataset(tmp_path)
     assert source.picture_shape == (48, 64, 3)
     train = source.splits["train"]
     assert [train.pictures.read(row).shape for row in range(len(train))] == 3 * [(48, 64, 3)]
@@ -265,7 +265,7 @@ def test_links_are_followed_and_circles_are_not(picture_folder, tmp_path):
     (root / "c").symlink_to(elsewhere / "c")
     (root / "b" / "linked.png").symlink_to(root / "a" / "0.png")
     (root / "a" / "up").symlink_to(root / "a")
-    assert open_source(root).splits["train"].ids == (
+    assert open_dataset(root).splits["train"].ids == (
         "a/0.png",
         "a/1.png",
         "b/0.png",
@@ -277,26 +277,26 @@ def test_links_are_followed_and_circles_are_not(picture_folder, tmp_path):
 
 def test_accents_are_one_spelling_everywhere(picture_folder):
     root = picture_folder({unicodedata.normalize("NFD", "café"): 1, "thé": 1})
-    assert open_source(root).class_names == ("café", "thé")
+    assert open_dataset(root).class_names == ("café", "thé")
 
 
 def test_pictures_of_different_sizes_have_no_common_shape(picture_folder):
     root = picture_folder({"a": 2})
-    assert open_source(picture_folder({"b": 2}, size=(9, 9), root=root)).picture_shape is None
+    assert open_dataset(picture_folder({"b": 2}, size=(9, 9), root=root)).picture_shape is None
 
 
 def test_gray_files_have_one_channel(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         Image.fromarray(COLOUR[0, ..., 0]).save(tmp_path / name / "0.png")
-    assert open_source(tmp_path).picture_shape == (5, 4, 1)
+    assert open_dataset(tmp_path).picture_shape == (5, 4, 1)
 
 
 def test_a_folder_without_class_folders_says_what_it_holds(picture_folder):
     root = picture_folder({".": 3})
     (root / "empty").mkdir()
     with pytest.raises(DataError) as raised:
-        open_source(root)
+        open_dataset(root)
     assert str(raised.value) == (
         f"{root}: no class folders found (looked for {root}/<class>/*.jpg and {root}/train/<class>/*.jpg).\n"
         "It holds 3 files and 1 empty folder.\n"
@@ -309,47 +309,47 @@ def test_of_one_class_folder_the_folder_above_is_named(picture_folder):
     with pytest.raises(
         DataError, match=f"Did you mean {root}, which holds 2 folders with pictures: cat, dog?"
     ):
-        open_source(root / "cat")
+        open_dataset(root / "cat")
 
 
 def test_train_and_test_folders_without_classes_are_not_taken_for_classes(picture_folder):
     with pytest.raises(DataError, match=r"no class folders found.*\(test, train hold pictures directly\)"):
-        open_source(picture_folder({"train": 2, "test": 2}))
+        open_dataset(picture_folder({"train": 2, "test": 2}))
 
 
 def test_an_empty_class_folder_is_named(picture_folder):
     root = picture_folder({"a": 2, "b": 2, "c": 0})
     with pytest.raises(DataError, match="no pictures in the class folder c"):
-        open_source(root)
+        open_dataset(root)
 
 
 def test_an_empty_training_class_is_named_in_split_folders_too(picture_folder):
     root = picture_folder({"train/a": 1, "train/b": 1, "train/c": 0, "test/a": 1, "test/d": 0, "__MACOSX": 0})
     with pytest.raises(DataError, match="train: no pictures in the class folder c"):
-        open_source(root)
+        open_dataset(root)
     (root / "train" / "c").rmdir()
-    assert open_source(root).class_names == ("a", "b")
+    assert open_dataset(root).class_names == ("a", "b")
 
 
 def test_one_class_is_nothing_to_tell_apart(picture_folder):
     with pytest.raises(DataError, match=r"one class only \(a\)"):
-        open_source(picture_folder({"a": 3}))
+        open_dataset(picture_folder({"a": 3}))
 
 
 def test_a_class_folder_that_is_only_in_test_is_named(picture_folder):
     root = picture_folder({"train/a": 1, "train/b": 1, "test/c": 1, "test/d": 1})
     with pytest.raises(DataError, match="c, d are in test and not in train"):
-        open_source(root)
+        open_dataset(root)
 
 
 def test_two_validation_folders_are_ambiguous(picture_folder):
     root = picture_folder({"train/a": 1, "train/b": 1, "val/a": 1, "valid/a": 1})
     with pytest.raises(DataError, match="val and valid both mean validation"):
-        open_source(root)
+        open_dataset(root)
 
 
 def test_real_photos_open(real_data):
-    source = open_source(real_data("cats-and-dogs"))
+    source = open_dataset(real_data("cats-and-dogs"))
     assert source.class_names == ("cat", "dog")
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 400, "test": 200}
     assert source.picture_shape is None
@@ -360,7 +360,7 @@ def test_a_labels_file_stands_in_for_class_folders(picture_folder, tmp_path):
     root = picture_folder({".": 4})
     labels = tmp_path / "labels.csv"
     labels.write_text("file,label,split\n0.png,cat,train\n1.png,dog,train\n2.png,dog,val\n3,cat,test\n")
-    source = open_source(root, labels=labels)
+    source = open_dataset(root, labels=labels)
     assert source.class_names == ("cat", "dog")
     assert {name: split.ids for name, split in source.splits.items()} == {
         "train": ("0.png", "1.png"),
@@ -385,28 +385,28 @@ def test_a_wrong_labels_file_is_named_with_its_line(picture_folder, tmp_path, te
     root = picture_folder({".": 2})
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(DataError, match=message):
-        open_source(root, labels=tmp_path / "labels.csv")
+        open_dataset(root, labels=tmp_path / "labels.csv")
 
 
 def test_a_missing_path_suggests_near_names(picture_folder):
     root = picture_folder({"a": 1, "b": 1})
     with pytest.raises(DataError, match=rf"Did you mean {root}\?"):
-        open_source(str(root) + "s")
+        open_dataset(str(root) + "s")
     with pytest.raises(DataError, match=r"Did you mean .*mnist(.|\n)*Known sets: digits, cifar10"):
-        open_source("mnits")
+        open_dataset("mnits")
 
 
 def test_a_single_picture_is_no_set(picture_folder):
     root = picture_folder({"a": 1})
     with pytest.raises(DataError, match=r"0\.png is a single file"):
-        open_source(root / "a" / "0.png")
+        open_dataset(root / "a" / "0.png")
 
 
 # Known sets
 
 
 def test_digits_need_nothing_and_come_divided(nowhere):
-    source = open_source("digits")
+    source = open_dataset("digits")
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 1438, "test": 359}
     assert source.picture_shape == (8, 8, 1)
     assert not source.mirrors
@@ -419,7 +419,7 @@ def test_digits_need_nothing_and_come_divided(nowhere):
 def test_digits_are_scikit_learn_s():
     from sklearn.datasets import load_digits
 
-    source, oracle = open_source("digits"), load_digits()
+    source, oracle = open_dataset("digits"), load_digits()
     for split in source.splits.values():
         rows = [int(identifier.split("/")[1]) for identifier in split.ids]
         np.testing.assert_array_equal(split.labels, oracle.target[rows])
@@ -431,7 +431,7 @@ def test_digits_are_scikit_learn_s():
 @pytest.mark.parametrize("name", ["cifar10", "mnist"])
 def test_real_known_sets_open_by_name(real_data, name):
     place = real_data(name)
-    source = open_source(name)
+    source = open_dataset(name)
     known = KNOWN_SETS[name]
     assert source.where == str(place)
     assert source.class_names == known.class_names
@@ -445,7 +445,7 @@ def test_real_known_sets_open_by_name(real_data, name):
 def test_cifar10_s_pictures_are_what_their_labels_say(real_data):
     """Sky and sea are blue, grass and leaves are not."""
     real_data("cifar10")
-    source = open_source("cifar10")
+    source = open_dataset("cifar10")
     blueness = pixels(source)[..., 2].mean(axis=(1, 2)) - pixels(source)[..., 0].mean(axis=(1, 2))
     by_class = np.bincount(source.splits["train"].labels, blueness) / 5_000
     bluest = {source.class_names[label] for label in np.argsort(by_class)[-2:]}
@@ -456,7 +456,7 @@ def test_cifar10_s_pictures_are_what_their_labels_say(real_data):
     not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="dataset-fashion-mnist is not installed"
 )
 def test_fashion_mnist_is_found_where_debian_puts_it(nowhere):
-    source = open_source("fashion-mnist")
+    source = open_dataset("fashion-mnist")
     assert source.where == "/usr/share/datasets/fashion-mnist"
     assert source.class_names[source.splits["train"].labels[0]] == "Ankle boot"
     assert pixels(source).mean() == pytest.approx(72.94, abs=0.01)
@@ -466,7 +466,7 @@ def test_a_set_that_is_not_here_says_where_it_looked(nowhere, monkeypatch):
     (nowhere / "empty").mkdir(parents=True)
     monkeypatch.setenv("TELLAPART_DATA", str(nowhere / "empty"))
     with pytest.raises(DataError) as raised:
-        open_source("cifar100")
+        open_dataset("cifar100")
     message = str(raised.value)
     assert str(nowhere / "empty") in message
     assert str(nowhere / "tellapart") in message
@@ -485,38 +485,38 @@ def write_mnist(folder, train=60_000, test=10_000):
 
 def test_the_named_folder_comes_before_the_cache(nowhere, tmp_path, monkeypatch):
     write_mnist(nowhere / "tellapart" / "mnist")
-    assert open_source("MNIST").where == str(nowhere / "tellapart" / "mnist")
+    assert open_dataset("MNIST").where == str(nowhere / "tellapart" / "mnist")
     write_mnist(tmp_path / "own" / "MNIST" / "raw")
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path / "own"))
-    assert open_source("mnist").where == str(tmp_path / "own" / "MNIST" / "raw")
+    assert open_dataset("mnist").where == str(tmp_path / "own" / "MNIST" / "raw")
 
 
 def test_a_known_set_of_another_size_is_refused_by_name_and_opens_by_path(nowhere, tmp_path, monkeypatch):
     write_mnist(tmp_path / "own" / "mnist", train=50, test=20)
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path / "own"))
     with pytest.raises(DataError, match="50 train pictures, 20 test pictures; MNIST has 60,000 train"):
-        open_source("mnist")
-    source = open_source(tmp_path / "own" / "mnist")
+        open_dataset("mnist")
+    source = open_dataset(tmp_path / "own" / "mnist")
     assert (source.name, len(source.splits["train"]), source.mirrors) == ("mnist", 50, False)
 
 
 def test_idx_files_of_nobody_s_set_open_with_numbered_classes(tmp_path):
     write_mnist(tmp_path / "kana", train=50, test=20)
-    source = open_source(tmp_path / "kana")
+    source = open_dataset(tmp_path / "kana")
     assert (source.name, source.class_names) == ("kana", tuple("0123456789"))
 
 
 def test_a_fashion_folder_opens_with_clothes(tmp_path):
     write_mnist(tmp_path / "FashionMNIST" / "raw", train=50, test=20)
     for path in (tmp_path / "FashionMNIST" / "raw", tmp_path):
-        assert open_source(path).class_names[9] == "Ankle boot"
+        assert open_dataset(path).class_names[9] == "Ankle boot"
 
 
 def test_a_folder_with_several_sets_asks_which(tmp_path):
     write_mnist(tmp_path / "mnist", train=50, test=20)
     write_mnist(tmp_path / "fashion-mnist", train=50, test=20)
     with pytest.raises(DataError, match="several sets: mnist, fashion-mnist"):
-        open_source(tmp_path)
+        open_dataset(tmp_path)
 
 
 def test_a_parquet_set_opens_by_path(tmp_path):
@@ -530,7 +530,7 @@ def test_a_parquet_set_opens_by_path(tmp_path):
         cells.append({"bytes": buffer.getvalue(), "path": None})
     pq.write_table(pa.table({"image": cells, "label": LABELS}), tmp_path / "train-00000-of-00001.parquet")
     for path in (tmp_path, tmp_path / "train-00000-of-00001.parquet"):
-        source = open_source(path)
+        source = open_dataset(path)
         assert (source.class_names, source.picture_shape) == (("0", "1", "2"), (5, 4, 3))
         np.testing.assert_array_equal(source.splits["train"].pictures.read(3), COLOUR[3])
 
@@ -551,12 +551,12 @@ def test_a_parquet_set_opens_by_path(tmp_path):
 )
 def test_mirroring_is_off_where_it_would_change_the_class(class_names, mirrors):
     gray = COLOUR[:2, ..., :1]
-    assert open_source((gray, [0, 1]), class_names=class_names).mirrors is mirrors
+    assert open_dataset((gray, [0, 1]), class_names=class_names).mirrors is mirrors
 
 
 def test_numbered_colour_arrays_may_be_mirrored():
-    assert open_source((COLOUR, LABELS)).mirrors
-    assert not open_source((COLOUR[..., :1], LABELS)).mirrors
+    assert open_dataset((COLOUR, LABELS)).mirrors
+    assert not open_dataset((COLOUR[..., :1], LABELS)).mirrors
 
 
 def test_ids_appear_once():
@@ -565,13 +565,13 @@ def test_ids_appear_once():
         Split(("a", "a"), LABELS[:2], pictures)
     split = Split(("a", "b"), LABELS[:2], pictures)
     with pytest.raises(DataError, match="'a' appears twice"):
-        Source("twice", ("x", "y"), {"train": split, "test": split}, True, None, "memory")
+        Dataset("twice", ("x", "y"), {"train": split, "test": split}, True, None, "memory")
     with pytest.raises(DataError, match="2 pictures, 2 labels, 1 ids"):
         Split(("a",), LABELS[:2], pictures)
 
 
 def test_taking_rows_copies_no_pixels():
-    split = open_source((COLOUR, LABELS)).splits["train"].take(np.array([4, 1])).take(np.array([1]))
+    split = open_dataset((COLOUR, LABELS)).splits["train"].take(np.array([4, 1])).take(np.array([1]))
     assert split.ids == ("train/00001",)
     assert split.pictures.images is COLOUR
     np.testing.assert_array_equal(split.pictures.read(0), COLOUR[1])
@@ -589,5 +589,5 @@ def test_taking_rows_copies_no_pixels():
 def test_bad_labels_of_an_archive_name_the_file_and_the_next_step(arrays, next_step, tmp_path):
     np.savez(tmp_path / "mine.npz", x=np.zeros((2, 4, 4), np.uint8), **arrays)
     with pytest.raises(DataError, match=next_step) as caught:
-        open_source(tmp_path / "mine.npz")
+        open_dataset(tmp_path / "mine.npz")
     assert str(caught.value).startswith(str(tmp_path / "mine.npz"))

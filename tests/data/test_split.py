@@ -3,7 +3,7 @@ import pytest
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from tellapart.data.images import ArrayPictures
-from tellapart.data.open import Source, Split, open_source
+from tellapart.data.open import Dataset, Split, open_dataset
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.errors import ConfigError, DataError, SaveError
 
@@ -13,7 +13,7 @@ def source_of(labels, ids=None, **splits):
     ids = ids or tuple(f"p{row}" for row in range(len(labels)))
     train = Split(tuple(ids), labels, ArrayPictures(np.zeros((len(labels), 1, 1, 1), np.uint8)))
     names = tuple(f"class {number}" for number in range(labels.max() + 1))
-    return Source("some", names, {"train": train, **splits}, True, (1, 1, 1), "memory")
+    return Dataset("some", names, {"train": train, **splits}, True, (1, 1, 1), "memory")
 
 
 LABELS = np.repeat([0, 1, 2], [100, 37, 13])
@@ -115,7 +115,7 @@ def test_shares_out_of_range_are_refused(validation, test):
 def test_pixels_follow_their_labels():
     labels = np.arange(40) % 4
     pixels = labels.astype(np.uint8).reshape(-1, 1, 1, 1)
-    divided = divide(open_source((pixels, labels)), validation=0.25, test=0.25, seed=0)
+    divided = divide(open_dataset((pixels, labels)), validation=0.25, test=0.25, seed=0)
     for split in divided.splits.values():
         np.testing.assert_array_equal(split.pictures.gathered().ravel(), split.labels)
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from tellapart.data import store as store_module
 from tellapart.data.decode import decode
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.store import load_split
 from tellapart.errors import DataError, SaveError
@@ -17,12 +17,12 @@ TINY = 10  # bytes: everything is larger
 
 def test_arrays_of_the_right_shape_are_not_copied():
     pictures = np.zeros((4, 4, 6, 3), np.uint8)
-    store = load_split(open_source((pictures, [0, 1, 0, 1])).splits["train"], PATH)
+    store = load_split(open_dataset((pictures, [0, 1, 0, 1])).splits["train"], PATH)
     assert store.images is pictures
 
 
 def test_pictures_come_in_the_order_of_the_split(picture_folder):
-    split = open_source(picture_folder({"a": 40, "b": 30})).splits["train"]
+    split = open_dataset(picture_folder({"a": 40, "b": 30})).splits["train"]
     seen = []
     store = load_split(split, PATH, progress=lambda *done: seen.append(done))
     for row, path in enumerate(split.pictures.paths):
@@ -34,7 +34,7 @@ def test_pictures_come_in_the_order_of_the_split(picture_folder):
 
 
 def test_every_picture_takes_the_same_pixel_path(real_data):
-    split = open_source(real_data("cats-and-dogs")).splits["test"]
+    split = open_dataset(real_data("cats-and-dogs")).splits["test"]
     split = split.take(np.arange(0, len(split), 20))
     path = PixelPath(height=48, width=64)
     store = load_split(split, path)
@@ -43,7 +43,7 @@ def test_every_picture_takes_the_same_pixel_path(real_data):
 
 
 def test_a_small_budget_gives_the_same_pictures_from_a_file_that_goes_away(picture_folder, tmp_path):
-    split = open_source(picture_folder({"a": 5, "b": 6})).splits["train"]
+    split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
     folder = tmp_path / "maps"
     folder.mkdir()
     mapped = load_split(split, PATH, memory_budget_bytes=TINY, folder=folder)
@@ -58,7 +58,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(picture_folder):
     root = picture_folder({"a": 5, "b": 5})
     (root / "a" / "1.png").write_bytes(b"")
     (root / "b" / "0.png").write_text("not a picture")
-    split = open_source(root).splits["train"]
+    split = open_dataset(root).splits["train"]
     for budget in (TINY, 1 << 30):
         store = load_split(split, PATH, memory_budget_bytes=budget)
         assert store.images.shape == (8, 4, 6, 3)
@@ -75,7 +75,7 @@ def test_a_class_without_a_readable_picture_is_an_error(picture_folder):
     for path in (root / "a").iterdir():
         path.write_bytes(b"")
     with pytest.raises(DataError, match=r"No picture of a could be read(.|\n)*a/0\.png: an empty file"):
-        load_split(open_source(root).splits["train"], PATH)
+        load_split(open_dataset(root).splits["train"], PATH)
 
 
 def test_no_readable_picture_at_all_is_an_error(picture_folder):
@@ -83,18 +83,18 @@ def test_no_readable_picture_at_all_is_an_error(picture_folder):
     for path in root.rglob("*.png"):
         path.write_bytes(b"")
     with pytest.raises(DataError, match=r"None of the 8 pictures(.|\n)*and 3 more"):
-        load_split(open_source(root).splits["train"], PATH)
+        load_split(open_dataset(root).splits["train"], PATH)
 
 
 def test_arrays_of_another_size_are_resized():
     pictures = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 1), np.uint8)
-    store = load_split(open_source((pictures, [0, 1] * 3)).splits["train"], PATH)
+    store = load_split(open_dataset((pictures, [0, 1] * 3)).splits["train"], PATH)
     for row in range(6):
         np.testing.assert_array_equal(store.images[row], PATH.apply(pictures[row]))
 
 
 def test_a_disk_without_room_is_an_error_before_decoding(picture_folder, tmp_path, monkeypatch):
-    split = open_source(picture_folder({"a": 5, "b": 6})).splits["train"]
+    split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
     usage = store_module.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(store_module.shutil, "disk_usage", lambda _: usage._replace(free=100))
     with pytest.raises(SaveError, match="792 bytes are needed for the decoded pictures and 100 are free"):
@@ -107,7 +107,7 @@ def test_a_disk_that_is_fuller_than_it_says_is_an_error_too(picture_folder, tmp_
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    split = open_source(picture_folder({"a": 5, "b": 6})).splits["train"]
+    split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(SaveError, match="bytes are needed"):
         load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path)
@@ -116,9 +116,9 @@ def test_a_disk_that_is_fuller_than_it_says_is_an_error_too(picture_folder, tmp_
 
 def test_fingerprints_differ_with_one_pixel(picture_folder):
     root = picture_folder({"a": 3, "b": 3})
-    before = load_split(open_source(root).splits["train"], PATH).fingerprint()
-    assert load_split(open_source(root).splits["train"], PATH).fingerprint() == before
+    before = load_split(open_dataset(root).splits["train"], PATH).fingerprint()
+    assert load_split(open_dataset(root).splits["train"], PATH).fingerprint() == before
     pixels = decode(root / "a" / "0.png").copy()
     pixels[0, 0, 0] ^= 1
     Image.fromarray(pixels).save(root / "a" / "0.png")
-    assert load_split(open_source(root).splits["train"], PATH).fingerprint() != before
+    assert load_split(open_dataset(root).splits["train"], PATH).fingerprint() != before

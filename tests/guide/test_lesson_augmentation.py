@@ -14,7 +14,7 @@ from scipy import ndimage
 
 import tellapart
 from tellapart.data.augmentation.shift_flip import FILL_MODES, Augmentation, draw
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.sampler import Batches
 from tellapart.data.sources.catalog import find_known
 from tellapart.guide.contents import named
@@ -158,7 +158,7 @@ def test_learning_mirrored_digits_costs_accuracy_with_every_seed():
 
 @pytest.mark.proves("sets", "question-mirror")
 def test_things_are_mirrored_and_digits_are_not():
-    assert open_source("digits").mirrors is False
+    assert open_dataset("digits").mirrors is False
     assert find_known("mnist").mirrors is False
     assert find_known("cifar10").mirrors is True
     assert "frog" in find_known("cifar10").class_names

@@ -65,9 +65,9 @@ def test_before_the_first_step_it_guesses(recordings):
 
 @pytest.mark.proves("unseen")
 def test_no_test_digit_is_learned_from():
-    from tellapart.data.open import open_source
+    from tellapart.data.open import open_dataset
 
-    splits = open_source("digits").splits
+    splits = open_dataset("digits").splits
     assert len(splits["test"]) == FACTS["test"]
     assert not set(splits["test"].ids) & set(splits["train"].ids)
 

@@ -53,7 +53,7 @@ def test_its_card_says_what_it_is(name):
 def test_the_card_of_digits_says_what_pictures_it_wants_and_its_score_on_others():
     card = card_of("digits").replace("\n", " ")
     assert "one white digit on black, centred, with a margin" in card
-    scores = tellapart.load("digits").evaluate(tellapart.open_source("digits"))
+    scores = tellapart.load("digits").evaluate(tellapart.open_dataset("digits"))
     said = re.search(r"its accuracy is ([\d.]+) \(n = (\d+)\)", card)
     assert float(said[1]) == pytest.approx(scores.accuracy, abs=0.01)
     assert int(said[2]) == scores.pictures
@@ -121,7 +121,7 @@ def test_temperature_and_limit_are_those_of_the_pictures_that_its_training_held_
     skip_where_missing("mnist")
     classifier = tellapart.load("digits")
     share, seed = fast().validation_share, classifier.card.origin["seed"]
-    source = divide(tellapart.open_source("mnist"), validation=share, test=0, seed=seed)
+    source = divide(tellapart.open_dataset("mnist"), validation=share, test=0, seed=seed)
     held_out = load_split(source.splits["validation"], classifier.card.pixel_path)
     found = classifier.probabilities(held_out.images)
     assert classifier.card.temperature == pytest.approx(fit_temperature(found, held_out.labels), rel=0.1)
@@ -136,7 +136,7 @@ def test_it_is_as_good_as_its_card_says(name, data):
         float, re.search(r"it answers.*?([\d.]+)% \(95% interval ([\d.]+)-([\d.]+)%", card_of(name)).groups()
     )
     assert low < share < high
-    test = tellapart.open_source(data).splits["test"]
+    test = tellapart.open_dataset(data).splits["test"]
     images = np.stack([test.pictures.read(i) for i in range(1000)])
     right = (tellapart.load(name).probabilities(images).argmax(1) == test.labels[:1000]).mean()
     assert abs(100 * right - share) < 3  # four standard errors of 1,000 pictures at 94%

@@ -12,7 +12,7 @@ from typing import Any
 from tellapart.api.training_run import Watcher
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import named
-from tellapart.data.open import Source
+from tellapart.data.open import Dataset
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import load_split
@@ -20,7 +20,7 @@ from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
 from tellapart.runs.folder import RunFolder
 
-Opener = Callable[[Any, Any], Source]
+Opener = Callable[[Any, Any], Dataset]
 """(data, labels) -> labelled pictures."""
 
 
@@ -69,7 +69,7 @@ def evaluate_model(
 
     Args:
         model: the folder or file.
-        data: anything that `open_source` opens; None for a run folder's own.
+        data: anything that `open_dataset` opens; None for a run folder's own.
         reopening: what would open `data` again, as run.toml records it.
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
@@ -105,7 +105,7 @@ def evaluate_model(
 
 def _scored(
     classifier: Classifier,
-    source: Source,
+    source: Dataset,
     split: str,
     watcher: Watcher,
     precision: str,

@@ -11,7 +11,7 @@ from tellapart.api.evaluate import Evaluation, evaluate_model
 from tellapart.api.training_run import Prepared, Trained, Watcher, prepare, prepare_again, run_training
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import model_meant
-from tellapart.data.open import Source, open_source
+from tellapart.data.open import Dataset, open_dataset
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.store import Refused
 from tellapart.errors import ConfigError, TellapartError
@@ -58,7 +58,7 @@ def train_classifier(
     """Train a classifier on labelled pictures, save it in a run folder, and score it on the test split.
 
     Args:
-        data: anything that `open_source` opens: a known set's name, a folder, an `.npz`, arrays.
+        data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
         recipe: a recipe's name, or a Run; None: quick, or fast where a target is given.
         out: the run folder to make; by default a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
@@ -79,8 +79,8 @@ def train_classifier(
     if recipe is None:
         recipe = default_recipe(target)
 
-    def opened(what: Any, labels: Any) -> Source:
-        return open_source(
+    def opened(what: Any, labels: Any) -> Dataset:
+        return open_dataset(
             what, labels=labels, class_names=class_names, download=True, progress=watcher.downloading
         )
 
@@ -221,7 +221,7 @@ def evaluate(
 
     Args:
         model: a run folder, a `.keras` or an `.h5` file, or the name of a model that comes along.
-        data: anything that `open_source` opens; None for a run folder's own.
+        data: anything that `open_dataset` opens; None for a run folder's own.
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
         watcher: is told of the pictures read and scored.
@@ -235,8 +235,8 @@ def evaluate(
     """
     watcher = watcher or Watcher()
 
-    def opened(what: Any, labels: Any) -> Source:
-        return open_source(what, labels=labels, download=True, progress=watcher.downloading)
+    def opened(what: Any, labels: Any) -> Dataset:
+        return open_dataset(what, labels=labels, download=True, progress=watcher.downloading)
 
     return evaluate_model(
         model_meant(model), data, reopening(data, labels), split, labels, opened, watcher, precision
@@ -247,7 +247,7 @@ def _prepare_again(
     resume: str | Path,
     data: Any,
     labels: Any,
-    opened: Callable[[Any, Any], Source],
+    opened: Callable[[Any, Any], Dataset],
     changes: dict[str, Any],
     watcher: Watcher,
 ) -> Prepared:

@@ -15,7 +15,7 @@ import torch
 from tellapart import __version__
 from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier, ranked
-from tellapart.data.open import Source
+from tellapart.data.open import Dataset
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
@@ -59,7 +59,7 @@ class Prepared:
 
     run: Run
     folder: RunFolder
-    source: Source
+    source: Dataset
     """Divided into train, validation (where the run holds some out) and test."""
 
     pixel_path: PixelPath
@@ -129,7 +129,7 @@ class Watcher:
 
 
 def prepare(
-    source: Source, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher
+    source: Dataset, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher
 ) -> Prepared:
     """Divide the pictures, read them, and make the run folder.
 
@@ -154,7 +154,7 @@ def prepare(
 
 
 def prepare_again(
-    folder: RunFolder, source: Source, run: Run, data: Mapping[str, Any], watcher: Watcher
+    folder: RunFolder, source: Dataset, run: Run, data: Mapping[str, Any], watcher: Watcher
 ) -> Prepared:
     """Prepare a run that was stopped, on the very same pictures.
 
@@ -173,13 +173,13 @@ def prepare_again(
     return Prepared(run, folder, source, pixel_path, stores, data["precision"], resumes=True)
 
 
-def load_stores(source: Source, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, Store]:
+def load_stores(source: Dataset, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, Store]:
     """Read every split that the run uses."""
     used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
     return {name: load_split(source.splits[name], pixel_path, progress=watcher.decoding) for name in used}
 
 
-def pixel_path_for(source: Source, run: Run) -> PixelPath:
+def pixel_path_for(source: Dataset, run: Run) -> PixelPath:
     """The size that pictures are brought to: the run's, or their own where that suits a small network."""
     height, width, channels = source.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if run.size is not None:

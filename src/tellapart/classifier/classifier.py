@@ -18,7 +18,7 @@ from tellapart.classifier.card import Card, card_of_plain_model
 from tellapart.classifier.model_file import load_keras, read_card, save_h5, save_keras
 from tellapart.classifier.resolve import model_path
 from tellapart.data.decode import picture_of
-from tellapart.data.open import Source
+from tellapart.data.open import Dataset
 from tellapart.data.store import Refused, Store, load_split
 from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.inference.keras_file import read_stored_net
@@ -222,7 +222,7 @@ class Classifier:
 
     def evaluate(
         self,
-        source: Source,
+        source: Dataset,
         split: str = "test",
         progress: Progress | None = None,
         precision: str = "float32",
@@ -230,7 +230,7 @@ class Classifier:
         """Score on one split of labelled pictures.
 
         Args:
-            source: from `open_source`; its classes are matched to the model's by name.
+            source: from `open_dataset`; its classes are matched to the model's by name.
             split: "train", "validation" or "test".
             progress: called with (pictures done, pictures in all).
             precision: as in `probabilities`.

@@ -10,7 +10,7 @@ from rich.text import Text
 from tellapart.cli.terminal.console import command, note, notes, printable, results, say, say_json
 from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
-from tellapart.data.open import Source, open_source
+from tellapart.data.open import Dataset, open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
 from tellapart.data.sources.known import find_on_this_machine, get_known
 from tellapart.files import unreadable_is_bad_data
@@ -41,7 +41,7 @@ def report_set(name: str, as_json: bool) -> None:
     if known is None and not is_somewhere:
         known = known_set(name)
     place = known_sets_here()[known.name] if known else name
-    source = open_source(known.name if known else name) if place else None
+    source = open_dataset(known.name if known else name) if place else None
     facts = _facts(known, place) if known else _source_facts(source)
     counts = {} if source is None else class_counts(source)
     if as_json:
@@ -92,7 +92,7 @@ def report_findings(findings: Sequence[Finding]) -> None:
         say(f"For {finding.name}:  {finding.remedy}")
 
 
-def class_counts(source: Source) -> dict[str, dict[str, int]]:
+def class_counts(source: Dataset) -> dict[str, dict[str, int]]:
     """Split -> class -> pictures."""
     classes = source.class_names
     return {
@@ -101,7 +101,7 @@ def class_counts(source: Source) -> dict[str, dict[str, int]]:
     }
 
 
-def _print_counts(source: Source, counts: dict[str, dict[str, int]]) -> None:
+def _print_counts(source: Dataset, counts: dict[str, dict[str, int]]) -> None:
     table = new_table("class", *counts, right=tuple(counts), long=("class",))
     for name in source.class_names:
         add_row(table, name, *(f"{of_split[name]:,}" for of_split in counts.values()))
@@ -125,7 +125,7 @@ def _facts(known: KnownSet, place: str | None) -> dict[str, Any]:
     }
 
 
-def _source_facts(source: Source | None) -> dict[str, Any]:
+def _source_facts(source: Dataset | None) -> dict[str, Any]:
     assert source is not None
     shape = source.picture_shape
     return {

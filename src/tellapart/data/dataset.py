@@ -48,7 +48,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class Dataset:
     """Labelled pictures, and what is known about them."""
 
     name: str
@@ -93,7 +93,7 @@ class Source:
             )
         return self.splits[name]
 
-    def replace(self, **changes: Any) -> Source:
+    def replace(self, **changes: Any) -> Dataset:
         """The same source with some fields changed."""
         return dataclasses.replace(self, **changes)
 

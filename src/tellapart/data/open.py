@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import SPLIT_NAMES, Source, Split
+from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.images import ArrayPictures, EncodedPictures, FilePictures, Pictures
 from tellapart.data.sources import arrays
 from tellapart.data.sources import folder as folders
@@ -32,20 +32,20 @@ from tellapart.errors import DataError, PictureError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
 
-__all__ = ["SPLIT_NAMES", "Source", "Split", "open_source"]
+__all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_source"]
 
 _SHAPE_SAMPLE = 2_000
 """Headers read to find out whether all pictures of a folder have one size; spread evenly over the files."""
 
 
-def open_source(
+def open_dataset(
     data: Any,
     *,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
     download: bool = False,
     progress: Progress | None = None,
-) -> Source:
+) -> Dataset:
     """Labelled pictures from wherever they are.
 
     Args:
@@ -72,12 +72,12 @@ def open_source(
     return _from_pairs("arrays", "arrays in memory", pairs, class_names or own_names)
 
 
-def _from_known(known: KnownSet, download: bool, progress: Progress | None) -> Source:
+def _from_known(known: KnownSet, download: bool, progress: Progress | None) -> Dataset:
     raw, where = open_known(known, download=download, progress=progress)
     splits = {split: _numbered_split(split, part.labels, part.pictures) for split, part in raw.splits.items()}
     if known.default_test_share:
         splits = _with_default_test(splits["train"], known)
-    return Source(known.name, known.class_names, splits, known.mirrors, known.picture_shape, where)
+    return Dataset(known.name, known.class_names, splits, known.mirrors, known.picture_shape, where)
 
 
 def _with_default_test(train: Split, known: KnownSet) -> dict[str, Split]:
@@ -88,7 +88,7 @@ def _with_default_test(train: Split, known: KnownSet) -> dict[str, Split]:
     return {"train": train.take(kept), "test": train.take(drawn)}
 
 
-def _from_path(path: Path, labels: Any, class_names: Sequence[str] | None) -> Source:
+def _from_path(path: Path, labels: Any, class_names: Sequence[str] | None) -> Dataset:
     if not path.exists():
         raise DataError(_nothing_there(path))
     if labels is not None:
@@ -109,7 +109,7 @@ def _from_path(path: Path, labels: Any, class_names: Sequence[str] | None) -> So
     )
 
 
-def _from_known_inside(path: Path) -> Source | None:
+def _from_known_inside(path: Path) -> Dataset | None:
     """A folder that holds an official folder or archive, such as a download folder."""
     inside = {
         known.name: found for known in KNOWN_SETS.values() if (found := find_place(known, path)) is not None
@@ -125,7 +125,7 @@ def _from_known_inside(path: Path) -> Source | None:
     return _from_layout(place, layout)
 
 
-def _from_layout(path: Path, layout: Layout) -> Source:
+def _from_layout(path: Path, layout: Layout) -> Dataset:
     raw = layout.read(path)
     known = _meant(path, layout)
     names = raw.class_names or (known.class_names if known else None)
@@ -137,7 +137,7 @@ def _from_layout(path: Path, layout: Layout) -> Source:
     }
     name = known.name if known else path.stem
     return _checked(
-        Source(name, class_names, splits, True, _common_shape(splits), str(path)),
+        Dataset(name, class_names, splits, True, _common_shape(splits), str(path)),
         known.mirrors if known else None,
     )
 
@@ -152,7 +152,7 @@ def _meant(path: Path, layout: Layout) -> KnownSet | None:
     return next((KNOWN_SETS[name] for name in layout.known if name in words), None)
 
 
-def _from_folder(root: Path) -> Source:
+def _from_folder(root: Path) -> Dataset:
     found = folders.find_pictures(root)
     splits = {
         split: Split(
@@ -165,7 +165,7 @@ def _from_folder(root: Path) -> Source:
     }
     shape = _common_shape(splits)
     ignored = tuple(_relative(path, root) for path in found.ignored)
-    return _checked(Source(_folder_name(root), found.class_names, splits, True, shape, str(root), ignored))
+    return _checked(Dataset(_folder_name(root), found.class_names, splits, True, shape, str(root), ignored))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -173,7 +173,7 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() + "/" * path.is_dir()
 
 
-def _from_labels_file(root: Path, labels_path: Path) -> Source:
+def _from_labels_file(root: Path, labels_path: Path) -> Dataset:
     if not root.is_dir():
         raise DataError(f"{root} is no folder; --labels names the pictures of a folder.")
     lines = read_labels_file(labels_path, root)
@@ -192,12 +192,12 @@ def _from_labels_file(root: Path, labels_path: Path) -> Source:
         for split, rows in by_split.items()
     }
     where = f"{root}, labelled by {labels_path}"
-    return _checked(Source(_folder_name(root), names, splits, True, _common_shape(splits), where))
+    return _checked(Dataset(_folder_name(root), names, splits, True, _common_shape(splits), where))
 
 
 def _from_pairs(
     name: str, where: str, pairs: Mapping[str, arrays.Pair], class_names: Sequence[str] | None
-) -> Source:
+) -> Dataset:
     with _said_of(where):
         pictures = {split: arrays.checked_pictures(x, f"x of {split}") for split, (x, _) in pairs.items()}
         labels, names = arrays.checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
@@ -211,7 +211,7 @@ def _from_pairs(
         split: _numbered_split(split, labels[split], ArrayPictures(images))
         for split, images in pictures.items()
     }
-    return _checked(Source(name, names, splits, True, _common_shape(splits), where))
+    return _checked(Dataset(name, names, splits, True, _common_shape(splits), where))
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def _numbered_split(name: str, labels: NDArray[np.int64], pictures: Pictures) ->
     return Split(tuple(f"{name}/{row:0{digits}d}" for row in range(len(labels))), labels, pictures)
 
 
-def _checked(source: Source, mirrors: bool | None = None) -> Source:
+def _checked(source: Dataset, mirrors: bool | None = None) -> Dataset:
     """Refuse what cannot be learned; settle whether mirroring is safe."""
     train = source.splits.get("train")
     if train is None:
@@ -251,7 +251,7 @@ def _checked(source: Source, mirrors: bool | None = None) -> Source:
     return source.replace(mirrors=_may_mirror(source) if mirrors is None else mirrors)
 
 
-def _may_mirror(source: Source) -> bool:
+def _may_mirror(source: Dataset) -> bool:
     """Nobody has said, so be careful: characters, and classes called left and right, are not mirrored.
 
     Gray arrays with numbered classes are most often characters too.

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.dataset import SPLIT_NAMES, Source, Split
+from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import write_whole
 
 _COLUMNS = ("id", "label", "split")
 
 
-def divide(source: Source, *, validation: float, test: float, seed: int) -> Source:
+def divide(source: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
     """Carve the splits that the source lacks from its training pictures.
 
     The draw depends on the seed and each picture's id alone, so a picture that is added later moves at most
@@ -63,7 +63,7 @@ def divide(source: Source, *, validation: float, test: float, seed: int) -> Sour
     return _with_splits(source, {**source.splits, **carved, "train": train})
 
 
-def write_split_csv(source: Source, path: str | os.PathLike[str]) -> None:
+def write_split_csv(source: Dataset, path: str | os.PathLike[str]) -> None:
     """Record which picture is in which split: id, label (the class's name), split.
 
     Raises:
@@ -72,7 +72,7 @@ def write_split_csv(source: Source, path: str | os.PathLike[str]) -> None:
     write_whole(Path(path), lambda place: _write_rows(source, place))
 
 
-def _write_rows(source: Source, place: Path) -> None:
+def _write_rows(source: Dataset, place: Path) -> None:
     with place.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -104,7 +104,7 @@ def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
     return recorded
 
 
-def apply_split(source: Source, recorded: Mapping[str, tuple[str, str]]) -> Source:
+def apply_split(source: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:
     """Divide `source` as `read_split_csv` says, whatever its present splits.
 
     Raises:
@@ -141,7 +141,7 @@ def apply_split(source: Source, recorded: Mapping[str, tuple[str, str]]) -> Sour
     return _with_splits(source, splits)
 
 
-def _with_splits(source: Source, splits: Mapping[str, Split]) -> Source:
+def _with_splits(source: Dataset, splits: Mapping[str, Split]) -> Dataset:
     carved = tuple(name for name in splits if name in source.carved or name not in source.splits)
     ordered = {name: splits[name] for name in SPLIT_NAMES if name in splits}
     return source.replace(splits=ordered, carved=carved)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
 from tellapart.data.store import Store, load_split
@@ -91,7 +91,7 @@ def network(rate: float) -> Any:
 
 def digits() -> tuple[Store, Store]:
     """scikit-learn's, 8 x 8 pixels: those to learn from, and those held out."""
-    splits, path = open_source("digits").splits, PixelPath(height=8, width=8, channels=1)
+    splits, path = open_dataset("digits").splits, PixelPath(height=8, width=8, channels=1)
     return load_split(splits["train"], path), load_split(splits["test"], path)
 
 

@@ -119,7 +119,7 @@ def freeze_whitening(model: Any) -> None:
 def dirac(shape: tuple[int, int, int, int], random: np.random.Generator) -> NDArray[np.float32]:
     """A kernel (kh, kw, in, out) that copies its inputs, and is random in the outputs that are left over.
 
-    Source: Zagoruyko & Komodakis 2017 (dirac), Jordan 2024 (only the first outputs).
+    Dataset: Zagoruyko & Komodakis 2017 (dirac), Jordan 2024 (only the first outputs).
     """
     high, wide, channels_in, channels_out = shape
     bound = 1 / np.sqrt(high * wide * channels_in)
@@ -136,7 +136,7 @@ def whitening_filters(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     Args:
         pictures: (N, H, W, C) uint8.
 
-    Source: Page 2018-2019, "How to train your ResNet"; Jordan 2024.
+    Dataset: Page 2018-2019, "How to train your ResNet"; Jordan 2024.
     """
     channels = pictures.shape[3]
     moments, count = np.zeros((channels * PATCH * PATCH,) * 2), 0

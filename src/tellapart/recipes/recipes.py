@@ -26,7 +26,7 @@ def first_cnn(*, mirrors: bool = True) -> Run:
     Args:
         mirrors: whether a mirrored picture still shows its class; the tutorial's pictures do.
 
-    Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
+    Dataset: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
     return Run(
         recipe="first-cnn",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import Store, load_split
 from tellapart.errors import DataError, TellapartError
@@ -148,7 +148,7 @@ def _stores(
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
     source = apply_split(
-        open_source(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
+        open_dataset(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
     )
     pixel_path = PixelPath.from_dict(data["pixel_path"])
     found = {

@@ -8,7 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS
 from tellapart.data.sources.known import find_on_this_machine, find_place, get_known
 from tellapart.errors import DataError, DownloadError
@@ -60,10 +60,10 @@ def hosted_mnist(tmp_path, monkeypatch):
 
 def test_a_set_is_downloaded_only_when_asked(hosted_mnist, nowhere):
     with pytest.raises(DataError, match="mnist is not on this machine"):
-        open_source("mnist")
+        open_dataset("mnist")
     assert not nowhere.exists()
     seen = []
-    source = open_source("mnist", download=True, progress=lambda *done: seen.append(done))
+    source = open_dataset("mnist", download=True, progress=lambda *done: seen.append(done))
     assert source.where == str(nowhere / "tellapart" / "mnist")
     assert len(source.splits["train"]) == 30
     total = KNOWN_SETS["mnist"].download_bytes
@@ -76,7 +76,7 @@ def test_a_downloaded_set_needs_no_network(hosted_mnist, nowhere):
     for path in hosted_mnist.iterdir():
         path.unlink()
     get_known(KNOWN_SETS["mnist"])
-    assert len(open_source("mnist", download=True).splits["test"]) == 20
+    assert len(open_dataset("mnist", download=True).splits["test"]) == 20
 
 
 def test_a_set_that_arrived_in_part_is_completed(hosted_mnist, nowhere):
@@ -84,11 +84,11 @@ def test_a_set_that_arrived_in_part_is_completed(hosted_mnist, nowhere):
     content = hidden.read_bytes()
     hidden.unlink()
     with pytest.raises(DownloadError, match=r"t10k-labels-idx1-ubyte\.gz: no address gave the file"):
-        open_source("mnist", download=True)
+        open_dataset("mnist", download=True)
     with pytest.raises(DataError, match="mnist is not on this machine"):
-        open_source("mnist")
+        open_dataset("mnist")
     hidden.write_bytes(content)
-    assert len(open_source("mnist", download=True).splits["test"]) == 20
+    assert len(open_dataset("mnist", download=True).splits["test"]) == 20
 
 
 def test_the_folder_of_an_official_layout_itself_may_be_named(tmp_path, monkeypatch):

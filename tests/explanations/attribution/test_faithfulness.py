@@ -100,7 +100,7 @@ def found(tmp_path_factory):
     """Heat maps of a trained network for ten real digits: method -> maps."""
     place = tmp_path_factory.mktemp("digits") / "run"
     classifier = tellapart.train_classifier("digits", epochs=12, out=place).classifier
-    source = tellapart.open_source("digits")
+    source = tellapart.open_dataset("digits")
     recorder = Recorder(classifier.model, "probabilities")
     noise, maps = noisy_recorder(recorder), {}
     for row in range(10):

@@ -19,7 +19,7 @@ def left_out_of_folders(names: Sequence[str]) -> list[str]:
     """The lines.
 
     Args:
-        names: relative paths, as `Source.ignored` has them.
+        names: relative paths, as `Dataset.ignored` has them.
     """
     lines = []
     for kind, why in WHY.items():

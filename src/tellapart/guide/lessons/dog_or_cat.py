@@ -74,7 +74,7 @@ def mixed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Args:
         picture: (H, W, 3).
 
-    Source: the keys by which they are sorted are Park and Miller's "minimal standard" random numbers,
+    Dataset: the keys by which they are sorted are Park and Miller's "minimal standard" random numbers,
         Communications of the ACM 31 (1988).
     """
     keys, state = [], 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tellapart.data.open import open_source
+from tellapart.data.open import open_dataset
 from tellapart.data.sampler import Batches
 from tellapart.guide.small_training import (
     BATCH_SIZE,
@@ -46,7 +46,7 @@ def quick_facts() -> dict[str, Any]:
 
 def counts() -> dict[str, int]:
     """Digits to learn from, digits to be tested on, and the batches of one pass."""
-    source = open_source("digits")
+    source = open_dataset("digits")
     train, test = len(source.splits["train"]), len(source.splits["test"])
     return {
         "train": train,
