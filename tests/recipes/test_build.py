@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
@@ -25,7 +25,7 @@ def pictures_by_colour():
     strength = np.eye(3)[labels][:, None, None]
     noise = np.random.default_rng(0).uniform(0, 255, (N, SIDE, SIDE, 3))
     images = (noise * (0.2 + 0.8 * strength)).astype(np.uint8)
-    return Store(images, labels, tuple(map(str, range(N))))
+    return ImageStore(images, labels, tuple(map(str, range(N))))
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.models.whitened_cnn import whitened_cnn
@@ -59,7 +59,7 @@ def test_on_a_processor_the_net_stays_as_it_is():
 def test_on_a_gpu_the_steps_of_fast_learn_in_parts_and_move_batch_statistics():
     run = fast().changed(widths=(4, 6, 8), batch_size=64, statistics_over=16, precision="float32")
     images = PICTURES.repeat(64, 1, 1, 1).byte().numpy()
-    store = Store(images, np.arange(len(images)) % 3, tuple(map(str, range(len(images)))))
+    store = ImageStore(images, np.arange(len(images)) % 3, tuple(map(str, range(len(images)))))
     model = build_model(run, (16, 16, 3), 3, 4, images)
     step = build_step(run, lower(model, "float32"), 4)
     feed = Feed(store, 3, Batches(n=256, batch_size=64, seed=0), run.augmentation, step.net.device)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.recipes.build import build_model, build_step
@@ -35,7 +35,7 @@ RUNS = {
 def trained(run, steps, monkeypatch, *, plainly):
     """Losses, and the weights at the end, of a training on seeded noise."""
     images = np.random.default_rng(0).integers(0, 256, (200, 16, 16, 3), np.uint8)
-    store = Store(images, np.arange(200) % 4, tuple(map(str, range(200))))
+    store = ImageStore(images, np.arange(200) % 4, tuple(map(str, range(200))))
     if plainly:
         monkeypatch.setattr("tellapart.runtime.cuda_graph.PLAIN_CALLS", 10**9)
     model = build_model(run, (16, 16, 3), 4, steps, images)

@@ -8,7 +8,7 @@ import torch
 
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.training.loader import PICTURES_TO_DIVIDE, Feed
 
 N = 2 * PICTURES_TO_DIVIDE + 3
@@ -18,7 +18,7 @@ N = 2 * PICTURES_TO_DIVIDE + 3
 def store():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (N, 8, 8, 3), np.uint8)
-    return Store(images, random.integers(0, 4, N), [str(i) for i in range(N)], [])
+    return ImageStore(images, random.integers(0, 4, N), [str(i) for i in range(N)], [])
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone, StepDone, Stopped
 from tellapart.keras_backend import import_keras
@@ -44,7 +44,7 @@ def feed():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (PICTURES, 8, 8, 3), np.uint8)
     labels = random.integers(0, 3, PICTURES)
-    store = Store(images, labels, tuple(map(str, range(PICTURES))))
+    store = ImageStore(images, labels, tuple(map(str, range(PICTURES))))
     batches = Batches(n=PICTURES, batch_size=BATCH, seed=3)
     return Feed(store, 3, batches, Augmentation.tutorial())
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tellapart.classifier.classifier import Classifier, Progress
 from tellapart.data.decode import picture_of
-from tellapart.data.store import Refused
+from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, PictureError, SaveError
 from tellapart.explanations.channels.channels import ModelFilters
 from tellapart.explanations.examples.training_examples import Training
@@ -109,7 +109,7 @@ def write_pages(
     folder: Path,
     classes: Sequence[str] = (),
     progress: Progress | None = None,
-) -> tuple[list[Page], list[Refused]]:
+) -> tuple[list[Page], list[UnreadableImage]]:
     """A page for each picture, named after it.
 
     Args:
@@ -129,13 +129,13 @@ def write_pages(
     """
     _make_ready(folder)
     pages: list[Page] = []
-    refused: list[Refused] = []
+    refused: list[UnreadableImage] = []
     taken: set[Path] = set()
     for index, picture in enumerate(pictures):
         try:
             explanation = explainer.explain(picture, classes)
         except PictureError as reason:
-            refused.append(Refused(str(picture), str(reason)))
+            refused.append(UnreadableImage(str(picture), str(reason)))
             continue
         path = _new_place(folder, picture.stem, explanation.subject.mark, taken)
         explanation.save(path, _of_all(progress, index, len(pictures)))

@@ -14,7 +14,7 @@ from typing import Any
 from tellapart.classifier.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.sources.folder import is_hidden
-from tellapart.data.store import Refused
+from tellapart.data.store import UnreadableImage
 from tellapart.errors import DataError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.text import natural_key
@@ -29,7 +29,7 @@ class Answers:
 
     class_names: tuple[str, ...]
     predictions: tuple[Prediction, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[UnreadableImage, ...]
     """Pictures that could not be read."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def predict_all(
         precision: as in `Classifier.probabilities`.
     """
     predictions: list[Prediction] = []
-    refused: list[Refused] = []
+    refused: list[UnreadableImage] = []
     for start in range(0, len(pictures), AT_A_TIME):
         answered, left_out = classifier.predict(pictures[start : start + AT_A_TIME], top, precision)
         predictions += answered

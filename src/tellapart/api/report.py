@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.training_run import Watcher
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.errors import ConfigError
 from tellapart.reports.comparison import compare
 from tellapart.reports.page import write_report
@@ -26,7 +26,7 @@ class Report:
 def report_of_run(
     run: str | Path,
     watcher: Watcher,
-    stores: Mapping[str, Store] | None = None,
+    stores: Mapping[str, ImageStore] | None = None,
 ) -> Report:
     """Write `report.html` into a run folder.
 

@@ -13,7 +13,7 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import model_meant
 from tellapart.data.open import Dataset, open_dataset
 from tellapart.data.sources.catalog import find_known
-from tellapart.data.store import Refused
+from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.config import Run
 from tellapart.recipes.recipes import aimed, find_recipe, suited
@@ -158,7 +158,7 @@ def explain_pictures(
     out: str | Path = "explanations",
     classes: Sequence[str] = (),
     watcher: Watcher | None = None,
-) -> tuple[list["Page"], list[Refused]]:
+) -> tuple[list["Page"], list[UnreadableImage]]:
     """Write a page for each picture: a network's run over it, and why it answers so.
 
     Args:

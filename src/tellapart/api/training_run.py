@@ -19,7 +19,7 @@ from tellapart.data.open import Dataset
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
-from tellapart.data.store import Store, load_split
+from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError
 from tellapart.events import EpochDone, Event
 from tellapart.explanations.ood import limit_of
@@ -63,7 +63,7 @@ class Prepared:
     """Divided into train, validation (where the run holds some out) and test."""
 
     pixel_path: PixelPath
-    stores: Mapping[str, Store]
+    stores: Mapping[str, ImageStore]
     """By split."""
 
     precision: str
@@ -72,7 +72,7 @@ class Prepared:
     resumes: bool = False
 
     @property
-    def validation(self) -> Store:
+    def validation(self) -> ImageStore:
         """The pictures that score each epoch."""
         return self.stores["test" if self.run.validation == "test" else "validation"]
 
@@ -173,7 +173,7 @@ def prepare_again(
     return Prepared(run, folder, source, pixel_path, stores, data["precision"], resumes=True)
 
 
-def load_stores(source: Dataset, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, Store]:
+def load_stores(source: Dataset, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, ImageStore]:
     """Read every split that the run uses."""
     used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
     return {name: load_split(source.splits[name], pixel_path, progress=watcher.decoding) for name in used}
@@ -300,7 +300,7 @@ def _finish(
     return Trained(classifier, folder.path, history, True, scores, plain, shown)
 
 
-def pictures_to_show(classifier: Classifier, test: Store, run: Run) -> tuple[Shown, ...]:
+def pictures_to_show(classifier: Classifier, test: ImageStore, run: Run) -> tuple[Shown, ...]:
     """A seeded choice of test pictures with their predictions."""
     count = min(run.predictions, len(test))
     rows = np.sort(np.random.default_rng(run.seed).choice(len(test), count, replace=False))

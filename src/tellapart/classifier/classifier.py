@@ -19,7 +19,7 @@ from tellapart.classifier.model_file import load_keras, read_card, save_h5, save
 from tellapart.classifier.resolve import model_path
 from tellapart.data.decode import picture_of
 from tellapart.data.open import Dataset
-from tellapart.data.store import Refused, Store, load_split
+from tellapart.data.store import ImageStore, UnreadableImage, load_split
 from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import probabilities
@@ -178,7 +178,7 @@ class Classifier:
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
-    ) -> tuple[list[Prediction], list[Refused]]:
+    ) -> tuple[list[Prediction], list[UnreadableImage]]:
         """Name what is on pictures.
 
         Args:
@@ -243,7 +243,7 @@ class Classifier:
 
     def score(
         self,
-        store: Store,
+        store: ImageStore,
         class_names: tuple[str, ...],
         split: str,
         progress: Progress | None = None,
@@ -281,13 +281,15 @@ class Classifier:
         own = {name: index for index, name in enumerate(self.class_names)}
         return np.array([own.get(name, -1) for name in class_names], np.int64)[labels]
 
-    def _decode(self, pictures: Sequence[Any]) -> tuple[list[NDArray[np.uint8]], list[str], list[Refused]]:
+    def _decode(
+        self, pictures: Sequence[Any]
+    ) -> tuple[list[NDArray[np.uint8]], list[str], list[UnreadableImage]]:
         images, names, refused = [], [], []
         for index, picture in enumerate(pictures):
             try:
                 name, pixels = picture_of(picture, index)
             except PictureError as reason:
-                refused.append(Refused(str(picture), str(reason)))
+                refused.append(UnreadableImage(str(picture), str(reason)))
                 continue
             images.append(self.card.pixel_path.apply(pixels))
             names.append(name)

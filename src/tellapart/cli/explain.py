@@ -7,11 +7,13 @@ from typing import Any
 from tellapart.api.explain import Page
 from tellapart.cli.predict import note_who_answers
 from tellapart.cli.terminal.console import note, one_line, say, say_json
-from tellapart.data.store import Refused
+from tellapart.data.store import UnreadableImage
 from tellapart.text import percent
 
 
-def report_pages(model: Path, pages: Sequence[Page], refused: Sequence[Refused], as_json: bool) -> None:
+def report_pages(
+    model: Path, pages: Sequence[Page], refused: Sequence[UnreadableImage], as_json: bool
+) -> None:
     """In the form asked for; on stderr, the pictures that could not be read and what could not be shown."""
     for one in refused:
         note(one_line(f"Not read: {one.reason}"), "yellow")

@@ -32,7 +32,7 @@ _CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class UnreadableImage:
     """A picture that could not be read."""
 
     id: str
@@ -40,7 +40,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Store:
+class ImageStore:
     """Pictures of one shape, with labels and ids in the same rows."""
 
     images: Pixels
@@ -50,7 +50,7 @@ class Store:
     """(N,)."""
 
     ids: tuple[str, ...]
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[UnreadableImage, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -72,7 +72,7 @@ def load_split(
     memory_budget_bytes: int = 2 << 30,
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Store:
+) -> ImageStore:
     """Decode a split and bring every picture to the size of `pixel_path`.
 
     Args:
@@ -93,17 +93,17 @@ def load_split(
     if not len(split):
         raise DataError("A split without pictures cannot be loaded.")
     if isinstance(split.pictures, ArrayPictures) and split.pictures.images.shape[1:] == pixel_path.shape:
-        return Store(split.pictures.gathered(), split.labels, split.ids)
+        return ImageStore(split.pictures.gathered(), split.labels, split.ids)
     images = _room_for((len(split), *pixel_path.shape), memory_budget_bytes, folder)
     kept: list[int] = []
-    refused: list[Refused] = []
+    refused: list[UnreadableImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(split), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(split)))
             for row, picture in zip(
                 rows, threads.map(lambda row: _read(split, row, pixel_path), rows), strict=True
             ):
-                if isinstance(picture, Refused):
+                if isinstance(picture, UnreadableImage):
                     refused.append(picture)
                     continue
                 images[len(kept)] = picture
@@ -112,17 +112,17 @@ def load_split(
                 progress(rows.stop, len(split))
     labels = split.labels[kept]
     _refuse_empty(split, labels, refused)
-    return Store(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(refused))
+    return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(refused))
 
 
-def _read(split: Split, row: int, pixel_path: PixelPath) -> Pixels | Refused:
+def _read(split: Split, row: int, pixel_path: PixelPath) -> Pixels | UnreadableImage:
     try:
         return pixel_path.apply(split.pictures.read(row))
     except PictureError as reason:
-        return Refused(split.ids[row], str(reason))
+        return UnreadableImage(split.ids[row], str(reason))
 
 
-def _refuse_empty(split: Split, labels: NDArray[np.int64], refused: list[Refused]) -> None:
+def _refuse_empty(split: Split, labels: NDArray[np.int64], refused: list[UnreadableImage]) -> None:
     if not refused:
         return
     shown = "\n".join(f"  {picture.reason}" for picture in refused[:5])

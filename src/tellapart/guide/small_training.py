@@ -12,7 +12,7 @@ import torch
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store, load_split
+from tellapart.data.store import ImageStore, load_split
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.training.loader import Feed
@@ -89,7 +89,7 @@ def network(rate: float) -> Any:
     return model
 
 
-def digits() -> tuple[Store, Store]:
+def digits() -> tuple[ImageStore, ImageStore]:
     """scikit-learn's, 8 x 8 pixels: those to learn from, and those held out."""
     splits, path = open_dataset("digits").splits, PixelPath(height=8, width=8, channels=1)
     return load_split(splits["train"], path), load_split(splits["test"], path)

@@ -27,7 +27,7 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.data.preprocess import PixelPath
 from tellapart.data.sampler import Batches
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.data.types import Pixels
 from tellapart.errors import ConfigError
 from tellapart.lowering import lower
@@ -341,11 +341,11 @@ def _rows(rounds: Sequence[_Round], batch_size: int, precision: str, flops: Flop
     yield pictures("prediction", PREDICTED_AT_ONCE, lambda one: one.prediction)
 
 
-def _made_pictures(count: int) -> Store:
+def _made_pictures(count: int) -> ImageStore:
     """Noise with labels: what is on a picture costs no time."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, *RECIPE_SHAPE), np.uint8)
-    return Store(images, random.integers(0, RECIPE_CLASSES, count), tuple(map(str, range(count))))
+    return ImageStore(images, random.integers(0, RECIPE_CLASSES, count), tuple(map(str, range(count))))
 
 
 def _encoded(kind: str) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier, Progress
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.explanations.examples.features import features
 from tellapart.explanations.examples.nearest import nearest
 
@@ -30,7 +30,7 @@ class Neighbour:
 def neighbours(
     classifier: Classifier,
     images: NDArray[np.uint8],
-    train: Store,
+    train: ImageStore,
     precision: str,
     progress: Progress | None = None,
 ) -> list[list[dict[str, Any]]]:

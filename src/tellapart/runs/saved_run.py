@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.open import open_dataset
 from tellapart.data.split import apply_split, read_split_csv
-from tellapart.data.store import Store, load_split
+from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone
 from tellapart.recipes.config import Run
@@ -42,7 +42,7 @@ class Ingredients:
     """By split; empty where the run was not finished."""
 
     classifier: Classifier | None
-    stores: Mapping[str, Store]
+    stores: Mapping[str, ImageStore]
     """Pictures by split; empty where they cannot be opened any more."""
 
     missing: tuple[str, ...]
@@ -61,7 +61,7 @@ class Ingredients:
 
 def gather(
     path: str | Path,
-    stores: Mapping[str, Store] | None = None,
+    stores: Mapping[str, ImageStore] | None = None,
     progress: Progress | None = None,
 ) -> Ingredients:
     """Read a run folder back.
@@ -80,7 +80,7 @@ def gather(
     settings = tomllib.loads((folder.path / "run.toml").read_text(encoding="utf-8"))
     missing: list[str] = []
     no_answers: dict[str, Answers] = {}
-    no_pictures: Mapping[str, Store] = {}
+    no_pictures: Mapping[str, ImageStore] = {}
     no_classifier: Classifier | None = None
 
     def attempt(read: Callable[[], T], otherwise: T, what: str) -> T:
@@ -137,7 +137,7 @@ def _stores(
     folder: RunFolder,
     data: Mapping[str, Any],
     progress: Progress | None,
-) -> dict[str, Store]:
+) -> dict[str, ImageStore]:
     """The run's own pictures.
 
     Raises:

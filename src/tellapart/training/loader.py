@@ -14,7 +14,7 @@ from torch import Tensor
 from tellapart.data.augmentation.mix import ricap
 from tellapart.data.augmentation.shift_flip import Augmentation, apply, draw
 from tellapart.data.sampler import Batches, epoch_order, step_seed
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.runtime.cuda_graph import Recorded
 from tellapart.runtime.workers import workers
 
@@ -31,7 +31,7 @@ class Feed:
 
     def __init__(
         self,
-        store: Store,
+        store: ImageStore,
         classes: int,
         batches: Batches,
         augmentation: Augmentation | None,

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.data.split import draw
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.explanations.channels.activation_maximization import STEPS, excitements, exciting_pictures
 from tellapart.explanations.channels.patches import (
     Box,
@@ -92,7 +92,9 @@ class LayerFilters:
 class ModelFilters:
     """What the channels of one network look for."""
 
-    def __init__(self, recorder: Recorder, shape: tuple[int, int, int], train: Store | None = None) -> None:
+    def __init__(
+        self, recorder: Recorder, shape: tuple[int, int, int], train: ImageStore | None = None
+    ) -> None:
         """Looks at nothing yet.
 
         Args:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier, Progress
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, SaveError
 from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.explanations.examples.influence import errors_of
@@ -78,7 +78,7 @@ def moments_of(run: Ingredients, final: Classifier) -> list[Moment]:
 def seen(
     run: Ingredients,
     moments: Sequence[Moment],
-    store: Store,
+    store: ImageStore,
     rows: NDArray[np.int64],
     progress: Progress | None = None,
 ) -> list[Seen]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier, Progress
 from tellapart.data.split import draw
-from tellapart.data.store import Store
+from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, TellapartError
 from tellapart.explanations.examples.feature_cache import Moment, Seen, moments_of, seen
 from tellapart.explanations.examples.features import last_dense
@@ -54,7 +54,7 @@ class Neighbour:
 class TrainingPictures:
     """Of one picture and one run."""
 
-    store: Store
+    store: ImageStore
     """The training split."""
 
     rows: NDArray[np.int64]

@@ -11,7 +11,7 @@ from tellapart.guide.small_training import digits
 
 if TYPE_CHECKING:
     from tellapart.data.augmentation.shift_flip import Augmentation
-    from tellapart.data.store import Store
+    from tellapart.data.store import ImageStore
 
 SIDE = 96
 """Of the pictures that are moved, in pixels."""
@@ -127,7 +127,7 @@ def answers(net: Any, images: NDArray[np.float32]) -> NDArray[np.int64]:
         return net(torch.from_numpy(np.ascontiguousarray(images)), training=False).numpy().argmax(1)
 
 
-def right_when_moved(net: Any, test: "Store", distance: float) -> float:
+def right_when_moved(net: Any, test: "ImageStore", distance: float) -> float:
     """The share answered rightly when each digit is moved up, down, left and right by so many pixels."""
     directions = ((distance, 0.0), (-distance, 0.0), (0.0, distance), (0.0, -distance))
     right = [answers(net, moved(test.images, *by)) == test.labels for by in directions]
