@@ -139,7 +139,7 @@ def of_shipped():
     source = tellapart.open_dataset("cifar10")
     share, seed = fast().validation_share, classifier.card.origin["seed"]
     held_out = len(divide(source, validation=share, test=0, seed=seed).splits["validation"])
-    test = load_split(source.splits["test"], classifier.card.pixel_path)
+    test = load_split(source.splits["test"], classifier.card.preprocessing)
     found = classifier.probabilities(test.images)
     return judged(
         "the one that comes along, in float32", found, test.labels, classifier.card.temperature, held_out

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tellapart.api.training_run import pixel_path_for
+from tellapart.api.training_run import preprocessing_for
 from tellapart.data.open import open_dataset
 from tellapart.data.sampler import Batches
 from tellapart.data.store import load_split
@@ -33,7 +33,7 @@ BATCHES, STEPS, WINDOW, NOISE = 50, 1200, 300, 1e-7
 
 def main() -> None:
     source, run = open_dataset("cifar10", download=True), first_cnn()
-    store = load_split(source.splits["train"], pixel_path_for(source, run))
+    store = load_split(source.splits["train"], preprocessing_for(source, run))
     keras = import_keras()
     lines = [
         "# The arithmetic of first-cnn",

@@ -56,7 +56,7 @@ def train(path, folder):
     import tellapart
     from tellapart.classifier.card import Card
     from tellapart.classifier.model_file import save_keras
-    from tellapart.data.preprocess import PixelPath
+    from tellapart.data.preprocess import Preprocessing
     from tellapart.keras_backend import import_keras
     from tellapart.models.first_cnn import first_cnn
 
@@ -71,7 +71,7 @@ def train(path, folder):
     plain = first_cnn((32, 32, 3), 10)
     plain.set_weights(model.get_weights())
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_keras(plain, path, Card(CLASSES, PixelPath(height=32, width=32), {}))
+    save_keras(plain, path, Card(CLASSES, Preprocessing(height=32, width=32), {}))
 
 
 def exported(model):

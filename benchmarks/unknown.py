@@ -33,7 +33,7 @@ MOST, PIECES, DRAWS = 2000, 600, 2000
 def store_of(classifier, split):
     from tellapart.data.store import load_split
 
-    return load_split(split, classifier.card.pixel_path)
+    return load_split(split, classifier.card.preprocessing)
 
 
 def pictures(classifier, name, split):
@@ -62,7 +62,7 @@ def choosing_sets(classifier):
     for index in range(PIECES):
         photo = photos[index % len(photos)]
         top, left = (random.integers(0, length - 64) for length in photo.shape[:2])
-        pieces.append(classifier.card.pixel_path.apply(photo[top : top + 64, left : left + 64]))
+        pieces.append(classifier.card.preprocessing.apply(photo[top : top + 64, left : left + 64]))
     slope = np.linspace(0, 255, 32)
     slopes = [
         np.add.outer(random.normal() * slope, random.normal() * slope)[..., None] * random.random(3)

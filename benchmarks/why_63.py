@@ -123,7 +123,9 @@ def cool(run, epochs, share):
     batches = Batches(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
     model, done, rate = begun_anew(folder, settings, batches.steps_per_epoch, share)
     card = card_of_plain_model(model, run)
-    train, held_out = (load_split(source.splits[name], card.pixel_path) for name in ("train", "validation"))
+    train, held_out = (
+        load_split(source.splits[name], card.preprocessing) for name in ("train", "validation")
+    )
     net = lower(model, data["precision"])
     step, feed = build_step(settings, net, 1), Feed(train, 10, batches, settings.augmentation, net.device)
     rows = []
@@ -172,7 +174,7 @@ def scored(run, case):
     model.layers[0].scale = 1 / 255**case.divided
     card = card_of_plain_model(model, run)
     splits = open_dataset("cifar10").splits
-    train, test = (load_split(splits[name], card.pixel_path) for name in ("train", "test"))
+    train, test = (load_split(splits[name], card.preprocessing) for name in ("train", "test"))
     tensors = load_file(run / "last.safetensors")
     found = {}
     for which, prefix in (("best", "best/"), ("last", "weights/")):

@@ -55,12 +55,12 @@ keras.utils.set_random_seed(0)
 # network needs 14 × 14 at least, so they are enlarged to 16 × 16.
 
 # %%
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import load_split
 
 source = tellapart.open_dataset(data, download=True)
 side, channels = max(16, source.picture_shape[0]), source.picture_shape[2]
-size = PixelPath(height=side, width=side, channels=channels)
+size = Preprocessing(height=side, width=side, channels=channels)
 train, test = (load_split(source.part(name), size) for name in ("train", "test"))
 
 class_names = source.class_names

@@ -69,7 +69,7 @@ def card_page(name, trained, options, versions, code):
 | | |
 |---|---|
 | tells apart | {", ".join(card.class_names)} |
-| pictures | {" x ".join(map(str, card.pixel_path.shape))}, others are brought to that size ({card.pixel_path.policy}) |
+| pictures | {" x ".join(map(str, card.preprocessing.shape))}, others are brought to that size ({card.preprocessing.policy}) |
 | trained on | {options["data"]}, its training split but for 2% held out |
 | recipe | `{options["recipe"]}`{f" with {changed}" if changed else ""}, seed {options["seed"]} |
 | test accuracy, as it answers ({card.views} view{"s" * (card.views > 1)}) | {percent(trained.scores)} |

@@ -13,7 +13,7 @@ from tellapart.classifier.card import ENTRY, Card
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, DataError, ModelError
 from tellapart.keras_backend import import_keras
 from tellapart.runtime.precision import resolve
@@ -138,7 +138,7 @@ def test_the_model_file_is_a_keras_file_with_one_more_entry(trained):
         assert {"config.json", "metadata.json", "model.weights.h5", ENTRY} == set(archive.namelist())
         card = Card.from_json(archive.read(ENTRY).decode())
     assert card.class_names == ("blue", "green", "red")
-    assert card.pixel_path == PixelPath(height=16, width=16)
+    assert card.preprocessing == Preprocessing(height=16, width=16)
 
 
 def test_data_with_classes_that_the_model_does_not_know_is_refused(trained):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.preprocess import PADDING_GRAY, POLICIES, PixelPath
+from tellapart.data.preprocess import PADDING_GRAY, POLICIES, Preprocessing
 from tellapart.errors import ConfigError, DataError
 
 PHOTO = np.asarray(
@@ -14,7 +14,7 @@ PHOTO = np.asarray(
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_picture_that_fits_is_left_alone(policy):
-    assert PixelPath(height=120, width=200, policy=policy).apply(PHOTO) is PHOTO
+    assert Preprocessing(height=120, width=200, policy=policy).apply(PHOTO) is PHOTO
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -24,7 +24,7 @@ def test_a_picture_that_fits_is_left_alone(policy):
 def test_every_picture_comes_out_in_the_asked_shape(policy, channels, size, shape):
     for old_channels in (1, 3):
         picture = np.full((*shape, old_channels), 90, np.uint8)
-        path = PixelPath(height=size[0], width=size[1], channels=channels, policy=policy)
+        path = Preprocessing(height=size[0], width=size[1], channels=channels, policy=policy)
         fitted = path.apply(picture)
         assert fitted.shape == (*size, channels)
         assert fitted.dtype == np.uint8
@@ -33,26 +33,26 @@ def test_every_picture_comes_out_in_the_asked_shape(policy, channels, size, shap
 
 
 def test_gray_is_pillow_s_gray():
-    gray = PixelPath(height=120, width=200, channels=1).apply(PHOTO)
+    gray = Preprocessing(height=120, width=200, channels=1).apply(PHOTO)
     np.testing.assert_array_equal(gray[..., 0], np.asarray(Image.fromarray(PHOTO).convert("L")))
 
 
 def test_gray_of_every_equal_level_is_that_level():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    three = PixelPath(height=16, width=16).apply(levels)
+    three = Preprocessing(height=16, width=16).apply(levels)
     assert (three == levels).all()
-    np.testing.assert_array_equal(PixelPath(height=16, width=16, channels=1).apply(three), levels)
+    np.testing.assert_array_equal(Preprocessing(height=16, width=16, channels=1).apply(three), levels)
 
 
 def test_crop_is_resizing_the_shorter_side_and_cutting_the_middle():
     """120 x 200 -> 60 x 100 -> the middle 60 x 60."""
     small = Image.fromarray(PHOTO).resize((100, 60), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    ours = PixelPath(height=60, width=60).apply(PHOTO)
+    ours = Preprocessing(height=60, width=60).apply(PHOTO)
     assert np.abs(ours.astype(int) - np.asarray(small)[:, 20:80]).max() <= 2
 
 
 def test_pad_keeps_the_whole_picture_and_fills_with_gray():
-    padded = PixelPath(height=100, width=100, policy="pad").apply(PHOTO)
+    padded = Preprocessing(height=100, width=100, policy="pad").apply(PHOTO)
     assert (padded[:20] == PADDING_GRAY).all()
     assert (padded[80:] == PADDING_GRAY).all()
     inner = Image.fromarray(PHOTO).resize((100, 60), Image.Resampling.BICUBIC, reducing_gap=3.0)
@@ -60,7 +60,7 @@ def test_pad_keeps_the_whole_picture_and_fills_with_gray():
 
 
 def test_stretch_is_pillow_s_resize():
-    ours = PixelPath(height=50, width=50, policy="stretch").apply(PHOTO)
+    ours = Preprocessing(height=50, width=50, policy="stretch").apply(PHOTO)
     np.testing.assert_array_equal(
         ours, np.asarray(Image.fromarray(PHOTO).resize((50, 50), Image.Resampling.BICUBIC, reducing_gap=3.0))
     )
@@ -69,21 +69,21 @@ def test_stretch_is_pillow_s_resize():
 def test_shrinking_averages_instead_of_skipping():
     """A one-pixel checkerboard becomes gray, not black or white."""
     board = np.indices((128, 128)).sum(axis=0) % 2 * 255
-    shrunk = PixelPath(height=16, width=16, channels=1).apply(board.astype(np.uint8)[..., None])
+    shrunk = Preprocessing(height=16, width=16, channels=1).apply(board.astype(np.uint8)[..., None])
     assert np.abs(shrunk.astype(int) - 127.5).max() < 3
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_mirrored_picture_stays_mirrored(policy):
-    path = PixelPath(height=31, width=31, policy=policy)
+    path = Preprocessing(height=31, width=31, policy=policy)
     straight, mirrored = path.apply(PHOTO), path.apply(PHOTO[:, ::-1])
     trimmed = slice(None) if policy != "pad" else slice(8, 22)
     assert np.abs(straight[trimmed].astype(int) - mirrored[trimmed, ::-1]).max() <= 2
 
 
 def test_a_path_survives_json():
-    path = PixelPath(height=32, width=48, channels=1, policy="pad")
-    assert PixelPath.from_dict(json.loads(json.dumps(path.to_dict()))) == path
+    path = Preprocessing(height=32, width=48, channels=1, policy="pad")
+    assert Preprocessing.from_dict(json.loads(json.dumps(path.to_dict()))) == path
     assert path.shape == (32, 48, 1)
 
 
@@ -99,13 +99,13 @@ def test_a_path_survives_json():
 )
 def test_settings_out_of_range_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
-        PixelPath.from_dict({"height": 8, "width": 8, "channels": 3, "policy": "crop", **change})
+        Preprocessing.from_dict({"height": 8, "width": 8, "channels": 3, "policy": "crop", **change})
 
 
 @pytest.mark.parametrize("saved", [{}, {"height": 8}, {"size": 8}, None])
 def test_missing_and_unknown_fields_are_refused(saved):
     with pytest.raises(ConfigError, match="exactly the fields"):
-        PixelPath.from_dict(saved)
+        Preprocessing.from_dict(saved)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_missing_and_unknown_fields_are_refused(saved):
 )
 def test_what_is_no_picture_is_refused(picture):
     with pytest.raises(DataError, match="A picture is uint8"):
-        PixelPath(height=2, width=2).apply(picture)
+        Preprocessing(height=2, width=2).apply(picture)

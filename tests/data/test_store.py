@@ -7,11 +7,11 @@ from PIL import Image
 from tellapart.data import store as store_module
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import load_split
 from tellapart.errors import DataError, SaveError
 
-PATH = PixelPath(height=4, width=6)
+PATH = Preprocessing(height=4, width=6)
 TINY = 10  # bytes: everything is larger
 
 
@@ -36,7 +36,7 @@ def test_pictures_come_in_the_order_of_the_split(picture_folder):
 def test_every_picture_takes_the_same_pixel_path(real_data):
     split = open_dataset(real_data("cats-and-dogs")).splits["test"]
     split = split.take(np.arange(0, len(split), 20))
-    path = PixelPath(height=48, width=64)
+    path = Preprocessing(height=48, width=64)
     store = load_split(split, path)
     for row, file in enumerate(split.pictures.paths):
         np.testing.assert_array_equal(store.images[row], path.apply(decode(file)))

@@ -13,7 +13,7 @@ from tellapart.explanations.recorder import Recorder
 def shown(classifier, count=300):
     """Real digits, brought to the network's size."""
     pictures = tellapart.open_dataset("digits").splits["train"].pictures
-    return np.stack([classifier.card.pixel_path.apply(pictures.read(row)) for row in range(count)])
+    return np.stack([classifier.card.preprocessing.apply(pictures.read(row)) for row in range(count)])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sklearn.metrics.pairwise import manhattan_distances
 
 import tellapart
 from tellapart.cli.main import main
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.explanations.page import page as explained
 from tellapart.guide import server as serving
 from tellapart.guide.contents import named
@@ -25,7 +25,7 @@ CIFAR10 = tellapart.load("cifar10")
 
 def answers(pictures):
     """(N, 10) of pictures of any size, in the order of the model's classes."""
-    path = CIFAR10.card.pixel_path
+    path = CIFAR10.card.preprocessing
     return CIFAR10.probabilities(np.stack([path.apply(np.ascontiguousarray(one)) for one in pictures]))
 
 
@@ -54,7 +54,7 @@ def test_ten_probabilities(by_side):
 
 @pytest.mark.proves("input", "large")
 def test_above_32_pixels_nothing_changes(by_side):
-    assert CIFAR10.card.pixel_path == PixelPath(height=32, width=32, policy="crop")
+    assert CIFAR10.card.preprocessing == Preprocessing(height=32, width=32, policy="crop")
     assert CIFAR10.model.input_shape == (None, 32, 32, 3)
     large = np.stack([by_side[side] for side in SHOWN if side >= 32])
     assert np.ptp(large, axis=0).max() < 0.01

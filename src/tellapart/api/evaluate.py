@@ -114,7 +114,7 @@ def _scored(
     note: str = "",
     fingerprints: dict[str, str] | None = None,
 ) -> Evaluation:
-    store = load_split(source.part(split), classifier.card.pixel_path, progress=watcher.decoding)
+    store = load_split(source.part(split), classifier.card.preprocessing, progress=watcher.decoding)
     if fingerprints is not None and fingerprints.get(split, store.fingerprint()) != store.fingerprint():
         note = f"The {split} pictures have changed since the training: the score is not the training's."
     if store.refused:

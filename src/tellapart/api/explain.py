@@ -77,7 +77,7 @@ class Explainer:
     def _filters(self) -> ModelFilters:
         """Of the network, for all pictures."""
         train = None if self.run is None else self.run.stores.get("train")
-        return ModelFilters(self.recorder, self.classifier.card.pixel_path.shape, train)
+        return ModelFilters(self.recorder, self.classifier.card.preprocessing.shape, train)
 
     @cached_property
     def _training(self) -> Training | None:
@@ -98,7 +98,7 @@ class Explainer:
         named = (classes,) if isinstance(classes, str) else classes
         asked = tuple(_index_of(name, self.classifier.class_names) for name in named)
         name, original = picture_of(picture)
-        image = self.classifier.card.pixel_path.apply(original)
+        image = self.classifier.card.preprocessing.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
         return Explanation(subject, self._filters, self._training, asked, self._looking)
 

@@ -16,7 +16,7 @@ from tellapart import __version__
 from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier, ranked
 from tellapart.data.open import Dataset
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.data.sampler import Batches
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.data.store import ImageStore, load_split
@@ -62,7 +62,7 @@ class Prepared:
     source: Dataset
     """Divided into train, validation (where the run holds some out) and test."""
 
-    pixel_path: PixelPath
+    preprocessing: Preprocessing
     stores: Mapping[str, ImageStore]
     """By split."""
 
@@ -142,11 +142,11 @@ def prepare(
     """
     held_out = run.validation_share if run.validation == "held out" else 0.0
     source = divide(source, validation=held_out, test=run.test_share, seed=run.seed)
-    pixel_path = pixel_path_for(source, run)
-    refuse_small_pictures(pixel_path.shape)
-    stores = load_stores(source, pixel_path, run, watcher)
+    preprocessing = preprocessing_for(source, run)
+    refuse_small_pictures(preprocessing.shape)
+    stores = load_stores(source, preprocessing, run, watcher)
     folder = new_run_folder(out, source.name, run.recipe)
-    prepared = Prepared(run, folder, source, pixel_path, stores, resolve(run.precision))
+    prepared = Prepared(run, folder, source, preprocessing, stores, resolve(run.precision))
     with nothing_lost(folder):
         folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
         write_split_csv(source, folder.split)
@@ -162,24 +162,26 @@ def prepare_again(
         DataError: the pictures are not those of the run any more.
     """
     source = apply_split(source, read_split_csv(folder.split))
-    pixel_path = PixelPath.from_dict(data["pixel_path"])
-    stores = load_stores(source, pixel_path, run, watcher)
+    preprocessing = Preprocessing.from_dict(data["pixel_path"])
+    stores = load_stores(source, preprocessing, run, watcher)
     changed = [name for name, store in stores.items() if store.fingerprint() != data["fingerprints"][name]]
     if changed:
         raise DataError(
             f"{source.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
             "Restore them, or start a new training."
         )
-    return Prepared(run, folder, source, pixel_path, stores, data["precision"], resumes=True)
+    return Prepared(run, folder, source, preprocessing, stores, data["precision"], resumes=True)
 
 
-def load_stores(source: Dataset, pixel_path: PixelPath, run: Run, watcher: Watcher) -> dict[str, ImageStore]:
+def load_stores(
+    source: Dataset, preprocessing: Preprocessing, run: Run, watcher: Watcher
+) -> dict[str, ImageStore]:
     """Read every split that the run uses."""
     used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
-    return {name: load_split(source.splits[name], pixel_path, progress=watcher.decoding) for name in used}
+    return {name: load_split(source.splits[name], preprocessing, progress=watcher.decoding) for name in used}
 
 
-def pixel_path_for(source: Dataset, run: Run) -> PixelPath:
+def preprocessing_for(source: Dataset, run: Run) -> Preprocessing:
     """The size that pictures are brought to: the run's, or their own where that suits a small network."""
     height, width, channels = source.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if run.size is not None:
@@ -189,7 +191,7 @@ def pixel_path_for(source: Dataset, run: Run) -> PixelPath:
     elif min(height, width) < SMALLEST_SIDE:
         factor = -(-SMALLEST_SIDE // min(height, width))
         height, width = factor * height, factor * width
-    return PixelPath(height=height, width=width, channels=channels, policy=run.policy)
+    return Preprocessing(height=height, width=width, channels=channels, policy=run.policy)
 
 
 def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str, Any]:
@@ -202,7 +204,7 @@ def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str,
         "pictures": {name: len(store) for name, store in stores.items()},
         "left_out": {name: [refused.id for refused in store.refused] for name, store in stores.items()},
         "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
-        "pixel_path": prepared.pixel_path.to_dict(),
+        "pixel_path": prepared.preprocessing.to_dict(),
         "precision": prepared.precision,
         **reopening,
     }
@@ -225,10 +227,10 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
     batches = Batches(
         n=len(train), batch_size=run.batch_size, seed=run.seed, rows_per_epoch=run.pictures_per_epoch
     )
-    model = build_model(run, prepared.pixel_path.shape, classes, batches.steps_per_epoch, train.images)
+    model = build_model(run, prepared.preprocessing.shape, classes, batches.steps_per_epoch, train.images)
     net = lower(model, prepared.precision)
     feed = Feed(train, classes, batches, run.augmentation, net.device, run.mixing)
-    card = Card(prepared.source.class_names, prepared.pixel_path, _origin(prepared), run.views)
+    card = Card(prepared.source.class_names, prepared.preprocessing, _origin(prepared), run.views)
     classifier = Classifier.of_model(model, card)
     keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
     step = build_step(run, net, run.epochs * batches.steps_per_epoch)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Card:
     """What a network must be told to be a classifier."""
 
     class_names: tuple[str, ...]
-    pixel_path: PixelPath
+    preprocessing: Preprocessing
     origin: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: recipe, data, version; for people."""
 
@@ -47,7 +47,7 @@ class Card:
         values = {
             "format": FORMAT,
             "class_names": list(self.class_names),
-            "pixel_path": self.pixel_path.to_dict(),
+            "pixel_path": self.preprocessing.to_dict(),
             "views": self.views,
             "temperature": self.temperature,
             "energy_limit": self.energy_limit,
@@ -69,7 +69,7 @@ class Card:
                     f"The model was saved in format {values['format']} and this tellapart reads {FORMAT}: "
                     "install a newer tellapart."
                 )
-            path = PixelPath.from_dict(values["pixel_path"])
+            path = Preprocessing.from_dict(values["pixel_path"])
             views = values.get("views", 1)  # saved before there were any
             if views not in (1, 2, 6):
                 raise ValueError(f"views {views!r}")
@@ -101,5 +101,5 @@ def card_of_plain_model(model: Any, path: Path) -> Card:
             "Accepted: one picture (batch, height, width, 1 or 3) to one row (batch, classes), sizes fixed."
         )
     names = tuple(str(index) for index in range(max(2, answer[1])))
-    pixel_path = PixelPath(height=picture[1], width=picture[2], channels=picture[3])
-    return Card(names, pixel_path, {"file": path.name}, named=False)
+    preprocessing = Preprocessing(height=picture[1], width=picture[2], channels=picture[3])
+    return Card(names, preprocessing, {"file": path.name}, named=False)

@@ -85,7 +85,7 @@ class Classifier:
         card = read_card(path)
         stored = None if card is None else read_stored_net(path)
         if card is not None and stored is not None:
-            shape = card.pixel_path.shape
+            shape = card.preprocessing.shape
             head = head_of(stored, shape, stored.last_activation, len(card.class_names), path.name)
             return cls(card, ProbabilityNet(stored, head), lambda: load_keras(path))
         model = load_keras(path)
@@ -129,7 +129,7 @@ class Classifier:
         return self.answers(images, progress, views, precision).averaged
 
     def _refuse_other_pixels(self, images: Any) -> None:
-        shape = self.card.pixel_path.shape
+        shape = self.card.preprocessing.shape
         if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape:
             return
         met = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
@@ -238,7 +238,7 @@ class Classifier:
         Raises:
             DataError: there is no such split, or it has classes that the model does not know.
         """
-        store = load_split(source.part(split), self.card.pixel_path)
+        store = load_split(source.part(split), self.card.preprocessing)
         return self.score(store, source.class_names, split, progress, precision)[0]
 
     def score(
@@ -291,7 +291,7 @@ class Classifier:
             except PictureError as reason:
                 refused.append(UnreadableImage(str(picture), str(reason)))
                 continue
-            images.append(self.card.pixel_path.apply(pixels))
+            images.append(self.card.preprocessing.apply(pixels))
             names.append(name)
         return images, names, refused
 

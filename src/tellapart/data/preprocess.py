@@ -32,7 +32,7 @@ several times faster on camera photos, within a level or two of resampling every
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PixelPath:
+class Preprocessing:
     """How every picture is brought to one size. Saved inside the model.
 
     Resampling is bicubic with antialiasing (Pillow widens the kernel when shrinking): sharper than bilinear
@@ -97,7 +97,7 @@ class PixelPath:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> PixelPath:
+    def from_dict(cls, saved: Mapping[str, Any]) -> Preprocessing:
         """The path that `to_dict` described.
 
         Raises:

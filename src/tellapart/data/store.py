@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
 from tellapart.data.images import ArrayPictures
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError, PictureError, SaveError
 
@@ -67,17 +67,17 @@ class ImageStore:
 
 def load_split(
     split: Split,
-    pixel_path: PixelPath,
+    preprocessing: Preprocessing,
     *,
     memory_budget_bytes: int = 2 << 30,
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageStore:
-    """Decode a split and bring every picture to the size of `pixel_path`.
+    """Decode a split and bring every picture to the size of `preprocessing`.
 
     Args:
         split: from a Source.
-        pixel_path: the size, channels and policy.
+        preprocessing: the size, channels and policy.
         memory_budget_bytes: a larger result is kept in a memory-mapped file, which is removed with it.
         folder: where that file goes; the system's temporary folder by default.
         progress: called with (pictures done, pictures in all).
@@ -92,16 +92,16 @@ def load_split(
     """
     if not len(split):
         raise DataError("A split without pictures cannot be loaded.")
-    if isinstance(split.pictures, ArrayPictures) and split.pictures.images.shape[1:] == pixel_path.shape:
+    if isinstance(split.pictures, ArrayPictures) and split.pictures.images.shape[1:] == preprocessing.shape:
         return ImageStore(split.pictures.gathered(), split.labels, split.ids)
-    images = _room_for((len(split), *pixel_path.shape), memory_budget_bytes, folder)
+    images = _room_for((len(split), *preprocessing.shape), memory_budget_bytes, folder)
     kept: list[int] = []
     refused: list[UnreadableImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(split), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(split)))
             for row, picture in zip(
-                rows, threads.map(lambda row: _read(split, row, pixel_path), rows), strict=True
+                rows, threads.map(lambda row: _read(split, row, preprocessing), rows), strict=True
             ):
                 if isinstance(picture, UnreadableImage):
                     refused.append(picture)
@@ -115,9 +115,9 @@ def load_split(
     return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(refused))
 
 
-def _read(split: Split, row: int, pixel_path: PixelPath) -> Pixels | UnreadableImage:
+def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
     try:
-        return pixel_path.apply(split.pictures.read(row))
+        return preprocessing.apply(split.pictures.read(row))
     except PictureError as reason:
         return UnreadableImage(split.ids[row], str(reason))
 

@@ -190,7 +190,7 @@ def _answered(data: bytes, name: str) -> dict[str, Any]:
             known = "" if "no known picture format" not in said else " Try a JPEG or a PNG."
             raise PictureError(said + known) from reason
         classifier = _classifier()
-        image = classifier.card.pixel_path.apply(pixels)[None]
+        image = classifier.card.preprocessing.apply(pixels)[None]
         energy = energies(Recorder(classifier.model, classifier.net.head), image)[0]
         return {
             "class_names": list(classifier.class_names),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tellapart.data.open import open_dataset
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.data.sampler import Batches
 from tellapart.data.store import ImageStore, load_split
 from tellapart.keras_backend import import_keras
@@ -91,7 +91,7 @@ def network(rate: float) -> Any:
 
 def digits() -> tuple[ImageStore, ImageStore]:
     """scikit-learn's, 8 x 8 pixels: those to learn from, and those held out."""
-    splits, path = open_dataset("digits").splits, PixelPath(height=8, width=8, channels=1)
+    splits, path = open_dataset("digits").splits, Preprocessing(height=8, width=8, channels=1)
     return load_split(splits["train"], path), load_split(splits["test"], path)
 
 

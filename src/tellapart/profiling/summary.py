@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tellapart.classifier.card import Card
 from tellapart.classifier.model_file import load_keras, read_card
 from tellapart.classifier.resolve import model_meant, model_path
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
@@ -128,7 +128,7 @@ def describe(
         classes = RECIPE_CLASSES if classes is None else classes
         if classes < 2:
             raise ConfigError(f"A network tells at least 2 classes apart; got {classes}.")
-        shape = PixelPath(height=height, width=width, channels=channels).shape
+        shape = Preprocessing(height=height, width=width, channels=channels).shape
         run = RECIPES[what]()
         model = build_model(run, shape, classes, steps_per_epoch=1)
         summary = summarise(model)
@@ -155,7 +155,7 @@ def _cost(run: Run, flops: int) -> TrainingCost:
 def _card_facts(card: Card) -> dict[str, Any]:
     return {
         "classes": list(card.class_names),
-        "pictures": card.pixel_path.to_dict(),
+        "pictures": card.preprocessing.to_dict(),
         "origin": dict(card.origin),
     }
 

@@ -143,16 +143,17 @@ def _stores(
     Raises:
         DataError: they are gone, or changed.
     """
-    from tellapart.data.preprocess import PixelPath
+    from tellapart.data.preprocess import Preprocessing
 
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
     source = apply_split(
         open_dataset(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
     )
-    pixel_path = PixelPath.from_dict(data["pixel_path"])
+    preprocessing = Preprocessing.from_dict(data["pixel_path"])
     found = {
-        name: load_split(source.splits[name], pixel_path, progress=progress) for name in data["fingerprints"]
+        name: load_split(source.splits[name], preprocessing, progress=progress)
+        for name in data["fingerprints"]
     }
     changed = [name for name, store in found.items() if store.fingerprint() != data["fingerprints"][name]]
     if changed:

@@ -104,7 +104,7 @@ def found(tmp_path_factory):
     recorder = Recorder(classifier.model, "probabilities")
     noise, maps = noisy_recorder(recorder), {}
     for row in range(10):
-        pixels = classifier.card.pixel_path.apply(source.splits["train"].pictures.read(row))
+        pixels = classifier.card.preprocessing.apply(source.splits["train"].pictures.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
         question = Question(int(recorder.run(image[None]).logits.argmax()))
         for one in reasons(Case(recorder, image, (question,)), [noise])[question]:

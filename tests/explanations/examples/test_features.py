@@ -8,7 +8,7 @@ import pytest
 
 from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.preprocess import PixelPath
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ModelError
 from tellapart.explanations.examples.features import features
 
@@ -47,7 +47,7 @@ def with_odd_layer():
 
 def classifier_of(body):
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), *body])
-    card = Card(("a", "b", "c"), PixelPath(height=8, width=8, channels=3))
+    card = Card(("a", "b", "c"), Preprocessing(height=8, width=8, channels=3))
     return Classifier.of_model(model, card)
 
 

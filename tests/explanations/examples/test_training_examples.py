@@ -186,8 +186,8 @@ def test_a_network_without_a_dense_layer_says_so(copied, explained):
         layers.Softmax(),
     ]
     card = copied.classifier.card
-    model = keras.Sequential([keras.Input(card.pixel_path.shape), *body])
-    classifier = Classifier.of_model(model, Card(card.class_names, card.pixel_path))
+    model = keras.Sequential([keras.Input(card.preprocessing.shape), *body])
+    classifier = Classifier.of_model(model, Card(card.class_names, card.preprocessing))
     explanation = explained(of=copied, classifier=classifier)
     assert explanation.training_pictures is None
     assert "no dense layer" in explanation.gaps[0]

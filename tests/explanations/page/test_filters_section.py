@@ -93,9 +93,9 @@ def test_a_network_without_feature_maps_has_no_such_section(run, explained):
 
     card = run.classifier.card
     model = keras.Sequential(
-        [keras.Input(card.pixel_path.shape), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+        [keras.Input(card.preprocessing.shape), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     )
-    classifier = Classifier.of_model(model, Card(card.class_names, card.pixel_path))
+    classifier = Classifier.of_model(model, Card(card.class_names, card.preprocessing))
     explanation = explained(of=None, classifier=classifier)
     assert section.part(explanation) is None
     assert "no convolution" in explanation.gaps[0]

@@ -37,12 +37,12 @@ def test_a_network_of_lower_precision_is_said_to_be_shown_in_float32(run, explai
     for policy in ("float32", "mixed_bfloat16"):
         model = keras.Sequential(
             [
-                keras.Input(card.pixel_path.shape),
+                keras.Input(card.preprocessing.shape),
                 keras.layers.Flatten(),
                 keras.layers.Dense(10, activation="softmax", dtype=policy),
             ]
         )
-        classifier = Classifier.of_model(model, Card(card.class_names, card.pixel_path))
+        classifier = Classifier.of_model(model, Card(card.class_names, card.preprocessing))
         page = html(explained(of=None, classifier=classifier), "answer", "layers")
         assert ("otherwise compute in bfloat16" in page) == (policy != "float32")
 

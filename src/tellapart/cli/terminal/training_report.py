@@ -23,7 +23,7 @@ def introduce(prepared: Prepared, model: Any, *, is_demo: bool = False) -> None:
         say("A network learns to tell handwritten digits apart.\n", "bold")
     for line in left_out_lines(prepared):
         say(line, "yellow")
-    height, width, channels = prepared.pixel_path.shape
+    height, width, channels = prepared.preprocessing.shape
     device = str(model.weights[0].value.device)
     say(f"Data    {source.name}, {len(source.class_names)} classes ({source.where})")
     counts = {"train": "to learn from", "test": "for the test at the end"}

@@ -22,6 +22,6 @@ def part(explanation: "Explanation") -> Part:
         "original_height": subject.original.shape[0],
         "original_width": subject.original.shape[1],
         "still": sheet({"picture": subject.image}, quality=95, side=SIDE, doubled=True),
-        "policy": subject.card.pixel_path.policy,
+        "policy": subject.card.preprocessing.policy,
     }
     return Part(values, {"pixels": pack(subject.image)})
