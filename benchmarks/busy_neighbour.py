@@ -39,21 +39,23 @@ def step_milliseconds(shape, steps):
     import numpy as np
 
     import tellapart.api  # noqa: F401 (chooses Keras's backend)
-    from tellapart.data.sampler import Batches
+    from tellapart.data.sampler import BatchSampler
     from tellapart.data.store import ImageStore
     from tellapart.lowering import lower
     from tellapart.recipes.build import build_model, build_step
     from tellapart.recipes.recipes import quick
     from tellapart.runtime.allocator import memory_kept
     from tellapart.runtime.precision import resolve
-    from tellapart.training.loader import Feed
+    from tellapart.training.loader import DataLoader
 
     run, random = quick(), np.random.default_rng(0)
     images = random.integers(0, 256, (1024, *shape), np.uint8)
     store = ImageStore(images, random.integers(0, 10, len(images)), tuple(map(str, range(len(images)))))
     net = lower(build_model(run, shape, 10, 32, images), resolve(run.precision))
     step = build_step(run, net, 1000)
-    feed = Feed(store, 10, Batches(n=len(store), batch_size=32, seed=0), run.augmentation, net.device)
+    feed = DataLoader(
+        store, 10, BatchSampler(n=len(store), batch_size=32, seed=0), run.augmentation, net.device
+    )
     taken, began = [], time.perf_counter()
     with memory_kept():
         for number in range(steps + 5):

@@ -16,7 +16,7 @@ import torch
 
 from tellapart.api.training_run import preprocessing_for
 from tellapart.data.open import open_dataset
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import load_split
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
@@ -24,7 +24,7 @@ from tellapart.models.first_cnn import first_cnn as network
 from tellapart.recipes.build import build_model, build_optimizer
 from tellapart.recipes.recipes import first_cnn
 from tellapart.runtime.machine import processor_name
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.step import TrainStep
 
 RESULTS = Path(__file__).parent / "results"
@@ -77,10 +77,10 @@ def differences(keras, run, store) -> list[float]:
 
 
 def first_losses(run, store, precision: str) -> np.ndarray:
-    batches = Batches(n=len(store), batch_size=run.batch_size, seed=run.seed)
+    batches = BatchSampler(n=len(store), batch_size=run.batch_size, seed=run.seed)
     model = build_model(run, (32, 32, 3), 10, batches.steps_per_epoch)
     step = TrainStep(lower(model, precision))
-    feed = Feed(store, 10, batches, run.augmentation)
+    feed = DataLoader(store, 10, batches, run.augmentation)
     return np.array([float(step(*feed.batch(0, index)).loss) for index in range(STEPS)])
 
 

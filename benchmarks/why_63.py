@@ -108,26 +108,29 @@ def cool(run, epochs, share):
     import tellapart
     from tellapart.classifier.card import card_of_plain_model
     from tellapart.data.open import open_dataset
-    from tellapart.data.sampler import Batches
+    from tellapart.data.sampler import BatchSampler
     from tellapart.data.split import apply_split, read_split_csv
     from tellapart.data.store import load_split
     from tellapart.lowering import lower
     from tellapart.metrics.validation import loss_and_accuracy
     from tellapart.recipes.build import build_step
     from tellapart.runs.folder import RunFolder
-    from tellapart.training.loader import Feed
+    from tellapart.training.loader import DataLoader
 
     folder = RunFolder(run)
     settings, data = folder.read_settings()
     source = apply_split(open_dataset("cifar10"), read_split_csv(folder.split))
-    batches = Batches(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
+    batches = BatchSampler(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
     model, done, rate = begun_anew(folder, settings, batches.steps_per_epoch, share)
     card = card_of_plain_model(model, run)
     train, held_out = (
         load_split(source.splits[name], card.preprocessing) for name in ("train", "validation")
     )
     net = lower(model, data["precision"])
-    step, feed = build_step(settings, net, 1), Feed(train, 10, batches, settings.augmentation, net.device)
+    step, feed = (
+        build_step(settings, net, 1),
+        DataLoader(train, 10, batches, settings.augmentation, net.device),
+    )
     rows = []
     for epoch in range(done, done + epochs):
         losses = [float(step(*feed.batch(epoch, at)).loss) for at in range(batches.steps_per_epoch)]

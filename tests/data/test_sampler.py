@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from tellapart.data.sampler import Batches, epoch_order, step_seed
+from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.errors import ConfigError
 
 
@@ -42,7 +42,7 @@ def test_the_shared_order_cannot_be_written_to():
 
 
 def test_writing_to_a_batch_changes_no_later_batch():
-    batches = Batches(n=10, batch_size=4, seed=0)
+    batches = BatchSampler(n=10, batch_size=4, seed=0)
     before = batches.rows(0, 0)
     batches.rows(0, 0)[:] = -1
     np.testing.assert_array_equal(batches.rows(0, 0), before)
@@ -50,7 +50,7 @@ def test_writing_to_a_batch_changes_no_later_batch():
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_the_last_batch_is_short_and_the_batches_cover_the_epoch(shuffle):
-    batches = Batches(n=10, batch_size=4, seed=0, shuffle=shuffle)
+    batches = BatchSampler(n=10, batch_size=4, seed=0, shuffle=shuffle)
     parts = [batches.rows(2, step) for step in range(batches.steps_per_epoch)]
     assert [len(part) for part in parts] == [4, 4, 2]
     expected = epoch_order(0, 2, 10) if shuffle else np.arange(10)
@@ -58,7 +58,7 @@ def test_the_last_batch_is_short_and_the_batches_cover_the_epoch(shuffle):
 
 
 def test_drop_last_leaves_out_the_short_batch():
-    batches = Batches(n=10, batch_size=4, seed=0, drop_last=True)
+    batches = BatchSampler(n=10, batch_size=4, seed=0, drop_last=True)
     assert batches.steps_per_epoch == 2
     with pytest.raises(IndexError, match="0 to 1; got 2"):
         batches.rows(0, 2)
@@ -66,14 +66,14 @@ def test_drop_last_leaves_out_the_short_batch():
 
 @pytest.mark.parametrize(("n", "steps"), [(1, 1), (4, 1), (5, 2), (8, 2), (50_000, 12_500)])
 def test_steps_are_counted_with_the_short_batch(n, steps):
-    assert Batches(n=n, batch_size=4, seed=0).steps_per_epoch == steps
+    assert BatchSampler(n=n, batch_size=4, seed=0).steps_per_epoch == steps
 
 
 def test_a_batch_does_not_depend_on_what_was_asked_before():
-    unbroken = Batches(n=100, batch_size=8, seed=3)
+    unbroken = BatchSampler(n=100, batch_size=8, seed=3)
     seen = {(epoch, step): unbroken.rows(epoch, step) for epoch in range(6) for step in range(13)}
     epoch_order.cache_clear()
-    resumed = Batches(n=100, batch_size=8, seed=3)
+    resumed = BatchSampler(n=100, batch_size=8, seed=3)
     for epoch, step in [(5, 7), (0, 0), (5, 8), (2, 12)]:
         np.testing.assert_array_equal(resumed.rows(epoch, step), seen[epoch, step])
 
@@ -81,9 +81,9 @@ def test_a_batch_does_not_depend_on_what_was_asked_before():
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_ranks_share_each_batch_without_overlap(shuffle, world_size):
-    whole = Batches(n=22, batch_size=8, seed=1, shuffle=shuffle)
+    whole = BatchSampler(n=22, batch_size=8, seed=1, shuffle=shuffle)
     ranks = [
-        Batches(n=22, batch_size=8, seed=1, shuffle=shuffle, rank=rank, world_size=world_size)
+        BatchSampler(n=22, batch_size=8, seed=1, shuffle=shuffle, rank=rank, world_size=world_size)
         for rank in range(world_size)
     ]
     for step in range(whole.steps_per_epoch):
@@ -107,7 +107,7 @@ def test_ranks_share_each_batch_without_overlap(shuffle, world_size):
 )
 def test_settings_out_of_range_are_refused(settings, words):
     with pytest.raises(ConfigError) as refusal:
-        Batches(**{"n": 10, "batch_size": 4, "seed": 0} | settings)
+        BatchSampler(**{"n": 10, "batch_size": 4, "seed": 0} | settings)
     assert words in str(refusal.value)
 
 

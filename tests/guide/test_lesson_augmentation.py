@@ -15,14 +15,14 @@ from scipy import ndimage
 import tellapart
 from tellapart.data.augmentation.shift_flip import FILL_MODES, Augmentation, draw
 from tellapart.data.open import open_dataset
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.sources.catalog import find_known
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import augmentation as making
 from tellapart.guide.lessons._photo import cat
 from tellapart.guide.render import page_of
 from tellapart.recipes.recipes import RECIPES
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 
 FACTS = named("augmentation").facts
 TRAINED_ELSEWHERE = 0.03
@@ -38,7 +38,9 @@ def mean(way, distance):
 @pytest.mark.proves("label", "epochs")
 def test_another_epoch_shows_other_pixels_and_the_same_labels():
     store = making.digits()[0]
-    feed = Feed(store, 10, Batches(n=len(store), batch_size=len(store), seed=0), Augmentation.tutorial())
+    feed = DataLoader(
+        store, 10, BatchSampler(n=len(store), batch_size=len(store), seed=0), Augmentation.tutorial()
+    )
     epochs = []
     for epoch in (0, 1):
         order = np.argsort(feed.batches.rows(epoch, 0))

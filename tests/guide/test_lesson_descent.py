@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import descent as making
 from tellapart.guide.lessons._optimizer_paths import LANDSCAPES, OPTIMISERS, walk
@@ -192,11 +192,11 @@ def test_tellaparts_muon_brings_each_bank_of_filters_to_one_length():
 
 @pytest.mark.proves("stochastic")
 def test_a_step_takes_its_pictures_by_chance():
-    batches = Batches(n=1797, batch_size=32, seed=0)
+    batches = BatchSampler(n=1797, batch_size=32, seed=0)
     rows = batches.rows(0, 0)
     assert len(set(rows)) == 32
     assert not np.array_equal(rows, np.arange(32))
-    assert not np.array_equal(rows, Batches(n=1797, batch_size=32, seed=1).rows(0, 0))
+    assert not np.array_equal(rows, BatchSampler(n=1797, batch_size=32, seed=1).rows(0, 0))
     slope = making.slope_of_digits()
     assert making.angle(slope(rows), slope(batches.rows(0, 1))) > 10
 
@@ -208,7 +208,7 @@ def test_a_batchs_slope_points_elsewhere_than_that_of_all():
         int(size): round(angle) for size, angle in kept.items()
     }
     slope = making.slope_of_digits()
-    batches = Batches(n=1797, batch_size=599, seed=0)
+    batches = BatchSampler(n=1797, batch_size=599, seed=0)
     parts = [slope(batches.rows(0, step)) for step in range(3)]
     np.testing.assert_allclose(np.mean(parts, 0), slope(np.arange(1797)), atol=1e-5)
 
@@ -244,13 +244,13 @@ def test_the_tutorials_rate_hardly_decays():
 
 @pytest.mark.proves("epoch", "question-epoch")
 def test_an_epoch_sees_every_picture_once():
-    batches = Batches(n=50_000, batch_size=32, seed=0)
+    batches = BatchSampler(n=50_000, batch_size=32, seed=0)
     rows = [batches.rows(0, step) for step in range(batches.steps_per_epoch)]
     assert len(rows) == 1_563
     assert sorted(np.concatenate(rows)) == list(range(50_000))
     assert {len(one) for one in rows[:-1]} == {32}
     assert len(rows[-1]) == 16
-    others = Batches(n=50_000, batch_size=64, seed=0)
+    others = BatchSampler(n=50_000, batch_size=64, seed=0)
     assert others.steps_per_epoch == 782
     assert len(others.rows(0, 781)) == 16
     assert len(others.rows(0, 780)) == 64

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.guide import small_training as module
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import training as making
@@ -15,7 +15,7 @@ from tellapart.guide.live_training import LiveTraining
 from tellapart.guide.server import HOST
 from tellapart.guide.small_training import BATCH_SIZE, EPOCHS, RATE, RATES, training
 from tellapart.lowering import lower
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.step import TrainStep
 
 FACTS = named("training").facts
@@ -31,7 +31,7 @@ def recordings():
 def test_a_step_makes_the_network_less_wrong_about_its_digits(batch):
     """The first step, at the page's own rate, on several batches."""
     train, _ = module.digits()
-    feed = Feed(train, 10, Batches(n=len(train), batch_size=BATCH_SIZE, seed=0), None)
+    feed = DataLoader(train, 10, BatchSampler(n=len(train), batch_size=BATCH_SIZE, seed=0), None)
     images, truth = feed.batch(0, batch)
     assert len(images) == BATCH_SIZE
     net = lower(module.network(RATE), "float32")

@@ -137,7 +137,7 @@ def names():
     labels = np.arange(10)
     x, y = np.ones((10, 4), "float32"), keras.utils.to_categorical(labels, 10)
 
-    class Batches(keras.utils.PyDataset):
+    class BatchSampler(keras.utils.PyDataset):
         def __len__(self):
             return 2
 
@@ -148,7 +148,7 @@ def names():
         "keras": keras,
         "layers": keras.layers,
         "model": model,
-        "batches": Batches(),
+        "batches": BatchSampler(),
         "labels": labels,
         "x_train": x,
         "y_train": y,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
@@ -13,7 +13,7 @@ from tellapart.lowering import lower
 from tellapart.recipes.build import build_model, build_optimizer, build_step
 from tellapart.recipes.config import OptimizerSettings
 from tellapart.recipes.recipes import RECIPES, best
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 
 keras = import_keras()
 N, SIDE, CLASSES = 96, 16, 3
@@ -35,10 +35,10 @@ def test_every_recipe_learns_what_is_easy(name):
         run = run.changed(widths=(8, 12, 16))
     if run.optimizer.name == "RMSprop":  # the tutorial's rate is for many thousands of steps
         run = run.changed(optimizer=dataclasses.replace(run.optimizer, learning_rate=1e-3))
-    store, batches = pictures_by_colour(), Batches(n=N, batch_size=32, seed=0)
+    store, batches = pictures_by_colour(), BatchSampler(n=N, batch_size=32, seed=0)
     model = build_model(run, (SIDE, SIDE, 3), CLASSES, batches.steps_per_epoch, store.images)
     net = lower(model, "float32")
-    feed = Feed(store, CLASSES, batches, run.augmentation, mixing=run.mixing)
+    feed = DataLoader(store, CLASSES, batches, run.augmentation, mixing=run.mixing)
     step = build_step(run, net, run.epochs * batches.steps_per_epoch)
     for epoch in range(run.epochs):
         for number in range(batches.steps_per_epoch):

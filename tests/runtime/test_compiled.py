@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
@@ -16,7 +16,7 @@ from tellapart.models.whitened_cnn import whitened_cnn
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.recipes import fast
 from tellapart.runtime.compiled import CompiledNet, compiled_where_it_pays
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 
 import_keras()
 PICTURES = torch.randint(0, 256, (4, 16, 16, 3), generator=torch.Generator().manual_seed(0)).float()
@@ -62,7 +62,7 @@ def test_on_a_gpu_the_steps_of_fast_learn_in_parts_and_move_batch_statistics():
     store = ImageStore(images, np.arange(len(images)) % 3, tuple(map(str, range(len(images)))))
     model = build_model(run, (16, 16, 3), 3, 4, images)
     step = build_step(run, lower(model, "float32"), 4)
-    feed = Feed(store, 3, Batches(n=256, batch_size=64, seed=0), run.augmentation, step.net.device)
+    feed = DataLoader(store, 3, BatchSampler(n=256, batch_size=64, seed=0), run.augmentation, step.net.device)
     before = [variable.numpy().copy() for variable in model.variables]
     losses = [float(step(*feed.batch(0, number)).loss) for number in range(4)]
     assert np.isfinite(losses).all()

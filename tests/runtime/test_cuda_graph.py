@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.recipes import first_cnn, quick
 from tellapart.runtime.cuda_graph import PLAIN_CALLS, Recorded
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 
 import_keras()
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
@@ -41,7 +41,7 @@ def trained(run, steps, monkeypatch, *, plainly):
     model = build_model(run, (16, 16, 3), 4, steps, images)
     net = lower(model, "bfloat16" if run.precision == "bfloat16" else "float32")
     step = build_step(run, net, steps)
-    feed = Feed(store, 4, Batches(n=200, batch_size=32, seed=0), run.augmentation, net.device)
+    feed = DataLoader(store, 4, BatchSampler(n=200, batch_size=32, seed=0), run.augmentation, net.device)
     losses = [float(step(*feed.batch(at // 7, at % 7)).loss) for at in range(steps)]
     return step, losses, [np.asarray(weight) for weight in model.get_weights()], model.optimizer
 

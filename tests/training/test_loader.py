@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tellapart.data.augmentation.shift_flip import Augmentation
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
-from tellapart.training.loader import PICTURES_TO_DIVIDE, Feed
+from tellapart.training.loader import PICTURES_TO_DIVIDE, DataLoader
 
 N = 2 * PICTURES_TO_DIVIDE + 3
 
@@ -29,7 +29,7 @@ def threads():
 
 
 def fed(store, plan, epoch=0, batch_size=N):
-    return Feed(store, 4, Batches(n=N, batch_size=batch_size, seed=5), plan).batch(epoch, 0)
+    return DataLoader(store, 4, BatchSampler(n=N, batch_size=batch_size, seed=5), plan).batch(epoch, 0)
 
 
 def test_parts_moved_apart_are_the_batch_moved_whole(store, threads):
@@ -43,7 +43,7 @@ def test_parts_moved_apart_are_the_batch_moved_whole(store, threads):
 
 def test_an_alternating_flip_shows_each_picture_both_ways_in_two_epochs(store):
     plan = Augmentation(horizontal_flip=True, alternating_flip=True)
-    feed = Feed(store, 4, Batches(n=N, batch_size=N, seed=5), plan)
+    feed = DataLoader(store, 4, BatchSampler(n=N, batch_size=N, seed=5), plan)
     seen = []
     for epoch in (0, 1, 2):
         images, _ = feed.batch(epoch, 0)
@@ -63,7 +63,7 @@ def test_the_truth_belongs_to_the_pictures(store):
 
 
 def test_an_epoch_may_be_a_part_of_the_pictures(store):
-    batches = Batches(n=N, batch_size=50, seed=5, rows_per_epoch=120)
+    batches = BatchSampler(n=N, batch_size=50, seed=5, rows_per_epoch=120)
     rows = np.concatenate([batches.rows(0, step) for step in range(batches.steps_per_epoch)])
     assert len(rows) == len(set(rows)) == 120
     assert batches.steps_per_epoch == 3
@@ -72,5 +72,7 @@ def test_an_epoch_may_be_a_part_of_the_pictures(store):
 
 
 def test_dropping_the_last_batch_counts_in_the_part():
-    batches = dataclasses.replace(Batches(n=500, batch_size=50, seed=5, drop_last=True), rows_per_epoch=120)
+    batches = dataclasses.replace(
+        BatchSampler(n=500, batch_size=50, seed=5, drop_last=True), rows_per_epoch=120
+    )
     assert batches.steps_per_epoch == 2

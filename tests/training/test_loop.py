@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.augmentation.shift_flip import Augmentation
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone, StepDone, Stopped
@@ -12,7 +12,7 @@ from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.metrics.validation import Validation
 from tellapart.runs.checkpoint import load_checkpoint, save_checkpoint
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.loop import Standing, run_epochs
 from tellapart.training.step import TrainStep
 
@@ -45,8 +45,8 @@ def feed():
     images = random.integers(0, 256, (PICTURES, 8, 8, 3), np.uint8)
     labels = random.integers(0, 3, PICTURES)
     store = ImageStore(images, labels, tuple(map(str, range(PICTURES))))
-    batches = Batches(n=PICTURES, batch_size=BATCH, seed=3)
-    return Feed(store, 3, batches, Augmentation.tutorial())
+    batches = BatchSampler(n=PICTURES, batch_size=BATCH, seed=3)
+    return DataLoader(store, 3, batches, Augmentation.tutorial())
 
 
 def run(model, feed, standing, stop_after=None):

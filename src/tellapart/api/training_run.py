@@ -17,7 +17,7 @@ from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier, ranked
 from tellapart.data.open import Dataset
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError
@@ -40,7 +40,7 @@ from tellapart.runtime.allocator import memory_kept
 from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.precision import resolve
 from tellapart.runtime.threads import threads_for
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
 
 SMALLEST_SIDE = 16
@@ -224,12 +224,12 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
 def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
     run, classes = prepared.run, len(prepared.source.class_names)
     train = prepared.stores["train"]
-    batches = Batches(
+    batches = BatchSampler(
         n=len(train), batch_size=run.batch_size, seed=run.seed, rows_per_epoch=run.pictures_per_epoch
     )
     model = build_model(run, prepared.preprocessing.shape, classes, batches.steps_per_epoch, train.images)
     net = lower(model, prepared.precision)
-    feed = Feed(train, classes, batches, run.augmentation, net.device, run.mixing)
+    feed = DataLoader(train, classes, batches, run.augmentation, net.device, run.mixing)
     card = Card(prepared.source.class_names, prepared.preprocessing, _origin(prepared), run.views)
     classifier = Classifier.of_model(model, card)
     keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)

@@ -56,7 +56,7 @@ def step_seed(seed: int, epoch: int, step: int, rank: int = 0) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batches:
+class BatchSampler:
     """How `n` rows are cut into batches, the same on every process but for `rank`."""
 
     n: int

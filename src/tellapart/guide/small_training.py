@@ -11,11 +11,11 @@ import torch
 
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore, load_split
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.step import TrainStep
 
 FILTERS, SIDE = 8, 3
@@ -103,11 +103,11 @@ def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
         seed: of the weights and of the batches.
     """
     train, test = digits()
-    batches = Batches(n=len(train), batch_size=BATCH_SIZE, seed=seed)
+    batches = BatchSampler(n=len(train), batch_size=BATCH_SIZE, seed=seed)
     with _seeding:
         import_keras().utils.set_random_seed(seed)
         net = lower(network(rate), "float32")
-    feed, step = Feed(train, 10, batches, None), TrainStep(net)
+    feed, step = DataLoader(train, 10, batches, None), TrainStep(net)
     images, labels = torch.from_numpy(test.images), test.labels
 
     def frame(count: int, loss: float = math.nan) -> Frame:

@@ -26,7 +26,7 @@ from tellapart.classifier.card import Card
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.data.types import Pixels
 from tellapart.errors import ConfigError
@@ -39,7 +39,7 @@ from tellapart.runtime.allocator import memory_kept
 from tellapart.runtime.machine import hardware, versions
 from tellapart.runtime.precision import has_fast_bfloat16, resolve
 from tellapart.runtime.workers import workers
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.microbatches import Parts
 from tellapart.training.optim.native import KerasOptimizer
 from tellapart.training.step import TrainStep
@@ -194,8 +194,8 @@ class _Pieces:
         self.step = build_step(run, net, run.epochs * steps_per_epoch)
         self.flops = count_flops(model, self.step.optimizer.resting())
         self.step.optimizer = self.update = _TimedUpdate(self.step.optimizer, self.device)
-        batches = Batches(n=len(store), batch_size=run.batch_size, seed=run.seed)
-        self.feed = Feed(store, RECIPE_CLASSES, batches, run.augmentation, self.device, run.mixing)
+        batches = BatchSampler(n=len(store), batch_size=run.batch_size, seed=run.seed)
+        self.feed = DataLoader(store, RECIPE_CLASSES, batches, run.augmentation, self.device, run.mixing)
         height, width, channels = RECIPE_SHAPE
         card = Card(_CLASS_NAMES, Preprocessing(height=height, width=width, channels=channels))
         self.classifier = Classifier.of_model(model, card)

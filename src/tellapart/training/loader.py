@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tellapart.data.augmentation.mix import ricap
 from tellapart.data.augmentation.shift_flip import Augmentation, apply, draw
-from tellapart.data.sampler import Batches, epoch_order, step_seed
+from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
 from tellapart.runtime.cuda_graph import Recorded
 from tellapart.runtime.workers import workers
@@ -23,7 +23,7 @@ PICTURES_TO_DIVIDE = 128
 for each other a hundred times longer than they worked (1,000 pictures: 2,100 ms, and in parts 50)."""
 
 
-class Feed:
+class DataLoader:
     """Training pictures, ready to be asked for by epoch and step.
 
     On a GPU all pictures lie there, as bytes, and are picked and moved there.
@@ -33,7 +33,7 @@ class Feed:
         self,
         store: ImageStore,
         classes: int,
-        batches: Batches,
+        batches: BatchSampler,
         augmentation: Augmentation | None,
         device: torch.device | str = "cpu",
         mixing: str = "none",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tellapart.events import EpochDone, Event, StepDone, Stopped
 from tellapart.metrics.validation import Validation
-from tellapart.training.loader import Feed
+from tellapart.training.loader import DataLoader
 from tellapart.training.optim.native import current_learning_rate
 from tellapart.training.step import TrainStep
 
@@ -46,7 +46,7 @@ class Standing:
 
 def run_epochs(
     step: TrainStep,
-    feed: Feed,
+    feed: DataLoader,
     validate: Callable[[], Validation],
     standing: Standing,
     epochs: int,
@@ -100,7 +100,7 @@ def reached(history: Sequence[EpochDone], target: float | None) -> bool:
     return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
-def _learn_one_batch(step: TrainStep, feed: Feed, standing: Standing) -> StepDone:
+def _learn_one_batch(step: TrainStep, feed: DataLoader, standing: Standing) -> StepDone:
     images, truth = feed.batch(standing.epoch, standing.step)
     result = step(images, truth)
     standing.loss_sum = standing.loss_sum + result.loss.double() * len(images)

@@ -87,10 +87,10 @@ def told(way: str, seed: int) -> dict[str, Any]:
 
 def learned(way: str, seed: int) -> Any:
     """A network after its training: two convolutions with a pooling each, and a dense layer; the last epoch's."""
-    from tellapart.data.sampler import Batches
+    from tellapart.data.sampler import BatchSampler
     from tellapart.keras_backend import import_keras
     from tellapart.lowering import lower
-    from tellapart.training.loader import Feed
+    from tellapart.training.loader import DataLoader
     from tellapart.training.step import TrainStep
 
     keras = import_keras()
@@ -111,8 +111,8 @@ def learned(way: str, seed: int) -> Any:
     )
     model.compile(keras.optimizers.Adam(2e-3), "categorical_crossentropy")
     train = digits()[0]
-    batches, net = Batches(n=len(train), batch_size=BATCH_SIZE, seed=seed), lower(model, "float32")
-    feed, step = Feed(train, 10, batches, plan_of(way)), TrainStep(net)
+    batches, net = BatchSampler(n=len(train), batch_size=BATCH_SIZE, seed=seed), lower(model, "float32")
+    feed, step = DataLoader(train, 10, batches, plan_of(way)), TrainStep(net)
     for epoch in range(EPOCHS):
         for place in range(batches.steps_per_epoch):
             step(*feed.batch(epoch, place))

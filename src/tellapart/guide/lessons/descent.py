@@ -72,9 +72,9 @@ def noise(batch_size: int) -> NDArray[np.float64]:
 
     The batches come in the engine's own order.
     """
-    from tellapart.data.sampler import Batches
+    from tellapart.data.sampler import BatchSampler
 
-    batches, own = Batches(n=PICTURES, batch_size=batch_size, seed=0), pulls()
+    batches, own = BatchSampler(n=PICTURES, batch_size=batch_size, seed=0), pulls()
     of = batches.steps_per_epoch
     found = [own[batches.rows(*divmod(step, of))].mean(0) for step in range(STEPS)]
     return np.round(found, 4)
@@ -82,9 +82,9 @@ def noise(batch_size: int) -> NDArray[np.float64]:
 
 def steps_per_epoch() -> int:
     """Of CIFAR-10's training pictures, in the tutorial's batches."""
-    from tellapart.data.sampler import Batches
+    from tellapart.data.sampler import BatchSampler
 
-    return Batches(n=TRAINING_PICTURES, batch_size=BATCH_SIZE, seed=0).steps_per_epoch
+    return BatchSampler(n=TRAINING_PICTURES, batch_size=BATCH_SIZE, seed=0).steps_per_epoch
 
 
 def rate_after(steps: int) -> float:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tellapart.data.open import open_dataset
-from tellapart.data.sampler import Batches
+from tellapart.data.sampler import BatchSampler
 from tellapart.guide.small_training import (
     BATCH_SIZE,
     EPOCHS,
@@ -51,7 +51,7 @@ def counts() -> dict[str, int]:
     return {
         "train": train,
         "test": test,
-        "steps": Batches(n=train, batch_size=BATCH_SIZE, seed=SEED).steps_per_epoch,
+        "steps": BatchSampler(n=train, batch_size=BATCH_SIZE, seed=SEED).steps_per_epoch,
     }
 
 
