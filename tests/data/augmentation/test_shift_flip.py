@@ -11,7 +11,7 @@ import torch
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from scipy import ndimage
 
-from tellapart.data.augmentation.shift_flip import Augmentation, Moves, apply, augment, draw
+from tellapart.data.augmentation.shift_flip import Augmentation, AugmentParams, apply, augment, draw
 from tellapart.errors import ConfigError
 
 KERAS_TOLERANCE = 1e-4
@@ -30,16 +30,18 @@ def random_pictures(n: int, channels: int, size: tuple[int, int], dtype: torch.d
     return torch.from_numpy(pixels).to(dtype).permute(0, 3, 1, 2)
 
 
-def random_moves(n: int, reach: tuple[float, float], seed: int = 0) -> Moves:
+def random_moves(n: int, reach: tuple[float, float], seed: int = 0) -> AugmentParams:
     """Shifts up to `reach` (rows, columns) either way; every fourth one whole; all four ways of turning."""
     random = np.random.default_rng(seed)
     shifts = random.uniform(-1, 1, (n, 2)) * reach
     shifts[::4] = shifts[::4].round()
     dy, dx = torch.from_numpy(shifts.astype(np.float32)).unbind(1)
-    return Moves(dy=dy, dx=dx, mirrored=torch.arange(n) % 2 == 1, flipped=torch.arange(n) // 2 % 2 == 1)
+    return AugmentParams(
+        dy=dy, dx=dx, mirrored=torch.arange(n) % 2 == 1, flipped=torch.arange(n) // 2 % 2 == 1
+    )
 
 
-def by_keras(images: torch.Tensor, moves: Moves, fill_mode: str, cval: float) -> np.ndarray:
+def by_keras(images: torch.Tensor, moves: AugmentParams, fill_mode: str, cval: float) -> np.ndarray:
     """Keras's apply_transform, picture by picture; its `ty` moves rows and its `tx` columns."""
     keras_way = ImageDataGenerator(fill_mode=fill_mode, cval=cval, data_format="channels_last")
     moved = [
@@ -83,8 +85,8 @@ def test_a_positive_dy_moves_the_content_up_and_a_positive_dx_left():
     image = torch.arange(6.0).view(1, 1, 2, 3)
     still, one = torch.zeros(1), torch.ones(1)
     no = torch.zeros(1, dtype=torch.bool)
-    assert apply(image, Moves(one, still, no, no))[0, 0].tolist() == [[3, 4, 5], [3, 4, 5]]
-    assert apply(image, Moves(still, one, no, no))[0, 0].tolist() == [[1, 2, 2], [4, 5, 5]]
+    assert apply(image, AugmentParams(one, still, no, no))[0, 0].tolist() == [[3, 4, 5], [3, 4, 5]]
+    assert apply(image, AugmentParams(still, one, no, no))[0, 0].tolist() == [[1, 2, 2], [4, 5, 5]]
 
 
 def test_height_shift_in_keras_moves_columns():
@@ -134,7 +136,9 @@ def test_many_pictures_move_as_each_does_alone():
     moves = random_moves(700, (4, 4))
     together = apply(images, moves)
     for i in (0, 1, 350, 699):
-        one = Moves(*(getattr(moves, name)[i : i + 1] for name in ("dy", "dx", "mirrored", "flipped")))
+        one = AugmentParams(
+            *(getattr(moves, name)[i : i + 1] for name in ("dy", "dx", "mirrored", "flipped"))
+        )
         assert torch.equal(apply(images[i : i + 1], one), together[i : i + 1])
 
 

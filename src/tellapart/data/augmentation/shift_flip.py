@@ -164,7 +164,7 @@ def _check_shift_range(name: str, value: float | int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class AugmentParams:
     """What happens to each picture of one batch: shifted first, then mirrored or turned upside down.
 
     The pixel at row y, column x of a shifted picture is the one that stood at (y + dy, x + dx).
@@ -185,10 +185,10 @@ class Moves:
     squares: Tensor | None = None
     """(B, 2) int64, first row and column of each picture's grey square; None: there is none."""
 
-    def of(self, part: slice) -> "Moves":
+    def of(self, part: slice) -> "AugmentParams":
         """Those of some of the pictures."""
         squares = None if self.squares is None else self.squares[part]
-        return Moves(self.dy[part], self.dx[part], self.mirrored[part], self.flipped[part], squares)
+        return AugmentParams(self.dy[part], self.dx[part], self.mirrored[part], self.flipped[part], squares)
 
 
 def augment(images: Tensor, plan: Augmentation, generator: torch.Generator) -> Tensor:
@@ -206,7 +206,7 @@ def augment(images: Tensor, plan: Augmentation, generator: torch.Generator) -> T
     return apply(images, draw(plan, n, height, width, generator), plan.fill_mode, plan.cval, plan.cutout)
 
 
-def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.Generator) -> Moves:
+def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.Generator) -> AugmentParams:
     """Draw the moves of `n` pictures of `height` by `width` pixels.
 
     Each picture takes four chances in turn, whatever the plan. So turning one switch changes no other move,
@@ -217,7 +217,7 @@ def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.G
     # float64: 53 random bits, so that chance * 2n below never rounds up to 2n.
     chance = torch.rand((n, 4), generator=generator, dtype=torch.float64, device=generator.device)
     for_dy, for_dx, for_mirrored, for_flipped = chance.unbind(1)
-    return Moves(
+    return AugmentParams(
         dy=_shift(for_dy, plan.height_shift_range, height),
         dx=_shift(for_dx, plan.width_shift_range, width),
         mirrored=for_mirrored < (0.5 if plan.horizontal_flip else 0.0),
@@ -244,7 +244,7 @@ def _shift(chance: Tensor, shift_range: float | int, size: int) -> Tensor:
 
 
 def apply(
-    images: Tensor, moves: Moves, fill_mode: str = "nearest", cval: float = 0.0, cutout: int = 0
+    images: Tensor, moves: AugmentParams, fill_mode: str = "nearest", cval: float = 0.0, cutout: int = 0
 ) -> Tensor:
     """Shift each picture, mirror it, turn it upside down, and grey a square, as `moves` says.
 

@@ -151,9 +151,9 @@ def moved(
     """
     import torch
 
-    from tellapart.data.augmentation.shift_flip import Moves, apply
+    from tellapart.data.augmentation.shift_flip import AugmentParams, apply
 
     still = torch.zeros(len(images))
-    moves = Moves(still + dy, still + dx, still.bool() | is_mirrored, still.bool())
+    moves = AugmentParams(still + dy, still + dx, still.bool() | is_mirrored, still.bool())
     made = apply(torch.tensor(images).permute(0, 3, 1, 2), moves, fill_mode)
     return made.permute(0, 2, 3, 1).numpy()
