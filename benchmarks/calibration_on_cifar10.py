@@ -120,9 +120,9 @@ def judged(name, probabilities, labels, temperature, fitted_on):
 def of_run(run):
     from tellapart.classifier.classifier import Classifier
     from tellapart.metrics.calibration import fit_temperature
-    from tellapart.runs.predictions import load_answers
+    from tellapart.runs.predictions import load_predictions
 
-    answers, card = load_answers(run / "answers.safetensors"), Classifier.load(run).card
+    answers, card = load_predictions(run / "answers.safetensors"), Classifier.load(run).card
     held_out, test = answers["validation"], answers["test"]
     temperature = fit_temperature(held_out.probabilities, held_out.labels)
     name = f"a training of `{card.origin['recipe']}`, seed {card.origin['seed']}, its own answers"

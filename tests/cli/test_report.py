@@ -7,7 +7,7 @@ import numpy as np
 from command_line import tellapart
 from safetensors.numpy import load_file, save_file
 
-from tellapart.runs.predictions import load_answers
+from tellapart.runs.predictions import load_predictions
 
 
 def test_a_training_leaves_a_page_and_says_where(run):
@@ -35,7 +35,7 @@ def test_two_runs_are_compared_on_the_same_pictures(run, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(run, other)
     tensors = load_file(other / "answers.safetensors")
-    ids = json.dumps(load_answers(other / "answers.safetensors")["test"].ids)
+    ids = json.dumps(load_predictions(other / "answers.safetensors")["test"].ids)
     wrong = np.eye(2, dtype=np.float32)[1 - tensors["test/labels"]]
     save_file({**tensors, "test/probabilities": wrong}, other / "answers.safetensors", {"test": ids})
     result = tellapart("report", "--compare", run, other)

@@ -7,7 +7,7 @@ import pytest
 
 from tellapart.errors import DataError
 from tellapart.reports.comparison import compare
-from tellapart.runs.predictions import Answers
+from tellapart.runs.predictions import SplitPredictions
 
 LABELS = np.zeros(100, np.int64)
 IDS = tuple(f"test/{row:05d}" for row in range(100))
@@ -16,7 +16,7 @@ IDS = tuple(f"test/{row:05d}" for row in range(100))
 def run(right, ids=IDS, labels=LABELS):
     """Answers that are right where `right` says."""
     probabilities = np.where(np.asarray(right)[:, None], [0.9, 0.1], [0.1, 0.9]).astype(np.float32)
-    return {"test": Answers(probabilities, labels, ids)}
+    return {"test": SplitPredictions(probabilities, labels, ids)}
 
 
 def test_only_pictures_answered_differently_count():

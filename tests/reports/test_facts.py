@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 import tellapart
 from tellapart.metrics.calibration import calibration_error
-from tellapart.runs.predictions import load_answers
+from tellapart.runs.predictions import load_predictions
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def facts(trained):
 
 @pytest.fixture(scope="module")
 def test_answers(trained):
-    return load_answers(trained.folder / "answers.safetensors")["test"]
+    return load_predictions(trained.folder / "answers.safetensors")["test"]
 
 
 def test_scores_are_the_trainings(trained, facts):

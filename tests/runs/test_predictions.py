@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from tellapart.errors import DataError
-from tellapart.runs.predictions import Answers, load_answers, save_answers
+from tellapart.runs.predictions import SplitPredictions, load_predictions, save_predictions
 
 
 def test_they_come_back_as_they_were(tmp_path):
     random = np.random.default_rng(0)
     kept = {
-        split: Answers(
+        split: SplitPredictions(
             random.random((n, 3), np.float32), random.integers(0, 3, n), tuple(f"é/{i}" for i in range(n))
         )
         for split, n in [("validation", 4), ("test", 7)]
     }
-    save_answers(tmp_path / "answers.safetensors", kept)
-    read = load_answers(tmp_path / "answers.safetensors")
+    save_predictions(tmp_path / "answers.safetensors", kept)
+    read = load_predictions(tmp_path / "answers.safetensors")
     assert read.keys() == kept.keys()
     for split, one in kept.items():
         np.testing.assert_array_equal(read[split].probabilities, one.probabilities)
@@ -26,7 +26,7 @@ def test_they_come_back_as_they_were(tmp_path):
 
 def test_none_and_damaged_ones_are_told(tmp_path):
     with pytest.raises(DataError, match="not finished"):
-        load_answers(tmp_path / "answers.safetensors")
+        load_predictions(tmp_path / "answers.safetensors")
     (tmp_path / "answers.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match="damaged"):
-        load_answers(tmp_path / "answers.safetensors")
+        load_predictions(tmp_path / "answers.safetensors")

@@ -24,7 +24,7 @@ AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Predictions:
     """What a classifier says of many pictures."""
 
     class_names: tuple[str, ...]
@@ -112,7 +112,7 @@ def predict_all(
     top: int | None,
     progress: Callable[[int, int], None],
     precision: str = "float32",
-) -> Answers:
+) -> Predictions:
     """Ask about every picture.
 
     Args:
@@ -129,4 +129,4 @@ def predict_all(
         predictions += answered
         refused += left_out
         progress(min(start + AT_A_TIME, len(pictures)), len(pictures))
-    return Answers(classifier.class_names, tuple(predictions), tuple(refused))
+    return Predictions(classifier.class_names, tuple(predictions), tuple(refused))

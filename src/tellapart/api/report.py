@@ -11,7 +11,7 @@ from tellapart.errors import ConfigError
 from tellapart.reports.comparison import compare
 from tellapart.reports.page import write_report
 from tellapart.runs.folder import RunFolder, existing_run_folder
-from tellapart.runs.predictions import load_answers
+from tellapart.runs.predictions import load_predictions
 from tellapart.runs.saved_run import gather
 
 
@@ -56,4 +56,4 @@ def comparison_of_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
         raise ConfigError("Name two different runs or more: tellapart report --compare RUN RUN...")
     for run in runs:
         existing_run_folder(run).read_settings()  # says it, where that is no run folder
-    return compare({name: load_answers(RunFolder(Path(name)).answers) for name in names})
+    return compare({name: load_predictions(RunFolder(Path(name)).answers) for name in names})

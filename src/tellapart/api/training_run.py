@@ -35,7 +35,7 @@ from tellapart.recipes.config import Run
 from tellapart.reports.prediction_grid import Shown, save_picture_grid
 from tellapart.runs.checkpointer import Keeper, nothing_lost
 from tellapart.runs.folder import RunFolder, new_run_folder
-from tellapart.runs.predictions import Answers, save_answers
+from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runtime.allocator import memory_kept
 from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.precision import resolve
@@ -265,13 +265,13 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
         return _finish(prepared, classifier, history, held_out, watcher)
 
 
-def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, Answers]:
+def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, SplitPredictions]:
     """Note on the model's card what held-out pictures tell: by what its confidence is off, and what is unfamiliar."""
     if prepared.run.validation == "test":
         return {}
     store = prepared.stores["validation"]
     found = classifier.probabilities(store.images, precision=prepared.precision)
-    answers = {"validation": Answers(found, store.labels, store.ids)}
+    answers = {"validation": SplitPredictions(found, store.labels, store.ids)}
     if len(store) < FEWEST_HELD_OUT:
         return answers
     limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
@@ -284,13 +284,15 @@ def _finish(
     prepared: Prepared,
     classifier: Classifier,
     history: tuple[EpochDone, ...],
-    held_out: dict[str, Answers],
+    held_out: dict[str, SplitPredictions],
     watcher: Watcher,
 ) -> Trained:
     """Score the test split, once, keep what was answered, and show some of its pictures."""
     test, names, folder = prepared.stores["test"], prepared.source.class_names, prepared.folder
     found = classifier.answers(test.images, watcher.scoring, precision=prepared.precision)
-    save_answers(folder.answers, held_out | {"test": Answers(found.averaged, test.labels, test.ids)})
+    save_predictions(
+        folder.answers, held_out | {"test": SplitPredictions(found.averaged, test.labels, test.ids)}
+    )
     scores, plain = score(found.averaged, test.labels, names, "test"), None
     folder.log("Scored", scores.to_dict())
     if prepared.run.views > 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.evaluate import Evaluation
-from tellapart.api.predict import Answers
+from tellapart.api.predict import Predictions
 from tellapart.classifier.classifier import Prediction
 from tellapart.classifier.resolve import named, taken_name
 from tellapart.cli.terminal import tables
@@ -62,7 +62,7 @@ def report_evaluation(evaluation: Evaluation) -> None:
             say(f"  {line}")
 
 
-def report_answers(answers: Answers, model: Path, csv: str | None, as_json: bool) -> None:
+def report_answers(answers: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
     """Answers in the form asked for; on stderr, the pictures that could not be read."""
     for refused in answers.refused:
         note(one_line(f"Not read: {refused.reason}"), "yellow")

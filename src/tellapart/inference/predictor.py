@@ -23,7 +23,7 @@ FEWEST_AT_ONCE = 8
 Progress = Callable[[int, int], None]
 
 
-class Answer(Protocol):
+class Predictor(Protocol):
     """A net ready to be asked."""
 
     @property
@@ -39,7 +39,7 @@ class Answer(Protocol):
 class Net(Protocol):
     """What can be made ready."""
 
-    def ready(self, precision: str) -> Answer:
+    def ready(self, precision: str) -> Predictor:
         """The form to ask, true for the weights of this moment."""
         ...
 
@@ -69,7 +69,7 @@ def probabilities(
     return np.concatenate(found)
 
 
-def _answers(answer: Answer, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+def _answers(answer: Predictor, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
     """What the net says of parts of the pictures, in order."""
 
     def ask(part: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tellapart.errors import DataError
 from tellapart.metrics.scores import wilson_interval
-from tellapart.runs.predictions import Answers
+from tellapart.runs.predictions import SplitPredictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Pair:
     """McNemar's exact test, two-sided: how likely a split as uneven is, were both equally good."""
 
 
-def compare(runs: Mapping[str, Mapping[str, Answers]]) -> dict[str, Any]:
+def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any]:
     """Hold runs against each other on their test pictures.
 
     Args:
@@ -73,7 +73,7 @@ def _pairs(names: Sequence[str], right: Mapping[str, Any]) -> list[Pair]:
     return found
 
 
-def _test(name: str, answers: Mapping[str, Answers]) -> Answers:
+def _test(name: str, answers: Mapping[str, SplitPredictions]) -> SplitPredictions:
     if "test" not in answers:
         raise DataError(f"{name} has no answers of its test pictures: it was not finished.")
     return answers["test"]

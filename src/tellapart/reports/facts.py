@@ -14,7 +14,7 @@ from tellapart.profiling.layer_times import layer_milliseconds
 from tellapart.profiling.summary import summarise
 from tellapart.reports.curves import remarks, slow_classes
 from tellapart.reports.rerun_command import repeating
-from tellapart.runs.predictions import Answers
+from tellapart.runs.predictions import SplitPredictions
 from tellapart.runs.saved_run import Ingredients
 
 MISTAKES = 30
@@ -63,7 +63,7 @@ def _scored_by(found: Ingredients) -> int:
     )
 
 
-def mistakes(test: Answers, class_names: Sequence[str], most: int = MISTAKES) -> list[Mistake]:
+def mistakes(test: SplitPredictions, class_names: Sequence[str], most: int = MISTAKES) -> list[Mistake]:
     """The surest of the wrong answers, the surest first."""
     answered = test.probabilities.argmax(1)
     sure = test.probabilities.max(1)
@@ -82,7 +82,7 @@ def mistakes(test: Answers, class_names: Sequence[str], most: int = MISTAKES) ->
     ]
 
 
-def calibrated(found: Ingredients, test: Answers) -> NDArray[np.floating[Any]]:
+def calibrated(found: Ingredients, test: SplitPredictions) -> NDArray[np.floating[Any]]:
     """Test probabilities at the temperature of the model's card; as they are, where it has none."""
     temperature = _temperature(found)
     return test.probabilities if temperature is None else tempered(test.probabilities, temperature)
@@ -115,7 +115,7 @@ def _data(found: Ingredients) -> dict[str, Any]:
     return {**{name: found.data[name] for name in names}, "counts": counts or None}
 
 
-def _scores(found: Ingredients, test: Answers) -> dict[str, Any]:
+def _scores(found: Ingredients, test: SplitPredictions) -> dict[str, Any]:
     scores = score(test.probabilities, test.labels, found.class_names, "test")
     present = np.bincount(test.labels, minlength=len(found.class_names))
     without = [line for line in found.log if line.get("event") == "ScoredWithoutViews"]
@@ -127,7 +127,7 @@ def _scores(found: Ingredients, test: Answers) -> dict[str, Any]:
     }
 
 
-def _calibration(found: Ingredients, test: Answers) -> dict[str, Any]:
+def _calibration(found: Ingredients, test: SplitPredictions) -> dict[str, Any]:
     temperature = _temperature(found)
 
     def judged(probabilities: NDArray[np.floating[Any]]) -> dict[str, Any]:

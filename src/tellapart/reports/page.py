@@ -13,7 +13,7 @@ from tellapart.pages.assemble import assemble
 from tellapart.pages.sprite_sheet import Sheet, sheet
 from tellapart.reports.facts import facts
 from tellapart.reports.nearest_examples import neighbours
-from tellapart.runs.predictions import Answers
+from tellapart.runs.predictions import SplitPredictions
 from tellapart.runs.saved_run import Ingredients
 
 MODULES = (
@@ -117,7 +117,7 @@ def _alike(
         return [], [f"The training pictures most alike: {reason}"]
 
 
-def _cells(test: Answers, classes: int) -> dict[int, dict[str, Any]]:
+def _cells(test: SplitPredictions, classes: int) -> dict[int, dict[str, Any]]:
     """Of each cell that is not empty: how many pictures, the surest of them, of wrong ones all if there is room."""
     answered, sure = test.probabilities.argmax(1), test.probabilities.max(1)
     of_cell = test.labels * classes + answered

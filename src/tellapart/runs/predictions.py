@@ -13,7 +13,7 @@ from tellapart.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class SplitPredictions:
     """Of one split, in the order of its pictures."""
 
     probabilities: NDArray[np.float32]
@@ -25,7 +25,7 @@ class Answers:
     ids: tuple[str, ...]
 
 
-def save_answers(path: Path, answers: Mapping[str, Answers]) -> None:
+def save_predictions(path: Path, answers: Mapping[str, SplitPredictions]) -> None:
     """Write answers by split, as one safetensors file.
 
     Raises:
@@ -41,7 +41,7 @@ def save_answers(path: Path, answers: Mapping[str, Answers]) -> None:
     write_whole(path, lambda place: save_file(tensors, place, metadata))
 
 
-def load_answers(path: Path) -> dict[str, Answers]:
+def load_predictions(path: Path) -> dict[str, SplitPredictions]:
     """Read them back.
 
     Raises:
@@ -52,7 +52,7 @@ def load_answers(path: Path) -> dict[str, Answers]:
     try:
         with safe_open(path, "numpy") as file:
             return {
-                split: Answers(
+                split: SplitPredictions(
                     file.get_tensor(f"{split}/probabilities"),
                     file.get_tensor(f"{split}/labels"),
                     tuple(json.loads(ids)),

@@ -19,7 +19,7 @@ from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone
 from tellapart.recipes.config import Run
 from tellapart.runs.folder import RunFolder, existing_run_folder
-from tellapart.runs.predictions import Answers, load_answers
+from tellapart.runs.predictions import SplitPredictions, load_predictions
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -38,7 +38,7 @@ class Ingredients:
     log: tuple[Mapping[str, Any], ...]
     """Every line of log.jsonl."""
 
-    answers: Mapping[str, Answers]
+    answers: Mapping[str, SplitPredictions]
     """By split; empty where the run was not finished."""
 
     classifier: Classifier | None
@@ -79,7 +79,7 @@ def gather(
     run, _ = folder.read_settings()
     settings = tomllib.loads((folder.path / "run.toml").read_text(encoding="utf-8"))
     missing: list[str] = []
-    no_answers: dict[str, Answers] = {}
+    no_answers: dict[str, SplitPredictions] = {}
     no_pictures: Mapping[str, ImageStore] = {}
     no_classifier: Classifier | None = None
 
@@ -94,7 +94,9 @@ def gather(
     history = _history(log)
     if not history:
         missing.append("The curves: no epoch was finished.")
-    answers = attempt(lambda: load_answers(folder.answers), no_answers, "Everything about the test pictures")
+    answers = attempt(
+        lambda: load_predictions(folder.answers), no_answers, "Everything about the test pictures"
+    )
     classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "The network")
     if stores is None:
         stores = attempt(
