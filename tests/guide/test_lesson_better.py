@@ -12,7 +12,7 @@ from results import RESULTS, page_of, percent, runs_of, table_of, trainings_of_f
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import better as making
 from tellapart.guide.lessons._photo import cat
-from tellapart.inference.tta import asked_in_views
+from tellapart.inference.tta import with_tta
 from tellapart.keras_backend import import_keras
 from tellapart.metrics.scores import wilson_interval
 from tellapart.models.first_cnn import first_cnn
@@ -242,11 +242,11 @@ def test_views_are_mirrored_and_where_in_doubt_moved():
         return np.tile(np.float32([0.6, 0.4]), (len(images), 1))
 
     picture = cat(8)[None]
-    asked_in_views(sure, picture, 6)
+    with_tta(sure, picture, 6)
     assert len(asked) == 2
     np.testing.assert_array_equal(asked[1], picture[:, :, ::-1])
     asked.clear()
-    asked_in_views(unsure, picture, 6)
+    with_tta(unsure, picture, 6)
     assert len(asked) == 6
     np.testing.assert_array_equal(asked[2][:, 1:, 1:], picture[:, :-1, :-1])
     runs = trainings_of_fast()

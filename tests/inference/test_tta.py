@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.inference.tta import SURE, asked_in_views
+from tellapart.inference.tta import SURE, with_tta
 
 
 def asker(sharpness):
@@ -42,7 +42,7 @@ def softmax(logits):
 
 def test_one_view_is_the_network_itself():
     ask, _ = asker(0.1)
-    np.testing.assert_array_equal(asked_in_views(ask, pictures(5), 1).averaged, ask(pictures(5)))
+    np.testing.assert_array_equal(with_tta(ask, pictures(5), 1).averaged, ask(pictures(5)))
 
 
 @pytest.mark.parametrize("sharpness", [0.02, 0.3])
@@ -53,8 +53,8 @@ def test_six_views_are_the_published_average_where_two_are_not_sure(sharpness):
     best = np.sort(two, axis=1)
     sure = best[:, -1] - best[:, -2] >= SURE
     expected = softmax(np.where(sure[:, None], two, six))
-    np.testing.assert_allclose(asked_in_views(ask, images, 6).averaged, expected, atol=1e-5)
-    np.testing.assert_allclose(asked_in_views(ask, images, 2).averaged, softmax(two), atol=1e-5)
+    np.testing.assert_allclose(with_tta(ask, images, 6).averaged, expected, atol=1e-5)
+    np.testing.assert_allclose(with_tta(ask, images, 2).averaged, softmax(two), atol=1e-5)
 
 
 @pytest.mark.parametrize("views", [1, 2, 6])
@@ -67,22 +67,20 @@ def test_what_is_answered_without_views_comes_along(views):
         asked.append(len(given))
         return ask(given)
 
-    np.testing.assert_array_equal(asked_in_views(counted, images, views).plain, ask(images))
+    np.testing.assert_array_equal(with_tta(counted, images, views).plain, ask(images))
     assert len(asked) == views
 
 
 def test_the_answer_about_a_picture_does_not_depend_on_the_others():
     ask, _ = asker(0.2)
     images = pictures(20)
-    together = asked_in_views(ask, images, 6).averaged
-    alone = np.concatenate([asked_in_views(ask, images[i : i + 1], 6).averaged for i in range(20)])
+    together = with_tta(ask, images, 6).averaged
+    alone = np.concatenate([with_tta(ask, images[i : i + 1], 6).averaged for i in range(20)])
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
 def test_a_certainty_of_one_and_no_pictures_at_all_are_no_trouble():
     certain = np.array([[1.0, 0.0, 0.0]], np.float32)
-    np.testing.assert_allclose(
-        asked_in_views(lambda images: certain, pictures(1), 6).averaged, certain, atol=1e-6
-    )
+    np.testing.assert_allclose(with_tta(lambda images: certain, pictures(1), 6).averaged, certain, atol=1e-6)
     nothing = np.zeros((0, 3), np.float32)
-    assert asked_in_views(lambda images: nothing, pictures(0), 6).averaged.shape == (0, 3)
+    assert with_tta(lambda images: nothing, pictures(0), 6).averaged.shape == (0, 3)

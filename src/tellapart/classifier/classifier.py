@@ -25,7 +25,7 @@ from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.inference.refine import settled
-from tellapart.inference.tta import VIEWS, AnswersInViews, asked_in_views
+from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities, with_tta
 from tellapart.metrics.scores import Scores, score
 from tellapart.runtime.precision import resolve_known
 
@@ -144,37 +144,37 @@ class Classifier:
         progress: Progress | None = None,
         views: int | None = None,
         precision: str = "float32",
-    ) -> AnswersInViews:
+    ) -> TtaProbabilities:
         """As `probabilities`, and what a single view says."""
         views = self.card.views if views is None else views
-        if views not in VIEWS:
+        if views not in TTA_VIEWS:
             raise ConfigError(f"views is 1, 2 or 6, forms of each picture to ask about; got {views!r}.")
         self._refuse_other_pixels(images)
         told, resolved = progress, resolve_known(precision)
         if not len(images):
             none = np.empty((0, len(self.class_names)), np.float32)
-            return AnswersInViews(none, none)
+            return TtaProbabilities(none, none)
         if not self.net.answers_in(resolved):  # nothing would be in doubt
             resolved = "float32"
 
-        def asked(rows: Any, precision: str) -> AnswersInViews:
+        def asked(rows: Any, precision: str) -> TtaProbabilities:
             def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
                 nonlocal told
                 shown, told = told, None  # the first view is the one that is watched
                 return probabilities(self.net, pictures, shown, precision)
 
-            return asked_in_views(ask, images[rows], views)
+            return with_tta(ask, images[rows], views)
 
         answers = asked(slice(None), resolved)
         if resolved == "float32":
             return answers
         averaged = settled(answers.averaged, lambda rows: asked(rows, "float32").averaged)
         if views == 1:
-            return AnswersInViews(averaged, averaged)
+            return TtaProbabilities(averaged, averaged)
         plain = settled(
             answers.plain, lambda rows: probabilities(self.net, images[rows], precision="float32")
         )
-        return AnswersInViews(averaged, plain)
+        return TtaProbabilities(averaged, plain)
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"

@@ -16,14 +16,14 @@ from tellapart.inference.refine import LEAST
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(N, H, W, C) pictures -> (N, classes) probabilities."""
 
-VIEWS = (1, 2, 6)
+TTA_VIEWS = (1, 2, 6)
 """Forms of a picture that can be asked about."""
 
 SURE = 1.5
 """Difference of the logarithms of the two likeliest classes from which the moved views are not asked for."""
 
 
-class AnswersInViews(NamedTuple):
+class TtaProbabilities(NamedTuple):
     """(N, classes) float32 each, rows summing to 1."""
 
     averaged: NDArray[np.float32]
@@ -33,7 +33,7 @@ class AnswersInViews(NamedTuple):
     """Of each picture as it is; the very same array where there is one view."""
 
 
-def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> AnswersInViews:
+def with_tta(ask: Ask, images: NDArray[np.uint8], views: int) -> TtaProbabilities:
     """Ask about pictures in several forms and average the logarithms of what is answered.
 
     What is answered about a picture does not depend on the others.
@@ -46,7 +46,7 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> AnswersIn
     """
     answers = ask(images)
     if views == 1 or not len(images):
-        return AnswersInViews(answers, answers)
+        return TtaProbabilities(answers, answers)
     mean = (_logarithms(answers) + _logarithms(ask(images[:, :, ::-1]))) / 2
     if views == 6:
         best = np.sort(mean, axis=1)[:, -2:]
@@ -56,7 +56,7 @@ def asked_in_views(ask: Ask, images: NDArray[np.uint8], views: int) -> AnswersIn
             both = [form for one in moved for form in (one, one[:, :, ::-1])]
             mean[unsure] = (mean[unsure] + sum(_logarithms(ask(form)) for form in both) / 4) / 2
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
-    return AnswersInViews((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), answers)
+    return TtaProbabilities((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), answers)
 
 
 def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
