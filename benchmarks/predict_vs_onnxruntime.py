@@ -192,7 +192,7 @@ def margins(path, pictures):
 
     from tellapart.inference.folded_net import inference_net
     from tellapart.inference.keras_file import read_stored_net
-    from tellapart.inference.refine import clearness_of
+    from tellapart.inference.refine import margin_of
 
     stored = read_stored_net(path)
     answers = []
@@ -202,14 +202,12 @@ def margins(path, pictures):
             parts = [net(torch.from_numpy(part)).numpy() for part in np.array_split(pictures, 40)]
         answers.append(np.concatenate(parts))
     exact, low = answers
-    changed, clearness = exact.argmax(1) != low.argmax(1), clearness_of(low)
+    changed, margins = exact.argmax(1) != low.argmax(1), margin_of(low)
     say(f"{path.stem}: {changed.sum()} of {len(low)} training pictures change class in bfloat16;")
-    say(
-        f"  the clearest of them has {clearness[changed].max(initial=0):.3f} between its two likeliest classes"
-    )
+    say(f"  the clearest of them has {margins[changed].max(initial=0):.3f} between its two likeliest classes")
     for margin in (0.02, 0.05, 0.07, 0.1, 0.2):
-        left = int((changed & (clearness >= margin)).sum())
-        say(f"  margin {margin}: {(clearness < margin).mean():.2%} asked again, {left} changes left")
+        left = int((changed & (margins >= margin)).sum())
+        say(f"  margin {margin}: {(margins < margin).mean():.2%} asked again, {left} changes left")
 
 
 def report(record):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tellapart.inference.refine import MARGIN, clearness_of, settled
+from tellapart.inference.refine import MARGIN, margin_of, refine_uncertain
 
 
 def rows_of(gaps, likelier=0, classes=3):
@@ -25,16 +25,16 @@ def exactly(truth):
 
 
 def test_clearness_is_the_difference_of_the_two_likeliest_logarithms():
-    np.testing.assert_allclose(clearness_of(rows_of([0.01, 0.5, 3])), [0.01, 0.5, 3], rtol=1e-3)
-    np.testing.assert_allclose(clearness_of(rows_of([0.01, 2], classes=2)), [0.01, 2], rtol=1e-3)
-    assert clearness_of(np.array([[1, 0, 0]], np.float32))[0] > 20
+    np.testing.assert_allclose(margin_of(rows_of([0.01, 0.5, 3])), [0.01, 0.5, 3], rtol=1e-3)
+    np.testing.assert_allclose(margin_of(rows_of([0.01, 2], classes=2)), [0.01, 2], rtol=1e-3)
+    assert margin_of(np.array([[1, 0, 0]], np.float32))[0] > 20
 
 
 def test_only_pictures_in_doubt_are_asked_about():
     answers, truth = rows_of([0.01, 0.5, 0.02, 1.0]), rows_of([0.01, 0.6, 0.01, 1.1], likelier=1)
     truth[2] = answers[2]
     ask, asked = exactly(truth)
-    found = settled(answers.copy(), ask)
+    found = refine_uncertain(answers.copy(), ask)
     assert asked == [0, 2]
     np.testing.assert_array_equal(found[[0, 2]], truth[[0, 2]])
     np.testing.assert_array_equal(found[[1, 3]], answers[[1, 3]])
@@ -45,12 +45,12 @@ def test_the_margin_doubles_while_its_outer_half_is_overruled_and_nobody_is_aske
     truth = rows_of(gaps)
     truth[:3] = rows_of(gaps[:3], likelier=1)
     ask, asked = exactly(truth)
-    found = settled(rows_of(gaps), ask)
+    found = refine_uncertain(rows_of(gaps), ask)
     assert asked == [0, 1, 2, 3]  # 1 widened it to 2 margins, 2 to 4
     np.testing.assert_array_equal(found.argmax(1), truth.argmax(1))
 
 
 def test_clear_pictures_ask_for_nothing():
     ask, asked = exactly(rows_of([1.0]))
-    settled(rows_of([1.0]), ask)
+    refine_uncertain(rows_of([1.0]), ask)
     assert asked == []

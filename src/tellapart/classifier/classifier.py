@@ -24,7 +24,7 @@ from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
-from tellapart.inference.refine import settled
+from tellapart.inference.refine import refine_uncertain
 from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities, with_tta
 from tellapart.metrics.scores import Scores, score
 from tellapart.runtime.precision import resolve_known
@@ -168,10 +168,10 @@ class Classifier:
         answers = asked(slice(None), resolved)
         if resolved == "float32":
             return answers
-        averaged = settled(answers.averaged, lambda rows: asked(rows, "float32").averaged)
+        averaged = refine_uncertain(answers.averaged, lambda rows: asked(rows, "float32").averaged)
         if views == 1:
             return TtaProbabilities(averaged, averaged)
-        plain = settled(
+        plain = refine_uncertain(
             answers.plain, lambda rows: probabilities(self.net, images[rows], precision="float32")
         )
         return TtaProbabilities(averaged, plain)

@@ -20,7 +20,7 @@ LEAST = 1e-12
 """Stands for a probability of zero, which has no logarithm."""
 
 
-def settled(
+def refine_uncertain(
     answers: NDArray[np.float32],
     ask_exactly: Callable[[NDArray[np.int64]], NDArray[np.float32]],
     margin: float = MARGIN,
@@ -35,21 +35,21 @@ def settled(
     Returns:
         (N, classes), exact where the likeliest class was in doubt.
     """
-    clearness = clearness_of(answers)
+    margins = margin_of(answers)
     asked = 0.0
     while True:
-        rows = np.flatnonzero((clearness >= asked) & (clearness < margin))
+        rows = np.flatnonzero((margins >= asked) & (margins < margin))
         if not len(rows):
             return answers
         before = answers[rows].argmax(1)
         answers[rows] = ask_exactly(rows)
-        overruled = clearness[rows[answers[rows].argmax(1) != before]]
+        overruled = margins[rows[answers[rows].argmax(1) != before]]
         if not len(overruled) or overruled.max() < margin / 2:
             return answers
         asked, margin = margin, 2 * margin
 
 
-def clearness_of(answers: NDArray[np.float32]) -> NDArray[np.float64]:
+def margin_of(answers: NDArray[np.float32]) -> NDArray[np.float64]:
     """The difference of the logarithms of the two likeliest classes: (N, classes) -> (N,)."""
     best = np.partition(np.maximum(answers, LEAST).astype(np.float64), -2, axis=1)[:, -2:]
     return np.log(best[:, 1] / best[:, 0])
