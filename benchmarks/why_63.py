@@ -82,10 +82,10 @@ def divide_so_often(times):
 
 def train(out, case, seed, epochs):
     import tellapart
-    from tellapart.api.training_run import Watcher
+    from tellapart.api.training_run import Listener
     from tellapart.recipes.recipes import first_cnn
 
-    class Printer(Watcher):
+    class Printer(Listener):
         def event(self, event):
             if hasattr(event, "val_accuracy"):
                 told = f"{event.epoch + 1} {event.loss:.4f} {event.val_accuracy:.4f} {event.seconds:.1f} s"
@@ -93,10 +93,10 @@ def train(out, case, seed, epochs):
 
     divide_so_often(case.divided)
     if out.exists():
-        return tellapart.train_classifier(resume=out, watcher=Printer())
+        return tellapart.train_classifier(resume=out, listener=Printer())
     run = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=epochs)
     run = run.changed(optimizer=dataclasses.replace(run.optimizer, **case.optimizer), seed=seed)
-    return tellapart.train_classifier("cifar10", recipe=run, out=out, watcher=Printer())
+    return tellapart.train_classifier("cifar10", recipe=run, out=out, listener=Printer())
 
 
 def cool(run, epochs, share):
@@ -149,12 +149,12 @@ def begun_anew(folder, settings, steps_per_epoch, share):
     from tellapart.runs.checkpoint import load_checkpoint
 
     last = build_model(settings, (32, 32, 3), 10, steps_per_epoch)
-    standing, _ = load_checkpoint(folder.checkpoint, last)
+    state, _ = load_checkpoint(folder.checkpoint, last)
     rate = float(last.optimizer.learning_rate) * share
     optimizer = dataclasses.replace(settings.optimizer, learning_rate=rate, decay=0.0)
     model = build_model(settings.changed(optimizer=optimizer), (32, 32, 3), 10, steps_per_epoch)
     model.set_weights(last.get_weights())
-    return model, standing.epoch, rate
+    return model, state.epoch, rate
 
 
 def curve_of(run):

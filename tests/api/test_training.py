@@ -13,7 +13,7 @@ import tellapart.api
 import keras  # isort: skip
 
 from tellapart import files
-from tellapart.api.training_run import Watcher
+from tellapart.api.training_run import Listener
 from tellapart.errors import ConfigError, SaveError
 from tellapart.events import Stopped
 
@@ -68,7 +68,7 @@ def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(colour_p
     class Killed(BaseException):
         pass
 
-    class Killer(Watcher):
+    class Killer(Listener):
         def event(self, event):
             if type(event).__name__ == "EpochDone" and event.epoch == 1:
                 raise Killed  # after the line in metrics.csv, before the next checkpoint
@@ -78,7 +78,7 @@ def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(colour_p
         str(colour_photos), out=tmp_path / "run", should_stop=lambda: next(stop_at_once, False), **SMALL
     )
     with pytest.raises(Killed):
-        tellapart.train_classifier(resume=tmp_path / "run", watcher=Killer())
+        tellapart.train_classifier(resume=tmp_path / "run", listener=Killer())
     assert rows_of_metrics(tmp_path / "run") == ["1", "2"]
     tellapart.train_classifier(resume=tmp_path / "run")
     assert rows_of_metrics(tmp_path / "run") == ["1", "2", "3"]
@@ -119,12 +119,12 @@ def test_a_disk_full_after_the_training_says_how_to_go_on(
 def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
     events = []
 
-    class Recorder(Watcher):
+    class Recorder(Listener):
         def event(self, event):
             events.append(event)
 
     tellapart.train_classifier(
-        str(colour_photos), out=tmp_path / "run", watcher=Recorder(), should_stop=lambda: True, **SMALL
+        str(colour_photos), out=tmp_path / "run", listener=Recorder(), should_stop=lambda: True, **SMALL
     )
     assert events[-1] == Stopped(epoch=0, step=1)
 

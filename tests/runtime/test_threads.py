@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tellapart.api.train import train_classifier, write_report
-from tellapart.api.training_run import Watcher
+from tellapart.api.training_run import Listener
 from tellapart.runtime.threads import LITTLE_WORK, threads_for
 
 
@@ -61,7 +61,7 @@ def test_trainings_in_two_threads_leave_both_and_later_ones_as_many_as_before():
     assert torch.get_num_threads() == 3
 
 
-class Seen(Watcher):
+class Seen(Listener):
     def __init__(self):
         self.threads = set()
 
@@ -83,7 +83,7 @@ def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp
         batch_size=batch_size,
         predictions=0,
         out=tmp_path / "run",
-        watcher=seen,
+        listener=seen,
     )
     assert seen.threads == {threads}
     assert write_report(tmp_path / "run").facts["cost"]["hardware"]["threads"] == threads

@@ -80,8 +80,8 @@ def test_lambdas_are_called_on_every_occasion():
     counts = []
     for fit in [keras.Model.fit, tellapart.fit]:
         times = []
-        watcher = callbacks.LambdaCallback(**dict.fromkeys(hooks, note))
-        fit(one_network(), PICTURES, ONE_HOT, batch_size=10, epochs=2, verbose=0, callbacks=[watcher])
+        listener = callbacks.LambdaCallback(**dict.fromkeys(hooks, note))
+        fit(one_network(), PICTURES, ONE_HOT, batch_size=10, epochs=2, verbose=0, callbacks=[listener])
         counts.append(len(times))
     assert counts == [2 * (2 + 3 * 2) + 2] * 2
 
@@ -398,8 +398,8 @@ def test_a_step_is_built_once_an_epoch_where_nothing_changes(monkeypatch):
 def test_logs_of_a_batch_are_numbers_of_the_epoch_so_far():
     """As under Keras, a running mean, and plain enough to print."""
     seen = []
-    watcher = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(dict(logs)))
-    history = tellapart.fit(one_network(), PICTURES, ONE_HOT, verbose=0, batch_size=10, callbacks=[watcher])
+    listener = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(dict(logs)))
+    history = tellapart.fit(one_network(), PICTURES, ONE_HOT, verbose=0, batch_size=10, callbacks=[listener])
     assert len(seen) == 3
     assert float(seen[-1]["loss"]) == pytest.approx(history.history["loss"][0])
     assert f"{seen[-1]['accuracy']:.3f}" == f"{history.history['accuracy'][0]:.3f}"

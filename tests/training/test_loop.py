@@ -13,7 +13,7 @@ from tellapart.lowering import lower
 from tellapart.metrics.validation import Validation
 from tellapart.runs.checkpoint import load_checkpoint, save_checkpoint
 from tellapart.training.loader import DataLoader
-from tellapart.training.loop import Standing, run_epochs
+from tellapart.training.loop import TrainState, run_epochs
 from tellapart.training.step import TrainStep
 
 keras = import_keras()
@@ -49,7 +49,7 @@ def feed():
     return DataLoader(store, 3, batches, Augmentation.tutorial())
 
 
-def run(model, feed, standing, stop_after=None):
+def run(model, feed, state, stop_after=None):
     """Train to the end, or to the given number of steps; return the events."""
     taken = []
 
@@ -58,13 +58,11 @@ def run(model, feed, standing, stop_after=None):
         return len(taken) == stop_after
 
     step = TrainStep(lower(model))
-    return list(
-        run_epochs(step, feed, lambda: Validation(0.5, 0.25, (0.5, 0.0)), standing, EPOCHS, should_stop)
-    )
+    return list(run_epochs(step, feed, lambda: Validation(0.5, 0.25, (0.5, 0.0)), state, EPOCHS, should_stop))
 
 
 def test_every_picture_is_seen_once_an_epoch(feed):
-    events = run(small_model(), feed, Standing())
+    events = run(small_model(), feed, TrainState())
     steps_per_epoch = -(-PICTURES // BATCH)
     assert [event.step for event in events if isinstance(event, StepDone)] == list(
         range(steps_per_epoch)
@@ -73,7 +71,7 @@ def test_every_picture_is_seen_once_an_epoch(feed):
 
 
 def test_the_rate_reported_is_the_one_last_used(feed):
-    events = run(small_model(), feed, Standing())
+    events = run(small_model(), feed, TrainState())
     steps = -(-PICTURES // BATCH)
     rates = [event.learning_rate for event in events if isinstance(event, EpochDone)]
     assert rates == pytest.approx([1e-2 / (1 + 1e-2 * (steps * (epoch + 1) - 1)) for epoch in range(EPOCHS)])
@@ -82,22 +80,22 @@ def test_the_rate_reported_is_the_one_last_used(feed):
 @pytest.mark.parametrize("stop_after", [1, 6, 7, 8, 20])
 def test_a_run_stopped_anywhere_and_resumed_is_the_run_never_stopped(feed, stop_after, tmp_path):
     unbroken = small_model()
-    expected = [event for event in run(unbroken, feed, Standing()) if isinstance(event, EpochDone)]
+    expected = [event for event in run(unbroken, feed, TrainState()) if isinstance(event, EpochDone)]
 
-    stopped, standing = small_model(), Standing()
-    events = run(stopped, feed, standing, stop_after)
+    stopped, state = small_model(), TrainState()
+    events = run(stopped, feed, state, stop_after)
     assert isinstance(events[-1], Stopped)
-    save_checkpoint(tmp_path / "last.safetensors", stopped, standing, best=None)
+    save_checkpoint(tmp_path / "last.safetensors", stopped, state, best=None)
 
     resumed = small_model()
     resumed.set_weights([np.zeros_like(weight) for weight in resumed.get_weights()])
-    standing, best = load_checkpoint(tmp_path / "last.safetensors", resumed)
-    run(resumed, feed, standing)
+    state, best = load_checkpoint(tmp_path / "last.safetensors", resumed)
+    run(resumed, feed, state)
 
     assert best is None
     for ours, theirs in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    without_time = [(e.epoch, e.loss, e.accuracy, e.learning_rate) for e in standing.history]
+    without_time = [(e.epoch, e.loss, e.accuracy, e.learning_rate) for e in state.history]
     assert without_time == [(e.epoch, e.loss, e.accuracy, e.learning_rate) for e in expected]
 
 
@@ -105,9 +103,9 @@ def test_the_best_weights_travel_with_the_checkpoint(tmp_path):
     model = small_model()
     model.optimizer.build(model.trainable_variables)
     best = [weight + 1 for weight in model.get_weights()]
-    save_checkpoint(tmp_path / "last.safetensors", model, Standing(epoch=2), best)
-    standing, found = load_checkpoint(tmp_path / "last.safetensors", small_model())
-    assert standing.epoch == 2
+    save_checkpoint(tmp_path / "last.safetensors", model, TrainState(epoch=2), best)
+    state, found = load_checkpoint(tmp_path / "last.safetensors", small_model())
+    assert state.epoch == 2
     for ours, theirs in zip(found, best, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -124,7 +122,7 @@ def test_a_damaged_or_missing_checkpoint_is_refused_in_words(content, tmp_path):
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     model = small_model()
     model.optimizer.build(model.trainable_variables)
-    save_checkpoint(tmp_path / "last.safetensors", model, Standing(), None)
+    save_checkpoint(tmp_path / "last.safetensors", model, TrainState(), None)
     other = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     other.compile("sgd", "mse")
     with pytest.raises(ModelError, match="another network"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.api.training_run import Watcher
+from tellapart.api.training_run import Listener
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import named
 from tellapart.data.open import Dataset
@@ -62,7 +62,7 @@ def evaluate_model(
     split: str | None,
     labels: Any,
     opened: Opener,
-    watcher: Watcher,
+    listener: Listener,
     precision: str | None = None,
 ) -> Evaluation:
     """Score a run folder or a model file.
@@ -74,7 +74,7 @@ def evaluate_model(
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
         opened: opens data.
-        watcher: is told of the pictures read and scored.
+        listener: is told of the pictures read and scored.
         precision: as in `Classifier.probabilities`; None: for a run folder that of its training, which scored
             in it, and else float32.
 
@@ -93,28 +93,28 @@ def evaluate_model(
         source = opened(saved["argument"], saved.get("labels"))
         source = apply_split(source, read_split_csv(run.split))
         known = saved["fingerprints"]
-        return _scored(classifier, source, split or "test", watcher, precision, fingerprints=known)
+        return _scored(classifier, source, split or "test", listener, precision, fingerprints=known)
     source = opened(data, labels)
     if split is None and set(source.splits) == {"train"}:
         note = (
             "The data is not divided: all its pictures are scored. Were some trained on, the score flatters."
         )
-        return _scored(classifier, source, "train", watcher, precision, called="all", note=note)
-    return _scored(classifier, source, split or "test", watcher, precision)
+        return _scored(classifier, source, "train", listener, precision, called="all", note=note)
+    return _scored(classifier, source, split or "test", listener, precision)
 
 
 def _scored(
     classifier: Classifier,
     source: Dataset,
     split: str,
-    watcher: Watcher,
+    listener: Listener,
     precision: str,
     *,
     called: str | None = None,
     note: str = "",
     fingerprints: dict[str, str] | None = None,
 ) -> Evaluation:
-    store = load_split(source.part(split), classifier.card.preprocessing, progress=watcher.decoding)
+    store = load_split(source.part(split), classifier.card.preprocessing, progress=listener.decoding)
     if fingerprints is not None and fingerprints.get(split, store.fingerprint()) != store.fingerprint():
         note = f"The {split} pictures have changed since the training: the score is not the training's."
     if store.refused:
@@ -123,7 +123,7 @@ def _scored(
     if classifier.takes_names_of(source.class_names):
         names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
         note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
-    scores, plain = classifier.score(store, source.class_names, called or split, watcher.scoring, precision)
+    scores, plain = classifier.score(store, source.class_names, called or split, listener.scoring, precision)
     views = classifier.card.views
     return Evaluation(scores, source.name, source.where, note, plain if views > 1 else None, views)
 

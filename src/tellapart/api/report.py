@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.api.training_run import Watcher
+from tellapart.api.training_run import Listener
 from tellapart.data.store import ImageStore
 from tellapart.errors import ConfigError
 from tellapart.reports.comparison import compare
@@ -25,14 +25,14 @@ class Report:
 
 def report_of_run(
     run: str | Path,
-    watcher: Watcher,
+    listener: Listener,
     stores: Mapping[str, ImageStore] | None = None,
 ) -> Report:
     """Write `report.html` into a run folder.
 
     Args:
         run: the folder.
-        watcher: is told of pictures read and compared.
+        listener: is told of pictures read and compared.
         stores: the run's pictures, where they are still in memory.
 
     Raises:
@@ -40,8 +40,8 @@ def report_of_run(
         ConfigError: it is no run's.
         SaveError: the page could not be written.
     """
-    found = gather(run, stores, watcher.decoding)
-    return Report(found.folder.report, write_report(found, watcher.comparing))
+    found = gather(run, stores, listener.decoding)
+    return Report(found.folder.report, write_report(found, listener.comparing))
 
 
 def comparison_of_runs(runs: Sequence[str | Path]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.api.evaluate import Evaluation, evaluate_model
-from tellapart.api.training_run import Prepared, Trained, Watcher, prepare, prepare_again, run_training
+from tellapart.api.training_run import Listener, Prepared, Trained, prepare, prepare_again, run_training
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import model_meant
 from tellapart.data.open import Dataset, open_dataset
@@ -51,7 +51,7 @@ def train_classifier(
     class_names: Sequence[str] | None = None,
     augment: bool = True,
     target: float | None = None,
-    watcher: Watcher | None = None,
+    listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **changes: Any,
 ) -> Trained:
@@ -66,7 +66,7 @@ def train_classifier(
         class_names: of labels 0, 1, 2, ... in arrays.
         augment: False to learn from the pictures as they are, whatever the recipe says.
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.aimed`.
-        watcher: is told what happens.
+        listener: is told what happens.
         should_stop: asked after every step; True saves a checkpoint and returns.
         **changes: fields of the Run to change, such as epochs=25, seed=1, size=(48, 48).
 
@@ -75,19 +75,19 @@ def train_classifier(
         DataError: pictures or labels that cannot be used.
         SaveError: the disk is full.
     """
-    watcher = watcher or Watcher()
+    listener = listener or Listener()
     if recipe is None:
         recipe = default_recipe(target)
 
     def opened(what: Any, labels: Any) -> Dataset:
         return open_dataset(
-            what, labels=labels, class_names=class_names, download=True, progress=watcher.downloading
+            what, labels=labels, class_names=class_names, download=True, progress=listener.downloading
         )
 
     if resume is not None:
         if not augment or target is not None:
             changes["augmentation or target"] = False
-        prepared = _prepare_again(resume, data, labels, opened, changes, watcher)
+        prepared = _prepare_again(resume, data, labels, opened, changes, listener)
     elif data is None:
         raise ConfigError("Nothing to train on: give a known set's name, a folder of pictures, or arrays.")
     else:
@@ -95,17 +95,17 @@ def train_classifier(
         _run(recipe, True, augment, target, changes, 1)  # refuses a bad setting before anything is fetched
         source = opened(data, labels)
         run = _run(recipe, source.mirrors, augment, target, changes, len(source.splits.get("train", ())))
-        prepared = prepare(source, run, out, reopening(data, labels), watcher)
-    trained = run_training(prepared, watcher, should_stop)
-    return _with_report(trained, prepared, watcher) if trained.finished else trained
+        prepared = prepare(source, run, out, reopening(data, labels), listener)
+    trained = run_training(prepared, listener, should_stop)
+    return _with_report(trained, prepared, listener) if trained.finished else trained
 
 
-def _with_report(trained: Trained, prepared: Prepared, watcher: Watcher) -> Trained:
+def _with_report(trained: Trained, prepared: Prepared, listener: Listener) -> Trained:
     """Whatever goes wrong with the page, the training is done and must come back."""
     from tellapart.api.report import report_of_run
 
     try:
-        report = report_of_run(trained.folder, watcher, prepared.stores)
+        report = report_of_run(trained.folder, listener, prepared.stores)
     except Exception as reason:
         told = reason if isinstance(reason, TellapartError) else f"a bug, {type(reason).__name__}: {reason}"
         warnings.warn(f"The training is done and saved; its report is not: {told}", stacklevel=3)
@@ -113,12 +113,12 @@ def _with_report(trained: Trained, prepared: Prepared, watcher: Watcher) -> Trai
     return dataclasses.replace(trained, report=report.path)
 
 
-def write_report(run: str | Path, *, watcher: Watcher | None = None) -> "Report":
+def write_report(run: str | Path, *, listener: Listener | None = None) -> "Report":
     """Write a run's page, `report.html` in its folder, anew.
 
     Args:
         run: the folder that `train_classifier` made.
-        watcher: is told of pictures read and compared.
+        listener: is told of pictures read and compared.
 
     Returns:
         The page's path, and everything that it says as plain values.
@@ -130,7 +130,7 @@ def write_report(run: str | Path, *, watcher: Watcher | None = None) -> "Report"
     """
     from tellapart.api.report import report_of_run
 
-    return report_of_run(run, watcher or Watcher())
+    return report_of_run(run, listener or Listener())
 
 
 def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def explain_pictures(
     *,
     out: str | Path = "explanations",
     classes: Sequence[str] = (),
-    watcher: Watcher | None = None,
+    listener: Listener | None = None,
 ) -> tuple[list["Page"], list[UnreadableImage]]:
     """Write a page for each picture: a network's run over it, and why it answers so.
 
@@ -167,7 +167,7 @@ def explain_pictures(
         pictures: files.
         out: the folder for the pages; made where it is not there.
         classes: to be asked about besides the likeliest: why this one, and not that one.
-        watcher: is told of training pictures looked at, and of sections made.
+        listener: is told of training pictures looked at, and of sections made.
 
     Returns:
         The pages with their explanations, and the pictures that could not be read.
@@ -179,10 +179,10 @@ def explain_pictures(
     """
     from tellapart.api.explain import Explainer, write_pages
 
-    watcher, meant = watcher or Watcher(), Path(model_meant(model))
+    listener, meant = listener or Listener(), Path(model_meant(model))
     run = meant if (meant / "run.toml").is_file() else None
-    explainer = Explainer(Classifier.load(meant), run, watcher.looking)
-    return write_pages(explainer, [Path(one) for one in pictures], Path(out), classes, watcher.explaining)
+    explainer = Explainer(Classifier.load(meant), run, listener.looking)
+    return write_pages(explainer, [Path(one) for one in pictures], Path(out), classes, listener.explaining)
 
 
 def _run(
@@ -214,7 +214,7 @@ def evaluate(
     *,
     split: str | None = None,
     labels: Any = None,
-    watcher: Watcher | None = None,
+    listener: Listener | None = None,
     precision: str | None = None,
 ) -> Evaluation:
     """Score a run folder or a model file: on a run's own test pictures, or on `data`.
@@ -224,7 +224,7 @@ def evaluate(
         data: anything that `open_dataset` opens; None for a run folder's own.
         split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
         labels: CSV of a folder without class folders.
-        watcher: is told of the pictures read and scored.
+        listener: is told of the pictures read and scored.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`; None: for a run folder
             that of its training, and else float32.
 
@@ -233,13 +233,13 @@ def evaluate(
         DataError: pictures or labels that cannot be used.
         ModelError: not a model.
     """
-    watcher = watcher or Watcher()
+    listener = listener or Listener()
 
     def opened(what: Any, labels: Any) -> Dataset:
-        return open_dataset(what, labels=labels, download=True, progress=watcher.downloading)
+        return open_dataset(what, labels=labels, download=True, progress=listener.downloading)
 
     return evaluate_model(
-        model_meant(model), data, reopening(data, labels), split, labels, opened, watcher, precision
+        model_meant(model), data, reopening(data, labels), split, labels, opened, listener, precision
     )
 
 
@@ -249,7 +249,7 @@ def _prepare_again(
     labels: Any,
     opened: Callable[[Any, Any], Dataset],
     changes: dict[str, Any],
-    watcher: Watcher,
+    listener: Listener,
 ) -> Prepared:
     folder = existing_run_folder(resume)
     run, saved = folder.read_settings()
@@ -260,7 +260,7 @@ def _prepare_again(
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     source = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
-    return prepare_again(folder, source, run, saved, watcher)
+    return prepare_again(folder, source, run, saved, listener)
 
 
 def reopening(data: Any, labels: Any = None) -> dict[str, str]:

@@ -33,7 +33,7 @@ from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import Run
 from tellapart.reports.prediction_grid import Shown, save_picture_grid
-from tellapart.runs.checkpointer import Keeper, nothing_lost
+from tellapart.runs.checkpointer import Checkpointer, nothing_lost
 from tellapart.runs.folder import RunFolder, new_run_folder
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runtime.allocator import memory_kept
@@ -100,7 +100,7 @@ class Trained:
     """The page about it all; None where the training did not finish, or the page could not be written."""
 
 
-class Watcher:
+class Listener:
     """Is told what happens in a training. Every method does nothing until somebody overrides it."""
 
     def prepared(self, prepared: Prepared, model: Any) -> None:
@@ -129,7 +129,7 @@ class Watcher:
 
 
 def prepare(
-    source: Dataset, run: Run, out: str | Path | None, reopening: Mapping[str, str], watcher: Watcher
+    source: Dataset, run: Run, out: str | Path | None, reopening: Mapping[str, str], listener: Listener
 ) -> Prepared:
     """Divide the pictures, read them, and make the run folder.
 
@@ -138,13 +138,13 @@ def prepare(
         run: complete.
         out: the folder to make, or None for a dated one.
         reopening: what opens `source` again; empty for arrays in memory.
-        watcher: is told of the pictures read.
+        listener: is told of the pictures read.
     """
     held_out = run.validation_share if run.validation == "held out" else 0.0
     source = divide(source, validation=held_out, test=run.test_share, seed=run.seed)
     preprocessing = preprocessing_for(source, run)
     refuse_small_pictures(preprocessing.shape)
-    stores = load_stores(source, preprocessing, run, watcher)
+    stores = load_stores(source, preprocessing, run, listener)
     folder = new_run_folder(out, source.name, run.recipe)
     prepared = Prepared(run, folder, source, preprocessing, stores, resolve(run.precision))
     with nothing_lost(folder):
@@ -154,7 +154,7 @@ def prepare(
 
 
 def prepare_again(
-    folder: RunFolder, source: Dataset, run: Run, data: Mapping[str, Any], watcher: Watcher
+    folder: RunFolder, source: Dataset, run: Run, data: Mapping[str, Any], listener: Listener
 ) -> Prepared:
     """Prepare a run that was stopped, on the very same pictures.
 
@@ -163,7 +163,7 @@ def prepare_again(
     """
     source = apply_split(source, read_split_csv(folder.split))
     preprocessing = Preprocessing.from_dict(data["pixel_path"])
-    stores = load_stores(source, preprocessing, run, watcher)
+    stores = load_stores(source, preprocessing, run, listener)
     changed = [name for name, store in stores.items() if store.fingerprint() != data["fingerprints"][name]]
     if changed:
         raise DataError(
@@ -174,11 +174,11 @@ def prepare_again(
 
 
 def load_stores(
-    source: Dataset, preprocessing: Preprocessing, run: Run, watcher: Watcher
+    source: Dataset, preprocessing: Preprocessing, run: Run, listener: Listener
 ) -> dict[str, ImageStore]:
     """Read every split that the run uses."""
     used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
-    return {name: load_split(source.splits[name], preprocessing, progress=watcher.decoding) for name in used}
+    return {name: load_split(source.splits[name], preprocessing, progress=listener.decoding) for name in used}
 
 
 def preprocessing_for(source: Dataset, run: Run) -> Preprocessing:
@@ -210,7 +210,7 @@ def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str,
     }
 
 
-def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
+def run_training(prepared: Prepared, listener: Listener, should_stop: Callable[[], bool]) -> Trained:
     """Train to the end, or until somebody asks to stop; then score on the test split.
 
     Raises:
@@ -218,10 +218,10 @@ def run_training(prepared: Prepared, watcher: Watcher, should_stop: Callable[[],
         SaveError: the disk is full.
     """
     with nothing_lost(prepared.folder):
-        return _train(prepared, watcher, should_stop)
+        return _train(prepared, listener, should_stop)
 
 
-def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]) -> Trained:
+def _train(prepared: Prepared, listener: Listener, should_stop: Callable[[], bool]) -> Trained:
     run, classes = prepared.run, len(prepared.source.class_names)
     train = prepared.stores["train"]
     batches = BatchSampler(
@@ -232,7 +232,7 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
     feed = DataLoader(train, classes, batches, run.augmentation, net.device, run.mixing)
     card = Card(prepared.source.class_names, prepared.preprocessing, _origin(prepared), run.views)
     classifier = Classifier.of_model(model, card)
-    keeper = Keeper(run, prepared.folder, model, resumes=prepared.resumes)
+    checkpointer = Checkpointer(run, prepared.folder, model, resumes=prepared.resumes)
     step = build_step(run, net, run.epochs * batches.steps_per_epoch)
 
     def validate() -> Validation:
@@ -244,25 +244,25 @@ def _train(prepared: Prepared, watcher: Watcher, should_stop: Callable[[], bool]
     with memory_kept():
         with threads_for(run.batch_size * count_flops(model).step):
             threads = torch.get_num_threads()
-            watcher.prepared(prepared, model)
+            listener.prepared(prepared, model)
             for event in run_epochs(
-                step, feed, validate, keeper.standing, run.epochs, should_stop, run.target
+                step, feed, validate, checkpointer.state, run.epochs, should_stop, run.target
             ):
                 prepared.folder.listen(event)
-                keeper.event(event)
-                watcher.event(event)
+                checkpointer.event(event)
+                listener.event(event)
                 energy.look_at_times()
-        keeper.take_kept_weights()
+        checkpointer.take_kept_weights()
         finish_model(run, model)
-        history = tuple(keeper.standing.history)
+        history = tuple(checkpointer.state.history)
         cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": threads}
         prepared.folder.log("Cost", cost)
-        if keeper.standing.epoch < run.epochs and not reached(history, run.target):
+        if checkpointer.state.epoch < run.epochs and not reached(history, run.target):
             classifier.save(prepared.folder.model)
             return Trained(classifier, prepared.folder.path, history, finished=False)
         held_out = _calibrate(prepared, classifier)
         classifier.save(prepared.folder.model)
-        return _finish(prepared, classifier, history, held_out, watcher)
+        return _finish(prepared, classifier, history, held_out, listener)
 
 
 def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, SplitPredictions]:
@@ -285,11 +285,11 @@ def _finish(
     classifier: Classifier,
     history: tuple[EpochDone, ...],
     held_out: dict[str, SplitPredictions],
-    watcher: Watcher,
+    listener: Listener,
 ) -> Trained:
     """Score the test split, once, keep what was answered, and show some of its pictures."""
     test, names, folder = prepared.stores["test"], prepared.source.class_names, prepared.folder
-    found = classifier.answers(test.images, watcher.scoring, precision=prepared.precision)
+    found = classifier.answers(test.images, listener.scoring, precision=prepared.precision)
     save_predictions(
         folder.answers, held_out | {"test": SplitPredictions(found.averaged, test.labels, test.ids)}
     )

@@ -120,17 +120,17 @@ def evaluate(
     with importing():
         from tellapart.api import train as api
         from tellapart.cli import predict as reports
-        from tellapart.cli.terminal.progress import ProgressWatcher
+        from tellapart.cli.terminal.progress import ProgressListener
 
     options.refuse_empty(data)
     reports.note_taken_name(model)
-    with ProgressWatcher(quiet=quiet) as watcher:
+    with ProgressListener(quiet=quiet) as listener:
         evaluation = api.evaluate(
             model,
             data,
             split=split and split.value,
             labels=labels,
-            watcher=watcher,
+            listener=listener,
             precision=precision and precision.value,
         )
     if as_json:
@@ -157,7 +157,7 @@ def predict(
         from tellapart.api import predict as predicting
         from tellapart.api import train as api
         from tellapart.cli import predict as reports
-        from tellapart.cli.terminal.progress import ProgressWatcher
+        from tellapart.cli.terminal.progress import ProgressListener
 
     options.refuse_two_outputs(csv, as_json)
     reports.note_taken_name(pictures[0])
@@ -166,8 +166,8 @@ def predict(
     files, left_out = predicting.pictures_meant(pictures)
     reports.note_left_out(left_out)
     count = top if csv or as_json else top or options.CLASSES_SHOWN
-    with ProgressWatcher(quiet=quiet) as watcher:
-        answers = predicting.predict_all(classifier, files, count, watcher.decoding, precision.value)
+    with ProgressListener(quiet=quiet) as listener:
+        answers = predicting.predict_all(classifier, files, count, listener.decoding, precision.value)
     reports.report_answers(answers, model, csv, as_json)
     raise typer.Exit(answers.exit_code({str(path) for path in pictures}))
 
@@ -190,14 +190,14 @@ def explain(
         from tellapart.api import train as api
         from tellapart.cli import explain as explained
         from tellapart.cli import predict as reports
-        from tellapart.cli.terminal.progress import ProgressWatcher
+        from tellapart.cli.terminal.progress import ProgressListener
 
     reports.note_taken_name(pictures[0])
     model, pictures = predicting.model_and_pictures(pictures, "explain")
     files, left_out = predicting.pictures_meant(pictures)
     reports.note_left_out(left_out)
-    with ProgressWatcher(quiet=quiet) as watcher:
-        pages, refused = api.explain_pictures(model, files, out=out, classes=classes or (), watcher=watcher)
+    with ProgressListener(quiet=quiet) as listener:
+        pages, refused = api.explain_pictures(model, files, out=out, classes=classes or (), listener=listener)
     explained.report_pages(model, pages, refused, as_json)
     raise typer.Exit(0 if not refused else DataError.exit_code)
 
@@ -241,7 +241,7 @@ def report(
     with importing():
         from tellapart.api import train as api
         from tellapart.cli import report as report_lines
-        from tellapart.cli.terminal.progress import ProgressWatcher
+        from tellapart.cli.terminal.progress import ProgressListener
 
     if compare:
         told = api.compare(runs)
@@ -249,8 +249,8 @@ def report(
         return
     if len(runs) != 1:
         raise ConfigError("A report is of one run. To hold several against each other, add --compare.")
-    with ProgressWatcher(quiet=quiet) as watcher:
-        made = api.write_report(runs[0], watcher=watcher)
+    with ProgressListener(quiet=quiet) as listener:
+        made = api.write_report(runs[0], listener=listener)
     if as_json:
         console.say_json({"page": str(made.path), **made.facts})
     else:

@@ -11,7 +11,7 @@ from tellapart.api.training_run import Prepared
 from tellapart.classifier.model_file import MODEL_SUFFIXES
 from tellapart.cli.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.cli.terminal.interruption import Interruption
-from tellapart.cli.terminal.progress import ProgressWatcher
+from tellapart.cli.terminal.progress import ProgressListener
 from tellapart.cli.terminal.training_report import introduce, report_finished, trained_as_dict
 from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
@@ -50,12 +50,12 @@ def train_and_report(
     if target is not None:
         refuse_unwritable(target)
     failure: SaveError | None = None
-    watcher = ProgressWatcher(None if as_json else partial(introduce, is_demo=is_demo), quiet)
+    listener = ProgressListener(None if as_json else partial(introduce, is_demo=is_demo), quiet)
     try:
-        with Interruption() as interruption, watcher:
-            watcher.interruption = interruption
+        with Interruption() as interruption, listener:
+            listener.interruption = interruption
             trained = api.train_classifier(
-                data, **settings, watcher=watcher, should_stop=interruption.should_stop
+                data, **settings, listener=listener, should_stop=interruption.should_stop
             )
             if trained.finished and target is not None:
                 try:
@@ -63,15 +63,15 @@ def train_and_report(
                 except SaveError as reason:  # told after all that went well
                     failure, target = reason, None
     except KeyboardInterrupt:
-        return _report_stop(watcher.preparation, interruption, as_json, at_once=True)
+        return _report_stop(listener.preparation, interruption, as_json, at_once=True)
     if not trained.finished:
-        return _report_stop(watcher.preparation, interruption, as_json, at_once=False)
+        return _report_stop(listener.preparation, interruption, as_json, at_once=False)
     if as_json:
         told = {} if failure is None else error_as_dict("SaveError", str(failure), failure.exit_code)
         say_json({**trained_as_dict(trained, target), **told})
     else:
-        assert watcher.preparation is not None
-        report_finished(watcher.preparation, trained, target, is_demo)
+        assert listener.preparation is not None
+        report_finished(listener.preparation, trained, target, is_demo)
     return 0 if failure is None else report_error(failure, as_json=False)
 
 

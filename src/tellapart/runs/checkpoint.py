@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone
 from tellapart.files import write_whole
-from tellapart.training.loop import Standing
+from tellapart.training.loop import TrainState
 
 Weights = list[NDArray[Any]]
 """A model's weights in Keras's order."""
 
 
-def save_checkpoint(path: Path, model: Any, standing: Standing, best: Weights | None) -> None:
+def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | None) -> None:
     """Write where a run stands.
 
     Args:
         path: a `.safetensors` file; replaced whole.
         model: compiled, its optimiser built.
-        standing: as the loop left it.
+        state: as the loop left it.
         best: the weights of the best epoch so far, where the run keeps the best.
 
     Raises:
@@ -39,7 +39,7 @@ def save_checkpoint(path: Path, model: Any, standing: Standing, best: Weights | 
     tensors |= {f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
     tensors |= {f"best/{i:04d}": weight for i, weight in enumerate(best or [])}
     tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    metadata = {"standing": json.dumps(asdict(standing))}
+    metadata = {"standing": json.dumps(asdict(state))}
     write_whole(path, lambda place: save_file(tensors, place, metadata))
 
 
@@ -75,7 +75,7 @@ def load_weights(path: Path) -> tuple[int, Weights]:
         raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
 
 
-def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
+def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None]:
     """Bring a freshly built and compiled model back to where a run stood.
 
     Returns:
@@ -89,7 +89,7 @@ def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
     try:
         with safe_open(path, "numpy") as file:
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            standing = json.loads(file.metadata()["standing"])
+            state = json.loads(file.metadata()["standing"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
         raise ModelError(
             f"{path} is no checkpoint to resume from ({reason}). Start the training afresh, in a new run folder."
@@ -99,10 +99,9 @@ def load_checkpoint(path: Path, model: Any) -> tuple[Standing, Weights | None]:
     _assign(path, model.weights, _group(found, "weights"))
     _assign(path, model.optimizer.variables, _group(found, "optimizer"))
     history = [
-        EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))})
-        for row in standing.pop("history")
+        EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))}) for row in state.pop("history")
     ]
-    return Standing(**standing, history=history), _group(found, "best") or None
+    return TrainState(**state, history=history), _group(found, "best") or None
 
 
 def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> Weights:

@@ -13,12 +13,12 @@ from tellapart.events import EpochDone, Event, Stopped
 from tellapart.recipes.config import Run
 from tellapart.runs.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.runs.folder import RunFolder
-from tellapart.training.loop import Standing, reached
+from tellapart.training.loop import TrainState, reached
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
-class Keeper:
+class Checkpointer:
     """Listens to a training and keeps what must outlive it: checkpoints, and the best weights."""
 
     def __init__(self, run: Run, folder: RunFolder, model: Any, *, resumes: bool) -> None:
@@ -26,18 +26,18 @@ class Keeper:
         self.folder = folder
         self.model = model
         self.saved_at = time.monotonic()
-        self.standing = Standing()
+        self.state = TrainState()
         self.best: Weights | None = None
         if resumes:
-            self.standing, self.best = load_checkpoint(folder.checkpoint, model)
-            folder.resume_metrics(self.standing.history)
+            self.state, self.best = load_checkpoint(folder.checkpoint, model)
+            folder.resume_metrics(self.state.history)
 
     def event(self, event: Event) -> None:
         """Note the best epoch; save a checkpoint at a stop, at the end, and between epochs at times."""
         ends = isinstance(event, Stopped)
         if isinstance(event, EpochDone):
             self._refuse_divergence(event)
-            if self.run.keep == "best" and best_epoch(self.standing.history) is event:
+            if self.run.keep == "best" and best_epoch(self.state.history) is event:
                 self.best = self.model.get_weights()
             if event.epoch + 1 in kept_on_the_way(self.run.epochs):
                 save_weights(
@@ -49,7 +49,7 @@ class Keeper:
                 or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
             )
         if ends:
-            save_checkpoint(self.folder.checkpoint, self.model, self.standing, self.best)
+            save_checkpoint(self.folder.checkpoint, self.model, self.state, self.best)
             self.saved_at = time.monotonic()
 
     def take_kept_weights(self) -> None:

@@ -19,7 +19,7 @@ from tellapart.training.step import TrainStep
 
 
 @dataclass(slots=True)
-class Standing:
+class TrainState:
     """Where a run stands: with the weights and the optimiser's state, all that resuming needs."""
 
     epoch: int = 0
@@ -48,7 +48,7 @@ def run_epochs(
     step: TrainStep,
     feed: DataLoader,
     validate: Callable[[], Validation],
-    standing: Standing,
+    state: TrainState,
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
     target: float | None = None,
@@ -59,7 +59,7 @@ def run_epochs(
         step: learns from a batch.
         feed: gives the batch of (epoch, step).
         validate: scores the net as it is.
-        standing: where to begin; kept up to date.
+        state: where to begin; kept up to date.
         epochs: how many in all, those finished before included.
         should_stop: asked after every step.
         target: validation accuracy at which it is enough, 0 to 1; None: nothing is.
@@ -68,30 +68,30 @@ def run_epochs(
         StepDone after each step, EpochDone after each validation, Stopped at the end of a run that
         was asked to stop.
     """
-    while standing.epoch < epochs and not reached(standing.history, target):
+    while state.epoch < epochs and not reached(state.history, target):
         began = time.perf_counter()
-        while standing.step < feed.batches.steps_per_epoch:
-            yield _learn_one_batch(step, feed, standing)
+        while state.step < feed.batches.steps_per_epoch:
+            yield _learn_one_batch(step, feed, state)
             if should_stop():
-                standing.settle()
-                yield Stopped(standing.epoch, standing.step)
+                state.settle()
+                yield Stopped(state.epoch, state.step)
                 return
-        standing.settle()
+        state.settle()
         rate = _rate_just_used(step.net.model.optimizer)
         scored = validate()
         done = EpochDone(
-            epoch=standing.epoch,
+            epoch=state.epoch,
             epochs=epochs,
-            loss=float(standing.loss_sum) / standing.pictures,
-            accuracy=int(standing.right) / standing.pictures,
+            loss=float(state.loss_sum) / state.pictures,
+            accuracy=int(state.right) / state.pictures,
             val_loss=scored.loss,
             val_accuracy=scored.accuracy,
             val_recalls=scored.recalls,
             learning_rate=rate,
             seconds=time.perf_counter() - began,
         )
-        standing.history.append(done)
-        standing.begin_next_epoch()
+        state.history.append(done)
+        state.begin_next_epoch()
         yield done
 
 
@@ -100,20 +100,20 @@ def reached(history: Sequence[EpochDone], target: float | None) -> bool:
     return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
-def _learn_one_batch(step: TrainStep, feed: DataLoader, standing: Standing) -> StepDone:
-    images, truth = feed.batch(standing.epoch, standing.step)
+def _learn_one_batch(step: TrainStep, feed: DataLoader, state: TrainState) -> StepDone:
+    images, truth = feed.batch(state.epoch, state.step)
     result = step(images, truth)
-    standing.loss_sum = standing.loss_sum + result.loss.double() * len(images)
-    standing.right = standing.right + (result.output.argmax(-1) == truth.argmax(-1)).sum()
-    standing.pictures += len(images)
-    standing.step += 1
+    state.loss_sum = state.loss_sum + result.loss.double() * len(images)
+    state.right = state.right + (result.output.argmax(-1) == truth.argmax(-1)).sum()
+    state.pictures += len(images)
+    state.step += 1
     return StepDone(
-        epoch=standing.epoch,
-        step=standing.step - 1,
+        epoch=state.epoch,
+        step=state.step - 1,
         steps=feed.batches.steps_per_epoch,
-        loss_sum=standing.loss_sum,
-        right=standing.right,
-        pictures=standing.pictures,
+        loss_sum=state.loss_sum,
+        right=state.right,
+        pictures=state.pictures,
     )
 
 

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.api.training_run import Prepared, Watcher
+from tellapart.api.training_run import Listener, Prepared
 from tellapart.cli.terminal.console import counted, notes
 from tellapart.cli.terminal.interruption import Interruption
 from tellapart.events import EpochDone, Event, StepDone, Stopped
@@ -113,7 +113,7 @@ def _update_only_task(progress: Progress, description: str, done: int, total: in
     progress.update(progress.tasks[0].id, completed=done, total=total)
 
 
-class ProgressWatcher(Watcher):
+class ProgressListener(Listener):
     """Shows a training; used as a context, so that no bar outlives an error."""
 
     def __init__(self, introduce: Callable[[Prepared, Any], None] | None = None, quiet: bool = False) -> None:
@@ -131,7 +131,7 @@ class ProgressWatcher(Watcher):
         self._has_foretold = False
         self._timed_from = 0.0
 
-    def __enter__(self) -> "ProgressWatcher":
+    def __enter__(self) -> "ProgressListener":
         return self
 
     def __exit__(
