@@ -6,7 +6,7 @@ import torch
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.training.microbatches import FEWEST, Parts, divide
+from tellapart.training.microbatches import FEWEST, MicroBatches, divide
 from tellapart.training.step import TrainStep
 
 keras = import_keras()
@@ -41,7 +41,7 @@ def batch(n=B, seed=0):
 
 def parts_of(model, precision="bfloat16", part_size=None, weight=None, n=B):
     step = TrainStep(lower(model, precision), part_size=part_size)
-    return len(Parts.of_batch(step.net, step.loss, part_size, *batch(n), weight).items)
+    return len(MicroBatches.of_batch(step.net, step.loss, part_size, *batch(n), weight).items)
 
 
 def test_a_batch_is_divided_where_nothing_couples_its_pictures():
@@ -68,7 +68,7 @@ def test_a_batch_stays_whole_where_its_answer_comes_in_a_list():
     model = keras.Model([plain.inputs[0]], [plain.outputs[0]])
     model.compile("sgd", "categorical_crossentropy")
     step = TrainStep(lower(model, "bfloat16"))
-    assert len(Parts.of_batch(step.net, step.loss, None, *batch(), None).items) == 1
+    assert len(MicroBatches.of_batch(step.net, step.loss, None, *batch(), None).items) == 1
 
 
 def test_a_recipe_may_ask_for_parts_of_its_own_size_whatever_the_threads():

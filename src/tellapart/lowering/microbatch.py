@@ -14,7 +14,7 @@ import torch
 
 
 @dataclass(slots=True)
-class Slice:
+class MicroBatch:
     """One part of a batch."""
 
     share: float
@@ -30,13 +30,13 @@ class Slice:
 _entered = threading.local()
 
 
-def current_slice() -> Slice | None:
+def current_micro_batch() -> MicroBatch | None:
     """The part that this thread is learning from, or None: the batch is whole."""
     return getattr(_entered, "slice", None)
 
 
 @contextmanager
-def entered(part: Slice) -> Iterator[None]:
+def entered(part: MicroBatch) -> Iterator[None]:
     """Let this thread learn from `part` within the block."""
     _entered.slice = part
     try:

@@ -40,7 +40,7 @@ from tellapart.runtime.machine import hardware, versions
 from tellapart.runtime.precision import has_fast_bfloat16, resolve
 from tellapart.runtime.workers import workers
 from tellapart.training.loader import DataLoader
-from tellapart.training.microbatches import Parts
+from tellapart.training.microbatches import MicroBatches
 from tellapart.training.optim.native import KerasOptimizer
 from tellapart.training.step import TrainStep
 
@@ -282,7 +282,7 @@ def _multiply(matrices: Tensor) -> None:
 
 def _forward(step: TrainStep, images: Tensor, truth: Tensor) -> None:
     """The forward pass as a step makes it: weights cast once, the batch in parts, its results kept."""
-    parts = Parts.of_batch(step.net, step.loss, step.part_size, images, truth, None)
+    parts = MicroBatches.of_batch(step.net, step.loss, step.part_size, images, truth, None)
     if step.run is step.net:  # compiled, it casts its weights itself
         step.net.make_ready(step.trainable)
     try:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lowering import LoweredNet
-from tellapart.lowering.microbatch import Slice, entered
+from tellapart.lowering.microbatch import MicroBatch, entered
 from tellapart.runtime.workers import workers
 from tellapart.training.loss import Loss, PictureLoss
 
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class MicroBatches:
     """One batch, whole or divided."""
 
     items: list[tuple[Any, Any, Any, float]]
@@ -33,7 +33,7 @@ class Parts:
     @classmethod
     def of_batch(
         cls, net: LoweredNet, loss: Loss, part_size: int | None, inputs: Any, truth: Any, weight: Any
-    ) -> "Parts":
+    ) -> "MicroBatches":
         """Divide a batch where that is right; else leave it whole.
 
         Args:
@@ -67,7 +67,7 @@ class Parts:
             return [learn(*self.items[0])]
         seed = int(torch.randint(2**62, ()))
         slices = [
-            Slice(item[3], torch.Generator().manual_seed(seed + index))
+            MicroBatch(item[3], torch.Generator().manual_seed(seed + index))
             for index, item in enumerate(self.items)
         ]
 

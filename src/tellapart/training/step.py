@@ -16,7 +16,7 @@ from tellapart.lowering import LoweredNet
 from tellapart.runtime.compiled import compiled_where_it_pays
 from tellapart.runtime.cuda_graph import Recorded
 from tellapart.training.loss import PictureLoss, loss_of
-from tellapart.training.microbatches import Parts
+from tellapart.training.microbatches import MicroBatches
 from tellapart.training.optim.native import KerasOptimizer, optimizer_of
 
 
@@ -73,7 +73,7 @@ class TrainStep:
         return self._learn_whole(inputs, truth, weight)
 
     def _learn_whole(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
-        parts = Parts.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
+        parts = MicroBatches.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
         resting = self.optimizer.resting()
         learning = self.trainable.difference(map(id, resting))
         # Compiled, the net casts its weights itself: tensors new at every step would compile it anew.

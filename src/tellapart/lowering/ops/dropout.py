@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.lowering.microbatch import current_slice
+from tellapart.lowering.microbatch import current_micro_batch
 from tellapart.lowering.ops.base import Config, Operation, Rule, channels_last
 
 Shape = Sequence[int | None]
@@ -124,7 +124,7 @@ def random_keep(x: Tensor, rate: float) -> Tensor:
     Compared in place: on CPUs torch makes booleans, and multiplies by them, ten times slower than it does
     bytes (230,400 units, two threads: 0.18 against 0.013 ms to compare, 0.38 against 0.08 to multiply by).
     """
-    part, n = current_slice(), x.numel()
+    part, n = current_micro_batch(), x.numel()
     per_word = 8 if (rate * 256).is_integer() else 4
     words = torch.empty(-(-n // per_word), dtype=torch.int64)
     words.random_(-(2**63), None, generator=None if part is None else part.generator)
@@ -143,7 +143,7 @@ def _ones(x: Tensor, shape: Shape) -> Tensor:
 
 
 def _normal(x: Tensor) -> Tensor:
-    part = current_slice()
+    part = current_micro_batch()
     generator = None if part is None else part.generator
     return torch.empty_like(x).normal_(generator=generator)
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import picture_to_sequence, sequence_to_picture, to_keras, to_torch, torch_axis
-from tellapart.lowering.microbatch import current_slice
+from tellapart.lowering.microbatch import current_micro_batch
 from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along
 
 LEAST_LENGTH = 1e-12
@@ -49,7 +49,7 @@ class BatchNormalization(Operation):
         x, mean, inverse_deviation = torch.native_batch_norm(
             x, gamma, self.beta, None, None, True, 0.0, self.epsilon
         )
-        part = current_slice()
+        part = current_micro_batch()
         if part is None:
             self._move(mean, inverse_deviation, 1 - self.momentum)
             return x
