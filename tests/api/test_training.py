@@ -155,9 +155,9 @@ def test_plain_keras_reads_what_any_recipe_saved_and_trains_it_on(tmp_path, reci
     kept = [] if name.endswith(".h5") else model.optimizer.variables  # Keras 3 reads none from an .h5
     for ours, theirs in zip(kept, read.optimizer.variables, strict=bool(kept)):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    resting = [v.numpy() for v in read.weights if "whitening" in v.path]
+    frozen = [v.numpy() for v in read.weights if "whitening" in v.path]
     if name.endswith(".h5"):
         read.compile("sgd", "categorical_crossentropy")
     read.fit(images.astype("float32"), np.eye(3)[np.arange(60) % 3], epochs=1, verbose=0)
-    for before, after in zip(resting, [v for v in read.weights if "whitening" in v.path], strict=True):
+    for before, after in zip(frozen, [v for v in read.weights if "whitening" in v.path], strict=True):
         np.testing.assert_array_equal(before, after.numpy())

@@ -13,7 +13,7 @@ from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.recipes import first_cnn, quick
-from tellapart.runtime.cuda_graph import PLAIN_CALLS, Recorded
+from tellapart.runtime.cuda_graph import PLAIN_CALLS, CudaGraphed
 from tellapart.training.loader import DataLoader
 
 import_keras()
@@ -68,7 +68,7 @@ def test_each_replay_draws_anew_and_a_seed_brings_the_same_again():
     def noise(x):
         return (x + torch.rand_like(x),)
 
-    recorded, zeros = Recorded(noise), torch.zeros(5, device="cuda")
+    recorded, zeros = CudaGraphed(noise), torch.zeros(5, device="cuda")
     for _ in range(PLAIN_CALLS):
         recorded(zeros)
     first, second = recorded(zeros)[0], recorded(zeros)[0]
@@ -81,7 +81,7 @@ def test_each_replay_draws_anew_and_a_seed_brings_the_same_again():
 
 @gpu
 def test_what_cannot_be_recorded_runs_plainly_and_says_why_once():
-    recorded, ones = Recorded(lambda x: (x * float(x.sum()),)), torch.ones(3, device="cuda")
+    recorded, ones = CudaGraphed(lambda x: (x * float(x.sum()),)), torch.ones(3, device="cuda")
     for _ in range(PLAIN_CALLS):
         recorded(ones)
     with pytest.warns(UserWarning, match="could not be recorded"):
@@ -100,7 +100,7 @@ def test_until_a_shape_was_met_often_enough_the_function_is_called_as_it_is():
         seen.append(tuple(x.shape))
         return (2 * x,)
 
-    recorded = Recorded(double)
+    recorded = CudaGraphed(double)
     for size in [3, 4] * PLAIN_CALLS:
         torch.testing.assert_close(recorded(torch.ones(size))[0], torch.full((size,), 2.0))
     assert seen == [(3,), (4,)] * PLAIN_CALLS

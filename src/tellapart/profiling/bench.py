@@ -192,7 +192,7 @@ class _Pieces:
         net = lower(model, self.precision)
         self.device = net.device
         self.step = build_step(run, net, run.epochs * steps_per_epoch)
-        self.flops = count_flops(model, self.step.optimizer.resting())
+        self.flops = count_flops(model, self.step.optimizer.frozen())
         self.step.optimizer = self.update = _TimedUpdate(self.step.optimizer, self.device)
         batches = BatchSampler(n=len(store), batch_size=run.batch_size, seed=run.seed)
         self.feed = DataLoader(store, RECIPE_CLASSES, batches, run.augmentation, self.device, run.mixing)
@@ -240,9 +240,9 @@ class _TimedUpdate(KerasOptimizer):
         """As the optimiser's own."""
         return self.inner.scale_loss(loss)
 
-    def resting(self) -> Sequence[Tensor]:
+    def frozen(self) -> Sequence[Tensor]:
         """As the optimiser's own."""
-        return self.inner.resting()
+        return self.inner.frozen()
 
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
         """Update every weight once."""

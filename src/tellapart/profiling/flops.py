@@ -21,7 +21,7 @@ class Flops(NamedTuple):
     """Forward and backward: the gradients of what is learned, and of what lies between it and the loss."""
 
 
-def count_flops(model: Any, resting: Sequence[Tensor] = ()) -> Flops:
+def count_flops(model: Any, frozen: Sequence[Tensor] = ()) -> Flops:
     """Count what one picture costs a model that learns.
 
     In float32, where every operation is one that torch's counter knows; and as for inference, which leaves
@@ -29,10 +29,10 @@ def count_flops(model: Any, resting: Sequence[Tensor] = ()) -> Flops:
 
     Args:
         model: Keras's, built, with one input of a fixed size.
-        resting: weights whose gradients are not asked for.
+        frozen: weights whose gradients are not asked for.
     """
     net = lower(model, "float32")
-    rests = set(map(id, resting))
+    rests = set(map(id, frozen))
     learned = [v.value for v in model.trainable_variables if id(v.value) not in rests]
     counter = FlopCounterMode(display=False)
     with counter:

@@ -20,7 +20,7 @@ PLAIN_CALLS = 3
 Function = Callable[..., tuple[Tensor, ...]]
 
 
-class Recorded:
+class CudaGraphed:
     """Calls `function` recorded; plainly where recording it fails, with the reason, once, as a warning."""
 
     def __init__(self, function: Function, generators: Sequence[torch.Generator] = ()) -> None:

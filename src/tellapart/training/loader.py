@@ -15,7 +15,7 @@ from tellapart.data.augmentation.mix import ricap
 from tellapart.data.augmentation.shift_flip import Augmentation, apply, draw
 from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
-from tellapart.runtime.cuda_graph import Recorded
+from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.runtime.workers import workers
 
 PICTURES_TO_DIVIDE = 128
@@ -55,7 +55,7 @@ class DataLoader:
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
         on_gpu = self.device.type == "cuda"
-        self.prepare = Recorded(self._prepared, [self.generator]) if on_gpu else self._prepared
+        self.prepare = CudaGraphed(self._prepared, [self.generator]) if on_gpu else self._prepared
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """The batch of one step, and torch's global generator seeded for its dropout.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tellapart.lowering import LoweredNet
 from tellapart.runtime.compiled import compiled_where_it_pays
-from tellapart.runtime.cuda_graph import Recorded
+from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.training.loss import PictureLoss, loss_of
 from tellapart.training.microbatches import MicroBatches
 from tellapart.training.optim.native import KerasOptimizer, optimizer_of
@@ -48,7 +48,7 @@ class TrainStep:
         self.optimizer = optimizer or optimizer_of(net.model)
         records = self.optimizer.recordable and isinstance(self.loss, PictureLoss)
         self.run = net if records else compiled_where_it_pays(net)
-        self.recorded = Recorded(self._learn_whole) if records else None
+        self.recorded = CudaGraphed(self._learn_whole) if records else None
         self.part_size = part_size
         self.weights = [variable.value for variable in net.model.trainable_variables]
         self.trainable = frozenset(map(id, self.weights))
@@ -74,13 +74,13 @@ class TrainStep:
 
     def _learn_whole(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
         parts = MicroBatches.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
-        resting = self.optimizer.resting()
-        learning = self.trainable.difference(map(id, resting))
+        frozen = self.optimizer.frozen()
+        learning = self.trainable.difference(map(id, frozen))
         # Compiled, the net casts its weights itself: tensors new at every step would compile it anew.
         ready = self.net.make_ready(learning) if self.run is self.net else []
         leaves = Leaves(self.weights, ready, learning)
         try:
-            with without_gradients(resting):
+            with without_gradients(frozen):
                 results = parts.map(lambda *part: self._learn(leaves, *part))
         finally:
             self.net.forget_ready()

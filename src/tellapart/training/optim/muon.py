@@ -67,7 +67,7 @@ class MuonOptimizer(KerasOptimizer):
         """The mean times the batch size: the sum, of a smaller last batch as though it were whole."""
         return loss * self.batch_size
 
-    def resting(self) -> Sequence[Tensor]:
+    def frozen(self) -> Sequence[Tensor]:
         """The whitening layer's bias, once it has learned: nothing below the first filters is gone through."""
         return self.whitening if self.step >= self.rates.whitening_steps else ()
 

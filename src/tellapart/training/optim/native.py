@@ -93,7 +93,7 @@ class KerasOptimizer:
         """The loss whose gradients `apply` expects."""
         return self.optimizer.scale_loss(loss)
 
-    def resting(self) -> Sequence[Tensor]:
+    def frozen(self) -> Sequence[Tensor]:
         """Weights that the next step leaves as they are, so that their gradients are not asked for."""
         return ()
 
