@@ -146,7 +146,7 @@ def test_a_wide_table_leaves_nothing_out(run, folder, monkeypatch):
 def test_a_training_on_a_terminal_shows_bars_and_fits_80_columns():
     screen = on_a_terminal("train", "digits", "--epochs", "2", "--size", "16", "--out", "run")
     assert "Epoch 1/2" in screen
-    assert "Run" in screen
+    assert "TrainConfig" in screen
     assert "\x1b[?25h" in screen  # the cursor is back
     plain = ANSI.sub("", screen)
     assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= 80

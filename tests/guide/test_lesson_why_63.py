@@ -15,7 +15,7 @@ from tellapart.guide.lessons.why_63 import HISTORY, TUTORIAL
 from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn as network
 from tellapart.recipes.build import build_optimizer
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import MEASURED, RECIPES, first_cnn
 
 keras = import_keras()
@@ -69,7 +69,7 @@ def test_the_figure_is_the_one_that_the_readme_names():
 def test_what_ran_is_first_cnn_judged_by_held_out_pictures():
     expected = first_cnn().changed(validation="held out", keep="best", validation_share=0.1)
     for run in (MEANT, TWICE, AGAIN):
-        assert Run.from_dict(run["run"]) == expected.changed(seed=run["seed"])
+        assert TrainConfig.from_dict(run["run"]) == expected.changed(seed=run["seed"])
         assert len(run["curve"]) == expected.epochs == 200
         assert run["pictures"] == {"train": 45_000, "validation": 5_000, "test": 10_000}
     assert expected.batch_size == 32

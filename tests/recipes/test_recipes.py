@@ -13,7 +13,7 @@ import tomli_w
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.build import build_optimizer
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import MEASURED, RECIPES, aimed, fast, find_recipe, first_cnn, quick, suited
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
@@ -41,12 +41,12 @@ def test_what_one_training_is_said_to_reach_is_what_its_page_says(name):
 @pytest.mark.parametrize("mirrors", [True, False])
 def test_a_run_is_the_same_after_toml(name, mirrors):
     run = RECIPES[name](mirrors=mirrors).changed(size=(48, 64), seed=5)
-    assert Run.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
+    assert TrainConfig.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
 
 
 def test_a_run_without_augmentation_is_the_same_after_toml():
     run = dataclasses.replace(first_cnn(), augmentation=None)
-    assert Run.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
+    assert TrainConfig.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
 
 
 def test_first_cnn_has_the_tutorials_constants():

@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.api.evaluate import Evaluation, evaluate_model
-from tellapart.api.training_run import Listener, Prepared, Trained, prepare, prepare_again, run_training
+from tellapart.api.training_run import (
+    Listener,
+    TrainingResult,
+    TrainingSetup,
+    prepare,
+    prepare_again,
+    run_training,
+)
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import model_meant
 from tellapart.data.open import Dataset, open_dataset
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, TellapartError
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import aimed, find_recipe, suited
 from tellapart.runs.folder import existing_run_folder, refuse_taken
 
@@ -44,7 +51,7 @@ def load(path: str | Path) -> Classifier:
 def train_classifier(
     data: Any = None,
     *,
-    recipe: str | Run | None = None,
+    recipe: str | TrainConfig | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
     labels: Any = None,
@@ -54,7 +61,7 @@ def train_classifier(
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     **changes: Any,
-) -> Trained:
+) -> TrainingResult:
     """Train a classifier on labelled pictures, save it in a run folder, and score it on the test split.
 
     Args:
@@ -100,7 +107,7 @@ def train_classifier(
     return _with_report(trained, prepared, listener) if trained.finished else trained
 
 
-def _with_report(trained: Trained, prepared: Prepared, listener: Listener) -> Trained:
+def _with_report(trained: TrainingResult, prepared: TrainingSetup, listener: Listener) -> TrainingResult:
     """Whatever goes wrong with the page, the training is done and must come back."""
     from tellapart.api.report import report_of_run
 
@@ -186,15 +193,17 @@ def explain_pictures(
 
 
 def _run(
-    recipe: str | Run,
+    recipe: str | TrainConfig,
     mirrors: bool,
     augment: bool,
     target: float | None,
     changes: dict[str, Any],
     pictures: int,
-) -> Run:
-    run = recipe if isinstance(recipe, Run) else suited(find_recipe(recipe)(mirrors=mirrors), pictures)
-    known = {field.name for field in dataclasses.fields(Run)}
+) -> TrainConfig:
+    run = (
+        recipe if isinstance(recipe, TrainConfig) else suited(find_recipe(recipe)(mirrors=mirrors), pictures)
+    )
+    known = {field.name for field in dataclasses.fields(TrainConfig)}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
     if target is not None:
@@ -250,7 +259,7 @@ def _prepare_again(
     opened: Callable[[Any, Any], Dataset],
     changes: dict[str, Any],
     listener: Listener,
-) -> Prepared:
+) -> TrainingSetup:
     folder = existing_run_folder(resume)
     run, saved = folder.read_settings()
     if any(value is not None for value in changes.values()):

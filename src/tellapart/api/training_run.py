@@ -31,7 +31,7 @@ from tellapart.metrics.validation import Validation, validated
 from tellapart.models.first_cnn import refuse_small_pictures
 from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step, finish_model
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import Shown, save_picture_grid
 from tellapart.runs.checkpointer import Checkpointer, nothing_lost
 from tellapart.runs.folder import RunFolder, new_run_folder
@@ -54,10 +54,10 @@ FEWEST_HELD_OUT = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class TrainingSetup:
     """Everything a training needs before its first step."""
 
-    run: Run
+    run: TrainConfig
     folder: RunFolder
     source: Dataset
     """Divided into train, validation (where the run holds some out) and test."""
@@ -78,7 +78,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """What a training gives back."""
 
     classifier: Classifier
@@ -103,7 +103,7 @@ class Trained:
 class Listener:
     """Is told what happens in a training. Every method does nothing until somebody overrides it."""
 
-    def prepared(self, prepared: Prepared, model: Any) -> None:
+    def prepared(self, prepared: TrainingSetup, model: Any) -> None:
         """All is ready; the first step comes next."""
 
     def event(self, event: Event) -> None:
@@ -129,8 +129,12 @@ class Listener:
 
 
 def prepare(
-    source: Dataset, run: Run, out: str | Path | None, reopening: Mapping[str, str], listener: Listener
-) -> Prepared:
+    source: Dataset,
+    run: TrainConfig,
+    out: str | Path | None,
+    reopening: Mapping[str, str],
+    listener: Listener,
+) -> TrainingSetup:
     """Divide the pictures, read them, and make the run folder.
 
     Args:
@@ -146,7 +150,7 @@ def prepare(
     refuse_small_pictures(preprocessing.shape)
     stores = load_stores(source, preprocessing, run, listener)
     folder = new_run_folder(out, source.name, run.recipe)
-    prepared = Prepared(run, folder, source, preprocessing, stores, resolve(run.precision))
+    prepared = TrainingSetup(run, folder, source, preprocessing, stores, resolve(run.precision))
     with nothing_lost(folder):
         folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
         write_split_csv(source, folder.split)
@@ -154,8 +158,8 @@ def prepare(
 
 
 def prepare_again(
-    folder: RunFolder, source: Dataset, run: Run, data: Mapping[str, Any], listener: Listener
-) -> Prepared:
+    folder: RunFolder, source: Dataset, run: TrainConfig, data: Mapping[str, Any], listener: Listener
+) -> TrainingSetup:
     """Prepare a run that was stopped, on the very same pictures.
 
     Raises:
@@ -170,18 +174,18 @@ def prepare_again(
             f"{source.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
             "Restore them, or start a new training."
         )
-    return Prepared(run, folder, source, preprocessing, stores, data["precision"], resumes=True)
+    return TrainingSetup(run, folder, source, preprocessing, stores, data["precision"], resumes=True)
 
 
 def load_stores(
-    source: Dataset, preprocessing: Preprocessing, run: Run, listener: Listener
+    source: Dataset, preprocessing: Preprocessing, run: TrainConfig, listener: Listener
 ) -> dict[str, ImageStore]:
     """Read every split that the run uses."""
     used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
     return {name: load_split(source.splits[name], preprocessing, progress=listener.decoding) for name in used}
 
 
-def preprocessing_for(source: Dataset, run: Run) -> Preprocessing:
+def preprocessing_for(source: Dataset, run: TrainConfig) -> Preprocessing:
     """The size that pictures are brought to: the run's, or their own where that suits a small network."""
     height, width, channels = source.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if run.size is not None:
@@ -194,7 +198,7 @@ def preprocessing_for(source: Dataset, run: Run) -> Preprocessing:
     return Preprocessing(height=height, width=width, channels=channels, policy=run.policy)
 
 
-def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str, Any]:
+def describe_data(prepared: TrainingSetup, reopening: Mapping[str, str]) -> dict[str, Any]:
     """The data as run.toml records it."""
     source, stores = prepared.source, prepared.stores
     return {
@@ -210,7 +214,9 @@ def describe_data(prepared: Prepared, reopening: Mapping[str, str]) -> dict[str,
     }
 
 
-def run_training(prepared: Prepared, listener: Listener, should_stop: Callable[[], bool]) -> Trained:
+def run_training(
+    prepared: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]
+) -> TrainingResult:
     """Train to the end, or until somebody asks to stop; then score on the test split.
 
     Raises:
@@ -221,7 +227,7 @@ def run_training(prepared: Prepared, listener: Listener, should_stop: Callable[[
         return _train(prepared, listener, should_stop)
 
 
-def _train(prepared: Prepared, listener: Listener, should_stop: Callable[[], bool]) -> Trained:
+def _train(prepared: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
     run, classes = prepared.run, len(prepared.source.class_names)
     train = prepared.stores["train"]
     batches = BatchSampler(
@@ -259,13 +265,13 @@ def _train(prepared: Prepared, listener: Listener, should_stop: Callable[[], boo
         prepared.folder.log("Cost", cost)
         if checkpointer.state.epoch < run.epochs and not reached(history, run.target):
             classifier.save(prepared.folder.model)
-            return Trained(classifier, prepared.folder.path, history, finished=False)
+            return TrainingResult(classifier, prepared.folder.path, history, finished=False)
         held_out = _calibrate(prepared, classifier)
         classifier.save(prepared.folder.model)
         return _finish(prepared, classifier, history, held_out, listener)
 
 
-def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, SplitPredictions]:
+def _calibrate(prepared: TrainingSetup, classifier: Classifier) -> dict[str, SplitPredictions]:
     """Note on the model's card what held-out pictures tell: by what its confidence is off, and what is unfamiliar."""
     if prepared.run.validation == "test":
         return {}
@@ -281,12 +287,12 @@ def _calibrate(prepared: Prepared, classifier: Classifier) -> dict[str, SplitPre
 
 
 def _finish(
-    prepared: Prepared,
+    prepared: TrainingSetup,
     classifier: Classifier,
     history: tuple[EpochDone, ...],
     held_out: dict[str, SplitPredictions],
     listener: Listener,
-) -> Trained:
+) -> TrainingResult:
     """Score the test split, once, keep what was answered, and show some of its pictures."""
     test, names, folder = prepared.stores["test"], prepared.source.class_names, prepared.folder
     found = classifier.answers(test.images, listener.scoring, precision=prepared.precision)
@@ -301,10 +307,10 @@ def _finish(
     shown = pictures_to_show(classifier, test, prepared.run)
     if shown:
         save_picture_grid(shown, folder.predictions)
-    return Trained(classifier, folder.path, history, True, scores, plain, shown)
+    return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
 
 
-def pictures_to_show(classifier: Classifier, test: ImageStore, run: Run) -> tuple[Shown, ...]:
+def pictures_to_show(classifier: Classifier, test: ImageStore, run: TrainConfig) -> tuple[Shown, ...]:
     """A seeded choice of test pictures with their predictions."""
     count = min(run.predictions, len(test))
     rows = np.sort(np.random.default_rng(run.seed).choice(len(test), count, replace=False))
@@ -318,7 +324,7 @@ def pictures_to_show(classifier: Classifier, test: ImageStore, run: Run) -> tupl
     return tuple(map(Shown, images, predictions, truths))
 
 
-def _origin(prepared: Prepared) -> dict[str, Any]:
+def _origin(prepared: TrainingSetup) -> dict[str, Any]:
     """Where the model comes from, for people who find only the file."""
     return {
         "tellapart": __version__,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api import train as api
-from tellapart.api.training_run import Prepared
+from tellapart.api.training_run import TrainingSetup
 from tellapart.classifier.model_file import MODEL_SUFFIXES
 from tellapart.cli.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.cli.terminal.interruption import Interruption
@@ -76,7 +76,7 @@ def train_and_report(
 
 
 def _report_stop(
-    prepared: Prepared | None, interruption: Interruption, as_json: bool, *, at_once: bool
+    prepared: TrainingSetup | None, interruption: Interruption, as_json: bool, *, at_once: bool
 ) -> int:
     note(how_to_go_on(prepared, at_once))
     if as_json:
@@ -85,7 +85,7 @@ def _report_stop(
     return interruption.exit_code
 
 
-def how_to_go_on(prepared: Prepared | None, at_once: bool) -> str:
+def how_to_go_on(prepared: TrainingSetup | None, at_once: bool) -> str:
     """What is left of a training that was stopped, and the command that continues it."""
     if prepared is None:
         return "Stopped before the training began."

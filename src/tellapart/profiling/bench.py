@@ -34,7 +34,7 @@ from tellapart.lowering import lower
 from tellapart.profiling.flops import Flops, count_flops
 from tellapart.profiling.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.recipes.build import build_model, build_step
-from tellapart.recipes.config import MuonSettings, Run
+from tellapart.recipes.config import MuonSettings, TrainConfig
 from tellapart.runtime.allocator import memory_kept
 from tellapart.runtime.machine import hardware, versions
 from tellapart.runtime.precision import has_fast_bfloat16, resolve
@@ -144,7 +144,7 @@ class _Round:
     prediction: float
 
 
-def measure(run: Run, seconds: float = SECONDS) -> Timings:
+def measure(run: TrainConfig, seconds: float = SECONDS) -> Timings:
     """Time a run's pieces, on made pictures of the tutorial's size.
 
     Args:
@@ -181,7 +181,7 @@ def measure(run: Run, seconds: float = SECONDS) -> Timings:
 class _Pieces:
     """What is timed, made once."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: TrainConfig) -> None:
         store = _made_pictures(2 * run.batch_size)
         steps_per_epoch = -(-TRAINING_PICTURES // run.batch_size)
         if isinstance(run.optimizer, MuonSettings):

@@ -21,7 +21,7 @@ from tellapart.errors import ConfigError, ModelError
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.recipes.build import build_model
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import MEASURED, RECIPES, Measured
 
 
@@ -145,7 +145,7 @@ def describe(
     return Description(summary, {} if card is None else {"card": _card_facts(card)})
 
 
-def _cost(run: Run, flops: int) -> TrainingCost:
+def _cost(run: TrainConfig, flops: int) -> TrainingCost:
     """Of a training on RECIPE_PICTURES, some of which it may hold out."""
     held_out = run.validation_share if run.validation == "held out" else 0.0
     pictures = round(RECIPE_PICTURES * (1 - held_out))

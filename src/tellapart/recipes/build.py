@@ -10,7 +10,7 @@ from tellapart.lowering import LoweredNet
 from tellapart.models.first_cnn import first_cnn
 from tellapart.models.whitened_cnn import freeze_whitening, initialise, whitened_cnn
 from tellapart.models.wide_resnet import wide_resnet
-from tellapart.recipes.config import MuonSettings, OptimizerSettings, Run
+from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
 
@@ -19,7 +19,7 @@ WHITENED_FROM = 2000
 
 
 def build_model(
-    run: Run,
+    run: TrainConfig,
     picture_shape: tuple[int, int, int],
     classes: int,
     steps_per_epoch: int,
@@ -49,7 +49,7 @@ def build_model(
     return model
 
 
-def build_network(run: Run, picture_shape: tuple[int, int, int], classes: int) -> Any:
+def build_network(run: TrainConfig, picture_shape: tuple[int, int, int], classes: int) -> Any:
     """The run's network, uncompiled."""
     if run.network == "first-cnn":
         return first_cnn(picture_shape, classes)
@@ -58,7 +58,7 @@ def build_network(run: Run, picture_shape: tuple[int, int, int], classes: int) -
     return kind(picture_shape, classes, run.widths, run.depth)
 
 
-def finish_model(run: Run, model: Any) -> None:
+def finish_model(run: TrainConfig, model: Any) -> None:
     """Make of a trained model what any Keras reads as it was written."""
     if run.network == "whitened-cnn":
         freeze_whitening(model)
@@ -91,7 +91,7 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> A
     return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
 
 
-def build_step(run: Run, net: LoweredNet, steps: int) -> TrainStep:
+def build_step(run: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
     """What learns from a batch as the run says.
 
     Args:

@@ -79,7 +79,7 @@ class MuonSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TrainConfig:
     """One training, complete. Saved resolved, as `run.toml`."""
 
     recipe: str
@@ -190,7 +190,7 @@ class Run:
         if self.network == "whitened-cnn" and self.depth not in (2, 3):
             raise ConfigError(f"The depth of whitened-cnn is 2 or 3; got {self.depth}.")
 
-    def changed(self, **changes: Any) -> "Run":
+    def changed(self, **changes: Any) -> "TrainConfig":
         """The same run with some fields replaced; None leaves a field as it is."""
         return dataclasses.replace(
             self, **{name: value for name, value in changes.items() if value is not None}
@@ -201,7 +201,7 @@ class Run:
         return _without_none(asdict(self))
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> "Run":
+    def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
         """The run that `to_dict` described."""
         fields = dict(saved)
         kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings

@@ -10,10 +10,10 @@ from typing import Any
 
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.errors import ConfigError
-from tellapart.recipes.config import MuonSettings, OptimizerSettings, Run
+from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
 
 
-def first_cnn(*, mirrors: bool = True) -> Run:
+def first_cnn(*, mirrors: bool = True) -> TrainConfig:
     """The Keras CIFAR-10 CNN tutorial, as it was.
 
     RMSprop at 1e-4 with the old `decay` of 1e-6, batches of 32, 200 epochs, shifted and mirrored pictures,
@@ -28,7 +28,7 @@ def first_cnn(*, mirrors: bool = True) -> Run:
 
     Dataset: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
-    return Run(
+    return TrainConfig(
         recipe="first-cnn",
         optimizer=OptimizerSettings(
             name="RMSprop", learning_rate=1e-4, schedule="inverse time", decay=1e-6, epsilon=1e-14
@@ -40,7 +40,7 @@ def first_cnn(*, mirrors: bool = True) -> Run:
     )
 
 
-def quick(*, mirrors: bool = True) -> Run:
+def quick(*, mirrors: bool = True) -> TrainConfig:
     """The tutorial's network, trained as one would today: Adam, a one-cycle learning rate, 30 epochs.
 
     Scored on pictures held out of the training split; the best epoch is kept; the test split is touched once.
@@ -50,7 +50,7 @@ def quick(*, mirrors: bool = True) -> Run:
 
     Sources: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (cosine), Goyal et al. 2017 (warm-up).
     """
-    return Run(
+    return TrainConfig(
         recipe="quick",
         optimizer=OptimizerSettings(name="Adam", learning_rate=1e-3, schedule="cosine", warmup_fraction=0.1),
         epochs=30,
@@ -60,7 +60,7 @@ def quick(*, mirrors: bool = True) -> Run:
     )
 
 
-def fast(*, mirrors: bool = True) -> Run:
+def fast(*, mirrors: bool = True) -> TrainConfig:
     """The records' method on a network for processors: much accuracy in minutes.
 
     Trained on all but 2% of the training pictures, which score each epoch; the last epoch is kept.
@@ -71,7 +71,7 @@ def fast(*, mirrors: bool = True) -> Run:
     Sources: KellerJordan/cifar10-airbench (Muon, alternating flip, whitening), Hoffer et al. 2017 (ghost
     batches). Every number was chosen on held-out training pictures.
     """
-    return Run(
+    return TrainConfig(
         recipe="fast",
         network="whitened-cnn",
         widths=(64, 256, 256),
@@ -94,7 +94,7 @@ def fast(*, mirrors: bool = True) -> Run:
     )
 
 
-def accurate(*, mirrors: bool = True) -> Run:
+def accurate(*, mirrors: bool = True) -> TrainConfig:
     """The records' method on their larger network: a point or two more than `fast`, for many times its cost.
 
     The published network reached 96.0% on CIFAR-10 after 45 epochs of SGD; here it learns by Muon. Shifts and
@@ -120,7 +120,7 @@ def accurate(*, mirrors: bool = True) -> Run:
     )
 
 
-def best(*, mirrors: bool = True) -> Run:
+def best(*, mirrors: bool = True) -> TrainConfig:
     """What reached the most in print without other data: a wide residual network and pictures put together.
 
     WRN-28-10 with RICAP is published at 97.2 to 97.3% on CIFAR-10 after 200 epochs. Made for a GPU: 0.31
@@ -132,7 +132,7 @@ def best(*, mirrors: bool = True) -> Run:
     Sources: Zagoruyko & Komodakis 2016 (network, rates); Takahashi et al. 2018 (RICAP);
     hysts/pytorch_image_classification (the two together).
     """
-    return Run(
+    return TrainConfig(
         recipe="best",
         network="wide-resnet",
         widths=(160, 320, 640),
@@ -183,7 +183,7 @@ SHORT_WAYS: tuple[tuple[float, dict[str, Any]], ...] = (
 """Of `fast`, on CIFAR-10: validation accuracy, and the shortest schedule known to reach it."""
 
 
-def aimed(run: Run, target: float, pictures: int) -> Run:
+def aimed(run: TrainConfig, target: float, pictures: int) -> TrainConfig:
     """The run, ending as soon as its validation accuracy is `target`; `fast` also by a shorter schedule.
 
     The schedules are for tens of thousands of pictures; on fewer the whole run is made.
@@ -204,7 +204,7 @@ def aimed(run: Run, target: float, pictures: int) -> Run:
     return run.changed(target=target, **shorter)
 
 
-def suited(run: Run, pictures: int) -> Run:
+def suited(run: TrainConfig, pictures: int) -> TrainConfig:
     """A run by Muon with batches small enough that an epoch has some twenty steps; any other as it is.
 
     The rate falls with the root of the batch: what a step learns from fewer pictures is less certain.
@@ -226,7 +226,7 @@ def suited(run: Run, pictures: int) -> Run:
     )
 
 
-RECIPES: dict[str, Callable[..., Run]] = {
+RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "first-cnn": first_cnn,
     "quick": quick,
     "fast": fast,
@@ -270,7 +270,7 @@ DEMO_EPOCHS = 60
 """Of `quick` on the 1,797 digits: a set this small wants more passes than a large one."""
 
 
-def find_recipe(name: str) -> Callable[..., Run]:
+def find_recipe(name: str) -> Callable[..., TrainConfig]:
     """The recipe of that name.
 
     Raises:

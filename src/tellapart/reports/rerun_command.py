@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.errors import ConfigError
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import aimed, find_recipe, suited
 
 FLAGS = {
@@ -21,7 +21,7 @@ FLAGS = {
 """Fields of a Run that the command line changes, and by which option."""
 
 
-def repeating(run: Run, data: Mapping[str, Any], pictures: int) -> str | None:
+def repeating(run: TrainConfig, data: Mapping[str, Any], pictures: int) -> str | None:
     """The `tellapart train` command of a run; None where no command makes it, only Python.
 
     Args:
@@ -46,7 +46,7 @@ def repeating(run: Run, data: Mapping[str, Any], pictures: int) -> str | None:
     return None
 
 
-def _differing(begun: Run, run: Run) -> list[str] | None:
+def _differing(begun: TrainConfig, run: TrainConfig) -> list[str] | None:
     """Options that make `run` of `begun`; None where there are none that do."""
     options = [] if run.target is None else ["--target", f"{100 * run.target:g}%"]
     before, after = begun.to_dict(), run.to_dict()

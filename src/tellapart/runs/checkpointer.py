@@ -10,7 +10,7 @@ import numpy as np
 
 from tellapart.errors import SaveError, TellapartError
 from tellapart.events import EpochDone, Event, Stopped
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.runs.folder import RunFolder
 from tellapart.training.loop import TrainState, reached
@@ -21,7 +21,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 10.0
 class Checkpointer:
     """Listens to a training and keeps what must outlive it: checkpoints, and the best weights."""
 
-    def __init__(self, run: Run, folder: RunFolder, model: Any, *, resumes: bool) -> None:
+    def __init__(self, run: TrainConfig, folder: RunFolder, model: Any, *, resumes: bool) -> None:
         self.run = run
         self.folder = folder
         self.model = model

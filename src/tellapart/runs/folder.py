@@ -31,7 +31,7 @@ from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, StepDone
 from tellapart.files import write_text
 from tellapart.paths import in_which_folder, nearly
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.runtime.machine import hardware, versions
 
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -98,7 +98,7 @@ class RunFolder:
         line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": what, **values}
         self._append(self.path / "log.jsonl", json.dumps(line) + "\n")
 
-    def write_settings(self, run: Run, data: Mapping[str, Any], threads: int) -> None:
+    def write_settings(self, run: TrainConfig, data: Mapping[str, Any], threads: int) -> None:
         """Write run.toml."""
         import tomli_w
 
@@ -112,7 +112,7 @@ class RunFolder:
         }
         write_text(self.path / "run.toml", tomli_w.dumps(settings))
 
-    def read_settings(self) -> tuple[Run, dict[str, Any]]:
+    def read_settings(self) -> tuple[TrainConfig, dict[str, Any]]:
         """The Run and the data of run.toml.
 
         Raises:
@@ -121,7 +121,7 @@ class RunFolder:
         place = self.path / "run.toml"
         try:
             settings = tomllib.loads(place.read_text(encoding="utf-8"))
-            return Run.from_dict(settings["run"]), settings["data"]
+            return TrainConfig.from_dict(settings["run"]), settings["data"]
         except FileNotFoundError as reason:
             raise ConfigError(f"{self.path} is no run folder: it has no run.toml.") from reason
         except (OSError, ValueError, KeyError, TypeError) as reason:

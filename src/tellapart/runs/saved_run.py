@@ -17,7 +17,7 @@ from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone
-from tellapart.recipes.config import Run
+from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder, existing_run_folder
 from tellapart.runs.predictions import SplitPredictions, load_predictions
 
@@ -30,7 +30,7 @@ class Ingredients:
     """Of one run."""
 
     folder: RunFolder
-    run: Run
+    run: TrainConfig
     settings: Mapping[str, Any]
     """run.toml, whole."""
 

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.api.training_run import Listener, Prepared
+from tellapart.api.training_run import Listener, TrainingSetup
 from tellapart.cli.terminal.console import counted, notes
 from tellapart.cli.terminal.interruption import Interruption
 from tellapart.events import EpochDone, Event, StepDone, Stopped
@@ -116,12 +116,14 @@ def _update_only_task(progress: Progress, description: str, done: int, total: in
 class ProgressListener(Listener):
     """Shows a training; used as a context, so that no bar outlives an error."""
 
-    def __init__(self, introduce: Callable[[Prepared, Any], None] | None = None, quiet: bool = False) -> None:
+    def __init__(
+        self, introduce: Callable[[TrainingSetup, Any], None] | None = None, quiet: bool = False
+    ) -> None:
         self.introduce = introduce
         self.quiet = quiet
         self.console = notes()
         self.bars = Bars(self.console, quiet)
-        self.preparation: Prepared | None = None
+        self.preparation: TrainingSetup | None = None
         self.interruption = Interruption()
         self._tasks: tuple[TaskID, TaskID] | None = None
         self._next_update = 0.0
@@ -167,7 +169,7 @@ class ProgressListener(Listener):
         """Sections of pages have been made."""
         self.bars.count("Explaining, section", done, total)
 
-    def prepared(self, prepared: Prepared, model: Any) -> None:
+    def prepared(self, prepared: TrainingSetup, model: Any) -> None:
         """All is ready."""
         self.bars.close()
         self.preparation = prepared
@@ -233,7 +235,7 @@ class ProgressListener(Listener):
             start = done.epoch * done.steps + done.step
             self._tasks = (
                 progress.add_task("", total=done.steps, numbers=""),
-                progress.add_task("Run", total=epochs * done.steps, completed=start, numbers=""),
+                progress.add_task("TrainConfig", total=epochs * done.steps, completed=start, numbers=""),
             )
         epoch_task, run_task = self._tasks
         begins = done.epoch != progress.tasks[0].fields.get("epoch")

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from tellapart.api.training_run import Prepared, Trained
+from tellapart.api.training_run import TrainingResult, TrainingSetup
 from tellapart.cli.terminal.console import command, counted, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, views_line
@@ -14,7 +14,7 @@ from tellapart.runs.checkpointer import best_epoch
 NAMED_WHERE_LEFT_OUT = 5
 
 
-def introduce(prepared: Prepared, model: Any, *, is_demo: bool = False) -> None:
+def introduce(prepared: TrainingSetup, model: Any, *, is_demo: bool = False) -> None:
     """Data, network and settings; in a demo, what the words of the table mean as well."""
     stores, run, source = prepared.stores, prepared.run, prepared.source
     if run.recipe == "first-cnn":
@@ -47,7 +47,7 @@ def introduce(prepared: Prepared, model: Any, *, is_demo: bool = False) -> None:
         say()
 
 
-def _in_the_tutorials_words(prepared: Prepared) -> None:
+def _in_the_tutorials_words(prepared: TrainingSetup) -> None:
     stores = prepared.stores
     say(f"x_train shape: {stores['train'].images.shape}")
     for split, store in stores.items():
@@ -57,7 +57,7 @@ def _in_the_tutorials_words(prepared: Prepared) -> None:
     say()
 
 
-def left_out_lines(prepared: Prepared) -> list[str]:
+def left_out_lines(prepared: TrainingSetup) -> list[str]:
     """What of the data is not used: what cannot be read, with the reason, and what lies where nothing is expected."""
     refused = [picture for store in prepared.stores.values() for picture in store.refused]
     lines = left_out_of_folders(prepared.source.ignored)
@@ -69,7 +69,7 @@ def left_out_lines(prepared: Prepared) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def validation_in_words(prepared: Prepared) -> str:
+def validation_in_words(prepared: TrainingSetup) -> str:
     """Which pictures score the epochs, and which epoch becomes the model."""
     kept = {"last": "the last epoch is kept", "best": "the best epoch is kept"}[prepared.run.keep]
     if prepared.run.validation == "test":
@@ -87,7 +87,7 @@ def _device_in_words(device: str) -> str:
 
 
 def report_finished(
-    prepared: Prepared, trained: Trained, saved_to: Path | None, is_demo: bool = False
+    prepared: TrainingSetup, trained: TrainingResult, saved_to: Path | None, is_demo: bool = False
 ) -> None:
     """Where the model is, how good it is, and what to type next."""
     say()
@@ -136,7 +136,7 @@ def _after_the_demo(run: Path) -> None:
     say("  " + command("train", "cifar10", "--recipe", "first-cnn"))
 
 
-def _target_in_words(prepared: Prepared, trained: Trained, target: float) -> str:
+def _target_in_words(prepared: TrainingSetup, trained: TrainingResult, target: float) -> str:
     last, count = trained.history[-1].val_accuracy, len(prepared.validation)
     if last >= target:
         return f"Target reached: validation accuracy {last:.4f} (n = {count:,}), asked for {target:.4f}"
@@ -146,14 +146,14 @@ def _target_in_words(prepared: Prepared, trained: Trained, target: float) -> str
     )
 
 
-def _kept_epoch(prepared: Prepared, trained: Trained) -> str:
+def _kept_epoch(prepared: TrainingSetup, trained: TrainingResult) -> str:
     best, count = best_epoch(trained.history), len(trained.history)
     if prepared.run.keep == "last":
         return f"Kept: the last epoch, {count}"
     return f"Kept: epoch {best.epoch + 1} of {count}: none had a better validation accuracy ({best.val_accuracy:.4f})"
 
 
-def trained_as_dict(trained: Trained, saved_to: Path | None) -> dict[str, Any]:
+def trained_as_dict(trained: TrainingResult, saved_to: Path | None) -> dict[str, Any]:
     """A finished training for JSON."""
     from dataclasses import asdict
 
