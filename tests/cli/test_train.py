@@ -192,8 +192,8 @@ def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):
     again = tellapart("train", "--resume", tmp_path / "run", "--save-to", place)
     assert again.code == 2
     assert f"{place / 'pictures-quick.h5'} is there already" in again.err
-    aimed = ("--target", "1%", "--batch-size", "8", "--predictions", "0", "--json")
-    told = tellapart("train", "digits", *SMALL, *aimed, "--save-to", place)
+    for_target = ("--target", "1%", "--batch-size", "8", "--predictions", "0", "--json")
+    told = tellapart("train", "digits", *SMALL, *for_target, "--save-to", place)
     assert told.json["saved_to"] == str(place / "digits-fast.h5")
     assert sorted(path.name for path in place.iterdir()) == ["digits-fast.h5", "pictures-quick.h5"]
 

@@ -74,10 +74,10 @@ def test_the_short_trainings_are_told_with_their_time():
     seconds = statistics.median(one["whole command s"] for one in runs)
     assert f"{len(runs)} trainings" in claim("to-63-figure")
     assert f"{round(seconds)} seconds" in claim("to-63-figure")
-    from tellapart.recipes.recipes import aimed
+    from tellapart.recipes.recipes import for_target
 
     whole = RECIPES["fast"]()
-    short = aimed(whole, 0.63, 49_000)
+    short = for_target(whole, 0.63, 49_000)
     assert short.epochs * (short.pictures_per_epoch or 49_000) < whole.epochs * 49_000
     assert sum(short.widths) < sum(whole.widths)
 

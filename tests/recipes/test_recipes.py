@@ -14,7 +14,16 @@ from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import MEASURED, RECIPES, aimed, fast, find_recipe, first_cnn, quick, suited
+from tellapart.recipes.recipes import (
+    MEASURED,
+    RECIPES,
+    adapted_to,
+    fast,
+    find_recipe,
+    first_cnn,
+    for_target,
+    quick,
+)
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -156,14 +165,14 @@ def test_the_test_split_never_decides_when_to_stop():
 
 
 def test_a_short_way_to_a_target_is_for_many_pictures():
-    assert aimed(fast(), 0.63, 50_000).epochs == 1
-    assert aimed(fast(), 0.63, 500) == fast().changed(target=0.63)
-    assert aimed(quick(), 0.63, 50_000) == quick().changed(target=0.63)
+    assert for_target(fast(), 0.63, 50_000).epochs == 1
+    assert for_target(fast(), 0.63, 500) == fast().changed(target=0.63)
+    assert for_target(quick(), 0.63, 50_000) == quick().changed(target=0.63)
 
 
 @pytest.mark.parametrize("pictures", [10, 96, 1_437, 19_999])
 def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
-    run = suited(fast(), pictures)
+    run = adapted_to(fast(), pictures)
     assert run.batch_size == max(32, pictures // 20)
     assert run.statistics_over <= run.batch_size
     assert run.optimizer.learning_rate < fast().optimizer.learning_rate
@@ -171,5 +180,5 @@ def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
 
 
 def test_enough_pictures_change_nothing_and_no_other_recipe_is_changed():
-    assert suited(fast(), 50_000) == fast()
-    assert suited(quick(), 10) == quick()
+    assert adapted_to(fast(), 50_000) == fast()
+    assert adapted_to(quick(), 10) == quick()

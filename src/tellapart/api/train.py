@@ -23,7 +23,7 @@ from tellapart.data.sources.catalog import find_known
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import aimed, find_recipe, suited
+from tellapart.recipes.recipes import adapted_to, find_recipe, for_target
 from tellapart.runs.folder import existing_run_folder, refuse_taken
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def train_classifier(
         labels: CSV of a folder without class folders, or the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
         augment: False to learn from the pictures as they are, whatever the recipe says.
-        target: validation accuracy, 0 to 1, at which the training may end; see `recipes.aimed`.
+        target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
         listener: is told what happens.
         should_stop: asked after every step; True saves a checkpoint and returns.
         **changes: fields of the Run to change, such as epochs=25, seed=1, size=(48, 48).
@@ -201,13 +201,15 @@ def _run(
     pictures: int,
 ) -> TrainConfig:
     run = (
-        recipe if isinstance(recipe, TrainConfig) else suited(find_recipe(recipe)(mirrors=mirrors), pictures)
+        recipe
+        if isinstance(recipe, TrainConfig)
+        else adapted_to(find_recipe(recipe)(mirrors=mirrors), pictures)
     )
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
     if target is not None:
-        run = aimed(run, target, pictures)
+        run = for_target(run, target, pictures)
     run = run.changed(**changes)
     if run.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(

@@ -183,7 +183,7 @@ SHORT_WAYS: tuple[tuple[float, dict[str, Any]], ...] = (
 """Of `fast`, on CIFAR-10: validation accuracy, and the shortest schedule known to reach it."""
 
 
-def aimed(run: TrainConfig, target: float, pictures: int) -> TrainConfig:
+def for_target(run: TrainConfig, target: float, pictures: int) -> TrainConfig:
     """The run, ending as soon as its validation accuracy is `target`; `fast` also by a shorter schedule.
 
     The schedules are for tens of thousands of pictures; on fewer the whole run is made.
@@ -204,7 +204,7 @@ def aimed(run: TrainConfig, target: float, pictures: int) -> TrainConfig:
     return run.changed(target=target, **shorter)
 
 
-def suited(run: TrainConfig, pictures: int) -> TrainConfig:
+def adapted_to(run: TrainConfig, pictures: int) -> TrainConfig:
     """A run by Muon with batches small enough that an epoch has some twenty steps; any other as it is.
 
     The rate falls with the root of the batch: what a step learns from fewer pictures is less certain.

@@ -6,7 +6,7 @@ from typing import Any
 
 from tellapart.errors import ConfigError
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import aimed, find_recipe, suited
+from tellapart.recipes.recipes import adapted_to, find_recipe, for_target
 
 FLAGS = {
     "epochs": "--epochs",
@@ -36,8 +36,8 @@ def repeating(run: TrainConfig, data: Mapping[str, Any], pictures: int) -> str |
     except ConfigError:
         return None
     for mirrors in (True, False):
-        begun = suited(recipe(mirrors=mirrors), pictures)
-        begun = begun if run.target is None else aimed(begun, run.target, pictures)
+        begun = adapted_to(recipe(mirrors=mirrors), pictures)
+        begun = begun if run.target is None else for_target(begun, run.target, pictures)
         command = _differing(begun, run)
         if command is not None:
             words = ["tellapart", "train", data["argument"], "--recipe", run.recipe, *command]
