@@ -54,7 +54,7 @@ def read_pictures(folder, names):
 def train(path, folder):
     """Train the tutorial's network for a few hundred steps, in bfloat16, and save it as tellapart does."""
     import tellapart
-    from tellapart.classifier.card import Card
+    from tellapart.classifier.card import ModelCard
     from tellapart.classifier.model_file import save_keras
     from tellapart.data.preprocess import Preprocessing
     from tellapart.keras_backend import import_keras
@@ -71,7 +71,7 @@ def train(path, folder):
     plain = first_cnn((32, 32, 3), 10)
     plain.set_weights(model.get_weights())
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_keras(plain, path, Card(CLASSES, Preprocessing(height=32, width=32), {}))
+    save_keras(plain, path, ModelCard(CLASSES, Preprocessing(height=32, width=32), {}))
 
 
 def exported(model):

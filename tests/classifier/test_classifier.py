@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.classifier.card import ENTRY, Card
+from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
@@ -136,7 +136,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_answered(trai
 def test_the_model_file_is_a_keras_file_with_one_more_entry(trained):
     with zipfile.ZipFile(trained.folder / "model.keras") as archive:
         assert {"config.json", "metadata.json", "model.weights.h5", ENTRY} == set(archive.namelist())
-        card = Card.from_json(archive.read(ENTRY).decode())
+        card = ModelCard.from_json(archive.read(ENTRY).decode())
     assert card.class_names == ("blue", "green", "red")
     assert card.preprocessing == Preprocessing(height=16, width=16)
 
@@ -243,7 +243,7 @@ def test_a_missing_model_is_refused_with_the_next_step(tmp_path):
 def test_a_card_of_a_later_format_says_to_upgrade():
     later = json.dumps({"format": 99, "class_names": [], "pixel_path": {}, "origin": {}})
     with pytest.raises(ModelError, match="newer tellapart"):
-        Card.from_json(later)
+        ModelCard.from_json(later)
 
 
 class TestWhatOutputsMean:

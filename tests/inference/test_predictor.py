@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError
@@ -31,7 +31,9 @@ def conv_net(seed=0):
             layers.Dense(6, "softmax", kernel_initializer="glorot_normal"),
         ]
     )
-    return model, Classifier.of_model(model, Card(tuple("abcdef"), Preprocessing(height=16, width=16), {}))
+    return model, Classifier.of_model(
+        model, ModelCard(tuple("abcdef"), Preprocessing(height=16, width=16), {})
+    )
 
 
 @pytest.fixture
@@ -101,7 +103,9 @@ def test_a_layer_of_somebody_elses_is_asked_in_float32_whatever_the_precision():
             return x / 2
 
     model = keras.Sequential([keras.Input((16, 16, 3)), Own(), layers.Flatten(), layers.Dense(6, "softmax")])
-    classifier = Classifier.of_model(model, Card(tuple("abcdef"), Preprocessing(height=16, width=16), {}))
+    classifier = Classifier.of_model(
+        model, ModelCard(tuple("abcdef"), Preprocessing(height=16, width=16), {})
+    )
     images = pictures(40)
     expected = classifier.probabilities(images)
     np.testing.assert_array_equal(classifier.probabilities(images, precision="bfloat16"), expected)

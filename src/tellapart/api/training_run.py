@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from tellapart import __version__
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier, ranked
 from tellapart.data.open import Dataset
 from tellapart.data.preprocess import Preprocessing
@@ -236,7 +236,7 @@ def _train(prepared: TrainingSetup, listener: Listener, should_stop: Callable[[]
     model = build_model(run, prepared.preprocessing.shape, classes, batches.steps_per_epoch, train.images)
     net = lower(model, prepared.precision)
     feed = DataLoader(train, classes, batches, run.augmentation, net.device, run.mixing)
-    card = Card(prepared.source.class_names, prepared.preprocessing, _origin(prepared), run.views)
+    card = ModelCard(prepared.source.class_names, prepared.preprocessing, _origin(prepared), run.views)
     classifier = Classifier.of_model(model, card)
     checkpointer = Checkpointer(run, prepared.folder, model, resumes=prepared.resumes)
     step = build_step(run, net, run.epochs * batches.steps_per_epoch)

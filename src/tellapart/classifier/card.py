@@ -20,7 +20,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ModelCard:
     """What a network must be told to be a classifier."""
 
     class_names: tuple[str, ...]
@@ -56,7 +56,7 @@ class Card:
         return json.dumps(values, indent=2)
 
     @classmethod
-    def from_json(cls, text: str) -> "Card":
+    def from_json(cls, text: str) -> "ModelCard":
         """As read back.
 
         Raises:
@@ -87,7 +87,7 @@ class Card:
             raise ModelError(f"The model's own description ({ENTRY}) is damaged: {reason}.") from reason
 
 
-def card_of_plain_model(model: Any, path: Path) -> Card:
+def card_of_plain_model(model: Any, path: Path) -> ModelCard:
     """What can be told of a Keras model that tellapart did not save.
 
     Raises:
@@ -102,4 +102,4 @@ def card_of_plain_model(model: Any, path: Path) -> Card:
         )
     names = tuple(str(index) for index in range(max(2, answer[1])))
     preprocessing = Preprocessing(height=picture[1], width=picture[2], channels=picture[3])
-    return Card(names, preprocessing, {"file": path.name}, named=False)
+    return ModelCard(names, preprocessing, {"file": path.name}, named=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.card import Card, card_of_plain_model
+from tellapart.classifier.card import ModelCard, card_of_plain_model
 from tellapart.classifier.model_file import load_keras, read_card, save_h5, save_keras
 from tellapart.classifier.resolve import model_path
 from tellapart.data.decode import picture_of
@@ -52,7 +52,7 @@ class Prediction:
 class Classifier:
     """A network that tells `class_names` apart."""
 
-    def __init__(self, card: Card, net: ProbabilityNet, load_model: Callable[[], Any]) -> None:
+    def __init__(self, card: ModelCard, net: ProbabilityNet, load_model: Callable[[], Any]) -> None:
         self.card = card
         self.net = net
         self._load_model = load_model
@@ -63,7 +63,7 @@ class Classifier:
         return self._load_model()
 
     @classmethod
-    def of_model(cls, model: Any, card: Card) -> "Classifier":
+    def of_model(cls, model: Any, card: ModelCard) -> "Classifier":
         """A classifier that shares a Keras model's weights, also while it is trained."""
         return cls(card, probability_net_of(model, len(card.class_names)), lambda: model)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tellapart.classifier.card import ENTRY, Card
+from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.errors import ModelError
 from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
@@ -25,7 +25,7 @@ MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 
 
-def save_keras(model: Any, path: Path, card: Card) -> None:
+def save_keras(model: Any, path: Path, card: ModelCard) -> None:
     """Save a whole model as `.keras`, with its card.
 
     Raises:
@@ -55,7 +55,7 @@ def save_h5(model: Any, path: Path) -> None:
     write_whole(path, write)
 
 
-def read_card(path: Path) -> Card | None:
+def read_card(path: Path) -> ModelCard | None:
     """The card inside a model file; None where the file has none.
 
     Raises:
@@ -73,7 +73,7 @@ def read_card(path: Path) -> Card | None:
             text = archive.read(ENTRY).decode() if ENTRY in archive.namelist() else None
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
         raise _unreadable(path, f"the file is damaged: {reason}") from reason
-    return None if text is None else Card.from_json(text)
+    return None if text is None else ModelCard.from_json(text)
 
 
 def load_keras(path: Path) -> Any:

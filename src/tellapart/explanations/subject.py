@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.recorder import Recorder, Recording
 
@@ -31,7 +31,7 @@ class Subject:
     """(H, W, C), as the network is given it."""
 
     @property
-    def card(self) -> Card:
+    def card(self) -> ModelCard:
         """The classifier's."""
         return self.classifier.card
 

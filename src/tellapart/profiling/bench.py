@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import decode
 from tellapart.data.preprocess import Preprocessing
@@ -197,7 +197,7 @@ class _Pieces:
         batches = BatchSampler(n=len(store), batch_size=run.batch_size, seed=run.seed)
         self.feed = DataLoader(store, RECIPE_CLASSES, batches, run.augmentation, self.device, run.mixing)
         height, width, channels = RECIPE_SHAPE
-        card = Card(_CLASS_NAMES, Preprocessing(height=height, width=width, channels=channels))
+        card = ModelCard(_CLASS_NAMES, Preprocessing(height=height, width=width, channels=channels))
         self.classifier = Classifier.of_model(model, card)
         self.asked = _made_pictures(PREDICTED_AT_ONCE).images
         precisions = {"float32", self.precision} | ({"bfloat16"} if has_fast_bfloat16() else set())

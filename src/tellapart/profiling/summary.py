@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.model_file import load_keras, read_card
 from tellapart.classifier.resolve import model_meant, model_path
 from tellapart.data.preprocess import Preprocessing
@@ -152,7 +152,7 @@ def _cost(run: TrainConfig, flops: int) -> TrainingCost:
     return TrainingCost(pictures, run.epochs, 3 * flops * pictures * run.epochs)
 
 
-def _card_facts(card: Card) -> dict[str, Any]:
+def _card_facts(card: ModelCard) -> dict[str, Any]:
     return {
         "classes": list(card.class_names),
         "pictures": card.preprocessing.to_dict(),

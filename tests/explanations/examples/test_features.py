@@ -6,7 +6,7 @@ import keras  # isort: skip
 import numpy as np
 import pytest
 
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ModelError
@@ -47,7 +47,7 @@ def with_odd_layer():
 
 def classifier_of(body):
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), *body])
-    card = Card(("a", "b", "c"), Preprocessing(height=8, width=8, channels=3))
+    card = ModelCard(("a", "b", "c"), Preprocessing(height=8, width=8, channels=3))
     return Classifier.of_model(model, card)
 
 

@@ -176,7 +176,7 @@ def test_a_network_without_its_run_says_so(explained):
 def test_a_network_without_a_dense_layer_says_so(copied, explained):
     import keras
 
-    from tellapart.classifier.card import Card
+    from tellapart.classifier.card import ModelCard
 
     layers = keras.layers
     body = [
@@ -187,7 +187,7 @@ def test_a_network_without_a_dense_layer_says_so(copied, explained):
     ]
     card = copied.classifier.card
     model = keras.Sequential([keras.Input(card.preprocessing.shape), *body])
-    classifier = Classifier.of_model(model, Card(card.class_names, card.preprocessing))
+    classifier = Classifier.of_model(model, ModelCard(card.class_names, card.preprocessing))
     explanation = explained(of=copied, classifier=classifier)
     assert explanation.training_pictures is None
     assert "no dense layer" in explanation.gaps[0]

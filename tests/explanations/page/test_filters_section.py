@@ -88,14 +88,14 @@ def test_a_piece_is_cut_inside_the_picture():
 def test_a_network_without_feature_maps_has_no_such_section(run, explained):
     import keras
 
-    from tellapart.classifier.card import Card
+    from tellapart.classifier.card import ModelCard
     from tellapart.classifier.classifier import Classifier
 
     card = run.classifier.card
     model = keras.Sequential(
         [keras.Input(card.preprocessing.shape), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
     )
-    classifier = Classifier.of_model(model, Card(card.class_names, card.preprocessing))
+    classifier = Classifier.of_model(model, ModelCard(card.class_names, card.preprocessing))
     explanation = explained(of=None, classifier=classifier)
     assert section.part(explanation) is None
     assert "no convolution" in explanation.gaps[0]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tellapart.classifier.card import Card
+from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.page import training
 from tellapart.explanations.page.page import SECTIONS, page_of
@@ -42,7 +42,7 @@ def test_a_network_of_lower_precision_is_said_to_be_shown_in_float32(run, explai
                 keras.layers.Dense(10, activation="softmax", dtype=policy),
             ]
         )
-        classifier = Classifier.of_model(model, Card(card.class_names, card.preprocessing))
+        classifier = Classifier.of_model(model, ModelCard(card.class_names, card.preprocessing))
         page = html(explained(of=None, classifier=classifier), "answer", "layers")
         assert ("otherwise compute in bfloat16" in page) == (policy != "float32")
 
