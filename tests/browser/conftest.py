@@ -19,7 +19,7 @@ from tellapart.explanations.subject import Subject
 from tellapart.guide.contents import named
 from tellapart.guide.render import index_page, write_libraries
 from tellapart.guide.render import page_of as page_of_lesson
-from tellapart.runs.saved_run import gather
+from tellapart.runs.saved_run import load_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -88,7 +88,7 @@ def opened_model(opened, tmp_path):
 @pytest.fixture(scope="session")
 def explained_run(trained, tmp_path_factory):
     """The page of a picture in the network of `trained`, with its run at hand; and the explanation."""
-    store = gather(trained.folder).stores["test"]
+    store = load_run(trained.folder).stores["test"]
     explanation = Explainer(trained.classifier, trained.folder).explain(store.images[3])
     return explanation.save(tmp_path_factory.mktemp("explained") / "page.html"), explanation
 

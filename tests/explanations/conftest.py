@@ -11,7 +11,7 @@ from tellapart.explanations.examples.training_examples import Training
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
-from tellapart.runs.saved_run import gather
+from tellapart.runs.saved_run import load_run
 
 
 def photo(size=32):
@@ -44,7 +44,7 @@ def digits_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run(digits_folder):
-    return gather(digits_folder)
+    return load_run(digits_folder)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 from tellapart.pages.assemble import is_marked
-from tellapart.runs.saved_run import Ingredients, gather
+from tellapart.runs.saved_run import SavedRun, load_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Explainer:
         return Recorder(self.classifier.model, self.classifier.net.head)
 
     @cached_property
-    def run(self) -> Ingredients | None:
+    def run(self) -> SavedRun | None:
         """Of the training.
 
         Raises:
@@ -65,7 +65,7 @@ class Explainer:
         """
         if self._folder is None:
             return None
-        found = gather(self._folder)
+        found = load_run(self._folder)
         if found.classifier is not None and not _same_weights(found.classifier, self.classifier):
             raise ConfigError(
                 f"{self._folder} is the run of another network than the one that is asked. Load the network from "

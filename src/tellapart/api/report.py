@@ -12,7 +12,7 @@ from tellapart.reports.comparison import compare
 from tellapart.reports.page import write_report
 from tellapart.runs.folder import RunFolder, existing_run_folder
 from tellapart.runs.predictions import load_predictions
-from tellapart.runs.saved_run import gather
+from tellapart.runs.saved_run import load_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def report_of_run(
         ConfigError: it is no run's.
         SaveError: the page could not be written.
     """
-    found = gather(run, stores, listener.decoding)
+    found = load_run(run, stores, listener.decoding)
     return Report(found.folder.report, write_report(found, listener.comparing))
 
 

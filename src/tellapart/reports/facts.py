@@ -15,7 +15,7 @@ from tellapart.profiling.summary import summarise
 from tellapart.reports.curves import remarks, slow_classes
 from tellapart.reports.rerun_command import repeating
 from tellapart.runs.predictions import SplitPredictions
-from tellapart.runs.saved_run import Ingredients
+from tellapart.runs.saved_run import SavedRun
 
 MISTAKES = 30
 """The most confident ones, that are shown."""
@@ -37,7 +37,7 @@ class Mistake:
     probability_of_truth: float
 
 
-def facts(found: Ingredients) -> dict[str, Any]:
+def facts(found: SavedRun) -> dict[str, Any]:
     """Everything that can be said; a key whose value cannot be had is None, and `missing` says why."""
     test = found.answers.get("test")
     return {
@@ -56,7 +56,7 @@ def facts(found: Ingredients) -> dict[str, Any]:
     }
 
 
-def _scored_by(found: Ingredients) -> int:
+def _scored_by(found: SavedRun) -> int:
     """How many pictures score each epoch."""
     return int(
         found.settings["data"]["pictures"]["validation" if found.run.validation == "held out" else "test"]
@@ -82,17 +82,17 @@ def mistakes(test: SplitPredictions, class_names: Sequence[str], most: int = MIS
     ]
 
 
-def calibrated(found: Ingredients, test: SplitPredictions) -> NDArray[np.floating[Any]]:
+def calibrated(found: SavedRun, test: SplitPredictions) -> NDArray[np.floating[Any]]:
     """Test probabilities at the temperature of the model's card; as they are, where it has none."""
     temperature = _temperature(found)
     return test.probabilities if temperature is None else tempered(test.probabilities, temperature)
 
 
-def _temperature(found: Ingredients) -> float | None:
+def _temperature(found: SavedRun) -> float | None:
     return None if found.classifier is None else found.classifier.card.temperature
 
 
-def _run(found: Ingredients) -> dict[str, Any]:
+def _run(found: SavedRun) -> dict[str, Any]:
     pictures = found.data["pictures"]
     learned = pictures["train"] + (pictures.get("validation", 0) if found.run.validation == "held out" else 0)
     return {
@@ -106,7 +106,7 @@ def _run(found: Ingredients) -> dict[str, Any]:
     }
 
 
-def _data(found: Ingredients) -> dict[str, Any]:
+def _data(found: SavedRun) -> dict[str, Any]:
     names = ("name", "where", "class_names", "pictures", "left_out", "pixel_path")
     counts = {
         split: np.bincount(store.labels, minlength=len(found.class_names)).tolist()
@@ -115,7 +115,7 @@ def _data(found: Ingredients) -> dict[str, Any]:
     return {**{name: found.data[name] for name in names}, "counts": counts or None}
 
 
-def _scores(found: Ingredients, test: SplitPredictions) -> dict[str, Any]:
+def _scores(found: SavedRun, test: SplitPredictions) -> dict[str, Any]:
     scores = score(test.probabilities, test.labels, found.class_names, "test")
     present = np.bincount(test.labels, minlength=len(found.class_names))
     without = [line for line in found.log if line.get("event") == "ScoredWithoutViews"]
@@ -127,7 +127,7 @@ def _scores(found: Ingredients, test: SplitPredictions) -> dict[str, Any]:
     }
 
 
-def _calibration(found: Ingredients, test: SplitPredictions) -> dict[str, Any]:
+def _calibration(found: SavedRun, test: SplitPredictions) -> dict[str, Any]:
     temperature = _temperature(found)
 
     def judged(probabilities: NDArray[np.floating[Any]]) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _calibration(found: Ingredients, test: SplitPredictions) -> dict[str, Any]:
     }
 
 
-def _network(found: Ingredients) -> dict[str, Any] | None:
+def _network(found: SavedRun) -> dict[str, Any] | None:
     if found.classifier is None:
         return None
     summary = summarise(found.classifier.model)
@@ -155,7 +155,7 @@ def _network(found: Ingredients) -> dict[str, Any] | None:
     return {**summary.to_dict(), "layers": rows}
 
 
-def _cost(found: Ingredients) -> dict[str, Any]:
+def _cost(found: SavedRun) -> dict[str, Any]:
     told = [line for line in found.log if line.get("event") == "Cost"]
     joules = [line["joules"] for line in told]
     hardware, last = found.settings["hardware"], told[-1] if told else {}

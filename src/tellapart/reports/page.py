@@ -14,7 +14,7 @@ from tellapart.pages.sprite_sheet import Sheet, sheet
 from tellapart.reports.facts import facts
 from tellapart.reports.nearest_examples import neighbours
 from tellapart.runs.predictions import SplitPredictions
-from tellapart.runs.saved_run import Ingredients
+from tellapart.runs.saved_run import SavedRun
 
 MODULES = (
     "report.js",
@@ -39,7 +39,7 @@ PICTURES = 900
 CONFUSIONS = 15
 
 
-def write_report(found: Ingredients, progress: Progress | None = None) -> dict[str, Any]:
+def write_report(found: SavedRun, progress: Progress | None = None) -> dict[str, Any]:
     """Write the run folder's `report.html`.
 
     Args:
@@ -59,7 +59,7 @@ def write_report(found: Ingredients, progress: Progress | None = None) -> dict[s
     return told
 
 
-def page(found: Ingredients, told: Mapping[str, Any], alike: Sequence[Any]) -> str:
+def page(found: SavedRun, told: Mapping[str, Any], alike: Sequence[Any]) -> str:
     """The HTML.
 
     Args:
@@ -103,7 +103,7 @@ def page(found: Ingredients, told: Mapping[str, Any], alike: Sequence[Any]) -> s
 
 
 def _alike(
-    found: Ingredients, told: Mapping[str, Any], progress: Progress | None
+    found: SavedRun, told: Mapping[str, Any], progress: Progress | None
 ) -> tuple[list[Any], list[str]]:
     """Neighbours of the mistakes; or why there are none."""
     if not told["mistakes"] or not found.stores or found.classifier is None:
@@ -160,7 +160,7 @@ def _shown(counts: NDArray[np.int64], right: NDArray[np.bool_]) -> NDArray[np.in
 
 
 def _sheet(
-    found: Ingredients, told: Mapping[str, Any], alike: Sequence[Any], cells: Mapping[int, Any]
+    found: SavedRun, told: Mapping[str, Any], alike: Sequence[Any], cells: Mapping[int, Any]
 ) -> Sheet | None:
     if "test" not in found.stores:
         return None

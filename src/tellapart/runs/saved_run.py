@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ingredients:
+class SavedRun:
     """Of one run."""
 
     folder: RunFolder
@@ -59,11 +59,11 @@ class Ingredients:
         return tuple(self.data["class_names"])
 
 
-def gather(
+def load_run(
     path: str | Path,
     stores: Mapping[str, ImageStore] | None = None,
     progress: Progress | None = None,
-) -> Ingredients:
+) -> SavedRun:
     """Read a run folder back.
 
     Args:
@@ -104,7 +104,7 @@ def gather(
             no_pictures,
             "The pictures themselves",
         )
-    return Ingredients(folder, run, settings, history, log, answers, classifier, stores, tuple(missing))
+    return SavedRun(folder, run, settings, history, log, answers, classifier, stores, tuple(missing))
 
 
 def _log(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:

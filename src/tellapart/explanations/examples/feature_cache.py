@@ -21,7 +21,7 @@ from tellapart.explanations.examples.influence import errors_of
 from tellapart.files import write_whole
 from tellapart.runs.checkpoint import Weights, load_weights
 from tellapart.runs.checkpointer import best_epoch
-from tellapart.runs.saved_run import Ingredients
+from tellapart.runs.saved_run import SavedRun
 
 FORMAT = 1
 
@@ -50,7 +50,7 @@ class Seen:
     """(N, classes), from `errors_of`."""
 
 
-def moments_of(run: Ingredients, final: Classifier) -> list[Moment]:
+def moments_of(run: SavedRun, final: Classifier) -> list[Moment]:
     """The moments that a run kept, in order, the last one that of the finished network.
 
     Args:
@@ -76,7 +76,7 @@ def moments_of(run: Ingredients, final: Classifier) -> list[Moment]:
 
 
 def seen(
-    run: Ingredients,
+    run: SavedRun,
     moments: Sequence[Moment],
     store: ImageStore,
     rows: NDArray[np.int64],
@@ -127,7 +127,7 @@ def _with_weights(classifier: Classifier, weights: Weights, path: Path) -> Class
     return Classifier.of_model(model, classifier.card)
 
 
-def _fingerprint(run: Ingredients, moments: Sequence[Moment], rows: NDArray[np.int64]) -> str:
+def _fingerprint(run: SavedRun, moments: Sequence[Moment], rows: NDArray[np.int64]) -> str:
     """A sha256 (hexadecimal) over everything that the numbers depend on."""
     told = (FORMAT, run.data["fingerprints"]["train"], run.data.get("precision"), run.run.label_smoothing)
     digest = hashlib.sha256(repr(told).encode())

@@ -22,7 +22,7 @@ from tellapart.explanations.examples.nearest import nearest
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 from tellapart.profiling.summary import summarise
-from tellapart.runs.saved_run import Ingredients
+from tellapart.runs.saved_run import SavedRun
 
 MOST_FLOPS = 1e14
 """Of all training pictures at all moments; of more, a drawn part of the pictures is looked at. Minutes on two cores."""
@@ -105,7 +105,7 @@ class TrainingPictures:
 class Training:
     """A run's training pictures, as the networks of its moments see them: for any number of pictures asked about."""
 
-    def __init__(self, run: Ingredients, classifier: Classifier) -> None:
+    def __init__(self, run: SavedRun, classifier: Classifier) -> None:
         """Looks at nothing yet.
 
         Args:
