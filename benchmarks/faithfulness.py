@@ -111,14 +111,14 @@ def figures_of_picture(recorder, noises, stages, masks, row, image, label):
     import torch
 
     from tellapart.explanations.attribution.attribute import reasons
-    from tellapart.explanations.attribution.contrast import Question
-    from tellapart.explanations.attribution.methods import Case
+    from tellapart.explanations.attribution.contrast import Contrast
+    from tellapart.explanations.attribution.methods import AttributionTask
 
     pixels = torch.from_numpy(image.astype(np.float32))
     with torch.inference_mode():
         shares = recorder.logits(pixels[None]).softmax(-1)[0]
-    question = Question(int(shares.argmax()))
-    case = Case(recorder, pixels, (question,), masks)
+    question = Contrast(int(shares.argmax()))
+    case = AttributionTask(recorder, pixels, (question,), masks)
     maps, chance = reasons(case, noises)[question], chance_maps(case, question, row)
     found = {one.method: one.faithfulness for one in maps} | chance
     return {

@@ -37,7 +37,7 @@ ASKED = 5_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Case:
+class AttributionTask:
     """One way to run the tutorial."""
 
     told: str
@@ -49,14 +49,14 @@ class Case:
 
 
 CASES = {
-    "as-meant": Case("as the tutorial meant it"),
-    "divided-twice": Case("pixels divided by 255 twice", divided=2),
-    "early-2017": Case(
+    "as-meant": AttributionTask("as the tutorial meant it"),
+    "divided-twice": AttributionTask("pixels divided by 255 twice", divided=2),
+    "early-2017": AttributionTask(
         "Keras's example from December 2016 to April 2017",
         optimizer={"learning_rate": 1e-3, "decay": 0.0, "epsilon": 1e-16},
     ),
-    "mid-2017": Case("Keras's example in July 2017", optimizer={"epsilon": 1e-16}),
-    "keras-3": Case("epsilon as in Keras 3", optimizer={"epsilon": 1e-7}),
+    "mid-2017": AttributionTask("Keras's example in July 2017", optimizer={"epsilon": 1e-16}),
+    "keras-3": AttributionTask("epsilon as in Keras 3", optimizer={"epsilon": 1e-7}),
 }
 """`epsilon` is what stands under the root: 1e-14 acts like the 1e-7 beside it of 2018, 1e-16 like the 1e-8 of 2017;
 Keras 3 has 1e-7 under it.

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.page import why
 from tellapart.pages.assemble import as_json
 
@@ -67,7 +67,7 @@ def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, 
 
 
 def test_the_first_question_is_why_the_answer(page, explained):
-    answer = Question(explained.explanation.answer.index)
+    answer = Contrast(explained.explanation.answer.index)
     assert cards(page) == in_python(explained, answer)
     assert page.inner_text("#why-asks") == why.asks(answer, explained.explanation.subject.class_names)
     assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[answer])
@@ -80,15 +80,15 @@ def test_every_question_is_reached_by_keyboard_and_says_what_python_says(page, e
     seen = {tuple(pixels(page))}
     for other in others:
         choose(page, "#why-not", "ArrowDown")
-        question = Question(first, other)
+        question = Contrast(first, other)
         assert page.inner_text("#why-asks") == why.asks(question, names)
         assert cards(page) == in_python(explained, question)
         seen.add(tuple(pixels(page)))
     choose(page, "#why-not", "Home")
     for other in others:
         choose(page, "#why-of", "ArrowDown")
-        assert cards(page) == in_python(explained, Question(other))
-        assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[Question(other)])
+        assert cards(page) == in_python(explained, Contrast(other))
+        assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[Contrast(other)])
         seen.add(tuple(pixels(page)))
     assert len(seen) == 2 * len(scope.classes) - 1
     assert page.troubles == []
@@ -100,7 +100,7 @@ def test_a_class_is_not_held_against_itself(page, explained):
     page.select_option("#why-of", str(classes[1]))
     assert page.input_value("#why-not") == ""
     assert page.locator(f"#why-not option[value='{classes[1]}']").is_disabled()
-    assert cards(page) == in_python(explained, Question(classes[1]))
+    assert cards(page) == in_python(explained, Contrast(classes[1]))
 
 
 def test_the_table_follows_the_question(page, explained):
@@ -108,7 +108,7 @@ def test_the_table_follows_the_question(page, explained):
     page.select_option("#why-not", str(classes[1]))
     for text, one in zip(
         page.locator("#why-table tbody tr").all_inner_texts(),
-        explained.explanation.heat_maps.maps[Question(*classes[:2])],
+        explained.explanation.heat_maps.maps[Contrast(*classes[:2])],
         strict=True,
     ):
         row = why.row(one)
@@ -144,7 +144,7 @@ def test_the_changed_pictures_are_drawn(page, explained):
 
 def test_it_reads_without_scripts(opened, explained):
     page = opened(explained.path, scripts=False)
-    answer = Question(explained.explanation.answer.index)
+    answer = Contrast(explained.explanation.answer.index)
     assert cards(page) == in_python(explained, answer)
     assert page.locator("#why-table tbody tr").count() == 6
     assert page.locator("#flips-table tbody tr").count() == len(explained.explanation.flips)

@@ -13,10 +13,10 @@ from tellapart.explanations.attribution.cam import (
     gradient_at,
     spatial_layers,
 )
-from tellapart.explanations.attribution.contrast import Question, questions_among
+from tellapart.explanations.attribution.contrast import Contrast, questions_among
 from tellapart.explanations.attribution.faithfulness import area
 from tellapart.explanations.attribution.gradients import integrated_gradients, smooth_grad
-from tellapart.explanations.attribution.methods import METHODS, Case
+from tellapart.explanations.attribution.methods import METHODS, AttributionTask
 from tellapart.explanations.attribution.perturbation import occlusion, rise
 from tellapart.explanations.recorder import Recorder
 
@@ -25,7 +25,7 @@ ASKED = questions_among((3, 6))
 
 @pytest.fixture(scope="module")
 def case(recorder, image):
-    return Case(recorder, image, ASKED, masks=100)
+    return AttributionTask(recorder, image, ASKED, masks=100)
 
 
 def alone(case, question):
@@ -52,7 +52,7 @@ def close(ours, theirs):
 
 
 def test_the_questions_are_each_class_and_each_ordered_pair():
-    assert questions_among((3, 6)) == (Question(3), Question(6), Question(3, 6), Question(6, 3))
+    assert questions_among((3, 6)) == (Contrast(3), Contrast(6), Contrast(3, 6), Contrast(6, 3))
     assert len(questions_among(range(5))) == 25
 
 
@@ -60,12 +60,12 @@ def test_the_questions_are_each_class_and_each_ordered_pair():
 def test_combined_maps_are_those_computed_alone(case, method):
     drawn = METHODS[method](case)
     assert set(drawn.maps) == set(ASKED)
-    for question in (Question(6), Question(3, 6)):
+    for question in (Contrast(6), Contrast(3, 6)):
         close(drawn.maps[question], alone(case, question)[method]())
 
 
 def test_combined_grad_cam_plus_plus_is_that_of_the_difference(case, recorder, image):
-    question = Question(3, 6)
+    question = Contrast(3, 6)
     drawn = METHODS["grad_cam_plus_plus"](case)
     recording = recorder.run(image[None].clone().requires_grad_())
     layer, grid = recording.layer(drawn.layer), spatial_layers(recording)[drawn.layer]
@@ -77,10 +77,10 @@ def test_combined_grad_cam_plus_plus_is_that_of_the_difference(case, recorder, i
 
 def test_shares_of_a_pair_are_measured_of_that_pair(case, recorder, image):
     found = reasons(case, (), ["occlusion"])
-    first, second = (found[Question(*pair)][0].faithfulness for pair in ((3, 6), (6, 3)))
+    first, second = (found[Contrast(*pair)][0].faithfulness for pair in ((3, 6), (6, 3)))
     assert first.deletion[0] == pytest.approx(1 - second.deletion[0], abs=1e-6)
     probabilities = recorder.run(image[None]).logits.softmax(-1)
-    assert first.deletion[0] == pytest.approx(float(Question(3, 6).of_probabilities(probabilities)), abs=1e-6)
+    assert first.deletion[0] == pytest.approx(float(Contrast(3, 6).of_probabilities(probabilities)), abs=1e-6)
     assert first.random_deletion_area == pytest.approx(1 - second.random_deletion_area, abs=1e-6)
     assert first.random_deletion_area == pytest.approx(area(first.random_deletion))
 
@@ -109,11 +109,11 @@ def hidden():
 
 def test_a_network_that_shows_no_layer_gets_the_other_maps(hidden):
     image = torch.rand(16, 16, 1, generator=torch.Generator().manual_seed(0)) * 255
-    found = reasons(Case(hidden, image, (Question(0),), masks=50))[Question(0)]
+    found = reasons(AttributionTask(hidden, image, (Contrast(0),), masks=50))[Contrast(0)]
     assert [one.method for one in found] == ["integrated_gradients", "smooth_grad", "occlusion", "rise"]
     assert all(one.faithfulness.sanity is None for one in found)
     with pytest.raises(ConfigError, match="grad_cam needs a layer"):
-        reasons(Case(hidden, image, (Question(0),)), (), ["grad_cam"])
+        reasons(AttributionTask(hidden, image, (Contrast(0),)), (), ["grad_cam"])
 
 
 def test_a_network_that_cannot_be_made_again_is_refused(hidden):

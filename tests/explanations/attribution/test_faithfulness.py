@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 import tellapart
 from tellapart.explanations.attribution.attribute import noisy_recorder, reasons
-from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.faithfulness import (
     area,
     blurred,
@@ -16,7 +16,7 @@ from tellapart.explanations.attribution.faithfulness import (
     order_of,
     rank_correlation,
 )
-from tellapart.explanations.attribution.methods import METHODS, Case
+from tellapart.explanations.attribution.methods import METHODS, AttributionTask
 from tellapart.explanations.attribution.perturbation import rise
 from tellapart.explanations.attribution.random_baseline import Chance
 from tellapart.explanations.recorder import Recorder
@@ -106,8 +106,8 @@ def found(tmp_path_factory):
     for row in range(10):
         pixels = classifier.card.preprocessing.apply(source.splits["train"].pictures.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
-        question = Question(int(recorder.run(image[None]).logits.argmax()))
-        for one in reasons(Case(recorder, image, (question,)), [noise])[question]:
+        question = Contrast(int(recorder.run(image[None]).logits.argmax()))
+        for one in reasons(AttributionTask(recorder, image, (question,)), [noise])[question]:
             maps.setdefault(one.method, []).append(one)
     return maps
 

@@ -5,11 +5,11 @@ import torch
 from captum.attr import IntegratedGradients, LayerGradCam, Occlusion
 
 from tellapart.explanations.attribution.cam import feature_maps, grad_cam, gradient_at, spatial_layers
-from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.gradients import gradients, integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.perturbation import occlusion, rise
 
-QUESTIONS = [Question(3), Question(6, and_not=3)]
+QUESTIONS = [Contrast(3), Contrast(6, and_not=3)]
 
 
 @pytest.fixture(params=QUESTIONS, ids=["why", "why and not"])

@@ -16,7 +16,7 @@ from tellapart.api.explain import Explainer
 from tellapart.classifier.card import card_of_plain_model
 from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.attribution.budget import BUDGET, LEAST_FLOPS, cost_of, passes, scope_of
-from tellapart.explanations.attribution.contrast import Question, questions_among
+from tellapart.explanations.attribution.contrast import Contrast, questions_among
 from tellapart.explanations.attribution.faithfulness import Faithfulness
 from tellapart.explanations.attribution.heat_maps import heat_maps_of
 from tellapart.explanations.page import flips, why
@@ -130,7 +130,7 @@ def test_the_page_carries_what_was_measured(explanation, part):
 
 def test_maps_and_curves_survive_their_packing(explanation, part):
     maps, curves = unpacked(part.data["maps"]), unpacked(part.data["curves"])
-    question = list(explanation.heat_maps.maps).index(Question(0, 1))
+    question = list(explanation.heat_maps.maps).index(Contrast(0, 1))
     titles = part.data["titles"]
     found = explanation.heat_maps.of(0, 1)
     heat = found["occlusion"].values
@@ -142,7 +142,7 @@ def test_maps_and_curves_survive_their_packing(explanation, part):
 
 
 def test_words_count_the_true_maps(explanation, part):
-    top = explanation.heat_maps.maps[Question(explanation.answer.index)]
+    top = explanation.heat_maps.maps[Contrast(explanation.answer.index)]
     true = [why.METHODS[one.method][0] for one in top if one.faithfulness.is_true]
     assert part.values["asks"] == f"Why “{explanation.subject.class_names[explanation.answer.index]}”?"
     assert all(title in part.values["says"] for title in true)

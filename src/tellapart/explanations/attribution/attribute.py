@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
-from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.faithfulness import (
     Faithfulness,
     curves,
@@ -15,7 +15,7 @@ from tellapart.explanations.attribution.faithfulness import (
     order_of,
     rank_correlation,
 )
-from tellapart.explanations.attribution.methods import METHODS, Case
+from tellapart.explanations.attribution.methods import METHODS, AttributionTask
 from tellapart.explanations.attribution.random_baseline import Chance
 from tellapart.explanations.recorder import Recorder
 
@@ -37,8 +37,8 @@ class HeatMap:
 
 
 def reasons(
-    case: Case, noises: Sequence[Recorder] = (), methods: Sequence[str] = ()
-) -> dict[Question, tuple[HeatMap, ...]]:
+    case: AttributionTask, noises: Sequence[Recorder] = (), methods: Sequence[str] = ()
+) -> dict[Contrast, tuple[HeatMap, ...]]:
     """Draw heat maps and measure them.
 
     Args:
@@ -56,7 +56,7 @@ def reasons(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise ConfigError(f"There is no method {unknown[0]!r}. There are: {', '.join(METHODS)}.")
-    found: dict[Question, list[HeatMap]] = {question: [] for question in case.questions}
+    found: dict[Contrast, list[HeatMap]] = {question: [] for question in case.questions}
     chance = Chance(case.probabilities, case.image)
     for name in methods or METHODS:
         drawn = METHODS[name](case)

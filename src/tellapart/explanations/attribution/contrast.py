@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Contrast:
     """Why this class; or why this one and not that one."""
 
     of: int
@@ -41,8 +41,8 @@ class Question:
         return asked / (asked + probabilities[:, self.and_not]).clamp_min(torch.finfo(asked.dtype).tiny)
 
 
-def questions_among(classes: Iterable[int]) -> tuple[Question, ...]:
+def questions_among(classes: Iterable[int]) -> tuple[Contrast, ...]:
     """Why each of them; then why each and not each other."""
     found = tuple(classes)
-    pairs = [Question(of, and_not) for of in found for and_not in found if of != and_not]
-    return (*map(Question, found), *pairs)
+    pairs = [Contrast(of, and_not) for of in found for and_not in found if of != and_not]
+    return (*map(Contrast, found), *pairs)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tellapart.explanations.attribution.attribute import HeatMap, noisy_recorder, reasons
 from tellapart.explanations.attribution.budget import Scope, cost_of, scope_of
 from tellapart.explanations.attribution.cam import spatial_layers
-from tellapart.explanations.attribution.contrast import Question, questions_among
-from tellapart.explanations.attribution.methods import Case
+from tellapart.explanations.attribution.contrast import Contrast, questions_among
+from tellapart.explanations.attribution.methods import AttributionTask
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 
@@ -22,7 +22,7 @@ class HeatMaps:
     scope: Scope
     """Which classes were asked about."""
 
-    maps: Mapping[Question, tuple[HeatMap, ...]]
+    maps: Mapping[Contrast, tuple[HeatMap, ...]]
     """Of each class of the scope, and of each ordered pair of them; the truest first."""
 
     def of(self, this: int, and_not: int | None = None) -> dict[str, HeatMap]:
@@ -35,7 +35,7 @@ class HeatMaps:
         Raises:
             KeyError: a class outside the scope.
         """
-        return {one.method: one for one in self.maps[Question(this, and_not)]}
+        return {one.method: one for one in self.maps[Contrast(this, and_not)]}
 
 
 def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], gaps: list[str]) -> HeatMaps:
@@ -54,7 +54,7 @@ def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], g
         if not subject.recording.layers:
             why = "only the model's own code knows its layers"
         gaps.append(f"There is no Grad-CAM and no Grad-CAM++: {why}. The other heat maps are here.")
-    case = Case(subject.recorder, subject.pixels, questions_among(scope.classes), scope.masks)
+    case = AttributionTask(subject.recorder, subject.pixels, questions_among(scope.classes), scope.masks)
     found = reasons(case, noises)
     return HeatMaps(scope, {question: tuple(sorted(maps, key=_order)) for question, maps in found.items()})
 

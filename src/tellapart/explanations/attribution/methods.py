@@ -21,7 +21,7 @@ from tellapart.explanations.attribution.cam import (
     gradient_at,
     spatial_layers,
 )
-from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.gradients import integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.perturbation import occlusion, rise
 from tellapart.explanations.recorder import Recorder
@@ -37,14 +37,14 @@ PIXELS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Case:
+class AttributionTask:
     """A picture, a network, and what is asked about them."""
 
     recorder: Recorder
     image: Tensor
     """(H, W, C) float32, 0-255."""
 
-    questions: tuple[Question, ...]
+    questions: tuple[Contrast, ...]
     masks: int = MASKS
     """How many RISE is given."""
 
@@ -83,14 +83,14 @@ class Case:
 class Drawn(NamedTuple):
     """What a method finds."""
 
-    maps: dict[Question, Tensor]
+    maps: dict[Contrast, Tensor]
     """(H, W) of each question."""
 
     layer: str | None
     """Whose feature maps they are made of; None where they are made of pixels."""
 
 
-def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], case: Case) -> Drawn | None:
+def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], case: AttributionTask) -> Drawn | None:
     """By the last layer with feature maps of some places; None where there are no feature maps."""
     recording = case.recorder.run(case.image[None].clone().requires_grad_())
     layers = spatial_layers(recording)
@@ -108,35 +108,35 @@ def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], case: Case) -> Drawn | Non
     return Drawn(found, name)
 
 
-def _integrated_gradients(case: Case) -> Drawn:
+def _integrated_gradients(case: AttributionTask) -> Drawn:
     black = torch.zeros_like(case.image)
     found = integrated_gradients(case.class_logits, case.image, black, at_once=max(1, case.at_once // 4))
     by_class = dict(zip(case.classes, found.sum(-1), strict=True))
     return Drawn({one: one.combined(by_class) for one in case.questions}, None)
 
 
-def _smooth_grad(case: Case) -> Drawn:
+def _smooth_grad(case: AttributionTask) -> Drawn:
     found = smooth_grad(case.class_logits, case.image, at_once=max(1, case.at_once // 4))
     by_class = dict(zip(case.classes, found, strict=True))
     return Drawn({one: one.combined(by_class).abs().sum(-1) for one in case.questions}, None)
 
 
-def _occlusion(case: Case) -> Drawn:
+def _occlusion(case: AttributionTask) -> Drawn:
     side = min(case.image.shape[:2])
     window, stride = max(1, side // 4), max(1, side // 16)
     fill = case.image.mean((0, 1))
     return _of_questions(case, occlusion(case.logits, case.image, fill, window=window, stride=stride))
 
 
-def _rise(case: Case) -> Drawn:
+def _rise(case: AttributionTask) -> Drawn:
     return _of_questions(case, rise(case.shares, case.image, masks=case.masks))
 
 
-def _of_questions(case: Case, maps: Iterable[Tensor]) -> Drawn:
+def _of_questions(case: AttributionTask, maps: Iterable[Tensor]) -> Drawn:
     return Drawn(dict(zip(case.questions, maps, strict=True)), None)
 
 
-METHODS: dict[str, Callable[[Case], Drawn | None]] = {
+METHODS: dict[str, Callable[[AttributionTask], Drawn | None]] = {
     "grad_cam": partial(_by_cam, grad_cam),
     "grad_cam_plus_plus": partial(_by_cam, grad_cam_plus_plus),
     "integrated_gradients": _integrated_gradients,

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.explanations.attribution.attribute import HeatMap
-from tellapart.explanations.attribution.contrast import Question
+from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.faithfulness import Faithfulness
 from tellapart.explanations.attribution.heat_maps import HeatMaps
 from tellapart.explanations.page.part import Part
@@ -107,7 +107,7 @@ def verdict(measured: Faithfulness) -> str:
     return "; ".join(faults) or "true here"
 
 
-def asks(question: Question, names: Sequence[str]) -> str:
+def asks(question: Contrast, names: Sequence[str]) -> str:
     """The question in words."""
     why = f"Why “{names[question.of]}”"
     return f"{why}?" if question.and_not is None else f"{why} and not “{names[question.and_not]}”?"
