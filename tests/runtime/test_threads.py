@@ -61,7 +61,7 @@ def test_trainings_in_two_threads_leave_both_and_later_ones_as_many_as_before():
     assert torch.get_num_threads() == 3
 
 
-class Seen(Listener):
+class CachedFeatures(Listener):
     def __init__(self):
         self.threads = set()
 
@@ -73,7 +73,7 @@ class Seen(Listener):
 def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp_path):
     """16 x 16 pixels: 0.18 and 1.5 GFLOP a step."""
     images = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 1), np.uint8)
-    seen = Seen()
+    seen = CachedFeatures()
     train_classifier(
         images,
         labels=np.arange(100) % 2,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from tellapart.explanations.arithmetic.cells import Reading, cells
-from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
 from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.layout import to_torch
 from tellapart.lowering.ops.activations import ACTIVATIONS
@@ -40,18 +40,20 @@ def _curve(places: torch.Tensor, values: torch.Tensor) -> dict[str, Any]:
     return {"x": pack(places.numpy()), "y": pack(values.detach().numpy().astype(np.float32))}
 
 
-def _activation(run: LayerRun) -> Working | None:
+def _activation(run: LayerRun) -> LayerArithmetic | None:
     name = getattr(run.layer.activation, "__name__", "")
     if name == "softmax":
         return _softmax(run)
     return elementwise(run, name, run.operation) if is_elementwise(name) else None
 
 
-def _by_operation(run: LayerRun) -> Working | None:
+def _by_operation(run: LayerRun) -> LayerArithmetic | None:
     return elementwise(run, run.kind, run.operation)
 
 
-def elementwise(run: LayerRun, name: str, function: Callable[..., torch.Tensor] | None) -> Working | None:
+def elementwise(
+    run: LayerRun, name: str, function: Callable[..., torch.Tensor] | None
+) -> LayerArithmetic | None:
     """A function of one number, with its curve where that is finite; None where there is no function to ask.
 
     Args:
@@ -70,10 +72,10 @@ def elementwise(run: LayerRun, name: str, function: Callable[..., torch.Tensor] 
         finite = torch.isfinite(values)
         return {"activation": name, "curve": _curve(places[finite], values[finite])}
 
-    return Working("activated", ELEMENTWISE, (Reading(run.taken[0]),), 0, details)
+    return LayerArithmetic("activated", ELEMENTWISE, (Reading(run.taken[0]),), 0, details)
 
 
-def _softmax(run: LayerRun) -> Working | None:
+def _softmax(run: LayerRun) -> LayerArithmetic | None:
     values = cells(run.taken[0])
     if values is None or getattr(run.layer, "axis", -1) not in (-1, len(run.taken[0].shape) - 1):
         return None
@@ -82,10 +84,10 @@ def _softmax(run: LayerRun) -> Working | None:
         found = values[np.ix_(list(shown.rows), list(shown.columns))]
         return {"logits": pack(found.reshape(-1, values.shape[2]))}
 
-    return Working("softmax", SOFTMAX, (Reading(run.taken[0]),), 0, details)
+    return LayerArithmetic("softmax", SOFTMAX, (Reading(run.taken[0]),), 0, details)
 
 
-def _prelu(run: LayerRun) -> Working | None:
+def _prelu(run: LayerRun) -> LayerArithmetic | None:
     """With the slope below zero, one for each number or shared by places or channels."""
     slopes = cells(to_torch(run.layer.alpha.value.detach()[None]))
     if slopes is None or run.taken[0].ndim > 4:
@@ -94,7 +96,7 @@ def _prelu(run: LayerRun) -> Working | None:
     def details(shown: Shown) -> dict[str, Any]:
         return {"slope": pack(shown.of(slopes))}
 
-    return Working("sloped", SLOPED, (Reading(run.taken[0]),), 1, details)
+    return LayerArithmetic("sloped", SLOPED, (Reading(run.taken[0]),), 1, details)
 
 
 OPENERS: dict[str, Opener] = {

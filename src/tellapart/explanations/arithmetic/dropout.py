@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from tellapart.explanations.arithmetic.cells import Reading
-from tellapart.explanations.arithmetic.working import Opener, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
 from tellapart.explanations.recorder import LayerRun
 
 ANSWERS = "Here, where it answers, all pass as they are."
@@ -52,16 +52,16 @@ BY_CHANCE = frozenset({"AugMix", "CutMix", "MaxNumBoundingBoxes", "MixUp", "Rand
 """Keras's layers that change pictures by chance, beside those whose name begins with Random."""
 
 
-def passing(run: LayerRun) -> Working | None:
+def passing(run: LayerRun) -> LayerArithmetic | None:
     """How a layer of Keras is told that gave just what it took; None where it did not."""
     is_augmentation = run.kind.startswith("Random") or run.kind in BY_CHANCE
     return _passed(run, AUGMENTS if is_augmentation else PASSES)
 
 
-def _passed(run: LayerRun, says: str, details: dict[str, Any] | None = None) -> Working | None:
+def _passed(run: LayerRun, says: str, details: dict[str, Any] | None = None) -> LayerArithmetic | None:
     if len(run.taken) != 1 or not torch.equal(run.taken[0], run.given[0]):
         return None
-    return Working("off", says, (Reading(run.taken[0]),), 0, lambda _: details or {})
+    return LayerArithmetic("off", says, (Reading(run.taken[0]),), 0, lambda _: details or {})
 
 
 def _saying(says: str) -> Opener:
@@ -71,19 +71,19 @@ def _saying(says: str) -> Opener:
 def _drawn(says: str, drawn: str) -> Opener:
     """With what a step of training may look like, drawn by the page: "numbers", "channels" or "noise"."""
 
-    def opener(run: LayerRun) -> Working | None:
+    def opener(run: LayerRun) -> LayerArithmetic | None:
         rate = float(run.layer.rate)
         return _passed(run, says, {"drawn": drawn, "rate": rate} if 0 < rate < 1 else None)
 
     return opener
 
 
-def _dropout(run: LayerRun) -> Working | None:
+def _dropout(run: LayerRun) -> LayerArithmetic | None:
     by_number = run.layer.noise_shape is None
     return (_drawn(DROPOUT, "numbers") if by_number else _saying(IN_GROUPS))(run)
 
 
-def _spatial_dropout(run: LayerRun) -> Working | None:
+def _spatial_dropout(run: LayerRun) -> LayerArithmetic | None:
     last = getattr(run.layer, "data_format", "channels_last") == "channels_last"
     return (_drawn(SPATIAL, "channels") if last else _saying(IN_GROUPS))(run)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from tellapart.explanations.arithmetic.cells import Pair, Reading, cells
-from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
 from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.layout import to_keras
 from tellapart.pages.packing import pack
@@ -29,7 +29,7 @@ ATTENTION = (
 )
 
 
-def _merged(run: LayerRun) -> Working | None:
+def _merged(run: LayerRun) -> LayerArithmetic | None:
     given = cells(run.given[0])
     if given is None or len(run.taken) < 2:
         return None
@@ -40,7 +40,9 @@ def _merged(run: LayerRun) -> Working | None:
     def details(_: Shown) -> dict[str, Any]:
         return {"reduce": run.kind.lower().removeprefix("true")}
 
-    return Working("merged", SAYS[run.kind], tuple(one for one in readings if one is not None), 0, details)
+    return LayerArithmetic(
+        "merged", SAYS[run.kind], tuple(one for one in readings if one is not None), 0, details
+    )
 
 
 def _broadcast(source: torch.Tensor, given: tuple[int, ...]) -> Reading | None:
@@ -53,7 +55,7 @@ def _broadcast(source: torch.Tensor, given: tuple[int, ...]) -> Reading | None:
     return Reading(source, strides=strides, start=start)
 
 
-def _attention(run: LayerRun) -> Working | None:
+def _attention(run: LayerRun) -> LayerArithmetic | None:
     inputs = [to_keras(one) for one in run.taken]
     if inputs[0].ndim != 3 or len(inputs) not in (2, 3):
         return None
@@ -64,7 +66,7 @@ def _attention(run: LayerRun) -> Working | None:
     def details(shown: Shown) -> dict[str, Any]:
         return {"weights": pack(np.ascontiguousarray(weights[list(shown.rows)]))}  # (places, heads, S)
 
-    return Working("attention", ATTENTION, (), 0, details)
+    return LayerArithmetic("attention", ATTENTION, (), 0, details)
 
 
 OPENERS: dict[str, Opener] = {

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.explanations.arithmetic.cells import Reading, cells
 from tellapart.explanations.arithmetic.weighted_sum import numbers
-from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
 from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.layout import to_torch
 from tellapart.pages.packing import pack
@@ -37,7 +37,7 @@ SCALED = "Each number is multiplied by a factor and shifted."
 Numbers = NDArray[np.float32]
 
 
-def _batch(run: LayerRun) -> Working | None:
+def _batch(run: LayerRun) -> LayerArithmetic | None:
     layer = run.layer
     if layer.axis not in (-1, run.taken[0].ndim - 1):
         return None
@@ -48,10 +48,10 @@ def _batch(run: LayerRun) -> Working | None:
         statistics = {"mean": pack(mean[channels]), "variance": pack(variance[channels])}
         return statistics | _learned(run, channels) | {"by": "channel"}
 
-    return Working("normalised", BATCH, (Reading(run.taken[0]),), 4, details)
+    return LayerArithmetic("normalised", BATCH, (Reading(run.taken[0]),), 4, details)
 
 
-def _over_channels(run: LayerRun) -> Working | None:
+def _over_channels(run: LayerRun) -> LayerArithmetic | None:
     layer = run.layer
     axes = layer.axis if isinstance(layer.axis, list | tuple) else (layer.axis,)
     values = cells(run.taken[0])
@@ -68,10 +68,10 @@ def _over_channels(run: LayerRun) -> Working | None:
         return statistics | _learned(run, list(shown.channels)) | {"by": "place"}
 
     says = CHANNELS if centred else LENGTH
-    return Working("normalised", says, (Reading(run.taken[0]),), 2, details)
+    return LayerArithmetic("normalised", says, (Reading(run.taken[0]),), 2, details)
 
 
-def _over_groups(run: LayerRun) -> Working | None:
+def _over_groups(run: LayerRun) -> LayerArithmetic | None:
     layer, values = run.layer, cells(run.taken[0])
     if values is None or layer.axis not in (-1, run.taken[0].ndim - 1):
         return None
@@ -85,7 +85,7 @@ def _over_groups(run: LayerRun) -> Working | None:
         statistics = {"mean": _packed(mean[channels]), "variance": _packed(variance[channels])}
         return statistics | _learned(run, channels) | {"by": "channel"}
 
-    return Working("normalised", GROUPS, (Reading(run.taken[0]),), 4, details)
+    return LayerArithmetic("normalised", GROUPS, (Reading(run.taken[0]),), 4, details)
 
 
 def _learned(run: LayerRun, channels: list[int]) -> dict[str, Any]:
@@ -99,11 +99,11 @@ def _learned(run: LayerRun, channels: list[int]) -> dict[str, Any]:
     return found
 
 
-def _rescaling(run: LayerRun) -> Working | None:
+def _rescaling(run: LayerRun) -> LayerArithmetic | None:
     return scaled(run, np.float64(run.layer.scale), np.float64(run.layer.offset))
 
 
-def _standardised(run: LayerRun) -> Working | None:
+def _standardised(run: LayerRun) -> LayerArithmetic | None:
     """The layer Normalization, whose numbers are those of the pictures that it was adapted to."""
     layer = run.layer
     if layer.invert or layer.mean.shape[-1] != np.prod(layer.mean.shape):
@@ -113,7 +113,7 @@ def _standardised(run: LayerRun) -> Working | None:
     return scaled(run, factor, -mean * factor)
 
 
-def _layer_scale(run: LayerRun) -> Working | None:
+def _layer_scale(run: LayerRun) -> LayerArithmetic | None:
     return scaled(run, numbers(run.layer.gamma), np.float64(0))
 
 
@@ -123,7 +123,7 @@ def _broadcast_numbers(value: Any) -> NDArray[np.float64]:
 
 def scaled(
     run: LayerRun, factor: NDArray[Any] | np.float64, shift: NDArray[Any] | np.float64
-) -> Working | None:
+) -> LayerArithmetic | None:
     """Each number times a factor, plus a shift; of each one number, or one for each channel."""
     values = cells(run.taken[0])
     if values is None or len(run.taken) != 1:
@@ -137,10 +137,10 @@ def scaled(
         chosen = list(shown.channels)
         return {"factor": _packed(factors[chosen]), "shift": _packed(shifts[chosen])}
 
-    return Working("scaled", SCALED, (Reading(run.taken[0]),), 2, details)
+    return LayerArithmetic("scaled", SCALED, (Reading(run.taken[0]),), 2, details)
 
 
-def _to_unit_length(run: LayerRun) -> Working | None:
+def _to_unit_length(run: LayerRun) -> LayerArithmetic | None:
     """Over any axes; the length that is shown is no less than Keras divides by."""
     taken, axes = run.inputs[0], run.layer.axis
     if taken.ndim > 4:
@@ -152,7 +152,7 @@ def _to_unit_length(run: LayerRun) -> Working | None:
     def details(shown: Shown) -> dict[str, Any]:
         return {"norm": pack(shown.of(found))}
 
-    return Working("unit", UNIT, (Reading(run.taken[0]),), 1, details)
+    return LayerArithmetic("unit", UNIT, (Reading(run.taken[0]),), 1, details)
 
 
 def _packed(values: NDArray[Any]) -> dict[str, Any]:

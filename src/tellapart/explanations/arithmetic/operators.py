@@ -16,7 +16,7 @@ from tellapart.explanations.arithmetic import merge as merged
 from tellapart.explanations.arithmetic.cells import Reading, cells
 from tellapart.explanations.arithmetic.normalization import scaled
 from tellapart.explanations.arithmetic.pooling import LARGEST_OF_ALL, MEAN_OF_ALL, reducing
-from tellapart.explanations.arithmetic.working import Opener, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
 from tellapart.explanations.recorder import LayerRun
 
 ELEMENTWISE = (
@@ -31,7 +31,7 @@ Line = Callable[[NDArray[np.float64], bool], tuple[NDArray[np.float64], NDArray[
 """The constant, and whether it stands first -> factor and shift of each number."""
 
 
-def _elementwise(run: LayerRun) -> Working | None:
+def _elementwise(run: LayerRun) -> LayerArithmetic | None:
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", run.kind).lower()
 
     def function(x: torch.Tensor) -> torch.Tensor:
@@ -56,7 +56,7 @@ _LINES: dict[str, Line] = {
 }
 
 
-def _arithmetic(run: LayerRun) -> Working | None:
+def _arithmetic(run: LayerRun) -> LayerArithmetic | None:
     """On two tensors, or on a tensor and a constant that is the same at all places."""
     if len(run.taken) == 2:
         return merged.OPENERS[run.kind](run)
@@ -81,7 +81,7 @@ def _constant(value: Any) -> NDArray[np.float64] | None:
 
 
 def _over_places(reduce: str, says: str) -> Opener:
-    def opener(run: LayerRun) -> Working | None:
+    def opener(run: LayerRun) -> LayerArithmetic | None:
         values, axes, rank = cells(run.taken[0]), run.layer.axis, run.taken[0].ndim
         if values is None or axes is None or len(run.taken) != 1:
             return None
@@ -90,7 +90,9 @@ def _over_places(reduce: str, says: str) -> Opener:
             return None
         if getattr(run.layer, "initial", None) is not None:
             return None
-        return Working("pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, reducing(reduce))
+        return LayerArithmetic(
+            "pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, reducing(reduce)
+        )
 
     return opener
 

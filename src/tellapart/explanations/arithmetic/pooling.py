@@ -5,7 +5,7 @@ from typing import Any
 
 from tellapart.explanations.arithmetic.cells import Reading, cells, pair
 from tellapart.explanations.arithmetic.weighted_sum import before_same
-from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
 from tellapart.explanations.recorder import LayerRun
 
 LARGEST = "Of each small window only the largest number goes on, so the maps become smaller."
@@ -15,7 +15,7 @@ MEAN_OF_ALL = "Of each map only its mean goes on: one number for each channel."
 
 
 def _windowed(reduce: str, says: str) -> Opener:
-    def opener(run: LayerRun) -> Working | None:
+    def opener(run: LayerRun) -> LayerArithmetic | None:
         layer, values = run.layer, cells(run.taken[0])
         if values is None or layer.data_format != "channels_last":
             return None
@@ -26,17 +26,19 @@ def _windowed(reduce: str, says: str) -> Opener:
                 return None  # what is padded counts differently from backend to backend
             before = before_same(values.shape[:2], size, strides)
         reading = Reading(run.taken[0], size=size, strides=strides, before=before)
-        return Working("pooled", says, (reading,), 0, reducing(reduce))
+        return LayerArithmetic("pooled", says, (reading,), 0, reducing(reduce))
 
     return opener
 
 
 def _of_all(reduce: str, says: str) -> Opener:
-    def opener(run: LayerRun) -> Working | None:
+    def opener(run: LayerRun) -> LayerArithmetic | None:
         values = cells(run.taken[0])
         if values is None or run.layer.data_format != "channels_last":
             return None
-        return Working("pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, reducing(reduce))
+        return LayerArithmetic(
+            "pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, reducing(reduce)
+        )
 
     return opener
 

@@ -11,7 +11,7 @@ from tellapart.explanations.arithmetic import pooling as pooled
 from tellapart.explanations.arithmetic import reshape as moved
 from tellapart.explanations.arithmetic import weighted_sum as weighted
 from tellapart.explanations.arithmetic.cells import cells
-from tellapart.explanations.arithmetic.working import Opener, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
 from tellapart.explanations.recorder import LayerRun
 from tellapart.keras_internals import is_keras_class, is_keras_operator
 
@@ -30,13 +30,13 @@ OPENERS: dict[str, Opener] = {
 OTHER = "What comes out is shown; how this kind of layer computes is not told number by number."
 
 
-def working_of(run: LayerRun) -> Working:
+def working_of(run: LayerRun) -> LayerArithmetic:
     """How a layer made its numbers."""
-    working = _opened(run) or Working("other", OTHER)
+    working = _opened(run) or LayerArithmetic("other", OTHER)
     return replace(working, says=working.says + _folding(run))
 
 
-def _opened(run: LayerRun) -> Working | None:
+def _opened(run: LayerRun) -> LayerArithmetic | None:
     if not is_keras_class(type(run.layer)) or any(cells(one) is None for one in (*run.taken, run.given[0])):
         return None
     is_operator = is_keras_operator(type(run.layer))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tellapart.explanations.arithmetic.cells import Reading, cells
-from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
 from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.layout import to_torch
 from tellapart.pages.packing import pack
@@ -26,7 +26,7 @@ LARGEST_COUNT = 2**24
 """Numbers that float32 can count exactly."""
 
 
-def _copied(run: LayerRun) -> Working | None:
+def _copied(run: LayerRun) -> LayerArithmetic | None:
     operation = run.operation
     values = [cells(source) for source in run.taken]
     total = sum(source.numel() for source in run.taken)
@@ -40,7 +40,7 @@ def _copied(run: LayerRun) -> Working | None:
         places = sources[np.ix_(list(shown.rows), list(shown.columns), list(shown.channels))]
         return {"sources": pack(places.reshape(-1, len(shown.channels)))}
 
-    return Working(
+    return LayerArithmetic(
         "moved", SAYS.get(run.kind, OTHERWISE), tuple(Reading(one) for one in run.taken), 0, details
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.explanations.arithmetic.cells import Reading, cells
-from tellapart.explanations.arithmetic.working import Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Shown
 from tellapart.explanations.recorder import LayerRun
 from tellapart.pages.packing import pack
 
@@ -71,7 +71,7 @@ class Carrier:
     numbers_of_a_layer: int
     """Windows' or kernels' numbers, each."""
 
-    def carried(self, run: LayerRun, working: Working) -> dict[str, Any]:
+    def carried(self, run: LayerRun, working: LayerArithmetic) -> dict[str, Any]:
         """A layer's numbers and its working, as plain values."""
         values = cells(run.given[0])
         if values is None:
@@ -98,7 +98,7 @@ class Carrier:
             found["maps"], found["most"] = _maps(values[..., channels])
         return found
 
-    def _channels(self, values: NDArray[np.float32], working: Working) -> list[int]:
+    def _channels(self, values: NDArray[np.float32], working: LayerArithmetic) -> list[int]:
         """The strongest, as many as there is room for."""
         room = self.numbers_of_a_layer // max(1, working.per_channel)
         strength = np.abs(values).max((0, 1))
@@ -106,7 +106,7 @@ class Carrier:
         return sorted(order.tolist()) if len(order) == len(strength) else order.tolist()
 
     def _shown(
-        self, values: NDArray[np.float32], working: Working, channels: list[int], is_whole: bool
+        self, values: NDArray[np.float32], working: LayerArithmetic, channels: list[int], is_whole: bool
     ) -> tuple[Shown, bool]:
         height, width, _ = values.shape
         if is_whole:

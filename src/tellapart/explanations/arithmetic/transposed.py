@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from tellapart.explanations.arithmetic.cells import pair
 from tellapart.explanations.arithmetic.weighted_sum import numbers, weighted
-from tellapart.explanations.arithmetic.working import Opener, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
 from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.ops.convolution import transposed_padding
 
@@ -15,7 +15,7 @@ SAYS = (
 )
 
 
-def _transposed(run: LayerRun) -> Working | None:
+def _transposed(run: LayerRun) -> LayerArithmetic | None:
     layer = run.layer
     if layer.data_format != "channels_last":
         return None

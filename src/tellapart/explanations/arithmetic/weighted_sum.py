@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tellapart.explanations.arithmetic.activation import curve_of, is_elementwise
 from tellapart.explanations.arithmetic.cells import Pair, Reading, cells, pair
-from tellapart.explanations.arithmetic.working import Opener, Shown, Working
+from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
 from tellapart.explanations.recorder import LayerRun
 from tellapart.pages.packing import pack
 
@@ -39,7 +39,7 @@ Kernel = NDArray[np.float32]
 """(kh, kw, reads, out)."""
 
 
-def _convolution(run: LayerRun) -> Working | None:
+def _convolution(run: LayerRun) -> LayerArithmetic | None:
     layer = run.layer
     if layer.data_format != "channels_last":
         return None
@@ -50,7 +50,7 @@ def _convolution(run: LayerRun) -> Working | None:
     )
 
 
-def _depthwise(run: LayerRun) -> Working | None:
+def _depthwise(run: LayerRun) -> LayerArithmetic | None:
     if run.layer.data_format != "channels_last":
         return None
     kernel = _flat(run.layer.kernel)
@@ -64,7 +64,7 @@ def _depthwise(run: LayerRun) -> Working | None:
     )
 
 
-def _separable(run: LayerRun) -> Working | None:
+def _separable(run: LayerRun) -> LayerArithmetic | None:
     layer = run.layer
     if layer.data_format != "channels_last":
         return None
@@ -75,14 +75,14 @@ def _separable(run: LayerRun) -> Working | None:
     return weighted(run, SEPARABLE, kernel, lambda _: 0, _padded(run, kernel))
 
 
-def _dense(run: LayerRun) -> Working | None:
+def _dense(run: LayerRun) -> LayerArithmetic | None:
     kernel = numbers(run.layer.kernel)
     if kernel.ndim != 2:
         return None
     return weighted(run, DENSE, kernel[None, None], lambda _: 0, {})
 
 
-def _einsum_dense(run: LayerRun) -> Working | None:
+def _einsum_dense(run: LayerRun) -> LayerArithmetic | None:
     """Where it is a dense layer over the last axis."""
     takes, _, gives = run.layer.equation.replace("->", ",").partition(",")
     weights, _, gives = gives.partition(",")
@@ -96,7 +96,7 @@ def _bias_is_a_row(run: LayerRun) -> bool:
 
 def weighted(
     run: LayerRun, says: str, kernel: Kernel, start: Callable[[int], int], window: dict[str, Pair]
-) -> Working | None:
+) -> LayerArithmetic | None:
     """A window times a kernel, added up, with a bias and an activation; None where the activation is not known.
 
     Args:
@@ -127,7 +127,7 @@ def weighted(
         return found
 
     says += THEN[bias is not None, name != "linear"]
-    return Working("weighted", says, (reading,), height * width * reads, details)
+    return LayerArithmetic("weighted", says, (reading,), height * width * reads, details)
 
 
 def _logits(

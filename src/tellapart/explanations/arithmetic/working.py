@@ -27,7 +27,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Working:
+class LayerArithmetic:
     """Of one layer."""
 
     kind: str
@@ -44,5 +44,5 @@ class Working:
     """What else the page needs, packed, for what is shown."""
 
 
-Opener = Callable[[LayerRun], Working | None]
+Opener = Callable[[LayerRun], LayerArithmetic | None]
 """A layer's run -> its working; None where the layer is set so that this one would be untrue."""

@@ -27,7 +27,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moment:
+class CheckpointModel:
     """A network as it was after an epoch of its training."""
 
     epoch: int
@@ -40,7 +40,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class CachedFeatures:
     """What the network of one moment made of the training pictures."""
 
     features: NDArray[np.float32]
@@ -50,7 +50,7 @@ class Seen:
     """(N, classes), from `errors_of`."""
 
 
-def moments_of(run: SavedRun, final: Classifier) -> list[Moment]:
+def moments_of(run: SavedRun, final: Classifier) -> list[CheckpointModel]:
     """The moments that a run kept, in order, the last one that of the finished network.
 
     Args:
@@ -70,18 +70,18 @@ def moments_of(run: SavedRun, final: Classifier) -> list[Moment]:
     moments, before = [], 0
     for epoch in sorted(found):
         since = rates[before:epoch] or rates[-1:]
-        moments.append(Moment(epoch, sum(since) / len(since), found[epoch]))
+        moments.append(CheckpointModel(epoch, sum(since) / len(since), found[epoch]))
         before = epoch
     return moments
 
 
 def seen(
     run: SavedRun,
-    moments: Sequence[Moment],
+    moments: Sequence[CheckpointModel],
     store: ImageStore,
     rows: NDArray[np.int64],
     progress: Progress | None = None,
-) -> list[Seen]:
+) -> list[CachedFeatures]:
     """What each moment's network makes of training pictures: from the run folder, or asked anew and kept there.
 
     Where the folder cannot be written to, nothing is kept.
@@ -111,7 +111,7 @@ def seen(
 
         precision = run.data.get("precision", "float32")
         features, answers = features_and_probabilities(moment.classifier, images, told, precision)
-        found.append(Seen(features, errors_of(answers, labels, run.run.label_smoothing)))
+        found.append(CachedFeatures(features, errors_of(answers, labels, run.run.label_smoothing)))
     _write(path, fingerprint, found)
     return [_rounded(one) for one in found]
 
@@ -127,7 +127,7 @@ def _with_weights(classifier: Classifier, weights: Weights, path: Path) -> Class
     return Classifier.of_model(model, classifier.card)
 
 
-def _fingerprint(run: SavedRun, moments: Sequence[Moment], rows: NDArray[np.int64]) -> str:
+def _fingerprint(run: SavedRun, moments: Sequence[CheckpointModel], rows: NDArray[np.int64]) -> str:
     """A sha256 (hexadecimal) over everything that the numbers depend on."""
     told = (FORMAT, run.data["fingerprints"]["train"], run.data.get("precision"), run.run.label_smoothing)
     digest = hashlib.sha256(repr(told).encode())
@@ -138,7 +138,7 @@ def _fingerprint(run: SavedRun, moments: Sequence[Moment], rows: NDArray[np.int6
     return digest.hexdigest()
 
 
-def _write(path: Path, fingerprint: str, found: Sequence[Seen]) -> None:
+def _write(path: Path, fingerprint: str, found: Sequence[CachedFeatures]) -> None:
     """As far as the folder allows."""
     from safetensors.numpy import save_file
 
@@ -154,7 +154,7 @@ def _write(path: Path, fingerprint: str, found: Sequence[Seen]) -> None:
         return
 
 
-def _read(path: Path, fingerprint: str, count: int) -> list[Seen] | None:
+def _read(path: Path, fingerprint: str, count: int) -> list[CachedFeatures] | None:
     """What is kept; None where it is not of this fingerprint, or damaged."""
     from safetensors import SafetensorError, safe_open
 
@@ -163,7 +163,7 @@ def _read(path: Path, fingerprint: str, count: int) -> list[Seen] | None:
             if (file.metadata() or {}).get("fingerprint") != fingerprint:
                 return None
             return [
-                Seen(
+                CachedFeatures(
                     file.get_tensor(f"{index}/features").astype(np.float32)
                     * file.get_tensor(f"{index}/scale"),
                     file.get_tensor(f"{index}/errors").astype(np.float32),
@@ -174,11 +174,11 @@ def _read(path: Path, fingerprint: str, count: int) -> list[Seen] | None:
         return None
 
 
-def _rounded(one: Seen) -> Seen:
+def _rounded(one: CachedFeatures) -> CachedFeatures:
     """As it comes back from the file, so that the first look and the second say the same."""
     scale = _scale(one.features)
     features = (one.features / scale).astype(np.float16).astype(np.float32) * scale
-    return Seen(features, one.errors.astype(np.float16).astype(np.float32))
+    return CachedFeatures(features, one.errors.astype(np.float16).astype(np.float32))
 
 
 def _scale(features: NDArray[np.float32]) -> np.float32:

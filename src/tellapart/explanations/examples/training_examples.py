@@ -15,7 +15,7 @@ from tellapart.classifier.classifier import Classifier, Progress
 from tellapart.data.split import draw
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, TellapartError
-from tellapart.explanations.examples.feature_cache import Moment, Seen, moments_of, seen
+from tellapart.explanations.examples.feature_cache import CachedFeatures, CheckpointModel, moments_of, seen
 from tellapart.explanations.examples.features import last_dense
 from tellapart.explanations.examples.influence import Checkpoint, error_gain, influence
 from tellapart.explanations.examples.nearest import nearest
@@ -114,7 +114,7 @@ class Training:
         """
         self.run = run
         self.classifier = classifier
-        self._seen: list[Seen] | None = None
+        self._seen: list[CachedFeatures] | None = None
 
     def of(
         self, subject: Subject, progress: Progress | None = None
@@ -143,7 +143,7 @@ class Training:
         return TrainingPictures(store, self._rows, epochs, known[end].features, asked, checkpoints), gaps
 
     def _checkpoints(
-        self, subject: Subject, known: Sequence[Seen]
+        self, subject: Subject, known: Sequence[CachedFeatures]
     ) -> tuple[tuple[Checkpoint, ...], list[str]]:
         """For the influence; none where it cannot be known; and what is to be said of that."""
         gaps = [] if self._gap is None else [f"{INFLUENCE}: {self._gap}"]
@@ -156,9 +156,9 @@ class Training:
             return (), [*gaps, f"{INFLUENCE}: {reason}"]
 
     @cached_property
-    def _kept(self) -> tuple[list[Moment], str | None]:
+    def _kept(self) -> tuple[list[CheckpointModel], str | None]:
         """The run's moments; the finished network alone where it kept no others, and why."""
-        alone = [Moment(0, 0.0, self.classifier)]
+        alone = [CheckpointModel(0, 0.0, self.classifier)]
         if not self.run.history:
             return alone, "the run's log does not tell its learning rates."
         try:
@@ -173,7 +173,7 @@ class Training:
         return moments, None
 
     @property
-    def _moments(self) -> list[Moment]:
+    def _moments(self) -> list[CheckpointModel]:
         return self._kept[0]
 
     @property
@@ -194,14 +194,16 @@ class Training:
             return np.arange(len(store))
         return draw(store.ids, store.labels, most, SEED)
 
-    def _known(self, progress: Progress | None) -> list[Seen]:
+    def _known(self, progress: Progress | None) -> list[CachedFeatures]:
         """What each moment saw."""
         if self._seen is None:
             self._seen = seen(self.run, self._moments, self.run.stores["train"], self._rows, progress)
         return self._seen
 
 
-def _checkpoint(subject: Subject, moment: Moment, recorder: Recorder, known: Seen) -> Checkpoint:
+def _checkpoint(
+    subject: Subject, moment: CheckpointModel, recorder: Recorder, known: CachedFeatures
+) -> Checkpoint:
     recording = recorder.run(subject.pixels[None].clone().requires_grad_())
     return Checkpoint(
         moment.learning_rate,
