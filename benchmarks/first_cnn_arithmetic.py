@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tellapart.api.training_run import preprocessing_for
+from tellapart.api.prepare import preprocessing_for
 from tellapart.data.open import open_dataset
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import load_split

@@ -82,7 +82,7 @@ def divide_so_often(times):
 
 def train(out, case, seed, epochs):
     import tellapart
-    from tellapart.api.training_run import Listener
+    from tellapart.api.listener import Listener
     from tellapart.recipes.recipes import first_cnn
 
     class Printer(Listener):

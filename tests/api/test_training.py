@@ -13,7 +13,7 @@ import tellapart.api
 import keras  # isort: skip
 
 from tellapart import files
-from tellapart.api.training_run import Listener
+from tellapart.api.listener import Listener
 from tellapart.errors import ConfigError, SaveError
 from tellapart.events import Stopped
 

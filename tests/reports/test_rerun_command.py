@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tellapart.api.train import _run
+from tellapart.api.prepare import _run
 from tellapart.cli.main import app
 from tellapart.recipes.recipes import RECIPES
 from tellapart.reports.rerun_command import repeating

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from tellapart.api.listener import Listener
 from tellapart.api.train import train_classifier, write_report
-from tellapart.api.training_run import Listener
 from tellapart.runtime.threads import LITTLE_WORK, threads_for
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.api.training_run import Listener
+from tellapart.api.listener import Listener
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import named
 from tellapart.data.open import Dataset

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.api.training_run import Listener
+from tellapart.api.listener import Listener
 from tellapart.data.store import ImageStore
 from tellapart.errors import ConfigError
 from tellapart.reports.comparison import compare

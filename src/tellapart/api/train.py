@@ -1,30 +1,23 @@
 """The ways in: train_classifier, evaluate, load. Wiring only: each line hands the result of one room to the next."""
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.api.evaluate import Evaluation, evaluate_model
-from tellapart.api.training_run import (
-    Listener,
-    TrainingResult,
-    TrainingSetup,
-    prepare,
-    prepare_again,
-    run_training,
-)
+from tellapart.api.listener import Listener
+from tellapart.api.prepare import _prepare_again, _run, prepare
+from tellapart.api.training_run import TrainingResult, run_training
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import model_meant
-from tellapart.data.open import Dataset, open_dataset
-from tellapart.data.sources.catalog import find_known
+from tellapart.data.open import Dataset, open_dataset, reopening
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import adapted_to, find_recipe, for_target
-from tellapart.runs.folder import existing_run_folder, refuse_taken
+from tellapart.runs.folder import refuse_taken
+from tellapart.runs.setup import TrainingSetup
 
 if TYPE_CHECKING:
     from tellapart.api.explain import Page
@@ -192,33 +185,6 @@ def explain_pictures(
     return write_pages(explainer, [Path(one) for one in pictures], Path(out), classes, listener.explaining)
 
 
-def _run(
-    recipe: str | TrainConfig,
-    mirrors: bool,
-    augment: bool,
-    target: float | None,
-    changes: dict[str, Any],
-    pictures: int,
-) -> TrainConfig:
-    run = (
-        recipe
-        if isinstance(recipe, TrainConfig)
-        else adapted_to(find_recipe(recipe)(mirrors=mirrors), pictures)
-    )
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
-    if unknown := sorted(set(changes) - known):
-        raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
-    if target is not None:
-        run = for_target(run, target, pictures)
-    run = run.changed(**changes)
-    if run.validation == "test" and changes.get("validation_share") is not None:
-        raise ConfigError(
-            f"{run.recipe} holds out no pictures for validation: it scores each epoch on the test pictures, as the "
-            "tutorial did. Leave the validation share away, or take the recipe quick."
-        )
-    return run if augment else dataclasses.replace(run, augmentation=None)
-
-
 def evaluate(
     model: str | Path,
     data: Any = None,
@@ -252,35 +218,3 @@ def evaluate(
     return evaluate_model(
         model_meant(model), data, reopening(data, labels), split, labels, opened, listener, precision
     )
-
-
-def _prepare_again(
-    resume: str | Path,
-    data: Any,
-    labels: Any,
-    opened: Callable[[Any, Any], Dataset],
-    changes: dict[str, Any],
-    listener: Listener,
-) -> TrainingSetup:
-    folder = existing_run_folder(resume)
-    run, saved = folder.read_settings()
-    if any(value is not None for value in changes.values()):
-        raise ConfigError(
-            f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others away."
-        )
-    if data is None and "argument" not in saved:
-        raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    source = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
-    return prepare_again(folder, source, run, saved, listener)
-
-
-def reopening(data: Any, labels: Any = None) -> dict[str, str]:
-    """What opens the same data in another process, from any folder: argument, labels. Empty for arrays."""
-    if not isinstance(data, str | os.PathLike) or not (
-        labels is None or isinstance(labels, str | os.PathLike)
-    ):
-        return {}
-    if isinstance(data, str) and (known := find_known(data)) is not None:
-        return {"argument": known.name}
-    values = {"argument": str(Path(data).expanduser().resolve())}
-    return values if labels is None else {**values, "labels": str(Path(labels).expanduser().resolve())}

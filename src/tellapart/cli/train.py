@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api import train as api
-from tellapart.api.training_run import TrainingSetup
 from tellapart.classifier.model_file import MODEL_SUFFIXES
 from tellapart.cli.terminal.console import command, error_as_dict, note, report_error, say_json
 from tellapart.cli.terminal.interruption import Interruption
@@ -17,6 +16,7 @@ from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
+from tellapart.runs.setup import TrainingSetup
 
 TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
 """What --save-to calls the file of first-cnn in a folder: the tutorial's model_name."""

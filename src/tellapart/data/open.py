@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,10 @@ from tellapart.errors import DataError, PictureError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
 
-__all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_source"]
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_dataset"]
 
 _SHAPE_SAMPLE = 2_000
 """Headers read to find out whether all pictures of a folder have one size; spread evenly over the files."""
@@ -302,3 +305,15 @@ def _nothing_there(path: Path) -> str:
         + (f"\nDid you mean {' or '.join(meant)}?" if meant else "")
         + f"\nKnown sets: {', '.join(KNOWN_SETS)}."
     )
+
+
+def reopening(data: Any, labels: Any = None) -> dict[str, str]:
+    """What opens the same data in another process, from any folder: argument, labels. Empty for arrays."""
+    if not isinstance(data, str | os.PathLike) or not (
+        labels is None or isinstance(labels, str | os.PathLike)
+    ):
+        return {}
+    if isinstance(data, str) and (known := find_known(data)) is not None:
+        return {"argument": known.name}
+    values = {"argument": str(Path(data).expanduser().resolve())}
+    return values if labels is None else {**values, "labels": str(Path(labels).expanduser().resolve())}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tellapart.explanations.attribution.faithfulness import blurred
 
-Predictions = Callable[[Tensor], Tensor]
+Predict = Callable[[Tensor], Tensor]
 """(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities."""
 
 STEPS = 32
@@ -61,7 +61,7 @@ class Flip:
     """(H, W, C), changed so far."""
 
 
-def flips(answers: Predictions, image: Tensor) -> list[Flip]:
+def flips(answers: Predict, image: Tensor) -> list[Flip]:
     """Try every kind of change.
 
     Args:
@@ -73,7 +73,7 @@ def flips(answers: Predictions, image: Tensor) -> list[Flip]:
         return [_flip(answers, image, before, change) for change in CHANGES]
 
 
-def _flip(answers: Predictions, image: Tensor, before: int, change: Change) -> Flip:
+def _flip(answers: Predict, image: Tensor, before: int, change: Change) -> Flip:
     side = min(image.shape[:2])
     most = max(1, side // 2)
     amounts = [step / STEPS for step in range(1, STEPS + 1)]
@@ -94,7 +94,7 @@ def _flip(answers: Predictions, image: Tensor, before: int, change: Change) -> F
 
 
 def _first_flip(
-    answers: Predictions, image: Tensor, before: int, change: Change, amounts: Sequence[float]
+    answers: Predict, image: Tensor, before: int, change: Change, amounts: Sequence[float]
 ) -> tuple[int | None, Tensor]:
     """The place of the first amount that flips, with the answer there; None and the last answer where none does."""
     found = torch.empty(0)

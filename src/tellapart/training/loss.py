@@ -66,12 +66,12 @@ def categorical_crossentropy_of_logits(truth: Tensor, output: Tensor, label_smoo
 
 def sparse_categorical_crossentropy(truth: Tensor, output: Tensor) -> Tensor:
     """Cross-entropy of class indices (B,) or (B, 1) and probabilities (B, K) -> (B,)."""
-    return -_log_probabilities(output).load_run(-1, truth.reshape(-1, 1).long()).squeeze(-1)
+    return -_log_probabilities(output).gather(-1, truth.reshape(-1, 1).long()).squeeze(-1)
 
 
 def sparse_categorical_crossentropy_of_logits(truth: Tensor, output: Tensor) -> Tensor:
     """Cross-entropy of class indices (B,) or (B, 1) and logits (B, K) -> (B,)."""
-    return -output.log_softmax(-1).load_run(-1, truth.reshape(-1, 1).long()).squeeze(-1)
+    return -output.log_softmax(-1).gather(-1, truth.reshape(-1, 1).long()).squeeze(-1)
 
 
 def _log_probabilities(output: Tensor) -> Tensor:

@@ -19,10 +19,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.api.training_run import Listener, TrainingSetup
+from tellapart.api.listener import Listener
 from tellapart.cli.terminal.console import counted, notes
 from tellapart.cli.terminal.interruption import Interruption
 from tellapart.events import EpochDone, Event, StepDone, Stopped
+from tellapart.runs.setup import TrainingSetup
 from tellapart.training.loop import reached
 
 REFRESHES_PER_SECOND = 4

@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 
-from tellapart.api.training_run import TrainingResult, TrainingSetup
+from tellapart.api.training_run import TrainingResult
 from tellapart.cli.terminal.console import command, counted, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, views_line
 from tellapart.runs.checkpointer import best_epoch
+from tellapart.runs.setup import TrainingSetup
 
 NAMED_WHERE_LEFT_OUT = 5
 

@@ -307,7 +307,7 @@ def _gather(pixels: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     n, height, width, channels = pixels.shape
     in_batch = rows + torch.arange(0, n * height, height, device=rows.device)[:, None]
     near = pixels.view(n * height, width * channels).index_select(0, in_batch.view(-1))
-    return near.view(n, -1, width * channels).load_run(2, values)
+    return near.view(n, -1, width * channels).gather(2, values)
 
 
 def _neighbours(shift: Tensor, reverse: Tensor, size: int, mirror: bool) -> tuple[Tensor, Tensor]:

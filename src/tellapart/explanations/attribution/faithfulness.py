@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Predictions = Callable[[Tensor], Tensor]
+Predict = Callable[[Tensor], Tensor]
 """(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities."""
 
 Share = Callable[[Tensor], Tensor]
@@ -122,7 +122,7 @@ class Curves(NamedTuple):
     """(points, classes), from a blurred picture to the whole one."""
 
 
-def curves(answers: Predictions, image: Tensor, order: Tensor) -> Curves:
+def curves(answers: Predict, image: Tensor, order: Tensor) -> Curves:
     """Take pixels away, and give them back, in one order.
 
     Args:
@@ -200,7 +200,7 @@ def blurred(image: Tensor, share: float = 0.1) -> Tensor:
     return planes[:, 0].permute(1, 2, 0)
 
 
-def _curve(answers: Predictions, begin: Tensor, end: Tensor, order: Tensor) -> Tensor:
+def _curve(answers: Predict, begin: Tensor, end: Tensor, order: Tensor) -> Tensor:
     """What is said while `begin` becomes `end`, pixel by pixel in this order, in equal steps: (points, classes)."""
     pixels = order.numel()
     steps = min(STEPS, pixels)

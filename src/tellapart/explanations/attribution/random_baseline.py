@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.explanations.attribution.faithfulness import Curves, Predictions, curves, order_of, ranks
+from tellapart.explanations.attribution.faithfulness import Curves, Predict, curves, order_of, ranks
 
 ORDERS = 8
 """Random maps of a grain."""
@@ -24,7 +24,7 @@ COARSEST = 3
 class Chance:
     """Curves of random maps for one network and one picture, each grain's computed when it is first asked for."""
 
-    def __init__(self, answers: Predictions, image: Tensor, seed: int = 0) -> None:
+    def __init__(self, answers: Predict, image: Tensor, seed: int = 0) -> None:
         """Asks nothing yet.
 
         Args:
