@@ -55,8 +55,8 @@ def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, 
     loaded = tellapart.load(trained.folder)
     source = open_dataset(str(colour_photos))
     split = source.splits["test"]
-    predictions, refused = loaded.predict([colour_photos / name for name in split.ids])
-    assert refused == []
+    predictions, unreadable = loaded.predict([colour_photos / name for name in split.ids])
+    assert unreadable == []
     by_name = {p.picture: dict(zip(p.names, p.probabilities, strict=True)) for p in predictions}
     for shown in trained.shown:
         again = by_name[str(colour_photos / shown.prediction.picture)]
@@ -128,9 +128,9 @@ def test_an_array_is_answered_like_its_file(trained, colour_photos):
 def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_answered(trained, colour_photos, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     good = colour_photos / "test" / "blue" / "1.png"
-    predictions, refused = trained.classifier.predict([tmp_path / "broken.jpg", good])
+    predictions, unreadable = trained.classifier.predict([tmp_path / "broken.jpg", good])
     assert [prediction.picture for prediction in predictions] == [str(good)]
-    assert [picture.id for picture in refused] == [str(tmp_path / "broken.jpg")]
+    assert [picture.id for picture in unreadable] == [str(tmp_path / "broken.jpg")]
 
 
 def test_the_model_file_is_a_keras_file_with_one_more_entry(trained):

@@ -77,10 +77,10 @@ def test_a_locked_place_to_save_to_is_refused_before_training(pictures, locked):
 
 
 def test_another_refusal_of_the_system_is_no_bug(monkeypatch):
-    def refused(again):
+    def unreadable(again):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/etc/shadow")
 
-    monkeypatch.setattr("tellapart.profiling.doctor.examine", refused)
+    monkeypatch.setattr("tellapart.profiling.doctor.examine", unreadable)
     result = tellapart("doctor")
     assert (result.code, result.err) == (1, "Error: /etc/shadow: Permission denied.\n")
     monkeypatch.setenv("TELLAPART_DEBUG", "1")

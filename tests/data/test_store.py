@@ -29,7 +29,7 @@ def test_pictures_come_in_the_order_of_the_split(picture_folder):
         np.testing.assert_array_equal(store.images[row], decode(path))
     np.testing.assert_array_equal(store.labels, split.labels)
     assert store.ids == split.ids
-    assert store.refused == ()
+    assert store.unreadable == ()
     assert seen[-1] == (70, 70)
 
 
@@ -62,8 +62,8 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(picture_folder):
     for budget in (TINY, 1 << 30):
         store = load_split(split, PATH, memory_budget_bytes=budget)
         assert store.images.shape == (8, 4, 6, 3)
-        assert [refused.id for refused in store.refused] == ["a/1.png", "b/0.png"]
-        assert "empty file" in store.refused[0].reason
+        assert [unreadable.id for unreadable in store.unreadable] == ["a/1.png", "b/0.png"]
+        assert "empty file" in store.unreadable[0].reason
         assert store.ids == tuple(i for i in split.ids if i not in ("a/1.png", "b/0.png"))
         np.testing.assert_array_equal(store.labels, [0] * 4 + [1] * 4)
         np.testing.assert_array_equal(store.images[1], decode(root / "a" / "2.png"))

@@ -43,7 +43,7 @@ def array(tensor):
     return keras.ops.convert_to_numpy(tensor)
 
 
-def refused(code, error):
+def unreadable(code, error):
     with pytest.raises(error):
         exec(code, {"keras": keras})
 
@@ -347,14 +347,14 @@ def test_the_minutes_are_those_of_the_results():
 
 @pytest.mark.proves("calls")
 def test_todays_keras_has_not_those_calls():
-    refused("keras.optimizers.RMSprop(lr=0.0001)", ValueError)
+    unreadable("keras.optimizers.RMSprop(lr=0.0001)", ValueError)
     with pytest.warns(UserWarning, match="decay"):
         ignored = keras.optimizers.RMSprop(learning_rate=1e-4, decay=1e-6)
     assert float(ignored.learning_rate) == pytest.approx(1e-4)
     assert not callable(ignored._learning_rate)
-    refused("keras.Model.fit_generator", AttributeError)
-    refused("from keras.utils import np_utils", ImportError)
-    refused("keras.optimizers.rmsprop", AttributeError)
+    unreadable("keras.Model.fit_generator", AttributeError)
+    unreadable("from keras.utils import np_utils", ImportError)
+    unreadable("keras.optimizers.rmsprop", AttributeError)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         rate = keras.optimizers.schedules.InverseTimeDecay(1e-4, decay_steps=1, decay_rate=1e-6)

@@ -1,27 +1,26 @@
-"""Evaluation: which pictures may score a model, so that the number is an honest one.
+"""`evaluate`: score a model on labeled images that it was not trained on.
 
-A run folder knows its own test pictures. Where it is given its own data again,
-those are scored, and not pictures that it was trained on.
+A run folder knows its own test images. Where it is given its own data again, those are scored, not images
+that it was trained on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
+from tellapart.api.load import loaded, run_folder_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import named
-from tellapart.data.open import Dataset
+from tellapart.data.dataset import Dataset
+from tellapart.data.open import open_dataset, reopening
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.split import apply_split, read_split_csv
-from tellapart.data.store import load_split
+from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
 from tellapart.runs.folder import RunFolder
-
-Opener = Callable[[Any, Any], Dataset]
-"""(data, labels) -> labelled pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,99 +35,137 @@ class Evaluation:
     """Its place."""
 
     note: str = ""
-    """What a reader must know about the choice of pictures; often nothing."""
+    """What a reader must know about the choice of images; often empty."""
 
     plain_scores: Scores | None = None
-    """The same without test-time views, where the model has some."""
+    """The same without test-time augmentation, where the model uses it."""
 
-    views: int = 1
-    """Of each picture that `scores` is about."""
+    tta_views: int = 1
+    """Copies of each image whose predictions `scores` averages."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "data": self.data,
             "where": self.where,
             "note": self.note,
             "scores": self.scores.to_dict(),
-            "scores_without_views": None if self.plain_scores is None else self.plain_scores.to_dict(),
+            "scores_without_tta": None if self.plain_scores is None else self.plain_scores.to_dict(),
         }
 
 
-def evaluate_model(
-    model: Path,
-    data: Any,
-    reopening: Mapping[str, str],
-    split: str | None,
-    labels: Any,
-    opened: Opener,
-    listener: Listener,
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The images that will be scored, and what a reader must know about them."""
+
+    dataset: Dataset
+    split: str
+    name: str
+    """What the split is called in the scores."""
+
+    note: str = ""
+    fingerprints: Mapping[str, str] | None = None
+    """By split, as they were when the model was trained."""
+
+
+def evaluate(
+    model: Classifier | str | Path,
+    data: Any = None,
+    *,
+    split: str | None = None,
+    labels: Any = None,
     precision: str | None = None,
+    listener: Listener | None = None,
 ) -> Evaluation:
-    """Score a run folder or a model file.
+    """Score a model: a run folder on its own test images, any model on `data`.
 
     Args:
-        model: the folder or file.
-        data: anything that `open_dataset` opens; None for a run folder's own.
-        reopening: what would open `data` again, as run.toml records it.
-        split: "train", "validation" or "test"; None for the test split, or everything where data is undivided.
-        labels: CSV of a folder without class folders.
-        opened: opens data.
-        listener: is told of the pictures read and scored.
-        precision: as in `Classifier.probabilities`; None: for a run folder that of its training, which scored
-            in it, and else float32.
+        model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
+        data: anything that `open_dataset` opens. Default: a run folder's own data.
+        split: "train", "validation" or "test". Default: the test split, or everything where data is undivided.
+        labels: CSV for a folder without class folders.
+        precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`. Default: for a run folder
+            that of its training, otherwise "float32".
+        listener: hears of the images read and scored.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.
-        DataError: pictures or labels that cannot be used.
+        DataError: images or labels that cannot be used.
         ModelError: not a model.
     """
-    run = RunFolder(model) if (model / "run.toml").is_file() else None
+    listener = listener or Listener()
+    folder = run_folder_of(model)
+    run = None if folder is None else RunFolder(folder)
     saved = {} if run is None else run.read_settings()[1]
-    precision = precision or saved.get("precision", "float32")
-    classifier = Classifier.load(model)
+    classifier = loaded(model)
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
-    if run is not None and (data is None or reopening.get("argument") == saved.get("argument", "")):
-        source = opened(saved["argument"], saved.get("labels"))
-        source = apply_split(source, read_split_csv(run.split))
-        known = saved["fingerprints"]
-        return _scored(classifier, source, split or "test", listener, precision, fingerprints=known)
-    source = opened(data, labels)
-    if split is None and set(source.splits) == {"train"}:
-        note = (
-            "The data is not divided: all its pictures are scored. Were some trained on, the score flatters."
-        )
-        return _scored(classifier, source, "train", listener, precision, called="all", note=note)
-    return _scored(classifier, source, split or "test", listener, precision)
+    choice = _chosen(run, saved, data, labels, split, listener)
+    return _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
 
 
-def _scored(
-    classifier: Classifier,
-    source: Dataset,
-    split: str,
+def _chosen(
+    run: RunFolder | None,
+    saved: Mapping[str, Any],
+    data: Any,
+    labels: Any,
+    split: str | None,
     listener: Listener,
-    precision: str,
-    *,
-    called: str | None = None,
-    note: str = "",
-    fingerprints: dict[str, str] | None = None,
-) -> Evaluation:
-    store = load_split(source.part(split), classifier.card.preprocessing, progress=listener.decoding)
-    if fingerprints is not None and fingerprints.get(split, store.fingerprint()) != store.fingerprint():
-        note = f"The {split} pictures have changed since the training: the score is not the training's."
-    if store.refused:
-        left_out = f"{len(store.refused)} unreadable picture{'s' * (len(store.refused) != 1)}"
-        note = f"{note} Left out: {left_out} ({store.refused[0].reason}).".strip()
-    if classifier.takes_names_of(source.class_names):
-        names = ", ".join(source.class_names[:5]) + (", ..." if len(source.class_names) > 5 else "")
-        note = f"{note} The model file has no class names: its outputs are taken in the data's order ({names}).".strip()
-    scores, plain = classifier.score(store, source.class_names, called or split, listener.scoring, precision)
-    views = classifier.card.views
-    return Evaluation(scores, source.name, source.where, note, plain if views > 1 else None, views)
+) -> _Choice:
+    """Choose the images: the run's own split of its own data, else a split of what is given."""
+    own = run is not None and (
+        data is None or reopening(data, labels).get("argument") == saved.get("argument", "")
+    )
+    if own and run is not None:
+        data, labels = saved["argument"], saved.get("labels")
+    dataset = open_dataset(data, labels=labels, download=True, progress=listener.downloading)
+    if own and run is not None:
+        dataset = apply_split(dataset, read_split_csv(run.split))
+        name = split or "test"
+        return _Choice(dataset, name, name, fingerprints=saved["fingerprints"])
+    if split is None and set(dataset.splits) == {"train"}:
+        note = (
+            "This data has no test split, so all of it is scored. If the model was trained on some of these "
+            "pictures, the score is too good."
+        )
+        return _Choice(dataset, "train", "all", note)
+    name = split or "test"
+    return _Choice(dataset, name, name)
 
 
-def _nothing_to_score(model: Path, run: RunFolder | None, trained_on: str) -> str:
+def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: Listener) -> Evaluation:
+    dataset = choice.dataset
+    store = load_split(dataset.part(choice.split), classifier.card.preprocessing, progress=listener.decoding)
+    scores, plain = classifier.score(store, dataset.class_names, choice.name, listener.scoring, precision)
+    tta_views = classifier.card.tta_views
+    note = " ".join(_notes(classifier, choice, store))
+    return Evaluation(scores, dataset.name, dataset.where, note, plain if tta_views > 1 else None, tta_views)
+
+
+def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[str]:
+    """Say what a reader must know about the images that were scored."""
+    known = choice.fingerprints or {}
+    if choice.split in known and known[choice.split] != store.fingerprint():
+        notes = [
+            f"The {choice.split} pictures have changed since the training, so this is not the training's score."
+        ]
+    else:
+        notes = [choice.note] if choice.note else []
+    if store.unreadable:
+        count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
+        notes.append(f"Left out: {count} ({store.unreadable[0].reason}).")
+    names = choice.dataset.class_names
+    if classifier.takes_names_of(names):
+        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        notes.append(
+            f"The model file has no class names, so its outputs are matched to the data's order ({listed})."
+        )
+    return notes
+
+
+def _nothing_to_score(model: Classifier | str | Path, run: RunFolder | None, trained_on: str) -> str:
+    if isinstance(model, Classifier):
+        return "Nothing to score: give a known set's name, a folder of labeled pictures, or arrays."
     if run is not None:
         return (
             f"{model} was trained on arrays in memory, which are gone. "
@@ -137,6 +174,6 @@ def _nothing_to_score(model: Path, run: RunFolder | None, trained_on: str) -> st
     name = named(model)
     example = "DATA" if find_known(trained_on) is None else trained_on
     return (
-        f"{name} is a model; say which pictures it shall be scored on, too (only a run folder knows its own). "
-        f"Name a known set or a folder of labelled pictures: tellapart evaluate {name} {example}"
+        f"{name} is a model without data of its own; only a run folder has some. "
+        f"Name a known set or a folder of labeled pictures: tellapart evaluate {name} {example}"
     )

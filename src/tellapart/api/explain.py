@@ -129,18 +129,18 @@ def write_pages(
     """
     _make_ready(folder)
     pages: list[Page] = []
-    refused: list[UnreadableImage] = []
+    unreadable: list[UnreadableImage] = []
     taken: set[Path] = set()
     for index, picture in enumerate(pictures):
         try:
             explanation = explainer.explain(picture, classes)
         except PictureError as reason:
-            refused.append(UnreadableImage(str(picture), str(reason)))
+            unreadable.append(UnreadableImage(str(picture), str(reason)))
             continue
         path = _new_place(folder, picture.stem, explanation.subject.mark, taken)
         explanation.save(path, _of_all(progress, index, len(pictures)))
         pages.append(Page(path, explanation.to_dict()))  # the arrays may go
-    return pages, refused
+    return pages, unreadable
 
 
 def _of_all(progress: Progress | None, index: int, pictures: int) -> Progress | None:

@@ -1,16 +1,16 @@
-"""What a training says while it runs, and to whom."""
+"""What a training or an explanation says while it runs, and who hears it."""
 
 from typing import Any
 
-from tellapart.events import Event
+from tellapart.events import EpochDone, Event
 from tellapart.runs.setup import TrainingSetup
 
 
 class Listener:
-    """Is told what happens in a training. Every method does nothing until somebody overrides it."""
+    """Hears what happens. Every method does nothing until a subclass overrides it."""
 
-    def prepared(self, prepared: TrainingSetup, model: Any) -> None:
-        """All is ready; the first step comes next."""
+    def prepared(self, setup: TrainingSetup, model: Any) -> None:
+        """Everything is ready; the first step comes next."""
 
     def event(self, event: Event) -> None:
         """A step or an epoch is done, or the training stops."""
@@ -19,16 +19,29 @@ class Listener:
         """Bytes of the data set have arrived."""
 
     def decoding(self, done: int, total: int) -> None:
-        """Pictures of a split have been read."""
+        """Images of a split have been read."""
 
     def scoring(self, done: int, total: int) -> None:
-        """Test pictures have been scored."""
+        """Test images have been scored."""
 
     def comparing(self, done: int, total: int) -> None:
-        """Training pictures have been compared with the mistakes that a report shows."""
+        """Training images have been compared with the mistakes that a report shows."""
 
     def looking(self, done: int, total: int) -> None:
-        """Training pictures have been looked at, for an explanation."""
+        """Training images have been looked at for an explanation."""
 
     def explaining(self, done: int, total: int) -> None:
-        """Sections of the pages that explain pictures have been made."""
+        """Sections of the explanation pages have been made."""
+
+
+class EpochPrinter(Listener):
+    """Prints one line for each epoch."""
+
+    def event(self, event: Event) -> None:
+        """Print a finished epoch."""
+        if isinstance(event, EpochDone):
+            print(
+                f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
+                f"val_loss {event.val_loss:.4f}, val_accuracy {event.val_accuracy:.4f} ({event.seconds:.1f} s)",
+                flush=True,
+            )

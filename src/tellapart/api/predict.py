@@ -29,7 +29,7 @@ class Predictions:
 
     class_names: tuple[str, ...]
     predictions: tuple[Prediction, ...]
-    refused: tuple[UnreadableImage, ...]
+    unreadable: tuple[UnreadableImage, ...]
     """Pictures that could not be read."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,12 +43,14 @@ class Predictions:
                 }
                 for answer in self.predictions
             ],
-            "unreadable": [{"picture": refused.id, "reason": refused.reason} for refused in self.refused],
+            "unreadable": [
+                {"picture": unreadable.id, "reason": unreadable.reason} for unreadable in self.unreadable
+            ],
         }
 
     def exit_code(self, named: set[str]) -> int:
         """That of bad data where a picture named by itself could not be read, or none could; else 0."""
-        lacks_named = any(refused.id in named for refused in self.refused)
+        lacks_named = any(unreadable.id in named for unreadable in self.unreadable)
         return DataError.exit_code if lacks_named or not self.predictions else 0
 
     def to_csv(self) -> str:
@@ -123,10 +125,10 @@ def predict_all(
         precision: as in `Classifier.probabilities`.
     """
     predictions: list[Prediction] = []
-    refused: list[UnreadableImage] = []
+    unreadable: list[UnreadableImage] = []
     for start in range(0, len(pictures), AT_A_TIME):
         answered, left_out = classifier.predict(pictures[start : start + AT_A_TIME], top, precision)
         predictions += answered
-        refused += left_out
+        unreadable += left_out
         progress(min(start + AT_A_TIME, len(pictures)), len(pictures))
-    return Predictions(classifier.class_names, tuple(predictions), tuple(refused))
+    return Predictions(classifier.class_names, tuple(predictions), tuple(unreadable))

@@ -110,7 +110,9 @@ def describe_data(prepared: TrainingSetup, reopening: Mapping[str, str]) -> dict
         "where": source.where,
         "class_names": list(source.class_names),
         "pictures": {name: len(store) for name, store in stores.items()},
-        "left_out": {name: [refused.id for refused in store.refused] for name, store in stores.items()},
+        "left_out": {
+            name: [unreadable.id for unreadable in store.unreadable] for name, store in stores.items()
+        },
         "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
         "pixel_path": prepared.preprocessing.to_dict(),
         "precision": prepared.precision,

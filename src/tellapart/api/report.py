@@ -1,17 +1,13 @@
-"""Writing: a run's report, and the comparison of several, from their folders."""
+"""`report`: one run as a page, and as plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
 from tellapart.data.store import ImageStore
-from tellapart.errors import ConfigError
-from tellapart.reports.comparison import compare
 from tellapart.reports.page import write_report
-from tellapart.runs.folder import RunFolder, existing_run_folder
-from tellapart.runs.predictions import load_predictions
 from tellapart.runs.saved_run import load_run
 
 
@@ -23,37 +19,27 @@ class Report:
     facts: Mapping[str, Any]
 
 
-def report_of_run(
-    run: str | Path,
-    listener: Listener,
-    stores: Mapping[str, ImageStore] | None = None,
-) -> Report:
-    """Write `report.html` into a run folder.
+def report(run: str | Path, *, listener: Listener | None = None) -> Report:
+    """Write a run's report, `report.html` in its folder.
 
     Args:
-        run: the folder.
-        listener: is told of pictures read and compared.
-        stores: the run's pictures, where they are still in memory.
+        run: the folder that `train` made.
+        listener: hears of images read and compared.
+
+    Returns:
+        The page's path, and everything that it says as plain values.
 
     Raises:
         DataError: there is no such folder.
-        ConfigError: it is no run's.
+        ConfigError: it is not a run folder.
         SaveError: the page could not be written.
     """
-    found = load_run(run, stores, listener.decoding)
-    return Report(found.folder.report, write_report(found, listener.comparing))
+    return report_of_run(run, listener or Listener())
 
 
-def comparison_of_runs(runs: Sequence[str | Path]) -> dict[str, Any]:
-    """Hold runs against each other on the test pictures that they share.
-
-    Raises:
-        ConfigError: fewer than two, or one twice.
-        DataError: a run is not there or was not finished, or they were scored on other pictures.
-    """
-    names = [str(run) for run in runs]
-    if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise ConfigError("Name two different runs or more: tellapart report --compare RUN RUN...")
-    for run in runs:
-        existing_run_folder(run).read_settings()  # says it, where that is no run folder
-    return compare({name: load_predictions(RunFolder(Path(name)).answers) for name in names})
+def report_of_run(
+    run: str | Path, listener: Listener, stores: Mapping[str, ImageStore] | None = None
+) -> Report:
+    """Do what `report` does; `stores` are the run's images, where they are still in memory."""
+    saved = load_run(run, stores, listener.decoding)
+    return Report(saved.folder.report, write_report(saved, listener.comparing))

@@ -192,11 +192,11 @@ class Classifier:
         if top is not None and top < 1:
             raise ConfigError(f"top is a number of classes, 1 or more; got {top}.")
         one = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4)
-        images, names, refused = self._decode([pictures] if one else pictures)
+        images, names, unreadable = self._decode([pictures] if one else pictures)
         if not names:
-            return [], refused
+            return [], unreadable
         answers = self.probabilities(np.stack(images), precision=precision)
-        return ranked(answers, names, self.class_names, top), refused
+        return ranked(answers, names, self.class_names, top), unreadable
 
     def explain(
         self, picture: Any, classes: Sequence[str] = (), run: str | Path | None = None
@@ -284,16 +284,16 @@ class Classifier:
     def _decode(
         self, pictures: Sequence[Any]
     ) -> tuple[list[NDArray[np.uint8]], list[str], list[UnreadableImage]]:
-        images, names, refused = [], [], []
+        images, names, unreadable = [], [], []
         for index, picture in enumerate(pictures):
             try:
                 name, pixels = picture_of(picture, index)
             except PictureError as reason:
-                refused.append(UnreadableImage(str(picture), str(reason)))
+                unreadable.append(UnreadableImage(str(picture), str(reason)))
                 continue
             images.append(self.card.preprocessing.apply(pixels))
             names.append(name)
-        return images, names, refused
+        return images, names, unreadable
 
 
 def ranked(

@@ -12,13 +12,13 @@ from tellapart.text import percent
 
 
 def report_pages(
-    model: Path, pages: Sequence[Page], refused: Sequence[UnreadableImage], as_json: bool
+    model: Path, pages: Sequence[Page], unreadable: Sequence[UnreadableImage], as_json: bool
 ) -> None:
     """In the form asked for; on stderr, the pictures that could not be read and what could not be shown."""
-    for one in refused:
+    for one in unreadable:
         note(one_line(f"Not read: {one.reason}"), "yellow")
     if as_json:
-        unreadable = [{"picture": one.id, "reason": one.reason} for one in refused]
+        unreadable = [{"picture": one.id, "reason": one.reason} for one in unreadable]
         told = [{"page": str(page.path), **page.told} for page in pages]
         say_json({"explanations": told, "unreadable": unreadable})
         return

@@ -197,9 +197,11 @@ def explain(
     files, left_out = predicting.pictures_meant(pictures)
     reports.note_left_out(left_out)
     with ProgressListener(quiet=quiet) as listener:
-        pages, refused = api.explain_pictures(model, files, out=out, classes=classes or (), listener=listener)
-    explained.report_pages(model, pages, refused, as_json)
-    raise typer.Exit(0 if not refused else DataError.exit_code)
+        pages, unreadable = api.explain_pictures(
+            model, files, out=out, classes=classes or (), listener=listener
+        )
+    explained.report_pages(model, pages, unreadable, as_json)
+    raise typer.Exit(0 if not unreadable else DataError.exit_code)
 
 
 @app.command()

@@ -64,8 +64,8 @@ def report_evaluation(evaluation: Evaluation) -> None:
 
 def report_answers(answers: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
     """Answers in the form asked for; on stderr, the pictures that could not be read."""
-    for refused in answers.refused:
-        note(one_line(f"Not read: {refused.reason}"), "yellow")
+    for unreadable in answers.unreadable:
+        note(one_line(f"Not read: {unreadable.reason}"), "yellow")
     if as_json:
         say_json({"model": named(model), **answers.to_dict()})
     elif csv == "-":

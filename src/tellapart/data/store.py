@@ -50,7 +50,7 @@ class ImageStore:
     """(N,)."""
 
     ids: tuple[str, ...]
-    refused: tuple[UnreadableImage, ...] = ()
+    unreadable: tuple[UnreadableImage, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -96,7 +96,7 @@ def load_split(
         return ImageStore(split.pictures.gathered(), split.labels, split.ids)
     images = _room_for((len(split), *preprocessing.shape), memory_budget_bytes, folder)
     kept: list[int] = []
-    refused: list[UnreadableImage] = []
+    unreadable: list[UnreadableImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(split), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(split)))
@@ -104,15 +104,15 @@ def load_split(
                 rows, threads.map(lambda row: _read(split, row, preprocessing), rows), strict=True
             ):
                 if isinstance(picture, UnreadableImage):
-                    refused.append(picture)
+                    unreadable.append(picture)
                     continue
                 images[len(kept)] = picture
                 kept.append(row)
             if progress is not None:
                 progress(rows.stop, len(split))
     labels = split.labels[kept]
-    _refuse_empty(split, labels, refused)
-    return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(refused))
+    _refuse_empty(split, labels, unreadable)
+    return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(unreadable))
 
 
 def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
@@ -122,11 +122,11 @@ def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | Unre
         return UnreadableImage(split.ids[row], str(reason))
 
 
-def _refuse_empty(split: Split, labels: NDArray[np.int64], refused: list[UnreadableImage]) -> None:
-    if not refused:
+def _refuse_empty(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:
+    if not unreadable:
         return
-    shown = "\n".join(f"  {picture.reason}" for picture in refused[:5])
-    more = f"\n  and {len(refused) - 5} more" if len(refused) > 5 else ""
+    shown = "\n".join(f"  {picture.reason}" for picture in unreadable[:5])
+    more = f"\n  and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
     if not len(labels):
         raise DataError(f"None of the {len(split)} pictures could be read:\n{shown}{more}")
     emptied = sorted(set(split.labels.tolist()) - set(labels.tolist()))

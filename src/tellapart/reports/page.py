@@ -53,8 +53,8 @@ def write_report(found: SavedRun, progress: Progress | None = None) -> dict[str,
         SaveError: it could not be written; what was there stays.
     """
     told = facts(found)
-    alike, refused = _alike(found, told, progress)
-    told["missing"] += refused
+    alike, unreadable = _alike(found, told, progress)
+    told["missing"] += unreadable
     write_text(found.folder.report, page(found, told, alike))
     return told
 

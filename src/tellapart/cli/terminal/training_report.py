@@ -60,13 +60,13 @@ def _in_the_tutorials_words(prepared: TrainingSetup) -> None:
 
 def left_out_lines(prepared: TrainingSetup) -> list[str]:
     """What of the data is not used: what cannot be read, with the reason, and what lies where nothing is expected."""
-    refused = [picture for store in prepared.stores.values() for picture in store.refused]
+    unreadable = [picture for store in prepared.stores.values() for picture in store.unreadable]
     lines = left_out_of_folders(prepared.source.ignored)
-    if refused:
-        lines.append(f"Left out {counted(len(refused), 'picture')} that could not be read:")
-        lines += [f"  {picture.reason}" for picture in refused[:NAMED_WHERE_LEFT_OUT]]
-    if len(refused) > NAMED_WHERE_LEFT_OUT:
-        lines.append(f"  and {len(refused) - NAMED_WHERE_LEFT_OUT} more")
+    if unreadable:
+        lines.append(f"Left out {counted(len(unreadable), 'picture')} that could not be read:")
+        lines += [f"  {picture.reason}" for picture in unreadable[:NAMED_WHERE_LEFT_OUT]]
+    if len(unreadable) > NAMED_WHERE_LEFT_OUT:
+        lines.append(f"  and {len(unreadable) - NAMED_WHERE_LEFT_OUT} more")
     return [*lines, ""] if lines else []
 
 

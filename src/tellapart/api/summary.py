@@ -1,0 +1,30 @@
+"""`summary`: a network layer by layer."""
+
+from pathlib import Path
+
+from tellapart.profiling.summary import Description, describe
+
+
+def summary(
+    model: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    classes: int | None = None,
+) -> Description:
+    """Describe the network of a saved model or of a recipe.
+
+    Args:
+        model: a recipe's name, a run folder, a model file, or the name of a built-in model.
+        size: height and width of a recipe's images. Default: 32 x 32.
+        channels: of a recipe's images, 3 or 1. Default: 3.
+        classes: that a recipe's network tells apart. Default: 10.
+
+    Returns:
+        Layers with shapes, parameters and FLOPs; a recipe's settings or a model's card.
+
+    Raises:
+        ConfigError: sizes given for a saved model, which has its own; or out of range.
+        ModelError: there is no such model.
+    """
+    return describe(str(model), size=size, channels=channels, classes=classes)
