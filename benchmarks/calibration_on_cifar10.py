@@ -122,7 +122,7 @@ def of_run(run):
     from tellapart.metrics.calibration import fit_temperature
     from tellapart.runs.predictions import load_predictions
 
-    answers, card = load_predictions(run / "answers.safetensors"), Classifier.load(run).card
+    answers, card = load_predictions(run / "predictions.safetensors"), Classifier.load(run).card
     held_out, test = answers["validation"], answers["test"]
     temperature = fit_temperature(held_out.probabilities, held_out.labels)
     name = f"a training of `{card.origin['recipe']}`, seed {card.origin['seed']}, its own answers"
@@ -159,7 +159,7 @@ def report_times(run):
         processor.append(sum(os.times()[2:4]) - used)
     for _ in range(ROUNDS):
         began = time.monotonic()
-        tellapart.write_report(run)
+        tellapart.report(run)
         work.append(time.monotonic() - began)
     return {
         "whole": whole,

@@ -54,7 +54,7 @@ def ours(seed, extra):
         "who": "tellapart fast",
         "seed": seed,
         "with views": told["scores"]["accuracy"],
-        "without": told["scores_without_views"]["accuracy"],
+        "without": told["scores_without_tta"]["accuracy"],
         "seconds": seconds,
         "training": sum(epoch["seconds"] for epoch in told["history"]),
     }

@@ -91,7 +91,7 @@ def target_runs(rounds):
                 "training s": sum(epoch["seconds"] for epoch in told["history"]),
                 "validation accuracy": told["history"][-1]["val_accuracy"],
                 "test accuracy": told["scores"]["accuracy"],
-                "without views": (told["scores_without_views"] or told["scores"])["accuracy"],
+                "without views": (told["scores_without_tta"] or told["scores"])["accuracy"],
             }
         )
         print(json.dumps(rows[-1]), flush=True)

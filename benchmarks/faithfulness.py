@@ -4,8 +4,9 @@
 
 Test pictures, a seeded choice; the model that comes along is asked why it answers what it answers. Each map is held
 against eight random maps as coarse as itself (`tellapart.explanations.attribution.random_baseline`), and against
-single pixels in random order; so are maps of random numbers, which show what chance does. Then the model is made anew with its weights in random
-order, block by block from the last layer down (Adebayo et al. 2018, section 3), and each map drawn again for it.
+single pixels in random order; so are maps of random numbers, which show what chance does. Then the model is made
+anew with its weights in random order, block by block from the last layer down (Adebayo et al. 2018, section 3), and
+each map drawn again for it.
 CIFAR-10 must be on this machine.
 
 Intervals of 95% by the bootstrap over pictures. Writes a dated page and every picture's figures to

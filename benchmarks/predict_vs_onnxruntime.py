@@ -145,8 +145,10 @@ def measure(path, pictures, labels, threads, rounds):
     setting, ask_peer = fastest_peer(onnx, threads, pictures[:1000])
     ways = {
         "onnxruntime float32": ask_peer,
-        "tellapart float32": lambda images: classifier.probabilities(images, views=1),
-        "tellapart bfloat16": lambda images: classifier.probabilities(images, views=1, precision="bfloat16"),
+        "tellapart float32": lambda images: classifier.probabilities(images, tta_views=1),
+        "tellapart bfloat16": lambda images: classifier.probabilities(
+            images, tta_views=1, precision="bfloat16"
+        ),
     }
     answers = {name: timed(way, pictures)[1] for name, way in ways.items()}  # and everybody is warm
     speeds, order = {name: [] for name in ways}, deque(ways)

@@ -39,7 +39,7 @@ def trained(recipe: str) -> Path:
     import tellapart
 
     changes = {"epochs": EPOCHS[recipe]} if recipe in EPOCHS else {}
-    return tellapart.train_classifier("cifar10", recipe=recipe, **changes).folder
+    return tellapart.train("cifar10", recipe=recipe, **changes).folder
 
 
 def report(run: Path, settings: dict) -> str:

@@ -115,7 +115,7 @@ class Ways:
             "energy": energies(self.recorder, images),
             "nearest": -np.partition(directions @ self.known.T, -50, axis=1)[:, -50],
             "Mahalanobis": np.einsum("nkd,de,nke->nk", away, self.precision, away).min(1),
-            "largest probability": -self.classifier.probabilities(images, views=1).max(1),
+            "largest probability": -self.classifier.probabilities(images, tta_views=1).max(1),
         }
 
 

@@ -61,7 +61,7 @@ CASES = {
 """`epsilon` is what stands under the root: 1e-14 acts like the 1e-7 beside it of 2018, 1e-16 like the 1e-8 of 2017;
 Keras 3 has 1e-7 under it.
 
-Dataset: the history of keras-team/keras, examples/cifar10_cnn.py (7c4f033 of 2016-12-12: RMSprop with its default
+Source: the history of keras-team/keras, examples/cifar10_cnn.py (7c4f033 of 2016-12-12: RMSprop with its default
 rate of 0.001; 98ec9fc of 2017-04-07: 0.0001 and a decay of 1e-6) and keras/optimizers.py.
 """
 
@@ -93,10 +93,10 @@ def train(out, case, seed, epochs):
 
     divide_so_often(case.divided)
     if out.exists():
-        return tellapart.train_classifier(resume=out, listener=Printer())
+        return tellapart.train(resume=out, listener=Printer())
     run = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=epochs)
     run = run.changed(optimizer=dataclasses.replace(run.optimizer, **case.optimizer), seed=seed)
-    return tellapart.train_classifier("cifar10", recipe=run, out=out, listener=Printer())
+    return tellapart.train("cifar10", recipe=run, out=out, listener=Printer())
 
 
 def cool(run, epochs, share):

@@ -275,7 +275,7 @@ print("The loaded model answers the same:", same)
 # the same network as one would today, and keeps the epoch that is best on held-out pictures.
 
 # %%
-trained = tellapart.train_classifier(data, recipe="quick", epochs=epochs, batch_size=batch_size)
+trained = tellapart.train(data, recipe="quick", epochs=epochs, batch_size=batch_size)
 scores = trained.scores
 low, high = scores.interval
 print(f"quick: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})")
@@ -288,7 +288,7 @@ Image(trained.folder / "predictions.png", width=600)
 
 # %% [markdown]
 # The tutorial's own training, with augmentation, is one word away:
-# `tellapart.train_classifier(data, recipe="first-cnn", epochs=25)`.
+# `tellapart.train(data, recipe="first-cnn", epochs=25)`.
 #
 # ## Explain one picture
 #

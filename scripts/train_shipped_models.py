@@ -69,10 +69,10 @@ def card_page(name, trained, options, versions, code):
 | | |
 |---|---|
 | tells apart | {", ".join(card.class_names)} |
-| pictures | {" x ".join(map(str, card.preprocessing.shape))}, others are brought to that size ({card.preprocessing.policy}) |
+| pictures | {" x ".join(map(str, card.preprocessing.shape))}, others resized ({card.preprocessing.policy}) |
 | trained on | {options["data"]}, its training split but for 2% held out |
 | recipe | `{options["recipe"]}`{f" with {changed}" if changed else ""}, seed {options["seed"]} |
-| test accuracy, as it answers ({card.views} view{"s" * (card.views > 1)}) | {percent(trained.scores)} |
+| test accuracy, as it answers ({card.tta_views} view{"s" * (card.tta_views > 1)}) | {percent(trained.scores)} |
 | test accuracy without test-time views | {percent(plain)} |
 | temperature | {card.temperature:.4f}, fitted on the pictures held out; it changes no answer |
 | energy limit | {card.energy_limit:.4f}: of the pictures held out, 95% lie below |
@@ -104,7 +104,7 @@ def main():
     for name in chosen.names or TRAININGS:
         with tempfile.TemporaryDirectory() as place:
             options = {**TRAININGS[name], "seed": chosen.seed, "out": f"{place}/run"}
-            trained = tellapart.train_classifier(**options)
+            trained = tellapart.train(**options)
         save_keras(
             without_optimizer(trained.classifier.model), PLACE / f"{name}.keras", trained.classifier.card
         )

@@ -32,6 +32,6 @@ def trained(colour_photos, tmp_path_factory):
     """A classifier trained on `colour_photos` in a few seconds."""
 
     out = tmp_path_factory.mktemp("runs") / "colours"
-    return tellapart.train_classifier(
+    return tellapart.train(
         str(colour_photos), out=out, epochs=3, size=(16, 16), batch_size=8, validation_share=0.2
     )

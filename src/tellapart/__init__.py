@@ -16,16 +16,19 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "fit": "tellapart.training.keras_fit",
-    "train_classifier": "tellapart.api.train",
-    "load": "tellapart.api.train",
-    "evaluate": "tellapart.api.train",
-    "write_report": "tellapart.api.train",
-    "compare": "tellapart.api.train",
-    "explain_pictures": "tellapart.api.train",
+    "train": "tellapart.api.train",
+    "evaluate": "tellapart.api.evaluate",
+    "predict": "tellapart.api.predict",
+    "explain": "tellapart.api.explain",
+    "report": "tellapart.api.report",
+    "compare": "tellapart.api.compare",
+    "summary": "tellapart.api.summary",
+    "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",
-    "open_source": "tellapart.data.open",
+    "open_dataset": "tellapart.data.open",
     "TellapartError": "tellapart.errors",
 }
+"""Public name -> the module that defines it."""
 
 __all__ = ["__version__", *_HOMES]
 

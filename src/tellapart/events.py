@@ -1,5 +1,6 @@
 """Events: what a training loop says as it goes. Listeners print, save or plot them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -70,3 +71,6 @@ class Stopped:
 
 
 Event = StepDone | EpochDone | Stopped
+
+Progress = Callable[[int, int], None]
+"""Called with (done, in all)."""

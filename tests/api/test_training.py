@@ -41,7 +41,7 @@ def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(
     change, said, colour_photos, tmp_path
 ):
     with pytest.raises(ConfigError, match=said):
-        tellapart.train_classifier(str(colour_photos), out=tmp_path / "run", **change)
+        tellapart.train(str(colour_photos), out=tmp_path / "run", **change)
     assert not (tmp_path / "run").exists()
 
 
@@ -52,12 +52,12 @@ def test_a_run_stopped_and_resumed_ends_as_the_run_never_stopped(trained, colour
         steps.append(None)
         return len(steps) == 7
 
-    stopped = tellapart.train_classifier(
+    stopped = tellapart.train(
         str(colour_photos), out=tmp_path / "run", should_stop=after_seven_steps, **SMALL
     )
     assert not stopped.finished
     assert stopped.scores is None
-    resumed = tellapart.train_classifier(resume=tmp_path / "run")
+    resumed = tellapart.train(resume=tmp_path / "run")
     for ours, theirs in zip(resumed.classifier.model.weights, trained.classifier.model.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     assert resumed.scores == trained.scores
@@ -74,13 +74,13 @@ def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(colour_p
                 raise Killed  # after the line in metrics.csv, before the next checkpoint
 
     stop_at_once = iter([True])
-    tellapart.train_classifier(
+    tellapart.train(
         str(colour_photos), out=tmp_path / "run", should_stop=lambda: next(stop_at_once, False), **SMALL
     )
     with pytest.raises(Killed):
-        tellapart.train_classifier(resume=tmp_path / "run", listener=Killer())
+        tellapart.train(resume=tmp_path / "run", listener=Killer())
     assert rows_of_metrics(tmp_path / "run") == ["1", "2"]
-    tellapart.train_classifier(resume=tmp_path / "run")
+    tellapart.train(resume=tmp_path / "run")
     assert rows_of_metrics(tmp_path / "run") == ["1", "2", "3"]
 
 
@@ -100,7 +100,7 @@ def fail_to_write(monkeypatch, name):
 def test_a_disk_full_before_anything_was_learned_leaves_no_folder(name, colour_photos, tmp_path, monkeypatch):
     fail_to_write(monkeypatch, name)
     with pytest.raises(SaveError, match=r"No space left on device.*run the command again"):
-        tellapart.train_classifier(str(colour_photos), out=tmp_path / "run", **SMALL)
+        tellapart.train(str(colour_photos), out=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
 
 
@@ -111,9 +111,9 @@ def test_a_disk_full_after_the_training_says_how_to_go_on(
     with monkeypatch.context() as full:
         fail_to_write(full, name)
         with pytest.raises(SaveError, match="go on with `tellapart train --resume"):
-            tellapart.train_classifier(str(colour_photos), out=tmp_path / "run", **SMALL)
+            tellapart.train(str(colour_photos), out=tmp_path / "run", **SMALL)
     assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")) == []
-    assert tellapart.train_classifier(resume=tmp_path / "run").scores == trained.scores
+    assert tellapart.train(resume=tmp_path / "run").scores == trained.scores
 
 
 def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
@@ -123,7 +123,7 @@ def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
         def event(self, event):
             events.append(event)
 
-    tellapart.train_classifier(
+    tellapart.train(
         str(colour_photos), out=tmp_path / "run", listener=Recorder(), should_stop=lambda: True, **SMALL
     )
     assert events[-1] == Stopped(epoch=0, step=1)
@@ -131,9 +131,7 @@ def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
 
 def test_a_recipe_that_validates_on_the_test_split_takes_no_validation_share(colour_photos, tmp_path):
     with pytest.raises(ConfigError, match="holds out no pictures"):
-        tellapart.train_classifier(
-            str(colour_photos), recipe="first-cnn", out=tmp_path / "run", validation_share=0.5
-        )
+        tellapart.train(str(colour_photos), recipe="first-cnn", out=tmp_path / "run", validation_share=0.5)
 
 
 @pytest.mark.parametrize("recipe", ["quick", "fast", "accurate", "best"])
@@ -141,7 +139,7 @@ def test_a_recipe_that_validates_on_the_test_split_takes_no_validation_share(col
 def test_plain_keras_reads_what_any_recipe_saved_and_trains_it_on(tmp_path, recipe, name):
     images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
     widths = {} if recipe == "quick" else {"widths": (8, 8, 8)}
-    trained = tellapart.train_classifier(
+    trained = tellapart.train(
         images, labels=np.arange(60) % 3, recipe=recipe, epochs=1, out=tmp_path / "run", **widths
     )
     model = trained.classifier.model

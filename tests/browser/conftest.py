@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.api.explain import Explainer
 from tellapart.classifier.card import card_of_plain_model
 from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.channels.channels import ModelFilters
+from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.page import SECTIONS, page_of
 from tellapart.explanations.recorder import Recorder
@@ -96,7 +96,7 @@ def explained_run(trained, tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A short training on the real digits."""
-    return tellapart.train_classifier("digits", epochs=6, out=tmp_path_factory.mktemp("browser") / "run")
+    return tellapart.train("digits", epochs=6, out=tmp_path_factory.mktemp("browser") / "run")
 
 
 class Explained(NamedTuple):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tellapart.profiling.summary import describe
-from tellapart.recipes.recipes import MEASURED, RECIPES
+from tellapart.recipes.measured import MEASURED
+from tellapart.recipes.recipes import RECIPES
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 

@@ -10,7 +10,7 @@ WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 
 @pytest.fixture(scope="session")
 def facts(trained):
-    return tellapart.write_report(trained.folder).facts
+    return tellapart.report(trained.folder).facts
 
 
 def findings(page):
@@ -155,9 +155,9 @@ def test_a_run_without_its_ingredients_gets_a_page_of_the_rest(opened, trained, 
     import shutil
 
     shutil.copytree(trained.folder, tmp_path / "old")
-    for name in ("answers.safetensors", "log.jsonl"):
+    for name in ("predictions.safetensors", "log.jsonl"):
         (tmp_path / "old" / name).unlink()
-    made = tellapart.write_report(tmp_path / "old")
+    made = tellapart.report(tmp_path / "old")
     page = opened(made.path)
     assert page.troubles == []
     assert "Not everything could be shown" in page.inner_text("main")

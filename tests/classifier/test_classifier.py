@@ -90,10 +90,10 @@ def test_the_probabilities_of_a_picture_sum_to_one_and_are_sorted(trained, colou
     assert short.names == prediction.names[:2]
 
 
-@pytest.mark.parametrize("views", [0, 3, "2"])
-def test_a_number_of_views_that_does_not_exist_is_refused(views, trained):
-    with pytest.raises(ConfigError, match=f"views is 1, 2 or 6, .* got {views!r}"):
-        trained.classifier.probabilities(np.zeros((1, 16, 16, 3), np.uint8), views=views)
+@pytest.mark.parametrize("tta_views", [0, 3, "2"])
+def test_a_number_of_views_that_does_not_exist_is_refused(tta_views, trained):
+    with pytest.raises(ConfigError, match=f"views is 1, 2 or 6, .* got {tta_views!r}"):
+        trained.classifier.probabilities(np.zeros((1, 16, 16, 3), np.uint8), tta_views=tta_views)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_pictures_that_did_not_take_the_pixel_path_are_refused(images, met, trai
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("views", [1, 6])
-def test_of_no_pictures_there_are_no_answers(views, precision, trained):
-    none = trained.classifier.probabilities(np.zeros((0, 16, 16, 3), np.uint8), None, views, precision)
+@pytest.mark.parametrize("tta_views", [1, 6])
+def test_of_no_pictures_there_are_no_answers(tta_views, precision, trained):
+    none = trained.classifier.probabilities(np.zeros((0, 16, 16, 3), np.uint8), None, tta_views, precision)
     assert (none.shape, none.dtype) == ((0, 3), np.float32)
 
 
@@ -241,7 +241,7 @@ def test_a_missing_model_is_refused_with_the_next_step(tmp_path):
 
 
 def test_a_card_of_a_later_format_says_to_upgrade():
-    later = json.dumps({"format": 99, "class_names": [], "pixel_path": {}, "origin": {}})
+    later = json.dumps({"format": 99, "class_names": [], "preprocessing": {}, "origin": {}})
     with pytest.raises(ModelError, match="newer tellapart"):
         ModelCard.from_json(later)
 

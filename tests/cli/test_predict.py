@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import tellapart
 
-from tellapart.cli.predict import note_who_answers
+from tellapart.cli.terminal.predictions import note_who_answers
 
 
 def test_probabilities_of_all_classes_sum_to_one(run, folder):

@@ -34,10 +34,10 @@ def test_json_tells_what_evaluate_tells(run):
 def test_two_runs_are_compared_on_the_same_pictures(run, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(run, other)
-    tensors = load_file(other / "answers.safetensors")
-    ids = json.dumps(load_predictions(other / "answers.safetensors")["test"].ids)
+    tensors = load_file(other / "predictions.safetensors")
+    ids = json.dumps(load_predictions(other / "predictions.safetensors")["test"].ids)
     wrong = np.eye(2, dtype=np.float32)[1 - tensors["test/labels"]]
-    save_file({**tensors, "test/probabilities": wrong}, other / "answers.safetensors", {"test": ids})
+    save_file({**tensors, "test/probabilities": wrong}, other / "predictions.safetensors", {"test": ids})
     result = tellapart("report", "--compare", run, other)
     assert result.code == 0
     assert f"{run} is better than {other}" in " ".join(result.out.split())
@@ -57,7 +57,7 @@ def test_what_cannot_be_reported_is_said(run, tmp_path):
 
 def test_a_run_without_its_answers_gets_a_page_of_the_rest(run, tmp_path):
     shutil.copytree(run, tmp_path / "old")
-    (tmp_path / "old" / "answers.safetensors").unlink()
+    (tmp_path / "old" / "predictions.safetensors").unlink()
     result = tellapart("report", tmp_path / "old")
     assert result.code == 0
     assert "Not in the report: Everything about the test pictures" in result.err

@@ -102,7 +102,7 @@ def test_accuracy_is_told_with_and_without_views(pictures, tmp_path, monkeypatch
         assert "Test accuracy: " in told
         assert "Without test-time views: " in told
         assert ways in told
-    plain = tellapart("evaluate", tmp_path / "run", "--json").json["scores_without_views"]
+    plain = tellapart("evaluate", tmp_path / "run", "--json").json["scores_without_tta"]
     assert f"Without test-time views: {plain['accuracy']:.4f}" in trained.out
 
 

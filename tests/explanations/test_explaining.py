@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 import tellapart
-from tellapart.api.explain import Explainer, write_pages
+from tellapart.api.explain import write_pages
 from tellapart.classifier.card import card_of_plain_model
 from tellapart.classifier.classifier import Classifier
 from tellapart.errors import ConfigError, DataError
+from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.page.page import page
 
 layers = keras.layers

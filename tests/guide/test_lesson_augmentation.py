@@ -182,9 +182,7 @@ def test_only_training_pictures_are_moved(monkeypatch, tmp_path):
     monkeypatch.setattr("tellapart.training.loader.apply", counting)
     arrays = {"x_train": images[:40], "y_train": labels[:40], "x_test": images[40:], "y_test": labels[40:]}
     np.savez(tmp_path / "set.npz", **arrays)
-    trained = tellapart.train_classifier(
-        tmp_path / "set.npz", epochs=2, out=tmp_path / "run", recipe="first-cnn"
-    )
+    trained = tellapart.train(tmp_path / "set.npz", epochs=2, out=tmp_path / "run", recipe="first-cnn")
     assert sum(counts) == 2 * 40
     answers = trained.classifier.model.predict(images[40:].astype(np.float32), verbose=0)
     assert trained.scores.accuracy == np.mean(answers.argmax(1) == labels[40:])

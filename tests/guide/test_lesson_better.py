@@ -18,7 +18,8 @@ from tellapart.metrics.scores import wilson_interval
 from tellapart.models.first_cnn import first_cnn
 from tellapart.models.whitened_cnn import whitening_filters
 from tellapart.recipes.build import build_network, build_optimizer
-from tellapart.recipes.recipes import MEASURED, RECIPES
+from tellapart.recipes.measured import MEASURED
+from tellapart.recipes.recipes import RECIPES
 from tellapart.training.optim.muon import orthogonal
 
 keras = import_keras()
@@ -74,7 +75,7 @@ def test_the_short_trainings_are_told_with_their_time():
     seconds = statistics.median(one["whole command s"] for one in runs)
     assert f"{len(runs)} trainings" in claim("to-63-figure")
     assert f"{round(seconds)} seconds" in claim("to-63-figure")
-    from tellapart.recipes.recipes import for_target
+    from tellapart.recipes.adapt import for_target
 
     whole = RECIPES["fast"]()
     short = for_target(whole, 0.63, 49_000)
@@ -230,7 +231,7 @@ def test_batch_normalisation_and_no_dropout():
 
 @pytest.mark.proves("views")
 def test_views_are_mirrored_and_where_in_doubt_moved():
-    assert RECIPES["fast"]().views == 6
+    assert RECIPES["fast"]().tta_views == 6
     asked = []
 
     def sure(images):

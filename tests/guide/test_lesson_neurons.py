@@ -171,7 +171,7 @@ def spikes(pushes):
     Args:
         pushes: when they begin, ms; each is 15 microamperes a square centimetre for 1 ms.
 
-    Dataset: Hodgkin and Huxley 1952, Journal of Physiology 117, with the potential at rest at -65 mV.
+    Source: Hodgkin and Huxley 1952, Journal of Physiology 117, with the potential at rest at -65 mV.
     """
 
     def change(time, state):

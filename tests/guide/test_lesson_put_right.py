@@ -235,7 +235,7 @@ def test_the_best_of_many_guessers_looks_better_than_it_is():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("put-right") / "run"
-    return tellapart.train_classifier("digits", recipe="quick", epochs=1, out=out)
+    return tellapart.train("digits", recipe="quick", epochs=1, out=out)
 
 
 @pytest.mark.proves("predictions")

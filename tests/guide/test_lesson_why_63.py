@@ -16,7 +16,8 @@ from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn as network
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import MEASURED, RECIPES, first_cnn
+from tellapart.recipes.measured import MEASURED
+from tellapart.recipes.recipes import RECIPES, first_cnn
 
 keras = import_keras()
 

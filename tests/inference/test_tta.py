@@ -57,8 +57,8 @@ def test_six_views_are_the_published_average_where_two_are_not_sure(sharpness):
     np.testing.assert_allclose(with_tta(ask, images, 2).averaged, softmax(two), atol=1e-5)
 
 
-@pytest.mark.parametrize("views", [1, 2, 6])
-def test_what_is_answered_without_views_comes_along(views):
+@pytest.mark.parametrize("tta_views", [1, 2, 6])
+def test_what_is_answered_without_views_comes_along(tta_views):
     ask, _ = asker(0.1)
     images = pictures(9)
     asked = []
@@ -67,8 +67,8 @@ def test_what_is_answered_without_views_comes_along(views):
         asked.append(len(given))
         return ask(given)
 
-    np.testing.assert_array_equal(with_tta(counted, images, views).plain, ask(images))
-    assert len(asked) == views
+    np.testing.assert_array_equal(with_tta(counted, images, tta_views).plain, ask(images))
+    assert len(asked) == tta_views
 
 
 def test_the_answer_about_a_picture_does_not_depend_on_the_others():

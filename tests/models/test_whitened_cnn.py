@@ -7,7 +7,7 @@ import torch
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.models.whitened_cnn import dirac, initialise, whitened_cnn, whitening_filters
+from tellapart.models.whitened_cnn import dirac, initialize, whitened_cnn, whitening_filters
 
 keras = import_keras()
 
@@ -52,7 +52,7 @@ def test_the_whitening_kernel_is_not_learned_but_its_bias_is():
 @pytest.mark.parametrize("depth", [2, 3])
 def test_it_is_a_plain_keras_model_that_runs_lowered_throughout(tmp_path, depth):
     model = whitened_cnn((32, 32, 3), 10, (8, 16, 24), depth)
-    initialise(model, smooth_pictures(20, 32, 3), seed=0)
+    initialize(model, smooth_pictures(20, 32, 3), seed=0)
     assert all(layer.lowered for layer in lower(model).report())
     model.save(tmp_path / "model.keras")
     pictures = smooth_pictures(3, 32, 3, seed=1).astype("float32")
@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_weights():
     pictures = smooth_pictures(20, 16, 1)
     models = [whitened_cnn((16, 16, 1), 10, (8, 8, 8)) for _ in range(2)]
     for model in models:
-        initialise(model, pictures, seed=3)
+        initialize(model, pictures, seed=3)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -13,17 +13,17 @@ from tellapart.runs.predictions import load_predictions
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    return tellapart.train_classifier("digits", epochs=5, out=tmp_path_factory.mktemp("facts") / "run")
+    return tellapart.train("digits", epochs=5, out=tmp_path_factory.mktemp("facts") / "run")
 
 
 @pytest.fixture(scope="module")
 def facts(trained):
-    return tellapart.write_report(trained.folder).facts
+    return tellapart.report(trained.folder).facts
 
 
 @pytest.fixture(scope="module")
 def test_answers(trained):
-    return load_predictions(trained.folder / "answers.safetensors")["test"]
+    return load_predictions(trained.folder / "predictions.safetensors")["test"]
 
 
 def test_scores_are_the_trainings(trained, facts):
@@ -73,19 +73,19 @@ def test_every_layer_has_its_time_and_the_cost_is_counted(facts):
 
 
 def test_a_stopped_run_has_a_report_of_what_there_is(tmp_path):
-    stopped = tellapart.train_classifier("digits", epochs=5, out=tmp_path / "run", should_stop=lambda: True)
+    stopped = tellapart.train("digits", epochs=5, out=tmp_path / "run", should_stop=lambda: True)
     assert stopped.report is None
-    told = tellapart.write_report(tmp_path / "run").facts
+    told = tellapart.report(tmp_path / "run").facts
     assert told["scores"] is None
     assert told["curves"] is None
     assert any("test pictures" in gap for gap in told["missing"])
 
 
 def test_a_run_that_scores_on_the_test_split_fits_no_temperature(tmp_path, colour_photos):
-    trained = tellapart.train_classifier(
+    trained = tellapart.train(
         str(colour_photos), recipe="first-cnn", epochs=1, size=(16, 16), out=tmp_path / "run"
     )
     assert trained.classifier.card.temperature is None
-    calibration = tellapart.write_report(trained.folder).facts["calibration"]
+    calibration = tellapart.report(trained.folder).facts["calibration"]
     assert calibration["after"] is None
     assert calibration["fitted_on"] is None

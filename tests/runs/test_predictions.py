@@ -15,8 +15,8 @@ def test_they_come_back_as_they_were(tmp_path):
         )
         for split, n in [("validation", 4), ("test", 7)]
     }
-    save_predictions(tmp_path / "answers.safetensors", kept)
-    read = load_predictions(tmp_path / "answers.safetensors")
+    save_predictions(tmp_path / "predictions.safetensors", kept)
+    read = load_predictions(tmp_path / "predictions.safetensors")
     assert read.keys() == kept.keys()
     for split, one in kept.items():
         np.testing.assert_array_equal(read[split].probabilities, one.probabilities)
@@ -26,7 +26,7 @@ def test_they_come_back_as_they_were(tmp_path):
 
 def test_none_and_damaged_ones_are_told(tmp_path):
     with pytest.raises(DataError, match="not finished"):
-        load_predictions(tmp_path / "answers.safetensors")
-    (tmp_path / "answers.safetensors").write_bytes(b"no")
+        load_predictions(tmp_path / "predictions.safetensors")
+    (tmp_path / "predictions.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match="damaged"):
-        load_predictions(tmp_path / "answers.safetensors")
+        load_predictions(tmp_path / "predictions.safetensors")

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tellapart.api.listener import Listener
-from tellapart.api.train import train_classifier, write_report
+from tellapart.api.report import report
+from tellapart.api.train import train
 from tellapart.runtime.threads import LITTLE_WORK, threads_for
 
 
@@ -74,7 +75,7 @@ def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp
     """16 x 16 pixels: 0.18 and 1.5 GFLOP a step."""
     images = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 1), np.uint8)
     seen = CachedFeatures()
-    train_classifier(
+    train(
         images,
         labels=np.arange(100) % 2,
         class_names=["a", "b"],
@@ -86,5 +87,5 @@ def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp
         listener=seen,
     )
     assert seen.threads == {threads}
-    assert write_report(tmp_path / "run").facts["cost"]["hardware"]["threads"] == threads
+    assert report(tmp_path / "run").facts["cost"]["hardware"]["threads"] == threads
     assert torch.get_num_threads() == 3

@@ -1,106 +1,90 @@
-"""Explaining: pictures that somebody points at become explanations, and pages beside each other."""
+"""`explain`: what a network does with one image, and why it predicts what it predicts."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tellapart.classifier.classifier import Classifier, Progress
-from tellapart.data.decode import picture_of
+from tellapart.api.listener import Listener
+from tellapart.api.load import loaded, run_folder_of
+from tellapart.classifier.classifier import Classifier
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, PictureError, SaveError
-from tellapart.explanations.channels.channels import ModelFilters
-from tellapart.explanations.examples.training_examples import Training
+from tellapart.events import Progress
+from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.explanation import Explanation
-from tellapart.explanations.recorder import Recorder
-from tellapart.explanations.subject import Subject
 from tellapart.pages.assemble import is_marked
-from tellapart.runs.saved_run import SavedRun, load_run
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One picture's page."""
+    """One image's page."""
 
     path: Path
-    told: Mapping[str, Any]
+    values: Mapping[str, Any]
     """What it says, as `Explanation.to_dict` gives it."""
 
 
-class Explainer:
-    """Explains one network's answers."""
+def explain(
+    model: Classifier | str | Path,
+    picture: Any,
+    *,
+    classes: Sequence[str] = (),
+    run: str | Path | None = None,
+    listener: Listener | None = None,
+) -> Explanation:
+    """Explain one prediction.
 
-    def __init__(
-        self, classifier: Classifier, run: str | Path | None = None, looking: Progress | None = None
-    ) -> None:
-        """An explainer.
+    Args:
+        model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
+        picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
+        classes: to compare besides the likeliest: why this one, and not that one.
+        run: the folder of the training that made the model, so that training images can be shown too.
+            Default: `model`, where that is a run folder.
+        listener: hears of training images looked at.
 
-        Args:
-            classifier: whose answers.
-            run: the folder of the training that made it, for what only its pictures and checkpoints can tell.
-            looking: called with (training pictures looked at, in all), where that takes a while.
+    Returns:
+        Arrays of every part, each computed when it is first asked for. A notebook shows its page, and
+        `save(path)` writes it.
 
-        Raises:
-            ConfigError: this is no run folder.
-        """
-        self.classifier = classifier
-        self._looking = looking
-        self._folder = run
+    Raises:
+        ConfigError: there is no such class or run folder.
+        ModelError: not a model.
+        PictureError: the file is not a picture.
+    """
+    run = run_folder_of(model) if run is None else run
+    looking = None if listener is None else listener.looking
+    return Explainer(loaded(model), run, looking).explain(picture, classes)
 
-    @cached_property
-    def recorder(self) -> Recorder:
-        """Of the network."""
-        return Recorder(self.classifier.model, self.classifier.net.head)
 
-    @cached_property
-    def run(self) -> SavedRun | None:
-        """Of the training.
+def explain_to_pages(
+    model: str | Path,
+    pictures: Sequence[str | Path],
+    out: str | Path,
+    classes: Sequence[str] = (),
+    listener: Listener | None = None,
+) -> tuple[list[Page], list[UnreadableImage]]:
+    """Do what the command does: write a page for each picture.
 
-        Raises:
-            ConfigError: it made another network.
-        """
-        if self._folder is None:
-            return None
-        found = load_run(self._folder)
-        if found.classifier is not None and not _same_weights(found.classifier, self.classifier):
-            raise ConfigError(
-                f"{self._folder} is the run of another network than the one that is asked. Load the network from "
-                "that run, or leave the run away."
-            )
-        return found
+    Args:
+        model: a run folder, whose training images are then shown too, a model file, or a built-in model's name.
+        pictures: files.
+        out: the folder for the pages; made where it is missing.
+        classes: as in `explain`.
+        listener: hears of training images looked at, and of sections made.
 
-    @cached_property
-    def _filters(self) -> ModelFilters:
-        """Of the network, for all pictures."""
-        train = None if self.run is None else self.run.stores.get("train")
-        return ModelFilters(self.recorder, self.classifier.card.preprocessing.shape, train)
+    Returns:
+        The pages, and the pictures that could not be read.
 
-    @cached_property
-    def _training(self) -> Training | None:
-        """Of the run, likewise."""
-        return None if self.run is None else Training(self.run, self.classifier)
-
-    def explain(self, picture: Any, classes: Sequence[str] = ()) -> Explanation:
-        """Of one picture.
-
-        Args:
-            picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
-            classes: to be asked about besides the likeliest: why this one, and not that one.
-
-        Raises:
-            ConfigError: no such class.
-            PictureError: the file is not a picture.
-        """
-        named = (classes,) if isinstance(classes, str) else classes
-        asked = tuple(_index_of(name, self.classifier.class_names) for name in named)
-        name, original = picture_of(picture)
-        image = self.classifier.card.preprocessing.apply(original)
-        subject = Subject(self.classifier, self.recorder, name, original, image)
-        return Explanation(subject, self._filters, self._training, asked, self._looking)
+    Raises:
+        ConfigError: there is no such class, or `out` is a file.
+        ModelError: not a model.
+        SaveError: a page could not be written; what was there stays.
+    """
+    listener = listener or Listener()
+    explainer = Explainer(loaded(model), run_folder_of(model), listener.looking)
+    return write_pages(explainer, [Path(path) for path in pictures], Path(out), classes, listener.explaining)
 
 
 def write_pages(
@@ -172,18 +156,3 @@ def _new_place(folder: Path, stem: str, mark: str, taken: set[Path]) -> Path:
         path = folder / f"{stem}-{count}.html"
     taken.add(path)
     return path
-
-
-def _same_weights(first: Classifier, second: Classifier) -> bool:
-    if first is second:
-        return True
-    pairs = first.model.get_weights(), second.model.get_weights()
-    if [one.shape for one in pairs[0]] != [one.shape for one in pairs[1]]:
-        return False
-    return all(np.array_equal(a, b) for a, b in zip(*pairs, strict=True))
-
-
-def _index_of(name: str, names: tuple[str, ...]) -> int:
-    if name not in names:
-        raise ConfigError(f"The model has no class {name!r}. It tells apart: {', '.join(names)}.")
-    return names.index(name)

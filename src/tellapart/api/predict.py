@@ -1,16 +1,18 @@
-"""Predicting: the pictures that somebody points at, however many, and the answers as plain values.
+"""`predict`: classes and probabilities of images.
 
-Pictures are read and asked about a few hundred at a time, so a folder of any size fits in memory.
+Files are read and predicted a few hundred at a time, so a folder of any size fits in memory.
 """
 
 import csv
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.listener import Listener
+from tellapart.api.load import loaded
 from tellapart.classifier.classifier import Classifier, Prediction
 from tellapart.data.decode import PICTURE_SUFFIXES
 from tellapart.data.sources.folder import is_hidden
@@ -19,70 +21,118 @@ from tellapart.errors import DataError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.text import natural_key
 
-AT_A_TIME = 500
-"""Pictures in memory."""
+FILES_AT_ONCE = 500
+"""Images in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a classifier says of many pictures."""
+    """What a classifier predicts for many images."""
 
     class_names: tuple[str, ...]
     predictions: tuple[Prediction, ...]
     unreadable: tuple[UnreadableImage, ...]
-    """Pictures that could not be read."""
+    """Images that could not be read."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return {
             "predictions": [
                 {
-                    "picture": answer.picture,
-                    "predicted": answer.names[0],
-                    "probabilities": dict(zip(answer.names, answer.probabilities, strict=True)),
+                    "picture": prediction.picture,
+                    "predicted": prediction.names[0],
+                    "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
                 }
-                for answer in self.predictions
+                for prediction in self.predictions
             ],
-            "unreadable": [
-                {"picture": unreadable.id, "reason": unreadable.reason} for unreadable in self.unreadable
-            ],
+            "unreadable": [{"picture": image.id, "reason": image.reason} for image in self.unreadable],
         }
 
     def exit_code(self, named: set[str]) -> int:
-        """That of bad data where a picture named by itself could not be read, or none could; else 0."""
-        lacks_named = any(unreadable.id in named for unreadable in self.unreadable)
+        """Return that of bad data where a file named by itself could not be read, or none could; otherwise 0."""
+        lacks_named = any(image.id in named for image in self.unreadable)
         return DataError.exit_code if lacks_named or not self.predictions else 0
 
     def to_csv(self) -> str:
-        """A line for each picture: its path, the likeliest class, and each named class's probability."""
+        """Return a line for each image: its path, the likeliest class, and each named class's probability."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("picture", "predicted", *self.class_names))
-        for answer in self.predictions:
-            share = dict(zip(answer.names, answer.probabilities, strict=True))
+        for prediction in self.predictions:
+            by_class = dict(zip(prediction.names, prediction.probabilities, strict=True))
             writer.writerow(
-                (answer.picture, answer.names[0], *(share.get(name, "") for name in self.class_names))
+                (
+                    prediction.picture,
+                    prediction.names[0],
+                    *(by_class.get(name, "") for name in self.class_names),
+                )
             )
         return text.getvalue()
 
 
-def pictures_meant(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Each file itself; for a folder every picture in it, however deep, in the order a person expects.
+def predict(
+    model: Classifier | str | Path,
+    pictures: Any,
+    *,
+    top: int | None = None,
+    precision: str = "float32",
+    listener: Listener | None = None,
+) -> Predictions:
+    """Predict the classes of images.
+
+    Args:
+        model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
+        pictures: one or several of: a file's path, a folder's path (every picture in it, however deep), a uint8
+            array (H, W), (H, W, 1) or (H, W, 3) of any size.
+        top: how many classes to name for each image, the likeliest first. Default: all.
+        precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
+        listener: hears how many images are done.
+
+    Raises:
+        ConfigError: `top` or `precision` is out of range.
+        DataError: a folder without pictures, or something that is neither a path nor such an array.
+        ModelError: not a model.
+    """
+    several = isinstance(pictures, Sequence) and not isinstance(pictures, str)
+    given = list(pictures) if several else [pictures]
+    paths = all(isinstance(picture, str | Path) for picture in given)
+    images = files_in([Path(path) for path in given])[0] if paths else given
+    return predict_images(loaded(model), images, top, precision, listener or Listener())
+
+
+def predict_images(
+    classifier: Classifier, images: Sequence[Any], top: int | None, precision: str, listener: Listener
+) -> Predictions:
+    """Do what `predict` does, for files and arrays, a few hundred at a time."""
+    predictions: list[Prediction] = []
+    unreadable: list[UnreadableImage] = []
+    at_once = FILES_AT_ONCE if all(isinstance(image, str | Path) for image in images) else len(images)
+    for start in range(0, len(images), at_once or 1):
+        part = images[start : start + at_once]
+        predicted, left_out = classifier.predict(part, top, precision)
+        predictions += predicted
+        unreadable += left_out
+        listener.decoding(start + len(part), len(images))
+    return Predictions(classifier.class_names, tuple(predictions), tuple(unreadable))
+
+
+def files_in(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return each file itself; for a folder every picture in it, however deep, in the order a person expects.
 
     Returns:
-        The pictures; and what else the folders hold: files whose ending is no picture's, hidden ones not among them.
+        The pictures; and the folders' other files, those without a picture's ending. Hidden files are in neither.
 
     Raises:
         DataError: a folder without pictures, or one that cannot be read.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     others: list[Path] = []
     for path in paths:
         with unreadable_is_bad_data(path):
             pictures, left_out = _inside(path) if path.is_dir() else ([path], [])
-        found += pictures
+        files += pictures
         others += left_out
-    return found, others
+    return files, others
 
 
 def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -93,8 +143,8 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
             (pictures if path.suffix.lower() in PICTURE_SUFFIXES else others).append(path)
     if not pictures:
         raise DataError(
-            f"{folder}: no pictures in it (looked for {', '.join(sorted(PICTURE_SUFFIXES)[:6])} and others, "
-            f"folders within included; other files in it: {len(others):,})."
+            f"{folder}: no pictures in it or in its subfolders (looked for "
+            f"{', '.join(sorted(PICTURE_SUFFIXES)[:6])} and others; it holds {len(others):,} other files)."
         )
     return _sorted(pictures), _sorted(others)
 
@@ -104,31 +154,5 @@ def _sorted(paths: list[Path]) -> list[Path]:
 
 
 def _stop(reason: OSError) -> None:
-    """os.walk would pass silently over a folder that it cannot read."""
+    """Raise: os.walk would skip a folder that it cannot read."""
     raise reason
-
-
-def predict_all(
-    classifier: Classifier,
-    pictures: Sequence[Path],
-    top: int | None,
-    progress: Callable[[int, int], None],
-    precision: str = "float32",
-) -> Predictions:
-    """Ask about every picture.
-
-    Args:
-        classifier: whom to ask.
-        pictures: files.
-        top: how many classes to name for each; None for all.
-        progress: called with (pictures done, pictures in all).
-        precision: as in `Classifier.probabilities`.
-    """
-    predictions: list[Prediction] = []
-    unreadable: list[UnreadableImage] = []
-    for start in range(0, len(pictures), AT_A_TIME):
-        answered, left_out = classifier.predict(pictures[start : start + AT_A_TIME], top, precision)
-        predictions += answered
-        unreadable += left_out
-        progress(min(start + AT_A_TIME, len(pictures)), len(pictures))
-    return Predictions(classifier.class_names, tuple(predictions), tuple(unreadable))

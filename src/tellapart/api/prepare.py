@@ -1,167 +1,180 @@
-"""From labeled images to a training's setup: split, read, and make the run folder."""
+"""From labeled images to a training's setup: configure, split, read, and make the run folder."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from tellapart.api.listener import Listener
-from tellapart.data.open import Dataset
+from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError, DataError
 from tellapart.models.first_cnn import refuse_small_pictures
+from tellapart.recipes.adapt import adapted_to, for_target
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import adapted_to, find_recipe, for_target
+from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.checkpointer import nothing_lost
-from tellapart.runs.folder import RunFolder, existing_run_folder, new_run_folder
+from tellapart.runs.folder import existing_run_folder, new_run_folder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.precision import resolve
 
-if TYPE_CHECKING:
-    pass
-
 SMALLEST_SIDE = 16
-"""Pixels. Smaller pictures are enlarged by a whole factor to at least this."""
-
+"""Pixels. Smaller images are enlarged by a whole factor to at least this."""
 
 LARGEST_SIDE = 64
-"""Pixels. Larger pictures, and photos of mixed sizes, are brought to this, unless the run says otherwise."""
+"""Pixels. Larger images, and photos of mixed sizes, are brought to this, unless the configuration says otherwise."""
 
 
-def prepare(
-    source: Dataset,
-    run: TrainConfig,
-    out: str | Path | None,
-    reopening: Mapping[str, str],
-    listener: Listener,
-) -> TrainingSetup:
-    """Divide the pictures, read them, and make the run folder.
-
-    Args:
-        source: as opened.
-        run: complete.
-        out: the folder to make, or None for a dated one.
-        reopening: what opens `source` again; empty for arrays in memory.
-        listener: is told of the pictures read.
-    """
-    held_out = run.validation_share if run.validation == "held out" else 0.0
-    source = divide(source, validation=held_out, test=run.test_share, seed=run.seed)
-    preprocessing = preprocessing_for(source, run)
-    refuse_small_pictures(preprocessing.shape)
-    stores = load_stores(source, preprocessing, run, listener)
-    folder = new_run_folder(out, source.name, run.recipe)
-    prepared = TrainingSetup(run, folder, source, preprocessing, stores, resolve(run.precision))
-    with nothing_lost(folder):
-        folder.write_settings(run, describe_data(prepared, reopening), torch.get_num_threads())
-        write_split_csv(source, folder.split)
-    return prepared
-
-
-def prepare_again(
-    folder: RunFolder, source: Dataset, run: TrainConfig, data: Mapping[str, Any], listener: Listener
-) -> TrainingSetup:
-    """Prepare a run that was stopped, on the very same pictures.
-
-    Raises:
-        DataError: the pictures are not those of the run any more.
-    """
-    source = apply_split(source, read_split_csv(folder.split))
-    preprocessing = Preprocessing.from_dict(data["pixel_path"])
-    stores = load_stores(source, preprocessing, run, listener)
-    changed = [name for name, store in stores.items() if store.fingerprint() != data["fingerprints"][name]]
-    if changed:
-        raise DataError(
-            f"{source.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
-            "Restore them, or start a new training."
-        )
-    return TrainingSetup(run, folder, source, preprocessing, stores, data["precision"], resumes=True)
-
-
-def load_stores(
-    source: Dataset, preprocessing: Preprocessing, run: TrainConfig, listener: Listener
-) -> dict[str, ImageStore]:
-    """Read every split that the run uses."""
-    used = [name for name in source.splits if name != "validation" or run.validation == "held out"]
-    return {name: load_split(source.splits[name], preprocessing, progress=listener.decoding) for name in used}
-
-
-def preprocessing_for(source: Dataset, run: TrainConfig) -> Preprocessing:
-    """The size that pictures are brought to: the run's, or their own where that suits a small network."""
-    height, width, channels = source.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
-    if run.size is not None:
-        height, width = run.size
-    elif max(height, width) > LARGEST_SIDE:
-        height = width = LARGEST_SIDE
-    elif min(height, width) < SMALLEST_SIDE:
-        factor = -(-SMALLEST_SIDE // min(height, width))
-        height, width = factor * height, factor * width
-    return Preprocessing(height=height, width=width, channels=channels, policy=run.policy)
-
-
-def describe_data(prepared: TrainingSetup, reopening: Mapping[str, str]) -> dict[str, Any]:
-    """The data as run.toml records it."""
-    source, stores = prepared.source, prepared.stores
-    return {
-        "name": source.name,
-        "where": source.where,
-        "class_names": list(source.class_names),
-        "pictures": {name: len(store) for name, store in stores.items()},
-        "left_out": {
-            name: [unreadable.id for unreadable in store.unreadable] for name, store in stores.items()
-        },
-        "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
-        "pixel_path": prepared.preprocessing.to_dict(),
-        "precision": prepared.precision,
-        **reopening,
-    }
-
-
-def _run(
+def configured(
     recipe: str | TrainConfig,
     mirrors: bool,
     augment: bool,
     target: float | None,
     changes: dict[str, Any],
-    pictures: int,
+    images: int,
 ) -> TrainConfig:
-    run = (
+    """Return the complete configuration of a training.
+
+    Args:
+        recipe: its name, or a configuration.
+        mirrors: whether a mirrored image keeps its class.
+        augment: False switches augmentation off.
+        target: validation accuracy, 0 to 1, at which the training may end.
+        changes: fields to change.
+        images: how many there are to train on.
+
+    Raises:
+        ConfigError: an unknown recipe or setting, or one out of range.
+    """
+    config = (
         recipe
         if isinstance(recipe, TrainConfig)
-        else adapted_to(find_recipe(recipe)(mirrors=mirrors), pictures)
+        else adapted_to(find_recipe(recipe)(mirrors=mirrors), images)
     )
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     if unknown := sorted(set(changes) - known):
-        raise ConfigError(f"A run has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}.")
-    if target is not None:
-        run = for_target(run, target, pictures)
-    run = run.changed(**changes)
-    if run.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(
-            f"{run.recipe} holds out no pictures for validation: it scores each epoch on the test pictures, as the "
-            "tutorial did. Leave the validation share away, or take the recipe quick."
+            f"A training has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
         )
-    return run if augment else dataclasses.replace(run, augmentation=None)
+    if target is not None:
+        config = for_target(config, target, images)
+    config = config.changed(**changes)
+    if config.validation == "test" and changes.get("validation_share") is not None:
+        raise ConfigError(
+            f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
+            "test pictures. Leave out the validation share, or use the recipe quick."
+        )
+    return config if augment else dataclasses.replace(config, augmentation=None)
 
 
-def _prepare_again(
+def prepare(
+    dataset: Dataset,
+    config: TrainConfig,
+    out: str | Path | None,
+    reopening: Mapping[str, str],
+    listener: Listener,
+) -> TrainingSetup:
+    """Split the images, read them, and make the run folder.
+
+    Args:
+        dataset: as opened.
+        config: complete.
+        out: the folder to make, or None for a dated one.
+        reopening: what opens `dataset` again; empty for arrays in memory.
+        listener: hears of the images read.
+    """
+    held_out = config.validation_share if config.validation == "held out" else 0.0
+    dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed)
+    preprocessing = preprocessing_for(dataset, config)
+    refuse_small_pictures(preprocessing.shape)
+    stores = load_stores(dataset, preprocessing, config, listener)
+    folder = new_run_folder(out, dataset.name, config.recipe)
+    setup = TrainingSetup(config, folder, dataset, preprocessing, stores, resolve(config.precision))
+    with nothing_lost(folder):
+        folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
+        write_split_csv(dataset, folder.split)
+    return setup
+
+
+def prepare_again(
     resume: str | Path,
     data: Any,
     labels: Any,
     opened: Callable[[Any, Any], Dataset],
-    changes: dict[str, Any],
+    changes: Mapping[str, Any],
     listener: Listener,
 ) -> TrainingSetup:
+    """Prepare a run that was stopped, on the very same images.
+
+    Args:
+        resume: its folder.
+        data: the images, where they have moved or were arrays; None: those of the run.
+        labels: of `data`.
+        opened: opens data and labels.
+        changes: settings that somebody gave; a resumed run takes none.
+        listener: hears of the images read.
+
+    Raises:
+        ConfigError: settings were given, or the run's images are gone with the memory that held them.
+        DataError: the images are not those of the run any more.
+    """
     folder = existing_run_folder(resume)
-    run, saved = folder.read_settings()
+    config, saved = folder.read_settings()
     if any(value is not None for value in changes.values()):
-        raise ConfigError(
-            f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others away."
-        )
+        raise ConfigError(f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others out.")
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    source = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
-    return prepare_again(folder, source, run, saved, listener)
+    dataset = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
+    dataset = apply_split(dataset, read_split_csv(folder.split))
+    preprocessing = Preprocessing.from_dict(saved["preprocessing"])
+    stores = load_stores(dataset, preprocessing, config, listener)
+    recorded = saved["fingerprints"]
+    if changed := [name for name, store in stores.items() if store.fingerprint() != recorded[name]]:
+        raise DataError(
+            f"{dataset.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
+            "Restore them, or start a new training."
+        )
+    return TrainingSetup(config, folder, dataset, preprocessing, stores, saved["precision"], resumes=True)
+
+
+def load_stores(
+    dataset: Dataset, preprocessing: Preprocessing, config: TrainConfig, listener: Listener
+) -> dict[str, ImageStore]:
+    """Read every split that the training uses."""
+    used = [name for name in dataset.splits if name != "validation" or config.validation == "held out"]
+    return {
+        name: load_split(dataset.splits[name], preprocessing, progress=listener.decoding) for name in used
+    }
+
+
+def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
+    """Choose the size of the network's input: the configured one, or the images' own where that is moderate."""
+    height, width, channels = dataset.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
+    if config.size is not None:
+        height, width = config.size
+    elif max(height, width) > LARGEST_SIDE:
+        height = width = LARGEST_SIDE
+    elif min(height, width) < SMALLEST_SIDE:
+        factor = -(-SMALLEST_SIDE // min(height, width))
+        height, width = factor * height, factor * width
+    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy)
+
+
+def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[str, Any]:
+    """Return the data as run.toml records it."""
+    dataset, stores = setup.dataset, setup.stores
+    return {
+        "name": dataset.name,
+        "where": dataset.where,
+        "class_names": list(dataset.class_names),
+        "pictures": {name: len(store) for name, store in stores.items()},
+        "left_out": {name: [image.id for image in store.unreadable] for name, store in stores.items()},
+        "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
+        "preprocessing": setup.preprocessing.to_dict(),
+        "precision": setup.precision,
+        **reopening,
+    }

@@ -1,7 +1,4 @@
-"""A recipe's training from pictures to a scored model: prepare, train, finish.
-
-Joins data, recipe, loop and run folder. Prints nothing: a Watcher is told.
-"""
+"""A training from its setup to a scored classifier: train, calibrate, score."""
 
 import time
 from collections.abc import Callable
@@ -28,7 +25,7 @@ from tellapart.metrics.validation import Validation, validated
 from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import TrainConfig
-from tellapart.reports.prediction_grid import Shown, save_picture_grid
+from tellapart.reports.prediction_grid import Shown, save_prediction_grid
 from tellapart.runs.checkpointer import Checkpointer, nothing_lost
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runs.setup import TrainingSetup
@@ -39,148 +36,146 @@ from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
 
 FEWEST_HELD_OUT = 20
-"""Pictures from which the card tells what confidence is worth and what is unfamiliar."""
+"""Held-out images from which the model card gets a temperature and a limit for unfamiliar images."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """What a training gives back."""
+    """What a training returns."""
 
     classifier: Classifier
     folder: Path
     history: tuple[EpochDone, ...]
     finished: bool
-    """False where the training was asked to stop before its end; go on with `resume=folder`."""
+    """False where the training was asked to stop before its end; continue with `resume=folder`."""
 
     scores: Scores | None = None
     """On the test split, at the end; None where the training did not finish."""
 
     plain_scores: Scores | None = None
-    """The same without test-time views, where the run has some."""
+    """The same without test-time augmentation, where the recipe uses it."""
 
     shown: tuple[Shown, ...] = ()
-    """Some test pictures with their predictions, as on predictions.png."""
+    """Some test images with their predictions, as on predictions.png."""
 
     report: Path | None = None
-    """The page about it all; None where the training did not finish, or the page could not be written."""
+    """The report; None where the training did not finish, or the page could not be written."""
 
 
-def run_training(
-    prepared: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]
-) -> TrainingResult:
+def run_training(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
     """Train to the end, or until somebody asks to stop; then score on the test split.
 
     Raises:
-        TellapartError: the loss is no number any more.
+        TellapartError: the loss became NaN or infinite.
         SaveError: the disk is full.
     """
-    with nothing_lost(prepared.folder):
-        return _train(prepared, listener, should_stop)
+    with nothing_lost(setup.folder):
+        return _train(setup, listener, should_stop)
 
 
-def _train(prepared: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
-    run, classes = prepared.run, len(prepared.source.class_names)
-    train = prepared.stores["train"]
+def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
+    config, train = setup.config, setup.stores["train"]
     batches = BatchSampler(
-        n=len(train), batch_size=run.batch_size, seed=run.seed, rows_per_epoch=run.pictures_per_epoch
+        n=len(train),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        rows_per_epoch=config.pictures_per_epoch,
     )
-    model = build_model(run, prepared.preprocessing.shape, classes, batches.steps_per_epoch, train.images)
-    net = lower(model, prepared.precision)
-    feed = DataLoader(train, classes, batches, run.augmentation, net.device, run.mixing)
-    card = ModelCard(prepared.source.class_names, prepared.preprocessing, _origin(prepared), run.views)
+    classes, steps = len(setup.dataset.class_names), batches.steps_per_epoch
+    model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
+    net = lower(model, setup.precision)
+    loader = DataLoader(train, classes, batches, config.augmentation, net.device, config.mixing)
+    card = ModelCard(setup.dataset.class_names, setup.preprocessing, _origin(setup), config.tta_views)
     classifier = Classifier.of_model(model, card)
-    checkpointer = Checkpointer(run, prepared.folder, model, resumes=prepared.resumes)
-    step = build_step(run, net, run.epochs * batches.steps_per_epoch)
+    checkpointer = Checkpointer(config, setup.folder, model, resumes=setup.resumes)
+    step = build_step(config, net, config.epochs * steps)
 
     def validate() -> Validation:
-        validation = prepared.validation
-        answers = classifier.probabilities(validation.images, views=1, precision=prepared.precision)
-        return validated(answers, validation.labels)
+        held_out = setup.validation
+        probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
+        return validated(probabilities, held_out.labels)
 
     energy, began = EnergyMeter(), time.monotonic()
     with memory_kept():
-        with threads_for(run.batch_size * count_flops(model).step):
+        with threads_for(config.batch_size * count_flops(model).step):
             threads = torch.get_num_threads()
-            listener.prepared(prepared, model)
+            listener.prepared(setup, model)
             for event in run_epochs(
-                step, feed, validate, checkpointer.state, run.epochs, should_stop, run.target
+                step, loader, validate, checkpointer.state, config.epochs, should_stop, config.target
             ):
-                prepared.folder.listen(event)
+                setup.folder.listen(event)
                 checkpointer.event(event)
                 listener.event(event)
                 energy.look_at_times()
         checkpointer.take_kept_weights()
-        finish_model(run, model)
+        finish_model(config, model)
         history = tuple(checkpointer.state.history)
-        cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": threads}
-        prepared.folder.log("Cost", cost)
-        if checkpointer.state.epoch < run.epochs and not reached(history, run.target):
-            classifier.save(prepared.folder.model)
-            return TrainingResult(classifier, prepared.folder.path, history, finished=False)
-        held_out = _calibrate(prepared, classifier)
-        classifier.save(prepared.folder.model)
-        return _finish(prepared, classifier, history, held_out, listener)
+        seconds = time.monotonic() - began
+        setup.folder.log("Cost", {"seconds": seconds, "joules": energy.joules, "threads": threads})
+        if checkpointer.state.epoch < config.epochs and not reached(history, config.target):
+            classifier.save(setup.folder.model)
+            return TrainingResult(classifier, setup.folder.path, history, finished=False)
+        held_out = _calibrate(setup, classifier)
+        classifier.save(setup.folder.model)
+        return _score(setup, classifier, history, held_out, listener)
 
 
-def _calibrate(prepared: TrainingSetup, classifier: Classifier) -> dict[str, SplitPredictions]:
-    """Note on the model's card what held-out pictures tell: by what its confidence is off, and what is unfamiliar."""
-    if prepared.run.validation == "test":
+def _calibrate(setup: TrainingSetup, classifier: Classifier) -> dict[str, SplitPredictions]:
+    """Note on the model card what held-out images tell: a temperature, and from where images are unfamiliar."""
+    if setup.config.validation == "test":
         return {}
-    store = prepared.stores["validation"]
-    found = classifier.probabilities(store.images, precision=prepared.precision)
-    answers = {"validation": SplitPredictions(found, store.labels, store.ids)}
+    store = setup.stores["validation"]
+    probabilities = classifier.probabilities(store.images, precision=setup.precision)
+    predictions = {"validation": SplitPredictions(probabilities, store.labels, store.ids)}
     if len(store) < FEWEST_HELD_OUT:
-        return answers
+        return predictions
     limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
-    temperature = fit_temperature(found, store.labels)
+    temperature = fit_temperature(probabilities, store.labels)
     classifier.card = replace(classifier.card, temperature=temperature, energy_limit=limit)
-    return answers
+    return predictions
 
 
-def _finish(
-    prepared: TrainingSetup,
+def _score(
+    setup: TrainingSetup,
     classifier: Classifier,
     history: tuple[EpochDone, ...],
     held_out: dict[str, SplitPredictions],
     listener: Listener,
 ) -> TrainingResult:
-    """Score the test split, once, keep what was answered, and show some of its pictures."""
-    test, names, folder = prepared.stores["test"], prepared.source.class_names, prepared.folder
-    found = classifier.answers(test.images, listener.scoring, precision=prepared.precision)
-    save_predictions(
-        folder.answers, held_out | {"test": SplitPredictions(found.averaged, test.labels, test.ids)}
-    )
-    scores, plain = score(found.averaged, test.labels, names, "test"), None
+    """Score the test split, once; keep the predictions, and show some of them."""
+    test, names, folder = setup.stores["test"], setup.dataset.class_names, setup.folder
+    probabilities = classifier.tta_probabilities(test.images, listener.scoring, precision=setup.precision)
+    predictions = SplitPredictions(probabilities.averaged, test.labels, test.ids)
+    save_predictions(folder.predictions, held_out | {"test": predictions})
+    scores, plain = score(probabilities.averaged, test.labels, names, "test"), None
     folder.log("Scored", scores.to_dict())
-    if prepared.run.views > 1:
-        plain = score(found.plain, test.labels, names, "test")
-        folder.log("ScoredWithoutViews", plain.to_dict())
-    shown = pictures_to_show(classifier, test, prepared.run)
+    if setup.config.tta_views > 1:
+        plain = score(probabilities.plain, test.labels, names, "test")
+        folder.log("ScoredWithoutTta", plain.to_dict())
+    shown = images_to_show(classifier, test, setup.config)
     if shown:
-        save_picture_grid(shown, folder.predictions)
+        save_prediction_grid(shown, folder.prediction_grid)
     return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
 
 
-def pictures_to_show(classifier: Classifier, test: ImageStore, run: TrainConfig) -> tuple[Shown, ...]:
-    """A seeded choice of test pictures with their predictions."""
-    count = min(run.predictions, len(test))
-    rows = np.sort(np.random.default_rng(run.seed).choice(len(test), count, replace=False))
+def images_to_show(classifier: Classifier, test: ImageStore, config: TrainConfig) -> tuple[Shown, ...]:
+    """Choose test images by the seed, and predict them."""
+    count = min(config.predictions, len(test))
+    rows = np.sort(np.random.default_rng(config.seed).choice(len(test), count, replace=False))
     if not count:
         return ()
-    images = test.images[rows]
-    predictions = ranked(
-        classifier.probabilities(images), [test.ids[row] for row in rows], classifier.class_names, top=None
-    )
-    truths = [classifier.class_names[test.labels[row]] for row in rows]
-    return tuple(map(Shown, images, predictions, truths))
+    images, ids = test.images[rows], [test.ids[row] for row in rows]
+    predictions = ranked(classifier.probabilities(images), ids, classifier.class_names, top=None)
+    targets = [classifier.class_names[test.labels[row]] for row in rows]
+    return tuple(map(Shown, images, predictions, targets))
 
 
-def _origin(prepared: TrainingSetup) -> dict[str, Any]:
-    """Where the model comes from, for people who find only the file."""
+def _origin(setup: TrainingSetup) -> dict[str, Any]:
+    """Say where the model comes from, for people who find only the file."""
     return {
         "tellapart": __version__,
-        "recipe": prepared.run.recipe,
-        "epochs": prepared.run.epochs,
-        "seed": prepared.run.seed,
-        "data": prepared.source.name,
+        "recipe": setup.config.recipe,
+        "epochs": setup.config.epochs,
+        "seed": setup.config.seed,
+        "data": setup.dataset.name,
     }

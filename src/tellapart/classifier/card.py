@@ -4,13 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
-
-if TYPE_CHECKING:
-    pass
 
 ENTRY = "tellapart.json"
 
@@ -28,8 +25,8 @@ class ModelCard:
     origin: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from: recipe, data, version; for people."""
 
-    views: int = 1
-    """Forms of each picture that are asked about; see `tellapart.views`."""
+    tta_views: int = 1
+    """Forms of each picture that are asked about; see `tellapart.tta_views`."""
 
     temperature: float | None = None
     """By which logarithms of the answers are divided so that their confidence is right on held-out pictures
@@ -47,8 +44,8 @@ class ModelCard:
         values = {
             "format": FORMAT,
             "class_names": list(self.class_names),
-            "pixel_path": self.preprocessing.to_dict(),
-            "views": self.views,
+            "preprocessing": self.preprocessing.to_dict(),
+            "tta_views": self.tta_views,
             "temperature": self.temperature,
             "energy_limit": self.energy_limit,
             "origin": dict(self.origin),
@@ -69,17 +66,17 @@ class ModelCard:
                     f"The model was saved in format {values['format']} and this tellapart reads {FORMAT}: "
                     "install a newer tellapart."
                 )
-            path = Preprocessing.from_dict(values["pixel_path"])
-            views = values.get("views", 1)  # saved before there were any
-            if views not in (1, 2, 6):
-                raise ValueError(f"views {views!r}")
+            path = Preprocessing.from_dict(values["preprocessing"])
+            tta_views = values["tta_views"]
+            if tta_views not in (1, 2, 6):
+                raise ValueError(f"tta_views {tta_views!r}")
             temperature = values.get("temperature")
             if temperature is not None and not 0 < temperature < float("inf"):
                 raise ValueError(f"temperature {temperature!r}")
             names = tuple(map(str, values["class_names"]))
             limit = values.get("energy_limit")
             return cls(
-                names, path, values["origin"], views, temperature, None if limit is None else float(limit)
+                names, path, values["origin"], tta_views, temperature, None if limit is None else float(limit)
             )
         except (KeyError, TypeError, ValueError, ConfigError) as reason:
             if isinstance(reason, ModelError):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +17,17 @@ from numpy.typing import NDArray
 from tellapart.classifier.card import ModelCard, card_of_plain_model
 from tellapart.classifier.model_file import load_keras, read_card, save_h5, save_keras
 from tellapart.classifier.resolve import model_path
+from tellapart.data.dataset import Dataset
 from tellapart.data.decode import picture_of
-from tellapart.data.open import Dataset
 from tellapart.data.store import ImageStore, UnreadableImage, load_split
 from tellapart.errors import ConfigError, DataError, PictureError
+from tellapart.events import Progress
 from tellapart.inference.keras_file import read_stored_net
-from tellapart.inference.predictor import probabilities
+from tellapart.inference.predictor import tta_probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
-from tellapart.inference.refine import refine_uncertain
-from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities, with_tta
+from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities
 from tellapart.metrics.scores import Scores, score
 from tellapart.runtime.precision import resolve_known
-
-if TYPE_CHECKING:
-    from tellapart.explanations.explanation import Explanation
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,7 @@ class Classifier:
         self,
         images: NDArray[np.uint8],
         progress: Progress | None = None,
-        views: int | None = None,
+        tta_views: int | None = None,
         precision: str = "float32",
     ) -> NDArray[np.float32]:
         """Ask about pictures that already took the pixel path.
@@ -115,7 +110,7 @@ class Classifier:
         Args:
             images: (N, H, W, C) uint8, of the pixel path's shape.
             progress: called with (pictures done, pictures in all).
-            views: forms of each picture to ask about, 1, 2 or 6; None: the model's own number.
+            tta_views: forms of each picture to ask about, 1, 2 or 6; None: the model's own number.
             precision: "float32"; "bfloat16", faster where the processor has it, classes in doubt settled in
                 float32, probabilities to two digits; or "auto", the faster one here.
 
@@ -126,7 +121,7 @@ class Classifier:
             ConfigError: no such precision or number of views.
             DataError: `images` are no uint8 array of that shape.
         """
-        return self.answers(images, progress, views, precision).averaged
+        return self.tta_probabilities(images, progress, tta_views, precision).averaged
 
     def _refuse_other_pixels(self, images: Any) -> None:
         shape = self.card.preprocessing.shape
@@ -138,43 +133,23 @@ class Classifier:
             f"got {met}. `predict` takes files and pictures of any size."
         )
 
-    def answers(
+    def tta_probabilities(
         self,
         images: NDArray[np.uint8],
         progress: Progress | None = None,
-        views: int | None = None,
+        tta_views: int | None = None,
         precision: str = "float32",
     ) -> TtaProbabilities:
-        """As `probabilities`, and what a single view says."""
-        views = self.card.views if views is None else views
-        if views not in TTA_VIEWS:
-            raise ConfigError(f"views is 1, 2 or 6, forms of each picture to ask about; got {views!r}.")
+        """Do what `probabilities` does, and give what a single view says beside it."""
+        tta_views = self.card.tta_views if tta_views is None else tta_views
+        if tta_views not in TTA_VIEWS:
+            raise ConfigError(f"tta_views is 1, 2 or 6, copies of each image to predict; got {tta_views!r}.")
         self._refuse_other_pixels(images)
-        told, resolved = progress, resolve_known(precision)
+        precision = resolve_known(precision)
         if not len(images):
             none = np.empty((0, len(self.class_names)), np.float32)
             return TtaProbabilities(none, none)
-        if not self.net.answers_in(resolved):  # nothing would be in doubt
-            resolved = "float32"
-
-        def asked(rows: Any, precision: str) -> TtaProbabilities:
-            def ask(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-                nonlocal told
-                shown, told = told, None  # the first view is the one that is watched
-                return probabilities(self.net, pictures, shown, precision)
-
-            return with_tta(ask, images[rows], views)
-
-        answers = asked(slice(None), resolved)
-        if resolved == "float32":
-            return answers
-        averaged = refine_uncertain(answers.averaged, lambda rows: asked(rows, "float32").averaged)
-        if views == 1:
-            return TtaProbabilities(averaged, averaged)
-        plain = refine_uncertain(
-            answers.plain, lambda rows: probabilities(self.net, images[rows], precision="float32")
-        )
-        return TtaProbabilities(averaged, plain)
+        return tta_probabilities(self.net, images, progress, tta_views=tta_views, precision=precision)
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
@@ -197,28 +172,6 @@ class Classifier:
             return [], unreadable
         answers = self.probabilities(np.stack(images), precision=precision)
         return ranked(answers, names, self.class_names, top), unreadable
-
-    def explain(
-        self, picture: Any, classes: Sequence[str] = (), run: str | Path | None = None
-    ) -> "Explanation":
-        """Show what the network does with one picture, and why it answers so.
-
-        Args:
-            picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
-            classes: to be asked about besides the likeliest: why this one, and not that one.
-            run: the folder of the training that made the network, so that training pictures can be shown too.
-
-        Returns:
-            Arrays of every part, each computed when it is first asked for; in a notebook a page, and
-            `save(path)` writes that page.
-
-        Raises:
-            ConfigError: no such class or run folder.
-            PictureError: the file is not a picture.
-        """
-        from tellapart.api.explain import Explainer
-
-        return Explainer(self, run).explain(picture, classes)
 
     def evaluate(
         self,
@@ -253,12 +206,12 @@ class Classifier:
 
         The rest as in `probabilities`. One and the same, where the model has a single view.
         """
-        answers = self.answers(store.images, progress, precision=precision)
+        found = self.tta_probabilities(store.images, progress, precision=precision)
         labels, names = store.labels, class_names
         if not self.takes_names_of(class_names):
             labels, names = self._own_labels(store.labels, class_names), self.class_names
-        averaged = score(answers.averaged, labels, names, split)
-        return averaged, averaged if self.card.views == 1 else score(answers.plain, labels, names, split)
+        averaged = score(found.averaged, labels, names, split)
+        return averaged, averaged if self.card.tta_views == 1 else score(found.plain, labels, names, split)
 
     def takes_names_of(self, class_names: tuple[str, ...]) -> bool:
         """Whether the model has no class names of its own and as many outputs as there are `class_names`.

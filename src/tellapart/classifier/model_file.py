@@ -10,16 +10,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.errors import ModelError
 from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
 from tellapart.paths import in_which_folder
-
-if TYPE_CHECKING:
-    pass
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"

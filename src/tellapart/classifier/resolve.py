@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tellapart.classifier.model_file import is_model_file
 from tellapart.data.decode import PICTURE_SUFFIXES
@@ -11,9 +10,6 @@ from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, shipped_model
 from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
-
-if TYPE_CHECKING:
-    pass
 
 
 def named(model: str | Path) -> str:

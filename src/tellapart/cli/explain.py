@@ -1,39 +1,47 @@
-"""What the command `explain` prints: of each picture the answer, what of it is doubtful, and where its page is."""
+"""The command `explain`."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from tellapart.api.explain import Page
-from tellapart.cli.predict import note_who_answers
-from tellapart.cli.terminal.console import note, one_line, say, say_json
-from tellapart.data.store import UnreadableImage
-from tellapart.text import percent
+import typer
+
+from tellapart.cli import options
+from tellapart.cli.terminal.startup import importing
+from tellapart.errors import DataError
 
 
-def report_pages(
-    model: Path, pages: Sequence[Page], unreadable: Sequence[UnreadableImage], as_json: bool
+def explain(
+    pictures: options.ModelAndPictures,
+    classes: options.Asked = None,
+    out: options.PagesOut = Path("explanations"),
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """In the form asked for; on stderr, the pictures that could not be read and what could not be shown."""
-    for one in unreadable:
-        note(one_line(f"Not read: {one.reason}"), "yellow")
-    if as_json:
-        unreadable = [{"picture": one.id, "reason": one.reason} for one in unreadable]
-        told = [{"page": str(page.path), **page.told} for page in pages]
-        say_json({"explanations": told, "unreadable": unreadable})
-        return
-    if pages:
-        note_who_answers(model, list(pages[0].told["probabilities"]))
-    for gap in dict.fromkeys(gap for page in pages for gap in page.told["missing"]):
-        note(f"Not on the page: {gap}", "yellow")
-    for page in pages:
-        say(one_line(f"{page.told['picture']}: {_in_words(page.told)}"))
-        say(f"  {page.path}")
+    """Explain predictions: one HTML page per picture.
 
+    Shows why the model predicts this class and not another, what would change the prediction, and every
+    layer's numbers. If MODEL is a run folder, it shows training pictures for and against the prediction
+    too. Without MODEL, the built-in CIFAR-10 model predicts.
 
-def _in_words(told: Mapping[str, Any]) -> str:
-    best = told["predicted"]
-    said = f"{best}, {percent(told['probabilities'][best])}"
-    if told["calibrated"] is not None:
-        said += f" ({percent(told['calibrated'][best])} calibrated by held-out pictures)"
-    return said + ("; but it is unlike anything trained on" if told["is_unfamiliar"] else "")
+    \b
+    Example:
+      tellapart explain runs/photos new.jpg
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong option, 3 unreadable picture
+    """
+    with importing():
+        from tellapart.api.explain import explain_to_pages
+        from tellapart.api.predict import files_in
+        from tellapart.classifier.resolve import model_and_pictures
+        from tellapart.cli.terminal.explanation_pages import report_pages
+        from tellapart.cli.terminal.predictions import note_left_out, note_taken_name
+        from tellapart.cli.terminal.progress import ProgressListener
+
+    note_taken_name(pictures[0])
+    model, pictures = model_and_pictures(pictures, "explain")
+    files, left_out = files_in(pictures)
+    note_left_out(left_out)
+    with ProgressListener(quiet=quiet) as listener:
+        pages, unreadable = explain_to_pages(model, files, out, classes or (), listener)
+    report_pages(model, pages, unreadable, as_json)
+    raise typer.Exit(DataError.exit_code if unreadable else 0)

@@ -1,52 +1,28 @@
-"""What the command `learn` does and prints."""
+"""The command `learn`."""
 
-import os
-import sys
-import webbrowser
-from pathlib import Path
-
-from tellapart.cli.terminal.console import note, say
-from tellapart.cli.terminal.startup import importing
-from tellapart.errors import ConfigError
+from tellapart.cli import options
 
 
-def write(folder: Path) -> None:
-    """Write the guide's pages.
+def learn(
+    port: options.Port = None,
+    no_browser: options.NoBrowser = False,
+    write: options.WriteGuide = None,
+) -> None:
+    """Open the interactive guide in a browser.
 
-    Raises:
-        ConfigError: `folder` is a file.
-        SaveError: a page could not be written.
+    It explains how a computer tells pictures apart, one page a concept, each with something to try. The
+    pages are served on this machine only.
+
+    \b
+    Example:
+      tellapart learn
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong option, 130 stopped by Ctrl-C
     """
-    from tellapart.guide.render import write_guide
+    from tellapart.cli.terminal import guide
 
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file. The guide is written into a folder.")
-    pages = write_guide(folder)
-    say(f"The guide, {len(pages)} pages. Open the first in a browser:")
-    say(f"  {pages[0]}")
-
-
-def serve(port: int | None, opens_browser: bool) -> None:
-    """Serve the guide until Ctrl-C.
-
-    Raises:
-        ConfigError: the port cannot be listened on.
-    """
-    with importing():
-        from tellapart.guide import server as serving
-
-    listener = serving.listening(port)
-    address = f"http://{serving.HOST}:{listener.getsockname()[1]}/"
-    say(f"The guide: {address}")
-    sys.stdout.flush()
-    note("Leave it running while you read; Ctrl-C ends it. Only this machine can reach it.")
-    if opens_browser and _has_a_screen():
-        webbrowser.open(address)
-    serving.server().run(sockets=[listener])
-
-
-def _has_a_screen() -> bool:
-    """Whether a browser has somewhere to appear; in a terminal's own browser the pages would not move."""
-    return sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
+    if write is not None:
+        guide.write(write)
+    else:
+        guide.serve(port, opens_browser=not no_browser)

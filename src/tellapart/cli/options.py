@@ -100,7 +100,7 @@ Epochs = Annotated[
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Pictures per step.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.")]
 NoAugment = Annotated[bool, typer.Option("--no-augment", help="Learn from the pictures as they are.")]
-PrecisionOption = Annotated[
+TrainPrecision = Annotated[
     Precision | None,
     typer.Option("--precision", help="Arithmetic; auto: bfloat16 where it is native."),
 ]

@@ -1,123 +1,47 @@
-"""Reports of evaluate, predict and summary."""
+"""The command `predict`."""
 
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+import typer
 
-from tellapart.api.evaluate import Evaluation
-from tellapart.api.predict import Predictions
-from tellapart.classifier.classifier import Prediction
-from tellapart.classifier.resolve import named, taken_name
-from tellapart.cli.terminal import tables
-from tellapart.cli.terminal.console import counted, note, one_line, results, say, say_json
-from tellapart.cli.terminal.left_out import left_out_of_folders
-from tellapart.data.augmentation.shift_flip import Augmentation
-from tellapart.files import write_whole
-from tellapart.models.pretrained import shipped_model
-from tellapart.profiling.summary import Description
-
-CLASSES_NAMED = 12
-"""Of a model's classes, where it has more."""
-
-HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
+from tellapart.cli import options
+from tellapart.cli.terminal.startup import importing
 
 
-def note_taken_name(model: str | Path) -> None:
-    """Say, in a line, that a path has the name of a model that comes along."""
-    if said := taken_name(model):
-        note(said, "yellow")
+def predict(
+    pictures: options.ModelAndPictures,
+    top: options.Top = None,
+    precision: options.PredictionPrecision = options.Precision.FLOAT32,
+    csv: options.Csv = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Predict what is in pictures.
 
+    Without MODEL, the built-in CIFAR-10 model predicts. JSON and CSV hold every class's probability, unless
+    --top is given.
 
-def note_left_out(files: Sequence[Path]) -> None:
-    """Say, in a line, which files of folders are not asked about because their ending is no picture's."""
-    for line in left_out_of_folders([str(path) for path in files]):
-        note(line, "yellow")
+    \b
+    Examples:
+      tellapart predict photo.jpg
+      tellapart predict runs/photos new/ --csv predictions.csv
 
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong option, 3 unreadable picture
+    """
+    with importing():
+        from tellapart.api.load import load
+        from tellapart.api.predict import files_in, predict_images
+        from tellapart.classifier.resolve import model_and_pictures
+        from tellapart.cli.terminal.predictions import note_left_out, note_taken_name, report_predictions
+        from tellapart.cli.terminal.progress import ProgressListener
 
-def note_who_answers(model: Path, class_names: Sequence[str]) -> None:
-    """Say, in a line, what the model knows that answers: nothing else will it ever name."""
-    others = len(class_names) - CLASSES_NAMED
-    *names, last = [*class_names[:CLASSES_NAMED], f"{others:,} others"] if others > 1 else class_names
-    which = ", the model that comes along" if model == shipped_model() else ""
-    known = f"{', '.join(names)} and {last}," if names else last
-    note(one_line(f"{named(model)} answers{which}: it knows {known} and nothing else."))
-
-
-def report_evaluation(evaluation: Evaluation) -> None:
-    """Scores, each class, and the most frequent mistakes."""
-    if evaluation.note:
-        note(evaluation.note, "yellow")
-    say(f"Data: {evaluation.data} ({evaluation.where})")
-    for line in tables.score_lines(evaluation.scores):
-        say(line)
-    if evaluation.plain_scores is not None:
-        say(tables.views_line(evaluation.plain_scores, evaluation.views))
-    results().print(tables.classes_table(evaluation.scores))
-    mistakes = tables.confusion_lines(evaluation.scores)
-    if mistakes:
-        say("Most often confused:")
-        for line in mistakes:
-            say(f"  {line}")
-
-
-def report_answers(answers: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
-    """Answers in the form asked for; on stderr, the pictures that could not be read."""
-    for unreadable in answers.unreadable:
-        note(one_line(f"Not read: {unreadable.reason}"), "yellow")
-    if as_json:
-        say_json({"model": named(model), **answers.to_dict()})
-    elif csv == "-":
-        sys.stdout.write(answers.to_csv())
-    elif csv is not None:
-        table = answers.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
-        write_whole(Path(csv), lambda place: _write_bytes(place, table))
-        note(f"{counted(len(answers.predictions), 'prediction')} written to {csv}")
-    elif answers.predictions:
-        note_who_answers(model, answers.class_names)
-        _print_answers(answers.predictions)
-
-
-def _print_answers(predictions: Sequence[Prediction]) -> None:
-    if len(predictions) > 1:
-        results().print(tables.many_predictions_table(predictions))
-        return
-    say(one_line(predictions[0].picture))
-    results().print(tables.one_prediction_table(predictions[0]))
-
-
-def _write_bytes(place: Path, content: bytes) -> None:
-    place.write_bytes(content)
-
-
-def report_summary(description: Description) -> None:
-    """Layers, totals, and a recipe's settings or a model's card."""
-    summary = description.summary
-    height, width, channels = summary.input_shape
-    say(f"{summary.name}: {height} x {width} x {channels} pixels in")
-    results().print(tables.summary_table(summary))
-    frozen = summary.parameters - summary.trainable_parameters
-    say(f"Parameters  {summary.parameters:,}{f' ({frozen:,} of them not trained)' if frozen else ''}")
-    say(f"Arithmetic  {summary.flops / 1e6:,.2f} MFLOPs for one picture, forward (2 per multiply-add)")
-    say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
-    if (cost := description.training) is not None:
-        say(
-            f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures "
-            "(3 x forward)"
-        )
-        for heading, line in zip(("Accuracy", ""), tables.measured_lines(description.measured), strict=False):
-            say(f"{heading:<11} {line}")
-    for kind, facts in description.facts.items():
-        say()
-        say(HEADINGS[kind], "bold")
-        results().print(tables.facts_table(_without_switches_off(facts)))
-
-
-def _without_switches_off(facts: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's settings with only those kinds of augmentation that do something."""
-    if "augmentation" not in facts:
-        return facts
-    off = asdict(Augmentation())
-    on = {name: value for name, value in facts["augmentation"].items() if value != off[name]}
-    return {**facts, "augmentation": on}
+    options.refuse_two_outputs(csv, as_json)
+    note_taken_name(pictures[0])
+    model, pictures = model_and_pictures(pictures)
+    classifier = load(model)
+    files, left_out = files_in(pictures)
+    note_left_out(left_out)
+    count = top if csv or as_json else top or options.CLASSES_SHOWN
+    with ProgressListener(quiet=quiet) as listener:
+        predictions = predict_images(classifier, files, count, precision.value, listener)
+    report_predictions(predictions, model, csv, as_json)
+    raise typer.Exit(predictions.exit_code({str(path) for path in pictures}))

@@ -1,51 +1,45 @@
-"""What the command `report` prints: where the page is, what it could not show, and comparisons."""
+"""The command `report`."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from tellapart.api.report import Report
-from tellapart.cli.terminal.console import note, results, say
-from tellapart.cli.terminal.tables import add_row, new_table
-from tellapart.text import percent
+from tellapart.cli import options
+from tellapart.cli.terminal.console import say_json
+from tellapart.cli.terminal.startup import importing
+from tellapart.errors import ConfigError
 
 
-def report_page(report: Report) -> None:
-    """The gaps, and the page's place."""
-    for gap in report.facts["missing"]:
-        note(f"Not in the report: {gap}", "yellow")
-    scores, calibration = report.facts["scores"], report.facts["calibration"]
-    if scores is not None:
-        low, high = scores["interval"]
-        say(
-            f"Test accuracy: {scores['accuracy']:.4f} (95% interval {low:.4f} to {high:.4f}, "
-            f"n = {scores['pictures']:,})"
-        )
-    if calibration is not None:
-        after = calibration["after"]
-        calibrated = f"; {percent(after['error'])} calibrated" if after is not None else ""
-        say(f"Confidence is off by {percent(calibration['before']['error'])} (ECE){calibrated}")
-    say(f"The report, to open in a browser:\n  {report.path}")
+def report(
+    runs: options.Runs,
+    compare: options.Compare = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a run's report, or compare runs.
 
+    The report is one HTML file in the run folder; training writes it too. With --compare, prints which run
+    is better and whether the difference may be chance.
 
-def report_comparison(told: Mapping[str, Any]) -> None:
-    """Each run's accuracy, and each two runs' difference with the chance of one as large."""
-    table = new_table("run", "accuracy", "95% interval", "n", right=("accuracy", "n"), long=("run",))
-    for row in told["runs"]:
-        low, high = row["interval"]
-        add_row(table, row["run"], f"{row['accuracy']:.4f}", f"{low:.4f} to {high:.4f}", f"{row['n']:,}")
-    results().print(table)
-    for pair in told["pairs"]:
-        say(_in_words(pair))
+    \b
+    Examples:
+      tellapart report runs/photos
+      tellapart report --compare runs/first runs/second
 
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong option, 3 no such run
+    """
+    with importing():
+        from tellapart.api.compare import compare as compare_runs
+        from tellapart.api.report import report as write_report
+        from tellapart.cli.terminal import run_report
+        from tellapart.cli.terminal.progress import ProgressListener
 
-def _in_words(pair: Mapping[str, Any]) -> str:
-    sides = [(pair["first"], pair["only_first_right"]), (pair["second"], pair["only_second_right"])]
-    (worse, fewer), (better, more) = sorted(sides, key=lambda side: side[1])
-    if fewer == more:
-        return f"{worse} and {better} are equally good: each alone is right on {more:,} pictures."
-    verdict = "which chance hardly explains" if pair["p_value"] < 0.05 else "which may well be chance"
-    p_value = "< 0.0001" if pair["p_value"] < 0.0001 else f"= {pair['p_value']:.4f}"
-    return (
-        f"{better} is better than {worse} by {100 * abs(pair['difference']):.2f} points: {more:,} pictures only it "
-        f"answers rightly, {fewer:,} only the other, {verdict} (McNemar's test, p {p_value})."
-    )
+    if compare:
+        comparison = compare_runs(runs)
+        say_json(comparison) if as_json else run_report.report_comparison(comparison)
+        return
+    if len(runs) != 1:
+        raise ConfigError("A report is about one run. To compare several, add --compare.")
+    with ProgressListener(quiet=quiet) as listener:
+        written = write_report(runs[0], listener=listener)
+    if as_json:
+        say_json({"page": str(written.path), **written.facts})
+    else:
+        run_report.report_page(written)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,13 @@ from tellapart.data.sources import arrays
 from tellapart.data.sources import folder as folders
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known
 from tellapart.data.sources.csv_labels import read_labels_file
-from tellapart.data.sources.download import Progress
 from tellapart.data.sources.formats import Layout, find_layout, read_npz
 from tellapart.data.sources.known import find_place, open_known
 from tellapart.data.split import draw
 from tellapart.errors import DataError, PictureError
+from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_dataset"]
 

@@ -36,7 +36,7 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     Raises:
         ConfigError: `seed` is out of range.
 
-    Dataset: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox).
+    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox).
     """
     _check_seed(seed)
     philox = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64))

@@ -1,12 +1,13 @@
 """The explanation of one answer: each part is computed when it is first asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tellapart.classifier.classifier import Progress
+from tellapart.events import Progress
 from tellapart.explanations.answer import Answer, answer_of
 from tellapart.explanations.attribution.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanations.channels.channels import ModelFilters
@@ -17,11 +18,24 @@ from tellapart.explanations.subject import Subject
 from tellapart.files import write_text
 
 
+class Form(NamedTuple):
+    """How an explanation is shown."""
+
+    to_html: Callable[["Explanation", Progress | None], str]
+    """A page, one self-contained HTML file."""
+
+    to_dict: Callable[["Explanation"], dict[str, Any]]
+    """Plain values, for JSON."""
+
+
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """What a network does with one picture, and why it answers so. In a notebook, its page."""
 
     subject: Subject
+
+    form: "Form"
+    """How it is shown; handed in, because a page knows explanations and not the other way round."""
 
     filters: ModelFilters
     """What the network's channels look for; explanations of several pictures share it."""
@@ -74,10 +88,8 @@ class Explanation:
             self.gaps.append(what)
 
     def to_dict(self) -> dict[str, Any]:
-        """What the page says in words and numbers, as plain values."""
-        from tellapart.explanations.page.as_dict import told
-
-        return told(self)
+        """Return what the page says in words and numbers, as plain values."""
+        return self.form.to_dict(self)
 
     def to_html(self, progress: Progress | None = None) -> str:
         """The page, one self-contained HTML file.
@@ -85,9 +97,7 @@ class Explanation:
         Args:
             progress: called with (sections done, sections in all).
         """
-        from tellapart.explanations.page.page import page
-
-        return page(self, progress)
+        return self.form.to_html(self, progress)
 
     def save(self, path: str | Path, progress: Progress | None = None) -> Path:
         """Write the page.

@@ -5,7 +5,7 @@ pictures like the training's they are large. So the energy, minus the logarithm 
 exponentials, is low for what is familiar. A picture whose energy is above that of 95% of held-out
 pictures counts as unfamiliar.
 
-Dataset: Liu et al. 2020, arXiv:2010.03759. Chosen among the nearest training features (Sun et al. 2022), Mahalanobis
+Source: Liu et al. 2020, arXiv:2010.03759. Chosen among the nearest training features (Sun et al. 2022), Mahalanobis
 distances and the largest probability on sets kept apart from those that the quality is told of
 (`benchmarks/NOTES.md`).
 """

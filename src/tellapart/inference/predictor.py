@@ -5,13 +5,17 @@ after the other wait for each other more than they compute. Validation, evaluati
 ask here, so they give the same numbers for the same picture.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellapart.events import Progress
+from tellapart.inference.refine import refine_uncertain
+from tellapart.inference.tta import TtaProbabilities, with_tta
 from tellapart.runtime.workers import workers
 
 MOST_AT_ONCE = 256
@@ -20,11 +24,12 @@ MOST_AT_ONCE = 256
 FEWEST_AT_ONCE = 8
 """Pictures for which it pays to wake another core."""
 
-Progress = Callable[[int, int], None]
+Probabilities = NDArray[np.float32]
+"""(N, classes), rows summing to 1."""
 
 
 class Predictor(Protocol):
-    """A net ready to be asked."""
+    """A net in the form that only predicts."""
 
     @property
     def divides(self) -> bool:
@@ -37,10 +42,18 @@ class Predictor(Protocol):
 
 
 class Net(Protocol):
-    """What can be made ready."""
+    """A net that has such a form."""
 
     def ready(self, precision: str) -> Predictor:
         """The form to ask, true for the weights of this moment."""
+        ...
+
+
+class ClassifierNet(Net, Protocol):
+    """A net that may have such a form in several precisions."""
+
+    def answers_in(self, precision: str) -> bool:
+        """Whether it has a form in this precision."""
         ...
 
 
@@ -82,3 +95,36 @@ def _answers(answer: Predictor, images: NDArray[np.uint8]) -> Iterator[NDArray[n
     if cores == 1 or not answer.divides or len(images) < cores * FEWEST_AT_ONCE:
         return map(ask, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
     return workers().each(ask, np.array_split(images, rounds * cores))
+
+
+def tta_probabilities(
+    net: ClassifierNet,
+    images: NDArray[np.uint8],
+    progress: Progress | None = None,
+    *,
+    tta_views: int = 1,
+    precision: str = "float32",
+) -> TtaProbabilities:
+    """Predict every image with test-time augmentation; in bfloat16, predict uncertain ones again in float32.
+
+    Args:
+        net: as it is now.
+        images: (N, H, W, C) uint8, N at least 1.
+        progress: called with (images done, images in all), for the first view.
+        tta_views: 1, 2 or 6; see `inference.tta`.
+        precision: "float32" or "bfloat16"; float32 where the net has no form in bfloat16.
+    """
+
+    def predict(precision: str, images: NDArray[np.uint8], progress: Progress | None = None) -> Probabilities:
+        return probabilities(net, images, progress, precision)
+
+    exact = partial(predict, "float32")
+    if precision == "float32" or not net.answers_in(precision):
+        return with_tta(exact, images, tta_views, progress)
+    rounded = with_tta(partial(predict, precision), images, tta_views, progress)
+    averaged = refine_uncertain(
+        rounded.averaged, lambda rows: with_tta(exact, images[rows], tta_views).averaged
+    )
+    if tta_views == 1:
+        return TtaProbabilities(averaged, averaged)
+    return TtaProbabilities(averaged, refine_uncertain(rounded.plain, lambda rows: exact(images[rows])))

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.events import Progress
 from tellapart.inference.refine import LEAST
 
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""(N, H, W, C) pictures -> (N, classes) probabilities."""
+Predict = Callable[..., NDArray[np.float32]]
+"""((N, H, W, C) images, progress or nothing) -> (N, classes) probabilities."""
 
 TTA_VIEWS = (1, 2, 6)
 """Forms of a picture that can be asked about."""
@@ -33,28 +34,31 @@ class TtaProbabilities(NamedTuple):
     """Of each picture as it is; the very same array where there is one view."""
 
 
-def with_tta(ask: Ask, images: NDArray[np.uint8], views: int) -> TtaProbabilities:
+def with_tta(
+    predict: Predict, images: NDArray[np.uint8], tta_views: int, progress: Progress | None = None
+) -> TtaProbabilities:
     """Ask about pictures in several forms and average the logarithms of what is answered.
 
     What is answered about a picture does not depend on the others.
 
     Args:
-        ask: the network.
+        predict: the network.
         images: (N, H, W, C) uint8.
-        views: 1, as it is; 2, also mirrored; 6, both also moved by a pixel up-left and down-right,
+        tta_views: 1, as it is; 2, also mirrored; 6, both also moved by a pixel up-left and down-right,
             for pictures of whose class two views are not SURE.
+        progress: called with (images done, images in all), for the first view.
     """
-    answers = ask(images)
-    if views == 1 or not len(images):
+    answers = predict(images, progress)
+    if tta_views == 1 or not len(images):
         return TtaProbabilities(answers, answers)
-    mean = (_logarithms(answers) + _logarithms(ask(images[:, :, ::-1]))) / 2
-    if views == 6:
+    mean = (_logarithms(answers) + _logarithms(predict(images[:, :, ::-1]))) / 2
+    if tta_views == 6:
         best = np.sort(mean, axis=1)[:, -2:]
         unsure = np.flatnonzero(best[:, 1] - best[:, 0] < SURE)
         if len(unsure):
             moved = [_moved(images[unsure], by) for by in (-1, 1)]
             both = [form for one in moved for form in (one, one[:, :, ::-1])]
-            mean[unsure] = (mean[unsure] + sum(_logarithms(ask(form)) for form in both) / 4) / 2
+            mean[unsure] = (mean[unsure] + sum(_logarithms(predict(form)) for form in both) / 4) / 2
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
     return TtaProbabilities((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), answers)
 

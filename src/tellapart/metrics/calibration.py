@@ -77,7 +77,7 @@ def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) 
 def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> float:
     """Expected calibration error (ECE): how far confidence lies from accuracy, over bins weighted by answers.
 
-    Dataset: Naeini et al. 2015; with 15 bins of equal width as in Guo et al. 2017, arXiv:1706.04599.
+    Source: Naeini et al. 2015; with 15 bins of equal width as in Guo et al. 2017, arXiv:1706.04599.
     """
     found = reliability(probabilities, labels, bins)
     return sum(one.answers * abs(one.confidence - one.accuracy) for one in found) / len(labels)
@@ -105,7 +105,7 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     Few pictures that are all answered rightly would make it as small as can be. So each label is doubted a
     little, by 1 / (N + 2), as Platt did (1999, Advances in Large Margin Classifiers).
 
-    Dataset: Guo et al. 2017, arXiv:1706.04599. The loss is convex in 1 / temperature, so there is one minimum
+    Source: Guo et al. 2017, arXiv:1706.04599. The loss is convex in 1 / temperature, so there is one minimum
     to find, also on the scale of logarithms.
     """
     from scipy.optimize import minimize_scalar

@@ -27,7 +27,7 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
     Raises:
         ConfigError: the pictures are too small, or there are fewer than two classes.
 
-    Dataset: the Keras team's examples/cifar10_cnn.py (2015-2019).
+    Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
     refuse_what_cannot_be_learned(picture_shape, classes)
     keras = import_keras()

@@ -21,7 +21,7 @@ EPSILON = 5e-4
 def whitened_cnn(
     picture_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], depth: int = 2
 ) -> Any:
-    """Build the network. Its first layer is set by `initialise` from pictures and not learned afterwards.
+    """Build the network. Its first layer is set by `initialize` from pictures and not learned afterwards.
 
     A record network's plan (ResNet-9 class: Page 2018; whitening, dirac initialisation, frozen scales and
     the scaled head: Jordan 2024, arXiv:2404.00498), with hard SiLU (Howard et al. 2019) instead of GELU:
@@ -76,7 +76,7 @@ def _group(layers: Any, x: Any, width: int, depth: int) -> Any:
     return layers.Activation("hard_silu")(x)
 
 
-def initialise(model: Any, pictures: NDArray[np.uint8], seed: int) -> None:
+def initialize(model: Any, pictures: NDArray[np.uint8], seed: int) -> None:
     """Set the weights that the network starts from.
 
     The whitening filters come from `pictures`; the other convolutions pass their input through (dirac) and
@@ -119,7 +119,7 @@ def freeze_whitening(model: Any) -> None:
 def dirac(shape: tuple[int, int, int, int], random: np.random.Generator) -> NDArray[np.float32]:
     """A kernel (kh, kw, in, out) that copies its inputs, and is random in the outputs that are left over.
 
-    Dataset: Zagoruyko & Komodakis 2017 (dirac), Jordan 2024 (only the first outputs).
+    Source: Zagoruyko & Komodakis 2017 (dirac), Jordan 2024 (only the first outputs).
     """
     high, wide, channels_in, channels_out = shape
     bound = 1 / np.sqrt(high * wide * channels_in)
@@ -136,7 +136,7 @@ def whitening_filters(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     Args:
         pictures: (N, H, W, C) uint8.
 
-    Dataset: Page 2018-2019, "How to train your ResNet"; Jordan 2024.
+    Source: Page 2018-2019, "How to train your ResNet"; Jordan 2024.
     """
     channels = pictures.shape[3]
     moments, count = np.zeros((channels * PATCH * PATCH,) * 2), 0

@@ -22,7 +22,8 @@ from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.recipes.build import build_model
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import MEASURED, RECIPES, Measured
+from tellapart.recipes.measured import MEASURED, Measured
+from tellapart.recipes.recipes import RECIPES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,61 +7,56 @@ from numpy.typing import NDArray
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
-from tellapart.models.first_cnn import first_cnn
-from tellapart.models.whitened_cnn import freeze_whitening, initialise, whitened_cnn
-from tellapart.models.wide_resnet import wide_resnet
+from tellapart.models.networks import NETWORKS
 from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
 
-WHITENED_FROM = 2000
-"""Training pictures that the whitening filters are computed from."""
+INITIALIZED_FROM = 2000
+"""Training images that a network's first weights may be computed from."""
 
 
 def build_model(
-    run: TrainConfig,
-    picture_shape: tuple[int, int, int],
+    config: TrainConfig,
+    image_shape: tuple[int, int, int],
     classes: int,
     steps_per_epoch: int,
-    pictures: NDArray[np.uint8] | None = None,
+    images: NDArray[np.uint8] | None = None,
 ) -> Any:
     """The compiled Keras model that a run trains, its weights drawn from the run's seed.
 
     Args:
-        run: complete.
-        picture_shape: (H, W, C) of what goes in.
+        config: complete.
+        image_shape: (H, W, C) of what goes in.
         classes: how many.
         steps_per_epoch: for schedules that end with the run.
-        pictures: (N, H, W, C) uint8, training pictures that a first layer may be set from; None where the
+        images: (N, H, W, C) uint8, training pictures that a first layer may be set from; None where the
             model is only looked at.
     """
     keras = import_keras()
-    keras.utils.set_random_seed(run.seed % 2**32)
-    model = build_network(run, picture_shape, classes)
-    if run.network == "whitened-cnn" and pictures is not None:
-        rows = np.random.default_rng(run.seed).permutation(len(pictures))[:WHITENED_FROM]
-        initialise(model, pictures[np.sort(rows)], run.seed)
-    optimizer = build_optimizer(run.optimizer, run.epochs * steps_per_epoch)
+    keras.utils.set_random_seed(config.seed % 2**32)
+    model = build_network(config, image_shape, classes)
+    initialize = NETWORKS[config.network].initialize
+    if initialize is not None and images is not None:
+        rows = np.random.default_rng(config.seed).permutation(len(images))[:INITIALIZED_FROM]
+        initialize(model, images[np.sort(rows)], config.seed)
+    optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
     loss: Any = "categorical_crossentropy"
-    if run.label_smoothing:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=run.label_smoothing)
+    if config.label_smoothing:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
     return model
 
 
-def build_network(run: TrainConfig, picture_shape: tuple[int, int, int], classes: int) -> Any:
+def build_network(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> Any:
     """The run's network, uncompiled."""
-    if run.network == "first-cnn":
-        return first_cnn(picture_shape, classes)
-    assert run.widths is not None
-    kind = wide_resnet if run.network == "wide-resnet" else whitened_cnn
-    return kind(picture_shape, classes, run.widths, run.depth)
+    return NETWORKS[config.network].build(image_shape, classes, config.widths, config.depth)
 
 
-def finish_model(run: TrainConfig, model: Any) -> None:
+def finish_model(config: TrainConfig, model: Any) -> None:
     """Make of a trained model what any Keras reads as it was written."""
-    if run.network == "whitened-cnn":
-        freeze_whitening(model)
+    if (finish := NETWORKS[config.network].finish) is not None:
+        finish(model)
 
 
 def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
@@ -91,25 +86,25 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> A
     return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
 
 
-def build_step(run: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
+def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
     """What learns from a batch as the run says.
 
     Args:
-        run: complete.
+        config: complete.
         net: lowered from the model of `build_model`.
         steps: in all.
     """
-    settings, model = run.optimizer, net.model
+    settings, model = config.optimizer, net.model
     if not isinstance(settings, MuonSettings):
-        return TrainStep(net, part_size=run.statistics_over)
+        return TrainStep(net, part_size=config.statistics_over)
     rates = Rates(
         filters=settings.learning_rate,
         momentum=settings.momentum,
         biases=settings.bias_rate,
         head=settings.head_rate,
-        weight_decay=settings.weight_decay * run.batch_size,
+        weight_decay=settings.weight_decay * config.batch_size,
         steps=steps,
         whitening_steps=round(settings.whitening_share * steps),
     )
-    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, run.batch_size)
-    return TrainStep(net, optimizer, part_size=run.statistics_over)
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, config.batch_size)
+    return TrainStep(net, optimizer, part_size=config.statistics_over)

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.errors import ConfigError
+from tellapart.models.networks import NETWORKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,9 @@ class TrainConfig:
     """One training, complete. Saved resolved, as `run.toml`."""
 
     recipe: str
-    network: Literal["first-cnn", "whitened-cnn", "wide-resnet"] = "first-cnn"
+    network: str = "first-cnn"
+    """One of `models.networks.NETWORKS`."""
+
     widths: tuple[int, int, int] | None = None
     """Channels of the three groups of "whitened-cnn" and "wide-resnet"; "first-cnn" has none."""
 
@@ -98,7 +101,7 @@ class TrainConfig:
     statistics_over: int | None = None
     """Pictures that batch normalisation takes together ("ghost batch", Hoffer et al. 2017); None: the batch."""
 
-    views: Literal[1, 2, 6] = 1
+    tta_views: Literal[1, 2, 6] = 1
     """Forms of each picture that are asked about and averaged in the final score: itself; also mirrored;
     and both also moved by a pixel, up-left and down-right."""
 
@@ -157,7 +160,9 @@ class TrainConfig:
                 raise ConfigError(
                     f"{name} is a share between 0 and 1, such as 0.1; got {getattr(self, name)}."
                 )
-        self._check_network()
+        if self.network not in NETWORKS:
+            raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
+        NETWORKS[self.network].check(self.network, self.widths, self.depth)
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
@@ -174,21 +179,6 @@ class TrainConfig:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed is a whole number from 0 to {2**63 - 1}; got {self.seed}.")
-
-    def _check_network(self) -> None:
-        if self.network == "first-cnn":
-            for name, only in (("widths", None), ("depth", 2)):
-                if getattr(self, name) != only:
-                    raise ConfigError(
-                        f"The network first-cnn is the tutorial's, and its {name} cannot be chosen; got "
-                        f"{getattr(self, name)}. Leave {name} away, or take the recipe fast, accurate or best."
-                    )
-        elif not _are_three_widths(self.widths):
-            raise ConfigError(
-                f"The network {self.network} has three widths, such as (64, 128, 256); got {self.widths}."
-            )
-        if self.network == "whitened-cnn" and self.depth not in (2, 3):
-            raise ConfigError(f"The depth of whitened-cnn is 2 or 3; got {self.depth}.")
 
     def changed(self, **changes: Any) -> "TrainConfig":
         """The same run with some fields replaced; None leaves a field as it is."""
@@ -211,10 +201,6 @@ class TrainConfig:
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)
-
-
-def _are_three_widths(widths: Any) -> bool:
-    return widths is not None and len(widths) == 3 and all(isinstance(w, int) and w > 0 for w in widths)
 
 
 def _check_types(settings: Any) -> None:

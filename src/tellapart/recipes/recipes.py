@@ -5,8 +5,6 @@ A flag on the command line changes a field of the Run, nothing else.
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.errors import ConfigError
@@ -26,7 +24,7 @@ def first_cnn(*, mirrors: bool = True) -> TrainConfig:
     Args:
         mirrors: whether a mirrored picture still shows its class; the tutorial's pictures do.
 
-    Dataset: the Keras team's examples/cifar10_cnn.py (2015-2019).
+    Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
     return TrainConfig(
         recipe="first-cnn",
@@ -90,7 +88,7 @@ def fast(*, mirrors: bool = True) -> TrainConfig:
         validation="held out",
         validation_share=0.02,
         keep="last",
-        views=6 if mirrors else 1,
+        tta_views=6 if mirrors else 1,
     )
 
 
@@ -105,17 +103,17 @@ def accurate(*, mirrors: bool = True) -> TrainConfig:
 
     Sources: KellerJordan/cifar10-airbench, airbench96 (network, cutout, wider shifts) and airbench94_muon.
     """
-    run = fast(mirrors=mirrors)
-    assert run.augmentation is not None
-    assert isinstance(run.optimizer, MuonSettings)
-    return run.changed(
+    config = fast(mirrors=mirrors)
+    assert config.augmentation is not None
+    assert isinstance(config.optimizer, MuonSettings)
+    return config.changed(
         recipe="accurate",
         widths=(128, 384, 512),
         depth=3,
-        optimizer=dataclasses.replace(run.optimizer, whitening_share=1 / 80),
+        optimizer=dataclasses.replace(config.optimizer, whitening_share=1 / 80),
         epochs=40,
         augmentation=dataclasses.replace(
-            run.augmentation, width_shift_range=5, height_shift_range=5, cutout=12
+            config.augmentation, width_shift_range=5, height_shift_range=5, cutout=12
         ),
     )
 
@@ -158,71 +156,7 @@ def best(*, mirrors: bool = True) -> TrainConfig:
         validation="held out",
         validation_share=0.02,
         keep="last",
-        views=2 if mirrors else 1,
-    )
-
-
-_SHORT: dict[str, Any] = {
-    "widths": (64, 128, 256),
-    "optimizer": MuonSettings(learning_rate=0.17),
-    "batch_size": 250,
-    "statistics_over": 125,
-    "views": 1,
-}
-FEWEST_FOR_SHORT_WAYS = 20_000
-"""Training pictures."""
-
-STEPS_AT_LEAST, FEWEST_AT_ONCE = 20, 32
-"""Of an epoch by Muon; and pictures of a step, where both cannot be had."""
-
-SHORT_WAYS: tuple[tuple[float, dict[str, Any]], ...] = (
-    (0.65, {**_SHORT, "epochs": 1, "pictures_per_epoch": 10_000}),
-    (0.72, {**_SHORT, "epochs": 1, "pictures_per_epoch": 20_000}),
-    (0.80, {**_SHORT, "epochs": 2}),
-)
-"""Of `fast`, on CIFAR-10: validation accuracy, and the shortest schedule known to reach it."""
-
-
-def for_target(run: TrainConfig, target: float, pictures: int) -> TrainConfig:
-    """The run, ending as soon as its validation accuracy is `target`; `fast` also by a shorter schedule.
-
-    The schedules are for tens of thousands of pictures; on fewer the whole run is made.
-
-    A learning rate that falls to zero within a short run gets further than the beginning of a long one.
-    Elsewhere than on CIFAR-10 the short schedule may miss; the run says what it reached.
-
-    Args:
-        run: complete.
-        target: 0 to 1.
-        pictures: to learn from.
-
-    Raises:
-        ConfigError: `target` is no share, or the run is scored on the test split.
-    """
-    known = SHORT_WAYS if run.recipe == "fast" and pictures >= FEWEST_FOR_SHORT_WAYS else ()
-    shorter = next((way for reached, way in known if target <= reached), {})
-    return run.changed(target=target, **shorter)
-
-
-def adapted_to(run: TrainConfig, pictures: int) -> TrainConfig:
-    """A run by Muon with batches small enough that an epoch has some twenty steps; any other as it is.
-
-    The rate falls with the root of the batch: what a step learns from fewer pictures is less certain.
-    More pictures are held out, so that their score says something: 100, but at most a fifth.
-
-    Args:
-        run: complete.
-        pictures: in the training split.
-    """
-    if not isinstance(run.optimizer, MuonSettings) or pictures >= STEPS_AT_LEAST * run.batch_size:
-        return run
-    batch_size = max(FEWEST_AT_ONCE, pictures // STEPS_AT_LEAST)
-    rate = run.optimizer.learning_rate * (batch_size / run.batch_size) ** 0.5
-    return run.changed(
-        batch_size=batch_size,
-        statistics_over=min(run.statistics_over or batch_size, batch_size),
-        optimizer=dataclasses.replace(run.optimizer, learning_rate=rate),
-        validation_share=max(run.validation_share, min(0.2, 100 / pictures)),
+        tta_views=2 if mirrors else 1,
     )
 
 
@@ -234,36 +168,6 @@ RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "best": best,
 }
 """Name on the command line -> recipe."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What a recipe reached on a test split, each picture asked about once by each network."""
-
-    data: str
-    pictures: int
-    """Of the test split."""
-
-    accuracy: float
-    """The mean over `trainings`, 0 to 1, with the recipe's test-time views."""
-
-    without_views: float | None = None
-    """The same with each picture as it is; None where the recipe has no views."""
-
-    trainings: int
-    """With as many seeds."""
-
-    epochs: int
-
-
-MEASURED = {
-    "first-cnn": Measured(data="cifar10", pictures=10_000, accuracy=0.7126, trainings=1, epochs=25),
-    "quick": Measured(data="cifar10", pictures=10_000, accuracy=0.8196, trainings=1, epochs=30),
-    "fast": Measured(
-        data="cifar10", pictures=10_000, accuracy=0.9406, without_views=0.9317, trainings=5, epochs=9
-    ),
-}
-"""Recipe -> what its page in benchmarks/results says; a recipe that is not here was not measured."""
 
 
 DEMO_EPOCHS = 60

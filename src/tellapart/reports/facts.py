@@ -107,7 +107,7 @@ def _run(found: SavedRun) -> dict[str, Any]:
 
 
 def _data(found: SavedRun) -> dict[str, Any]:
-    names = ("name", "where", "class_names", "pictures", "left_out", "pixel_path")
+    names = ("name", "where", "class_names", "pictures", "left_out", "preprocessing")
     counts = {
         split: np.bincount(store.labels, minlength=len(found.class_names)).tolist()
         for split, store in found.stores.items()
@@ -118,12 +118,12 @@ def _data(found: SavedRun) -> dict[str, Any]:
 def _scores(found: SavedRun, test: SplitPredictions) -> dict[str, Any]:
     scores = score(test.probabilities, test.labels, found.class_names, "test")
     present = np.bincount(test.labels, minlength=len(found.class_names))
-    without = [line for line in found.log if line.get("event") == "ScoredWithoutViews"]
+    without = [line for line in found.log if line.get("event") == "ScoredWithoutTta"]
     return {
         **scores.to_dict(),
         "naive_answer": found.class_names[int(present.argmax())],
-        "views": found.run.views,
-        "without_views": {key: without[-1][key] for key in ("accuracy", "interval")} if without else None,
+        "tta_views": found.run.tta_views,
+        "without_tta": {key: without[-1][key] for key in ("accuracy", "interval")} if without else None,
     }
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.classifier import Classifier, Progress
+from tellapart.classifier.classifier import Classifier
 from tellapart.data.store import ImageStore
+from tellapart.events import Progress
 from tellapart.explanations.examples.features import features
 from tellapart.explanations.examples.nearest import nearest
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.classifier import Progress
 from tellapart.errors import TellapartError
+from tellapart.events import Progress
 from tellapart.files import write_text
 from tellapart.pages.assemble import assemble
 from tellapart.pages.sprite_sheet import Sheet, sheet

@@ -37,7 +37,7 @@ class Shown:
         return self.prediction.names[0] == self.truth
 
 
-def save_picture_grid(shown: Sequence[Shown], path: Path) -> None:
+def save_prediction_grid(shown: Sequence[Shown], path: Path) -> None:
     """Draw pictures five abreast, each with its predicted name, probability and true name.
 
     Args:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.errors import ConfigError
+from tellapart.recipes.adapt import adapted_to, for_target
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import adapted_to, find_recipe, for_target
+from tellapart.recipes.recipes import find_recipe
 
 FLAGS = {
     "epochs": "--epochs",

@@ -7,7 +7,7 @@
     last.safetensors  where the run stands: weights, optimiser, history
     model.keras       the model, with class names and pixel path
     predictions.png   some test pictures with their predictions
-    answers.safetensors  what the model said of the held-out and the test pictures
+    predictions.safetensors  what the model said of the held-out and the test pictures
     checkpoints/      weights on the way, for asking which training pictures speak for an answer
     report.html       all of it to look at
 
@@ -59,14 +59,14 @@ class RunFolder:
         return self.path / "split.csv"
 
     @property
-    def predictions(self) -> Path:
+    def prediction_grid(self) -> Path:
         """The picture grid."""
         return self.path / "predictions.png"
 
     @property
-    def answers(self) -> Path:
+    def predictions(self) -> Path:
         """What the model said of the held-out and the test pictures."""
-        return self.path / "answers.safetensors"
+        return self.path / "predictions.safetensors"
 
     @property
     def report(self) -> Path:

@@ -16,13 +16,12 @@ from tellapart.data.open import open_dataset
 from tellapart.data.split import apply_split, read_split_csv
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
-from tellapart.events import EpochDone
+from tellapart.events import EpochDone, Progress
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder, existing_run_folder
 from tellapart.runs.predictions import SplitPredictions, load_predictions
 
 T = TypeVar("T")
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +94,7 @@ def load_run(
     if not history:
         missing.append("The curves: no epoch was finished.")
     answers = attempt(
-        lambda: load_predictions(folder.answers), no_answers, "Everything about the test pictures"
+        lambda: load_predictions(folder.predictions), no_answers, "Everything about the test pictures"
     )
     classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "The network")
     if stores is None:
@@ -152,7 +151,7 @@ def _stores(
     source = apply_split(
         open_dataset(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
     )
-    preprocessing = Preprocessing.from_dict(data["pixel_path"])
+    preprocessing = Preprocessing.from_dict(data["preprocessing"])
     found = {
         name: load_split(source.splits[name], preprocessing, progress=progress)
         for name in data["fingerprints"]

@@ -4,7 +4,7 @@ A GPU is told of every operation by the processor, and a small network's operati
 telling. A CUDA graph tells of all of them at once. What is recorded must ask nothing of the host: each replay
 repeats the very launches, on the tensors' places, with fresh random numbers.
 
-Dataset: Gray 2019, "Getting started with CUDA graphs"; torch.cuda.CUDAGraph.
+Source: Gray 2019, "Getting started with CUDA graphs"; torch.cuda.CUDAGraph.
 """
 
 import warnings

@@ -99,7 +99,7 @@ def test_a_blurred_picture_keeps_its_mean_and_loses_its_detail():
 def found(tmp_path_factory):
     """Heat maps of a trained network for ten real digits: method -> maps."""
     place = tmp_path_factory.mktemp("digits") / "run"
-    classifier = tellapart.train_classifier("digits", epochs=12, out=place).classifier
+    classifier = tellapart.train("digits", epochs=12, out=place).classifier
     source = tellapart.open_dataset("digits")
     recorder = Recorder(classifier.model, "probabilities")
     noise, maps = noisy_recorder(recorder), {}

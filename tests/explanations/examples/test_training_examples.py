@@ -19,7 +19,7 @@ from tellapart.runs.folder import RunFolder
 def copied(run, tmp_path):
     """The run in a folder of its own, nothing seen yet."""
     shutil.copytree(run.folder.path, tmp_path / "run")
-    (tmp_path / "run" / "seen.safetensors").unlink(missing_ok=True)
+    (tmp_path / "run" / "features.safetensors").unlink(missing_ok=True)
     return dataclasses.replace(run, folder=RunFolder(tmp_path / "run"))
 
 
@@ -91,7 +91,7 @@ def test_the_second_look_asks_nothing_again_and_says_the_same(copied, explained,
 
 
 def test_what_was_seen_by_other_weights_does_not_count(copied, explained):
-    kept = copied.folder.path / "seen.safetensors"
+    kept = copied.folder.path / "features.safetensors"
     first = explained(of=copied).training_pictures.speaking(2, 4)
     before = kept.read_bytes()
     (path, *_) = sorted(copied.folder.checkpoints.iterdir())
@@ -104,7 +104,7 @@ def test_what_was_seen_by_other_weights_does_not_count(copied, explained):
 
 @pytest.mark.parametrize("damaged", [b"", b"no tensors", None])
 def test_a_damaged_file_is_made_anew(copied, explained, damaged):
-    kept = copied.folder.path / "seen.safetensors"
+    kept = copied.folder.path / "features.safetensors"
     first = explained(of=copied).training_pictures.nearest(3)
     kept.write_bytes(kept.read_bytes()[:-100] if damaged is None else damaged)
     assert explained(of=copied).training_pictures.nearest(3) == first
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_written_to_breaks_nothing(copied, explained, mo
     explanation = explained(of=copied)
     assert explanation.training_pictures.nearest(1)
     assert explanation.gaps == []
-    assert not (copied.folder.path / "seen.safetensors").exists()
+    assert not (copied.folder.path / "features.safetensors").exists()
 
 
 def test_a_run_is_looked_at_once_for_many_pictures(copied, explained, monkeypatch):

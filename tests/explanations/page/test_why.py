@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.api.explain import Explainer
 from tellapart.classifier.card import card_of_plain_model
 from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.attribution.budget import BUDGET, LEAST_FLOPS, cost_of, passes, scope_of
 from tellapart.explanations.attribution.contrast import Contrast, questions_among
 from tellapart.explanations.attribution.faithfulness import Faithfulness
 from tellapart.explanations.attribution.heat_maps import heat_maps_of
+from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.page import flips, why
 from tellapart.explanations.page.why import verdict
 from tellapart.explanations.recorder import Recorder

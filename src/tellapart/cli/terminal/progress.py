@@ -186,7 +186,7 @@ class ProgressListener(Listener):
             self._step(event)
         elif isinstance(event, EpochDone):
             self._tell(epoch_row(event))
-            target = None if self.preparation is None else self.preparation.run.target
+            target = None if self.preparation is None else self.preparation.config.target
             if event.epoch + 1 == event.epochs or reached([event], target):
                 self._steps_are_over()
         elif isinstance(event, Stopped):
@@ -219,7 +219,7 @@ class ProgressListener(Listener):
             assert self.preparation is not None
             self._has_foretold = True
             a_step = waited / (self._steps_seen - 1)
-            left = (self.preparation.run.epochs - done.epoch) * done.steps - done.step - 1
+            left = (self.preparation.config.epochs - done.epoch) * done.steps - done.step - 1
             self._tell(f"About {in_words(a_step * left)} of training to go, by the speed of the first steps.")
 
     def _step(self, done: StepDone) -> None:
@@ -230,7 +230,7 @@ class ProgressListener(Listener):
             return
         assert self.preparation is not None
         self._next_update = now + SECONDS_BETWEEN_UPDATES
-        epochs = self.preparation.run.epochs
+        epochs = self.preparation.config.epochs
         progress = self._training_bars()
         if self._tasks is None:
             start = done.epoch * done.steps + done.step

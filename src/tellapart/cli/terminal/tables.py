@@ -11,7 +11,7 @@ from tellapart.cli.terminal.console import counted, one_line, results
 from tellapart.cli.terminal.fitting_table import FittingTable
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
-from tellapart.recipes.recipes import Measured
+from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import Shown
 from tellapart.text import percent
 
@@ -74,9 +74,9 @@ def _few_in_words(scores: Scores) -> list[str]:
     ]
 
 
-def views_line(plain: Scores, views: int) -> str:
+def tta_line(plain: Scores, tta_views: int) -> str:
     """The accuracy without test-time views, and what these are."""
-    ways = "as it is and mirrored" if views == 2 else "mirrored and moved by a pixel"
+    ways = "as it is and mirrored" if tta_views == 2 else "mirrored and moved by a pixel"
     return (
         f"Without test-time views: {plain.accuracy:.4f} "
         f"(above, the answers about a picture {ways} are averaged)"
@@ -87,9 +87,7 @@ def measured_lines(measured: Measured | None) -> list[str]:
     """What a recipe reached where it was measured, with and without test-time views."""
     if measured is None:
         return ["not measured"]
-    plain = (
-        "" if measured.without_views is None else f"{measured.without_views:.4f} without test-time views; "
-    )
+    plain = "" if measured.without_tta is None else f"{measured.without_tta:.4f} without test-time views; "
     trainings = "one training" if measured.trainings == 1 else f"mean of {measured.trainings} trainings"
     return [
         f"{measured.accuracy:.4f} on the {measured.pictures:,} test pictures of {measured.data}",

@@ -8,25 +8,25 @@ import torch
 from tellapart.api.training_run import TrainingResult
 from tellapart.cli.terminal.console import command, counted, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
-from tellapart.cli.terminal.tables import predictions_table, score_lines, views_line
+from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
 from tellapart.runs.checkpointer import best_epoch
 from tellapart.runs.setup import TrainingSetup
 
 NAMED_WHERE_LEFT_OUT = 5
 
 
-def introduce(prepared: TrainingSetup, model: Any, *, is_demo: bool = False) -> None:
+def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> None:
     """Data, network and settings; in a demo, what the words of the table mean as well."""
-    stores, run, source = prepared.stores, prepared.run, prepared.source
-    if run.recipe == "first-cnn":
-        _in_the_tutorials_words(prepared)
+    stores, config, dataset = setup.stores, setup.config, setup.dataset
+    if config.recipe == "first-cnn":
+        _in_the_tutorials_words(setup)
     if is_demo:
         say("A network learns to tell handwritten digits apart.\n", "bold")
-    for line in left_out_lines(prepared):
+    for line in left_out_lines(setup):
         say(line, "yellow")
-    height, width, channels = prepared.preprocessing.shape
+    height, width, channels = setup.preprocessing.shape
     device = str(model.weights[0].value.device)
-    say(f"Data    {source.name}, {len(source.class_names)} classes ({source.where})")
+    say(f"Data    {dataset.name}, {len(dataset.class_names)} classes ({dataset.where})")
     counts = {"train": "to learn from", "test": "for the test at the end"}
     say(
         "        "
@@ -35,11 +35,13 @@ def introduce(prepared: TrainingSetup, model: Any, *, is_demo: bool = False) -> 
     say(
         f"Model   {model.name}, {model.count_params():,} parameters, {height} x {width} x {channels} pixels in"
     )
-    varied = "" if run.augmentation else ", not augmented"
-    say(f"Recipe  {run.recipe}: {run.epochs} epochs, batches of {run.batch_size}{varied}, seed {run.seed}")
-    say(f"Device  {_device_in_words(device)}; training computes in {prepared.precision}")
-    say(f"Epochs  {validation_in_words(prepared)}")
-    say(f"Run     {prepared.folder.path}{' (resumed)' if prepared.resumes else ''}")
+    varied = "" if config.augmentation else ", not augmented"
+    say(
+        f"Recipe  {config.recipe}: {config.epochs} epochs, batches of {config.batch_size}{varied}, seed {config.seed}"
+    )
+    say(f"Device  {_device_in_words(device)}; training computes in {setup.precision}")
+    say(f"Epochs  {validation_in_words(setup)}")
+    say(f"Run     {setup.folder.path}{' (resumed)' if setup.resumes else ''}")
     say()
     if is_demo:
         say("In each epoch the network learns from all those pictures once, and is then asked")
@@ -48,20 +50,20 @@ def introduce(prepared: TrainingSetup, model: Any, *, is_demo: bool = False) -> 
         say()
 
 
-def _in_the_tutorials_words(prepared: TrainingSetup) -> None:
-    stores = prepared.stores
+def _in_the_tutorials_words(setup: TrainingSetup) -> None:
+    stores = setup.stores
     say(f"x_train shape: {stores['train'].images.shape}")
     for split, store in stores.items():
         say(f"{len(store)} {split} samples")
-    augmented = prepared.run.augmentation
+    augmented = setup.config.augmentation
     say("Using real-time data augmentation." if augmented else "Not using data augmentation.")
     say()
 
 
-def left_out_lines(prepared: TrainingSetup) -> list[str]:
+def left_out_lines(setup: TrainingSetup) -> list[str]:
     """What of the data is not used: what cannot be read, with the reason, and what lies where nothing is expected."""
-    unreadable = [picture for store in prepared.stores.values() for picture in store.unreadable]
-    lines = left_out_of_folders(prepared.source.ignored)
+    unreadable = [picture for store in setup.stores.values() for picture in store.unreadable]
+    lines = left_out_of_folders(setup.dataset.ignored)
     if unreadable:
         lines.append(f"Left out {counted(len(unreadable), 'picture')} that could not be read:")
         lines += [f"  {picture.reason}" for picture in unreadable[:NAMED_WHERE_LEFT_OUT]]
@@ -70,13 +72,13 @@ def left_out_lines(prepared: TrainingSetup) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def validation_in_words(prepared: TrainingSetup) -> str:
+def validation_in_words(setup: TrainingSetup) -> str:
     """Which pictures score the epochs, and which epoch becomes the model."""
-    kept = {"last": "the last epoch is kept", "best": "the best epoch is kept"}[prepared.run.keep]
-    if prepared.run.validation == "test":
+    kept = {"last": "the last epoch is kept", "best": "the best epoch is kept"}[setup.config.keep]
+    if setup.config.validation == "test":
         return f"validates on the test split, as the tutorial did; {kept}"
-    count = counted(len(prepared.validation), "picture")
-    if "validation" in prepared.source.carved:
+    count = counted(len(setup.validation), "picture")
+    if "validation" in setup.dataset.carved:
         return f"validates on {count} held out of training; {kept}"
     return f"validates on the data's own validation split, {count}; {kept}"
 
@@ -88,11 +90,11 @@ def _device_in_words(device: str) -> str:
 
 
 def report_finished(
-    prepared: TrainingSetup, trained: TrainingResult, saved_to: Path | None, is_demo: bool = False
+    setup: TrainingSetup, result: TrainingResult, saved_to: Path | None, is_demo: bool = False
 ) -> None:
     """Where the model is, how good it is, and what to type next."""
     say()
-    say(f"Saved trained model, architecture and weights:\n  {trained.folder / 'model.keras'}")
+    say(f"Saved trained model, architecture and weights:\n  {result.folder / 'model.keras'}")
     if saved_to is not None:
         what = (
             "architecture and weights"
@@ -100,31 +102,31 @@ def report_finished(
             else "the network; class names stay in .keras"
         )
         say(f"Also saved, {what}:\n  {saved_to}")
-    if trained.history:
-        say(_kept_epoch(prepared, trained))
+    if result.history:
+        say(_kept_epoch(setup, result))
     say()
-    assert trained.scores is not None
-    if prepared.run.target is not None:
-        say(_target_in_words(prepared, trained, prepared.run.target))
-    for line in score_lines(trained.scores):
+    assert result.scores is not None
+    if setup.config.target is not None:
+        say(_target_in_words(setup, result, setup.config.target))
+    for line in score_lines(result.scores):
         say(line)
-    if trained.plain_scores is not None:
-        say(views_line(trained.plain_scores, prepared.run.views))
-    if trained.shown:
-        results().print(predictions_table(trained.shown))
-        right = sum(shown.right for shown in trained.shown)
+    if result.plain_scores is not None:
+        say(tta_line(result.plain_scores, setup.config.tta_views))
+    if result.shown:
+        results().print(predictions_table(result.shown))
+        right = sum(shown.right for shown in result.shown)
         say(
-            f"{right} of {len(trained.shown)} right. The same as a picture:\n  {trained.folder / 'predictions.png'}"
+            f"{right} of {len(result.shown)} right. The same as a picture:\n  {result.folder / 'predictions.png'}"
         )
-    if trained.report is not None:
-        say(f"Everything about this training, to open in a browser:\n  {trained.report}")
+    if result.report is not None:
+        say(f"Everything about this training, to open in a browser:\n  {result.report}")
     say()
     if is_demo:
-        _after_the_demo(trained.folder)
+        _after_the_demo(result.folder)
         return
     say("Next, the classes one by one, and the names of your own pictures:", "bold")
-    say("  " + command("evaluate", trained.folder))
-    say("  " + command("predict", trained.folder) + " PICTURE.jpg")
+    say("  " + command("evaluate", result.folder))
+    say("  " + command("predict", result.folder) + " PICTURE.jpg")
 
 
 def _after_the_demo(run: Path) -> None:
@@ -137,8 +139,8 @@ def _after_the_demo(run: Path) -> None:
     say("  " + command("train", "cifar10", "--recipe", "first-cnn"))
 
 
-def _target_in_words(prepared: TrainingSetup, trained: TrainingResult, target: float) -> str:
-    last, count = trained.history[-1].val_accuracy, len(prepared.validation)
+def _target_in_words(setup: TrainingSetup, result: TrainingResult, target: float) -> str:
+    last, count = result.history[-1].val_accuracy, len(setup.validation)
     if last >= target:
         return f"Target reached: validation accuracy {last:.4f} (n = {count:,}), asked for {target:.4f}"
     return (
@@ -147,26 +149,26 @@ def _target_in_words(prepared: TrainingSetup, trained: TrainingResult, target: f
     )
 
 
-def _kept_epoch(prepared: TrainingSetup, trained: TrainingResult) -> str:
-    best, count = best_epoch(trained.history), len(trained.history)
-    if prepared.run.keep == "last":
+def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
+    best, count = best_epoch(result.history), len(result.history)
+    if setup.config.keep == "last":
         return f"Kept: the last epoch, {count}"
     return f"Kept: epoch {best.epoch + 1} of {count}: none had a better validation accuracy ({best.val_accuracy:.4f})"
 
 
-def trained_as_dict(trained: TrainingResult, saved_to: Path | None) -> dict[str, Any]:
+def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, Any]:
     """A finished training for JSON."""
     from dataclasses import asdict
 
-    assert trained.scores is not None
+    assert result.scores is not None
     return {
-        "run": str(trained.folder),
-        "model": str(trained.folder / "model.keras"),
+        "run": str(result.folder),
+        "model": str(result.folder / "model.keras"),
         "saved_to": None if saved_to is None else str(saved_to),
-        "history": [{**asdict(done), "epoch": done.epoch + 1} for done in trained.history],
-        "scores": trained.scores.to_dict(),
-        "scores_without_views": None if trained.plain_scores is None else trained.plain_scores.to_dict(),
-        "report": None if trained.report is None else str(trained.report),
+        "history": [{**asdict(done), "epoch": done.epoch + 1} for done in result.history],
+        "scores": result.scores.to_dict(),
+        "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
+        "report": None if result.report is None else str(result.report),
         "predictions": [
             {
                 "picture": shown.prediction.picture,
@@ -175,6 +177,6 @@ def trained_as_dict(trained: TrainingResult, saved_to: Path | None) -> dict[str,
                 "true": shown.truth,
                 "right": shown.right,
             }
-            for shown in trained.shown
+            for shown in result.shown
         ],
     }

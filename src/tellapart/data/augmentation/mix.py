@@ -24,7 +24,7 @@ def ricap(images: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     Returns:
         Pictures and truth of the same shapes; new tensors.
 
-    Dataset: Takahashi, Matsubara & Uehara 2018, "Data augmentation using random image cropping and patching",
+    Source: Takahashi, Matsubara & Uehara 2018, "Data augmentation using random image cropping and patching",
     arXiv:1811.09030.
     """
     random = np.random.Generator(np.random.Philox(seed))

@@ -125,7 +125,7 @@ class Augmentation:
 
     cutout: int = 0
     """Side of a square at a random place within the picture that is painted grey, in pixels; 0: none.
-    Dataset: DeVries & Taylor 2017, arXiv:1708.04552."""
+    Source: DeVries & Taylor 2017, arXiv:1708.04552."""
 
     def __post_init__(self) -> None:
         for name, off in _NOT_IMPLEMENTED.items():
@@ -212,7 +212,7 @@ def draw(plan: Augmentation, n: int, height: int, width: int, generator: torch.G
     Each picture takes four chances in turn, whatever the plan. So turning one switch changes no other move,
     and a picture's shifts and mirrors do not depend on how many pictures follow; squares are drawn after all.
 
-    Dataset: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.get_random_transform.
+    Source: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.get_random_transform.
     """
     # float64: 53 random bits, so that chance * 2n below never rounds up to 2n.
     chance = torch.rand((n, 4), generator=generator, dtype=torch.float64, device=generator.device)
@@ -262,7 +262,7 @@ def apply(
         ConfigError: there is no such `fill_mode`.
         ValueError: `moves` and `images` differ in B.
 
-    Dataset: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.apply_transform, where dy is `ty` and
+    Source: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.apply_transform, where dy is `ty` and
     dx is `tx`; scipy.ndimage.affine_transform with order=1.
     """
     if fill_mode not in FILL_MODES:

@@ -15,15 +15,13 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
 
 from tellapart.errors import DownloadError
-
-Progress = Callable[[int, int], None]
-"""Called with (bytes done, bytes in all)."""
+from tellapart.events import Progress
 
 _CHUNK_BYTES = 1 << 18
 _ATTEMPTS_PER_URL = 3

@@ -14,9 +14,10 @@ import numpy as np
 
 from tellapart.data.images import ArrayPictures
 from tellapart.data.sources.catalog import KnownSet
-from tellapart.data.sources.download import Progress, download
+from tellapart.data.sources.download import download
 from tellapart.data.sources.formats import Layout, RawSet, RawSplit, find_layout
 from tellapart.errors import DataError
+from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import cache_folder
 

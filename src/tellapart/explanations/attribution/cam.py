@@ -21,7 +21,7 @@ def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
     Returns:
         (B, h, w), before the ReLU that the paper ends with.
 
-    Dataset: Selvaraju et al. 2017, arXiv:1610.02391.
+    Source: Selvaraju et al. 2017, arXiv:1610.02391.
     """
     return (gradients.mean((1, 2), keepdim=True) * maps).sum(-1)
 
@@ -36,7 +36,7 @@ def grad_cam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
     Returns:
         (B, h, w).
 
-    Dataset: Chattopadhay et al. 2018, arXiv:1710.11063, equation 19 with the exponential of the score.
+    Source: Chattopadhay et al. 2018, arXiv:1710.11063, equation 19 with the exponential of the score.
     """
     squared, cubed = gradients**2, gradients**3
     below = 2 * squared + maps.sum((1, 2), keepdim=True) * cubed

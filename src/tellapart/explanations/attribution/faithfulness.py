@@ -130,7 +130,7 @@ def curves(answers: Predict, image: Tensor, order: Tensor) -> Curves:
         image: (H, W, C).
         order: (H * W,), places of pixels, row by row.
 
-    Dataset: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred picture.
+    Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred picture.
     """
     return Curves(
         _curve(answers, image, torch.zeros_like(image), order), _curve(answers, blurred(image), image, order)

@@ -42,7 +42,7 @@ def integrated_gradients(
         (A, H, W, C); the sum of each is the answer for the picture less that for the baseline, but for the
         quadrature.
 
-    Dataset: Sundararajan et al. 2017, arXiv:1703.01365.
+    Source: Sundararajan et al. 2017, arXiv:1703.01365.
     """
     places, weights = np.polynomial.legendre.leggauss(steps)
     along = torch.tensor((places + 1) / 2, dtype=image.dtype)[:, None, None, None]
@@ -74,7 +74,7 @@ def smooth_grad(
     Returns:
         (A, H, W, C), with signs.
 
-    Dataset: Smilkov et al. 2017, arXiv:1706.03825.
+    Source: Smilkov et al. 2017, arXiv:1706.03825.
     """
     random = torch.Generator().manual_seed(seed)
     deviation = noise * float(image.max() - image.min())

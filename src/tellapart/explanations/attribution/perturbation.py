@@ -29,7 +29,7 @@ def occlusion(
     Returns:
         (A, H, W).
 
-    Dataset: Zeiler and Fergus 2014, arXiv:1311.2901.
+    Source: Zeiler and Fergus 2014, arXiv:1311.2901.
     """
     height, width, _ = image.shape
     hidden = torch.stack(
@@ -74,7 +74,7 @@ def rise(
     Returns:
         (A, H, W).
 
-    Dataset: Petsiuk et al. 2018, arXiv:1806.07421.
+    Source: Petsiuk et al. 2018, arXiv:1806.07421.
     """
     height, width, _ = image.shape
     random = torch.Generator().manual_seed(seed)

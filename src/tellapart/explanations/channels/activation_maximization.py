@@ -4,7 +4,7 @@ A picture is climbed by its waves, the long ones as easily as the short ones, an
 photographs: so it does not end as a grid of single bright pixels. It is moved, turned and enlarged a little
 before each step, so that nothing hangs on where exactly a pixel lies.
 
-Dataset: Erhan et al. 2009; Olah et al. 2017 (10.23915/distill.00007), whose colour matrix this is.
+Source: Erhan et al. 2009; Olah et al. 2017 (10.23915/distill.00007), whose colour matrix this is.
 """
 
 import math

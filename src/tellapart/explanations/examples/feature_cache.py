@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.classifier import Classifier, Progress
+from tellapart.classifier.classifier import Classifier
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, SaveError
+from tellapart.events import Progress
 from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.explanations.examples.influence import errors_of
 from tellapart.files import write_whole
@@ -96,7 +97,7 @@ def seen(
     Raises:
         ModelError: the network has no features.
     """
-    path = run.folder.path / "seen.safetensors"
+    path = run.folder.path / "features.safetensors"
     fingerprint = _fingerprint(run, moments, rows)
     kept = _read(path, fingerprint, len(moments))
     if kept is not None:

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellapart.classifier.classifier import Classifier, Progress
+from tellapart.classifier.classifier import Classifier
 from tellapart.errors import ModelError
+from tellapart.events import Progress
 from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.inference.folded_net import InferenceNet
 from tellapart.inference.predictor import probabilities

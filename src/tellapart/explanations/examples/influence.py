@@ -7,7 +7,7 @@ closed form: (probabilities - truth) times features, so that two pictures' produ
 products. What was learned below the last layer is seen only through the features; what was learned from a
 picture that was moved or mixed is not seen.
 
-Dataset: Pruthi et al. 2020, arXiv:2002.08484 (TracInCP, on the last layer as in its section 4).
+Source: Pruthi et al. 2020, arXiv:2002.08484 (TracInCP, on the last layer as in its section 4).
 """
 
 from collections.abc import Sequence

@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.classifier import Classifier, Progress
+from tellapart.classifier.classifier import Classifier
 from tellapart.data.split import draw
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, TellapartError
+from tellapart.events import Progress
 from tellapart.explanations.examples.feature_cache import CachedFeatures, CheckpointModel, moments_of, seen
 from tellapart.explanations.examples.features import last_dense
 from tellapart.explanations.examples.influence import Checkpoint, error_gain, influence

@@ -30,7 +30,7 @@ def part(explanation: "Explanation") -> Part:
         "others": len(names) - len(rows),
         "says": names[answer.index],
         "sure": float(answer.probabilities[answer.index]),
-        "views": explanation.subject.card.views,
+        "tta_views": explanation.subject.card.tta_views,
         "in_views_says": names[best],
         "in_views_sure": float(answer.in_views[best]),
         "calibrated": None if answer.calibrated is None else float(answer.calibrated[best]),

@@ -1,17 +1,15 @@
 """Telling: what an explanation's page says, as plain values; what `explain --json` prints."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tellapart.explanations.attribution.attribute import HeatMap
 from tellapart.explanations.examples.training_examples import SHOWN, Neighbour
+from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.why import verdict
 
-if TYPE_CHECKING:
-    from tellapart.explanations.explanation import Explanation
 
-
-def told(explanation: "Explanation") -> dict[str, Any]:
+def to_dict(explanation: Explanation) -> dict[str, Any]:
     """An explanation's answer, maps, changes and training pictures."""
     names = explanation.subject.class_names
     return {
@@ -55,7 +53,7 @@ def _map(one: HeatMap) -> dict[str, Any]:
     }
 
 
-def _training(explanation: "Explanation") -> dict[str, Any] | None:
+def _training(explanation: Explanation) -> dict[str, Any] | None:
     found, names = explanation.training_pictures, explanation.subject.class_names
     if found is None:
         return None

@@ -6,18 +6,17 @@ and a module for the browser, all of one name.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tellapart import __version__
-from tellapart.classifier.classifier import Progress
 from tellapart.errors import TellapartError
+from tellapart.events import Progress
+from tellapart.explanations.explanation import Explanation, Form
 from tellapart.explanations.page import answer, filters, flips, layers, picture, training, why
+from tellapart.explanations.page.as_dict import to_dict
 from tellapart.explanations.page.part import Part
 from tellapart.pages.assemble import assemble
 from tellapart.text import printable
-
-if TYPE_CHECKING:
-    from tellapart.explanations.explanation import Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Section:
 
     name: str
     title: str
-    part: Callable[["Explanation"], Part | None]
+    part: Callable[[Explanation], Part | None]
     """None where there is nothing to show; why not is then among the explanation's gaps."""
 
     modules: tuple[str, ...] = ()
@@ -48,7 +47,7 @@ SECTIONS = (
 SHARED = ("theme.js", "charts.js", "scrolling.js", "contents.js", "packing.js", "explain/maps.js")
 
 
-def page(explanation: "Explanation", progress: Progress | None = None) -> str:
+def page(explanation: Explanation, progress: Progress | None = None) -> str:
     """The HTML.
 
     Args:
@@ -58,7 +57,7 @@ def page(explanation: "Explanation", progress: Progress | None = None) -> str:
     return page_of(explanation, SECTIONS, progress)
 
 
-def page_of(explanation: "Explanation", sections: Sequence[Section], progress: Progress | None = None) -> str:
+def page_of(explanation: Explanation, sections: Sequence[Section], progress: Progress | None = None) -> str:
     """The HTML of some sections alone; the answer must be among them."""
     found = []
     for done, section in enumerate(sections, 1):
@@ -88,7 +87,7 @@ def page_of(explanation: "Explanation", sections: Sequence[Section], progress: P
     )
 
 
-def _part(section: Section, explanation: "Explanation") -> Part | None:
+def _part(section: Section, explanation: Explanation) -> Part | None:
     """A section's part; where it cannot be had, that is noted, and the others are shown."""
     try:
         return section.part(explanation)
@@ -100,3 +99,7 @@ def _part(section: Section, explanation: "Explanation") -> Part | None:
             f"{section.title}: {reason if is_ours else f'a bug, {type(reason).__name__}: {reason}'}"
         )
         return None
+
+
+FORM = Form(to_html=page, to_dict=to_dict)
+"""What `Explanation` is handed."""

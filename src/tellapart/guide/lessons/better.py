@@ -113,7 +113,7 @@ def several_trainings(name: str, path: Path, runs: list[dict[str, Any]]) -> dict
     return {
         "name": name,
         "accuracy": accuracy,
-        "without_views": mean(run["plain"] for run in runs),
+        "without_tta": mean(run["plain"] for run in runs),
         "interval": list(wilson_interval(round(accuracy * TEST_PICTURES), TEST_PICTURES)),
         "lowest": min(run["accuracy"] for run in runs),
         "highest": max(run["accuracy"] for run in runs),

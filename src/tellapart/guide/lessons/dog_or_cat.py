@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.api.train import load
+from tellapart.api.load import load
 from tellapart.guide.lessons._photo import CAT, cat
 
 SIDES = (192, 96, 64, 48, 40, 32, 24, 16, 12, 8, 6, 4)
@@ -74,7 +74,7 @@ def mixed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Args:
         picture: (H, W, 3).
 
-    Dataset: the keys by which they are sorted are Park and Miller's "minimal standard" random numbers,
+    Source: the keys by which they are sorted are Park and Miller's "minimal standard" random numbers,
         Communications of the ACM 31 (1988).
     """
     keys, state = [], 1

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.api.train import load
+from tellapart.api.load import load
 from tellapart.guide.lessons._photo import cat
 from tellapart.keras_backend import import_keras
 

@@ -97,7 +97,7 @@ def pooled_often(made: NDArray[np.float32], times: int) -> NDArray[np.float32]:
 def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """How much two maps differ: 0 where they are alike, 1 where they have nothing in common.
 
-    Dataset: Bray and Curtis 1957, doi:10.2307/1942268: the sum of differences over the sum of both.
+    Source: Bray and Curtis 1957, doi:10.2307/1942268: the sum of differences over the sum of both.
     """
     return float(np.abs(one - other).sum() / (one + other).sum())
 

@@ -2,7 +2,7 @@
 
 A call that passes masks, or asks for the scores, runs as itself.
 
-Dataset: Vaswani et al. 2017, arXiv:1706.03762.
+Source: Vaswani et al. 2017, arXiv:1706.03762.
 """
 
 import math

@@ -194,7 +194,7 @@ def transposed_padding(
 ) -> tuple[int, int]:
     """What Keras adds before and after the whole product of a transposed convolution; negative: what it cuts.
 
-    Dataset: `compute_conv_transpose_output_crops_for_torch` of Keras 3.15.
+    Source: `compute_conv_transpose_output_crops_for_torch` of Keras 3.15.
     """
     reach = (size - 1) * dilation  # cells of the whole product that only one end of the kernel touches
     if padding == "valid":

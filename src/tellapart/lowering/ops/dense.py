@@ -76,7 +76,7 @@ class Embedding(Operation):
 class Scale(Operation):
     """ConvNeXt's LayerScale: a factor for each channel.
 
-    Dataset: Touvron et al. 2021, arXiv:2103.17239.
+    Source: Touvron et al. 2021, arXiv:2103.17239.
     """
 
     def __init__(self, weights: Sequence[Tensor], dtype: torch.dtype) -> None:

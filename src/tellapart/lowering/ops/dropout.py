@@ -75,7 +75,7 @@ class GaussianDropout(Operation):
 class AlphaDropout(Operation):
     """AlphaDropout: dropout that keeps the mean and variance of what SELU gives.
 
-    Dataset: Klambauer et al. 2017, arXiv:1706.02515.
+    Source: Klambauer et al. 2017, arXiv:1706.02515.
     """
 
     def __init__(self, rate: float, shape: Shape | None) -> None:
@@ -94,7 +94,7 @@ class AlphaDropout(Operation):
 class StochasticDepth(Operation):
     """ConvNeXt's StochasticDepth: leave a whole branch out for some pictures.
 
-    Dataset: Huang et al. 2016, arXiv:1603.09382.
+    Source: Huang et al. 2016, arXiv:1603.09382.
     """
 
     def __init__(self, rate: float) -> None:
@@ -109,7 +109,7 @@ def drop(x: Tensor, rate: float) -> Tensor:
     """Zero each element with probability `rate` and scale the rest by 1 / (1 - rate).
 
     The probability is exact where `rate` is a multiple of 1/256, else within 2^-16 of it.
-    Dataset: Srivastava et al. 2014.
+    Source: Srivastava et al. 2014.
     """
     if rate == 0 or x.numel() == 0:
         return x

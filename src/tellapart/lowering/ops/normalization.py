@@ -103,7 +103,7 @@ class LayerNormalization(Operation):
 class RMSNormalization(Operation):
     """RMSNormalization: LayerNormalization that leaves the mean where it is.
 
-    Dataset: Zhang and Sennrich 2019, arXiv:1910.07467.
+    Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
 
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:

@@ -121,7 +121,7 @@ def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
         matrix: (m, n).
         steps: three leave singular values between about 0.5 and 1.5, which is enough.
 
-    Dataset: Jordan et al. 2024, whose coefficients rise fastest at zero.
+    Source: Jordan et al. 2024, whose coefficients rise fastest at zero.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix.bfloat16()

@@ -3,7 +3,7 @@
 Binary: per picture one label byte (CIFAR-100: a coarse and a fine one), then 1,024 red, green and blue bytes
 each. Python: pickled dictionaries with the same rows; see `restricted_pickle`.
 
-Dataset: https://www.cs.toronto.edu/~kriz/cifar.html
+Source: https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The idx files of MNIST and its kin: a magic number, the sizes, then the bytes; packed or not.
 
-Dataset: the format's description on the MNIST page, http://yann.lecun.com/exdb/mnist/
+Source: the format's description on the MNIST page, http://yann.lecun.com/exdb/mnist/
 """
 
 from __future__ import annotations

@@ -1,0 +1,26 @@
+"""The command `demo`."""
+
+import typer
+
+from tellapart.cli import options
+from tellapart.cli.terminal.startup import importing
+
+
+def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
+    """Train on handwritten digits: one minute, no download.
+
+    The 1,797 digits come with scikit-learn.
+
+    \b
+    Example:
+      tellapart demo
+
+    \b
+    Exit codes: 0 done, 1 failed, 130 stopped by Ctrl-C, 143 by SIGTERM
+    """
+    with importing():
+        from tellapart.cli.terminal.training import train_and_report
+        from tellapart.recipes.recipes import DEMO_EPOCHS
+
+    settings = {"out": out, "epochs": DEMO_EPOCHS}
+    raise typer.Exit(train_and_report("digits", settings, as_json=as_json, quiet=quiet, is_demo=True))

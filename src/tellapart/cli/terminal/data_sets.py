@@ -1,0 +1,135 @@
+"""Reports of `data` and `doctor`: known sets, your own pictures, this machine."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.text import Text
+
+from tellapart.cli.terminal.console import command, note, notes, printable, results, say, say_json
+from tellapart.cli.terminal.progress import Bars
+from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
+from tellapart.data.open import Dataset, open_dataset
+from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
+from tellapart.data.sources.known import find_on_this_machine, get_known
+from tellapart.files import unreadable_is_bad_data
+from tellapart.profiling.doctor import known_sets_here
+
+
+def report_sets(as_json: bool) -> None:
+    """Every known set and where it is."""
+    places = known_sets_here()
+    if as_json:
+        say_json({"sets": [_facts(known, places[name]) for name, known in KNOWN_SETS.items()]})
+        return
+    table = two_columns()
+    for name, known in KNOWN_SETS.items():
+        lines = known.title, _measures(known), _whereabouts(known, places[name]), ""
+        add_row(table, Text(name, "bold"), Text(printable("\n".join(lines))))
+    results().print(table)
+    say("More of one: tellapart data show NAME. To download it: tellapart data get NAME")
+
+
+def report_set(name: str, as_json: bool) -> None:
+    """A known set, or the pictures at a path."""
+    known = find_known(name)
+    with unreadable_is_bad_data(name):
+        is_somewhere = Path(name).expanduser().exists()
+    if known is None and not is_somewhere:
+        known = known_set(name)
+    place = known_sets_here()[known.name] if known else name
+    source = open_dataset(known.name if known else name) if place else None
+    facts = _facts(known, place) if known else _source_facts(source)
+    counts = {} if source is None else class_counts(source)
+    if as_json:
+        say_json({**facts, "counts": counts})
+        return
+    results().print(facts_table({name: value for name, value in facts.items() if value not in ([], None, 0)}))
+    if source is not None:
+        _print_counts(source, counts)
+    elif known is not None:
+        say(f"Not on this machine. Fetch it: {command('data', 'get', known.name)}")
+
+
+def get_set(name: str, as_json: bool, quiet: bool) -> None:
+    """Download a known set that is not here."""
+    known = known_set(name)
+    place = known_sets_here()[known.name]
+    if place is None:
+        bars = Bars(notes(), quiet)
+        if not quiet:
+            note(f"Getting {known.name}: {known.download_bytes / 1e6:,.0f} MB")
+        try:
+            get_known(known, progress=lambda done, total: bars.transfer("Downloading", done, total))
+        finally:
+            bars.close()
+        found = find_on_this_machine(known)
+        place = str(found[0]) if found else None
+    if as_json:
+        say_json({"name": known.name, "place": place})
+    else:
+        say(f"{known.name} is here: {place}")
+        say(f"Next: {command('train', known.name)}")
+
+
+def class_counts(source: Dataset) -> dict[str, dict[str, int]]:
+    """Split -> class -> pictures."""
+    classes = source.class_names
+    return {
+        name: dict(zip(classes, np.bincount(split.labels, minlength=len(classes)).tolist(), strict=True))
+        for name, split in source.splits.items()
+    }
+
+
+def _print_counts(source: Dataset, counts: dict[str, dict[str, int]]) -> None:
+    table = new_table("class", *counts, right=tuple(counts), long=("class",))
+    for name in source.class_names:
+        add_row(table, name, *(f"{of_split[name]:,}" for of_split in counts.values()))
+    add_row(table, Text("all", "bold"), *(f"{sum(of_split.values()):,}" for of_split in counts.values()))
+    results().print(table)
+
+
+def _facts(known: KnownSet, place: str | None) -> dict[str, Any]:
+    return {
+        "name": known.name,
+        "title": known.title,
+        "pictures": {"train": known.train_size, "test": known.test_size},
+        "classes": list(known.class_names),
+        "size": _size(known),
+        "may_be_mirrored": known.mirrors,
+        "licence": known.licence,
+        "provenance": known.provenance,
+        "download_bytes": known.download_bytes,
+        "addresses": [url for file in known.files for url in file.urls],
+        "place": place,
+    }
+
+
+def _source_facts(source: Dataset | None) -> dict[str, Any]:
+    assert source is not None
+    shape = source.picture_shape
+    return {
+        "name": source.name,
+        "place": source.where,
+        "classes": list(source.class_names),
+        "size": " x ".join(map(str, shape)) if shape else "mixed",
+        "may_be_mirrored": source.mirrors,
+        "ignored_files": len(source.ignored),
+    }
+
+
+def _measures(known: KnownSet) -> str:
+    count = known.train_size + known.test_size
+    return f"{count:,} pictures, {len(known.class_names)} classes, {_size(known)}"
+
+
+def _whereabouts(known: KnownSet, place: str | None) -> str:
+    return (
+        f"here: {place}"
+        if place
+        else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
+    )
+
+
+def _size(known: KnownSet) -> str:
+    return " x ".join(map(str, known.picture_shape))

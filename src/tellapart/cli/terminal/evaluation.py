@@ -1,0 +1,22 @@
+"""What `evaluate` prints."""
+
+from tellapart.api.evaluate import Evaluation
+from tellapart.cli.terminal import tables
+from tellapart.cli.terminal.console import note, results, say
+
+
+def report_evaluation(evaluation: Evaluation) -> None:
+    """Scores, each class, and the most frequent mistakes."""
+    if evaluation.note:
+        note(evaluation.note, "yellow")
+    say(f"Data: {evaluation.data} ({evaluation.where})")
+    for line in tables.score_lines(evaluation.scores):
+        say(line)
+    if evaluation.plain_scores is not None:
+        say(tables.tta_line(evaluation.plain_scores, evaluation.tta_views))
+    results().print(tables.classes_table(evaluation.scores))
+    mistakes = tables.confusion_lines(evaluation.scores)
+    if mistakes:
+        say("Most often confused:")
+        for line in mistakes:
+            say(f"  {line}")

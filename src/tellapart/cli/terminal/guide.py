@@ -1,0 +1,52 @@
+"""What the command `learn` does and prints."""
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+from tellapart.cli.terminal.console import note, say
+from tellapart.cli.terminal.startup import importing
+from tellapart.errors import ConfigError
+
+
+def write(folder: Path) -> None:
+    """Write the guide's pages.
+
+    Raises:
+        ConfigError: `folder` is a file.
+        SaveError: a page could not be written.
+    """
+    from tellapart.guide.render import write_guide
+
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file. The guide is written into a folder.")
+    pages = write_guide(folder)
+    say(f"The guide, {len(pages)} pages. Open the first in a browser:")
+    say(f"  {pages[0]}")
+
+
+def serve(port: int | None, opens_browser: bool) -> None:
+    """Serve the guide until Ctrl-C.
+
+    Raises:
+        ConfigError: the port cannot be listened on.
+    """
+    with importing():
+        from tellapart.guide import server as serving
+
+    listener = serving.listening(port)
+    address = f"http://{serving.HOST}:{listener.getsockname()[1]}/"
+    say(f"The guide: {address}")
+    sys.stdout.flush()
+    note("Leave it running while you read; Ctrl-C ends it. Only this machine can reach it.")
+    if opens_browser and _has_a_screen():
+        webbrowser.open(address)
+    serving.server().run(sockets=[listener])
+
+
+def _has_a_screen() -> bool:
+    """Whether a browser has somewhere to appear; in a terminal's own browser the pages would not move."""
+    return sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )

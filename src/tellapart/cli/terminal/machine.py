@@ -1,0 +1,28 @@
+"""What `doctor` prints."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from tellapart.cli.terminal.console import printable, results, say
+from tellapart.cli.terminal.tables import two_columns
+from tellapart.profiling.doctor import Finding
+
+MARKS = {"ok": ("ok  ", "green"), "optional": ("-   ", "yellow"), "missing": ("LACK", "bold red")}
+
+
+def report_findings(findings: Sequence[Finding]) -> None:
+    """What was found, and last what to do."""
+    table = two_columns()
+    for finding in findings:
+        mark = MARKS[finding.verdict]
+        table.add_row(Text.assemble(mark, " ", finding.name), Text(printable(finding.value)))
+    results().print(table)
+    say()
+    remedies = [finding for finding in findings if finding.remedy]
+    if any(finding.verdict == "missing" for finding in findings):
+        say("Something that tellapart needs is missing.", "bold red")
+    else:
+        say("Everything that tellapart needs is here.", "bold green")
+    for finding in remedies:
+        say(f"For {finding.name}:  {finding.remedy}")

@@ -1,0 +1,165 @@
+"""The command `train`, from its options to its exit code: watch, interrupt, save, report."""
+
+import os
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tellapart.api.train import default_recipe, train
+from tellapart.classifier.model_file import MODEL_SUFFIXES
+from tellapart.cli.terminal.console import command, error_as_dict, note, report_error, say_json
+from tellapart.cli.terminal.interruption import Interruption
+from tellapart.cli.terminal.progress import ProgressListener
+from tellapart.cli.terminal.training_report import introduce, report_finished, trained_as_dict
+from tellapart.data.sources.catalog import find_known
+from tellapart.errors import ConfigError, SaveError
+from tellapart.recipes.recipes import find_recipe
+from tellapart.runs.folder import existing_run_folder
+from tellapart.runs.setup import TrainingSetup
+
+TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
+"""What --save-to calls the file of first-cnn in a folder: the tutorial's model_name."""
+
+
+def train_and_report(
+    data: Any,
+    settings: dict[str, Any],
+    *,
+    save_to: Path | None = None,
+    as_json: bool = False,
+    quiet: bool = False,
+    is_demo: bool = False,
+) -> int:
+    """Train, and tell of it.
+
+    Args:
+        data: as given.
+        settings: keyword arguments of `tellapart.train`; None where not given.
+        save_to: where to save the model besides its run folder.
+        as_json: one JSON object instead of a report.
+        quiet: no progress.
+        is_demo: whether to say what the table's words mean, and what to try next.
+
+    Returns:
+        The exit code.
+    """
+    settings = {name: value for name, value in settings.items() if value is not None}
+    refuse_settings_of_a_resumed_run(settings, data)
+    target = None if save_to is None else model_target(save_to, *recipe_and_data(data, settings))
+    if target is not None:
+        refuse_unwritable(target)
+    failure: SaveError | None = None
+    listener = ProgressListener(None if as_json else partial(introduce, is_demo=is_demo), quiet)
+    try:
+        with Interruption() as interruption, listener:
+            listener.interruption = interruption
+            result = train(data, **settings, listener=listener, should_stop=interruption.should_stop)
+            if result.finished and target is not None:
+                try:
+                    result.classifier.save(target)
+                except SaveError as reason:  # told after all that went well
+                    failure, target = reason, None
+    except KeyboardInterrupt:
+        return _report_stop(listener.preparation, interruption, as_json, at_once=True)
+    if not result.finished:
+        return _report_stop(listener.preparation, interruption, as_json, at_once=False)
+    if as_json:
+        told = {} if failure is None else error_as_dict("SaveError", str(failure), failure.exit_code)
+        say_json({**trained_as_dict(result, target), **told})
+    else:
+        assert listener.preparation is not None
+        report_finished(listener.preparation, result, target, is_demo)
+    return 0 if failure is None else report_error(failure, as_json=False)
+
+
+def _report_stop(
+    setup: TrainingSetup | None, interruption: Interruption, as_json: bool, *, at_once: bool
+) -> int:
+    note(how_to_go_on(setup, at_once))
+    if as_json:
+        left = setup is not None and setup.folder.path.exists()
+        say_json({"run": str(setup.folder.path) if setup and left else None, "finished": False})
+    return interruption.exit_code
+
+
+def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
+    """What is left of a training that was stopped, and the command that continues it."""
+    if setup is None:
+        return "Stopped before the training began."
+    folder = setup.folder
+    if not folder.checkpoint.exists():
+        return (
+            "Stopped at once, before anything was kept; the run's folder was removed. Run the command again."
+        )
+    saved = "Stopped at once; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
+    return f"{saved} Go on with\n  {command('train', '--resume', folder.path)}"
+
+
+def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
+    """The names of a training's recipe and data, a resumed one's too, before either is opened.
+
+    Raises:
+        ConfigError: no such recipe, or a run folder without settings.
+        DataError: no such run folder.
+    """
+    if "resume" in settings:
+        run, saved = existing_run_folder(settings["resume"]).read_settings()
+        return run.recipe, saved["name"]
+    recipe = settings.get("recipe") or default_recipe(settings.get("target"))
+    find_recipe(recipe)
+    if (known := find_known(str(data))) is not None:
+        return recipe, known.name
+    path = Path(str(data)).expanduser().resolve()
+    return recipe, (path.name if os.path.isdir(path) else path.stem) or "pictures"
+
+
+def model_target(save_to: Path, recipe: str, data: str) -> Path:
+    """The file that --save-to means; in a folder, one named after data and recipe.
+
+    Raises:
+        ConfigError: it is there already, or its name ends in what no model file ends in.
+    """
+    is_folder = os.path.isdir(save_to)  # False where we may not look; `refuse_unwritable` says so
+    is_file_name = save_to.suffix in MODEL_SUFFIXES and not is_folder
+    if save_to.suffix and not is_file_name and not is_folder:
+        raise ConfigError(f"--save-to is a folder, or a file ending in .keras or .h5; got {save_to}.")
+    name = TUTORIAL_MODEL_NAME if recipe == "first-cnn" else f"{data}-{recipe}.h5"
+    target = save_to if is_file_name else save_to / name
+    if os.path.exists(target):
+        raise ConfigError(f"{target} is there already and is not overwritten. Choose another --save-to.")
+    return target
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Try whether a file can be written beside `target`, before hours of training; its folder is made.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as reason:
+        raise ConfigError(
+            f"{target} cannot be written ({reason.strerror or reason}). Choose another --save-to."
+        ) from reason
+
+
+def refuse_settings_of_a_resumed_run(settings: dict[str, Any], data: Any = None) -> None:
+    """Refuse --recipe and --out beside --resume, and --labels without DATA; the API refuses the others.
+
+    Raises:
+        ConfigError: one of them is given.
+    """
+    for name in ("recipe", "out"):
+        if "resume" in settings and name in settings:
+            raise ConfigError(
+                f"--resume goes on in its own folder with its own settings. Leave --{name} away."
+            )
+    if "resume" in settings and "labels" in settings and data is None:
+        raise ConfigError(
+            "--resume goes on with its own pictures and labels. Leave --labels away, or give DATA with it "
+            "where the pictures have moved."
+        )

@@ -1,0 +1,73 @@
+"""The networks that a recipe can name: how each is built, what its settings may be, what it needs besides.
+
+A new network is a file of this room and one entry in `NETWORKS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.errors import ConfigError
+from tellapart.models.first_cnn import first_cnn
+from tellapart.models.whitened_cnn import freeze_whitening, initialize, whitened_cnn
+from tellapart.models.wide_resnet import wide_resnet
+
+Builder = Callable[..., Any]
+"""(image shape (H, W, C), classes, widths, depth) -> a built, uncompiled Keras model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One architecture."""
+
+    build: Builder
+
+    has_widths: bool = True
+    """Whether a recipe chooses the widths of its three groups."""
+
+    depths: tuple[int, ...] | None = None
+    """The depths that can be chosen; None: any."""
+
+    initialize: Callable[[Any, NDArray[np.uint8], int], None] | None = None
+    """(model, training images, seed): sets the weights that the network starts from, where Keras's will not do."""
+
+    finish: Callable[[Any], None] | None = None
+    """Makes of a trained model what any Keras reads back as it was written."""
+
+    def check(self, name: str, widths: Any, depth: int) -> None:
+        """Refuse settings that this network lacks.
+
+        Raises:
+            ConfigError: with what can be chosen.
+        """
+        if self.has_widths and not _are_three_widths(widths):
+            raise ConfigError(f"The network {name} has three widths, such as (64, 128, 256); got {widths}.")
+        if not self.has_widths and widths is not None:
+            raise ConfigError(
+                f"The network {name} is the tutorial's, and its widths cannot be chosen; got {widths}. "
+                "Leave widths out, or use the recipe fast, accurate or best."
+            )
+        if self.depths is not None and depth not in self.depths:
+            choices = " or ".join(map(str, self.depths))
+            raise ConfigError(f"The depth of the network {name} is {choices}; got {depth}.")
+
+
+def _are_three_widths(widths: Any) -> bool:
+    return widths is not None and len(widths) == 3 and all(isinstance(w, int) and w > 0 for w in widths)
+
+
+NETWORKS = {
+    "first-cnn": Network(
+        build=lambda shape, classes, _widths, _depth: first_cnn(shape, classes),
+        has_widths=False,
+        depths=(2,),
+    ),
+    "whitened-cnn": Network(
+        build=whitened_cnn, depths=(2, 3), initialize=initialize, finish=freeze_whitening
+    ),
+    "wide-resnet": Network(build=wide_resnet),
+}
+"""Name in a configuration -> network."""
