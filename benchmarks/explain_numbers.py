@@ -5,7 +5,7 @@
 For each network the whole page is made by `explain` over one photo that scikit-learn carries, and opened in Chromium
 with the network off. Cells are chosen by chance among all layers, with the page's own controls; every number that the
 page then writes is compared with Keras and NumPy (`tests/browser/recomputed.py`), within 1e-4 of the number, or of 1
-where it is smaller. Networks have random weights (no download), batch normalisations random statistics too, except
+where it is smaller. Networks have random weights (no download), batch normalizations random statistics too, except
 the CIFAR-10 model that comes along, which is a `fast` network.
 
 Writes a dated page and all figures to benchmarks/results/.

@@ -31,7 +31,7 @@ CHANCE = {"random pixels": 32, "random blobs": 6}
 
 
 def blocks(model):
-    """Names of the layers with weights, the last first; a normalisation goes with what stands before it."""
+    """Names of the layers with weights, the last first; a normalization goes with what stands before it."""
     found = []
     for layer in model.layers:
         if layer.weights and type(layer).__name__ == "BatchNormalization" and found:
@@ -41,7 +41,7 @@ def blocks(model):
     return found[::-1]
 
 
-def randomised(recorder, names):
+def randomized(recorder, names):
     """The network with the weights of these layers in random order."""
     import keras
 
@@ -260,7 +260,7 @@ def main():
     recorder = Recorder(classifier.model, classifier.net.head)
     noises = [noisy_recorder(recorder, seed) for seed in range(NOISES)]
     below = blocks(classifier.model)
-    stages = [randomised(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
+    stages = [randomized(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)
     pictures = []
     for count, row in enumerate(rows.tolist()):

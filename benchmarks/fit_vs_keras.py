@@ -226,7 +226,7 @@ def slow_ones(found, network, batch, precision):
     }
 
 
-def summarise(found):
+def summarize(found):
     """Rows of medians, one for each network, batch size, contestant and precision."""
     groups = {}
     for one in found:
@@ -358,7 +358,7 @@ def main(arguments):
     found, ended = measure(contestants, kinds, steps, options.rounds)
     for contestant in contestants:
         contestant.close()
-    summary = summarise(found)
+    summary = summarize(found)
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": command_line(arguments),

@@ -9,7 +9,7 @@ CIFAR_FOLDER holds the six `.bin` files of CIFAR-10's binary version. The networ
 nothing of agreement.
 
 How it measures. Everybody predicts the 10,000 test pictures, uint8, in one process with the same number of
-threads. onnxruntime runs the lowered network in float32, exported by torch, all graph optimisations on, with
+threads. onnxruntime runs the lowered network in float32, exported by torch, all graph optimizations on, with
 the fastest of several batch sizes, its threads spinning or not, found beforehand. Then the contestants take
 turns; the order moves on by one from round to round. Ratios are medians of the ratios within each round, which
 a busy machine disturbs less than the speeds themselves. Wait for a quiet one: the load before is written down.

@@ -1,7 +1,7 @@
 """The reference for "CIFAR-10 to 94%": the published record's network and method in plain PyTorch, on the CPU.
 
-What Keller Jordan's airbench94_muon (2024; MIT licence) does on an A100, written down again as plainly as
-PyTorch allows: bfloat16 weights and pictures, channels_last, batch normalisation in float32, Muon on the
+What Keller Jordan's airbench94_muon (2024; MIT license) does on an A100, written down again as plainly as
+PyTorch allows: bfloat16 weights and pictures, channels_last, batch normalization in float32, Muon on the
 filters, widths 64/256/256, batches of 2000, 8 epochs, six test-time views. Nothing is tuned for the CPU
 beyond that, and nothing of tellapart is imported.
 

@@ -3,14 +3,14 @@
     python benchmarks/unknown.py [--photos FOLDER]
 
 Unfamiliar are the pictures of other sets. The way was chosen by the *choosing* sets (digits, pieces of two photos that
-scikit-learn carries, coloured slopes), with the 1,000 pictures that the model's training held out as familiar ones; the
+scikit-learn carries, colored slopes), with the 1,000 pictures that the model's training held out as familiar ones; the
 *telling* sets (Fashion-MNIST, MNIST, noise, and a folder of photos with a `test` split) chose nothing, and are held
-against the first 2,000 test pictures. Grey pictures become colour ones, and all are brought to 32 x 32 by the model's
+against the first 2,000 test pictures. Gray pictures become color ones, and all are brought to 32 x 32 by the model's
 own pixel path. CIFAR-10 and both MNISTs must be on this machine.
 
 - energy: minus the logarithm of the sum of the logits' exponentials (Liu et al. 2020)
-- nearest: distance to the 50th nearest training picture among normalised features (Sun et al. 2022)
-- Mahalanobis: least distance to a class's mean among normalised features (Lee et al. 2018)
+- nearest: distance to the 50th nearest training picture among normalized features (Sun et al. 2022)
+- Mahalanobis: least distance to a class's mean among normalized features (Lee et al. 2018)
 - largest probability (Hendrycks and Gimpel 2017)
 
 Intervals by the bootstrap: both sets drawn anew, with replacement, 2,000 times.

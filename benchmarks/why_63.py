@@ -45,7 +45,7 @@ class AttributionTask:
     """How often pixels are divided by 255. Running a notebook cell `x_train /= 255` twice divides by 65,025."""
 
     optimizer: dict = dataclasses.field(default_factory=dict)
-    """What differs of the optimiser's settings."""
+    """What differs of the optimizer's settings."""
 
 
 CASES = {

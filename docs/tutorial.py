@@ -51,7 +51,7 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## Load the data
 #
-# Pictures are numbers from 0 to 255, `(pictures, rows, columns, colours)`. The digits have 8 × 8 pixels; the
+# Pictures are numbers from 0 to 255, `(pictures, rows, columns, colors)`. The digits have 8 × 8 pixels; the
 # network needs 14 × 14 at least, so they are enlarged to 16 × 16.
 
 # %%
@@ -78,7 +78,7 @@ print("classes:", ", ".join(class_names))
 
 
 # %%
-def show(images, titles, colours=None, columns=10):
+def show(images, titles, colors=None, columns=10):
     """Pictures in rows, each with its title."""
     rows = -(-len(images) // columns)
     _, axes = plt.subplots(rows, columns, figsize=(columns, 1.35 * rows), squeeze=False)
@@ -86,7 +86,7 @@ def show(images, titles, colours=None, columns=10):
         place.axis("off")
         if index < len(images):
             place.imshow(images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
-            place.set_title(titles[index], fontsize=8, color=colours[index] if colours else "black")
+            place.set_title(titles[index], fontsize=8, color=colors[index] if colors else "black")
     plt.tight_layout()
     plt.show()
 
@@ -94,7 +94,7 @@ def show(images, titles, colours=None, columns=10):
 show(x_train[:20], [class_names[label] for label in train.labels[:20]])
 
 # %% [markdown]
-# ## Normalise: inside the model
+# ## Normalize: inside the model
 #
 # The tutorial divides its arrays by 255. In a notebook that cell can be run twice, and then white is nearly black:
 
@@ -246,8 +246,8 @@ titles = [
     f"{class_names[answer]} {share:.0%}"
     for answer, share in zip(answers, probabilities.max(axis=1), strict=True)
 ]
-colours = ["green" if right else "red" for right in answers == truth]
-show(x_test[:number_of_predictions], titles, colours)
+colors = ["green" if right else "red" for right in answers == truth]
+show(x_test[:number_of_predictions], titles, colors)
 print(f"{(answers == truth).sum()} of these {number_of_predictions} are right.")
 
 # %% [markdown]

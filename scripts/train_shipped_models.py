@@ -3,7 +3,7 @@
     python scripts/train_shipped_models.py [cifar10|digits ...] [--seed 0]
 
 `cifar10`: the recipe `fast` on CIFAR-10. `digits`: the same recipe with a narrower network on MNIST. Each touches
-the test split once. Writes src/tellapart/models/pretrained/NAME.keras (without optimiser state) and NAME.md.
+the test split once. Writes src/tellapart/models/pretrained/NAME.keras (without optimizer state) and NAME.md.
 """
 
 import argparse
@@ -25,7 +25,7 @@ TRAININGS = {
 
 WANTED = {
     "digits": """
-It wants pictures framed as MNIST's are: one white digit on black, centred, with a margin around it. Digits that fill
+It wants pictures framed as MNIST's are: one white digit on black, centered, with a margin around it. Digits that fill
 their frame are other pictures to it: on the test pictures of the known set `digits`, scikit-learn's, its accuracy is
 {accuracy:.4f} (n = {pictures}), where guessing gives 0.1.
 """,

@@ -16,7 +16,7 @@ from tellapart.errors import DataError, SaveError, TellapartError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file through a temporary neighbour.
+    """Write a file through a temporary neighbor.
 
     Args:
         path: the file to make or replace. Its folder is made where it is missing.

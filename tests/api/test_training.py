@@ -37,24 +37,20 @@ def rows_of_metrics(folder):
         ({"nonsense": 1}, "no setting nonsense"),
     ],
 )
-def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(
-    change, said, colour_photos, tmp_path
-):
+def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(change, said, color_photos, tmp_path):
     with pytest.raises(ConfigError, match=said):
-        tellapart.train(str(colour_photos), out=tmp_path / "run", **change)
+        tellapart.train(str(color_photos), out=tmp_path / "run", **change)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_stopped_and_resumed_ends_as_the_run_never_stopped(trained, colour_photos, tmp_path):
+def test_a_run_stopped_and_resumed_ends_as_the_run_never_stopped(trained, color_photos, tmp_path):
     steps = []
 
     def after_seven_steps():
         steps.append(None)
         return len(steps) == 7
 
-    stopped = tellapart.train(
-        str(colour_photos), out=tmp_path / "run", should_stop=after_seven_steps, **SMALL
-    )
+    stopped = tellapart.train(str(color_photos), out=tmp_path / "run", should_stop=after_seven_steps, **SMALL)
     assert not stopped.finished
     assert stopped.scores is None
     resumed = tellapart.train(resume=tmp_path / "run")
@@ -64,7 +60,7 @@ def test_a_run_stopped_and_resumed_ends_as_the_run_never_stopped(trained, colour
     assert rows_of_metrics(tmp_path / "run") == ["1", "2", "3"]
 
 
-def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(colour_photos, tmp_path):
+def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(color_photos, tmp_path):
     class Killed(BaseException):
         pass
 
@@ -75,7 +71,7 @@ def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(colour_p
 
     stop_at_once = iter([True])
     tellapart.train(
-        str(colour_photos), out=tmp_path / "run", should_stop=lambda: next(stop_at_once, False), **SMALL
+        str(color_photos), out=tmp_path / "run", should_stop=lambda: next(stop_at_once, False), **SMALL
     )
     with pytest.raises(Killed):
         tellapart.train(resume=tmp_path / "run", listener=Killer())
@@ -97,26 +93,24 @@ def fail_to_write(monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", ["run.toml", "split.csv", "last.safetensors"])
-def test_a_disk_full_before_anything_was_learned_leaves_no_folder(name, colour_photos, tmp_path, monkeypatch):
+def test_a_disk_full_before_anything_was_learned_leaves_no_folder(name, color_photos, tmp_path, monkeypatch):
     fail_to_write(monkeypatch, name)
     with pytest.raises(SaveError, match=r"No space left on device.*run the command again"):
-        tellapart.train(str(colour_photos), out=tmp_path / "run", **SMALL)
+        tellapart.train(str(color_photos), out=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["model.keras", "predictions.png"])
-def test_a_disk_full_after_the_training_says_how_to_go_on(
-    name, trained, colour_photos, tmp_path, monkeypatch
-):
+def test_a_disk_full_after_the_training_says_how_to_go_on(name, trained, color_photos, tmp_path, monkeypatch):
     with monkeypatch.context() as full:
         fail_to_write(full, name)
         with pytest.raises(SaveError, match="go on with `tellapart train --resume"):
-            tellapart.train(str(colour_photos), out=tmp_path / "run", **SMALL)
+            tellapart.train(str(color_photos), out=tmp_path / "run", **SMALL)
     assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")) == []
     assert tellapart.train(resume=tmp_path / "run").scores == trained.scores
 
 
-def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
+def test_a_stop_is_told_to_the_watcher(color_photos, tmp_path):
     events = []
 
     class Recorder(Listener):
@@ -124,14 +118,14 @@ def test_a_stop_is_told_to_the_watcher(colour_photos, tmp_path):
             events.append(event)
 
     tellapart.train(
-        str(colour_photos), out=tmp_path / "run", listener=Recorder(), should_stop=lambda: True, **SMALL
+        str(color_photos), out=tmp_path / "run", listener=Recorder(), should_stop=lambda: True, **SMALL
     )
     assert events[-1] == Stopped(epoch=0, step=1)
 
 
-def test_a_recipe_that_validates_on_the_test_split_takes_no_validation_share(colour_photos, tmp_path):
+def test_a_recipe_that_validates_on_the_test_split_takes_no_validation_share(color_photos, tmp_path):
     with pytest.raises(ConfigError, match="holds out no pictures"):
-        tellapart.train(str(colour_photos), recipe="first-cnn", out=tmp_path / "run", validation_share=0.5)
+        tellapart.train(str(color_photos), recipe="first-cnn", out=tmp_path / "run", validation_share=0.5)
 
 
 @pytest.mark.parametrize("recipe", ["quick", "fast", "accurate", "best"])

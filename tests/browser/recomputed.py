@@ -108,7 +108,7 @@ def _check_cell(found, where, shown, call, place):
     numbers = {one["what"]: float(one["value"]) for one in shown if one.get("value") is not None}
     found.compare(where, "output", numbers["output"], given[y, x, channel])
     kind = where[1]
-    if kind in ("activated", "off", "softmax", "scaled", "sloped", "unit", "normalised"):
+    if kind in ("activated", "off", "softmax", "scaled", "sloped", "unit", "normalized"):
         found.compare(where, "input", numbers["input"], taken[0][y, x, channel])
     if kind == "weighted":
         _check_weighted(found, where, shown, numbers, layer, taken[0], place)
@@ -183,7 +183,7 @@ def _check_pooled(found, where, shown, numbers, layer, taken, place):
         found.compare(where, "sum", numbers["sum"], window.sum())
 
 
-def _check_normalised(found, where, numbers, layer, taken, place):
+def _check_normalized(found, where, numbers, layer, taken, place):
     y, x, channel = place
     kind = type(layer).__name__
     if kind == "BatchNormalization":
@@ -216,11 +216,11 @@ def _check_length(found, where, numbers, layer, taken, place):
     found.compare(where, "norm", numbers["norm"], np.broadcast_to(lengths, taken.shape)[place])
 
 
-MADE = {"normalised": _check_normalised, "sloped": _check_slope, "unit": _check_length}
+MADE = {"normalized": _check_normalized, "sloped": _check_slope, "unit": _check_length}
 """Kind of working -> what compares the numbers beside the input and the output."""
 
 AS_WRITTEN = {
-    "normalised": lambda n: (
+    "normalized": lambda n: (
         (n["input"] - n["mean"]) / np.sqrt(n["variance"] + n["epsilon"]) * n.get("gamma", 1)
         + n.get("beta", 0)
     ),

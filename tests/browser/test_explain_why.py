@@ -123,7 +123,7 @@ def test_the_table_follows_the_question(page, explained):
 NUMBERS = ("deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score")
 
 
-def test_an_untrue_map_is_called_so_in_words_and_not_by_colour_alone(page, explained):
+def test_an_untrue_map_is_called_so_in_words_and_not_by_color_alone(page, explained):
     for card, (_, says) in zip(page.locator("#why-maps > li").all(), cards(page), strict=True):
         before = card.locator(".verdict").evaluate("(one) => getComputedStyle(one, '::before').content")
         assert ("Untrue" in before) == (says != "true here")

@@ -86,7 +86,7 @@ def test_the_grid_its_border_and_every_place_of_the_window_are_drawn(page, size,
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
-def test_the_drawing_of_sizes_fits_and_takes_the_pages_colours(lesson, width, scheme):
+def test_the_drawing_of_sizes_fits_and_takes_the_pages_colors(lesson, width, scheme):
     page = lesson("convolution", width, scheme)
     page.select_option("#size-window", "7")
     page.select_option("#size-padding", "same")

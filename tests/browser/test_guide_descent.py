@@ -1,12 +1,12 @@
-"""The guide's page on gradient descent in a browser: its five optimisers step as the real ones do."""
+"""The guide's page on gradient descent in a browser: its five optimizers step as the real ones do."""
 
 import numpy as np
 import pytest
 
 from tellapart.guide.contents import named
-from tellapart.guide.lessons._optimizer_paths import OPTIMISERS, walk
+from tellapart.guide.lessons._optimizer_paths import OPTIMIZERS, walk
 
-TOLERANCE = dict.fromkeys(OPTIMISERS, 1e-5) | {"muon": 1e-3}
+TOLERANCE = dict.fromkeys(OPTIMIZERS, 1e-5) | {"muon": 1e-3}
 """Of a place's numbers. Muon counts in bfloat16, which a processor may add up in another order."""
 
 RATES = {0.01: 10, 0.05: 17, 0.08: 19}
@@ -29,7 +29,7 @@ def set_to(page, **values):
 
 
 def steps_of(page, count):
-    """Where each optimiser stands after 0, 1, ... steps, as the table says: name -> (count + 1, 2)."""
+    """Where each optimizer stands after 0, 1, ... steps, as the table says: name -> (count + 1, 2)."""
     found = page.evaluate(
         """([names, count]) => {
           const slider = document.getElementById("steps");
@@ -40,9 +40,9 @@ def steps_of(page, count):
             return names.map((name) => [value(`${name}-x`), value(`${name}-y`)]);
           });
         }""",
-        [list(OPTIMISERS), count],
+        [list(OPTIMIZERS), count],
     )
-    return {name: np.array(found)[:, i] for i, name in enumerate(OPTIMISERS)}
+    return {name: np.array(found)[:, i] for i, name in enumerate(OPTIMIZERS)}
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def steps_of(page, count):
         ("saddle", (0.0, 1.2), 0.05, 1),
     ],
 )
-def test_each_step_is_that_of_the_real_optimiser(page, landscape, start, rate, batch):
+def test_each_step_is_that_of_the_real_optimizer(page, landscape, start, rate, batch):
     page.select_option("#landscape", landscape)
     page.select_option("#noise", str(batch or ""))
     set_to(page, rate=RATES[rate], start_x=start[0], start_y=start[1])
     assert page.inner_text("#rate-says") == str(rate)
     found = steps_of(page, 25)
-    for name in OPTIMISERS:
+    for name in OPTIMIZERS:
         real = np.array(list(walk(name, landscape, start, rate, 25, batch)))
         np.testing.assert_allclose(found[name], real, atol=TOLERANCE[name], err_msg=name)
 
@@ -109,7 +109,7 @@ def test_the_pointer_starts_elsewhere(page):
     assert float(page.locator("#adam-x").get_attribute("data-value")) == pytest.approx(x)
 
 
-def test_an_optimiser_can_be_hidden(page):
+def test_an_optimizer_can_be_hidden(page):
     before = page.locator("#map svg path").count()
     page.locator("#shows-momentum").uncheck()
     assert page.locator("#map svg path").count() < before

@@ -39,7 +39,7 @@ def test_it_opens_from_a_disk_without_a_complaint(lesson, name, width):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_on_a_phone_the_button_for_the_colours_stands_clear_of_the_title(lesson, name):
+def test_on_a_phone_the_button_for_the_colors_stands_clear_of_the_title(lesson, name):
     gap = lesson(name, 390).evaluate(GAP)
     assert gap is None or gap >= 10
 
@@ -47,8 +47,8 @@ def test_on_a_phone_the_button_for_the_colours_stands_clear_of_the_title(lesson,
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_what_to_do_is_no_paler_than_the_text(lesson, name):
     page = lesson(name)
-    colours = page.locator("article .do").evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
-    assert set(colours) <= {page.evaluate("getComputedStyle(document.body).color")}
+    colors = page.locator("article .do").evaluate_all("all => all.map((one) => getComputedStyle(one).color)")
+    assert set(colors) <= {page.evaluate("getComputedStyle(document.body).color")}
 
 
 @pytest.mark.parametrize("name", NAMES[1:])

@@ -40,7 +40,7 @@ def test_the_numbers_around_a_pixel_are_written(page, row, column, added):
     assert says == f"Of 3,072 numbers {(lighter == 0).sum():,} are 0 and {(lighter == 255).sum():,} are 255."
 
 
-def test_one_colour_alone(page):
+def test_one_color_alone(page):
     page.select_option("#picture-channel", "2")
     drawn = pixels(page, "#picture-canvas")
     drawn[11, 8] = cat(32)[11, 8, 2]  # the chosen one is marked
@@ -62,8 +62,8 @@ def test_a_digit_is_written_in_its_lightness(page, digit, white):
     numbers = load_digits().images[digit].astype(int)  # the first ten are the figures in order
     cells = page.locator("#digit-numbers td")
     assert [int(one) for one in cells.all_inner_texts()] == numbers.flatten().tolist()
-    colour = cells.nth(int(numbers.argmax())).evaluate("(one) => getComputedStyle(one).backgroundColor")
-    assert colour == "rgb({0}, {0}, {0})".format(round(255 * numbers.max() / white))
+    color = cells.nth(int(numbers.argmax())).evaluate("(one) => getComputedStyle(one).backgroundColor")
+    assert color == "rgb({0}, {0}, {0})".format(round(255 * numbers.max() / white))
 
 
 @pytest.mark.parametrize("answer", ["36", "36 million", "36,000,000", "36000000"])

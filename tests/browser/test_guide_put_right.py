@@ -46,7 +46,7 @@ def test_each_statement_comes_once_and_is_judged(page):
     assert met != [card.name for card in CARDS]
 
 
-def test_a_judgement_stands_until_the_next_statement(page):
+def test_a_judgment_stands_until_the_next_statement(page):
     card = HOLDS[page.inner_text("#statement")]
     wrong, right = ("true", "false") if not card.holds else ("false", "true")
     page.locator(f"#{wrong}").focus()

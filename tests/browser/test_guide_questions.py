@@ -118,7 +118,7 @@ def test_a_changed_answer_is_not_called_right(form):
     assert not form.form.locator(".because").is_visible()
 
 
-def test_the_readers_colours_stay_from_page_to_page(lesson, written):
+def test_the_readers_colors_stay_from_page_to_page(lesson, written):
     written("activations")
     page = lesson("convolution")
     page.locator("#theme").click()

@@ -132,7 +132,7 @@ def test_the_keyboard_reaches_every_control(opened, trained, facts):
     assert {"theme", "threshold", "SUMMARY", "A", "BUTTON"} <= reached
 
 
-def test_the_readers_choice_of_colours_holds(opened, trained, facts):
+def test_the_readers_choice_of_colors_holds(opened, trained, facts):
     page = opened(trained.report, scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(paper)

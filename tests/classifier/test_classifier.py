@@ -51,19 +51,19 @@ def _torch_keras():
     return {**os.environ, "KERAS_BACKEND": "torch"}
 
 
-def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, colour_photos):
+def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, color_photos):
     loaded = tellapart.load(trained.folder)
-    source = open_dataset(str(colour_photos))
+    source = open_dataset(str(color_photos))
     split = source.splits["test"]
-    predictions, unreadable = loaded.predict([colour_photos / name for name in split.ids])
+    predictions, unreadable = loaded.predict([color_photos / name for name in split.ids])
     assert unreadable == []
     by_name = {p.picture: dict(zip(p.names, p.probabilities, strict=True)) for p in predictions}
     for shown in trained.shown:
-        again = by_name[str(colour_photos / shown.prediction.picture)]
+        again = by_name[str(color_photos / shown.prediction.picture)]
         for name, probability in zip(shown.prediction.names, shown.prediction.probabilities, strict=True):
             assert again[name] == pytest.approx(probability, abs=1e-6)
     of_truth = [
-        by_name[str(colour_photos / name)][source.class_names[label]]
+        by_name[str(color_photos / name)][source.class_names[label]]
         for name, label in zip(split.ids, split.labels, strict=True)
     ]
     scores = loaded.evaluate(source)
@@ -73,20 +73,20 @@ def test_training_evaluate_and_predict_give_one_number_for_one_picture(trained, 
     assert tellapart.evaluate(trained.folder).scores == trained.scores
 
 
-def test_validation_during_training_is_what_evaluate_gives(trained, colour_photos):
+def test_validation_during_training_is_what_evaluate_gives(trained, color_photos):
     from tellapart.data.split import apply_split, read_split_csv
 
-    source = apply_split(open_dataset(str(colour_photos)), read_split_csv(trained.folder / "split.csv"))
+    source = apply_split(open_dataset(str(color_photos)), read_split_csv(trained.folder / "split.csv"))
     best = max(trained.history, key=lambda done: (done.val_accuracy, -done.val_loss))
     scores = tellapart.load(trained.folder).evaluate(source, "validation", precision=resolve("auto"))
     assert (scores.loss, scores.accuracy) == pytest.approx((best.val_loss, best.val_accuracy), rel=1e-6)
 
 
-def test_the_probabilities_of_a_picture_sum_to_one_and_are_sorted(trained, colour_photos):
-    (prediction,), _ = trained.classifier.predict([colour_photos / "test" / "red" / "0.png"])
+def test_the_probabilities_of_a_picture_sum_to_one_and_are_sorted(trained, color_photos):
+    (prediction,), _ = trained.classifier.predict([color_photos / "test" / "red" / "0.png"])
     assert sum(prediction.probabilities) == pytest.approx(1, abs=1e-6)
     assert list(prediction.probabilities) == sorted(prediction.probabilities, reverse=True)
-    (short,), _ = trained.classifier.predict([colour_photos / "test" / "red" / "0.png"], top=2)
+    (short,), _ = trained.classifier.predict([color_photos / "test" / "red" / "0.png"], top=2)
     assert short.names == prediction.names[:2]
 
 
@@ -118,16 +118,16 @@ def test_of_no_pictures_there_are_no_answers(tta_views, precision, trained):
     assert (none.shape, none.dtype) == ((0, 3), np.float32)
 
 
-def test_an_array_is_answered_like_its_file(trained, colour_photos):
-    path = colour_photos / "test" / "blue" / "1.png"
+def test_an_array_is_answered_like_its_file(trained, color_photos):
+    path = color_photos / "test" / "blue" / "1.png"
     (of_file,), _ = trained.classifier.predict([path])
     (of_array,), _ = trained.classifier.predict([decode(path)])
     assert of_array.probabilities == of_file.probabilities
 
 
-def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_answered(trained, colour_photos, tmp_path):
+def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_answered(trained, color_photos, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    good = colour_photos / "test" / "blue" / "1.png"
+    good = color_photos / "test" / "blue" / "1.png"
     predictions, unreadable = trained.classifier.predict([tmp_path / "broken.jpg", good])
     assert [prediction.picture for prediction in predictions] == [str(good)]
     assert [picture.id for picture in unreadable] == [str(tmp_path / "broken.jpg")]
@@ -148,9 +148,9 @@ def test_data_with_classes_that_the_model_does_not_know_is_refused(trained):
         trained.classifier.evaluate(source, "train")
 
 
-def test_classes_are_matched_by_name_not_by_number(trained, colour_photos):
-    full = trained.classifier.evaluate(open_dataset(str(colour_photos)))
-    source = open_dataset(str(colour_photos))
+def test_classes_are_matched_by_name_not_by_number(trained, color_photos):
+    full = trained.classifier.evaluate(open_dataset(str(color_photos)))
+    source = open_dataset(str(color_photos))
     order = ("red", "blue", "green")
     labels = {
         name: np.array([order.index(source.class_names[i]) for i in s.labels])
@@ -294,15 +294,15 @@ class TestWhatOutputsMean:
             self.answers(layers, tmp_path)
 
 
-def test_an_h5_without_class_names_is_scored_in_the_order_of_the_datas(trained, colour_photos, tmp_path):
+def test_an_h5_without_class_names_is_scored_in_the_order_of_the_datas(trained, color_photos, tmp_path):
     trained.classifier.save(tmp_path / "keras_first_cnn_test.h5")
     loaded = Classifier.load(tmp_path / "keras_first_cnn_test.h5")
-    source = open_dataset(str(colour_photos))
+    source = open_dataset(str(color_photos))
     assert loaded.evaluate(source) == trained.classifier.evaluate(source)
 
 
-def test_one_picture_may_be_given_alone(trained, colour_photos):
-    path = colour_photos / "test" / "red" / "0.png"
+def test_one_picture_may_be_given_alone(trained, color_photos):
+    path = color_photos / "test" / "red" / "0.png"
     expected, _ = trained.classifier.predict([path])
     for alone in (path, str(path), decode(path)):
         (found,), _ = trained.classifier.predict(alone)

@@ -27,7 +27,7 @@ def test_json_holds_everything():
     rows = {row["piece"]: row for row in told["rows"]}
     assert set(rows["training step"]["figure"]) == {"median", "lowest", "highest"}
     assert rows["training step"]["share_of"] == "ceiling"
-    assert rows["augmentation"]["share_of"] == rows["optimiser update"]["share_of"] == "step"
+    assert rows["augmentation"]["share_of"] == rows["optimizer update"]["share_of"] == "step"
     assert rows["prediction"]["share"] is None
 
 

@@ -125,7 +125,7 @@ def test_a_model_that_is_not_there_is_said_with_the_folder_that_it_was_looked_fo
         (("data", "show", "my", "photos"), "tellapart data show 'my photos'"),
     ],
 )
-def test_a_name_with_spaces_and_without_quotes_is_recognised(words, meant):
+def test_a_name_with_spaces_and_without_quotes_is_recognized(words, meant):
     Path("my photos").mkdir()
     Path("a new cat.jpg").write_bytes(b"x")
     result = tellapart(*words)

@@ -88,7 +88,7 @@ def test_the_version_is_the_packages():
     assert tellapart("--version").out == f"tellapart {package.__version__}\n"
 
 
-def test_a_pipe_gets_no_colour_and_nothing_cut(run, tmp_path, folder):
+def test_a_pipe_gets_no_color_and_nothing_cut(run, tmp_path, folder):
     long_name = "a" * 200 + ".png"
     (tmp_path / long_name).write_bytes((folder / "dark" / "1.png").read_bytes())
     (tmp_path / "short.png").write_bytes((folder / "dark" / "1.png").read_bytes())
@@ -152,9 +152,9 @@ def test_a_training_on_a_terminal_shows_bars_and_fits_80_columns():
     assert max(len(line) for line in re.split(r"[\r\n]+", plain)) <= 80
 
 
-def test_no_color_is_honoured():
-    coloured, plain = on_a_terminal("data", "list"), on_a_terminal("data", "list", NO_COLOR="1")
-    assert re.search(r"\x1b\[[0-9;]*m", coloured)
+def test_no_color_is_honored():
+    colored, plain = on_a_terminal("data", "list"), on_a_terminal("data", "list", NO_COLOR="1")
+    assert re.search(r"\x1b\[[0-9;]*m", colored)
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", plain)
 
 

@@ -150,7 +150,7 @@ def test_gray_with_alpha_is_white_where_transparent():
     np.testing.assert_array_equal(decode(encoded(image))[0, :, 1], [255, 0])
 
 
-def test_a_palette_picture_shows_its_colours():
+def test_a_palette_picture_shows_its_colors():
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putdata([0, 1])
@@ -180,7 +180,7 @@ def test_a_jpeg_with_a_harmless_flaw_is_still_read():
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
 def test_an_animation_gives_its_first_frame(kind):
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     assert decode(content)[0, 0, 0] > 250
 

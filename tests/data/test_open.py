@@ -15,7 +15,7 @@ from tellapart.data.sources.catalog import KNOWN_SETS
 from tellapart.errors import DataError
 
 RNG = np.random.default_rng(0)
-COLOUR = RNG.integers(0, 256, (6, 5, 4, 3), np.uint8)
+COLOR = RNG.integers(0, 256, (6, 5, 4, 3), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
@@ -35,8 +35,8 @@ def test_opening_needs_no_heavy_library():
 
 
 def test_uint8_arrays_are_taken_as_they_are():
-    source = open_dataset((COLOUR, LABELS))
-    assert pixels(source) is COLOUR
+    source = open_dataset((COLOR, LABELS))
+    assert pixels(source) is COLOR
     assert source.picture_shape == (5, 4, 3)
     assert source.class_names == ("0", "1", "2")
     assert source.splits["train"].ids[:2] == ("train/00000", "train/00001")
@@ -67,14 +67,14 @@ def test_every_accepted_form_gives_the_same_bytes(channels, convert):
 @pytest.mark.parametrize(
     ("pictures", "met"),
     [
-        (COLOUR[0], r"x of train: uint8 \(5, 4, 3\)|6 labels"),
-        (COLOUR[..., :2], r"uint8 \(6, 5, 4, 2\), 0 to 25"),
+        (COLOR[0], r"x of train: uint8 \(5, 4, 3\)|6 labels"),
+        (COLOR[..., :2], r"uint8 \(6, 5, 4, 2\), 0 to 25"),
         (np.zeros((6, 4, 4, 4), np.uint8), r"\(6, 4, 4, 4\)"),
-        (COLOUR.transpose(0, 3, 1, 2), r"channels come first: move them with x\.transpose\(0, 2, 3, 1\)"),
-        (COLOUR.astype(int) - 1, r"int64 \(6, 5, 4, 3\), -1 to"),
-        (COLOUR.astype(int) + 1, "to 256"),
-        (COLOUR / 127.5 - 1, r"float64 \(6, 5, 4, 3\), -1\.0 to 1\.0"),
-        (COLOUR / 100, "and not whole numbers"),
+        (COLOR.transpose(0, 3, 1, 2), r"channels come first: move them with x\.transpose\(0, 2, 3, 1\)"),
+        (COLOR.astype(int) - 1, r"int64 \(6, 5, 4, 3\), -1 to"),
+        (COLOR.astype(int) + 1, "to 256"),
+        (COLOR / 127.5 - 1, r"float64 \(6, 5, 4, 3\), -1\.0 to 1\.0"),
+        (COLOR / 100, "and not whole numbers"),
         (np.full((6, 4, 4), np.nan), "nan to nan"),
         (np.full((6, 4, 4), np.inf), "inf to inf"),
         (np.zeros((6, 4, 4), bool), "bool"),
@@ -102,7 +102,7 @@ def test_other_pictures_are_refused_with_what_was_met_and_what_is_accepted(pictu
     ],
 )
 def test_every_form_of_labels_gives_the_same_numbers(labels):
-    source = open_dataset((COLOUR, labels))
+    source = open_dataset((COLOR, labels))
     np.testing.assert_array_equal(source.splits["train"].labels, LABELS)
     assert source.splits["train"].labels.dtype == np.int64
     assert source.class_names == ("0", "1", "2")
@@ -110,13 +110,13 @@ def test_every_form_of_labels_gives_the_same_numbers(labels):
 
 @pytest.mark.parametrize("kind", [list, np.array, lambda x: np.array(x, object), lambda x: np.array(x, "S")])
 def test_names_are_numbered_in_natural_order(kind):
-    source = open_dataset((COLOUR, kind(["b10", "b2", "a", "b10", "b2", "a"])))
+    source = open_dataset((COLOR, kind(["b10", "b2", "a", "b10", "b2", "a"])))
     assert source.class_names == ("a", "b2", "b10")
     np.testing.assert_array_equal(source.splits["train"].labels, [2, 1, 0, 2, 1, 0])
 
 
 def test_numbers_with_gaps_name_their_classes():
-    source = open_dataset((COLOUR, [3, 5, 10, 3, 5, 10]))
+    source = open_dataset((COLOR, [3, 5, 10, 3, 5, 10]))
     assert source.class_names == ("3", "5", "10")
     np.testing.assert_array_equal(source.splits["train"].labels, LABELS)
 
@@ -137,21 +137,21 @@ def test_numbers_with_gaps_name_their_classes():
 )
 def test_other_labels_are_refused(labels, message):
     with pytest.raises(DataError, match=message):
-        open_dataset((COLOUR, labels))
+        open_dataset((COLOR, labels))
 
 
 def test_labels_beyond_the_class_names_are_refused_with_their_row():
     with pytest.raises(DataError, match="row 2 has label 2; accepted: 0 to 1"):
-        open_dataset((COLOUR, LABELS), class_names=["a", "b"])
+        open_dataset((COLOR, LABELS), class_names=["a", "b"])
     with pytest.raises(DataError, match="row 0 has label cow; accepted: one of cat, dog"):
-        open_dataset((COLOUR, ["cow", "cat", "dog"] * 2), class_names=["cat", "dog"])
-    assert open_dataset((COLOUR, LABELS), class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
+        open_dataset((COLOR, ["cow", "cat", "dog"] * 2), class_names=["cat", "dog"])
+    assert open_dataset((COLOR, LABELS), class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
     with pytest.raises(DataError, match="appears twice"):
-        open_dataset((COLOUR, LABELS), class_names=["a", "b", "b"])
+        open_dataset((COLOR, LABELS), class_names=["a", "b", "b"])
 
 
 def test_splits_come_as_pairs_or_by_name():
-    train, test = (COLOUR, LABELS), (COLOUR[:3], LABELS[:3])
+    train, test = (COLOR, LABELS), (COLOR[:3], LABELS[:3])
     forms = [
         (train, test),
         [list(train), list(test)],
@@ -164,12 +164,12 @@ def test_splits_come_as_pairs_or_by_name():
         assert source.splits["test"].ids[2] == "test/00002"
     three = open_dataset((train, test, test))
     assert list(three.splits) == ["train", "validation", "test"]
-    assert list(open_dataset({"x": COLOUR, "y": LABELS}).splits) == ["train"]
-    assert list(open_dataset({"x_val": COLOUR, "y_val": LABELS, "x_train": COLOUR, "y_train": LABELS}).splits)
-    assert list(open_dataset(COLOUR, labels=LABELS).splits) == ["train"]
+    assert list(open_dataset({"x": COLOR, "y": LABELS}).splits) == ["train"]
+    assert list(open_dataset({"x_val": COLOR, "y_val": LABELS, "x_train": COLOR, "y_train": LABELS}).splits)
+    assert list(open_dataset(COLOR, labels=LABELS).splits) == ["train"]
 
 
-@pytest.mark.parametrize("data", [COLOUR, 7, None, (COLOUR,), {"x": COLOUR}, {}, (COLOUR, LABELS, LABELS)])
+@pytest.mark.parametrize("data", [COLOR, 7, None, (COLOR,), {"x": COLOR}, {}, (COLOR, LABELS, LABELS)])
 def test_other_values_are_refused(data):
     with pytest.raises(DataError, match="x_train"):
         open_dataset(data)
@@ -177,19 +177,19 @@ def test_other_values_are_refused(data):
 
 def test_a_class_that_is_only_in_the_test_split_is_named():
     with pytest.raises(DataError, match="2 is in test and not in train"):
-        open_dataset(((COLOUR[:2], [0, 1]), (COLOUR[:2], [0, 2])))
+        open_dataset(((COLOR[:2], [0, 1]), (COLOR[:2], [0, 2])))
     with pytest.raises(DataError, match="cow is in test and not in train"):
-        open_dataset(((COLOUR[:2], ["cat", "dog"]), (COLOUR[:2], ["cat", "cow"])))
+        open_dataset(((COLOR[:2], ["cat", "dog"]), (COLOR[:2], ["cat", "cow"])))
 
 
 def test_an_npz_opens_like_its_arrays(tmp_path):
     path = tmp_path / "small.npz"
-    arrays = {"x_train": COLOUR, "y_train": LABELS, "x_test": COLOUR[:2], "y_test": LABELS[:2]}
+    arrays = {"x_train": COLOR, "y_train": LABELS, "x_test": COLOR[:2], "y_test": LABELS[:2]}
     np.savez_compressed(path, **arrays, class_names=["ant", "bee", "cow"])
     source = open_dataset(path)
     assert (source.name, source.class_names) == ("small", ("ant", "bee", "cow"))
-    np.testing.assert_array_equal(pixels(source), COLOUR)
-    np.savez(path, pictures=COLOUR)
+    np.testing.assert_array_equal(pixels(source), COLOR)
+    np.savez(path, pictures=COLOR)
     with pytest.raises(DataError, match="It holds pictures; expected x and y"):
         open_dataset(path)
 
@@ -288,7 +288,7 @@ def test_pictures_of_different_sizes_have_no_common_shape(picture_folder):
 def test_gray_files_have_one_channel(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
-        Image.fromarray(COLOUR[0, ..., 0]).save(tmp_path / name / "0.png")
+        Image.fromarray(COLOR[0, ..., 0]).save(tmp_path / name / "0.png")
     assert open_dataset(tmp_path).picture_shape == (5, 4, 1)
 
 
@@ -524,7 +524,7 @@ def test_a_parquet_set_opens_by_path(tmp_path):
     import pyarrow.parquet as pq
 
     cells = []
-    for picture in COLOUR:
+    for picture in COLOR:
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "PNG")
         cells.append({"bytes": buffer.getvalue(), "path": None})
@@ -532,7 +532,7 @@ def test_a_parquet_set_opens_by_path(tmp_path):
     for path in (tmp_path, tmp_path / "train-00000-of-00001.parquet"):
         source = open_dataset(path)
         assert (source.class_names, source.picture_shape) == (("0", "1", "2"), (5, 4, 3))
-        np.testing.assert_array_equal(source.splits["train"].pictures.read(3), COLOUR[3])
+        np.testing.assert_array_equal(source.splits["train"].pictures.read(3), COLOR[3])
 
 
 # Values
@@ -550,17 +550,17 @@ def test_a_parquet_set_opens_by_path(tmp_path):
     ],
 )
 def test_mirroring_is_off_where_it_would_change_the_class(class_names, mirrors):
-    gray = COLOUR[:2, ..., :1]
+    gray = COLOR[:2, ..., :1]
     assert open_dataset((gray, [0, 1]), class_names=class_names).mirrors is mirrors
 
 
-def test_numbered_colour_arrays_may_be_mirrored():
-    assert open_dataset((COLOUR, LABELS)).mirrors
-    assert not open_dataset((COLOUR[..., :1], LABELS)).mirrors
+def test_numbered_color_arrays_may_be_mirrored():
+    assert open_dataset((COLOR, LABELS)).mirrors
+    assert not open_dataset((COLOR[..., :1], LABELS)).mirrors
 
 
 def test_ids_appear_once():
-    pictures = ArrayPictures(COLOUR[:2])
+    pictures = ArrayPictures(COLOR[:2])
     with pytest.raises(DataError, match="'a' appears twice"):
         Split(("a", "a"), LABELS[:2], pictures)
     split = Split(("a", "b"), LABELS[:2], pictures)
@@ -571,10 +571,10 @@ def test_ids_appear_once():
 
 
 def test_taking_rows_copies_no_pixels():
-    split = open_dataset((COLOUR, LABELS)).splits["train"].take(np.array([4, 1])).take(np.array([1]))
+    split = open_dataset((COLOR, LABELS)).splits["train"].take(np.array([4, 1])).take(np.array([1]))
     assert split.ids == ("train/00001",)
-    assert split.pictures.images is COLOUR
-    np.testing.assert_array_equal(split.pictures.read(0), COLOUR[1])
+    assert split.pictures.images is COLOR
+    np.testing.assert_array_equal(split.pictures.read(0), COLOR[1])
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def darker_than(level):
     return answers
 
 
-def grey(value=100.0, side=32):
+def gray(value=100.0, side=32):
     return torch.full((side, side, 3), float(value))
 
 
@@ -31,7 +31,7 @@ def by_name(found):
 
 
 def test_darkening_flips_at_the_level():
-    found = by_name(flips(darker_than(70), grey(100)))
+    found = by_name(flips(darker_than(70), gray(100)))
     assert found["darken"].amount == pytest.approx(0.3, abs=1e-3)
     assert found["darken"].answer == 1
     assert found["darken"].says == "30% darker"
@@ -39,7 +39,7 @@ def test_darkening_flips_at_the_level():
 
 
 def test_what_does_not_matter_flips_nothing():
-    found = by_name(flips(darker_than(70), grey(100)))
+    found = by_name(flips(darker_than(70), gray(100)))
     assert set(found) == set(NAMES)
     for name in set(NAMES) - {"darken"}:
         assert found[name].amount is None

@@ -199,7 +199,7 @@ def test_fitting_the_tutorials_generator_changes_nothing():
     generator.fit(images)
     assert vars(generator) == before
     assert (generator.mean, generator.std) == (None, None)
-    centred = ImageDataGenerator(featurewise_center=True, featurewise_std_normalization=True)
-    centred.fit(images)
-    np.testing.assert_allclose(centred.mean.ravel(), images.mean((0, 1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(centred.std.ravel(), images.std((0, 1, 2)), rtol=1e-5)
+    centered = ImageDataGenerator(featurewise_center=True, featurewise_std_normalization=True)
+    centered.fit(images)
+    np.testing.assert_allclose(centered.mean.ravel(), images.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(centered.std.ravel(), images.std((0, 1, 2)), rtol=1e-5)

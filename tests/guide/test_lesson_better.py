@@ -195,8 +195,8 @@ def test_muons_step_is_about_as_long_in_weak_directions_as_in_strong_ones():
     assert values.max() / values.min() < 3
 
 
-@pytest.mark.proves("normalisation", "no-dropout")
-def test_batch_normalisation_and_no_dropout():
+@pytest.mark.proves("normalization", "no-dropout")
+def test_batch_normalization_and_no_dropout():
     kinds = [kind for kind, *_ in FACTS["networks"]["fast"]["layers"]]
     assert "BatchNormalization" in kinds
     assert "Dropout" not in kinds

@@ -67,8 +67,8 @@ def test_kernels_begin_as_random_numbers_and_training_changes_them():
     assert not np.array_equal(after, kernels[0])
 
 
-@pytest.mark.proves("colour")
-def test_a_kernel_of_a_colour_picture_has_a_sheet_for_each_colour():
+@pytest.mark.proves("color")
+def test_a_kernel_of_a_color_picture_has_a_sheet_for_each_color():
     kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 1)).astype(np.float32)
     picture = cat(8).astype(np.float32)
     layer = keras.layers.Conv2D(1, 3, use_bias=False)

@@ -9,7 +9,7 @@ import torch
 from tellapart.data.sampler import BatchSampler
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import descent as making
-from tellapart.guide.lessons._optimizer_paths import LANDSCAPES, OPTIMISERS, walk
+from tellapart.guide.lessons._optimizer_paths import LANDSCAPES, OPTIMIZERS, walk
 from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import first_cnn
 from tellapart.training.optim.muon import MuonOptimizer, Rates, orthogonal
@@ -19,8 +19,8 @@ keras = import_keras()
 START = (-1.8, 1.2)
 
 
-def places(optimiser, landscape, rate, steps, start=START, batch=None):
-    return np.array(list(walk(optimiser, landscape, start, rate, steps, batch)))
+def places(optimizer, landscape, rate, steps, start=START, batch=None):
+    return np.array(list(walk(optimizer, landscape, start, rate, steps, batch)))
 
 
 def slopes(landscape, x, y):
@@ -222,11 +222,11 @@ def test_the_mean_of_32_strays_a_sixth_as_far():
 
 
 @pytest.mark.proves("ridge")
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-def test_noise_helps_off_the_ridge(optimiser):
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_noise_helps_off_the_ridge(optimizer):
     start = (0.0, 1.2)
-    assert (places(optimiser, "saddle", 0.08, 200, start)[:, 0] == 0).all()
-    found = places(optimiser, "saddle", 0.08, 200, start, batch=32)
+    assert (places(optimizer, "saddle", 0.08, 200, start)[:, 0] == 0).all()
+    found = places(optimizer, "saddle", 0.08, 200, start, batch=32)
     assert np.abs(found[-20:, 0]).min() > 0.6
 
 

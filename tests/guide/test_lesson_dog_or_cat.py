@@ -125,8 +125,8 @@ def test_moved_and_mirrored_the_cat_keeps_its_pixels():
     assert len(np.unique(making.plain().reshape(-1, 3), axis=0)) == 1
 
 
-@pytest.mark.proves("colour")
-def test_cat_and_square_have_the_same_mean_colour():
+@pytest.mark.proves("color")
+def test_cat_and_square_have_the_same_mean_color():
     np.testing.assert_allclose(making.plain().mean((0, 1)), making.moved(0).mean((0, 1)), atol=0.5)
 
 

@@ -169,7 +169,7 @@ def spikes(pushes):
     """How often the membrane potential of Hodgkin and Huxley's cell rises above 0 mV.
 
     Args:
-        pushes: when they begin, ms; each is 15 microamperes a square centimetre for 1 ms.
+        pushes: when they begin, ms; each is 15 microamperes a square centimeter for 1 ms.
 
     Source: Hodgkin and Huxley 1952, Journal of Physiology 117, with the potential at rest at -65 mV.
     """

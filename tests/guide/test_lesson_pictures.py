@@ -35,15 +35,15 @@ def test_a_picture_is_its_numbers():
 
 
 @pytest.mark.proves("black")
-def test_colours_have_their_numbers():
+def test_colors_have_their_numbers():
     for name, numbers in [("black", (0, 0, 0)), ("white", (255, 255, 255)), ("red", (255, 0, 0))]:
         assert ImageColor.getrgb(name) == numbers
 
 
-@pytest.mark.proves("grey")
-def test_one_colour_alone_is_one_number_for_each_pixel():
+@pytest.mark.proves("gray")
+def test_one_color_alone_is_one_number_for_each_pixel():
     red, *_ = Image.fromarray(PICTURE).split()
-    assert red.mode == "L"  # Pillow's name for grey
+    assert red.mode == "L"  # Pillow's name for gray
     assert np.asarray(red).size == 32 * 32
 
 
@@ -78,7 +78,7 @@ def test_the_digits_are_64_numbers_and_their_classes_figures():
 
 @pytest.mark.proves("scale")
 def test_16_of_255_is_nearly_black():
-    """CIE lightness, which goes from 0 for black to 100 for white, of the sRGB grey 16."""
+    """CIE lightness, which goes from 0 for black to 100 for white, of the sRGB gray 16."""
     linear = ((16 / 255 + 0.055) / 1.055) ** 2.4
     assert linear < 0.008856  # where CIE lightness is a straight line
     assert 903.3 * linear < 5

@@ -88,7 +88,7 @@ def test_what_only_keras_understands_is_left_to_keras(tmp_path):
     assert read_stored_net(tmp_path / "bad.keras") is None
 
 
-def test_predicting_does_not_import_keras(trained, colour_photos):
+def test_predicting_does_not_import_keras(trained, color_photos):
     script = (
         "import sys, tellapart\n"
         "classifier = tellapart.load(sys.argv[1])\n"
@@ -97,7 +97,7 @@ def test_predicting_does_not_import_keras(trained, colour_photos):
         "print(repr(prediction.probabilities))\n"
         "classifier.model; assert 'keras' in sys.modules\n"
     )
-    picture = colour_photos / "test" / "red" / "0.png"
+    picture = color_photos / "test" / "red" / "0.png"
     command = [sys.executable, "-c", script, str(trained.folder), str(picture)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

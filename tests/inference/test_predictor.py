@@ -65,7 +65,7 @@ def test_it_is_what_keras_says():
     np.testing.assert_allclose(classifier.probabilities(images), expected, rtol=0, atol=1e-5)
 
 
-def test_what_was_learnt_since_is_in_the_next_answer(threads):
+def test_what_was_learned_since_is_in_the_next_answer(threads):
     threads(2)
     model, classifier = conv_net()
     images = pictures(40)

@@ -31,10 +31,10 @@ def grid_pictures():
 
 
 IN_FLOAT32 = {
-    "batch normalisation": lambda: layers.BatchNormalization(dtype="float32"),
-    "layer normalisation": lambda: layers.LayerNormalization(dtype="float32"),
-    "group normalisation": lambda: layers.GroupNormalization(2, dtype="float32"),
-    "root mean square normalisation": lambda: layers.RMSNormalization(dtype="float32"),
+    "batch normalization": lambda: layers.BatchNormalization(dtype="float32"),
+    "layer normalization": lambda: layers.LayerNormalization(dtype="float32"),
+    "group normalization": lambda: layers.GroupNormalization(2, dtype="float32"),
+    "root mean square normalization": lambda: layers.RMSNormalization(dtype="float32"),
     "average pooling": lambda: layers.AveragePooling2D(2, dtype="float32"),
     "global average": lambda: layers.GlobalAveragePooling2D(dtype="float32"),
     "up-sampling": lambda: layers.UpSampling2D(2, interpolation="bilinear", dtype="float32"),
@@ -91,7 +91,7 @@ def test_batch_statistics_are_float32_whatever_the_arithmetic(options):
 @pytest.mark.parametrize(
     "layer",
     [layers.BatchNormalization, layers.LayerNormalization, lambda dtype: layers.Conv2D(4, 3, dtype=dtype)],
-    ids=["batch normalisation", "layer normalisation", "convolution"],
+    ids=["batch normalization", "layer normalization", "convolution"],
 )
 def test_a_layer_with_weights_in_half_precision_runs_as_itself(layer, policy):
     layer = layer(dtype=policy)

@@ -74,7 +74,7 @@ def test_a_training_argument_in_the_graph_yields_to_the_model_s_as_in_keras():
         assert bool((dropped == 0).any()) == bool((expected_dropped == 0).any()) == training
 
 
-def test_a_frozen_batch_normalisation_keeps_its_statistics():
+def test_a_frozen_batch_normalization_keeps_its_statistics():
     layer = layers.BatchNormalization()
     model = keras.Sequential([keras.Input((4, 4, 3)), layer])
     layer.trainable = False

@@ -31,7 +31,7 @@ def card_of(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_model_is_a_plain_keras_model_of_a_few_megabytes_without_optimiser_state(name):
+def test_a_shipped_model_is_a_plain_keras_model_of_a_few_megabytes_without_optimizer_state(name):
     path = shipped_model(name)
     assert path.stat().st_size < 8e6
     model = keras.models.load_model(path)
@@ -52,7 +52,7 @@ def test_its_card_says_what_it_is(name):
 
 def test_the_card_of_digits_says_what_pictures_it_wants_and_its_score_on_others():
     card = card_of("digits").replace("\n", " ")
-    assert "one white digit on black, centred, with a margin" in card
+    assert "one white digit on black, centered, with a margin" in card
     scores = tellapart.load("digits").evaluate(tellapart.open_dataset("digits"))
     said = re.search(r"its accuracy is ([\d.]+) \(n = (\d+)\)", card)
     assert float(said[1]) == pytest.approx(scores.accuracy, abs=0.01)

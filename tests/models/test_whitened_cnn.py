@@ -13,7 +13,7 @@ keras = import_keras()
 
 
 def smooth_pictures(n, size, channels, seed=0):
-    """Noise blurred in both directions, so that neighbouring pixels are alike, as in photos."""
+    """Noise blurred in both directions, so that neighboring pixels are alike, as in photos."""
     noise = np.random.default_rng(seed).normal(size=(n, size + 4, size + 4, channels))
     blurred = sum(noise[:, i : i + size, j : j + size] for i in range(5) for j in range(5))
     return np.clip(128 + 12 * blurred, 0, 255).astype(np.uint8)

@@ -18,7 +18,7 @@ PIECES = {
     "training step": "GFLOP/s",
     "time of a step": "ms",
     "augmentation": "ms",
-    "optimiser update": "ms",
+    "optimizer update": "ms",
     "decoding JPEG": "pictures/s",
     "decoding PNG": "pictures/s",
     "prediction": "pictures/s",
@@ -61,7 +61,7 @@ def test_every_piece_is_timed_and_its_share_taken():
             assert 0 < row.share.lowest <= row.share.median <= row.share.highest, row
     step, duration = timings.row("training step").figure, timings.row("time of a step").figure
     assert step.highest * duration.lowest == pytest.approx(8 * timings.flops.step / 1e6)
-    assert timings.row("optimiser update").figure.median < duration.median
+    assert timings.row("optimizer update").figure.median < duration.median
 
 
 def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
@@ -88,7 +88,7 @@ def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
             "training step": 8 * timings.flops.step / 0.1 / 1e9,
             "time of a step": 100,
             "augmentation": 3,
-            "optimiser update": 5,
+            "optimizer update": 5,
             "decoding JPEG": 1600,
             "decoding PNG": 400,
             "prediction": 16,
@@ -96,7 +96,7 @@ def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
     )
     shares = {row.piece: row.share.median for row in timings.rows if row.share}
     of_ceiling = {piece: rates[piece] / 50 for piece in ("forward", "training step")}
-    assert shares == pytest.approx(of_ceiling | {"augmentation": 0.03, "optimiser update": 0.05})
+    assert shares == pytest.approx(of_ceiling | {"augmentation": 0.03, "optimizer update": 0.05})
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -134,7 +134,7 @@ def test_a_slow_update_is_seen_within_its_step(monkeypatch, clock):
     apply = NativeOptimizer.apply
     monkeypatch.setattr(NativeOptimizer, "apply", lambda *given: (clock.sleep(0.05), apply(*given)))
     timings = bench.measure(run(), seconds=0)
-    assert timings.row("optimiser update").figure.median == pytest.approx(51)
+    assert timings.row("optimizer update").figure.median == pytest.approx(51)
     assert timings.row("time of a step").figure.median == pytest.approx(53)
 
 

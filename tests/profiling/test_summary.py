@@ -7,13 +7,13 @@ import pytest
 
 from tellapart.errors import ConfigError
 from tellapart.models.first_cnn import first_cnn
-from tellapart.profiling.summary import describe, summarise
+from tellapart.profiling.summary import describe, summarize
 
 layers = keras.layers
 
 
 def flops_of(*stack, shape):
-    return summarise(keras.Sequential([keras.Input(shape), *stack])).flops
+    return summarize(keras.Sequential([keras.Input(shape), *stack])).flops
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_tutorials_network_adds_up():
         "Conv2D": 2 * 9 * (32 * 32 * 3 * 32 + 30 * 30 * 32 * 32 + 15 * 15 * 32 * 64 + 13 * 13 * 64 * 64),
         "Dense": 2 * (6 * 6 * 64 * 512 + 512 * 10),
     }
-    summary = summarise(first_cnn((32, 32, 3), 10))
+    summary = summarize(first_cnn((32, 32, 3), 10))
     for kind, flops in by_hand.items():
         assert sum(row.flops for row in summary.layers if row.kind == kind) == flops
     assert summary.flops == sum(by_hand.values()) == sum(row.flops for row in summary.layers)
@@ -47,7 +47,7 @@ class Doubled(layers.Dense):
 
 
 def test_layers_that_run_as_themselves_are_counted_too():
-    summary = summarise(keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), Doubled(5, name="own")]))
+    summary = summarize(keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), Doubled(5, name="own")]))
     own = summary.layers[-1]
     assert (own.name, own.kind, own.lowered, own.flops) == ("own", "Doubled", False, 2 * 16 * 5)
     assert own.parameters == 16 * 5 + 5
@@ -55,7 +55,7 @@ def test_layers_that_run_as_themselves_are_counted_too():
 
 def test_a_nested_models_layers_have_rows_of_their_own():
     inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 1, name="one")], name="inner")
-    summary = summarise(keras.Sequential([keras.Input((8, 8, 3)), inner, layers.Flatten()]))
+    summary = summarize(keras.Sequential([keras.Input((8, 8, 3)), inner, layers.Flatten()]))
     assert summary.layers[0].name == "inner/one"
     assert summary.layers[0].flops == summary.flops == 2 * 8 * 8 * 3 * 2
 
@@ -63,20 +63,20 @@ def test_a_nested_models_layers_have_rows_of_their_own():
 def test_a_layer_called_twice_is_one_row_with_the_cost_of_both_calls():
     shared, pixels = layers.Dense(6), keras.Input((2, 3, 6))
     model = keras.Model(pixels, layers.Flatten()(shared(shared(pixels))))
-    rows = [row for row in summarise(model).layers if row.kind == "Dense"]
+    rows = [row for row in summarize(model).layers if row.kind == "Dense"]
     assert [(row.parameters, row.flops) for row in rows] == [(6 * 6 + 6, 2 * (2 * 2 * 3 * 6 * 6))]
 
 
 def test_frozen_weights_are_not_counted_as_trainable():
     model = first_cnn((32, 32, 3), 10)
     model.layers[1].trainable = False
-    summary = summarise(model)
+    summary = summarize(model)
     assert summary.parameters - summary.trainable_parameters == 3 * 3 * 3 * 32 + 32
 
 
 def test_a_model_that_runs_as_itself_is_counted_as_a_whole():
     """Masks travel beside the tensors, so such a model is not lowered."""
-    summary = summarise(
+    summary = summarize(
         keras.Sequential([keras.Input((4, 4, 1)), layers.Masking(), layers.Flatten(), layers.Dense(5)])
     )
     assert summary.flops == 2 * 16 * 5

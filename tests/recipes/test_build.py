@@ -19,7 +19,7 @@ keras = import_keras()
 N, SIDE, CLASSES = 96, 16, 3
 
 
-def pictures_by_colour():
+def pictures_by_color():
     """Noise in red, green or blue, a class each."""
     labels = np.arange(N) % CLASSES
     strength = np.eye(3)[labels][:, None, None]
@@ -35,7 +35,7 @@ def test_every_recipe_learns_what_is_easy(name):
         run = run.changed(widths=(8, 12, 16))
     if run.optimizer.name == "RMSprop":  # the tutorial's rate is for many thousands of steps
         run = run.changed(optimizer=dataclasses.replace(run.optimizer, learning_rate=1e-3))
-    store, batches = pictures_by_colour(), BatchSampler(n=N, batch_size=32, seed=0)
+    store, batches = pictures_by_color(), BatchSampler(n=N, batch_size=32, seed=0)
     model = build_model(run, (SIDE, SIDE, 3), CLASSES, batches.steps_per_epoch, store.images)
     net = lower(model, "float32")
     feed = DataLoader(store, CLASSES, batches, run.augmentation, mixing=run.mixing)
@@ -54,7 +54,7 @@ def test_sgd_has_the_momentum_and_the_decay_of_its_settings():
     assert float(optimizer._learning_rate(1000)) == pytest.approx(0)
 
 
-def test_an_optimiser_without_decay_decays_nothing():
+def test_an_optimizer_without_decay_decays_nothing():
     settings = OptimizerSettings(name="Adam", learning_rate=1e-3, schedule="cosine")
     assert build_optimizer(settings, steps=10).weight_decay is None
 

@@ -79,7 +79,7 @@ def test_the_decay_is_old_keras_one():
         ) == pytest.approx(1e-4 / (1 + 1e-6 * step), rel=1e-6)
 
 
-def test_one_step_of_the_optimiser_is_old_keras_one():
+def test_one_step_of_the_optimizer_is_old_keras_one():
     """keras 2.2, optimizers.RMSprop.get_updates: p - lr * g / (sqrt(0.1 g^2) + 1e-7), at any size of gradient."""
     keras = import_keras()
     optimizer = build_optimizer(first_cnn().optimizer, steps=100)

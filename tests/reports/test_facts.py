@@ -81,9 +81,9 @@ def test_a_stopped_run_has_a_report_of_what_there_is(tmp_path):
     assert any("test pictures" in gap for gap in told["missing"])
 
 
-def test_a_run_that_scores_on_the_test_split_fits_no_temperature(tmp_path, colour_photos):
+def test_a_run_that_scores_on_the_test_split_fits_no_temperature(tmp_path, color_photos):
     trained = tellapart.train(
-        str(colour_photos), recipe="first-cnn", epochs=1, size=(16, 16), out=tmp_path / "run"
+        str(color_photos), recipe="first-cnn", epochs=1, size=(16, 16), out=tmp_path / "run"
     )
     assert trained.classifier.card.temperature is None
     calibration = tellapart.report(trained.folder).facts["calibration"]

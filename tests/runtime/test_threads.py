@@ -1,4 +1,4 @@
-"""Threads: one alone for little work, and in any case as many as before afterwards."""
+"""Threads: one alone for little work, and in any case as many as before afterward."""
 
 import threading
 

@@ -67,7 +67,7 @@ def trained_twice(build, x, y=None, *, runs=1, **options):
 
 
 def assert_same_as_keras(build, x, y=None, *, tolerance=1e-5, runs=1, **options):
-    """Train twice as `trained_twice` says; compare weights, optimiser, epochs and every number of the history.
+    """Train twice as `trained_twice` says; compare weights, optimizer, epochs and every number of the history.
 
     Returns:
         Our model and its History.

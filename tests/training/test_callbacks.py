@@ -290,7 +290,7 @@ class LookAroundEveryBatch(callbacks.Callback):
 
 
 class RaiseSteps(callbacks.Callback):
-    """Counts by the optimiser's own clock."""
+    """Counts by the optimizer's own clock."""
 
     def on_train_batch_end(self, batch, logs=None):
         assert int(self.model.optimizer.iterations) > batch

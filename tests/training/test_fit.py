@@ -345,10 +345,10 @@ def test_bytes_for_pixels_give_what_keras_gives():
     assert_same_as_keras(one_network, pixels, ONE_HOT)
 
 
-def test_grey_pictures_without_a_channel_axis_give_what_keras_gives():
+def test_gray_pictures_without_a_channel_axis_give_what_keras_gives():
     def build():
-        grey = [keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3, "softmax")]
-        return compiled(keras.Sequential(grey))
+        gray = [keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3, "softmax")]
+        return compiled(keras.Sequential(gray))
 
     assert_same_as_keras(build, PICTURES[..., 0], ONE_HOT)
 
@@ -361,13 +361,13 @@ def functional(parts, **options):
     return compiled(keras.Model(picture, outputs), **options)
 
 
-def with_regularisers():
+def with_regularizers():
     return functional(
         lambda x: layers.Conv2D(4, 3, kernel_regularizer="l2", bias_regularizer="l1")(x), optimizer="sgd"
     )
 
 
-def with_an_activity_regulariser_on_a_shared_layer():
+def with_an_activity_regularizer_on_a_shared_layer():
     def parts(x):
         shared = layers.Conv2D(3, 3, padding="same", activity_regularizer="l2")
         return shared(shared(x))
@@ -474,7 +474,7 @@ class OwnCall(keras.Model):
 
 
 class OwnLoss(keras.Model):
-    """Tells training from testing, and says less than Keras: nothing of regularisers."""
+    """Tells training from testing, and says less than Keras: nothing of regularizers."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return ops.mean((y - y_pred) ** 2) * (1 if training else 10)
@@ -505,8 +505,8 @@ def of_class(kind):
 
 
 MODELS = {
-    "regularisers": with_regularisers,
-    "an activity regulariser on a shared layer": with_an_activity_regulariser_on_a_shared_layer,
+    "regularizers": with_regularizers,
+    "an activity regularizer on a shared layer": with_an_activity_regularizer_on_a_shared_layer,
     "constraints": with_constraints,
     "a frozen layer": with_a_frozen_layer,
     "batch statistics": with_batch_statistics,
@@ -716,7 +716,7 @@ def test_a_layer_unfrozen_and_compiled_anew_learns():
     assert len(model.trainable_variables) == 6
 
 
-def test_the_model_is_keras_s_again_afterwards():
+def test_the_model_is_keras_s_again_afterward():
     model = one_network()
     history = tellapart.fit(model, PICTURES, ONE_HOT, verbose=0, validation_data=(PICTURES, ONE_HOT))
     assert model.train_function is None
@@ -738,7 +738,7 @@ def test_the_model_is_keras_s_again_after_an_error():
 
 
 def test_a_saved_model_goes_on_learning(tmp_path):
-    """Weights and the optimiser's state travel through a .keras file."""
+    """Weights and the optimizer's state travel through a .keras file."""
     (theirs, _), _ = trained_twice(one_network, PICTURES, ONE_HOT, runs=2)
     _, (ours, _) = trained_twice(one_network, PICTURES, ONE_HOT)
     ours.save(tmp_path / "model.keras")

@@ -84,7 +84,7 @@ def cifar_pictures(count):
     path = Path(os.environ.get("TELLAPART_DATA", "")) / "cifar-10-batches-bin" / "data_batch_1.bin"
     if path.is_file():
         rows = np.fromfile(path, np.uint8, count * 3073).reshape(count, 3073)
-        labels, planes = rows[:, 0], rows[:, 1:].reshape(count, 3, 32, 32)  # whole colour planes, one by one
+        labels, planes = rows[:, 0], rows[:, 1:].reshape(count, 3, 32, 32)  # whole color planes, one by one
     else:
         random = np.random.default_rng(0)
         labels = random.integers(0, 10, count)

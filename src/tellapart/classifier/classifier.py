@@ -180,7 +180,7 @@ class Classifier:
         progress: Progress | None = None,
         precision: str = "float32",
     ) -> Scores:
-        """Score on one split of labelled pictures.
+        """Score on one split of labeled pictures.
 
         Args:
             source: from `open_dataset`; its classes are matched to the model's by name.

@@ -74,7 +74,7 @@ def read_card(path: Path) -> ModelCard | None:
 
 
 def load_keras(path: Path) -> Any:
-    """Load the Keras model of a `.keras` or `.h5` file, without its optimiser.
+    """Load the Keras model of a `.keras` or `.h5` file, without its optimizer.
 
     Raises:
         ModelError: Keras cannot read it.

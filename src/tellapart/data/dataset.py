@@ -1,4 +1,4 @@
-"""Split and Source: labelled pictures in one form, wherever they came from.
+"""Split and Source: labeled pictures in one form, wherever they came from.
 
 Values only: nothing here opens a file. `data.source` makes them.
 """
@@ -49,7 +49,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Labelled pictures, and what is known about them."""
+    """Labeled pictures, and what is known about them."""
 
     name: str
     class_names: tuple[str, ...]

@@ -4,8 +4,8 @@ Whatever the file holds (palette, gray, 16 bits, CMYK, transparency, animation, 
 what comes out is uint8 (H, W, 3), red, green, blue, the right way up, the first frame, over white.
 
 One decoder per kind of file, chosen by its content alone, so the same file always gives the same bytes:
-simplejpeg for plain JPEG (gray or colour, upright, undamaged), pi-heif for HEIC, Pillow for everything else.
-Colour profiles are not applied.
+simplejpeg for plain JPEG (gray or color, upright, undamaged), pi-heif for HEIC, Pillow for everything else.
+Color profiles are not applied.
 
 Knows nothing of the size a network wants.
 """

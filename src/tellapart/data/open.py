@@ -1,4 +1,4 @@
-"""Opening labelled pictures: a name, a folder, a file or arrays become one Source.
+"""Opening labeled pictures: a name, a folder, a file or arrays become one Source.
 
 Opening reads names, labels and array bytes; picture files stay closed until somebody asks for pixels.
 
@@ -46,7 +46,7 @@ def open_dataset(
     download: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Labelled pictures from wherever they are.
+    """Labeled pictures from wherever they are.
 
     Args:
         data: the name of a known set; the path of a folder of pictures, of a folder or archive in an official
@@ -81,7 +81,7 @@ def _from_known(known: KnownSet, download: bool, progress: Progress | None) -> D
 
 
 def _with_default_test(train: Split, known: KnownSet) -> dict[str, Split]:
-    """The set has no official test split; the catalogue's draw stands for it, the same for everybody."""
+    """The set has no official test split; the catalog's draw stands for it, the same for everybody."""
     count = round(known.default_test_share * len(train))
     drawn = draw(train.ids, train.labels, count, known.default_test_seed)
     kept = np.setdiff1d(np.arange(len(train)), drawn)
@@ -191,7 +191,7 @@ def _from_labels_file(root: Path, labels_path: Path) -> Dataset:
         )
         for split, rows in by_split.items()
     }
-    where = f"{root}, labelled by {labels_path}"
+    where = f"{root}, labeled by {labels_path}"
     return _checked(Dataset(_folder_name(root), names, splits, True, _common_shape(splits), where))
 
 

@@ -49,7 +49,7 @@ class Preprocessing:
     """3 for red, green, blue; 1 for gray."""
 
     policy: Policy = "crop"
-    """crop: the largest centred part of the right shape. pad: the whole picture, the rest mid-gray.
+    """crop: the largest centered part of the right shape. pad: the whole picture, the rest mid-gray.
     stretch: the whole picture, out of proportion where it must be."""
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Preprocessing:
             if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= LARGEST_SIDE:
                 raise ConfigError(f"{name} is a whole number of pixels, 1 to {LARGEST_SIDE}; got {side!r}.")
         if self.channels not in (1, 3) or isinstance(self.channels, bool):
-            raise ConfigError(f"channels is 3 (colour) or 1 (gray); got {self.channels!r}.")
+            raise ConfigError(f"channels is 3 (color) or 1 (gray); got {self.channels!r}.")
         if self.policy not in POLICIES:
             raise ConfigError(f"policy is one of {', '.join(POLICIES)}; got {self.policy!r}.")
 
@@ -87,7 +87,7 @@ class Preprocessing:
             raise DataError(
                 f"A picture is uint8 (height, width, 3 or 1), not empty; got {picture.dtype} {picture.shape}."
             )
-        # Gray before resizing: a third of the work. Colour after it, for the same reason.
+        # Gray before resizing: a third of the work. Color after it, for the same reason.
         picture = _gray(picture) if self.channels == 1 else picture
         picture = _resize(picture, self.height, self.width, self.policy)
         return np.repeat(picture, 3, axis=2) if picture.shape[2] < self.channels else picture
@@ -124,12 +124,12 @@ def _resize(picture: Pixels, height: int, width: int, policy: str) -> Pixels:
         return picture
     if policy == "pad":
         return _pad(picture, height, width)
-    box = _centre_box(picture, height, width) if policy == "crop" else None
+    box = _center_box(picture, height, width) if policy == "crop" else None
     return _resample(picture, height, width, box)
 
 
-def _centre_box(picture: Pixels, height: int, width: int) -> tuple[float, float, float, float]:
-    """The largest centred part of `picture` with the proportions height : width, in its own pixels.
+def _center_box(picture: Pixels, height: int, width: int) -> tuple[float, float, float, float]:
+    """The largest centered part of `picture` with the proportions height : width, in its own pixels.
 
     The same pixels as resizing the shorter side and cutting the middle out, in one step and without rounding
     the size in between.

@@ -48,7 +48,7 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 def step_seed(seed: int, epoch: int, step: int, rank: int = 0) -> int:
     """A seed of its own for the augmentation and dropout of one step, 0 to 2^64 - 1.
 
-    Neighbouring steps get unrelated seeds, and the low 32 bits, all that torch's CPU generator keeps, are as
+    Neighboring steps get unrelated seeds, and the low 32 bits, all that torch's CPU generator keeps, are as
     well mixed as the rest.
     """
     text = f"{seed},{epoch},{step},{rank}".encode()

@@ -25,7 +25,7 @@ def divide(source: Dataset, *, validation: float, test: float, seed: int) -> Dat
     """Carve the splits that the source lacks from its training pictures.
 
     The draw depends on the seed and each picture's id alone, so a picture that is added later moves at most
-    its own class's neighbours. Who is in the test split does not depend on the validation share.
+    its own class's neighbors. Who is in the test split does not depend on the validation share.
 
     Args:
         source: at least a train split.

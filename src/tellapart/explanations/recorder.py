@@ -1,6 +1,6 @@
 """Record: one run of a network with every layer's input and output kept, and what it says before the softmax.
 
-The run is in float32, and no operation is joined with its neighbour: what is kept
+The run is in float32, and no operation is joined with its neighbor: what is kept
 is what the Keras layer of that name gives, in Keras's layout.
 """
 

@@ -58,8 +58,8 @@ LESSONS = (
     Lesson(
         "descent",
         "Gradient descent and RMSprop",
-        "five optimisers rolling down one landscape",
-        ("guide/optimisers.js",),
+        "five optimizers rolling down one landscape",
+        ("guide/optimizers.js",),
     ),
     Lesson(
         "augmentation",

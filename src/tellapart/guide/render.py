@@ -7,7 +7,7 @@ from tellapart import __version__
 from tellapart.errors import SaveError
 from tellapart.files import write_text
 from tellapart.guide.contents import LESSONS, Lesson
-from tellapart.pages.assemble import ASSETS, LIBRARIES, LICENCES, assemble
+from tellapart.pages.assemble import ASSETS, LIBRARIES, LICENSES, assemble
 
 SHARED = (
     "theme.js",
@@ -84,14 +84,14 @@ def write_guide(folder: Path) -> list[Path]:
 
 
 def write_libraries(folder: Path) -> None:
-    """Put what the pages read beside them, with its licences.
+    """Put what the pages read beside them, with its licenses.
 
     Raises:
         SaveError: it could not be written.
     """
     try:
         (folder / VENDOR).mkdir(parents=True, exist_ok=True)
-        for name in (*LIBRARIES, *LICENCES):
+        for name in (*LIBRARIES, *LICENSES):
             shutil.copyfile(ASSETS / name, folder / name)
     except OSError as reason:
         raise SaveError(f"The guide cannot be written into {folder}: {reason.strerror}.") from reason

@@ -1,6 +1,6 @@
 """Folding: a net's operations joined into fewer, as only inference allows.
 
-A batch normalisation whose statistics stand still is a factor and an offset for each channel, and the
+A batch normalization whose statistics stand still is a factor and an offset for each channel, and the
 convolution before it can have both in its kernel and bias. Likewise a factor on the pixels. The sums are
 the same in another order, so results differ by rounding alone.
 
@@ -224,7 +224,7 @@ def _normalizes_channels(operation: Operation) -> bool:
 
 
 def factor_and_offset(normalization: Any) -> tuple[Tensor, Tensor]:
-    """What a batch normalisation does in inference, for each channel, from float64 arithmetic."""
+    """What a batch normalization does in inference, for each channel, from float64 arithmetic."""
     factor = (normalization.moving_variance.double() + normalization.epsilon).rsqrt()
     if normalization.gamma is not None:
         factor = factor * normalization.gamma.double()

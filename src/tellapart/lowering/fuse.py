@@ -1,4 +1,4 @@
-"""Fuse: neighbouring operations joined where the result is the same and fewer feature maps are written.
+"""Fuse: neighboring operations joined where the result is the same and fewer feature maps are written.
 
 Nothing here changes a value: a maximum of ReLUs is the ReLU of the maximum, bit for bit, gradients
 included, on a quarter of the pixels; and a convolution may cut off below zero itself.

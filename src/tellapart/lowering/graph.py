@@ -57,7 +57,7 @@ class Graph:
     """Slot -> how often it is read, counting the model's outputs."""
 
     functional: Any
-    """The Functional model analysed (for a Sequential, the one inside it)."""
+    """The Functional model analyzed (for a Sequential, the one inside it)."""
 
 
 def functional_of(model: Any) -> Any | None:
@@ -81,7 +81,7 @@ def functional_of(model: Any) -> Any | None:
     return None if unknown else functional
 
 
-def analyse(functional: Any) -> Graph:
+def analyze(functional: Any) -> Graph:
     """List the calls of a Functional model in an order that respects every dependency."""
     slots: dict[int, int] = {}
 

@@ -23,7 +23,7 @@ class MicroBatch:
     generator: torch.Generator
     """Where its chance comes from."""
 
-    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    afterward: list[Callable[[], None]] = field(default_factory=list)
     """What to do once all parts are done, such as moving an average."""
 
 

@@ -23,7 +23,7 @@ from tellapart.keras_internals import (
 )
 from tellapart.lowering.dtypes import dtype_entering, dtype_leaving, dtype_of_inputs
 from tellapart.lowering.fuse import fuse
-from tellapart.lowering.graph import Call, Graph, analyse, functional_of
+from tellapart.lowering.graph import Call, Graph, analyze, functional_of
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.matching import is_callable_on_tensors, lower_layer, lower_operator_call
 from tellapart.lowering.ops.activation_layers import ActivationOperation
@@ -50,7 +50,7 @@ class LoweredNet(nn.Module):
         self.joined = joined
         self._witness: Callable[..., None] | None = None
         functional = functional_of(model)
-        self.graph: Graph | None = None if functional is None else analyse(functional)
+        self.graph: Graph | None = None if functional is None else analyze(functional)
         self.operations = nn.ModuleList()
         self._positions: dict[int, int] = {}
         self._casts: dict[int, torch.dtype] = {}
@@ -287,7 +287,7 @@ def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> L
         model: a built Keras model on the torch backend.
         precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
             arithmetic; None: every layer computes as its own dtype policy says. Weights stay as they are.
-        joined: whether neighbouring operations may become one (`fuse`) or write over each other's results;
+        joined: whether neighboring operations may become one (`fuse`) or write over each other's results;
             False, where each layer's own result is wanted.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Scores: how good a classifier is on labelled pictures, and how sure one can be of that number."""
+"""Scores: how good a classifier is on labeled pictures, and how sure one can be of that number."""
 
 import math
 from dataclasses import dataclass

@@ -21,9 +21,9 @@ EPSILON = 5e-4
 def whitened_cnn(
     picture_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], depth: int = 2
 ) -> Any:
-    """Build the network. Its first layer is set by `initialize` from pictures and not learned afterwards.
+    """Build the network. Its first layer is set by `initialize` from pictures and not learned afterward.
 
-    A record network's plan (ResNet-9 class: Page 2018; whitening, dirac initialisation, frozen scales and
+    A record network's plan (ResNet-9 class: Page 2018; whitening, dirac initialization, frozen scales and
     the scaled head: Jordan 2024, arXiv:2404.00498), with hard SiLU (Howard et al. 2019) instead of GELU:
     as accurate here, and a quarter of the time on a processor (`benchmarks/NOTES.md`).
 
@@ -64,15 +64,15 @@ def _group(layers: Any, x: Any, width: int, depth: int) -> Any:
     def convolved(x: Any) -> Any:
         return layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
 
-    def normalised(x: Any) -> Any:
+    def normalized(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.6, scale=False, epsilon=1e-5)(x)
 
     x = layers.MaxPooling2D(2)(convolved(x))
-    x = shortcut = layers.Activation("hard_silu")(normalised(x))
-    x = normalised(convolved(x))
+    x = shortcut = layers.Activation("hard_silu")(normalized(x))
+    x = normalized(convolved(x))
     if depth == 3:
         x = layers.Activation("hard_silu")(x)
-        x = layers.Add()([normalised(convolved(x)), shortcut])
+        x = layers.Add()([normalized(convolved(x)), shortcut])
     return layers.Activation("hard_silu")(x)
 
 
@@ -103,7 +103,7 @@ def freeze_whitening(model: Any) -> None:
 
     Keras stores whether a layer is trained, and nothing of a single variable of it: with a frozen kernel
     beside a bias that is not, an `.h5` cannot be read again, and a `.keras` forgets that the kernel was frozen.
-    What the optimiser kept of the bias goes.
+    What the optimizer kept of the bias goes.
 
     Args:
         model: from `whitened_cnn`, compiled, trained.

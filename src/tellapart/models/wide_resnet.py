@@ -28,7 +28,7 @@ def wide_resnet(
     Raises:
         ConfigError: the pictures are too small, or there are fewer than two classes.
 
-    Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146; He et al. 2016 (activation first, initialisation).
+    Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146; He et al. 2016 (activation first, initialization).
     """
     refuse_what_cannot_be_learned(picture_shape, classes)
     keras = import_keras()

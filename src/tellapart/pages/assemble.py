@@ -3,7 +3,7 @@
 Modules stay modules: an import map gives each its text as a data URL. Libraries
 are plain scripts. The page's data is JSON in the page.
 
-Libraries: D3 (ISC licence, Bostock) and Observable Plot (ISC licence, Observable), whose licences lie beside them.
+Libraries: D3 (ISC license, Bostock) and Observable Plot (ISC license, Observable), whose licenses lie beside them.
 """
 
 import base64
@@ -22,7 +22,7 @@ GENERATOR = '<meta name="generator" content="tellapart">'
 """In the head of every page, by which it is known."""
 
 LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
-LICENCES = ("vendor/d3.LICENSE", "vendor/plot.LICENSE")
+LICENSES = ("vendor/d3.LICENSE", "vendor/plot.LICENSE")
 
 
 def assemble(

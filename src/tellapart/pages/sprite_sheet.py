@@ -55,7 +55,7 @@ def sheet(
         pictures: by name; (H, W, 1 or 3) uint8.
         quality: of the WebP picture, 0 to 100.
         side: pixels; larger pictures are made smaller, so that their longer side has this.
-        doubled: whether each pixel is then made four: WebP keeps one colour for two pixels by two.
+        doubled: whether each pixel is then made four: WebP keeps one color for two pixels by two.
 
     Returns:
         The sheet; None where there are no pictures.

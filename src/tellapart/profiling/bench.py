@@ -3,7 +3,7 @@
 The ceiling is measured too: what square matrix products reach here. Pieces are timed in rounds, each piece
 once a round, so that whatever else disturbs the machine disturbs all of them; shares are taken within a round.
 
-The optimiser's own products (Muon) count as time alone.
+The optimizer's own products (Muon) count as time alone.
 
 Finds out; prints nothing.
 """
@@ -228,7 +228,7 @@ class _Pieces:
 
 
 class _TimedUpdate(KerasOptimizer):
-    """An optimiser whose updates are timed where they happen: within a step, on its gradients."""
+    """An optimizer whose updates are timed where they happen: within a step, on its gradients."""
 
     def __init__(self, inner: KerasOptimizer, device: torch.device) -> None:
         super().__init__(inner.optimizer, inner.variables)
@@ -237,11 +237,11 @@ class _TimedUpdate(KerasOptimizer):
         """Seconds of each."""
 
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """As the optimiser's own."""
+        """As the optimizer's own."""
         return self.inner.scale_loss(loss)
 
     def frozen(self) -> Sequence[Tensor]:
-        """As the optimiser's own."""
+        """As the optimizer's own."""
         return self.inner.frozen()
 
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
@@ -335,7 +335,7 @@ def _rows(rounds: Sequence[_Round], batch_size: int, precision: str, flops: Flop
     yield arithmetic("training step", flops.step, lambda one: one.step)
     yield Row("time of a step", "ms", over(lambda one: 1e3 * one.step))
     yield beside("augmentation", lambda one: one.augmentation)
-    yield beside("optimiser update", lambda one: one.update)
+    yield beside("optimizer update", lambda one: one.update)
     yield pictures("decoding JPEG", DECODED_AT_ONCE, lambda one: one.jpeg)
     yield pictures("decoding PNG", DECODED_AT_ONCE, lambda one: one.png)
     yield pictures("prediction", PREDICTED_AT_ONCE, lambda one: one.prediction)
@@ -353,8 +353,8 @@ def _encoded(kind: str) -> bytes:
     from PIL import Image
 
     across = np.arange(DECODED_SIDE) / DECODED_SIDE * 2 * np.pi
-    colours = np.arange(3)
-    waves = 60 * np.sin(2 * across[:, None, None] + colours) + 60 * np.cos(3 * across[:, None] + colours)
+    colors = np.arange(3)
+    waves = 60 * np.sin(2 * across[:, None, None] + colors) + 60 * np.cos(3 * across[:, None] + colors)
     noise = np.random.default_rng(0).normal(0, 5, (DECODED_SIDE, DECODED_SIDE, 3))
     pixels = np.clip(127 + waves + noise, 0, 255).astype(np.uint8)
     file = io.BytesIO()

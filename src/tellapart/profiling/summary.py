@@ -132,7 +132,7 @@ def describe(
         shape = Preprocessing(height=height, width=width, channels=channels).shape
         run = RECIPES[what]()
         model = build_model(run, shape, classes, steps_per_epoch=1)
-        summary = summarise(model)
+        summary = summarize(model)
         return Description(summary, {"recipe": run.to_dict()}, _cost(run, summary.flops), MEASURED.get(what))
     if (size, channels, classes) != (None, None, None):
         raise ConfigError("A saved model has its own size, channels and classes; say them only for a recipe.")
@@ -142,7 +142,7 @@ def describe(
             f"{what!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
         )
     card = read_card(path)
-    summary = summarise(load_keras(path))
+    summary = summarize(load_keras(path))
     return Description(summary, {} if card is None else {"card": _card_facts(card)})
 
 
@@ -161,7 +161,7 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def summarise(model: Any) -> Summary:
+def summarize(model: Any) -> Summary:
     """Run a Keras model once, on one black picture, and describe it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Build: a Run's numbers as Keras objects: the network, its optimiser, its loss."""
+"""Build: a Run's numbers as Keras objects: the network, its optimizer, its loss."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def finish_model(config: TrainConfig, model: Any) -> None:
 
 
 def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
-    """The Keras optimiser of a run that makes `steps` steps in all.
+    """The Keras optimizer of a run that makes `steps` steps in all.
 
     For Muon it is SGD, which keeps its state; see `train.muon`.
     """

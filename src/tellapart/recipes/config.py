@@ -12,7 +12,7 @@ from tellapart.models.networks import NETWORKS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
-    """Which Keras optimiser, and how its learning rate moves."""
+    """Which Keras optimizer, and how its learning rate moves."""
 
     name: Literal["RMSprop", "Adam", "SGD"]
     learning_rate: float
@@ -99,7 +99,7 @@ class TrainConfig:
     """Share of each picture's truth that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
     statistics_over: int | None = None
-    """Pictures that batch normalisation takes together ("ghost batch", Hoffer et al. 2017); None: the batch."""
+    """Pictures that batch normalization takes together ("ghost batch", Hoffer et al. 2017); None: the batch."""
 
     tta_views: Literal[1, 2, 6] = 1
     """Forms of each picture that are asked about and averaged in the final score: itself; also mirrored;

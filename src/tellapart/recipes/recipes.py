@@ -96,7 +96,7 @@ def accurate(*, mirrors: bool = True) -> TrainConfig:
     """The records' method on their larger network: a point or two more than `fast`, for many times its cost.
 
     The published network reached 96.0% on CIFAR-10 after 45 epochs of SGD; here it learns by Muon. Shifts and
-    grey squares are for pictures of about 32 pixels. Not trained to its end here yet.
+    gray squares are for pictures of about 32 pixels. Not trained to its end here yet.
 
     Args:
         mirrors: whether a mirrored picture still shows its class; not so for digits.

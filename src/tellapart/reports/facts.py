@@ -11,7 +11,7 @@ from tellapart import __version__
 from tellapart.metrics.calibration import calibration_error, reliability, tempered, thresholds
 from tellapart.metrics.scores import score
 from tellapart.profiling.layer_times import layer_milliseconds
-from tellapart.profiling.summary import summarise
+from tellapart.profiling.summary import summarize
 from tellapart.reports.curves import remarks, slow_classes
 from tellapart.reports.rerun_command import repeating
 from tellapart.runs.predictions import SplitPredictions
@@ -149,7 +149,7 @@ def _calibration(found: SavedRun, test: SplitPredictions) -> dict[str, Any]:
 def _network(found: SavedRun) -> dict[str, Any] | None:
     if found.classifier is None:
         return None
-    summary = summarise(found.classifier.model)
+    summary = summarize(found.classifier.model)
     times = layer_milliseconds(found.classifier.model)
     rows = [{**asdict(row), "milliseconds": times.get(row.name)} for row in summary.layers]
     return {**summary.to_dict(), "layers": rows}

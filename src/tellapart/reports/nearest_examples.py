@@ -16,7 +16,7 @@ NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbor:
     """A training picture beside a test picture."""
 
     row: int
@@ -28,7 +28,7 @@ class Neighbour:
     """Cosine of the angle between their features, -1 to 1."""
 
 
-def neighbours(
+def neighbors(
     classifier: Classifier,
     images: NDArray[np.uint8],
     train: ImageStore,
@@ -54,7 +54,7 @@ def neighbours(
     found = zip(*nearest(known, wanted, NEAREST), strict=True)
     return [
         [
-            asdict(Neighbour(int(row), train.ids[row], int(train.labels[row]), float(similarity)))
+            asdict(Neighbor(int(row), train.ids[row], int(train.labels[row]), float(similarity)))
             for row, similarity in zip(rows, similarities, strict=True)
         ]
         for rows, similarities in found

@@ -12,7 +12,7 @@ from tellapart.files import write_text
 from tellapart.pages.assemble import assemble
 from tellapart.pages.sprite_sheet import Sheet, sheet
 from tellapart.reports.facts import facts
-from tellapart.reports.nearest_examples import neighbours
+from tellapart.reports.nearest_examples import neighbors
 from tellapart.runs.predictions import SplitPredictions
 from tellapart.runs.saved_run import SavedRun
 
@@ -65,7 +65,7 @@ def page(found: SavedRun, told: Mapping[str, Any], alike: Sequence[Any]) -> str:
     Args:
         found: of the run.
         told: from `facts`.
-        alike: for each mistake its neighbours; empty where there are none to show.
+        alike: for each mistake its neighbors; empty where there are none to show.
     """
     test = found.answers.get("test")
     cells = {} if test is None else _cells(test, len(found.class_names))
@@ -105,14 +105,14 @@ def page(found: SavedRun, told: Mapping[str, Any], alike: Sequence[Any]) -> str:
 def _alike(
     found: SavedRun, told: Mapping[str, Any], progress: Progress | None
 ) -> tuple[list[Any], list[str]]:
-    """Neighbours of the mistakes; or why there are none."""
+    """Neighbors of the mistakes; or why there are none."""
     if not told["mistakes"] or not found.stores or found.classifier is None:
         return [], []
     rows = [one["row"] for one in told["mistakes"]]
     precision = found.data.get("precision", "float32")
     try:
         images = found.stores["test"].images[rows]
-        return neighbours(found.classifier, images, found.stores["train"], precision, progress), []
+        return neighbors(found.classifier, images, found.stores["train"], precision, progress), []
     except TellapartError as reason:
         return [], [f"The training pictures most alike: {reason}"]
 

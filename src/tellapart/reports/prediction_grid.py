@@ -65,15 +65,15 @@ def _draw_one(sheet: Any, draw: Any, item: Shown, left: int, top: int) -> None:
     picture = _enlarged(item.image)
     offset = (PICTURE_SIDE - picture.width) // 2, (PICTURE_SIDE - picture.height) // 2
     sheet.paste(picture, (left + offset[0], top + offset[1]))
-    colour = RIGHT if item.right else WRONG
+    color = RIGHT if item.right else WRONG
     bottom = top + PICTURE_SIDE + 6
     probability = f"{100 * item.prediction.probabilities[0]:.0f}%"
-    _line(draw, left, bottom, f"{item.prediction.names[0]} {probability}", colour, 17)
+    _line(draw, left, bottom, f"{item.prediction.names[0]} {probability}", color, 17)
     verdict = "right" if item.right else f"is {item.truth}"
     _line(draw, left, bottom + 24, verdict, PALE if item.right else INK, 15)
     share = item.prediction.probabilities[0]
     draw.rectangle((left, bottom + 48, left + PICTURE_SIDE, bottom + 52), fill="#e6e8eb")
-    draw.rectangle((left, bottom + 48, left + round(PICTURE_SIDE * share), bottom + 52), fill=colour)
+    draw.rectangle((left, bottom + 48, left + round(PICTURE_SIDE * share), bottom + 52), fill=color)
 
 
 def _enlarged(image: NDArray[np.uint8]) -> Any:
@@ -85,11 +85,11 @@ def _enlarged(image: NDArray[np.uint8]) -> Any:
     return picture.resize(size, Image.Resampling.NEAREST if factor > 1 else Image.Resampling.LANCZOS)
 
 
-def _line(draw: Any, left: int, top: int, text: str, colour: str, size: int) -> None:
+def _line(draw: Any, left: int, top: int, text: str, color: str, size: int) -> None:
     """One line of text, cut with an ellipsis where it would leave its cell."""
     from PIL import ImageFont
 
     font = ImageFont.load_default(size)
     while draw.textlength(text, font=font) > PICTURE_SIDE and len(text) > 2:
         text = text[:-2].rstrip("…") + "…"
-    draw.text((left, top), text, fill=colour, font=font)
+    draw.text((left, top), text, fill=color, font=font)

@@ -1,4 +1,4 @@
-"""Checkpoints: a run's standing, weights and optimiser state in one safetensors file.
+"""Checkpoints: a run's standing, weights and optimizer state in one safetensors file.
 
 A run read back from one goes on as if it had never stopped. No pickle.
 """
@@ -26,7 +26,7 @@ def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | N
 
     Args:
         path: a `.safetensors` file; replaced whole.
-        model: compiled, its optimiser built.
+        model: compiled, its optimizer built.
         state: as the loop left it.
         best: the weights of the best epoch so far, where the run keeps the best.
 

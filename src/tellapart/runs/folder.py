@@ -4,7 +4,7 @@
     split.csv         which picture was in which split
     log.jsonl         one line for every event but single steps
     metrics.csv       one line an epoch
-    last.safetensors  where the run stands: weights, optimiser, history
+    last.safetensors  where the run stands: weights, optimizer, history
     model.keras       the model, with class names and pixel path
     predictions.png   some test pictures with their predictions
     predictions.safetensors  what the model said of the held-out and the test pictures

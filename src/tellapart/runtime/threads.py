@@ -2,7 +2,7 @@
 
 Torch's threads meet after every operation. With two of them a step of little work takes a fifth less time on two idle
 cores; beside one busy program it takes twice as long as with one thread, and beside two up to ninety times as long
-(`benchmarks/busy_neighbour.py`).
+(`benchmarks/busy_neighbor.py`).
 """
 
 import threading

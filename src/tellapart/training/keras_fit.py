@@ -24,8 +24,8 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
     """Train a compiled Keras model on the lowered engine; the drop-in for `model.fit`.
 
     In a script, `model.fit(` becomes `tellapart.fit(model, `. The weights, the
-    optimiser's state and the metrics are the model's own throughout, so callbacks
-    see what they would see under Keras. What they change of the layers or the optimiser
+    optimizer's state and the metrics are the model's own throughout, so callbacks
+    see what they would see under Keras. What they change of the layers or the optimizer
     between two batches counts from the next one on, as under Keras.
 
     Args:
@@ -78,7 +78,7 @@ def _check(keras: Any, model: Any) -> None:
         )
     if not model.compiled:
         raise ModelError(
-            f"The model {model.name!r} is not compiled, so it has no loss and no optimiser. "
+            f"The model {model.name!r} is not compiled, so it has no loss and no optimizer. "
             "Call model.compile(optimizer=..., loss=..., metrics=[...]) first."
         )
     if model.steps_per_execution != 1:
@@ -95,8 +95,8 @@ Function = Callable[[Any], Mapping[str, Any]]
 def _kept_true(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
     """A function that is built at the first batch of each epoch, and wherever a callback made it untrue.
 
-    By the first batch Keras has built model, metrics and optimiser. What is changed later (layers frozen,
-    a dropout's rate, the optimiser's clipping) is seen at the next batch, as under Keras.
+    By the first batch Keras has built model, metrics and optimizer. What is changed later (layers frozen,
+    a dropout's rate, the optimizer's clipping) is seen at the next batch, as under Keras.
     """
     built: list[tuple[Function, Snapshot]] = []
 

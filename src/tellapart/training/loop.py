@@ -20,7 +20,7 @@ from tellapart.training.step import TrainStep
 
 @dataclass(slots=True)
 class TrainState:
-    """Where a run stands: with the weights and the optimiser's state, all that resuming needs."""
+    """Where a run stands: with the weights and the optimizer's state, all that resuming needs."""
 
     epoch: int = 0
     step: int = 0

@@ -124,7 +124,7 @@ def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
         training: what to tell a `compute_loss` of the user's own.
 
     Returns:
-        The loss; it includes the model's regularisation terms.
+        The loss; it includes the model's regularization terms.
     """
 
     def keras_loss(inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:

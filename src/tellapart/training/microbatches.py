@@ -79,7 +79,7 @@ class MicroBatches:
         on_cpu = self.items[0][0].device.type == "cpu"
         results = workers().map(run, everything) if on_cpu else list(map(run, everything))
         for part in slices:
-            for action in part.afterwards:
+            for action in part.afterward:
                 action()
         return results
 

@@ -1,7 +1,7 @@
 """Snapshot: what a step was built from, so that a change in the middle of an epoch is noticed.
 
-Keras on torch asks its layers and its optimiser anew at every batch, so a callback may freeze a layer,
-replace its activation or set the optimiser's clipping between any two. A lowered step has asked once.
+Keras on torch asks its layers and its optimizer anew at every batch, so a callback may freeze a layer,
+replace its activation or set the optimizer's clipping between any two. A lowered step has asked once.
 
 Compared is identity, attribute by attribute: a number set anew counts as another, and costs no more than
 building the step again.
@@ -13,7 +13,7 @@ from tellapart.lowering import LoweredNet
 
 
 class Snapshot:
-    """The settings of all lowered layers and of the optimiser, and which weights learn."""
+    """The settings of all lowered layers and of the optimizer, and which weights learn."""
 
     def __init__(self, net: LoweredNet) -> None:
         self.model = net.model

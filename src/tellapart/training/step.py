@@ -1,7 +1,7 @@
 """One step: a batch in, the weights a little better. And its twin without learning.
 
 Everything a step needs is decided when it is built (which net, loss, metrics and
-optimiser); a step itself only asks whether there is anything to learn.
+optimizer); a step itself only asks whether there is anything to learn.
 """
 
 import warnings
@@ -24,7 +24,7 @@ class StepResult(NamedTuple):
     """What a step leaves to be counted."""
 
     loss: Tensor
-    """Scalar, the mean over the batch, regularisation included."""
+    """Scalar, the mean over the batch, regularization included."""
 
     output: Any
     """What the net answered, (B, classes) for a classifier."""

@@ -10,9 +10,9 @@ N, HEIGHT, WIDTH = 50, 12, 20
 
 
 def plain_pictures():
-    """Each of one colour, its own number; and their truth."""
-    colours = torch.arange(N, dtype=torch.uint8)
-    return colours[:, None, None, None].expand(N, HEIGHT, WIDTH, 3).contiguous(), torch.eye(N)
+    """Each of one color, its own number; and their truth."""
+    colors = torch.arange(N, dtype=torch.uint8)
+    return colors[:, None, None, None].expand(N, HEIGHT, WIDTH, 3).contiguous(), torch.eye(N)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -308,13 +308,13 @@ def test_an_unknown_fill_mode_is_refused_when_applied():
 
 
 @pytest.mark.parametrize("size", [(32, 32), (7, 12)])
-def test_cutout_greys_one_square_that_lies_within_the_picture(size):
+def test_cutout_grays_one_square_that_lies_within_the_picture(size):
     images = torch.zeros((200, 3, *size), dtype=torch.uint8)
     found = augment(images, Augmentation(cutout=5), seeded(3))
-    grey = (found == 128).all(1)
-    assert (grey.sum((1, 2)) == 25).all()
-    assert (found[~grey[:, None].expand_as(found)] == 0).all()
-    rows, columns = grey.any(2), grey.any(1)
+    gray = (found == 128).all(1)
+    assert (gray.sum((1, 2)) == 25).all()
+    assert (found[~gray[:, None].expand_as(found)] == 0).all()
+    rows, columns = gray.any(2), gray.any(1)
     assert (rows.sum(1) == 5).all()
     assert (columns.sum(1) == 5).all()
     assert rows.any(0).all()

@@ -13,7 +13,7 @@ def test_the_five_sets_are_known():
 @pytest.mark.parametrize("known", KNOWN_SETS.values(), ids=str)
 def test_every_set_is_complete(known):
     assert len(set(known.class_names)) == len(known.class_names) == (100 if known.name == "cifar100" else 10)
-    assert known.licence
+    assert known.license
     assert known.provenance
     assert bool(known.test_size) != bool(known.default_test_share)
     for file in known.files:

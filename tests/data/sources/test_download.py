@@ -14,7 +14,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """/whole ignores Range; /ranged honours it; /breaks/N closes after N bytes each time; /wrong lies."""
+    """/whole ignores Range; /ranged honors it; /breaks/N closes after N bytes each time; /wrong lies."""
 
     def do_GET(self):
         self.server.requests.append((self.path, self.headers.get("Range")))

@@ -25,7 +25,7 @@ def idx(array):
 
 @pytest.fixture
 def hosted_mnist(tmp_path, monkeypatch):
-    """MNIST in the catalogue is a tiny set on a local host; yields the folder that is served."""
+    """MNIST in the catalog is a tiny set on a local host; yields the folder that is served."""
     served = tmp_path / "served"
     served.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietHandler, directory=str(served)))

@@ -38,11 +38,11 @@ def alone(case, question):
     def shares(images):
         return question.of_probabilities(run(images).logits.softmax(-1))[:, None]
 
-    black, grey = torch.zeros_like(image), image.mean((0, 1))
+    black, gray = torch.zeros_like(image), image.mean((0, 1))
     return {
         "integrated_gradients": lambda: integrated_gradients(logits, image, black)[0].sum(-1),
         "smooth_grad": lambda: smooth_grad(logits, image)[0].abs().sum(-1),
-        "occlusion": lambda: occlusion(logits, image, grey, window=8, stride=2)[0],
+        "occlusion": lambda: occlusion(logits, image, gray, window=8, stride=2)[0],
         "rise": lambda: rise(shares, image, masks=100)[0],
     }
 

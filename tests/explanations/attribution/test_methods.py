@@ -66,14 +66,14 @@ def test_integrated_gradients_sum_to_the_difference(asked, image):
 
 @pytest.mark.parametrize(("window", "stride"), [(8, 4), (5, 3), (40, 8)])
 def test_occlusion_is_captums(asked, image, window, stride):
-    grey = torch.full((3,), 127.0)
-    found = occlusion(asked, image, grey, window=window, stride=stride)[0]
+    gray = torch.full((3,), 127.0)
+    found = occlusion(asked, image, gray, window=window, stride=stride)[0]
     side = min(window, 32)
     theirs = Occlusion(lambda images: asked(images)[:, 0]).attribute(
         image[None],
         sliding_window_shapes=(side, side, 3),
         strides=(stride, stride, 3),
-        baselines=grey.expand(1, 32, 32, 3),
+        baselines=gray.expand(1, 32, 32, 3),
     )
     close(found, theirs[0, ..., 0].float())
 

@@ -17,7 +17,7 @@ def coarse(grains, size=(32, 32), seed=5):
     return F.interpolate(small, size, mode="bilinear", align_corners=False)[0, 0]
 
 
-def test_smoothness_is_the_rank_correlation_of_neighbours():
+def test_smoothness_is_the_rank_correlation_of_neighbors():
     heat = coarse(7)
     first = torch.cat([heat[1:].flatten(), heat[:, 1:].flatten()])
     second = torch.cat([heat[:-1].flatten(), heat[:, :-1].flatten()])

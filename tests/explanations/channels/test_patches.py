@@ -85,7 +85,7 @@ def test_pictures_made_for_channels_excite_them_more_than_noise_does(recorder, l
         assert (climbed > 1.5 * excitements(recorder, noise, layer, channels).abs()).all()
 
 
-def test_the_same_seed_makes_the_same_picture_and_grey_ones_are_made_too(edges):
+def test_the_same_seed_makes_the_same_picture_and_gray_ones_are_made_too(edges):
     first, again = (exciting_pictures(edges, (16, 16, 1), "edges", [0], steps=8) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert first.shape == (1, 16, 16, 1)

@@ -131,7 +131,7 @@ def test_a_run_is_looked_at_once_for_many_pictures(copied, explained, monkeypatc
 
 
 def test_too_many_pictures_are_drawn_from_by_class(copied, explained, monkeypatch):
-    monkeypatch.setattr(module, "MOST_FLOPS", 3 * 100 * module.summarise(copied.classifier.model).flops)
+    monkeypatch.setattr(module, "MOST_FLOPS", 3 * 100 * module.summarize(copied.classifier.model).flops)
     found = explained(of=copied).training_pictures
     assert len(found.rows) == 100
     assert len(set(copied.stores["train"].labels[found.rows])) == 10
@@ -145,7 +145,7 @@ def test_an_old_run_without_weights_on_the_way_is_asked_at_its_end(copied, expla
     assert "kept no weights on the way" in explanation.gaps[0]
 
 
-def test_a_run_without_a_log_has_neighbours_and_no_influence(copied, explained):
+def test_a_run_without_a_log_has_neighbors_and_no_influence(copied, explained):
     explanation = explained(of=dataclasses.replace(copied, history=()))
     assert explanation.training_pictures.nearest(2)
     assert explanation.training_pictures.checkpoints == ()

@@ -30,8 +30,8 @@ SURE = Faithfulness((0.9, 0.1), (0.1, 0.9), (0.9, 0.5), (0.1, 0.3), -0.4, True, 
 
 
 @pytest.fixture(scope="module")
-def explanation(trained, colour_photos):
-    return Explainer(trained.classifier).explain(colour_photos / "test/red/0.png")
+def explanation(trained, color_photos):
+    return Explainer(trained.classifier).explain(color_photos / "test/red/0.png")
 
 
 @pytest.fixture(scope="module")

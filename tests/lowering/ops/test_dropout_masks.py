@@ -17,7 +17,7 @@ def test_the_share_that_is_dropped_is_the_rate(rate):
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.3])
-def test_no_place_within_a_word_is_dropped_more_often_and_neighbours_are_independent(rate):
+def test_no_place_within_a_word_is_dropped_more_often_and_neighbors_are_independent(rate):
     torch.manual_seed(0)
     keep = random_keep(torch.empty(N), rate).float().view(-1, 8)
     assert (keep.mean(0) - (1 - rate)).abs().max() < 5 * (rate * (1 - rate) / len(keep)) ** 0.5

@@ -1,6 +1,6 @@
 """The two ways out: results to stdout, everything said along the way to stderr.
 
-Colour and bars appear on terminals alone, and NO_COLOR is honoured. Where
+Color and bars appear on terminals alone, and NO_COLOR is honored. Where
 output is piped, lines keep their natural length, so that nothing is cut.
 """
 

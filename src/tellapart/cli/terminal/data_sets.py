@@ -97,7 +97,7 @@ def _facts(known: KnownSet, place: str | None) -> dict[str, Any]:
         "classes": list(known.class_names),
         "size": _size(known),
         "may_be_mirrored": known.mirrors,
-        "licence": known.licence,
+        "license": known.license,
         "provenance": known.provenance,
         "download_bytes": known.download_bytes,
         "addresses": [url for file in known.files for url in file.urls],

@@ -74,7 +74,7 @@ class FittingTable:
             widths |= {name: self._cells_width(name) for name in names if name not in self.long}
         long = [name for name in names if name in self.long]
         room = width - _between(len(names)) - sum(widths[name] for name in names if name not in self.long)
-        return widths | dict(zip(long, levelled([widths[name] for name in long], room), strict=True))
+        return widths | dict(zip(long, leveled([widths[name] for name in long], room), strict=True))
 
     def _cells_width(self, name: str) -> int:
         return max((cell.cell_len for cell in self.cells[name]), default=1)
@@ -88,7 +88,7 @@ def _between(columns: int) -> int:
     return 3 * columns - 1
 
 
-def levelled(widths: Sequence[int], room: int) -> list[int]:
+def leveled(widths: Sequence[int], room: int) -> list[int]:
     """The widths, the widest of them cut until they have room together; each at least 1."""
     cut = list(widths)
     while cut and sum(cut) > room and max(cut) > 1:

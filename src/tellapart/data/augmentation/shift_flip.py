@@ -1,6 +1,6 @@
 """Augmentation: pictures shifted, mirrored and partly covered at random.
 
-Shifts and mirrors are those of Keras's ImageDataGenerator; grey squares ("cutout") it did not have.
+Shifts and mirrors are those of Keras's ImageDataGenerator; gray squares ("cutout") it did not have.
 
 One idea: the chances are drawn first (`draw`, for a whole batch at once) and applied after (`apply`, which
 has no chance in it). Everything random comes from the generator that the caller hands in. What is left out
@@ -10,7 +10,7 @@ ImageDataGenerator in Keras 3 moves columns by `height_shift_range` and rows by 
 `apply_affine_transform` swaps the two. Here each name means what it says, as in Keras's documentation. On
 square pictures with equal ranges, as in the tutorial, the two cannot be told apart.
 
-`apply` gathers whole rows, then columns, still as bytes, and blends neighbours twice. It is exact where no
+`apply` gathers whole rows, then columns, still as bytes, and blends neighbors twice. It is exact where no
 move is a fraction. Median ms for 32 and for 512 uint8 pictures of 32x32x3, in one piece (two shared Xeon
 cores, 2 threads, torch 2.13, n >= 200 and 25): this way 0.37 and 2.9; one flat gather of pixels 0.40 and 3.8;
 grid_sample 0.45 and 6.6, and 1e-3 off; a matrix product per axis 0.66 and 4.8; pixels packed into int32 0.71
@@ -29,7 +29,7 @@ from torch import Tensor
 from tellapart.errors import ConfigError
 
 FILL_MODES: Final = ("nearest", "constant", "mirror")
-GREY: Final = 128.0
+GRAY: Final = 128.0
 """Pixel value of a cut-out square."""
 
 _NOT_IMPLEMENTED: Final[dict[str, object]] = {
@@ -56,7 +56,7 @@ to the system, to be faulted in again at every step (512 pictures in a fresh pro
 class Augmentation:
     """What may happen to a training picture: ImageDataGenerator's switches, by its names, and two more. All start off.
 
-    Shifts, mirroring and grey squares can be turned on. The other switches stand here so that a run's record
+    Shifts, mirroring and gray squares can be turned on. The other switches stand here so that a run's record
     shows each of them as off; turning one on is refused.
 
     Raises:
@@ -104,7 +104,7 @@ class Augmentation:
     """Largest zoom in or out, as a share of the picture. Not implemented."""
 
     channel_shift_range: float = 0.0
-    """Largest change of a whole colour channel, in pixel values of 0 to 255. Not implemented."""
+    """Largest change of a whole color channel, in pixel values of 0 to 255. Not implemented."""
 
     fill_mode: Literal["nearest", "constant", "mirror"] = "nearest"
     """What fills the places that a shift leaves empty: the nearest edge pixel, `cval`, or the picture mirrored
@@ -124,7 +124,7 @@ class Augmentation:
     next one. Source: Jordan 2024, arXiv:2404.00498."""
 
     cutout: int = 0
-    """Side of a square at a random place within the picture that is painted grey, in pixels; 0: none.
+    """Side of a square at a random place within the picture that is painted gray, in pixels; 0: none.
     Source: DeVries & Taylor 2017, arXiv:1708.04552."""
 
     def __post_init__(self) -> None:
@@ -183,7 +183,7 @@ class AugmentParams:
     """(B,) bool, upside down."""
 
     squares: Tensor | None = None
-    """(B, 2) int64, first row and column of each picture's grey square; None: there is none."""
+    """(B, 2) int64, first row and column of each picture's gray square; None: there is none."""
 
     def of(self, part: slice) -> "AugmentParams":
         """Those of some of the pictures."""
@@ -246,14 +246,14 @@ def _shift(chance: Tensor, shift_range: float | int, size: int) -> Tensor:
 def apply(
     images: Tensor, moves: AugmentParams, fill_mode: str = "nearest", cval: float = 0.0, cutout: int = 0
 ) -> Tensor:
-    """Shift each picture, mirror it, turn it upside down, and grey a square, as `moves` says.
+    """Shift each picture, mirror it, turn it upside down, and gray a square, as `moves` says.
 
     Args:
         images: (B, C, H, W), uint8 or float32, pixel values of 0 to 255. channels_last is fastest.
         moves: one of each per picture.
         fill_mode: one of FILL_MODES, what fills the places that a shift leaves empty.
         cval: the pixel value that "constant" fills with.
-        cutout: side of the grey square, in pixels, where `moves` has squares.
+        cutout: side of the gray square, in pixels, where `moves` has squares.
 
     Returns:
         (B, C, H, W) float32, channels_last, blended linearly between pixels, not rounded. A new tensor.
@@ -274,8 +274,8 @@ def apply(
     pixels = images.permute(0, 2, 3, 1).contiguous()  # (B, H, W, C)
     n, height, width, channels = pixels.shape
     mirror = fill_mode == "mirror"
-    rows, row_weight = _neighbours(moves.dy, moves.flipped, height, mirror)  # (B, H + 1), (B, 1, 1)
-    columns, column_weight = _neighbours(moves.dx, moves.mirrored, width, mirror)  # (B, W + 1), (B, 1, 1)
+    rows, row_weight = _neighbors(moves.dy, moves.flipped, height, mirror)  # (B, H + 1), (B, 1, 1)
+    columns, column_weight = _neighbors(moves.dx, moves.mirrored, width, mirror)  # (B, W + 1), (B, 1, 1)
 
     # One index per value of a row; along the rows it repeats without memory of its own.
     values = (columns * channels)[:, :, None] + torch.arange(channels, device=columns.device)
@@ -298,7 +298,7 @@ def apply(
         moved.masked_fill_(~(inside_rows & inside_columns), cval)
     if moves.squares is not None:
         rows, columns = (_within(moves.squares[:, i], cutout, side) for i, side in enumerate((height, width)))
-        moved.masked_fill_((rows[:, :, None] & columns[:, None, :])[..., None], GREY)
+        moved.masked_fill_((rows[:, :, None] & columns[:, None, :])[..., None], GRAY)
     return moved.permute(0, 3, 1, 2)
 
 
@@ -310,12 +310,12 @@ def _gather(pixels: Tensor, rows: Tensor, values: Tensor) -> Tensor:
     return near.view(n, -1, width * channels).gather(2, values)
 
 
-def _neighbours(shift: Tensor, reverse: Tensor, size: int, mirror: bool) -> tuple[Tensor, Tensor]:
+def _neighbors(shift: Tensor, reverse: Tensor, size: int, mirror: bool) -> tuple[Tensor, Tensor]:
     """Where each pixel along one axis comes from: pixel i blends entries i and i + 1 of the index.
 
     Args:
         shift: (B,) float32, pixels.
-        reverse: (B,) bool, whether the axis runs backwards afterwards.
+        reverse: (B,) bool, whether the axis runs backwards afterward.
         size: pixels along the axis.
         mirror: whether what lies outside is the picture mirrored, not its edge pixel.
 
@@ -326,7 +326,7 @@ def _neighbours(shift: Tensor, reverse: Tensor, size: int, mirror: bool) -> tupl
     whole = shift.floor()
     weight = shift - whole
     ahead = torch.arange(size + 1, device=shift.device)
-    # Reversed, the same neighbours stand in the opposite order, so their weights change places.
+    # Reversed, the same neighbors stand in the opposite order, so their weights change places.
     index = torch.where(reverse, size - ahead, ahead).add_(whole.long())
     if mirror and size > 1:
         index = index.remainder_(2 * size - 2)

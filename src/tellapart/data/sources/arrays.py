@@ -50,7 +50,7 @@ def named_pairs(data: Any) -> tuple[dict[str, Pair], tuple[str, ...] | None]:
         if len(data) == 2:
             return {"train": (data[0], data[1])}, None
     raise DataError(
-        f"{_what(data)} is no labelled pictures. Give (x, y), ((x_train, y_train), (x_test, y_test)), or a "
+        f"{_what(data)} is no labeled pictures. Give (x, y), ((x_train, y_train), (x_test, y_test)), or a "
         "dict of x_train, y_train, x_test, y_test."
     )
 
@@ -115,7 +115,7 @@ def _to_bytes(array: np.ndarray, what: str) -> Pixels:
         if is_float and scale == 1 and not np.array_equal(piece, np.rint(piece)):
             raise DataError(
                 f"{what}: {_describe(array)}, and not whole numbers.\n{_ACCEPTED}\n"
-                "If they were standardised, hand in the original pictures: the network does the scaling."
+                "If they were standardized, hand in the original pictures: the network does the scaling."
             )
         levels[start : start + _FLOAT_ROWS] = np.rint(piece * np.float64(scale)) if is_float else piece
     return levels

@@ -29,7 +29,7 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownSet:
-    """A published set of labelled pictures."""
+    """A published set of labeled pictures."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class KnownSet:
     mirrors: bool
     """May a picture be flipped left-right without changing its class?"""
 
-    licence: str
+    license: str
     provenance: str
     places: tuple[str, ...] = ()
     """Official folders and archives, relative to a data folder, in the order to look."""
@@ -89,20 +89,20 @@ _DIGITS = KnownSet(
     train_size=1797,
     test_size=0,
     mirrors=False,
-    licence="CC BY 4.0 (UCI Machine Learning Repository)",
+    license="CC BY 4.0 (UCI Machine Learning Repository)",
     provenance="Alpaydin and Kaynak 1998, UCI; the UCI test part, as embedded in scikit-learn",
     default_test_share=0.2,
 )
 
 _CIFAR10 = KnownSet(
     name="cifar10",
-    title="CIFAR-10: small colour photos of ten kinds of things",
+    title="CIFAR-10: small color photos of ten kinds of things",
     class_names=_words("airplane automobile bird cat deer dog frog horse ship truck"),
     picture_shape=(32, 32, 3),
     train_size=50_000,
     test_size=10_000,
     mirrors=True,
-    licence="none stated by its authors; they ask that the technical report be cited",
+    license="none stated by its authors; they ask that the technical report be cited",
     provenance="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     places=(
         "cifar-10-batches-bin",
@@ -126,7 +126,7 @@ _CIFAR10 = KnownSet(
 
 _CIFAR100 = KnownSet(
     name="cifar100",
-    title="CIFAR-100: small colour photos of a hundred kinds of things",
+    title="CIFAR-100: small color photos of a hundred kinds of things",
     class_names=_words(
         """apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly
         camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup
@@ -141,7 +141,7 @@ _CIFAR100 = KnownSet(
     train_size=50_000,
     test_size=10_000,
     mirrors=True,
-    licence="none stated by its authors; they ask that the technical report be cited",
+    license="none stated by its authors; they ask that the technical report be cited",
     provenance="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; the fine labels",
     places=("cifar-100-binary", "cifar-100-python", "cifar-100-binary.tar.gz", "cifar-100-python.tar.gz"),
     files=(
@@ -165,7 +165,7 @@ _MNIST = KnownSet(
     train_size=60_000,
     test_size=10_000,
     mirrors=False,
-    licence="CC BY-SA 3.0",
+    license="CC BY-SA 3.0",
     provenance="LeCun, Cortes and Burges, from NIST Special Databases 1 and 3",
     places=("mnist", "MNIST/raw", "MNIST"),
     files=_idx_files(
@@ -215,7 +215,7 @@ _FASHION_MNIST = KnownSet(
     train_size=60_000,
     test_size=10_000,
     mirrors=True,
-    licence="MIT, Zalando SE",
+    license="MIT, Zalando SE",
     provenance="Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747",
     places=("fashion-mnist", "FashionMNIST/raw", "FashionMNIST"),
     system_folders=("/usr/share/datasets/fashion-mnist",),

@@ -20,7 +20,7 @@ _LABEL_COLUMNS = ("label", "class", "class_name", "category")
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledFile:
+class LabeledFile:
     """One line: a picture, its label, its split."""
 
     path: Path
@@ -28,7 +28,7 @@ class LabelledFile:
     split: str
 
 
-def read_labels_file(path: Path, root: Path) -> list[LabelledFile]:
+def read_labels_file(path: Path, root: Path) -> list[LabeledFile]:
     """Read the lines and find each picture under `root`; a missing suffix is found out by looking.
 
     Raises:
@@ -49,7 +49,7 @@ def read_labels_file(path: Path, root: Path) -> list[LabelledFile]:
             f"{path}: columns {', '.join(columns) or 'none'}; expected {_FILE_COLUMNS[0]} and "
             f"{_LABEL_COLUMNS[0]} in the first line."
         )
-    found: list[LabelledFile] = []
+    found: list[LabeledFile] = []
     named_in: dict[str, int] = {}
     for line, row in rows:
         name, label = (row[file_column] or "").strip(), (row[label_column] or "").strip()
@@ -65,7 +65,7 @@ def read_labels_file(path: Path, root: Path) -> list[LabelledFile]:
             raise DataError(
                 f"{path}: line {line} names {name}, which line {first} names already. Keep one line a picture."
             )
-        found.append(LabelledFile(picture, label, SPLIT_FOLDERS[split]))
+        found.append(LabeledFile(picture, label, SPLIT_FOLDERS[split]))
     if not found:
         raise DataError(f"{path}: no lines after the header.")
     return found

@@ -147,7 +147,7 @@ def _fill(url: str, part: Path, size: int, progress: Progress | None, timeout_se
 
 
 def _continues_at(response: http.client.HTTPResponse, start: int) -> bool:
-    """Did the server honour our Range header, from exactly where we are?"""
+    """Did the server honor our Range header, from exactly where we are?"""
     content_range = response.headers.get("Content-Range", "")
     return response.status == 206 and content_range.startswith(f"bytes {start}-")
 

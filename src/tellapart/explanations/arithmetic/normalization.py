@@ -1,4 +1,4 @@
-"""Normalisation and scaling: a number less a mean, over a deviation; or times a factor, plus a shift."""
+"""Normalization and scaling: a number less a mean, over a deviation; or times a factor, plus a shift."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def _batch(run: LayerRun) -> LayerArithmetic | None:
         statistics = {"mean": pack(mean[channels]), "variance": pack(variance[channels])}
         return statistics | _learned(run, channels) | {"by": "channel"}
 
-    return LayerArithmetic("normalised", BATCH, (Reading(run.taken[0]),), 4, details)
+    return LayerArithmetic("normalized", BATCH, (Reading(run.taken[0]),), 4, details)
 
 
 def _over_channels(run: LayerRun) -> LayerArithmetic | None:
@@ -58,8 +58,8 @@ def _over_channels(run: LayerRun) -> LayerArithmetic | None:
     if values is None or [axis % run.taken[0].ndim for axis in axes] != [run.taken[0].ndim - 1]:
         return None
     wide = values.astype(np.float64)
-    centred = run.kind == "LayerNormalization"
-    mean = wide.mean(2) if centred else np.zeros(wide.shape[:2])
+    centered = run.kind == "LayerNormalization"
+    mean = wide.mean(2) if centered else np.zeros(wide.shape[:2])
     variance = ((wide - mean[..., None]) ** 2).mean(2)
 
     def details(shown: Shown) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def _over_channels(run: LayerRun) -> LayerArithmetic | None:
         statistics = {"mean": _packed(mean[places]), "variance": _packed(variance[places])}
         return statistics | _learned(run, list(shown.channels)) | {"by": "place"}
 
-    says = CHANNELS if centred else LENGTH
-    return LayerArithmetic("normalised", says, (Reading(run.taken[0]),), 2, details)
+    says = CHANNELS if centered else LENGTH
+    return LayerArithmetic("normalized", says, (Reading(run.taken[0]),), 2, details)
 
 
 def _over_groups(run: LayerRun) -> LayerArithmetic | None:
@@ -85,7 +85,7 @@ def _over_groups(run: LayerRun) -> LayerArithmetic | None:
         statistics = {"mean": _packed(mean[channels]), "variance": _packed(variance[channels])}
         return statistics | _learned(run, channels) | {"by": "channel"}
 
-    return LayerArithmetic("normalised", GROUPS, (Reading(run.taken[0]),), 4, details)
+    return LayerArithmetic("normalized", GROUPS, (Reading(run.taken[0]),), 4, details)
 
 
 def _learned(run: LayerRun, channels: list[int]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _rescaling(run: LayerRun) -> LayerArithmetic | None:
     return scaled(run, np.float64(run.layer.scale), np.float64(run.layer.offset))
 
 
-def _standardised(run: LayerRun) -> LayerArithmetic | None:
+def _standardized(run: LayerRun) -> LayerArithmetic | None:
     """The layer Normalization, whose numbers are those of the pictures that it was adapted to."""
     layer = run.layer
     if layer.invert or layer.mean.shape[-1] != np.prod(layer.mean.shape):
@@ -165,7 +165,7 @@ OPENERS: dict[str, Opener] = {
     "RMSNormalization": _over_channels,
     "GroupNormalization": _over_groups,
     "Rescaling": _rescaling,
-    "Normalization": _standardised,
+    "Normalization": _standardized,
     "LayerScale": _layer_scale,
     "UnitNormalization": _to_unit_length,
 }

@@ -6,7 +6,7 @@ from math import prod
 from tellapart.explanations.arithmetic import activation, operators, transposed
 from tellapart.explanations.arithmetic import dropout as dropped
 from tellapart.explanations.arithmetic import merge as merged
-from tellapart.explanations.arithmetic import normalization as normalised
+from tellapart.explanations.arithmetic import normalization as normalized
 from tellapart.explanations.arithmetic import pooling as pooled
 from tellapart.explanations.arithmetic import reshape as moved
 from tellapart.explanations.arithmetic import weighted_sum as weighted
@@ -20,7 +20,7 @@ OPENERS: dict[str, Opener] = {
     **transposed.OPENERS,
     **pooled.OPENERS,
     **activation.OPENERS,
-    **normalised.OPENERS,
+    **normalized.OPENERS,
     **moved.OPENERS,
     **dropped.OPENERS,
     **merged.OPENERS,

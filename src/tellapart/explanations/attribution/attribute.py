@@ -78,7 +78,7 @@ def reasons(
 def noisy_recorder(recorder: Recorder, seed: int = 0) -> Recorder:
     """The same network, every weight's numbers in random order: as large as before, and nothing learned.
 
-    Source: Adebayo et al. 2018, arXiv:1810.03292, with a permutation in place of a new initialisation, so that
+    Source: Adebayo et al. 2018, arXiv:1810.03292, with a permutation in place of a new initialization, so that
     the sizes stay.
 
     Raises:

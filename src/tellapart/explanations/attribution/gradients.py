@@ -20,7 +20,7 @@ SAMPLES = 32
 
 
 def gradients(asked: Asked, images: Tensor) -> Tensor:
-    """The gradient of each thing asked about, (A, B, H, W, C), per grey level."""
+    """The gradient of each thing asked about, (A, B, H, W, C), per gray level."""
     images = images.detach().requires_grad_()
     found = asked(images).sum(0)
     return torch.stack([torch.autograd.grad(one, images, retain_graph=True)[0] for one in found])

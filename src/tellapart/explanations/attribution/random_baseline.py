@@ -2,7 +2,7 @@
 
 Single pixels taken away here and there ruin a network's answer sooner than a whole region does. So a smooth map,
 however true, would lose against pixels in random order, and a scattered one win by being scattered. Random maps
-of several grains are drawn instead, and each map meets those whose neighbouring pixels are as alike as its own.
+of several grains are drawn instead, and each map meets those whose neighboring pixels are as alike as its own.
 """
 
 import math
@@ -54,7 +54,7 @@ class Chance:
         return F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)[:, 0]
 
     def grain_of(self, heat: Tensor) -> int:
-        """Of the random maps that are most like a map (H, W) in how alike neighbouring pixels are."""
+        """Of the random maps that are most like a map (H, W) in how alike neighboring pixels are."""
         found = _roughness(smoothness(heat))
         return min(self.smoothness, key=lambda grain: abs(_roughness(self.smoothness[grain]) - found))
 
@@ -68,7 +68,7 @@ class Chance:
 
 
 def smoothness(heat: Tensor) -> float:
-    """Rank correlation of a map's (H, W) neighbouring pixels, -1 to 1; 1 of a map that is the same everywhere."""
+    """Rank correlation of a map's (H, W) neighboring pixels, -1 to 1; 1 of a map that is the same everywhere."""
     order = ranks(heat).reshape(heat.shape)
     first = torch.cat([order[1:].flatten(), order[:, 1:].flatten()])
     second = torch.cat([order[:-1].flatten(), order[:, :-1].flatten()])

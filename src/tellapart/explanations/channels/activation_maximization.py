@@ -1,10 +1,10 @@
-"""Activation maximisation: pictures made to excite channels, by climbing the gradient from noise.
+"""Activation maximization: pictures made to excite channels, by climbing the gradient from noise.
 
-A picture is climbed by its waves, the long ones as easily as the short ones, and by colours that vary apart in
+A picture is climbed by its waves, the long ones as easily as the short ones, and by colors that vary apart in
 photographs: so it does not end as a grid of single bright pixels. It is moved, turned and enlarged a little
 before each step, so that nothing hangs on where exactly a pixel lies.
 
-Source: Erhan et al. 2009; Olah et al. 2017 (10.23915/distill.00007), whose colour matrix this is.
+Source: Erhan et al. 2009; Olah et al. 2017 (10.23915/distill.00007), whose color matrix this is.
 """
 
 import math
@@ -25,7 +25,7 @@ STEP = 0.05
 """Of Adam, about what a pixel is moved by, where a picture is what a sigmoid makes of it."""
 
 EVEN = 16
-"""How much more easily a picture becomes lighter or darker, or changes its colour, as a whole."""
+"""How much more easily a picture becomes lighter or darker, or changes its color, as a whole."""
 
 BEGIN = 0.3
 """Standard deviation of the noise to begin with, likewise before the sigmoid."""
@@ -33,7 +33,7 @@ BEGIN = 0.3
 SHIFT, TURN, SCALE = 0.06, 6.0, 0.08
 """The most that a picture is moved by (a share of its side), turned by (degrees) and enlarged by (a share)."""
 
-COLOURS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
+COLORS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 """The root of the covariance of photographs' red, green and blue."""
 
 
@@ -109,7 +109,7 @@ def _pictures(waves: Tensor, reach: Tensor, shape: tuple[int, int, int]) -> Tens
     planes = torch.fft.irfft2(torch.view_as_complex(waves) * reach, s=shape[:2])  # (count, C, H, W)
     pixels = planes.permute(0, 2, 3, 1)
     if shape[2] == 3:
-        pixels = pixels @ (COLOURS / COLOURS.norm(dim=0).max()).T
+        pixels = pixels @ (COLORS / COLORS.norm(dim=0).max()).T
     return 255 * pixels.sigmoid()
 
 

@@ -27,7 +27,7 @@ from tellapart.explanations.channels.patches import (
 from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.explanations.subject import Subject
 from tellapart.lowering.ops.convolution import Convolution2D
-from tellapart.profiling.summary import summarise
+from tellapart.profiling.summary import summarize
 
 LAYERS, CHANNELS, PIECES = 5, 6, 4
 """Shown at most: layers; channels of each; pieces of each."""
@@ -194,7 +194,7 @@ class ModelFilters:
 
     @cached_property
     def _flops(self) -> int:
-        return max(1, summarise(self.recorder.net.model).flops)
+        return max(1, summarize(self.recorder.net.model).flops)
 
 
 def spread(recording: Recording) -> list[str]:

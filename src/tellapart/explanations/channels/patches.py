@@ -1,7 +1,7 @@
 """Filters: what a channel of a layer looks for.
 
 The first convolution's kernels are small pictures themselves. For deeper channels, the pieces of pictures
-that excite them most; `maximisation` makes pictures for them.
+that excite them most; `maximization` makes pictures for them.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def kernels_as_pictures(recording: Recording) -> tuple[str, NDArray[np.uint8]] |
 
     Returns:
         The layer's name and (filters, kh, kw, 1 or 3) uint8, each from its own least to its own largest number,
-        the same distance from grey on both sides; None where no convolution looks at pixels.
+        the same distance from gray on both sides; None where no convolution looks at pixels.
     """
     for run in recording.layers:
         if not isinstance(run.operation, Convolution2D):

@@ -22,7 +22,7 @@ from tellapart.explanations.examples.influence import Checkpoint, error_gain, in
 from tellapart.explanations.examples.nearest import nearest
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
-from tellapart.profiling.summary import summarise
+from tellapart.profiling.summary import summarize
 from tellapart.runs.saved_run import SavedRun
 
 MOST_FLOPS = 1e14
@@ -39,7 +39,7 @@ BOTH = "Training pictures like this one, and those that speak for and against"
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbor:
     """A training picture, and a number that ties it to the asked one."""
 
     row: int
@@ -72,12 +72,12 @@ class TrainingPictures:
 
     checkpoints: tuple[Checkpoint, ...]
 
-    def nearest(self, most: int) -> list[Neighbour]:
+    def nearest(self, most: int) -> list[Neighbor]:
         """The most alike to the network, the nearest first."""
         rows, cosines = nearest(self.features, self.asked_features[None], most)
         return self._named(rows[0], cosines[0])
 
-    def speaking(self, answer: int, most: int) -> tuple[list[Neighbour], list[Neighbour]]:
+    def speaking(self, answer: int, most: int) -> tuple[list[Neighbor], list[Neighbor]]:
         """Those that spoke most for an answer, and those that spoke most against it, the strongest first.
 
         Args:
@@ -95,10 +95,10 @@ class TrainingPictures:
         """By class."""
         return [influence(self.checkpoints, answer) for answer in range(self.checkpoints[0].errors.shape[1])]
 
-    def _named(self, places: NDArray[np.int64], values: NDArray[np.floating]) -> list[Neighbour]:
+    def _named(self, places: NDArray[np.int64], values: NDArray[np.floating]) -> list[Neighbor]:
         found = zip(self.rows[places].tolist(), values.tolist(), strict=True)
         return [
-            Neighbour(row, self.store.ids[row], int(self.store.labels[row]), float(value))
+            Neighbor(row, self.store.ids[row], int(self.store.labels[row]), float(value))
             for row, value in found
         ]
 
@@ -190,7 +190,7 @@ class Training:
     def _rows(self) -> NDArray[np.int64]:
         """All training pictures, or as many as may be asked about, of every class its share."""
         store = self.run.stores["train"]
-        most = int(MOST_FLOPS / max(1, len(self._moments) * summarise(self.classifier.model).flops))
+        most = int(MOST_FLOPS / max(1, len(self._moments) * summarize(self.classifier.model).flops))
         if len(store) <= most:
             return np.arange(len(store))
         return draw(store.ids, store.labels, most, SEED)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tellapart.explanations.attribution.attribute import HeatMap
-from tellapart.explanations.examples.training_examples import SHOWN, Neighbour
+from tellapart.explanations.examples.training_examples import SHOWN, Neighbor
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.why import verdict
 
@@ -64,5 +64,5 @@ def _training(explanation: Explanation) -> dict[str, Any] | None:
     return {"nearest": near, "for": _pictures(speaks, names), "against": _pictures(objects, names)}
 
 
-def _pictures(group: Sequence[Neighbour], names: Sequence[str]) -> list[dict[str, Any]]:
+def _pictures(group: Sequence[Neighbor], names: Sequence[str]) -> list[dict[str, Any]]:
     return [{"id": one.id, "label": names[one.label], "value": one.value} for one in group]

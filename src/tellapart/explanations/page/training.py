@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tellapart.explanations.examples.training_examples import SHOWN, Neighbour
+from tellapart.explanations.examples.training_examples import SHOWN, Neighbor
 from tellapart.explanations.page.part import Part
 from tellapart.pages.sprite_sheet import sheet
 
@@ -49,7 +49,7 @@ def part(explanation: "Explanation") -> Part | None:
     return Part(values)
 
 
-def _told(group: Sequence[Neighbour], names: Sequence[str], form: str) -> list[dict[str, Any]]:
+def _told(group: Sequence[Neighbor], names: Sequence[str], form: str) -> list[dict[str, Any]]:
     return [
         {
             "row": str(one.row),
@@ -65,7 +65,7 @@ def _unsigned_zero(text: str) -> str:
     return text.lstrip("+-") if float(text) == 0 else text
 
 
-def _form(groups: Sequence[Sequence[Neighbour]]) -> str:
+def _form(groups: Sequence[Sequence[Neighbor]]) -> str:
     """How influences are written: the strongest with two digits that count, all with as many decimals."""
     most = max((abs(one.value) for group in groups for one in group), default=1.0)
     return f"{{:+.{max(0, 1 - math.floor(math.log10(max(most, 1e-12))))}f}}"

@@ -47,7 +47,7 @@ METHODS = {
     ),
     "occlusion": (
         "Occlusion",
-        "How much the answer falls when a square of the picture's mean colour hides the place.",
+        "How much the answer falls when a square of the picture's mean color hides the place.",
     ),
     "rise": (
         "RISE",
@@ -162,7 +162,7 @@ def _packed(maps: Sequence[Sequence[HeatMap]], image: torch.Tensor) -> tuple[dic
     count = len(maps) * len(maps[0])
     side = min(SIDE, int((MOST_BYTES / count) ** 0.5))
     picture = shrunk(image[None], side)[0]
-    heats = torch.stack([_centred(one) for rows in maps for one in rows])[..., None]
+    heats = torch.stack([_centered(one) for rows in maps for one in rows])[..., None]
     small = _as_bytes(shrunk(heats, side)[..., 0].numpy())
     shape = len(maps), len(maps[0]), *small.shape[1:]
     measured = [[one.faithfulness for one in rows] for rows in maps]
@@ -180,21 +180,21 @@ def _packed(maps: Sequence[Sequence[HeatMap]], image: torch.Tensor) -> tuple[dic
 def _stills(maps: Mapping[str, HeatMap], image: torch.Tensor) -> Sheet | None:
     """The picture, and maps over it as `maps.js` draws them: for a page without scripts."""
     small = shrunk(image[None])[0].numpy()
-    heats = shrunk(torch.stack([_centred(one) for one in maps.values()])[..., None]).numpy()
+    heats = shrunk(torch.stack([_centered(one) for one in maps.values()])[..., None]).numpy()
     drawn = {title: _drawn(heat, small) for title, heat in zip(maps, heats, strict=True)}
     whole = np.repeat(small, 3, -1) if small.shape[2] == 1 else small
     return sheet({"picture": whole.round().astype(np.uint8), **drawn}, side=SIDE, doubled=True)
 
 
 def _drawn(heat: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A map (h, w, 1) over a picture (h, w, C) in grey: blue where it speaks for, red where against."""
+    """A map (h, w, 1) over a picture (h, w, C) in gray: blue where it speaks for, red where against."""
     share = heat / max(float(np.abs(heat).max()), 1e-12)
     amount = 0.75 * np.abs(share) ** 0.75
-    grey = 0.6 * picture.mean(-1, keepdims=True) + 90
-    return np.round(grey * (1 - amount) + np.where(share < 0, RED, BLUE) * amount).astype(np.uint8)
+    gray = 0.6 * picture.mean(-1, keepdims=True) + 90
+    return np.round(gray * (1 - amount) + np.where(share < 0, RED, BLUE) * amount).astype(np.uint8)
 
 
-def _centred(one: HeatMap) -> torch.Tensor:
+def _centered(one: HeatMap) -> torch.Tensor:
     """A map as it is drawn; RISE's, which is a mean answer everywhere, less its own mean."""
     heat = torch.from_numpy(one.values)
     return heat - heat.mean() if one.method == "rise" else heat

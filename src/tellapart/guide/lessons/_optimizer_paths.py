@@ -1,4 +1,4 @@
-"""Walks: the ways that the real optimisers take over a landscape of two weights."""
+"""Walks: the ways that the real optimizers take over a landscape of two weights."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,17 +22,17 @@ LANDSCAPES: dict[str, Callable[[Any, Any], Any]] = {"valley": valley, "saddle": 
 
 
 def walk(
-    optimiser: str,
+    optimizer: str,
     landscape: str,
     start: tuple[float, float],
     rate: float,
     steps: int,
     batch: int | None = None,
 ) -> Iterator[tuple[float, float]]:
-    """The places that an optimiser steps to, beginning with the start.
+    """The places that an optimizer steps to, beginning with the start.
 
     Args:
-        optimiser: one of OPTIMISERS.
+        optimizer: one of OPTIMIZERS.
         landscape: one of LANDSCAPES.
         start: x and y.
         rate: the learning rate of every step.
@@ -42,7 +42,7 @@ def walk(
     import torch
 
     place = _variable(start)
-    apply = OPTIMISERS[optimiser](place, rate)
+    apply = OPTIMIZERS[optimizer](place, rate)
     stray = np.zeros((steps, 2)) if batch is None else noise(batch)[:steps]
     yield start
     for step in range(steps):
@@ -87,7 +87,7 @@ def _muon(place: Any, rate: float) -> Callable[[Any], None]:
     return apply
 
 
-OPTIMISERS: dict[str, Callable[[Any, float], Callable[[Any], None]]] = {
+OPTIMIZERS: dict[str, Callable[[Any, float], Callable[[Any], None]]] = {
     "sgd": _keras("SGD"),
     "momentum": _keras("SGD", momentum=MOMENTUM),
     "rmsprop": _keras("RMSprop"),

@@ -14,7 +14,7 @@ def cat(side: int, channels: int = 3) -> NDArray[np.uint8]:
 
     Args:
         side: pixels.
-        channels: 3, or 1 for grey.
+        channels: 3, or 1 for gray.
 
     Returns:
         (side, side, channels) uint8.

@@ -143,7 +143,7 @@ def moved(
         images: (N, H, W, C).
         dy: rows; a positive one moves the content up.
         dx: columns; a positive one moves it left.
-        is_mirrored: whether left and right change places afterwards.
+        is_mirrored: whether left and right change places afterward.
         fill_mode: what fills the places that are left empty.
 
     Returns:

@@ -163,7 +163,7 @@ def rates(name: str) -> list[float]:
 
 
 def network(name: str) -> dict[str, Any]:
-    """A recipe's layers for 32 x 32 pixels in three colours and ten classes, and what they cost."""
+    """A recipe's layers for 32 x 32 pixels in three colors and ten classes, and what they cost."""
     from tellapart.profiling.summary import describe
 
     described = describe(name)

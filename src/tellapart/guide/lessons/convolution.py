@@ -46,7 +46,7 @@ def first_layer_parameters() -> int:
 def convolved(
     picture: NDArray[np.uint8], kernel: NDArray[np.float32], stride: int = 1, padding: str = "valid"
 ) -> NDArray[np.float32]:
-    """A grey picture's map, as the engine's convolution makes it.
+    """A gray picture's map, as the engine's convolution makes it.
 
     Args:
         picture: (H, W).

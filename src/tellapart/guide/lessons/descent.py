@@ -1,4 +1,4 @@
-"""Gradient descent: five optimisers' settings, slopes that waver, and how slowly the tutorial's rate falls."""
+"""Gradient descent: five optimizers' settings, slopes that waver, and how slowly the tutorial's rate falls."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ def facts() -> dict[str, Any]:
 
 
 def settings() -> dict[str, float]:
-    """What each optimiser takes for granted: Keras's own values, and those of the recipe that learns by Muon."""
+    """What each optimizer takes for granted: Keras's own values, and those of the recipe that learns by Muon."""
     from tellapart.keras_backend import import_keras
     from tellapart.recipes.recipes import fast
 

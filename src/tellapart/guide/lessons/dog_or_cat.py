@@ -38,7 +38,7 @@ def facts() -> dict[str, Any]:
         "shifts": SHIFTS,
         "moved": asked([moved(shift) for shift in SHIFTS]),
         "mirrored": asked([moved(shift)[:, ::-1] for shift in SHIFTS]),
-        "plain": {"colour": plain()[0, 0].tolist(), "answer": asked([plain()])[0]},
+        "plain": {"color": plain()[0, 0].tolist(), "answer": asked([plain()])[0]},
         "distances": distances(),
         "parameters": load("cifar10").model.count_params(),
     }
@@ -91,7 +91,7 @@ def moved(shift: int) -> NDArray[np.uint8]:
 
 
 def plain() -> NDArray[np.uint8]:
-    """A square of one colour, the mean of the cat's middle."""
+    """A square of one color, the mean of the cat's middle."""
     return np.full((FRAME, FRAME, 3), moved(0).mean((0, 1)).round(), np.uint8)
 
 

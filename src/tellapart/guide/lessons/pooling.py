@@ -35,14 +35,14 @@ def facts() -> dict[str, Any]:
             ]
             for name, times in (("none", 0), ("once", 1), ("twice", 2))
         },
-        "colour": cat(32).flatten().tolist(),
+        "color": cat(32).flatten().tolist(),
         "views": {"with": views(2), "without": views(1)},
         "parameters": {"with": dense_parameters(2), "without": dense_parameters(1)},
     }
 
 
 def shifted(shift: int) -> NDArray[np.uint8]:
-    """The cat in grey, moved to the right by so many pixels; what comes in at the left is the photo's own.
+    """The cat in gray, moved to the right by so many pixels; what comes in at the left is the photo's own.
 
     Returns:
         (SIDE, SIDE).
@@ -147,7 +147,7 @@ def tutorial_layers(pool: int) -> list[Any]:
 def rows_seen(layers: list[Any]) -> list[int]:
     """The picture's rows on which the number in the middle of the last layer depends.
 
-    Asked by lighting one row after the other in a black picture; with weights above zero no light is cancelled.
+    Asked by lighting one row after the other in a black picture; with weights above zero no light is canceled.
     The columns are the same, for kernels and windows are square.
     """
     import torch

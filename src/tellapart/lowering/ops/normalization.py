@@ -1,4 +1,4 @@
-"""Normalisation: by the batch, the channels, groups of channels, or length.
+"""Normalization: by the batch, the channels, groups of channels, or length.
 
 Statistics are float32 whatever the arithmetic of the layers around, as in Keras.
 """
@@ -59,7 +59,7 @@ class BatchNormalization(Operation):
         ):  # parts run in order, and the next one's recorded run reuses this one's memory
             self._move(mean, inverse_deviation, share)
         else:
-            part.afterwards.append(partial(self._move, mean.detach(), inverse_deviation.detach(), share))
+            part.afterward.append(partial(self._move, mean.detach(), inverse_deviation.detach(), share))
         return x
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
 /** Confidence against accuracy, and what comes of answering only when sure. */
 
 import { chart, percent } from "charts";
-import { colour } from "theme";
+import { color } from "theme";
 
 export function calibration(told) {
   reliability("chart-before", told.before, "as it answers");
@@ -19,10 +19,10 @@ function reliability(id, judged, when) {
     y: { label: `share right, ${when}`, domain: [0, 1], tickFormat: "%", grid: true },
     r: { range: [2, 14] },
     marks: [
-      Plot.line([[0, 0], [1, 1]], { stroke: colour("--soft"), strokeDasharray: "4 4" }),
-      Plot.ruleX(bins, { x: "confidence", y1: "confidence", y2: "accuracy", stroke: colour("--wrong"), strokeWidth: 2 }),
-      Plot.dot(bins, { x: "confidence", y: "accuracy", r: (d) => Math.sqrt(d.answers / most), fill: colour("--series-1"), fillOpacity: 0.85 }),
-      Plot.tip(bins, Plot.pointer({ x: "confidence", y: "accuracy", fill: colour("--raised"), stroke: colour("--line"),
+      Plot.line([[0, 0], [1, 1]], { stroke: color("--soft"), strokeDasharray: "4 4" }),
+      Plot.ruleX(bins, { x: "confidence", y1: "confidence", y2: "accuracy", stroke: color("--wrong"), strokeWidth: 2 }),
+      Plot.dot(bins, { x: "confidence", y: "accuracy", r: (d) => Math.sqrt(d.answers / most), fill: color("--series-1"), fillOpacity: 0.85 }),
+      Plot.tip(bins, Plot.pointer({ x: "confidence", y: "accuracy", fill: color("--raised"), stroke: color("--line"),
         title: (d) => `${d.answers} answers\nconfidence ${percent(d.confidence)}\nright ${percent(d.accuracy)}` })),
     ],
   }));
@@ -49,13 +49,13 @@ function threshold(rows) {
     x: { label: "at least so sure", domain: [0, 1], tickFormat: "%" },
     y: { label: "share", domain: [0, 1], tickFormat: "%", grid: true },
     marks: [
-      Plot.lineY(rows, { x: "confidence", y: "answered", stroke: colour("--series-2"), strokeWidth: 2 }),
-      Plot.lineY(known, { x: "confidence", y: "accuracy", stroke: colour("--series-1"), strokeWidth: 2 }),
-      Plot.text([named], { x: "confidence", y: "answered", text: ["answered"], dy: 16, textAnchor: "end", fill: colour("--series-2"), fontWeight: 600 }),
-      Plot.text([named], { x: "confidence", y: "accuracy", text: ["right"], dy: -12, textAnchor: "end", fill: colour("--series-1"), fontWeight: 600 }),
-      Plot.ruleX([chosen().confidence], { stroke: colour("--ink"), strokeDasharray: "3 3" }),
-      Plot.dot([chosen()], { x: "confidence", y: "answered", fill: colour("--series-2"), r: 5 }),
-      Plot.dot(known.includes(chosen()) ? [chosen()] : [], { x: "confidence", y: "accuracy", fill: colour("--series-1"), r: 5 }),
+      Plot.lineY(rows, { x: "confidence", y: "answered", stroke: color("--series-2"), strokeWidth: 2 }),
+      Plot.lineY(known, { x: "confidence", y: "accuracy", stroke: color("--series-1"), strokeWidth: 2 }),
+      Plot.text([named], { x: "confidence", y: "answered", text: ["answered"], dy: 16, textAnchor: "end", fill: color("--series-2"), fontWeight: 600 }),
+      Plot.text([named], { x: "confidence", y: "accuracy", text: ["right"], dy: -12, textAnchor: "end", fill: color("--series-1"), fontWeight: 600 }),
+      Plot.ruleX([chosen().confidence], { stroke: color("--ink"), strokeDasharray: "3 3" }),
+      Plot.dot([chosen()], { x: "confidence", y: "answered", fill: color("--series-2"), r: 5 }),
+      Plot.dot(known.includes(chosen()) ? [chosen()] : [], { x: "confidence", y: "accuracy", fill: color("--series-1"), r: 5 }),
     ],
   }));
   tell();

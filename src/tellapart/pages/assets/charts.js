@@ -1,9 +1,9 @@
-/** Charts with Observable Plot, in the page's colours, each with a sentence that says what it shows. */
+/** Charts with Observable Plot, in the page's colors, each with a sentence that says what it shows. */
 
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 
 /**
- * Put a chart into a figure, and draw it anew when the colours or the figure's width change.
+ * Put a chart into a figure, and draw it anew when the colors or the figure's width change.
  * @param {HTMLElement} figure
  * @param {string} says what a reader who does not see it should be told.
  * @param {(width: number) => object} options what Plot is given; called at every drawing.
@@ -20,7 +20,7 @@ export function chart(figure, says, options) {
       marginLeft: 48,
       marginBottom: 38,
       marginRight: 14,
-      style: { background: "transparent", color: colour("--ink"), fontSize: "12px", fontFamily: "inherit" },
+      style: { background: "transparent", color: color("--ink"), fontSize: "12px", fontFamily: "inherit" },
       ...options(width),
     });
     const drawing = plot.tagName === "svg" ? plot : plot.querySelector("svg:last-of-type");

@@ -1,7 +1,7 @@
 /** Accuracy, loss and learning rate over the epochs, with remarks at their places. */
 
 import { chart, percent } from "charts";
-import { colour } from "theme";
+import { color } from "theme";
 
 export function curves(rows, remarks) {
   const points = rows.map((row) => ({ ...row, epoch: row.epoch + 1 }));
@@ -23,10 +23,10 @@ function rates(points, remarks) {
     x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
     y: { label: "learning rate", grid: true, nice: true, zero: true },
     marks: [
-      Plot.lineY(points, { x: "epoch", y: "learning_rate", stroke: colour("--series-1"), strokeWidth: 2 }),
-      points.length === 1 ? Plot.dot(points, { x: "epoch", y: "learning_rate", fill: colour("--series-1") }) : null,
+      Plot.lineY(points, { x: "epoch", y: "learning_rate", stroke: color("--series-1"), strokeWidth: 2 }),
+      points.length === 1 ? Plot.dot(points, { x: "epoch", y: "learning_rate", fill: color("--series-1") }) : null,
       ...numbered(marked, "learning_rate"),
-      Plot.tip(points, Plot.pointerX({ x: "epoch", y: "learning_rate", fill: colour("--raised"), stroke: colour("--line"),
+      Plot.tip(points, Plot.pointerX({ x: "epoch", y: "learning_rate", fill: color("--raised"), stroke: color("--line"),
         title: (d) => `epoch ${d.epoch}\nlearning rate ${d.learning_rate.toPrecision(3)}` })),
     ],
   }));
@@ -35,8 +35,8 @@ function rates(points, remarks) {
 /** Rings with the epoch's number above them. */
 function numbered(marked, y) {
   return [
-    Plot.dot(marked, { x: "epoch", y, r: 5, fill: colour("--paper"), stroke: colour("--series-1"), strokeWidth: 2 }),
-    Plot.text(marked, { x: "epoch", y, text: (d) => String(d.epoch), dy: -13, fontWeight: 600, fill: colour("--ink") }),
+    Plot.dot(marked, { x: "epoch", y, r: 5, fill: color("--paper"), stroke: color("--series-1"), strokeWidth: 2 }),
+    Plot.text(marked, { x: "epoch", y, text: (d) => String(d.epoch), dy: -13, fontWeight: 600, fill: color("--ink") }),
   ];
 }
 
@@ -47,12 +47,12 @@ function draw(id, learned, validated, points, remarks, format, says) {
     x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
     y: { label: share ? "accuracy" : "loss", grid: true, tickFormat: share ? "%" : undefined, nice: true },
     marks: [
-      Plot.lineY(points, { x: "epoch", y: learned, stroke: colour("--series-2"), strokeWidth: 2 }),
-      Plot.lineY(points, { x: "epoch", y: validated, stroke: colour("--series-1"), strokeWidth: 2 }),
-      points.length === 1 ? Plot.dot(points, { x: "epoch", y: validated, fill: colour("--series-1") }) : null,
+      Plot.lineY(points, { x: "epoch", y: learned, stroke: color("--series-2"), strokeWidth: 2 }),
+      Plot.lineY(points, { x: "epoch", y: validated, stroke: color("--series-1"), strokeWidth: 2 }),
+      points.length === 1 ? Plot.dot(points, { x: "epoch", y: validated, fill: color("--series-1") }) : null,
       ...numbered(marked, "value"),
       Plot.tip(points, Plot.pointerX({
-        x: "epoch", y: validated, fill: colour("--raised"), stroke: colour("--line"),
+        x: "epoch", y: validated, fill: color("--raised"), stroke: color("--line"),
         title: (d) => `epoch ${d.epoch}\nlearning ${format(d[learned])}\nvalidation ${format(d[validated])}`,
       })),
     ],

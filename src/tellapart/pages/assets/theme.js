@@ -7,12 +7,12 @@ export function isDark() {
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** The value of a colour of page.css, such as "--ink". */
-export function colour(name) {
+/** The value of a color of page.css, such as "--ink". */
+export function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** Call `draw` now and whenever the colours change. */
+/** Call `draw` now and whenever the colors change. */
 export function drawInTheme(draw) {
   listeners.push(draw);
   draw();
@@ -23,7 +23,7 @@ export function begin(button) {
   if (kept) document.documentElement.dataset.theme = kept;
   const show = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Show the page in ${isDark() ? "light" : "dark"} colours`);
+    button.setAttribute("aria-label", `Show the page in ${isDark() ? "light" : "dark"} colors`);
     for (const draw of listeners) draw();
   };
   button.hidden = false;

@@ -4,7 +4,7 @@ Each filter bank's momentum is replaced by the nearest orthogonal matrix, roughl
 direction is learned at one speed; and each bank is brought back to one length before the step.
 
 Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks";
-the weight normalisation and the rates: KellerJordan/cifar10-airbench, airbench94_muon.
+the weight normalization and the rates: KellerJordan/cifar10-airbench, airbench94_muon.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""Optimisers: one update of all weights from their gradients.
+"""Optimizers: one update of all weights from their gradients.
 
-RMSprop, SGD, Adam and AdamW are written here on the Keras optimiser's own state
+RMSprop, SGD, Adam and AdamW are written here on the Keras optimizer's own state
 variables, so `model.optimizer` is true after every step and is saved with the
 model. They do Keras's arithmetic in Keras's order, to the last bit, but with
 few calls: in pieces that stay in the processor's cache, of one large weight or
-of many small ones at once. Any other optimiser, or one with clipping, averaging
+of many small ones at once. Any other optimizer, or one with clipping, averaging
 or gradient accumulation, runs through Keras's object.
 """
 
@@ -41,7 +41,7 @@ Rate = float | Tensor
 """A number, or on a GPU a scalar there, so that the GPU need not be waited for."""
 
 Update = Callable[[Any, Tensors, Tensors, Sequence[Tensors], Rate], None]
-"""(optimiser, weights, gradients, each kind of state, rate): all flat, the same lengths in each."""
+"""(optimizer, weights, gradients, each kind of state, rate): all flat, the same lengths in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Piece:
 
 
 class KerasOptimizer:
-    """Applies gradients through the Keras optimiser itself."""
+    """Applies gradients through the Keras optimizer itself."""
 
     recordable = False
     """Whether an update asks nothing of the host, so that a GPU can record it."""
@@ -292,7 +292,7 @@ def optimizer_of(model: Any) -> KerasOptimizer:
 
 
 def has_native_form(optimizer: Any, variables: Sequence[Any]) -> bool:
-    """Whether the native update is all that this optimiser would do."""
+    """Whether the native update is all that this optimizer would do."""
     return (
         len(variables) > 0
         and is_keras_class(type(optimizer))

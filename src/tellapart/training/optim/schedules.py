@@ -15,10 +15,10 @@ from tellapart.keras_internals import is_keras_class, rate_setting, steps_taken
 
 
 def rate_in_place(optimizer: Any) -> Tensor | None:
-    """The learning rate, a float32 scalar on the device of the optimiser's state.
+    """The learning rate, a float32 scalar on the device of the optimizer's state.
 
     Args:
-        optimizer: a built Keras optimiser.
+        optimizer: a built Keras optimizer.
 
     Returns:
         None where its schedule is none of these.

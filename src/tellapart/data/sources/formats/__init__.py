@@ -1,4 +1,4 @@
-"""Readers of the layouts in which known picture sets are published, and how to recognise each.
+"""Readers of the layouts in which known picture sets are published, and how to recognize each.
 
 `find_layout` looks at a folder or a file and says which reader fits. Readers check what they read and raise
 DataError with the file's name; they know nothing of ids, splits to come, or the network's size.

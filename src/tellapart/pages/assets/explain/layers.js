@@ -115,7 +115,7 @@ function output(layer, y, x, k, choose) {
   const shape = arrangement(layer.told.grid, layer.height, layer.width);
   const map = layer.output ? shape.lay(layer.map(k)) : layer.map(k);
   const most = reach(map.values);
-  const figure = mapWith(map, most, `what comes out: channel ${layer.channels[k]}; full colour is ${number(most)}`);
+  const figure = mapWith(map, most, `what comes out: channel ${layer.channels[k]}; full color is ${number(most)}`);
   const place = shape.at(y, x);
   if (place) mark(figure, place[0] / shape.height, place[1] / shape.width, 1 / shape.height, 1 / shape.width);
   figure.querySelector("canvas").addEventListener("pointerdown", (event) => {
@@ -136,7 +136,7 @@ function input(layer, y, x, k) {
   const shape = arrangement(layer.told.grids[index], one.cells[0], one.cells[1]);
   const map = shape.lay(channelOf(one.whole, channel));
   const most = reach(map.values);
-  const figure = mapWith(map, most, `what goes in: ${layer.told.from[index]}, channel ${channel}; full colour is ${number(most)}`);
+  const figure = mapWith(map, most, `what goes in: ${layer.told.from[index]}, channel ${channel}; full color is ${number(most)}`);
   const [first, last] = (corners(read) ?? []).map((place) => shape.at(...place));
   if (!first || !last) return figure;
   const clip = (value, length) => Math.max(0, Math.min(length, value));

@@ -1,15 +1,15 @@
-/** Pictures and maps on canvases, and the colours of numbers. */
+/** Pictures and maps on canvases, and the colors of numbers. */
 
 import { isDark } from "theme";
 
 const RED = [179, 38, 30], BLUE = [31, 95, 168], DARK_RED = [255, 120, 105], DARK_BLUE = [110, 175, 245];
 
 /**
- * The colour of a number: blue above zero, red below, the paper's colour at zero.
+ * The color of a number: blue above zero, red below, the paper's color at zero.
  * @param {number} share -1 to 1.
  * @returns {number[]} red, green, blue, 0-255.
  */
-export function colourOf(share) {
+export function colorOf(share) {
   const [paper, red, blue] = isDark() ? [[20, 23, 26], DARK_RED, DARK_BLUE] : [[255, 255, 255], RED, BLUE];
   const amount = Math.sqrt(Math.min(1, Math.abs(share)));
   const end = share < 0 ? red : blue;
@@ -27,13 +27,13 @@ export function reach(values) {
  * Draw a map of numbers, one pixel each.
  * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} values row by row.
- * @param {number} most the number that has the full colour.
+ * @param {number} most the number that has the full color.
  */
 export function drawMap(canvas, values, height, width, most = reach(values)) {
-  paint(canvas, height, width, (place) => colourOf(values[place] / most));
+  paint(canvas, height, width, (place) => colorOf(values[place] / most));
 }
 
-/** Draw a picture of height x width x (1 or 3) numbers 0-255; `channel` shows one channel alone, in grey. */
+/** Draw a picture of height x width x (1 or 3) numbers 0-255; `channel` shows one channel alone, in gray. */
 export function drawPicture(canvas, values, height, width, channels, channel = null) {
   paint(canvas, height, width, (place) => {
     const at = (c) => values[place * channels + Math.min(c, channels - 1)];
@@ -41,25 +41,25 @@ export function drawPicture(canvas, values, height, width, channels, channel = n
   });
 }
 
-/** A heat map over a picture: the picture in grey, on it blue where the map speaks for, red where against. */
+/** A heat map over a picture: the picture in gray, on it blue where the map speaks for, red where against. */
 export function drawHeat(canvas, heat, picture, height, width, channels, most = reach(heat)) {
   paint(canvas, height, width, (place) => {
-    let grey = 0;
-    for (let c = 0; c < channels; c++) grey += picture[place * channels + c] / channels;
+    let gray = 0;
+    for (let c = 0; c < channels; c++) gray += picture[place * channels + c] / channels;
     const share = Math.max(-1, Math.min(1, heat[place] / most));
     const end = share < 0 ? RED : BLUE;
     const amount = 0.75 * Math.abs(share) ** 0.75;
-    return end.map((part) => Math.round((0.6 * grey + 90) * (1 - amount) + part * amount));
+    return end.map((part) => Math.round((0.6 * gray + 90) * (1 - amount) + part * amount));
   });
 }
 
-function paint(canvas, height, width, colour) {
+function paint(canvas, height, width, color) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   for (let place = 0; place < height * width; place++) {
-    const [red, green, blue] = colour(place);
+    const [red, green, blue] = color(place);
     image.data.set([red, green, blue, 255], 4 * place);
   }
   context.putImageData(image, 0, 0);
@@ -77,9 +77,9 @@ export function fixed(value, decimals) {
   return Number(text) === 0 ? text.replace("-", "") : text;
 }
 
-/** Black or white, whichever can be read on a colour: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */
-export function inkOn(colour) {
-  const [red, green, blue] = colour.map((part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+/** Black or white, whichever can be read on a color: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */
+export function inkOn(color) {
+  const [red, green, blue] = color.map((part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
 }
 

@@ -1,6 +1,6 @@
 /** Small pieces that the workings are written with: numbers that can be checked, grids of them, and curves. */
 
-import { colourOf, element, inkOn, number, reach } from "maps";
+import { colorOf, element, inkOn, number, reach } from "maps";
 
 /** A number with what it is, so that it can be found and recomputed. */
 export function told(what, value, result = false) {
@@ -12,16 +12,16 @@ export function equation(...parts) {
   return element("p", { class: "equation" }, ...parts);
 }
 
-/** A grid of numbers in their colours. `marks` may add a class to a cell by its place. */
+/** A grid of numbers in their colors. `marks` may add a class to a cell by its place. */
 export function grid(what, values, height, width, caption, marks = () => "") {
   const most = reach(values);
   const rows = Array.from({ length: height }, (_, i) => element("tr", {}, ...Array.from({ length: width }, (_, j) => {
     const value = values[i * width + j];
-    const colour = colourOf(value / most);
+    const color = colorOf(value / most);
     const mark = marks(i * width + j);
     return element("td", {
       "data-what": what, "data-value": value, "data-place": i * width + j, class: mark,
-      style: `background: rgb(${colour}); color: ${inkOn(colour)}`,
+      style: `background: rgb(${color}); color: ${inkOn(color)}`,
       ...(mark === "padding" ? { title: "padding" } : {}),
     }, number(value));
   })));

@@ -4,7 +4,7 @@ import { drawPicture, element, inkOn } from "maps";
 import { unpack } from "packing";
 import { drawInTheme } from "theme";
 
-const AROUND = 3; // rows and columns of neighbours on each side
+const AROUND = 3; // rows and columns of neighbors on each side
 const NAMES = ["red", "green", "blue"];
 
 export async function begin(told) {
@@ -64,8 +64,8 @@ function write(values, [height, width, channels], y, x, alone) {
   table.caption.textContent = `${channels === 1 || alone != null ? "The numbers" : "Red, green and blue"} around it`;
   table.tBodies[0].replaceChildren(...around(y, height).map((row) => element("tr", {}, ...around(x, width).map((column) => {
     const here = alone == null ? at(row, column) : [at(row, column)[alone]];
-    const colour = alone == null && channels === 3 ? here : [here[0], here[0], here[0]];
-    const cell = element("td", { style: `background: rgb(${colour}); color: ${inkOn(colour)}`, "data-row": row, "data-column": column });
+    const color = alone == null && channels === 3 ? here : [here[0], here[0], here[0]];
+    const cell = element("td", { style: `background: rgb(${color}); color: ${inkOn(color)}`, "data-row": row, "data-column": column });
     here.forEach((one, index) => cell.append(...(index ? [element("br")] : []), String(one)));
     if (row === y && column === x) cell.className = "chosen";
     return cell;

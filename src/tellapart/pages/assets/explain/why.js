@@ -3,7 +3,7 @@
 import { chart } from "charts";
 import { drawHeat, drawPicture, element, fixed } from "maps";
 import { unpack } from "packing";
-import { colour } from "theme";
+import { color } from "theme";
 
 const ZERO = 128; // of a map's bytes
 const NUMBERS = ["deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score"];
@@ -63,13 +63,13 @@ function curvesOf(curves, chance, place, method) {
   const own = [0, 1].map((kind) => line(curves.values, ((place * methods + method) * 2 + kind) * points));
   const random = [0, 1].map((kind) => line(chance.values, ((place * methods + method) * 2 + kind) * points));
   const most = Math.max(0.1, ...[...own, ...random].flat().map((point) => point.share));
-  const colours = [colour("--series-2"), colour("--series-1")];
+  const colors = [color("--series-2"), color("--series-1")];
   return {
     x: { label: "pixels changed", tickFormat: "%", ticks: 3 },
     y: { label: "share", tickFormat: "%", ticks: 4, domain: [0, most], grid: true },
     marks: [0, 1].flatMap((kind) => [
-      Plot.lineY(random[kind], { x: "changed", y: "share", stroke: colours[kind], strokeDasharray: "4 4" }),
-      Plot.lineY(own[kind], { x: "changed", y: "share", stroke: colours[kind], strokeWidth: 2 }),
+      Plot.lineY(random[kind], { x: "changed", y: "share", stroke: colors[kind], strokeDasharray: "4 4" }),
+      Plot.lineY(own[kind], { x: "changed", y: "share", stroke: colors[kind], strokeWidth: 2 }),
     ]),
   };
 }

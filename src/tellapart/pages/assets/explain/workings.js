@@ -117,7 +117,7 @@ function activated(layer, { y, x, k }) {
   return [equation(`${activation}(`, told("input", input), ") = ", told("output", output, true)), curve(drawn, activation, input, output)];
 }
 
-function normalised(layer, { y, x, k }) {
+function normalized(layer, { y, x, k }) {
   const { mean, variance, gamma, beta, epsilon, by } = layer.working;
   const at = by === "place" ? layer.place(y, x) : k;
   const parts = ["(", told("input", layer.window(0, y, x, k).values[0]), " − mean ", told("mean", mean.values[at]), ") / √(variance ",
@@ -198,7 +198,7 @@ function looks(heads, grid) {
   if (!grid) return element("div");
   const [height, width, before] = grid;
   return element("div", { class: "between" }, ...heads.map((weights, head) => {
-    const says = `head ${head}; full colour is ${number(Math.max(...weights))}`;
+    const says = `head ${head}; full color is ${number(Math.max(...weights))}`;
     const canvas = element("canvas", { role: "img", "aria-label": says, style: "cursor: default" });
     drawMap(canvas, weights.subarray(before), height, width, Math.max(...weights));
     return element("figure", { style: "width: 7rem" }, element("div", { class: "map" }, canvas), element("figcaption", {}, says));
@@ -211,4 +211,4 @@ function other(layer, { y, x, k }) {
 
 const source = (layer) => layer.told.from[0];
 
-export const workings = { weighted, pooled, activated, softmax, normalised, scaled, sloped, unit, merged, moved, off, attention, other };
+export const workings = { weighted, pooled, activated, softmax, normalized, scaled, sloped, unit, merged, moved, off, attention, other };

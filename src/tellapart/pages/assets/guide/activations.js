@@ -4,7 +4,7 @@ import { chart } from "charts";
 import { begin, byId, facts, plain, slider, told } from "lesson";
 import { fixed } from "maps";
 import { sum } from "opened";
-import { colour } from "theme";
+import { color } from "theme";
 
 const SCALES = { relu: [-0.4, 6], softplus: [-0.4, 6], sigmoid: [-0.1, 1.1], gaussian: [-1.1, 1.1], softmax: [-0.1, 1.1] };
 const SAYS = {
@@ -40,12 +40,12 @@ function curveChart(name) {
     height: Math.round(width * 0.7), marginLeft: 34, marginRight: 8, marginBottom: 34,
     x: { label: "x", ticks: 6 }, y: { label: null, grid: true, domain: SCALES[name], ticks: 5 },
     marks: [
-      Plot.ruleY([0], { stroke: colour("--soft") }),
+      Plot.ruleY([0], { stroke: color("--soft") }),
       Plot.ruleX([at.x], { stroke: "#d6006c", strokeOpacity: 0.6 }),
-      Plot.lineY(curve(name, "slope"), { x: "x", y: "y", stroke: colour("--series-2"), strokeWidth: 2, strokeDasharray: "5 3", curve: name === "relu" ? "step-before" : "linear" }),
-      Plot.lineY(curve(name, "value"), { x: "x", y: "y", stroke: colour("--series-1"), strokeWidth: 2.5 }),
+      Plot.lineY(curve(name, "slope"), { x: "x", y: "y", stroke: color("--series-2"), strokeWidth: 2, strokeDasharray: "5 3", curve: name === "relu" ? "step-before" : "linear" }),
+      Plot.lineY(curve(name, "value"), { x: "x", y: "y", stroke: color("--series-1"), strokeWidth: 2.5 }),
       ...["value", "slope"].map((part, i) => Plot.dot([pointOf(name, at.x)[part]], {
-        x: at.x, y: (one) => one, r: 5, fill: colour(i ? "--series-2" : "--series-1"), stroke: colour("--raised"), strokeWidth: 1.5,
+        x: at.x, y: (one) => one, r: 5, fill: color(i ? "--series-2" : "--series-1"), stroke: color("--raised"), strokeWidth: 1.5,
       })),
     ],
   }));
@@ -86,9 +86,9 @@ const drawLine = chart(byId("line"), "What becomes of a number in two dense laye
     height: Math.max(210, Math.round(width * 0.42)),
     x: { label: "the number that goes in" }, y: { label: "the number that comes out", grid: true, nice: true },
     marks: [
-      Plot.lineY(points, { x: "x", y: "y", stroke: colour("--series-1"), strokeWidth: activation === "linear" ? 7 : 3 }),
-      activation === "linear" ? Plot.lineY(facts.x.map((x) => ({ x, y: weight * x + bias })), { x: "x", y: "y", stroke: colour("--series-2"), strokeWidth: 2, strokeDasharray: "6 5" }) : null,
-      activation === "relu" ? Plot.dot(bends(network), { x: (x) => x, y: (x) => through(network, activation, x), r: 6, fill: colour("--raised"), stroke: "#d6006c", strokeWidth: 2.5 }) : null,
+      Plot.lineY(points, { x: "x", y: "y", stroke: color("--series-1"), strokeWidth: activation === "linear" ? 7 : 3 }),
+      activation === "linear" ? Plot.lineY(facts.x.map((x) => ({ x, y: weight * x + bias })), { x: "x", y: "y", stroke: color("--series-2"), strokeWidth: 2, strokeDasharray: "6 5" }) : null,
+      activation === "relu" ? Plot.dot(bends(network), { x: (x) => x, y: (x) => through(network, activation, x), r: 6, fill: color("--raised"), stroke: "#d6006c", strokeWidth: 2.5 }) : null,
     ],
   };
 });
@@ -107,16 +107,16 @@ function sayLine() {
 const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20 layers, on a scale of powers of ten: with ReLU it falls slowly, with the sigmoid by three quarters and more at each layer.", (width) => {
   const lines = Object.entries(facts.reaches).map(([name, left]) => [name, left.map((y, i) => ({ x: i + 1, y }))]);
   const quarter = facts.reaches.relu.map((_, i) => ({ x: i + 1, y: 0.25 ** (i + 1) }));
-  const stroke = { relu: colour("--series-1"), sigmoid: colour("--series-2") };
+  const stroke = { relu: color("--series-1"), sigmoid: color("--series-2") };
   return {
     height: Math.max(210, Math.round(width * 0.42)), marginLeft: 84, marginTop: 32,
     x: { label: "layers that it has come back through", ticks: 10 }, y: { label: "what is left", type: "log", grid: true, ticks: Object.keys(SHARES).map(Number), tickFormat: (one) => SHARES[one] },
     marks: [
       Plot.ruleX([at.layers], { stroke: "#d6006c", strokeOpacity: 0.6 }),
-      Plot.lineY(quarter, { x: "x", y: "y", stroke: colour("--soft"), strokeDasharray: "5 4" }),
+      Plot.lineY(quarter, { x: "x", y: "y", stroke: color("--soft"), strokeDasharray: "5 4" }),
       ...lines.flatMap(([name, points]) => [
         Plot.lineY(points, { x: "x", y: "y", stroke: stroke[name], strokeWidth: 2.5 }),
-        Plot.dot([points[at.layers - 1]], { x: "x", y: "y", r: 5, fill: stroke[name], stroke: colour("--raised"), strokeWidth: 1.5 }),
+        Plot.dot([points[at.layers - 1]], { x: "x", y: "y", r: 5, fill: stroke[name], stroke: color("--raised"), strokeWidth: 1.5 }),
       ]),
     ],
   };

@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { drawPicture, element, fixed } from "maps";
 import { chances, drawMoves, moved } from "moving";
-import { colour } from "theme";
+import { color } from "theme";
 
 const { side } = facts, CHANNELS = 3, VARIANTS = 12;
 const WAYS = [{ way: "as they are", ink: "--series-2" }, { way: "shifted", ink: "--series-1" }];
@@ -90,11 +90,11 @@ const drawEffect = chart(byId("effect"), "Accuracy on held-out digits by how far
   x: { label: "moved by pixels" },
   y: { label: "right answers, %", domain: [0, 100], percent: true, grid: true },
   marks: [
-    Plot.ruleX([facts.distances[chosen]], { stroke: colour("--soft"), strokeDasharray: "3 3" }),
+    Plot.ruleX([facts.distances[chosen]], { stroke: color("--soft"), strokeDasharray: "3 3" }),
     ...WAYS.flatMap(({ way, ink }) => [
-      ...facts.moved[way].map((seed) => Plot.line(seed, { x: (_, i) => facts.distances[i], y: (share) => share, stroke: colour(ink), strokeOpacity: 0.3 })),
-      Plot.line(means[way], { x: (_, i) => facts.distances[i], y: (share) => share, stroke: colour(ink), strokeWidth: 3, strokeDasharray: way === "shifted" ? null : "7 3" }),
-      Plot.dot([means[way][chosen]], { x: () => facts.distances[chosen], y: (share) => share, fill: colour(ink), r: 5 }),
+      ...facts.moved[way].map((seed) => Plot.line(seed, { x: (_, i) => facts.distances[i], y: (share) => share, stroke: color(ink), strokeOpacity: 0.3 })),
+      Plot.line(means[way], { x: (_, i) => facts.distances[i], y: (share) => share, stroke: color(ink), strokeWidth: 3, strokeDasharray: way === "shifted" ? null : "7 3" }),
+      Plot.dot([means[way][chosen]], { x: () => facts.distances[chosen], y: (share) => share, fill: color(ink), r: 5 }),
     ]),
   ],
 }));

@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { element } from "maps";
 import { sum, table } from "opened";
-import { colour } from "theme";
+import { color } from "theme";
 
 const [first, quick, to63, fast] = facts.measured;
 const NAMES = { "fast to 63%": "fast with --target 63%" };
@@ -42,10 +42,10 @@ const drawMinutes = chart(byId("chart-minutes"), `Accuracy by minutes of trainin
   x: { label: "minutes", domain: [0, 40], grid: false },
   y: { label: "accuracy", tickFormat: "%", domain: [0.3, 1], grid: true },
   marks: [
-    Plot.ruleX([minutes], { stroke: colour("--ink"), strokeDasharray: "3 3" }),
-    ...[first, quick].map((one) => Plot.line(one.curve, { stroke: colour(SERIES[one.name]), strokeWidth: 2 })),
-    Plot.dot([[quick.curve.at(-1)[0], quick.accuracy]], { r: 5, stroke: colour(SERIES.quick), strokeWidth: 2, fill: colour("--paper") }),
-    ...[to63, fast].map((one) => Plot.dot(one.runs, { r: 4, fill: colour(SERIES[one.name]), fillOpacity: 0.8 })),
+    Plot.ruleX([minutes], { stroke: color("--ink"), strokeDasharray: "3 3" }),
+    ...[first, quick].map((one) => Plot.line(one.curve, { stroke: color(SERIES[one.name]), strokeWidth: 2 })),
+    Plot.dot([[quick.curve.at(-1)[0], quick.accuracy]], { r: 5, stroke: color(SERIES.quick), strokeWidth: 2, fill: color("--paper") }),
+    ...[to63, fast].map((one) => Plot.dot(one.runs, { r: 4, fill: color(SERIES[one.name]), fillOpacity: 0.8 })),
   ],
 }));
 
@@ -54,7 +54,7 @@ chart(byId("chart-rates"), "Learning rate of three recipes as a share of its hig
   x: { label: "share of the training", tickFormat: "%" },
   y: { label: "learning rate, share of its highest", tickFormat: "%", domain: [0, 1.02], grid: true },
   marks: Object.entries(facts.rates).map(([name, values]) =>
-    Plot.line(values.map((value, i) => [i / (values.length - 1), value]), { stroke: colour(SERIES[name]), strokeWidth: 2, strokeDasharray: name === "fast" ? "6 4" : null })),
+    Plot.line(values.map((value, i) => [i / (values.length - 1), value]), { stroke: color(SERIES[name]), strokeWidth: 2, strokeDasharray: name === "fast" ? "6 4" : null })),
 }));
 
 function look() {

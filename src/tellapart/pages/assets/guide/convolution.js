@@ -3,7 +3,7 @@
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element } from "maps";
 import { grid, sum, told } from "opened";
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 
 const SIZE = 3, OUT = facts.side - SIZE + 1;
 const at = { row: 9, column: 7 };
@@ -82,7 +82,7 @@ function size() {
 }
 
 function drawSize({ window, places, above, below }) {
-  const ink = { cell: colour("--grid"), zero: colour("--soft"), place: colour("--accent"), frame: "#d6006c" };
+  const ink = { cell: color("--grid"), zero: color("--soft"), place: color("--accent"), frame: "#d6006c" };
   const rows = Array.from({ length: facts.side + above + below }, (_, i) => i - above), isPixel = (row) => row >= 0 && row < facts.side;
   const zero = (row, column) => [shape("rect", { ...cell(row, column), class: "zero", fill: "none", stroke: ink.cell, "stroke-width": 0.08 }),
     shape("text", { x: column + 0.5, y: row + 0.5, fill: ink.zero, "aria-hidden": "true" }, "0")];

@@ -5,7 +5,7 @@ import { flattening } from "flattening";
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element, fixed, reach } from "maps";
 import { equation, sum, told } from "opened";
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 
 const SIDE = 8, MOST = Math.max(...facts.weights.map(reach));
 const at = { digit: 3, unit: 3, row: 0, column: 0 };
@@ -90,8 +90,8 @@ function drawShares() {
     height: 230, marginLeft: 96, marginRight: 70,
     x: { label: "parameters", ticks: [0, 500000, 1000000], tickFormat: (one) => one.toLocaleString("en"), grid: true }, y: { label: null, domain: layers.map((one) => one.at) },
     marks: [
-      Plot.barX(layers, { x: "parameters", y: "at", fill: colour("--series-1") }),
-      Plot.text(layers, { x: "parameters", y: "at", text: (one) => one.parameters.toLocaleString("en"), textAnchor: "start", dx: 5, fill: colour("--ink") }),
+      Plot.barX(layers, { x: "parameters", y: "at", fill: color("--series-1") }),
+      Plot.text(layers, { x: "parameters", y: "at", text: (one) => one.parameters.toLocaleString("en"), textAnchor: "start", dx: 5, fill: color("--ink") }),
     ],
   }));
 }

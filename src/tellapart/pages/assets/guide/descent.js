@@ -1,11 +1,11 @@
-/** Gradient descent: one weight on a curve, five optimisers on a landscape, and the tutorial's rate. */
+/** Gradient descent: one weight on a curve, five optimizers on a landscape, and the tutorial's rate. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, plain, slider, told } from "lesson";
 import { element, fixed } from "maps";
 import { equation } from "opened";
-import { adam, momentum, muon, rmsprop, sgd, walk } from "optimisers";
-import { colour } from "theme";
+import { adam, momentum, muon, rmsprop, sgd, walk } from "optimizers";
+import { color } from "theme";
 
 const REACH = 2;
 const RATES = [1e-3, 1e-2, 1e-1].flatMap((ten) => [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].map((one) => Number((ten * one).toPrecision(2)))).concat(1);
@@ -51,11 +51,11 @@ function curveOptions() {
     x: { domain: [-3, 3], label: "weight" },
     y: { domain: [-1, 9], label: "loss", grid: true },
     marks: [
-      Plot.line(curve, { x: "weight", y: "loss", stroke: colour("--soft"), strokeWidth: 2 }),
-      Plot.line(tangent, { x: "weight", y: "loss", stroke: colour("--series-2"), strokeWidth: 3 }),
-      Plot.line(tenSteps().map(onCurve), { x: "weight", y: "loss", stroke: colour("--series-1"), clip: true }),
-      Plot.dot(tenSteps().map(onCurve), { x: "weight", y: "loss", r: 3.5, fill: colour("--series-1"), clip: true }),
-      Plot.dot([at], { x: "weight", y: "loss", r: 6, fill: colour("--series-2") }),
+      Plot.line(curve, { x: "weight", y: "loss", stroke: color("--soft"), strokeWidth: 2 }),
+      Plot.line(tangent, { x: "weight", y: "loss", stroke: color("--series-2"), strokeWidth: 3 }),
+      Plot.line(tenSteps().map(onCurve), { x: "weight", y: "loss", stroke: color("--series-1"), clip: true }),
+      Plot.dot(tenSteps().map(onCurve), { x: "weight", y: "loss", r: 3.5, fill: color("--series-1"), clip: true }),
+      Plot.dot([at], { x: "weight", y: "loss", r: 6, fill: color("--series-2") }),
     ],
   };
 }
@@ -87,7 +87,7 @@ function walkAll() {
 
 function mapOptions(width) {
   const { loss, lines } = LANDSCAPES[now.landscape];
-  const shade = d3.interpolateRgb(colour("--raised"), colour("--accent"));
+  const shade = d3.interpolateRgb(color("--raised"), color("--accent"));
   const side = { domain: [-REACH, REACH] };
   return {
     height: width - 10,
@@ -95,16 +95,16 @@ function mapOptions(width) {
     y: { ...side, label: "y" },
     color: { type: "threshold", domain: lines, range: lines.map((_, i) => shade(0.42 * (1 - i / lines.length) ** 1.5)).concat(shade(0)) },
     marks: [
-      Plot.contour({ fill: (x, y) => loss([x, y]), x1: -REACH, x2: REACH, y1: -REACH, y2: REACH, pixelSize: 4, thresholds: [0, ...lines], stroke: colour("--soft"), strokeOpacity: 0.25 }),
+      Plot.contour({ fill: (x, y) => loss([x, y]), x1: -REACH, x2: REACH, y1: -REACH, y2: REACH, pixelSize: 4, thresholds: [0, ...lines], stroke: color("--soft"), strokeOpacity: 0.25 }),
       ...WALKERS.filter(isShown).flatMap((walker) => {
-        const way = shownWay(walker), ink = colour(walker.ink);
+        const way = shownWay(walker), ink = color(walker.ink);
         return [
           Plot.line(way, { stroke: ink, strokeWidth: 1.6, clip: true }),
           Plot.dot(way, { r: 1.6, fill: ink, clip: true }),
-          Plot.dot(way.slice(-1), { symbol: walker.symbol, r: 6, fill: ink, stroke: colour("--raised"), clip: true }),
+          Plot.dot(way.slice(-1), { symbol: walker.symbol, r: 6, fill: ink, stroke: color("--raised"), clip: true }),
         ];
       }),
-      Plot.dot([now.start], { r: 7, stroke: colour("--ink"), strokeWidth: 2 }),
+      Plot.dot([now.start], { r: 7, stroke: color("--ink"), strokeWidth: 2 }),
     ],
   };
 }
@@ -119,18 +119,18 @@ function lossOptions(width) {
     y: { type: "log", domain: [least, most], label: "loss", grid: true, ticks: [1e-6, 1e-4, 0.01, 1, 100], tickFormat: (value) => String(d3.format(".6~f")(value)) },
     marks: WALKERS.filter(isShown).flatMap((walker) => {
       const points = shownWay(walker).map((place, step) => ({ step, loss: Math.max(least, Math.min(most, loss(place))) }));
-      const ink = colour(walker.ink);
+      const ink = color(walker.ink);
       return [
         Plot.line(points, { x: "step", y: "loss", stroke: ink, strokeWidth: 2 }),
-        Plot.dot(points.slice(-1), { x: "step", y: "loss", symbol: walker.symbol, r: 5, fill: ink, stroke: colour("--raised") }),
+        Plot.dot(points.slice(-1), { x: "step", y: "loss", symbol: walker.symbol, r: 5, fill: ink, stroke: color("--raised") }),
       ];
     }),
   };
 }
 
 byId("standings").replaceChildren(...WALKERS.map(row));
-const drawMap = chart(byId("map"), "The landscape from above: lines of equal loss, and the ways of the optimisers over it.", mapOptions);
-const drawLoss = chart(byId("losses"), "The loss of each optimiser, step by step.", lossOptions);
+const drawMap = chart(byId("map"), "The landscape from above: lines of equal loss, and the ways of the optimizers over it.", mapOptions);
+const drawLoss = chart(byId("losses"), "The loss of each optimizer, step by step.", lossOptions);
 
 function drawAll() {
   drawMap();
@@ -201,8 +201,8 @@ const drawRate = chart(byId("rates"), "The tutorial's learning rate, epoch by ep
   y: { domain: [0, facts.rates[0]], label: "learning rate", grid: true, tickFormat: (value) => value.toFixed(5) },
   marginLeft: 62,
   marks: [
-    Plot.line(facts.rates, { x: (_, i) => i, y: (rate) => rate, stroke: colour("--series-1"), strokeWidth: 2.5 }),
-    Plot.dot([rateAt.epochs], { x: (epochs) => epochs, y: (epochs) => facts.rates[epochs], r: 5, fill: colour("--series-2") }),
+    Plot.line(facts.rates, { x: (_, i) => i, y: (rate) => rate, stroke: color("--series-1"), strokeWidth: 2.5 }),
+    Plot.dot([rateAt.epochs], { x: (epochs) => epochs, y: (epochs) => facts.rates[epochs], r: 5, fill: color("--series-2") }),
   ],
 }));
 

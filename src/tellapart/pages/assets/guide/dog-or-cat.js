@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { begin, byId, facts, isLive, slider } from "lesson";
 import { drawPicture, element } from "maps";
 import { sum } from "opened";
-import { colour } from "theme";
+import { color } from "theme";
 
 const PHOTO = facts.sides[0], EDGE = (facts.wide - facts.frame) / 2;
 const pictures = new Map(Object.entries(facts.pixels).map(([side, text]) => [Number(side), bytes(text)]));
@@ -60,7 +60,7 @@ function moved(shift, isMirrored) {
 }
 
 const still = moved(0, false);
-const plain = Uint8Array.from(still, (_, i) => facts.plain.colour[i % 3]);
+const plain = Uint8Array.from(still, (_, i) => facts.plain.color[i % 3]);
 const distance = (values) => sum(Array.from(values, (one, i) => Math.abs(one - still[i]))) / values.length;
 
 const awayAt = (shift) => distance(moved(shift, byId("mirrored").checked));
@@ -70,10 +70,10 @@ const drawDistances = chart(byId("distances"), "How far the cat is from itself b
   x: { label: "pixels to the right", ticks: facts.shifts, tickFormat: "d" },
   y: { label: "average difference", domain: [0, 45], grid: true },
   marks: [
-    Plot.ruleY([distance(plain)], { stroke: colour("--series-2"), strokeDasharray: "5 4", strokeWidth: 2 }),
-    Plot.text([[facts.shifts[0], distance(plain)]], { text: ["the plain square"], textAnchor: "start", dx: 6, dy: 11, fill: colour("--series-2") }),
-    Plot.line(facts.shifts, { x: (one) => one, y: awayAt, stroke: colour("--series-1"), strokeWidth: 2 }),
-    Plot.dot([Number(byId("shift").value)], { x: (one) => one, y: awayAt, r: 6, fill: colour("--series-1") }),
+    Plot.ruleY([distance(plain)], { stroke: color("--series-2"), strokeDasharray: "5 4", strokeWidth: 2 }),
+    Plot.text([[facts.shifts[0], distance(plain)]], { text: ["the plain square"], textAnchor: "start", dx: 6, dy: 11, fill: color("--series-2") }),
+    Plot.line(facts.shifts, { x: (one) => one, y: awayAt, stroke: color("--series-1"), strokeWidth: 2 }),
+    Plot.dot([Number(byId("shift").value)], { x: (one) => one, y: awayAt, r: 6, fill: color("--series-1") }),
   ],
 }));
 

@@ -2,9 +2,9 @@
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
-import { colourOf, element, fixed, inkOn } from "maps";
+import { colorOf, element, fixed, inkOn } from "maps";
 import { sum, told } from "opened";
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 
 const SIDE = Math.sqrt(facts.activations.length), MOST = Math.max(...facts.activations);
 const SPLITS = [["learned", "--series-2"], ["judging", "--series-1"]];
@@ -26,12 +26,12 @@ const drawTrainings = chart(byId("trainings"), "Ten trainings by epoch, on the d
   marks: [
     Plot.ruleX([epochOf(at.place)], { stroke: "#d6006c", strokeOpacity: 0.6 }),
     ...SPLITS.flatMap(([split, name]) => recorded(split).map((row) =>
-      Plot.lineY(points(row), { x: "x", y: "y", stroke: colour(name), strokeWidth: 1, strokeOpacity: 0.35, clip: true }))),
+      Plot.lineY(points(row), { x: "x", y: "y", stroke: color(name), strokeWidth: 1, strokeOpacity: 0.35, clip: true }))),
     ...SPLITS.flatMap(([split, name]) => {
       const middle = points(means(recorded(split)));
       return [
-        Plot.lineY(middle, { x: "x", y: "y", stroke: colour(name), strokeWidth: 3, clip: true }),
-        Plot.dot([middle[at.place]], { clip: true, x: "x", y: "y", r: 5, fill: colour(name), stroke: colour("--raised"), strokeWidth: 1.5 }),
+        Plot.lineY(middle, { x: "x", y: "y", stroke: color(name), strokeWidth: 3, clip: true }),
+        Plot.dot([middle[at.place]], { clip: true, x: "x", y: "y", r: 5, fill: color(name), stroke: color("--raised"), strokeWidth: 1.5 }),
       ];
     }),
   ],
@@ -80,7 +80,7 @@ function passed(draw) {
 
 function drawGrid() {
   const cells = passed(at.draw).map(({ value, dropped }, place) => {
-    const shade = colourOf(value / (2 * MOST));
+    const shade = colorOf(value / (2 * MOST));
     const look = dropped ? {} : { style: `background: rgb(${shade}); color: ${inkOn(shade)}` };
     return element("td", { "data-what": "passed", "data-value": value, "data-place": place, class: dropped ? "dropped" : "", ...look }, dropped ? "×" : value ? fixed(value, 2) : "0");
   });

@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { drawPicture, element, fixed } from "maps";
 import { sum, told } from "opened";
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 
 const CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 const TRUTH = CLASSES.indexOf("cat"), OTHER = CLASSES.indexOf("dog");
@@ -41,15 +41,15 @@ function showBars() {
 
 const curve = Array.from({ length: 400 }, (_, i) => Math.exp(-HIGHEST * (1 - i / 399))).map((x) => ({ x, y: cost(x) }));
 
-const drawCurve = chart(byId("curve"), "The loss by the probability of the truth: nothing at 100%, slowly more towards 50%, steeply more towards 0%.", (width) => {
+const drawCurve = chart(byId("curve"), "The loss by the probability of the truth: nothing at 100%, slowly more toward 50%, steeply more toward 0%.", (width) => {
   const value = cost(at.probability), isAbove = value > HIGHEST;
   return {
     height: Math.max(220, Math.round(width * 0.6)),
     x: { label: "probability of the truth", domain: [0, 1], tickFormat: "%" }, y: { label: "loss", domain: [0, HIGHEST], grid: true },
     marks: [
       Plot.ruleX([at.probability], { stroke: "#d6006c", strokeOpacity: 0.5 }),
-      Plot.lineY(curve, { x: "x", y: "y", stroke: colour("--series-1"), strokeWidth: 2.5 }),
-      Plot.dot([value], { x: at.probability, y: Math.min(value, HIGHEST), r: 6, symbol: isAbove ? "triangle" : "circle", fill: "#d6006c", stroke: colour("--raised"), strokeWidth: 1.5 }),
+      Plot.lineY(curve, { x: "x", y: "y", stroke: color("--series-1"), strokeWidth: 2.5 }),
+      Plot.dot([value], { x: at.probability, y: Math.min(value, HIGHEST), r: 6, symbol: isAbove ? "triangle" : "circle", fill: "#d6006c", stroke: color("--raised"), strokeWidth: 1.5 }),
     ],
   };
 });
@@ -97,9 +97,9 @@ function overWeight(id, says, values, label, settings) {
     x: { label: "the weight" }, y: { label, grid: true, nice: true, ...settings },
     marks: [
       Plot.ruleX([weights[at.weight]], { stroke: "#d6006c", strokeOpacity: 0.6 }),
-      Plot.ruleX([facts.moved.own], { stroke: colour("--soft"), strokeDasharray: "3 4" }),
-      Plot.lineY(values.map((y, i) => ({ x: weights[i], y })), { x: "x", y: "y", stroke: colour("--series-1"), strokeWidth: 2.5, ...(settings.steps ? { curve: "step" } : {}) }),
-      Plot.dot([values[at.weight]], { x: weights[at.weight], y: (one) => one, r: 5, fill: "#d6006c", stroke: colour("--raised"), strokeWidth: 1.5 }),
+      Plot.ruleX([facts.moved.own], { stroke: color("--soft"), strokeDasharray: "3 4" }),
+      Plot.lineY(values.map((y, i) => ({ x: weights[i], y })), { x: "x", y: "y", stroke: color("--series-1"), strokeWidth: 2.5, ...(settings.steps ? { curve: "step" } : {}) }),
+      Plot.dot([values[at.weight]], { x: weights[at.weight], y: (one) => one, r: 5, fill: "#d6006c", stroke: color("--raised"), strokeWidth: 1.5 }),
     ],
   }));
 }

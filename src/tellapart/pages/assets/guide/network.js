@@ -5,7 +5,7 @@ import { byId, facts, slider, told } from "lesson";
 import { drawPicture } from "maps";
 import { equation } from "opened";
 import { plane } from "plane";
-import { colour } from "theme";
+import { color } from "theme";
 
 const AXES = ["left pixel", "right pixel"];
 const pair = { x: 0.15, y: 0.85 };
@@ -43,8 +43,8 @@ const drawings = [
     x: { label: "steps of training" },
     y: { label: "wrong", domain: [0, facts.pairs.length], grid: true },
     marks: [
-      Plot.line(looks(), { x: (_, i) => i * facts.between, y: "mistakes", stroke: colour("--series-1"), strokeWidth: 2 }),
-      Plot.dot([look()], { x: () => at() * facts.between, y: "mistakes", r: 6, fill: colour("--series-1") }),
+      Plot.line(looks(), { x: (_, i) => i * facts.between, y: "mistakes", stroke: color("--series-1"), strokeWidth: 2 }),
+      Plot.dot([look()], { x: () => at() * facts.between, y: "mistakes", r: 6, fill: color("--series-1") }),
     ],
   })),
 ];

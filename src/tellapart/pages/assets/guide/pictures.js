@@ -23,8 +23,8 @@ function showDigit() {
   const values = facts.digits[Number(byId("digit").value)], white = Number(byId("white").value);
   byId("digit-numbers").tBodies[0].replaceChildren(...Array.from({ length: DIGIT }, (_, row) =>
     element("tr", {}, ...values.slice(row * DIGIT, (row + 1) * DIGIT).map((value) => {
-      const grey = Array(3).fill(Math.round((255 * value) / white));
-      return element("td", { style: `background: rgb(${grey}); color: ${inkOn(grey)}` }, String(value));
+      const gray = Array(3).fill(Math.round((255 * value) / white));
+      return element("td", { style: `background: rgb(${gray}); color: ${inkOn(gray)}` }, String(value));
     }))));
   return byId("digit").value;
 }

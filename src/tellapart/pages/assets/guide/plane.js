@@ -1,7 +1,7 @@
 /** A plane of two numbers from 0 to 1: what a neuron makes of every place, where its sum is zero, and known points. */
 
 import { chart } from "charts";
-import { colour } from "theme";
+import { color } from "theme";
 
 const PLANE = { x1: 0, y1: 0, x2: 1, y2: 1 };
 const AROUND = { x1: -1, y1: -1, x2: 2, y2: 2 }; // a contour is closed along its border, which is to stay out of sight
@@ -25,10 +25,10 @@ export function plane(figure, says, tell) {
       color: tints(most),
       marks: [
         Plot.raster({ ...PLANE, fill: made, pixelSize: 4 }),
-        Plot.contour({ ...AROUND, value: sum, thresholds: [0], stroke: colour("--ink"), strokeWidth: 2, pixelSize: 6, clip: true }),
+        Plot.contour({ ...AROUND, value: sum, thresholds: [0], stroke: color("--ink"), strokeWidth: 2, pixelSize: 6, clip: true }),
         ...[0, 1].map((is) => known(points.filter((one) => one.is === is), is)),
-        Plot.dot(points.filter((one) => one.wrong), { x: "x", y: "y", r: 7.5, stroke: colour("--wrong"), strokeWidth: 2 }),
-        chosen && Plot.dot([chosen], { x: "x", y: "y", r: 9, stroke: colour("--ink"), strokeWidth: 2.5 }),
+        Plot.dot(points.filter((one) => one.wrong), { x: "x", y: "y", r: 7.5, stroke: color("--wrong"), strokeWidth: 2 }),
+        chosen && Plot.dot([chosen], { x: "x", y: "y", r: 9, stroke: color("--ink"), strokeWidth: 2.5 }),
       ],
     };
   });
@@ -36,13 +36,13 @@ export function plane(figure, says, tell) {
 
 /** Of 0 to `most`: from orange by the paper to blue where both ends mean something, or from the paper on. */
 function tints(most) {
-  const paper = colour("--raised");
-  const tint = (name) => d3.interpolateRgb(paper, colour(name))(0.45);
+  const paper = color("--raised");
+  const tint = (name) => d3.interpolateRgb(paper, color(name))(0.45);
   if (most === 1) return { type: "linear", domain: [0, 0.5, 1], range: [tint("--series-2"), paper, tint("--series-1")] };
   return { domain: [0, most], range: [paper, tint("--series-3")] };
 }
 
 function known(points, is) {
-  const fill = colour(is ? "--series-1" : "--series-2");
-  return Plot.dot(points, { x: "x", y: "y", symbol: is ? "circle" : "square", r: 4, fill, stroke: colour("--raised") });
+  const fill = color(is ? "--series-1" : "--series-2");
+  return Plot.dot(points, { x: "x", y: "y", symbol: is ? "circle" : "square", r: 4, fill, stroke: color("--raised") });
 }

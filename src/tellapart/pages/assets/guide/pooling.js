@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element, reach } from "maps";
 import { grid, sum, told } from "opened";
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 
 const at = { row: 0, column: 0, right: 0, light: 255, times: 1, layer: 1 };
 const MAP = { values: facts.maps[0], side: facts.map_side };
@@ -88,8 +88,8 @@ const drawDifferences = chart(byId("differences"), "How much a shift by 0 to 4 p
     marks: [
       Plot.ruleX([at.right], { stroke: "#d6006c", strokeOpacity: 0.6 }),
       ...lines.flatMap((points, i) => ["--series-2", "--series-1", "--series-3"].slice(i, i + 1).flatMap((name) => [
-        Plot.lineY(points, { x: "pixels", y: "share", stroke: colour(name), strokeWidth: 2.5 }),
-        Plot.dot([points[at.right]], { x: "pixels", y: "share", r: 5, fill: colour(name), stroke: colour("--raised"), strokeWidth: 1.5 }),
+        Plot.lineY(points, { x: "pixels", y: "share", stroke: color(name), strokeWidth: 2.5 }),
+        Plot.dot([points[at.right]], { x: "pixels", y: "share", r: 5, fill: color(name), stroke: color("--raised"), strokeWidth: 1.5 }),
       ])),
     ],
   };
@@ -111,7 +111,7 @@ function drawNoise() {
 
 function drawView() {
   const isPooled = byId("with").checked, layers = facts.views[isPooled ? "with" : "without"], layer = layers[at.layer - 1];
-  drawPicture(byId("photo"), facts.colour, 32, 32, 3);
+  drawPicture(byId("photo"), facts.color, 32, 32, 3);
   frame(byId("photo-view"), 32, layer.first, layer.first, layer.size);
   const which = layers.slice(0, at.layer).filter(({ kind }) => kind === layer.kind).length;
   const isLeftOut = layer.kind === "pooling" && !isPooled;

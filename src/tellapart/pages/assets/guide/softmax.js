@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { element, fixed } from "maps";
 import { bySize, sum, told } from "opened";
-import { colour } from "theme";
+import { color } from "theme";
 
 const NAMES = ["cat", "dog", "frog", "truck"];
 const at = { logits: [], temperature: 1, added: 0, sure: 9 };
@@ -62,9 +62,9 @@ const drawReliability = chart(byId("reliability"), "Share of the answers that ar
   y: { label: "share right", domain: [0, 1], tickFormat: "%", grid: true },
   r: { range: [3, 13] },
   marks: [
-    Plot.line([[0, 0], [1, 1]], { stroke: colour("--soft"), strokeDasharray: "4 4" }),
-    Plot.ruleX(filled(), { x: "confidence", y1: "confidence", y2: "accuracy", stroke: colour("--wrong"), strokeWidth: 2 }),
-    Plot.dot(filled(), { x: "confidence", y: "accuracy", r: (bin) => Math.sqrt(bin.answers), fill: colour("--series-1"), fillOpacity: 0.85 }),
+    Plot.line([[0, 0], [1, 1]], { stroke: color("--soft"), strokeDasharray: "4 4" }),
+    Plot.ruleX(filled(), { x: "confidence", y1: "confidence", y2: "accuracy", stroke: color("--wrong"), strokeWidth: 2 }),
+    Plot.dot(filled(), { x: "confidence", y: "accuracy", r: (bin) => Math.sqrt(bin.answers), fill: color("--series-1"), fillOpacity: 0.85 }),
     Plot.dot(filled().filter((bin) => bin.place === at.sure), { x: "confidence", y: "accuracy", r: (bin) => Math.sqrt(bin.answers), stroke: "#d6006c", strokeWidth: 3 }),
   ],
 }));

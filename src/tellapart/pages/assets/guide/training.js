@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, isLive } from "lesson";
 import { drawMap, drawPicture, element } from "maps";
-import { colour, drawInTheme } from "theme";
+import { color, drawInTheme } from "theme";
 import { Live, Recording } from "trainings";
 
 const EVERY = 150; // milliseconds from one look to the next
@@ -110,8 +110,8 @@ const line = (what, says, format) => chart(byId(`chart-${what}`), says, (width) 
   x: { label: "step", domain: [0, Math.max(20, last()?.step ?? 0)] },
   y: { label: what, grid: true, tickFormat: format, domain: [0, tops[what]()] },
   marks: [
-    Plot.lineY(known(what), { x: "step", y: what, stroke: colour(INKS[what]), strokeWidth: 2 }),
-    Plot.dot(known(what).slice(-1), { x: "step", y: what, r: 3.5, fill: colour(INKS[what]) }),
+    Plot.lineY(known(what), { x: "step", y: what, stroke: color(INKS[what]), strokeWidth: 2 }),
+    Plot.dot(known(what).slice(-1), { x: "step", y: what, r: 3.5, fill: color(INKS[what]) }),
   ],
 }));
 

@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { table, told } from "opened";
-import { colour } from "theme";
+import { color } from "theme";
 
 const RUNS = [
   ["as-meant", "as meant", "--series-1"],
@@ -28,10 +28,10 @@ const drawCurves = chart(byId("curves"), `Accuracy on held-out pictures by epoch
   x: { label: "epoch", domain: [1, EPOCHS] },
   y: { ...SHOWN[what()], grid: true },
   marks: [
-    ...(what() === "accuracy" ? [Plot.ruleY([facts.tutorial], { stroke: colour("--soft"), strokeDasharray: "5 4" }), Plot.text([[LABEL_AT, facts.tutorial]], { text: () => "63%", dy: 9, fill: colour("--soft") })] : []),
-    Plot.ruleX([epoch], { stroke: colour("--ink"), strokeDasharray: "3 3" }),
-    ...RUNS.map((run) => Plot.line(points(run[what()]), { x: "x", y: "y", stroke: colour(run.series), strokeWidth: 1.8, clip: true })),
-    ...RUNS.map((run) => Plot.dot([{ x: epoch, y: run[what()][epoch - 1] }], { x: "x", y: "y", r: 4.5, fill: colour(run.series), stroke: colour("--raised"), strokeWidth: 1.5 })),
+    ...(what() === "accuracy" ? [Plot.ruleY([facts.tutorial], { stroke: color("--soft"), strokeDasharray: "5 4" }), Plot.text([[LABEL_AT, facts.tutorial]], { text: () => "63%", dy: 9, fill: color("--soft") })] : []),
+    Plot.ruleX([epoch], { stroke: color("--ink"), strokeDasharray: "3 3" }),
+    ...RUNS.map((run) => Plot.line(points(run[what()]), { x: "x", y: "y", stroke: color(run.series), strokeWidth: 1.8, clip: true })),
+    ...RUNS.map((run) => Plot.dot([{ x: epoch, y: run[what()][epoch - 1] }], { x: "x", y: "y", r: 4.5, fill: color(run.series), stroke: color("--raised"), strokeWidth: 1.5 })),
   ],
 }));
 

@@ -1,4 +1,4 @@
-/** Optimisers: each is given its settings and a learning rate, and then turns slopes into changes of a place. */
+/** Optimizers: each is given its settings and a learning rate, and then turns slopes into changes of a place. */
 
 /** Gradient descent. */
 export const sgd = (_, rate) => (slope) => slope.map((one) => -rate * one);
@@ -66,14 +66,14 @@ export function bfloat16(value) {
 const FAR = 1e6;
 
 /**
- * The places that an optimiser steps to, the start first; the way ends where it is farther away than FAR.
- * @param {Function} optimiser one of the above.
+ * The places that an optimizer steps to, the start first; the way ends where it is farther away than FAR.
+ * @param {Function} optimizer one of the above.
  * @param {(place: number[]) => number[]} slopeAt
  * @param {number[]} start
  * @param {number[][]} noise what is added to each step's slope; the number of steps is its length.
  */
-export function walk(optimiser, settings, rate, slopeAt, start, noise) {
-  const step = optimiser(settings, rate), places = [start];
+export function walk(optimizer, settings, rate, slopeAt, start, noise) {
+  const step = optimizer(settings, rate), places = [start];
   for (const stray of noise) {
     const place = places.at(-1);
     const change = step(slopeAt(place).map((one, i) => one + stray[i]));

@@ -1,6 +1,6 @@
-"""A busy neighbour: what a training step costs while other programs use the processor, by how its threads wait.
+"""A busy neighbor: what a training step costs while other programs use the processor, by how its threads wait.
 
-    python benchmarks/busy_neighbour.py [--rounds 3] [--steps 40]
+    python benchmarks/busy_neighbor.py [--rounds 3] [--steps 40]
 
 The tutorial's network learns from batches of 32 pictures of noise, as `quick` would, in a new process for each
 figure: on digits' size (16 x 16 x 1) and on CIFAR-10's (32 x 32 x 3), beside none, one and as many busy loops as
@@ -108,7 +108,7 @@ def page_of(record):
         for one in record["found"]
     ]
     lines = [
-        f"# A busy neighbour, {record['date']}",
+        f"# A busy neighbor, {record['date']}",
         "",
         "Milliseconds a step of 32 pictures: median (range).",
         "",
@@ -134,12 +134,12 @@ def main():
     now = datetime.datetime.now().astimezone()
     record = {
         "date": now.isoformat(timespec="minutes"),
-        "command": f"python benchmarks/busy_neighbour.py --rounds {options.rounds} --steps {options.steps}",
+        "command": f"python benchmarks/busy_neighbor.py --rounds {options.rounds} --steps {options.steps}",
         "found": measure_all(options.rounds, options.steps),
         "hardware": hardware(),
         "versions": versions(),
     }
-    write_results(RESULTS, "busy_neighbour", now, page_of(record), record)
+    write_results(RESULTS, "busy_neighbor", now, page_of(record), record)
 
 
 if __name__ == "__main__":
