@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tellapart.events import EpochDone
-from tellapart.reports.curves import remarks, slow_classes
+from tellapart.reports.curves import slow_classes
+from tellapart.training.health import remarks
 
 
 def history(accuracies, losses=None, val_losses=None, rates=None, recalls=None):

@@ -13,7 +13,8 @@ from tellapart.lowering import lower
 from tellapart.metrics.validation import Validation
 from tellapart.runs.checkpoint import load_checkpoint, save_checkpoint
 from tellapart.training.loader import DataLoader
-from tellapart.training.loop import TrainState, run_epochs
+from tellapart.training.loop import run_epochs
+from tellapart.training.state import TrainState
 from tellapart.training.step import TrainStep
 
 keras = import_keras()

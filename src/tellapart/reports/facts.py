@@ -12,10 +12,11 @@ from tellapart.metrics.calibration import calibration_error, reliability, temper
 from tellapart.metrics.scores import score
 from tellapart.profiling.layer_times import layer_milliseconds
 from tellapart.profiling.summary import summarize
-from tellapart.reports.curves import remarks, slow_classes
+from tellapart.reports.curves import slow_classes
 from tellapart.reports.rerun_command import repeating
 from tellapart.runs.predictions import SplitPredictions
 from tellapart.runs.saved_run import SavedRun
+from tellapart.training.health import remarks
 
 MISTAKES = 30
 """The most confident ones, that are shown."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone
 from tellapart.files import write_whole
-from tellapart.training.loop import TrainState
+from tellapart.training.state import TrainState
 
 Weights = list[NDArray[Any]]
 """A model's weights in Keras's order."""

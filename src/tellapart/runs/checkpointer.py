@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
-from tellapart.errors import SaveError, TellapartError
+from tellapart.errors import SaveError
 from tellapart.events import EpochDone, Event, Stopped
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.runs.folder import RunFolder
-from tellapart.training.loop import TrainState, reached
+from tellapart.training.health import best_epoch, refuse_divergence
+from tellapart.training.loop import reached
+from tellapart.training.state import TrainState
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
@@ -36,7 +36,7 @@ class Checkpointer:
         """Note the best epoch; save a checkpoint at a stop, at the end, and between epochs at times."""
         ends = isinstance(event, Stopped)
         if isinstance(event, EpochDone):
-            self._refuse_divergence(event)
+            refuse_divergence(event)
             if self.run.keep == "best" and best_epoch(self.state.history) is event:
                 self.best = self.model.get_weights()
             if event.epoch + 1 in kept_on_the_way(self.run.epochs):
@@ -57,23 +57,10 @@ class Checkpointer:
         if self.best is not None:
             self.model.set_weights(self.best)
 
-    def _refuse_divergence(self, event: EpochDone) -> None:
-        if not np.isfinite([event.loss, event.val_loss]).all():
-            raise TellapartError(
-                f"The loss is no number any more (training {event.loss}, validation {event.val_loss}, epoch "
-                f"{event.epoch + 1}): the training diverged and its weights are useless. Check the pictures' "
-                "labels; in Python, train a Run with a smaller optimizer.learning_rate."
-            )
-
 
 def kept_on_the_way(epochs: int) -> set[int]:
     """After which epochs, from 1, the weights are kept: a third and two thirds of the way, the end not."""
     return {round(epochs * share) for share in (1 / 3, 2 / 3)} - {0, epochs}
-
-
-def best_epoch(history: list[EpochDone] | tuple[EpochDone, ...]) -> EpochDone:
-    """The epoch with the best validation accuracy; among equals, the one with the least validation loss."""
-    return max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
 
 
 @contextmanager

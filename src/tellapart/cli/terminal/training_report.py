@@ -9,8 +9,8 @@ from tellapart.api.training_run import TrainingResult
 from tellapart.cli.terminal.console import command, counted, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
-from tellapart.runs.checkpointer import best_epoch
 from tellapart.runs.setup import TrainingSetup
+from tellapart.training.health import best_epoch
 
 NAMED_WHERE_LEFT_OUT = 5
 

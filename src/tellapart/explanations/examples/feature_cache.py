@@ -21,8 +21,8 @@ from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.explanations.examples.influence import errors_of
 from tellapart.files import write_whole
 from tellapart.runs.checkpoint import Weights, load_weights
-from tellapart.runs.checkpointer import best_epoch
 from tellapart.runs.saved_run import SavedRun
+from tellapart.training.health import best_epoch
 
 FORMAT = 1
 
