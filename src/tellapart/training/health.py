@@ -1,4 +1,7 @@
-"""The health of a training: what its curves say about it. The rules serve a finished run's report; a watch while training can use the same."""
+"""The health of a training: what its curves say.
+
+The report applies these rules to a finished run; a watch while training can apply the same.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +106,7 @@ def _rate_changes(history: Sequence[EpochDone]) -> list[Remark]:
     return found
 
 
-def best_epoch(history: list[EpochDone] | tuple[EpochDone, ...]) -> EpochDone:
+def best_epoch(history: Sequence[EpochDone]) -> EpochDone:
     """The epoch with the best validation accuracy; among equals, the one with the least validation loss."""
     return max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
 
