@@ -14,7 +14,7 @@ SHARED = (
     "charts.js",
     "scrolling.js",
     "explain/maps.js",
-    "explain/opened.js",
+    "explain/arithmetic.js",
     "guide/lesson.js",
 )
 """Modules that every lesson may import."""

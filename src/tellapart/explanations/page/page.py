@@ -39,7 +39,7 @@ SECTIONS = (
     Section("answer", "What it says, in numbers", answer.part),
     Section("picture", "The picture as numbers", picture.part),
     Section(
-        "layers", "Layer by layer", layers.part, ("numbers.js", "workings.js", "opened.js", "dropped.js")
+        "layers", "Layer by layer", layers.part, ("numbers.js", "layer_arithmetic.js", "arithmetic.js", "dropped.js")
     ),
     Section("filters", "What its channels look for", filters.part),
 )

@@ -3,7 +3,7 @@
 import { channelOf, Layer, sourceOf, Tensors } from "numbers";
 import { drawMap, element, number, reach } from "maps";
 import { drawInTheme } from "theme";
-import { workings } from "workings";
+import { formulas } from "layer_arithmetic";
 
 const THUMBS = 32;
 const by = (id) => document.getElementById(id);
@@ -94,7 +94,7 @@ function render(layer, { y, x, k }, choose) {
   const figures = [input(layer, y, x, k), output(layer, y, x, k, choose)].filter(Boolean);
   by("layer-maps").replaceChildren(...figures);
   by("layer-thumbs").replaceChildren(...thumbs(layer, y, x, k, choose));
-  by("working").replaceChildren(...workings[layer.told.working.kind](layer, { y, x, k }));
+  by("working").replaceChildren(...formulas[layer.told.working.kind](layer, { y, x, k }));
   tell(layer, y, x, k);
 }
 

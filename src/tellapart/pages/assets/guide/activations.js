@@ -1,9 +1,9 @@
 /** Activations: one number on five curves, what two layers are without one, and how far a gradient comes back. */
 
 import { chart } from "charts";
-import { begin, byId, facts, plain, slider, told } from "lesson";
+import { begin, byId, facts, plain, slider, labeled } from "lesson";
 import { fixed } from "maps";
-import { sum } from "opened";
+import { sum } from "arithmetic";
 import { color } from "theme";
 
 const SCALES = { relu: [-0.4, 6], softplus: [-0.4, 6], sigmoid: [-0.1, 1.1], gaussian: [-1.1, 1.1], softmax: [-0.1, 1.1] };
@@ -56,7 +56,7 @@ const drawCurve = Object.fromEntries(Object.keys(SCALES).map((name) => [name, cu
 function moveTo(name) {
   drawCurve[name]();
   const { value, slope } = pointOf(name, at.x);
-  byId(`${name}-says`).replaceChildren("value ", told("value", value, true), " · slope ", told("slope", slope, true));
+  byId(`${name}-says`).replaceChildren("value ", labeled("value", value, true), " · slope ", labeled("slope", slope, true));
 }
 
 const BETWEEN = {
@@ -99,7 +99,7 @@ function sayLine() {
   byId("alone").hidden = activation !== "linear";
   const count = bends(network).length;
   byId("line-says").replaceChildren(...{
-    linear: ["One layer alone does the same: ", told("weight", weight, true), " times the number, plus ", told("bias", bias, true), "."],
+    linear: ["One layer alone does the same: ", labeled("weight", weight, true), " times the number, plus ", labeled("bias", bias, true), "."],
     relu: [`${count === 1 ? "One bend is" : `${count} bends are`} in the picture, at `, ...bends(network).sort((a, b) => a - b).flatMap((x, i) => [i ? ", " : "", fixed(x, 2)]), "."],
   }[activation] ?? ["A curve, which no single layer without an activation can make."]);
 }
@@ -126,7 +126,7 @@ const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20
 const inWords = (share) => (share < 1e-3 ? `one part in ${(1 / share).toLocaleString("en", COMPACT)}` : plain(share));
 
 function toldInWords(what, share) {
-  const made = told(what, share, true);
+  const made = labeled(what, share, true);
   made.textContent = inWords(share);
   return made;
 }

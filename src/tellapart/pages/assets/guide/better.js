@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { element } from "maps";
-import { sum, table } from "opened";
+import { sum, table } from "arithmetic";
 import { color } from "theme";
 
 const [first, quick, to63, fast] = facts.measured;

@@ -2,7 +2,7 @@
 
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element } from "maps";
-import { grid, sum, told } from "opened";
+import { grid, sum, labeled } from "arithmetic";
 import { color, drawInTheme } from "theme";
 
 const SIZE = 3, OUT = facts.side - SIZE + 1;
@@ -24,7 +24,7 @@ function draw() {
     grid("input", windowAt(at.row, at.column), SIZE, SIZE, "under the window"),
     operator("×"), grid("weight", kernel, SIZE, SIZE, "kernel"),
     operator("="), grid("product", products, SIZE, SIZE, "products"),
-    element("span", {}, "sum ", told("sum", sum(products), true)));
+    element("span", {}, "sum ", labeled("sum", sum(products), true)));
 }
 
 const operator = (sign) => element("span", { class: "operator", "aria-hidden": "true" }, sign);

@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { flattening } from "flattening";
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element, fixed, reach } from "maps";
-import { equation, sum, told } from "opened";
+import { equation, sum, labeled } from "arithmetic";
 import { color, drawInTheme } from "theme";
 
 const SIDE = 8, MOST = Math.max(...facts.weights.map(reach));
@@ -48,8 +48,8 @@ function drawProducts() {
   drawMap(byId("products"), products, SIDE, SIDE);
   for (const id of ["pixels-at", "weights-at", "products-at"]) frame(byId(id), SIDE, at.row, at.column);
   byId("sum").replaceChildren(
-    equation("pixel ", told("pixel", pixels()[place]), " × weight ", told("weight", facts.weights[at.unit][place]), " = ", told("product", products[place])),
-    equation("all 64 products ", told("sum", sum(products)), " + bias ", told("bias", facts.biases[at.unit]), ` = unit ${at.unit}: `, told("unit", sumOf(at.unit), true)));
+    equation("pixel ", labeled("pixel", pixels()[place]), " × weight ", labeled("weight", facts.weights[at.unit][place]), " = ", labeled("product", products[place])),
+    equation("all 64 products ", labeled("sum", sum(products)), " + bias ", labeled("bias", facts.biases[at.unit]), ` = unit ${at.unit}: `, labeled("unit", sumOf(at.unit), true)));
 }
 
 const hidden = (text) => element("span", { class: "visually-hidden" }, text);

@@ -1,9 +1,9 @@
 /** Gradient descent: one weight on a curve, five optimizers on a landscape, and the tutorial's rate. */
 
 import { chart, percent } from "charts";
-import { begin, byId, facts, plain, slider, told } from "lesson";
+import { begin, byId, facts, plain, slider, labeled } from "lesson";
 import { element, fixed } from "maps";
-import { equation } from "opened";
+import { equation } from "arithmetic";
 import { adam, momentum, muon, rmsprop, sgd, walk } from "optimizers";
 import { color } from "theme";
 
@@ -63,9 +63,9 @@ function curveOptions() {
 function tellStep() {
   const slope = slopeOf(one.weight), weights = tenSteps();
   byId("step-says").replaceChildren(
-    equation("slope ", told("slope", slope)),
-    equation("new weight = ", told("weight", one.weight), " − ", told("rate", one.rate), " × ", told("slope", slope), " = ", told("next", weights[1], true)),
-    equation("after ten steps ", told("tenth", weights[10], true)));
+    equation("slope ", labeled("slope", slope)),
+    equation("new weight = ", labeled("weight", one.weight), " − ", labeled("rate", one.rate), " × ", labeled("slope", slope), " = ", labeled("next", weights[1], true)),
+    equation("after ten steps ", labeled("tenth", weights[10], true)));
 }
 
 const drawCurve = chart(byId("curve"), "The loss of one weight as a curve, its slope as a straight line, and ten steps down.", curveOptions);

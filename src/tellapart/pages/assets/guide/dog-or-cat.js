@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, isLive, slider } from "lesson";
 import { drawPicture, element } from "maps";
-import { sum } from "opened";
+import { sum } from "arithmetic";
 import { color } from "theme";
 
 const PHOTO = facts.sides[0], EDGE = (facts.wide - facts.frame) / 2;

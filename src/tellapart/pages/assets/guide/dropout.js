@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { colorOf, element, fixed, inkOn } from "maps";
-import { sum, told } from "opened";
+import { sum, labeled } from "arithmetic";
 import { color, drawInTheme } from "theme";
 
 const SIDE = Math.sqrt(facts.activations.length), MOST = Math.max(...facts.activations);
@@ -40,7 +40,7 @@ const drawTrainings = chart(byId("trainings"), "Ten trainings by epoch, on the d
 function sayTrainings() {
   drawTrainings();
   const here = (split, measure) => means(recorded(split, measure))[at.place];
-  const part = (split) => [told(`${split}-accuracy`, here(split, "accuracy")), percent(here(split, "accuracy")), told(`${split}-loss`, here(split, "loss"))];
+  const part = (split) => [labeled(`${split}-accuracy`, here(split, "accuracy")), percent(here(split, "accuracy")), labeled(`${split}-loss`, here(split, "loss"))];
   const [learned, judging] = ["learned", "judging"].map(part);
   byId("trainings-say").replaceChildren(
     `After epoch ${epochOf(at.place)}, on average: of the digits learned from `, asPercent(learned), " right, loss ", learned[2],
@@ -91,12 +91,12 @@ function drawGrid() {
 function sayDraw() {
   drawGrid();
   const now = passed(at.draw), values = (all) => mean(all.map(({ value }) => value));
-  const lines = [element("span", {}, "Mean of the 64 before Dropout ", told("before", mean(facts.activations)), ", behind it ", told("behind", values(now), true), ".")];
+  const lines = [element("span", {}, "Mean of the 64 before Dropout ", labeled("before", mean(facts.activations)), ", behind it ", labeled("behind", values(now), true), ".")];
   if (isTraining()) {
     const long = mean(Array.from({ length: at.draws }, (_, i) => values(passed(i + 1))));
     const count = now.filter(({ dropped }) => dropped).length;
-    lines.unshift(element("span", {}, `Draw ${at.draw}: ${count} of ${now.length} dropped, the others multiplied by `, told("factor", 1 / (1 - at.rate)), ". "));
-    if (at.draws > 1) lines.push(element("span", {}, ` On average of ${at.draws.toLocaleString("en")} draws, behind it `, told("long", long, true), "."));
+    lines.unshift(element("span", {}, `Draw ${at.draw}: ${count} of ${now.length} dropped, the others multiplied by `, labeled("factor", 1 / (1 - at.rate)), ". "));
+    if (at.draws > 1) lines.push(element("span", {}, ` On average of ${at.draws.toLocaleString("en")} draws, behind it `, labeled("long", long, true), "."));
   } else lines.unshift(element("span", {}, "Nothing is dropped and nothing multiplied. "));
   byId("grid-says").replaceChildren(...lines);
   for (const id of ["again", "many"]) byId(id).disabled = !isTraining();

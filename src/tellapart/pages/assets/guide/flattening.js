@@ -1,7 +1,7 @@
 /** Flattening: every number flies from its place in the picture to its place in the row. */
 
 import { byId, facts, slider } from "lesson";
-import { equation, told } from "opened";
+import { equation, labeled } from "arithmetic";
 
 const WIDTH = 640, ROW = { top: 280, height: 24 }, GAP = 26;
 const SHOWN = {
@@ -63,7 +63,7 @@ function say({ side, channels, values }, chosen) {
   const parts = channels === 1
     ? [`row ${at.row} × width ${side} + column ${at.column}`]
     : [`row ${at.row} × width ${side} × ${channels} channels + column ${at.column} × ${channels} channels + channel ${at.channel}`];
-  byId("place").replaceChildren(equation(...parts, " = place ", told("place", chosen, true), ` of 0 to ${values.length - 1}. The number there is `, told("value", values[chosen]), "."));
+  byId("place").replaceChildren(equation(...parts, " = place ", labeled("place", chosen, true), ` of 0 to ${values.length - 1}. The number there is `, labeled("value", values[chosen]), "."));
 }
 
 /** A slider can reach as many places as the picture has. */

@@ -1,7 +1,7 @@
 /** What every lesson shares: its facts, its sliders, its questions. */
 
 import { element, number } from "maps";
-import { told as toldIn } from "opened";
+import { labeled as labeledNumber } from "arithmetic";
 import { scrolling } from "scrolling";
 import { begin as beginTheme } from "theme";
 
@@ -37,8 +37,8 @@ export function plain(value) {
 }
 
 /** A number with what it is, as the workings write it, but without powers of ten. */
-export function told(what, value, result = false) {
-  const made = toldIn(what, value, result);
+export function labeled(what, value, result = false) {
+  const made = labeledNumber(what, value, result);
   made.textContent = plain(value);
   return made;
 }

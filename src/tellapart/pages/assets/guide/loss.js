@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { drawPicture, element, fixed } from "maps";
-import { sum, told } from "opened";
+import { sum, labeled } from "arithmetic";
 import { color, drawInTheme } from "theme";
 
 const CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
@@ -18,7 +18,7 @@ export function cost(probability) {
 
 /** A number as a result, in three decimals. */
 function shown(what, value, text = fixed(value, 3)) {
-  const made = told(what, value, true);
+  const made = labeled(what, value, true);
   made.textContent = text;
   return made;
 }

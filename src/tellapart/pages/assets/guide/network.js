@@ -1,9 +1,9 @@
 /** A network of three neurons at every few steps of its training, and what it says of a picture of two pixels. */
 
 import { chart } from "charts";
-import { byId, facts, slider, told } from "lesson";
+import { byId, facts, slider, labeled } from "lesson";
 import { drawPicture } from "maps";
-import { equation } from "opened";
+import { equation } from "arithmetic";
 import { plane } from "plane";
 import { color } from "theme";
 
@@ -63,13 +63,13 @@ function show() {
 
 /** One neuron's working: weights times numbers, the bias, the sum, and what the activation makes of it. */
 function line(name, activation, products, bias, sum, answer) {
-  return equation(`${name}: ${activation}(`, ...summed(products, bias), `) = ${activation}(`, told("sum", sum), ") = ", told("answer", answer, true));
+  return equation(`${name}: ${activation}(`, ...summed(products, bias), `) = ${activation}(`, labeled("sum", sum), ") = ", labeled("answer", answer, true));
 }
 
 /** The parts of an equation: each weight times its number, and the bias; what is below zero in brackets. */
 export function summed(products, bias) {
-  const signed = (what, value) => (value < 0 ? ["(", told(what, value), ")"] : [told(what, value)]);
-  return [...products.flatMap(([weight, input]) => [...signed("weight", weight), " × ", told("input", input), " + "]), ...signed("bias", bias)];
+  const signed = (what, value) => (value < 0 ? ["(", labeled(what, value), ")"] : [labeled(what, value)]);
+  return [...products.flatMap(([weight, input]) => [...signed("weight", weight), " × ", labeled("input", input), " + "]), ...signed("bias", bias)];
 }
 
 export function beginNetwork() {

@@ -1,9 +1,9 @@
 /** Neurons: one that tells zeros from ones, and three together that find an edge. */
 
-import { begin, byId, facts, slider, told } from "lesson";
+import { begin, byId, facts, slider, labeled } from "lesson";
 import { drawPicture } from "maps";
 import { beginNetwork, summed } from "network";
-import { equation } from "opened";
+import { equation } from "arithmetic";
 import { plane } from "plane";
 
 const NAMES = ["zero", "one"];
@@ -30,8 +30,8 @@ function show() {
   drawPicture(byId("digit-picture"), facts.digits[chosen()].map((one) => (255 * one) / 16), 8, 8, 1);
   const [x, y] = facts.points[chosen()], total = sum(x, y);
   byId("neuron-works").replaceChildren(
-    equation(...summed([[neuron.weights[0], x], [neuron.weights[1], y]], neuron.bias), " = ", told("sum", total, true)),
-    equation("sigmoid(", told("sum", total), ") = ", told("answer", sigmoid(total), true), `: ${NAMES[isOne([x, y])]}. It is a ${NAMES[facts.labels[chosen()]]}.`));
+    equation(...summed([[neuron.weights[0], x], [neuron.weights[1], y]], neuron.bias), " = ", labeled("sum", total, true)),
+    equation("sigmoid(", labeled("sum", total), ") = ", labeled("answer", sigmoid(total), true), `: ${NAMES[isOne([x, y])]}. It is a ${NAMES[facts.labels[chosen()]]}.`));
 }
 
 slider("digit", (value) => (show(), String(value + 1)));

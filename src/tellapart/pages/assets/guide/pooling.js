@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element, reach } from "maps";
-import { grid, sum, told } from "opened";
+import { grid, sum, labeled } from "arithmetic";
 import { color, drawInTheme } from "theme";
 
 const at = { row: 0, column: 0, right: 0, light: 255, times: 1, layer: 1 };
@@ -46,7 +46,7 @@ function drawWindow() {
   byId("pooled-says").textContent = `the pooled map, ${made.side} × ${made.side}`;
   byId("sums").replaceChildren(
     grid("input", numbers, how.size, how.size, "under the window", (place) => (isMax && numbers[place] === largest ? "winner" : "")),
-    element("span", { role: "status" }, ...(isMax ? ["the largest "] : ["the mean: ", told("sum", sum(numbers)), ` / ${numbers.length} = `]), told("pooled", made.values[at.row * made.side + at.column], true)));
+    element("span", { role: "status" }, ...(isMax ? ["the largest "] : ["the mean: ", labeled("sum", sum(numbers)), ` / ${numbers.length} = `]), labeled("pooled", made.values[at.row * made.side + at.column], true)));
 }
 
 /** A slider can reach as many places as the pooled map has. */
@@ -105,8 +105,8 @@ function drawNoise() {
     frame(byId(`noisy-${kind}-place`), made.side, i, j);
     return { side: made.side, value: made.values[i * made.side + j] };
   });
-  byId("noise-says").replaceChildren(`The framed number is one of ${found[0].side} × ${found[0].side}: with the largest kept it is `, told("max", found[0].value, true),
-    ", with the mean ", told("average", found[1].value, true), ".");
+  byId("noise-says").replaceChildren(`The framed number is one of ${found[0].side} × ${found[0].side}: with the largest kept it is `, labeled("max", found[0].value, true),
+    ", with the mean ", labeled("average", found[1].value, true), ".");
 }
 
 function drawView() {

@@ -3,7 +3,7 @@
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
 import { element, fixed } from "maps";
-import { bySize, sum, told } from "opened";
+import { bySize, sum, labeled } from "arithmetic";
 import { color } from "theme";
 
 const NAMES = ["cat", "dog", "frog", "truck"];
@@ -79,7 +79,7 @@ function sayReliability() {
 }
 
 function shareOf(what, share, words = percent) {
-  const made = told(what, share, true);
+  const made = labeled(what, share, true);
   made.textContent = words(share);
   return made;
 }

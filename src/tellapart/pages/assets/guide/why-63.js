@@ -2,7 +2,7 @@
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
-import { table, told } from "opened";
+import { table, labeled } from "arithmetic";
 import { color } from "theme";
 
 const RUNS = [
@@ -38,7 +38,7 @@ const drawCurves = chart(byId("curves"), `Accuracy on held-out pictures by epoch
 /** A number of a training at this epoch. */
 function cell(run, name) {
   const value = run[name][epoch - 1];
-  const found = told(name, value);
+  const found = labeled(name, value);
   if (name === "accuracy") found.textContent = percent(value);
   return found;
 }

@@ -3,7 +3,7 @@
 import { colorOf, element, inkOn, number, reach } from "maps";
 
 /** A number with what it is, so that it can be found and recomputed. */
-export function told(what, value, result = false) {
+export function labeled(what, value, result = false) {
   return element("span", { class: result ? "n result" : "n", "data-what": what, "data-value": value }, number(value));
 }
 

@@ -3,7 +3,7 @@
 import { drawn } from "dropped";
 import { drawMap, element, number } from "maps";
 import { sourceOf } from "numbers";
-import { bySize, curve, equation, grid, sum, table, told } from "opened";
+import { bySize, curve, equation, grid, sum, table, labeled } from "arithmetic";
 
 const CHANNELS = 3; // input channels shown number by number
 const PRODUCTS = 12; // products shown one by one where there is no window
@@ -24,9 +24,9 @@ function weighted(layer, { y, x, k }) {
     : [list(layer, read, weights, products, isTransposed)];
   const z = total + (bias ?? 0);
   return [...shown, ending(layer, { y, x, k }, z, [
-    told("products", total), ` from ${count.toLocaleString("en")} products`,
-    ...(bias == null ? [] : [" + bias ", told("bias", bias)]),
-    ...(bias == null || layer.working.activation === "linear" ? [] : [" = ", told("z", z)]),
+    labeled("products", total), ` from ${count.toLocaleString("en")} products`,
+    ...(bias == null ? [] : [" + bias ", labeled("bias", bias)]),
+    ...(bias == null || layer.working.activation === "linear" ? [] : [" = ", labeled("z", z)]),
   ])];
 }
 
@@ -43,11 +43,11 @@ function windows(layer, read, weights, products) {
     grid("weight", of(weights, c), kh, kw, "kernel"),
     element("span", { class: "operator", "aria-hidden": "true" }, "="),
     grid("product", of(products, c), kh, kw, "products"),
-    element("span", {}, "sum ", told("channel-sum", sums[c]))));
+    element("span", {}, "sum ", labeled("channel-sum", sums[c]))));
   const rest = reads - chosen.length;
   if (rest) {
     const left = sum(sums) - sum(chosen.map((c) => sums[c]));
-    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels that it reads, together: `, told("others", left)));
+    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels that it reads, together: `, labeled("others", left)));
   }
   return parts;
 }
@@ -63,11 +63,11 @@ function list(layer, read, weights, products, isTransposed) {
     const cell = isTransposed ? `, through the kernel's row ${Math.floor(place / read.kw)}, column ${place % read.kw}` : "";
     return `row ${row}, column ${column}, channel ${channel}${cell}`;
   };
-  const rows = order.map((i) => [where(i), told("input", read.values[i]), told("weight", weights[i]), told("product", products[i])]);
+  const rows = order.map((i) => [where(i), labeled("input", read.values[i]), labeled("weight", weights[i]), labeled("product", products[i])]);
   for (const [place, row] of rows.entries()) row.slice(1).forEach((one) => (one.dataset.index = order[place]));
   const left = sum(products) - sum(order.map((i) => products[i]));
   if (all.length > order.length) {
-    rows.push([`the ${(all.length - order.length).toLocaleString("en")} others together`, "", "", told("others", left)]);
+    rows.push([`the ${(all.length - order.length).toLocaleString("en")} others together`, "", "", labeled("others", left)]);
   }
   return table(`The largest products, of ${source(layer)}`, ["input", "value", "weight", "product"], rows);
 }
@@ -77,8 +77,8 @@ function ending(layer, { y, x, k }, z, line) {
   const value = layer.value(y, x, k);
   const { activation, logits, curve: drawn } = layer.working;
   if (activation === "softmax") return element("div", {}, equation(...line), softmaxOf(logits, layer.place(y, x), layer.channels[k], value));
-  if (activation === "linear") return equation(...line, " = ", told("output", value, true));
-  const parts = [equation(...line, ` → ${activation} → `, told("output", value, true))];
+  if (activation === "linear") return equation(...line, " = ", labeled("output", value, true));
+  const parts = [equation(...line, ` → ${activation} → `, labeled("output", value, true))];
   if (drawn) parts.push(curve(drawn, activation, z, value));
   return element("div", {}, ...parts);
 }
@@ -89,13 +89,13 @@ function softmaxOf(logits, place, channel, value) {
   const most = Math.max(...row);
   const raised = Float64Array.from(row, (one) => Math.exp(one - most));
   const total = sum(raised);
-  return equation("e", element("sup", {}, `z − ${number(most)}`), " = ", told("raised", raised[channel]), ", divided by the sum over all ",
-    `${count.toLocaleString("en")}, `, told("sum", total), ", is ", told("output", value, true));
+  return equation("e", element("sup", {}, `z − ${number(most)}`), " = ", labeled("raised", raised[channel]), ", divided by the sum over all ",
+    `${count.toLocaleString("en")}, `, labeled("sum", total), ", is ", labeled("output", value, true));
 }
 
 function softmax(layer, { y, x, k }) {
   const z = layer.window(0, y, x, k).values[0];
-  return [equation("z = ", told("input", z)), softmaxOf(layer.working.logits, layer.place(y, x), layer.channels[k], layer.value(y, x, k))];
+  return [equation("z = ", labeled("input", z)), softmaxOf(layer.working.logits, layer.place(y, x), layer.channels[k], layer.value(y, x, k))];
 }
 
 function pooled(layer, { y, x, k }) {
@@ -105,58 +105,58 @@ function pooled(layer, { y, x, k }) {
   const best = places.reduce((one, other) => (values[other] > values[one] ? other : one));
   const mark = (place) => (!inside[place] ? "padding" : reduce === "max" && place === best ? "winner" : "");
   const shown = kh * kw <= 64 ? [element("div", { class: "sums" }, grid("input", values, kh, kw, reduce === "max" ? "the window; its largest number is framed" : "the window", mark))] : [];
-  const result = told("output", layer.value(y, x, k), true);
+  const result = labeled("output", layer.value(y, x, k), true);
   if (reduce === "max") return [...shown, equation(`the largest of ${places.length.toLocaleString("en")}: `, result)];
-  return [...shown, equation("sum ", told("sum", sum(places.map((place) => values[place]))), ` / ${places.length.toLocaleString("en")} = `, result)];
+  return [...shown, equation("sum ", labeled("sum", sum(places.map((place) => values[place]))), ` / ${places.length.toLocaleString("en")} = `, result)];
 }
 
 function activated(layer, { y, x, k }) {
   const input = layer.window(0, y, x, k).values[0];
   const output = layer.value(y, x, k);
   const { activation, curve: drawn } = layer.working;
-  return [equation(`${activation}(`, told("input", input), ") = ", told("output", output, true)), curve(drawn, activation, input, output)];
+  return [equation(`${activation}(`, labeled("input", input), ") = ", labeled("output", output, true)), curve(drawn, activation, input, output)];
 }
 
 function normalized(layer, { y, x, k }) {
   const { mean, variance, gamma, beta, epsilon, by } = layer.working;
   const at = by === "place" ? layer.place(y, x) : k;
-  const parts = ["(", told("input", layer.window(0, y, x, k).values[0]), " − mean ", told("mean", mean.values[at]), ") / √(variance ",
-    told("variance", variance.values[at]), " + ", told("epsilon", epsilon), ")"];
-  if (gamma) parts.push(" × factor ", told("gamma", gamma.values[k]));
-  if (beta) parts.push(" + shift ", told("beta", beta.values[k]));
-  return [equation(...parts, " = ", told("output", layer.value(y, x, k), true))];
+  const parts = ["(", labeled("input", layer.window(0, y, x, k).values[0]), " − mean ", labeled("mean", mean.values[at]), ") / √(variance ",
+    labeled("variance", variance.values[at]), " + ", labeled("epsilon", epsilon), ")"];
+  if (gamma) parts.push(" × factor ", labeled("gamma", gamma.values[k]));
+  if (beta) parts.push(" + shift ", labeled("beta", beta.values[k]));
+  return [equation(...parts, " = ", labeled("output", layer.value(y, x, k), true))];
 }
 
 function scaled(layer, { y, x, k }) {
   const { factor, shift } = layer.working;
-  return [equation(told("input", layer.window(0, y, x, k).values[0]), " × ", told("factor", factor.values[k]), " + ", told("shift", shift.values[k]),
-    " = ", told("output", layer.value(y, x, k), true))];
+  return [equation(labeled("input", layer.window(0, y, x, k).values[0]), " × ", labeled("factor", factor.values[k]), " + ", labeled("shift", shift.values[k]),
+    " = ", labeled("output", layer.value(y, x, k), true))];
 }
 
 function sloped(layer, { y, x, k }) {
   const input = layer.window(0, y, x, k).values[0];
-  const result = told("output", layer.value(y, x, k), true);
-  const slope = told("slope", layer.of(layer.working.slope, y, x, k));
-  if (input >= 0) return [equation(told("input", input), " = ", result, "; below zero it would be multiplied by ", slope)];
-  return [equation(told("input", input), " × slope ", slope, " = ", result)];
+  const result = labeled("output", layer.value(y, x, k), true);
+  const slope = labeled("slope", layer.of(layer.working.slope, y, x, k));
+  if (input >= 0) return [equation(labeled("input", input), " = ", result, "; below zero it would be multiplied by ", slope)];
+  return [equation(labeled("input", input), " × slope ", slope, " = ", result)];
 }
 
 function unit(layer, { y, x, k }) {
-  return [equation(told("input", layer.window(0, y, x, k).values[0]), " / length ", told("norm", layer.of(layer.working.norm, y, x, k)),
-    " = ", told("output", layer.value(y, x, k), true))];
+  return [equation(labeled("input", layer.window(0, y, x, k).values[0]), " / length ", labeled("norm", layer.of(layer.working.norm, y, x, k)),
+    " = ", labeled("output", layer.value(y, x, k), true))];
 }
 
 function merged(layer, { y, x, k }) {
   const signs = { add: " + ", subtract: " − ", multiply: " × ", divide: " / " };
-  const inputs = layer.readings.map((_, r) => told("input", layer.window(r, y, x, k).values[0]));
+  const inputs = layer.readings.map((_, r) => labeled("input", layer.window(r, y, x, k).values[0]));
   const between = signs[layer.working.reduce] ?? ", ";
   const line = inputs.flatMap((one, i) => (i ? [between, one] : [one]));
   const name = signs[layer.working.reduce] ? [] : [`the ${layer.working.reduce} of `];
-  return [equation(...name, ...line, " = ", told("output", layer.value(y, x, k), true))];
+  return [equation(...name, ...line, " = ", labeled("output", layer.value(y, x, k), true))];
 }
 
 function moved(layer, { y, x, k }) {
-  const output = told("output", layer.value(y, x, k), true);
+  const output = labeled("output", layer.value(y, x, k), true);
   const found = sourceOf(layer, y, x, k);
   if (!found) return [equation("padding: ", output)];
   const { index, row, column, channel } = found;
@@ -171,7 +171,7 @@ function moved(layer, { y, x, k }) {
 }
 
 function off(layer, { y, x, k }) {
-  const parts = [equation(told("input", layer.window(0, y, x, k).values[0]), " = ", told("output", layer.value(y, x, k), true))];
+  const parts = [equation(labeled("input", layer.window(0, y, x, k).values[0]), " = ", labeled("output", layer.value(y, x, k), true))];
   return layer.working.drawn ? [...parts, ...drawn(layer, k)] : parts;
 }
 
@@ -182,14 +182,14 @@ function attention(layer, { y, x, k }) {
   const of = (head) => weights.values.subarray((place * heads + head) * count, (place * heads + head + 1) * count);
   const rows = Array.from({ length: heads }, (_, head) => {
     const best = bySize(of(head)).slice(0, 4);
-    const cells = best.map((token) => element("span", {}, `token ${token}: `, told("weight", of(head)[token]), " "));
+    const cells = best.map((token) => element("span", {}, `token ${token}: `, labeled("weight", of(head)[token]), " "));
     cells.forEach((cell, i) => Object.assign(cell.lastElementChild.dataset, { head, token: best[i] }));
-    return [`head ${head}`, element("span", {}, ...cells), told("sum", sum([...of(head)]))];
+    return [`head ${head}`, element("span", {}, ...cells), labeled("sum", sum([...of(head)]))];
   });
   return [
     looks(Array.from({ length: heads }, (_, head) => of(head)), layer.told.grids.at(-1)),
     table(`Where token ${y} looks`, ["", "most at", "all weights"], rows),
-    equation("after mixing: ", told("output", layer.value(y, x, k), true)),
+    equation("after mixing: ", labeled("output", layer.value(y, x, k), true)),
   ];
 }
 
@@ -206,9 +206,9 @@ function looks(heads, grid) {
 }
 
 function other(layer, { y, x, k }) {
-  return [equation("it gives ", told("output", layer.value(y, x, k), true))];
+  return [equation("it gives ", labeled("output", layer.value(y, x, k), true))];
 }
 
 const source = (layer) => layer.told.from[0];
 
-export const workings = { weighted, pooled, activated, softmax, normalized, scaled, sloped, unit, merged, moved, off, attention, other };
+export const formulas = { weighted, pooled, activated, softmax, normalized, scaled, sloped, unit, merged, moved, off, attention, other };
