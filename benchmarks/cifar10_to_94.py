@@ -83,7 +83,7 @@ def as_binary_files(folder):
         part = raw.splits[split]
         with open(f"{folder}/{name}", "wb") as file:
             for label, index in zip(part.labels, range(len(part.labels)), strict=True):
-                file.write(bytes([label]) + part.pictures.read(index).transpose(2, 0, 1).tobytes())
+                file.write(bytes([label]) + part.images.read(index).transpose(2, 0, 1).tobytes())
     return folder
 
 

@@ -264,7 +264,7 @@ def main():
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)
     pictures = []
     for count, row in enumerate(rows.tolist()):
-        image = classifier.card.preprocessing.apply(test.pictures.read(row))
+        image = classifier.card.preprocessing.apply(test.images.read(row))
         through = stages if count < options.cascade else []
         pictures.append(
             figures_of_picture(recorder, noises, through, options.masks, row, image, int(test.labels[row]))

@@ -72,8 +72,8 @@ def divide_so_often(times):
 
     real = build.first_cnn
 
-    def divided(picture_shape, classes):
-        model = real(picture_shape, classes)
+    def divided(image_shape, classes):
+        model = real(image_shape, classes)
         model.layers[0].scale = 1 / 255**times
         return model
 

@@ -59,7 +59,7 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import load_split
 
 source = tellapart.open_dataset(data, download=True)
-side, channels = max(16, source.picture_shape[0]), source.picture_shape[2]
+side, channels = max(16, source.image_shape[0]), source.image_shape[2]
 size = Preprocessing(height=side, width=side, channels=channels)
 train, test = (load_split(source.part(name), size) for name in ("train", "test"))
 

@@ -10,7 +10,7 @@ import simplejpeg
 from PIL import Image
 
 from tellapart.data import decode as decode_module
-from tellapart.data.decode import decode, picture_shape
+from tellapart.data.decode import decode, image_shape
 from tellapart.errors import PictureError
 
 RNG = np.random.default_rng(0)
@@ -66,14 +66,14 @@ def test_a_gray_jpeg_has_three_equal_channels():
     ours = decode(content)
     assert ours.shape == (30, 40, 3)
     assert (ours == ours[..., :1]).all()
-    assert picture_shape(content) == (30, 40, 1)
+    assert image_shape(content) == (30, 40, 1)
 
 
 def test_real_photos_come_within_two_levels_of_pillow(real_data):
     for path in sorted(real_data("cats-and-dogs").rglob("*.jpg"))[:40:5]:
         ours = decode(path)
         assert np.abs(ours.astype(int) - np.asarray(Image.open(path).convert("RGB"))).max() <= 2
-        assert ours.shape == picture_shape(path)
+        assert ours.shape == image_shape(path)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
@@ -86,14 +86,14 @@ def test_the_camera_s_orientation_is_applied(kind, orientation):
     content = encoded(Image.fromarray(SMOOTH), kind, exif=with_orientation(orientation), **options)
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
     ours = decode(content)
-    assert ours.shape == upright.shape == picture_shape(content)
+    assert ours.shape == upright.shape == image_shape(content)
     assert np.abs(ours.astype(int) - upright).max() <= 2
 
 
 def test_a_heic_photo_is_read_as_it_was_taken():
     """QUADRANTS is red and green over blue and white; the file's levels differ from these by one."""
     upright = decode(HEIC / "quadrants.heic")
-    assert upright.shape == picture_shape(HEIC / "quadrants.heic") == (48, 64, 3)
+    assert upright.shape == image_shape(HEIC / "quadrants.heic") == (48, 64, 3)
     assert np.abs(upright.astype(int) - QUADRANTS).max() <= 2
 
 
@@ -103,7 +103,7 @@ def test_a_turned_heic_photo_is_turned_once():
     assert b"irot" in content
     assert b"Exif" in content
     turned = decode(content)
-    assert turned.shape == picture_shape(content) == (64, 48, 3)
+    assert turned.shape == image_shape(content) == (64, 48, 3)
     assert np.abs(turned.astype(int) - np.rot90(QUADRANTS, -1)).max() <= 2
 
 
@@ -118,8 +118,8 @@ def test_a_truncated_heic_photo_is_named_and_refused(tmp_path, share):
 def test_the_reader_of_heic_is_imported_for_heic_alone():
     kinds = [encoded(Image.fromarray(SMOOTH), kind) for kind in ("JPEG", "PNG", "AVIF")]
     code = (
-        "import sys; from tellapart.data.decode import decode, picture_shape\n"
-        f"for content in {kinds!r}: decode(content), picture_shape(content)\n"
+        "import sys; from tellapart.data.decode import decode, image_shape\n"
+        f"for content in {kinds!r}: decode(content), image_shape(content)\n"
         "print('pi_heif' in sys.modules)\n"
         f"decode({str(HEIC / 'quadrants.heic')!r})\n"
         "print('pi_heif' in sys.modules)"
@@ -218,7 +218,7 @@ def test_a_picture_that_unpacks_into_gigabytes_is_refused(monkeypatch):
 def test_what_pillow_itself_refuses_is_refused_in_the_same_words(monkeypatch):
     """Beyond twice its own limit it does not even open a file."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
-    for read in (decode, picture_shape):
+    for read in (decode, image_shape):
         with pytest.raises(
             PictureError, match=r"<bytes>: 1,200 pixels, more than the .* Save it smaller first"
         ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data.images import ArrayPictures
+from tellapart.data.images import ArrayImages
 from tellapart.data.open import Dataset, Split, open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS
 from tellapart.errors import DataError
@@ -20,7 +20,7 @@ LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
 def pixels(source, split="train"):
-    return source.splits[split].pictures.gathered()
+    return source.splits[split].images.gathered()
 
 
 def test_opening_needs_no_heavy_library():
@@ -37,7 +37,7 @@ def test_opening_needs_no_heavy_library():
 def test_uint8_arrays_are_taken_as_they_are():
     source = open_dataset((COLOR, LABELS))
     assert pixels(source) is COLOR
-    assert source.picture_shape == (5, 4, 3)
+    assert source.image_shape == (5, 4, 3)
     assert source.class_names == ("0", "1", "2")
     assert source.splits["train"].ids[:2] == ("train/00000", "train/00001")
     assert list(source.splits) == ["train"]
@@ -57,15 +57,15 @@ def test_uint8_arrays_are_taken_as_they_are():
     ids=["unit32", "unit64", "whole32", "int64", "whole16", "list"],
 )
 def test_every_accepted_form_gives_the_same_bytes(channels, convert):
-    pictures = RNG.integers(0, 256, (6, 5, 4, *channels), np.uint8)
-    pictures[0] = 255
-    ours = pixels(open_dataset((convert(pictures), LABELS)))
+    images = RNG.integers(0, 256, (6, 5, 4, *channels), np.uint8)
+    images[0] = 255
+    ours = pixels(open_dataset((convert(images), LABELS)))
     assert ours.dtype == np.uint8
-    np.testing.assert_array_equal(ours, pictures if channels else pictures[..., None])
+    np.testing.assert_array_equal(ours, images if channels else images[..., None])
 
 
 @pytest.mark.parametrize(
-    ("pictures", "met"),
+    ("images", "met"),
     [
         (COLOR[0], r"x of train: uint8 \(5, 4, 3\)|6 labels"),
         (COLOR[..., :2], r"uint8 \(6, 5, 4, 2\), 0 to 25"),
@@ -84,9 +84,9 @@ def test_every_accepted_form_gives_the_same_bytes(channels, convert):
         ([np.zeros((4, 4)), np.zeros((4, 5))] * 3, "pictures of different sizes"),
     ],
 )
-def test_other_pictures_are_refused_with_what_was_met_and_what_is_accepted(pictures, met):
+def test_other_pictures_are_refused_with_what_was_met_and_what_is_accepted(images, met):
     with pytest.raises(DataError, match=met):
-        open_dataset((pictures, LABELS))
+        open_dataset((images, LABELS))
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ def test_an_npz_opens_like_its_arrays(tmp_path):
     source = open_dataset(path)
     assert (source.name, source.class_names) == ("small", ("ant", "bee", "cow"))
     np.testing.assert_array_equal(pixels(source), COLOR)
-    np.savez(path, pictures=COLOR)
-    with pytest.raises(DataError, match="It holds pictures; expected x and y"):
+    np.savez(path, images=COLOR)
+    with pytest.raises(DataError, match="It holds images; expected x and y"):
         open_dataset(path)
 
 
@@ -208,11 +208,11 @@ def test_class_folders_are_found_in_natural_order(picture_folder):
         "class2/2.png",
     )
     assert source.splits["train"].ids[-3:] == ("class2/10.png", "class10/0.png", "class10/1.png")
-    assert source.picture_shape == (4, 6, 3)
+    assert source.image_shape == (4, 6, 3)
     assert source.name == "pictures"
     assert source.where == str(root)
     np.testing.assert_array_equal(
-        source.splits["train"].pictures.read(0), np.asarray(Image.open(root / "Class1" / "0.png"))
+        source.splits["train"].images.read(0), np.asarray(Image.open(root / "Class1" / "0.png"))
     )
 
 
@@ -253,9 +253,9 @@ def test_a_folder_of_heic_photos_opens_and_is_read(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(Path(__file__).parent / "pictures" / "quadrants.heic", tmp_path / name)
     source = open_dataset(tmp_path)
-    assert source.picture_shape == (48, 64, 3)
+    assert source.image_shape == (48, 64, 3)
     train = source.splits["train"]
-    assert [train.pictures.read(row).shape for row in range(len(train))] == 3 * [(48, 64, 3)]
+    assert [train.images.read(row).shape for row in range(len(train))] == 3 * [(48, 64, 3)]
     assert source.ignored == ()
 
 
@@ -282,14 +282,14 @@ def test_accents_are_one_spelling_everywhere(picture_folder):
 
 def test_pictures_of_different_sizes_have_no_common_shape(picture_folder):
     root = picture_folder({"a": 2})
-    assert open_dataset(picture_folder({"b": 2}, size=(9, 9), root=root)).picture_shape is None
+    assert open_dataset(picture_folder({"b": 2}, size=(9, 9), root=root)).image_shape is None
 
 
 def test_gray_files_have_one_channel(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         Image.fromarray(COLOR[0, ..., 0]).save(tmp_path / name / "0.png")
-    assert open_dataset(tmp_path).picture_shape == (5, 4, 1)
+    assert open_dataset(tmp_path).image_shape == (5, 4, 1)
 
 
 def test_a_folder_without_class_folders_says_what_it_holds(picture_folder):
@@ -352,7 +352,7 @@ def test_real_photos_open(real_data):
     source = open_dataset(real_data("cats-and-dogs"))
     assert source.class_names == ("cat", "dog")
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 400, "test": 200}
-    assert source.picture_shape is None
+    assert source.image_shape is None
     assert source.mirrors
 
 
@@ -408,7 +408,7 @@ def test_a_single_picture_is_no_set(picture_folder):
 def test_digits_need_nothing_and_come_divided(nowhere):
     source = open_dataset("digits")
     assert {name: len(split) for name, split in source.splits.items()} == {"train": 1438, "test": 359}
-    assert source.picture_shape == (8, 8, 1)
+    assert source.image_shape == (8, 8, 1)
     assert not source.mirrors
     train, test = source.splits["train"], source.splits["test"]
     assert np.abs(np.bincount(train.labels) / 4 - np.bincount(test.labels)).max() < 2
@@ -424,7 +424,7 @@ def test_digits_are_scikit_learn_s():
         rows = [int(identifier.split("/")[1]) for identifier in split.ids]
         np.testing.assert_array_equal(split.labels, oracle.target[rows])
         np.testing.assert_array_equal(
-            split.pictures.gathered()[..., 0], np.round(oracle.images[rows] * 255 / 16)
+            split.images.gathered()[..., 0], np.round(oracle.images[rows] * 255 / 16)
         )
 
 
@@ -439,7 +439,7 @@ def test_real_known_sets_open_by_name(real_data, name):
         "train": known.train_size,
         "test": known.test_size,
     }
-    assert pixels(source).shape[1:] == source.picture_shape == known.picture_shape
+    assert pixels(source).shape[1:] == source.image_shape == known.image_shape
 
 
 def test_cifar10_s_pictures_are_what_their_labels_say(real_data):
@@ -477,8 +477,8 @@ def write_mnist(folder, train=60_000, test=10_000):
     folder.mkdir(parents=True)
     for prefix, count in (("train", train), ("t10k", test)):
         labels = (np.arange(count) % 10).astype(np.uint8)
-        pictures = np.zeros((count, 28, 28), np.uint8)
-        for kind, array in (("images-idx3", pictures), ("labels-idx1", labels)):
+        images = np.zeros((count, 28, 28), np.uint8)
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
             header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
             (folder / f"{prefix}-{kind}-ubyte").write_bytes(header + array.tobytes())
 
@@ -531,8 +531,8 @@ def test_a_parquet_set_opens_by_path(tmp_path):
     pq.write_table(pa.table({"image": cells, "label": LABELS}), tmp_path / "train-00000-of-00001.parquet")
     for path in (tmp_path, tmp_path / "train-00000-of-00001.parquet"):
         source = open_dataset(path)
-        assert (source.class_names, source.picture_shape) == (("0", "1", "2"), (5, 4, 3))
-        np.testing.assert_array_equal(source.splits["train"].pictures.read(3), COLOR[3])
+        assert (source.class_names, source.image_shape) == (("0", "1", "2"), (5, 4, 3))
+        np.testing.assert_array_equal(source.splits["train"].images.read(3), COLOR[3])
 
 
 # Values
@@ -560,21 +560,21 @@ def test_numbered_color_arrays_may_be_mirrored():
 
 
 def test_ids_appear_once():
-    pictures = ArrayPictures(COLOR[:2])
+    images = ArrayImages(COLOR[:2])
     with pytest.raises(DataError, match="'a' appears twice"):
-        Split(("a", "a"), LABELS[:2], pictures)
-    split = Split(("a", "b"), LABELS[:2], pictures)
+        Split(("a", "a"), LABELS[:2], images)
+    split = Split(("a", "b"), LABELS[:2], images)
     with pytest.raises(DataError, match="'a' appears twice"):
         Dataset("twice", ("x", "y"), {"train": split, "test": split}, True, None, "memory")
     with pytest.raises(DataError, match="2 pictures, 2 labels, 1 ids"):
-        Split(("a",), LABELS[:2], pictures)
+        Split(("a",), LABELS[:2], images)
 
 
 def test_taking_rows_copies_no_pixels():
     split = open_dataset((COLOR, LABELS)).splits["train"].take(np.array([4, 1])).take(np.array([1]))
     assert split.ids == ("train/00001",)
-    assert split.pictures.images is COLOR
-    np.testing.assert_array_equal(split.pictures.read(0), COLOR[1])
+    assert split.images.array is COLOR
+    np.testing.assert_array_equal(split.images.read(0), COLOR[1])
 
 
 @pytest.mark.parametrize(

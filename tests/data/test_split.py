@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from tellapart.data.images import ArrayPictures
+from tellapart.data.images import ArrayImages
 from tellapart.data.open import Dataset, Split, open_dataset
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.errors import ConfigError, DataError, SaveError
@@ -11,7 +11,7 @@ from tellapart.errors import ConfigError, DataError, SaveError
 def source_of(labels, ids=None, **splits):
     labels = np.asarray(labels, np.int64)
     ids = ids or tuple(f"p{row}" for row in range(len(labels)))
-    train = Split(tuple(ids), labels, ArrayPictures(np.zeros((len(labels), 1, 1, 1), np.uint8)))
+    train = Split(tuple(ids), labels, ArrayImages(np.zeros((len(labels), 1, 1, 1), np.uint8)))
     names = tuple(f"class {number}" for number in range(labels.max() + 1))
     return Dataset("some", names, {"train": train, **splits}, True, (1, 1, 1), "memory")
 
@@ -83,7 +83,7 @@ def test_no_class_is_left_without_a_training_picture(sizes, shares):
 
 
 def test_official_splits_stay_as_they_are():
-    official = Split(("t0", "t1"), np.array([0, 1]), ArrayPictures(np.zeros((2, 1, 1, 1), np.uint8)))
+    official = Split(("t0", "t1"), np.array([0, 1]), ArrayImages(np.zeros((2, 1, 1, 1), np.uint8)))
     divided = divide(source_of(LABELS, test=official), validation=0.1, test=0.5, seed=0)
     assert divided.splits["test"] is official
     assert len(divided.splits["validation"]) == 15
@@ -92,7 +92,7 @@ def test_official_splits_stay_as_they_are():
 
 
 def test_a_split_that_the_data_did_not_bring_is_known_as_carved(tmp_path):
-    own = Split(("v0", "v1"), np.array([0, 1]), ArrayPictures(np.zeros((2, 1, 1, 1), np.uint8)))
+    own = Split(("v0", "v1"), np.array([0, 1]), ArrayImages(np.zeros((2, 1, 1, 1), np.uint8)))
     source = source_of(LABELS, validation=own)
     divided = divide(source, validation=0.1, test=0.2, seed=0)
     assert divided.carved == ("test",)
@@ -117,7 +117,7 @@ def test_pixels_follow_their_labels():
     pixels = labels.astype(np.uint8).reshape(-1, 1, 1, 1)
     divided = divide(open_dataset((pixels, labels)), validation=0.25, test=0.25, seed=0)
     for split in divided.splits.values():
-        np.testing.assert_array_equal(split.pictures.gathered().ravel(), split.labels)
+        np.testing.assert_array_equal(split.images.gathered().ravel(), split.labels)
 
 
 def test_a_division_survives_its_file(tmp_path):
@@ -134,7 +134,7 @@ def test_a_division_survives_its_file(tmp_path):
 
 
 def test_a_validation_carved_beside_an_official_test_split_survives_its_file(tmp_path):
-    official = Split(("t0", "t1"), np.array([0, 1]), ArrayPictures(np.zeros((2, 1, 1, 1), np.uint8)))
+    official = Split(("t0", "t1"), np.array([0, 1]), ArrayImages(np.zeros((2, 1, 1, 1), np.uint8)))
     source = source_of(LABELS, test=official)
     divided = divide(source, validation=0.1, test=0, seed=0)
     write_split_csv(divided, tmp_path / "split.csv")

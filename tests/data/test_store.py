@@ -16,16 +16,16 @@ TINY = 10  # bytes: everything is larger
 
 
 def test_arrays_of_the_right_shape_are_not_copied():
-    pictures = np.zeros((4, 4, 6, 3), np.uint8)
-    store = load_split(open_dataset((pictures, [0, 1, 0, 1])).splits["train"], PATH)
-    assert store.images is pictures
+    images = np.zeros((4, 4, 6, 3), np.uint8)
+    store = load_split(open_dataset((images, [0, 1, 0, 1])).splits["train"], PATH)
+    assert store.images is images
 
 
 def test_pictures_come_in_the_order_of_the_split(picture_folder):
     split = open_dataset(picture_folder({"a": 40, "b": 30})).splits["train"]
     seen = []
     store = load_split(split, PATH, progress=lambda *done: seen.append(done))
-    for row, path in enumerate(split.pictures.paths):
+    for row, path in enumerate(split.images.paths):
         np.testing.assert_array_equal(store.images[row], decode(path))
     np.testing.assert_array_equal(store.labels, split.labels)
     assert store.ids == split.ids
@@ -38,7 +38,7 @@ def test_every_picture_takes_the_same_pixel_path(real_data):
     split = split.take(np.arange(0, len(split), 20))
     path = Preprocessing(height=48, width=64)
     store = load_split(split, path)
-    for row, file in enumerate(split.pictures.paths):
+    for row, file in enumerate(split.images.paths):
         np.testing.assert_array_equal(store.images[row], path.apply(decode(file)))
 
 
@@ -87,10 +87,10 @@ def test_no_readable_picture_at_all_is_an_error(picture_folder):
 
 
 def test_arrays_of_another_size_are_resized():
-    pictures = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 1), np.uint8)
-    store = load_split(open_dataset((pictures, [0, 1] * 3)).splits["train"], PATH)
+    images = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 1), np.uint8)
+    store = load_split(open_dataset((images, [0, 1] * 3)).splits["train"], PATH)
     for row in range(6):
-        np.testing.assert_array_equal(store.images[row], PATH.apply(pictures[row]))
+        np.testing.assert_array_equal(store.images[row], PATH.apply(images[row]))
 
 
 def test_a_disk_without_room_is_an_error_before_decoding(picture_folder, tmp_path, monkeypatch):

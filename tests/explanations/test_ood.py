@@ -12,7 +12,7 @@ from tellapart.explanations.recorder import Recorder
 
 def shown(classifier, count=300):
     """Real digits, brought to the network's size."""
-    pictures = tellapart.open_dataset("digits").splits["train"].pictures
+    pictures = tellapart.open_dataset("digits").splits["train"].images
     return np.stack([classifier.card.preprocessing.apply(pictures.read(row)) for row in range(count)])
 
 

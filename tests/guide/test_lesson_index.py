@@ -45,7 +45,7 @@ def test_the_tutorial_is_named_and_followed():
 def test_cifar10_is_60000_small_photos_of_ten_kinds():
     known = find_known("cifar10")
     assert f"{known.train_size + known.test_size:,} small photos" in claim("cifar10")
-    assert (len(known.class_names), known.picture_shape) == (10, (32, 32, 3))
+    assert (len(known.class_names), known.image_shape) == (10, (32, 32, 3))
     assert {"airplane", "cat"} <= set(known.class_names)
 
 

@@ -63,14 +63,14 @@ def test_it_answers_like_keras():
     classifier = tellapart.load("cifar10")
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     theirs = keras.models.load_model(shipped_model("cifar10")).predict(images.astype("float32"), verbose=0)
-    np.testing.assert_allclose(classifier.probabilities(images, views=1), theirs, atol=1e-5)
+    np.testing.assert_allclose(classifier.probabilities(images, tta_views=1), theirs, atol=1e-5)
 
 
 def test_a_photo_is_named_without_a_model_named_and_without_keras(tmp_path):
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (80, 120, 3), np.uint8)).save(tmp_path / "photo.png")
     script = (
-        "import sys; from tellapart.cli import main\n"
+        "import sys; from tellapart.cli.main import main\n"
         f"code = main(['predict', {str(tmp_path / 'photo.png')!r}, '--json'])\n"
         "print('keras' in sys.modules, file=sys.stderr); sys.exit(code)"
     )
@@ -137,6 +137,6 @@ def test_it_is_as_good_as_its_card_says(name, data):
     )
     assert low < share < high
     test = tellapart.open_dataset(data).splits["test"]
-    images = np.stack([test.pictures.read(i) for i in range(1000)])
+    images = np.stack([test.images.read(i) for i in range(1000)])
     right = (tellapart.load(name).probabilities(images).argmax(1) == test.labels[:1000]).mean()
     assert abs(100 * right - share) < 3  # four standard errors of 1,000 pictures at 94%

@@ -21,9 +21,9 @@ def smooth_pictures(n, size, channels, seed=0):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_answers_of_the_whitening_filters_are_uncorrelated_and_of_one_size(channels):
-    pictures = smooth_pictures(200, 24, channels)
-    filters = whitening_filters(pictures)
-    scaled = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 64 - 2
+    images = smooth_pictures(200, 24, channels)
+    filters = whitening_filters(images)
+    scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 64 - 2
     answers = torch.nn.functional.conv2d(scaled, torch.from_numpy(filters).permute(3, 2, 0, 1), stride=1)
     half = answers.shape[1] // 2
     flat = answers[:, :half].permute(1, 0, 2, 3).reshape(half, -1)
@@ -55,18 +55,16 @@ def test_it_is_a_plain_keras_model_that_runs_lowered_throughout(tmp_path, depth)
     initialize(model, smooth_pictures(20, 32, 3), seed=0)
     assert all(layer.lowered for layer in lower(model).report())
     model.save(tmp_path / "model.keras")
-    pictures = smooth_pictures(3, 32, 3, seed=1).astype("float32")
+    images = smooth_pictures(3, 32, 3, seed=1).astype("float32")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(
-        again.predict(pictures, verbose=0), model.predict(pictures, verbose=0), atol=1e-6
-    )
+    np.testing.assert_allclose(again.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_weights():
-    pictures = smooth_pictures(20, 16, 1)
+    images = smooth_pictures(20, 16, 1)
     models = [whitened_cnn((16, 16, 1), 10, (8, 8, 8)) for _ in range(2)]
     for model in models:
-        initialize(model, pictures, seed=3)
+        initialize(model, images, seed=3)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(one, other)
 

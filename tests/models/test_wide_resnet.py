@@ -17,8 +17,8 @@ def test_it_runs_lowered_throughout():
     model = wide_resnet((16, 16, 1), 3, (4, 8, 12), 2)
     net = lower(model)
     assert all(layer.lowered for layer in net.report())
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1)).astype("float32")
-    answers = model.predict(pictures, verbose=0)
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1)).astype("float32")
+    answers = model.predict(images, verbose=0)
     np.testing.assert_allclose(answers.sum(1), 1, atol=1e-5)
 
 

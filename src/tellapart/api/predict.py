@@ -14,7 +14,7 @@ from typing import Any
 from tellapart.api.listener import Listener
 from tellapart.api.load import loaded
 from tellapart.classifier.classifier import Classifier, Prediction
-from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.sources.folder import is_hidden
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import DataError
@@ -140,11 +140,11 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
     others: list[Path] = []
     for place, _, names in os.walk(folder, onerror=_stop):
         for path in (Path(place, name) for name in names if not is_hidden(name)):
-            (pictures if path.suffix.lower() in PICTURE_SUFFIXES else others).append(path)
+            (pictures if path.suffix.lower() in IMAGE_SUFFIXES else others).append(path)
     if not pictures:
         raise DataError(
             f"{folder}: no pictures in it or in its subfolders (looked for "
-            f"{', '.join(sorted(PICTURE_SUFFIXES)[:6])} and others; it holds {len(others):,} other files)."
+            f"{', '.join(sorted(IMAGE_SUFFIXES)[:6])} and others; it holds {len(others):,} other files)."
         )
     return _sorted(pictures), _sorted(others)
 

@@ -13,7 +13,7 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError, DataError
-from tellapart.models.first_cnn import refuse_small_pictures
+from tellapart.models.first_cnn import check_image_size
 from tellapart.recipes.adapt import adapted_to, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
@@ -90,7 +90,7 @@ def prepare(
     held_out = config.validation_share if config.validation == "held out" else 0.0
     dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed)
     preprocessing = preprocessing_for(dataset, config)
-    refuse_small_pictures(preprocessing.shape)
+    check_image_size(preprocessing.shape)
     stores = load_stores(dataset, preprocessing, config, listener)
     folder = new_run_folder(out, dataset.name, config.recipe)
     setup = TrainingSetup(config, folder, dataset, preprocessing, stores, resolve(config.precision))
@@ -153,7 +153,7 @@ def load_stores(
 
 def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     """Choose the size of the network's input: the configured one, or the images' own where that is moderate."""
-    height, width, channels = dataset.picture_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
+    height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if config.size is not None:
         height, width = config.size
     elif max(height, width) > LARGEST_SIDE:

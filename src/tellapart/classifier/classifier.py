@@ -18,7 +18,7 @@ from tellapart.classifier.card import ModelCard, card_of_plain_model
 from tellapart.classifier.model_file import load_keras, read_card, save_h5, save_keras
 from tellapart.classifier.resolve import model_path
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import picture_of
+from tellapart.data.decode import load_image
 from tellapart.data.store import ImageStore, UnreadableImage, load_split
 from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.events import Progress
@@ -27,7 +27,7 @@ from tellapart.inference.predictor import tta_probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities
 from tellapart.metrics.scores import Scores, score
-from tellapart.runtime.precision import resolve_known
+from tellapart.runtime.precision import resolve_checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Classifier:
         if tta_views not in TTA_VIEWS:
             raise ConfigError(f"tta_views is 1, 2 or 6, copies of each image to predict; got {tta_views!r}.")
         self._refuse_other_pixels(images)
-        precision = resolve_known(precision)
+        precision = resolve_checked(precision)
         if not len(images):
             none = np.empty((0, len(self.class_names)), np.float32)
             return TtaProbabilities(none, none)
@@ -240,7 +240,7 @@ class Classifier:
         images, names, unreadable = [], [], []
         for index, picture in enumerate(pictures):
             try:
-                name, pixels = picture_of(picture, index)
+                name, pixels = load_image(picture, index)
             except PictureError as reason:
                 unreadable.append(UnreadableImage(str(picture), str(reason)))
                 continue

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellapart.classifier.model_file import is_model_file
-from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, shipped_model
@@ -62,7 +62,7 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
         return model_meant(first), others
     if is_web_address(first):
         raise ConfigError(no_such_picture(first))
-    if first.suffix.lower() not in PICTURE_SUFFIXES and not first.exists():
+    if first.suffix.lower() not in IMAGE_SUFFIXES and not first.exists():
         kind = ModelError if others else ConfigError
         meant = nearly(first)
         raise kind(
@@ -83,7 +83,7 @@ def _only_runs_in(path: Path) -> list[Path]:
         return []
     with unreadable_is_bad_data(path):
         runs = {one.parent for one in path.glob("*/run.toml")}
-        pictures = (one for one in path.rglob("*") if one.suffix.lower() in PICTURE_SUFFIXES)
+        pictures = (one for one in path.rglob("*") if one.suffix.lower() in IMAGE_SUFFIXES)
         if runs and any(runs.isdisjoint(picture.parents) for picture in pictures):
             return []
         return sorted(runs, key=lambda run: -run.stat().st_mtime)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.images import Pictures
+from tellapart.data.images import Images
 from tellapart.errors import DataError
 
 SPLIT_NAMES = ("train", "validation", "test")
@@ -29,12 +29,12 @@ class Split:
     labels: NDArray[np.int64]
     """(N,) class numbers."""
 
-    pictures: Pictures
+    images: Images
 
     def __post_init__(self) -> None:
-        if not len(self.ids) == len(self.labels) == len(self.pictures):
+        if not len(self.ids) == len(self.labels) == len(self.images):
             raise DataError(
-                f"{len(self.pictures)} pictures, {len(self.labels)} labels, {len(self.ids)} ids; "
+                f"{len(self.images)} pictures, {len(self.labels)} labels, {len(self.ids)} ids; "
                 "each picture needs one of each."
             )
         _refuse_duplicates(self.ids)
@@ -44,7 +44,7 @@ class Split:
 
     def take(self, rows: NDArray[np.int64]) -> Split:
         """Only these rows, in this order; pixels are not copied."""
-        return Split(tuple(self.ids[row] for row in rows), self.labels[rows], self.pictures.take(rows))
+        return Split(tuple(self.ids[row] for row in rows), self.labels[rows], self.images.take(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class Dataset:
     mirrors: bool
     """May a picture be flipped left-right without changing its class?"""
 
-    picture_shape: tuple[int, int, int] | None
+    image_shape: tuple[int, int, int] | None
     """(H, W, C) where all agree, else None. C is 1 for gray files too, though reading them gives three
     equal channels."""
 

@@ -28,7 +28,7 @@ from tellapart.paths import no_such_picture
 if TYPE_CHECKING:
     from PIL import Image
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     {
         ".jpg",
         ".jpeg",
@@ -87,7 +87,7 @@ def decode(source: str | os.PathLike[str] | bytes) -> Pixels:
         raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
 
 
-def picture_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int]:
+def image_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int]:
     """Height, width and channels (1 where the file is gray, else 3) of the upright picture, from the header.
 
     Raises:
@@ -236,7 +236,7 @@ def _in_words(reason: Exception) -> str:
     return "no known picture format" if words.startswith("cannot identify image file") else words
 
 
-def picture_of(picture: Any, index: int = 0) -> tuple[str, NDArray[np.uint8]]:
+def load_image(picture: Any, index: int = 0) -> tuple[str, NDArray[np.uint8]]:
     """A file or an array as what it is called, and (height, width, 1 or 3) uint8.
 
     Args:

@@ -15,7 +15,7 @@ from typing import Protocol
 from tellapart.data.types import Pixels, Rows
 
 
-class Pictures(Protocol):
+class Images(Protocol):
     """What a Split needs of its pictures."""
 
     def __len__(self) -> int: ...
@@ -24,38 +24,38 @@ class Pictures(Protocol):
         """Picture `index` as uint8 (H, W, 3 or 1)."""
         ...
 
-    def take(self, rows: Rows) -> Pictures:
+    def take(self, rows: Rows) -> Images:
         """Only these rows, in this order."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ArrayPictures:
+class ArrayImages:
     """Rows of one array; `rows` names those that count, all where it is None."""
 
-    images: Pixels
+    array: Pixels
     """(N, H, W, C)."""
 
     rows: Rows | None = None
 
     def __len__(self) -> int:
-        return len(self.images) if self.rows is None else len(self.rows)
+        return len(self.array) if self.rows is None else len(self.rows)
 
     def read(self, index: int) -> Pixels:
         """Picture `index`, a view."""
-        return self.images[index if self.rows is None else self.rows[index]]
+        return self.array[index if self.rows is None else self.rows[index]]
 
-    def take(self, rows: Rows) -> ArrayPictures:
+    def take(self, rows: Rows) -> ArrayImages:
         """Only these rows: the array itself is shared."""
-        return ArrayPictures(self.images, rows if self.rows is None else self.rows[rows])
+        return ArrayImages(self.array, rows if self.rows is None else self.rows[rows])
 
     def gathered(self) -> Pixels:
         """All of them as one (N, H, W, C) array; the very array, uncopied, where every row counts."""
-        return self.images if self.rows is None else self.images[self.rows]
+        return self.array if self.rows is None else self.array[self.rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FilePictures:
+class FileImages:
     """Picture files, opened when read."""
 
     paths: tuple[Path, ...]
@@ -69,13 +69,13 @@ class FilePictures:
 
         return decode(self.paths[index])
 
-    def take(self, rows: Rows) -> FilePictures:
+    def take(self, rows: Rows) -> FileImages:
         """Only these files."""
-        return FilePictures(tuple(self.paths[row] for row in rows))
+        return FileImages(tuple(self.paths[row] for row in rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedPictures:
+class EncodedImages:
     """Encoded pictures (PNG, JPEG, ...) held in memory, decoded when read."""
 
     blobs: tuple[bytes, ...]
@@ -89,6 +89,6 @@ class EncodedPictures:
 
         return decode(self.blobs[index])
 
-    def take(self, rows: Rows) -> EncodedPictures:
+    def take(self, rows: Rows) -> EncodedImages:
         """Only these."""
-        return EncodedPictures(tuple(self.blobs[row] for row in rows))
+        return EncodedImages(tuple(self.blobs[row] for row in rows))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
-from tellapart.data.images import ArrayPictures, EncodedPictures, FilePictures, Pictures
+from tellapart.data.images import ArrayImages, EncodedImages, FileImages, Images
 from tellapart.data.sources import arrays
 from tellapart.data.sources import folder as folders
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known
@@ -74,10 +74,10 @@ def open_dataset(
 
 def _from_known(known: KnownSet, download: bool, progress: Progress | None) -> Dataset:
     raw, where = open_known(known, download=download, progress=progress)
-    splits = {split: _numbered_split(split, part.labels, part.pictures) for split, part in raw.splits.items()}
+    splits = {split: _numbered_split(split, part.labels, part.images) for split, part in raw.splits.items()}
     if known.default_test_share:
         splits = _with_default_test(splits["train"], known)
-    return Dataset(known.name, known.class_names, splits, known.mirrors, known.picture_shape, where)
+    return Dataset(known.name, known.class_names, splits, known.mirrors, known.image_shape, where)
 
 
 def _with_default_test(train: Split, known: KnownSet) -> dict[str, Split]:
@@ -132,9 +132,7 @@ def _from_layout(path: Path, layout: Layout) -> Dataset:
     labels, class_names = arrays.checked_labels(
         {split: part.labels for split, part in raw.splits.items()}, names
     )
-    splits = {
-        split: _numbered_split(split, labels[split], part.pictures) for split, part in raw.splits.items()
-    }
+    splits = {split: _numbered_split(split, labels[split], part.images) for split, part in raw.splits.items()}
     name = known.name if known else path.stem
     return _checked(
         Dataset(name, class_names, splits, True, _common_shape(splits), str(path)),
@@ -153,12 +151,12 @@ def _meant(path: Path, layout: Layout) -> KnownSet | None:
 
 
 def _from_folder(root: Path) -> Dataset:
-    found = folders.find_pictures(root)
+    found = folders.scan_folder(root)
     splits = {
         split: Split(
             tuple(path.relative_to(root).as_posix() for path, _ in files),
             np.array([label for _, label in files], np.int64),
-            FilePictures(tuple(path for path, _ in files)),
+            FileImages(tuple(path for path, _ in files)),
         )
         for split, files in found.splits.items()
         if files
@@ -187,7 +185,7 @@ def _from_labels_file(root: Path, labels_path: Path) -> Dataset:
         split: Split(
             tuple(os.path.relpath(line.path, root).replace(os.sep, "/") for line in rows),
             labels[split],
-            FilePictures(tuple(line.path for line in rows)),
+            FileImages(tuple(line.path for line in rows)),
         )
         for split, rows in by_split.items()
     }
@@ -199,17 +197,16 @@ def _from_pairs(
     name: str, where: str, pairs: Mapping[str, arrays.Pair], class_names: Sequence[str] | None
 ) -> Dataset:
     with _said_of(where):
-        pictures = {split: arrays.checked_pictures(x, f"x of {split}") for split, (x, _) in pairs.items()}
+        images = {split: arrays.checked_images(x, f"x of {split}") for split, (x, _) in pairs.items()}
         labels, names = arrays.checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
-    for split, images in pictures.items():
-        if len(images) != len(labels[split]):
+    for split, array in images.items():
+        if len(array) != len(labels[split]):
             raise DataError(
-                f"{where}: {split}: x has {len(images)} pictures and y has {len(labels[split])} labels. "
+                f"{where}: {split}: x has {len(array)} pictures and y has {len(labels[split])} labels. "
                 "Give each picture one label, in the same order."
             )
     splits = {
-        split: _numbered_split(split, labels[split], ArrayPictures(images))
-        for split, images in pictures.items()
+        split: _numbered_split(split, labels[split], ArrayImages(array)) for split, array in images.items()
     }
     return _checked(Dataset(name, names, splits, True, _common_shape(splits), where))
 
@@ -223,10 +220,10 @@ def _said_of(where: object) -> Iterator[None]:
         raise DataError(f"{where}: {reason}") from reason
 
 
-def _numbered_split(name: str, labels: NDArray[np.int64], pictures: Pictures) -> Split:
+def _numbered_split(name: str, labels: NDArray[np.int64], images: Images) -> Split:
     """Ids are the split's name and the row: `train/00017`."""
     digits = max(5, len(str(len(labels))))
-    return Split(tuple(f"{name}/{row:0{digits}d}" for row in range(len(labels))), labels, pictures)
+    return Split(tuple(f"{name}/{row:0{digits}d}" for row in range(len(labels))), labels, images)
 
 
 def _checked(source: Dataset, mirrors: bool | None = None) -> Dataset:
@@ -257,8 +254,8 @@ def _may_mirror(source: Dataset) -> bool:
     Gray arrays with numbered classes are most often characters too.
     """
     if all(len(name) == 1 for name in source.class_names):
-        pictures = source.splits["train"].pictures
-        are_photos = isinstance(pictures, ArrayPictures) and pictures.images.shape[-1] == 3
+        images = source.splits["train"].images
+        are_photos = isinstance(images, ArrayImages) and images.array.shape[-1] == 3
         return are_photos and all(name.isdigit() for name in source.class_names)
     words = {word for name in source.class_names for word in re.split(r"[\W_]+", name.lower())}
     return not words & {"left", "right"}
@@ -268,23 +265,23 @@ def _common_shape(splits: Mapping[str, Split]) -> tuple[int, int, int] | None:
     """(H, W, C) that all pictures share, as far as evenly spread headers tell; None where one differs."""
     shape: tuple[int, int, int] | None = None
     for split in splits.values():
-        for met in _shapes(split.pictures):
+        for met in _shapes(split.images):
             if shape is not None and met != shape:
                 return None
             shape = met
     return shape
 
 
-def _shapes(pictures: Pictures) -> Any:
-    if isinstance(pictures, ArrayPictures):
-        yield tuple(pictures.images.shape[1:])
-    elif isinstance(pictures, (FilePictures, EncodedPictures)):
-        from tellapart.data.decode import picture_shape
+def _shapes(images: Images) -> Any:
+    if isinstance(images, ArrayImages):
+        yield tuple(images.array.shape[1:])
+    elif isinstance(images, (FileImages, EncodedImages)):
+        from tellapart.data.decode import image_shape
 
-        encoded: Sequence[Any] = pictures.paths if isinstance(pictures, FilePictures) else pictures.blobs
+        encoded: Sequence[Any] = images.paths if isinstance(images, FileImages) else images.blobs
         for picture in encoded[:: max(1, len(encoded) // _SHAPE_SAMPLE)]:
             try:
-                yield picture_shape(picture)
+                yield image_shape(picture)
             except PictureError:  # The store will name it.
                 continue
 

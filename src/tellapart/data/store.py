@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
-from tellapart.data.images import ArrayPictures
+from tellapart.data.images import ArrayImages
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError, PictureError, SaveError
@@ -92,8 +92,8 @@ def load_split(
     """
     if not len(split):
         raise DataError("A split without pictures cannot be loaded.")
-    if isinstance(split.pictures, ArrayPictures) and split.pictures.images.shape[1:] == preprocessing.shape:
-        return ImageStore(split.pictures.gathered(), split.labels, split.ids)
+    if isinstance(split.images, ArrayImages) and split.images.array.shape[1:] == preprocessing.shape:
+        return ImageStore(split.images.gathered(), split.labels, split.ids)
     images = _room_for((len(split), *preprocessing.shape), memory_budget_bytes, folder)
     kept: list[int] = []
     unreadable: list[UnreadableImage] = []
@@ -117,7 +117,7 @@ def load_split(
 
 def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
     try:
-        return preprocessing.apply(split.pictures.read(row))
+        return preprocessing.apply(split.images.read(row))
     except PictureError as reason:
         return UnreadableImage(split.ids[row], str(reason))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.decode import picture_of
+from tellapart.data.decode import load_image
 from tellapart.errors import ConfigError
 from tellapart.events import Progress
 from tellapart.explanations.channels.channels import ModelFilters
@@ -86,7 +86,7 @@ class Explainer:
         """
         named = (classes,) if isinstance(classes, str) else classes
         asked = tuple(_index_of(name, self.classifier.class_names) for name in named)
-        name, original = picture_of(picture)
+        name, original = load_image(picture)
         image = self.classifier.card.preprocessing.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
         return Explanation(subject, FORM, self._filters, self._training, asked, self._looking)

@@ -9,7 +9,7 @@ SMALLEST_SIDE = 14
 """Pixels. Below this, the second pooling would leave nothing."""
 
 
-def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
+def first_cnn(image_shape: tuple[int, int, int], classes: int) -> Any:
     """Build the tutorial's network: two blocks of two convolutions, then two dense layers.
 
     The one addition is the `Rescaling` layer in front: the tutorial divided its
@@ -17,7 +17,7 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
     divide twice.
 
     Args:
-        picture_shape: (height, width, channels), at least 14 x 14 pixels.
+        image_shape: (height, width, channels), at least 14 x 14 pixels.
         classes: how many, at least 2.
 
     Returns:
@@ -29,12 +29,12 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
 
     Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
-    refuse_what_cannot_be_learned(picture_shape, classes)
+    check_shape_and_classes(image_shape, classes)
     keras = import_keras()
     layers = keras.layers
     return keras.Sequential(
         [
-            keras.Input(picture_shape),
+            keras.Input(image_shape),
             layers.Rescaling(1 / 255),
             layers.Conv2D(32, (3, 3), padding="same"),  # (B, H, W, 32)
             layers.Activation("relu"),
@@ -59,24 +59,24 @@ def first_cnn(picture_shape: tuple[int, int, int], classes: int) -> Any:
     )
 
 
-def refuse_what_cannot_be_learned(picture_shape: tuple[int, int, int], classes: int) -> None:
+def check_shape_and_classes(image_shape: tuple[int, int, int], classes: int) -> None:
     """Refuse small pictures, and fewer than two classes.
 
     Raises:
         ConfigError: a side below 14 pixels, or nothing to tell apart.
     """
-    refuse_small_pictures(picture_shape)
+    check_image_size(image_shape)
     if classes < 2:
         raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
 
 
-def refuse_small_pictures(picture_shape: tuple[int, int, int]) -> None:
+def check_image_size(image_shape: tuple[int, int, int]) -> None:
     """Refuse what the network cannot see anything in; asked before pictures are read.
 
     Raises:
         ConfigError: a side below 14 pixels.
     """
-    height, width, _ = picture_shape
+    height, width, _ = image_shape
     if min(height, width) < SMALLEST_SIDE:
         raise ConfigError(
             f"The network needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; "

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.keras_backend import import_keras
-from tellapart.models.first_cnn import refuse_what_cannot_be_learned
+from tellapart.models.first_cnn import check_shape_and_classes
 
 PATCH = 2
 """Side of the patches that are whitened, in pixels; there is one at every pixel."""
 
-PICTURES_AT_ONCE = 64
+IMAGES_AT_ONCE = 64
 """Whose patches are laid out at a time."""
 
 EPSILON = 5e-4
@@ -19,7 +19,7 @@ EPSILON = 5e-4
 
 
 def whitened_cnn(
-    picture_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], depth: int = 2
+    image_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], depth: int = 2
 ) -> Any:
     """Build the network. Its first layer is set by `initialize` from pictures and not learned afterward.
 
@@ -28,7 +28,7 @@ def whitened_cnn(
     as accurate here, and a quarter of the time on a processor (`benchmarks/NOTES.md`).
 
     Args:
-        picture_shape: (height, width, channels), at least 14 x 14 pixels.
+        image_shape: (height, width, channels), at least 14 x 14 pixels.
         classes: how many, at least 2.
         widths: channels of the three groups.
         depth: convolutions in a group: 2; or 3, the second and third then bridged by a shortcut.
@@ -40,12 +40,12 @@ def whitened_cnn(
     Raises:
         ConfigError: the pictures are too small, or there are fewer than two classes.
     """
-    refuse_what_cannot_be_learned(picture_shape, classes)
+    check_shape_and_classes(image_shape, classes)
     keras = import_keras()
     layers = keras.layers
-    pictures = keras.Input(picture_shape)
-    x = layers.Rescaling(1 / 64, offset=-2)(pictures)  # about mean 0, deviation 1
-    x = layers.Conv2D(2 * PATCH * PATCH * picture_shape[2], PATCH, name="whitening")(x)
+    images = keras.Input(image_shape)
+    x = layers.Rescaling(1 / 64, offset=-2)(images)  # about mean 0, deviation 1
+    x = layers.Conv2D(2 * PATCH * PATCH * image_shape[2], PATCH, name="whitening")(x)
     x = layers.Activation("hard_silu")(x)
     for width in widths:
         x = _group(layers, x, width, depth)
@@ -53,7 +53,7 @@ def whitened_cnn(
     x = layers.Dense(classes, use_bias=False, name="head")(x)
     x = layers.Rescaling(1 / widths[2])(x)
     x = layers.Activation("softmax")(x)
-    model = keras.Model(pictures, x, name="whitened_cnn")
+    model = keras.Model(images, x, name="whitened_cnn")
     if depth == 2:
         model = keras.Sequential(model.layers, name="whitened_cnn")
     model.get_layer("whitening").kernel.trainable = False
@@ -76,21 +76,21 @@ def _group(layers: Any, x: Any, width: int, depth: int) -> Any:
     return layers.Activation("hard_silu")(x)
 
 
-def initialize(model: Any, pictures: NDArray[np.uint8], seed: int) -> None:
+def initialize(model: Any, images: NDArray[np.uint8], seed: int) -> None:
     """Set the weights that the network starts from.
 
-    The whitening filters come from `pictures`; the other convolutions pass their input through (dirac) and
+    The whitening filters come from `images`; the other convolutions pass their input through (dirac) and
     are random where they have more outputs than inputs; the head has deviation 1.
 
     Args:
         model: from `whitened_cnn`.
-        pictures: (N, H, W, C) uint8, training pictures; a thousand or two are enough.
+        images: (N, H, W, C) uint8, training pictures; a thousand or two are enough.
         seed: of the random part.
     """
     random = np.random.Generator(np.random.Philox(seed))
     for layer in model.layers:
         if layer.name == "whitening":
-            layer.kernel.assign(whitening_filters(pictures))
+            layer.kernel.assign(whitening_filters(images))
         elif layer.name == "head":
             kernel = random.uniform(-1, 1, layer.kernel.shape)
             layer.kernel.assign((kernel / kernel.std()).astype(np.float32))
@@ -130,18 +130,18 @@ def dirac(shape: tuple[int, int, int, int], random: np.random.Generator) -> NDAr
     return kernel
 
 
-def whitening_filters(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def whitening_filters(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Filters (2, 2, C, 8 C) whose answers to the pictures' patches are uncorrelated; half are the negatives.
 
     Args:
-        pictures: (N, H, W, C) uint8.
+        images: (N, H, W, C) uint8.
 
     Source: Page 2018-2019, "How to train your ResNet"; Jordan 2024.
     """
-    channels = pictures.shape[3]
+    channels = images.shape[3]
     moments, count = np.zeros((channels * PATCH * PATCH,) * 2), 0
-    for start in range(0, len(pictures), PICTURES_AT_ONCE):
-        scaled = pictures[start : start + PICTURES_AT_ONCE].astype(np.float32) / 64 - 2
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        scaled = images[start : start + IMAGES_AT_ONCE].astype(np.float32) / 64 - 2
         windows = np.lib.stride_tricks.sliding_window_view(scaled, (PATCH, PATCH), axis=(1, 2))
         patches = windows.reshape(-1, channels * PATCH * PATCH)  # (.., C * 2 * 2)
         moments += patches.T @ patches

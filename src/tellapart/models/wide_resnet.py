@@ -3,21 +3,21 @@
 from typing import Any
 
 from tellapart.keras_backend import import_keras
-from tellapart.models.first_cnn import refuse_what_cannot_be_learned
+from tellapart.models.first_cnn import check_shape_and_classes
 
 ENTRY_WIDTH = 16
 """Channels of the first convolution."""
 
 
 def wide_resnet(
-    picture_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], blocks: int
+    image_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], blocks: int
 ) -> Any:
     """Build the network: three groups of pre-activated residual blocks.
 
     WRN-28-10 of the paper is widths (160, 320, 640) and 4 blocks a group.
 
     Args:
-        picture_shape: (height, width, channels), at least 14 x 14 pixels.
+        image_shape: (height, width, channels), at least 14 x 14 pixels.
         classes: how many, at least 2.
         widths: channels of the three groups; the second and third halve height and width.
         blocks: in each group, each of two convolutions.
@@ -30,18 +30,18 @@ def wide_resnet(
 
     Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146; He et al. 2016 (activation first, initialization).
     """
-    refuse_what_cannot_be_learned(picture_shape, classes)
+    check_shape_and_classes(image_shape, classes)
     keras = import_keras()
     layers = keras.layers
-    pictures = keras.Input(picture_shape)
-    x = layers.Rescaling(1 / 64, offset=-2)(pictures)  # about mean 0, deviation 1
+    images = keras.Input(image_shape)
+    x = layers.Rescaling(1 / 64, offset=-2)(images)  # about mean 0, deviation 1
     x = _convolution(layers, x, ENTRY_WIDTH, 3, 1)
     for group, width in enumerate(widths):
         for block in range(blocks):
             x = _block(layers, x, width, stride=2 if group and not block else 1)
     x = layers.GlobalAveragePooling2D()(_activated(layers, x))
     x = layers.Dense(classes, activation="softmax")(x)
-    return keras.Model(pictures, x, name="wide_resnet")
+    return keras.Model(images, x, name="wide_resnet")
 
 
 def _block(layers: Any, x: Any, width: int, stride: int) -> Any:

@@ -224,10 +224,10 @@ def test_shifts_and_turns_are_drawn_independently():
 
 
 def test_mirror_fills_as_scipy_does():
-    pictures = random_pictures(6, 3, (8, 9), torch.uint8)
+    images = random_pictures(6, 3, (8, 9), torch.uint8)
     moves = draw(Augmentation(width_shift_range=4, height_shift_range=3.5), 6, 8, 9, seeded(1))
-    found = apply(pictures, moves, "mirror")
-    for picture, dy, dx, moved in zip(pictures, moves.dy, moves.dx, found, strict=True):
+    found = apply(images, moves, "mirror")
+    for picture, dy, dx, moved in zip(images, moves.dy, moves.dx, found, strict=True):
         for channel, answer in zip(picture, moved, strict=True):
             expected = ndimage.shift(
                 channel.numpy().astype(float), (-float(dy), -float(dx)), order=1, mode="mirror"

@@ -50,9 +50,9 @@ def as_archive(path, folder, contents):
 def assert_is_the_set(raw, train=12 * 5, test=12):
     assert len(raw.splits["train"].labels) == train
     assert len(raw.splits["test"].labels) == test
-    np.testing.assert_array_equal(raw.splits["test"].pictures.gathered(), PICTURES)
+    np.testing.assert_array_equal(raw.splits["test"].images.gathered(), PICTURES)
     np.testing.assert_array_equal(raw.splits["test"].labels, LABELS)
-    np.testing.assert_array_equal(raw.splits["train"].pictures.read(13), PICTURES[1])
+    np.testing.assert_array_equal(raw.splits["train"].images.read(13), PICTURES[1])
 
 
 # CIFAR
@@ -92,11 +92,11 @@ def test_cifar100_takes_the_fine_label(tmp_path):
 def test_real_cifar10_has_its_published_sums(real_data):
     place = real_data("cifar10")
     raw = formats.find_layout(place).read(place)
-    train = raw.splits["train"].pictures.gathered()
+    train = raw.splits["train"].images.gathered()
     assert train.shape == (50_000, 32, 32, 3)
     assert train.sum(dtype=np.int64) == 18_540_682_003
     np.testing.assert_allclose(train.mean(axis=(0, 1, 2)), [125.307, 122.950, 113.865], atol=5e-4)
-    assert raw.splits["test"].pictures.gathered().sum(dtype=np.int64) == 3_733_375_634
+    assert raw.splits["test"].images.gathered().sum(dtype=np.int64) == 3_733_375_634
     assert (np.bincount(raw.splits["train"].labels) == 5_000).all()
 
 
@@ -250,13 +250,13 @@ def test_idx_files_are_read_under_all_their_names(tmp_path, joint, packed):
             (tmp_path / f"{prefix}-{kind}-ubyte{'.gz' if packed else ''}").write_bytes(content)
     layout = formats.find_layout(tmp_path)
     raw = layout.read(tmp_path)
-    np.testing.assert_array_equal(raw.splits["train"].pictures.gathered()[..., 0], GRAY)
+    np.testing.assert_array_equal(raw.splits["train"].images.gathered()[..., 0], GRAY)
     np.testing.assert_array_equal(raw.splits["test"].labels, LABELS[:5])
 
 
 def test_real_mnist_has_its_published_mean(real_data):
     raw = formats.read_idx_folder(real_data("mnist"))
-    train = raw.splits["train"].pictures.gathered()
+    train = raw.splits["train"].images.gathered()
     assert train.shape == (60_000, 28, 28, 1)
     assert train.mean() / 255 == pytest.approx(0.13066, abs=5e-6)
 
@@ -336,7 +336,7 @@ def test_hugging_face_parquet_is_read(tmp_path, picture, label, below):
     write_parquet(tmp_path / below / "test-00000-of-00001.parquet", picture, label, 5)
     raw = formats.find_layout(tmp_path).read(tmp_path)
     assert {split: len(part.labels) for split, part in raw.splits.items()} == {"train": 24, "test": 5}
-    np.testing.assert_array_equal(raw.splits["train"].pictures.read(13), PICTURES[1])
+    np.testing.assert_array_equal(raw.splits["train"].images.read(13), PICTURES[1])
     np.testing.assert_array_equal(raw.splits["test"].labels, LABELS[:5])
 
 

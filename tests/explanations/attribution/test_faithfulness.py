@@ -104,7 +104,7 @@ def found(tmp_path_factory):
     recorder = Recorder(classifier.model, "probabilities")
     noise, maps = noisy_recorder(recorder), {}
     for row in range(10):
-        pixels = classifier.card.preprocessing.apply(source.splits["train"].pictures.read(row))
+        pixels = classifier.card.preprocessing.apply(source.splits["train"].images.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
         question = Contrast(int(recorder.run(image[None]).logits.argmax()))
         for one in reasons(AttributionTask(recorder, image, (question,)), [noise])[question]:

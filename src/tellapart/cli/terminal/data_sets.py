@@ -1,4 +1,4 @@
-"""Reports of `data` and `doctor`: known sets, your own pictures, this machine."""
+"""What `data list`, `data show` and `data get` print."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tellapart.profiling.doctor import known_sets_here
 
 
 def report_sets(as_json: bool) -> None:
-    """Every known set and where it is."""
+    """Print every known set and where it is."""
     places = known_sets_here()
     if as_json:
         say_json({"sets": [_facts(known, places[name]) for name, known in KNOWN_SETS.items()]})
@@ -27,28 +27,28 @@ def report_sets(as_json: bool) -> None:
         lines = known.title, _measures(known), _whereabouts(known, places[name]), ""
         add_row(table, Text(name, "bold"), Text(printable("\n".join(lines))))
     results().print(table)
-    say("More of one: tellapart data show NAME. To download it: tellapart data get NAME")
+    say("Details: tellapart data show NAME. Download: tellapart data get NAME")
 
 
 def report_set(name: str, as_json: bool) -> None:
-    """A known set, or the pictures at a path."""
+    """Print a known set, or the pictures at a path."""
     known = find_known(name)
     with unreadable_is_bad_data(name):
         is_somewhere = Path(name).expanduser().exists()
     if known is None and not is_somewhere:
         known = known_set(name)
     place = known_sets_here()[known.name] if known else name
-    source = open_dataset(known.name if known else name) if place else None
-    facts = _facts(known, place) if known else _source_facts(source)
-    counts = {} if source is None else class_counts(source)
+    dataset = open_dataset(known.name if known else name) if place else None
+    facts = _facts(known, place) if known else _dataset_facts(dataset)
+    counts = {} if dataset is None else class_counts(dataset)
     if as_json:
         say_json({**facts, "counts": counts})
         return
     results().print(facts_table({name: value for name, value in facts.items() if value not in ([], None, 0)}))
-    if source is not None:
-        _print_counts(source, counts)
+    if dataset is not None:
+        _print_counts(dataset, counts)
     elif known is not None:
-        say(f"Not on this machine. Fetch it: {command('data', 'get', known.name)}")
+        say(f"Not on this machine. Download it: {command('data', 'get', known.name)}")
 
 
 def get_set(name: str, as_json: bool, quiet: bool) -> None:
@@ -58,7 +58,7 @@ def get_set(name: str, as_json: bool, quiet: bool) -> None:
     if place is None:
         bars = Bars(notes(), quiet)
         if not quiet:
-            note(f"Getting {known.name}: {known.download_bytes / 1e6:,.0f} MB")
+            note(f"Downloading {known.name}: {known.download_bytes / 1e6:,.0f} MB")
         try:
             get_known(known, progress=lambda done, total: bars.transfer("Downloading", done, total))
         finally:
@@ -68,22 +68,22 @@ def get_set(name: str, as_json: bool, quiet: bool) -> None:
     if as_json:
         say_json({"name": known.name, "place": place})
     else:
-        say(f"{known.name} is here: {place}")
+        say(f"{known.name} is at {place}")
         say(f"Next: {command('train', known.name)}")
 
 
-def class_counts(source: Dataset) -> dict[str, dict[str, int]]:
-    """Split -> class -> pictures."""
-    classes = source.class_names
+def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """Return split -> class -> number of pictures."""
+    classes = dataset.class_names
     return {
         name: dict(zip(classes, np.bincount(split.labels, minlength=len(classes)).tolist(), strict=True))
-        for name, split in source.splits.items()
+        for name, split in dataset.splits.items()
     }
 
 
-def _print_counts(source: Dataset, counts: dict[str, dict[str, int]]) -> None:
+def _print_counts(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
     table = new_table("class", *counts, right=tuple(counts), long=("class",))
-    for name in source.class_names:
+    for name in dataset.class_names:
         add_row(table, name, *(f"{of_split[name]:,}" for of_split in counts.values()))
     add_row(table, Text("all", "bold"), *(f"{sum(of_split.values()):,}" for of_split in counts.values()))
     results().print(table)
@@ -105,16 +105,16 @@ def _facts(known: KnownSet, place: str | None) -> dict[str, Any]:
     }
 
 
-def _source_facts(source: Dataset | None) -> dict[str, Any]:
-    assert source is not None
-    shape = source.picture_shape
+def _dataset_facts(dataset: Dataset | None) -> dict[str, Any]:
+    assert dataset is not None
+    shape = dataset.image_shape
     return {
-        "name": source.name,
-        "place": source.where,
-        "classes": list(source.class_names),
+        "name": dataset.name,
+        "place": dataset.where,
+        "classes": list(dataset.class_names),
         "size": " x ".join(map(str, shape)) if shape else "mixed",
-        "may_be_mirrored": source.mirrors,
-        "ignored_files": len(source.ignored),
+        "may_be_mirrored": dataset.mirrors,
+        "ignored_files": len(dataset.ignored),
     }
 
 
@@ -125,11 +125,9 @@ def _measures(known: KnownSet) -> str:
 
 def _whereabouts(known: KnownSet, place: str | None) -> str:
     return (
-        f"here: {place}"
-        if place
-        else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
+        f"at {place}" if place else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
     )
 
 
 def _size(known: KnownSet) -> str:
-    return " x ".join(map(str, known.picture_shape))
+    return " x ".join(map(str, known.image_shape))

@@ -1,37 +1,40 @@
-"""What a folder holds and is left out, in a line for each reason: how many, why, and the first names."""
+"""Files of a folder that are skipped: a line for each reason, with their number and the first names."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from tellapart.cli.terminal.console import counted, one_line
-from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.decode import IMAGE_SUFFIXES
 
-NAMED = 3
+SKIPPED_NAMED = 3
+"""At most so many are named."""
 
-WHY = {
+REASONS = {
     "picture": "outside the class folders",
-    "folder": "beside those of train, validation and test",
-    "file": "whose ending is no picture's",
+    "folder": "beside train, validation and test",
+    "non-picture file": "",
 }
+"""Kind of file -> why it is skipped, where its kind does not say so."""
 
 
 def left_out_of_folders(names: Sequence[str]) -> list[str]:
-    """The lines.
+    """Return the lines.
 
     Args:
         names: relative paths, as `Dataset.ignored` has them.
     """
     lines = []
-    for kind, why in WHY.items():
-        of_kind = [name for name in names if _kind(name) == kind]
-        if of_kind:
-            more = f" and {len(of_kind) - NAMED:,} more" if len(of_kind) > NAMED else ""
-            named = ", ".join(of_kind[:NAMED])
-            lines.append(one_line(f"Left out {counted(len(of_kind), kind)} {why}: {named}{more}"))
+    for kind, reason in REASONS.items():
+        skipped = [name for name in names if _kind(name) == kind]
+        if skipped:
+            more = f" and {len(skipped) - SKIPPED_NAMED:,} more" if len(skipped) > SKIPPED_NAMED else ""
+            listed = ", ".join(skipped[:SKIPPED_NAMED])
+            what = " ".join(filter(None, (counted(len(skipped), kind), reason)))
+            lines.append(one_line(f"Skipped {what}: {listed}{more}"))
     return lines
 
 
 def _kind(name: str) -> str:
     if name.endswith("/"):
         return "folder"
-    return "picture" if PurePath(name).suffix.lower() in PICTURE_SUFFIXES else "file"
+    return "picture" if PurePath(name).suffix.lower() in IMAGE_SUFFIXES else "non-picture file"

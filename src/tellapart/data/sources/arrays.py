@@ -79,14 +79,14 @@ def _from_mapping(data: Mapping[str, Any]) -> tuple[dict[str, Pair], tuple[str, 
     return pairs, class_names
 
 
-def checked_pictures(pictures: Any, what: str) -> Pixels:
+def checked_images(images: Any, what: str) -> Pixels:
     """Pictures as uint8 (N, H, W, C); the very array where it already is one.
 
     Raises:
         DataError: another shape, type or range; it states what was met and what is accepted.
     """
     try:
-        array = np.asarray(pictures)
+        array = np.asarray(images)
     except ValueError as reason:
         raise DataError(
             f"{what}: pictures of different sizes cannot be one array ({reason}).\n{_ACCEPTED}"
@@ -97,7 +97,7 @@ def checked_pictures(pictures: Any, what: str) -> Pixels:
         hint = ""
         if array.ndim == 4 and array.shape[1] in (1, 3):
             hint = "\nIts channels come first: move them with x.transpose(0, 2, 3, 1)."
-        raise DataError(f"{what}: {_describe(np.asarray(pictures))}.\n{_ACCEPTED}{hint}")
+        raise DataError(f"{what}: {_describe(np.asarray(images))}.\n{_ACCEPTED}{hint}")
     if not array.size:
         raise DataError(f"{what}: {_describe(array)}: no pictures.\n{_ACCEPTED}")
     return array if array.dtype == np.uint8 else _to_bytes(array, what)

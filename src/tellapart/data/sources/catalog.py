@@ -36,7 +36,7 @@ class KnownSet:
     class_names: tuple[str, ...]
     """In the order of the official label numbers."""
 
-    picture_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int]
     """Height, width, channels: all pictures of a known set agree."""
 
     train_size: int
@@ -85,7 +85,7 @@ _DIGITS = KnownSet(
     name="digits",
     title="Optical recognition of handwritten digits, the 1,797 that scikit-learn carries",
     class_names=tuple("0123456789"),
-    picture_shape=(8, 8, 1),
+    image_shape=(8, 8, 1),
     train_size=1797,
     test_size=0,
     mirrors=False,
@@ -98,7 +98,7 @@ _CIFAR10 = KnownSet(
     name="cifar10",
     title="CIFAR-10: small color photos of ten kinds of things",
     class_names=_words("airplane automobile bird cat deer dog frog horse ship truck"),
-    picture_shape=(32, 32, 3),
+    image_shape=(32, 32, 3),
     train_size=50_000,
     test_size=10_000,
     mirrors=True,
@@ -137,7 +137,7 @@ _CIFAR100 = KnownSet(
         sweet_pepper table tank telephone television tiger tractor train trout tulip turtle wardrobe whale
         willow_tree wolf woman worm"""
     ),
-    picture_shape=(32, 32, 3),
+    image_shape=(32, 32, 3),
     train_size=50_000,
     test_size=10_000,
     mirrors=True,
@@ -161,7 +161,7 @@ _MNIST = KnownSet(
     name="mnist",
     title="MNIST: handwritten digits",
     class_names=tuple("0123456789"),
-    picture_shape=(28, 28, 1),
+    image_shape=(28, 28, 1),
     train_size=60_000,
     test_size=10_000,
     mirrors=False,
@@ -211,7 +211,7 @@ _FASHION_MNIST = KnownSet(
         "Bag",
         "Ankle boot",
     ),
-    picture_shape=(28, 28, 1),
+    image_shape=(28, 28, 1),
     train_size=60_000,
     test_size=10_000,
     mirrors=True,

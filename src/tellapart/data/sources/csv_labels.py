@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.sources.folder import SPLIT_FOLDERS
 from tellapart.errors import DataError
 
@@ -75,7 +75,7 @@ def _picture(root: Path, name: str, labels_path: Path, line: int) -> Path:
     exact = root / name
     if exact.is_file():
         return exact
-    with_suffix = (exact.with_name(exact.name + suffix) for suffix in sorted(PICTURE_SUFFIXES))
+    with_suffix = (exact.with_name(exact.name + suffix) for suffix in sorted(IMAGE_SUFFIXES))
     picture = next((path for path in with_suffix if path.is_file()), None)
     if picture is None:
         raise DataError(f"{labels_path}: line {line} names {name}, and there is no {exact}.")

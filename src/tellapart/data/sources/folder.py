@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tellapart.data.decode import PICTURE_SUFFIXES
+from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.errors import DataError
 from tellapart.text import natural_key
 
@@ -34,7 +34,7 @@ _OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(slots=True)
-class FolderPictures:
+class FolderListing:
     """What a folder holds: class names, and per split the files with their class numbers."""
 
     class_names: tuple[str, ...]
@@ -50,7 +50,7 @@ class _Tally:
     visited: set[str] = field(default_factory=set)
 
 
-def find_pictures(root: Path) -> FolderPictures:
+def scan_folder(root: Path) -> FolderListing:
     """Sort the pictures under `root` into splits and classes.
 
     Raises:
@@ -75,7 +75,7 @@ def find_pictures(root: Path) -> FolderPictures:
         ]
         for split, classes in by_split.items()
     }
-    return FolderPictures(tuple(names), splits, tally.ignored)
+    return FolderListing(tuple(names), splits, tally.ignored)
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -126,7 +126,7 @@ def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
                 yield from _pictures(Path(entry.path), tally)
         elif is_hidden(entry.name):
             continue
-        elif Path(entry.name).suffix.lower() not in PICTURE_SUFFIXES:
+        elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
             tally.ignored.append(Path(entry.path))
         else:
             yield Path(entry.path)
@@ -192,7 +192,7 @@ def _classes_above(root: Path) -> str:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return any(Path(entry.name).suffix.lower() in PICTURE_SUFFIXES for entry in os.scandir(folder))
+    return any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in os.scandir(folder))
 
 
 def _listed(names: list[str]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.images import ArrayPictures
+from tellapart.data.images import ArrayImages
 from tellapart.data.sources.catalog import KnownSet
 from tellapart.data.sources.download import download
 from tellapart.data.sources.formats import Layout, RawSet, RawSplit, find_layout
@@ -171,4 +171,4 @@ def _embedded_digits() -> RawSet:
 
     digits = load_digits()
     levels = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8), from 0..16
-    return RawSet({"train": RawSplit(ArrayPictures(levels[..., None]), digits.target.astype(np.int64))})
+    return RawSet({"train": RawSplit(ArrayImages(levels[..., None]), digits.target.astype(np.int64))})

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.data.images import ArrayPictures
+from tellapart.data.images import ArrayImages
 from tellapart.data.sources.catalog import KNOWN_SETS
 from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels, read_members
 from tellapart.data.sources.formats.restricted_pickle import read_batch
@@ -95,7 +95,7 @@ def _read_binary(place: Path, facts: _Facts, class_names: tuple[str, ...]) -> Ra
         )
         labels = records[:, facts.label_bytes - 1]
         splits[split] = RawSplit(
-            ArrayPictures(_channels_last(records[:, facts.label_bytes :])),
+            ArrayImages(_channels_last(records[:, facts.label_bytes :])),
             checked_labels(labels, facts.classes, f"{place} ({split})"),
         )
     return RawSet(splits, class_names)
@@ -107,7 +107,7 @@ def _read_python(place: Path, facts: _Facts, class_names: tuple[str, ...]) -> Ra
     for split, names in facts.python_files.items():
         batches = [_batch(contents.pop(name), facts, str(place / name)) for name in names]
         splits[split] = RawSplit(
-            ArrayPictures(np.concatenate([pictures for pictures, _ in batches])),
+            ArrayImages(np.concatenate([images for images, _ in batches])),
             np.concatenate([labels for _, labels in batches]),
         )
     return RawSet(splits, class_names)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellapart.data.images import ArrayPictures
+from tellapart.data.images import ArrayImages
 from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError
@@ -59,7 +59,7 @@ def read_idx_folder(folder: Path) -> RawSet:
             splits[split] = _read_pair(images, labels)
         elif images is not None or labels is not None or split == "train":
             raise DataError(
-                f"{folder}: {'labels' if images else 'pictures'} of the {split} split missing (looked for "
+                f"{folder}: {'labels' if images else 'images'} of the {split} split missing (looked for "
                 f"{prefixes[0]}-images-idx3-ubyte and {prefixes[0]}-labels-idx1-ubyte, with and without .gz)."
             )
     return RawSet(splits)
@@ -92,7 +92,7 @@ def _read_pair(images_path: Path, labels_path: Path) -> RawSplit:
             f"{images_path}: {len(images)} pictures, and {labels_path.name} has {len(labels)} labels."
         )
     images = images[..., None] if images.ndim == 3 else images
-    return RawSplit(ArrayPictures(images), checked_labels(labels, 256, str(labels_path)))
+    return RawSplit(ArrayImages(images), checked_labels(labels, 256, str(labels_path)))
 
 
 def _content(path: Path) -> bytes:

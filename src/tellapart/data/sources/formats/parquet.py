@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tellapart.data.images import EncodedPictures
+from tellapart.data.images import EncodedImages
 from tellapart.data.sources.formats.raw import RawSet, RawSplit
 from tellapart.errors import DataError, MissingExtraError
 
@@ -46,7 +46,7 @@ def read_parquet(place: Path) -> RawSet:
         tables = [_read_table(path) for path in paths]
         class_names = class_names or _class_names(tables[0][2], tables[0][3])
         splits[split] = RawSplit(
-            EncodedPictures(tuple(blob for blobs, *_ in tables for blob in blobs)),
+            EncodedImages(tuple(blob for blobs, *_ in tables for blob in blobs)),
             np.concatenate([labels for _, labels, *_ in tables]),
         )
     return RawSet(splits, class_names)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.images import Pictures
+from tellapart.data.images import Images
 from tellapart.errors import DataError
 
 
@@ -19,7 +19,7 @@ from tellapart.errors import DataError
 class RawSplit:
     """Pictures and their label numbers, as the files have them."""
 
-    pictures: Pictures
+    images: Images
     labels: NDArray[np.int64]
 
 
