@@ -1,6 +1,6 @@
-"""The command line's arguments and options, named once and shared by the commands.
+"""The command line's arguments and options, defined once and shared by the commands.
 
-Every option changes one field of a Run, or says where things go. Defaults live in the recipes.
+Every option changes one field of a TrainConfig, or says where things go. Defaults live in the recipes.
 """
 
 import re
@@ -14,6 +14,11 @@ from tellapart.errors import ConfigError
 
 CLASSES_SHOWN = 3
 """For each picture on the terminal, unless --top says otherwise."""
+
+MODEL_HELP = (
+    "A run folder, a .keras or .h5 file, or a built-in model: cifar10 or digits. A file or folder of that name "
+    "wins over the built-in model."
+)
 
 
 class Policy(StrEnum):
@@ -40,49 +45,64 @@ class SplitName(StrEnum):
     TEST = "test"
 
 
-TrainData = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="DATA", help="A known set's name (see `tellapart data list`), a folder, an .npz or parquet."
-    ),
-]
-EvaluateData = Annotated[
-    str | None,
-    typer.Argument(metavar="DATA", help="As for train. Left away: the test pictures of the run itself."),
-]
-Model = Annotated[
-    Path,
-    typer.Argument(
-        metavar="MODEL",
-        help="A run folder, a .keras or an .h5 file; or cifar10 or digits, where no path has that name.",
-    ),
-]
+# Models and pictures
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 ModelOrRecipe = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|RECIPE",
-        help="A recipe, a run folder, a model file; or cifar10 or digits, where no path has that name.",
+        help=f"A recipe: quick, fast, accurate, best or first-cnn. Or a model. {MODEL_HELP}",
     ),
 ]
 ModelAndPictures = Annotated[
     list[Path],
     typer.Argument(
         metavar="[MODEL] PICTURE|FOLDER...",
-        help="A run folder, .keras, .h5, or cifar10 (default) or digits where no path has that name; then "
-        "picture files or folders.",
+        help=f"{MODEL_HELP} Default: cifar10. Then picture files, or folders of them.",
     ),
 ]
-SetName = Annotated[str, typer.Argument(metavar="NAME", help="One of `tellapart data list`.")]
-SetOrFolder = Annotated[
-    str, typer.Argument(metavar="NAME", help="A known set, or the path of your own pictures.")
+
+# Data
+
+TrainData = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="DATA",
+        help="A known data set (see: tellapart data list), a folder with one subfolder per class, an .npz or "
+        "parquet file.",
+    ),
 ]
+EvaluateData = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help="As for train. Default: the run folder's own test pictures."),
+]
+SetName = Annotated[str, typer.Argument(metavar="NAME", help="A name from: tellapart data list")]
+SetOrFolder = Annotated[
+    str, typer.Argument(metavar="NAME", help="A known data set, or the path of your own pictures.")
+]
+SplitOption = Annotated[
+    SplitName | None,
+    typer.Option("--split", help="Pictures to score. Default: test, or everything if there are no splits."),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE.csv",
+        help="CSV with the columns file,label, for a folder without subfolders.",
+    ),
+]
+
+# Training
 
 Recipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
         metavar="quick|fast|accurate|best|first-cnn",
-        help="quick (default); fast: more, in minutes; accurate: more yet; best: for a GPU; first-cnn: the tutorial.",
+        help="How to train. quick: small network, 30 epochs. fast: much better, in minutes. accurate: better "
+        "still, hours. best: for a GPU. first-cnn: the classic Keras tutorial. Default: quick.",
     ),
 ]
 Target = Annotated[
@@ -90,112 +110,162 @@ Target = Annotated[
     typer.Option(
         "--target",
         metavar="63%|0.63",
-        help="Stop at this validation accuracy; takes fast, unless told.",
+        help="Stop at this validation accuracy. Changes the default recipe to fast.",
     ),
 ]
 Epochs = Annotated[
-    int | None,
-    typer.Option("--epochs", help="Passes over the pictures."),
+    int | None, typer.Option("--epochs", help="Passes over the training pictures. Default: the recipe's.")
 ]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Pictures per step.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="Of everything random.")]
-NoAugment = Annotated[bool, typer.Option("--no-augment", help="Learn from the pictures as they are.")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", help="Pictures per step. Default: the recipe's.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random. Default: 0.")]
+NoAugment = Annotated[bool, typer.Option("--no-augment", help="Switch augmentation off.")]
 TrainPrecision = Annotated[
     Precision | None,
-    typer.Option("--precision", help="Arithmetic; auto: bfloat16 where it is native."),
+    typer.Option(
+        "--precision",
+        help="Arithmetic of training. Default: auto, which is bfloat16 where the processor is faster with it.",
+    ),
 ]
 Resume = Annotated[
     Path | None,
-    typer.Option("--resume", metavar="RUN", help="Go on with a training that was stopped."),
+    typer.Option(
+        "--resume", metavar="RUN", help="Continue a stopped training, with its own data and settings."
+    ),
 ]
 Size = Annotated[
     str | None,
-    typer.Option("--size", metavar="48|48x64", help="Side, or height x width, in pixels."),
+    typer.Option(
+        "--size",
+        metavar="48|48x64",
+        help="Input size of the network, height x width in pixels. Default: the pictures' own, at most 64.",
+    ),
 ]
 PolicyOption = Annotated[
     Policy | None,
-    typer.Option("--policy", help="For pictures of other proportions."),
+    typer.Option("--policy", help="How to fit a picture of other proportions. Default: crop."),
 ]
 ValidationShare = Annotated[
     float | None,
-    typer.Option("--validation-share", help="Of the training pictures, to score epochs."),
+    typer.Option(
+        "--validation-share",
+        help="Share of the training pictures held out to score epochs, 0 to 1. Default: the recipe's.",
+    ),
 ]
 TestShare = Annotated[
     float | None,
-    typer.Option("--test-share", help="Of the pictures, where no test split exists."),
-]
-Labels = Annotated[
-    Path | None,
     typer.Option(
-        "--labels",
-        metavar="FILE.csv",
-        help="file,label of a folder without class folders.",
+        "--test-share",
+        help="Share of the pictures held out for the test if there is no test split. Default: 0.2.",
     ),
 ]
 Predictions = Annotated[
     int | None,
-    typer.Option("--predictions", help="Test pictures to show at the end (20)."),
+    typer.Option("--predictions", help="How many test predictions to show at the end. Default: 20."),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="The run folder to make (runs/<date>-...)."),
+    typer.Option("--out", metavar="DIR", help="Run folder to make. Default: runs/DATE-DATA-RECIPE."),
 ]
 SaveTo = Annotated[
     Path | None,
     typer.Option(
         "--save-to",
         metavar="PATH",
-        help="Save the model there too: a .keras or .h5 file; or a folder, in it as DATA-RECIPE.h5 "
-        "(first-cnn's as keras_first_cnn_test.h5, like the tutorial's).",
+        help="Save the model here too: a .keras or .h5 file; or a folder, which gets DATA-RECIPE.h5 "
+        "(keras_first_cnn_test.h5 for first-cnn).",
     ),
 ]
-BenchRecipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe's name.")]
-Seconds = Annotated[
-    float | None,
-    typer.Option("--seconds", min=0, max=3600, help="To go on for, three rounds at least (5)."),
-]
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder; several with --compare.")]
-Compare = Annotated[
-    bool, typer.Option("--compare", help="Hold two or more runs against each other, by a paired test.")
-]
-Asked = Annotated[
-    list[str] | None,
-    typer.Option("--class", metavar="NAME", help="Ask about this class too; may be given several times."),
-]
-PagesOut = Annotated[
-    Path, typer.Option("--out", metavar="FOLDER", help="Where the pages go, one for each picture.")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Again = Annotated[
-    bool, typer.Option("--again", help="Time bfloat16 now, rather than tell what was timed before.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")]
-SplitOption = Annotated[SplitName | None, typer.Option("--split", help="Which pictures to score (test).")]
+
+# Predictions and explanations
+
 PredictionPrecision = Annotated[
     Precision,
     typer.Option(
         "--precision",
-        help="Arithmetic; bfloat16: faster, 1 in 1,000 another class. auto: where native.",
+        help="Arithmetic. bfloat16 is faster on some processors and may change about 1 prediction in 1,000.",
     ),
 ]
 ScorePrecision = Annotated[
     Precision | None,
     typer.Option(
         "--precision",
-        help="Arithmetic (a run's own; else float32); 1 in 1,000 gets another class by another.",
+        help="Arithmetic; another one may change about 1 prediction in 1,000. Default: the run's own, otherwise "
+        "float32.",
     ),
 ]
-Top = Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="The N likeliest classes only.")]
-Csv = Annotated[
-    str | None, typer.Option("--csv", metavar="FILE|-", help="Write CSV to a new file, or to stdout.")
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top", min=1, metavar="N", help="Show the N likeliest classes. Default: 3; JSON and CSV: all."
+    ),
 ]
-SummarySize = Annotated[str | None, typer.Option("--size", metavar="32x32", help="Of a recipe's pictures.")]
-Channels = Annotated[int | None, typer.Option("--channels", help="Of a recipe's pictures: 3 or 1 (3).")]
-Classes = Annotated[int | None, typer.Option("--classes", help="To tell apart, of a recipe (10).")]
+Csv = Annotated[
+    str | None, typer.Option("--csv", metavar="FILE|-", help="Write CSV to a new file, or to stdout (-).")
+]
+Asked = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class", metavar="NAME", help="Compare the prediction with this class too. Can be repeated."
+    ),
+]
+PagesOut = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the pages.")]
+
+# Reports, summaries, timings
+
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder; with --compare, several.")]
+Compare = Annotated[bool, typer.Option("--compare", help="Compare two or more runs with a paired test.")]
+SummarySize = Annotated[
+    str | None,
+    typer.Option("--size", metavar="32x32", help="Input size of a recipe's network. Default: 32x32."),
+]
+Channels = Annotated[
+    int | None, typer.Option("--channels", help="Input channels of a recipe's network, 3 or 1. Default: 3.")
+]
+Classes = Annotated[
+    int | None, typer.Option("--classes", help="Number of classes of a recipe's network. Default: 10.")
+]
+BenchRecipe = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best or first-cnn.")
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        "--seconds", min=0, max=3600, help="How long to measure; at least three rounds. Default: 5."
+    ),
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="Time bfloat16 now, even if this machine's result is remembered.")
+]
+
+# The guide
+
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        help="Port on 127.0.0.1; 0 for any free one. Default: 8063, or any free one.",
+    ),
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the address without opening a browser.")]
+WriteGuide = Annotated[
+    Path | None,
+    typer.Option(
+        "--write", metavar="FOLDER", help="Write the pages into this folder instead of serving them."
+    ),
+]
+
+# Output
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress on stderr.")]
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """48 or 48x64 as (height, width).
+    """Return 48 or 48x64 as (height, width).
 
     Raises:
         ConfigError: neither.
@@ -208,7 +278,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_target(text: str) -> float:
-    """63% or 0.63 as 0.63.
+    """Return 63% or 0.63 as 0.63.
 
     Raises:
         ConfigError: neither.
@@ -221,15 +291,15 @@ def parse_target(text: str) -> float:
 
 
 def refuse_two_outputs(csv: str | None, as_json: bool) -> None:
-    """Refuse --csv with --json, and a CSV file that is there already, before any work is done.
+    """Refuse --csv with --json, and an existing CSV file, before any work is done.
 
     Raises:
         ConfigError: either.
     """
     if csv is not None and as_json:
-        raise ConfigError("--csv and --json are two forms of one answer: choose one.")
+        raise ConfigError("Choose --csv or --json, not both.")
     if csv not in (None, "-") and Path(str(csv)).exists():
-        raise ConfigError(f"{csv} is there already and is not overwritten. Choose another --csv FILE.")
+        raise ConfigError(f"{csv} already exists and is not overwritten. Choose another --csv FILE.")
 
 
 def refuse_empty(data: str | None) -> None:
@@ -239,17 +309,4 @@ def refuse_empty(data: str | None) -> None:
         ConfigError: it is empty.
     """
     if data is not None and not data.strip():
-        raise ConfigError("DATA is empty. Give a known set's name or a path; the current folder is a dot: .")
-
-
-Port = Annotated[
-    int | None,
-    typer.Option("--port", min=0, max=65535, help="To listen on at 127.0.0.1; 0 for any that is free."),
-]
-NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only say the address.")]
-WriteGuide = Annotated[
-    Path | None,
-    typer.Option(
-        "--write", metavar="FOLDER", help="Write the pages there instead, to be opened from the disk."
-    ),
-]
+        raise ConfigError("DATA is empty. Give a known data set or a path; the current folder is a dot: .")

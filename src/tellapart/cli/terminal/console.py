@@ -1,4 +1,4 @@
-"""The two ways out: results to stdout, everything said along the way to stderr.
+"""The two output streams: results on stdout, everything else on stderr.
 
 Color and bars appear on terminals alone, and NO_COLOR is honored. Where
 output is piped, lines keep their natural length, so that nothing is cut.
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 from tellapart.errors import TellapartError
 
 if TYPE_CHECKING:
-    from rich.console import Console  # a fifth of what `--help` would take, and it says nothing by it
+    from rich.console import Console  # a fifth of the time of `--help`, which does not need it
 
 NATURAL_WIDTH = 4000
 """Columns granted to a pipe: more than any table needs."""
 
 
 def results() -> "Console":
-    """Stdout: what was asked for."""
+    """Return stdout, for results."""
     return _console(stderr=False)
 
 
 def notes() -> "Console":
-    """Stderr: progress, warnings, errors."""
+    """Return stderr, for progress, warnings and errors."""
     return _console(stderr=True)
 
 
@@ -42,42 +42,42 @@ def _console(stderr: bool) -> "Console":
 
 
 def say(text: str = "", style: str | None = None) -> None:
-    """One line or paragraph of a result; never wrapped by us, so it can be copied whole."""
+    """Print a line or paragraph of a result, unwrapped, so that it can be copied whole."""
     results().print(printable(text), style=style, soft_wrap=True)
 
 
 def note(text: str, style: str | None = None) -> None:
-    """One line or paragraph on stderr, wrapped between words on a terminal."""
+    """Print a line or paragraph on stderr, wrapped between words on a terminal."""
     notes().print(printable(text), style=style)
 
 
 def say_json(value: Any) -> None:
-    """The one JSON object of a command."""
+    """Print the one JSON object of a command."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which a file's name may hold and a terminal would obey."""
+    """Escape control characters, which a file's name may hold and a terminal would obey."""
     return "".join(c if c.isprintable() or c in "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def one_line(text: str) -> str:
-    """Printable, and a line break in a file's name escaped as well."""
+    """Escape control characters and line breaks."""
     return printable(text).replace("\n", "\\n")
 
 
 def counted(count: int, what: str) -> str:
-    """1 picture, 1,234 pictures."""
+    """Return a number with its noun: 1 picture, 1,234 pictures."""
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def command(*words: str | Path) -> str:
-    """A command line to copy, quoted where it must be; a path that looks like an option begins with a dot."""
+    """Return a command line to copy, quoted where needed; a path that looks like an option gets a leading ./"""
     return shlex.join([program(), *map(_word, words)])
 
 
 def program() -> str:
-    """What this shell calls tellapart by: its name where that finds this one, else the path that was typed."""
+    """Return how this shell can call tellapart: by its name where that finds this one, otherwise by the typed path."""
     called = Path(sys.argv[0])
     found = shutil.which("tellapart")
     if called.name != "tellapart" or not called.exists() or (found and os.path.samefile(found, called)):
@@ -91,14 +91,14 @@ def _word(word: str | Path) -> str:
 
 
 def let_streams_print_anything() -> None:
-    """A name that the terminal's encoding lacks is printed escaped, and stops nothing."""
+    """Let characters that the terminal's encoding lacks be printed escaped."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def report_error(error: TellapartError, as_json: bool, of: Exception | None = None) -> int:
-    """Say what went wrong, in one paragraph; the exit code to leave with.
+    """Print what went wrong, in one paragraph, and return the exit code.
 
     Args:
         error: says it.
@@ -117,14 +117,14 @@ def report_error(error: TellapartError, as_json: bool, of: Exception | None = No
 
 
 def report_system_error(error: OSError, as_json: bool) -> int:
-    """What the system refused (a permission, a full disk) is no bug: the path and the reason."""
+    """Print what the system refused, such as a permission: the path and the reason, no traceback."""
     words = error.strerror or str(error) or type(error).__name__
     message = f"{error.filename}: {words}." if error.filename is not None else f"{words}."
     return report_error(TellapartError(message), as_json, of=error)
 
 
 def report_bug(error: Exception, as_json: bool) -> int:
-    """An exception that nobody meant to raise keeps its traceback."""
+    """Print the traceback of an exception that nobody meant to raise."""
     traceback.print_exception(error)
     note("This is a bug in tellapart. Please report it, with the lines above.", "bold red")
     if as_json:
@@ -133,16 +133,16 @@ def report_bug(error: Exception, as_json: bool) -> int:
 
 
 def say_error(kind: str, message: str, exit_code: int) -> None:
-    """An error as the one JSON object of a command."""
+    """Print an error as the one JSON object of a command."""
     say_json(error_as_dict(kind, message, exit_code))
 
 
 def error_as_dict(kind: str, message: str, exit_code: int) -> dict[str, Any]:
-    """An error as part of a JSON object."""
+    """Return an error as part of a JSON object."""
     return {"error": {"type": kind, "message": message, "exit_code": exit_code}}
 
 
 def leave_broken_pipe() -> int:
-    """Whoever read our output has gone (`| head`): end quietly, as other commands do."""
+    """End quietly, as other commands do, where the reader of our output has gone (`| head`)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + 13

@@ -6,7 +6,7 @@ from tellapart.cli.terminal.console import note, results, say
 
 
 def report_evaluation(evaluation: Evaluation) -> None:
-    """Scores, each class, and the most frequent mistakes."""
+    """Print the scores, each class's, and the most frequent mistakes."""
     if evaluation.note:
         note(evaluation.note, "yellow")
     say(f"Data: {evaluation.data} ({evaluation.where})")
@@ -17,6 +17,6 @@ def report_evaluation(evaluation: Evaluation) -> None:
     results().print(tables.classes_table(evaluation.scores))
     mistakes = tables.confusion_lines(evaluation.scores)
     if mistakes:
-        say("Most often confused:")
+        say("Most frequent mistakes:")
         for line in mistakes:
             say(f"  {line}")

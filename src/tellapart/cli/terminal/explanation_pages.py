@@ -1,4 +1,4 @@
-"""What the command `explain` prints: of each picture the answer, what of it is doubtful, and where its page is."""
+"""What `explain` prints: each picture's prediction, a warning where it is unfamiliar, and where its page is."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from tellapart.api.explain import Page
 from tellapart.cli.terminal.console import note, one_line, say, say_json
-from tellapart.cli.terminal.predictions import note_who_answers
+from tellapart.cli.terminal.predictions import note_model
 from tellapart.data.store import UnreadableImage
 from tellapart.text import percent
 
@@ -14,9 +14,9 @@ from tellapart.text import percent
 def report_pages(
     model: Path, pages: Sequence[Page], unreadable: Sequence[UnreadableImage], as_json: bool
 ) -> None:
-    """In the form asked for; on stderr, the pictures that could not be read and what could not be shown."""
-    for one in unreadable:
-        note(one_line(f"Not read: {one.reason}"), "yellow")
+    """Print the predictions in the chosen form; on stderr, unreadable pictures and what the pages lack."""
+    for image in unreadable:
+        note(one_line(f"Skipped: {image.reason}"), "yellow")
     if as_json:
         say_json(
             {
@@ -26,7 +26,7 @@ def report_pages(
         )
         return
     if pages:
-        note_who_answers(model, list(pages[0].values["probabilities"]))
+        note_model(model, list(pages[0].values["probabilities"]))
     for gap in dict.fromkeys(gap for page in pages for gap in page.values["missing"]):
         note(f"Not on the page: {gap}", "yellow")
     for page in pages:
@@ -34,9 +34,9 @@ def report_pages(
         say(f"  {page.path}")
 
 
-def _in_words(told: Mapping[str, Any]) -> str:
-    best = told["predicted"]
-    said = f"{best}, {percent(told['probabilities'][best])}"
-    if told["calibrated"] is not None:
-        said += f" ({percent(told['calibrated'][best])} calibrated by held-out pictures)"
-    return said + ("; but it is unlike anything trained on" if told["is_unfamiliar"] else "")
+def _in_words(values: Mapping[str, Any]) -> str:
+    best = values["predicted"]
+    text = f"{best}, {percent(values['probabilities'][best])}"
+    if values["calibrated"] is not None:
+        text += f" ({percent(values['calibrated'][best])} calibrated)"
+    return text + ("; unlike any training picture" if values["is_unfamiliar"] else "")

@@ -1,4 +1,4 @@
-"""What the command `learn` does and prints."""
+"""What `learn` does and prints."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ def write(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file. The guide is written into a folder.")
     pages = write_guide(folder)
-    say(f"The guide, {len(pages)} pages. Open the first in a browser:")
+    say(f"Wrote {len(pages)} pages. Open the first in a browser:")
     say(f"  {pages[0]}")
 
 
@@ -37,16 +37,16 @@ def serve(port: int | None, opens_browser: bool) -> None:
 
     listener = serving.listening(port)
     address = f"http://{serving.HOST}:{listener.getsockname()[1]}/"
-    say(f"The guide: {address}")
+    say(f"Guide: {address}")
     sys.stdout.flush()
-    note("Leave it running while you read; Ctrl-C ends it. Only this machine can reach it.")
+    note("Leave this running while you read; stop it with Ctrl-C. Only this machine can open the pages.")
     if opens_browser and _has_a_screen():
         webbrowser.open(address)
     serving.server().run(sockets=[listener])
 
 
 def _has_a_screen() -> bool:
-    """Whether a browser has somewhere to appear; in a terminal's own browser the pages would not move."""
+    """Return whether there is a screen: the pages do not work in a terminal browser."""
     return sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )

@@ -8,11 +8,11 @@ from tellapart.cli.terminal.console import printable, results, say
 from tellapart.cli.terminal.tables import two_columns
 from tellapart.profiling.doctor import Finding
 
-MARKS = {"ok": ("ok  ", "green"), "optional": ("-   ", "yellow"), "missing": ("LACK", "bold red")}
+MARKS = {"ok": ("ok     ", "green"), "optional": ("-      ", "yellow"), "missing": ("missing", "bold red")}
 
 
 def report_findings(findings: Sequence[Finding]) -> None:
-    """What was found, and last what to do."""
+    """Print what this machine has, and what to do about what is missing."""
     table = two_columns()
     for finding in findings:
         mark = MARKS[finding.verdict]
@@ -21,8 +21,8 @@ def report_findings(findings: Sequence[Finding]) -> None:
     say()
     remedies = [finding for finding in findings if finding.remedy]
     if any(finding.verdict == "missing" for finding in findings):
-        say("Something that tellapart needs is missing.", "bold red")
+        say("Something that tellapart needs is missing:", "bold red")
     else:
-        say("Everything that tellapart needs is here.", "bold green")
+        say("Everything that tellapart needs is installed.", "bold green")
     for finding in remedies:
-        say(f"For {finding.name}:  {finding.remedy}")
+        say(f"{finding.name}:  {finding.remedy}")

@@ -8,23 +8,23 @@ from tellapart.cli.terminal.console import results, say
 from tellapart.data.augmentation.shift_flip import Augmentation
 from tellapart.profiling.summary import Description
 
-HEADINGS = {"recipe": "Settings of the recipe", "card": "What travels with the model"}
+HEADINGS = {"recipe": "Recipe settings", "card": "Model card"}
 
 
 def report_summary(description: Description) -> None:
-    """Layers, totals, and a recipe's settings or a model's card."""
+    """Print layers, totals, and a recipe's settings or a model's card."""
     summary = description.summary
     height, width, channels = summary.input_shape
-    say(f"{summary.name}: {height} x {width} x {channels} pixels in")
+    say(f"{summary.name}: input {height} x {width} x {channels}")
     results().print(tables.summary_table(summary))
     frozen = summary.parameters - summary.trainable_parameters
-    say(f"Parameters  {summary.parameters:,}{f' ({frozen:,} of them not trained)' if frozen else ''}")
-    say(f"Arithmetic  {summary.flops / 1e6:,.2f} MFLOPs for one picture, forward (2 per multiply-add)")
+    say(f"Parameters  {summary.parameters:,}{f' ({frozen:,} frozen)' if frozen else ''}")
+    say(f"FLOPs       {summary.flops / 1e6:,.2f} million per picture, forward pass (a multiply-add is 2)")
     say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
     if (cost := description.training) is not None:
         say(
-            f"Training    {cost.flops / 1e12:,.0f} TFLOPs for {cost.epochs} epochs of {cost.pictures:,} pictures "
-            "(3 x forward)"
+            f"Training    {cost.flops / 1e12:,.0f} TFLOPs: {cost.epochs} epochs of {cost.pictures:,} pictures, "
+            "3 forward passes each"
         )
         for heading, line in zip(("Accuracy", ""), tables.measured_lines(description.measured), strict=False):
             say(f"{heading:<11} {line}")
@@ -35,7 +35,7 @@ def report_summary(description: Description) -> None:
 
 
 def _without_switches_off(facts: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's settings with only those kinds of augmentation that do something."""
+    """Return a recipe's settings with only those augmentations that are on."""
     if "augmentation" not in facts:
         return facts
     off = asdict(Augmentation())

@@ -1,4 +1,4 @@
-"""Reports of evaluate, predict and summary."""
+"""What `predict` prints, and notes on the model and the files that several commands share."""
 
 import sys
 from collections.abc import Sequence
@@ -14,48 +14,47 @@ from tellapart.files import write_whole
 from tellapart.models.pretrained import shipped_model
 
 CLASSES_NAMED = 12
-"""Of a model's classes, where it has more."""
+"""At most so many of a model's classes are listed."""
 
 
 def note_taken_name(model: str | Path) -> None:
-    """Say, in a line, that a path has the name of a model that comes along."""
-    if said := taken_name(model):
-        note(said, "yellow")
+    """Note that a path is used although a built-in model has the same name."""
+    if warning := taken_name(model):
+        note(warning, "yellow")
 
 
 def note_left_out(files: Sequence[Path]) -> None:
-    """Say, in a line, which files of folders are not asked about because their ending is no picture's."""
+    """Note which files of folders are skipped because they are not pictures."""
     for line in left_out_of_folders([str(path) for path in files]):
         note(line, "yellow")
 
 
-def note_who_answers(model: Path, class_names: Sequence[str]) -> None:
-    """Say, in a line, what the model knows that answers: nothing else will it ever name."""
+def note_model(model: Path, class_names: Sequence[str]) -> None:
+    """Note which model predicts, and the only classes that it knows."""
     others = len(class_names) - CLASSES_NAMED
-    *names, last = [*class_names[:CLASSES_NAMED], f"{others:,} others"] if others > 1 else class_names
-    which = ", the model that comes along" if model == shipped_model() else ""
-    known = f"{', '.join(names)} and {last}," if names else last
-    note(one_line(f"{named(model)} answers{which}: it knows {known} and nothing else."))
+    names = [*class_names[:CLASSES_NAMED], f"{others:,} more"] if others > 1 else class_names
+    which = "the built-in CIFAR-10 model" if model == shipped_model() else named(model)
+    note(one_line(f"Using {which}. It only knows: {', '.join(names)}."))
 
 
-def report_predictions(answers: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
-    """Answers in the form asked for; on stderr, the pictures that could not be read."""
-    for unreadable in answers.unreadable:
-        note(one_line(f"Not read: {unreadable.reason}"), "yellow")
+def report_predictions(predictions: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
+    """Print predictions in the chosen form; on stderr, the pictures that could not be read."""
+    for image in predictions.unreadable:
+        note(one_line(f"Skipped: {image.reason}"), "yellow")
     if as_json:
-        say_json({"model": named(model), **answers.to_dict()})
+        say_json({"model": named(model), **predictions.to_dict()})
     elif csv == "-":
-        sys.stdout.write(answers.to_csv())
+        sys.stdout.write(predictions.to_csv())
     elif csv is not None:
-        table = answers.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
+        table = predictions.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
         write_whole(Path(csv), lambda place: _write_bytes(place, table))
-        note(f"{counted(len(answers.predictions), 'prediction')} written to {csv}")
-    elif answers.predictions:
-        note_who_answers(model, answers.class_names)
-        _print_answers(answers.predictions)
+        note(f"{counted(len(predictions.predictions), 'prediction')} written to {csv}")
+    elif predictions.predictions:
+        note_model(model, predictions.class_names)
+        _print_tables(predictions.predictions)
 
 
-def _print_answers(predictions: Sequence[Prediction]) -> None:
+def _print_tables(predictions: Sequence[Prediction]) -> None:
     if len(predictions) > 1:
         results().print(tables.many_predictions_table(predictions))
         return

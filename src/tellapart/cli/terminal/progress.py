@@ -1,4 +1,4 @@
-"""Progress: a training as it goes, on stderr. Bars on a terminal, else one plain line an epoch."""
+"""Progress on stderr: bars on a terminal, otherwise one plain line an epoch."""
 
 import os
 import time
@@ -27,20 +27,20 @@ from tellapart.runs.setup import TrainingSetup
 from tellapart.training.loop import reached
 
 REFRESHES_PER_SECOND = 4
-"""Each costs about a millisecond of the processor that trains."""
+"""Each takes about a millisecond of the processor that trains."""
 
 SECONDS_BETWEEN_UPDATES = 0.2
 SECONDS_TO_JUDGE_SPEED = 300.0
 """Long enough to average over several validations, which no step counts."""
 
-STEPS_TO_FORETELL, SECONDS_TO_FORETELL = 12, 4.0
+STEPS_TO_ESTIMATE, SECONDS_TO_ESTIMATE = 12, 4.0
 """After the first step, which is slower than the others: whichever comes first is enough to estimate from."""
 
 EPOCH_HEADER = "  epoch     loss  accuracy  val_loss  val_accuracy  seconds"
 
 
 def epoch_row(done: EpochDone) -> str:
-    """One epoch under EPOCH_HEADER."""
+    """Return one epoch as a row under EPOCH_HEADER."""
     number = f"{done.epoch + 1}/{done.epochs}"
     return (
         f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
@@ -49,7 +49,7 @@ def epoch_row(done: EpochDone) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """A length of time as people say it."""
+    """Return a duration as people say it."""
     if seconds < 100:
         return counted(max(1, round(seconds)), "second")
     if seconds < 100 * 60:
@@ -67,7 +67,7 @@ class Bars:
         self._kind = ""
 
     def show(self, kind: str, *columns: str | ProgressColumn, keep: bool = False) -> Progress:
-        """The display of that kind, begun where another was shown before.
+        """Return the display of that kind; start it where another was shown.
 
         Args:
             kind: names it.
@@ -88,21 +88,21 @@ class Bars:
         return self._progress
 
     def count(self, what: str, done: int, total: int) -> None:
-        """A bar that counts things, such as pictures."""
+        """Show a bar that counts things, such as pictures."""
         if self.shown:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of"))
             progress = self.show(what, *columns, TextColumn("{task.total:,.0f}"), TimeRemainingColumn())
             _update_only_task(progress, what, done, total)
 
     def transfer(self, what: str, done: int, total: int) -> None:
-        """A bar that counts bytes, with their speed."""
+        """Show a bar that counts bytes, with their speed."""
         if self.shown:
             columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
             progress = self.show(what, *columns, TimeRemainingColumn())
             _update_only_task(progress, what, done, total)
 
     def close(self) -> None:
-        """Take the display away."""
+        """Remove the display."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -124,14 +124,14 @@ class ProgressListener(Listener):
         self.quiet = quiet
         self.console = notes()
         self.bars = Bars(self.console, quiet)
-        self.preparation: TrainingSetup | None = None
+        self.setup: TrainingSetup | None = None
         self.interruption = Interruption()
         self._tasks: tuple[TaskID, TaskID] | None = None
         self._next_update = 0.0
-        self._quarters_told = 0
+        self._quarters_shown = 0
         self._speaker: Thread | None = None
         self._steps_seen = 0
-        self._has_foretold = False
+        self._has_estimated = False
         self._timed_from = 0.0
 
     def __enter__(self) -> "ProgressListener":
@@ -143,58 +143,58 @@ class ProgressListener(Listener):
         self.bars.close()
 
     def downloading(self, done: int, total: int) -> None:
-        """Bytes of the data set have arrived; without bars, one line at each quarter."""
+        """Show downloaded bytes; without bars, one line at each quarter."""
         self.bars.transfer("Downloading", done, total)
         quarters = 4 * done // total if total else 0
-        if quarters > self._quarters_told and not self.bars.shown:
+        if quarters > self._quarters_shown and not self.bars.shown:
             self._tell(f"Downloaded {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
-            self._quarters_told = quarters
+            self._quarters_shown = quarters
 
     def decoding(self, done: int, total: int) -> None:
-        """Pictures of a split have been read."""
+        """Show how many pictures of a split have been read."""
         self.bars.count("Reading pictures", done, total)
 
     def scoring(self, done: int, total: int) -> None:
-        """Test pictures have been scored."""
+        """Show how many test pictures have been scored."""
         self.bars.count("Scoring pictures", done, total)
 
     def comparing(self, done: int, total: int) -> None:
-        """Training pictures have been compared."""
+        """Show how many training pictures have been compared."""
         self.bars.count("Writing the report", done, total)
 
     def looking(self, done: int, total: int) -> None:
-        """Training pictures have been looked at."""
-        self.bars.count("Looking at training pictures", done, total)
+        """Show how many training pictures have been searched."""
+        self.bars.count("Searching training pictures", done, total)
 
     def explaining(self, done: int, total: int) -> None:
-        """Sections of pages have been made."""
+        """Show how many sections of pages have been made."""
         self.bars.count("Explaining, section", done, total)
 
-    def prepared(self, prepared: TrainingSetup, model: Any) -> None:
-        """All is ready."""
+    def prepared(self, setup: TrainingSetup, model: Any) -> None:
+        """Print the introduction, and the header of the epochs."""
         self.bars.close()
-        self.preparation = prepared
+        self.setup = setup
         if self.introduce is not None:
-            self.introduce(prepared, model)
+            self.introduce(setup, model)
         self._tell(EPOCH_HEADER, "bold")
         self.interruption.on_request = self.stop_requested
         self.interruption.steps_are_running = True
 
     def event(self, event: Event) -> None:
-        """A step or an epoch is done, or the training stops."""
+        """Show a step, an epoch, or the stop."""
         if isinstance(event, StepDone):
             self._step(event)
         elif isinstance(event, EpochDone):
             self._tell(epoch_row(event))
-            target = None if self.preparation is None else self.preparation.config.target
+            target = None if self.setup is None else self.setup.config.target
             if event.epoch + 1 == event.epochs or reached([event], target):
                 self._steps_are_over()
         elif isinstance(event, Stopped):
             self._steps_are_over()
 
     def stop_requested(self) -> None:
-        """Called from a signal handler: say so, where it can be said safely."""
-        words = "Stopping after this step; Ctrl-C again stops at once"
+        """Say so, from a signal handler, in a way that is safe there."""
+        words = "Stopping after this step. Press Ctrl-C again to stop at once."
         if self.bars.shown:
             # A line above the bars, by a thread: this one may be in the middle of drawing them.
             self._speaker = Thread(target=self._tell, args=(words,), daemon=True)
@@ -208,35 +208,35 @@ class ProgressListener(Listener):
         self.bars.close()
         self.interruption.steps_are_running = False
 
-    def _foretell(self, done: StepDone) -> None:
-        """Say once, after a few steps, how long the training will take."""
+    def _estimate(self, done: StepDone) -> None:
+        """Print once, after a few steps, how long the training will take."""
         self._steps_seen += 1
         if self._steps_seen == 1:  # which was slower than the others will be
             self._timed_from = time.monotonic()
             return
         waited = time.monotonic() - self._timed_from
-        if not self._has_foretold and (waited > SECONDS_TO_FORETELL or self._steps_seen > STEPS_TO_FORETELL):
-            assert self.preparation is not None
-            self._has_foretold = True
+        if not self._has_estimated and (waited > SECONDS_TO_ESTIMATE or self._steps_seen > STEPS_TO_ESTIMATE):
+            assert self.setup is not None
+            self._has_estimated = True
             a_step = waited / (self._steps_seen - 1)
-            left = (self.preparation.config.epochs - done.epoch) * done.steps - done.step - 1
-            self._tell(f"About {in_words(a_step * left)} of training to go, by the speed of the first steps.")
+            left = (self.setup.config.epochs - done.epoch) * done.steps - done.step - 1
+            self._tell(f"About {in_words(a_step * left)} left, judging by the first steps.")
 
     def _step(self, done: StepDone) -> None:
-        self._foretell(done)
+        self._estimate(done)
         now = time.monotonic()
         is_last = done.step + 1 == done.steps
         if not self.bars.shown or (now < self._next_update and not is_last):
             return
-        assert self.preparation is not None
+        assert self.setup is not None
         self._next_update = now + SECONDS_BETWEEN_UPDATES
-        epochs = self.preparation.config.epochs
+        epochs = self.setup.config.epochs
         progress = self._training_bars()
         if self._tasks is None:
             start = done.epoch * done.steps + done.step
             self._tasks = (
                 progress.add_task("", total=done.steps, numbers=""),
-                progress.add_task("TrainConfig", total=epochs * done.steps, completed=start, numbers=""),
+                progress.add_task("Run", total=epochs * done.steps, completed=start, numbers=""),
             )
         epoch_task, run_task = self._tasks
         begins = done.epoch != progress.tasks[0].fields.get("epoch")

@@ -1,4 +1,4 @@
-"""Tables: scores, predictions, layers and sets as rich tables that fit 80 columns."""
+"""Tables and lines about scores, predictions and layers, which fit 80 columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,34 +19,39 @@ MOST_CONFUSIONS = 5
 BAR_CELLS = 24
 
 OF_UNDIVIDED = "train/"
-"""What ids of undivided data begin with, those of pictures held out for the test as well."""
+"""Prefix of ids in data without splits, also for pictures held out for the test."""
 
 FEW_PICTURES = 100
-"""Below which an accuracy is uncertain by ten points or so to either side."""
+"""Below this, an accuracy is uncertain by some ten points either way."""
+
+DETAILED_FROM = 1_000
+"""Pictures from which an accuracy is worth a second digit."""
 
 
 def new_table(
     *columns: str, right: Sequence[str] = (), long: Sequence[str] = (), spare: Sequence[str] = ()
 ) -> FittingTable:
-    """An empty table; its arguments are those of FittingTable."""
+    """Return an empty table; the arguments are those of FittingTable."""
     return FittingTable(columns, right, long, spare)
 
 
 def add_row(table: Table | FittingTable, *cells: Any) -> None:
-    """A row of plain text; Text cells keep their style."""
+    """Add a row of plain text; Text cells keep their style."""
     table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(str(cell))) for cell in cells))
 
 
 def score_lines(scores: Scores) -> list[str]:
-    """Loss and accuracy with the 95% interval, what that means where it is wide, and what guessing would get."""
+    """Return loss, accuracy with its interval, and the baseline, with a remark where they say little."""
     low, high = scores.interval
-    split = scores.split.capitalize()
+    split, digits = scores.split.capitalize(), 2 if scores.pictures >= DETAILED_FROM else 1
+    correct = sum(row[index] for index, row in enumerate(scores.confusion))
     commonest = max(scores.classes, key=lambda row: row.pictures).name
     return [
         f"{split} loss: {scores.loss:.4f}",
-        f"{split} accuracy: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})",
+        f"{split} accuracy: {percent(scores.accuracy, digits)} ({correct:,} of {counted(scores.pictures, 'picture')})",
+        f"95% confidence interval: {percent(low, digits)} to {percent(high, digits)}",
         *_few_in_words(scores),
-        f"Naive guess: {scores.naive_accuracy:.4f} (always answering {commonest})",
+        f"Baseline: {percent(scores.naive_accuracy, digits)} (always predicting {commonest})",
         *_beside_guessing(scores),
     ]
 
@@ -56,47 +61,48 @@ def _beside_guessing(scores: Scores) -> list[str]:
     if len([row for row in scores.classes if row.pictures]) < 2 or low > scores.naive_accuracy:
         return []
     return [
-        "That is worse than guessing."
+        "The model is worse than this baseline."
         if high < scores.naive_accuracy
-        else "That may be no better than guessing."
+        else "The model may be no better than this baseline."
     ]
 
 
 def _few_in_words(scores: Scores) -> list[str]:
     if scores.pictures >= FEW_PICTURES:
         return []
-    low, high = scores.interval
-    count = counted(scores.pictures, f"{scores.split} picture")
-    return [
-        f"{count} {'is' if scores.pictures == 1 else 'are'} few: the truth may be anywhere from "
-        f"{percent(low, 0)} to {percent(high, 0)}.",
-        "More pictures help most.",
-    ]
+    return ["With so few pictures the accuracy is uncertain. More pictures help most."]
 
 
 def tta_line(plain: Scores, tta_views: int) -> str:
-    """The accuracy without test-time views, and what these are."""
-    ways = "as it is and mirrored" if tta_views == 2 else "mirrored and moved by a pixel"
+    """Return the accuracy without test-time augmentation, and what that is."""
+    digits = 2 if plain.pictures >= DETAILED_FROM else 1
+    copies = (
+        "the picture and its mirror image" if tta_views == 2 else f"{tta_views} shifted and mirrored copies"
+    )
     return (
-        f"Without test-time views: {plain.accuracy:.4f} "
-        f"(above, the answers about a picture {ways} are averaged)"
+        f"Without test-time augmentation: {percent(plain.accuracy, digits)} "
+        f"(with it, the prediction averages {copies})"
     )
 
 
 def measured_lines(measured: Measured | None) -> list[str]:
-    """What a recipe reached where it was measured, with and without test-time views."""
+    """Return what a recipe reached where it was measured, with and without test-time augmentation."""
     if measured is None:
         return ["not measured"]
-    plain = "" if measured.without_tta is None else f"{measured.without_tta:.4f} without test-time views; "
-    trainings = "one training" if measured.trainings == 1 else f"mean of {measured.trainings} trainings"
+    plain = (
+        ""
+        if measured.without_tta is None
+        else f"{percent(measured.without_tta, 2)} without test-time augmentation; "
+    )
+    runs = "one run" if measured.trainings == 1 else f"mean of {measured.trainings} runs"
     return [
-        f"{measured.accuracy:.4f} on the {measured.pictures:,} test pictures of {measured.data}",
-        f"({plain}{trainings} of {measured.epochs} epochs)",
+        f"{percent(measured.accuracy, 2)} on the {measured.pictures:,} test pictures of {measured.data}",
+        f"({plain}{runs}, {measured.epochs} epochs)",
     ]
 
 
 def classes_table(scores: Scores) -> FittingTable:
-    """Each class's precision, recall and F1."""
+    """Return a table of each class's precision, recall and F1."""
     table = new_table(
         "class",
         "precision",
@@ -115,34 +121,34 @@ def classes_table(scores: Scores) -> FittingTable:
 
 
 def confusion_lines(scores: Scores) -> list[str]:
-    """The most frequent mistakes: true class, answer, how often."""
+    """Return the most frequent mistakes: true class, predicted class, how often."""
     names = [row.name for row in scores.classes]
     mistakes = sorted(
         (
-            (count, true, answer)
+            (count, true, predicted)
             for true, row in enumerate(scores.confusion)
-            for answer, count in enumerate(row)
-            if count and true != answer
+            for predicted, count in enumerate(row)
+            if count and true != predicted
         ),
         key=lambda mistake: (-mistake[0], mistake[1], mistake[2]),
     )
     return [
-        f"{names[true]} taken for {names[answer]}: {count} of {scores.classes[true].pictures:,}"
-        for count, true, answer in mistakes[:MOST_CONFUSIONS]
+        f"{names[true]} predicted as {names[predicted]}: {count:,} of {scores.classes[true].pictures:,}"
+        for count, true, predicted in mistakes[:MOST_CONFUSIONS]
     ]
 
 
 def predictions_table(shown: Sequence[Shown]) -> FittingTable:
-    """Test pictures with what was said of each."""
+    """Return a table of test pictures with their predictions."""
     table = new_table(
         "test picture",
         "predicted",
         "probability",
         "true",
-        "right?",
+        "correct",
         right=("probability",),
         long=("test picture", "predicted", "true"),
-        spare=("right?", "true"),
+        spare=("correct", "true"),
     )
     for item in shown:
         verdict = Text("yes", "green") if item.right else Text("no", "red")
@@ -159,7 +165,7 @@ def predictions_table(shown: Sequence[Shown]) -> FittingTable:
 
 
 def one_prediction_table(prediction: Prediction) -> FittingTable:
-    """One picture's classes with a bar each."""
+    """Return a table of one picture's classes with a bar each."""
     block = "█" if results().encoding.startswith("utf") else "#"
     table = new_table("class", "probability", "", right=("probability",), long=("class",), spare=("",))
     for name, probability in zip(prediction.names, prediction.probabilities, strict=True):
@@ -168,15 +174,15 @@ def one_prediction_table(prediction: Prediction) -> FittingTable:
 
 
 def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
-    """A row for each picture, its likeliest class first."""
+    """Return a table with a row for each picture, its likeliest class first."""
     table = new_table(
         "picture",
         "predicted",
         "probability",
-        "then",
+        "next",
         right=("probability",),
-        long=("picture", "predicted", "then"),
-        spare=("then",),
+        long=("picture", "predicted", "next"),
+        spare=("next",),
     )
     for prediction in predictions:
         best, *others = [
@@ -188,11 +194,11 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
 
 
 def summary_table(summary: Summary) -> FittingTable:
-    """A row for each layer."""
+    """Return a table with a row for each layer."""
     numbers = ("parameters", "MFLOPs")
     texts = ("layer", "type", "output shape")
-    spare = ("lowered?", "type", "output shape")
-    table = new_table(*texts, *numbers, "lowered?", right=numbers, long=texts, spare=spare)
+    spare = ("fast path", "type", "output shape")
+    table = new_table(*texts, *numbers, "fast path", right=numbers, long=texts, spare=spare)
     for row in summary.layers:
         shape = " x ".join(map(str, row.output_shape))
         flops = "" if row.flops is None else f"{row.flops / 1e6:,.2f}"
@@ -203,7 +209,7 @@ def summary_table(summary: Summary) -> FittingTable:
 
 
 def two_columns() -> Table:
-    """An empty table of names and what is to say of them, without lines or headings."""
+    """Return an empty table of names and values, without lines or headings."""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -211,7 +217,7 @@ def two_columns() -> Table:
 
 
 def facts_table(facts: Mapping[str, Any]) -> Table:
-    """Names and values, without a heading."""
+    """Return a table of names and values, without a heading."""
     table = two_columns()
     for name, value in facts.items():
         add_row(table, name.replace("_", " "), in_words(value))
@@ -219,7 +225,7 @@ def facts_table(facts: Mapping[str, Any]) -> Table:
 
 
 def in_words(value: Any) -> str:
-    """A plain value for people: lists with commas, mappings as name value, yes and no."""
+    """Return a plain value as text: lists with commas, mappings as name value, yes and no."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
     if isinstance(value, Mapping):

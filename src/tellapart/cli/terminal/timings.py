@@ -1,4 +1,4 @@
-"""Report of bench: the table of timings, and what it comes to."""
+"""What `bench` prints: the table of timings, and conclusions from it."""
 
 from tellapart.cli.terminal.console import counted, results, say
 from tellapart.cli.terminal.tables import add_row, new_table
@@ -6,14 +6,14 @@ from tellapart.profiling.bench import Row, Timings
 from tellapart.text import percent
 
 AUGMENTATION_SHARE = 0.05
-"""Of a step: what augmentation is meant to stay below."""
+"""Share of a step that augmentation should stay below."""
 
 STEADY = 1.3
-"""The longest step through the shortest, up to which a machine counts as undisturbed."""
+"""Longest step divided by shortest, up to which a machine counts as idle."""
 
 
 def report_timings(timings: Timings) -> None:
-    """Every piece, then the share of the ceiling, the dearest piece beside it, and how steady it was."""
+    """Print every piece, then the share of the peak, the costliest other piece, and how steady it was."""
     height, width, channels = timings.picture_shape
     say(
         f"Recipe {timings.recipe}: {timings.batch_size:,} pictures a step, {height} x {width} x {channels}, "
@@ -32,26 +32,26 @@ def report_timings(timings: Timings) -> None:
 
 
 def conclusions(timings: Timings) -> list[str]:
-    """What the table comes to, in sentences."""
+    """Return conclusions from the table, in sentences."""
     step, duration = timings.row("training step").share, timings.row("time of a step").figure
     beside = {row.piece: row.share.median for row in timings.rows if row.share and row.share_of == "step"}
     assert step is not None
     dearest = max(beside, key=lambda piece: beside[piece])
     sentences = [
-        f"A training step reaches {percent(step.median)} of the {timings.precision} ceiling "
+        f"A training step reaches {percent(step.median)} of the {timings.precision} peak "
         f"({percent(step.lowest)} to {percent(step.highest)} in {timings.rounds} rounds).",
-        f"Beside the network's own arithmetic, the dearest piece is the {dearest}: "
+        f"Apart from the network itself, the costliest piece is the {dearest}: "
         f"{percent(beside[dearest])} of a step.",
     ]
     if beside["augmentation"] >= AUGMENTATION_SHARE:
         sentences.append(
             f"Augmentation takes {percent(beside['augmentation'])} of a step; "
-            f"it is meant to stay below {percent(AUGMENTATION_SHARE)}."
+            f"it should stay below {percent(AUGMENTATION_SHARE)}."
         )
     if duration.highest > STEADY * duration.lowest:
         sentences.append(
             f"The longest step took {duration.highest / duration.lowest:.1f} times as long as the shortest: "
-            "something else is at work on this machine."
+            "other programs are running on this machine."
         )
     return sentences
 

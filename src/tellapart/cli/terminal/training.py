@@ -1,4 +1,4 @@
-"""The command `train`, from its options to its exit code: watch, interrupt, save, report."""
+"""What `train` does between its options and its exit code: train, handle interruptions, save, print."""
 
 import os
 import tempfile
@@ -31,7 +31,7 @@ def train_and_report(
     quiet: bool = False,
     is_demo: bool = False,
 ) -> int:
-    """Train, and tell of it.
+    """Train, and print how it goes.
 
     Args:
         data: as given.
@@ -58,18 +58,18 @@ def train_and_report(
             if result.finished and target is not None:
                 try:
                     result.classifier.save(target)
-                except SaveError as reason:  # told after all that went well
+                except SaveError as reason:  # reported after everything that succeeded
                     failure, target = reason, None
     except KeyboardInterrupt:
-        return _report_stop(listener.preparation, interruption, as_json, at_once=True)
+        return _report_stop(listener.setup, interruption, as_json, at_once=True)
     if not result.finished:
-        return _report_stop(listener.preparation, interruption, as_json, at_once=False)
+        return _report_stop(listener.setup, interruption, as_json, at_once=False)
     if as_json:
-        told = {} if failure is None else error_as_dict("SaveError", str(failure), failure.exit_code)
-        say_json({**trained_as_dict(result, target), **told})
+        error = {} if failure is None else error_as_dict("SaveError", str(failure), failure.exit_code)
+        say_json({**trained_as_dict(result, target), **error})
     else:
-        assert listener.preparation is not None
-        report_finished(listener.preparation, result, target, is_demo)
+        assert listener.setup is not None
+        report_finished(listener.setup, result, target, is_demo)
     return 0 if failure is None else report_error(failure, as_json=False)
 
 
@@ -84,28 +84,26 @@ def _report_stop(
 
 
 def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
-    """What is left of a training that was stopped, and the command that continues it."""
+    """Return what is left of a stopped training, and the command that continues it."""
     if setup is None:
         return "Stopped before the training began."
     folder = setup.folder
     if not folder.checkpoint.exists():
-        return (
-            "Stopped at once, before anything was kept; the run's folder was removed. Run the command again."
-        )
-    saved = "Stopped at once; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
-    return f"{saved} Go on with\n  {command('train', '--resume', folder.path)}"
+        return "Stopped before anything was saved; the run folder was removed. Run the command again."
+    saved = "Stopped; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
+    return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 
 def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
-    """The names of a training's recipe and data, a resumed one's too, before either is opened.
+    """Return the names of a training's recipe and data, before either is opened.
 
     Raises:
         ConfigError: no such recipe, or a run folder without settings.
         DataError: no such run folder.
     """
     if "resume" in settings:
-        run, saved = existing_run_folder(settings["resume"]).read_settings()
-        return run.recipe, saved["name"]
+        config, saved = existing_run_folder(settings["resume"]).read_settings()
+        return config.recipe, saved["name"]
     recipe = settings.get("recipe") or default_recipe(settings.get("target"))
     find_recipe(recipe)
     if (known := find_known(str(data))) is not None:
@@ -115,10 +113,10 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
 
 
 def model_target(save_to: Path, recipe: str, data: str) -> Path:
-    """The file that --save-to means; in a folder, one named after data and recipe.
+    """Return the file that --save-to means; in a folder, one named after data and recipe.
 
     Raises:
-        ConfigError: it is there already, or its name ends in what no model file ends in.
+        ConfigError: it exists, or its suffix is not that of a model file.
     """
     is_folder = os.path.isdir(save_to)  # False where we may not look; `refuse_unwritable` says so
     is_file_name = save_to.suffix in MODEL_SUFFIXES and not is_folder
@@ -127,12 +125,12 @@ def model_target(save_to: Path, recipe: str, data: str) -> Path:
     name = TUTORIAL_MODEL_NAME if recipe == "first-cnn" else f"{data}-{recipe}.h5"
     target = save_to if is_file_name else save_to / name
     if os.path.exists(target):
-        raise ConfigError(f"{target} is there already and is not overwritten. Choose another --save-to.")
+        raise ConfigError(f"{target} already exists and is not overwritten. Choose another --save-to.")
     return target
 
 
 def refuse_unwritable(target: Path) -> None:
-    """Try whether a file can be written beside `target`, before hours of training; its folder is made.
+    """Check before hours of training that `target` can be written; make its folder.
 
     Raises:
         ConfigError: it cannot.
@@ -155,11 +153,9 @@ def refuse_settings_of_a_resumed_run(settings: dict[str, Any], data: Any = None)
     """
     for name in ("recipe", "out"):
         if "resume" in settings and name in settings:
-            raise ConfigError(
-                f"--resume goes on in its own folder with its own settings. Leave --{name} away."
-            )
+            raise ConfigError(f"A resumed run keeps its folder and settings. Leave out --{name}.")
     if "resume" in settings and "labels" in settings and data is None:
         raise ConfigError(
-            "--resume goes on with its own pictures and labels. Leave --labels away, or give DATA with it "
-            "where the pictures have moved."
+            "A resumed run keeps its pictures and labels. Leave out --labels, or give DATA too if the pictures "
+            "have moved."
         )
