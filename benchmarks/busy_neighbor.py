@@ -44,7 +44,7 @@ def step_milliseconds(shape, steps):
     from tellapart.lowering import lower
     from tellapart.recipes.build import build_model, build_step
     from tellapart.recipes.recipes import quick
-    from tellapart.runtime.allocator import memory_kept
+    from tellapart.runtime.allocator import keep_freed_memory
     from tellapart.runtime.precision import resolve
     from tellapart.training.loader import DataLoader
 
@@ -57,7 +57,7 @@ def step_milliseconds(shape, steps):
         store, 10, BatchSampler(n=len(store), batch_size=32, seed=0), run.augmentation, net.device
     )
     taken, began = [], time.perf_counter()
-    with memory_kept():
+    with keep_freed_memory():
         for number in range(steps + 5):
             before = time.perf_counter()
             step(*feed.batch(number // 32, number % 32))

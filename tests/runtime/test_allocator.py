@@ -8,20 +8,20 @@ import pytest
 import torch
 
 from tellapart.runtime import allocator
-from tellapart.runtime.allocator import memory_kept
+from tellapart.runtime.allocator import keep_freed_memory
 
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these settings")
 
 IN_A_PROCESS_OF_ITS_OWN = """
 from pathlib import Path
 import torch
-from tellapart.train.allocator import memory_kept
+from tellapart.runtime.allocator import keep_freed_memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 before = resident()
-with memory_kept():
+with keep_freed_memory():
     tensor = torch.ones(96 * 2**18)
     del tensor
     print(resident() - before)
@@ -44,7 +44,7 @@ def test_96_mebibytes_freed_stay_within_the_block_and_go_after_it():
 def test_of_two_trainings_the_one_that_ends_first_leaves_the_other_its_memory(monkeypatch):
     told = []
     monkeypatch.setattr(allocator, "_set", told.append)
-    outer, inner = memory_kept(), memory_kept()
+    outer, inner = keep_freed_memory(), keep_freed_memory()
     outer.__enter__()
     inner.__enter__()
     outer.__exit__(None, None, None)
@@ -55,5 +55,5 @@ def test_of_two_trainings_the_one_that_ends_first_leaves_the_other_its_memory(mo
 
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(allocator, "_glibc", lambda: None)
-    with memory_kept():
+    with keep_freed_memory():
         assert torch.ones(3).sum() == 3

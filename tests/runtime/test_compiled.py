@@ -15,7 +15,7 @@ from tellapart.lowering import lower
 from tellapart.models.whitened_cnn import whitened_cnn
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.recipes import fast
-from tellapart.runtime.compiled import CompiledNet, compiled_where_it_pays
+from tellapart.runtime.compiled import CompiledNet, compile_on_gpu
 from tellapart.training.loader import DataLoader
 
 import_keras()
@@ -52,7 +52,7 @@ def test_where_compiling_fails_it_says_why_once_and_runs_as_it_is():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="Keras puts the weights on the GPU")
 def test_on_a_processor_the_net_stays_as_it_is():
     plain = net()
-    assert compiled_where_it_pays(plain) is plain
+    assert compile_on_gpu(plain) is plain
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
@@ -81,7 +81,7 @@ def test_on_a_gpu_the_steps_of_fast_learn_in_parts_and_move_batch_statistics():
 def test_on_a_gpu_a_compiled_step_gives_what_the_plain_one_gives():
     with torch.device("cuda"):
         plain = net()
-    compiled = compiled_where_it_pays(plain)
+    compiled = compile_on_gpu(plain)
     assert isinstance(compiled, CompiledNet)
     pictures = PICTURES.cuda()
     torch.testing.assert_close(

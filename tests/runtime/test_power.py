@@ -40,7 +40,7 @@ def test_looks_add_up(counters):
     meter = EnergyMeter(counters.place)
     for microjoules in (600_000, 200_000, 700_000):
         file.write_text(str(microjoules))
-        meter.look()
+        meter.read()
     assert meter.joules == pytest.approx(1.700001)
 
 

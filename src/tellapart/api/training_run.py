@@ -29,7 +29,7 @@ from tellapart.reports.prediction_grid import Shown, save_prediction_grid
 from tellapart.runs.checkpointer import Checkpointer, nothing_lost
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runs.setup import TrainingSetup
-from tellapart.runtime.allocator import memory_kept
+from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
@@ -96,7 +96,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
         return validated(probabilities, held_out.labels)
 
     energy, began = EnergyMeter(), time.monotonic()
-    with memory_kept():
+    with keep_freed_memory():
         with threads_for(config.batch_size * count_flops(model).step):
             threads = torch.get_num_threads()
             listener.prepared(setup, model)
@@ -106,7 +106,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
                 setup.folder.listen(event)
                 checkpointer.event(event)
                 listener.event(event)
-                energy.look_at_times()
+                energy.read_if_due()
         checkpointer.take_kept_weights()
         finish_model(config, model)
         history = tuple(checkpointer.state.history)

@@ -97,7 +97,7 @@ class Recorder:
             model: Keras's; its weights are shared.
             head: what its outputs mean.
         """
-        self.net = lower(model, "float32", joined=False)
+        self.net = lower(model, "float32", fused=False)
         self.head = head
 
     def layer_outputs(self, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
@@ -122,7 +122,7 @@ class Recorder:
                 if len(found) == len(set(names)):
                     raise _AllFound
 
-        with suppress(_AllFound), self.net.watched(told):
+        with suppress(_AllFound), self.net.observed_by(told):
             self.net(images, training=False)
         if missing := [name for name in names if name not in found]:
             there = ", ".join(met) or "none that can be seen"
@@ -137,14 +137,14 @@ class Recorder:
         """
         found: list[LayerRun] = []
         seen: Counter[str] = Counter()
-        with self.net.watched(lambda *told: found.append(_layer_run(seen, *told))):
+        with self.net.observed_by(lambda *told: found.append(_layer_run(seen, *told))):
             output = self.net(images, training=False)
         return Recording(tuple(found), output, self._logits(found, output))
 
     def logits(self, images: Tensor) -> Tensor:
         """What `run` gives as such, (B, classes), with no layer kept: for many pictures."""
         found: deque[LayerRun] = deque(maxlen=1)
-        with self.net.watched(lambda *told: found.append(_layer_run(Counter(), *told))):
+        with self.net.observed_by(lambda *told: found.append(_layer_run(Counter(), *told))):
             output = self.net(images, training=False)
         return self._logits(found, output)
 

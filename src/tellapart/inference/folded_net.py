@@ -143,7 +143,7 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return None
     steps = [Step(net.operation_of(call), call.inputs, call.outputs[0]) for call in graph.calls]  # type: ignore[arg-type]
-    return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.takes[0])
+    return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.input_dtypes[0])
 
 
 def _where_dense_begins(steps: Sequence[Step]) -> int:

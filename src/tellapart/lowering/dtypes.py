@@ -16,7 +16,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 HALF = (torch.bfloat16, torch.float16)
 
 
-def dtype_entering(symbolic: Any, precision: str | None) -> torch.dtype:
+def input_dtype(symbolic: Any, precision: str | None) -> torch.dtype:
     """What an input is cast to.
 
     Args:
@@ -27,13 +27,13 @@ def dtype_entering(symbolic: Any, precision: str | None) -> torch.dtype:
     return torch.float32 if precision is not None and dtype in HALF else dtype
 
 
-def dtype_leaving(symbolic: Any, precision: str | None) -> torch.dtype | None:
+def output_dtype(symbolic: Any, precision: str | None) -> torch.dtype | None:
     """What an output is cast to; None: it is left as the last operation gave it. Arguments likewise."""
     dtype = getattr(torch, symbolic.dtype)
     return None if precision is not None and dtype in HALF else dtype
 
 
-def dtype_of_inputs(call: Call) -> torch.dtype | None:
+def layer_input_dtype(call: Call) -> torch.dtype | None:
     """What a layer's policy wants floating inputs cast to; None where that is theirs already.
 
     Args:

@@ -60,7 +60,7 @@ def _relu_after_pooling(pair: _Pair) -> None:
     if isinstance(relu, ActivationOperation) and relu.name == "relu":
         relu.name, pooling.relu = "linear", True
     elif isinstance(relu, Convolution2D) and relu.activation == "relu":
-        relu.activation, relu.fresh, pooling.relu = "linear", True, True
+        relu.activation, relu.overwritable, pooling.relu = "linear", True, True
 
 
 def _relu_within_convolution(pair: _Pair) -> None:
@@ -69,4 +69,4 @@ def _relu_within_convolution(pair: _Pair) -> None:
     if low and isinstance(relu, ActivationOperation) and relu.name == "relu":
         assert isinstance(convolution, Convolution2D)
         if convolution.activation == "linear":
-            relu.name, convolution.activation, convolution.fresh = "linear", "relu", False
+            relu.name, convolution.activation, convolution.overwritable = "linear", "relu", False

@@ -26,11 +26,11 @@ def torch_axis(axis: int, rank: int) -> int:
     return _KERAS_TO_TORCH_AXIS[axis] if rank == 4 else axis
 
 
-def sequence_to_picture(x: Tensor) -> Tensor:
+def sequence_to_image(x: Tensor) -> Tensor:
     """(B, T, C) -> (B, C, 1, T), a view: a picture one pixel high, so that one rule serves both ranks."""
     return to_torch(x.unsqueeze(1))
 
 
-def picture_to_sequence(x: Tensor) -> Tensor:
+def image_to_sequence(x: Tensor) -> Tensor:
     """(B, C, 1, T) -> (B, T, C), a view."""
     return to_keras(x).squeeze(1)

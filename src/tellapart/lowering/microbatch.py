@@ -36,7 +36,7 @@ def current_micro_batch() -> MicroBatch | None:
 
 
 @contextmanager
-def entered(part: MicroBatch) -> Iterator[None]:
+def enter_micro_batch(part: MicroBatch) -> Iterator[None]:
     """Let this thread learn from `part` within the block."""
     _entered.slice = part
     try:

@@ -21,13 +21,13 @@ from tellapart.keras_internals import (
     passes_training_on,
     standardized_inputs,
 )
-from tellapart.lowering.dtypes import dtype_entering, dtype_leaving, dtype_of_inputs
+from tellapart.lowering.dtypes import input_dtype, layer_input_dtype, output_dtype
 from tellapart.lowering.fuse import fuse
 from tellapart.lowering.graph import Call, Graph, analyze, functional_of
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.matching import is_callable_on_tensors, lower_layer, lower_operator_call
 from tellapart.lowering.ops.activation_layers import ActivationOperation
-from tellapart.lowering.ops.base import Operation, ReadyWeight
+from tellapart.lowering.ops.base import CastWeight, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class LoweredNet(nn.Module):
 
     model: Any
 
-    def __init__(self, model: Any, precision: str | None = None, *, joined: bool = True) -> None:
+    def __init__(self, model: Any, precision: str | None = None, *, fused: bool = True) -> None:
         super().__init__()
         object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
-        self.joined = joined
-        self._witness: Callable[..., None] | None = None
+        self.fused = fused
+        self._observer: Callable[..., None] | None = None
         functional = functional_of(model)
         self.graph: Graph | None = None if functional is None else analyze(functional)
         self.operations = nn.ModuleList()
@@ -56,8 +56,8 @@ class LoweredNet(nn.Module):
         self._casts: dict[int, torch.dtype] = {}
         if self.graph is not None:
             self._build_operations(self.graph, precision)
-            self.takes = [dtype_entering(one, precision) for one in self.graph.functional.inputs]
-            self.gives = [dtype_leaving(one, precision) for one in self.graph.functional.outputs]
+            self.input_dtypes = [input_dtype(one, precision) for one in self.graph.functional.inputs]
+            self.output_dtypes = [output_dtype(one, precision) for one in self.graph.functional.outputs]
         self._runs_layers = self.keeps_layer_losses()
 
     @property
@@ -90,8 +90,8 @@ class LoweredNet(nn.Module):
                 results = self._run_keras(call, values, training)
             else:
                 results = [operation(*self._given(call, values), training=training)]
-            if self._witness is not None and not isinstance(operation, _Nested):
-                self._witness(call, operation, [values[slot] for slot in call.inputs], results)
+            if self._observer is not None and not isinstance(operation, _Nested):
+                self._observer(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
             values.update(zip(call.outputs, results, strict=True))
@@ -120,8 +120,8 @@ class LoweredNet(nn.Module):
         return list(rows.values())
 
     @contextmanager
-    def watched(self, witness: Callable[..., None], prefix: str = "") -> Iterator[None]:
-        """Within the block, `witness(prefix, call, operation, inputs, outputs)` hears of each call.
+    def observed_by(self, observer: Callable[..., None], prefix: str = "") -> Iterator[None]:
+        """Within the block, `observer(prefix, call, operation, inputs, outputs)` hears of each call.
 
         Of a nested model's calls too, one by one, with "outer/" for a prefix; not of the nested model's as a
         whole. The operation is None where a layer runs as itself. Tensors are in the engine's layout.
@@ -130,12 +130,12 @@ class LoweredNet(nn.Module):
             for call in self.graph.calls if self.graph is not None else ():
                 operation = self.operation_of(call)
                 if isinstance(operation, _Nested):
-                    inner.enter_context(operation.net.watched(witness, f"{prefix}{call.layer.name}/"))
-            self._witness = partial(witness, prefix)
+                    inner.enter_context(operation.net.observed_by(observer, f"{prefix}{call.layer.name}/"))
+            self._observer = partial(observer, prefix)
             try:
                 yield
             finally:
-                self._witness = None
+                self._observer = None
 
     def lowered_layers(self) -> list[Any]:
         """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
@@ -156,31 +156,33 @@ class LoweredNet(nn.Module):
         return any(self.operation_of(call) is None for call in self.graph.calls) or any(nested)
 
     @cached_property
-    def divides_batches(self) -> bool:
+    def can_split_batches(self) -> bool:
         """Whether learning from parts of a batch at once changes nothing but the order of sums.
 
         Not so with batch statistics, perhaps not with a layer that runs as itself; and in float32
         the order of sums is Keras's too.
         """
         parts = list(self._parts())
-        coupled = self.keeps_layer_losses() or any(part.couples_pictures for part in parts)
-        return not coupled and not any(part.dtype == torch.float32 for part in parts if part.laid_out())
+        coupled = self.keeps_layer_losses() or any(part.couples_images for part in parts)
+        return not coupled and not any(
+            part.dtype == torch.float32 for part in parts if part.castable_weights()
+        )
 
     @property
-    def outputs(self) -> int:
+    def output_size(self) -> int:
         """How many numbers the model gives for one picture; 0 where that is not one row of them, a tensor."""
         structure = () if self.graph is None else self.graph.functional.output
         shape: Sequence[Any] = getattr(structure, "shape", ())
         return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else 0
 
-    def make_ready(self, trainable: Container[int]) -> list[ReadyWeight]:
-        """Cast the weights for all uses until `forget_ready`; see `Operation.make_ready`."""
-        return [weight for part in self._parts() for weight in part.make_ready(trainable)]
+    def cast_weights(self, trainable: Container[int]) -> list[CastWeight]:
+        """Cast the weights for all uses until `drop_cast_weights`; see `Operation.cast_weights`."""
+        return [weight for part in self._parts() for weight in part.cast_weights(trainable)]
 
-    def forget_ready(self) -> None:
+    def drop_cast_weights(self) -> None:
         """Cast the weights at every use again."""
         for part in self._parts():
-            part.forget_ready()
+            part.drop_cast_weights()
 
     def _parts(self) -> Iterator[Operation]:
         return (part for part in self.modules() if isinstance(part, Operation))
@@ -205,10 +207,10 @@ class LoweredNet(nn.Module):
                 positions[id(operation)] = len(self.operations)
                 self.operations.append(operation)
             self._positions[id(call.node)] = positions[id(operation)]
-            dtype = dtype_of_inputs(call) if precision is None else None
+            dtype = layer_input_dtype(call) if precision is None else None
             if dtype is not None:
                 self._casts[id(call.node)] = dtype
-        if self.joined:
+        if self.fused:
             fuse(graph, self.operation_of)
             self._let_activations_overwrite(graph)
 
@@ -219,7 +221,7 @@ class LoweredNet(nn.Module):
         if not isinstance(layer, keras.Model):
             return lower_layer(layer, precision)
         has_graph = functional_of(layer) is not None
-        return _Nested(LoweredNet(layer, precision, joined=self.joined)) if has_graph else None
+        return _Nested(LoweredNet(layer, precision, fused=self.fused)) if has_graph else None
 
     def _let_activations_overwrite(self, graph: Graph) -> None:
         """Let an activation layer write over its input where nobody else needs it, forward or backward."""
@@ -229,7 +231,9 @@ class LoweredNet(nn.Module):
             operation = self.operation_of(call)
             if isinstance(operation, ActivationOperation) and calls_of[id(call.layer)] == 1:
                 writer = writers.get(call.inputs[0])
-                operation.overwrites = writer is not None and writer.fresh and graph.uses[call.inputs[0]] == 1
+                operation.overwrites = (
+                    writer is not None and writer.overwritable and graph.uses[call.inputs[0]] == 1
+                )
 
     def _enter(self, inputs: Any) -> dict[int, Tensor]:
         assert self.graph is not None
@@ -238,7 +242,7 @@ class LoweredNet(nn.Module):
         tensors = [inputs] if single else standardized_inputs(self.graph.functional, inputs)
         return {
             slot: to_torch(tensor.to(self.device, dtype))
-            for slot, tensor, dtype in zip(self.graph.inputs, tensors, self.takes, strict=True)
+            for slot, tensor, dtype in zip(self.graph.inputs, tensors, self.input_dtypes, strict=True)
         }
 
     def _leave(self, values: dict[int, Tensor]) -> Any:
@@ -247,7 +251,7 @@ class LoweredNet(nn.Module):
         assert self.graph is not None
         tensors = [
             to_keras(values[slot] if dtype is None else values[slot].to(dtype))
-            for slot, dtype in zip(self.graph.outputs, self.gives, strict=True)
+            for slot, dtype in zip(self.graph.outputs, self.output_dtypes, strict=True)
         ]
         structure = self.graph.functional.output
         single = isinstance(structure, keras.KerasTensor)
@@ -280,17 +284,17 @@ class _Nested(Operation):
         return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
 
 
-def lower(model: Any, precision: str | None = None, *, joined: bool = True) -> LoweredNet:
+def lower(model: Any, precision: str | None = None, *, fused: bool = True) -> LoweredNet:
     """Lower a Keras model to a torch module that shares its weights.
 
     Args:
         model: a built Keras model on the torch backend.
         precision: "float32", "bfloat16" or "float16" for the convolutions' and dense layers'
             arithmetic; None: every layer computes as its own dtype policy says. Weights stay as they are.
-        joined: whether neighboring operations may become one (`fuse`) or write over each other's results;
+        fused: whether neighboring operations may become one (`fuse`) or write over each other's results;
             False, where each layer's own result is wanted.
 
     Returns:
         The lowered net. A model that is neither Sequential nor Functional runs as itself.
     """
-    return LoweredNet(model, precision, joined=joined)
+    return LoweredNet(model, precision, fused=fused)

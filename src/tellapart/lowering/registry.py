@@ -19,7 +19,7 @@ from tellapart.lowering.ops import (
     preprocessing,
     shaping,
 )
-from tellapart.lowering.ops.base import Rule, elementwise
+from tellapart.lowering.ops.base import Rule, function_rule
 
 RULES: dict[str, Rule] = {
     **convolution.RULES,
@@ -32,7 +32,7 @@ RULES: dict[str, Rule] = {
     **shaping.RULES,
     **merging.RULES,
     **preprocessing.RULES,
-    "Identity": elementwise(lambda x: x),
+    "Identity": function_rule(lambda x: x),
 }
 """Keras class name -> rule. Only Keras's own classes are looked up; a subclass runs as itself."""
 

@@ -35,7 +35,7 @@ from tellapart.profiling.flops import Flops, count_flops
 from tellapart.profiling.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.recipes.build import build_model, build_step
 from tellapart.recipes.config import MuonSettings, TrainConfig
-from tellapart.runtime.allocator import memory_kept
+from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.machine import hardware, versions
 from tellapart.runtime.precision import has_fast_bfloat16, resolve
 from tellapart.runtime.workers import workers
@@ -158,7 +158,7 @@ def measure(run: TrainConfig, seconds: float = SECONDS) -> Timings:
         raise ConfigError(f"seconds is a number from 0, such as {SECONDS:g}; got {seconds}.")
     pieces = _Pieces(run)
     rounds: list[_Round] = []
-    with memory_kept():
+    with keep_freed_memory():
         pieces.measure()
         began = time.perf_counter()
         while len(rounds) < FEWEST_ROUNDS or time.perf_counter() - began < seconds:
@@ -284,11 +284,11 @@ def _forward(step: TrainStep, images: Tensor, truth: Tensor) -> None:
     """The forward pass as a step makes it: weights cast once, the batch in parts, its results kept."""
     parts = MicroBatches.of_batch(step.net, step.loss, step.part_size, images, truth, None)
     if step.run is step.net:  # compiled, it casts its weights itself
-        step.net.make_ready(step.trainable)
+        step.net.cast_weights(step.trainable)
     try:
         parts.map(lambda inputs, *_: step.run(inputs, training=True))
     finally:
-        step.net.forget_ready()
+        step.net.drop_cast_weights()
 
 
 def _seconds(device: torch.device, piece: Callable[[], object]) -> float:

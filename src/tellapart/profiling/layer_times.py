@@ -22,7 +22,7 @@ def layer_milliseconds(model: Any) -> dict[str, float]:
     Args:
         model: a Keras model of one picture (H, W, C).
     """
-    net = lower(model, "float32", joined=False)
+    net = lower(model, "float32", fused=False)
     shape = (PICTURES, *net.model.input_shape[1:])
     images = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
     rounds: dict[str, list[float]] = defaultdict(list)
@@ -44,6 +44,6 @@ def _one_round(net: Any, images: torch.Tensor) -> dict[str, float]:
         spent[prefix + call.layer.name] += now - last
         last = now
 
-    with net.watched(told):
+    with net.observed_by(told):
         net(images)
     return spent

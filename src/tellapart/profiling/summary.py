@@ -190,10 +190,10 @@ def _flops_by_layer(net: LoweredNet, picture: torch.Tensor) -> Counter[str]:
     """Count the FLOPs of each layer, by its path of names, in one run over `picture`."""
     flops: Counter[str] = Counter()
 
-    def witness(prefix: str, call: Call, *_: Any) -> None:
+    def observer(prefix: str, call: Call, *_: Any) -> None:
         flops[prefix + call.layer.name] += counter.get_total_flops() - flops.total()
 
-    with torch.no_grad(), FlopCounterMode(display=False) as counter, net.watched(witness):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, net.observed_by(observer):
         net(picture)
         flops[OUTSIDE_LAYERS] += counter.get_total_flops() - flops.total()
     return flops

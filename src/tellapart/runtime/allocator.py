@@ -33,7 +33,7 @@ _inside = 0
 
 
 @contextmanager
-def memory_kept() -> Iterator[None]:
+def keep_freed_memory() -> Iterator[None]:
     """Keep freed memory within the block, and give it back after the outermost one."""
     global _inside  # how many trainings run: the setting is the process's
     with _lock:

@@ -43,6 +43,6 @@ class CompiledNet:
             return self.net(inputs, training=training)
 
 
-def compiled_where_it_pays(net: Any) -> Any:
+def compile_on_gpu(net: Any) -> Any:
     """The net compiled where its weights are on an NVIDIA GPU, else the net itself."""
     return CompiledNet(net) if net.device.type == "cuda" else net

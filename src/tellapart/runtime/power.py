@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
-SECONDS_BETWEEN_LOOKS = 10.0
+SECONDS_BETWEEN_READINGS = 10.0
 """A counter begins again at zero after some minutes at full power; looking so often misses no turn."""
 
 
@@ -18,27 +18,27 @@ class EnergyMeter:
     def __init__(self, place: Path = POWERCAP) -> None:
         self.counters = {path: int(_text(path.parent / "max_energy_range_uj")) for path in _readable(place)}
         self.last = {path: int(_text(path)) for path in self.counters}
-        self.looked_at = time.monotonic()
+        self.read_at = time.monotonic()
         self.microjoules = 0
 
     @property
     def joules(self) -> float | None:
         """Since the meter was made; None where the machine does not tell."""
-        self.look()
+        self.read()
         return self.microjoules / 1e6 if self.counters else None
 
-    def look(self) -> None:
+    def read(self) -> None:
         """Take the counters' new state in."""
         for path, turn in self.counters.items():
             now = int(_text(path))
             self.microjoules += (now - self.last[path]) % (turn + 1)
             self.last[path] = now
-        self.looked_at = time.monotonic()
+        self.read_at = time.monotonic()
 
-    def look_at_times(self) -> None:
+    def read_if_due(self) -> None:
         """The same, where the last look was a while ago."""
-        if time.monotonic() - self.looked_at > SECONDS_BETWEEN_LOOKS:
-            self.look()
+        if time.monotonic() - self.read_at > SECONDS_BETWEEN_READINGS:
+            self.read()
 
 
 def _readable(place: Path) -> list[Path]:

@@ -119,7 +119,7 @@ def resolve(precision: str) -> str:
     return "bfloat16" if has_fast_bfloat16() and bfloat16_gain().times >= WORTH_IT else "float32"
 
 
-def resolve_known(precision: str) -> str:
+def resolve_checked(precision: str) -> str:
     """The same of a precision to predict in.
 
     Raises:

@@ -13,7 +13,7 @@ from tellapart.errors import ModelError
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import loss_tracker
 from tellapart.lowering import lower
-from tellapart.runtime.allocator import memory_kept
+from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.training.keras_metrics import metrics_of
 from tellapart.training.loss import overrides
 from tellapart.training.snapshot import Snapshot
@@ -64,7 +64,7 @@ def lowered_steps(model: Any) -> Iterator[None]:
     if not overrides(model, "test_step"):
         model.test_function = _kept_true(model, EvaluateStep)
     try:
-        with memory_kept():
+        with keep_freed_memory():
             yield
     finally:
         model.train_function = model.test_function = None

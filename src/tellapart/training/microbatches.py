@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lowering import LoweredNet
-from tellapart.lowering.microbatch import MicroBatch, entered
+from tellapart.lowering.microbatch import MicroBatch, enter_micro_batch
 from tellapart.runtime.workers import workers
 from tellapart.training.loss import Loss, PictureLoss
 
@@ -51,10 +51,10 @@ class MicroBatches:
             count = own if part_size is None else max(1, round(len(inputs) / part_size))
         divisible = (
             count > 1
-            and (net.divides_batches or part_size is not None)
+            and (net.can_split_batches or part_size is not None)
             and (net.device.type == "cpu" or part_size is not None)
             and isinstance(loss, PictureLoss)
-            and loss.divides(truth, weight, len(inputs), net.outputs)
+            and loss.divides(truth, weight, len(inputs), net.output_size)
         )
         return cls(divide(inputs, truth, weight, count) if divisible else [(inputs, truth, weight, 1.0)])
 
@@ -72,7 +72,7 @@ class MicroBatches:
         ]
 
         def run(index: int) -> Result:
-            with entered(slices[index]):
+            with enter_micro_batch(slices[index]):
                 return learn(*self.items[index])
 
         everything = range(len(self.items))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lowering import LoweredNet
-from tellapart.runtime.compiled import compiled_where_it_pays
+from tellapart.runtime.compiled import compile_on_gpu
 from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.training.loss import PictureLoss, loss_of
 from tellapart.training.microbatches import MicroBatches
@@ -47,7 +47,7 @@ class TrainStep:
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
         records = self.optimizer.recordable and isinstance(self.loss, PictureLoss)
-        self.run = net if records else compiled_where_it_pays(net)
+        self.run = net if records else compile_on_gpu(net)
         self.recorded = CudaGraphed(self._learn_whole) if records else None
         self.part_size = part_size
         self.weights = [variable.value for variable in net.model.trainable_variables]
@@ -77,13 +77,13 @@ class TrainStep:
         frozen = self.optimizer.frozen()
         learning = self.trainable.difference(map(id, frozen))
         # Compiled, the net casts its weights itself: tensors new at every step would compile it anew.
-        ready = self.net.make_ready(learning) if self.run is self.net else []
+        ready = self.net.cast_weights(learning) if self.run is self.net else []
         leaves = Leaves(self.weights, ready, learning)
         try:
             with without_gradients(frozen):
                 results = parts.map(lambda *part: self._learn(leaves, *part))
         finally:
-            self.net.forget_ready()
+            self.net.drop_cast_weights()
         if self.weights:
             self.optimizer.apply(leaves.gradients([gradients for gradients, _, _ in results]))
         if len(results) == 1:
@@ -150,7 +150,7 @@ class Leaves:
             given = [gradient for part in parts if (gradient := part[leaf]) is not None]
             if not given:
                 continue
-            if ready is None or ready.laid_out is ready.master:
+            if ready is None or ready.view is ready.master:
                 found[weight] += given
             else:
                 total = given[0].float()

@@ -6,7 +6,7 @@ from against_keras import model_of, pictures
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.lowering.microbatch import MicroBatch, entered
+from tellapart.lowering.microbatch import MicroBatch, enter_micro_batch
 
 keras = import_keras()
 layers = keras.layers
@@ -80,7 +80,7 @@ def test_noise_in_a_part_of_a_batch_comes_from_that_part_alone(name):
     _, net, shape = model_and_net(name)
 
     def drawn(seed):
-        with entered(MicroBatch(share=0.5, generator=torch.Generator().manual_seed(seed))):
+        with enter_micro_batch(MicroBatch(share=0.5, generator=torch.Generator().manual_seed(seed))):
             return net(torch.full((50, *shape), 3.0), training=True)
 
     assert torch.equal(drawn(1), drawn(1))
@@ -92,7 +92,7 @@ def test_attention_in_a_part_of_a_batch_drops_by_that_part_alone():
     net = lower(keras.Model(inputs, layers.MultiHeadAttention(2, 4, dropout=0.5)(inputs, inputs)))
 
     def drawn(seed):
-        with entered(MicroBatch(share=0.5, generator=torch.Generator().manual_seed(seed))):
+        with enter_micro_batch(MicroBatch(share=0.5, generator=torch.Generator().manual_seed(seed))):
             return net(pictures(4, 6, 8), training=True)
 
     assert torch.equal(drawn(1), drawn(1))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tellapart.lowering.microbatch import MicroBatch, entered
+from tellapart.lowering.microbatch import MicroBatch, enter_micro_batch
 from tellapart.lowering.ops.dropout import drop, random_keep
 
 N = 400_000
@@ -52,7 +52,7 @@ def test_a_parts_generator_decides_within_the_part():
     x = torch.ones(1000)
 
     def within(seed):
-        with entered(MicroBatch(0.5, torch.Generator().manual_seed(seed))):
+        with enter_micro_batch(MicroBatch(0.5, torch.Generator().manual_seed(seed))):
             return drop(x, 0.5)
 
     state = torch.random.get_rng_state()

@@ -405,7 +405,7 @@ def test_weights_cast_once_a_step_get_the_gradients_of_weights_cast_at_every_use
     ids = [id(variable.value) for variable in model.trainable_variables]
     at_every_use = gradients(net(data, training=True), [], model.trainable_variables)
     expected = dict(zip(ids, at_every_use, strict=True))
-    ready = net.make_ready(set(ids))
+    ready = net.cast_weights(set(ids))
     assert {id(weight.master) for weight in ready} == set(expected)
     found = torch.autograd.grad(weighted_sum(net(data, training=True)), [weight.value for weight in ready])
     for weight, gradient in zip(ready, found, strict=True):
@@ -425,7 +425,7 @@ def test_weights_cast_once_a_step_get_the_gradients_of_weights_cast_at_every_use
 )
 def test_a_layer_that_lets_pictures_of_a_batch_touch_says_so(layer, coupled):
     (operation,) = lower(model_of(layer, (6,))).operations
-    assert operation.couples_pictures == coupled
+    assert operation.couples_images == coupled
 
 
 def test_every_rule_is_tested_here_or_with_the_noise():

@@ -9,7 +9,14 @@ from torch import Tensor
 
 from tellapart.lowering.layout import to_torch, torch_axis
 from tellapart.lowering.ops.activations import ACTIVATIONS, Activation, activate_over, softmax
-from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along, known_activation
+from tellapart.lowering.ops.base import (
+    Config,
+    FunctionOperation,
+    Operation,
+    Rule,
+    has_known_activation,
+    over_axes,
+)
 
 
 class ActivationOperation(Operation):
@@ -48,7 +55,7 @@ class PReLU(Operation):
 
 
 def _activation(config: Config, *_: Any) -> Operation | None:
-    return ActivationOperation(config["activation"]) if known_activation(config) else None
+    return ActivationOperation(config["activation"]) if has_known_activation(config) else None
 
 
 def _relu(config: Config, *_: Any) -> Operation:
@@ -68,7 +75,7 @@ def _bent_relu(ceiling: float | None, slope: float, threshold: float) -> Operati
         high = x if ceiling is None else x.clamp(max=ceiling)
         return torch.where(x > threshold, high, slope * (x - threshold))
 
-    return Elementwise(relu)
+    return FunctionOperation(relu)
 
 
 def _leaky_relu(config: Config, *_: Any) -> Operation:
@@ -87,13 +94,13 @@ def _prelu(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operati
 def _softmax(config: Config, *_: Any) -> Operation:
     axis = config["axis"]
     if isinstance(axis, int):
-        return along(axis, Elementwise(lambda x: softmax(x, axis)))
+        return over_axes(axis, FunctionOperation(lambda x: softmax(x, axis)))
 
-    def over_axes(x: Tensor) -> Tensor:
-        x, axes = x.float(), [torch_axis(one, x.ndim) for one in axis]
+    def softmax_over_axes(x: Tensor) -> Tensor:
+        x, axes = x.float(), [torch_axis(single, x.ndim) for single in axis]
         return torch.exp(x - torch.logsumexp(x, dim=axes, keepdim=True))
 
-    return along(axis, Elementwise(over_axes))
+    return over_axes(axis, FunctionOperation(softmax_over_axes))
 
 
 RULES: dict[str, Rule] = {

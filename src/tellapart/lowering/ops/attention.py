@@ -32,7 +32,7 @@ class Attention(Operation):
         self.names, self.rate, self.dtype = tuple(names), rate, dtype
         self.scale = 1 / math.sqrt(weights[0].shape[-1])
 
-    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
         weights = {name: getattr(self, name) for name in self.names}
         return {name: (weight, _as_matrix(name, weight)) for name, weight in weights.items()}
 

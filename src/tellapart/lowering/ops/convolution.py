@@ -7,7 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.ops.activations import activate_over
-from tellapart.lowering.ops.base import Config, Operation, Rule, channels_last, known_activation, of_sequences
+from tellapart.lowering.ops.base import (
+    Config,
+    Operation,
+    Rule,
+    has_known_activation,
+    is_channels_last,
+    sequence_rule,
+)
 from tellapart.lowering.ops.convolution_bf16 import convolve
 
 
@@ -21,10 +28,10 @@ class Convolution2D(Operation):
         self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
         self.groups, self.padding = config["groups"], config["padding"]
         self.activation = config["activation"]
-        self.fresh = self.activation == "linear"
+        self.overwritable = self.activation == "linear"
         self.dtype = dtype
 
-    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
         weights = {"kernel": (self.kernel, self.torch_kernel())}
         return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
@@ -100,7 +107,7 @@ class SeparableConvolution(Operation):
         second = {**config, "strides": (1, 1), "dilation_rate": (1, 1), "padding": "valid", "groups": 1}
         self.depthwise = depthwise(first, weights[:1], dtype)
         self.pointwise = pointwise(second, weights[1:], dtype)
-        self.fresh = self.pointwise.fresh
+        self.overwritable = self.pointwise.overwritable
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         return self.pointwise(self.depthwise(x, training=training), training=training)
@@ -128,10 +135,10 @@ class TransposedConvolution(Operation):
         self.padding = config["padding"]
         self.output_padding = config["output_padding"] or (None, None)
         self.activation = config["activation"]
-        self.fresh = self.activation == "linear"
+        self.overwritable = self.activation == "linear"
         self.dtype = dtype
 
-    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
         weights = {"kernel": (self.kernel, self.torch_kernel())}
         return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
@@ -210,7 +217,7 @@ _Kind = type[Convolution2D] | type[SeparableConvolution] | type[TransposedConvol
 
 def _convolution(operation: _Kind) -> Rule:
     def rule(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-        known = channels_last(config) and known_activation(config)
+        known = is_channels_last(config) and has_known_activation(config)
         return operation(config, weights, dtype) if known else None
 
     return rule
@@ -221,8 +228,8 @@ RULES: dict[str, Rule] = {
     "DepthwiseConv2D": _convolution(DepthwiseConvolution2D),
     "SeparableConv2D": _convolution(SeparableConvolution),
     "Conv2DTranspose": _convolution(TransposedConvolution),
-    "Conv1D": of_sequences(_convolution(Convolution1D)),
-    "DepthwiseConv1D": of_sequences(_convolution(DepthwiseConvolution1D)),
-    "SeparableConv1D": of_sequences(_convolution(SeparableConvolution1D)),
-    "Conv1DTranspose": of_sequences(_convolution(TransposedConvolution1D)),
+    "Conv1D": sequence_rule(_convolution(Convolution1D)),
+    "DepthwiseConv1D": sequence_rule(_convolution(DepthwiseConvolution1D)),
+    "SeparableConv1D": sequence_rule(_convolution(SeparableConvolution1D)),
+    "Conv1DTranspose": sequence_rule(_convolution(TransposedConvolution1D)),
 }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.activations import activate_over
-from tellapart.lowering.ops.base import Config, Operation, Rule, known_activation
+from tellapart.lowering.ops.base import Config, Operation, Rule, has_known_activation
 
 
 class Dense(Operation):
@@ -19,10 +19,10 @@ class Dense(Operation):
         self.kernel = weights[0]
         self.bias = weights[1] if config["use_bias"] else None
         self.activation = config["activation"]
-        self.fresh = self.activation == "linear"
+        self.overwritable = self.activation == "linear"
         self.dtype = dtype
 
-    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
         weights = {"kernel": (self.kernel, self.kernel)}
         return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
@@ -46,10 +46,10 @@ class EinsumDense(Operation):
         self.kernel = weights[0]
         self.bias = weights[1] if config["bias_axes"] is not None else None
         self.equation, self.activation = config["equation"], config["activation"]
-        self.fresh = self.activation == "linear"
+        self.overwritable = self.activation == "linear"
         self.dtype = dtype
 
-    def laid_out(self) -> dict[str, tuple[Tensor, Tensor]]:
+    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
         weights = {"kernel": (self.kernel, self.kernel)}
         return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
@@ -73,7 +73,7 @@ class Embedding(Operation):
         return to_torch(F.embedding(rows, self.table).to(self.dtype))
 
 
-class Scale(Operation):
+class LayerScale(Operation):
     """ConvNeXt's LayerScale: a factor for each channel.
 
     Source: Touvron et al. 2021, arXiv:2103.17239.
@@ -88,12 +88,12 @@ class Scale(Operation):
 
 
 def _dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-    known = known_activation(config) and config.get("quantization_config") is None
+    known = has_known_activation(config) and config.get("quantization_config") is None
     return Dense(config, weights, dtype) if known else None
 
 
 def _einsum_dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-    known = known_activation(config) and config.get("quantization_config") is None
+    known = has_known_activation(config) and config.get("quantization_config") is None
     return EinsumDense(config, weights, dtype) if known else None
 
 
@@ -103,7 +103,7 @@ def _embedding(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) ->
 
 
 def _layer_scale(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation:
-    return Scale(weights, dtype)
+    return LayerScale(weights, dtype)
 
 
 RULES: dict[str, Rule] = {

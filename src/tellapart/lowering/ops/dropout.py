@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.microbatch import current_micro_batch
-from tellapart.lowering.ops.base import Config, Operation, Rule, channels_last
+from tellapart.lowering.ops.base import Config, Operation, Rule, is_channels_last
 
 Shape = Sequence[int | None]
 """Of noise, in Keras's order; None: as large as the tensor, 1: the same for all."""
@@ -154,7 +154,7 @@ def _dropout(config: Config, *_: Any) -> Operation:
 
 
 def _spatial_dropout(shape: Shape) -> Rule:
-    return lambda config, *_: DropoutInShape(config["rate"], shape) if channels_last(config) else None
+    return lambda config, *_: DropoutInShape(config["rate"], shape) if is_channels_last(config) else None
 
 
 def _gaussian_dropout(config: Config, *_: Any) -> Operation | None:

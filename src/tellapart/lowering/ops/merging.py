@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch, torch_axis
-from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along
+from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, over_axes
 from tellapart.lowering.ops.normalization import to_unit_length
 
 LEAST_LENGTH = 1e-7
@@ -25,22 +25,26 @@ def _one_by_one(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[T
 
 
 def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
-    fresh = function in (torch.add, torch.sub)
-    return lambda *_: Elementwise(lambda *inputs: _one_by_one(function, inputs), fresh=fresh)
+    overwritable = function in (torch.add, torch.sub)
+    return lambda *_: FunctionOperation(
+        lambda *inputs: _one_by_one(function, inputs), overwritable=overwritable
+    )
 
 
 def _average(*_: Any) -> Operation:
-    return Elementwise(lambda *inputs: _one_by_one(torch.add, inputs) / len(inputs), fresh=True)
+    return FunctionOperation(lambda *inputs: _one_by_one(torch.add, inputs) / len(inputs), overwritable=True)
 
 
 def _multiply(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation:
     """In the layer's own arithmetic: a float32 sigmoid that gates a map must not make it float32."""
-    return Elementwise(lambda *inputs: _one_by_one(torch.mul, [x.to(dtype) for x in inputs]))
+    return FunctionOperation(lambda *inputs: _one_by_one(torch.mul, [x.to(dtype) for x in inputs]))
 
 
 def _concatenate(config: Config, *_: Any) -> Operation:
     axis = config["axis"]
-    return along(axis, Elementwise(lambda *inputs: torch.cat(inputs, dim=torch_axis(axis, inputs[0].ndim))))
+    return over_axes(
+        axis, FunctionOperation(lambda *inputs: torch.cat(inputs, dim=torch_axis(axis, inputs[0].ndim)))
+    )
 
 
 def dot(x: Tensor, y: Tensor, x_axis: int, y_axis: int) -> Tensor:
@@ -75,13 +79,13 @@ def _dot(config: Config, *_: Any) -> Operation:
             x, y = to_unit_length(x, [here], LEAST_LENGTH), to_unit_length(y, [there], LEAST_LENGTH)
         return to_torch(dot(x, y, here, there))
 
-    return Elementwise(merge)
+    return FunctionOperation(merge)
 
 
 def _scaled_addition(config: Config, *_: Any) -> Operation:
     """InceptionResNetV2's CustomScaleLayer: the second input times a number, added to the first."""
     scale = config["scale"]
-    return Elementwise(lambda x, y: x + y * scale, fresh=True)
+    return FunctionOperation(lambda x, y: x + y * scale, overwritable=True)
 
 
 RULES: dict[str, Rule] = {

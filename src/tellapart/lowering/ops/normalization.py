@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.lowering.layout import picture_to_sequence, sequence_to_picture, to_keras, to_torch, torch_axis
+from tellapart.lowering.layout import image_to_sequence, sequence_to_image, to_keras, to_torch, torch_axis
 from tellapart.lowering.microbatch import current_micro_batch
-from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, along
+from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, over_axes
 
 LEAST_LENGTH = 1e-12
 """UnitNormalization divides by no less."""
@@ -26,8 +26,8 @@ class BatchNormalization(Operation):
     running average takes the unbiased. So the averages are kept here.
     """
 
-    fresh = True
-    couples_pictures = True
+    overwritable = True
+    couples_images = True
 
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class BatchNormalizationOver(BatchNormalization):
 class LayerNormalization(Operation):
     """LayerNormalization over one or several of Keras's axes."""
 
-    fresh = True
+    overwritable = True
 
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class GroupNormalization(Operation):
     memory fails where the layer has no scale, and crashes where its input needs no gradient.
     """
 
-    fresh = True
+    overwritable = True
 
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
@@ -161,14 +161,14 @@ def to_unit_length(x: Tensor, dims: Sequence[int], least: float) -> Tensor:
 def _channels_second(x: Tensor, axis: int) -> Tensor:
     """A view with Keras's `axis` at 1; a sequence becomes a picture, whose memory order torch knows."""
     if x.ndim == 3 and axis in (-1, 2):
-        return sequence_to_picture(x)
+        return sequence_to_image(x)
     return _moved(x, torch_axis(axis, x.ndim), 1)
 
 
 def _channels_back(x: Tensor, axis: int, rank: int) -> Tensor:
     """Undo `_channels_second` of a tensor with `rank` dimensions."""
     if rank == 3 and axis in (-1, 2):
-        return picture_to_sequence(x)
+        return image_to_sequence(x)
     return _moved(x, 1, torch_axis(axis, rank))
 
 
@@ -207,15 +207,15 @@ def _batch_normalization(config: Config, weights: Sequence[Tensor], _: torch.dty
 
 def _layer_normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation | None:
     known = _one_signed(config) and not config.get("rms_scaling")
-    return along(_axes(config), LayerNormalization(config, weights)) if known else None
+    return over_axes(_axes(config), LayerNormalization(config, weights)) if known else None
 
 
 def _rms_normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation | None:
-    return along(_axes(config), RMSNormalization(config, weights)) if _one_signed(config) else None
+    return over_axes(_axes(config), RMSNormalization(config, weights)) if _one_signed(config) else None
 
 
 def _group_normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation:
-    return along(config["axis"], GroupNormalization(config, weights))
+    return over_axes(config["axis"], GroupNormalization(config, weights))
 
 
 def _unit_normalization(config: Config, *_: Any) -> Operation:
@@ -224,7 +224,7 @@ def _unit_normalization(config: Config, *_: Any) -> Operation:
     def normalize(x: Tensor) -> Tensor:
         return to_unit_length(x, [torch_axis(axis, x.ndim) for axis in axes], LEAST_LENGTH)
 
-    return along(axes, Elementwise(normalize))
+    return over_axes(axes, FunctionOperation(normalize))
 
 
 RULES: dict[str, Rule] = {

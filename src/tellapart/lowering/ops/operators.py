@@ -14,7 +14,7 @@ from torch import Tensor
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import softmax
-from tellapart.lowering.ops.base import Elementwise, Operation, along
+from tellapart.lowering.ops.base import FunctionOperation, Operation, over_axes
 
 ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
@@ -59,14 +59,16 @@ def _arithmetic(function: Callable[[Any, Any], Any], arguments: Sequence[Any]) -
         remaining = iter(tensors)
         return function(*[next(remaining) if value is TENSOR else value for value in arguments])
 
-    return Elementwise(apply, fresh=function in (operator.add, operator.sub))
+    return FunctionOperation(apply, overwritable=function in (operator.add, operator.sub))
 
 
 def _mean(settings: Mapping[str, Any]) -> Operation | None:
     axis, keep = settings["axis"], settings["keepdims"]
     if axis is None:
         return None
-    return along(axis, Elementwise(lambda x: to_torch(torch.mean(to_keras(x), dim=axis, keepdim=keep))))
+    return over_axes(
+        axis, FunctionOperation(lambda x: to_torch(torch.mean(to_keras(x), dim=axis, keepdim=keep)))
+    )
 
 
 def _gelu(settings: Mapping[str, Any]) -> Operation | None:
@@ -75,7 +77,7 @@ def _gelu(settings: Mapping[str, Any]) -> Operation | None:
 
 def _softmax(settings: Mapping[str, Any]) -> Operation | None:
     axis = settings["axis"]
-    return along(axis, Elementwise(lambda x: softmax(x, axis))) if isinstance(axis, int) else None
+    return over_axes(axis, FunctionOperation(lambda x: softmax(x, axis))) if isinstance(axis, int) else None
 
 
 _SETTLED: dict[str, Callable[[Mapping[str, Any]], Operation | None]] = {

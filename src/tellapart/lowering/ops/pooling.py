@@ -9,12 +9,12 @@ from torch import Tensor
 
 from tellapart.lowering.ops.base import (
     Config,
-    Elementwise,
-    OfSequences,
+    FunctionOperation,
     Operation,
     Rule,
-    channels_last,
-    of_sequences,
+    SequenceOperation,
+    is_channels_last,
+    sequence_rule,
 )
 from tellapart.lowering.ops.convolution import pad_same
 
@@ -54,13 +54,13 @@ class AveragePooling2D(Operation):
 
 
 def _max_pooling(config: Config, *_: Any) -> Operation | None:
-    return MaxPooling2D(config) if channels_last(config) else None
+    return MaxPooling2D(config) if is_channels_last(config) else None
 
 
 def _average_pooling(config: Config, *_: Any) -> Operation | None:
     pairs = zip(config["pool_size"], config["strides"], strict=True)
     evenly_padded = config["padding"] == "valid" or all(size % 2 == step == 1 for size, step in pairs)
-    return AveragePooling2D(config) if channels_last(config) and evenly_padded else None
+    return AveragePooling2D(config) if is_channels_last(config) and evenly_padded else None
 
 
 def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
@@ -68,7 +68,11 @@ def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
 
     def rule(config: Config, *_: Any) -> Operation | None:
         keep = config["keepdims"]
-        return Elementwise(lambda x: reduce(x, dim=axes, keepdim=keep)) if channels_last(config) else None
+        return (
+            FunctionOperation(lambda x: reduce(x, dim=axes, keepdim=keep))
+            if is_channels_last(config)
+            else None
+        )
 
     return rule
 
@@ -79,7 +83,7 @@ def _adaptive(pool: Callable[..., Tensor]) -> Rule:
     def rule(config: Config, *_: Any) -> Operation | None:
         size = config["output_size"]
         windows = (size, size) if isinstance(size, int) else tuple(size)
-        return Elementwise(lambda x: pool(x, windows)) if channels_last(config) else None
+        return FunctionOperation(lambda x: pool(x, windows)) if is_channels_last(config) else None
 
     return rule
 
@@ -91,16 +95,16 @@ def _adaptive_of_sequences(pool: Callable[..., Tensor]) -> Rule:
         size = config["output_size"]
         windows = (1, size) if isinstance(size, int) else (1, *size)
         operation = rule({**config, "output_size": windows}, *rest)
-        return None if operation is None else OfSequences(operation)
+        return None if operation is None else SequenceOperation(operation)
 
     return lifted
 
 
 RULES: dict[str, Rule] = {
     "MaxPooling2D": _max_pooling,
-    "MaxPooling1D": of_sequences(_max_pooling),
+    "MaxPooling1D": sequence_rule(_max_pooling),
     "AveragePooling2D": _average_pooling,
-    "AveragePooling1D": of_sequences(_average_pooling),
+    "AveragePooling1D": sequence_rule(_average_pooling),
     "GlobalAveragePooling2D": _over_all(torch.mean, (2, 3)),
     "GlobalAveragePooling1D": _over_all(torch.mean, (1,)),
     "GlobalMaxPooling2D": _over_all(torch.amax, (2, 3)),

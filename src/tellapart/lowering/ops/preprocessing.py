@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import to_torch
-from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, channels_last
+from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, is_channels_last
 
 MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}
 """Keras's interpolation -> torch's; Keras computes the others (Lanczos) on other backends only."""
@@ -23,7 +23,7 @@ LEAST_DEVIATION = 1e-7
 class Rescaling(Operation):
     """Rescaling by one factor and one offset."""
 
-    fresh = True
+    overwritable = True
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Rescaling(Operation):
 class RescalingOfChannels(Operation):
     """Rescaling with a factor or an offset of each channel's own."""
 
-    fresh = True
+    overwritable = True
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class RescalingOfChannels(Operation):
 class Standardization(Operation):
     """Keras's Normalization: subtract a mean, divide by a deviation, both known beforehand."""
 
-    fresh = True
+    overwritable = True
 
     def __init__(self, config: Config, mean: Tensor, variance: Tensor) -> None:
         super().__init__()
@@ -137,9 +137,9 @@ def _normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) ->
 def _resizing(config: Config, *_: Any) -> Operation | None:
     size, mode, antialias = (config["height"], config["width"]), config["interpolation"], config["antialias"]
     cut: Callable[..., Tensor] = crop_to_shape if config["crop_to_aspect_ratio"] else lambda x, *_: x
-    if not channels_last(config) or mode not in MODES or config["pad_to_aspect_ratio"]:
+    if not is_channels_last(config) or mode not in MODES or config["pad_to_aspect_ratio"]:
         return None
-    return Elementwise(lambda x: resize(cut(x, *size), size, mode, antialias=antialias))
+    return FunctionOperation(lambda x: resize(cut(x, *size), size, mode, antialias=antialias))
 
 
 def _center_crop(config: Config, *_: Any) -> Operation | None:
@@ -150,7 +150,7 @@ def _center_crop(config: Config, *_: Any) -> Operation | None:
         x = x.float()
         return _middle(x, *size) if large_enough else resize(crop_to_shape(x, *size), size, "bilinear")
 
-    return Elementwise(crop) if channels_last(config) else None
+    return FunctionOperation(crop) if is_channels_last(config) else None
 
 
 RULES: dict[str, Rule] = {

@@ -6,8 +6,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.lowering.layout import picture_to_sequence, sequence_to_picture, to_keras, to_torch
-from tellapart.lowering.ops.base import Config, Elementwise, Operation, Rule, channels_last
+from tellapart.lowering.layout import image_to_sequence, sequence_to_image, to_keras, to_torch
+from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, is_channels_last
 
 ENLARGEMENTS = ("bilinear", "bicubic")
 """Interpolations that Keras leaves to torch, beside repeating pixels."""
@@ -25,28 +25,28 @@ def flatten(x: Tensor) -> Tensor:
 
 
 def _flatten(config: Config, *_: Any) -> Operation | None:
-    return Elementwise(flatten) if channels_last(config) else None
+    return FunctionOperation(flatten) if is_channels_last(config) else None
 
 
 def _reshape(config: Config, *_: Any) -> Operation:
     shape = [-1 if size is None else size for size in config["target_shape"]]
-    return Elementwise(lambda x: to_torch(to_keras(x).reshape(len(x), *shape)))
+    return FunctionOperation(lambda x: to_torch(to_keras(x).reshape(len(x), *shape)))
 
 
 def _permute(config: Config, *_: Any) -> Operation:
     order = (0, *config["dims"])
-    return Elementwise(lambda x: to_torch(to_keras(x).permute(order).contiguous()))
+    return FunctionOperation(lambda x: to_torch(to_keras(x).permute(order).contiguous()))
 
 
 def _repeat_vector(config: Config, *_: Any) -> Operation:
     count = config["n"]
-    return Elementwise(lambda x: x.unsqueeze(1).repeat(1, count, 1))
+    return FunctionOperation(lambda x: x.unsqueeze(1).repeat(1, count, 1))
 
 
 def _border(name: str, sign: int) -> Rule:
     def rule(config: Config, *_: Any) -> Operation | None:
         sides = [[sign * pixels for pixels in pair] for pair in config[name]]
-        return Elementwise(lambda x: border(x, sides)) if channels_last(config) else None
+        return FunctionOperation(lambda x: border(x, sides)) if is_channels_last(config) else None
 
     return rule
 
@@ -56,32 +56,32 @@ def _border_of_sequences(name: str, sign: int) -> Rule:
         sides = [[0, 0], [sign * steps for steps in config[name]]]
 
         def of_sequence(x: Tensor) -> Tensor:
-            return picture_to_sequence(border(sequence_to_picture(x), sides))
+            return image_to_sequence(border(sequence_to_image(x), sides))
 
-        return Elementwise(of_sequence) if channels_last(config) else None
+        return FunctionOperation(of_sequence) if is_channels_last(config) else None
 
     return rule
 
 
 def _up_sampling_of_sequences(config: Config, *_: Any) -> Operation:
     factor = config["size"]
-    return Elementwise(lambda x: x.repeat_interleave(factor, dim=1))
+    return FunctionOperation(lambda x: x.repeat_interleave(factor, dim=1))
 
 
 def _up_sampling(config: Config, *_: Any) -> Operation | None:
     vertical, horizontal = config["size"]
     mode = config["interpolation"]
-    if not channels_last(config):
+    if not is_channels_last(config):
         return None
     if mode == "nearest":
         factors = (float(vertical), float(horizontal))
-        return Elementwise(lambda x: F.interpolate(x, scale_factor=factors, mode="nearest"))
+        return FunctionOperation(lambda x: F.interpolate(x, scale_factor=factors, mode="nearest"))
 
     def enlarge(x: Tensor) -> Tensor:
         size = (x.shape[2] * vertical, x.shape[3] * horizontal)
         return F.interpolate(x.float(), size, mode=mode, align_corners=False).to(x.dtype)
 
-    return Elementwise(enlarge) if mode in ENLARGEMENTS else None
+    return FunctionOperation(enlarge) if mode in ENLARGEMENTS else None
 
 
 RULES: dict[str, Rule] = {
