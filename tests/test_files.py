@@ -1,5 +1,6 @@
 """Files are written whole or not at all; checked against a real full disk where one can be mounted."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.errors import SaveError
-from tellapart.files import write_text, write_whole
+from tellapart.files import sync_folder, write_text, write_whole
 
 
 def names_in(folder):
@@ -35,18 +36,54 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names_in(tmp_path) == ["note.txt"]
 
 
+@pytest.fixture
+def calls(monkeypatch):
+    """What a save asks of the system, in order: ("fsync", inode) and ("rename", final name)."""
+    calls = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(handle):
+        calls.append(("fsync", os.fstat(handle).st_ino))
+        fsync(handle)
+
+    def watched_replace(start, end):
+        calls.append(("rename", os.fspath(end)))
+        replace(start, end)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    return calls
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot flush a folder")
+def test_a_save_survives_a_power_cut(tmp_path, calls):
+    """The file is on the disk before it gets its name, and the folder after that."""
+    path = tmp_path / "note.txt"
+    write_text(path, "hello")
+    file, folder = path.stat().st_ino, tmp_path.stat().st_ino
+    assert calls == [("fsync", file), ("rename", str(path)), ("fsync", folder)]
+
+
+def test_no_folder_is_flushed_where_the_system_cannot(tmp_path, monkeypatch, calls):
+    with monkeypatch.context() as windows:
+        windows.setattr(os, "name", "nt")
+        sync_folder(tmp_path)
+    assert calls == []
+
+
 def test_a_full_disk_while_saving_a_model_leaves_nothing_half_written(tmp_path):
     """The kernel's own limit on file size stands for a full disk: the same write fails in the same place."""
     script = f"""
 import resource
 from pathlib import Path
-from tellapart.data.fit_size import PixelPath
+from tellapart.classifier.card import ModelCard
+from tellapart.classifier.model_file import save_h5, save_keras
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import SaveError
-from tellapart.model_file import Card, save_h5, save_keras
 from tellapart.models.first_cnn import first_cnn
 model = first_cnn((16, 16, 1), 3)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-card = Card(("a", "b", "c"), PixelPath(height=16, width=16, channels=1))
+card = ModelCard(("a", "b", "c"), Preprocessing(height=16, width=16, channels=1))
 for save, name, rest in ((save_keras, "m.keras", (card,)), (save_h5, "m.h5", ())):
     try:
         save(model, Path({str(tmp_path)!r}) / name, *rest)

@@ -1,8 +1,8 @@
-"""Files: whole or not at all.
+"""Files: written whole or not at all.
 
-Everything that tellapart writes goes beside its place first, reaches the disk,
-and is then renamed, so a full disk or a killed process leaves the old file or
-none, never half of one.
+Everything that tellapart saves is first written beside its place, flushed to the
+disk, and then renamed. A full disk or a killed process leaves the old file or no
+file, never half of one.
 """
 
 import os
@@ -16,14 +16,14 @@ from tellapart.errors import DataError, SaveError, TellapartError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file through a temporary neighbor.
+    """Write a file through a temporary file beside it.
 
     Args:
-        path: the file to make or replace. Its folder is made where it is missing.
+        path: the file to create or replace. Missing parent folders are created.
         write: writes the content to the path it is given, which has the same suffix.
 
     Raises:
-        SaveError: it could not be written. Nothing half-written is left, and a file that was there stays.
+        SaveError: it could not be written. Nothing half-written is left, and an existing file stays.
     """
     temporary: Path | None = None
     try:
@@ -32,22 +32,22 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         os.close(handle)
         temporary = Path(name)
         write(temporary)
-        _flush_to_disk(temporary)
+        _sync(temporary)
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
-        _flush_to_disk(path.parent)
-    except Exception as reason:
+        sync_folder(path.parent)
+    except Exception as error:
         raise SaveError(
-            f"{path} could not be written ({_in_words(reason)}). Nothing half-written was left. "
+            f"{path} could not be written ({_reason(error)}). Nothing half-written was left. "
             "Free some space, or choose another place."
-        ) from reason
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 text file."""
+    """Write a UTF-8 text file, whole or not at all."""
     write_whole(path, lambda place: _write_text(place, text))
 
 
@@ -55,20 +55,28 @@ def _write_text(place: Path, text: str) -> None:
     place.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def _in_words(reason: Exception) -> str:
-    """The system's own words: HDF5 and safetensors wrap them into lines of their own."""
-    number = re.search(r"errno ?= ?(\d+)|os error (\d+)", str(reason))
-    if getattr(reason, "strerror", None) is None and number is not None:
-        return os.strerror(int(number.group(1) or number.group(2)))
-    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder survive a power cut, where the system can (Windows cannot)."""
+    if os.name == "posix":
+        _sync(folder)
 
 
-def _flush_to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Flush a file, or a folder's list of names, to the disk."""
+    # Windows flushes only what is open for writing, POSIX opens a folder only for reading.
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's own words for an error, which HDF5 and safetensors wrap into longer lines."""
+    number = re.search(r"errno ?= ?(\d+)|os error (\d+)", str(error))
+    if getattr(error, "strerror", None) is None and number is not None:
+        return os.strerror(int(number.group(1) or number.group(2)))
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _umask() -> int:
@@ -79,17 +87,17 @@ def _umask() -> int:
 
 @contextmanager
 def unreadable_is_bad_data(place: object) -> Iterator[None]:
-    """Turn the system's refusals into DataError; what tellapart itself raises passes.
+    """Turn an OSError raised in this block into a DataError; tellapart's own errors pass.
 
     Args:
-        place: to name where the system names no path.
+        place: what to name where the system names no path.
     """
     try:
         yield
     except TellapartError:
         raise
-    except OSError as reason:
+    except OSError as error:
         raise DataError(
-            f"{reason.filename or place}: cannot be read ({reason.strerror or reason}). Give yourself the "
+            f"{error.filename or place}: cannot be read ({error.strerror or error}). Give yourself the "
             "right to read it and to enter the folders above it, or give another path."
-        ) from reason
+        ) from error

@@ -22,6 +22,7 @@ from typing import BinaryIO
 
 from tellapart.errors import DownloadError
 from tellapart.events import Progress
+from tellapart.files import sync_folder
 
 _CHUNK_BYTES = 1 << 18
 _ATTEMPTS_PER_URL = 3
@@ -79,7 +80,7 @@ def download(
             reasons.append(f"  {url}\n    {failed}")
             continue
         os.replace(part, destination)
-        _sync_folder(destination.parent)
+        sync_folder(destination.parent)
         return destination
     raise DownloadError(
         f"{destination.name}: no address gave the file.\n"
@@ -191,14 +192,3 @@ def _bytes_in(path: Path) -> int:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system can (Windows cannot)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
