@@ -131,7 +131,7 @@ def test_numbers_with_gaps_name_their_classes():
         (np.eye(3)[LABELS] * 0.5, r"row 0 is \[0\.5, 0\.0, 0\.0\]"),
         (np.ones((6, 3)), "a single 1 in each row"),
         (np.zeros((6, 2, 2)), r"float64 \(6, 2, 2\)"),
-        ([1, 1, 1, 1, 1, 1], r"one class only \(1\): nothing to tell apart"),
+        ([1, 1, 1, 1, 1, 1], r"one class only \(1\); a classifier needs at least two"),
         ([[0], [1, 2]] * 3, "different lengths"),
     ],
 )

@@ -1,62 +1,77 @@
-"""Pictures that can be read one by one, from wherever they lie.
+"""Images that are read one by one, wherever they lie: rows of an array, files, or encoded bytes.
 
-Three kinds: rows of an array, files, and encoded bytes. Each gives row `i` as uint8 (H, W, 3 or 1) and can
-be narrowed to some of its rows without copying pixels.
+Each kind gives image `i` as uint8 (H, W, 3 or 1) and can be narrowed to some of its rows without copying
+pixels. Files stay closed until `read`, which calls `decode.decode`.
 
 Knows nothing of labels, classes or splits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tellapart.data.types import Pixels, Rows
+from tellapart.data.types import ImageShape, Pixels, Rows
+from tellapart.errors import PictureError
+
+HEADERS_READ = 2_000
+"""At most about so many headers are read to learn the shapes of many files, evenly spread over them."""
 
 
 class Images(Protocol):
-    """What a Split needs of its pictures."""
+    """What a Split needs of its images."""
 
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> Pixels:
-        """Picture `index` as uint8 (H, W, 3 or 1)."""
+        """Return image `index` as uint8 (H, W, 3 or 1)."""
         ...
 
     def take(self, rows: Rows) -> Images:
-        """Only these rows, in this order."""
+        """Return only these rows, in this order."""
+        ...
+
+    def shapes(self) -> Iterator[ImageShape]:
+        """Yield shapes that occur, without decoding: of one image where all agree, else of a spread sample."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayImages:
-    """Rows of one array; `rows` names those that count, all where it is None."""
+    """Rows of one array."""
 
     array: Pixels
     """(N, H, W, C)."""
 
     rows: Rows | None = None
+    """The rows that count; None: all."""
 
     def __len__(self) -> int:
         return len(self.array) if self.rows is None else len(self.rows)
 
     def read(self, index: int) -> Pixels:
-        """Picture `index`, a view."""
+        """Return image `index`, a view."""
         return self.array[index if self.rows is None else self.rows[index]]
 
     def take(self, rows: Rows) -> ArrayImages:
-        """Only these rows: the array itself is shared."""
+        """Return only these rows; the array itself is shared."""
         return ArrayImages(self.array, rows if self.rows is None else self.rows[rows])
 
+    def shapes(self) -> Iterator[ImageShape]:
+        """Yield the one shape that all rows have."""
+        _, height, width, channels = self.array.shape
+        yield height, width, channels
+
     def gathered(self) -> Pixels:
-        """All of them as one (N, H, W, C) array; the very array, uncopied, where every row counts."""
+        """Return all rows as one (N, H, W, C) array; the very array, uncopied, where every row counts."""
         return self.array if self.rows is None else self.array[self.rows]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileImages:
-    """Picture files, opened when read."""
+    """Image files, opened when read."""
 
     paths: tuple[Path, ...]
 
@@ -64,19 +79,23 @@ class FileImages:
         return len(self.paths)
 
     def read(self, index: int) -> Pixels:
-        """Decode the file: uint8 (H, W, 3)."""
+        """Decode the file: uint8 (H, W, 3), upright."""
         from tellapart.data.decode import decode
 
         return decode(self.paths[index])
 
     def take(self, rows: Rows) -> FileImages:
-        """Only these files."""
+        """Return only these files."""
         return FileImages(tuple(self.paths[row] for row in rows))
+
+    def shapes(self) -> Iterator[ImageShape]:
+        """Yield the shapes in a sample of the headers."""
+        return _shapes_in_headers(self.paths)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedImages:
-    """Encoded pictures (PNG, JPEG, ...) held in memory, decoded when read."""
+    """Encoded images (PNG, JPEG, ...) held in memory, decoded when read."""
 
     blobs: tuple[bytes, ...]
 
@@ -84,11 +103,25 @@ class EncodedImages:
         return len(self.blobs)
 
     def read(self, index: int) -> Pixels:
-        """Decode the bytes: uint8 (H, W, 3)."""
+        """Decode the bytes: uint8 (H, W, 3), upright."""
         from tellapart.data.decode import decode
 
         return decode(self.blobs[index])
 
     def take(self, rows: Rows) -> EncodedImages:
-        """Only these."""
+        """Return only these."""
         return EncodedImages(tuple(self.blobs[row] for row in rows))
+
+    def shapes(self) -> Iterator[ImageShape]:
+        """Yield the shapes in a sample of the headers."""
+        return _shapes_in_headers(self.blobs)
+
+
+def _shapes_in_headers(encoded: Sequence[Path] | Sequence[bytes]) -> Iterator[ImageShape]:
+    from tellapart.data.decode import image_shape
+
+    for image in encoded[:: max(1, len(encoded) // HEADERS_READ)]:
+        try:
+            yield image_shape(image)
+        except PictureError:  # The store will name it.
+            continue

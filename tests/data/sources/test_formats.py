@@ -289,25 +289,6 @@ def test_pictures_and_labels_must_agree_in_number(tmp_path):
         formats.read_idx_folder(tmp_path)
 
 
-# npz
-
-
-def test_an_npz_with_pickled_objects_is_refused(tmp_path):
-    path = tmp_path / "objects.npz"
-    np.savez(path, x=np.array([{}, []], dtype=object))
-    with pytest.raises(DataError, match=r"objects\.npz: not readable.*allow_pickle"):
-        formats.read_npz(path)
-
-
-@pytest.mark.parametrize("keep", [0, 10, 200])
-def test_a_truncated_npz_is_named(tmp_path, keep):
-    path = tmp_path / "cut.npz"
-    np.savez_compressed(path, x=GRAY, y=LABELS)
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match=r"cut\.npz: "):
-        formats.read_npz(path)
-
-
 # Parquet
 
 

@@ -1,6 +1,6 @@
-"""Pictures in folders: which file belongs to which split and class.
+"""Class folders: which file belongs to which split and class.
 
-Two forms: root/<class>/* and root/{train,validation,test}/<class>/*. Only names are read here; the pictures
+Two forms: root/<class>/* and root/{train,validation,test}/<class>/*. Only names are read here; the images
 themselves stay closed.
 """
 
@@ -13,7 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from tellapart.data.dataset import Dataset, Split
 from tellapart.data.decode import IMAGE_SUFFIXES
+from tellapart.data.images import FileImages
+from tellapart.data.sources.assemble import assemble
+from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.errors import DataError
 from tellapart.text import natural_key
 
@@ -27,31 +33,58 @@ SPLIT_FOLDERS = {
 }
 """Folder names that mean a split, in any case."""
 
-NAMED = 6
-"""Folders that a message names, of more the first ones."""
+NAMED_AT_MOST = 6
+"""Folders that a message names."""
 
-_OF_WINDOWS = frozenset({"thumbs.db", "desktop.ini"})
+_WINDOWS_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(slots=True)
 class FolderListing:
-    """What a folder holds: class names, and per split the files with their class numbers."""
+    """Class names, and the files of each split with their class numbers."""
 
     class_names: tuple[str, ...]
     splits: dict[str, list[tuple[Path, int]]]
     ignored: list[Path]
-    """What is left out though it is not hidden: files whose ending is no picture's, and whatever lies beside the
+    """Visible entries that are left out: files with another suffix than an image's, and whatever lies beside the
     folders of splits or classes."""
 
 
 @dataclass(slots=True)
 class _Tally:
+    """What one scan has seen so far."""
+
     ignored: list[Path] = field(default_factory=list)
     visited: set[str] = field(default_factory=set)
 
 
+def _accepts(request: OpenRequest) -> bool:
+    return request.path is not None and request.path.is_dir()
+
+
+def _open(request: OpenRequest) -> Dataset:
+    root = request.existing_path
+    listing = scan_folder(root)
+    splits = {
+        split: Split(
+            tuple(path.relative_to(root).as_posix() for path, _ in files),
+            np.array([label for _, label in files], np.int64),
+            FileImages(tuple(path for path, _ in files)),
+        )
+        for split, files in listing.splits.items()
+        if files
+    }
+    ignored = tuple(path.relative_to(root).as_posix() + "/" * path.is_dir() for path in listing.ignored)
+    return assemble(folder_name(root), listing.class_names, splits, str(root), ignored=ignored)
+
+
+def folder_name(root: Path) -> str:
+    """Return what a data set in this folder is called: the folder's own name."""
+    return root.resolve().name or "pictures"
+
+
 def scan_folder(root: Path) -> FolderListing:
-    """Sort the pictures under `root` into splits and classes.
+    """Sort the images under `root` into splits and classes.
 
     Raises:
         DataError: no class folders, an empty class folder, or two folders for one split.
@@ -79,29 +112,29 @@ def scan_folder(root: Path) -> FolderListing:
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
-    """The folders that stand for splits; none unless `train` itself holds folders with pictures."""
-    found: dict[str, Path] = {}
+    """Return split -> folder; empty unless `train` itself holds folders with images."""
+    folders: dict[str, Path] = {}
     for folder in _subfolders(root):
         split = SPLIT_FOLDERS.get(folder.name.lower())
         if split is None:
             continue
-        if split in found:
+        if split in folders:
             raise DataError(
-                f"{root}: {found[split].name} and {folder.name} both mean {split}. Keep one of them."
+                f"{root}: {folders[split].name} and {folder.name} both mean {split}. Keep one of them."
             )
-        found[split] = folder
-    train = found.get("train")
+        folders[split] = folder
+    train = folders.get("train")
     if (
         train is None
         or not any(True for _ in _subfolders(train))
         or not any(_classes(train, _Tally()).values())
     ):
         return {}
-    return found
+    return folders
 
 
 def _classes(folder: Path, tally: _Tally) -> dict[str, list[Path]]:
-    """Class name to its sorted pictures; a class folder without any is there with an empty list."""
+    """Return class name -> its sorted images; a class folder without any has an empty list."""
     classes: dict[str, list[Path]] = {}
     subfolders = _subfolders(folder)
     tally.ignored += _beside(folder, subfolders)
@@ -110,12 +143,12 @@ def _classes(folder: Path, tally: _Tally) -> dict[str, list[Path]]:
         name = unicodedata.normalize("NFC", subfolder.name)
         if name in classes:
             raise DataError(f"{folder}: two folders are both spelled {name!r}. Rename or merge them.")
-        classes[name] = sorted(_pictures(subfolder, tally), key=lambda path: natural_key(path.as_posix()))
+        classes[name] = sorted(_images(subfolder, tally), key=lambda path: natural_key(path.as_posix()))
     return classes
 
 
-def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
-    """Every picture under `folder`, links followed, each real folder once."""
+def _images(folder: Path, tally: _Tally) -> Iterator[Path]:
+    """Yield every image under `folder`, links followed, each real folder once."""
     real = os.path.realpath(folder)
     if real in tally.visited:
         return
@@ -123,7 +156,7 @@ def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
     for entry in os.scandir(folder):
         if entry.is_dir():
             if not entry.name.startswith("."):
-                yield from _pictures(Path(entry.path), tally)
+                yield from _images(Path(entry.path), tally)
         elif is_hidden(entry.name):
             continue
         elif Path(entry.name).suffix.lower() not in IMAGE_SUFFIXES:
@@ -133,12 +166,12 @@ def _pictures(folder: Path, tally: _Tally) -> Iterator[Path]:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is the system's own and nothing that anybody put there as a picture."""
-    return name.startswith(".") or name.lower() in _OF_WINDOWS
+    """Return whether a file or folder is hidden, or one that the operating system puts beside images."""
+    return name.startswith(".") or name.lower() in _WINDOWS_FILES
 
 
 def _beside(folder: Path, expected: Collection[Path]) -> list[Path]:
-    """What a folder holds besides the folders that are expected in it."""
+    """Return the visible entries of a folder other than the expected ones."""
     return sorted(
         Path(entry.path)
         for entry in os.scandir(folder)
@@ -181,19 +214,22 @@ def _refuse_unsorted(root: Path, classes: dict[str, list[Path]]) -> None:
 
 
 def _classes_above(root: Path) -> str:
-    """What to say where `root` seems to be one class folder of several."""
+    """Return a line for an error where `root` seems to be one class folder of several, else nothing."""
     above = root.resolve().parent
     with suppress(OSError):
         beside = _subfolders(above)
-        if len(beside) > 1 and all(map(_has_pictures, beside)):
+        if len(beside) > 1 and all(map(_has_images, beside)):
             names = _listed([place.name for place in beside])
             return f"Did you mean {above}, which holds {len(beside)} folders with pictures: {names}?\n"
     return ""
 
 
-def _has_pictures(folder: Path) -> bool:
+def _has_images(folder: Path) -> bool:
     return any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in os.scandir(folder))
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    return ", ".join(names[:NAMED_AT_MOST]) + (", ..." if len(names) > NAMED_AT_MOST else "")
+
+
+CLASS_FOLDERS = Source(title="a folder of class folders", accepts=_accepts, open=_open)

@@ -17,7 +17,6 @@ from tellapart.data.sources.formats.cifar import (
     read_cifar100_python,
 )
 from tellapart.data.sources.formats.idx import holds_idx, read_idx, read_idx_folder
-from tellapart.data.sources.formats.npz import read_npz
 from tellapart.data.sources.formats.parquet import holds_parquet, read_parquet
 from tellapart.data.sources.formats.raw import RawSet, RawSplit, is_archive
 
@@ -33,7 +32,6 @@ __all__ = [
     "read_cifar100_python",
     "read_idx",
     "read_idx_folder",
-    "read_npz",
     "read_parquet",
 ]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tellapart.data.images import ArrayImages
 from tellapart.data.sources.catalog import KNOWN_SETS
-from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels, read_members
+from tellapart.data.sources.formats.raw import RawSet, RawSplit, labels_within, read_members
 from tellapart.data.sources.formats.restricted_pickle import read_batch
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError
@@ -96,7 +96,7 @@ def _read_binary(place: Path, facts: _Facts, class_names: tuple[str, ...]) -> Ra
         labels = records[:, facts.label_bytes - 1]
         splits[split] = RawSplit(
             ArrayImages(_channels_last(records[:, facts.label_bytes :])),
-            checked_labels(labels, facts.classes, f"{place} ({split})"),
+            labels_within(labels, facts.classes, f"{place} ({split})"),
         )
     return RawSet(splits, class_names)
 
@@ -130,7 +130,7 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
         raise DataError(f"{where}: {len(pixels)} pictures and {len(labels)} labels.")
     if not all(isinstance(label, (int, np.integer)) for label in labels):
         raise DataError(f"{where}: {facts.python_labels} holds something else than whole numbers.")
-    return _channels_last(pixels), checked_labels(np.asarray(labels), facts.classes, where)
+    return _channels_last(pixels), labels_within(np.asarray(labels), facts.classes, where)
 
 
 def _channels_last(rows: Pixels) -> Pixels:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tellapart.data.images import ArrayImages
-from tellapart.data.sources.formats.raw import RawSet, RawSplit, checked_labels
+from tellapart.data.sources.formats.raw import RawSet, RawSplit, labels_within
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError
 
@@ -92,7 +92,7 @@ def _read_pair(images_path: Path, labels_path: Path) -> RawSplit:
             f"{images_path}: {len(images)} pictures, and {labels_path.name} has {len(labels)} labels."
         )
     images = images[..., None] if images.ndim == 3 else images
-    return RawSplit(ArrayImages(images), checked_labels(labels, 256, str(labels_path)))
+    return RawSplit(ArrayImages(images), labels_within(labels, 256, str(labels_path)))
 
 
 def _content(path: Path) -> bytes:

@@ -31,8 +31,8 @@ class RawSet:
     class_names: tuple[str, ...] | None = None
 
 
-def checked_labels(labels: NDArray[np.integer], class_count: int, where: str) -> NDArray[np.int64]:
-    """Labels as int64, each within 0..class_count - 1.
+def labels_within(labels: NDArray[np.integer], class_count: int, where: str) -> NDArray[np.int64]:
+    """Return labels as int64, each within 0..class_count - 1.
 
     Raises:
         DataError: one is not; it names the row.

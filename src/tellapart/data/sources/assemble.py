@@ -1,0 +1,78 @@
+"""From what a source read to a Dataset: ids, the common shape, and whether mirroring is safe."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.dataset import Dataset, Split
+from tellapart.data.images import ArrayImages, Images
+from tellapart.data.types import ImageShape
+from tellapart.errors import DataError
+
+
+def assemble(
+    name: str,
+    class_names: Sequence[str],
+    splits: Mapping[str, Split],
+    where: str,
+    *,
+    mirrors: bool | None = None,
+    ignored: tuple[str, ...] = (),
+) -> Dataset:
+    """Build a Dataset and fill in its image shape.
+
+    Args:
+        name: of the data set.
+        class_names: of labels 0, 1, 2, ...
+        splits: by name.
+        where: the place it comes from, for people.
+        mirrors: whether an image may be mirrored; None: guessed, carefully, from the class names.
+        ignored: visible entries of a folder that are not in the data set.
+    """
+    names = tuple(class_names)
+    safe = _may_mirror(names, splits) if mirrors is None else mirrors
+    return Dataset(name, names, splits, safe, _common_shape(splits), where, ignored)
+
+
+def numbered_split(name: str, labels: NDArray[np.int64], images: Images) -> Split:
+    """Return a split whose ids are its name and the row: `train/00017`."""
+    digits = max(5, len(str(len(labels))))
+    return Split(tuple(f"{name}/{row:0{digits}d}" for row in range(len(labels))), labels, images)
+
+
+@contextmanager
+def prefix_errors(where: object) -> Iterator[None]:
+    """Put the place that arrays came from in front of a DataError about them."""
+    try:
+        yield
+    except DataError as reason:
+        raise DataError(f"{where}: {reason}") from reason
+
+
+def _may_mirror(class_names: tuple[str, ...], splits: Mapping[str, Split]) -> bool:
+    """Whether mirroring is safe where nobody has said: not for characters, nor for classes left and right.
+
+    Gray arrays with numbered classes are most often characters too.
+    """
+    if all(len(name) == 1 for name in class_names):
+        images = splits["train"].images if "train" in splits else None
+        are_photos = isinstance(images, ArrayImages) and images.array.shape[-1] == 3
+        return are_photos and all(name.isdigit() for name in class_names)
+    words = {word for name in class_names for word in re.split(r"[\W_]+", name.lower())}
+    return not words & {"left", "right"}
+
+
+def _common_shape(splits: Mapping[str, Split]) -> ImageShape | None:
+    """(H, W, C) that all images share, as far as a sample of headers shows; None where one differs."""
+    common: ImageShape | None = None
+    for split in splits.values():
+        for shape in split.images.shapes():
+            if common is not None and shape != common:
+                return None
+            common = shape
+    return common

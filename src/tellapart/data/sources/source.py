@@ -1,0 +1,47 @@
+"""What a kind of source is: a test that recognizes a request, and a function that opens it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tellapart.data.dataset import Dataset
+from tellapart.events import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRequest:
+    """The arguments of `open_dataset`."""
+
+    data: Any
+    labels: Any = None
+    class_names: Sequence[str] | None = None
+    download: bool = False
+    progress: Progress | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The data as a path, `~` expanded; None where it is no path, such as arrays."""
+        return Path(self.data).expanduser() if isinstance(self.data, str | os.PathLike) else None
+
+    @property
+    def existing_path(self) -> Path:
+        """The path of a request that was accepted because something lies there."""
+        assert self.path is not None
+        return self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One kind of source; an entry of `registry.SOURCES`."""
+
+    title: str
+
+    accepts: Callable[[OpenRequest], bool]
+    """Whether the request is of this kind. Looks at names and suffixes; opens no image."""
+
+    open: Callable[[OpenRequest], Dataset]
+    """Raises DataError where the request is of this kind and its content cannot be used."""
