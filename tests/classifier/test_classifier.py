@@ -285,7 +285,7 @@ class TestWhatOutputsMean:
             keras.layers.Flatten(),
             keras.layers.Dense(3, bias_initializer=keras.initializers.Constant(np.nan)),
         ]
-        with pytest.raises(ModelError, match="answers NaN"):
+        with pytest.raises(ModelError, match="outputs NaN"):
             self.answers(layers, tmp_path)
 
     def test_several_sigmoids_are_refused(self, tmp_path):

@@ -234,11 +234,11 @@ def test_views_are_mirrored_and_where_in_doubt_moved():
     assert RECIPES["fast"]().tta_views == 6
     asked = []
 
-    def sure(images):
+    def sure(images, progress):
         asked.append(images)
         return np.tile(np.float32([0.99, 0.01]), (len(images), 1))
 
-    def unsure(images):
+    def unsure(images, progress):
         asked.append(images)
         return np.tile(np.float32([0.6, 0.4]), (len(images), 1))
 

@@ -1,8 +1,8 @@
-"""Score: run a net over many pictures without learning. The one place where pictures become probabilities.
+"""Predictor: run a net over many images without learning. The only place where images become probabilities.
 
-Each core takes whole parts of the pictures through the net by itself: cores that share one operation
+Each core takes whole chunks of the images through the net by itself: cores that share one operation
 after the other wait for each other more than they compute. Validation, evaluation and prediction all
-ask here, so they give the same numbers for the same picture.
+come through here, so they give the same numbers for the same image.
 """
 
 from collections.abc import Iterator
@@ -19,21 +19,21 @@ from tellapart.inference.tta import TtaProbabilities, with_tta
 from tellapart.runtime.workers import workers
 
 MOST_AT_ONCE = 256
-"""Pictures that a core takes at a time: enough for dense layers, few enough for its progress to be seen."""
+"""Images that a core takes at a time: enough for dense layers, few enough for visible progress."""
 
 FEWEST_AT_ONCE = 8
-"""Pictures for which it pays to wake another core."""
+"""Images per core from which it pays to wake another core."""
 
 Probabilities = NDArray[np.float32]
 """(N, classes), rows summing to 1."""
 
 
 class Predictor(Protocol):
-    """A net in the form that only predicts."""
+    """A net in its form for inference alone."""
 
     @property
     def divides(self) -> bool:
-        """Whether several threads may ask at once."""
+        """Whether several threads may predict at once."""
         ...
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -42,59 +42,59 @@ class Predictor(Protocol):
 
 
 class Net(Protocol):
-    """A net that has such a form."""
+    """A net that has a form for inference."""
 
     def ready(self, precision: str) -> Predictor:
-        """The form to ask, true for the weights of this moment."""
+        """Return that form, with the current weights."""
         ...
 
 
 class ClassifierNet(Net, Protocol):
-    """A net that may have such a form in several precisions."""
+    """A net that may have a form for inference in several precisions."""
 
-    def answers_in(self, precision: str) -> bool:
-        """Whether it has a form in this precision."""
+    def predicts_in(self, precision: str) -> bool:
+        """Return whether it has a form in this precision."""
         ...
 
 
 def probabilities(
     net: Net, images: NDArray[np.uint8], progress: Progress | None = None, precision: str = "float32"
 ) -> NDArray[np.float32]:
-    """Ask the net about every picture.
+    """Predict every image.
 
     Args:
-        net: as it is now.
+        net: with its current weights.
         images: (N, H, W, C) uint8, N at least 1.
-        progress: called with (pictures done, pictures in all).
+        progress: called with (images done, images in all).
         precision: "float32"; or "bfloat16", correct to two digits.
 
     Returns:
         (N, classes) float32, each row summing to 1.
     """
     with torch.inference_mode():
-        answer = net.ready(precision)
-    done, found = 0, []
-    for part in _answers(answer, images):
-        found.append(part)
-        done += len(part)
+        predictor = net.ready(precision)
+    done, chunks = 0, []
+    for chunk in _in_chunks(predictor, images):
+        chunks.append(chunk)
+        done += len(chunk)
         if progress is not None:
             progress(done, len(images))
-    return np.concatenate(found)
+    return np.concatenate(chunks)
 
 
-def _answers(answer: Predictor, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-    """What the net says of parts of the pictures, in order."""
+def _in_chunks(predictor: Predictor, images: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    """Predict the images in chunks, in order."""
 
-    def ask(part: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(chunk: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.require(part, requirements=["C", "W"]))  # a copy, where need be
-            return answer(pixels).float().cpu().numpy()
+            pixels = torch.from_numpy(np.require(chunk, requirements=["C", "W"]))  # a copy, where need be
+            return predictor(pixels).float().cpu().numpy()
 
     cores = workers().count
     rounds = -(-len(images) // (cores * MOST_AT_ONCE))
-    if cores == 1 or not answer.divides or len(images) < cores * FEWEST_AT_ONCE:
-        return map(ask, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
-    return workers().each(ask, np.array_split(images, rounds * cores))
+    if cores == 1 or not predictor.divides or len(images) < cores * FEWEST_AT_ONCE:
+        return map(predict, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
+    return workers().each(predict, np.array_split(images, rounds * cores))
 
 
 def tta_probabilities(
@@ -108,7 +108,7 @@ def tta_probabilities(
     """Predict every image with test-time augmentation; in bfloat16, predict uncertain ones again in float32.
 
     Args:
-        net: as it is now.
+        net: with its current weights.
         images: (N, H, W, C) uint8, N at least 1.
         progress: called with (images done, images in all), for the first view.
         tta_views: 1, 2 or 6; see `inference.tta`.
@@ -119,7 +119,7 @@ def tta_probabilities(
         return probabilities(net, images, progress, precision)
 
     exact = partial(predict, "float32")
-    if precision == "float32" or not net.answers_in(precision):
+    if precision == "float32" or not net.predicts_in(precision):
         return with_tta(exact, images, tta_views, progress)
     rounded = with_tta(partial(predict, precision), images, tta_views, progress)
     averaged = refine_uncertain(
