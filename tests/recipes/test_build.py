@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
@@ -14,12 +15,13 @@ from tellapart.recipes.build import build_model, build_optimizer, build_step
 from tellapart.recipes.config import OptimizerSettings
 from tellapart.recipes.recipes import RECIPES, best
 from tellapart.training.loader import DataLoader
+from tellapart.training.step import EvaluateStep
 
 keras = import_keras()
 N, SIDE, CLASSES = 96, 16, 3
 
 
-def pictures_by_color():
+def images_by_color():
     """Noise in red, green or blue, a class each."""
     labels = np.arange(N) % CLASSES
     strength = np.eye(3)[labels][:, None, None]
@@ -30,19 +32,19 @@ def pictures_by_color():
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_learns_what_is_easy(name):
-    run = RECIPES[name]().changed(batch_size=32, epochs=20, precision="float32")
-    if run.network != "first-cnn":
-        run = run.changed(widths=(8, 12, 16))
-    if run.optimizer.name == "RMSprop":  # the tutorial's rate is for many thousands of steps
-        run = run.changed(optimizer=dataclasses.replace(run.optimizer, learning_rate=1e-3))
-    store, batches = pictures_by_color(), BatchSampler(n=N, batch_size=32, seed=0)
-    model = build_model(run, (SIDE, SIDE, 3), CLASSES, batches.steps_per_epoch, store.images)
+    config = RECIPES[name]().changed(batch_size=32, epochs=20, precision="float32")
+    if config.network != "first-cnn":
+        config = config.changed(widths=(8, 12, 16))
+    if config.optimizer.name == "RMSprop":  # the tutorial's rate is for many thousands of steps
+        config = config.changed(optimizer=dataclasses.replace(config.optimizer, learning_rate=1e-3))
+    store, batches = images_by_color(), BatchSampler(n=N, batch_size=32, seed=0)
+    model = build_model(config, (SIDE, SIDE, 3), CLASSES, batches.steps_per_epoch, store.images)
     net = lower(model, "float32")
-    feed = DataLoader(store, CLASSES, batches, run.augmentation, mixing=run.mixing)
-    step = build_step(run, net, run.epochs * batches.steps_per_epoch)
-    for epoch in range(run.epochs):
+    loader = DataLoader(store, CLASSES, batches, config.augmentation, mixing=config.mixing)
+    step = build_step(config, net, config.epochs * batches.steps_per_epoch)
+    for epoch in range(config.epochs):
         for number in range(batches.steps_per_epoch):
-            step(*feed.batch(epoch, number))
+            step(*loader.batch(epoch, number))
     right = (model.predict(store.images, verbose=0).argmax(1) == store.labels).mean()
     assert right > 0.9
 
@@ -57,6 +59,20 @@ def test_sgd_has_the_momentum_and_the_decay_of_its_settings():
 def test_an_optimizer_without_decay_decays_nothing():
     settings = OptimizerSettings(name="Adam", learning_rate=1e-3, schedule="cosine")
     assert build_optimizer(settings, steps=10).weight_decay is None
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_step_returns_keras_loss_with_the_label_smoothing_of_the_recipe(name):
+    config = RECIPES[name]().changed(batch_size=32, precision="float32", label_smoothing=0.3)
+    if config.network != "first-cnn":
+        config = config.changed(widths=(8, 12, 16))
+    store = images_by_color()
+    model = build_model(config, (SIDE, SIDE, 3), CLASSES, 3, store.images)
+    images, targets = store.images[:32].astype("float32"), np.eye(CLASSES, dtype="float32")[store.labels[:32]]
+    oracle = keras.losses.CategoricalCrossentropy(label_smoothing=0.3)
+    expected = float(oracle(targets, model(images, training=False).detach()))
+    tested = EvaluateStep(lower(model, "float32"))(torch.from_numpy(images), torch.from_numpy(targets))
+    assert float(tested.loss) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_network_of_three_groups_wants_three_widths():
