@@ -1,4 +1,4 @@
-"""Nearby: where a path was looked for at which nothing is, and what may have been meant by it."""
+"""Paths in errors: what to say where nothing lies at a path, and which similar names there are."""
 
 from __future__ import annotations
 
@@ -8,48 +8,50 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-LARGEST = 1_000
-"""Entries of a folder in which names are compared: among very many, much is alike, and looking takes long."""
+LARGEST_FOLDER = 1_000
+"""Entries of a folder up to which names are compared: among very many, too many are similar."""
 
-WEB = ("http:/", "https:/")  # a Path has joined their two slashes
+_WEB = ("http:/", "https:/")  # a Path has joined their two slashes
 
 
-def nearly(path: Path) -> list[str]:
-    """Paths beside it whose names are nearly its own, the likeliest first."""
+def similar_paths(path: Path) -> list[str]:
+    """Return paths in the same folder with a similar name, the most similar first."""
     beside: list[str] = []
     with suppress(OSError):
         beside = [
-            entry.name for entry in islice(os.scandir(path.parent), LARGEST + 1) if entry.name != path.name
+            entry.name
+            for entry in islice(os.scandir(path.parent), LARGEST_FOLDER + 1)
+            if entry.name != path.name
         ]
-    if len(beside) > LARGEST:
+    if len(beside) > LARGEST_FOLDER:
         return []
     return [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=3)]
 
 
 def is_web_address(path: Path) -> bool:
-    """Whether somebody gave an address of the web for a path."""
-    return str(path).lower().startswith(WEB)
+    """Return whether a path is a web address."""
+    return str(path).lower().startswith(_WEB)
 
 
 def no_such_picture(path: Path) -> str:
-    """What to say of a picture that is not there, the path first."""
+    """Return the error for an image file that does not exist; it begins with the path."""
     if is_web_address(path):
         address = str(path).replace(":/", "://", 1)
-        return f"{address}: an address in the web. Save the picture first, and give the path of its file."
+        return f"{address}: a web address. Download the picture first, then give the path of its file."
     if path.is_symlink():
-        return f"{path}: a link to {os.readlink(path)}, where nothing is."
-    meant = nearly(path)
+        return f"{path}: a broken link to {os.readlink(path)}. Correct the link, or give the path of the file itself."
+    similar = similar_paths(path)
     advice = (
-        f"Did you mean {' or '.join(meant)}?" if meant else "Give the path of the file, with its folders."
+        f"Did you mean {' or '.join(similar)}?" if similar else "Give the path of the file, with its folders."
     )
     return f"{path}: no such file{in_which_folder(path)}. {advice}"
 
 
 def in_which_folder(path: Path) -> str:
-    """Where a path was looked for, to be said behind it; nothing of one that says it itself."""
+    """Return the words for the folder that a relative path was looked for in; empty for an absolute path."""
     return "" if path.is_absolute() else f" in the current folder, {Path.cwd()}"
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `tellapart` in XDG_CACHE_HOME, or in ~/.cache."""
+    """Return the folder of downloads: `tellapart` in XDG_CACHE_HOME, or in ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tellapart"

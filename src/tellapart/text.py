@@ -1,4 +1,4 @@
-"""Words: figures as people read them, on pages and in the terminal."""
+"""Text: figures and names as people read them, on pages and in the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share of 1; one that is not all of it is never rounded up to 100%."""
+    """Return a share of 1 as a percentage; a share below 1 is never rounded up to 100%."""
     if share is None:
         return "–"
     text = f"{100 * share:.{digits}f}%"
@@ -16,7 +16,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name as UTF-8 can write it: bytes of another encoding become the replacement character."""
+    """Return a file's name in valid UTF-8: bytes of another encoding become the replacement character."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -24,9 +24,9 @@ _NUMBER = re.compile(r"(\d+)")
 
 
 def natural_key(text: str) -> tuple[object, ...]:
-    """Sorting key: runs of digits compare as numbers, letters without case; the text itself settles ties."""
+    """Return a sorting key: runs of digits compare as numbers, letters without case; the text itself breaks ties."""
     parts = _NUMBER.split(text)
-    # Odd parts are numbers, even parts words: equal places always compare like with like.
+    # Odd parts are numbers, even parts words, so each place compares numbers with numbers.
     return (
         tuple(
             int(part) if place % 2 and part.isascii() else part.casefold() for place, part in enumerate(parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import tellapart
 
-from tellapart.cli.terminal.predictions import note_who_answers
+from tellapart.cli.terminal.predictions import note_model
 
 
 def test_probabilities_of_all_classes_sum_to_one(run, folder):
@@ -48,8 +48,8 @@ def test_a_model_that_comes_along_is_called_by_its_name(folder):
 def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", picture).err == (
-        "cifar10 answers, the model that comes along: it knows airplane, automobile, bird, cat, deer, dog, frog, "
-        "horse, ship and truck, and nothing else.\n"
+        "Using the built-in CIFAR-10 model. It only knows: airplane, automobile, bird, cat, deer, dog, frog, "
+        "horse, ship, truck.\n"
     )
     for arguments in ((picture, "--json"), (picture, "--csv", "-"), (run, picture, "--json")):
         assert tellapart("predict", *arguments).err == ""
@@ -57,25 +57,22 @@ def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, fol
 
 def test_a_model_that_is_named_says_what_it_knows(run, folder):
     picture = folder / "dark" / "0.png"
-    assert (
-        tellapart("predict", run, picture).err
-        == f"{run} answers: it knows dark and light, and nothing else.\n"
-    )
+    assert tellapart("predict", run, picture).err == f"Using {run}. It only knows: dark, light.\n"
 
 
 @pytest.mark.parametrize(
     ("count", "begins", "ends"),
     [
-        (1, "it knows kind0 and", "kind0 and nothing else."),
-        (2, "it knows kind0 and kind1, and", "nothing else."),
-        (13, "it knows kind0, kind1,", "kind11 and kind12, and nothing else."),
-        (100, "it knows kind0, kind1,", "kind11 and 88 others, and nothing else."),
+        (1, "kind0.", "kind0."),
+        (2, "kind0, kind1.", "kind1."),
+        (13, "kind0, kind1,", "kind11, kind12."),
+        (100, "kind0, kind1,", "kind11, 88 more."),
     ],
 )
 def test_of_very_many_classes_the_first_are_named(capsys, count, begins, ends):
-    note_who_answers(Path("run"), [f"kind{number}" for number in range(count)])
+    note_model(Path("run"), [f"kind{number}" for number in range(count)])
     said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith(f"run answers: {begins}")
+    assert said.startswith(f"Using run. It only knows: {begins}")
     assert said.endswith(ends)
 
 
@@ -118,13 +115,13 @@ def test_a_link_that_leads_nowhere_is_called_that():
 
 def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):
     picture = folder / "dark" / "0.png"
-    assert tellapart("predict", "digits", picture).err.startswith("digits answers: it knows 0, 1, 2,")
+    assert tellapart("predict", "digits", picture).err.startswith("Using digits. It only knows: 0, 1, 2,")
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)
     said, who = result.err.splitlines()
     assert said == "digits: the folder of that name is meant, not the model that comes along."
-    assert who.startswith("cifar10 answers")
+    assert who.startswith("Using the built-in CIFAR-10 model.")
     assert "digits/z.png" in result.out
     for command in ("evaluate", "summary"):
         assert "digits: the folder of that name is meant" in tellapart(command, "digits").err
@@ -167,7 +164,7 @@ def test_files_of_a_folder_that_are_no_pictures_by_their_ending_are_named_in_a_l
     result = tellapart("predict", run, tmp_path / "album")
     names = f"{tmp_path}/album/deeper/x.psd, {tmp_path}/album/notes.txt"
     assert result.code == 0
-    assert result.err.splitlines()[0] == f"Left out 2 files whose ending is no picture's: {names}"
+    assert result.err.splitlines()[0] == f"Skipped 2 non-picture files: {names}"
 
 
 def test_a_heic_photo_is_answered_like_any_other(run, tmp_path):

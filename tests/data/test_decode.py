@@ -211,7 +211,7 @@ def test_a_missing_file_is_named():
 
 def test_a_picture_that_unpacks_into_gigabytes_is_refused(monkeypatch):
     monkeypatch.setattr(decode_module, "LARGEST_PIXELS", 1000)
-    with pytest.raises(PictureError, match="40 x 30 pixels, more than the 1,000"):
+    with pytest.raises(PictureError, match="40 x 30 pixels; at most 1,000 are read"):
         decode(encoded(Image.fromarray(SMOOTH)))
 
 
@@ -220,7 +220,7 @@ def test_what_pillow_itself_refuses_is_refused_in_the_same_words(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     for read in (decode, image_shape):
         with pytest.raises(
-            PictureError, match=r"<bytes>: 1,200 pixels, more than the .* Save it smaller first"
+            PictureError, match=r"<bytes>: 1,200 pixels; at most .* Save it in a smaller size first"
         ):
             read(encoded(Image.fromarray(SMOOTH)))
 
@@ -245,6 +245,6 @@ def test_among_very_many_names_none_is_offered(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     with pytest.raises(PictureError, match="Did you mean"):
         decode(tmp_path / "photo.jpg")
-    monkeypatch.setattr("tellapart.paths.LARGEST", 2)
+    monkeypatch.setattr("tellapart.paths.LARGEST_FOLDER", 2)
     with pytest.raises(PictureError, match="Give the path of the file"):
         decode(tmp_path / "photo.jpg")

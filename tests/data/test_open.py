@@ -19,8 +19,8 @@ COLOR = RNG.integers(0, 256, (6, 5, 4, 3), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
-def pixels(source, split="train"):
-    return source.splits[split].images.gathered()
+def pixels(dataset, split="train"):
+    return dataset.splits[split].images.gathered()
 
 
 def test_opening_needs_no_heavy_library():
@@ -35,12 +35,12 @@ def test_opening_needs_no_heavy_library():
 
 
 def test_uint8_arrays_are_taken_as_they_are():
-    source = open_dataset((COLOR, LABELS))
-    assert pixels(source) is COLOR
-    assert source.image_shape == (5, 4, 3)
-    assert source.class_names == ("0", "1", "2")
-    assert source.splits["train"].ids[:2] == ("train/00000", "train/00001")
-    assert list(source.splits) == ["train"]
+    dataset = open_dataset((COLOR, LABELS))
+    assert pixels(dataset) is COLOR
+    assert dataset.image_shape == (5, 4, 3)
+    assert dataset.class_names == ("0", "1", "2")
+    assert dataset.splits["train"].ids[:2] == ("train/00000", "train/00001")
+    assert list(dataset.splits) == ["train"]
 
 
 @pytest.mark.parametrize("channels", [(), (1,), (3,)])
@@ -102,23 +102,23 @@ def test_other_pictures_are_refused_with_what_was_met_and_what_is_accepted(image
     ],
 )
 def test_every_form_of_labels_gives_the_same_numbers(labels):
-    source = open_dataset((COLOR, labels))
-    np.testing.assert_array_equal(source.splits["train"].labels, LABELS)
-    assert source.splits["train"].labels.dtype == np.int64
-    assert source.class_names == ("0", "1", "2")
+    dataset = open_dataset((COLOR, labels))
+    np.testing.assert_array_equal(dataset.splits["train"].labels, LABELS)
+    assert dataset.splits["train"].labels.dtype == np.int64
+    assert dataset.class_names == ("0", "1", "2")
 
 
 @pytest.mark.parametrize("kind", [list, np.array, lambda x: np.array(x, object), lambda x: np.array(x, "S")])
 def test_names_are_numbered_in_natural_order(kind):
-    source = open_dataset((COLOR, kind(["b10", "b2", "a", "b10", "b2", "a"])))
-    assert source.class_names == ("a", "b2", "b10")
-    np.testing.assert_array_equal(source.splits["train"].labels, [2, 1, 0, 2, 1, 0])
+    dataset = open_dataset((COLOR, kind(["b10", "b2", "a", "b10", "b2", "a"])))
+    assert dataset.class_names == ("a", "b2", "b10")
+    np.testing.assert_array_equal(dataset.splits["train"].labels, [2, 1, 0, 2, 1, 0])
 
 
 def test_numbers_with_gaps_name_their_classes():
-    source = open_dataset((COLOR, [3, 5, 10, 3, 5, 10]))
-    assert source.class_names == ("3", "5", "10")
-    np.testing.assert_array_equal(source.splits["train"].labels, LABELS)
+    dataset = open_dataset((COLOR, [3, 5, 10, 3, 5, 10]))
+    assert dataset.class_names == ("3", "5", "10")
+    np.testing.assert_array_equal(dataset.splits["train"].labels, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_splits_come_as_pairs_or_by_name():
         {"train": train, "test": test},
     ]
     for form in forms:
-        source = open_dataset(form)
-        assert {name: len(split) for name, split in source.splits.items()} == {"train": 6, "test": 3}
-        assert source.splits["test"].ids[2] == "test/00002"
+        dataset = open_dataset(form)
+        assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 6, "test": 3}
+        assert dataset.splits["test"].ids[2] == "test/00002"
     three = open_dataset((train, test, test))
     assert list(three.splits) == ["train", "validation", "test"]
     assert list(open_dataset({"x": COLOR, "y": LABELS}).splits) == ["train"]
@@ -186,9 +186,9 @@ def test_an_npz_opens_like_its_arrays(tmp_path):
     path = tmp_path / "small.npz"
     arrays = {"x_train": COLOR, "y_train": LABELS, "x_test": COLOR[:2], "y_test": LABELS[:2]}
     np.savez_compressed(path, **arrays, class_names=["ant", "bee", "cow"])
-    source = open_dataset(path)
-    assert (source.name, source.class_names) == ("small", ("ant", "bee", "cow"))
-    np.testing.assert_array_equal(pixels(source), COLOR)
+    dataset = open_dataset(path)
+    assert (dataset.name, dataset.class_names) == ("small", ("ant", "bee", "cow"))
+    np.testing.assert_array_equal(pixels(dataset), COLOR)
     np.savez(path, images=COLOR)
     with pytest.raises(DataError, match="It holds images; expected x and y"):
         open_dataset(path)
@@ -199,34 +199,34 @@ def test_an_npz_opens_like_its_arrays(tmp_path):
 
 def test_class_folders_are_found_in_natural_order(picture_folder):
     root = picture_folder({"class10": 2, "class2": 11, "Class1": 1})
-    source = open_dataset(root)
-    assert source.class_names == ("Class1", "class2", "class10")
-    assert source.splits["train"].ids[:4] == (
+    dataset = open_dataset(root)
+    assert dataset.class_names == ("Class1", "class2", "class10")
+    assert dataset.splits["train"].ids[:4] == (
         "Class1/0.png",
         "class2/0.png",
         "class2/1.png",
         "class2/2.png",
     )
-    assert source.splits["train"].ids[-3:] == ("class2/10.png", "class10/0.png", "class10/1.png")
-    assert source.image_shape == (4, 6, 3)
-    assert source.name == "pictures"
-    assert source.where == str(root)
+    assert dataset.splits["train"].ids[-3:] == ("class2/10.png", "class10/0.png", "class10/1.png")
+    assert dataset.image_shape == (4, 6, 3)
+    assert dataset.name == "pictures"
+    assert dataset.where == str(root)
     np.testing.assert_array_equal(
-        source.splits["train"].images.read(0), np.asarray(Image.open(root / "Class1" / "0.png"))
+        dataset.splits["train"].images.read(0), np.asarray(Image.open(root / "Class1" / "0.png"))
     )
 
 
 @pytest.mark.parametrize("validation", ["val", "valid", "validation", "Valid"])
 def test_split_folders_are_found(picture_folder, validation):
     root = picture_folder({"train/a": 3, "train/b": 2, f"{validation}/a": 1, "test/b": 2, "extra/c": 1})
-    source = open_dataset(root)
-    assert {name: len(split) for name, split in source.splits.items()} == {
+    dataset = open_dataset(root)
+    assert {name: len(split) for name, split in dataset.splits.items()} == {
         "train": 5,
         "validation": 1,
         "test": 2,
     }
-    assert source.splits["test"].ids == ("test/b/0.png", "test/b/1.png")
-    np.testing.assert_array_equal(source.splits["test"].labels, [1, 1])
+    assert dataset.splits["test"].ids == ("test/b/0.png", "test/b/1.png")
+    np.testing.assert_array_equal(dataset.splits["test"].labels, [1, 1])
 
 
 def test_a_class_may_be_called_train(picture_folder):
@@ -238,9 +238,9 @@ def test_other_files_are_ignored_and_named_and_hidden_ones_are_not(picture_folde
     for name in ("a/notes.txt", "a/deeper/x.psd", "a/.DS_Store", "b/._0.png", "b/Thumbs.db", "readme.md"):
         (root / name).write_text("x")
     (root / ".hidden").mkdir()
-    source = open_dataset(root)
-    assert source.splits["train"].ids == ("a/0.png", "a/deeper/0.png", "b/0.png")
-    assert set(source.ignored) == {"0.png", "readme.md", "a/notes.txt", "a/deeper/x.psd"}
+    dataset = open_dataset(root)
+    assert dataset.splits["train"].ids == ("a/0.png", "a/deeper/0.png", "b/0.png")
+    assert set(dataset.ignored) == {"0.png", "readme.md", "a/notes.txt", "a/deeper/x.psd"}
 
 
 def test_what_lies_beside_splits_and_their_classes_is_named(picture_folder):
@@ -252,11 +252,11 @@ def test_a_folder_of_heic_photos_opens_and_is_read(tmp_path):
     for name in ("a/1.heic", "b/IMG_2.HEIC", "b/3.hif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(Path(__file__).parent / "pictures" / "quadrants.heic", tmp_path / name)
-    source = open_dataset(tmp_path)
-    assert source.image_shape == (48, 64, 3)
-    train = source.splits["train"]
+    dataset = open_dataset(tmp_path)
+    assert dataset.image_shape == (48, 64, 3)
+    train = dataset.splits["train"]
     assert [train.images.read(row).shape for row in range(len(train))] == 3 * [(48, 64, 3)]
-    assert source.ignored == ()
+    assert dataset.ignored == ()
 
 
 def test_links_are_followed_and_circles_are_not(picture_folder, tmp_path):
@@ -349,20 +349,20 @@ def test_two_validation_folders_are_ambiguous(picture_folder):
 
 
 def test_real_photos_open(real_data):
-    source = open_dataset(real_data("cats-and-dogs"))
-    assert source.class_names == ("cat", "dog")
-    assert {name: len(split) for name, split in source.splits.items()} == {"train": 400, "test": 200}
-    assert source.image_shape is None
-    assert source.mirrors
+    dataset = open_dataset(real_data("cats-and-dogs"))
+    assert dataset.class_names == ("cat", "dog")
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 400, "test": 200}
+    assert dataset.image_shape is None
+    assert dataset.mirrors
 
 
 def test_a_labels_file_stands_in_for_class_folders(picture_folder, tmp_path):
     root = picture_folder({".": 4})
     labels = tmp_path / "labels.csv"
     labels.write_text("file,label,split\n0.png,cat,train\n1.png,dog,train\n2.png,dog,val\n3,cat,test\n")
-    source = open_dataset(root, labels=labels)
-    assert source.class_names == ("cat", "dog")
-    assert {name: split.ids for name, split in source.splits.items()} == {
+    dataset = open_dataset(root, labels=labels)
+    assert dataset.class_names == ("cat", "dog")
+    assert {name: split.ids for name, split in dataset.splits.items()} == {
         "train": ("0.png", "1.png"),
         "validation": ("2.png",),
         "test": ("3.png",),
@@ -406,21 +406,21 @@ def test_a_single_picture_is_no_set(picture_folder):
 
 
 def test_digits_need_nothing_and_come_divided(nowhere):
-    source = open_dataset("digits")
-    assert {name: len(split) for name, split in source.splits.items()} == {"train": 1438, "test": 359}
-    assert source.image_shape == (8, 8, 1)
-    assert not source.mirrors
-    train, test = source.splits["train"], source.splits["test"]
+    dataset = open_dataset("digits")
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 1438, "test": 359}
+    assert dataset.image_shape == (8, 8, 1)
+    assert not dataset.mirrors
+    train, test = dataset.splits["train"], dataset.splits["test"]
     assert np.abs(np.bincount(train.labels) / 4 - np.bincount(test.labels)).max() < 2
     assert not set(train.ids) & set(test.ids)
-    assert pixels(source).max() == 255
+    assert pixels(dataset).max() == 255
 
 
 def test_digits_are_scikit_learn_s():
     from sklearn.datasets import load_digits
 
-    source, oracle = open_dataset("digits"), load_digits()
-    for split in source.splits.values():
+    dataset, oracle = open_dataset("digits"), load_digits()
+    for split in dataset.splits.values():
         rows = [int(identifier.split("/")[1]) for identifier in split.ids]
         np.testing.assert_array_equal(split.labels, oracle.target[rows])
         np.testing.assert_array_equal(
@@ -431,24 +431,24 @@ def test_digits_are_scikit_learn_s():
 @pytest.mark.parametrize("name", ["cifar10", "mnist"])
 def test_real_known_sets_open_by_name(real_data, name):
     place = real_data(name)
-    source = open_dataset(name)
+    dataset = open_dataset(name)
     known = KNOWN_SETS[name]
-    assert source.where == str(place)
-    assert source.class_names == known.class_names
-    assert {split: len(part) for split, part in source.splits.items()} == {
+    assert dataset.where == str(place)
+    assert dataset.class_names == known.class_names
+    assert {split: len(part) for split, part in dataset.splits.items()} == {
         "train": known.train_size,
         "test": known.test_size,
     }
-    assert pixels(source).shape[1:] == source.image_shape == known.image_shape
+    assert pixels(dataset).shape[1:] == dataset.image_shape == known.image_shape
 
 
 def test_cifar10_s_pictures_are_what_their_labels_say(real_data):
     """Sky and sea are blue, grass and leaves are not."""
     real_data("cifar10")
-    source = open_dataset("cifar10")
-    blueness = pixels(source)[..., 2].mean(axis=(1, 2)) - pixels(source)[..., 0].mean(axis=(1, 2))
-    by_class = np.bincount(source.splits["train"].labels, blueness) / 5_000
-    bluest = {source.class_names[label] for label in np.argsort(by_class)[-2:]}
+    dataset = open_dataset("cifar10")
+    blueness = pixels(dataset)[..., 2].mean(axis=(1, 2)) - pixels(dataset)[..., 0].mean(axis=(1, 2))
+    by_class = np.bincount(dataset.splits["train"].labels, blueness) / 5_000
+    bluest = {dataset.class_names[label] for label in np.argsort(by_class)[-2:]}
     assert bluest == {"airplane", "ship"}
 
 
@@ -456,10 +456,10 @@ def test_cifar10_s_pictures_are_what_their_labels_say(real_data):
     not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="dataset-fashion-mnist is not installed"
 )
 def test_fashion_mnist_is_found_where_debian_puts_it(nowhere):
-    source = open_dataset("fashion-mnist")
-    assert source.where == "/usr/share/datasets/fashion-mnist"
-    assert source.class_names[source.splits["train"].labels[0]] == "Ankle boot"
-    assert pixels(source).mean() == pytest.approx(72.94, abs=0.01)
+    dataset = open_dataset("fashion-mnist")
+    assert dataset.where == "/usr/share/datasets/fashion-mnist"
+    assert dataset.class_names[dataset.splits["train"].labels[0]] == "Ankle boot"
+    assert pixels(dataset).mean() == pytest.approx(72.94, abs=0.01)
 
 
 def test_a_set_that_is_not_here_says_where_it_looked(nowhere, monkeypatch):
@@ -496,14 +496,14 @@ def test_a_known_set_of_another_size_is_refused_by_name_and_opens_by_path(nowher
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path / "own"))
     with pytest.raises(DataError, match="50 train pictures, 20 test pictures; MNIST has 60,000 train"):
         open_dataset("mnist")
-    source = open_dataset(tmp_path / "own" / "mnist")
-    assert (source.name, len(source.splits["train"]), source.mirrors) == ("mnist", 50, False)
+    dataset = open_dataset(tmp_path / "own" / "mnist")
+    assert (dataset.name, len(dataset.splits["train"]), dataset.mirrors) == ("mnist", 50, False)
 
 
 def test_idx_files_of_nobody_s_set_open_with_numbered_classes(tmp_path):
     write_mnist(tmp_path / "kana", train=50, test=20)
-    source = open_dataset(tmp_path / "kana")
-    assert (source.name, source.class_names) == ("kana", tuple("0123456789"))
+    dataset = open_dataset(tmp_path / "kana")
+    assert (dataset.name, dataset.class_names) == ("kana", tuple("0123456789"))
 
 
 def test_a_fashion_folder_opens_with_clothes(tmp_path):
@@ -530,9 +530,9 @@ def test_a_parquet_set_opens_by_path(tmp_path):
         cells.append({"bytes": buffer.getvalue(), "path": None})
     pq.write_table(pa.table({"image": cells, "label": LABELS}), tmp_path / "train-00000-of-00001.parquet")
     for path in (tmp_path, tmp_path / "train-00000-of-00001.parquet"):
-        source = open_dataset(path)
-        assert (source.class_names, source.image_shape) == (("0", "1", "2"), (5, 4, 3))
-        np.testing.assert_array_equal(source.splits["train"].images.read(3), COLOR[3])
+        dataset = open_dataset(path)
+        assert (dataset.class_names, dataset.image_shape) == (("0", "1", "2"), (5, 4, 3))
+        np.testing.assert_array_equal(dataset.splits["train"].images.read(3), COLOR[3])
 
 
 # Values

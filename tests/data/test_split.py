@@ -8,7 +8,7 @@ from tellapart.data.split import apply_split, divide, read_split_csv, write_spli
 from tellapart.errors import ConfigError, DataError, SaveError
 
 
-def source_of(labels, ids=None, **splits):
+def dataset_of(labels, ids=None, **splits):
     labels = np.asarray(labels, np.int64)
     ids = ids or tuple(f"p{row}" for row in range(len(labels)))
     train = Split(tuple(ids), labels, ArrayImages(np.zeros((len(labels), 1, 1, 1), np.uint8)))
@@ -26,7 +26,7 @@ def counts(split):
 @pytest.mark.parametrize(("validation", "test"), [(0.1, 0.2), (0.25, 0), (0, 0.5), (0.3, 0.3)])
 def test_shares_per_class_are_those_of_scikit_learn(validation, test):
     """StratifiedShuffleSplit apportions by the same rule; it breaks ties otherwise, so one more or less."""
-    divided = divide(source_of(LABELS), validation=validation, test=test, seed=0)
+    divided = divide(dataset_of(LABELS), validation=validation, test=test, seed=0)
     for name, share in (("validation", validation), ("test", test)):
         if not share:
             assert name not in divided.splits
@@ -38,33 +38,33 @@ def test_shares_per_class_are_those_of_scikit_learn(validation, test):
 
 
 def test_every_picture_is_in_exactly_one_split():
-    divided = divide(source_of(LABELS), validation=0.2, test=0.2, seed=3)
+    divided = divide(dataset_of(LABELS), validation=0.2, test=0.2, seed=3)
     together = [identifier for split in divided.splits.values() for identifier in split.ids]
-    assert sorted(together) == sorted(source_of(LABELS).splits["train"].ids)
+    assert sorted(together) == sorted(dataset_of(LABELS).splits["train"].ids)
     assert list(divided.splits) == ["train", "validation", "test"]
 
 
 def test_the_draw_depends_on_ids_and_seed_not_on_order():
     ids = [f"p{row}" for row in range(150)]
     shuffled = np.random.default_rng(0).permutation(150)
-    straight = divide(source_of(LABELS, ids), validation=0.1, test=0.2, seed=5)
+    straight = divide(dataset_of(LABELS, ids), validation=0.1, test=0.2, seed=5)
     other = divide(
-        source_of(LABELS[shuffled], [ids[row] for row in shuffled]), validation=0.1, test=0.2, seed=5
+        dataset_of(LABELS[shuffled], [ids[row] for row in shuffled]), validation=0.1, test=0.2, seed=5
     )
     for name in straight.splits:
         assert set(straight.splits[name].ids) == set(other.splits[name].ids)
-    assert set(divide(source_of(LABELS, ids), validation=0.1, test=0.2, seed=6).splits["test"].ids) != set(
+    assert set(divide(dataset_of(LABELS, ids), validation=0.1, test=0.2, seed=6).splits["test"].ids) != set(
         straight.splits["test"].ids
     )
 
 
 def test_the_test_split_does_not_depend_on_the_validation_share():
-    first, second = (divide(source_of(LABELS), validation=v, test=0.2, seed=0) for v in (0.05, 0.4))
+    first, second = (divide(dataset_of(LABELS), validation=v, test=0.2, seed=0) for v in (0.05, 0.4))
     assert first.splits["test"].ids == second.splits["test"].ids
 
 
 def test_the_draw_is_the_same_on_every_machine():
-    divided = divide(source_of([0] * 10 + [1] * 10), validation=0, test=0.2, seed=0)
+    divided = divide(dataset_of([0] * 10 + [1] * 10), validation=0, test=0.2, seed=0)
     assert divided.splits["test"].ids == ("p2", "p9", "p15", "p17")
 
 
@@ -75,16 +75,16 @@ def test_no_class_is_left_without_a_training_picture(sizes, shares):
     wanted = sum(share > 0 for share in shares)
     if sum(size - 1 for size in sizes) < wanted:
         with pytest.raises(DataError, match="single training"):
-            divide(source_of(labels), validation=shares[0], test=shares[1], seed=0)
+            divide(dataset_of(labels), validation=shares[0], test=shares[1], seed=0)
         return
-    divided = divide(source_of(labels), validation=shares[0], test=shares[1], seed=0)
+    divided = divide(dataset_of(labels), validation=shares[0], test=shares[1], seed=0)
     assert counts(divided.splits["train"]).min() >= 1
     assert len(divided.splits) == 1 + wanted
 
 
 def test_official_splits_stay_as_they_are():
     official = Split(("t0", "t1"), np.array([0, 1]), ArrayImages(np.zeros((2, 1, 1, 1), np.uint8)))
-    divided = divide(source_of(LABELS, test=official), validation=0.1, test=0.5, seed=0)
+    divided = divide(dataset_of(LABELS, test=official), validation=0.1, test=0.5, seed=0)
     assert divided.splits["test"] is official
     assert len(divided.splits["validation"]) == 15
     again = divide(divided, validation=0.5, test=0.5, seed=1)
@@ -93,23 +93,23 @@ def test_official_splits_stay_as_they_are():
 
 def test_a_split_that_the_data_did_not_bring_is_known_as_carved(tmp_path):
     own = Split(("v0", "v1"), np.array([0, 1]), ArrayImages(np.zeros((2, 1, 1, 1), np.uint8)))
-    source = source_of(LABELS, validation=own)
-    divided = divide(source, validation=0.1, test=0.2, seed=0)
+    dataset = dataset_of(LABELS, validation=own)
+    divided = divide(dataset, validation=0.1, test=0.2, seed=0)
     assert divided.carved == ("test",)
     assert divide(divided, validation=0.1, test=0.2, seed=0).carved == ("test",)
     write_split_csv(divided, tmp_path / "split.csv")
-    assert apply_split(source, read_split_csv(tmp_path / "split.csv")).carved == ("test",)
+    assert apply_split(dataset, read_split_csv(tmp_path / "split.csv")).carved == ("test",)
 
 
 def test_a_share_of_nothing_changes_nothing():
-    source = source_of(LABELS)
-    assert divide(source, validation=0, test=0, seed=0).splits["train"].ids == source.splits["train"].ids
+    dataset = dataset_of(LABELS)
+    assert divide(dataset, validation=0, test=0, seed=0).splits["train"].ids == dataset.splits["train"].ids
 
 
 @pytest.mark.parametrize(("validation", "test"), [(-0.1, 0), (1, 0), (0, 1.5), (0.5, 0.5)])
 def test_shares_out_of_range_are_refused(validation, test):
     with pytest.raises(ConfigError):
-        divide(source_of(LABELS), validation=validation, test=test, seed=0)
+        divide(dataset_of(LABELS), validation=validation, test=test, seed=0)
 
 
 def test_pixels_follow_their_labels():
@@ -121,12 +121,12 @@ def test_pixels_follow_their_labels():
 
 
 def test_a_division_survives_its_file(tmp_path):
-    source = source_of(LABELS, [f"cät, {row}\n" for row in range(150)])
-    divided = divide(source, validation=0.2, test=0.2, seed=0)
+    dataset = dataset_of(LABELS, [f"cät, {row}\n" for row in range(150)])
+    divided = divide(dataset, validation=0.2, test=0.2, seed=0)
     write_split_csv(divided, tmp_path / "split.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["split.csv"]
     recorded = read_split_csv(tmp_path / "split.csv")
-    again = apply_split(source, recorded)
+    again = apply_split(dataset, recorded)
     assert {name: split.ids for name, split in again.splits.items()} == {
         name: split.ids for name, split in divided.splits.items()
     }
@@ -135,27 +135,27 @@ def test_a_division_survives_its_file(tmp_path):
 
 def test_a_validation_carved_beside_an_official_test_split_survives_its_file(tmp_path):
     official = Split(("t0", "t1"), np.array([0, 1]), ArrayImages(np.zeros((2, 1, 1, 1), np.uint8)))
-    source = source_of(LABELS, test=official)
-    divided = divide(source, validation=0.1, test=0, seed=0)
+    dataset = dataset_of(LABELS, test=official)
+    divided = divide(dataset, validation=0.1, test=0, seed=0)
     write_split_csv(divided, tmp_path / "split.csv")
-    again = apply_split(source, read_split_csv(tmp_path / "split.csv"))
+    again = apply_split(dataset, read_split_csv(tmp_path / "split.csv"))
     assert again.splits["validation"].ids == divided.splits["validation"].ids
     assert again.splits["test"].ids == ("t0", "t1")
     mixed = {"t0": ("class 0", "train")} | {
         key: value for key, value in read_split_csv(tmp_path / "split.csv").items() if key != "t0"
     }
     with pytest.raises(DataError, match="train pictures now lie in test and train"):
-        apply_split(source, mixed)
+        apply_split(dataset, mixed)
 
 
 def test_pictures_that_changed_since_are_named(tmp_path):
-    source = source_of([0, 1, 0, 1])
-    write_split_csv(source, tmp_path / "split.csv")
+    dataset = dataset_of([0, 1, 0, 1])
+    write_split_csv(dataset, tmp_path / "split.csv")
     recorded = read_split_csv(tmp_path / "split.csv")
-    with pytest.raises(DataError, match=r"1 recorded pictures are gone and 0 are new \(for one, p3\)"):
-        apply_split(source_of([0, 1, 0]), recorded)
+    with pytest.raises(DataError, match=r"1 recorded pictures are gone and 0 are new \(for example, p3\)"):
+        apply_split(dataset_of([0, 1, 0]), recorded)
     with pytest.raises(DataError, match="p2 was recorded as class 0"):
-        apply_split(source_of([0, 1, 1, 1]), recorded)
+        apply_split(dataset_of([0, 1, 1, 1]), recorded)
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n", "id,label,split\np0,x\n", "id,label,split\np0,x,dev\n"])
@@ -168,12 +168,12 @@ def test_another_file_is_no_split_file(tmp_path, text):
 def test_a_split_file_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(SaveError, match="could not be written"):
-        write_split_csv(source_of([0, 1]), tmp_path / "taken" / "split.csv")
+        write_split_csv(dataset_of([0, 1]), tmp_path / "taken" / "split.csv")
 
 
 def test_advice_for_classes_of_one_picture_can_be_followed():
     """--test-share 0 is refused, so it is not what is advised."""
     with pytest.raises(DataError, match="until a class has 3"):
-        divide(source_of([0, 1]), validation=0.1, test=0.2, seed=0)
-    divided = divide(source_of([0, 0, 0, 1]), validation=0.1, test=0.2, seed=0)
+        divide(dataset_of([0, 1]), validation=0.1, test=0.2, seed=0)
+    divided = divide(dataset_of([0, 0, 0, 1]), validation=0.1, test=0.2, seed=0)
     assert set(divided.splits) == {"train", "validation", "test"}

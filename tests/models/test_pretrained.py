@@ -121,8 +121,8 @@ def test_temperature_and_limit_are_those_of_the_pictures_that_its_training_held_
     skip_where_missing("mnist")
     classifier = tellapart.load("digits")
     share, seed = fast().validation_share, classifier.card.origin["seed"]
-    source = divide(tellapart.open_dataset("mnist"), validation=share, test=0, seed=seed)
-    held_out = load_split(source.splits["validation"], classifier.card.preprocessing)
+    dataset = divide(tellapart.open_dataset("mnist"), validation=share, test=0, seed=seed)
+    held_out = load_split(dataset.splits["validation"], classifier.card.preprocessing)
     found = classifier.probabilities(held_out.images)
     assert classifier.card.temperature == pytest.approx(fit_temperature(found, held_out.labels), rel=0.1)
     limit = limit_of(Recorder(classifier.model, classifier.net.head), held_out.images)

@@ -9,7 +9,7 @@ from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, shipped_model
-from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
+from tellapart.paths import in_which_folder, is_web_address, similar_paths, no_such_picture
 
 
 def named(model: str | Path) -> str:
@@ -64,7 +64,7 @@ def model_and_pictures(named: Sequence[Path], command: str = "predict") -> tuple
         raise ConfigError(no_such_picture(first))
     if first.suffix.lower() not in IMAGE_SUFFIXES and not first.exists():
         kind = ModelError if others else ConfigError
-        meant = nearly(first)
+        meant = similar_paths(first)
         raise kind(
             f"{first}: no such file or folder{in_which_folder(first)}. "
             f"{f'Did you mean {meant[0]}? ' if meant else ''}Accepted: a model, which may be left away (a "

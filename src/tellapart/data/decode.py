@@ -1,13 +1,17 @@
-"""File to pixels: the only place that opens pictures.
+"""File to pixels: the only place that opens image files.
 
 Whatever the file holds (palette, gray, 16 bits, CMYK, transparency, animation, a camera's orientation flag),
-what comes out is uint8 (H, W, 3), red, green, blue, the right way up, the first frame, over white.
+what comes out is uint8 (H, W, 3), red, green, blue, upright, the first frame, over white.
 
-One decoder per kind of file, chosen by its content alone, so the same file always gives the same bytes:
-simplejpeg for plain JPEG (gray or color, upright, undamaged), pi-heif for HEIC, Pillow for everything else.
-Color profiles are not applied.
+`decode` reads the bytes (`_read_bytes`) and the header (`_open_header`), then takes one of two ways, chosen by
+the content alone, so the same file always gives the same pixels:
 
-Knows nothing of the size a network wants.
+    upright, undamaged JPEG, gray or color   -> `_decode_plain_jpeg`, simplejpeg
+    everything else, through Pillow          -> `_upright_rgb`, which applies the orientation flag of EXIF
+    HEIC                                     -> the same, but pi-heif has turned the image already
+
+`images` calls `decode` for a data set, `load_image` for one image to predict; `preprocess` comes next.
+Color profiles are not applied. Knows nothing of the size a network wants.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.data.types import Pixels
+from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import DataError, PictureError
 from tellapart.paths import no_such_picture
 
@@ -53,20 +57,24 @@ IMAGE_SUFFIXES = frozenset(
         ".tga",
     }
 )
-"""What counts as a picture in a folder; lower case."""
+"""Suffixes, lower case, of the files that count as images in a folder."""
 
 LARGEST_PIXELS = 89_478_485
 """Height times width, the size at which Pillow starts to warn: a small file may unpack into gigabytes."""
 
 _ORIENTATION_TAG = 0x0112
-_TURNED_BY_THEIR_READER = frozenset({"TIFF", "HEIF"})
+_TURNED_BY_READER = frozenset({"TIFF", "HEIF"})
+"""Formats whose reader already gives the size of the upright image."""
+
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_LONGEST_LIST_OF_BRANDS = 128
+_HEADER_BYTES = 128
+"""Enough for the list of brands in a HEIF file's first box."""
+
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 def decode(source: str | os.PathLike[str] | bytes) -> Pixels:
-    """Read one picture.
+    """Decode one image.
 
     Args:
         source: a path, or the bytes of a file.
@@ -75,20 +83,20 @@ def decode(source: str | os.PathLike[str] | bytes) -> Pixels:
         (H, W, 3) uint8, contiguous.
 
     Raises:
-        PictureError: missing, empty, truncated, too large, or not a picture; it names file and reason.
+        PictureError: missing, empty, truncated, too large, or not an image; it names file and reason.
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
-    encoded = _encoded(source, name)
+    encoded = _read_bytes(source, name)
     try:
         return _decode(encoded)
     except PictureError as reason:
         raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:  # A decoder fed with damaged bytes raises nearly anything.
-        raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
+        raise PictureError(f"{name}: not a readable picture ({_message_of(reason)}).") from reason
 
 
-def image_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int]:
-    """Height, width and channels (1 where the file is gray, else 3) of the upright picture, from the header.
+def image_shape(source: str | os.PathLike[str] | bytes) -> ImageShape:
+    """Return height, width and channels (1 where the file is gray, else 3) of the upright image, from the header.
 
     Raises:
         PictureError: the header cannot be read.
@@ -96,18 +104,18 @@ def image_shape(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int]:
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-            image = _opened(file)
+            image = _open_header(file)
             width, height = image.size
-            if image.format not in _TURNED_BY_THEIR_READER and _orientation(image) >= 5:
+            if image.format not in _TURNED_BY_READER and _orientation(image) >= 5:
                 width, height = height, width
             return height, width, 1 if image.mode in _GRAY_MODES else 3
     except PictureError as reason:
         raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:
-        raise PictureError(f"{name}: not a readable picture ({_in_words(reason)}).") from reason
+        raise PictureError(f"{name}: not a readable picture ({_message_of(reason)}).") from reason
 
 
-def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
+def _read_bytes(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     if isinstance(source, bytes):
         encoded = source
     else:
@@ -122,15 +130,15 @@ def _encoded(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     return encoded
 
 
-def _opened(file: IO[bytes]) -> Image.Image:
-    """The header read. The reader of HEIC is imported for such a file alone.
+def _open_header(file: IO[bytes]) -> Image.Image:
+    """Read the header. pi-heif is imported for HEIC files alone.
 
     Raises:
-        PictureError: Pillow refuses even the header of the very largest pictures, in words of its own.
+        PictureError: Pillow refuses even the header of an image beyond twice its own limit.
     """
     from PIL import Image
 
-    beginning = file.read(_LONGEST_LIST_OF_BRANDS)
+    beginning = file.read(_HEADER_BYTES)
     file.seek(0)
     if _is_heif(beginning):
         from pi_heif import HeifImageFile
@@ -139,29 +147,29 @@ def _opened(file: IO[bytes]) -> Image.Image:
     try:
         return Image.open(file)
     except Image.DecompressionBombError as reason:
-        found = re.search(r"\d+", str(reason))
-        raise _too_large(f"{int(found[0]):,}" if found else "too many") from reason
+        pixels = re.search(r"\d+", str(reason))
+        raise _too_large_error(f"{int(pixels[0]):,}" if pixels else "too many") from reason
 
 
 def _is_heif(beginning: bytes) -> bool:
-    """Whether a file says of itself that HEVC is in it: AVIF lies in a box of the same kind."""
+    """Return whether the brands in a file's first box include HEVC; AVIF has a box of the same kind."""
     if beginning[4:8] != b"ftyp":
         return False
     box = beginning[: int.from_bytes(beginning[:4], "big")]
     return any(box[place : place + 4] in _HEIF_BRANDS for place in range(8, len(box), 4))
 
 
-def _too_large(size: str) -> PictureError:
+def _too_large_error(size: str) -> PictureError:
     return PictureError(
-        f"{size} pixels, more than the {LARGEST_PIXELS:,} that are read. Save it smaller first."
+        f"{size} pixels; at most {LARGEST_PIXELS:,} are read. Save it in a smaller size first."
     )
 
 
 def _decode(encoded: bytes) -> Pixels:
-    with _opened(io.BytesIO(encoded)) as image:
+    with _open_header(io.BytesIO(encoded)) as image:
         width, height = image.size
         if width * height > LARGEST_PIXELS:
-            raise _too_large(f"{width} x {height}")
+            raise _too_large_error(f"{width} x {height}")
         if image.format == "JPEG" and image.mode in ("RGB", "L") and _orientation(image) == 1:
             pixels = _decode_plain_jpeg(encoded)
             if pixels is not None:
@@ -171,7 +179,7 @@ def _decode(encoded: bytes) -> Pixels:
 
 
 def _decode_plain_jpeg(encoded: bytes) -> Pixels | None:
-    """The fast way; None where the file has a flaw, however small, that Pillow must judge."""
+    """Decode the fast way; None where the file has a flaw, however small, which is left to Pillow."""
     import simplejpeg
 
     try:
@@ -181,8 +189,8 @@ def _decode_plain_jpeg(encoded: bytes) -> Pixels | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The camera's orientation flag, 1 (upright) to 8; 1 where it is absent or nonsense, or told in HEIC twice."""
-    if image.format == "HEIF":  # whose reader has turned it by the file's own box, as the standard wants
+    """Return the camera's orientation flag, 1 (upright) to 8; 1 where it is absent, invalid, or applied already."""
+    if image.format == "HEIF":  # pi-heif has turned it by the file's own box, as the standard wants
         return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
@@ -192,10 +200,10 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright_rgb(image: Image.Image) -> Pixels:
-    """Loaded picture -> (H, W, 3)."""
+    """Turn a loaded image upright, and to 8 bits of red, green and blue over white: (H, W, 3)."""
     from PIL import Image
 
-    turns = {
+    transpose_for = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -208,57 +216,60 @@ def _upright_rgb(image: Image.Image) -> Pixels:
     if image.mode.startswith("I"):
         image = _from_16_bits(image)
     elif image.mode == "F":
-        raise PictureError("floating-point pixels have no fixed white. Save it with 8 or 16 bits.")
+        raise PictureError("floating-point pixels, whose white is not defined. Save it with 8 or 16 bits.")
     elif image.has_transparency_data:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image.convert("RGBA"))
     image = image.convert("RGB")
-    if orientation in turns:
-        image = image.transpose(turns[orientation])
+    if orientation in transpose_for:
+        image = image.transpose(transpose_for[orientation])
     return np.array(image, np.uint8)  # (H, W, 3)
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """0..65535 scaled to 0..255, rounded; Pillow's own conversion would clip everything above 255."""
+    """Scale 0..65535 to 0..255, rounded; Pillow's own conversion would clip everything above 255."""
     from PIL import Image
 
     levels = np.asarray(image).astype(np.int64)
     if levels.min() < 0 or levels.max() > 65535:
         raise PictureError(
-            f"gray levels {levels.min()} to {levels.max()}; 16 bits (0 to 65535) are the most that are read."
+            f"gray levels {levels.min()} to {levels.max()}; at most 16 bits (0 to 65535) are read."
         )
     return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
 
 
-def _in_words(reason: Exception) -> str:
-    """An exception's message without Pillow's mention of an in-memory file object."""
+def _message_of(reason: Exception) -> str:
+    """Return an exception's message without Pillow's mention of an in-memory file object."""
     words = str(reason).strip() or type(reason).__name__
     return "no known picture format" if words.startswith("cannot identify image file") else words
 
 
-def load_image(picture: Any, index: int = 0) -> tuple[str, NDArray[np.uint8]]:
-    """A file or an array as what it is called, and (height, width, 1 or 3) uint8.
+def load_image(image: Any, index: int = 0) -> tuple[str, Pixels]:
+    """Load one image to predict or explain, from a file or an array.
 
     Args:
-        picture: a path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3).
-        index: that an array is called by.
+        image: a path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3).
+        index: the number in an array's name.
+
+    Returns:
+        Its name, and (height, width, 1 or 3) uint8.
 
     Raises:
-        PictureError: the file is not a picture.
-        DataError: the array is none.
+        PictureError: the file cannot be decoded.
+        DataError: the array has another type or shape.
     """
-    if not isinstance(picture, np.ndarray | str | Path):
-        raise DataError(f"A picture is a file's path or a uint8 array; got {type(picture).__name__}.")
-    if isinstance(picture, np.ndarray):
-        return f"picture {index}", _as_picture(picture)
-    return str(picture), decode(Path(picture))
+    if isinstance(image, np.ndarray):
+        return f"picture {index}", _with_channels(image)
+    if isinstance(image, str | Path):
+        return str(image), decode(Path(image))
+    raise DataError(f"A picture is a file's path or a uint8 array; got {type(image).__name__}.")
 
 
-def _as_picture(array: NDArray[Any]) -> NDArray[np.uint8]:
-    picture = array[..., None] if array.ndim == 2 else array
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
+def _with_channels(array: NDArray[Any]) -> Pixels:
+    image = array[..., None] if array.ndim == 2 else array
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
         raise DataError(
             f"A picture as an array is uint8 (height, width), or with 1 or 3 channels at the end; "
             f"got {array.dtype} {array.shape}."
         )
-    return picture
+    return image

@@ -24,7 +24,7 @@ from tellapart.data.sources.source import OpenRequest
 from tellapart.errors import DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
-from tellapart.paths import in_which_folder, is_web_address, nearly, no_such_picture
+from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths
 
 __all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_dataset"]
 
@@ -101,7 +101,7 @@ def _accepted_by_none(path: Path) -> str:
         )
     if is_web_address(path):
         return no_such_picture(path)
-    similar = nearly(path) + difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
+    similar = similar_paths(path) + difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
     return (
         f"{path}: no such folder or file{in_which_folder(path)}, and no known set of that name."
         + (f"\nDid you mean {' or '.join(similar)}?" if similar else "")

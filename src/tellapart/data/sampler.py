@@ -1,9 +1,9 @@
-"""Batches: which pictures each process sees, in which order, at every step.
+"""Batches: which images each process sees, in which order, at every step.
 
 A batch is a pure function of (seed, epoch, step, rank). Nothing here keeps a
 cursor, so a run resumed at step 700 sees what an unbroken run would have seen.
 
-Knows nothing of pictures, models or augmentation, and works without torch.
+Knows nothing of pixels, models or augmentation, and works without torch.
 """
 
 import hashlib
@@ -20,15 +20,15 @@ _LARGEST_KEY = 2**64 - 1
 
 @lru_cache(maxsize=4)
 def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
-    """The order in which one epoch visits rows 0 to n - 1.
+    """Return the order in which one epoch visits rows 0 to n - 1.
 
-    Sorts one random number per row. NumPy promises the raw stream of Philox for good, but not what
-    `Generator.permutation` makes of it, so a run may also be resumed under another NumPy.
+    Sorts one random number per row. NumPy guarantees the raw stream of Philox, but not what
+    `Generator.permutation` makes of it; so a run can be resumed under another NumPy.
 
     Args:
         seed: the run's seed, 0 to 2^64 - 1.
         epoch: whole passes finished, from 0.
-        n: rows.
+        n: how many rows.
 
     Returns:
         (n,) int64, a permutation. Read-only, because later calls return the same array.
@@ -46,7 +46,7 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
 
 
 def step_seed(seed: int, epoch: int, step: int, rank: int = 0) -> int:
-    """A seed of its own for the augmentation and dropout of one step, 0 to 2^64 - 1.
+    """Return the seed of one step's augmentation and dropout, 0 to 2^64 - 1.
 
     Neighboring steps get unrelated seeds, and the low 32 bits, all that torch's CPU generator keeps, are as
     well mixed as the rest.
@@ -57,7 +57,7 @@ def step_seed(seed: int, epoch: int, step: int, rank: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSampler:
-    """How `n` rows are cut into batches, the same on every process but for `rank`."""
+    """Cuts `n` rows into batches, the same on every process but for `rank`."""
 
     n: int
     """Rows in the data set."""
@@ -106,7 +106,7 @@ class BatchSampler:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in one epoch, a short last one included unless dropped."""
+        """Batches in one epoch, a short last one included unless it is dropped."""
         n = self._visited
         return max(1, n // self.batch_size) if self.drop_last else -(-n // self.batch_size)
 
@@ -115,7 +115,7 @@ class BatchSampler:
         return self.n if self.rows_per_epoch is None else min(self.n, self.rows_per_epoch)
 
     def rows(self, epoch: int, step: int) -> NDArray[np.int64]:
-        """This process's rows at one step.
+        """Return this process's rows at one step.
 
         Args:
             epoch: whole passes finished, from 0.

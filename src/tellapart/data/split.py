@@ -1,6 +1,6 @@
-"""Train, validation and test: a seeded, stratified division by id, and the file that records it.
+"""Train, validation and test: a seeded, stratified division by id, and the CSV file that records it.
 
-Official splits stay what they are; only what is missing is carved from the training pictures.
+Official splits stay what they are; only a missing one is carved from the training split.
 """
 
 from __future__ import annotations
@@ -21,71 +21,76 @@ from tellapart.files import write_whole
 _COLUMNS = ("id", "label", "split")
 
 
-def divide(source: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
-    """Carve the splits that the source lacks from its training pictures.
+def divide(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
+    """Carve the splits that a data set lacks from its training split.
 
-    The draw depends on the seed and each picture's id alone, so a picture that is added later moves at most
-    its own class's neighbors. Who is in the test split does not depend on the validation share.
+    The draw depends on the seed and each image's id alone, so an image that is added later moves at most
+    its own class's neighbors. Which images are in the test split does not depend on the validation share.
 
     Args:
-        source: at least a train split.
-        validation: share of the pictures that came as training pictures, 0 to 1; 0 carves none.
-        test: share of the same pictures, 0 to 1.
+        dataset: with at least a train split.
+        validation: share of the original training split, 0 to 1; 0 carves none.
+        test: share of the same images, 0 to 1.
         seed: any whole number.
 
     Returns:
-        A source in which every class keeps at least one training picture.
+        A data set in which every class keeps at least one training image.
 
     Raises:
         ConfigError: a share out of range, or both together leave nothing to train on.
-        DataError: a share is asked for and no class has a picture to spare.
+        DataError: a share is above 0 and no class has an image to spare.
     """
     shares = {"test": test, "validation": validation}
     for name, share in shares.items():
         if not 0 <= share < 1:
             raise ConfigError(f"{name} is a share of the training pictures, 0 to below 1; got {share}.")
-    wanted = {name: share for name, share in shares.items() if share > 0 and name not in source.splits}
+    wanted = {name: share for name, share in shares.items() if share > 0 and name not in dataset.splits}
     if sum(wanted.values()) >= 1:
-        raise ConfigError(f"validation {validation} and test {test} together leave nothing to train on.")
-    train = source.splits["train"]
-    arrived = len(train)
+        raise ConfigError(
+            f"validation {validation} and test {test} together leave nothing to train on; their sum must be below 1."
+        )
+    train = dataset.splits["train"]
+    original_size = len(train)
     carved: dict[str, Split] = {}
     for name, share in wanted.items():
-        drawn = draw(train.ids, train.labels, max(1, round(share * arrived)), seed)
+        drawn = draw(train.ids, train.labels, max(1, round(share * original_size)), seed)
         if not len(drawn):
             raise DataError(
-                f"{source.where}: no picture can be held out for {name}: every class has a single training "
-                f"picture. Add pictures until a class has {1 + len(wanted)}, or bring {name} pictures of your "
+                f"{dataset.where}: no picture can be held out for {name}: every class has a single training "
+                f"picture. Add pictures until a class has {1 + len(wanted)}, or add a {name} split of your "
                 f"own: a folder {name}/<class>, or arrays x_{name} and y_{name}."
             )
         carved[name] = train.take(drawn)
         train = train.take(np.setdiff1d(np.arange(len(train)), drawn))
-    return _with_splits(source, {**source.splits, **carved, "train": train})
+    return _with_splits(dataset, {**dataset.splits, **carved, "train": train})
 
 
-def write_split_csv(source: Dataset, path: str | os.PathLike[str]) -> None:
-    """Record which picture is in which split: id, label (the class's name), split.
+def write_split_csv(dataset: Dataset, path: str | os.PathLike[str]) -> None:
+    """Record which image is in which split: id, label (the class's name), split.
 
     Raises:
         SaveError: the file cannot be written; nothing half-written is left.
     """
-    write_whole(Path(path), lambda place: _write_rows(source, place))
+    write_whole(Path(path), lambda place: _write_rows(dataset, place))
 
 
-def _write_rows(source: Dataset, place: Path) -> None:
+def _write_rows(dataset: Dataset, place: Path) -> None:
     with place.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        for name, split in source.splits.items():
+        for name, split in dataset.splits.items():
             for identifier, label in zip(split.ids, split.labels, strict=True):
-                writer.writerow((identifier, source.class_names[label], name))
+                writer.writerow((identifier, dataset.class_names[label], name))
 
 
 def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
-    """What `write_split_csv` recorded: id to (class name, split).
+    """Read what `write_split_csv` recorded.
+
+    Returns:
+        id -> (class name, split).
 
     Raises:
-        DataError: not such a file, or an id appears twice.
+        DataError: another kind of file, or an id appears twice.
     """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -104,51 +109,67 @@ def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
     return recorded
 
 
-def apply_split(source: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:
-    """Divide `source` as `read_split_csv` says, whatever its present splits.
+def apply_split(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:
+    """Divide a data set as recorded, whatever its present splits.
 
     Raises:
-        DataError: pictures have gone, come, or changed their class since the record was made.
+        DataError: images were removed, added, or changed their class since.
     """
     present = {
         identifier: (name, row)
-        for name, split in source.splits.items()
+        for name, split in dataset.splits.items()
         for row, identifier in enumerate(split.ids)
     }
-    gone, come = recorded.keys() - present.keys(), present.keys() - recorded.keys()
-    if gone or come:
-        raise DataError(
-            f"{source.where}: {len(gone)} recorded pictures are gone and {len(come)} are new"
-            f" (for one, {min(gone or come)}). Train afresh, or restore the pictures."
-        )
-    for identifier, (class_name, _) in recorded.items():
-        name, row = present[identifier]
-        if source.class_names[source.splits[name].labels[row]] != class_name:
-            raise DataError(f"{source.where}: {identifier} was recorded as {class_name} and no longer is.")
+    _check_unchanged(dataset, present, recorded)
     if all(present[identifier][0] == split for identifier, (_, split) in recorded.items()):
-        return source
+        return dataset
     splits = {}
     for name in SPLIT_NAMES:
         places = sorted(present[identifier] for identifier, (_, split) in recorded.items() if split == name)
         origins = {origin for origin, _ in places}
         if len(origins) > 1:
             raise DataError(
-                f"{source.where}: the record's {name} pictures now lie in {' and '.join(sorted(origins))}. "
-                "The folders were divided again since; train afresh, or restore them."
+                f"{dataset.where}: the record's {name} pictures now lie in {' and '.join(sorted(origins))}. "
+                "The folders were divided again since then; start a new training, or restore them."
             )
         if places:
-            splits[name] = source.splits[origins.pop()].take(np.array([row for _, row in places], np.int64))
-    return _with_splits(source, splits)
+            splits[name] = dataset.splits[origins.pop()].take(np.array([row for _, row in places], np.int64))
+    return _with_splits(dataset, splits)
 
 
-def _with_splits(source: Dataset, splits: Mapping[str, Split]) -> Dataset:
-    carved = tuple(name for name in splits if name in source.carved or name not in source.splits)
+def _check_unchanged(
+    dataset: Dataset, present: Mapping[str, tuple[str, int]], recorded: Mapping[str, tuple[str, str]]
+) -> None:
+    """Refuse a data set whose images or classes are not those of the record.
+
+    Args:
+        dataset: as it is now.
+        present: id -> (split, row) in it.
+        recorded: id -> (class name, split).
+    """
+    removed, added = recorded.keys() - present.keys(), present.keys() - recorded.keys()
+    if removed or added:
+        raise DataError(
+            f"{dataset.where}: {len(removed)} recorded pictures are gone and {len(added)} are new"
+            f" (for example, {min(removed or added)}). Start a new training, or restore the pictures."
+        )
+    for identifier, (class_name, _) in recorded.items():
+        name, row = present[identifier]
+        if dataset.class_names[dataset.splits[name].labels[row]] != class_name:
+            raise DataError(
+                f"{dataset.where}: {identifier} was recorded as {class_name} and no longer is. Start a new "
+                "training, or restore its label."
+            )
+
+
+def _with_splits(dataset: Dataset, splits: Mapping[str, Split]) -> Dataset:
+    carved = tuple(name for name in splits if name in dataset.carved or name not in dataset.splits)
     ordered = {name: splits[name] for name in SPLIT_NAMES if name in splits}
-    return source.replace(splits=ordered, carved=carved)
+    return dataset.replace(splits=ordered, carved=carved)
 
 
 def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Draw `count` pictures so that each class gives its share, and keeps at least one.
+    """Draw rows so that each class gives its share, and keeps at least one.
 
     Shares are apportioned by largest remainder: the counts add up exactly, and no class is off by more than
     one, except where it is too small to give.
@@ -156,7 +177,7 @@ def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -
     Args:
         ids: (N,) unique.
         labels: (N,) class numbers.
-        count: pictures to draw. Fewer come back when the classes cannot give that many.
+        count: rows to draw. Fewer come back when the classes cannot give that many.
         seed: any whole number.
 
     Returns:
@@ -173,7 +194,7 @@ def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -
 
 
 def _apportion(class_sizes: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """How many each class gives: proportional, rounded so that the sum is `count`, at most its size - 1."""
+    """Return how many rows each class gives: its share, rounded so that all sum to `count`; at most its size - 1."""
     spare = class_sizes - 1
     count = min(count, int(spare.sum()))
     exact = class_sizes * (count / max(int(class_sizes.sum()), 1))
@@ -189,6 +210,7 @@ def _apportion(class_sizes: NDArray[np.int64], count: int, seed: int) -> NDArray
 
 
 def _key(identifier: str, seed: int) -> int:
+    """Return a 64-bit hash by which ids are sorted."""
     return int.from_bytes(
         hashlib.sha256(f"{seed}\0{identifier}".encode("utf-8", "surrogateescape")).digest()[:8], "big"
     )

@@ -1,6 +1,6 @@
-"""Decoded pictures of one size, ready to be gathered by row: in memory, or memory-mapped when they are many.
+"""A whole split decoded to one size: in memory, or in a memory-mapped file where it is larger than the budget.
 
-A picture that cannot be read is left out and named, never deleted.
+An image that cannot be read is left out and named; its file is never deleted.
 
 Knows nothing of batches or augmentation.
 """
@@ -28,12 +28,15 @@ from tellapart.data.types import Pixels
 from tellapart.errors import DataError, PictureError, SaveError
 
 _CHUNK = 512
-"""Pictures decoded between two looks at progress; bounds what waits in memory."""
+"""Images decoded between two reports of progress; bounds what waits in memory."""
+
+_HASHED_AT_ONCE = 4096
+"""Images that a fingerprint reads at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableImage:
-    """A picture that could not be read."""
+    """An image that could not be read, and why."""
 
     id: str
     reason: str
@@ -41,10 +44,10 @@ class UnreadableImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageStore:
-    """Pictures of one shape, with labels and ids in the same rows."""
+    """Images of one shape, with labels and ids in the same rows."""
 
     images: Pixels
-    """(N, H, W, C) uint8; memory-mapped when larger than the budget. Not to be written to."""
+    """(N, H, W, C) uint8; memory-mapped where larger than the budget. Never written to."""
 
     labels: NDArray[np.int64]
     """(N,)."""
@@ -56,12 +59,12 @@ class ImageStore:
         return len(self.ids)
 
     def fingerprint(self) -> str:
-        """A sha256 (hexadecimal) over ids, labels and every decoded pixel."""
+        """Return a sha256 (hexadecimal) over ids, labels and every decoded pixel."""
         digest = hashlib.sha256(repr(self.images.shape).encode())
         digest.update("\0".join(self.ids).encode("utf-8", "surrogateescape"))
         digest.update(np.ascontiguousarray(self.labels, "<i8").data)
-        for start in range(0, len(self.images), 4096):
-            digest.update(np.ascontiguousarray(self.images[start : start + 4096]).data)
+        for start in range(0, len(self.images), _HASHED_AT_ONCE):
+            digest.update(np.ascontiguousarray(self.images[start : start + _HASHED_AT_ONCE]).data)
         return digest.hexdigest()
 
 
@@ -73,28 +76,28 @@ def load_split(
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageStore:
-    """Decode a split and bring every picture to the size of `preprocessing`.
+    """Decode a split and bring every image to the size of `preprocessing`.
 
     Args:
-        split: from a Source.
+        split: of a Dataset.
         preprocessing: the size, channels and policy.
-        memory_budget_bytes: a larger result is kept in a memory-mapped file, which is removed with it.
-        folder: where that file goes; the system's temporary folder by default.
-        progress: called with (pictures done, pictures in all).
+        memory_budget_bytes: a larger result lies in a memory-mapped file, which goes when the array goes.
+        folder: where that file is made. Default: the system's temporary folder.
+        progress: called with (images done, images in all).
 
     Returns:
-        Rows in the split's order, without the pictures that could not be read; for an array that already has
-        the right shape, the very array.
+        Rows in the split's order, without the images that could not be read; the very array, uncopied, where
+        the split is an array of the right shape.
 
     Raises:
-        DataError: no picture could be read, or none of some class.
+        DataError: no image could be read, or none of some class.
         SaveError: the memory-mapped file does not fit on the disk.
     """
     if not len(split):
-        raise DataError("A split without pictures cannot be loaded.")
+        raise DataError("The split is empty; there is nothing to load.")
     if isinstance(split.images, ArrayImages) and split.images.array.shape[1:] == preprocessing.shape:
         return ImageStore(split.images.gathered(), split.labels, split.ids)
-    images = _room_for((len(split), *preprocessing.shape), memory_budget_bytes, folder)
+    images = _allocate((len(split), *preprocessing.shape), memory_budget_bytes, folder)
     kept: list[int] = []
     unreadable: list[UnreadableImage] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -111,7 +114,7 @@ def load_split(
             if progress is not None:
                 progress(rows.stop, len(split))
     labels = split.labels[kept]
-    _refuse_empty(split, labels, unreadable)
+    _check_classes_left(split, labels, unreadable)
     return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(unreadable))
 
 
@@ -122,7 +125,7 @@ def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | Unre
         return UnreadableImage(split.ids[row], str(reason))
 
 
-def _refuse_empty(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:
+def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:
     if not unreadable:
         return
     shown = "\n".join(f"  {picture.reason}" for picture in unreadable[:5])
@@ -140,16 +143,17 @@ def _refuse_empty(split: Split, labels: NDArray[np.int64], unreadable: list[Unre
         )
 
 
-def _room_for(
+def _allocate(
     shape: tuple[int, ...], memory_budget_bytes: int, folder: str | os.PathLike[str] | None
 ) -> Pixels:
+    """Return an array to decode into: in memory, or mapped to a file that has no name any more."""
     size = int(np.prod(shape, dtype=np.int64))
     if size <= memory_budget_bytes:
         return np.empty(shape, np.uint8)
     folder = Path(folder) if folder is not None else Path(tempfile.gettempdir())
     free = shutil.disk_usage(folder).free
     if size > free:
-        raise SaveError(_no_room(folder, size, free))
+        raise SaveError(_disk_full(folder, size, free))
     handle, name = tempfile.mkstemp(prefix="tellapart-", suffix=".npy", dir=folder)
     os.close(handle)
     images = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
@@ -174,14 +178,14 @@ def _reserve(name: str, folder: Path, size: int) -> None:
             os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
         except OSError as reason:
             if reason.errno == errno.ENOSPC:
-                raise SaveError(_no_room(folder, size, shutil.disk_usage(folder).free)) from reason
+                raise SaveError(_disk_full(folder, size, shutil.disk_usage(folder).free)) from reason
 
 
 def _unlink_quietly(name: str) -> None:
     Path(name).unlink(missing_ok=True)
 
 
-def _no_room(folder: Path, size: int, free: int) -> str:
+def _disk_full(folder: Path, size: int, free: int) -> str:
     return (
         f"{folder}: {size:,} bytes are needed for the decoded pictures and {free:,} are free. "
         "Choose smaller pictures, or a folder on a larger disk (TMPDIR)."

@@ -30,7 +30,7 @@ from tellapart import __version__
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, StepDone
 from tellapart.files import write_text
-from tellapart.paths import in_which_folder, nearly
+from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runtime.machine import hardware, versions
 
@@ -193,7 +193,7 @@ def existing_run_folder(path: str | Path) -> RunFolder:
     """
     folder = RunFolder(Path(path))
     if not folder.path.is_dir():
-        meant = nearly(folder.path)
+        meant = similar_paths(folder.path)
         advice = f"Did you mean {meant[0]}?" if meant else "`tellapart train DATA` prints the one it makes."
         raise DataError(f"{path}: no such run folder{in_which_folder(folder.path)}. {advice}")
     return folder

@@ -63,9 +63,9 @@ def test_a_set_is_downloaded_only_when_asked(hosted_mnist, nowhere):
         open_dataset("mnist")
     assert not nowhere.exists()
     seen = []
-    source = open_dataset("mnist", download=True, progress=lambda *done: seen.append(done))
-    assert source.where == str(nowhere / "tellapart" / "mnist")
-    assert len(source.splits["train"]) == 30
+    dataset = open_dataset("mnist", download=True, progress=lambda *done: seen.append(done))
+    assert dataset.where == str(nowhere / "tellapart" / "mnist")
+    assert len(dataset.splits["train"]) == 30
     total = KNOWN_SETS["mnist"].download_bytes
     assert seen == sorted(seen)
     assert seen[-1] == (total, total)
