@@ -103,13 +103,13 @@ def test_a_name_with_a_slip_brings_the_right_one(run, folder):
 )
 @pytest.mark.parametrize("command", ["predict", "explain", "train"])
 def test_an_address_in_the_web_is_told_from_a_file(command, address):
-    assert f"{address}: an address in the web. Save the picture first" in tellapart(command, address).err
+    assert f"{address}: a web address. Download the picture first" in tellapart(command, address).err
 
 
 def test_a_link_that_leads_nowhere_is_called_that():
     Path("holiday.jpg").symlink_to("nowhere.jpg")
     said = tellapart("predict", "holiday.jpg").err
-    assert "holiday.jpg: a link to nowhere.jpg, where nothing is." in said
+    assert "holiday.jpg: a broken link to nowhere.jpg." in said
     assert "Did you mean" not in said
 
 
