@@ -9,7 +9,7 @@ from tellapart.inference.folded_net import inference_net
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.lowering.ops.normalization import BatchNormalizationOver
+from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.models.first_cnn import first_cnn
 
 keras = import_keras()
@@ -138,8 +138,8 @@ def normalized_after_pooling(gamma):
 
 
 def test_a_norm_behind_pooling_is_folded_only_where_no_factor_is_negative():
-    assert BatchNormalizationOver not in kinds(normalized_after_pooling([1, 2, 0.5, 1]))
-    assert BatchNormalizationOver in kinds(normalized_after_pooling([1, 2, -0.5, 1]))
+    assert BatchNormalization not in kinds(normalized_after_pooling([1, 2, 0.5, 1]))
+    assert BatchNormalization in kinds(normalized_after_pooling([1, 2, -0.5, 1]))
 
 
 def test_of_the_tutorials_network_only_products_and_poolings_are_left():

@@ -25,7 +25,7 @@ from tellapart.lowering.ops.convolution import Convolution2D, DepthwiseConvoluti
 from tellapart.lowering.ops.convolution_bf16 import has_onednn
 from tellapart.lowering.ops.dense import Dense
 from tellapart.lowering.ops.dropout import Dropout
-from tellapart.lowering.ops.normalization import BatchNormalizationOver
+from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.lowering.ops.pooling import MaxPooling2D
 from tellapart.lowering.ops.preprocessing import Rescaling
 
@@ -220,7 +220,7 @@ def _takes_factor(before: Operation, operation: Operation) -> bool:
 
 
 def _normalizes_channels(operation: Operation) -> bool:
-    return type(operation) is BatchNormalizationOver and operation.axis in (-1, 3)
+    return type(operation) is BatchNormalization and operation.axis in (-1, 3)
 
 
 def factor_and_offset(normalization: Any) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,7 @@
-"""Lowering: a Keras model as a plain torch module that shares its weights. Knows nothing of training."""
+"""Lowering: run a Keras model as a plain torch module that shares its weights.
+
+Start at `net.py`; the rule of each kind of layer is in `ops/`. Knows nothing of training.
+"""
 
 from tellapart.lowering.net import LoweredNet, lower
 

@@ -1,7 +1,7 @@
-"""Dtypes: in which arithmetic a layer computes, and in which numbers a net takes its inputs and gives its answer.
+"""Dtypes: which arithmetic each layer computes in, and the dtypes of a net's inputs and outputs.
 
 A net follows each layer's own dtype policy, as Keras does, unless it is lowered in one given precision.
-Then its operations decide, and nothing is rounded to half precision where it enters or leaves.
+Then its operations decide, and nothing is rounded to half precision on the way in or out.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from tellapart.lowering.graph import Call
-from tellapart.lowering.ops import preprocessing as pixels
+from tellapart.lowering.ops import preprocessing
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -17,38 +17,45 @@ HALF = (torch.bfloat16, torch.float16)
 
 
 def input_dtype(symbolic: Any, precision: str | None) -> torch.dtype:
-    """What an input is cast to.
+    """Return the dtype that an input of a net is cast to.
 
     Args:
-        symbolic: the model's own input.
-        precision: that the net is lowered in, or None.
+        symbolic: the model's symbolic input.
+        precision: the precision that the net is lowered in; None: each layer's own.
     """
     dtype = getattr(torch, symbolic.dtype)
     return torch.float32 if precision is not None and dtype in HALF else dtype
 
 
 def output_dtype(symbolic: Any, precision: str | None) -> torch.dtype | None:
-    """What an output is cast to; None: it is left as the last operation gave it. Arguments likewise."""
+    """Return the dtype that an output of a net is cast to; None: it keeps that of the last operation.
+
+    Args:
+        symbolic: the model's symbolic output.
+        precision: the precision that the net is lowered in; None: each layer's own.
+    """
     dtype = getattr(torch, symbolic.dtype)
     return None if precision is not None and dtype in HALF else dtype
 
 
 def layer_input_dtype(call: Call) -> torch.dtype | None:
-    """What a layer's policy wants floating inputs cast to; None where that is theirs already.
+    """Return the dtype that a layer's policy casts floating-point inputs to; None: they already have it.
+
+    Operators have no policy, and nested models cast their own inputs: both return None.
 
     Args:
-        call: of a layer that runs lowered. Operators, which have no policy, and whole models take what comes.
+        call: a call of a layer that runs lowered.
     """
     import keras
 
     layer = call.layer
     if not isinstance(layer, keras.Layer) or isinstance(layer, keras.Model) or not layer.autocast:
         return None
-    wanted = "float32" if type(layer).__name__ in pixels.RULES else layer.compute_dtype
+    wanted = "float32" if type(layer).__name__ in preprocessing.RULES else layer.compute_dtype
     given = {tensor.dtype for tensor in call.node.input_tensors if "float" in tensor.dtype}
     return None if {wanted, *given} == {"float32"} else PRECISIONS[wanted]
 
 
 def has_float32_weights(layer: Any) -> bool:
-    """Whether operations can share a layer's weights: they compute with, and learn, float32 ones."""
+    """Return whether all floating-point weights of a layer are float32, the only ones that operations share."""
     return all(weight.dtype == "float32" for weight in layer.weights if "float" in weight.dtype)

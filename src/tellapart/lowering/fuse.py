@@ -1,7 +1,8 @@
-"""Fuse: neighboring operations joined where the result is the same and fewer feature maps are written.
+"""Fuse: neighboring operations that become one, or share memory, so that fewer feature maps are written.
 
-Nothing here changes a value: a maximum of ReLUs is the ReLU of the maximum, bit for bit, gradients
-included, on a quarter of the pixels; and a convolution may cut off below zero itself.
+Nothing here changes a value. A maximum of ReLUs is the ReLU of the maximum, bit for bit, gradients
+included, on a quarter of the pixels; a convolution may apply ReLU itself; and an activation may write over
+its input.
 """
 
 from collections import Counter
@@ -21,23 +22,24 @@ OperationOf = Callable[[Call], Operation | None]
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two calls, the second the only reader of the first, each the only call of its operation."""
+    """Two operations called once each, the second the only reader of the first one's output."""
 
     first: Operation
     second: Operation
 
 
 def fuse(graph: Graph, operation_of: OperationOf) -> None:
-    """Join what can be joined, in place.
+    """Fuse neighboring operations, in place.
 
     Args:
         graph: the calls, in order.
-        operation_of: what each became, None where a layer runs as itself.
+        operation_of: returns the operation of a call; None where its layer runs as itself.
     """
     for pair in _pairs(graph, operation_of):
         _relu_after_pooling(pair)
     for pair in _pairs(graph, operation_of):
-        _relu_within_convolution(pair)
+        _relu_into_convolution(pair)
+    _let_activations_overwrite(graph, operation_of)
 
 
 def _pairs(graph: Graph, operation_of: OperationOf) -> list[_Pair]:
@@ -47,8 +49,8 @@ def _pairs(graph: Graph, operation_of: OperationOf) -> list[_Pair]:
     for call in graph.calls:
         second = operation_of(call)
         first = writers.get(call.inputs[0]) if len(call.inputs) == 1 else None
-        alone = graph.uses[call.inputs[0]] == 1 and called[id(first)] == called[id(second)] == 1
-        if first is not None and second is not None and alone:
+        exclusive = graph.uses[call.inputs[0]] == 1 and called[id(first)] == called[id(second)] == 1
+        if first is not None and second is not None and exclusive:
             pairs.append(_Pair(first, second))
     return pairs
 
@@ -63,10 +65,22 @@ def _relu_after_pooling(pair: _Pair) -> None:
         relu.activation, relu.overwritable, pooling.relu = "linear", True, True
 
 
-def _relu_within_convolution(pair: _Pair) -> None:
+def _relu_into_convolution(pair: _Pair) -> None:
     convolution, relu = pair.first, pair.second
-    low = isinstance(convolution, Convolution2D) and convolution.dtype == torch.bfloat16
-    if low and isinstance(relu, ActivationOperation) and relu.name == "relu":
-        assert isinstance(convolution, Convolution2D)
-        if convolution.activation == "linear":
-            relu.name, convolution.activation, convolution.overwritable = "linear", "relu", False
+    if not isinstance(convolution, Convolution2D) or convolution.dtype != torch.bfloat16:
+        return
+    if convolution.activation != "linear":
+        return
+    if isinstance(relu, ActivationOperation) and relu.name == "relu":
+        relu.name, convolution.activation, convolution.overwritable = "linear", "relu", False
+
+
+def _let_activations_overwrite(graph: Graph, operation_of: OperationOf) -> None:
+    """Let an activation layer write over its input where nothing else needs it, forward or backward."""
+    calls_of = Counter(id(call.layer) for call in graph.calls)
+    writers = {call.outputs[0]: operation_of(call) for call in graph.calls}
+    for call in graph.calls:
+        operation = operation_of(call)
+        if isinstance(operation, ActivationOperation) and calls_of[id(call.layer)] == 1:
+            writer, uses = writers.get(call.inputs[0]), graph.uses[call.inputs[0]]
+            operation.overwrites = writer is not None and writer.overwritable and uses == 1

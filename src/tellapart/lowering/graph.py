@@ -1,4 +1,4 @@
-"""Graph: a Keras model's calls in the order in which they run.
+"""Graph: the calls of a Keras model in the order in which they run.
 
 Pure analysis of a live Sequential or Functional model; nothing is executed and
 no torch module is built here. Tensors are named by small integers ("slots").
@@ -20,32 +20,32 @@ class Call:
     """The Keras layer (or other Keras operation) called."""
 
     node: Any
-    """Keras's record of the call, which knows how to fill in nested arguments."""
+    """Keras's record of the call, which can fill in nested arguments."""
 
     inputs: tuple[int, ...]
-    """Slots of the tensors that go in, in order."""
+    """Slots of the input tensors, in order."""
 
     outputs: tuple[int, ...]
-    """Slots of the tensors that come out, in order."""
+    """Slots of the output tensors, in order."""
 
     plain: bool
-    """Whether the call is just `layer(*tensors)`, nothing else but `training` passed.
+    """Whether the call is `layer(*tensors)`, with no other argument but `training`.
 
-    `training` is the model's at every call, as in Keras's own `fit` and `predict`. What the
-    graph records cannot be told from a default: for each plain Dropout it says False.
+    The value of `training` in the graph is ignored: each call uses the model's, as in Keras's own `fit` and
+    `predict`. The recorded one may be only a default: for each plain Dropout it is False.
     """
 
     arguments: tuple[Any, ...] | None
-    """What the call gives one by one, as `layer(a, b)` or `a + 1` do: the symbolic tensors in the order
-    of `inputs`, numbers and other values between them. None where it gives anything by name."""
+    """The positional arguments, as in `layer(a, b)` or `a + 1`: symbolic tensors in the order of `inputs`,
+    with numbers and other values between them. None where an argument but `training` is passed by name."""
 
     last_use: tuple[int, ...]
-    """Slots that no later call reads, free once this call is done."""
+    """Slots that no later call reads; their tensors are freed after this call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A whole model: its calls, and the slots that enter and leave it."""
+    """A whole model: its calls, and the slots of its inputs and outputs."""
 
     calls: tuple[Call, ...]
     inputs: tuple[int, ...]
@@ -61,10 +61,10 @@ class Graph:
 
 
 def functional_of(model: Any) -> Any | None:
-    """The Functional model that says how `model` runs, or None where only its own code knows.
+    """Return the Functional model that describes how `model` runs; None where only its own code does.
 
-    A subclass with a `call` of its own, a model whose graph passes masks or has
-    optional inputs, and a Sequential that is not built yet have none.
+    None for a subclass with its own `call`, for a model whose graph passes masks or has
+    optional inputs, and for a Sequential that is not built yet.
     """
     import keras
 
@@ -77,12 +77,12 @@ def functional_of(model: Any) -> Any | None:
         functional = model
     if not runs_its_graph or functional is None:
         return None
-    unknown = any(_makes_masks(operation) or _is_optional(operation) for operation in functional.operations)
-    return None if unknown else functional
+    unsupported = any(_makes_masks(layer) or _is_optional(layer) for layer in functional.operations)
+    return None if unsupported else functional
 
 
 def analyze(functional: Any) -> Graph:
-    """List the calls of a Functional model in an order that respects every dependency."""
+    """Return the graph of a Functional model, its calls in an order that respects every dependency."""
     slots: dict[int, int] = {}
 
     def slot(tensor: Any) -> int:
@@ -99,12 +99,10 @@ def analyze(functional: Any) -> Graph:
     wired = [(node, tuple(map(slot, node.input_tensors)), tuple(map(slot, node.outputs))) for node in nodes]
     outputs = tuple(slot(tensor) for tensor in functional.outputs)
     last_reader = {slot: index for index, (_, read, _) in enumerate(wired) for slot in read}
-    calls = [
-        _call(
-            node, read, written, [s for s in dict.fromkeys(read) if last_reader[s] == i and s not in outputs]
-        )
-        for i, (node, read, written) in enumerate(wired)
-    ]
+    calls = []
+    for index, (node, read, written) in enumerate(wired):
+        freed = [s for s in dict.fromkeys(read) if last_reader[s] == index and s not in outputs]
+        calls.append(_call(node, read, written, freed))
     uses = Counter(slot for call in calls for slot in call.inputs) + Counter(outputs)
     return Graph(tuple(calls), inputs, outputs, slots, uses, functional)
 
@@ -123,7 +121,7 @@ def _call(node: Any, read: tuple[int, ...], written: tuple[int, ...], freed: lis
 
 
 def _only_tensors(args: tuple[Any, ...], count: int) -> bool:
-    """Whether positional arguments are one tensor, or one list of tensors, and nothing else."""
+    """Return whether the positional arguments are one tensor or one list of tensors, and nothing else."""
     import keras
 
     first = args[0] if len(args) == 1 else None
@@ -132,9 +130,9 @@ def _only_tensors(args: tuple[Any, ...], count: int) -> bool:
 
 
 def _makes_masks(operation: Any) -> bool:
-    """Whether an operation, or a layer within it, may leave a mask on its output.
+    """Return whether an operation, or a layer within it, may leave a mask on its output.
 
-    Keras hangs a mask on the tensor itself, where torch operations would lose it.
+    Keras stores a mask as an attribute of the tensor, which torch operations would lose.
     """
     import keras
 

@@ -1,8 +1,8 @@
-"""Layout: how a tensor lies in memory on either side of the border.
+"""Layout: the order of a tensor's axes in Keras and in the lowered net.
 
-Keras holds pictures as (B, H, W, C). Lowered operations hold them as logical
-(B, C, H, W) in `channels_last` memory: the same bytes, so crossing is a view.
-Only rank-4 tensors differ; every other rank is Keras's own on both sides.
+Keras holds images as (B, H, W, C). Lowered operations hold them as logical
+(B, C, H, W) in `channels_last` memory: the same bytes, so converting is a view.
+Only rank-4 tensors differ; every other rank has the same axes on both sides.
 """
 
 from torch import Tensor
@@ -11,26 +11,26 @@ _KERAS_TO_TORCH_AXIS = (0, 2, 3, 1)
 
 
 def to_keras(tensor: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, H, W, C), a view; other ranks unchanged."""
+    """Return a view: (B, C, H, W) as (B, H, W, C); other ranks unchanged."""
     return tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 else tensor
 
 
 def to_torch(tensor: Tensor) -> Tensor:
-    """(B, H, W, C) -> (B, C, H, W), a view; other ranks unchanged."""
+    """Return a view: (B, H, W, C) as (B, C, H, W); other ranks unchanged."""
     return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
 
 
 def torch_axis(axis: int, rank: int) -> int:
-    """Where Keras's `axis` of a tensor with `rank` dimensions lies in the lowered layout."""
+    """Return the axis in the lowered layout that is Keras's `axis` of a tensor with `rank` dimensions."""
     axis = axis % rank
     return _KERAS_TO_TORCH_AXIS[axis] if rank == 4 else axis
 
 
 def sequence_to_image(x: Tensor) -> Tensor:
-    """(B, T, C) -> (B, C, 1, T), a view: a picture one pixel high, so that one rule serves both ranks."""
+    """Return a view: (B, T, C) as (B, C, 1, T), images one pixel high, so that one rule serves both ranks."""
     return to_torch(x.unsqueeze(1))
 
 
 def image_to_sequence(x: Tensor) -> Tensor:
-    """(B, C, 1, T) -> (B, T, C), a view."""
+    """Return a view: (B, C, 1, T) as (B, T, C)."""
     return to_keras(x).squeeze(1)

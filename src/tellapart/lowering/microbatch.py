@@ -1,8 +1,8 @@
-"""Slice: what a part of a batch has of its own while several parts are learned from at once.
+"""Micro-batch: the state that a part of a batch has for itself while several parts are trained on at once.
 
-A thread that learns from a part enters its Slice. Layers with chance draw from its
-generator, and layers that keep averages leave what they would add here, so that
-whoever runs the parts applies it in an order that no thread decides.
+A thread enters its micro-batch before it runs the net. Random layers then draw from the micro-batch's
+generator, and layers with moving averages leave their updates in it, so that the caller can apply them in an
+order that does not depend on the threads.
 """
 
 import threading
@@ -18,28 +18,28 @@ class MicroBatch:
     """One part of a batch."""
 
     share: float
-    """Of the batch's pictures, 0 to 1."""
+    """The part's share of the batch's images, 0 to 1."""
 
     generator: torch.Generator
-    """Where its chance comes from."""
+    """The source of the part's random numbers."""
 
     afterward: list[Callable[[], None]] = field(default_factory=list)
-    """What to do once all parts are done, such as moving an average."""
+    """Updates to apply once all parts are done, such as moving an average."""
 
 
 _entered = threading.local()
 
 
 def current_micro_batch() -> MicroBatch | None:
-    """The part that this thread is learning from, or None: the batch is whole."""
-    return getattr(_entered, "slice", None)
+    """Return the micro-batch that this thread has entered; None: the batch is whole."""
+    return getattr(_entered, "micro_batch", None)
 
 
 @contextmanager
-def enter_micro_batch(part: MicroBatch) -> Iterator[None]:
-    """Let this thread learn from `part` within the block."""
-    _entered.slice = part
+def enter_micro_batch(micro_batch: MicroBatch) -> Iterator[None]:
+    """Make `micro_batch` this thread's current one within the block."""
+    _entered.micro_batch = micro_batch
     try:
         yield
     finally:
-        _entered.slice = None
+        _entered.micro_batch = None

@@ -1,11 +1,10 @@
-"""The lowered net: runs a Keras model's graph on torch operations that share the model's weights.
+"""Net: runs a Keras model's graph on torch operations that share the model's weights.
 
 Nothing is copied. An operation reads the Keras variables' own tensors, so a
 weight set by a callback is used at the next batch, and what training changes
 is in the Keras model at once. A layer without a rule runs as itself.
 """
 
-from collections import Counter
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -21,18 +20,17 @@ from tellapart.keras_internals import (
     passes_training_on,
     standardized_inputs,
 )
-from tellapart.lowering.dtypes import input_dtype, layer_input_dtype, output_dtype
+from tellapart.lowering.dtypes import input_dtype, output_dtype
 from tellapart.lowering.fuse import fuse
 from tellapart.lowering.graph import Call, Graph, analyze, functional_of
 from tellapart.lowering.layout import to_keras, to_torch
-from tellapart.lowering.matching import is_callable_on_tensors, lower_layer, lower_operator_call
-from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.matching import Matches, match
 from tellapart.lowering.ops.base import CastWeight, Operation
 
 
 @dataclass(frozen=True, slots=True)
 class LoweredLayer:
-    """What became of one layer; a row of `tellapart summary`."""
+    """Whether one layer runs lowered; a row of `tellapart summary`."""
 
     name: str
     kind: str
@@ -40,29 +38,30 @@ class LoweredLayer:
 
 
 class LoweredNet(nn.Module):
-    """A Keras model, run by torch. Called like the model: Keras layout in, Keras layout out."""
+    """A Keras model that torch runs. Call it like the model: inputs and outputs are in Keras's layout."""
 
     model: Any
 
     def __init__(self, model: Any, precision: str | None = None, *, fused: bool = True) -> None:
         super().__init__()
-        object.__setattr__(self, "model", model)  # not a submodule: its weights are not ours to count twice
-        self.fused = fused
+        object.__setattr__(self, "model", model)  # not a submodule: its weights would count twice
         self._observer: Callable[..., None] | None = None
         functional = functional_of(model)
         self.graph: Graph | None = None if functional is None else analyze(functional)
-        self.operations = nn.ModuleList()
-        self._positions: dict[int, int] = {}
-        self._casts: dict[int, torch.dtype] = {}
+        lower_model = partial(_lower_nested, precision=precision, fused=fused)
+        matches = Matches() if self.graph is None else match(self.graph, precision, lower_model)
+        self.operations = nn.ModuleList(matches.operations)
+        self._positions, self._casts = matches.positions, matches.casts
         if self.graph is not None:
-            self._build_operations(self.graph, precision)
-            self.input_dtypes = [input_dtype(one, precision) for one in self.graph.functional.inputs]
-            self.output_dtypes = [output_dtype(one, precision) for one in self.graph.functional.outputs]
+            self.input_dtypes = [input_dtype(tensor, precision) for tensor in self.graph.functional.inputs]
+            self.output_dtypes = [output_dtype(tensor, precision) for tensor in self.graph.functional.outputs]
+            if fused:
+                fuse(self.graph, self.operation_of)
         self._runs_layers = self.keeps_layer_losses()
 
     @property
     def device(self) -> torch.device:
-        """Where the model's weights are, and so where it runs."""
+        """The device that holds the model's weights and runs it."""
         return self.model.weights[0].value.device if self.model.weights else torch.device("cpu")
 
     def forward(self, inputs: Any, *, training: bool = False) -> Any:
@@ -73,9 +72,9 @@ class LoweredNet(nn.Module):
             training: whether dropout drops and batch statistics move.
 
         Returns:
-            What the Keras model returns, in its dtype: probabilities under a half-precision policy are
-            rounded as under Keras. Lowered in a given precision, what would be rounded to half precision
-            is left as the last operation gave it: probabilities in float32.
+            What the Keras model returns, in its dtype: under a half-precision policy probabilities are
+            rounded as Keras rounds them. A net lowered in a given precision does not round its outputs to
+            half precision: probabilities are float32.
         """
         if self.graph is None:
             return self.model(inputs, **({"training": training} if model_takes_training(self.model) else {}))
@@ -89,7 +88,7 @@ class LoweredNet(nn.Module):
             if operation is None:
                 results = self._run_keras(call, values, training)
             else:
-                results = [operation(*self._given(call, values), training=training)]
+                results = [operation(*self._inputs_of(call, values), training=training)]
             if self._observer is not None and not isinstance(operation, _Nested):
                 self._observer(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
@@ -97,13 +96,13 @@ class LoweredNet(nn.Module):
             values.update(zip(call.outputs, results, strict=True))
         return self._leave(values)
 
-    def _given(self, call: Call, values: dict[int, Tensor]) -> list[Tensor]:
-        """What a call's operation is given: floating tensors in the dtype that the layer computes in."""
+    def _inputs_of(self, call: Call, values: dict[int, Tensor]) -> list[Tensor]:
+        """Return a call's inputs, floating-point ones in the dtype that the layer computes in."""
         tensors, dtype = [values[slot] for slot in call.inputs], self._casts.get(id(call.node))
         return tensors if dtype is None else [x.to(dtype) if x.is_floating_point() else x for x in tensors]
 
     def report(self) -> list[LoweredLayer]:
-        """Every layer in the order of its first call, and whether it ran lowered.
+        """Return one row for each layer, in the order of its first call.
 
         A nested model's layers are named `outer/inner`.
         """
@@ -113,18 +112,18 @@ class LoweredNet(nn.Module):
         for call in self.graph.calls:
             operation, layer = self.operation_of(call), call.layer
             if isinstance(operation, _Nested):
-                found = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
+                own_rows = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
             else:
-                found = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
-            rows.update({row.name: row for row in found if row.name not in rows})
+                own_rows = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
+            rows.update({row.name: row for row in own_rows if row.name not in rows})
         return list(rows.values())
 
     @contextmanager
     def observed_by(self, observer: Callable[..., None], prefix: str = "") -> Iterator[None]:
-        """Within the block, `observer(prefix, call, operation, inputs, outputs)` hears of each call.
+        """Call `observer(prefix, call, operation, inputs, outputs)` after each call within the block.
 
-        Of a nested model's calls too, one by one, with "outer/" for a prefix; not of the nested model's as a
-        whole. The operation is None where a layer runs as itself. Tensors are in the engine's layout.
+        A nested model is not one call: each of its own calls is observed, with the prefix "outer/".
+        The operation is None where a layer runs as itself. Tensors are in the lowered layout.
         """
         with ExitStack() as inner:
             for call in self.graph.calls if self.graph is not None else ():
@@ -138,7 +137,7 @@ class LoweredNet(nn.Module):
                 self._observer = None
 
     def lowered_layers(self) -> list[Any]:
-        """The Keras layers and operators whose settings were read when this net was built, nested ones too."""
+        """Return the Keras layers and operators whose settings this net read when it was built, nested ones too."""
         layers: dict[int, Any] = {}
         for call in () if self.graph is None else self.graph.calls:
             operation = self.operation_of(call)
@@ -149,7 +148,7 @@ class LoweredNet(nn.Module):
         return list(layers.values())
 
     def keeps_layer_losses(self) -> bool:
-        """Whether some layer runs as itself and may leave losses behind when it is called."""
+        """Return whether some layer runs as itself and may therefore add losses when it is called."""
         if self.graph is None:
             return True
         nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
@@ -157,10 +156,10 @@ class LoweredNet(nn.Module):
 
     @cached_property
     def can_split_batches(self) -> bool:
-        """Whether learning from parts of a batch at once changes nothing but the order of sums.
+        """Whether training on parts of a batch at once changes nothing but the order of sums.
 
-        Not so with batch statistics, perhaps not with a layer that runs as itself; and in float32
-        the order of sums is Keras's too.
+        False with batch statistics, and with a layer that runs as itself, which may have some. False in
+        float32, where even the order of sums is Keras's.
         """
         parts = list(self._parts())
         coupled = self.keeps_layer_losses() or any(part.couples_images for part in parts)
@@ -170,13 +169,13 @@ class LoweredNet(nn.Module):
 
     @property
     def output_size(self) -> int:
-        """How many numbers the model gives for one picture; 0 where that is not one row of them, a tensor."""
+        """How many numbers the model returns for one image; 0 where its output is not one (B, n) tensor."""
         structure = () if self.graph is None else self.graph.functional.output
         shape: Sequence[Any] = getattr(structure, "shape", ())
         return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else 0
 
     def cast_weights(self, trainable: Container[int]) -> list[CastWeight]:
-        """Cast the weights for all uses until `drop_cast_weights`; see `Operation.cast_weights`."""
+        """Cast the weights once, for all uses until `drop_cast_weights`; see `Operation.cast_weights`."""
         return [weight for part in self._parts() for weight in part.cast_weights(trainable)]
 
     def drop_cast_weights(self) -> None:
@@ -188,52 +187,9 @@ class LoweredNet(nn.Module):
         return (part for part in self.modules() if isinstance(part, Operation))
 
     def operation_of(self, call: Call) -> Operation | None:
-        """Return what a call runs; None where its layer runs as itself."""
+        """Return the operation of a call; None where its layer runs as itself."""
         position = self._positions.get(id(call.node))
         return None if position is None else self.operations[position]  # type: ignore[return-value]
-
-    def _build_operations(self, graph: Graph, precision: str | None) -> None:
-        by_layer: dict[int, Operation | None] = {}  # a layer called twice is one operation
-        positions: dict[int, int] = {}
-        for call in graph.calls:
-            if not is_callable_on_tensors(call):
-                continue
-            if id(call.layer) not in by_layer:
-                by_layer[id(call.layer)] = self._lowered(call.layer, precision)
-            operation = by_layer[id(call.layer)] or lower_operator_call(call)
-            if operation is None:
-                continue
-            if id(operation) not in positions:
-                positions[id(operation)] = len(self.operations)
-                self.operations.append(operation)
-            self._positions[id(call.node)] = positions[id(operation)]
-            dtype = layer_input_dtype(call) if precision is None else None
-            if dtype is not None:
-                self._casts[id(call.node)] = dtype
-        if self.fused:
-            fuse(graph, self.operation_of)
-            self._let_activations_overwrite(graph)
-
-    def _lowered(self, layer: Any, precision: str | None) -> Operation | None:
-        """One layer's operation; None where it must run as itself."""
-        import keras
-
-        if not isinstance(layer, keras.Model):
-            return lower_layer(layer, precision)
-        has_graph = functional_of(layer) is not None
-        return _Nested(LoweredNet(layer, precision, fused=self.fused)) if has_graph else None
-
-    def _let_activations_overwrite(self, graph: Graph) -> None:
-        """Let an activation layer write over its input where nobody else needs it, forward or backward."""
-        calls_of = Counter(id(call.layer) for call in graph.calls)
-        writers = {call.outputs[0]: self.operation_of(call) for call in graph.calls}
-        for call in graph.calls:
-            operation = self.operation_of(call)
-            if isinstance(operation, ActivationOperation) and calls_of[id(call.layer)] == 1:
-                writer = writers.get(call.inputs[0])
-                operation.overwrites = (
-                    writer is not None and writer.overwritable and graph.uses[call.inputs[0]] == 1
-                )
 
     def _enter(self, inputs: Any) -> dict[int, Tensor]:
         assert self.graph is not None
@@ -282,6 +238,11 @@ class _Nested(Operation):
     def forward(self, *inputs: Tensor, training: bool) -> Tensor:
         keras_inputs = [to_keras(tensor) for tensor in inputs]
         return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
+
+
+def _lower_nested(model: Any, precision: str | None, fused: bool) -> Operation | None:
+    has_graph = functional_of(model) is not None
+    return _Nested(LoweredNet(model, precision, fused=fused)) if has_graph else None
 
 
 def lower(model: Any, precision: str | None = None, *, fused: bool = True) -> LoweredNet:

@@ -1,10 +1,11 @@
-"""The list of rules: which operation a Keras layer becomes.
+"""Registry: the rule of every Keras layer that runs lowered.
 
 A rule takes a layer's config and its weights *in Keras's own shapes and order* and returns an `Operation`,
 or None where the config asks for something that the operation does not do; the layer then runs as itself.
-The oracle is Keras: forward in both modes, gradients and batch statistics.
+Keras is the oracle of every rule: outputs in both modes, gradients and batch statistics.
 
-Each rule stands beside its operation in `ops/`; a new family of layers is one line here.
+Nothing is written here for a new layer: a new pooling layer, say, is an operation, its rule and its line of
+`RULES`, all in `ops/pooling.py`. Only a new file in `ops/` needs a line below.
 """
 
 from tellapart.lowering.ops import (
@@ -19,7 +20,7 @@ from tellapart.lowering.ops import (
     preprocessing,
     shaping,
 )
-from tellapart.lowering.ops.base import Rule, function_rule
+from tellapart.lowering.ops.base import Rule
 
 RULES: dict[str, Rule] = {
     **convolution.RULES,
@@ -32,9 +33,8 @@ RULES: dict[str, Rule] = {
     **shaping.RULES,
     **merging.RULES,
     **preprocessing.RULES,
-    "Identity": function_rule(lambda x: x),
 }
 """Keras class name -> rule. Only Keras's own classes are looked up; a subclass runs as itself."""
 
-ONE_BY_ONE = frozenset({"MultiHeadAttention", "GroupedQueryAttention"})
-"""Layers that take tensors as `layer(query, value)` where others take a list, `layer([x, y])`."""
+SEPARATE_TENSORS = frozenset({"MultiHeadAttention", "GroupedQueryAttention"})
+"""Layers called as `layer(query, value)`; others with several inputs take a list, `layer([x, y])`."""

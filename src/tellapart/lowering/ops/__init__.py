@@ -1,1 +1,6 @@
-"""What a lowered network computes with: an operation and its rule, one family a file."""
+"""Operations of a lowered net, one family of layers a file: each operation with the rule that chooses it.
+
+A new pooling layer goes into `pooling.py`, a new convolution into `convolution.py`, and so on: write the
+operation, its rule below it, and a line of that file's `RULES`. `base.py` has what operations share, and
+`tests/lowering/ops/test_rules.py` holds each rule against Keras.
+"""

@@ -1,4 +1,4 @@
-"""Activations that are layers of their own, with numbers or weights of their own."""
+"""Activation layers: an activation as a layer, perhaps with parameters or weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,19 +20,20 @@ from tellapart.lowering.ops.base import (
 
 
 class ActivationOperation(Operation):
-    """An activation as a layer of its own. `overwrites` is set where the input may be written over."""
+    """An activation by its name in `ACTIVATIONS`."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name = name
         self.overwrites = False
+        """Whether to write over the input, where nothing else needs it (`fuse`)."""
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         return activate_over(self.name, x) if self.overwrites else ACTIVATIONS[self.name](x)
 
 
-class GivenActivation(ActivationOperation):
-    """An activation that is no name's alone: a function, and the one that writes over its argument."""
+class ParametricActivation(ActivationOperation):
+    """An activation with parameters: a function, and its form that writes over its argument."""
 
     def __init__(self, function: Activation, overwriting: Activation) -> None:
         super().__init__("linear")
@@ -43,7 +44,7 @@ class GivenActivation(ActivationOperation):
 
 
 class PReLU(Operation):
-    """PReLU: alpha, the slope below zero, has the shape of the input, with 1 where it is shared."""
+    """PReLU: alpha, the slope below zero, has the input's shape, with 1 along axes that share it."""
 
     def __init__(self, weights: Sequence[Tensor]) -> None:
         super().__init__()
@@ -64,12 +65,12 @@ def _relu(config: Config, *_: Any) -> Operation:
         return _bent_relu(ceiling, slope, threshold)
     if ceiling is None:
         return ActivationOperation("relu")
-    return GivenActivation(lambda x: F.hardtanh(x, 0.0, ceiling), lambda x: F.hardtanh_(x, 0.0, ceiling))
+    return ParametricActivation(lambda x: F.hardtanh(x, 0.0, ceiling), lambda x: F.hardtanh_(x, 0.0, ceiling))
 
 
 def _bent_relu(ceiling: float | None, slope: float, threshold: float) -> Operation:
     if ceiling is None and not threshold:
-        return GivenActivation(lambda x: F.leaky_relu(x, slope), lambda x: F.leaky_relu_(x, slope))
+        return ParametricActivation(lambda x: F.leaky_relu(x, slope), lambda x: F.leaky_relu_(x, slope))
 
     def relu(x: Tensor) -> Tensor:
         high = x if ceiling is None else x.clamp(max=ceiling)
@@ -84,7 +85,9 @@ def _leaky_relu(config: Config, *_: Any) -> Operation:
 
 def _elu(config: Config, *_: Any) -> Operation | None:
     alpha = config.get("alpha")
-    return None if alpha is None else GivenActivation(lambda x: F.elu(x, alpha), lambda x: F.elu_(x, alpha))
+    return (
+        None if alpha is None else ParametricActivation(lambda x: F.elu(x, alpha), lambda x: F.elu_(x, alpha))
+    )
 
 
 def _prelu(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation:

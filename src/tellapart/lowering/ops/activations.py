@@ -1,7 +1,6 @@
-"""Keras's activation functions in torch, by the name that Keras writes into a layer's config.
+"""Keras's activation functions in torch, by their names in a layer's config.
 
-The formulas are those of `keras.activations` (Keras 3). A function that is not
-here makes its layer run as itself.
+The formulas are those of `keras.activations` (Keras 3). A layer whose activation is missing here runs as itself.
 """
 
 from collections.abc import Callable
@@ -16,9 +15,9 @@ Activation = Callable[[Tensor], Tensor]
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
-    """Softmax over Keras's `axis`, computed and returned in at least float32.
+    """Return the softmax over Keras's `axis`, in at least float32.
 
-    Probabilities in bfloat16 would carry two digits; the loss needs their logarithm.
+    In bfloat16 probabilities would have two digits, too few for the loss, which takes their logarithm.
     """
     return torch.softmax(_at_least_float32(x), dim=torch_axis(axis, x.ndim))
 
@@ -28,20 +27,20 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 
 def glu(x: Tensor) -> Tensor:
-    """One half of Keras's last axis times the sigmoid of the other."""
+    """Multiply the first half of Keras's last axis by the sigmoid of the second."""
     return F.glu(x, dim=torch_axis(-1, x.ndim))
 
 
 def sparse_plus(x: Tensor) -> Tensor:
-    """A softplus that reaches zero: 0 up to -1, x from 1, a parabola between."""
+    """Return 0 up to -1, x from 1, and a parabola between: a softplus that reaches zero."""
     return torch.where(x <= -1, 0, torch.where(x < 1, (x + 1).square() / 4, x))
 
 
 def sparsemax(x: Tensor) -> Tensor:
-    """What Keras calls sparsemax, over its last axis.
+    """Return sparsemax over Keras's last axis, as Keras computes it.
 
-    Martins and Astudillo 2016 (arXiv:1602.02068) take the last of the partial sums that they keep;
-    Keras 3.15 adds all of them up, so its results do not sum to 1. Here is Keras's.
+    Martins and Astudillo 2016 (arXiv:1602.02068) use the last of the partial sums that they keep;
+    Keras 3.15 adds all of them up, so its results do not sum to 1.
     """
     x, dim = _at_least_float32(x), torch_axis(-1, x.ndim)
     descending = x.sort(dim=dim, descending=True).values
@@ -84,7 +83,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "log_softmax": lambda x: torch.log_softmax(_at_least_float32(x), dim=torch_axis(-1, x.ndim)),
     "sparsemax": sparsemax,
 }
-"""All that need no argument beside the tensor; `threshold` needs two."""
+"""Every activation without parameters: all of Keras's but `threshold`, which has two."""
 
 OVERWRITING: dict[str, Activation] = {
     "relu": F.relu_,
@@ -95,9 +94,9 @@ OVERWRITING: dict[str, Activation] = {
     "tanh": torch.tanh_,
     "exponential": torch.exp_,
 }
-"""The same functions writing over their argument, whose backward pass needs only the result."""
+"""In-place forms, for functions whose backward pass needs only the result."""
 
 
 def activate_over(name: str, x: Tensor) -> Tensor:
-    """Apply an activation, writing over `x` where the backward pass allows."""
+    """Apply an activation, writing over `x` where the backward pass allows it."""
     return OVERWRITING.get(name, ACTIVATIONS[name])(x)

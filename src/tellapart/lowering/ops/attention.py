@@ -1,6 +1,6 @@
-"""Attention: many heads look from each place of a sequence at all places of another.
+"""Attention layers: each position of a sequence takes a weighted mean over the positions of another.
 
-A call that passes masks, or asks for the scores, runs as itself.
+A call with masks, or one that returns the scores, runs as itself.
 
 Source: Vaswani et al. 2017, arXiv:1706.03762.
 """
@@ -18,9 +18,9 @@ from tellapart.lowering.ops.dropout import drop
 
 
 class Attention(Operation):
-    """MultiHeadAttention, and GroupedQueryAttention, where several heads share keys and values.
+    """MultiHeadAttention, and GroupedQueryAttention, in which several heads share keys and values.
 
-    Kernels are (C_in, heads, size) for what goes in, (heads, size, C_out) for what comes out.
+    The output's kernel is (heads, size, C_out), all others (C_in, heads, size).
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class Attention(Operation):
         repeats = queries.shape[-3] // keys.shape[-3]
         if repeats > 1:
             keys, values = (x.repeat_interleave(repeats, dim=-3) for x in (keys, values))
-        found = self._look(queries, keys, values, training).movedim(-2, 1)  # (B, T, ..., heads, size)
+        means = self._attend(queries, keys, values, training).movedim(-2, 1)  # (B, T, ..., heads, size)
         if "gate_kernel" in self.names:
-            found = found * torch.sigmoid(self._heads(query, "gate").movedim(-2, 1))
-        return to_torch(self._project(found.flatten(-2), "output"))
+            means = means * torch.sigmoid(self._heads(query, "gate").movedim(-2, 1))
+        return to_torch(self._project(means.flatten(-2), "output"))
 
-    def _look(self, queries: Tensor, keys: Tensor, values: Tensor, training: bool) -> Tensor:
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, training: bool) -> Tensor:
         if not (training and self.rate):
             return F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
         scores = torch.softmax(self.scale * queries @ keys.mT, dim=-1)
-        return drop(scores, self.rate) @ values  # not torch's own, which knows no slice's generator
+        return drop(scores, self.rate) @ values  # torch's own would not draw from the micro-batch's generator
 
     def _heads(self, x: Tensor, name: str) -> Tensor:
-        """(B, T, ..., C) -> (B, ..., heads, T, size)."""
+        """Project (B, T, ..., C) to (B, ..., heads, T, size)."""
         heads = getattr(self, f"{name}_kernel").shape[1:]
         return self._project(x, name).unflatten(-1, heads).movedim(1, -2)
 
@@ -67,7 +67,7 @@ class Attention(Operation):
 
 
 def _as_matrix(name: str, weight: Tensor) -> Tensor:
-    """A kernel as (what goes in, what comes out), a bias as a vector."""
+    """Return a view of a kernel as (inputs, outputs), of a bias as a vector."""
     if name.endswith("_bias"):
         return weight.flatten()
     return weight.flatten(0, 1) if name == "output_kernel" else weight.flatten(1)
@@ -78,9 +78,9 @@ def _attention(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) ->
     kinds = ["kernel", "bias"] if config["use_bias"] else ["kernel"]
     names = [f"{part}_{kind}" for part in parts for kind in kinds]
     over_one_axis = tuple(config.get("attention_axes") or (1,)) == (1,)
-    known = over_one_axis and config["sliding_window"] is None and len(names) == len(weights)
+    supported = over_one_axis and config["sliding_window"] is None and len(names) == len(weights)
     output = dict(zip(names, weights, strict=False)).get("output_kernel")
-    if not known or output is None or output.ndim != 3:
+    if not supported or output is None or output.ndim != 3:
         return None
     return Attention(names, weights, config["dropout"], dtype)
 

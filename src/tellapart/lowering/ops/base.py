@@ -1,13 +1,11 @@
-"""Operations: what a lowered net is made of, one small torch module per kind of layer.
+"""What operations share: `Operation` itself, its simplest kinds, and the parts that rules are made of.
 
-An operation holds a layer's weights *in Keras's own shapes* and does Keras's
-arithmetic on them. Pictures are (B, C, H, W) here, see layout.py.
+An operation is the torch module of one kind of layer. It holds the layer's weights *in Keras's own shapes* and
+does Keras's arithmetic on them. Images are (B, C, H, W) here, see `lowering/layout.py`.
 
-In float32 Keras adds a bias after the product, which rounds differently and sums the bias's
-gradient in another order. Done its way, training equals Keras's bit for bit. In lower
-precision no bit is to be matched, and adding within the product is faster.
-
-Which layer becomes which operation is the rules' business.
+In float32 Keras adds a bias after the product, which rounds differently and sums the bias's gradient in another
+order. Done in the same way, training equals Keras's bit for bit. In lower precision there are no bits to
+match, and adding within the product is faster.
 """
 
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -20,22 +18,23 @@ from tellapart.lowering.layout import image_to_sequence, sequence_to_image
 from tellapart.lowering.ops.activations import ACTIVATIONS
 
 Config = Mapping[str, Any]
+"""A layer's settings, as its `get_config` returns them."""
 
 
 class CastWeight(NamedTuple):
-    """A weight cast for the arithmetic once a step, instead of at every use."""
+    """A weight cast once a step instead of at every use."""
 
     master: Tensor
-    """Keras's own, float32."""
+    """Keras's own tensor, float32."""
 
     view: Tensor
-    """A view of it in the arithmetic's layout."""
+    """A view of `master` in the operation's layout."""
 
     value: Tensor
-    """`view` in the arithmetic's dtype: the leaf that gradients are taken of."""
+    """`view` in the operation's dtype: the leaf of which gradients are taken."""
 
     def gradient_of_master(self, gradient: Tensor) -> Tensor:
-        """What a gradient of `value` is for `master`: the layout undone, the dtype kept."""
+        """Return a gradient of `value` in the layout of `master`, its dtype unchanged."""
         if self.view is self.master:
             return gradient
         return torch.autograd.grad(self.view, self.master, gradient)[0]
@@ -46,45 +45,45 @@ class Operation(nn.Module):
 
     overwritable = False
     """Whether the output is a new tensor that nothing keeps for its backward pass,
-    so that an activation right behind may write over it."""
+    so that an activation right after may write over it."""
 
     couples_images = False
-    """Whether, in training, what one picture gives depends on the others of its batch."""
+    """Whether, in training, the output for one image depends on the others of its batch."""
 
     dtype: torch.dtype = torch.float32
-    """Of the arithmetic."""
+    """The dtype to compute in."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._ready: dict[str, Tensor] = {}
+        self._cast_values: dict[str, Tensor] = {}
 
     def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """Weights that are cast before use: name -> (Keras's tensor, a view in the arithmetic's layout)."""
+        """Return the weights that are cast before use: name -> (Keras's tensor, a view in the layout used here)."""
         return {}
 
     def cast_weights(self, trainable: Container[int]) -> list[CastWeight]:
         """Cast the weights once, for every use until `drop_cast_weights`; nothing to do in float32.
 
         Args:
-            trainable: ids of the tensors that gradients are wanted of.
+            trainable: ids of the tensors that need gradients.
         """
         if self.dtype == torch.float32:
             return []
-        made = []
+        cast_weights = []
         for name, (master, view) in self.castable_weights().items():
             value = _cast(view.detach(), self.dtype).requires_grad_(id(master) in trainable)
-            self._ready[name] = value
-            made.append(CastWeight(master, view, value))
-        return made
+            self._cast_values[name] = value
+            cast_weights.append(CastWeight(master, view, value))
+        return cast_weights
 
     def drop_cast_weights(self) -> None:
-        """From here on, cast at every use."""
-        self._ready = {}
+        """Cast at every use again."""
+        self._cast_values = {}
 
     def cast(self, name: str) -> Tensor:
-        """Return a weight of `castable_weights` in the arithmetic's dtype."""
-        ready = self._ready.get(name)
-        return _cast(self.castable_weights()[name][1], self.dtype) if ready is None else ready
+        """Return the weight of that name in `castable_weights`, in the operation's dtype."""
+        value = self._cast_values.get(name)
+        return _cast(self.castable_weights()[name][1], self.dtype) if value is None else value
 
 
 def _cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
@@ -93,7 +92,7 @@ def _cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class FunctionOperation(Operation):
-    """A layer that is one pure function of its inputs and has no weights."""
+    """A layer that is one pure function of its inputs, without weights."""
 
     def __init__(self, function: Callable[..., Tensor], *, overwritable: bool = False) -> None:
         super().__init__()
@@ -104,37 +103,30 @@ class FunctionOperation(Operation):
         return self.function(*inputs)
 
 
-Rule = Callable[[Config, Sequence[Tensor], torch.dtype], Operation | None]
-"""(config, weights in Keras's shapes and order, dtype to compute in) -> operation, or None: run it as itself."""
+class KernelOperation(Operation):
+    """What dense layers and convolutions share: a kernel, perhaps a bias, and an activation."""
 
+    def __init__(
+        self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype, *, has_bias: bool
+    ) -> None:
+        super().__init__()
+        self.kernel = weights[0]
+        self.bias = weights[1] if has_bias else None
+        self.activation = config["activation"]
+        self.overwritable = self.activation == "linear"
+        self.dtype = dtype
 
-def is_channels_last(config: Config) -> bool:
-    """Whether the layer's channels are Keras's last axis, the only order that is lowered."""
-    return config.get("data_format", "channels_last") in ("channels_last", None)
+    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
+        weights = {"kernel": (self.kernel, self.torch_kernel())}
+        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
-
-def has_known_activation(config: Config) -> bool:
-    """Whether the layer's own activation is one of Keras's that have a native form."""
-    return isinstance(config["activation"], str) and config["activation"] in ACTIVATIONS
-
-
-def function_rule(function: Callable[..., Tensor], *, overwritable: bool = False) -> Rule:
-    """The rule of a layer that is one function, whatever its config says."""
-    return lambda *_: FunctionOperation(function, overwritable=overwritable)
-
-
-def over_axes(axes: int | Sequence[int], operation: Operation) -> Operation:
-    """Note on an operation that works along Keras's `axes` whether pictures of a batch may touch in it.
-
-    Axis 0 is the batch; so may be a negative one, for the tensor's rank is not known here.
-    """
-    every = [axes] if isinstance(axes, int) else axes
-    operation.couples_images = any(axis == 0 or axis < -1 for axis in every)
-    return operation
+    def torch_kernel(self) -> Tensor:
+        """Return a view of Keras's kernel in the layout used here."""
+        return self.kernel
 
 
 class SequenceOperation(Operation):
-    """An operation of pictures applied to (B, T, C), as to pictures one pixel high."""
+    """An operation of images applied to sequences, (B, T, C), as to images one pixel high."""
 
     def __init__(self, operation: Operation) -> None:
         super().__init__()
@@ -144,18 +136,47 @@ class SequenceOperation(Operation):
         return image_to_sequence(self.operation(sequence_to_image(x), training=training))
 
 
-def sequence_rule(rule: Rule) -> Rule:
-    """The rule of a one-dimensional layer, from that of the same layer for pictures."""
+Rule = Callable[[Config, Sequence[Tensor], torch.dtype], Operation | None]
+"""(config, weights in Keras's shapes and order, dtype to compute in) -> operation; None: the layer runs as itself."""
 
-    def lifted(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
+
+def function_rule(function: Callable[..., Tensor], *, overwritable: bool = False) -> Rule:
+    """Return the rule of a layer that is one function, whatever its config."""
+    return lambda *_: FunctionOperation(function, overwritable=overwritable)
+
+
+def sequence_rule(rule: Rule) -> Rule:
+    """Return the rule of a 1D layer, made from that of the same layer in 2D."""
+
+    def rule_of_sequences(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
         operation = rule(as_image_config(config), weights, dtype)
         return None if operation is None else SequenceOperation(operation)
 
-    return lifted
+    return rule_of_sequences
 
 
 def as_image_config(config: Config) -> dict[str, Any]:
-    """The config of a one-dimensional layer, as it would be for pictures one pixel high."""
+    """Return a 1D layer's config as that of the 2D layer on images one pixel high."""
     neutral = {"pool_size": 1, "strides": 1, "dilation_rate": 1, "output_padding": 0}
     given = {name: fill for name, fill in neutral.items() if config.get(name) is not None}
     return {**config, **{name: (fill, *config[name]) for name, fill in given.items()}}
+
+
+def is_channels_last(config: Config) -> bool:
+    """Return whether the layer's channels are Keras's last axis, the only order that runs lowered."""
+    return config.get("data_format", "channels_last") in ("channels_last", None)
+
+
+def has_known_activation(config: Config) -> bool:
+    """Return whether the layer's own activation is in `ACTIVATIONS`."""
+    return isinstance(config["activation"], str) and config["activation"] in ACTIVATIONS
+
+
+def over_axes(axes: int | Sequence[int], operation: Operation) -> Operation:
+    """Mark an operation over Keras's `axes` as coupling the images of a batch where it may.
+
+    Axis 0 is the batch; a negative one other than -1 may be, for the tensor's rank is not known here.
+    """
+    every = [axes] if isinstance(axes, int) else axes
+    operation.couples_images = any(axis == 0 or axis < -1 for axis in every)
+    return operation

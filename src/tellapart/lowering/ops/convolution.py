@@ -1,4 +1,4 @@
-"""Convolutions other than the plain ones: of sequences, separable, transposed."""
+"""Convolutional layers of images and sequences: plain, depthwise, separable and transposed."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import (
     Config,
+    KernelOperation,
     Operation,
     Rule,
     has_known_activation,
@@ -18,37 +19,29 @@ from tellapart.lowering.ops.base import (
 from tellapart.lowering.ops.convolution_bf16 import convolve
 
 
-class Convolution2D(Operation):
+class Convolution2D(KernelOperation):
     """Conv2D: kernel (kh, kw, C_in / groups, C_out)."""
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.kernel = weights[0]
-        self.bias = weights[1] if config["use_bias"] else None
+        super().__init__(config, weights, dtype, has_bias=config["use_bias"])
         self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
         self.groups, self.padding = config["groups"], config["padding"]
-        self.activation = config["activation"]
-        self.overwritable = self.activation == "linear"
-        self.dtype = dtype
-
-    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
-        weights = {"kernel": (self.kernel, self.torch_kernel())}
-        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         kernel, x, padding = self.cast("kernel"), x.to(self.dtype), (0, 0)
         if self.padding == "same":
             x, padding = pad_same(x, kernel.shape[2:], self.strides, self.dilation)
-        if self.dtype != torch.float32:
-            bias = None if self.bias is None else self.cast("bias")
-            relu = self.activation == "relu"
-            x = convolve(x, kernel, bias, self.strides, padding, self.dilation, self.groups, relu=relu)
-            return x if relu else activate_over(self.activation, x)
-        x = F.conv2d(x, kernel, None, self.strides, padding, self.dilation, self.groups)
-        return activate_over(self.activation, x if self.bias is None else x.add_(self.bias[:, None, None]))
+        options = (self.strides, padding, self.dilation, self.groups)
+        if self.dtype == torch.float32:
+            x = F.conv2d(x, kernel, None, *options)
+            x = x if self.bias is None else x.add_(self.bias[:, None, None])
+            return activate_over(self.activation, x)
+        bias, relu = None if self.bias is None else self.cast("bias"), self.activation == "relu"
+        x = convolve(x, kernel, bias, *options, relu=relu)
+        return x if relu else activate_over(self.activation, x)
 
     def torch_kernel(self) -> Tensor:
-        """(C_out, C_in / groups, kh, kw), a view of Keras's kernel."""
+        """Return a view of Keras's kernel, (C_out, C_in / groups, kh, kw)."""
         return self.kernel.permute(3, 2, 0, 1)
 
 
@@ -59,13 +52,13 @@ class DepthwiseConvolution2D(Convolution2D):
         super().__init__({**config, "groups": weights[0].shape[2]}, weights, dtype)
 
     def torch_kernel(self) -> Tensor:
-        """(C_in * multiplier, 1, kh, kw)."""
+        """Return Keras's kernel as (C_in * multiplier, 1, kh, kw)."""
         height, width, channels, multiplier = self.kernel.shape
         return self.kernel.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
 
 
 class Convolution1D(Convolution2D):
-    """Conv1D on pictures one pixel high: kernel (k, C_in / groups, C_out)."""
+    """Conv1D on images one pixel high: kernel (k, C_in / groups, C_out)."""
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
         causal = config["padding"] == "causal"
@@ -76,23 +69,23 @@ class Convolution1D(Convolution2D):
         return super().forward(F.pad(x, (self.past, 0)) if self.past else x, training=training)
 
     def torch_kernel(self) -> Tensor:
-        """(C_out, C_in / groups, 1, k), a view of Keras's kernel."""
+        """Return a view of Keras's kernel, (C_out, C_in / groups, 1, k)."""
         return self.kernel.permute(2, 1, 0).unsqueeze(2)
 
 
 class DepthwiseConvolution1D(Convolution2D):
-    """DepthwiseConv1D on pictures one pixel high: kernel (k, C_in, multiplier)."""
+    """DepthwiseConv1D on images one pixel high: kernel (k, C_in, multiplier)."""
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
         super().__init__({**config, "groups": weights[0].shape[1]}, weights, dtype)
 
     def torch_kernel(self) -> Tensor:
-        """(C_in * multiplier, 1, 1, k)."""
+        """Return Keras's kernel as (C_in * multiplier, 1, 1, k)."""
         return self.kernel.permute(1, 2, 0).flatten(0, 1)[:, None, None]
 
 
 class SeparableConvolution(Operation):
-    """SeparableConv2D: one convolution for each channel, then one of single pixels over all channels."""
+    """SeparableConv2D: a depthwise convolution, then a 1x1 convolution over all channels."""
 
     def __init__(
         self,
@@ -114,33 +107,24 @@ class SeparableConvolution(Operation):
 
 
 class SeparableConvolution1D(SeparableConvolution):
-    """SeparableConv1D on pictures one pixel high."""
+    """SeparableConv1D on images one pixel high."""
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
         super().__init__(config, weights, dtype, DepthwiseConvolution1D, Convolution1D)
 
 
-class TransposedConvolution(Operation):
+class TransposedConvolution(KernelOperation):
     """Conv2DTranspose: kernel (kh, kw, C_out, C_in).
 
-    Torch pads a transposed convolution alike on both sides; Keras does not. So the
-    whole product is computed, and cut (or padded with zeros) to the size that Keras gives it.
+    Torch crops a transposed convolution alike on both sides; Keras does not. So the
+    full output is computed, then cropped (or padded with zeros) to Keras's size.
     """
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.kernel = weights[0]
-        self.bias = weights[1] if config["use_bias"] else None
+        super().__init__(config, weights, dtype, has_bias=config["use_bias"])
         self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
         self.padding = config["padding"]
         self.output_padding = config["output_padding"] or (None, None)
-        self.activation = config["activation"]
-        self.overwritable = self.activation == "linear"
-        self.dtype = dtype
-
-    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
-        weights = {"kernel": (self.kernel, self.torch_kernel())}
-        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         kernel = self.cast("kernel")
@@ -154,15 +138,15 @@ class TransposedConvolution(Operation):
         return activate_over(self.activation, x)
 
     def torch_kernel(self) -> Tensor:
-        """(C_in, C_out, kh, kw), a view of Keras's kernel."""
+        """Return a view of Keras's kernel, (C_in, C_out, kh, kw)."""
         return self.kernel.permute(3, 2, 0, 1)
 
 
 class TransposedConvolution1D(TransposedConvolution):
-    """Conv1DTranspose on pictures one pixel high: kernel (k, C_out, C_in)."""
+    """Conv1DTranspose on images one pixel high: kernel (k, C_out, C_in)."""
 
     def torch_kernel(self) -> Tensor:
-        """(C_in, C_out, 1, k), a view of Keras's kernel."""
+        """Return a view of Keras's kernel, (C_in, C_out, 1, k)."""
         return self.kernel.permute(2, 1, 0).unsqueeze(2)
 
 
@@ -173,18 +157,18 @@ def pad_same(
     dilation: Sequence[int],
     value: float = 0.0,
 ) -> tuple[Tensor, tuple[int, int]]:
-    """Padding "same" as Keras means it: where the total is odd, one more after the data.
+    """Pad as Keras does for "same": where the total is odd, one more after the data.
 
     Args:
         x: (B, C, H, W).
         size: kernel height and width, in pixels.
         strides: vertical and horizontal step, in pixels.
         dilation: distance between kernel cells, in pixels.
-        value: what to pad with.
+        value: the padding's value.
 
     Returns:
-        The tensor, padded where its two sides differ, and the symmetric padding
-        (height, width) that is left for the operation itself.
+        The tensor, padded here where its two sides differ, and the symmetric padding
+        (height, width) that remains for the operation itself.
     """
     totals = [
         max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
@@ -199,11 +183,11 @@ def pad_same(
 def transposed_padding(
     padding: str, size: int, stride: int, dilation: int, output_padding: int | None
 ) -> tuple[int, int]:
-    """What Keras adds before and after the whole product of a transposed convolution; negative: what it cuts.
+    """Return what Keras adds before and after the full output of a transposed convolution; negative: it crops.
 
     Source: `compute_conv_transpose_output_crops_for_torch` of Keras 3.15.
     """
-    reach = (size - 1) * dilation  # cells of the whole product that only one end of the kernel touches
+    reach = (size - 1) * dilation  # cells of the full output that only one end of the kernel touches
     if padding == "valid":
         return 0, max(stride - reach - 1, 0) if output_padding is None else output_padding
     wanted = stride if output_padding is None else (reach + 1) % 2 + output_padding
@@ -215,10 +199,12 @@ def transposed_padding(
 _Kind = type[Convolution2D] | type[SeparableConvolution] | type[TransposedConvolution]
 
 
-def _convolution(operation: _Kind) -> Rule:
+def _convolution(kind: _Kind) -> Rule:
+    """Return the rule of a kind of convolution."""
+
     def rule(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-        known = is_channels_last(config) and has_known_activation(config)
-        return operation(config, weights, dtype) if known else None
+        supported = is_channels_last(config) and has_known_activation(config)
+        return kind(config, weights, dtype) if supported else None
 
     return rule
 

@@ -1,4 +1,4 @@
-"""Projections: products with a weight other than Dense and the convolutions, and look-ups in one."""
+"""Dense layers: products with a matrix of weights, look-ups in one, and a scale for each channel."""
 
 from collections.abc import Sequence
 
@@ -8,29 +8,20 @@ from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.activations import activate_over
-from tellapart.lowering.ops.base import Config, Operation, Rule, has_known_activation
+from tellapart.lowering.ops.base import Config, KernelOperation, Operation, Rule, has_known_activation
 
 
-class Dense(Operation):
-    """Dense: kernel (in, out), over the last Keras axis."""
+class Dense(KernelOperation):
+    """Dense: kernel (in, out), over Keras's last axis."""
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.kernel = weights[0]
-        self.bias = weights[1] if config["use_bias"] else None
-        self.activation = config["activation"]
-        self.overwritable = self.activation == "linear"
-        self.dtype = dtype
-
-    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
-        weights = {"kernel": (self.kernel, self.kernel)}
-        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+        super().__init__(config, weights, dtype, has_bias=config["use_bias"])
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         return activate_over(self.activation, to_torch(self.before_activation(to_keras(x))))
 
     def before_activation(self, x: Tensor) -> Tensor:
-        """The product and the bias, Keras's layout in and out."""
+        """Return the product plus the bias; input and output are in Keras's layout."""
         x, kernel = x.to(self.dtype), self.cast("kernel")
         if self.dtype != torch.float32:
             return F.linear(x, kernel.t(), None if self.bias is None else self.cast("bias"))
@@ -38,20 +29,12 @@ class Dense(Operation):
         return x if self.bias is None else x.add_(self.bias)
 
 
-class EinsumDense(Operation):
-    """EinsumDense: Keras's equation over Keras's axes."""
+class EinsumDense(KernelOperation):
+    """EinsumDense: an Einstein sum whose equation names Keras's axes."""
 
     def __init__(self, config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.kernel = weights[0]
-        self.bias = weights[1] if config["bias_axes"] is not None else None
-        self.equation, self.activation = config["equation"], config["activation"]
-        self.overwritable = self.activation == "linear"
-        self.dtype = dtype
-
-    def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
-        weights = {"kernel": (self.kernel, self.kernel)}
-        return weights if self.bias is None else weights | {"bias": (self.bias, self.bias)}
+        super().__init__(config, weights, dtype, has_bias=config["bias_axes"] is not None)
+        self.equation = config["equation"]
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         x = torch.einsum(self.equation, to_keras(x).to(self.dtype), self.cast("kernel"))
@@ -61,7 +44,7 @@ class EinsumDense(Operation):
 
 
 class Embedding(Operation):
-    """Embedding: a row of the table for each number; Keras counts negative ones from the end."""
+    """Embedding: a row of the table for each index; Keras counts negative ones from the end."""
 
     def __init__(self, weights: Sequence[Tensor], dtype: torch.dtype) -> None:
         super().__init__()
@@ -88,18 +71,18 @@ class LayerScale(Operation):
 
 
 def _dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-    known = has_known_activation(config) and config.get("quantization_config") is None
-    return Dense(config, weights, dtype) if known else None
+    supported = has_known_activation(config) and config.get("quantization_config") is None
+    return Dense(config, weights, dtype) if supported else None
 
 
 def _einsum_dense(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-    known = has_known_activation(config) and config.get("quantization_config") is None
-    return EinsumDense(config, weights, dtype) if known else None
+    supported = has_known_activation(config) and config.get("quantization_config") is None
+    return EinsumDense(config, weights, dtype) if supported else None
 
 
 def _embedding(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation | None:
-    known = not config["mask_zero"] and config.get("quantization_config") is None
-    return Embedding(weights, dtype) if known else None
+    supported = not config["mask_zero"] and config.get("quantization_config") is None
+    return Embedding(weights, dtype) if supported else None
 
 
 def _layer_scale(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation:

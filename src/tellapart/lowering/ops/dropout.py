@@ -1,11 +1,11 @@
-"""Noise: what layers add, multiply or drop in training, and leave alone otherwise.
+"""Dropout and noise layers: random in training, the identity otherwise.
 
-The numbers are not Keras's, their distribution is. Within a micro-batch (`lowering/microbatch.py`) they
-come from its own generator.
+The random numbers are not Keras's, their distribution is. Within a micro-batch (`lowering/microbatch.py`)
+they come from its own generator.
 
 On CPUs torch draws a dropout mask one Bernoulli number at a time, which took a tenth of a step of the
-tutorial's network. Here eight bytes of one 64-bit random number decide about eight units, or four pairs
-of bytes about four where the rate is no multiple of 1/256.
+tutorial's network. Here the eight bytes of a 64-bit random number decide about eight units, or its four pairs
+of bytes about four where the rate is not a multiple of 1/256.
 """
 
 import math
@@ -20,10 +20,10 @@ from tellapart.lowering.microbatch import current_micro_batch
 from tellapart.lowering.ops.base import Config, Operation, Rule, is_channels_last
 
 Shape = Sequence[int | None]
-"""Of noise, in Keras's order; None: as large as the tensor, 1: the same for all."""
+"""The shape of noise, in Keras's order. None: as large as the tensor; 1: the same along the whole axis."""
 
 SELU_FLOOR = -1.6732632423543772 * 1.0507009873554805
-"""What SELU goes to at minus infinity; AlphaDropout drops to it."""
+"""The limit of SELU at minus infinity, the value of units that AlphaDropout drops."""
 
 
 class Dropout(Operation):
@@ -38,7 +38,7 @@ class Dropout(Operation):
 
 
 class DropoutInShape(Operation):
-    """Dropout that decides once for all elements along some axes: whole channels, or whole pictures."""
+    """Dropout of whole channels, images, or whatever shares one decision along some axes."""
 
     def __init__(self, rate: float, shape: Shape) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class GaussianNoise(Operation):
 
 
 class GaussianDropout(Operation):
-    """GaussianDropout: multiply by normal noise around 1 that varies as dropout's does."""
+    """GaussianDropout: multiply by normal noise around 1 with the variance of dropout's."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class GaussianDropout(Operation):
 
 
 class AlphaDropout(Operation):
-    """AlphaDropout: dropout that keeps the mean and variance of what SELU gives.
+    """AlphaDropout: dropout that preserves the mean and variance of SELU's outputs.
 
     Source: Klambauer et al. 2017, arXiv:1706.02515.
     """
@@ -92,7 +92,7 @@ class AlphaDropout(Operation):
 
 
 class StochasticDepth(Operation):
-    """ConvNeXt's StochasticDepth: leave a whole branch out for some pictures.
+    """ConvNeXt's StochasticDepth: skip a whole branch for some images.
 
     Source: Huang et al. 2016, arXiv:1603.09382.
     """
@@ -119,15 +119,15 @@ def drop(x: Tensor, rate: float) -> Tensor:
 
 
 def random_keep(x: Tensor, rate: float) -> Tensor:
-    """A random mask of the shape, the dtype and the memory order of `x`: 0 with probability `rate`, else 1.
+    """Return a random mask with the shape, dtype and memory order of `x`: 0 with probability `rate`, else 1.
 
-    Compared in place: on CPUs torch makes booleans, and multiplies by them, ten times slower than it does
-    bytes (230,400 units, two threads: 0.18 against 0.013 ms to compare, 0.38 against 0.08 to multiply by).
+    The comparison is in place: making booleans, and multiplying by them, is up to ten times slower on CPUs
+    than with bytes (230,400 units, two threads: 0.18 and 0.013 ms to compare, 0.38 and 0.08 to multiply).
     """
-    part, n = current_micro_batch(), x.numel()
+    micro_batch, n = current_micro_batch(), x.numel()
     per_word = 8 if (rate * 256).is_integer() else 4
     words = torch.empty(-(-n // per_word), dtype=torch.int64)
-    words.random_(-(2**63), None, generator=None if part is None else part.generator)
+    words.random_(-(2**63), None, generator=None if micro_batch is None else micro_batch.generator)
     if per_word == 8:
         keep = words.view(torch.uint8)[:n].ge_(round(rate * 2**8))
     else:
@@ -137,14 +137,14 @@ def random_keep(x: Tensor, rate: float) -> Tensor:
 
 
 def _ones(x: Tensor, shape: Shape) -> Tensor:
-    """Ones that `x` can be multiplied by, of `shape` in Keras's order."""
+    """Return ones of `shape`, which is in Keras's order, that broadcast against `x`."""
     in_order = [shape[axis] for axis in (0, 3, 1, 2)] if x.ndim == 4 else shape
     return x.new_ones([full if size is None else size for size, full in zip(in_order, x.shape, strict=True)])
 
 
 def _normal(x: Tensor) -> Tensor:
-    part = current_micro_batch()
-    generator = None if part is None else part.generator
+    micro_batch = current_micro_batch()
+    generator = None if micro_batch is None else micro_batch.generator
     return torch.empty_like(x).normal_(generator=generator)
 
 

@@ -1,4 +1,4 @@
-"""Merging: several tensors into one."""
+"""Merging layers: several tensors become one."""
 
 from collections.abc import Callable, Sequence
 from string import ascii_lowercase
@@ -12,10 +12,11 @@ from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Ru
 from tellapart.lowering.ops.normalization import to_unit_length
 
 LEAST_LENGTH = 1e-7
-"""Dot divides by no less: Keras's epsilon, unless `keras.config.set_epsilon` changed it."""
+"""The least length that Dot divides by: Keras's epsilon, unless `keras.config.set_epsilon` changed it."""
 
 
-def _one_by_one(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]) -> Tensor:
+def _fold(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]) -> Tensor:
+    """Combine the inputs from left to right."""
     if len(inputs) == 1:
         return inputs[0].clone()  # never an input itself, which may not be written over
     result = inputs[0]
@@ -26,18 +27,16 @@ def _one_by_one(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[T
 
 def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
     overwritable = function in (torch.add, torch.sub)
-    return lambda *_: FunctionOperation(
-        lambda *inputs: _one_by_one(function, inputs), overwritable=overwritable
-    )
+    return lambda *_: FunctionOperation(lambda *inputs: _fold(function, inputs), overwritable=overwritable)
 
 
 def _average(*_: Any) -> Operation:
-    return FunctionOperation(lambda *inputs: _one_by_one(torch.add, inputs) / len(inputs), overwritable=True)
+    return FunctionOperation(lambda *inputs: _fold(torch.add, inputs) / len(inputs), overwritable=True)
 
 
 def _multiply(config: Config, weights: Sequence[Tensor], dtype: torch.dtype) -> Operation:
-    """In the layer's own arithmetic: a float32 sigmoid that gates a map must not make it float32."""
-    return FunctionOperation(lambda *inputs: _one_by_one(torch.mul, [x.to(dtype) for x in inputs]))
+    """Multiply in the layer's dtype: a gate from a float32 sigmoid must not make the product float32."""
+    return FunctionOperation(lambda *inputs: _fold(torch.mul, [x.to(dtype) for x in inputs]))
 
 
 def _concatenate(config: Config, *_: Any) -> Operation:
@@ -48,11 +47,11 @@ def _concatenate(config: Config, *_: Any) -> Operation:
 
 
 def dot(x: Tensor, y: Tensor, x_axis: int, y_axis: int) -> Tensor:
-    """Sum the products over one axis of each, pair by pair of the batch.
+    """Multiply two tensors, image by image, and sum over one axis of each.
 
     Args:
         x: (B, ...), two axes or more.
-        y: (B, ...), likewise.
+        y: (B, ...), two axes or more.
         x_axis: the axis of `x` that is summed over.
         y_axis: the axis of `y` that is summed over, of the same size.
 
@@ -74,16 +73,16 @@ def _dot(config: Config, *_: Any) -> Operation:
 
     def merge(x: Tensor, y: Tensor) -> Tensor:
         x, y = to_keras(x), to_keras(y)
-        here, there = x_axis % x.ndim, y_axis % y.ndim
+        left, right = x_axis % x.ndim, y_axis % y.ndim
         if normalize:
-            x, y = to_unit_length(x, [here], LEAST_LENGTH), to_unit_length(y, [there], LEAST_LENGTH)
-        return to_torch(dot(x, y, here, there))
+            x, y = to_unit_length(x, [left], LEAST_LENGTH), to_unit_length(y, [right], LEAST_LENGTH)
+        return to_torch(dot(x, y, left, right))
 
     return FunctionOperation(merge)
 
 
 def _scaled_addition(config: Config, *_: Any) -> Operation:
-    """InceptionResNetV2's CustomScaleLayer: the second input times a number, added to the first."""
+    """Return InceptionResNetV2's CustomScaleLayer: the first input plus a multiple of the second."""
     scale = config["scale"]
     return FunctionOperation(lambda x, y: x + y * scale, overwritable=True)
 

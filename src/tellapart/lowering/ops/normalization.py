@@ -1,6 +1,6 @@
-"""Normalization: by the batch, the channels, groups of channels, or length.
+"""Normalization layers: over the batch, channels, groups of channels, or to unit length.
 
-Statistics are float32 whatever the arithmetic of the layers around, as in Keras.
+Statistics are float32 whatever the precision of the layers around, as in Keras.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ from tellapart.lowering.microbatch import current_micro_batch
 from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, over_axes
 
 LEAST_LENGTH = 1e-12
-"""UnitNormalization divides by no less."""
+"""The least length that UnitNormalization divides by."""
 
 
 class BatchNormalization(Operation):
-    """BatchNormalization over the channels.
+    """BatchNormalization over one axis of a tensor of any rank.
 
     Keras averages the *biased* batch variance into the moving one; torch's own
-    running average takes the unbiased. So the averages are kept here.
+    running average takes the unbiased. So the averages are updated here.
     """
 
     overwritable = True
@@ -31,54 +31,46 @@ class BatchNormalization(Operation):
 
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
-        remaining = list(weights)
-        self.gamma = remaining.pop(0) if config["scale"] else None
-        self.beta = remaining.pop(0) if config["center"] else None
-        self.moving_mean, self.moving_variance = remaining
-        self.momentum, self.epsilon = config["momentum"], config["epsilon"]
+        self.gamma, self.beta, statistics = _scale_and_offset(config, weights)
+        self.moving_mean, self.moving_variance = statistics
+        self.momentum, self.epsilon, self.axis = config["momentum"], config["epsilon"], config["axis"]
         self.learns = config.get("trainable", True)
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        if not (training and self.learns):  # a frozen layer keeps its statistics, as in Keras
-            return F.batch_norm(
-                x, self.moving_mean, self.moving_variance, self.gamma, self.beta, False, 0.0, self.epsilon
+        y = _channels_second(x, self.axis)
+        if training and self.learns:
+            y = self._by_batch_statistics(y)
+        else:  # a frozen layer keeps its statistics, as in Keras
+            y = F.batch_norm(
+                y, self.moving_mean, self.moving_variance, self.gamma, self.beta, False, 0.0, self.epsilon
             )
+        return _channels_back(y, self.axis, x.ndim)
+
+    def _by_batch_statistics(self, x: Tensor) -> Tensor:
+        """Normalize (B, C, ...) by its own statistics, and update the moving ones."""
         gamma = self.gamma
         if gamma is None and self.beta is None and x.dtype != torch.float32:
             gamma = torch.ones_like(self.moving_mean)  # so that torch keeps float32 statistics
         x, mean, inverse_deviation = torch.native_batch_norm(
             x, gamma, self.beta, None, None, True, 0.0, self.epsilon
         )
-        part = current_micro_batch()
-        if part is None:
-            self._move(mean, inverse_deviation, 1 - self.momentum)
+        micro_batch = current_micro_batch()
+        if micro_batch is None:
+            self._update(mean, inverse_deviation, 1 - self.momentum)
             return x
-        share = 1 - self.momentum**part.share  # all parts together move as far as the whole batch would
-        if (
-            x.device.type == "cuda"
-        ):  # parts run in order, and the next one's recorded run reuses this one's memory
-            self._move(mean, inverse_deviation, share)
+        weight = 1 - self.momentum**micro_batch.share  # all parts together move as far as the whole batch
+        if x.device.type == "cuda":  # parts run in order, and the next part's graph reuses this one's memory
+            self._update(mean, inverse_deviation, weight)
         else:
-            part.afterward.append(partial(self._move, mean.detach(), inverse_deviation.detach(), share))
+            update = partial(self._update, mean.detach(), inverse_deviation.detach(), weight)
+            micro_batch.afterward.append(update)
         return x
 
     @torch.no_grad()
-    def _move(self, mean: Tensor, inverse_deviation: Tensor, share: float) -> None:
+    def _update(self, mean: Tensor, inverse_deviation: Tensor, weight: float) -> None:
         variance = inverse_deviation.double().pow(-2).sub(self.epsilon).float()
-        self.moving_mean.lerp_(mean.float(), share)
-        self.moving_variance.lerp_(variance, share)
-
-
-class BatchNormalizationOver(BatchNormalization):
-    """BatchNormalization over any axis of a tensor of any rank."""
-
-    def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
-        super().__init__(config, weights)
-        self.axis = config["axis"]
-
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        normalized = super().forward(_channels_second(x, self.axis), training=training)
-        return _channels_back(normalized, self.axis, x.ndim)
+        self.moving_mean.lerp_(mean.float(), weight)
+        self.moving_variance.lerp_(variance, weight)
 
 
 class LayerNormalization(Operation):
@@ -89,9 +81,7 @@ class LayerNormalization(Operation):
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
         self.axes, self.epsilon = _axes(config), config["epsilon"]
-        remaining = list(weights)
-        self.gamma = remaining.pop(0) if config["scale"] else None
-        self.beta = remaining.pop(0) if config["center"] else None
+        self.gamma, self.beta, _ = _scale_and_offset(config, weights)
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         def normalize(y: Tensor, shape: Sequence[int]) -> Tensor:
@@ -101,7 +91,7 @@ class LayerNormalization(Operation):
 
 
 class RMSNormalization(Operation):
-    """RMSNormalization: LayerNormalization that leaves the mean where it is.
+    """RMSNormalization: LayerNormalization without subtracting the mean.
 
     Source: Zhang and Sennrich 2019, arXiv:1910.07467.
     """
@@ -119,7 +109,7 @@ class RMSNormalization(Operation):
 
 
 class GroupNormalization(Operation):
-    """GroupNormalization; -1 groups are as many as channels.
+    """GroupNormalization; groups=-1 means one group for each channel.
 
     Written out, because in torch 2.13 the backward pass of `F.group_norm` for channels_last
     memory fails where the layer has no scale, and crashes where its input needs no gradient.
@@ -130,9 +120,7 @@ class GroupNormalization(Operation):
     def __init__(self, config: Config, weights: Sequence[Tensor]) -> None:
         super().__init__()
         self.axis, self.groups, self.epsilon = config["axis"], config["groups"], config["epsilon"]
-        remaining = list(weights)
-        self.gamma = remaining.pop(0) if config["scale"] else None
-        self.beta = remaining.pop(0) if config["center"] else None
+        self.gamma, self.beta, _ = _scale_and_offset(config, weights)
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         y = _channels_second(x, self.axis).float()
@@ -147,40 +135,50 @@ class GroupNormalization(Operation):
         return _channels_back(y, self.axis, x.ndim).to(x.dtype)
 
 
+def _scale_and_offset(
+    config: Config, weights: Sequence[Tensor]
+) -> tuple[Tensor | None, Tensor | None, list[Tensor]]:
+    """Return gamma and beta, None where the layer has none, and the remaining weights."""
+    remaining = list(weights)
+    gamma = remaining.pop(0) if config["scale"] else None
+    beta = remaining.pop(0) if config["center"] else None
+    return gamma, beta, remaining
+
+
 def _by_group(weight: Tensor, y: Tensor) -> Tensor:
-    """(C,) as a factor of (B, G, C / G, ...)."""
+    """Return (C,) in a shape that broadcasts against `y`, (B, G, C / G, ...)."""
     return weight.reshape(*y.shape[1:3], *[1] * (y.ndim - 3))
 
 
 def to_unit_length(x: Tensor, dims: Sequence[int], least: float) -> Tensor:
-    """Divide by the Euclidean length over `dims`, or by `least` where it is shorter."""
+    """Divide by the Euclidean length over `dims`, but not by less than `least`."""
     square_sum = x.square().sum(dim=tuple(dims), keepdim=True)
     return x * square_sum.rsqrt().clamp(max=1 / least)
 
 
 def _channels_second(x: Tensor, axis: int) -> Tensor:
-    """A view with Keras's `axis` at 1; a sequence becomes a picture, whose memory order torch knows."""
+    """Return a view with Keras's `axis` at 1. A sequence becomes an image, whose memory order torch supports."""
     if x.ndim == 3 and axis in (-1, 2):
         return sequence_to_image(x)
-    return _moved(x, torch_axis(axis, x.ndim), 1)
+    return _move_axis(x, torch_axis(axis, x.ndim), 1)
 
 
 def _channels_back(x: Tensor, axis: int, rank: int) -> Tensor:
     """Undo `_channels_second` of a tensor with `rank` dimensions."""
     if rank == 3 and axis in (-1, 2):
         return image_to_sequence(x)
-    return _moved(x, 1, torch_axis(axis, rank))
+    return _move_axis(x, 1, torch_axis(axis, rank))
 
 
-def _moved(x: Tensor, origin: int, goal: int) -> Tensor:
-    """`movedim`, and `x` itself where nothing moves: writing over a view costs its gradient two copies."""
+def _move_axis(x: Tensor, origin: int, goal: int) -> Tensor:
+    """Return `x.movedim`, or `x` itself where nothing moves: overwriting a view costs its gradient two copies."""
     return x if origin == goal else x.movedim(origin, goal)
 
 
 def _with_axes_last(
     x: Tensor, axes: Sequence[int], normalize: Callable[[Tensor, Sequence[int]], Tensor]
 ) -> Tensor:
-    """Apply `normalize`, which works on the last axes, given their sizes, to Keras's `axes`."""
+    """Apply `normalize(tensor, sizes of its last axes)`, in float32, to Keras's `axes`."""
     last = tuple(range(-len(axes), 0))
     y = to_keras(x).float().movedim(tuple(axes), last)
     y = normalize(y, y.shape[-len(axes) :]).movedim(last, tuple(axes))
@@ -193,21 +191,18 @@ def _axes(config: Config) -> list[int]:
 
 
 def _one_signed(config: Config) -> bool:
-    """Whether the axes' order is known without the tensor's rank."""
+    """Return whether the order of the axes is known without the tensor's rank."""
     return len({axis < 0 for axis in _axes(config)}) == 1
 
 
 def _batch_normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation | None:
-    return (
-        None
-        if config.get("synchronized") or config.get("renorm")
-        else BatchNormalizationOver(config, weights)
-    )
+    supported = not config.get("synchronized") and not config.get("renorm")
+    return BatchNormalization(config, weights) if supported else None
 
 
 def _layer_normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation | None:
-    known = _one_signed(config) and not config.get("rms_scaling")
-    return over_axes(_axes(config), LayerNormalization(config, weights)) if known else None
+    supported = _one_signed(config) and not config.get("rms_scaling")
+    return over_axes(_axes(config), LayerNormalization(config, weights)) if supported else None
 
 
 def _rms_normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) -> Operation | None:

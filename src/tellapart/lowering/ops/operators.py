@@ -1,7 +1,7 @@
 """Operators: `x + y`, `0.5 * x`, `keras.ops.mean(x, ...)` and the like in a Functional model's graph.
 
-They are no layers: they have no config and no weights, and may be called with
-numbers beside tensors. What is not here runs as itself.
+Operators are not layers: they have no config and no weights, and some of their arguments may be
+numbers. An operator that is missing here runs as itself.
 """
 
 import operator
@@ -23,21 +23,21 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Divide": operator.truediv,
     "TrueDivide": operator.truediv,
 }
-"""Keras's name of an operator on two tensors, or a tensor and a number."""
+"""Keras's class name of an operator -> its function, on two tensors or a tensor and a number."""
 
 ACTIVATION_NAMES = {"Relu": "relu", "Relu6": "relu6", "Sigmoid": "sigmoid", "Silu": "silu", "Tanh": "tanh"}
-"""Keras's name of an operator -> that of the same activation."""
+"""Keras's class name of an operator -> the name of the same activation."""
 
 TENSOR = object()
 """Stands for a tensor among the arguments of an operator."""
 
 
 def lower_operator(name: str, arguments: Sequence[Any], settings: Mapping[str, Any]) -> Operation | None:
-    """One operator's operation on floating-point tensors of one rank, or None where it must run as itself.
+    """Return an operator's operation on floating-point tensors of one rank; None: it runs as itself.
 
     Args:
-        name: its class, one of `keras.src.ops`.
-        arguments: what it is called with, in order: `TENSOR`, or the value itself.
+        name: the operator's class name in Keras.
+        arguments: its arguments, in order: `TENSOR` for each tensor, other values themselves.
         settings: its attributes, such as `axis`.
     """
     if name in ARITHMETIC:
@@ -46,7 +46,7 @@ def lower_operator(name: str, arguments: Sequence[Any], settings: Mapping[str, A
         return None
     if name in ACTIVATION_NAMES:
         return ActivationOperation(ACTIVATION_NAMES[name])
-    rule = _SETTLED.get(name)
+    rule = _SETTING_RULES.get(name)
     return None if rule is None else rule(settings)
 
 
@@ -80,7 +80,7 @@ def _softmax(settings: Mapping[str, Any]) -> Operation | None:
     return over_axes(axis, FunctionOperation(lambda x: softmax(x, axis))) if isinstance(axis, int) else None
 
 
-_SETTLED: dict[str, Callable[[Mapping[str, Any]], Operation | None]] = {
+_SETTING_RULES: dict[str, Callable[[Mapping[str, Any]], Operation | None]] = {
     "Mean": _mean,
     "Gelu": _gelu,
     "Softmax": _softmax,

@@ -1,4 +1,8 @@
-"""Pooling, of pictures and sequences: in windows, over everything, and into a given number of windows."""
+"""Pooling layers of images and sequences: in windows, global, and adaptive.
+
+A new one is an operation (`FunctionOperation` where a function of torch does it all), its rule, and its line of
+`RULES` at the end of this file. `sequence_rule` makes the rule of a 1D layer from that of the 2D one.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,14 +24,14 @@ from tellapart.lowering.ops.convolution import pad_same
 
 
 class MaxPooling2D(Operation):
-    """MaxPooling2D, padding with minus infinity."""
+    """MaxPooling2D; pads with minus infinity."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.size, self.strides = tuple(config["pool_size"]), tuple(config["strides"])
         self.padding = config["padding"]
         self.relu = False
-        """Whether the maximum goes through ReLU, which then need not be applied to every pixel before."""
+        """Whether to apply ReLU to each maximum, which saves applying it to every pixel before (`fuse`)."""
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         padding = (0, 0)
@@ -38,10 +42,10 @@ class MaxPooling2D(Operation):
 
 
 class AveragePooling2D(Operation):
-    """AveragePooling2D; what is padded does not count in the mean.
+    """AveragePooling2D; padding does not count in the mean.
 
-    Where the padding is uneven Keras's backends disagree (torch repeats the border, the others
-    leave it out of the mean), so where it may be, the layer runs as itself.
+    Where the padding is uneven Keras's backends disagree: torch repeats the border, the others leave it
+    out of the mean. Where it may be uneven, the layer runs as itself.
     """
 
     def __init__(self, config: Config) -> None:
@@ -63,8 +67,8 @@ def _average_pooling(config: Config, *_: Any) -> Operation | None:
     return AveragePooling2D(config) if is_channels_last(config) and evenly_padded else None
 
 
-def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
-    """Global pooling: (B, C, H, W) -> (B, C), or (B, C, 1, 1) with `keepdims`; sequences likewise."""
+def _global_pooling(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
+    """Return the rule of a layer that reduces whole axes: (B, C, H, W) to (B, C), or (B, C, 1, 1) with `keepdims`."""
 
     def rule(config: Config, *_: Any) -> Operation | None:
         keep = config["keepdims"]
@@ -77,8 +81,8 @@ def _over_all(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
     return rule
 
 
-def _adaptive(pool: Callable[..., Tensor]) -> Rule:
-    """As many windows as `output_size` says, of pictures."""
+def _adaptive_pooling(pool: Callable[..., Tensor]) -> Rule:
+    """Return the rule of a layer that divides images into `output_size` windows."""
 
     def rule(config: Config, *_: Any) -> Operation | None:
         size = config["output_size"]
@@ -88,16 +92,16 @@ def _adaptive(pool: Callable[..., Tensor]) -> Rule:
     return rule
 
 
-def _adaptive_of_sequences(pool: Callable[..., Tensor]) -> Rule:
-    rule = _adaptive(pool)
+def _adaptive_sequence_pooling(pool: Callable[..., Tensor]) -> Rule:
+    rule = _adaptive_pooling(pool)
 
-    def lifted(config: Config, *rest: Any) -> Operation | None:
+    def rule_of_sequences(config: Config, *rest: Any) -> Operation | None:
         size = config["output_size"]
         windows = (1, size) if isinstance(size, int) else (1, *size)
         operation = rule({**config, "output_size": windows}, *rest)
         return None if operation is None else SequenceOperation(operation)
 
-    return lifted
+    return rule_of_sequences
 
 
 RULES: dict[str, Rule] = {
@@ -105,12 +109,12 @@ RULES: dict[str, Rule] = {
     "MaxPooling1D": sequence_rule(_max_pooling),
     "AveragePooling2D": _average_pooling,
     "AveragePooling1D": sequence_rule(_average_pooling),
-    "GlobalAveragePooling2D": _over_all(torch.mean, (2, 3)),
-    "GlobalAveragePooling1D": _over_all(torch.mean, (1,)),
-    "GlobalMaxPooling2D": _over_all(torch.amax, (2, 3)),
-    "GlobalMaxPooling1D": _over_all(torch.amax, (1,)),
-    "AdaptiveAveragePooling2D": _adaptive(F.adaptive_avg_pool2d),
-    "AdaptiveAveragePooling1D": _adaptive_of_sequences(F.adaptive_avg_pool2d),
-    "AdaptiveMaxPooling2D": _adaptive(F.adaptive_max_pool2d),
-    "AdaptiveMaxPooling1D": _adaptive_of_sequences(F.adaptive_max_pool2d),
+    "GlobalAveragePooling2D": _global_pooling(torch.mean, (2, 3)),
+    "GlobalAveragePooling1D": _global_pooling(torch.mean, (1,)),
+    "GlobalMaxPooling2D": _global_pooling(torch.amax, (2, 3)),
+    "GlobalMaxPooling1D": _global_pooling(torch.amax, (1,)),
+    "AdaptiveAveragePooling2D": _adaptive_pooling(F.adaptive_avg_pool2d),
+    "AdaptiveAveragePooling1D": _adaptive_sequence_pooling(F.adaptive_avg_pool2d),
+    "AdaptiveMaxPooling2D": _adaptive_pooling(F.adaptive_max_pool2d),
+    "AdaptiveMaxPooling1D": _adaptive_sequence_pooling(F.adaptive_max_pool2d),
 }

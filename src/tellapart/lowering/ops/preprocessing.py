@@ -1,6 +1,6 @@
-"""Pixels: what happens to a picture's values and size before a network looks at it.
+"""Preprocessing layers: scale the values of pixels, and resize or crop images.
 
-Always in float32: a pixel moved by half a pixel's value needs more than bfloat16's 8 bits.
+Always in float32: bfloat16's 8 bits just hold whole pixel values, and nothing between them.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from tellapart.lowering.layout import to_torch
 from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, is_channels_last
 
 MODES = {"nearest": "nearest-exact", "bilinear": "bilinear", "bicubic": "bicubic"}
-"""Keras's interpolation -> torch's; Keras computes the others (Lanczos) on other backends only."""
+"""Keras's name of an interpolation -> torch's. Keras has others (Lanczos) on other backends only."""
 
 LEAST_DEVIATION = 1e-7
-"""Normalization divides by no less: Keras's epsilon, unless `keras.config.set_epsilon` changed it."""
+"""The least deviation that Normalization divides by: Keras's epsilon, unless `set_epsilon` changed it."""
 
 
 class Rescaling(Operation):
@@ -35,7 +35,7 @@ class Rescaling(Operation):
 
 
 class RescalingOfChannels(Operation):
-    """Rescaling with a factor or an offset of each channel's own."""
+    """Rescaling with a factor and an offset for each channel."""
 
     overwritable = True
 
@@ -49,7 +49,7 @@ class RescalingOfChannels(Operation):
 
 
 class Standardization(Operation):
-    """Keras's Normalization: subtract a mean, divide by a deviation, both known beforehand."""
+    """Keras's Normalization: subtract a mean and divide by a standard deviation, both fixed beforehand."""
 
     overwritable = True
 
@@ -65,13 +65,13 @@ class Standardization(Operation):
 
 
 def resize(x: Tensor, size: Sequence[int], mode: str, *, antialias: bool = False) -> Tensor:
-    """Pictures in another size, rounded where their values are integers.
+    """Resize images; integer ones are rounded.
 
     Args:
         x: (B, C, H, W), any dtype.
-        size: height and width wanted, in pixels.
+        size: new height and width, in pixels.
         mode: Keras's name of an interpolation in `MODES`.
-        antialias: whether to blur what would otherwise be skipped.
+        antialias: whether to blur before shrinking, so that no pixel is skipped.
 
     Returns:
         (B, C, *size), of the dtype of `x`.
@@ -89,21 +89,21 @@ def resize(x: Tensor, size: Sequence[int], mode: str, *, antialias: bool = False
     return y.to(x.dtype)
 
 
-def crop_to_shape(x: Tensor, height: int, width: int) -> Tensor:
-    """The largest middle part of pictures that has the proportions of height and width."""
+def crop_to_aspect_ratio(x: Tensor, height: int, width: int) -> Tensor:
+    """Return a view of the largest central part of images with the aspect ratio of `height` to `width`."""
     full_height, full_width = x.shape[2:]
     rows = max(min(full_height, int(float(full_width * height) / width)), 1)
     columns = max(min(full_width, int(float(full_height * width) / height)), 1)
-    return _middle(x, rows, columns)
+    return _central_part(x, rows, columns)
 
 
-def _middle(x: Tensor, rows: int, columns: int) -> Tensor:
+def _central_part(x: Tensor, rows: int, columns: int) -> Tensor:
     top, left = (x.shape[2] - rows) // 2, (x.shape[3] - columns) // 2
     return x[:, :, top : top + rows, left : left + columns]
 
 
 def _along(value: Tensor, axes: Sequence[int], x: Tensor) -> Tensor:
-    """Shape `value` so that its last dimensions lie along the last of Keras's `axes` of `x`."""
+    """Return `value` in a shape that broadcasts against `x`, along the last of Keras's `axes`."""
     shape = [1] * x.ndim
     axes = sorted(axis % x.ndim for axis in axes)
     for dimension, size in enumerate(reversed(value.shape), start=1):
@@ -119,8 +119,8 @@ def _rescaling(config: Config, *_: Any) -> Operation | None:
     scale, offset = config["scale"], config["offset"]
     if all(isinstance(value, int | float) for value in (scale, offset)):
         return Rescaling(config)
-    flat = all(_is_row_of_numbers(value) for value in (scale, offset))
-    return RescalingOfChannels(config) if flat else None
+    by_channel = all(_is_row_of_numbers(value) for value in (scale, offset))
+    return RescalingOfChannels(config) if by_channel else None
 
 
 def _is_row_of_numbers(value: Any) -> bool:
@@ -136,7 +136,7 @@ def _normalization(config: Config, weights: Sequence[Tensor], _: torch.dtype) ->
 
 def _resizing(config: Config, *_: Any) -> Operation | None:
     size, mode, antialias = (config["height"], config["width"]), config["interpolation"], config["antialias"]
-    cut: Callable[..., Tensor] = crop_to_shape if config["crop_to_aspect_ratio"] else lambda x, *_: x
+    cut: Callable[..., Tensor] = crop_to_aspect_ratio if config["crop_to_aspect_ratio"] else lambda x, *_: x
     if not is_channels_last(config) or mode not in MODES or config["pad_to_aspect_ratio"]:
         return None
     return FunctionOperation(lambda x: resize(cut(x, *size), size, mode, antialias=antialias))
@@ -146,9 +146,13 @@ def _center_crop(config: Config, *_: Any) -> Operation | None:
     size = (config["height"], config["width"])
 
     def crop(x: Tensor) -> Tensor:
-        large_enough = all(have >= want for have, want in zip(x.shape[2:], size, strict=True))
+        large_enough = all(full >= part for full, part in zip(x.shape[2:], size, strict=True))
         x = x.float()
-        return _middle(x, *size) if large_enough else resize(crop_to_shape(x, *size), size, "bilinear")
+        return (
+            _central_part(x, *size)
+            if large_enough
+            else resize(crop_to_aspect_ratio(x, *size), size, "bilinear")
+        )
 
     return FunctionOperation(crop) if is_channels_last(config) else None
 

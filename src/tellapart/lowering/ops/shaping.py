@@ -1,4 +1,4 @@
-"""Shaping: the same numbers in another order, repeated, cut off, or bordered by zeros."""
+"""Shaping layers: reorder, repeat, crop, or pad with zeros; nothing is computed but by UpSampling2D."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,20 +7,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import image_to_sequence, sequence_to_image, to_keras, to_torch
-from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, is_channels_last
+from tellapart.lowering.ops.base import (
+    Config,
+    FunctionOperation,
+    Operation,
+    Rule,
+    function_rule,
+    is_channels_last,
+)
 
 ENLARGEMENTS = ("bilinear", "bicubic")
-"""Interpolations that Keras leaves to torch, beside repeating pixels."""
+"""Interpolations other than "nearest" that Keras leaves to torch."""
 
 
-def border(x: Tensor, sides: Sequence[Sequence[int]]) -> Tensor:
-    """Border pictures with zeros, ((top, bottom), (left, right)) pixels; negative: cut off."""
+def pad_or_crop(x: Tensor, sides: Sequence[Sequence[int]]) -> Tensor:
+    """Pad images with zeros by ((top, bottom), (left, right)) pixels; negative numbers crop."""
     (top, bottom), (left, right) = sides
     return F.pad(x, (left, right, top, bottom))
 
 
 def flatten(x: Tensor) -> Tensor:
-    """(B, ...) -> (B, numbers of one picture); a single number to each, (B,), becomes (B, 1)."""
+    """Flatten (B, ...) to (B, n) in Keras's order; (B,) becomes (B, 1)."""
     return x.unsqueeze(1) if x.ndim == 1 else to_keras(x).flatten(1)
 
 
@@ -43,27 +50,27 @@ def _repeat_vector(config: Config, *_: Any) -> Operation:
     return FunctionOperation(lambda x: x.unsqueeze(1).repeat(1, count, 1))
 
 
-def _border(name: str, sign: int) -> Rule:
+def _padding(name: str, sign: int) -> Rule:
     def rule(config: Config, *_: Any) -> Operation | None:
         sides = [[sign * pixels for pixels in pair] for pair in config[name]]
-        return FunctionOperation(lambda x: border(x, sides)) if is_channels_last(config) else None
+        return FunctionOperation(lambda x: pad_or_crop(x, sides)) if is_channels_last(config) else None
 
     return rule
 
 
-def _border_of_sequences(name: str, sign: int) -> Rule:
+def _sequence_padding(name: str, sign: int) -> Rule:
     def rule(config: Config, *_: Any) -> Operation | None:
         sides = [[0, 0], [sign * steps for steps in config[name]]]
 
-        def of_sequence(x: Tensor) -> Tensor:
-            return image_to_sequence(border(sequence_to_image(x), sides))
+        def pad(x: Tensor) -> Tensor:
+            return image_to_sequence(pad_or_crop(sequence_to_image(x), sides))
 
-        return FunctionOperation(of_sequence) if is_channels_last(config) else None
+        return FunctionOperation(pad) if is_channels_last(config) else None
 
     return rule
 
 
-def _up_sampling_of_sequences(config: Config, *_: Any) -> Operation:
+def _sequence_up_sampling(config: Config, *_: Any) -> Operation:
     factor = config["size"]
     return FunctionOperation(lambda x: x.repeat_interleave(factor, dim=1))
 
@@ -85,14 +92,15 @@ def _up_sampling(config: Config, *_: Any) -> Operation | None:
 
 
 RULES: dict[str, Rule] = {
+    "Identity": function_rule(lambda x: x),
     "Flatten": _flatten,
     "Reshape": _reshape,
     "Permute": _permute,
     "RepeatVector": _repeat_vector,
-    "ZeroPadding2D": _border("padding", 1),
-    "ZeroPadding1D": _border_of_sequences("padding", 1),
-    "Cropping2D": _border("cropping", -1),
-    "Cropping1D": _border_of_sequences("cropping", -1),
+    "ZeroPadding2D": _padding("padding", 1),
+    "ZeroPadding1D": _sequence_padding("padding", 1),
+    "Cropping2D": _padding("cropping", -1),
+    "Cropping1D": _sequence_padding("cropping", -1),
     "UpSampling2D": _up_sampling,
-    "UpSampling1D": _up_sampling_of_sequences,
+    "UpSampling1D": _sequence_up_sampling,
 }
