@@ -1,4 +1,4 @@
-"""What is said beside the curves."""
+"""Remarks beside the curves, and how soon each class was learned."""
 
 import numpy as np
 import pytest
@@ -26,15 +26,15 @@ def history(accuracies, losses=None, val_losses=None, rates=None, recalls=None):
     ]
 
 
-def kinds(found):
-    return [(remark.epoch, remark.kind) for remark in found]
+def kinds(remarks):
+    return [(remark.epoch, remark.kind) for remark in remarks]
 
 
 def test_the_best_epoch_is_named():
     assert kinds(remarks(history([0.3, 0.8, 0.7, 0.79]), 1000)) == [(2, "best")]
 
 
-def test_of_equal_epochs_the_one_of_least_loss_is_the_best():
+def test_of_equal_epochs_the_one_with_the_lowest_loss_is_the_best():
     assert kinds(remarks(history([0.8, 0.8], val_losses=[0.5, 0.4]), 1000))[0] == (2, "best")
 
 
@@ -45,14 +45,14 @@ def test_a_collapse_is_told_from_a_dip():
     assert (4, "collapse") in kinds(remarks(history(collapse), 1000))
 
 
-def test_of_a_few_pictures_chance_takes_as_much_away():
+def test_with_few_images_the_same_fall_may_be_chance():
     fallen = [0.5, 0.875, 0.75, 0.625, 0.625, 0.625]
     assert "collapse" not in [kind for _, kind in kinds(remarks(history(fallen), 8))]
     assert (3, "collapse") in kinds(remarks(history(fallen), 1000))
 
 
 def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse():
-    """Of 200 epochs that each answer 100 pictures with the same chance of being right."""
+    """200 trainings of 200 epochs, each scored on 100 images with the same chance of being correct."""
     random = np.random.default_rng(0)
     called = sum(
         "collapse" in [kind for _, kind in kinds(remarks(history(random.binomial(100, 0.6, 200) / 100), 100))]
@@ -61,9 +61,9 @@ def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse(
     assert called <= 4
 
 
-def test_learning_by_heart_is_seen_in_the_losses():
-    found = remarks(history([0.5, 0.6, 0.6, 0.6], val_losses=[1.0, 0.8, 0.9, 1.2]), 1000)
-    assert (2, "overfitting") in kinds(found)
+def test_overfitting_shows_in_the_losses():
+    overfitted = history([0.5, 0.6, 0.6, 0.6], val_losses=[1.0, 0.8, 0.9, 1.2])
+    assert (2, "overfitting") in kinds(remarks(overfitted, 1000))
 
 
 def test_a_step_of_the_learning_rate_is_named_and_a_slide_is_not():
@@ -73,20 +73,25 @@ def test_a_step_of_the_learning_rate_is_named_and_a_slide_is_not():
     assert "rate" not in [kind for _, kind in kinds(remarks(sliding, 1000))]
 
 
-def test_nothing_is_said_of_nothing():
+def test_without_epochs_there_are_no_remarks():
     assert remarks([], 1000) == ()
 
 
 def test_classes_come_slowest_first():
     recalls = [(0.5, 0.0, 0.9), (0.9, 0.5, 0.9), (0.9, 0.85, 0.5), (0.9, 0.9, 0.6)]
-    found = slow_classes(history([0.5, 0.6, 0.7, 0.8], recalls=recalls), ["early", "late", "lost"])
-    assert [(one.name, one.learned_at) for one in found] == [("lost", None), ("late", 3), ("early", 2)]
+    classes = slow_classes(history([0.5, 0.6, 0.7, 0.8], recalls=recalls), ["early", "late", "lost"])
+    assert [(slow.name, slow.learned_at) for slow in classes] == [("lost", None), ("late", 3), ("early", 2)]
 
 
-def test_a_run_without_scores_by_class_says_nothing_of_them():
+def test_a_run_without_recall_per_class_lists_no_classes():
     assert slow_classes(history([0.5]), ["a", "b"]) == ()
 
 
+def test_a_class_without_validation_images_is_left_out():
+    classes = slow_classes(history([0.5, 0.5], recalls=[(None, 0.5), (None, 0.5)]), ["absent", "present"])
+    assert [slow.name for slow in classes] == ["present"]
+
+
 @pytest.mark.parametrize("recalls", [[(0.0,)], [(0.0,), (0.0,)]])
-def test_a_class_that_is_never_right_is_never_learned(recalls):
+def test_a_class_that_is_never_recognized_is_never_learned(recalls):
     assert slow_classes(history([0.5] * len(recalls), recalls=recalls), ["a"])[0].learned_at is None

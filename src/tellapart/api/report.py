@@ -7,7 +7,7 @@ from typing import Any
 
 from tellapart.api.listener import Listener
 from tellapart.data.store import ImageStore
-from tellapart.reports.page import write_report
+from tellapart.reports.report import write_report
 from tellapart.runs.saved_run import load_run
 
 

@@ -25,7 +25,7 @@ from tellapart.metrics.validation import Validation, validated
 from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import TrainConfig
-from tellapart.reports.prediction_grid import Shown, save_prediction_grid
+from tellapart.reports.prediction_grid import PredictedImage, save_prediction_grid
 from tellapart.runs.checkpointer import Checkpointer, nothing_lost
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runs.setup import TrainingSetup
@@ -55,7 +55,7 @@ class TrainingResult:
     plain_scores: Scores | None = None
     """The same without test-time augmentation, where the recipe uses it."""
 
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[PredictedImage, ...] = ()
     """Some test images with their predictions, as on predictions.png."""
 
     report: Path | None = None
@@ -158,7 +158,9 @@ def _score(
     return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
 
 
-def images_to_show(classifier: Classifier, test: ImageStore, config: TrainConfig) -> tuple[Shown, ...]:
+def images_to_show(
+    classifier: Classifier, test: ImageStore, config: TrainConfig
+) -> tuple[PredictedImage, ...]:
     """Choose test images by the seed, and predict them."""
     count = min(config.predictions, len(test))
     rows = np.sort(np.random.default_rng(config.seed).choice(len(test), count, replace=False))
@@ -167,7 +169,7 @@ def images_to_show(classifier: Classifier, test: ImageStore, config: TrainConfig
     images, ids = test.images[rows], [test.ids[row] for row in rows]
     predictions = ranked(classifier.probabilities(images), ids, classifier.class_names, top=None)
     targets = [classifier.class_names[test.labels[row]] for row in rows]
-    return tuple(map(Shown, images, predictions, targets))
+    return tuple(map(PredictedImage, images, predictions, targets))
 
 
 def _origin(setup: TrainingSetup) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""A training's report: from what a run folder keeps to one page, or the same as JSON."""
+"""A run's report: what a run folder keeps, as one page or as JSON."""

@@ -1,4 +1,4 @@
-"""Alike: the training pictures that are nearest to a picture, as the network sees both."""
+"""Nearest examples: the training images whose features are most similar to those of a test image."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,14 +13,15 @@ from tellapart.explanations.examples.features import features
 from tellapart.explanations.examples.nearest import nearest
 
 NEAREST = 3
+"""Training images shown beside each test image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """A training picture beside a test picture."""
+    """A training image beside a test image."""
 
     row: int
-    """Of the training split."""
+    """Row of the training split."""
 
     id: str
     label: int
@@ -35,27 +36,27 @@ def neighbors(
     precision: str,
     progress: Progress | None = None,
 ) -> list[list[dict[str, Any]]]:
-    """Of each picture, the nearest training pictures, the nearest first, as plain values.
+    """Return the nearest training images of each image, the nearest first, as plain values.
 
     Args:
-        classifier: whose features decide.
+        classifier: its network computes the features.
         images: (N, H, W, C) uint8.
-        train: to look among.
+        train: the images to search.
         precision: "float32" or "bfloat16", of the features.
-        progress: called with (training pictures done, in all).
+        progress: called with (training images done, training images in all).
 
     Raises:
         ModelError: the network has no features.
     """
     if not len(images):
         return []
-    wanted = features(classifier, images, precision=precision)
-    known = features(classifier, train.images, progress, precision)
-    found = zip(*nearest(known, wanted, NEAREST), strict=True)
+    image_features = features(classifier, images, precision=precision)
+    train_features = features(classifier, train.images, progress, precision)
+    rows, similarities = nearest(train_features, image_features, NEAREST)
     return [
         [
             asdict(Neighbor(int(row), train.ids[row], int(train.labels[row]), float(similarity)))
-            for row, similarity in zip(rows, similarities, strict=True)
+            for row, similarity in zip(image_rows, image_similarities, strict=True)
         ]
-        for rows, similarities in found
+        for image_rows, image_similarities in zip(rows, similarities, strict=True)
     ]

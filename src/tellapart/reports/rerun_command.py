@@ -1,4 +1,4 @@
-"""Repeat: the command that makes a run again."""
+"""Rerun command: the `tellapart train` line that makes a run again."""
 
 import shlex
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from tellapart.recipes.adapt import adapted_to, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 
-FLAGS = {
+OPTIONS = {
     "epochs": "--epochs",
     "batch_size": "--batch-size",
     "seed": "--seed",
@@ -19,43 +19,43 @@ FLAGS = {
     "test_share": "--test-share",
     "predictions": "--predictions",
 }
-"""Fields of a Run that the command line changes, and by which option."""
+"""Field of a TrainConfig -> the option of the command line that sets it."""
 
 
-def repeating(run: TrainConfig, data: Mapping[str, Any], pictures: int) -> str | None:
-    """The `tellapart train` command of a run; None where no command makes it, only Python.
+def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> str | None:
+    """Return the command that makes a run again; None where only Python can.
 
     Args:
-        run: as it was.
-        data: what run.toml says of the data.
-        pictures: in the training split before validation was held out.
+        config: the run's.
+        data: the table `data` of run.toml.
+        images: in the training split, before validation images were held out.
     """
     if "argument" not in data:
         return None
     try:
-        recipe = find_recipe(run.recipe)
+        recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
     for mirrors in (True, False):
-        begun = adapted_to(recipe(mirrors=mirrors), pictures)
-        begun = begun if run.target is None else for_target(begun, run.target, pictures)
-        command = _differing(begun, run)
-        if command is not None:
-            words = ["tellapart", "train", data["argument"], "--recipe", run.recipe, *command]
+        default = adapted_to(recipe(mirrors=mirrors), images)
+        default = default if config.target is None else for_target(default, config.target, images)
+        options = _options(default, config)
+        if options is not None:
+            words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
             words += ["--labels", data["labels"]] if "labels" in data else []
             return shlex.join(words)
     return None
 
 
-def _differing(begun: TrainConfig, run: TrainConfig) -> list[str] | None:
-    """Options that make `run` of `begun`; None where there are none that do."""
-    options = [] if run.target is None else ["--target", f"{100 * run.target:g}%"]
-    before, after = begun.to_dict(), run.to_dict()
+def _options(default: TrainConfig, config: TrainConfig) -> list[str] | None:
+    """Return the options that turn `default` into `config`; None where no options do."""
+    options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
+    before, after = default.to_dict(), config.to_dict()
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) == after.get(name):
             continue
-        if name in FLAGS and name in after:
-            options += [FLAGS[name], str(after[name])]
+        if name in OPTIONS and name in after:
+            options += [OPTIONS[name], str(after[name])]
         elif name == "size" and name in after:
             options += ["--size", "x".join(map(str, after[name]))]
         elif name == "augmentation" and name not in after:

@@ -39,7 +39,7 @@ def report_comparison(comparison: Mapping[str, Any]) -> None:
 
 
 def _in_words(pair: Mapping[str, Any]) -> str:
-    sides = [(pair["first"], pair["only_first_right"]), (pair["second"], pair["only_second_right"])]
+    sides = [(pair["first"], pair["only_first_correct"]), (pair["second"], pair["only_second_correct"])]
     (worse, fewer), (better, more) = sorted(sides, key=lambda side: side[1])
     if fewer == more:
         return f"{worse} and {better} are equally good: each is correct on {more:,} pictures where the other is wrong."

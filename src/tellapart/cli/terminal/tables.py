@@ -12,7 +12,7 @@ from tellapart.cli.terminal.fitting_table import FittingTable
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
-from tellapart.reports.prediction_grid import Shown
+from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.text import percent
 
 MOST_CONFUSIONS = 5
@@ -138,7 +138,7 @@ def confusion_lines(scores: Scores) -> list[str]:
     ]
 
 
-def predictions_table(shown: Sequence[Shown]) -> FittingTable:
+def predictions_table(shown: Sequence[PredictedImage]) -> FittingTable:
     """Return a table of test pictures with their predictions."""
     table = new_table(
         "test picture",
@@ -151,14 +151,14 @@ def predictions_table(shown: Sequence[Shown]) -> FittingTable:
         spare=("correct", "true"),
     )
     for item in shown:
-        verdict = Text("yes", "green") if item.right else Text("no", "red")
+        verdict = Text("yes", "green") if item.is_correct else Text("no", "red")
         prediction = item.prediction
         add_row(
             table,
             prediction.picture.removeprefix(OF_UNDIVIDED),
             prediction.names[0],
             percent(prediction.probabilities[0]),
-            item.truth,
+            item.target,
             verdict,
         )
     return table

@@ -106,7 +106,7 @@ def report_finished(
         say(tta_line(result.plain_scores, setup.config.tta_views))
     if result.shown:
         results().print(predictions_table(result.shown))
-        correct = sum(shown.right for shown in result.shown)
+        correct = sum(shown.is_correct for shown in result.shown)
         say(f"{correct} of {len(result.shown)} correct. As a picture:\n  {result.folder / 'predictions.png'}")
     if result.report is not None:
         say(f"Full report, to open in a browser:\n  {result.report}")
@@ -162,8 +162,8 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
                 "picture": shown.prediction.picture,
                 "predicted": shown.prediction.names[0],
                 "probability": shown.prediction.probabilities[0],
-                "true": shown.truth,
-                "right": shown.right,
+                "true": shown.target,
+                "right": shown.is_correct,
             }
             for shown in result.shown
         ],

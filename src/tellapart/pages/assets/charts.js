@@ -1,15 +1,15 @@
-/** Charts with Observable Plot, in the page's colors, each with a sentence that says what it shows. */
+/** Charts by Observable Plot, in the page's colors, each with a label for screen readers. */
 
 import { color, drawInTheme } from "theme";
 
 /**
- * Put a chart into a figure, and draw it anew when the colors or the figure's width change.
+ * Draw a chart into a figure, and again when the colors or the figure's width change.
  * @param {HTMLElement} figure
- * @param {string} says what a reader who does not see it should be told.
- * @param {(width: number) => object} options what Plot is given; called at every drawing.
- * @returns {() => void} draws it anew.
+ * @param {string} label what it shows, for readers who cannot see it.
+ * @param {(width: number) => object} options Plot's options; called at every drawing.
+ * @returns {() => void} draws it again.
  */
-export function chart(figure, says, options) {
+export function chart(figure, label, options) {
   if (!figure) return () => {};
   let width = 0;
   const draw = () => {
@@ -25,11 +25,11 @@ export function chart(figure, says, options) {
     });
     const drawing = plot.tagName === "svg" ? plot : plot.querySelector("svg:last-of-type");
     for (const part of plot.querySelectorAll("[aria-label], [aria-description]")) {
-      part.removeAttribute("aria-label"); // of marks and axes: the whole is one picture with one label
+      part.removeAttribute("aria-label"); // of marks and axes: the chart is one image with one label
       part.removeAttribute("aria-description");
     }
     drawing.setAttribute("role", "img");
-    drawing.setAttribute("aria-label", says);
+    drawing.setAttribute("aria-label", label);
     figure.replaceChildren(plot);
   };
   drawInTheme(draw);

@@ -1,54 +1,53 @@
-/** Cells of the confusion matrix: pointing at one shows some of its pictures, pressing it keeps and shows all. */
+/** Cells of the confusion matrix: pointing at one shows some of its pictures, clicking it keeps it selected and shows all. */
 
 import { percent } from "charts";
 
 /** Pictures of a cell that is only pointed at. */
 const GLANCE = 8;
 
-export function confusion(cells, names, places, total) {
+export function confusion(cells, names, positions, total) {
   const shown = document.getElementById("shown");
   const title = document.getElementById("shown-title");
   const buttons = [...document.querySelectorAll("[data-cell]")];
-  let kept = null;
+  let selected = null;
 
-  const show = (cell) => {
-    const truth = names[Math.floor(cell / names.length)], answer = names[cell % names.length];
-    const found = cells[cell] ?? { count: 0, pictures: [] };
-    const pictures = cell === kept ? found.pictures : found.pictures.slice(0, GLANCE);
-    const some = pictures.length < found.count ? `, the surest ${pictures.length} shown` : "";
-    title.textContent = found.count
-      ? `Shows ${truth}, answered ${answer}: ${found.count} ${found.count === 1 ? "picture" : "pictures"} of ${total.toLocaleString("en")}${some}.`
-      : `Shows ${truth}, answered ${answer}: no picture.`;
-    shown.replaceChildren(...pictures.map((one) => card(one, truth, places)));
+  const show = (index) => {
+    const target = names[Math.floor(index / names.length)], predicted = names[index % names.length];
+    const cell = cells[index] ?? { count: 0, images: [] };
+    const images = index === selected ? cell.images : cell.images.slice(0, GLANCE);
+    const count = cell.count ? `${cell.count} of ${total.toLocaleString("en")} pictures` : "no pictures";
+    const part = images.length && images.length < cell.count ? `; the ${images.length} most confident` : "";
+    title.textContent = `True class ${target}, predicted ${predicted}: ${count}${part}`;
+    shown.replaceChildren(...images.map((image) => card(image, target, positions)));
   };
   for (const button of buttons) {
-    const cell = Number(button.dataset.cell);
-    button.addEventListener("pointerenter", () => kept === null && show(cell));
-    button.addEventListener("focus", () => kept === null && show(cell));
+    const index = Number(button.dataset.cell);
+    button.addEventListener("pointerenter", () => selected === null && show(index));
+    button.addEventListener("focus", () => selected === null && show(index));
     button.addEventListener("click", () => {
-      kept = kept === cell ? null : cell;
-      for (const other of buttons) other.setAttribute("aria-pressed", String(Number(other.dataset.cell) === kept));
-      show(cell);
+      selected = selected === index ? null : index;
+      for (const other of buttons) other.setAttribute("aria-pressed", String(Number(other.dataset.cell) === selected));
+      show(index);
     });
   }
-  const wrong = Object.keys(cells).map(Number).filter((cell) => Math.floor(cell / names.length) !== cell % names.length);
-  if (wrong.length) show(wrong.reduce((most, cell) => (cells[cell].count > cells[most].count ? cell : most)));
+  const wrong = Object.keys(cells).map(Number).filter((index) => Math.floor(index / names.length) !== index % names.length);
+  if (wrong.length) show(wrong.reduce((most, index) => (cells[index].count > cells[most].count ? index : most)));
   keysMoveWithin(document.querySelector(".matrix"));
 }
 
-function card(one, truth, places) {
+function card(image, target, positions) {
   const item = document.createElement("li");
   const picture = document.createElement("span");
   picture.className = "picture";
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", `a picture of ${truth}, ${one.id}`);
-  picture.style.backgroundPosition = places[`test/${one.row}`];
+  picture.setAttribute("aria-label", `picture ${image.id}, true class ${target}`);
+  picture.style.backgroundPosition = positions[`test/${image.row}`];
   const text = document.createElement("span");
-  text.textContent = `${percent(one.probability)} sure`;
+  text.textContent = percent(image.probability);
   const id = document.createElement("span");
   id.className = "soft mono";
   id.style.overflowWrap = "anywhere";
-  id.textContent = one.id;
+  id.textContent = image.id;
   item.append(picture, text, document.createElement("br"), id);
   return item;
 }

@@ -1,4 +1,4 @@
-/** Links within the page. In a notebook's frame a fragment would lead to the notebook itself, so there they scroll by script. */
+/** Links within the page. In a notebook's frame a fragment leads to the notebook itself, so there a script scrolls. */
 
 export function contents() {
   document.addEventListener("click", (event) => {

@@ -1,4 +1,4 @@
-/** Accuracy, loss and learning rate over the epochs, with remarks at their places. */
+/** Accuracy, loss and learning rate over the epochs, with rings at the epochs that the remarks name. */
 
 import { chart, percent } from "charts";
 import { color } from "theme";
@@ -8,16 +8,16 @@ export function curves(rows, remarks) {
   if (!points.length) return;
   const last = points.at(-1);
   draw("chart-accuracy", "accuracy", "val_accuracy", points, remarks, (v) => percent(v),
-    `Accuracy by epoch. At the end ${percent(last.accuracy)} while learning and ${percent(last.val_accuracy)} on validation pictures.`);
-  draw("chart-loss", "loss", "val_loss", points, remarks.filter((one) => one.kind !== "rate"), (v) => v.toFixed(3),
-    `Loss by epoch. At the end ${last.loss.toFixed(3)} while learning and ${last.val_loss.toFixed(3)} on validation pictures.`);
-  rates(points, remarks.filter((one) => one.kind === "rate"));
+    `Accuracy by epoch; in the last one ${percent(last.accuracy)} (training) and ${percent(last.val_accuracy)} (validation).`);
+  draw("chart-loss", "loss", "val_loss", points, remarks.filter((remark) => remark.kind !== "rate"), (v) => v.toFixed(3),
+    `Loss by epoch; in the last one ${last.loss.toFixed(3)} (training) and ${last.val_loss.toFixed(3)} (validation).`);
+  rates(points, remarks.filter((remark) => remark.kind === "rate"));
 }
 
 function rates(points, remarks) {
-  const first = points[0].learning_rate, end = points.at(-1).learning_rate;
-  const marked = remarks.map((one) => points[one.epoch - 1]);
-  chart(document.getElementById("chart-rate"), `Learning rate by epoch, from ${first.toPrecision(3)} to ${end.toPrecision(3)}.`, (width) => ({
+  const first = points[0].learning_rate, last = points.at(-1).learning_rate;
+  const marked = remarks.map((remark) => points[remark.epoch - 1]);
+  chart(document.getElementById("chart-rate"), `Learning rate by epoch, from ${first.toPrecision(3)} to ${last.toPrecision(3)}.`, (width) => ({
     height: Math.round(width * 0.4),
     marginLeft: 60,
     x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
@@ -40,20 +40,20 @@ function numbered(marked, y) {
   ];
 }
 
-function draw(id, learned, validated, points, remarks, format, says) {
-  const marked = remarks.map((remark) => ({ ...remark, value: points[remark.epoch - 1]?.[validated] })).filter((one) => one.value != null);
-  const share = learned === "accuracy";
-  chart(document.getElementById(id), says, () => ({
+function draw(id, training, validation, points, remarks, format, label) {
+  const marked = remarks.map((remark) => ({ ...remark, value: points[remark.epoch - 1]?.[validation] })).filter((remark) => remark.value != null);
+  const isShare = training === "accuracy";
+  chart(document.getElementById(id), label, () => ({
     x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
-    y: { label: share ? "accuracy" : "loss", grid: true, tickFormat: share ? "%" : undefined, nice: true },
+    y: { label: isShare ? "accuracy" : "loss", grid: true, tickFormat: isShare ? "%" : undefined, nice: true },
     marks: [
-      Plot.lineY(points, { x: "epoch", y: learned, stroke: color("--series-2"), strokeWidth: 2 }),
-      Plot.lineY(points, { x: "epoch", y: validated, stroke: color("--series-1"), strokeWidth: 2 }),
-      points.length === 1 ? Plot.dot(points, { x: "epoch", y: validated, fill: color("--series-1") }) : null,
+      Plot.lineY(points, { x: "epoch", y: training, stroke: color("--series-2"), strokeWidth: 2 }),
+      Plot.lineY(points, { x: "epoch", y: validation, stroke: color("--series-1"), strokeWidth: 2 }),
+      points.length === 1 ? Plot.dot(points, { x: "epoch", y: validation, fill: color("--series-1") }) : null,
       ...numbered(marked, "value"),
       Plot.tip(points, Plot.pointerX({
-        x: "epoch", y: validated, fill: color("--raised"), stroke: color("--line"),
-        title: (d) => `epoch ${d.epoch}\nlearning ${format(d[learned])}\nvalidation ${format(d[validated])}`,
+        x: "epoch", y: validation, fill: color("--raised"), stroke: color("--line"),
+        title: (d) => `epoch ${d.epoch}\ntraining ${format(d[training])}\nvalidation ${format(d[validation])}`,
       })),
     ],
   }));

@@ -1,4 +1,4 @@
-/** Arrays that the page carries: base64 of deflated numbers, their bytes apart -> {shape, values}. */
+/** Unpack an array of the page: base64 of deflated numbers, first bytes first -> {shape, values}. */
 
 const KINDS = { float32: Float32Array, uint8: Uint8Array, int32: Int32Array };
 

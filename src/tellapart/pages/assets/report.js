@@ -1,4 +1,4 @@
-/** The report's moving parts. Everything that can be read is in the page already. */
+/** The report's interactive parts. All text and tables are in the page already. */
 
 import { begin } from "theme";
 import { calibration } from "calibration";
@@ -10,7 +10,7 @@ import { scrolling } from "scrolling";
 const data = JSON.parse(document.getElementById("data").textContent);
 if (data.curves) curves(data.curves, data.remarks);
 if (data.calibration) calibration(data.calibration);
-if (data.cells) confusion(data.cells, data.class_names, data.places, data.total);
+if (data.cells) confusion(data.cells, data.class_names, data.positions, data.total);
 contents();
 scrolling();
 begin(document.getElementById("theme"));

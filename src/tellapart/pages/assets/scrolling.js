@@ -1,7 +1,7 @@
-/** What is wider than the page can be scrolled by keyboard too, and fades at the side where there is more. */
+/** A region wider than the page scrolls by keyboard too, and fades at the side where it goes on. */
 
 export function scrolling() {
-  const mark = () => document.querySelectorAll(".scroll").forEach(markOne);
+  const mark = () => document.querySelectorAll(".scroll").forEach(markRegion);
   let isWaiting = false;
   const soon = () => {
     if (isWaiting) return;
@@ -14,10 +14,10 @@ export function scrolling() {
   mark();
   new ResizeObserver(soon).observe(document.body);
   new MutationObserver(soon).observe(document.body, { childList: true, subtree: true });
-  document.addEventListener("scroll", (event) => event.target.classList?.contains("scroll") && markOne(event.target), { capture: true, passive: true });
+  document.addEventListener("scroll", (event) => event.target.classList?.contains("scroll") && markRegion(event.target), { capture: true, passive: true });
 }
 
-function markOne(region) {
+function markRegion(region) {
   const more = region.scrollWidth - region.clientWidth;
   if (more > 1) region.tabIndex = 0;
   else region.removeAttribute("tabindex");

@@ -1,4 +1,4 @@
-/** The reader's choice of light or dark, and who wants to know of it. Until a choice is made, the system's holds. */
+/** Light or dark: the reader's choice, or the system's until there is one; drawings follow it. */
 
 const listeners = [];
 
@@ -23,7 +23,7 @@ export function begin(button) {
   if (kept) document.documentElement.dataset.theme = kept;
   const show = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Show the page in ${isDark() ? "light" : "dark"} colors`);
+    button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colors`);
     for (const draw of listeners) draw();
   };
   button.hidden = false;
@@ -38,12 +38,12 @@ export function begin(button) {
 
 const KEY = "tellapart-theme";
 
-/** From page to page, where the browser keeps such things; in a notebook's frame it does not. */
+/** Keep the choice for other pages, where the browser allows it; a notebook's frame does not. */
 function remember(theme) {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // only this page knows then
+    // then it holds for this page alone
   }
 }
 

@@ -1,0 +1,71 @@
+"""Report: compute what a run's report needs, in order, and write the page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tellapart.errors import TellapartError
+from tellapart.events import Progress
+from tellapart.files import write_text
+from tellapart.metrics.scores import score
+from tellapart.reports.facts import RunRecord, facts_of
+from tellapart.reports.measurements import calibration_facts, network_facts
+from tellapart.reports.mistakes import Mistake, confident_mistakes
+from tellapart.reports.nearest_examples import neighbors
+from tellapart.reports.page import page
+from tellapart.runs.saved_run import SavedRun
+
+
+def write_report(saved: SavedRun, progress: Progress | None = None) -> dict[str, Any]:
+    """Write the run folder's `report.html`.
+
+    Args:
+        saved: the run.
+        progress: called with (training images compared, training images in all).
+
+    Returns:
+        The facts that the page shows.
+
+    Raises:
+        SaveError: the page could not be written; an older one stays as it was.
+    """
+    test = saved.answers.get("test")
+    mistakes = None if test is None else confident_mistakes(test, saved.class_names)
+    missing = list(saved.missing)
+    try:
+        nearest = _neighbors(saved, mistakes or (), progress)
+    except TellapartError as reason:
+        nearest = []
+        missing.append(f"The most similar training pictures: {reason}")
+    facts = facts_of(_record(saved, mistakes, missing))
+    images = {split: store.images for split, store in saved.stores.items()}
+    write_text(saved.folder.report, page(facts, test, images, nearest))
+    return facts
+
+
+def _record(saved: SavedRun, mistakes: Sequence[Mistake] | None, missing: Sequence[str]) -> RunRecord:
+    test, held_out = saved.answers.get("test"), saved.answers.get("validation")
+    temperature = None if saved.classifier is None else saved.classifier.card.temperature
+    fitted_on = None if held_out is None else len(held_out.labels)
+    return RunRecord(
+        folder=str(saved.folder.path),
+        config=saved.run,
+        settings=saved.settings,
+        history=saved.history,
+        log=saved.log,
+        labels={split: store.labels for split, store in saved.stores.items()},
+        scores=None if test is None else score(test.probabilities, test.labels, saved.class_names, "test"),
+        calibration=None if test is None else calibration_facts(test, temperature, fitted_on),
+        mistakes=mistakes,
+        network=None if saved.classifier is None else network_facts(saved.classifier.model),
+        missing=missing,
+    )
+
+
+def _neighbors(saved: SavedRun, mistakes: Sequence[Mistake], progress: Progress | None) -> list[Any]:
+    """Return each mistake's nearest training images; nothing where images or network are missing."""
+    if not mistakes or not saved.stores or saved.classifier is None:
+        return []
+    rows = [mistake.row for mistake in mistakes]
+    images = saved.stores["test"].images[rows]
+    precision = saved.data.get("precision", "float32")
+    return neighbors(saved.classifier, images, saved.stores["train"], precision, progress)
