@@ -1,20 +1,16 @@
-"""Events: what a training loop says as it goes. Listeners print, save or plot them."""
-
-from __future__ import annotations
+"""Events: what a training loop reports as it goes. Listeners print, save or plot them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # whoever opens data or shows progress does not wait for torch
-    from torch import Tensor
+from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """One batch learned. The sums and means are over the epoch so far.
+    """One batch was learned. Sums and means are over the epoch so far.
 
-    Asking for a mean waits until the step is computed; on a GPU, ask seldom.
+    Reading a mean waits until the step is computed; on a GPU, read it seldom.
     """
 
     epoch: int
@@ -28,41 +24,43 @@ class StepDone:
 
     loss_sum: float | Tensor
     right: int | Tensor
+    """Images predicted correctly while they were learned."""
+
     pictures: int
 
     @property
     def loss(self) -> float:
-        """Mean over the pictures."""
+        """Mean loss over the images."""
         return float(self.loss_sum) / self.pictures
 
     @property
     def accuracy(self) -> float:
-        """Share of the pictures that were answered rightly while they were learned from."""
+        """Share of the images predicted correctly while they were learned."""
         return int(self.right) / self.pictures
 
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """One pass over the training pictures, and the score after it."""
+    """One pass over the training images, and the validation scores after it."""
 
     epoch: int
     """From 0."""
 
     epochs: int
     loss: float
-    """Mean over the epoch's batches, each as it stood when it was learned from; dropout on."""
+    """Mean over the epoch's batches, each before its update; dropout on."""
 
     accuracy: float
     val_loss: float
     val_accuracy: float
     learning_rate: float
-    """Of the epoch's last step."""
+    """At the epoch's last step."""
 
     seconds: float
     """Training and validation."""
 
-    val_recalls: tuple[float, ...] = ()
-    """Of each class, the share of its validation pictures that is answered rightly; of a class without any, 0."""
+    val_recalls: tuple[float | None, ...] = ()
+    """For each class, the share of its validation images predicted as it; None for a class without images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,86 +1,98 @@
-"""Scores: how good a classifier is on labeled pictures, and how sure one can be of that number."""
+"""Scores: how good a classifier is on labeled images, and how certain that number is."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.metrics.validation import loss_and_accuracy
+from tellapart.metrics.validation import loss_and_accuracy, share
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class. Shares are 0 to 1; a share of nothing is 0."""
+    """Scores of one class, 0 to 1; None where there is nothing to divide by."""
 
     name: str
-    precision: float
-    """Of the pictures answered so, the share that is so."""
+    precision: float | None
+    """Of the images predicted as this class, the share that belong to it; None without such predictions."""
 
-    recall: float
-    """Of the pictures that are so, the share answered so."""
+    recall: float | None
+    """Of the images of this class, the share predicted as it; None without such images."""
 
-    f1: float
+    f1: float | None
+    """Harmonic mean of precision and recall; None without such images and such predictions."""
+
     pictures: int
+    """Images of this class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of a classifier on one split."""
+    """Scores of a classifier on one split."""
 
     split: str
     pictures: int
     loss: float
     accuracy: float
     interval: tuple[float, float]
-    """95% confidence interval of the accuracy (Wilson), were more such pictures to come."""
+    """95% confidence interval of the accuracy (Wilson)."""
 
     naive_accuracy: float
-    """What always answering the most frequent class gets."""
+    """Accuracy of always predicting the most frequent class."""
 
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
-    """Row: true class; column: answer."""
+    """Confusion matrix: a row for each true class, a column for each predicted class."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        from dataclasses import asdict
-
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
-def wilson_interval(right: int, pictures: int, z: float = 1.959964) -> tuple[float, float]:
-    """Confidence interval of a share, 95% by default, that stays within 0 and 1. Source: Wilson 1927."""
-    if pictures == 0:
+def wilson_interval(correct: int, images: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the confidence interval of a share, 95% by default, within 0 and 1.
+
+    Source: Wilson 1927.
+    """
+    if images == 0:
         return 0.0, 1.0
-    share, weight = right / pictures, z * z / pictures
-    middle = (share + weight / 2) / (1 + weight)
-    half = z / (1 + weight) * math.sqrt(share * (1 - share) / pictures + weight / (4 * pictures))
+    accuracy, weight = correct / images, z * z / images
+    middle = (accuracy + weight / 2) / (1 + weight)
+    half = z / (1 + weight) * math.sqrt(accuracy * (1 - accuracy) / images + weight / (4 * images))
     low, high = middle - half, middle + half
-    return 0.0 if right == 0 else max(0.0, low), 1.0 if right == pictures else min(1.0, high)
+    return 0.0 if correct == 0 else max(0.0, low), 1.0 if correct == images else min(1.0, high)
 
 
 def score(
-    answers: NDArray[np.float32], labels: NDArray[np.int64], class_names: tuple[str, ...], split: str
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    class_names: tuple[str, ...],
+    split: str,
 ) -> Scores:
-    """Score probabilities against the truth.
+    """Score probabilities against labels.
 
     Args:
-        answers: (N, classes) probabilities.
+        probabilities: (N, classes).
         labels: (N,) class indices.
-        class_names: of the classes, in order.
-        split: what to call these pictures.
+        class_names: in the order of the columns.
+        split: the name of the images' split.
     """
-    loss, accuracy = loss_and_accuracy(answers, labels)
+    loss, accuracy = loss_and_accuracy(probabilities, labels)
     count = len(class_names)
-    confusion = np.bincount(labels * count + answers.argmax(1), minlength=count * count).reshape(count, count)
-    hits, answered, present = confusion.diagonal(), confusion.sum(0), confusion.sum(1)
-    precision, recall = hits / np.maximum(answered, 1), hits / np.maximum(present, 1)
-    f1 = 2 * hits / np.maximum(answered + present, 1)
+    cells = labels * count + probabilities.argmax(1)
+    confusion = np.bincount(cells, minlength=count * count).reshape(count, count)
+    hits, predicted, present = confusion.diagonal(), confusion.sum(0), confusion.sum(1)
     classes = tuple(
-        ClassScore(name, float(p), float(r), float(f), int(n))
-        for name, p, r, f, n in zip(class_names, precision, recall, f1, present, strict=True)
+        ClassScore(
+            name=name,
+            precision=share(hits[index], predicted[index]),
+            recall=share(hits[index], present[index]),
+            f1=share(2 * hits[index], predicted[index] + present[index]),
+            pictures=int(present[index]),
+        )
+        for index, name in enumerate(class_names)
     )
     return Scores(
         split=split,

@@ -1,4 +1,4 @@
-"""Validation: what a model's probabilities say of the images that score an epoch."""
+"""Validation: scores of a model's probabilities after an epoch."""
 
 from typing import NamedTuple
 
@@ -6,39 +6,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 EPSILON = 1e-7
-"""Probabilities are kept this far from 0 and 1 before their logarithm: Keras's number, unless it was set."""
+"""Probabilities are kept this far from 0 and 1 before their logarithm: Keras's default."""
 
 
 class Validation(NamedTuple):
-    """What a net says of the pictures that score an epoch."""
+    """Scores of a net on the images that score epochs."""
 
     loss: float
     accuracy: float
-    recalls: tuple[float, ...]
-    """Of each class, the share of its pictures that is answered rightly; of a class without any, 0."""
+    recalls: tuple[float | None, ...]
+    """For each class, the share of its images predicted as it; None for a class without images."""
 
 
-def validated(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:
+def validated(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:
     """Score an epoch.
 
     Args:
-        answers: (N, classes) probabilities.
+        probabilities: (N, classes).
         labels: (N,) class indices.
     """
-    count = answers.shape[1]
+    count = probabilities.shape[1]
     present = np.bincount(labels, minlength=count)
-    right = np.bincount(labels[answers.argmax(1) == labels], minlength=count)
-    recalls = right / np.maximum(present, 1)
-    return Validation(*loss_and_accuracy(answers, labels), tuple(map(float, recalls)))
+    correct = np.bincount(labels[probabilities.argmax(1) == labels], minlength=count)
+    recalls = tuple(map(share, correct, present))
+    return Validation(*loss_and_accuracy(probabilities, labels), recalls)
 
 
-def loss_and_accuracy(answers: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Mean cross-entropy, clipped as in training, and the share of pictures whose likeliest class is right.
+def share(part: int, whole: int) -> float | None:
+    """Return part / whole; None where the whole is 0."""
+    return float(part / whole) if whole else None
+
+
+def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the mean cross-entropy, clipped as in training, and the share of images predicted correctly.
 
     Args:
-        answers: (N, classes) probabilities.
+        probabilities: (N, classes).
         labels: (N,) class indices.
     """
-    of_truth = answers[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(np.clip(of_truth, EPSILON, 1 - EPSILON)).mean()
-    return float(loss), float((answers.argmax(1) == labels).mean())
+    of_target = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    loss = -np.log(np.clip(of_target, EPSILON, 1 - EPSILON)).mean()
+    return float(loss), float((probabilities.argmax(1) == labels).mean())
