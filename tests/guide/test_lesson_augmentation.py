@@ -13,7 +13,8 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from scipy import ndimage
 
 import tellapart
-from tellapart.data.augmentation.shift_flip import FILL_MODES, Augmentation, draw
+from tellapart.data.augmentation.settings import FILL_MODES, Augmentation
+from tellapart.data.augmentation.shift_flip import draw
 from tellapart.data.open import open_dataset
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.sources.catalog import find_known

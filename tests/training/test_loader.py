@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.data.augmentation.shift_flip import Augmentation
+from tellapart.data.augmentation.settings import Augmentation
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.training.loader import PICTURES_TO_DIVIDE, DataLoader

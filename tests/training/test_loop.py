@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellapart.data.augmentation.shift_flip import Augmentation
+from tellapart.data.augmentation.settings import Augmentation
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError

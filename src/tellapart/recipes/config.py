@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from tellapart.data.augmentation.shift_flip import Augmentation
+from tellapart.data.augmentation.mix import Mixing
+from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
 
@@ -118,7 +119,7 @@ class TrainConfig:
     augmentation: Augmentation | None
     """None: pictures are learned from as they are."""
 
-    mixing: Literal["none", "ricap"] = "none"
+    mixing: Mixing = "none"
     """Whether each training picture is put together from parts of several, and its truth as well; see `data.mix`."""
 
     validation: Literal["test", "held out"]

@@ -6,7 +6,7 @@ A flag on the command line changes a field of the Run, nothing else.
 import dataclasses
 from collections.abc import Callable
 
-from tellapart.data.augmentation.shift_flip import Augmentation
+from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
 

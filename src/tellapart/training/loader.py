@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellapart.data.augmentation.mix import ricap
-from tellapart.data.augmentation.shift_flip import Augmentation, apply, draw
+from tellapart.data.augmentation.mix import MIXINGS, Mixing
+from tellapart.data.augmentation.settings import Augmentation
+from tellapart.data.augmentation.shift_flip import apply, draw
 from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
 from tellapart.runtime.cuda_graph import CudaGraphed
@@ -36,7 +37,7 @@ class DataLoader:
         batches: BatchSampler,
         augmentation: Augmentation | None,
         device: torch.device | str = "cpu",
-        mixing: str = "none",
+        mixing: Mixing = "none",
     ) -> None:
         """A feed.
 
@@ -46,9 +47,10 @@ class DataLoader:
             batches: which pictures go into which step.
             augmentation: how they are moved; None: not at all.
             device: where the batches are wanted.
-            mixing: "ricap", or "none".
+            mixing: how images of a batch are put together; a name in `MIXINGS`.
         """
-        self.store, self.batches, self.augmentation, self.mixing = store, batches, augmentation, mixing
+        self.store, self.batches, self.augmentation = store, batches, augmentation
+        self.mix = MIXINGS[mixing]
         self.device = torch.device(device)
         self.on_device = None if self.device.type == "cpu" else torch.tensor(store.images, device=device)
         self.labels = torch.tensor(store.labels, device=device)
@@ -71,7 +73,7 @@ class DataLoader:
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
         images, truth = self.prepare(there) if mirrored is None else self.prepare(there, mirrored)
-        return ricap(images, truth, seed) if self.mixing == "ricap" else (images, truth)
+        return self.mix(images, truth, seed)
 
     def _prepared(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Pictures of these rows, moved, and their truth; `mirrored` where chance does not decide it."""

@@ -11,7 +11,8 @@ import torch
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from scipy import ndimage
 
-from tellapart.data.augmentation.shift_flip import Augmentation, AugmentParams, apply, augment, draw
+from tellapart.data.augmentation.settings import Augmentation
+from tellapart.data.augmentation.shift_flip import AugmentParams, apply, augment, draw
 from tellapart.errors import ConfigError
 
 KERAS_TOLERANCE = 1e-4
@@ -24,13 +25,13 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def random_pictures(n: int, channels: int, size: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
+def random_images(n: int, channels: int, size: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
     """(n, channels, *size), as a store gives them: (N, H, W, C) in memory."""
     pixels = np.random.default_rng(0).integers(0, 256, (n, *size, channels), dtype=np.uint8)
     return torch.from_numpy(pixels).to(dtype).permute(0, 3, 1, 2)
 
 
-def random_moves(n: int, reach: tuple[float, float], seed: int = 0) -> AugmentParams:
+def random_params(n: int, reach: tuple[float, float], seed: int = 0) -> AugmentParams:
     """Shifts up to `reach` (rows, columns) either way; every fourth one whole; all four ways of turning."""
     random = np.random.default_rng(seed)
     shifts = random.uniform(-1, 1, (n, 2)) * reach
@@ -41,17 +42,17 @@ def random_moves(n: int, reach: tuple[float, float], seed: int = 0) -> AugmentPa
     )
 
 
-def by_keras(images: torch.Tensor, moves: AugmentParams, fill_mode: str, cval: float) -> np.ndarray:
+def by_keras(images: torch.Tensor, params: AugmentParams, fill_mode: str, cval: float) -> np.ndarray:
     """Keras's apply_transform, picture by picture; its `ty` moves rows and its `tx` columns."""
     keras_way = ImageDataGenerator(fill_mode=fill_mode, cval=cval, data_format="channels_last")
     moved = [
         keras_way.apply_transform(
             picture,
             {
-                "ty": float(moves.dy[i]),
-                "tx": float(moves.dx[i]),
-                "flip_horizontal": bool(moves.mirrored[i]),
-                "flip_vertical": bool(moves.flipped[i]),
+                "ty": float(params.dy[i]),
+                "tx": float(params.dx[i]),
+                "flip_horizontal": bool(params.mirrored[i]),
+                "flip_vertical": bool(params.flipped[i]),
             },
         )
         for i, picture in enumerate(images.permute(0, 2, 3, 1).float().numpy())
@@ -66,19 +67,19 @@ def by_keras(images: torch.Tensor, moves: AugmentParams, fill_mode: str, cval: f
 @pytest.mark.parametrize("reach", [0.1, 1.0, 2.5])
 def test_moved_pictures_match_keras(fill_mode, dtype, channels, size, reach):
     """Shifts inside the picture, across it and beyond it."""
-    images = random_pictures(24, channels, size, dtype)
-    moves = random_moves(24, (reach * size[0], reach * size[1]))
-    expected = by_keras(images, moves, fill_mode, cval=17.5)
-    moved = apply(images, moves, fill_mode, cval=17.5)
+    images = random_images(24, channels, size, dtype)
+    params = random_params(24, (reach * size[0], reach * size[1]))
+    expected = by_keras(images, params, fill_mode, cval=17.5)
+    moved = apply(images, params, fill_mode, cval=17.5)
     np.testing.assert_allclose(moved.numpy(), expected, atol=KERAS_TOLERANCE, rtol=0)
 
 
 @pytest.mark.parametrize("fill_mode", ["nearest", "constant"])
 def test_tutorial_draws_match_keras(fill_mode):
-    images = random_pictures(64, 3, (32, 32), torch.uint8)
-    plan = dataclasses.replace(Augmentation.tutorial(), fill_mode=fill_mode)
-    expected = by_keras(images, draw(plan, 64, 32, 32, seeded(5)), fill_mode, cval=0)
-    np.testing.assert_allclose(augment(images, plan, seeded(5)), expected, atol=KERAS_TOLERANCE, rtol=0)
+    images = random_images(64, 3, (32, 32), torch.uint8)
+    settings = dataclasses.replace(Augmentation.tutorial(), fill_mode=fill_mode)
+    expected = by_keras(images, draw(settings, 64, 32, 32, seeded(5)), fill_mode, cval=0)
+    np.testing.assert_allclose(augment(images, settings, seeded(5)), expected, atol=KERAS_TOLERANCE, rtol=0)
 
 
 def test_a_positive_dy_moves_the_content_up_and_a_positive_dx_left():
@@ -100,15 +101,15 @@ def test_height_shift_in_keras_moves_columns():
 
 
 def test_whole_moves_are_exact():
-    images = random_pictures(16, 3, (9, 11), torch.uint8)
-    moves = random_moves(16, (12, 12))
-    moves = dataclasses.replace(moves, dy=moves.dy.round(), dx=moves.dx.round())
-    np.testing.assert_array_equal(apply(images, moves), by_keras(images, moves, "nearest", 0))
+    images = random_images(16, 3, (9, 11), torch.uint8)
+    params = random_params(16, (12, 12))
+    params = dataclasses.replace(params, dy=params.dy.round(), dx=params.dx.round())
+    np.testing.assert_array_equal(apply(images, params), by_keras(images, params, "nearest", 0))
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_a_plan_with_nothing_on_changes_no_pixel(dtype):
-    images = random_pictures(8, 3, (6, 5), dtype)
+    images = random_images(8, 3, (6, 5), dtype)
     before = images.clone()
     result = augment(images, Augmentation(), seeded(0))
     assert torch.equal(result, images.float())
@@ -119,7 +120,7 @@ def test_a_plan_with_nothing_on_changes_no_pixel(dtype):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_the_result_is_float32_in_channels_last_memory(channels, memory_format):
-    images = random_pictures(4, channels, (6, 5), torch.uint8).contiguous(memory_format=memory_format)
+    images = random_images(4, channels, (6, 5), torch.uint8).contiguous(memory_format=memory_format)
     result = augment(images, Augmentation.tutorial(), seeded(0))
     assert result.dtype == torch.float32
     assert result.shape == images.shape
@@ -132,18 +133,18 @@ def test_an_empty_batch_stays_empty():
 
 
 def test_many_pictures_move_as_each_does_alone():
-    images = random_pictures(700, 3, (32, 32), torch.uint8)
-    moves = random_moves(700, (4, 4))
-    together = apply(images, moves)
+    images = random_images(700, 3, (32, 32), torch.uint8)
+    params = random_params(700, (4, 4))
+    together = apply(images, params)
     for i in (0, 1, 350, 699):
         one = AugmentParams(
-            *(getattr(moves, name)[i : i + 1] for name in ("dy", "dx", "mirrored", "flipped"))
+            *(getattr(params, name)[i : i + 1] for name in ("dy", "dx", "mirrored", "flipped"))
         )
         assert torch.equal(apply(images[i : i + 1], one), together[i : i + 1])
 
 
 def test_chance_comes_from_the_generator_alone():
-    images = random_pictures(8, 3, (32, 32), torch.uint8)
+    images = random_images(8, 3, (32, 32), torch.uint8)
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = augment(images, Augmentation.tutorial(), seeded(3))
@@ -174,9 +175,9 @@ def test_one_switch_changes_no_other_move():
 )
 def test_float_shifts_are_uniform(shift_range, largest):
     """Chi-square over 20 bins of 40,000 draws; 19 degrees of freedom, 0.1% quantile at 43.8."""
-    plan = Augmentation(height_shift_range=shift_range, width_shift_range=shift_range)
-    moves = draw(plan, 40_000, 20, 50, seeded(0))
-    for shifts, most in zip((moves.dy, moves.dx), largest, strict=True):
+    settings = Augmentation(height_shift_range=shift_range, width_shift_range=shift_range)
+    params = draw(settings, 40_000, 20, 50, seeded(0))
+    for shifts, most in zip((params.dy, params.dx), largest, strict=True):
         assert shifts.dtype == torch.float32
         assert shifts.abs().max() <= np.float32(most)
         counts, _ = np.histogram(shifts.numpy(), bins=20, range=(-most, most))
@@ -205,29 +206,29 @@ def test_int_shifts_are_whole_pixels_as_keras_draws_them(shift_range, shares):
 
 def test_half_of_the_pictures_are_mirrored_and_half_flipped_independently():
     """Each of the four ways within 0.01 of a quarter (4.6 standard deviations at 40,000 draws)."""
-    moves = draw(Augmentation(horizontal_flip=True, vertical_flip=True), 40_000, 8, 8, seeded(0))
+    params = draw(Augmentation(horizontal_flip=True, vertical_flip=True), 40_000, 8, 8, seeded(0))
     for mirrored in (True, False):
         for flipped in (True, False):
-            share = ((moves.mirrored == mirrored) & (moves.flipped == flipped)).float().mean().item()
+            share = ((params.mirrored == mirrored) & (params.flipped == flipped)).float().mean().item()
             assert share == pytest.approx(0.25, abs=0.01)
 
 
 def test_shifts_and_turns_are_drawn_independently():
     """Correlations within 0.025 (5 standard deviations at 40,000 draws)."""
-    plan = Augmentation(
+    settings = Augmentation(
         width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True, vertical_flip=True
     )
-    moves = draw(plan, 40_000, 8, 8, seeded(0))
-    columns = [moves.dy, moves.dx, moves.mirrored.float(), moves.flipped.float()]
+    params = draw(settings, 40_000, 8, 8, seeded(0))
+    columns = [params.dy, params.dx, params.mirrored.float(), params.flipped.float()]
     correlations = torch.corrcoef(torch.stack(columns)) - torch.eye(4)
     assert correlations.abs().max() < 0.025
 
 
 def test_mirror_fills_as_scipy_does():
-    images = random_pictures(6, 3, (8, 9), torch.uint8)
-    moves = draw(Augmentation(width_shift_range=4, height_shift_range=3.5), 6, 8, 9, seeded(1))
-    found = apply(images, moves, "mirror")
-    for picture, dy, dx, moved in zip(images, moves.dy, moves.dx, found, strict=True):
+    images = random_images(6, 3, (8, 9), torch.uint8)
+    params = draw(Augmentation(width_shift_range=4, height_shift_range=3.5), 6, 8, 9, seeded(1))
+    augmented = apply(images, params, "mirror")
+    for picture, dy, dx, moved in zip(images, params.dy, params.dx, augmented, strict=True):
         for channel, answer in zip(picture, moved, strict=True):
             expected = ndimage.shift(
                 channel.numpy().astype(float), (-float(dy), -float(dx)), order=1, mode="mirror"
@@ -299,21 +300,21 @@ def test_values_out_of_range_are_refused(settings, words):
 
 def test_moves_for_another_number_of_pictures_are_refused():
     with pytest.raises(ValueError, match=r"got \(3,\) for images \(2, 1, 4, 4\)"):
-        apply(torch.zeros(2, 1, 4, 4), random_moves(3, (1, 1)))
+        apply(torch.zeros(2, 1, 4, 4), random_params(3, (1, 1)))
 
 
 def test_an_unknown_fill_mode_is_refused_when_applied():
     with pytest.raises(ConfigError, match="got 'wrap'"):
-        apply(torch.zeros(2, 1, 4, 4), random_moves(2, (1, 1)), "wrap")
+        apply(torch.zeros(2, 1, 4, 4), random_params(2, (1, 1)), "wrap")
 
 
 @pytest.mark.parametrize("size", [(32, 32), (7, 12)])
 def test_cutout_grays_one_square_that_lies_within_the_picture(size):
     images = torch.zeros((200, 3, *size), dtype=torch.uint8)
-    found = augment(images, Augmentation(cutout=5), seeded(3))
-    gray = (found == 128).all(1)
+    augmented = augment(images, Augmentation(cutout=5), seeded(3))
+    gray = (augmented == 128).all(1)
     assert (gray.sum((1, 2)) == 25).all()
-    assert (found[~gray[:, None].expand_as(found)] == 0).all()
+    assert (augmented[~gray[:, None].expand_as(augmented)] == 0).all()
     rows, columns = gray.any(2), gray.any(1)
     assert (rows.sum(1) == 5).all()
     assert (columns.sum(1) == 5).all()
@@ -322,13 +323,13 @@ def test_cutout_grays_one_square_that_lies_within_the_picture(size):
 
 
 def test_a_square_larger_than_the_picture_covers_it():
-    found = augment(torch.zeros((2, 1, 4, 9), dtype=torch.uint8), Augmentation(cutout=6), seeded(0))
-    assert (found == 128).sum().item() == 2 * 4 * 6
+    augmented = augment(torch.zeros((2, 1, 4, 9), dtype=torch.uint8), Augmentation(cutout=6), seeded(0))
+    assert (augmented == 128).sum().item() == 2 * 4 * 6
 
 
 def test_cutout_changes_no_move():
     plans = [Augmentation.tutorial(), dataclasses.replace(Augmentation.tutorial(), cutout=8)]
-    plain, cut = (draw(plan, 20, 32, 32, seeded(1)) for plan in plans)
+    plain, cut = (draw(settings, 20, 32, 32, seeded(1)) for settings in plans)
     for name in ("dy", "dx", "mirrored", "flipped"):
         assert torch.equal(getattr(plain, name), getattr(cut, name))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from tellapart.cli.terminal import tables
 from tellapart.cli.terminal.console import results, say
-from tellapart.data.augmentation.shift_flip import Augmentation
+from tellapart.data.augmentation.settings import Augmentation
 from tellapart.profiling.summary import Description
 
 HEADINGS = {"recipe": "Recipe settings", "card": "Model card"}

@@ -1,28 +1,42 @@
-"""Mixing: training pictures put together from parts of several, and their truth from the parts' shares.
+"""Mixing: training images put together from parts of several, their targets mixed in the same shares.
 
-Knows pictures and labels as tensors, nothing else.
+`MIXINGS` lists the ways by the names that a configuration gives them. Each is a function
+(images (B, H, W, C), targets (B, classes), seed) -> mixed images and targets.
+
+Knows images and targets as tensors, nothing else.
 """
+
+from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 BETA = 0.3
-"""Of the Beta distribution that the point where the parts meet is drawn from: mostly near an edge."""
+"""Both parameters of the Beta distribution of the point where the parts meet: mostly near an edge."""
+
+Mixing = Literal["none", "ricap"]
+"""The names of MIXINGS."""
 
 
-def ricap(images: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Put each picture together from four: random crops of pictures of the batch, meeting in one point.
+def keep_apart(images: Tensor, targets: Tensor, _seed: int) -> tuple[Tensor, Tensor]:
+    """Return images and targets as they are."""
+    return images, targets
+
+
+def ricap(images: Tensor, targets: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Put each image together from four: random crops of images of the batch, meeting in one point.
 
     The point is drawn once for the batch.
 
     Args:
         images: (B, H, W, C).
-        truth: (B, classes), each row summing to 1.
-        seed: of the point, the crops, and of who goes with whom.
+        targets: (B, classes), each row summing to 1.
+        seed: of the point, the crops, and of which images go together.
 
     Returns:
-        Pictures and truth of the same shapes; new tensors.
+        Images and targets of the same shapes; new tensors.
 
     Source: Takahashi, Matsubara & Uehara 2018, "Data augmentation using random image cropping and patching",
     arXiv:1811.09030.
@@ -30,7 +44,7 @@ def ricap(images: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, Tensor]:
     random = np.random.Generator(np.random.Philox(seed))
     n, height, width, _ = images.shape
     row, column = round(height * random.beta(BETA, BETA)), round(width * random.beta(BETA, BETA))
-    mixed_images, mixed_truth = torch.empty_like(images), torch.zeros_like(truth)
+    mixed_images, mixed_targets = torch.empty_like(images), torch.zeros_like(targets)
     for rows, columns in [
         (slice(0, row), slice(0, column)),
         (slice(0, row), slice(column, width)),
@@ -41,5 +55,12 @@ def ricap(images: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         top, left = random.integers(0, height - high + 1), random.integers(0, width - wide + 1)
         others = torch.from_numpy(random.permutation(n)).to(images.device, non_blocking=True)
         mixed_images[:, rows, columns] = images[others, top : top + high, left : left + wide]
-        mixed_truth += truth[others] * (high * wide / (height * width))
-    return mixed_images, mixed_truth
+        mixed_targets += targets[others] * (high * wide / (height * width))
+    return mixed_images, mixed_targets
+
+
+MIXINGS: dict[Mixing, Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]] = {
+    "none": keep_apart,
+    "ricap": ricap,
+}
+"""Name in a configuration -> function."""

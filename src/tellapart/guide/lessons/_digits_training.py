@@ -181,7 +181,7 @@ def trained(
 
 def shifts() -> Any:
     """By up to a pixel to each side, and up and down, with fractions."""
-    from tellapart.data.augmentation.shift_flip import Augmentation
+    from tellapart.data.augmentation.settings import Augmentation
 
     return Augmentation(width_shift_range=1.0, height_shift_range=1.0)
 

@@ -10,7 +10,7 @@ from tellapart.guide.lessons._photo import cat
 from tellapart.guide.small_training import digits
 
 if TYPE_CHECKING:
-    from tellapart.data.augmentation.shift_flip import Augmentation
+    from tellapart.data.augmentation.settings import Augmentation
     from tellapart.data.store import ImageStore
 
 SIDE = 96
@@ -38,7 +38,7 @@ def facts() -> dict[str, Any]:
 
 def quick_facts() -> dict[str, Any]:
     """Of these, what needs no training."""
-    from tellapart.data.augmentation.shift_flip import FILL_MODES, Augmentation
+    from tellapart.data.augmentation.settings import FILL_MODES, Augmentation
 
     tutorial, (train, test) = Augmentation.tutorial(), digits()
     return {
@@ -57,7 +57,7 @@ def quick_facts() -> dict[str, Any]:
 
 def plan_of(way: str) -> "Augmentation | None":
     """What may happen to the digits that are learned from."""
-    from tellapart.data.augmentation.shift_flip import Augmentation
+    from tellapart.data.augmentation.settings import Augmentation
 
     tutorial = Augmentation.tutorial()
     return {
