@@ -1,6 +1,6 @@
-"""Keras's backend: torch, chosen before Keras is imported, or one paragraph that says what to do.
+"""Keras's backend: always torch, chosen before Keras is imported.
 
-Every module that needs Keras gets it from here, so that the choice is made in one place.
+Call `import_keras` before the first `import keras`; afterward a plain import is the same module.
 """
 
 import os
@@ -17,7 +17,7 @@ def import_keras() -> ModuleType:
         The module `keras`.
 
     Raises:
-        ConfigError: another backend was chosen by the user or is already loaded.
+        ConfigError: another backend is set or already loaded.
     """
     if "keras" not in sys.modules:
         chosen = os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -30,8 +30,8 @@ def import_keras() -> ModuleType:
     return keras
 
 
-def _advice(met: str) -> str:
+def _advice(problem: str) -> str:
     return (
-        f"tellapart trains Keras models on PyTorch, but {met}. "
+        f"tellapart needs Keras's torch backend, but {problem}. "
         "Set KERAS_BACKEND=torch before starting Python, or import tellapart before keras."
     )

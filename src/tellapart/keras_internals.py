@@ -1,7 +1,8 @@
-"""Every private name of Keras that tellapart uses, each behind a function that says what it is needed for.
+"""Every private name of Keras that tellapart uses, each behind a function named for its purpose.
 
-Keras promises nothing about these names. When a new version of Keras moves one, this is the file to mend;
-`tests/test_keras_internals.py` holds each against the installed version. Imports neither Keras nor torch.
+Keras may change these names in any release. When it does, this is the only file to fix:
+`tests/test_keras_internals.py` holds each function against the installed Keras, and no other file may use a
+private name of Keras. Imports neither Keras nor torch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,12 +11,12 @@ from typing import Any
 
 
 def is_keras_class(kind: type, name: str | None = None) -> bool:
-    """Return whether `kind` is Keras's own class (of that name), not a user's subclass of it."""
+    """Return whether `kind` is a class of Keras itself, of the given name if any, and not a user's subclass."""
     return kind.__module__.startswith("keras.src.") and name in (None, kind.__name__)
 
 
 def is_keras_operator(kind: type) -> bool:
-    """Return whether `kind` is an operator such as `x + y`, which is no layer."""
+    """Return whether `kind` is the class of an operator such as `x + y`, which is not a layer."""
     return kind.__module__.startswith("keras.src.ops.")
 
 
@@ -28,7 +29,7 @@ def functional_inside(sequential: Any) -> Any | None:
 
 
 def nodes_by_depth(functional: Any) -> Mapping[int, Sequence[Any]]:
-    """Return the calls of a Functional model by their distance from its outputs."""
+    """Return the calls of a Functional model, its inputs included, by distance from its outputs."""
     return functional._nodes_by_depth
 
 
@@ -38,7 +39,7 @@ def nested_layers(layer: Any) -> Sequence[Any]:
 
 
 def standardized_inputs(functional: Any, inputs: Any) -> Sequence[Any]:
-    """Return what is given to a Functional model as a flat list of tensors, one for each of its inputs."""
+    """Return the inputs of a Functional model as a flat list, one tensor for each symbolic input."""
     return functional._standardize_inputs(inputs)
 
 
@@ -48,15 +49,15 @@ def model_takes_training(model: Any) -> bool:
 
 
 def passes_training_on(layer: Any) -> bool:
-    """Return whether a layer hands `training` to its parts, even where its own `call` lacks the argument."""
+    """Return whether a layer or a part of it takes `training`, even where its own `call` does not."""
     return "training" in getattr(layer, "_call_context_args", ())
 
 
 @contextmanager
 def one_call_of(model: Any) -> Iterator[None]:
-    """Let the layers that run within the block know that they are parts of one call of the model.
+    """Make the layers called within the block parts of one call of the model.
 
-    Otherwise each takes itself for the outermost layer and forgets the losses of the call before.
+    Otherwise each layer is an outermost call of its own, which clears the losses of the one before.
     """
     model._get_call_context()
     try:
@@ -66,7 +67,7 @@ def one_call_of(model: Any) -> Iterator[None]:
 
 
 def has_mask(tensor: Any) -> bool:
-    """Return whether Keras hung a mask on a tensor."""
+    """Return whether a tensor carries a Keras mask."""
     return getattr(tensor, "_keras_mask", None) is not None
 
 
@@ -76,14 +77,14 @@ def has_mask(tensor: Any) -> bool:
 def compute_loss(
     model: Any, inputs: Any, targets: Any, output: Any, sample_weight: Any, *, training: bool
 ) -> Any:
-    """Return the whole loss of a compiled model as its own training step computes it."""
+    """Return the total loss of a compiled model, as its own training step computes it."""
     return model._compute_loss(
         x=inputs, y=targets, y_pred=output, sample_weight=sample_weight, training=training
     )
 
 
 def has_loss_weights(model: Any) -> bool:
-    """Return whether `compile` was given `loss_weights`."""
+    """Return whether `loss_weights` were passed to `compile`."""
     return model._compile_loss._user_loss_weights is not None
 
 
@@ -93,17 +94,17 @@ def loss_tracker(model: Any) -> Any:
 
 
 def metrics_of_losses(model: Any) -> Sequence[Any]:
-    """Return the metrics that a compiled model keeps for single losses, where it has several."""
+    """Return the metrics of the single losses of a compiled model; an empty list where it has only one."""
     return [] if model._compile_loss is None else model._compile_loss.metrics
 
 
 def compiled_metrics(model: Any) -> Any | None:
-    """Return the container of the metrics given to `compile`; None where there are none."""
+    """Return the container of the metrics passed to `compile`; None where there are none."""
     return model._compile_metrics
 
 
 def has_weighted_metrics(compiled: Any) -> bool:
-    """Return whether `compile` was given `weighted_metrics`."""
+    """Return whether `weighted_metrics` were passed to `compile`."""
     return compiled._user_weighted_metrics is not None
 
 
@@ -116,12 +117,12 @@ def function_of_metric(metric: Any) -> Any:
 
 
 def refuse_unknown_variables(optimizer: Any, variables: Sequence[Any]) -> None:
-    """Raise Keras's ValueError where the optimizer was built for other variables."""
+    """Raise Keras's ValueError if the optimizer was built for other variables."""
     optimizer._check_variables_are_known(variables)
 
 
 def index_in(optimizer: Any, variable: Any) -> int:
-    """Return a variable's place in the lists of an optimizer's state."""
+    """Return the index of a variable in the lists of an optimizer's state."""
     return optimizer._get_variable_index(variable)
 
 
@@ -131,25 +132,25 @@ def decays(optimizer: Any, variable: Any) -> bool:
 
 
 def steps_taken(optimizer: Any) -> Any:
-    """Return the variable that counts an optimizer's steps; `optimizer.iterations` may be another's."""
+    """Return the variable that counts an optimizer's own steps; `optimizer.iterations` may be another one's."""
     return optimizer._iterations
 
 
 def current_rate(optimizer: Any) -> Any:
-    """Return the learning rate of the step about to be made: a number, a tensor or a variable."""
+    """Return the learning rate of the next step: a number, a tensor or a variable."""
     return optimizer._get_current_learning_rate()
 
 
 def rate_setting(optimizer: Any) -> Any:
-    """Return an optimizer's learning rate as it was set: a variable or a schedule."""
+    """Return an optimizer's learning rate as configured: a variable or a schedule."""
     return optimizer._learning_rate
 
 
 def first_moments(optimizer: Any) -> list[Any]:
-    """Return the running means of gradients of Adam and RMSprop, one for each weight."""
+    """Return Adam's and RMSprop's running means of gradients, one variable for each weight."""
     return optimizer._momentums
 
 
 def second_moments(optimizer: Any) -> list[Any]:
-    """Return the running means of squared gradients of Adam and RMSprop, one for each weight."""
+    """Return Adam's and RMSprop's running means of squared gradients, one variable for each weight."""
     return optimizer._velocities

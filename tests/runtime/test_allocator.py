@@ -1,4 +1,4 @@
-"""Memory is kept within a training and given back after it."""
+"""Freed memory stays in the process within the block, and goes back to the system after it."""
 
 import platform
 import subprocess
@@ -32,25 +32,25 @@ print(resident() - before)
 
 @on_glibc
 def test_96_mebibytes_freed_stay_within_the_block_and_go_after_it():
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN], capture_output=True, text=True, check=True
     )
-    within, after = map(float, told.stdout.split())
+    within, after = map(float, process.stdout.split())
     assert within > 80
     assert after < 30
 
 
 @on_glibc
 def test_of_two_trainings_the_one_that_ends_first_leaves_the_other_its_memory(monkeypatch):
-    told = []
-    monkeypatch.setattr(allocator, "_set", told.append)
+    settings = []
+    monkeypatch.setattr(allocator, "_set", settings.append)
     outer, inner = keep_freed_memory(), keep_freed_memory()
     outer.__enter__()
     inner.__enter__()
     outer.__exit__(None, None, None)
-    assert told == [allocator._KEEPING] * 2
+    assert settings == [allocator._KEEPING] * 2
     inner.__exit__(None, None, None)
-    assert told[-1] is allocator._AS_BEFORE
+    assert settings[-1] is allocator._DEFAULTS
 
 
 def test_another_c_library_is_left_alone(monkeypatch):

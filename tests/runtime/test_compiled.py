@@ -1,6 +1,6 @@
-"""Compiled nets: the same numbers, and the net as it is where compiling fails.
+"""Compiled nets: the same numbers, and the net uncompiled where compiling fails.
 
-The compiler itself is a GPU's; here torch's own tracer stands for it, which compiles nothing but reads
+The compiler itself needs a GPU; here torch's own tracer stands in for it, which compiles nothing but reads
 the net as a compiler would.
 """
 
@@ -19,52 +19,54 @@ from tellapart.runtime.compiled import CompiledNet, compile_on_gpu
 from tellapart.training.loader import DataLoader
 
 import_keras()
-PICTURES = torch.randint(0, 256, (4, 16, 16, 3), generator=torch.Generator().manual_seed(0)).float()
+IMAGES = torch.randint(0, 256, (4, 16, 16, 3), generator=torch.Generator().manual_seed(0)).float()
 
 
 def net():
     return lower(whitened_cnn((16, 16, 3), 3, (4, 6, 8)))
 
 
-def test_a_fast_recipes_net_is_one_graph_to_a_compiler():
+def test_the_fast_recipes_net_is_one_graph_to_a_compiler():
     plain = net()
-    assert torch._dynamo.explain(lambda x: plain(x, training=True))(PICTURES).graph_break_count == 0
+    assert torch._dynamo.explain(lambda x: plain(x, training=True))(IMAGES).graph_break_count == 0
 
 
 def test_compiled_it_gives_the_same():
     plain = net()
     compiled = CompiledNet(plain, backend="aot_eager", mode=None)
-    torch.testing.assert_close(compiled(PICTURES, training=False), plain(PICTURES, training=False))
+    torch.testing.assert_close(compiled(IMAGES, training=False), plain(IMAGES, training=False))
 
 
-def test_where_compiling_fails_it_says_why_once_and_runs_as_it_is():
+def test_where_compiling_fails_it_warns_once_and_runs_uncompiled():
     def broken(graph, inputs):
         raise RuntimeError("no compiler here")
 
     plain = net()
     compiled = CompiledNet(plain, backend=broken, mode=None)
     with pytest.warns(UserWarning, match=r"runs uncompiled, more slowly: .*no compiler here"):
-        first = compiled(PICTURES, training=False)
-    torch.testing.assert_close(first, plain(PICTURES, training=False))
-    torch.testing.assert_close(compiled(PICTURES, training=False), first)
+        first = compiled(IMAGES, training=False)
+    torch.testing.assert_close(first, plain(IMAGES, training=False))
+    torch.testing.assert_close(compiled(IMAGES, training=False), first)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="Keras puts the weights on the GPU")
-def test_on_a_processor_the_net_stays_as_it_is():
+def test_on_a_cpu_the_net_stays_uncompiled():
     plain = net()
     assert compile_on_gpu(plain) is plain
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_on_a_gpu_the_steps_of_fast_learn_in_parts_and_move_batch_statistics():
-    run = fast().changed(widths=(4, 6, 8), batch_size=64, statistics_over=16, precision="float32")
-    images = PICTURES.repeat(64, 1, 1, 1).byte().numpy()
+    config = fast().changed(widths=(4, 6, 8), batch_size=64, statistics_over=16, precision="float32")
+    images = IMAGES.repeat(64, 1, 1, 1).byte().numpy()
     store = ImageStore(images, np.arange(len(images)) % 3, tuple(map(str, range(len(images)))))
-    model = build_model(run, (16, 16, 3), 3, 4, images)
-    step = build_step(run, lower(model, "float32"), 4)
-    feed = DataLoader(store, 3, BatchSampler(n=256, batch_size=64, seed=0), run.augmentation, step.net.device)
+    model = build_model(config, (16, 16, 3), 3, 4, images)
+    step = build_step(config, lower(model, "float32"), 4)
+    loader = DataLoader(
+        store, 3, BatchSampler(n=256, batch_size=64, seed=0), config.augmentation, step.net.device
+    )
     before = [variable.numpy().copy() for variable in model.variables]
-    losses = [float(step(*feed.batch(0, number)).loss) for number in range(4)]
+    losses = [float(step(*loader.batch(0, number)).loss) for number in range(4)]
     assert np.isfinite(losses).all()
     changed = {
         variable.path
@@ -83,7 +85,7 @@ def test_on_a_gpu_a_compiled_step_gives_what_the_plain_one_gives():
         plain = net()
     compiled = compile_on_gpu(plain)
     assert isinstance(compiled, CompiledNet)
-    pictures = PICTURES.cuda()
+    images = IMAGES.cuda()
     torch.testing.assert_close(
-        compiled(pictures, training=False), plain(pictures, training=False), atol=1e-4, rtol=1e-3
+        compiled(images, training=False), plain(images, training=False), atol=1e-4, rtol=1e-3
     )

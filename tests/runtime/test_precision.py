@@ -1,4 +1,4 @@
-"""Which arithmetic: timed once, remembered, and float32 where bfloat16 is not worth it."""
+"""Precision: the gain is timed once and remembered, and float32 stays where bfloat16 is not worth it."""
 
 import datetime
 import itertools
@@ -17,7 +17,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "tellapart" / "precision.json"
 
 
-def test_the_gain_is_timed_once_and_remembered_with_its_day(cache, monkeypatch):
+def test_the_gain_is_timed_once_and_remembered_with_its_date(cache, monkeypatch):
     first = precision.bfloat16_gain()
     assert first.times > 0
     assert first.timed_on == datetime.date.today().isoformat()
@@ -33,7 +33,7 @@ def test_it_is_timed_again_where_that_is_asked_for(cache, monkeypatch):
     assert precision.bfloat16_gain().times == 3.0
 
 
-def test_another_machine_or_torch_is_timed_anew_and_both_are_remembered(cache, monkeypatch):
+def test_another_machine_or_torch_is_timed_separately_and_both_are_remembered(cache, monkeypatch):
     monkeypatch.setattr(precision, "_timed_gain", lambda: 3.0)
     precision.bfloat16_gain()
     monkeypatch.setattr(precision, "_machine", lambda: "another")
@@ -56,22 +56,22 @@ def test_a_few_disturbed_pairs_decide_nothing(cache, monkeypatch):
     assert precision.bfloat16_gain().times == 2.0
 
 
-@pytest.mark.parametrize(("gain", "meant"), [(0.8, "float32"), (1.1, "float32"), (3.0, "bfloat16")])
-def test_auto_is_bfloat16_only_where_it_pays(cache, monkeypatch, gain, meant):
+@pytest.mark.parametrize(("gain", "resolved"), [(0.8, "float32"), (1.1, "float32"), (3.0, "bfloat16")])
+def test_auto_is_bfloat16_only_where_it_pays(cache, monkeypatch, gain, resolved):
     monkeypatch.setattr(precision, "_timed_gain", lambda: gain)
-    assert precision.resolve("auto") == meant
+    assert precision.resolve("auto") == resolved
     assert precision.resolve("float32") == "float32"
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "null", '{"x": {}}', "\xff"])
-def test_a_damaged_memory_is_made_anew(cache, content):
+def test_a_damaged_file_is_replaced(cache, content):
     cache.parent.mkdir()
     cache.write_text(content)
     gain = precision.bfloat16_gain()
     assert gain._asdict() in json.loads(cache.read_text()).values()
 
 
-def test_a_figure_without_its_day_is_timed_anew(cache, monkeypatch):
+def test_a_gain_without_its_date_is_timed_again(cache, monkeypatch):
     monkeypatch.setattr(precision, "_machine", lambda: "this")
     cache.parent.mkdir()
     cache.write_text('{"this": 17.1}')

@@ -1,4 +1,4 @@
-"""Threads: one alone for little work, and in any case as many as before afterward."""
+"""Threads: one for little work, and afterward as many as before."""
 
 import threading
 
@@ -43,26 +43,26 @@ def test_of_two_that_overlap_whichever_ends_leaves_what_was_set_before_the_first
 
 
 def test_trainings_in_two_threads_leave_both_and_later_ones_as_many_as_before():
-    inside, go_on, seen = threading.Event(), threading.Event(), {}
+    inside, go_on, counts = threading.Event(), threading.Event(), {}
 
     def longer():
         with threads_for(0):
             inside.set()
             go_on.wait(60)
-            seen["within"] = torch.get_num_threads()
-        seen["after"] = torch.get_num_threads()
+            counts["within"] = torch.get_num_threads()
+        counts["after"] = torch.get_num_threads()
 
-    one = threading.Thread(target=longer)
-    one.start()
+    thread = threading.Thread(target=longer)
+    thread.start()
     inside.wait(60)
     with threads_for(0):
         go_on.set()
-        one.join()
-    assert seen == {"within": 1, "after": 3}
+        thread.join()
+    assert counts == {"within": 1, "after": 3}
     assert torch.get_num_threads() == 3
 
 
-class CachedFeatures(Listener):
+class ThreadCounter(Listener):
     def __init__(self):
         self.threads = set()
 
@@ -74,7 +74,7 @@ class CachedFeatures(Listener):
 def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp_path):
     """16 x 16 pixels: 0.18 and 1.5 GFLOP a step."""
     images = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 1), np.uint8)
-    seen = CachedFeatures()
+    counter = ThreadCounter()
     train(
         images,
         labels=np.arange(100) % 2,
@@ -84,8 +84,8 @@ def test_a_training_takes_the_threads_of_its_steps_work(batch_size, threads, tmp
         batch_size=batch_size,
         predictions=0,
         out=tmp_path / "run",
-        listener=seen,
+        listener=counter,
     )
-    assert seen.threads == {threads}
+    assert counter.threads == {threads}
     assert report(tmp_path / "run").facts["cost"]["hardware"]["threads"] == threads
     assert torch.get_num_threads() == 3

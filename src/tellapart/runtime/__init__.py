@@ -1,1 +1,1 @@
-"""The machine under the arithmetic: threads, memory, GPU, precision, power."""
+"""Runtime: how this machine runs a net, in threads, memory, CUDA graphs, precision and power."""

@@ -1,8 +1,9 @@
-"""Allocator: while a training runs, freed memory stays with the process.
+"""Allocator: keeps freed memory in the process while a training runs.
 
-glibc maps each large tensor anew from the system and unmaps it when it is freed, so that every step
-faults its pages in again: at batch 512 that cost as much as the arithmetic (`benchmarks/NOTES.md`).
-The setting holds for the block of a training, never by importing; other C libraries are left alone.
+glibc maps each large tensor from the system and unmaps it when it is freed, so that every step faults
+its pages in again: at batch 512 that cost as much as the computation (`benchmarks/NOTES.md`). The
+setting lasts for the block of a training and is never a side effect of an import; other C libraries are
+left alone.
 """
 
 import ctypes
@@ -17,35 +18,36 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -2, -3, 
 _MEBIBYTE = 1 << 20
 
 _KEEPING = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 * _MEBIBYTE, _ARENA_MAX: 1}
-"""Nothing mapped on its own, nothing given back, one heap for all threads (others cannot hold large tensors)."""
+"""Map nothing separately, return nothing, and use one heap for all threads (other heaps cannot hold large tensors)."""
 
-_AS_BEFORE = {
+_DEFAULTS = {
     _MMAP_MAX: 65536,
     _MMAP_THRESHOLD: 32 * _MEBIBYTE,
     _TRIM_THRESHOLD: 64 * _MEBIBYTE,
     _TOP_PAD: 128 * 1024,
     _ARENA_MAX: 0,
 }
-"""glibc's own values; its two moving thresholds as far up as they move by themselves."""
+"""glibc's default values; its two dynamic thresholds at the most that they adapt to."""
 
 _lock = threading.Lock()
-_inside = 0
+_blocks = 0
+"""How many blocks are open: the setting is the whole process's."""
 
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Keep freed memory within the block, and give it back after the outermost one."""
-    global _inside  # how many trainings run: the setting is the process's
+    """Keep freed memory within the block, and return it to the system after the last of overlapping ones."""
+    global _blocks
     with _lock:
-        _inside += 1
+        _blocks += 1
         _set(_KEEPING)
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if not _inside:
-                _set(_AS_BEFORE)
+            _blocks -= 1
+            if not _blocks:
+                _set(_DEFAULTS)
 
 
 def _set(values: dict[int, int]) -> None:
@@ -54,7 +56,7 @@ def _set(values: dict[int, int]) -> None:
         return
     for option, value in values.items():
         library.mallopt(option, value)
-    if values is _AS_BEFORE:
+    if values is _DEFAULTS:
         library.malloc_trim(0)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the packages that decide a result."""
+    """Return the versions of Python and of the packages that a result depends on."""
     from importlib.metadata import version
 
     packages = ("torch", "keras", "numpy", "pillow", "simplejpeg")
@@ -15,15 +15,15 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """The processor, as the system names it, and the GPU, where torch sees one."""
+    """Return the processor, its cores, the system, and the GPU where torch sees one."""
     import torch
 
-    found = {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
-    return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
+    facts = {"processor": processor_name(), "cores": os.cpu_count() or 1, "system": platform.platform()}
+    return facts | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
 
 
 def processor_name() -> str:
-    """The processor's model name, as the system tells it."""
+    """Return the processor's model name, as the system reports it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

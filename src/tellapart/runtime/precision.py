@@ -1,7 +1,7 @@
-"""Precision: which arithmetic this machine computes fastest in without losing accuracy.
+"""Precision: whether bfloat16 is worth it on this machine.
 
-A processor that names bfloat16 among its abilities is timed once, and what was found is remembered in the
-cache folder, by processor, torch and number of threads.
+A processor that supports bfloat16 is timed once. The gain is remembered in the cache folder, by processor,
+version of torch and number of threads.
 """
 
 import datetime
@@ -10,7 +10,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -20,19 +20,19 @@ from tellapart.paths import cache_folder
 from tellapart.runtime.machine import processor_name
 
 PRECISIONS = ("float32", "bfloat16", "auto")
-"""That predictions can be asked in."""
+"""The values of the setting `precision` of predictions."""
 
 WORTH_IT = 1.2
-"""How many times as fast as float32 bfloat16 must be, to be worth its rounding."""
+"""How many times as fast as float32 bfloat16 must be to be worth its rounding."""
 
 WARM_UPS, PAIRS = 2, 15
-"""Of one convolution in each precision, in turn: what disturbs the machine for a while disturbs both of a pair."""
+"""Timed pairs of one convolution in each precision: a disturbance that lasts disturbs both of a pair."""
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether bfloat16 products run natively: AVX512-BF16 or AMX on CPUs, Ampere or later on NVIDIA GPUs.
+    """Return whether bfloat16 products run natively: AVX512-BF16 or AMX on CPUs, Ampere or later on NVIDIA GPUs.
 
-    Elsewhere torch emulates them, slower than float32.
+    Elsewhere torch emulates them, more slowly than float32.
     """
     if torch.cuda.is_available():
         return torch.cuda.get_device_capability() >= (8, 0)
@@ -46,21 +46,21 @@ class Gain(NamedTuple):
 
     times: float
     timed_on: str
-    """The day, YYYY-MM-DD."""
+    """Date of the measurement, YYYY-MM-DD."""
 
 
 def bfloat16_gain(*, again: bool = False) -> Gain:
-    """What was timed on this machine once, and remembered; or is timed now.
+    """Return the gain remembered for this machine; measure and remember it where there is none.
 
     Args:
-        again: to time it now, whatever is remembered, and remember that instead.
+        again: whether to measure it in any case.
     """
-    place, key = cache_folder() / "precision.json", _machine()
-    known = None if again else _remembered(place, key)
-    if known is None:
-        known = Gain(_timed_gain(), datetime.date.today().isoformat())
-        _remember(place, {key: known._asdict()})
-    return known
+    path, machine = cache_folder() / "precision.json", _machine()
+    gain = None if again else _remembered(path, machine)
+    if gain is None:
+        gain = Gain(_timed_gain(), datetime.date.today().isoformat())
+        _remember(path, machine, gain)
+    return gain
 
 
 def _machine() -> str:
@@ -70,7 +70,7 @@ def _machine() -> str:
 
 
 def _timed_gain() -> float:
-    """float32's time over bfloat16's for a convolution of a small network: the median of PAIRS, taken in turn."""
+    """Return float32's time over bfloat16's for a convolution of a small network: the median of alternating pairs."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     maps, kernel = torch.randn(64, 64, 16, 16, device=device), torch.randn(64, 64, 3, 3, device=device)
     operands = {
@@ -91,40 +91,40 @@ def _timed_gain() -> float:
     return statistics.median(ratios[WARM_UPS:])
 
 
-def _remembered(place: Path, key: str) -> Gain | None:
-    """What the file says of this machine; None where it says nothing that can be understood."""
+def _remembered(path: Path, machine: str) -> Gain | None:
+    """Return a machine's gain from the file; None where it has no valid one."""
     try:
-        found = json.loads(place.read_text())[key]
-        return Gain(float(found["times"]), datetime.date.fromisoformat(found["timed_on"]).isoformat())
+        entry = json.loads(path.read_text())[machine]
+        return Gain(float(entry["times"]), datetime.date.fromisoformat(entry["timed_on"]).isoformat())
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _remember(place: Path, found: dict[str, Any]) -> None:
+def _remember(path: Path, machine: str, gain: Gain) -> None:
     try:
-        known = json.loads(place.read_text())
+        entries = json.loads(path.read_text())
     except (OSError, ValueError):
-        known = {}
-    text = json.dumps({**(known if isinstance(known, dict) else {}), **found}, indent=1)
+        entries = {}
+    entries = entries if isinstance(entries, dict) else {}
     try:
-        write_text(place, text)
+        write_text(path, json.dumps({**entries, machine: gain._asdict()}, indent=1))
     except SaveError:
-        return  # a cache folder that cannot be written: it is timed again next time
+        return  # a cache folder that cannot be written: the gain is measured again next time
 
 
 def resolve(precision: str) -> str:
-    """ "auto" as the precision that it means on this machine; others unchanged."""
+    """Return the precision that "auto" stands for on this machine; other names unchanged."""
     if precision != "auto":
         return precision
     return "bfloat16" if has_fast_bfloat16() and bfloat16_gain().times >= WORTH_IT else "float32"
 
 
 def resolve_checked(precision: str) -> str:
-    """The same of a precision to predict in.
+    """Return `resolve(precision)`, for a name that a user gave.
 
     Raises:
         ConfigError: it is none of `PRECISIONS`.
     """
     if precision not in PRECISIONS:
-        raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}; got {precision!r}.")
+        raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
     return resolve(precision)

@@ -1,7 +1,7 @@
-"""Threads: one alone where a step is so little work that several wait for each other longer than they save.
+"""Threads: a training whose steps are little work runs on one thread.
 
-Torch's threads meet after every operation. With two of them a step of little work takes a fifth less time on two idle
-cores; beside one busy program it takes twice as long as with one thread, and beside two up to ninety times as long
+Torch's threads wait for each other after every operation. On two idle cores, two of them shorten such a step by a
+fifth; beside one busy program it takes twice as long as on one thread, and beside two up to ninety times as long
 (`benchmarks/busy_neighbor.py`).
 """
 
@@ -12,30 +12,34 @@ from contextlib import contextmanager
 import torch
 
 LITTLE_WORK = 1e9
-"""FLOPs of a step. The tutorial's network on 32 pictures of 16 x 16 x 1 asks for 0.7e9, on CIFAR-10's for 3.9e9."""
+"""FLOPs of a step. The tutorial's network needs 0.7e9 for 32 images of 16x16x1, 3.9e9 for 32 of CIFAR-10."""
 
 _lock = threading.Lock()
-_inside, _set_to = 0, 1
+_blocks, _setting = 0, 1
+"""How many blocks of one thread are open, and how many threads torch was set to use before the first."""
 
 
 @contextmanager
 def threads_for(flops: float) -> Iterator[None]:
-    """Let torch use one thread within the block if a step asks for little work; else as many as it is set to.
+    """Let torch use one thread within the block if a step is little work; else as many as it is set to.
 
-    Trainings may overlap: whichever ends leaves what torch was set to before the first of them.
+    Trainings may overlap: each that ends restores the setting from before the first of them.
+
+    Args:
+        flops: the work of one step, in FLOPs.
     """
-    global _inside, _set_to
+    global _blocks, _setting
     if flops >= LITTLE_WORK:
         yield
         return
     with _lock:
-        if not _inside:
-            _set_to = torch.get_num_threads()
-        _inside += 1
+        if not _blocks:
+            _setting = torch.get_num_threads()
+        _blocks += 1
     torch.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            torch.set_num_threads(_set_to)
+            _blocks -= 1
+            torch.set_num_threads(_setting)

@@ -1,7 +1,7 @@
 """Workers: threads that each compute on one core.
 
-A step of a small network is many short operations. Spread over the cores one by one, they wait for
-each other more than they compute; so each core gets a part of the batch and runs all operations on it.
+A step of a small network is many short operations. If each is divided among the cores, the cores wait for
+each other more than they compute; so each core runs all operations on its own part of the batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,32 +16,32 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """As many threads as torch is set to use, each with one thread of torch's own."""
+    """A pool of threads in which torch computes on one core each."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._threads = ThreadPoolExecutor(count, "tellapart", initializer=_compute_alone)
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-        """The function of each task, in order; raises what the first failing one raised."""
+        """Return the function's results in the order of the tasks; raise the error of the first that fails."""
         return list(self.each(function, tasks))
 
     def each(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """The same, each result as soon as it and those before it are there."""
+        """Yield the function's results in the order of the tasks, each as soon as those before it are done."""
         return self._threads.map(function, tasks)
 
 
 def workers() -> Workers:
-    """The process's workers, one for each thread that torch is set to use."""
+    """Return the process's workers, one for each thread that torch is set to use."""
     return _workers(torch.get_num_threads())
 
 
 @lru_cache(maxsize=1)
 def _workers(count: int) -> Workers:
-    made = Workers(count)
-    made._threads.submit(lambda: None).result()  # a first thread is there: torch's setting was read
-    torch.set_num_threads(count)  # setting it in a worker also set the default of threads to come
-    return made
+    pool = Workers(count)
+    pool.map(lambda _: None, [None])  # starts the first thread, which reads torch's setting
+    torch.set_num_threads(count)  # a worker's own setting also changed the default of later threads
+    return pool
 
 
 def _compute_alone(*_: Any) -> None:
