@@ -10,10 +10,10 @@ SMALL = ("bench", "first-cnn", "--batch-size", "8", "--seconds", "0")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    from tellapart.profiling import bench
+    from tellapart.profiling import pieces
 
     for name, value in {"PRODUCT_SIDES": (256,), "COPIED_BYTES": 1 << 20, "PREDICTED_AT_ONCE": 8}.items():
-        monkeypatch.setattr(bench, name, value)
+        monkeypatch.setattr(pieces, name, value)
 
 
 def test_json_holds_everything():
@@ -26,7 +26,7 @@ def test_json_holds_everything():
     assert told["versions"]["torch"]
     rows = {row["piece"]: row for row in told["rows"]}
     assert set(rows["training step"]["figure"]) == {"median", "lowest", "highest"}
-    assert rows["training step"]["share_of"] == "ceiling"
+    assert rows["training step"]["share_of"] == "peak"
     assert rows["augmentation"]["share_of"] == rows["optimizer update"]["share_of"] == "step"
     assert rows["prediction"]["share"] is None
 
@@ -39,9 +39,9 @@ def test_the_report_fits_80_columns_and_says_what_it_comes_to(monkeypatch):
     assert max(map(len, table.splitlines())) <= 80
     for piece in ("products", "forward", "training step", "decoding PNG", "prediction"):
         assert piece in table
-    assert "% of ceiling" in table
+    assert "% of peak" in table
     assert "in 3 rounds" in sentences
-    assert "the dearest piece is the" in sentences
+    assert "the costliest piece is the" in sentences
 
 
 def test_a_narrow_terminal_keeps_every_figure(monkeypatch):
@@ -58,8 +58,8 @@ def test_augmentation_beyond_what_it_may_cost_is_said(monkeypatch):
     move = feed.apply
     monkeypatch.setattr(feed, "apply", lambda *given: (time.sleep(0.1), move(*given))[1])
     out = tellapart(*SMALL).out
-    assert "the dearest piece is the augmentation" in out
-    assert "meant to stay below 5.0%" in out
+    assert "the costliest piece is the augmentation" in out
+    assert "should stay below 5.0%" in out
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones():

@@ -48,7 +48,7 @@ def test_an_unknown_set_is_bad_data():
 def test_a_set_that_is_here_is_not_fetched_again():
     result = tellapart("data", "get", "digits")
     assert result.code == 0
-    assert "here: embedded in scikit-learn" in result.out
+    assert "on this machine: embedded in scikit-learn" in result.out
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def idx(array):
 def test_get_puts_a_set_into_the_cache_and_says_where(served_mnist, tmp_path):
     result = tellapart("data", "get", "mnist")
     assert result.code == 0, result.err
-    assert f"mnist is here: {tmp_path / 'cache' / 'tellapart' / 'mnist'}" in result.out
+    assert f"mnist is on this machine: {tmp_path / 'cache' / 'tellapart' / 'mnist'}" in result.out
     assert tellapart("data", "show", "mnist", "--json").json["counts"]["test"]["3"] == 1
 
 
@@ -109,7 +109,7 @@ def test_the_doctor_finds_everything_that_is_needed():
     assert {"python", "torch", "keras", "bfloat16", "cache"} <= {
         row["name"] for row in result.json["findings"]
     }
-    assert "Everything that tellapart needs is here." in tellapart("doctor").out
+    assert "Everything that tellapart needs is installed." in tellapart("doctor").out
 
 
 def test_the_doctor_names_what_is_missing_and_the_line_to_type(monkeypatch):

@@ -25,9 +25,9 @@ def test_a_model_file_needs_to_be_told_what_to_score(run):
 def test_undivided_pictures_are_all_scored_and_it_says_so(run, folder):
     result = tellapart("evaluate", run / "model.keras", folder)
     assert result.code == 0
-    assert "n = 40" in result.out
+    assert "of 40 pictures)" in result.out
     assert "All accuracy" in result.out
-    assert "not divided" in result.err
+    assert "no test split" in result.err
 
 
 def test_pictures_that_changed_since_are_noticed(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from command_line import SMALL, make_pictures, tellapart
 
 
-def unreadable(code, *arguments):
+def refused(code, *arguments):
     result = tellapart(*arguments)
     assert result.code == code, result.err
     assert "Traceback" not in result.err
@@ -18,28 +18,28 @@ def unreadable(code, *arguments):
 
 
 def test_a_missing_path_is_bad_data_and_near_names_are_offered(pictures):
-    assert "pictures" in unreadable(3, "train", pictures.parent / "picture")
+    assert "pictures" in refused(3, "train", pictures.parent / "picture")
 
 
 def test_a_file_that_is_no_picture_folder_is_bad_data(tmp_path):
     (tmp_path / "notes.txt").write_text("no pictures")
-    unreadable(3, "train", tmp_path / "notes.txt")
+    refused(3, "train", tmp_path / "notes.txt")
 
 
 def test_class_folders_of_damaged_pictures_are_bad_data(tmp_path):
     for name in ("cat", "dog"):
         (tmp_path / "damaged" / name).mkdir(parents=True)
         (tmp_path / "damaged" / name / "1.png").write_bytes(b"not a picture")
-    unreadable(3, "train", tmp_path / "damaged")
+    refused(3, "train", tmp_path / "damaged")
 
 
 def test_an_empty_folder_is_bad_data(tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "class folders" in unreadable(3, "train", tmp_path / "empty")
+    assert "class folders" in refused(3, "train", tmp_path / "empty")
 
 
 def test_one_class_is_bad_data(tmp_path):
-    assert "one class" in unreadable(3, "train", make_pictures(tmp_path / "one", {"cat": 4}))
+    assert "one class" in refused(3, "train", make_pictures(tmp_path / "one", {"cat": 4}))
 
 
 @pytest.mark.parametrize(
@@ -59,35 +59,35 @@ def test_one_class_is_bad_data(tmp_path):
     ],
 )
 def test_a_bad_option_is_a_usage_error(options, pictures):
-    unreadable(2, "train", pictures, *options)
+    refused(2, "train", pictures, *options)
 
 
 def test_nothing_to_train_on_is_a_usage_error():
-    assert "DATA" in unreadable(2, "train") or "Nothing to train on" in unreadable(2, "train")
+    assert "DATA" in refused(2, "train") or "Nothing to train on" in refused(2, "train")
 
 
 def test_a_run_folder_is_never_overwritten(pictures, tmp_path):
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("precious")
-    assert "never overwritten" in unreadable(2, "train", pictures, "--out", tmp_path / "taken")
+    assert "never overwritten" in refused(2, "train", pictures, "--out", tmp_path / "taken")
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["thesis.txt"]
 
 
 def test_an_existing_model_is_refused_before_training(pictures, tmp_path):
     (tmp_path / "model.keras").write_text("precious")
-    unreadable(2, "train", pictures, *SMALL, "--out", tmp_path / "new", "--save-to", tmp_path / "model.keras")
+    refused(2, "train", pictures, *SMALL, "--out", tmp_path / "new", "--save-to", tmp_path / "model.keras")
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "model.keras").read_text() == "precious"
 
 
 def test_a_size_too_small_for_the_network_leaves_no_run_folder(pictures, tmp_path):
-    assert "at least 14 x 14" in unreadable(2, "train", pictures, "--size", "8", "--out", tmp_path / "new")
+    assert "at least 14 x 14" in refused(2, "train", pictures, "--size", "8", "--out", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 def test_settings_are_refused_before_data_is_fetched():
     """mnist is not on this machine, and asking for it would download 12 MB."""
-    assert "epochs" in unreadable(2, "train", "mnist", "--epochs", "0")
+    assert "epochs" in refused(2, "train", "mnist", "--epochs", "0")
 
 
 def test_a_missing_extra_names_the_line_that_installs_it(tmp_path, monkeypatch):
@@ -99,20 +99,20 @@ def test_a_missing_extra_names_the_line_that_installs_it(tmp_path, monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    assert "pip install 'tellapart[parquet]'" in unreadable(4, "train", tmp_path / "train.parquet")
+    assert "pip install 'tellapart[parquet]'" in refused(4, "train", tmp_path / "train.parquet")
 
 
 def test_a_missing_model_says_how_to_make_one(tmp_path):
-    assert "tellapart train" in unreadable(1, "predict", tmp_path / "none.keras", tmp_path / "x.png")
+    assert "tellapart train" in refused(1, "predict", tmp_path / "none.keras", tmp_path / "x.png")
 
 
 def test_a_model_that_is_not_there_is_said_with_the_folder_that_it_was_looked_for_in(tmp_path):
     here = f"in the current folder, {Path.cwd()}."
     for name in ("runs/photos", "none.keras"):
-        assert here in unreadable(1, "predict", name, "x.jpg")
-        assert here in unreadable(1, "evaluate", name, "digits")
-    assert here in unreadable(3, "train", "--resume", "runs/photos")
-    assert "current folder" not in unreadable(1, "predict", tmp_path / "none.keras", "x.jpg")
+        assert here in refused(1, "predict", name, "x.jpg")
+        assert here in refused(1, "evaluate", name, "digits")
+    assert here in refused(3, "train", "--resume", "runs/photos")
+    assert "current folder" not in refused(1, "predict", tmp_path / "none.keras", "x.jpg")
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_a_name_with_spaces_and_without_quotes_is_recognized(words, meant):
 
 
 def test_a_resumed_run_keeps_its_settings(run):
-    unreadable(2, "train", "--resume", run, "--epochs", "5")
-    unreadable(2, "train", "--resume", run, "--no-augment")
-    unreadable(2, "train", "--resume", run, "--recipe", "quick")
-    unreadable(2, "train", "--resume", run, "--out", "other")
+    refused(2, "train", "--resume", run, "--epochs", "5")
+    refused(2, "train", "--resume", run, "--no-augment")
+    refused(2, "train", "--resume", run, "--recipe", "quick")
+    refused(2, "train", "--resume", run, "--out", "other")
 
 
 def test_an_error_is_one_json_object_too(tmp_path):
@@ -170,26 +170,26 @@ def test_a_bug_keeps_its_traceback_and_asks_for_a_report(monkeypatch):
 
 
 def test_an_empty_name_is_not_the_folder_one_stands_in(run):
-    assert "DATA is empty" in unreadable(2, "train", "")
-    unreadable(2, "evaluate", run, "")
-    unreadable(2, "data", "show", "")
+    assert "DATA is empty" in refused(2, "train", "")
+    refused(2, "evaluate", run, "")
+    refused(2, "data", "show", "")
 
 
 def test_labels_of_a_resumed_run_are_its_own(run, tmp_path):
-    assert "--labels" in unreadable(2, "train", "--resume", run, "--labels", tmp_path / "labels.csv")
+    assert "--labels" in refused(2, "train", "--resume", run, "--labels", tmp_path / "labels.csv")
 
 
 def test_a_place_that_cannot_be_saved_to_is_refused_before_training(pictures, tmp_path):
     (tmp_path / "file").write_text("no folder")
     place = tmp_path / "file" / "model.keras"
-    assert "--save-to" in unreadable(2, "train", pictures, "--out", tmp_path / "new", "--save-to", place)
+    assert "--save-to" in refused(2, "train", pictures, "--out", tmp_path / "new", "--save-to", place)
     assert not (tmp_path / "new").exists()
 
 
 def test_a_data_folder_that_does_not_exist_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path / "gone"))
-    assert "does not exist" in unreadable(3, "train", "mnist")
-    assert "does not exist" in unreadable(3, "data", "get", "mnist")
+    assert "does not exist" in refused(3, "train", "mnist")
+    assert "does not exist" in refused(3, "data", "get", "mnist")
     findings = tellapart("doctor", "--json").json["findings"]
     found = next(finding for finding in findings if finding["name"] == "TELLAPART_DATA")
     assert found["verdict"] == "optional"
@@ -199,7 +199,7 @@ def test_a_data_folder_that_does_not_exist_is_said(monkeypatch, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"words, not a model", b"PK\x03\x04 cut short"])
 def test_a_broken_model_file_is_said_in_one_paragraph(content, tmp_path):
     (tmp_path / "model.keras").write_bytes(content)
-    said = unreadable(1, "predict", tmp_path / "model.keras", tmp_path / "x.png")
+    said = refused(1, "predict", tmp_path / "model.keras", tmp_path / "x.png")
     assert "cannot be read as a Keras model" in said
     assert "accessible" not in said
     assert len(said.splitlines()) == 1
@@ -208,6 +208,6 @@ def test_a_broken_model_file_is_said_in_one_paragraph(content, tmp_path):
 def test_an_archive_that_is_no_model_is_said_in_one_paragraph(tmp_path):
     np.savez(tmp_path / "ok.npz", x=np.zeros(3))
     (tmp_path / "ok.npz").rename(tmp_path / "ok.keras")
-    said = unreadable(1, "predict", tmp_path / "ok.keras", tmp_path / "x.png")
+    said = refused(1, "predict", tmp_path / "ok.keras", tmp_path / "x.png")
     assert "without a Keras model" in said
     assert len(said.splitlines()) == 1

@@ -85,7 +85,7 @@ def test_before_the_steps_begin_one_signal_is_enough(tmp_path):
 WAITING = """
 import sys, time
 from tellapart import training
-from tellapart.cli import main
+from tellapart.cli.main import main
 
 def wait(*_):
     print("waiting", file=sys.stderr, flush=True)
@@ -126,7 +126,7 @@ def test_stopped_at_once_before_the_first_checkpoint_a_run_leaves_no_folder_and_
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     said = " ".join(err.split())  # wrapped, where somebody set COLUMNS
-    assert "before anything was kept; the run's folder was removed. Run the command again." in said
+    assert "Stopped before anything was saved; the run folder was removed. Run the command again." in said
     assert json.loads(out) == {"run": None, "finished": False}
     assert not (tmp_path / "run").exists()
 
@@ -156,5 +156,5 @@ def test_keys_of_a_terminal_reach_the_training(tmp_path):
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 130
     assert b"--resume" in written
-    assert b"Stopping after this step; Ctrl-C again stops at once\r\n" in written
+    assert b"Stopping after this step. Press Ctrl-C again to stop at once.\r\n" in written
     assert written.rstrip().endswith(str(tmp_path / "run").encode())

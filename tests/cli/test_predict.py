@@ -80,7 +80,7 @@ def test_a_folder_of_run_folders_is_no_pictures(run, folder):
     shutil.copytree(run, "runs/first")
     result = tellapart("predict", "runs", folder / "dark" / "0.png")
     assert result.code == 2
-    assert "runs holds trainings and is none itself. Did you mean runs/first?" in result.err
+    assert "runs is a folder of run folders. Did you mean runs/first?" in result.err
 
 
 def test_a_folder_of_pictures_that_holds_a_run_as_well_is_pictures(run, folder, tmp_path):
@@ -113,18 +113,18 @@ def test_a_link_that_leads_nowhere_is_called_that():
     assert "Did you mean" not in said
 
 
-def test_a_path_with_the_name_of_a_model_that_comes_along_wins_and_it_is_said(folder):
+def test_a_path_with_the_name_of_a_built_in_model_comes_first_with_a_warning(folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", "digits", picture).err.startswith("Using digits. It only knows: 0, 1, 2,")
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)
     said, who = result.err.splitlines()
-    assert said == "digits: the folder of that name is meant, not the model that comes along."
+    assert said == "digits: using the folder of that name, not the built-in model."
     assert who.startswith("Using the built-in CIFAR-10 model.")
     assert "digits/z.png" in result.out
     for command in ("evaluate", "summary"):
-        assert "digits: the folder of that name is meant" in tellapart(command, "digits").err
+        assert "digits: using the folder of that name" in tellapart(command, "digits").err
 
 
 def test_top_limits_what_is_carried(run, folder):

@@ -10,13 +10,13 @@ def test_the_tutorials_network_has_the_tutorials_parameters():
 
 
 def test_a_recipe_tells_the_cost_of_its_training_before_it_runs():
-    assert "TFLOPs for 200 epochs of 50,000 pictures" in tellapart("summary", "first-cnn").out
+    assert "TFLOPs: 200 epochs of 50,000 pictures" in tellapart("summary", "first-cnn").out
 
 
 def test_a_recipe_tells_what_it_reached_with_and_without_views_or_that_nobody_measured():
     out = tellapart("summary", "fast").out
-    assert "without test-time views" in out
-    assert "mean of 5 trainings" in out
+    assert "without test-time augmentation" in out
+    assert "mean of 5 runs" in out
     assert "not measured" in tellapart("summary", "best", "--classes", "2").out
 
 
@@ -34,7 +34,7 @@ def test_a_model_tells_its_classes_and_where_it_comes_from(run):
     assert told["card"]["origin"]["recipe"] == "quick"
     out = tellapart("summary", run / "model.keras").out
     assert "dark, light" in out
-    assert "MFLOPs" in out
+    assert "FLOPs  " in out
 
 
 def test_only_the_augmentation_that_does_something_is_shown():

@@ -1,0 +1,84 @@
+"""One public function for each command, with the same name and meaning."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tellapart
+from tellapart.cli.main import COMMANDS
+
+COMMANDS_ALONE = {"demo", "learn", "doctor", "bench"}
+"""Commands without a function: what they do is for a terminal or a browser."""
+
+FUNCTIONS_ALONE = {"fit", "load", "compare"}
+"""Functions without a command: of Keras users, of scripts, and `report --compare`."""
+
+
+def public_functions():
+    return {name for name in tellapart.__all__ if inspect.isfunction(getattr(tellapart, name))}
+
+
+def test_each_command_has_its_function():
+    assert set(COMMANDS) - COMMANDS_ALONE == public_functions() - FUNCTIONS_ALONE - {"open_dataset"}
+
+
+@pytest.fixture
+def image():
+    return np.full((20, 24, 3), 200, np.uint8)
+
+
+def test_a_classifier_a_path_and_a_name_are_all_models(trained, image):
+    by_path = tellapart.predict(trained.folder, image)
+    by_classifier = tellapart.predict(trained.classifier, image)
+    assert by_path.to_dict() == by_classifier.to_dict()
+    assert by_path.predictions[0].picture == "picture 0"
+    assert len(tellapart.predict("cifar10", image, top=3).predictions[0].names) == 3
+
+
+def test_predict_takes_one_picture_several_and_folders(trained, tmp_path):
+    from PIL import Image
+
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.full((9, 9, 3), 90, np.uint8)).save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    alone = tellapart.predict(trained.folder, tmp_path / "a.png")
+    everything = tellapart.predict(trained.folder, tmp_path)
+    assert [Path(one.picture).name for one in alone.predictions] == ["a.png"]
+    assert [Path(one.picture).name for one in everything.predictions] == ["a.png", "b.png"]
+    assert [Path(one.id).name for one in everything.unreadable] == ["broken.png"]
+    assert alone.predictions[0].probabilities == everything.predictions[0].probabilities
+
+
+def test_many_arrays_keep_their_numbers(trained, image):
+    names = [one.picture for one in tellapart.predict(trained.classifier, [image] * 3).predictions]
+    assert names == ["picture 0", "picture 1", "picture 2"]
+
+
+def test_evaluate_takes_a_classifier_too(trained, color_photos):
+    by_classifier = tellapart.evaluate(trained.classifier, str(color_photos))
+    assert by_classifier.scores.pictures == 15
+    assert by_classifier.scores == tellapart.evaluate(trained.folder).scores
+
+
+def test_explain_takes_a_classifier_and_its_run(trained, image):
+    explanation = tellapart.explain(trained.classifier, image, run=trained.folder)
+    assert explanation.to_dict()["training"] is not None
+    assert tellapart.explain(trained.classifier, image).to_dict()["training"] is None
+    assert tellapart.explain(trained.folder, image).to_dict()["training"] is not None
+
+
+def test_summary_takes_a_recipe_and_a_model(trained):
+    assert tellapart.summary("first-cnn").summary.parameters == 1_250_858
+    assert tellapart.summary(trained.folder).summary.input_shape == (16, 16, 3)
+
+
+def test_train_prints_its_epochs_unless_told_not_to(color_photos, tmp_path, capsys):
+    settings = {"epochs": 2, "size": (16, 16), "batch_size": 8, "predictions": 0}
+    tellapart.train(str(color_photos), out=tmp_path / "loud", **settings)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Epoch 1/2", "Epoch 2/2"]
+    assert "val_accuracy" in lines[0]
+    tellapart.train(str(color_photos), out=tmp_path / "quiet", verbose=False, **settings)
+    assert capsys.readouterr().out == ""
