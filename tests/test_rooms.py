@@ -1,6 +1,7 @@
 """The house: a file imports only from rooms on floors below its own room, wherever the import stands in it."""
 
 import ast
+import statistics
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,34 @@ def test_lazy_imports_and_those_for_types_count():
 
 def test_few_files_stand_outside_a_room():
     assert len(list(SOURCE.glob("*.py"))) <= LOOSE_FILES_AT_MOST
+
+
+LINES_OF_A_FILE_AT_MOST = 400
+LINES_OF_A_FUNCTION_AT_MOST = 50
+MEDIAN_FUNCTION_AT_MOST = 8
+
+
+def function_lengths(text: str) -> dict[str, int]:
+    """Lines of each function, without its docstring."""
+    lengths = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0]
+            docstring = first.end_lineno - first.lineno + 1 if ast.get_docstring(node) is not None else 0
+            lengths[f"{node.name}, line {node.lineno}"] = node.end_lineno - node.lineno + 1 - docstring
+    return lengths
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_files_and_functions_are_short(module):
+    text = FILES[module].read_text()
+    assert text.count("\n") <= LINES_OF_A_FILE_AT_MOST, "look for the second idea in this file"
+    long = {
+        name: lines for name, lines in function_lengths(text).items() if lines > LINES_OF_A_FUNCTION_AT_MOST
+    }
+    assert not long, "look for the second idea in these functions"
+
+
+def test_most_functions_are_very_short():
+    lengths = [lines for path in FILES.values() for lines in function_lengths(path.read_text()).values()]
+    assert statistics.median(lengths) <= MEDIAN_FUNCTION_AT_MOST
