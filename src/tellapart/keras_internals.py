@@ -49,7 +49,10 @@ def model_takes_training(model: Any) -> bool:
 
 
 def passes_training_on(layer: Any) -> bool:
-    """Return whether a layer or a part of it takes `training`, even where its own `call` does not."""
+    """Return whether an operation can be called with `training`: a layer can, an operator such as `x + y` cannot.
+
+    A layer whose own `call` has no such argument passes it on to its parts.
+    """
     return "training" in getattr(layer, "_call_context_args", ())
 
 
@@ -147,7 +150,7 @@ def rate_setting(optimizer: Any) -> Any:
 
 
 def first_moments(optimizer: Any) -> list[Any]:
-    """Return Adam's and RMSprop's running means of gradients, one variable for each weight."""
+    """Return Adam's running means of gradients, or RMSprop's momenta, one variable for each weight."""
     return optimizer._momentums
 
 
