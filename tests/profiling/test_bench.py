@@ -1,4 +1,4 @@
-"""Timings of small batches: FLOPs against torch's counter, times against pieces slowed down by a known time."""
+"""Timings of small batches: FLOPs against torch's counter, times against pieces slowed by a known time."""
 
 import time
 
@@ -6,9 +6,9 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.errors import ConfigError
-from tellapart.profiling import bench
+from tellapart.profiling import bench, pieces
 from tellapart.recipes.recipes import RECIPES
-from tellapart.training import loader as feed
+from tellapart.training import loader
 from tellapart.training.optim.native import NativeOptimizer
 
 PIECES = {
@@ -29,28 +29,28 @@ PIECES = {
 def small(monkeypatch):
     """Pieces that take milliseconds."""
     for name, value in {"PRODUCT_SIDES": (256,), "COPIED_BYTES": 1 << 20, "PREDICTED_AT_ONCE": 8}.items():
-        monkeypatch.setattr(bench, name, value)
+        monkeypatch.setattr(pieces, name, value)
 
 
-def run(recipe="first-cnn", batch_size=8, precision="float32"):
+def config(recipe="first-cnn", batch_size=8, precision="float32"):
     return RECIPES[recipe]().changed(batch_size=batch_size, precision=precision)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_what_is_timed_is_what_was_counted(recipe):
     """A batch's forward pass and step, run as they are timed, under torch's own counter."""
-    pieces = bench._Pieces(run(recipe))
-    images, truth = pieces.feed.batch(0, 0)
+    training = pieces.Pieces(config(recipe))
+    images, targets = training.loader.batch(0, 0)
     with FlopCounterMode(display=False) as forward:
-        bench._forward(pieces.step, images, truth)
+        pieces.forward_pass(training.step, images, targets)
     with FlopCounterMode(display=False) as step:
-        pieces.step(images, truth)
-    assert forward.get_total_flops() == 8 * pieces.flops.forward
-    assert step.get_total_flops() == 8 * pieces.flops.step
+        training.step(images, targets)
+    assert forward.get_total_flops() == 8 * training.flops.forward
+    assert step.get_total_flops() == 8 * training.flops.step
 
 
 def test_every_piece_is_timed_and_its_share_taken():
-    timings = bench.measure(run(), seconds=0)
+    timings = bench.measure(config(), seconds=0)
     assert timings.rounds == bench.FEWEST_ROUNDS
     units = {row.piece: row.unit for row in timings.rows}
     assert units | {"bfloat16 products": "GFLOP/s"} == PIECES | {"bfloat16 products": "GFLOP/s"}
@@ -65,7 +65,7 @@ def test_every_piece_is_timed_and_its_share_taken():
 
 
 def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
-    known = bench._Round(
+    known = pieces.Round(
         products={"float32": 50.0},
         copy=0.002,
         augmentation=0.003,
@@ -76,8 +76,8 @@ def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
         png=0.04,
         prediction=0.5,
     )
-    monkeypatch.setattr(bench._Pieces, "measure", lambda _: (time.sleep(0.01), known)[1])
-    timings = bench.measure(run(), seconds=0.2)
+    monkeypatch.setattr(pieces.Pieces, "measure", lambda _: (time.sleep(0.01), known)[1])
+    timings = bench.measure(config(), seconds=0.2)
     assert timings.rounds > bench.FEWEST_ROUNDS
     rates = {row.piece: row.figure.median for row in timings.rows}
     assert rates == pytest.approx(
@@ -95,22 +95,22 @@ def test_more_time_gives_more_rounds_and_each_row_is_arithmetic(monkeypatch):
         }
     )
     shares = {row.piece: row.share.median for row in timings.rows if row.share}
-    of_ceiling = {piece: rates[piece] / 50 for piece in ("forward", "training step")}
-    assert shares == pytest.approx(of_ceiling | {"augmentation": 0.03, "optimizer update": 0.05})
+    of_peak = {piece: rates[piece] / 50 for piece in ("forward", "training step")}
+    assert shares == pytest.approx(of_peak | {"augmentation": 0.03, "optimizer update": 0.05})
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_precision_is_held_against_its_own_ceiling(precision):
-    """Within the bounds of the figures, for a share over 1 is what other work on this machine can make of it."""
-    timings = bench.measure(run(precision=precision), seconds=0)
-    ceiling, step = timings.row(f"{precision} products").figure, timings.row("training step")
-    assert step.figure.highest / ceiling.lowest >= step.share.highest >= step.share.lowest
-    assert step.share.lowest >= step.figure.lowest / ceiling.highest
+def test_a_precision_is_compared_with_its_own_peak(precision):
+    """Within the bounds of the figures: other work on the machine can push a share above 1."""
+    timings = bench.measure(config(precision=precision), seconds=0)
+    peak, step = timings.row(f"{precision} products").figure, timings.row("training step")
+    assert step.figure.highest / peak.lowest >= step.share.highest >= step.share.lowest
+    assert step.share.lowest >= step.figure.lowest / peak.highest
     assert timings.rows[0].piece == "float32 products"
 
 
 class Clock:
-    """A millisecond later at each look, so that no other work on this machine is in a time."""
+    """A clock that advances a millisecond per reading, so that times do not depend on the machine."""
 
     def __init__(self):
         self.now = 0.0
@@ -126,27 +126,27 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(bench, "time", clock)
+    monkeypatch.setattr(pieces, "time", clock)
     return clock
 
 
 def test_a_slow_update_is_seen_within_its_step(monkeypatch, clock):
     apply = NativeOptimizer.apply
     monkeypatch.setattr(NativeOptimizer, "apply", lambda *given: (clock.sleep(0.05), apply(*given)))
-    timings = bench.measure(run(), seconds=0)
+    timings = bench.measure(config(), seconds=0)
     assert timings.row("optimizer update").figure.median == pytest.approx(51)
     assert timings.row("time of a step").figure.median == pytest.approx(53)
 
 
 def test_slow_augmentation_is_seen_outside_the_step(monkeypatch, clock):
-    move = feed.apply
-    monkeypatch.setattr(feed, "apply", lambda *given: (clock.sleep(0.1), move(*given))[1])
-    timings = bench.measure(run(), seconds=0)
+    move = loader.apply
+    monkeypatch.setattr(loader, "apply", lambda *given: (clock.sleep(0.1), move(*given))[1])
+    timings = bench.measure(config(), seconds=0)
     assert timings.row("augmentation").figure.median == pytest.approx(101)
     assert timings.row("time of a step").figure.median == pytest.approx(3)
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_no_time_at_all_is_refused(seconds):
+def test_seconds_that_are_no_time_are_refused(seconds):
     with pytest.raises(ConfigError, match="seconds"):
-        bench.measure(run(), seconds)
+        bench.measure(config(), seconds)
