@@ -1,9 +1,13 @@
 """Events: what a training loop reports as it goes. Listeners print, save or plot them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:  # whoever opens data or shows progress does not wait for torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
