@@ -45,14 +45,14 @@ def seconds_of(command):
 
 
 def cold_starts(photo, rounds):
-    from tellapart.models.pretrained import shipped_model
+    from tellapart.models.pretrained import pretrained_model
 
     tellapart = [sys.executable, "-m", "tellapart"]
     commands = {
         "tellapart --help": [*tellapart, "--help"],
         "tellapart predict PHOTO": [*tellapart, "predict", photo],
         "a Keras script, the same model and photo": [
-            sys.executable, "-c", KERAS_SCRIPT, str(shipped_model("cifar10")), photo
+            sys.executable, "-c", KERAS_SCRIPT, str(pretrained_model("cifar10")), photo
         ],
     }  # fmt: skip
     times = {name: [] for name in commands}

@@ -282,13 +282,13 @@ def main(arguments):
     options = parser.parse_args(arguments)
     import torch
 
-    from tellapart.models.pretrained import shipped_model
+    from tellapart.models.pretrained import pretrained_model
 
     torch.set_num_threads(options.threads)
     tutorial = options.models / "first_cnn.keras"
     if not tutorial.exists():
         train(tutorial, options.cifar)
-    paths = [tutorial, shipped_model("cifar10")]
+    paths = [tutorial, pretrained_model("cifar10")]
     if options.margins:
         for path in paths:
             margins(path, read_pictures(options.cifar, ["data_batch_1"])[0])

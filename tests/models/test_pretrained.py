@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import tellapart
-from tellapart.classifier.resolve import model_meant
+from tellapart.classifier.resolve import resolve_model
 from tellapart.data.split import divide
 from tellapart.data.store import load_split
 from tellapart.errors import ConfigError, ModelError
@@ -19,7 +19,7 @@ from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.keras_backend import import_keras
 from tellapart.metrics.calibration import fit_temperature
-from tellapart.models.pretrained import NAMES, shipped_model
+from tellapart.models.pretrained import NAMES, pretrained_model
 from tellapart.profiling.summary import describe
 from tellapart.recipes.recipes import fast
 
@@ -27,12 +27,12 @@ keras = import_keras()
 
 
 def card_of(name):
-    return shipped_model(name).with_suffix(".md").read_text()
+    return pretrained_model(name).with_suffix(".md").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_model_is_a_plain_keras_model_of_a_few_megabytes_without_optimizer_state(name):
-    path = shipped_model(name)
+    path = pretrained_model(name)
     assert path.stat().st_size < 8e6
     model = keras.models.load_model(path)
     assert model.output_shape == (None, 10)
@@ -62,7 +62,7 @@ def test_the_card_of_digits_says_what_pictures_it_wants_and_its_score_on_others(
 def test_it_answers_like_keras():
     classifier = tellapart.load("cifar10")
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
-    theirs = keras.models.load_model(shipped_model("cifar10")).predict(images.astype("float32"), verbose=0)
+    theirs = keras.models.load_model(pretrained_model("cifar10")).predict(images.astype("float32"), verbose=0)
     np.testing.assert_allclose(classifier.probabilities(images, tta_views=1), theirs, atol=1e-5)
 
 
@@ -82,11 +82,11 @@ def test_a_photo_is_named_without_a_model_named_and_without_keras(tmp_path):
 
 def test_a_name_is_a_model_unless_something_has_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert model_meant("digits") == shipped_model("digits")
+    assert resolve_model("digits") == pretrained_model("digits")
     (tmp_path / "digits").mkdir()
-    assert str(model_meant("digits")) == "digits"
-    with pytest.raises(ModelError, match="There are: cifar10, digits"):
-        shipped_model("violins")
+    assert str(resolve_model("digits")) == "digits"
+    with pytest.raises(ModelError, match="Built-in models: cifar10, digits"):
+        pretrained_model("violins")
 
 
 def test_evaluate_and_summary_know_it_by_its_name():

@@ -127,7 +127,7 @@ def test_a_network_or_target_that_cannot_be_is_refused(change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"widths": (8, 8, 8)}, "its widths cannot be chosen; got .* Leave widths out"),
+        ({"widths": (8, 8, 8)}, "has fixed widths; got .* Omit widths"),
         ({"depth": 3}, "depth of the network first-cnn is 2; got 3"),
     ],
 )

@@ -1,1 +1,4 @@
-"""Keras architectures, one function each, and where they come from."""
+"""Models: the networks that can be trained, one file each, and trained ones in `pretrained/`.
+
+`networks.NETWORKS` lists them by the names that a configuration gives them.
+"""

@@ -13,19 +13,19 @@ def first_cnn(image_shape: tuple[int, int, int], classes: int) -> Any:
     """Build the tutorial's network: two blocks of two convolutions, then two dense layers.
 
     The one addition is the `Rescaling` layer in front: the tutorial divided its
-    arrays by 255; here the network does, so it takes raw pixels and nobody can
-    divide twice.
+    arrays by 255; here the network does, so it takes raw pixels and they cannot
+    be divided twice.
 
     Args:
         image_shape: (height, width, channels), at least 14 x 14 pixels.
-        classes: how many, at least 2.
+        classes: the number of classes, at least 2.
 
     Returns:
         A built, uncompiled `keras.Sequential`: (B, H, W, C) pixels 0-255 -> (B, classes)
         probabilities. 1,250,858 parameters for (32, 32, 3) and 10 classes.
 
     Raises:
-        ConfigError: the pictures are too small, or there are fewer than two classes.
+        ConfigError: the images are too small, or there are fewer than two classes.
 
     Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
@@ -60,18 +60,18 @@ def first_cnn(image_shape: tuple[int, int, int], classes: int) -> Any:
 
 
 def check_shape_and_classes(image_shape: tuple[int, int, int], classes: int) -> None:
-    """Refuse small pictures, and fewer than two classes.
+    """Check that there are enough pixels and classes.
 
     Raises:
-        ConfigError: a side below 14 pixels, or nothing to tell apart.
+        ConfigError: a side below 14 pixels, or fewer than two classes.
     """
     check_image_size(image_shape)
     if classes < 2:
-        raise ConfigError(f"A classifier needs at least two classes to tell apart; got {classes}.")
+        raise ConfigError(f"A classifier needs at least two classes; got {classes}.")
 
 
 def check_image_size(image_shape: tuple[int, int, int]) -> None:
-    """Refuse what the network cannot see anything in; asked before pictures are read.
+    """Check that images are large enough for the network; called before any is read.
 
     Raises:
         ConfigError: a side below 14 pixels.

@@ -1,6 +1,6 @@
-"""The networks that a recipe can name: how each is built, what its settings may be, what it needs besides.
+"""The networks that a recipe can name: how each is built, which settings it has, what it needs besides.
 
-A new network is a file of this room and one entry in `NETWORKS`.
+A new network is a file of this folder and one entry in `NETWORKS`.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Builder = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """One architecture."""
+    """One architecture; an entry of NETWORKS."""
 
     build: Builder
 
@@ -29,26 +29,26 @@ class Network:
     """Whether a recipe chooses the widths of its three groups."""
 
     depths: tuple[int, ...] | None = None
-    """The depths that can be chosen; None: any."""
+    """The depths that it can have; None: any."""
 
     initialize: Callable[[Any, NDArray[np.uint8], int], None] | None = None
-    """(model, training images, seed): sets the weights that the network starts from, where Keras's will not do."""
+    """(model, training images, seed): sets the initial weights; None: Keras's own are kept."""
 
     finish: Callable[[Any], None] | None = None
-    """Makes of a trained model what any Keras reads back as it was written."""
+    """Prepares a trained model for saving, so that Keras reads it back unchanged; None: nothing to do."""
 
     def check(self, name: str, widths: Any, depth: int) -> None:
-        """Refuse settings that this network lacks.
+        """Check the settings of this network.
 
         Raises:
-            ConfigError: with what can be chosen.
+            ConfigError: widths or a depth that it cannot have; it states the accepted ones.
         """
         if self.has_widths and not _are_three_widths(widths):
             raise ConfigError(f"The network {name} has three widths, such as (64, 128, 256); got {widths}.")
         if not self.has_widths and widths is not None:
             raise ConfigError(
-                f"The network {name} is the tutorial's, and its widths cannot be chosen; got {widths}. "
-                "Leave widths out, or use the recipe fast, accurate or best."
+                f"The network {name} has fixed widths; got {widths}. "
+                "Omit widths, or use the recipe fast, accurate or best."
             )
         if self.depths is not None and depth not in self.depths:
             choices = " or ".join(map(str, self.depths))

@@ -1,4 +1,4 @@
-"""A network that learns fast: whitened patches, then three groups of two or three convolutions."""
+"""A network that trains fast: whitened patches, then three groups of two or three convolutions."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ PATCH = 2
 """Side of the patches that are whitened, in pixels; there is one at every pixel."""
 
 IMAGES_AT_ONCE = 64
-"""Whose patches are laid out at a time."""
+"""Images whose patches are laid out at a time."""
 
 EPSILON = 5e-4
 """Added to the variance along a direction before dividing by its root."""
@@ -21,15 +21,15 @@ EPSILON = 5e-4
 def whitened_cnn(
     image_shape: tuple[int, int, int], classes: int, widths: tuple[int, int, int], depth: int = 2
 ) -> Any:
-    """Build the network. Its first layer is set by `initialize` from pictures and not learned afterward.
+    """Build the network. `initialize` sets its first layer from images; training leaves its kernel as it is.
 
-    A record network's plan (ResNet-9 class: Page 2018; whitening, dirac initialization, frozen scales and
+    The design of record-setting networks (ResNet-9 class: Page 2018; whitening, dirac initialization, frozen scales and
     the scaled head: Jordan 2024, arXiv:2404.00498), with hard SiLU (Howard et al. 2019) instead of GELU:
     as accurate here, and a quarter of the time on a processor (`benchmarks/NOTES.md`).
 
     Args:
         image_shape: (height, width, channels), at least 14 x 14 pixels.
-        classes: how many, at least 2.
+        classes: the number of classes, at least 2.
         widths: channels of the three groups.
         depth: convolutions in a group: 2; or 3, the second and third then bridged by a shortcut.
 
@@ -38,7 +38,7 @@ def whitened_cnn(
         Sequential where depth is 2.
 
     Raises:
-        ConfigError: the pictures are too small, or there are fewer than two classes.
+        ConfigError: the images are too small, or there are fewer than two classes.
     """
     check_shape_and_classes(image_shape, classes)
     keras = import_keras()
@@ -77,14 +77,14 @@ def _group(layers: Any, x: Any, width: int, depth: int) -> Any:
 
 
 def initialize(model: Any, images: NDArray[np.uint8], seed: int) -> None:
-    """Set the weights that the network starts from.
+    """Set the initial weights.
 
     The whitening filters come from `images`; the other convolutions pass their input through (dirac) and
     are random where they have more outputs than inputs; the head has deviation 1.
 
     Args:
         model: from `whitened_cnn`.
-        images: (N, H, W, C) uint8, training pictures; a thousand or two are enough.
+        images: (N, H, W, C) uint8, training images; a thousand or two are enough.
         seed: of the random part.
     """
     random = np.random.Generator(np.random.Philox(seed))
@@ -99,11 +99,11 @@ def initialize(model: Any, images: NDArray[np.uint8], seed: int) -> None:
 
 
 def freeze_whitening(model: Any) -> None:
-    """Freeze the whole first layer, its bias too, once the network is learned.
+    """Freeze the whole first layer, its bias too, after the training.
 
-    Keras stores whether a layer is trained, and nothing of a single variable of it: with a frozen kernel
-    beside a bias that is not, an `.h5` cannot be read again, and a `.keras` forgets that the kernel was frozen.
-    What the optimizer kept of the bias goes.
+    Keras stores `trainable` per layer, not per variable: with a frozen kernel and a trainable bias, an `.h5`
+    cannot be read again, and a `.keras` forgets that the kernel was frozen. The optimizer's state of the bias
+    is dropped.
 
     Args:
         model: from `whitened_cnn`, compiled, trained.
@@ -117,7 +117,7 @@ def freeze_whitening(model: Any) -> None:
 
 
 def dirac(shape: tuple[int, int, int, int], random: np.random.Generator) -> NDArray[np.float32]:
-    """A kernel (kh, kw, in, out) that copies its inputs, and is random in the outputs that are left over.
+    """Return a kernel (kh, kw, in, out) that copies its inputs; outputs beyond their number are random.
 
     Source: Zagoruyko & Komodakis 2017 (dirac), Jordan 2024 (only the first outputs).
     """
@@ -131,7 +131,7 @@ def dirac(shape: tuple[int, int, int, int], random: np.random.Generator) -> NDAr
 
 
 def whitening_filters(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Filters (2, 2, C, 8 C) whose answers to the pictures' patches are uncorrelated; half are the negatives.
+    """Return filters (2, 2, C, 8 C) whose outputs on the images' patches are uncorrelated; half are negatives.
 
     Args:
         images: (N, H, W, C) uint8.

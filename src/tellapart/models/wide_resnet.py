@@ -1,4 +1,4 @@
-"""A wide residual network: what the published high accuracies on small pictures were reached with."""
+"""A wide residual network, the kind with which high accuracies on small images were published."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def wide_resnet(
 
     Args:
         image_shape: (height, width, channels), at least 14 x 14 pixels.
-        classes: how many, at least 2.
+        classes: the number of classes, at least 2.
         widths: channels of the three groups; the second and third halve height and width.
         blocks: in each group, each of two convolutions.
 
@@ -26,7 +26,7 @@ def wide_resnet(
         A built, uncompiled functional Keras model: (B, H, W, C) pixels 0-255 -> (B, classes) probabilities.
 
     Raises:
-        ConfigError: the pictures are too small, or there are fewer than two classes.
+        ConfigError: the images are too small, or there are fewer than two classes.
 
     Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146; He et al. 2016 (activation first, initialization).
     """

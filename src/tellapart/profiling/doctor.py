@@ -1,6 +1,6 @@
-"""Doctor: what this machine has for tellapart, and what it lacks. Finds out; prints nothing.
+"""Doctor: what this machine has for tellapart, and what is missing. Prints nothing.
 
-Every finding stands alone: one package that fails to load hides none of the others.
+Findings are independent: a package that fails to load hides none of the others.
 """
 
 import importlib
@@ -22,18 +22,18 @@ Verdict = Literal["ok", "missing", "optional"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at."""
+    """One thing that was checked."""
 
     name: str
     value: str
     verdict: Verdict = "ok"
-    """missing: tellapart cannot work without it. optional: it lacks, and only some things need it."""
+    """missing: tellapart cannot work without it. optional: not there, and needed by some commands only."""
 
     remedy: str = ""
-    """What to do about it; often a line to type."""
+    """What to do about it, often a command."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
@@ -47,14 +47,14 @@ REQUIRED = {
     "h5py": "h5py",
     "safetensors": "safetensors",
 }
-"""Package -> the module it gives."""
+"""Package -> the module that it installs."""
 
 
 def examine(again: bool = False) -> list[Finding]:
-    """Look at everything.
+    """Check the installation, the processor and the data sets.
 
     Args:
-        again: whether to time bfloat16 now, rather than tell what is remembered.
+        again: time bfloat16 now instead of reading the last measurement.
     """
     return [
         Finding("tellapart", __version__),
@@ -68,16 +68,16 @@ def examine(again: bool = False) -> list[Finding]:
 
 
 def is_well(findings: list[Finding]) -> bool:
-    """Whether nothing that tellapart needs is missing."""
+    """Return whether everything that tellapart needs is there."""
     return all(finding.verdict != "missing" for finding in findings)
 
 
-def _guarded(name: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """What `look` finds; a failure is a finding too."""
+def _guarded(name: str, check: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """Return the findings of `check`; a failure is a finding too."""
     try:
-        return list(look())
+        return list(check())
     except Exception as reason:  # whatever a broken installation raises
-        return [Finding(name, f"could not be examined: {reason}", "missing")]
+        return [Finding(name, f"could not be checked: {reason}", "missing")]
 
 
 def _package(package: str, module: str) -> Finding:
@@ -108,47 +108,48 @@ def _processor(again: bool) -> Iterator[Finding]:
     from tellapart.runtime.machine import processor_name
     from tellapart.runtime.precision import resolve
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "processor (no GPU is used)"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU (no GPU found)"
     yield Finding("device", device)
     yield Finding("processor", processor_name())
     yield Finding("cores", str(os.cpu_count()))
-    yield Finding("threads", f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change)")
-    fast = _bfloat16(again)
-    yield Finding("bfloat16", f"{fast}; training uses {resolve('auto')}")
+    yield Finding("threads", f"{torch.get_num_threads()} (OMP_NUM_THREADS sets another number)")
+    yield Finding("bfloat16", f"{_bfloat16(again)}; training uses {resolve('auto')}")
 
 
 def _bfloat16(again: bool) -> str:
     from tellapart.runtime.precision import bfloat16_gain, has_fast_bfloat16
 
     if not has_fast_bfloat16():
-        return "not native"
+        return "not supported by this processor"
     gain = bfloat16_gain(again=again)
     return (
-        f"native, {gain.times:.1f} times as fast as float32 when it was timed, on {gain.timed_on} "
-        "(now: tellapart doctor --again)"
+        f"{gain.times:.1f} times as fast as float32 (timed on {gain.timed_on}; "
+        "time it again: tellapart doctor --again)"
     )
 
 
 def _data() -> Iterator[Finding]:
-    from tellapart.data.sources.known import lacking_data_folder
+    from tellapart.data.sources.known import missing_data_folder
     from tellapart.paths import cache_folder
 
-    lacking = lacking_data_folder()
-    if lacking is None:
+    missing = missing_data_folder()
+    if missing is None:
         yield Finding("TELLAPART_DATA", os.environ.get("TELLAPART_DATA") or "not set")
     else:
-        remedy = "correct it, or: unset TELLAPART_DATA"
-        yield Finding("TELLAPART_DATA", f"{lacking}: no such folder", "optional", remedy)
+        remedy = "set it to an existing folder, or: unset TELLAPART_DATA"
+        yield Finding("TELLAPART_DATA", f"{missing}: no such folder", "optional", remedy)
     for name, place in known_sets_here().items():
         if place is None:
-            yield Finding(f"set {name}", "not on this machine", "optional", f"tellapart data get {name}")
+            yield Finding(
+                f"set {name}", "not found on this machine", "optional", f"tellapart data get {name}"
+            )
         else:
             yield Finding(f"set {name}", place)
     yield _cache(cache_folder())
 
 
 def _cache(cache: Path) -> Finding:
-    """Whether something can be written there, or where its folder would be made."""
+    """Check that the cache folder, or the folder that it would be made in, is writable."""
     above = next(folder for folder in (cache, *cache.parents) if folder.exists())
     try:
         with tempfile.TemporaryDirectory(dir=above):
@@ -156,19 +157,19 @@ def _cache(cache: Path) -> Finding:
     except OSError as reason:
         return Finding(
             "cache",
-            f"{cache} cannot be written ({reason.strerror}): downloads need it, and what was timed is forgotten",
+            f"{cache} is not writable ({reason.strerror}): data sets cannot be downloaded, and timings are not kept",
             "optional",
-            "let it be written, or set XDG_CACHE_HOME to a folder that can be",
+            "make it writable, or set XDG_CACHE_HOME to a writable folder",
         )
 
 
 def known_sets_here() -> dict[str, str | None]:
-    """Where each known set lies on this machine; None where it does not."""
+    """Return where each known data set is on this machine; None where it is not."""
     from tellapart.data.sources.catalog import KNOWN_SETS
     from tellapart.data.sources.known import find_on_this_machine
 
     places: dict[str, str | None] = {}
     for name, known in KNOWN_SETS.items():
-        found = find_on_this_machine(known) if known.files else None
-        places[name] = str(found[0]) if found else None if known.files else "embedded in scikit-learn"
+        place = find_on_this_machine(known) if known.files else None
+        places[name] = str(place[0]) if place else None if known.files else "embedded in scikit-learn"
     return places

@@ -10,7 +10,7 @@ import pytest
 
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS
-from tellapart.data.sources.known import find_on_this_machine, find_place, get_known
+from tellapart.data.sources.known import download_known, find_on_this_machine, find_place
 from tellapart.errors import DataError, DownloadError
 
 
@@ -72,10 +72,10 @@ def test_a_set_is_downloaded_only_when_asked(hosted_mnist, nowhere):
 
 
 def test_a_downloaded_set_needs_no_network(hosted_mnist, nowhere):
-    get_known(KNOWN_SETS["mnist"])
+    download_known(KNOWN_SETS["mnist"])
     for path in hosted_mnist.iterdir():
         path.unlink()
-    get_known(KNOWN_SETS["mnist"])
+    download_known(KNOWN_SETS["mnist"])
     assert len(open_dataset("mnist", download=True).splits["test"]) == 20
 
 

@@ -11,7 +11,7 @@ from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
 from tellapart.data.open import Dataset, open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
-from tellapart.data.sources.known import find_on_this_machine, get_known
+from tellapart.data.sources.known import find_on_this_machine, download_known
 from tellapart.files import unreadable_is_bad_data
 from tellapart.profiling.doctor import known_sets_here
 
@@ -60,7 +60,7 @@ def get_set(name: str, as_json: bool, quiet: bool) -> None:
         if not quiet:
             note(f"Downloading {known.name}: {known.download_bytes / 1e6:,.0f} MB")
         try:
-            get_known(known, progress=lambda done, total: bars.transfer("Downloading", done, total))
+            download_known(known, progress=lambda done, total: bars.transfer("Downloading", done, total))
         finally:
             bars.close()
         found = find_on_this_machine(known)
@@ -68,7 +68,7 @@ def get_set(name: str, as_json: bool, quiet: bool) -> None:
     if as_json:
         say_json({"name": known.name, "place": place})
     else:
-        say(f"{known.name} is at {place}")
+        say(f"{known.name} is on this machine: {place}")
         say(f"Next: {command('train', known.name)}")
 
 
@@ -125,7 +125,7 @@ def _measures(known: KnownSet) -> str:
 
 def _whereabouts(known: KnownSet, place: str | None) -> str:
     return (
-        f"at {place}" if place else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
+        f"on this machine: {place}" if place else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
     )
 
 

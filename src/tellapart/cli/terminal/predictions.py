@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tellapart.api.predict import Predictions
 from tellapart.classifier.classifier import Prediction
-from tellapart.classifier.resolve import named, taken_name
+from tellapart.classifier.resolve import display_name, shadow_warning
 from tellapart.cli.terminal import tables
 from tellapart.cli.terminal.console import counted, note, one_line, results, say, say_json
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.files import write_whole
-from tellapart.models.pretrained import shipped_model
+from tellapart.models.pretrained import pretrained_model
 
 CLASSES_NAMED = 12
 """At most so many of a model's classes are listed."""
@@ -19,7 +19,7 @@ CLASSES_NAMED = 12
 
 def note_taken_name(model: str | Path) -> None:
     """Note that a path is used although a built-in model has the same name."""
-    if warning := taken_name(model):
+    if warning := shadow_warning(model):
         note(warning, "yellow")
 
 
@@ -33,7 +33,7 @@ def note_model(model: Path, class_names: Sequence[str]) -> None:
     """Note which model predicts, and the only classes that it knows."""
     others = len(class_names) - CLASSES_NAMED
     names = [*class_names[:CLASSES_NAMED], f"{others:,} more"] if others > 1 else class_names
-    which = "the built-in CIFAR-10 model" if model == shipped_model() else named(model)
+    which = "the built-in CIFAR-10 model" if model == pretrained_model() else display_name(model)
     note(one_line(f"Using {which}. It only knows: {', '.join(names)}."))
 
 
@@ -42,7 +42,7 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
     for image in predictions.unreadable:
         note(one_line(f"Skipped: {image.reason}"), "yellow")
     if as_json:
-        say_json({"model": named(model), **predictions.to_dict()})
+        say_json({"model": display_name(model), **predictions.to_dict()})
     elif csv == "-":
         sys.stdout.write(predictions.to_csv())
     elif csv is not None:

@@ -55,7 +55,7 @@ def prefix_errors(where: object) -> Iterator[None]:
 
 
 def _may_mirror(class_names: tuple[str, ...], splits: Mapping[str, Split]) -> bool:
-    """Whether mirroring is safe where nobody has said: not for characters, nor for classes left and right.
+    """Return whether mirroring looks safe: not for characters, nor for classes left and right.
 
     Gray arrays with numbered classes are most often characters too.
     """
@@ -68,7 +68,7 @@ def _may_mirror(class_names: tuple[str, ...], splits: Mapping[str, Split]) -> bo
 
 
 def _common_shape(splits: Mapping[str, Split]) -> ImageShape | None:
-    """(H, W, C) that all images share, as far as a sample of headers shows; None where one differs."""
+    """Return the (H, W, C) that all images share, as far as a sample of headers shows; None where one differs."""
     common: ImageShape | None = None
     for split in splits.values():
         for shape in split.images.shapes():

@@ -1,8 +1,8 @@
-"""The known sets: where they come from, what is in them, what may be done with them.
+"""The known sets: where they come from, what is in them, and under which license.
 
-Each is one frozen value; nothing here reads a file or touches the network.
+Each is one frozen value and an entry of `KNOWN_SETS`; nothing here reads a file or touches the network.
 
-Knows nothing of how the files are fetched or laid out inside.
+Knows nothing of how files are fetched (`download`) or laid out inside (`formats`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tellapart.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownFile:
-    """One file to download, the same bytes at every address."""
+    """A file to download, the same bytes at every address."""
 
     place: str
-    """Where it belongs, relative to the data folder."""
+    """Its path, relative to the data folder."""
 
     urls: tuple[str, ...]
     """Addresses in the order to try them: fast mirrors, then the original host."""
@@ -29,7 +29,7 @@ class KnownFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownSet:
-    """A published set of labeled pictures."""
+    """A published set of labeled images."""
 
     name: str
     title: str
@@ -37,32 +37,32 @@ class KnownSet:
     """In the order of the official label numbers."""
 
     image_shape: tuple[int, int, int]
-    """Height, width, channels: all pictures of a known set agree."""
+    """Height, width, channels, the same for all images of a known set."""
 
     train_size: int
     test_size: int
-    """Pictures in the official test split; 0 where there is none."""
+    """Images in the official test split; 0 where there is none."""
 
     mirrors: bool
-    """May a picture be flipped left-right without changing its class?"""
+    """Whether an image may be flipped left-right without changing its class."""
 
     license: str
     provenance: str
     places: tuple[str, ...] = ()
-    """Official folders and archives, relative to a data folder, in the order to look."""
+    """Official folders and archives, relative to a data folder, in the order they are looked for."""
 
     system_folders: tuple[str, ...] = ()
-    """Where a package of the operating system installs it."""
+    """Folders into which a package of the operating system installs it."""
 
     files: tuple[KnownFile, ...] = ()
     default_test_share: float = 0.0
-    """Where there is no official test split: the share drawn, stratified, with `default_test_seed`."""
+    """Share held out as the test split where there is no official one, 0 to 1; stratified, by `default_test_seed`."""
 
     default_test_seed: int = 0
 
     @property
     def download_bytes(self) -> int:
-        """All its files together."""
+        """Bytes of all its files together."""
         return sum(file.size for file in self.files)
 
 
@@ -256,17 +256,17 @@ def _plain(name: str) -> str:
 
 
 def find_known(name: str) -> KnownSet | None:
-    """The set of that name, whatever its case, hyphens and underscores: `CIFAR-10` is `cifar10`."""
+    """Return the set of that name, ignoring case, hyphens and underscores (`CIFAR-10` is `cifar10`); None: unknown."""
     return {_plain(known): value for known, value in KNOWN_SETS.items()}.get(_plain(name))
 
 
 def known_set(name: str) -> KnownSet:
-    """The set of that name.
+    """Return the set of that name, as `find_known` does.
 
     Raises:
-        DataError: no known set has it.
+        DataError: no known set has that name.
     """
     known = find_known(name)
     if known is None:
-        raise DataError(f"{name!r} is no known set. Known sets: {', '.join(KNOWN_SETS)}.")
+        raise DataError(f"{name!r} is not a known set. Known sets: {', '.join(KNOWN_SETS)}.")
     return known

@@ -3,7 +3,7 @@
 The final name appears only once every byte is there and the checksum agrees. What an interruption leaves is
 a `.part` file, which the next attempt continues.
 
-Knows nothing of data sets: only addresses, a size and a checksum.
+Knows nothing of data sets, only of addresses, a size and a checksum.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from tellapart.files import sync_folder
 
 _CHUNK_BYTES = 1 << 18
 _ATTEMPTS_PER_URL = 3
-"""A connection that breaks after giving something is worth another try at the same place."""
+"""A connection that broke after some bytes is tried again at the same address."""
 
 
 class _FailedError(Exception):
-    """This address did not give the file; the message is the reason. `again` says that a retry may help."""
+    """One address did not give the file; the message is the reason. `again`: whether a retry may help."""
 
     def __init__(self, reason: str, *, again: bool = False) -> None:
         super().__init__(reason)
@@ -46,13 +46,13 @@ def download(
     progress: Progress | None = None,
     timeout_seconds: float = 30,
 ) -> Path:
-    """Fetch one file, from the first address that gives it whole.
+    """Fetch one file from the first address that gives it whole.
 
     Args:
         urls: http or https addresses of the same bytes, in the order to try them.
         sha256: of the whole file, hexadecimal.
         size: of the whole file, bytes.
-        destination: the file's final path; folders above it are made. Left alone if it is there and right.
+        destination: the file's final path; folders above it are made. A file with the right bytes is kept.
         progress: called with (bytes done, bytes in all), the bytes of a continued part included.
         timeout_seconds: without a byte before an address counts as failed.
 
@@ -93,7 +93,11 @@ def download(
 def _from_one_address(
     url: str, part: Path, sha256: str, size: int, progress: Progress | None, timeout_seconds: float
 ) -> None:
-    """Fill and check `part`; raises _FailedError where this address cannot."""
+    """Fill and check the part file.
+
+    Raises:
+        _FailedError: this address cannot.
+    """
     for attempt in range(1, _ATTEMPTS_PER_URL + 1):
         continued_from = _bytes_in(part)
         try:
@@ -110,7 +114,7 @@ def _from_one_address(
 
 
 def _fill(url: str, part: Path, size: int, progress: Progress | None, timeout_seconds: float) -> None:
-    """Add to `part` until it has `size` bytes."""
+    """Append to the part file until it has `size` bytes."""
     if _bytes_in(part) > size:
         part.unlink()
     start = _bytes_in(part)
@@ -148,7 +152,7 @@ def _fill(url: str, part: Path, size: int, progress: Progress | None, timeout_se
 
 
 def _continues_at(response: http.client.HTTPResponse, start: int) -> bool:
-    """Did the server honor our Range header, from exactly where we are?"""
+    """Return whether the server honored the Range header, from exactly that byte."""
     content_range = response.headers.get("Content-Range", "")
     return response.status == 206 and content_range.startswith(f"bytes {start}-")
 
@@ -167,11 +171,11 @@ def _copy(
 
 
 def _check(part: Path, sha256: str) -> None:
-    met = _sha256(part)
-    if met != sha256:
+    actual = _sha256(part)
+    if actual != sha256:
         part.unlink()
         raise _FailedError(
-            f"wrong checksum: sha256 {met}, expected {sha256}. What arrived was deleted", again=True
+            f"wrong checksum: sha256 {actual}, expected {sha256}. What arrived was deleted", again=True
         )
 
 

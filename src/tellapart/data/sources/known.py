@@ -1,7 +1,7 @@
-"""Known sets on this machine: where to look for them, and how to fetch one that is not here.
+"""Known sets on this machine: where to look for them, and how to download one that is not here.
 
-The order: the folder in TELLAPART_DATA, then the cache, then where the operating system's packages put it,
-then (only if asked) the network.
+The order: the folder in TELLAPART_DATA, then the cache, then the folders of the operating system's packages,
+then (only on request) the network.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from tellapart.paths import cache_folder
 
 
 def folders_searched(known: KnownSet) -> list[Path]:
-    """Every folder in which a copy of the set counts, in order."""
-    named = os.environ.get("TELLAPART_DATA")
+    """Return the folders in which a set is looked for, in order."""
+    data_folder = os.environ.get("TELLAPART_DATA")
     return [
-        *([Path(named).expanduser()] if named else []),
+        *([Path(data_folder).expanduser()] if data_folder else []),
         cache_folder(),
         *map(Path, known.system_folders),
     ]
 
 
-def lacking_data_folder() -> Path | None:
-    """What TELLAPART_DATA names, where there is no such folder.
+def missing_data_folder() -> Path | None:
+    """Return the folder that TELLAPART_DATA names, where it does not exist; else None.
 
     Raises:
-        DataError: nobody may look there.
+        DataError: the folders above it cannot be read.
     """
-    named = os.environ.get("TELLAPART_DATA")
-    with unreadable_is_bad_data(named):
-        return None if not named or Path(named).expanduser().is_dir() else Path(named)
+    folder = os.environ.get("TELLAPART_DATA")
+    with unreadable_is_bad_data(folder):
+        return None if not folder or Path(folder).expanduser().is_dir() else Path(folder)
 
 
-def _refuse_lacking_data_folder() -> None:
-    folder = lacking_data_folder()
+def _check_data_folder() -> None:
+    folder = missing_data_folder()
     if folder is not None:
         raise DataError(
             f"TELLAPART_DATA is {folder}, and this folder does not exist. Correct it, or unset TELLAPART_DATA."
@@ -52,7 +52,7 @@ def _refuse_lacking_data_folder() -> None:
 
 
 def find_place(known: KnownSet, folder: Path) -> tuple[Path, Layout] | None:
-    """The set's official folder or archive in `folder`, with the layout it has."""
+    """Return the set's official folder or archive in `folder` and its layout; None: it is not there."""
     candidates = [base / place for base in (folder, folder / known.name) for place in known.places]
     candidates.append(folder / known.name)
     for candidate in candidates:
@@ -68,7 +68,7 @@ def find_place(known: KnownSet, folder: Path) -> tuple[Path, Layout] | None:
 
 
 def find_on_this_machine(known: KnownSet) -> tuple[Path, Layout] | None:
-    """The first copy found, or None. A download that stopped between two files is no copy yet.
+    """Return the first copy and its layout, or None. A download that stopped between two files does not count.
 
     Raises:
         DataError: a folder that is searched cannot be read.
@@ -86,8 +86,8 @@ def _is_half_downloaded(known: KnownSet, folder: Path) -> bool:
     return folder == cache_folder() and any(here) and not all(here)
 
 
-def get_known(known: KnownSet, *, progress: Progress | None = None) -> Path:
-    """Download the set's files into the cache; what is there already is kept.
+def download_known(known: KnownSet, *, progress: Progress | None = None) -> Path:
+    """Download a set's files into the cache; complete ones are kept.
 
     Returns:
         The cache folder.
@@ -96,7 +96,7 @@ def get_known(known: KnownSet, *, progress: Progress | None = None) -> Path:
         DataError: TELLAPART_DATA names a folder that does not exist.
         DownloadError: a file could not be fetched.
     """
-    _refuse_lacking_data_folder()
+    _check_data_folder()
     folder = cache_folder()
     done = 0
     for file in known.files:
@@ -112,7 +112,7 @@ def get_known(known: KnownSet, *, progress: Progress | None = None) -> Path:
 
 
 def _within(progress: Progress | None, before: int, total: int) -> Progress | None:
-    """Progress over one file as progress over all of them."""
+    """Turn progress over one file into progress over all of them."""
     if progress is None:
         return None
     report: Callable[[int, int], None] = progress
@@ -120,39 +120,42 @@ def _within(progress: Progress | None, before: int, total: int) -> Progress | No
 
 
 def open_known(known: KnownSet, *, download: bool, progress: Progress | None) -> tuple[RawSet, str]:
-    """Read a known set, and say where it was found.
+    """Read a known set.
+
+    Returns:
+        Its content, and the place it was read from, for people.
 
     Raises:
-        DataError: it is not here and `download` is off, or what is here is not the whole set.
+        DataError: it is not here and `download` is off, or the copy here is incomplete.
         DownloadError: it could not be fetched.
     """
     if not known.files:
         return _embedded_digits(), "embedded in scikit-learn"
-    _refuse_lacking_data_folder()
-    found = find_on_this_machine(known)
-    if found is None and download:
-        get_known(known, progress=progress)
-        found = find_on_this_machine(known)
-    if found is None:
-        looked = "\n".join(f"  {folder}" for folder in folders_searched(known))
+    _check_data_folder()
+    copy = find_on_this_machine(known)
+    if copy is None and download:
+        download_known(known, progress=progress)
+        copy = find_on_this_machine(known)
+    if copy is None:
+        folders = "\n".join(f"  {folder}" for folder in folders_searched(known))
         raise DataError(
-            f"{known.name} is not on this machine. Looked for {', '.join(known.places)} in\n{looked}\n"
-            f"Get it with: tellapart data get {known.name} ({known.download_bytes / 1e6:.0f} MB); or set "
+            f"{known.name} is not on this machine. Looked for {', '.join(known.places)} in\n{folders}\n"
+            f"Download it with: tellapart data get {known.name} ({known.download_bytes / 1e6:.0f} MB); or set "
             "TELLAPART_DATA to the folder that holds it."
         )
-    place, layout = found
+    place, layout = copy
     raw = layout.read(place)
     _check_sizes(known, raw, place)
     return raw, str(place)
 
 
 def _check_sizes(known: KnownSet, raw: RawSet, place: Path) -> None:
-    met = {split: len(part.labels) for split, part in raw.splits.items()}
+    counts = {split: len(part.labels) for split, part in raw.splits.items()}
     expected = {"train": known.train_size, "test": known.test_size}
-    if met != expected:
+    if counts != expected:
         raise DataError(
-            f"{place}: {_counts(met)}; {known.title.split(':')[0]} has {_counts(expected)}. "
-            "Give the folder's path instead of the name to use it as a set of its own."
+            f"{place}: {_counts(counts)}; {known.title.split(':')[0]} has {_counts(expected)}. "
+            "To use it all the same, give its path instead of the name."
         )
     for split, part in raw.splits.items():
         if part.labels.min() < 0 or part.labels.max() >= len(known.class_names):

@@ -24,7 +24,7 @@ class OpenRequest:
 
     @property
     def path(self) -> Path | None:
-        """The data as a path, `~` expanded; None where it is no path, such as arrays."""
+        """`data` as a path, `~` expanded; None for arrays."""
         return Path(self.data).expanduser() if isinstance(self.data, str | os.PathLike) else None
 
     @property

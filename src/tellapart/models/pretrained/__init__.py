@@ -1,7 +1,7 @@
-"""Models that come along, so that a photo gets an answer right after the installation.
+"""Built-in trained models, so that a photo can be classified right after the installation.
 
 Each is a plain `.keras` file with its card beside it (data, recipe, seed, commit, accuracy with interval).
-`scripts/train_shipped_models.py` trains them from nothing.
+`scripts/train_shipped_models.py` trains them from scratch.
 """
 
 from pathlib import Path
@@ -9,21 +9,21 @@ from pathlib import Path
 from tellapart.errors import ModelError
 
 HOME = Path(__file__).parent
-"""Where they lie."""
+"""The folder of the models."""
 
 NAMES = ("cifar10", "digits")
-"""What `tellapart predict NAME PICTURE` may call them; the first answers where none is named."""
+"""Names that `tellapart predict NAME PICTURE` accepts; the first is the default."""
 
 
-def shipped_model(name: str = NAMES[0]) -> Path:
-    """The file of a model that comes along.
+def pretrained_model(name: str = NAMES[0]) -> Path:
+    """Return the file of a built-in model.
 
     Raises:
-        ModelError: none of that name does, or the installation lacks the file.
+        ModelError: no built-in model has that name, or the installation lacks the file.
     """
     if name not in NAMES:
-        raise ModelError(f"No model {name!r} comes along. There are: {', '.join(NAMES)}.")
+        raise ModelError(f"There is no built-in model {name!r}. Built-in models: {', '.join(NAMES)}.")
     path = HOME / f"{name}.keras"
     if not path.is_file():
-        raise ModelError(f"{path} is missing: the installation is not whole. Install tellapart again.")
+        raise ModelError(f"{path} is missing: the installation is incomplete. Reinstall tellapart.")
     return path

@@ -1,7 +1,9 @@
-"""Readers of the layouts in which known picture sets are published, and how to recognize each.
+"""Formats: readers of the layouts in which known sets are published, and how to recognize each.
 
-`find_layout` looks at a folder or a file and says which reader fits. Readers check what they read and raise
-DataError with the file's name; they know nothing of ids, splits to come, or the network's size.
+`find_layout` looks at a folder or a file and returns the entry of `LAYOUTS` that fits. Readers check what they
+read and raise DataError with the file's name.
+
+Knows nothing of ids, of splits to be carved, or of the size a network wants.
 """
 
 from __future__ import annotations
@@ -38,17 +40,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One official layout."""
+    """One official layout; an entry of LAYOUTS."""
 
     title: str
     fits: Callable[[Path], bool]
     read: Callable[[Path], RawSet]
     known: tuple[str, ...]
-    """The known sets that are published in it."""
+    """Names of the known sets that are published in it."""
 
 
 def _files_or_archive(archive: str, *names: str) -> Callable[[Path], bool]:
-    """A folder with all these files, or the archive of that name."""
+    """Return a test for a folder with all these files, or the archive of that name."""
 
     def fits(path: Path) -> bool:
         if is_archive(path):
@@ -94,7 +96,7 @@ LAYOUTS = (
 
 
 def find_layout(path: Path) -> Layout | None:
-    """The layout that this very folder or file has, or None."""
+    """Return the layout of this very folder or file, or None."""
     if not path.exists():
         return None
     return next((layout for layout in LAYOUTS if layout.fits(path)), None)

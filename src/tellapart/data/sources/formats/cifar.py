@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100, in both of their official layouts, as a folder or as the archive.
 
-Binary: per picture one label byte (CIFAR-100: a coarse and a fine one), then 1,024 red, green and blue bytes
+Binary: per image one label byte (CIFAR-100: a coarse and a fine one), then 1,024 red, green and blue bytes
 each. Python: pickled dictionaries with the same rows; see `restricted_pickle`.
 
 Source: https://www.cs.toronto.edu/~kriz/cifar.html
@@ -30,7 +30,7 @@ class _Facts:
 
     classes: int
     label_bytes: int
-    """In a binary record; the last one is the label we want."""
+    """In a binary record; the last one is the label that counts."""
 
     binary_files: dict[str, tuple[str, ...]]
     python_files: dict[str, tuple[str, ...]]
@@ -60,22 +60,22 @@ _CIFAR100 = _Facts(
 
 
 def read_cifar10_binary(place: Path) -> RawSet:
-    """`cifar-10-batches-bin/` or `cifar-10-binary.tar.gz`."""
+    """Read `cifar-10-batches-bin/` or `cifar-10-binary.tar.gz`."""
     return _read_binary(place, _CIFAR10, KNOWN_SETS["cifar10"].class_names)
 
 
 def read_cifar100_binary(place: Path) -> RawSet:
-    """`cifar-100-binary/` or `cifar-100-binary.tar.gz`, with the fine labels."""
+    """Read `cifar-100-binary/` or `cifar-100-binary.tar.gz`, with the fine labels."""
     return _read_binary(place, _CIFAR100, KNOWN_SETS["cifar100"].class_names)
 
 
 def read_cifar10_python(place: Path) -> RawSet:
-    """`cifar-10-batches-py/` or `cifar-10-python.tar.gz`."""
+    """Read `cifar-10-batches-py/` or `cifar-10-python.tar.gz`."""
     return _read_python(place, _CIFAR10, KNOWN_SETS["cifar10"].class_names)
 
 
 def read_cifar100_python(place: Path) -> RawSet:
-    """`cifar-100-python/` or `cifar-100-python.tar.gz`, with the fine labels."""
+    """Read `cifar-100-python/` or `cifar-100-python.tar.gz`, with the fine labels."""
     return _read_python(place, _CIFAR100, KNOWN_SETS["cifar100"].class_names)
 
 
@@ -129,10 +129,10 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
     if len(labels) != len(pixels):
         raise DataError(f"{where}: {len(pixels)} pictures and {len(labels)} labels.")
     if not all(isinstance(label, (int, np.integer)) for label in labels):
-        raise DataError(f"{where}: {facts.python_labels} holds something else than whole numbers.")
+        raise DataError(f"{where}: {facts.python_labels} holds something other than whole numbers.")
     return _channels_last(pixels), labels_within(np.asarray(labels), facts.classes, where)
 
 
 def _channels_last(rows: Pixels) -> Pixels:
-    """(N, 3072) red, green, blue planes -> (N, 32, 32, 3)."""
+    """Turn rows (N, 3072) of red, green and blue planes into (N, 32, 32, 3)."""
     return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))

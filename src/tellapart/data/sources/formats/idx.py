@@ -1,4 +1,4 @@
-"""The idx files of MNIST and its kin: a magic number, the sizes, then the bytes; packed or not.
+"""The idx files of MNIST and its relatives: a magic number, the sizes, then the bytes; gzipped or not.
 
 Source: the format's description on the MNIST page, http://yann.lecun.com/exdb/mnist/
 """
@@ -17,16 +17,16 @@ from tellapart.data.types import Pixels
 from tellapart.errors import DataError
 
 _UINT8 = 8
-"""The type code of unsigned bytes, the only one that MNIST's kin use."""
+"""The type code of unsigned bytes, the only one that these sets use."""
 
 _PREFIXES = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("t10k", "test")}
 
 
 def read_idx(path: Path) -> Pixels:
-    """One idx file of unsigned bytes, of any rank.
+    """Read one idx file of unsigned bytes, of any rank.
 
     Raises:
-        DataError: not an idx file, truncated, or with bytes to spare.
+        DataError: not an idx file, truncated, or with surplus bytes.
     """
     content = _content(path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UINT8 or content[3] == 0:
@@ -46,15 +46,15 @@ def read_idx(path: Path) -> Pixels:
 
 
 def read_idx_folder(folder: Path) -> RawSet:
-    """`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-...`; `.gz` or not, `-idx3` or `.idx3`.
+    """Read `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-...`; `.gz` or not, `-idx3` or `.idx3`.
 
     Raises:
-        DataError: a file is missing or damaged, or pictures and labels differ in number.
+        DataError: a file is missing or damaged, or images and labels differ in number.
     """
     splits = {}
     for split, prefixes in _PREFIXES.items():
-        images = _find(folder, prefixes, "images", 3)
-        labels = _find(folder, prefixes, "labels", 1)
+        images = _find_file(folder, prefixes, "images", 3)
+        labels = _find_file(folder, prefixes, "labels", 1)
         if images is not None and labels is not None:
             splits[split] = _read_pair(images, labels)
         elif images is not None or labels is not None or split == "train":
@@ -66,11 +66,11 @@ def read_idx_folder(folder: Path) -> RawSet:
 
 
 def holds_idx(folder: Path) -> bool:
-    """Is there a file named like MNIST's training pictures?"""
-    return _find(folder, _PREFIXES["train"], "images", 3) is not None
+    """Return whether the folder holds a file named like MNIST's training images."""
+    return _find_file(folder, _PREFIXES["train"], "images", 3) is not None
 
 
-def _find(folder: Path, prefixes: tuple[str, ...], kind: str, rank: int) -> Path | None:
+def _find_file(folder: Path, prefixes: tuple[str, ...], kind: str, rank: int) -> Path | None:
     names = [
         f"{prefix}-{kind}{joint}idx{rank}-ubyte{packed}"
         for prefix in prefixes

@@ -1,4 +1,4 @@
-"""Parquet files as Hugging Face lays out picture sets: a struct of encoded bytes, and a label column."""
+"""Parquet files as Hugging Face lays out image sets: a struct of encoded bytes, and a label column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tellapart.data.images import EncodedImages
 from tellapart.data.sources.formats.raw import RawSet, RawSplit
 from tellapart.errors import DataError, MissingExtraError
 
-_PICTURE_COLUMNS = ("img", "image")
+_IMAGE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("fine_label", "label", "labels")
 _SPLITS = {
     "train": "train",
@@ -24,12 +24,12 @@ _SPLITS = {
 
 
 def holds_parquet(folder: Path) -> bool:
-    """Is there a parquet file in the folder, or one folder down?"""
+    """Return whether a parquet file lies in the folder, or one folder down."""
     return bool(_files(folder))
 
 
 def read_parquet(place: Path) -> RawSet:
-    """One parquet file, or a folder of `train-*.parquet`, `test-*.parquet` (also one folder down).
+    """Read one parquet file, or a folder of `train-*.parquet`, `test-*.parquet` (also one folder down).
 
     Raises:
         DataError: a column is missing or a file is damaged.
@@ -62,7 +62,7 @@ def _split_of(path: Path) -> str:
 
 
 def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, bytes]]:
-    """Encoded pictures, labels, the label column's name, and the schema's metadata."""
+    """Read encoded images, labels, the label column's name, and the schema's metadata."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -70,15 +70,15 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
         raise MissingExtraError("pyarrow", "parquet", f"Reading {path.name}") from None
     try:
         columns = pyarrow.parquet.read_schema(path).names
-        picture = next((name for name in _PICTURE_COLUMNS if name in columns), None)
+        image = next((name for name in _IMAGE_COLUMNS if name in columns), None)
         label = next((name for name in _LABEL_COLUMNS if name in columns), None)
-        if picture is None or label is None:
+        if image is None or label is None:
             raise DataError(
-                f"{path}: columns {', '.join(columns)}; expected {' or '.join(_PICTURE_COLUMNS)} and "
+                f"{path}: columns {', '.join(columns)}; expected {' or '.join(_IMAGE_COLUMNS)} and "
                 f"{' or '.join(_LABEL_COLUMNS)}."
             )
-        table = pyarrow.parquet.read_table(path, columns=[picture, label])
-        blobs = [_blob(cell, path, row) for row, cell in enumerate(table[picture].to_pylist())]
+        table = pyarrow.parquet.read_table(path, columns=[image, label])
+        blobs = [_blob(cell, path, row) for row, cell in enumerate(table[image].to_pylist())]
         labels = table[label].to_numpy()
     except (pyarrow.ArrowException, OSError) as reason:
         raise DataError(f"{path}: truncated or damaged ({reason}). Download it again.") from reason
@@ -95,7 +95,7 @@ def _blob(cell: Any, path: Path, row: int) -> bytes:
 
 
 def _class_names(label: str, metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
-    """The names that Hugging Face keeps in the schema, if it does."""
+    """Return the class names that Hugging Face keeps in the schema, if they are there."""
     try:
         names = json.loads(metadata[b"huggingface"])["info"]["features"][label]["names"]
     except (KeyError, TypeError, ValueError):

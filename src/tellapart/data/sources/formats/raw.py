@@ -1,10 +1,10 @@
-"""What every reader of an official layout gives back, and the checks they share."""
+"""What every reader of an official layout returns, and the checks they share."""
 
 from __future__ import annotations
 
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tellapart.errors import DataError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawSplit:
-    """Pictures and their label numbers, as the files have them."""
+    """Images and their label numbers, as the files have them."""
 
     images: Images
     labels: NDArray[np.int64]
@@ -25,7 +25,7 @@ class RawSplit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawSet:
-    """What a layout holds: splits by name, and the class names where the files have them."""
+    """The content of a layout: splits by name, and the class names where the files have them."""
 
     splits: dict[str, RawSplit]
     class_names: tuple[str, ...] | None = None
@@ -35,7 +35,7 @@ def labels_within(labels: NDArray[np.integer], class_count: int, where: str) -> 
     """Return labels as int64, each within 0..class_count - 1.
 
     Raises:
-        DataError: one is not; it names the row.
+        DataError: a label is out of range; it names the row.
     """
     wide = np.asarray(labels).astype(np.int64)
     outside = np.flatnonzero((wide < 0) | (wide >= class_count))
@@ -49,39 +49,42 @@ def labels_within(labels: NDArray[np.integer], class_count: int, where: str) -> 
 
 
 def is_archive(path: Path) -> bool:
-    """A tar file, packed or not, by its name."""
+    """Return whether a path is named like a tar file, compressed or not."""
     return path.name.endswith((".tar.gz", ".tgz", ".tar"))
 
 
-def read_members(place: Path, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, bytes]:
-    """The named files' bytes, from a folder or from inside a tar archive (nothing is unpacked to disk).
+def read_members(place: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Read the named files from a folder, or from inside a tar archive (nothing is unpacked to disk).
+
+    Returns:
+        name -> bytes.
 
     Raises:
-        DataError: one of `names` is missing, or the archive is damaged.
+        DataError: a file is missing, or the archive is damaged.
     """
-    wanted, extra = list(names), list(optional)
-    found = _from_archive(place, {*wanted, *extra}) if is_archive(place) else {}
-    if not is_archive(place):
-        found = {name: (place / name).read_bytes() for name in wanted + extra if (place / name).is_file()}
-    missing = [name for name in wanted if name not in found]
+    if is_archive(place):
+        members = _from_archive(place, set(names))
+    else:
+        members = {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
+    missing = [name for name in names if name not in members]
     if missing:
         raise DataError(
-            f"{place}: {', '.join(missing)} missing. It should hold {', '.join(wanted)}. "
+            f"{place}: {', '.join(missing)} missing. It should hold {', '.join(names)}. "
             "Unpack or download the set again."
         )
-    return found
+    return members
 
 
 def _from_archive(archive: Path, names: set[str]) -> dict[str, bytes]:
-    found = {}
+    members = {}
     try:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
                 name = Path(member.name).name
                 if name in names and member.isfile() and (file := tar.extractfile(member)) is not None:
-                    found[name] = file.read()
+                    members[name] = file.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as reason:
         raise DataError(
             f"{archive}: a damaged archive ({reason}). Delete it and download it again."
         ) from reason
-    return found
+    return members

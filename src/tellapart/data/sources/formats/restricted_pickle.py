@@ -1,7 +1,7 @@
-"""Read the pickles of the CIFAR python batches without letting them run anything.
+"""Read the pickles of the CIFAR python batches without running anything in them.
 
-A pickle is a program. The ones we want build a dictionary of lists, byte strings and one NumPy array, so only
-the names that NumPy's arrays are pickled with are understood, and even these are not NumPy's: each builds an
+A pickle is a program. Those of CIFAR build a dictionary of lists, byte strings and one NumPy array, so only
+the names that NumPy's arrays are pickled with are accepted, and even these do not call NumPy: each builds an
 inert record, from which an array is made after its shape, type and length are checked. Any other name is
 refused before it is looked up.
 """
@@ -82,10 +82,10 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_batch(encoded: bytes, where: str) -> dict[str, Any]:
-    """The dictionary that a CIFAR python batch holds: text keys; arrays, lists, bytes and numbers as values.
+    """Read the dictionary of a CIFAR python batch: text keys; arrays, lists, bytes and numbers as values.
 
     Raises:
-        DataError: the pickle names anything but NumPy arrays (nothing of it is run), is damaged, or holds no
+        DataError: the pickle names anything but NumPy arrays (nothing in it is run), is damaged, or holds no
             dictionary.
     """
     try:
