@@ -68,7 +68,7 @@ def measured(found, pixels):
         "pixels_deletion": pixels.random_deletion_area,
         "pixels_insertion": pixels.random_insertion_area,
         "truer_than_chance": found.better_than_random is True,
-        "sanity": found.sanity,
+        "sanity": found.randomized_similarity,
     }
 
 
@@ -83,14 +83,18 @@ def chance_maps(case, question, row):
         order_of,
         rank_correlation,
     )
-    from tellapart.explanations.attribution.random_baseline import Chance
+    from tellapart.explanations.attribution.random_baseline import RandomBaseline
 
-    chance, random, found = Chance(case.probabilities, case.image), torch.Generator().manual_seed(row + 1), {}
+    baseline, random, found = (
+        RandomBaseline(case.probabilities, case.image),
+        torch.Generator().manual_seed(row + 1),
+        {},
+    )
     for name, side in CHANCE.items():
         grid = torch.rand((2, 1, side, side), generator=random)
         heat, other = F.interpolate(grid, case.image.shape[:2], mode="bilinear", align_corners=False)[:, 0]
         drawn = curves(case.probabilities, case.image, order_of(heat))
-        beside, sanity = chance.like(heat), rank_correlation(heat, other)
+        beside, sanity = baseline.curves_for(heat), rank_correlation(heat, other)
         found[name] = faithfulness(question.of_probabilities, drawn, beside, sanity)
     return found
 
@@ -102,25 +106,25 @@ def likeness(case, question, stages, one):
     from tellapart.explanations.attribution.faithfulness import rank_correlation
     from tellapart.explanations.attribution.methods import METHODS
 
-    drawn = (METHODS[one.method](replace(case, recorder=stage)).maps[question] for stage in stages)
+    drawn = (METHODS[one.method].draw(replace(case, recorder=stage)).maps[question] for stage in stages)
     found = [rank_correlation(torch.from_numpy(one.values), heat) for heat in drawn]
-    return [*found, one.faithfulness.sanity] if stages else []
+    return [*found, one.faithfulness.randomized_similarity] if stages else []
 
 
 def figures_of_picture(recorder, noises, stages, masks, row, image, label):
     """Of each method, its measures, and its likeness to itself at each stage."""
     import torch
 
-    from tellapart.explanations.attribution.attribute import reasons
+    from tellapart.explanations.attribution.attribute import attribute
     from tellapart.explanations.attribution.contrast import Contrast
-    from tellapart.explanations.attribution.methods import AttributionTask
+    from tellapart.explanations.attribution.task import AttributionTask
 
     pixels = torch.from_numpy(image.astype(np.float32))
     with torch.inference_mode():
         shares = recorder.logits(pixels[None]).softmax(-1)[0]
     question = Contrast(int(shares.argmax()))
     case = AttributionTask(recorder, pixels, (question,), masks)
-    maps, chance = reasons(case, noises)[question], chance_maps(case, question, row)
+    maps, chance = attribute(case, noises)[question], chance_maps(case, question, row)
     found = {one.method: one.faithfulness for one in maps} | chance
     return {
         "row": row,
@@ -204,7 +208,7 @@ def cascade_lines(record):
 
 def page(record):
     from tellapart.explanations.attribution.faithfulness import STEPS
-    from tellapart.explanations.attribution.random_baseline import ORDERS
+    from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS
 
     pictures = record["pictures"]
     faith, sanity = faith_rows(pictures), sanity_rows(pictures)
@@ -218,10 +222,10 @@ def page(record):
             f"RISE by {record['masks']} masks; Grad-CAM by the layer {layer}; curves of {STEPS} steps; 95% intervals. "
             "Deletion: less is truer; insertion: more is.",
             "",
-            f"*Less random*: less the mean of {ORDERS} random maps as coarse as the map itself; *less random pixels*: "
-            f"less that of {ORDERS} orders of single pixels. *Better in both*: the share of pictures on which both "
+            f"*Less random*: less the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random pixels*: "
+            f"less that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures on which both "
             "areas are better than the means of maps as coarse; *truer than chance*: where insertion's area less "
-            f"deletion's is also larger than that of each of the {ORDERS}. *Random pixels* and *random blobs* are maps "
+            f"deletion's is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random blobs* are maps "
             "that know nothing.",
             "",
             table(faith, list(faith[0])),
@@ -251,14 +255,14 @@ def main():
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
-    from tellapart.explanations.attribution.attribute import noisy_recorder
-    from tellapart.explanations.attribution.heat_maps import NOISES
+    from tellapart.explanations.attribution.attribute import randomized_recorder
+    from tellapart.explanations.attribution.heat_maps import RANDOMIZED_NETWORKS
     from tellapart.explanations.recorder import Recorder
 
     machine, now, began = hardware(), datetime.datetime.now().astimezone(), time.monotonic()
     classifier, test = tellapart.load("cifar10"), tellapart.open_dataset("cifar10").splits["test"]
     recorder = Recorder(classifier.model, classifier.net.head)
-    noises = [noisy_recorder(recorder, seed) for seed in range(NOISES)]
+    noises = [randomized_recorder(recorder, seed) for seed in range(RANDOMIZED_NETWORKS)]
     below = blocks(classifier.model)
     stages = [randomized(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)
@@ -277,7 +281,7 @@ def main():
         "versions": versions(),
         "seconds": time.monotonic() - began,
         "masks": options.masks,
-        "noises": NOISES,
+        "noises": RANDOMIZED_NETWORKS,
         "cascade": min(options.cascade, options.pictures),
         "blocks": [names[0] for names in below],
         "pictures": pictures,

@@ -13,7 +13,7 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.channels.channels import ModelFilters
 from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.explanation import Explanation
-from tellapart.explanations.page.page import SECTIONS, page_of
+from tellapart.explanations.page.page import FORM, SECTIONS, page_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 from tellapart.guide.contents import named
@@ -75,7 +75,7 @@ def opened_model(opened, tmp_path):
         subject = Subject(classifier, Recorder(model, classifier.net.head), "made", image, image)
         path = tmp_path / "page.html"
         path.write_text(
-            page_of(Explanation(subject, ModelFilters(subject.recorder, image.shape)), shown),
+            page_of(Explanation(subject, FORM, ModelFilters(subject.recorder, image.shape)), shown),
             encoding="utf-8",
         )
         page = opened(path)

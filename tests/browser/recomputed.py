@@ -1,7 +1,7 @@
-"""An oracle for an explanation's page: numbers are read from the page as a reader sees them, and made again.
+"""An oracle for the explain page: its numbers are read as a reader sees them, and computed again.
 
-What layers take and give is Keras's own (`calls.py`), and so is which numbers a window reads (`windows.py`); weights
-are read from the Keras layers; the rest is NumPy in float64.
+Inputs and outputs of layers are Keras's own (`calls.py`), and so are the numbers that a window reads (`windows.py`);
+weights are read from the Keras layers; the rest is NumPy in float64.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from calls import calls_of
 from windows import as_numbers, patch, window_and_weights
 
 READ = """
-() => [...document.querySelectorAll("#working [data-what]")].map((one) => ({
+() => [...document.querySelectorAll("#arithmetic [data-what]")].map((one) => ({
   ...one.dataset, text: one.textContent, group: one.closest("[data-channel]")?.dataset.channel ?? null,
   isPadding: one.className === "padding",
 }))
@@ -38,7 +38,9 @@ CARRIED = """
 """
 
 NAMES = "[...document.querySelectorAll('#flow button .name')].map((one) => one.textContent)"
-KINDS = "JSON.parse(document.getElementById('data').textContent).layers.layers.map((one) => one.working.kind)"
+KINDS = (
+    "JSON.parse(document.getElementById('data').textContent).layers.layers.map((one) => one.arithmetic.kind)"
+)
 
 WITHIN = 1e-4
 """Of the number, or of 1 where the number is smaller."""
@@ -53,7 +55,7 @@ class Check:
     worst: float = 0.0
     wrong: list = field(default_factory=list)
     kinds: set = field(default_factory=set)
-    """Of workings."""
+    """Kinds of arithmetic."""
 
     missed: set = field(default_factory=set)
     """Classes of layers of which no cell was chosen."""

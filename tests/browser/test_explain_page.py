@@ -1,4 +1,4 @@
-"""The page of an explanation in a browser: the answer, the picture and the layers, by mouse and by keyboard."""
+"""The explain page in a browser: probabilities, the picture and the layers, by mouse and by keyboard."""
 
 import math
 
@@ -31,9 +31,9 @@ def test_every_layer_can_be_shown_without_a_complaint(ready):
     names = []
     for _ in range(cards):
         names.append(page.inner_text("#layer-name"))
-        assert page.locator("#working [data-what=output]").count() == 1
+        assert page.locator("#arithmetic [data-what=output]").count() == 1
         assert page.evaluate("document.documentElement.scrollWidth") == 390
-        assert page.locator("#layer-says").inner_text()
+        assert page.locator("#layer-description").inner_text()
         if page.locator("#layer-after").get_attribute("aria-disabled") == "true":
             break
         page.locator("#layer-after").press("Enter")
@@ -56,12 +56,12 @@ def test_layers_are_chosen_by_keyboard_alone(ready):
     assert page.inner_text("#layer-name") != first
     page.keyboard.press("ArrowLeft")
     assert page.inner_text("#layer-name") == first
-    before = page.inner_text("#working")
+    before = page.inner_text("#arithmetic")
     page.locator("#layer-row").focus()
     page.keyboard.press("ArrowUp")
     page.locator("#layer-column").focus()
     page.keyboard.press("ArrowUp")
-    assert page.inner_text("#working") != before
+    assert page.inner_text("#arithmetic") != before
 
 
 def test_a_place_on_the_map_is_chosen_by_the_mouse(ready):
@@ -130,7 +130,7 @@ def test_a_short_sentence_alone_is_announced(ready):
         (says,) = live.all_text_contents()
         name, number = (
             page.inner_text("#layer-name"),
-            page.locator("#working [data-what=output]").inner_text(),
+            page.locator("#arithmetic [data-what=output]").inner_text(),
         )
         assert says.startswith(f"{name}, {kind}")
         assert says.endswith(f": {number}")
@@ -156,13 +156,13 @@ def test_it_reads_without_scripts(opened, explained):
     page = opened(explained.path, scripts=False)
     text = page.inner_text("main")
     explanation = explained.explanation
-    best = explanation.subject.class_names[int(explanation.answer.in_views.argmax())]
+    best = explanation.subject.class_names[int(explanation.answer.tta_probabilities.argmax())]
     assert best in page.inner_text("h1")
-    assert "What it says" in text
+    assert "From logits to probabilities" in text
     assert page.locator("#layers ~ details tbody tr").count() == len(explanation.recording.layers)
     assert page.locator("button:visible, select:visible, input:visible").count() == 0
     assert page.locator(".of-picture").bounding_box()["height"] > 200
-    assert "needs scripts" in page.inner_text(".section-layers")
+    assert "needs JavaScript" in page.inner_text(".section-layers")
 
 
 def test_with_scripts_the_picture_is_drawn_and_controls_are_there(ready):
@@ -171,4 +171,4 @@ def test_with_scripts_the_picture_is_drawn_and_controls_are_there(ready):
     assert page.locator("#picture-canvas").is_visible()
     for control in ("temperature", "picture-row", "layer-after", "why-of"):
         assert page.locator(f"#{control}").is_visible()
-    assert "needs scripts" not in page.inner_text(".section-layers")
+    assert "needs JavaScript" not in page.inner_text(".section-layers")

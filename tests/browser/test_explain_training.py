@@ -32,13 +32,13 @@ def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, 
 
 def test_every_training_picture_is_there_without_scripts(opened, path, explained):
     page = opened(path, scripts=False)
-    found = explained.training_pictures
-    assert page.locator(".section-training > .found li").count() == len(found.nearest(8))
-    assert page.locator(".section-training .speakers:visible").count() == 10
+    found = explained.training_examples
+    assert page.locator(".section-training > .examples li").count() == len(found.nearest(8))
+    assert page.locator(".section-training .sides:visible").count() == 10
     assert page.locator("#training-controls:visible, #filters-controls:visible").count() == 0
-    first = page.locator(".speakers").first
-    pro, contra = found.speaking(explained.answer.index, 8)
-    assert first.locator(".found").nth(0).locator("li").count() == len(pro)
+    first = page.locator(".sides").first
+    pro, contra = found.for_and_against(explained.answer.index, 8)
+    assert first.locator(".examples").nth(0).locator("li").count() == len(pro)
     told = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", first.inner_text())]
     values = [one.value for one in (*pro, *contra)]
     assert told == pytest.approx(values, abs=0.05 * max(map(abs, values)))
@@ -50,16 +50,16 @@ def test_every_channel_is_there_without_scripts(opened, path, explained):
     layers = explained.filters.of(explained.subject)
     channels = [channel for layer in layers for channel in layer.channels]
     assert page.locator(".channels > li:visible").count() == len(channels)
-    assert page.locator(".channels .pieces .picture").count() == 5 * len(channels)
+    assert page.locator(".channels .patches .picture").count() == 5 * len(channels)
     text = page.inner_text(".section-filters")
     for channel in channels:
-        assert f"Mean over the made picture {channel.made_mean:.3g}" in text
-        assert f"over the best training picture {channel.best_mean:.3g}" in text
+        assert f"Mean over the created picture: {channel.image_mean:.3g}" in text
+        assert f"over the best training picture: {channel.best_sample_mean:.3g}" in text
 
 
 def test_pictures_are_drawn(opened, path):
     page = ready(opened(path))
-    for kind in ("kernels", "pieces", "made", "training"):
+    for kind in ("kernels", "patches", "created", "training"):
         one = page.locator(f".of-{kind}").first
         box = one.bounding_box()
         assert min(box["width"], box["height"]) > 20
@@ -71,11 +71,11 @@ def test_pictures_are_drawn(opened, path):
 def test_the_keyboard_chooses_the_answer_that_pictures_speak_of(opened, path, explained):
     page = ready(opened(path))
     names = explained.subject.class_names
-    assert page.locator(".speakers:visible h4").all_inner_texts() == [f"“{names[explained.answer.index]}”"]
+    assert page.locator(".sides:visible h4").all_inner_texts() == [f"“{names[explained.answer.index]}”"]
     page.locator("#training-class").focus()
     page.keyboard.press("ArrowDown")
     second = explained.answer.order[1]
-    assert page.locator(".speakers:visible h4").all_inner_texts() == [f"“{names[second]}”"]
+    assert page.locator(".sides:visible h4").all_inner_texts() == [f"“{names[second]}”"]
 
 
 def test_the_keyboard_chooses_a_layer_and_the_size_of_its_pictures(opened, path, explained):
@@ -84,11 +84,11 @@ def test_the_keyboard_chooses_a_layer_and_the_size_of_its_pictures(opened, path,
     page.locator("#filters-layer").focus()
     page.keyboard.press("ArrowDown")
     assert page.locator("#filters-layers h4:visible code").all_inner_texts() == [layers[0].name]
-    before = page.locator(".channels .made .picture").first.bounding_box()["width"]
+    before = page.locator(".channels .created .picture").first.bounding_box()["width"]
     page.keyboard.press("Tab")
     page.keyboard.press("End")
     assert page.locator("#filters-size").get_attribute("aria-valuetext") == "3 times"
-    assert page.locator(".channels .made .picture").first.bounding_box()["width"] == pytest.approx(
+    assert page.locator(".channels .created .picture").first.bounding_box()["width"] == pytest.approx(
         3 * before, rel=0.01
     )
     page.locator("#filters-layer").focus()

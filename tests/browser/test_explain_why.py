@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from tellapart.explanations.attribution.contrast import Contrast
+from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.page import why
 from tellapart.pages.assemble import as_json
 
@@ -40,7 +41,7 @@ def cards(page):
 
 def in_python(explained, question):
     return [
-        (why.METHODS[one.method][0], why.verdict(one.faithfulness))
+        (METHODS[one.method].title, why.verdict(one.faithfulness))
         for one in explained.explanation.heat_maps.maps[question]
     ]
 
@@ -69,8 +70,8 @@ def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, 
 def test_the_first_question_is_why_the_answer(page, explained):
     answer = Contrast(explained.explanation.answer.index)
     assert cards(page) == in_python(explained, answer)
-    assert page.inner_text("#why-asks") == why.asks(answer, explained.explanation.subject.class_names)
-    assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[answer])
+    assert page.inner_text("#why-question") == why.question(answer, explained.explanation.subject.class_names)
+    assert page.inner_text("#why-summary") == why.summary(explained.explanation.heat_maps.maps[answer])
 
 
 def test_every_question_is_reached_by_keyboard_and_says_what_python_says(page, explained):
@@ -81,14 +82,16 @@ def test_every_question_is_reached_by_keyboard_and_says_what_python_says(page, e
     for other in others:
         choose(page, "#why-not", "ArrowDown")
         question = Contrast(first, other)
-        assert page.inner_text("#why-asks") == why.asks(question, names)
+        assert page.inner_text("#why-question") == why.question(question, names)
         assert cards(page) == in_python(explained, question)
         seen.add(tuple(pixels(page)))
     choose(page, "#why-not", "Home")
     for other in others:
         choose(page, "#why-of", "ArrowDown")
         assert cards(page) == in_python(explained, Contrast(other))
-        assert page.inner_text("#why-says") == why.says(explained.explanation.heat_maps.maps[Contrast(other)])
+        assert page.inner_text("#why-summary") == why.summary(
+            explained.explanation.heat_maps.maps[Contrast(other)]
+        )
         seen.add(tuple(pixels(page)))
     assert len(seen) == 2 * len(scope.classes) - 1
     assert page.troubles == []
@@ -113,25 +116,26 @@ def test_the_table_follows_the_question(page, explained):
     ):
         row = why.row(one)
         assert text.split("\t") == [
-            why.METHODS[one.method][0],
+            METHODS[one.method].title,
             row["verdict"],
             *(f"{row[name]:z.3f}" for name in NUMBERS),
-            f"{row['sanity']:z.2f}",
+            f"{row['randomized_similarity']:z.2f}",
         ]
 
 
 NUMBERS = ("deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score")
 
 
-def test_an_untrue_map_is_called_so_in_words_and_not_by_color_alone(page, explained):
-    for card, (_, says) in zip(page.locator("#why-maps > li").all(), cards(page), strict=True):
-        before = card.locator(".verdict").evaluate("(one) => getComputedStyle(one, '::before').content")
-        assert ("Untrue" in before) == (says != "true here")
-        assert says in card.locator("canvas").get_attribute("aria-label")
+def test_an_unreliable_map_is_called_so_in_words_and_not_by_color_alone(page):
+    for card, (_, verdict) in zip(page.locator("#why-maps > li").all(), cards(page), strict=True):
+        mark = card.locator(".verdict").evaluate("(one) => getComputedStyle(one, '::before').content")
+        assert ("✓" in mark) == (verdict == why.PASSED)
+        assert ("✗" in mark) == verdict.startswith("Not reliable")
+        assert verdict in card.locator("canvas").get_attribute("aria-label")
 
 
 def test_the_changed_pictures_are_drawn(page, explained):
-    flipped = [one for one in explained.explanation.flips if one.amount is not None]
+    flipped = [one for one in explained.explanation.counterfactuals if one.amount is not None]
     assert page.locator(".changed canvas:visible").count() == len(flipped) > 0
     drawn = page.evaluate("[...document.querySelectorAll('.changed canvas')].map((one) => one.toDataURL())")
     assert len(set(drawn)) == len(drawn)
@@ -147,9 +151,11 @@ def test_it_reads_without_scripts(opened, explained):
     answer = Contrast(explained.explanation.answer.index)
     assert cards(page) == in_python(explained, answer)
     assert page.locator("#why-table tbody tr").count() == 6
-    assert page.locator("#flips-table tbody tr").count() == len(explained.explanation.flips)
+    assert page.locator("#counterfactuals-table tbody tr").count() == len(
+        explained.explanation.counterfactuals
+    )
     assert page.locator("#why-maps canvas:visible").count() == 0
-    flipped = [one for one in explained.explanation.flips if one.amount is not None]
+    flipped = [one for one in explained.explanation.counterfactuals if one.amount is not None]
     for pictures, count in (("#why-maps .picture", 6), (".changed .picture", len(flipped))):
         shown = page.locator(pictures)
         assert shown.count() == count
@@ -168,7 +174,9 @@ def test_pictures_without_scripts_are_those_that_scripts_draw(opened, explained)
 
     without, drawn = opened(explained.path, scripts=False), opened(explained.path)
     drawn.wait_for_selector("html[data-ready]")
-    assert drawn.locator(".section-why .picture:visible, .section-flips .picture:visible").count() == 0
+    assert (
+        drawn.locator(".section-why .picture:visible, .section-counterfactuals .picture:visible").count() == 0
+    )
     shown = without.locator("#why-maps > li")
     for place in range(shown.count()):
         drawing, still = red(drawn, place)[8:-8, 8:-8], red(without, place)[8:-8, 8:-8]
@@ -176,7 +184,9 @@ def test_pictures_without_scripts_are_those_that_scripts_draw(opened, explained)
         assert np.abs(drawing[:height, :width] - still[:height, :width]).mean() < 16
 
 
-@pytest.mark.parametrize(("table", "cell"), [("#why-table", "td.text"), ("#flips-table", "td.text")])
+@pytest.mark.parametrize(
+    ("table", "cell"), [("#why-table", "td.text"), ("#counterfactuals-table", "td.text")]
+)
 def test_on_a_narrow_screen_what_matters_is_seen_without_scrolling(opened, explained, table, cell):
     page = opened(explained.path, 390)
     page.wait_for_selector("html[data-ready]")

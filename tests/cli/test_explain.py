@@ -25,7 +25,7 @@ def test_a_run_folder_explains_a_picture(run, photo, tmp_path):
     answered = tellapart("predict", run, photo, "--json").json["predictions"][0]
     assert told["predicted"] == answered["predicted"]
     assert {one["method"] for one in told["why"][0]["maps"]} >= {"grad_cam", "rise"}
-    assert {one["change"] for one in told["flips"]} >= {"blur", "crop"}
+    assert {one["change"] for one in told["counterfactuals"]} >= {"blur", "crop"}
     assert len(told["training"]["nearest"]) == 8
     assert told["probabilities"] == pytest.approx(answered["probabilities"])
 

@@ -1,4 +1,4 @@
-"""Models, photos that scikit-learn carries, and a short training on the real digits, read back."""
+"""Models, a photo that comes with scikit-learn, and a short training on the real digits."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from PIL import Image
 
 import tellapart
 from tellapart.explanations.channels.channels import ModelFilters
-from tellapart.explanations.examples.training_examples import Training
+from tellapart.explanations.examples.training_examples import ExampleSearch
 from tellapart.explanations.explanation import Explanation
+from tellapart.explanations.page.page import FORM
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 from tellapart.runs.saved_run import load_run
@@ -49,13 +50,13 @@ def run(digits_folder):
 
 @pytest.fixture
 def explained(run):
-    """Makes explanations of the run's test pictures, or of any picture in any network."""
+    """Returns a function that explains a test picture of the run, or any picture in any network."""
 
     def make(row=0, of=run, classifier=run.classifier, image=None):
         image = run.stores["test"].images[row] if image is None else image
         subject = Subject(classifier, Recorder(classifier.model, classifier.net.head), "a", image, image)
-        training = None if of is None else Training(of, classifier)
+        training = None if of is None else ExampleSearch(of, classifier)
         filters = ModelFilters(subject.recorder, image.shape, None if of is None else of.stores.get("train"))
-        return Explanation(subject, filters, training)
+        return Explanation(subject, FORM, filters, training)
 
     return make

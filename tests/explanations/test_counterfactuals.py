@@ -1,4 +1,4 @@
-"""The smallest change that flips an answer, where it is known."""
+"""The smallest change that changes a prediction, where it is known."""
 
 import numpy as np
 import pytest
@@ -7,43 +7,49 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from tellapart.explanations.attribution.faithfulness import blurred
-from tellapart.explanations.counterfactuals import CHANGES, brightened, flips, shifted, turned_and_cropped
+from tellapart.explanations.counterfactuals import (
+    CHANGES,
+    brightened,
+    counterfactuals,
+    shifted,
+    turned_and_cropped,
+)
 
 NAMES = [change.name for change in CHANGES]
 
 
 def darker_than(level):
-    """A network that answers 1 where the mean is below a level, else 0."""
+    """A network that predicts 1 where the mean is below a level, else 0."""
 
-    def answers(images):
+    def predict(images):
         dark = (images.mean((1, 2, 3)) < level).float()
         return torch.stack([1 - dark, dark], dim=1)
 
-    return answers
+    return predict
 
 
 def gray(value=100.0, side=32):
     return torch.full((side, side, 3), float(value))
 
 
-def by_name(found):
-    return {one.name: one for one in found}
+def by_name(predict, image):
+    return {each.name: each for each in counterfactuals(predict, image)}
 
 
-def test_darkening_flips_at_the_level():
-    found = by_name(flips(darker_than(70), gray(100)))
-    assert found["darken"].amount == pytest.approx(0.3, abs=1e-3)
-    assert found["darken"].answer == 1
-    assert found["darken"].says == "30% darker"
-    assert float(found["darken"].image.mean()) < 70
+def test_darkening_changes_the_prediction_at_the_level():
+    darken = by_name(darker_than(70), gray(100))["darken"]
+    assert darken.amount == pytest.approx(0.3, abs=1e-3)
+    assert darken.predicted == 1
+    assert darken.description == "30% darker"
+    assert 69 < float(darken.image.mean()) < 70
 
 
-def test_what_does_not_matter_flips_nothing():
-    found = by_name(flips(darker_than(70), gray(100)))
-    assert set(found) == set(NAMES)
+def test_a_change_without_effect_changes_no_prediction():
+    effects = by_name(darker_than(70), gray(100))
+    assert set(effects) == set(NAMES)
     for name in set(NAMES) - {"darken"}:
-        assert found[name].amount is None
-        assert found[name].answer == 0
+        assert effects[name].amount is None
+        assert effects[name].predicted == 0
 
 
 def test_a_shift_is_found_in_whole_pixels():
@@ -54,9 +60,9 @@ def test_a_shift_is_found_in_whole_pixels():
         dark = (images[:, :, 4:6].mean((1, 2, 3)) > 200).float()
         return torch.stack([1 - dark, dark], 1)
 
-    found = by_name(flips(leftmost_is_dark, image))
-    assert found["shift right"].says == "2 pixels to the right"
-    assert found["shift left"].amount is None
+    effects = by_name(leftmost_is_dark, image)
+    assert effects["shift right"].description == "2 pixels to the right"
+    assert effects["shift left"].amount is None
 
 
 def test_a_shift_mirrors_at_the_edge_as_numpy_does():
@@ -104,9 +110,9 @@ def test_no_change_is_no_change():
 
 
 def test_a_real_network_changes_its_mind(recorder, image):
-    found = flips(lambda images: recorder.run(images).logits.softmax(-1), image)
-    flipped = [one for one in found if one.amount is not None]
-    assert flipped
+    effects = counterfactuals(lambda images: recorder.run(images).logits.softmax(-1), image)
+    changed = [each for each in effects if each.amount is not None]
+    assert changed
     before = int(recorder.run(image[None]).logits.argmax())
-    for one in flipped:
-        assert int(recorder.run(one.image[None]).logits.argmax()) == one.answer != before
+    for each in changed:
+        assert int(recorder.run(each.image[None]).logits.argmax()) == each.predicted != before

@@ -23,21 +23,21 @@ def test_a_run_of_another_network_is_refused(run, digits_folder):
     model = keras.models.clone_model(run.classifier.model)
     other = Classifier.of_model(model, run.classifier.card)
     with pytest.raises(ConfigError, match="another network"):
-        other.explain(image, run=digits_folder)
-    assert tellapart.load(digits_folder).explain(image, run=digits_folder).training is not None
+        tellapart.explain(other, image, run=digits_folder)
+    assert tellapart.explain(tellapart.load(digits_folder), image, run=digits_folder).training is not None
 
 
 @pytest.mark.parametrize("nothing", [None, [1, 2], 7])
 def test_what_is_no_picture_is_refused(run, nothing):
     with pytest.raises(DataError, match="uint8 array"):
-        run.classifier.explain(nothing)
+        tellapart.explain(run.classifier, nothing)
 
 
 def test_one_class_may_be_named_without_a_list(run):
     image = run.stores["test"].images[0]
-    assert run.classifier.explain(image, classes="3").asked == (3,)
+    assert tellapart.explain(run.classifier, image, classes="3").named == (3,)
     with pytest.raises(ConfigError, match="no class '34'"):
-        run.classifier.explain(image, classes="34")
+        tellapart.explain(run.classifier, image, classes="34")
 
 
 def test_a_softmax_that_is_an_operator_is_no_trouble(tmp_path):
@@ -45,8 +45,8 @@ def test_a_softmax_that_is_an_operator_is_no_trouble(tmp_path):
     x = layers.Flatten()(layers.Conv2D(2, 3)(pictures))
     model = keras.Model(pictures, keras.ops.softmax(layers.Dense(3)(x)))
     classifier = Classifier.of_model(model, card_of_plain_model(model, tmp_path / "net.keras"))
-    found = classifier.explain(np.zeros((16, 16, 3), np.uint8)).answer
-    assert found.probabilities == pytest.approx(found.in_views, abs=1e-6)
+    answer = tellapart.explain(classifier, np.zeros((16, 16, 3), np.uint8)).answer
+    assert answer.probabilities == pytest.approx(answer.tta_probabilities, abs=1e-6)
 
 
 def test_a_page_of_another_network_or_picture_stays_and_one_of_the_same_is_written_anew(
@@ -55,7 +55,7 @@ def test_a_page_of_another_network_or_picture_stays_and_one_of_the_same_is_writt
     from tellapart.explanations.page import page as pages
 
     monkeypatch.setattr(
-        pages, "SECTIONS", [one for one in pages.SECTIONS if one.name in ("answer", "picture")]
+        pages, "SECTIONS", [each for each in pages.SECTIONS if each.name in ("answer", "picture")]
     )
     first, second = (_explainer_of_a_small_network(seed) for seed in (0, 1))
     photo, other = tmp_path / "cat.png", tmp_path / "other" / "cat.png"
@@ -94,9 +94,9 @@ def test_a_section_that_fails_is_named_and_the_others_are_shown(explained, monke
     def broken(_):
         raise ValueError("no such thing")
 
-    section = pages.Section("flips", "What would change its mind", broken)
-    kept = [one for one in pages.SECTIONS if one.name in ("answer", "picture")]
+    section = pages.Section("counterfactuals", "What would change the prediction", broken)
+    kept = [each for each in pages.SECTIONS if each.name in ("answer", "picture")]
     monkeypatch.setattr(pages, "SECTIONS", [*kept, section])
     html = page(explained())
-    assert "What would change its mind: a bug, ValueError: no such thing" in html
+    assert "What would change the prediction: a bug in tellapart, ValueError: no such thing" in html
     assert "The picture as numbers" in html

@@ -1,4 +1,4 @@
-"""What is unlike the training has a high energy."""
+"""Images unlike the training images have a high energy."""
 
 import numpy as np
 import pytest
@@ -34,10 +34,10 @@ def test_it_is_minus_the_logarithm_of_the_sum_of_exponentials(classifier, record
     np.testing.assert_allclose(energies(recorder, images), -np.log(np.exp(logits).sum(1)), rtol=1e-5)
 
 
-def test_noise_is_told_from_digits(classifier, recorder):
+def test_noise_differs_from_digits(classifier, recorder):
     digits, noise = shown(classifier), np.random.default_rng(0).integers(0, 256, (300, 16, 16, 1), np.uint8)
-    found = np.concatenate([energies(recorder, digits), energies(recorder, noise)])
-    assert roc_auc_score(np.repeat([0, 1], 300), found) > 0.9
+    both = np.concatenate([energies(recorder, digits), energies(recorder, noise)])
+    assert roc_auc_score(np.repeat([0, 1], 300), both) > 0.9
 
 
 def test_95_of_100_held_out_pictures_lie_below_the_limit(classifier, recorder):

@@ -102,4 +102,4 @@ def test_recording_leaves_the_net_unwatched():
     model = sequential()
     recorder = Recorder(model, "probabilities")
     recorder.run(torch.zeros(1, 16, 16, 3))
-    assert recorder.net._witness is None
+    assert recorder.net._observer is None

@@ -1,4 +1,4 @@
-"""Answer: what a network says of a picture, how sure it is, and whether it has reason to be."""
+"""Answer: the prediction for one image, how confident it is, and whether the image is familiar to the network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,56 +8,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.explanations.subject import Subject
+from tellapart.metrics.calibration import tempered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """Of one picture."""
+    """The prediction for one image."""
 
     logits: NDArray[np.float32]
-    """(classes,), of the picture as it is."""
+    """(classes,), without test-time augmentation."""
 
     probabilities: NDArray[np.float32]
-    """(classes,), their softmax: what the rest of an explanation is about."""
+    """(classes,), the softmax of the logits; the rest of an explanation is about these."""
 
-    in_views: NDArray[np.float32]
-    """(classes,), what `predict` answers: the mean over the model's views of the picture."""
+    tta_probabilities: NDArray[np.float32]
+    """(classes,), the mean over the model's test-time augmentation: what `predict` returns."""
 
     calibrated: NDArray[np.float64] | None
-    """(classes,), `in_views` at the model's temperature; None where it has none."""
+    """(classes,), `tta_probabilities` at the model's temperature; None where it has none."""
 
     energy: float
     """Minus the logarithm of the sum of the logits' exponentials; the lower, the more familiar."""
 
     energy_limit: float | None
-    """Above which a picture is unlike what was trained on; None where the model does not know."""
+    """Energy above which an image counts as unfamiliar; None where the model has no limit."""
 
     @property
     def index(self) -> int:
-        """Of the likeliest class, of the picture as it is."""
+        """The likeliest class, without test-time augmentation."""
         return int(self.probabilities.argmax())
 
     @property
     def order(self) -> list[int]:
-        """Classes, the likeliest first."""
+        """Class indices, the likeliest first."""
         return np.argsort(-self.probabilities, kind="stable").tolist()
 
     @property
     def is_unfamiliar(self) -> bool | None:
-        """Whether the picture is unlike what was trained on; None where the model does not know."""
+        """Whether the image is unlike the training images; None where the model has no limit."""
         return None if self.energy_limit is None else self.energy > self.energy_limit
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
 
-        def named(shares: NDArray[Any]) -> dict[str, float]:
-            return dict(zip(class_names, map(float, shares), strict=True))
+        def by_name(probabilities: NDArray[Any]) -> dict[str, float]:
+            return dict(zip(class_names, map(float, probabilities), strict=True))
 
         return {
-            "predicted": class_names[int(self.in_views.argmax())],
-            "probabilities": named(self.in_views),
-            "calibrated": None if self.calibrated is None else named(self.calibrated),
-            "of_one_view": named(self.probabilities),
+            "predicted": class_names[int(self.tta_probabilities.argmax())],
+            "probabilities": by_name(self.tta_probabilities),
+            "calibrated": None if self.calibrated is None else by_name(self.calibrated),
+            "without_tta": by_name(self.probabilities),
             "energy": self.energy,
             "energy_limit": self.energy_limit,
             "is_unfamiliar": self.is_unfamiliar,
@@ -65,17 +66,15 @@ class Answer:
 
 
 def answer_of(subject: Subject) -> Answer:
-    """Ask the network."""
-    from tellapart.metrics.calibration import tempered
-
+    """Predict the subject's image, with and without test-time augmentation."""
     logits = subject.recording.logits[0]
-    in_views = subject.classifier.probabilities(subject.image[None])[0]
+    tta_probabilities = subject.classifier.probabilities(subject.image[None])[0]
     temperature = subject.card.temperature
     return Answer(
-        logits.numpy(),
-        logits.softmax(-1).numpy(),
-        in_views,
-        None if temperature is None else tempered(in_views[None], temperature)[0],
-        float(-logits.logsumexp(0)),
-        subject.card.energy_limit,
+        logits=logits.numpy(),
+        probabilities=logits.softmax(-1).numpy(),
+        tta_probabilities=tta_probabilities,
+        calibrated=None if temperature is None else tempered(tta_probabilities[None], temperature)[0],
+        energy=float(-logits.logsumexp(0)),
+        energy_limit=subject.card.energy_limit,
     )

@@ -1,8 +1,8 @@
-"""Flips: the smallest change of a picture that makes the network change its mind.
+"""Counterfactuals: the smallest change of an image, of each kind, that changes the prediction.
 
-Of each kind of change, amounts from none to the most are tried in small steps; the
-first that gives another answer is narrowed down by halving. What is found is the
-smallest on this path, not the smallest there is: an answer may flip and flip back between two steps.
+For each kind of change, amounts from none to the largest are tried in small steps; the first that changes the
+prediction is narrowed down by bisection. The result is the smallest on this path, not the smallest there is: a
+prediction may change and change back between two steps.
 """
 
 import math
@@ -13,18 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.explanations.attribution.faithfulness import blurred
-
-Predict = Callable[[Tensor], Tensor]
-"""(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities."""
+from tellapart.explanations.attribution.faithfulness import Predict, blurred
 
 STEPS = 32
-"""From no change to the most."""
+"""Amounts tried, from no change to the largest."""
 
-HALVINGS = 8
+BISECTIONS = 8
 
-AT_ONCE = 8
-"""Pictures in one batch."""
+BATCH_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,100 +28,115 @@ class Change:
     """A kind of change, by amounts from 0 to 1."""
 
     name: str
-    of: Callable[[Tensor, float], Tensor]
+    apply: Callable[[Tensor, float], Tensor]
     """(H, W, C) and an amount -> (H, W, C)."""
 
-    says: Callable[[float, int], str]
-    """The amount in words; of a picture with this shorter side."""
+    describe: Callable[[float, int], str]
+    """An amount, and the shorter side of the image -> the amount in words."""
 
-    whole_pixels: bool = False
-    """Whether amounts between two whole pixels mean nothing."""
+    in_whole_pixels: bool = False
+    """Whether only amounts of whole pixels differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Flip:
-    """What one kind of change does."""
+class Counterfactual:
+    """The effect of one kind of change."""
 
     name: str
     amount: float | None
-    """The smallest found that flips the answer, 0 to 1; None: not even the largest does."""
+    """The smallest amount that changes the prediction, 0 to 1; None: not even the largest does."""
 
-    says: str
-    """The amount in words; of the largest, where nothing flips."""
+    description: str
+    """The amount in words; the largest one where nothing changes the prediction."""
 
-    answer: int
-    """After the change."""
+    predicted: int
+    """Class index predicted after the change."""
 
     probabilities: tuple[float, ...]
     image: Tensor
-    """(H, W, C), changed so far."""
+    """(H, W, C), after the change."""
 
 
-def flips(answers: Predict, image: Tensor) -> list[Flip]:
+def counterfactuals(predict: Predict, image: Tensor) -> list[Counterfactual]:
     """Try every kind of change.
 
     Args:
-        answers: of the network.
+        predict: the network.
         image: (H, W, C) float32, 0-255.
     """
     with torch.inference_mode():
-        before = int(answers(image[None])[0].argmax())
-        return [_flip(answers, image, before, change) for change in CHANGES]
+        before = int(predict(image[None])[0].argmax())
+        return [_counterfactual(predict, image, before, change) for change in CHANGES]
 
 
-def _flip(answers: Predict, image: Tensor, before: int, change: Change) -> Flip:
-    side = min(image.shape[:2])
-    most = max(1, side // 2)
-    amounts = [step / STEPS for step in range(1, STEPS + 1)]
-    if change.whole_pixels:
-        amounts = [pixels / most for pixels in range(1, most + 1)]
-    first, answer = _first_flip(answers, image, before, change, amounts)
-    if first is None:
-        return _told(change, None, answer, change.of(image, 1.0), side)
-    low, high = amounts[first - 1] if first else 0.0, amounts[first]
-    for _ in range(0 if change.whole_pixels else HALVINGS):
+def _counterfactual(predict: Predict, image: Tensor, before: int, change: Change) -> Counterfactual:
+    amounts = _amounts(change, min(image.shape[:2]))
+    place, probabilities = _first_change(predict, image, before, change, amounts)
+    if place is None:
+        return _of(change, None, probabilities, image)
+    low, high = amounts[place - 1] if place else 0.0, amounts[place]
+    for _ in range(0 if change.in_whole_pixels else BISECTIONS):
         middle = (low + high) / 2
-        tried = answers(change.of(image, middle)[None])[0]
-        if int(tried.argmax()) == before:
+        at_middle = predict(change.apply(image, middle)[None])[0]
+        if int(at_middle.argmax()) == before:
             low = middle
         else:
-            high, answer = middle, tried
-    return _told(change, high, answer, change.of(image, high), side)
+            high, probabilities = middle, at_middle
+    return _of(change, high, probabilities, image)
 
 
-def _first_flip(
-    answers: Predict, image: Tensor, before: int, change: Change, amounts: Sequence[float]
+def _amounts(change: Change, side: int) -> list[float]:
+    """Return the amounts to try, ascending, for an image with this shorter side."""
+    if change.in_whole_pixels:
+        largest = max(1, side // 2)
+        return [pixels / largest for pixels in range(1, largest + 1)]
+    return [step / STEPS for step in range(1, STEPS + 1)]
+
+
+def _first_change(
+    predict: Predict, image: Tensor, before: int, change: Change, amounts: Sequence[float]
 ) -> tuple[int | None, Tensor]:
-    """The place of the first amount that flips, with the answer there; None and the last answer where none does."""
-    found = torch.empty(0)
-    for start in range(0, len(amounts), AT_ONCE):
-        part = amounts[start : start + AT_ONCE]
-        found = answers(torch.stack([change.of(image, amount) for amount in part]))
-        flipped = (found.argmax(1) != before).nonzero()
-        if len(flipped):
-            place = int(flipped[0])
-            return start + place, found[place]
-    return None, found[-1]
+    """Return the place of the first amount that changes the prediction, and the probabilities there.
+
+    None and the last probabilities, where no amount does.
+    """
+    probabilities = torch.empty(0)
+    for start in range(0, len(amounts), BATCH_SIZE):
+        batch = amounts[start : start + BATCH_SIZE]
+        probabilities = predict(torch.stack([change.apply(image, amount) for amount in batch]))
+        changed = (probabilities.argmax(1) != before).nonzero()
+        if len(changed):
+            place = int(changed[0])
+            return start + place, probabilities[place]
+    return None, probabilities[-1]
 
 
-def _told(change: Change, amount: float | None, answer: Tensor, image: Tensor, side: int) -> Flip:
-    says = change.says(1.0 if amount is None else amount, side)
-    return Flip(change.name, amount, says, int(answer.argmax()), tuple(answer.tolist()), image)
+def _of(change: Change, amount: float | None, probabilities: Tensor, image: Tensor) -> Counterfactual:
+    """Return the counterfactual of an amount; None: of the largest one."""
+    used = 1.0 if amount is None else amount
+    return Counterfactual(
+        name=change.name,
+        amount=amount,
+        description=change.describe(used, min(image.shape[:2])),
+        predicted=int(probabilities.argmax()),
+        probabilities=tuple(probabilities.tolist()),
+        image=change.apply(image, used),
+    )
 
 
 def shifted(image: Tensor, right: int, down: int) -> Tensor:
-    """Moved by whole pixels, filled with the picture mirrored at its edge."""
+    """Return an image (H, W, C) moved by whole pixels, filled by mirroring it at its edge."""
     height, width, _ = image.shape
     return image[_mirrored(height, down)][:, _mirrored(width, right)]
 
 
 def turned_and_cropped(image: Tensor, degrees: float, share: float) -> Tensor:
-    """Turned about its middle, and its middle share of each side enlarged to the whole; bilinear, mirrored edges.
+    """Return an image rotated about its center, with its middle enlarged to the whole; bilinear, mirrored edges.
 
     Args:
         image: (H, W, C).
         degrees: counterclockwise.
-        share: of each side that is kept, above 0 to 1.
+        share: share of each side that is kept, above 0 to 1.
     """
     height, width, _ = image.shape
     sine, cosine = math.sin(math.radians(degrees)) * share, math.cos(math.radians(degrees)) * share
@@ -138,50 +149,50 @@ def turned_and_cropped(image: Tensor, degrees: float, share: float) -> Tensor:
 
 
 def brightened(image: Tensor, factor: float) -> Tensor:
-    """Every number times the factor, cut off at 255."""
+    """Return an image with every number multiplied by the factor and clipped at 255."""
     return (image * factor).clamp(0, 255)
 
 
 def _mirrored(length: int, shift: int) -> Tensor:
-    """Rows that a shift by so many pixels shows, mirrored at the edge."""
+    """Return the rows that show after a shift by so many pixels, mirrored at the edge."""
     period = max(1, 2 * length - 2)
     places = (torch.arange(length) - shift) % period
     return torch.where(places < length, places, period - places)
 
 
 def _shift(right: int, down: int) -> Callable[[Tensor, float], Tensor]:
-    def of(image: Tensor, amount: float) -> Tensor:
+    def apply(image: Tensor, amount: float) -> Tensor:
         pixels = round(amount * (min(image.shape[:2]) // 2))
         return shifted(image, right * pixels, down * pixels)
 
-    return of
+    return apply
 
 
 def _pixels(where: str) -> Callable[[float, int], str]:
-    def says(amount: float, side: int) -> str:
+    def describe(amount: float, side: int) -> str:
         pixels = round(amount * (side // 2))
         return f"{pixels} pixel{'s' * (pixels != 1)} {where}"
 
-    return says
+    return describe
 
 
 CHANGES: Sequence[Change] = (
-    Change("shift right", _shift(1, 0), _pixels("to the right"), whole_pixels=True),
-    Change("shift left", _shift(-1, 0), _pixels("to the left"), whole_pixels=True),
-    Change("shift down", _shift(0, 1), _pixels("down"), whole_pixels=True),
-    Change("shift up", _shift(0, -1), _pixels("up"), whole_pixels=True),
+    Change("shift right", _shift(1, 0), _pixels("to the right"), in_whole_pixels=True),
+    Change("shift left", _shift(-1, 0), _pixels("to the left"), in_whole_pixels=True),
+    Change("shift down", _shift(0, 1), _pixels("down"), in_whole_pixels=True),
+    Change("shift up", _shift(0, -1), _pixels("up"), in_whole_pixels=True),
     Change(
         "crop",
         lambda image, amount: turned_and_cropped(image, 0.0, 1 - 0.75 * amount),
         lambda amount, _: f"only the middle {100 * (1 - 0.75 * amount):.0f}% of each side",
     ),
     Change(
-        "turn left",
+        "rotate left",
         lambda image, amount: turned_and_cropped(image, 180 * amount, 1.0),
         lambda amount, _: f"{180 * amount:.1f}° counterclockwise",
     ),
     Change(
-        "turn right",
+        "rotate right",
         lambda image, amount: turned_and_cropped(image, -180 * amount, 1.0),
         lambda amount, _: f"{180 * amount:.1f}° clockwise",
     ),
@@ -201,4 +212,4 @@ CHANGES: Sequence[Change] = (
         lambda amount, side: f"a blur of {0.2 * amount * side:.1f} pixels (standard deviation)",
     ),
 )
-"""Each from no change to one that leaves little of the picture."""
+"""Each from no change to one that leaves little of the image."""

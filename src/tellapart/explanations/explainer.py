@@ -1,4 +1,4 @@
-"""Explanations of one network's predictions; what several images share is computed once."""
+"""Explainer: explains one network's predictions; what several images share is computed once."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ from tellapart.data.decode import load_image
 from tellapart.errors import ConfigError
 from tellapart.events import Progress
 from tellapart.explanations.channels.channels import ModelFilters
-from tellapart.explanations.examples.training_examples import Training
+from tellapart.explanations.examples.training_examples import ExampleSearch
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.page import FORM
 from tellapart.explanations.recorder import Recorder
@@ -21,87 +21,92 @@ from tellapart.runs.saved_run import SavedRun, load_run
 
 
 class Explainer:
-    """Explains one network's answers."""
+    """Explains one network's predictions."""
 
     def __init__(
-        self, classifier: Classifier, run: str | Path | None = None, looking: Progress | None = None
+        self, classifier: Classifier, run: str | Path | None = None, scan_progress: Progress | None = None
     ) -> None:
-        """An explainer.
+        """Create an explainer; nothing is computed yet.
 
         Args:
-            classifier: whose answers.
-            run: the folder of the training that made it, for what only its pictures and checkpoints can tell.
-            looking: called with (training pictures looked at, in all), where that takes a while.
+            classifier: the network.
+            run: the folder of the training that made it, for its training images and checkpoints.
+            scan_progress: called with (training images done, in all) while these are run through the network.
 
         Raises:
             ConfigError: this is no run folder.
         """
         self.classifier = classifier
-        self._looking = looking
+        self._scan_progress = scan_progress
         self._folder = run
 
     @cached_property
     def recorder(self) -> Recorder:
-        """Of the network."""
+        """A recorder of the network."""
         return Recorder(self.classifier.model, self.classifier.net.head)
 
     @cached_property
     def run(self) -> SavedRun | None:
-        """Of the training.
+        """The training that made the network.
 
         Raises:
             ConfigError: it made another network.
         """
         if self._folder is None:
             return None
-        found = load_run(self._folder)
-        if found.classifier is not None and not _same_weights(found.classifier, self.classifier):
+        run = load_run(self._folder)
+        if run.classifier is not None and not _same_weights(run.classifier, self.classifier):
             raise ConfigError(
-                f"{self._folder} is the run of another network than the one that is asked. Load the network from "
-                "that run, or leave the run away."
+                f"{self._folder} is the run of another network: its weights differ from those of the model to "
+                "explain. Load the model from that run folder, or leave out the run."
             )
-        return found
+        return run
 
     @cached_property
     def _filters(self) -> ModelFilters:
-        """Of the network, for all pictures."""
         train = None if self.run is None else self.run.stores.get("train")
         return ModelFilters(self.recorder, self.classifier.card.preprocessing.shape, train)
 
     @cached_property
-    def _training(self) -> Training | None:
-        """Of the run, likewise."""
-        return None if self.run is None else Training(self.run, self.classifier)
+    def _training(self) -> ExampleSearch | None:
+        return None if self.run is None else ExampleSearch(self.run, self.classifier)
 
     def explain(self, picture: Any, classes: Sequence[str] = ()) -> Explanation:
-        """Of one picture.
+        """Return the explanation of one image's prediction.
 
         Args:
             picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
-            classes: to be asked about besides the likeliest: why this one, and not that one.
+            classes: to compare besides the likeliest: why this one, and not that one.
 
         Raises:
             ConfigError: no such class.
             PictureError: the file is not a picture.
         """
-        named = (classes,) if isinstance(classes, str) else classes
-        asked = tuple(_index_of(name, self.classifier.class_names) for name in named)
+        names = (classes,) if isinstance(classes, str) else classes
+        named = tuple(_index_of(name, self.classifier.class_names) for name in names)
         name, original = load_image(picture)
         image = self.classifier.card.preprocessing.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
-        return Explanation(subject, FORM, self._filters, self._training, asked, self._looking)
+        return Explanation(
+            subject,
+            FORM,
+            filters=self._filters,
+            training=self._training,
+            named=named,
+            scan_progress=self._scan_progress,
+        )
 
 
 def _same_weights(first: Classifier, second: Classifier) -> bool:
     if first is second:
         return True
     pairs = first.model.get_weights(), second.model.get_weights()
-    if [one.shape for one in pairs[0]] != [one.shape for one in pairs[1]]:
+    if len(pairs[0]) != len(pairs[1]):
         return False
     return all(np.array_equal(a, b) for a, b in zip(*pairs, strict=True))
 
 
 def _index_of(name: str, names: tuple[str, ...]) -> int:
     if name not in names:
-        raise ConfigError(f"The model has no class {name!r}. It tells apart: {', '.join(names)}.")
+        raise ConfigError(f"The model has no class {name!r}. Its classes: {', '.join(names)}.")
     return names.index(name)

@@ -1,4 +1,4 @@
-"""The explanation of one answer: each part is computed when it is first asked for."""
+"""The explanation of one prediction: each part is computed when it is first needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from tellapart.events import Progress
 from tellapart.explanations.answer import Answer, answer_of
 from tellapart.explanations.attribution.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanations.channels.channels import ModelFilters
-from tellapart.explanations.counterfactuals import Flip, flips
-from tellapart.explanations.examples.training_examples import BOTH, Training, TrainingPictures
+from tellapart.explanations.counterfactuals import Counterfactual, counterfactuals
+from tellapart.explanations.examples.training_examples import BOTH, ExampleSearch, TrainingExamples
 from tellapart.explanations.recorder import Recording
 from tellapart.explanations.subject import Subject
 from tellapart.files import write_text
@@ -22,77 +22,77 @@ class Form(NamedTuple):
     """How an explanation is shown."""
 
     to_html: Callable[["Explanation", Progress | None], str]
-    """A page, one self-contained HTML file."""
+    """An explanation -> one self-contained HTML file."""
 
     to_dict: Callable[["Explanation"], dict[str, Any]]
-    """Plain values, for JSON."""
+    """An explanation -> plain values, for JSON."""
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What a network does with one picture, and why it answers so. In a notebook, its page."""
+    """Why a network predicts what it predicts for one image. A notebook shows its page."""
 
     subject: Subject
 
-    form: "Form"
+    form: Form
     """How it is shown; handed in, because a page knows explanations and not the other way round."""
 
     filters: ModelFilters
-    """What the network's channels look for; explanations of several pictures share it."""
+    """What the network's channels respond to; shared by the explanations of several images."""
 
-    training: Training | None = None
-    """The pictures that the network was trained on, likewise; None: only the network is there."""
+    training: ExampleSearch | None = None
+    """Finds training images for and against; shared likewise. None: there is no run folder."""
 
-    asked: tuple[int, ...] = ()
-    """Classes that somebody named: why this one, and not that one."""
+    named: tuple[int, ...] = ()
+    """Class indices that the user named, to compare besides the likeliest."""
 
-    looking: Progress | None = None
-    """Called with (training pictures looked at, in all), where that takes a while."""
+    scan_progress: Progress | None = None
+    """Called with (training images done, in all) while these are run through the network."""
 
     gaps: list[str] = field(default_factory=list)
-    """What could not be had, each with its reason, for the reader; grows as parts are asked for."""
+    """What could not be shown, each with its reason; grows as parts are computed."""
 
     @cached_property
     def answer(self) -> Answer:
-        """What it says, how sure it is, and whether it has reason to be."""
+        """The prediction, its confidence, and whether the image is familiar."""
         return answer_of(self.subject)
 
     @cached_property
-    def training_pictures(self) -> TrainingPictures | None:
-        """Which training pictures are like this one, and which spoke for and against; None where none are there."""
+    def training_examples(self) -> TrainingExamples | None:
+        """Similar training images, and those for and against the prediction; None where there are none."""
         if self.training is None:
-            self.gaps.append(f"{BOTH}: the network came without its run folder.")
+            self.gaps.append(f"{BOTH}: the model was loaded without its run folder.")
             return None
-        found, gaps = self.training.of(self.subject, self.looking)
+        examples, gaps = self.training.of(self.subject, self.scan_progress)
         self.gaps.extend(gaps)
-        return found
+        return examples
 
     @property
     def recording(self) -> Recording:
-        """Every layer's input and output."""
+        """Every layer's inputs and outputs."""
         return self.subject.recording
 
     @cached_property
     def heat_maps(self) -> HeatMaps:
-        """Why this answer and not another one, by several methods, each with the measure of its truth."""
-        return heat_maps_of(self.subject, self.answer.order, self.asked, self.gaps)
+        """Why this class and not another one, by several methods, each with its measured faithfulness."""
+        return heat_maps_of(self.subject, self.answer.order, self.named, self.gaps)
 
     @cached_property
-    def flips(self) -> tuple[Flip, ...]:
-        """The smallest change of each kind that makes the network answer something else."""
-        return tuple(flips(self.subject.answers, self.subject.pixels))
+    def counterfactuals(self) -> tuple[Counterfactual, ...]:
+        """The smallest change of each kind that changes the prediction."""
+        return tuple(counterfactuals(self.subject.predict, self.subject.pixels))
 
-    def lacks(self, what: str) -> None:
-        """Note among the gaps, once, what could not be had and why."""
-        if what not in self.gaps:
-            self.gaps.append(what)
+    def add_gap(self, gap: str) -> None:
+        """Note, once, what could not be shown and why."""
+        if gap not in self.gaps:
+            self.gaps.append(gap)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the page says in words and numbers, as plain values."""
         return self.form.to_dict(self)
 
     def to_html(self, progress: Progress | None = None) -> str:
-        """The page, one self-contained HTML file.
+        """Return the page, one self-contained HTML file.
 
         Args:
             progress: called with (sections done, sections in all).
@@ -107,14 +107,14 @@ class Explanation:
             progress: called with (sections done, sections in all).
 
         Raises:
-            SaveError: it could not be written; what was there stays.
+            SaveError: it could not be written; an earlier file stays.
         """
         path = Path(path)
         write_text(path, self.to_html(progress))
         return path
 
     def _repr_html_(self) -> str:
-        """The page within a notebook, kept apart from the notebook's own styles and scripts."""
+        """Return the page within a notebook, kept apart from the notebook's own styles and scripts."""
         return (
             f'<iframe srcdoc="{escape(self.to_html())}" title="Explanation of {escape(self.subject.picture)}" '
             'style="width: 100%; height: 48rem; border: 0"></iframe>'

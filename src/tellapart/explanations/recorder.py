@@ -1,7 +1,6 @@
-"""Record: one run of a network with every layer's input and output kept, and what it says before the softmax.
+"""Recorder: runs a network and keeps every layer's inputs and outputs, and the logits.
 
-The run is in float32, and no operation is joined with its neighbor: what is kept
-is what the Keras layer of that name gives, in Keras's layout.
+The run is in float32 and fuses no layers, so what is kept is what the Keras layer of that name computes.
 """
 
 from collections import Counter, deque
@@ -22,11 +21,11 @@ from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.dense import Dense
 
 SMALLEST = 1e-30
-"""A probability below counts as this one where its logarithm is taken."""
+"""Probabilities are raised to at least this before their logarithm is taken."""
 
 
-class _AllFound(Exception):  # noqa: N818 (no error: it ends a run early)
-    """Nothing more is to be run."""
+class _Done(Exception):  # noqa: N818 (no error: it ends a run early)
+    """Raised when every wanted layer has run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,52 +33,52 @@ class LayerRun:
     """One call of one layer."""
 
     name: str
-    """The layer's, a nested model's as `outer/inner`; from its second call on with `#2`."""
+    """The layer's name; in a nested model `outer/inner`; from its second call on with `#2`."""
 
     kind: str
-    """Its class."""
+    """The layer's class name."""
 
     layer: Any
-    """Of Keras; or an operator such as Add."""
+    """The Keras layer, or an operator such as Add."""
 
     operation: Operation | None
-    """What runs it; None where it runs as itself."""
+    """The fast-path operation that runs it; None where Keras runs it."""
 
-    taken: tuple[Tensor, ...]
-    """What went in, the very tensors, in the engine's layout."""
+    raw_inputs: tuple[Tensor, ...]
+    """The very tensors that went in, in the engine's layout."""
 
-    given: tuple[Tensor, ...]
-    """What came out, the same; gradients are taken of these."""
+    raw_outputs: tuple[Tensor, ...]
+    """The very tensors that came out; gradients are taken with respect to these."""
 
     arguments: tuple[Any, ...] | None = None
-    """What it is called with, as `Call.arguments` tells it: of `x + 1` a symbolic tensor and 1."""
+    """The call's arguments, as in `Call.arguments`: for `x + 1`, a symbolic tensor and 1."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        """(B, ...), in Keras's layout."""
-        return tuple(map(to_keras, self.taken))
+        """The inputs, (B, ...), in Keras's layout."""
+        return tuple(map(to_keras, self.raw_inputs))
 
     @property
     def output(self) -> Tensor:
-        """(B, ...), in Keras's layout; the first, of most layers the only one."""
-        return to_keras(self.given[0])
+        """The first output, (B, ...), in Keras's layout; most layers have no other."""
+        return to_keras(self.raw_outputs[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """A network's run over some pictures."""
+    """A network's run over a batch of images."""
 
     layers: tuple[LayerRun, ...]
-    """In the order of the calls; empty where only the model's own code knows them."""
+    """In the order of the calls; empty for a subclassed model."""
 
     output: Tensor
-    """(B, outputs), as the model gives it."""
+    """(B, outputs), as the model returns it."""
 
     logits: Tensor
-    """(B, classes): their softmax is the answer."""
+    """(B, classes); their softmax are the probabilities."""
 
     def layer(self, name: str) -> LayerRun:
-        """The call of that name.
+        """Return the call of that name.
 
         Raises:
             KeyError: there is none.
@@ -88,71 +87,74 @@ class Recording:
 
 
 class Recorder:
-    """Runs one model, recording."""
+    """Runs one model and records its layers."""
 
     def __init__(self, model: Any, head: Head) -> None:
-        """A recorder.
+        """Create a recorder.
 
         Args:
-            model: Keras's; its weights are shared.
+            model: a Keras model; its weights are shared.
             head: what its outputs mean.
         """
         self.net = lower(model, "float32", fused=False)
         self.head = head
 
     def layer_outputs(self, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
-        """What some layers give, (B, ...) in Keras's layout; nothing else is kept, and what comes after is not run.
+        """Return the outputs of some layers; keep nothing else, and stop after the last of them.
 
         Args:
-            images: as `run` takes them.
-            names: the layers', as `LayerRun` names them.
+            images: as in `run`.
+            names: as in `LayerRun.name`.
+
+        Returns:
+            Name -> (B, ...) in Keras's layout.
 
         Raises:
             ConfigError: there is no such layer.
         """
-        found: dict[str, Tensor] = {}
-        met: list[str] = []
-        seen: Counter[str] = Counter()
+        outputs: dict[str, Tensor] = {}
+        existing: list[str] = []
+        calls: Counter[str] = Counter()
 
-        def told(*call: Any) -> None:
-            run = _layer_run(seen, *call)
-            met.append(run.name)
+        def keep(*call: Any) -> None:
+            run = _layer_run(calls, *call)
+            existing.append(run.name)
             if run.name in names:
-                found[run.name] = run.output
-                if len(found) == len(set(names)):
-                    raise _AllFound
+                outputs[run.name] = run.output
+                if len(outputs) == len(set(names)):
+                    raise _Done
 
-        with suppress(_AllFound), self.net.observed_by(told):
+        with suppress(_Done), self.net.observed_by(keep):
             self.net(images, training=False)
-        if missing := [name for name in names if name not in found]:
-            there = ", ".join(met) or "none that can be seen"
-            raise ConfigError(f"The network has no layer {missing[0]!r}. It has: {there}.")
-        return found
+        if missing := [name for name in names if name not in outputs]:
+            available = ", ".join(existing) or "none that can be seen, because it is a subclassed model"
+            raise ConfigError(f"The network has no layer {missing[0]!r}. Its layers: {available}.")
+        return outputs
 
     def run(self, images: Tensor) -> Recording:
-        """Run the model as it answers: dropout off.
+        """Run the model in inference mode and record every layer.
 
         Args:
-            images: (B, H, W, C) float32 pixels 0-255; gradients reach them where they are wanted.
+            images: (B, H, W, C) float32 pixels 0-255; gradients reach them if they require them.
         """
-        found: list[LayerRun] = []
-        seen: Counter[str] = Counter()
-        with self.net.observed_by(lambda *told: found.append(_layer_run(seen, *told))):
+        runs: list[LayerRun] = []
+        calls: Counter[str] = Counter()
+        with self.net.observed_by(lambda *call: runs.append(_layer_run(calls, *call))):
             output = self.net(images, training=False)
-        return Recording(tuple(found), output, self._logits(found, output))
+        return Recording(tuple(runs), output, self._logits(runs, output))
 
     def logits(self, images: Tensor) -> Tensor:
-        """What `run` gives as such, (B, classes), with no layer kept: for many pictures."""
-        found: deque[LayerRun] = deque(maxlen=1)
-        with self.net.observed_by(lambda *told: found.append(_layer_run(Counter(), *told))):
+        """Return the logits, (B, classes), without keeping any layer: for many images."""
+        last: deque[LayerRun] = deque(maxlen=1)
+        with self.net.observed_by(lambda *call: last.append(_layer_run(Counter(), *call))):
             output = self.net(images, training=False)
-        return self._logits(found, output)
+        return self._logits(last, output)
 
-    def _logits(self, found: Sequence[LayerRun], output: Tensor) -> Tensor:
-        """What the softmax is taken of; where there is none to see, logarithms of the probabilities."""
+    def _logits(self, runs: Sequence[LayerRun], output: Tensor) -> Tensor:
+        """Return the softmax's input; where that cannot be seen, the logarithms of the probabilities."""
         if self.head == "logits":
             return output
-        before = _before_activation(found[-1]) if found else None
+        before = _before_activation(runs[-1]) if runs else None
         if self.head == "one probability":  # softmax over -z/2 and z/2 is the sigmoid of z
             if before is None:
                 before = output.clamp(SMALLEST, 1 - 1e-7).logit()
@@ -161,7 +163,7 @@ class Recorder:
 
 
 def _layer_run(
-    seen: Counter[str],
+    calls: Counter[str],
     prefix: str,
     call: Call,
     operation: Operation | None,
@@ -169,20 +171,20 @@ def _layer_run(
     outputs: Sequence[Tensor],
 ) -> LayerRun:
     name = prefix + call.layer.name
-    seen[name] += 1
+    calls[name] += 1
     return LayerRun(
-        name=name if seen[name] == 1 else f"{name}#{seen[name]}",
+        name=name if calls[name] == 1 else f"{name}#{calls[name]}",
         kind=type(call.layer).__name__,
         layer=call.layer,
         operation=operation,
-        taken=tuple(inputs),
-        given=tuple(outputs),
+        raw_inputs=tuple(inputs),
+        raw_outputs=tuple(outputs),
         arguments=call.arguments,
     )
 
 
 def _before_activation(last: LayerRun) -> Tensor | None:
-    """What went into the activation that the last layer is, or ends in; None where it is neither."""
+    """Return the input of the final activation; None where the last layer neither is nor has one."""
     activation = getattr(last.layer, "activation", None)
     name = getattr(activation, "__name__", type(last.layer).__name__.lower())
     if name not in ("softmax", "sigmoid"):

@@ -1,4 +1,4 @@
-"""Subject: the network and the picture that an explanation is of. Every part of one begins here."""
+"""Subject: the network and the image that an explanation is about. Every part of one starts here."""
 
 import hashlib
 import os
@@ -17,32 +17,32 @@ from tellapart.explanations.recorder import Recorder, Recording
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A network, and a picture that took its pixel path."""
+    """A network, and an image after its preprocessing."""
 
     classifier: Classifier
     recorder: Recorder
     picture: str
-    """The file's path, or what else it is called."""
+    """The file's path, or another name."""
 
     original: NDArray[np.uint8]
-    """(height, width, 1 or 3), as it was found."""
+    """(height, width, 1 or 3), as it was read."""
 
     image: NDArray[np.uint8]
-    """(H, W, C), as the network is given it."""
+    """(H, W, C), as the network gets it."""
 
     @property
     def card(self) -> ModelCard:
-        """The classifier's."""
+        """The classifier's model card."""
         return self.classifier.card
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the network's outputs."""
+        """Class names in the order of the network's outputs."""
         return self.classifier.class_names
 
     @cached_property
     def mark(self) -> str:
-        """A sha256 (hexadecimal) over the network's weights and the picture's place: by which a page is known again."""
+        """A sha256 (hexadecimal) of the network's weights and the image's path, which identifies a page."""
         digest = hashlib.sha256(os.fsencode(os.path.abspath(self.picture)))
         for weight in self.classifier.model.get_weights():
             digest.update(np.ascontiguousarray(weight).tobytes())
@@ -50,15 +50,15 @@ class Subject:
 
     @cached_property
     def pixels(self) -> Tensor:
-        """(H, W, C) float32, 0-255."""
+        """The image, (H, W, C) float32, 0-255."""
         return torch.from_numpy(self.image.astype(np.float32))
 
     @cached_property
     def recording(self) -> Recording:
-        """The network's run over the picture, as a batch of one, without gradients."""
+        """The network's run over the image, as a batch of one, without gradients."""
         with torch.no_grad():
             return self.recorder.run(self.pixels[None])
 
-    def answers(self, images: Tensor) -> Tensor:
-        """(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities, of one view."""
+    def predict(self, images: Tensor) -> Tensor:
+        """Return probabilities without test-time augmentation: (B, H, W, C) float32, 0-255 -> (B, classes)."""
         return self.recorder.logits(images).softmax(-1)

@@ -1,4 +1,4 @@
-"""How layers are opened: which working is told of which layer, and what a page takes along.
+"""Which arithmetic is described for which layer, and which numbers a page contains.
 
 That the numbers are the network's own is tested in the browser, `tests/browser/test_every_number.py`.
 """
@@ -6,12 +6,16 @@ That the numbers are the network's own is tested in the browser, `tests/browser/
 import tellapart.api  # noqa: F401 (chooses Keras's backend)
 
 import keras  # isort: skip
+import base64
+import zlib
+
 import numpy as np
 import pytest
 import torch
 
-from tellapart.explanations.arithmetic.registry import working_of
-from tellapart.explanations.arithmetic.sampling import LARGEST_WHOLE, MOST_CHANNELS, carrier_for
+from tellapart.explanations.arithmetic.layer_arithmetic import Selection
+from tellapart.explanations.arithmetic.registry import arithmetic_of
+from tellapart.explanations.arithmetic.sampling import LARGEST_WHOLE, MAX_CHANNELS, sampler_for
 from tellapart.explanations.recorder import Recorder
 
 layers = keras.layers
@@ -26,7 +30,7 @@ def runs_of(*stack, shape=(12, 12, 3)):
 
 
 def kind_of(layer, shape=(12, 12, 3)):
-    return working_of(runs_of(layer, shape=shape)[0]).kind
+    return arithmetic_of(runs_of(layer, shape=shape)[0]).kind
 
 
 @pytest.mark.parametrize(
@@ -61,26 +65,26 @@ def kind_of(layer, shape=(12, 12, 3)):
         (layers.SpatialDropout2D(0.3), "off"),
         (layers.GaussianNoise(0.3), "off"),
     ],
-    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_each_layer_is_told_as_what_it_is(layer, kind):
+def test_each_layer_is_described_as_what_it_is(layer, kind):
     assert kind_of(layer) == kind
 
 
 @pytest.mark.parametrize(
     ("layer", "ending"),
     [
-        (layers.Conv2D(4, 3), "Then the bias is added."),
-        (layers.Conv2D(4, 3, use_bias=False), "added up."),
-        (layers.Conv2D(4, 3, activation="relu"), "Then the bias is added and the activation applied."),
-        (layers.Dense(4, use_bias=False, activation="relu"), "Then the activation is applied."),
-        (layers.DepthwiseConv2D(3), "Then the bias is added."),
+        (layers.Conv2D(4, 3), "Then it adds the bias."),
+        (layers.Conv2D(4, 3, use_bias=False), "adds up the products."),
+        (layers.Conv2D(4, 3, activation="relu"), "Then it adds the bias and applies the activation."),
+        (layers.Dense(4, use_bias=False, activation="relu"), "Then it applies the activation."),
+        (layers.DepthwiseConv2D(3), "Then it adds the bias."),
     ],
 )
-def test_only_what_a_layer_has_is_told(layer, ending):
-    says = working_of(runs_of(layer)[0]).says
-    assert says.endswith(ending)
-    assert "below" not in says
+def test_only_what_a_layer_has_is_described(layer, ending):
+    description = arithmetic_of(runs_of(layer)[0]).description
+    assert description.endswith(ending)
+    assert "below" not in description
 
 
 @pytest.mark.parametrize(
@@ -105,12 +109,12 @@ def test_only_what_a_layer_has_is_told(layer, ending):
         (lambda x: keras.ops.transpose(x, (0, 2, 1, 3)), "other"),
     ],
 )
-def test_operators_are_told_as_what_they_are(operator, kind):
+def test_operators_are_described_as_what_they_are(operator, kind):
     pictures = keras.Input((12, 12, 3))
     model = keras.Model(pictures, layers.Dense(2)(layers.Flatten()(operator(pictures))))
     image = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (1, 12, 12, 3)).astype(np.float32))
     run = Recorder(model, "logits").run(image).layers[-3]
-    assert working_of(run).kind == kind
+    assert arithmetic_of(run).kind == kind
 
 
 def test_an_operator_may_be_the_last():
@@ -131,11 +135,11 @@ def test_an_operator_may_be_the_last():
 def test_maps_with_more_axes_of_places_are_folded_into_rows(layer, shape, rows):
     model = keras.Sequential([keras.Input(shape), layer, layers.Flatten(), layers.Dense(2)])
     runs = Recorder(model, "logits").run(torch.ones(1, *shape)).layers
-    working = working_of(runs[0])
-    assert working.kind == "other"
-    assert f"shown as {rows} rows" in working.says
-    assert carrier_for(runs).carried(runs[0], working)["cells"][0] == rows
-    assert working_of(runs[1]).kind == "moved"
+    arithmetic = arithmetic_of(runs[0])
+    assert arithmetic.kind == "other"
+    assert f"shown as {rows} rows" in arithmetic.description
+    assert sampler_for(runs).sampled(runs[0], arithmetic)["cells"][0] == rows
+    assert arithmetic_of(runs[1]).kind == "moved"
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -144,18 +148,20 @@ def test_maps_with_more_axes_of_places_are_folded_into_rows(layer, shape, rows):
 )
 @pytest.mark.parametrize("size", [2, 3, (4, 1)])
 def test_a_transposed_convolution_reads_what_keras_reads(padding, strides, dilation, more, size):
-    """Carried by windows, the numbers that reach each place of the output make it up."""
+    """The values that reach each place of the output through the kernel add up to it."""
     layer = layers.Conv2DTranspose(
         4, size, strides, padding, dilation_rate=dilation, output_padding=more, use_bias=False
     )
     run = runs_of(layer, shape=(5, 6, 3))[0]
-    (reading,), (_, height, width, _) = working_of(run).readings, run.output.shape
+    (reading,), (_, height, width, _) = arithmetic_of(run).readings, run.output.shape
     windows = reading.windows(range(height), range(width), [0])
-    made = np.einsum("phwc,hwoc->po", windows, layer.kernel.value.detach().numpy()).reshape(height, width, 4)
-    np.testing.assert_allclose(made, run.output[0], rtol=1e-4, atol=1e-3)
+    output = np.einsum("phwc,hwoc->po", windows, layer.kernel.value.detach().numpy()).reshape(
+        height, width, 4
+    )
+    np.testing.assert_allclose(output, run.output[0], rtol=1e-4, atol=1e-3)
 
 
-def test_a_layer_of_the_users_own_is_not_told_as_its_parent():
+def test_a_users_own_layer_is_not_described_as_its_parent():
     class Doubled(layers.Conv2D):
         def call(self, inputs):
             return 2 * super().call(inputs)
@@ -163,37 +169,39 @@ def test_a_layer_of_the_users_own_is_not_told_as_its_parent():
     assert kind_of(Doubled(4, 3)) == "other"
 
 
+def unpacked(packed):
+    """The float32 numbers of a packed array, as `packing.js` reads them."""
+    apart = np.frombuffer(zlib.decompress(base64.b64decode(packed["deflated"])), np.uint8)
+    return apart.reshape(4, -1).T.copy().view(np.float32).reshape(packed["shape"])
+
+
 def test_a_separable_convolution_is_one_kernel():
     run = runs_of(layers.SeparableConv2D(5, 3, depth_multiplier=2, padding="same"))[0]
-    working = working_of(run)
-    (reading,) = working.readings
+    arithmetic = arithmetic_of(run)
+    (reading,) = arithmetic.readings
     window = reading.windows([4], [7], [3])[0].astype(np.float64)
-    from test_packing import unpacked
-
-    from tellapart.explanations.arithmetic.working import Shown
-
-    told = working.details(Shown([4], [7], [3]))
-    made = (unpacked(told["kernel"])[0] * window).sum() + unpacked(told["bias"])[0]
-    assert made == pytest.approx(float(run.output[0, 4, 7, 3]), rel=1e-4)
+    details = arithmetic.details(Selection([4], [7], [3]))
+    output = (unpacked(details["kernel"])[0] * window).sum() + unpacked(details["bias"])[0]
+    assert output == pytest.approx(float(run.output[0, 4, 7, 3]), rel=1e-4)
 
 
-def test_small_tensors_are_carried_whole_and_once():
+def test_small_tensors_are_kept_whole_and_once():
     runs = runs_of(layers.Conv2D(4, 3), layers.Activation("relu"), layers.Dropout(0.5))
-    carrier = carrier_for(runs)
-    told = [carrier.carried(run, working_of(run)) for run in runs]
-    assert all(one["rows"] is None for one in told)
-    assert told[1]["readings"][0]["tensor"] == told[0]["output"]
-    assert told[2]["output"] == told[1]["output"]  # dropout is off: the same tensor
-    assert len(carrier.tensors.packed) == len({one["output"] for one in told}) + 1  # and the picture
+    sampler = sampler_for(runs)
+    sampled = [sampler.sampled(run, arithmetic_of(run)) for run in runs]
+    assert all(layer["rows"] is None for layer in sampled)
+    assert sampled[1]["readings"][0]["tensor"] == sampled[0]["output"]
+    assert sampled[2]["output"] == sampled[1]["output"]  # dropout is off: the same tensor
+    assert len(sampler.tensors.packed) == len({layer["output"] for layer in sampled}) + 1  # and the picture
 
 
-def test_of_large_ones_places_and_channels_are_carried():
+def test_of_large_tensors_places_and_channels_are_sampled():
     shape = (200, 200, 3)
     assert LARGEST_WHOLE < 200 * 200 * 3
     run = runs_of(layers.Conv2D(80, 5, padding="same"), shape=shape)[0]
-    told = carrier_for([run] * 100).carried(run, working_of(run))
-    assert told["output"] is None
-    assert 0 < len(told["channels"]) <= MOST_CHANNELS
-    assert max(told["rows"]) < 200
-    assert told["at"]["shape"] == [len(told["rows"]) * len(told["columns"]), len(told["channels"])]
-    assert told["readings"][0]["windows"]["shape"][1:] == [5, 5, 3]
+    layer = sampler_for([run] * 100).sampled(run, arithmetic_of(run))
+    assert layer["output"] is None
+    assert 0 < len(layer["channels"]) <= MAX_CHANNELS
+    assert max(layer["rows"]) < 200
+    assert layer["at"]["shape"] == [len(layer["rows"]) * len(layer["columns"]), len(layer["channels"])]
+    assert layer["readings"][0]["windows"]["shape"][1:] == [5, 5, 3]

@@ -1,4 +1,4 @@
-"""Many questions at once get the maps that each of them gets alone."""
+"""Maps drawn for many contrasts at once are those that each contrast gets alone."""
 
 import keras
 import numpy as np
@@ -6,37 +6,38 @@ import pytest
 import torch
 
 from tellapart.errors import ConfigError
-from tellapart.explanations.attribution.attribute import noisy_recorder, reasons
+from tellapart.explanations.attribution.attribute import attribute, randomized_recorder
 from tellapart.explanations.attribution.cam import (
     feature_maps,
     grad_cam_plus_plus,
     gradient_at,
     spatial_layers,
 )
-from tellapart.explanations.attribution.contrast import Contrast, questions_among
+from tellapart.explanations.attribution.contrast import Contrast, contrasts_among
 from tellapart.explanations.attribution.faithfulness import area
 from tellapart.explanations.attribution.gradients import integrated_gradients, smooth_grad
-from tellapart.explanations.attribution.methods import METHODS, AttributionTask
+from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.attribution.perturbation import occlusion, rise
+from tellapart.explanations.attribution.task import AttributionTask
 from tellapart.explanations.recorder import Recorder
 
-ASKED = questions_among((3, 6))
+CONTRASTS = contrasts_among((3, 6))
 
 
 @pytest.fixture(scope="module")
-def case(recorder, image):
-    return AttributionTask(recorder, image, ASKED, masks=100)
+def task(recorder, image):
+    return AttributionTask(recorder, image, CONTRASTS, masks=100)
 
 
-def alone(case, question):
-    """The map of one question, computed of that question's own logits or share: method -> (H, W)."""
-    image, run = case.image, case.recorder.run
+def alone(task, contrast):
+    """Each method's map of one contrast, computed from that contrast's own logits or share: method -> (H, W)."""
+    image, run = task.image, task.recorder.run
 
     def logits(images):
-        return question.of_logits(run(images).logits)[:, None]
+        return contrast.of_logits(run(images).logits)[:, None]
 
     def shares(images):
-        return question.of_probabilities(run(images).logits.softmax(-1))[:, None]
+        return contrast.of_probabilities(run(images).logits.softmax(-1))[:, None]
 
     black, gray = torch.zeros_like(image), image.mean((0, 1))
     return {
@@ -51,33 +52,33 @@ def close(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4 * float(theirs.abs().max()))
 
 
-def test_the_questions_are_each_class_and_each_ordered_pair():
-    assert questions_among((3, 6)) == (Contrast(3), Contrast(6), Contrast(3, 6), Contrast(6, 3))
-    assert len(questions_among(range(5))) == 25
+def test_contrasts_are_each_class_and_each_ordered_pair():
+    assert contrasts_among((3, 6)) == (Contrast(3), Contrast(6), Contrast(3, 6), Contrast(6, 3))
+    assert len(contrasts_among(range(5))) == 25
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "smooth_grad", "occlusion", "rise"])
-def test_combined_maps_are_those_computed_alone(case, method):
-    drawn = METHODS[method](case)
-    assert set(drawn.maps) == set(ASKED)
-    for question in (Contrast(6), Contrast(3, 6)):
-        close(drawn.maps[question], alone(case, question)[method]())
+def test_combined_maps_are_those_computed_alone(task, method):
+    attribution = METHODS[method].draw(task)
+    assert set(attribution.maps) == set(CONTRASTS)
+    for contrast in (Contrast(6), Contrast(3, 6)):
+        close(attribution.maps[contrast], alone(task, contrast)[method]())
 
 
-def test_combined_grad_cam_plus_plus_is_that_of_the_difference(case, recorder, image):
-    question = Contrast(3, 6)
-    drawn = METHODS["grad_cam_plus_plus"](case)
+def test_combined_grad_cam_plus_plus_is_that_of_the_difference(task, recorder, image):
+    contrast = Contrast(3, 6)
+    attribution = METHODS["grad_cam_plus_plus"].draw(task)
     recording = recorder.run(image[None].clone().requires_grad_())
-    layer, grid = recording.layer(drawn.layer), spatial_layers(recording)[drawn.layer]
-    gradient = gradient_at(question.of_logits(recording.logits), layer, grid)
+    layer, grid = recording.layer(attribution.layer), spatial_layers(recording)[attribution.layer]
+    gradient = gradient_at(contrast.of_logits(recording.logits), layer, grid)
     heat = grad_cam_plus_plus(feature_maps(layer, grid), gradient)
     fine = torch.nn.functional.interpolate(heat[None], (32, 32), mode="bilinear")[0, 0]
-    close(drawn.maps[question], fine)
+    close(attribution.maps[contrast], fine)
 
 
-def test_shares_of_a_pair_are_measured_of_that_pair(case, recorder, image):
-    found = reasons(case, (), ["occlusion"])
-    first, second = (found[Contrast(*pair)][0].faithfulness for pair in ((3, 6), (6, 3)))
+def test_shares_of_a_pair_are_measured_of_that_pair(task, recorder, image):
+    heat_maps = attribute(task, (), ["occlusion"])
+    first, second = (heat_maps[Contrast(*pair)][0].faithfulness for pair in ((3, 6), (6, 3)))
     assert first.deletion[0] == pytest.approx(1 - second.deletion[0], abs=1e-6)
     probabilities = recorder.run(image[None]).logits.softmax(-1)
     assert first.deletion[0] == pytest.approx(float(Contrast(3, 6).of_probabilities(probabilities)), abs=1e-6)
@@ -89,8 +90,8 @@ def test_a_recorder_gives_logits_without_keeping_layers(recorder, image):
     assert torch.equal(recorder.logits(image[None]), recorder.run(image[None]).logits)
 
 
-class Alone(keras.Model):
-    """A network whose layers only its own code knows."""
+class Subclassed(keras.Model):
+    """A subclassed model, whose layers cannot be seen."""
 
     def __init__(self):
         super().__init__()
@@ -102,31 +103,36 @@ class Alone(keras.Model):
 
 @pytest.fixture(scope="module")
 def hidden():
-    model = Alone()
+    model = Subclassed()
     model(np.zeros((1, 16, 16, 1), np.float32))
     return Recorder(model, "probabilities")
 
 
-def test_a_network_that_shows_no_layer_gets_the_other_maps(hidden):
+def test_a_subclassed_model_gets_the_maps_that_need_no_layer(hidden):
     image = torch.rand(16, 16, 1, generator=torch.Generator().manual_seed(0)) * 255
-    found = reasons(AttributionTask(hidden, image, (Contrast(0),), masks=50))[Contrast(0)]
-    assert [one.method for one in found] == ["integrated_gradients", "smooth_grad", "occlusion", "rise"]
-    assert all(one.faithfulness.sanity is None for one in found)
+    maps = attribute(AttributionTask(hidden, image, (Contrast(0),), masks=50))[Contrast(0)]
+    assert [heat_map.method for heat_map in maps] == [
+        "integrated_gradients",
+        "smooth_grad",
+        "occlusion",
+        "rise",
+    ]
+    assert all(heat_map.faithfulness.randomized_similarity is None for heat_map in maps)
     with pytest.raises(ConfigError, match="grad_cam needs a layer"):
-        reasons(AttributionTask(hidden, image, (Contrast(0),)), (), ["grad_cam"])
+        attribute(AttributionTask(hidden, image, (Contrast(0),)), (), ["grad_cam"])
 
 
-def test_a_network_that_cannot_be_made_again_is_refused(hidden):
-    class Bound(Alone):
+def test_a_model_that_cannot_be_cloned_is_refused(hidden):
+    class Bound(Subclassed):
         def __init__(self, size):
             super().__init__()
 
     model = Bound(3)
     model(np.zeros((1, 16, 16, 1), np.float32))
     with pytest.raises(ValueError):  # noqa: PT011
-        noisy_recorder(Recorder(model, "probabilities"))
+        randomized_recorder(Recorder(model, "probabilities"))
 
 
-def test_an_unknown_method_is_refused(case):
-    with pytest.raises(ConfigError, match="There is no method 'guess'"):
-        reasons(case, (), ["guess"])
+def test_an_unknown_method_is_refused(task):
+    with pytest.raises(ConfigError, match=r"no attribution method 'guess'\. Choose from: grad_cam, "):
+        attribute(task, (), ["guess"])

@@ -1,4 +1,4 @@
-"""A map that is true by construction is called true, and one that is not, is not."""
+"""A map that is faithful by construction is called faithful, and its opposite is not."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 import tellapart
-from tellapart.explanations.attribution.attribute import noisy_recorder, reasons
+from tellapart.explanations.attribution.attribute import attribute, randomized_recorder
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.faithfulness import (
     area,
@@ -16,22 +16,27 @@ from tellapart.explanations.attribution.faithfulness import (
     order_of,
     rank_correlation,
 )
-from tellapart.explanations.attribution.methods import METHODS, AttributionTask
+from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.attribution.perturbation import rise
-from tellapart.explanations.attribution.random_baseline import Chance
+from tellapart.explanations.attribution.random_baseline import RandomBaseline
+from tellapart.explanations.attribution.task import AttributionTask
 from tellapart.explanations.recorder import Recorder
 
 CORNER = (slice(0, 8), slice(0, 8))
 
 
-def asked(images):
-    """A network that looks at one corner alone: the brighter, the surer."""
+def predict(images):
+    """A network that looks at one corner alone: the brighter, the more confident."""
     return images[:, *CORNER].mean((1, 2, 3), keepdim=True)[:, 0, 0] / 255  # (B, 1)
 
 
 def measured(image, heat):
-    found = curves(asked, image, order_of(heat))
-    return faithfulness(lambda answers: answers[:, 0], found, Chance(asked, image).like(heat))
+    own = curves(predict, image, order_of(heat))
+    return faithfulness(only_class, own, RandomBaseline(predict, image).curves_for(heat))
+
+
+def only_class(probabilities):
+    return probabilities[:, 0]
 
 
 def picture():
@@ -46,7 +51,7 @@ def corner_map(sign=1.0):
     return heat
 
 
-def test_the_true_map_is_better_than_random_and_its_opposite_is_not():
+def test_the_faithful_map_is_better_than_random_and_its_opposite_is_not():
     assert measured(picture(), corner_map()).better_than_random
     assert not measured(picture(), corner_map(-1.0)).better_than_random
 
@@ -55,21 +60,21 @@ def test_a_random_map_is_seldom_better_than_all_random_orders():
     """One in nine, were both areas one measure; one in two or three is better than their mean."""
     random = torch.Generator().manual_seed(1)
     image = picture()
-    found = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(60)]
-    assert sum(one.better_than_random for one in found) <= 10
+    results = [measured(image, torch.rand(32, 32, generator=random)) for _ in range(60)]
+    assert sum(result.better_than_random for result in results) <= 10
 
 
 def test_curves_begin_and_end_where_they_must():
     image = picture()
-    found = measured(image, corner_map())
-    assert found.deletion[0] == pytest.approx(float(asked(image[None])))
-    assert found.deletion[-1] == 0
-    assert found.insertion[0] == pytest.approx(float(asked(blurred(image)[None])), rel=1e-5)
-    assert found.insertion[-1] == found.deletion[0]
+    result = measured(image, corner_map())
+    assert result.deletion[0] == pytest.approx(float(predict(image[None])))
+    assert result.deletion[-1] == 0
+    assert result.insertion[0] == pytest.approx(float(predict(blurred(image)[None])), rel=1e-5)
+    assert result.insertion[-1] == result.deletion[0]
 
 
 def test_rise_finds_the_corner():
-    heat = rise(asked, picture(), masks=500)[0]
+    heat = rise(predict, picture(), masks=500)[0]
     far = heat[16:, 16:]
     assert heat[CORNER].mean() > far.mean() + 5 * far.std()
 
@@ -83,8 +88,8 @@ def test_rank_correlation_is_scipys_also_with_ties():
     random = np.random.default_rng(0)
     first, second = random.integers(0, 5, (8, 8)), random.integers(0, 5, (8, 8))
     expected = abs(spearmanr(first.ravel(), second.ravel()).statistic)
-    found = rank_correlation(torch.from_numpy(first).float(), torch.from_numpy(second).float())
-    assert found == pytest.approx(expected)
+    correlation = rank_correlation(torch.from_numpy(first).float(), torch.from_numpy(second).float())
+    assert correlation == pytest.approx(expected)
     assert rank_correlation(torch.zeros(4, 4), torch.rand(4, 4)) == 0
 
 
@@ -96,59 +101,59 @@ def test_a_blurred_picture_keeps_its_mean_and_loses_its_detail():
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def heat_maps(tmp_path_factory):
     """Heat maps of a trained network for ten real digits: method -> maps."""
     place = tmp_path_factory.mktemp("digits") / "run"
     classifier = tellapart.train("digits", epochs=12, out=place).classifier
-    source = tellapart.open_dataset("digits")
+    dataset = tellapart.open_dataset("digits")
     recorder = Recorder(classifier.model, "probabilities")
-    noise, maps = noisy_recorder(recorder), {}
+    randomized, by_method = randomized_recorder(recorder), {}
     for row in range(10):
-        pixels = classifier.card.preprocessing.apply(source.splits["train"].images.read(row))
+        pixels = classifier.card.preprocessing.apply(dataset.splits["train"].images.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
-        question = Contrast(int(recorder.run(image[None]).logits.argmax()))
-        for one in reasons(AttributionTask(recorder, image, (question,)), [noise])[question]:
-            maps.setdefault(one.method, []).append(one)
-    return maps
+        contrast = Contrast(int(recorder.run(image[None]).logits.argmax()))
+        for heat_map in attribute(AttributionTask(recorder, image, (contrast,)), [randomized])[contrast]:
+            by_method.setdefault(heat_map.method, []).append(heat_map)
+    return by_method
 
 
 def mean(maps, name):
-    return float(np.mean([getattr(one.faithfulness, name) for one in maps]))
+    return float(np.mean([getattr(heat_map.faithfulness, name) for heat_map in maps]))
 
 
-def test_every_method_draws_maps_of_the_pictures_size_with_their_measures(found):
-    assert set(found) == set(METHODS)
-    for one in (one for maps in found.values() for one in maps):
-        assert one.values.shape == (16, 16)
-        assert np.isfinite(one.values).all()
-        assert one.faithfulness.sanity is not None
-
-
-@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "rise"])
-def test_pixels_that_a_map_marks_are_those_that_the_answer_hangs_on(found, method):
-    assert mean(found[method], "deletion_area") < mean(found[method], "random_deletion_area")
-    assert mean(found[method], "insertion_area") > mean(found[method], "random_insertion_area")
+def test_every_method_draws_maps_of_the_pictures_size_with_their_measures(heat_maps):
+    assert set(heat_maps) == set(METHODS)
+    for heat_map in (each for maps in heat_maps.values() for each in maps):
+        assert heat_map.values.shape == (16, 16)
+        assert np.isfinite(heat_map.values).all()
+        assert heat_map.faithfulness.randomized_similarity is not None
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "rise"])
-def test_maps_depend_on_what_the_network_learned(found, method):
-    assert mean(found[method], "sanity") < 0.5
+def test_pixels_that_a_map_marks_are_those_that_the_prediction_rests_on(heat_maps, method):
+    assert mean(heat_maps[method], "deletion_area") < mean(heat_maps[method], "random_deletion_area")
+    assert mean(heat_maps[method], "insertion_area") > mean(heat_maps[method], "random_insertion_area")
 
 
-def test_an_area_that_cannot_tell_is_left_out_and_where_neither_can_nothing_is_claimed():
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion", "rise"])
+def test_maps_depend_on_what_the_network_learned(heat_maps, method):
+    assert mean(heat_maps[method], "randomized_similarity") < 0.5
+
+
+def test_an_uninformative_area_is_left_out_and_without_any_nothing_is_claimed():
     def by_mean(images):
         return (images.mean((1, 2, 3)) > 1).float()[:, None]  # a blurred picture is as good as a whole one
 
     image = picture()
-    found = curves(by_mean, image, order_of(corner_map()))
-    told = faithfulness(lambda answers: answers[:, 0], found, Chance(by_mean, image).like(corner_map()))
-    assert not told.insertion_tells
-    assert told.deletion_tells
+    own = curves(by_mean, image, order_of(corner_map()))
+    result = faithfulness(only_class, own, RandomBaseline(by_mean, image).curves_for(corner_map()))
+    assert not result.insertion_is_informative
+    assert result.deletion_is_informative
 
     def constant(images):
         return torch.ones(len(images), 1)
 
-    found = curves(constant, image, order_of(corner_map()))
-    told = faithfulness(lambda answers: answers[:, 0], found, Chance(constant, image).like(corner_map()))
-    assert told.better_than_random is None
-    assert not told.is_true
+    own = curves(constant, image, order_of(corner_map()))
+    result = faithfulness(only_class, own, RandomBaseline(constant, image).curves_for(corner_map()))
+    assert result.better_than_random is None
+    assert not result.is_faithful

@@ -9,17 +9,17 @@ from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.gradients import gradients, integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.perturbation import occlusion, rise
 
-QUESTIONS = [Contrast(3), Contrast(6, and_not=3)]
+CONTRASTS = [Contrast(3), Contrast(6, and_not=3)]
 
 
-@pytest.fixture(params=QUESTIONS, ids=["why", "why and not"])
-def question(request):
+@pytest.fixture(params=CONTRASTS, ids=["why", "why and not"])
+def contrast(request):
     return request.param
 
 
 @pytest.fixture
-def asked(recorder, question):
-    return lambda images: question.of_logits(recorder.run(images).logits)[:, None]
+def scores(recorder, contrast):
+    return lambda images: contrast.of_logits(recorder.run(images).logits)[:, None]
 
 
 def close(ours, theirs):
@@ -30,65 +30,65 @@ def close(ours, theirs):
 
 
 class Module(torch.nn.Module):
-    """The network as Captum wants one."""
+    """The network as the torch module that Captum expects."""
 
-    def __init__(self, recorder, asked):
+    def __init__(self, recorder, scores):
         super().__init__()
-        self.net, self.asked = recorder.net, asked
+        self.net, self.scores = recorder.net, scores
 
     def forward(self, images):
-        return self.asked(images)[:, 0]
+        return self.scores(images)[:, 0]
 
 
 @pytest.mark.parametrize("name", ["conv2d", "batch_normalization_3", "activation_6"])
-def test_grad_cam_is_captums(recorder, asked, question, image, name):
+def test_grad_cam_is_captums(recorder, scores, contrast, image, name):
     recording = recorder.run(image[None])
     layer, grid = recording.layer(name), spatial_layers(recording)[name]
-    gradient = gradient_at(question.of_logits(recording.logits), layer, grid)
-    found = grad_cam(feature_maps(layer, grid), gradient)
-    captum = LayerGradCam(Module(recorder, asked), recording.layer(name).operation)
-    close(found.detach(), captum.attribute(image[None])[:, 0].detach())
+    gradient = gradient_at(contrast.of_logits(recording.logits), layer, grid)
+    ours = grad_cam(feature_maps(layer, grid), gradient)
+    captum = LayerGradCam(Module(recorder, scores), recording.layer(name).operation)
+    close(ours.detach(), captum.attribute(image[None])[:, 0].detach())
 
 
-def test_integrated_gradients_are_captums(asked, image):
+def test_integrated_gradients_are_captums(scores, image):
     black = torch.zeros_like(image)
-    found = integrated_gradients(asked, image, black, steps=32)[0]
-    theirs = IntegratedGradients(lambda images: asked(images)[:, 0])
-    close(found, theirs.attribute(image[None], n_steps=32)[0].float())
+    ours = integrated_gradients(scores, image, black, steps=32)[0]
+    theirs = IntegratedGradients(lambda images: scores(images)[:, 0])
+    close(ours, theirs.attribute(image[None], n_steps=32)[0].float())
 
 
-def test_integrated_gradients_sum_to_the_difference(asked, image):
+def test_integrated_gradients_sum_to_the_difference(scores, image):
     black = torch.zeros_like(image)
-    found = integrated_gradients(asked, image, black, steps=128)
-    difference = asked(image[None]) - asked(black[None])
-    assert float(found.sum()) == pytest.approx(float(difference), abs=0.05 * abs(float(difference)) + 0.05)
+    ours = integrated_gradients(scores, image, black, steps=128)
+    difference = scores(image[None]) - scores(black[None])
+    assert float(ours.sum()) == pytest.approx(float(difference), abs=0.05 * abs(float(difference)) + 0.05)
 
 
 @pytest.mark.parametrize(("window", "stride"), [(8, 4), (5, 3), (40, 8)])
-def test_occlusion_is_captums(asked, image, window, stride):
+def test_occlusion_is_captums(scores, image, window, stride):
     gray = torch.full((3,), 127.0)
-    found = occlusion(asked, image, gray, window=window, stride=stride)[0]
+    ours = occlusion(scores, image, gray, window=window, stride=stride)[0]
     side = min(window, 32)
-    theirs = Occlusion(lambda images: asked(images)[:, 0]).attribute(
+    theirs = Occlusion(lambda images: scores(images)[:, 0]).attribute(
         image[None],
         sliding_window_shapes=(side, side, 3),
         strides=(stride, stride, 3),
         baselines=gray.expand(1, 32, 32, 3),
     )
-    close(found, theirs[0, ..., 0].float())
+    close(ours, theirs[0, ..., 0].float())
 
 
-def test_smooth_grad_without_noise_is_the_gradient(asked, image):
-    close(smooth_grad(asked, image, samples=3, noise=0.0), gradients(asked, image[None])[:, 0])
+def test_smooth_grad_without_noise_is_the_gradient(scores, image):
+    close(smooth_grad(scores, image, samples=3, noise=0.0), gradients(scores, image[None])[:, 0])
 
 
-def test_smooth_grad_comes_from_its_seed(asked, image):
-    first, again = (smooth_grad(asked, image, samples=4, seed=1) for _ in range(2))
+def test_smooth_grad_comes_from_its_seed(scores, image):
+    first, again = (smooth_grad(scores, image, samples=4, seed=1) for _ in range(2))
     assert torch.equal(first, again)
-    assert not torch.equal(first, smooth_grad(asked, image, samples=4, seed=2))
+    assert not torch.equal(first, smooth_grad(scores, image, samples=4, seed=2))
 
 
-def test_rise_of_an_answer_that_never_changes_is_that_answer_everywhere(image):
+def test_rise_of_a_constant_score_is_that_score_everywhere(image):
     """The masks' own pattern leaves no trace."""
-    found = rise(lambda images: torch.full((len(images), 1), 0.25), image, masks=100)
-    torch.testing.assert_close(found, torch.full((1, 32, 32), 0.25))
+    ours = rise(lambda images: torch.full((len(images), 1), 0.25), image, masks=100)
+    torch.testing.assert_close(ours, torch.full((1, 32, 32), 0.25))

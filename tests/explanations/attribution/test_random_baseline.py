@@ -1,19 +1,19 @@
-"""Random maps are as coarse as the map that is held against them."""
+"""Random maps are as coarse as the map that is compared with them."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import spearmanr
 
-from tellapart.explanations.attribution.random_baseline import ORDERS, Chance, smoothness
+from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS, RandomBaseline, smoothness
 
 
-def asked(images):
+def predict(images):
     return images.mean((1, 2, 3))[:, None] / 255
 
 
-def coarse(grains, size=(32, 32), seed=5):
-    small = torch.rand((1, 1, grains, grains), generator=torch.Generator().manual_seed(seed))
+def coarse(grid_size, size=(32, 32), seed=5):
+    small = torch.rand((1, 1, grid_size, grid_size), generator=torch.Generator().manual_seed(seed))
     return F.interpolate(small, size, mode="bilinear", align_corners=False)[0, 0]
 
 
@@ -30,30 +30,30 @@ def test_scattered_maps_are_rough_and_large_patches_smooth():
     assert smoothness(torch.zeros(8, 8)) == 1
 
 
-@pytest.mark.parametrize("grains", [3, 6, 12, 32])
-def test_a_map_meets_random_ones_of_its_own_grain(grains):
-    chance = Chance(asked, torch.rand(32, 32, 3) * 255)
-    assert chance.grain_of(coarse(grains)) == grains
+@pytest.mark.parametrize("grid_size", [3, 6, 12, 32])
+def test_a_map_is_compared_with_random_ones_of_its_own_grid_size(grid_size):
+    baseline = RandomBaseline(predict, torch.rand(32, 32, 3) * 255)
+    assert baseline.grid_size_for(coarse(grid_size)) == grid_size
 
 
-def test_each_grain_is_asked_about_once():
-    pictures = []
+def test_each_grid_size_is_predicted_once():
+    batches = []
 
     def counted(images):
-        pictures.append(len(images))
-        return asked(images)
+        batches.append(len(images))
+        return predict(images)
 
-    chance = Chance(counted, torch.rand(16, 16, 3) * 255)
-    assert len(chance.like(coarse(3, (16, 16)))) == ORDERS
-    count = len(pictures)
-    chance.like(coarse(3, (16, 16), seed=9))
-    assert len(pictures) == count
-    chance.like(torch.rand(16, 16))
-    assert len(pictures) == 2 * count
+    baseline = RandomBaseline(counted, torch.rand(16, 16, 3) * 255)
+    assert len(baseline.curves_for(coarse(3, (16, 16)))) == RANDOM_MAPS
+    count = len(batches)
+    baseline.curves_for(coarse(3, (16, 16), seed=9))
+    assert len(batches) == count
+    baseline.curves_for(torch.rand(16, 16))
+    assert len(batches) == 2 * count
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 2, 3), (3, 40, 3), (300, 200, 3)])
 def test_pictures_of_any_shape_have_random_maps(shape):
-    chance = Chance(asked, torch.rand(shape) * 255)
-    for grain in chance.smoothness:
-        assert chance.maps(grain).shape == (ORDERS, *shape[:2])
+    baseline = RandomBaseline(predict, torch.rand(shape) * 255)
+    for grid_size in baseline.smoothness:
+        assert baseline.maps(grid_size).shape == (RANDOM_MAPS, *shape[:2])

@@ -16,7 +16,7 @@ layers = keras.layers
 
 
 class Odd(layers.Layer):
-    """A layer that no rule knows."""
+    """A layer that the fast path does not know."""
 
     def call(self, x):
         return x * 2.0
@@ -52,7 +52,7 @@ def classifier_of(body):
 
 
 @pytest.mark.parametrize("body", [two_dense, pooled, with_odd_layer])
-def test_they_are_what_keras_gives_the_last_dense_layer(body):
+def test_they_are_what_the_last_dense_layer_gets_in_keras(body):
     classifier = classifier_of(body())
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
     last = [layer for layer in classifier.model.layers if isinstance(layer, layers.Dense)][-1]
@@ -69,5 +69,5 @@ def test_a_network_without_a_dense_layer_has_none():
 
 
 def test_a_shipped_model_has_them_read_from_its_file():
-    found = features(tellapart.load("digits"), np.zeros((2, 28, 28, 1), np.uint8), precision="bfloat16")
-    assert found.shape == (2, 128)
+    of_images = features(tellapart.load("digits"), np.zeros((2, 28, 28, 1), np.uint8), precision="bfloat16")
+    assert of_images.shape == (2, 128)

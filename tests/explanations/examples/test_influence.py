@@ -1,4 +1,4 @@
-"""Influence is the product of gradients that torch finds, and predicts what a step of learning does."""
+"""Influence is the product of torch's own gradients, and predicts the effect of a training step."""
 
 import tellapart.api  # noqa: F401 (chooses Keras's backend)
 
@@ -18,21 +18,21 @@ FEATURES, CLASSES, COUNT = 6, 4, 10
 def case():
     random = torch.Generator().manual_seed(0)
     kernel = torch.randn(FEATURES, CLASSES, generator=random)
-    known = torch.rand(COUNT, FEATURES, generator=random)
-    asked = torch.rand(FEATURES, generator=random)
-    return kernel, known, asked, LABELS
+    train = torch.rand(COUNT, FEATURES, generator=random)
+    query = torch.rand(FEATURES, generator=random)
+    return kernel, train, query, LABELS
 
 
 LABELS = np.arange(COUNT) % CLASSES
 
 
-def checkpoint(kernel, known, asked, rate=0.1):
+def checkpoint(kernel, train, query, rate=0.1):
     return Checkpoint(
         rate,
-        known.numpy(),
-        errors_of((known @ kernel).softmax(-1).numpy(), LABELS),
-        asked.numpy(),
-        (asked @ kernel).softmax(-1).numpy(),
+        train.numpy(),
+        errors_of((train @ kernel).softmax(-1).numpy(), LABELS),
+        query.numpy(),
+        (query @ kernel).softmax(-1).numpy(),
     )
 
 
@@ -43,38 +43,38 @@ def gradient(kernel, features, label):
 
 
 def test_it_is_the_product_of_the_kernels_gradients(case):
-    kernel, known, asked, labels = case
-    found = influence([checkpoint(kernel, known, asked)], answer=2)
-    wanted = gradient(kernel, asked, 2)
+    kernel, train, query, labels = case
+    values = influence([checkpoint(kernel, train, query)], class_index=2)
+    wanted = gradient(kernel, query, 2)
     expected = [
-        0.1 * float((gradient(kernel, one, int(label)) * wanted).sum())
-        for one, label in zip(known, labels, strict=True)
+        0.1 * float((gradient(kernel, each, int(label)) * wanted).sum())
+        for each, label in zip(train, labels, strict=True)
     ]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_it_is_what_a_small_step_of_learning_does_to_the_loss(case):
-    kernel, known, asked, labels = case
-    found = influence([checkpoint(kernel, known, asked, rate=1e-3)], answer=1)
+def test_it_is_the_effect_of_a_small_training_step_on_the_loss(case):
+    kernel, train, query, labels = case
+    values = influence([checkpoint(kernel, train, query, rate=1e-3)], class_index=1)
 
     def loss(kernel):
-        logits = (asked.double() @ kernel)[None]
+        logits = (query.double() @ kernel)[None]
         return float(torch.nn.functional.cross_entropy(logits, torch.tensor([1])))
 
     before = loss(kernel.double())
     for index in range(COUNT):
-        step = 1e-3 * gradient(kernel, known[index], int(labels[index])).double()
-        assert before - loss(kernel.double() - step) == pytest.approx(found[index], rel=0.02, abs=1e-7)
+        step = 1e-3 * gradient(kernel, train[index], int(labels[index])).double()
+        assert before - loss(kernel.double() - step) == pytest.approx(values[index], rel=0.02, abs=1e-7)
 
 
 def test_checkpoints_add_up(case):
-    kernel, known, asked, _ = case
-    one, other = checkpoint(kernel, known, asked), checkpoint(2 * kernel, known, asked, rate=0.3)
-    both = influence([one, other], 0)
-    np.testing.assert_allclose(both, influence([one], 0) + influence([other], 0))
+    kernel, train, query, _ = case
+    first, second = checkpoint(kernel, train, query), checkpoint(2 * kernel, train, query, rate=0.3)
+    both = influence([first, second], 0)
+    np.testing.assert_allclose(both, influence([first], 0) + influence([second], 0))
 
 
-def test_a_picture_of_the_same_class_with_the_same_features_speaks_for_it_and_one_of_another_class_against():
+def test_with_the_same_features_the_same_class_supports_and_another_class_opposes():
     features = np.ones((2, FEATURES), np.float32)
     even = np.full((2, CLASSES), 1 / CLASSES, np.float32)
     errors = errors_of(even, np.array([0, 1]))
@@ -89,8 +89,8 @@ def test_errors_are_the_gradient_of_the_loss(smoothing):
         logits, torch.from_numpy(LABELS), reduction="sum", label_smoothing=smoothing
     )
     (expected,) = torch.autograd.grad(loss, logits)
-    found = errors_of(logits.detach().softmax(-1).numpy(), LABELS, smoothing)
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+    errors = errors_of(logits.detach().softmax(-1).numpy(), LABELS, smoothing)
+    np.testing.assert_allclose(errors, expected.numpy(), atol=1e-6)
 
 
 def recording_of(*last):
@@ -110,11 +110,11 @@ def recording_of(*last):
         ),  # (-z/2, z/2): half of what two outputs would count
     ],
 )
-def test_what_stands_between_the_last_layer_and_the_softmax_counts(last, gain):
+def test_a_scaling_between_the_last_layer_and_the_softmax_counts(last, gain):
     assert error_gain(recording_of(*last(keras.layers))) == pytest.approx(gain, rel=1e-5)
 
 
 def test_more_than_a_scaling_in_between_has_no_closed_form():
     layers = keras.layers
-    with pytest.raises(ModelError, match="more happens than a scaling"):
+    with pytest.raises(ModelError, match="more than a scaling"):
         error_gain(recording_of(layers.Dense(3), layers.Activation("tanh"), layers.Softmax()))

@@ -1,4 +1,4 @@
-"""Training pictures for and against: what torch's own gradients say, from a real run and its files."""
+"""Training pictures for and against: compared with torch's own gradients, from a real run and its files."""
 
 import dataclasses
 import shutil
@@ -9,7 +9,7 @@ import torch
 
 from tellapart.classifier.classifier import Classifier
 from tellapart.errors import SaveError
-from tellapart.explanations.examples import feature_cache as seen_module
+from tellapart.explanations.examples import feature_cache
 from tellapart.explanations.examples import training_examples as module
 from tellapart.runs.checkpoint import load_weights
 from tellapart.runs.folder import RunFolder
@@ -17,159 +17,159 @@ from tellapart.runs.folder import RunFolder
 
 @pytest.fixture
 def copied(run, tmp_path):
-    """The run in a folder of its own, nothing seen yet."""
+    """A copy of the run without cached features."""
     shutil.copytree(run.folder.path, tmp_path / "run")
     (tmp_path / "run" / "features.safetensors").unlink(missing_ok=True)
     return dataclasses.replace(run, folder=RunFolder(tmp_path / "run"))
 
 
 def gradient(model, image, label, smoothing):
-    """Of a picture's loss with regard to the last layer's kernel, by torch."""
+    """The gradient of a picture's loss with respect to the last layer's kernel, by torch."""
     kernel = [layer for layer in model.layers if layer.weights][-1].kernel.value
-    answer = model(torch.from_numpy(image[None].astype(np.float32)), training=False)
-    classes = answer.shape[1]
-    truth = torch.full((classes,), smoothing / classes)
-    truth[label] += 1 - smoothing
-    return torch.autograd.grad(-(truth * answer[0].log()).sum(), kernel)[0]
+    output = model(torch.from_numpy(image[None].astype(np.float32)), training=False)
+    classes = output.shape[1]
+    target = torch.full((classes,), smoothing / classes)
+    target[label] += 1 - smoothing
+    return torch.autograd.grad(-(target * output[0].log()).sum(), kernel)[0]
 
 
-def test_influence_is_the_dot_product_of_gradients_at_the_moments_that_the_run_kept(run, explained):
+def test_influence_is_the_dot_product_of_gradients_at_the_runs_checkpoints(run, explained):
     import keras
 
-    explanation, answer, rows = explained(3), 7, [0, 5, 40, 300]
+    explanation, class_index, rows = explained(3), 7, [0, 5, 40, 300]
     store, smoothing = run.stores["train"], run.run.label_smoothing
     rates = [done.learning_rate for done in run.history]
     model = keras.models.clone_model(run.classifier.model)
     expected = np.zeros(len(rows))
     finals = [(path, load_weights(path)) for path in sorted(run.folder.checkpoints.iterdir())]
-    moments = [*(moment for _, moment in finals), (3, run.classifier.model.get_weights())]
+    moments = [*(checkpoint for _, checkpoint in finals), (3, run.classifier.model.get_weights())]
     assert [epoch for epoch, _ in moments] == [1, 2, 3]
     for epoch, weights in moments:
         model.set_weights(weights)
-        asked = gradient(model, explanation.subject.image, answer, 0.0)
+        query = gradient(model, explanation.subject.image, class_index, 0.0)
         products = [
-            (gradient(model, store.images[r], store.labels[r], smoothing) * asked).sum() for r in rows
+            (gradient(model, store.images[r], store.labels[r], smoothing) * query).sum() for r in rows
         ]
         expected += rates[epoch - 1] * np.array([float(product.detach()) for product in products])
-    found = explanation.training_pictures
-    assert found.epochs == (1, 2, 3)
+    examples = explanation.training_examples
+    assert examples.epochs == (1, 2, 3)
     np.testing.assert_allclose(
-        found._influence[answer][rows], expected, rtol=0.05, atol=1e-3 * abs(expected).max()
+        examples._influence[class_index][rows], expected, rtol=0.05, atol=1e-3 * abs(expected).max()
     )
 
 
 def test_where_the_best_weights_were_kept_the_end_is_their_epoch(run):
     best = dataclasses.replace(run, run=run.run.changed(keep="best"))
     last = max(run.history, key=lambda done: (done.val_accuracy, -done.val_loss)).epoch + 1
-    moments = module.moments_of(best, run.classifier)
-    assert next(moment.epoch for moment in moments if moment.classifier is run.classifier) == last
-    assert len({moment.epoch for moment in moments}) == len(moments)
+    checkpoints = module.checkpoint_models(best, run.classifier)
+    assert next(each.epoch for each in checkpoints if each.classifier is run.classifier) == last
+    assert len({each.epoch for each in checkpoints}) == len(checkpoints)
 
 
-def test_the_strongest_come_first_and_speak_for_their_side(explained):
-    found = explained().training_pictures
-    pro, contra = found.speaking(3, 5)
-    assert [one.value for one in pro] == sorted((one.value for one in pro), reverse=True)
-    assert [one.value for one in contra] == sorted(one.value for one in contra)
+def test_the_strongest_come_first_on_each_side(explained):
+    examples = explained().training_examples
+    pro, contra = examples.for_and_against(3, 5)
+    assert [each.value for each in pro] == sorted((each.value for each in pro), reverse=True)
+    assert [each.value for each in contra] == sorted(each.value for each in contra)
     assert pro[-1].value > 0 > contra[-1].value
-    assert [one.label for one in pro].count(3) > len(pro) / 2, "of its own class, most of them"
+    assert [each.label for each in pro].count(3) > len(pro) / 2, "of its own class, most of them"
 
 
-def test_a_training_picture_is_most_like_itself(run, explained):
-    found = explained(image=run.stores["train"].images[17]).training_pictures
-    (first, *_) = found.nearest(3)
+def test_a_training_picture_is_most_similar_to_itself(run, explained):
+    examples = explained(image=run.stores["train"].images[17]).training_examples
+    (first, *_) = examples.nearest(3)
     assert first.row == 17
     assert first.value == pytest.approx(1, abs=1e-3)
 
 
-def test_the_second_look_asks_nothing_again_and_says_the_same(copied, explained, monkeypatch):
-    first = explained(of=copied).training_pictures
-    monkeypatch.setattr(seen_module, "features_and_probabilities", None)
-    again = explained(of=copied).training_pictures
-    assert again.speaking(2, 8) == first.speaking(2, 8)
+def test_the_second_search_reads_the_cache_and_returns_the_same(copied, explained, monkeypatch):
+    first = explained(of=copied).training_examples
+    monkeypatch.setattr(feature_cache, "features_and_probabilities", None)
+    again = explained(of=copied).training_examples
+    assert again.for_and_against(2, 8) == first.for_and_against(2, 8)
     assert again.nearest(8) == first.nearest(8)
 
 
-def test_what_was_seen_by_other_weights_does_not_count(copied, explained):
+def test_features_cached_for_other_weights_are_not_used(copied, explained):
     kept = copied.folder.path / "features.safetensors"
-    first = explained(of=copied).training_pictures.speaking(2, 4)
+    first = explained(of=copied).training_examples.for_and_against(2, 4)
     before = kept.read_bytes()
     (path, *_) = sorted(copied.folder.checkpoints.iterdir())
     path.unlink()
-    other = explained(of=copied).training_pictures
+    other = explained(of=copied).training_examples
     assert other.epochs == (2, 3)
-    assert other.speaking(2, 4) != first
+    assert other.for_and_against(2, 4) != first
     assert kept.read_bytes() != before
 
 
 @pytest.mark.parametrize("damaged", [b"", b"no tensors", None])
-def test_a_damaged_file_is_made_anew(copied, explained, damaged):
+def test_a_damaged_cache_is_computed_again(copied, explained, damaged):
     kept = copied.folder.path / "features.safetensors"
-    first = explained(of=copied).training_pictures.nearest(3)
+    first = explained(of=copied).training_examples.nearest(3)
     kept.write_bytes(kept.read_bytes()[:-100] if damaged is None else damaged)
-    assert explained(of=copied).training_pictures.nearest(3) == first
+    assert explained(of=copied).training_examples.nearest(3) == first
 
 
 def test_a_folder_that_cannot_be_written_to_breaks_nothing(copied, explained, monkeypatch):
     def refuse(path, write):
         raise SaveError("read-only")
 
-    monkeypatch.setattr(seen_module, "write_whole", refuse)
+    monkeypatch.setattr(feature_cache, "write_whole", refuse)
     explanation = explained(of=copied)
-    assert explanation.training_pictures.nearest(1)
+    assert explanation.training_examples.nearest(1)
     assert explanation.gaps == []
     assert not (copied.folder.path / "features.safetensors").exists()
 
 
-def test_a_run_is_looked_at_once_for_many_pictures(copied, explained, monkeypatch):
+def test_a_run_is_searched_once_for_many_pictures(copied, explained, monkeypatch):
     first = explained(of=copied)
-    training = module.Training(copied, first.subject.classifier)
+    training = module.ExampleSearch(copied, first.subject.classifier)
     before, _ = training.of(first.subject)
-    monkeypatch.setattr(module, "seen", None)
+    monkeypatch.setattr(module, "cached_features", None)
     again, _ = training.of(explained(1, of=copied).subject)
     assert again.nearest(8) != before.nearest(8)
 
 
-def test_too_many_pictures_are_drawn_from_by_class(copied, explained, monkeypatch):
-    monkeypatch.setattr(module, "MOST_FLOPS", 3 * 100 * module.summarize(copied.classifier.model).flops)
-    found = explained(of=copied).training_pictures
-    assert len(found.rows) == 100
-    assert len(set(copied.stores["train"].labels[found.rows])) == 10
-    assert found.nearest(1)[0].row in found.rows
+def test_too_many_pictures_are_sampled_by_class(copied, explained, monkeypatch):
+    monkeypatch.setattr(module, "MAX_FLOPS", 3 * 100 * module.summarize(copied.classifier.model).flops)
+    examples = explained(of=copied).training_examples
+    assert len(examples.rows) == 100
+    assert len(set(copied.stores["train"].labels[examples.rows])) == 10
+    assert examples.nearest(1)[0].row in examples.rows
 
 
-def test_an_old_run_without_weights_on_the_way_is_asked_at_its_end(copied, explained):
+def test_a_run_without_checkpoints_counts_at_its_end(copied, explained):
     shutil.rmtree(copied.folder.checkpoints)
     explanation = explained(of=copied)
-    assert explanation.training_pictures.epochs == (3,)
-    assert "kept no weights on the way" in explanation.gaps[0]
+    assert explanation.training_examples.epochs == (3,)
+    assert "kept no checkpoints" in explanation.gaps[0]
 
 
 def test_a_run_without_a_log_has_neighbors_and_no_influence(copied, explained):
     explanation = explained(of=dataclasses.replace(copied, history=()))
-    assert explanation.training_pictures.nearest(2)
-    assert explanation.training_pictures.checkpoints == ()
+    assert explanation.training_examples.nearest(2)
+    assert explanation.training_examples.checkpoints == ()
     assert "learning rates" in explanation.gaps[0]
 
 
-def test_weights_of_another_network_are_told_of(copied, explained):
+def test_damaged_weights_are_noted(copied, explained):
     (path, *_) = sorted(copied.folder.checkpoints.iterdir())
     path.write_bytes(b"nothing")
     explanation = explained(of=copied)
-    assert explanation.training_pictures.nearest(2)
+    assert explanation.training_examples.nearest(2)
     assert "holds no weights" in explanation.gaps[0]
 
 
 def test_a_run_whose_pictures_are_gone_says_so(copied, explained):
     gone = ("The pictures themselves: the run was trained on arrays in memory, which are gone.",)
     explanation = explained(of=dataclasses.replace(copied, stores={}, missing=gone))
-    assert explanation.training_pictures is None
+    assert explanation.training_examples is None
     assert "arrays in memory" in explanation.gaps[0]
 
 
 def test_a_network_without_its_run_says_so(explained):
     explanation = explained(of=None)
-    assert explanation.training_pictures is None
+    assert explanation.training_examples is None
     assert "without its run folder" in explanation.gaps[0]
 
 
@@ -189,5 +189,5 @@ def test_a_network_without_a_dense_layer_says_so(copied, explained):
     model = keras.Sequential([keras.Input(card.preprocessing.shape), *body])
     classifier = Classifier.of_model(model, ModelCard(card.class_names, card.preprocessing))
     explanation = explained(of=copied, classifier=classifier)
-    assert explanation.training_pictures is None
+    assert explanation.training_examples is None
     assert "no dense layer" in explanation.gaps[0]

@@ -1,4 +1,4 @@
-"""What channels look for: chosen by the picture, shown with training pictures or without."""
+"""What channels respond to: chosen by the picture, shown with training pictures or without."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,12 @@ from tellapart.explanations.channels.channels import _affordable, _standing_out,
 from tellapart.explanations.channels.patches import Peaks
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page import filters as section
+from tellapart.explanations.page.page import FORM
 
 
 @pytest.fixture(autouse=True)
-def short_climbs(monkeypatch):
-    monkeypatch.setattr(module, "CLIMB_FLOPS", 1.0)  # the fewest steps and channels
+def short_ascents(monkeypatch):
+    monkeypatch.setattr(module, "MAXIMIZATION_FLOPS", 1.0)  # the fewest steps and channels
 
 
 def test_layers_are_spread_from_the_first_to_the_last(explained):
@@ -34,7 +35,7 @@ def test_a_channel_stands_out_by_the_samples_own_spread():
 
 
 def test_costly_networks_are_shown_fewer_channels_with_fewer_steps(monkeypatch):
-    monkeypatch.setattr(module, "CLIMB_FLOPS", 2e12)
+    monkeypatch.setattr(module, "MAXIMIZATION_FLOPS", 2e12)
     assert _affordable(236_000_000, 5) == (6, 94)
     channels, steps = _affordable(600_000_000, 5)
     assert 2 <= channels < 6
@@ -42,43 +43,43 @@ def test_costly_networks_are_shown_fewer_channels_with_fewer_steps(monkeypatch):
     assert _affordable(20_000_000_000, 5) == (2, 32)
 
 
-def test_with_a_run_pieces_are_of_its_training_pictures(explained, run):
+def test_with_a_run_patches_are_of_its_training_pictures(explained, run):
     explanation = explained()
     part = section.part(explanation)
     assert part.values["sample"] == min(1000, len(run.stores["train"]))
     channel = explanation.filters.of(explanation.subject)[0].channels[0]
-    assert len(channel.pieces) == 4
-    numbers = [piece.excitement for piece in channel.pieces]
-    assert numbers == sorted(numbers, reverse=True)
-    assert 0 <= channel.above <= 1
+    assert len(channel.patches) == 4
+    activations = [patch.activation for patch in channel.patches]
+    assert activations == sorted(activations, reverse=True)
+    assert 0 <= channel.share_below <= 1
     assert explanation.gaps == []
 
 
-def test_without_a_run_kernels_and_made_pictures_are_shown_and_it_is_said(explained):
+def test_without_a_run_kernels_and_created_pictures_are_shown_with_a_note(explained):
     explanation = explained(of=None)
     part = section.part(explanation)
     assert part.values["sample"] == 0
     assert part.values["kernels"]["count"] > 0
-    assert part.values["made"] is not None
+    assert part.values["created"] is not None
     channel = explanation.filters.of(explanation.subject)[0].channels[0]
-    assert (channel.pieces, channel.above, channel.best_mean) == ((), None, None)
+    assert (channel.patches, channel.share_below, channel.best_sample_mean) == ((), None, None)
     section.part(explanation)
     (gap,) = explanation.gaps
     assert "training pictures are not there" in gap
 
 
-def test_explanations_of_two_pictures_share_what_was_made(explained, monkeypatch):
+def test_explanations_of_two_pictures_share_what_was_computed(explained, monkeypatch):
     first = explained(0)
     section.part(first)
-    made = []
+    computed = []
     real = module.peaks
-    monkeypatch.setattr(module, "peaks", lambda *told: made.append(len(told[1])) or real(*told))
-    second = Explanation(explained(1).subject, first.filters)
+    monkeypatch.setattr(module, "peaks", lambda *args: computed.append(len(args[1])) or real(*args))
+    second = Explanation(explained(1).subject, FORM, first.filters)
     section.part(second)
-    assert made == [1]  # of the new picture alone
+    assert computed == [1]  # of the new picture alone
 
 
-def test_a_piece_is_cut_inside_the_picture():
+def test_a_patch_is_cut_inside_the_picture():
     image = np.arange(100, dtype=np.uint8).reshape(10, 10, 1)
     assert section._cut(image, (8, 8, 10, 10), 4)[0, 0, 0] == 66
     assert section._cut(image, (0, 0, 1, 1), 4)[0, 0, 0] == 0

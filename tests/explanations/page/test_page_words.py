@@ -1,4 +1,4 @@
-"""What an explanation's page says in words, whichever network it is of."""
+"""What the explain page says in words, for any network."""
 
 import tellapart.api  # noqa: F401 (chooses Keras's backend)
 
@@ -32,7 +32,7 @@ def test_where_the_page_counts_from_is_said(explained):
     assert "are counted from 0" in html(explained(), "answer", "layers")
 
 
-def test_a_network_of_lower_precision_is_said_to_be_shown_in_float32(run, explained):
+def test_the_page_says_that_a_network_of_lower_precision_is_shown_in_float32(run, explained):
     card = run.classifier.card
     for policy in ("float32", "mixed_bfloat16"):
         model = keras.Sequential(
@@ -44,12 +44,12 @@ def test_a_network_of_lower_precision_is_said_to_be_shown_in_float32(run, explai
         )
         classifier = Classifier.of_model(model, ModelCard(card.class_names, card.preprocessing))
         page = html(explained(of=None, classifier=classifier), "answer", "layers")
-        assert ("otherwise compute in bfloat16" in page) == (policy != "float32")
+        assert ("compute in bfloat16" in page) == (policy != "float32")
 
 
-def test_a_temperature_fitted_to_several_views_is_said_to_be_so(run, explained):
+def test_the_page_says_that_the_temperature_was_fitted_to_several_copies(run, explained):
     for views in (1, 6):
-        card = replace(run.classifier.card, temperature=0.5, views=views)
+        card = replace(run.classifier.card, temperature=0.5, tta_views=views)
         classifier = Classifier.of_model(run.classifier.model, card)
         page = html(explained(classifier=classifier), "answer")
-        assert (f"fitted to the mean of {views} views" in page) == (views > 1)
+        assert (f"fitted to the mean of {views} copies" in page) == (views > 1)

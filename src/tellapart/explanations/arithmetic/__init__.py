@@ -1,1 +1,1 @@
-"""Layers opened: for one number that a layer gives, everything that it was made of."""
+"""Arithmetic: how each layer computes its output, down to the numbers that one value is made of."""

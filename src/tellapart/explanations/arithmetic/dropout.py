@@ -1,6 +1,6 @@
-"""Layers that act in training alone: dropout and its relatives, noise, changes of pictures by chance.
+"""Layers that act only in training: dropout and its relatives, noise, random augmentation.
 
-Where a network answers, all numbers pass such a layer as they are; that they did is looked at, not assumed.
+When a network predicts, such a layer changes nothing; that it did not is checked, not assumed.
 """
 
 from typing import Any
@@ -8,92 +8,91 @@ from typing import Any
 import torch
 
 from tellapart.explanations.arithmetic.cells import Reading
-from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
+from tellapart.explanations.arithmetic.layer_arithmetic import LayerArithmetic, Rule
 from tellapart.explanations.recorder import LayerRun
 
-ANSWERS = "Here, where it answers, all pass as they are."
+INACTIVE = "For a prediction, as here, it changes nothing."
 
 DROPOUT = (
-    "In training, some of the numbers are set to zero by chance and the others made larger to make up for it, so "
-    f"that the network cannot rely on any one of them. {ANSWERS}"
+    "In training, sets randomly chosen numbers to zero and scales up the others to compensate, so that the network "
+    f"cannot rely on any single one. {INACTIVE}"
 )
 IN_GROUPS = (
-    "In training, some of the numbers are set to zero by chance, in groups that stay or go together, and the others "
-    f"made larger to make up for it, so that the network cannot rely on any one of them. {ANSWERS}"
+    "In training, sets randomly chosen groups of numbers to zero, each group as a whole, and scales up the others to "
+    f"compensate, so that the network cannot rely on any single one. {INACTIVE}"
 )
 SPATIAL = (
-    "In training, some of the channels are set to zero by chance, each as a whole, and the others made larger to "
-    f"make up for it, so that the network cannot rely on any one of them. {ANSWERS}"
+    "In training, sets randomly chosen channels to zero, each as a whole, and scales up the others to compensate, so "
+    f"that the network cannot rely on any single one. {INACTIVE}"
 )
 GAUSSIAN = (
-    "In training, each number is multiplied by a number of its own, drawn by chance around 1 from a normal "
-    f"distribution: none is dropped, all are blurred. {ANSWERS}"
+    "In training, multiplies each number by its own random number from a normal distribution around 1: nothing is "
+    f"dropped, everything is noisy. {INACTIVE}"
 )
 ALPHA = (
-    "In training, some of the numbers, chosen by chance, are replaced by the lowest that the activation SELU can "
-    f"give; then all are stretched and shifted, so that their mean and variance stay what they were. {ANSWERS}"
+    "In training, replaces randomly chosen numbers by the lowest value of the SELU activation, then scales and "
+    f"shifts all numbers to keep their mean and variance. {INACTIVE}"
 )
 DEPTH = (
-    "In training, all numbers of a picture are set to zero together by chance, so that this branch of the network "
-    f"is left out; else they are made larger to make up for it. {ANSWERS}"
+    "In training, randomly sets all numbers of a picture to zero, which skips this branch of the network; "
+    f"otherwise scales them up to compensate. {INACTIVE}"
 )
-NOISE = f"In training, a number drawn by chance around 0 is added to each of the numbers. {ANSWERS}"
+NOISE = f"In training, adds random noise around 0 to each number. {INACTIVE}"
 AUGMENTS = (
-    "In training, this layer changes pictures by chance, so that the network sees each of them in many forms. "
-    f"{ANSWERS}"
+    f"In training, changes pictures randomly, so that the network sees each in many variants. {INACTIVE}"
 )
 COST = (
-    "In training, large numbers here add to the loss, so that the network learns to keep them small. The numbers "
-    "themselves pass as they are, always."
+    "Changes nothing. In training, large numbers here add to the loss, so that the network learns to keep them "
+    "small."
 )
-PASSES = "Here this layer gives the same numbers as it takes."
+PASSES = "Changes nothing here: its output equals its input."
 
 BY_CHANCE = frozenset({"AugMix", "CutMix", "MaxNumBoundingBoxes", "MixUp", "RandAugment"})
-"""Keras's layers that change pictures by chance, beside those whose name begins with Random."""
+"""Keras's layers for random augmentation, besides those whose name begins with Random."""
 
 
 def passing(run: LayerRun) -> LayerArithmetic | None:
-    """How a layer of Keras is told that gave just what it took; None where it did not."""
+    """Return the arithmetic of a Keras layer whose output equals its input; None where it does not."""
     is_augmentation = run.kind.startswith("Random") or run.kind in BY_CHANCE
     return _passed(run, AUGMENTS if is_augmentation else PASSES)
 
 
-def _passed(run: LayerRun, says: str, details: dict[str, Any] | None = None) -> LayerArithmetic | None:
-    if len(run.taken) != 1 or not torch.equal(run.taken[0], run.given[0]):
+def _passed(run: LayerRun, description: str, details: dict[str, Any] | None = None) -> LayerArithmetic | None:
+    if len(run.raw_inputs) != 1 or not torch.equal(run.raw_inputs[0], run.raw_outputs[0]):
         return None
-    return LayerArithmetic("off", says, (Reading(run.taken[0]),), 0, lambda _: details or {})
+    return LayerArithmetic("off", description, (Reading(run.raw_inputs[0]),), 0, lambda _: details or {})
 
 
-def _saying(says: str) -> Opener:
-    return lambda run: _passed(run, says)
+def _described(description: str) -> Rule:
+    return lambda run: _passed(run, description)
 
 
-def _drawn(says: str, drawn: str) -> Opener:
-    """With what a step of training may look like, drawn by the page: "numbers", "channels" or "noise"."""
+def _with_drawing(description: str, drawing: str) -> Rule:
+    """Return a rule for a layer whose effect in training the page draws: "numbers", "channels" or "noise"."""
 
-    def opener(run: LayerRun) -> LayerArithmetic | None:
+    def rule(run: LayerRun) -> LayerArithmetic | None:
         rate = float(run.layer.rate)
-        return _passed(run, says, {"drawn": drawn, "rate": rate} if 0 < rate < 1 else None)
+        return _passed(run, description, {"drawing": drawing, "rate": rate} if 0 < rate < 1 else None)
 
-    return opener
+    return rule
 
 
 def _dropout(run: LayerRun) -> LayerArithmetic | None:
     by_number = run.layer.noise_shape is None
-    return (_drawn(DROPOUT, "numbers") if by_number else _saying(IN_GROUPS))(run)
+    return (_with_drawing(DROPOUT, "numbers") if by_number else _described(IN_GROUPS))(run)
 
 
 def _spatial_dropout(run: LayerRun) -> LayerArithmetic | None:
     last = getattr(run.layer, "data_format", "channels_last") == "channels_last"
-    return (_drawn(SPATIAL, "channels") if last else _saying(IN_GROUPS))(run)
+    return (_with_drawing(SPATIAL, "channels") if last else _described(IN_GROUPS))(run)
 
 
-OPENERS: dict[str, Opener] = {
+RULES: dict[str, Rule] = {
     "Dropout": _dropout,
     **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), _spatial_dropout),
-    "GaussianDropout": _drawn(GAUSSIAN, "noise"),
-    "AlphaDropout": _saying(ALPHA),
-    "StochasticDepth": _saying(DEPTH),
-    "GaussianNoise": _saying(NOISE),
-    "ActivityRegularization": _saying(COST),
+    "GaussianDropout": _with_drawing(GAUSSIAN, "noise"),
+    "AlphaDropout": _described(ALPHA),
+    "StochasticDepth": _described(DEPTH),
+    "GaussianNoise": _described(NOISE),
+    "ActivityRegularization": _described(COST),
 }

@@ -1,6 +1,6 @@
-"""Operators of a Functional model's graph that are no layers: `x + y`, `x / 255`, `keras.ops.relu(x)`, means.
+"""Operators in a Functional model's graph that are no layers: `x + y`, `x / 255`, `keras.ops.relu(x)`, means.
 
-They have no config; what they were called with stands in the record.
+They have no config; the recording holds their arguments.
 """
 
 import re
@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.explanations.arithmetic import activation
-from tellapart.explanations.arithmetic import merge as merged
+from tellapart.explanations.arithmetic import activation, merge
 from tellapart.explanations.arithmetic.cells import Reading, cells
+from tellapart.explanations.arithmetic.layer_arithmetic import LayerArithmetic, Rule
 from tellapart.explanations.arithmetic.normalization import scaled
 from tellapart.explanations.arithmetic.pooling import LARGEST_OF_ALL, MEAN_OF_ALL, reducing
-from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
 from tellapart.explanations.recorder import LayerRun
 
 ELEMENTWISE = (
@@ -28,15 +27,15 @@ ELEMENTWISE = (
 """Operators that are a function of one number."""
 
 Line = Callable[[NDArray[np.float64], bool], tuple[NDArray[np.float64], NDArray[np.float64]] | None]
-"""The constant, and whether it stands first -> factor and shift of each number."""
+"""The constant, and whether it comes first -> factor and shift of each number."""
 
 
 def _elementwise(run: LayerRun) -> LayerArithmetic | None:
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", run.kind).lower()
 
     def function(x: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = run.layer(x)
-        return found
+        output: torch.Tensor = run.layer(x)
+        return output
 
     return activation.elementwise(run, name, function)
 
@@ -57,14 +56,14 @@ _LINES: dict[str, Line] = {
 
 
 def _arithmetic(run: LayerRun) -> LayerArithmetic | None:
-    """On two tensors, or on a tensor and a constant that is the same at all places."""
-    if len(run.taken) == 2:
-        return merged.OPENERS[run.kind](run)
+    """Handle two tensors, or a tensor and a constant that is the same at all places."""
+    if len(run.raw_inputs) == 2:
+        return merge.RULES[run.kind](run)
     arguments = run.arguments or ()
-    constants = [_constant(one) for one in arguments]
-    if len(arguments) != 2 or sum(one is None for one in constants) != 1:
+    constants = [_constant(argument) for argument in arguments]
+    if len(arguments) != 2 or sum(constant is None for constant in constants) != 1:
         return None
-    (constant,) = (one for one in constants if one is not None)
+    (constant,) = (value for value in constants if value is not None)
     if constant.size > 1 and constant.size != constant.shape[-1]:
         return None
     line = _LINES[run.kind](constant.reshape(-1), constants[0] is not None)
@@ -72,7 +71,7 @@ def _arithmetic(run: LayerRun) -> LayerArithmetic | None:
 
 
 def _constant(value: Any) -> NDArray[np.float64] | None:
-    """A constant's numbers; None of a tensor that only the run knows."""
+    """Return a constant's numbers; None for a tensor of the graph."""
     import keras
 
     if isinstance(value, keras.KerasTensor):
@@ -80,10 +79,10 @@ def _constant(value: Any) -> NDArray[np.float64] | None:
     return np.asarray(keras.ops.convert_to_numpy(value), np.float64)
 
 
-def _over_places(reduce: str, says: str) -> Opener:
-    def opener(run: LayerRun) -> LayerArithmetic | None:
-        values, axes, rank = cells(run.taken[0]), run.layer.axis, run.taken[0].ndim
-        if values is None or axes is None or len(run.taken) != 1:
+def _over_places(reduce: str, description: str) -> Rule:
+    def rule(run: LayerRun) -> LayerArithmetic | None:
+        values, axes, rank = cells(run.raw_inputs[0]), run.layer.axis, run.raw_inputs[0].ndim
+        if values is None or axes is None or len(run.raw_inputs) != 1:
             return None
         axes = [axes] if isinstance(axes, int) else axes
         if sorted(axis % rank for axis in axes) != list(range(1, rank - 1)) or rank < 3:
@@ -91,19 +90,19 @@ def _over_places(reduce: str, says: str) -> Opener:
         if getattr(run.layer, "initial", None) is not None:
             return None
         return LayerArithmetic(
-            "pooled", says, (Reading(run.taken[0], size=values.shape[:2]),), 0, reducing(reduce)
+            "pooled", description, (Reading(run.raw_inputs[0], size=values.shape[:2]),), 0, reducing(reduce)
         )
 
-    return opener
+    return rule
 
 
-OPENERS: dict[str, Opener] = {
-    **merged.OPENERS,
+RULES: dict[str, Rule] = {
+    **merge.RULES,
     **dict.fromkeys(_LINES, _arithmetic),
     **dict.fromkeys(ELEMENTWISE, _elementwise),
-    "Softmax": activation.OPENERS["Softmax"],
+    "Softmax": activation.RULES["Softmax"],
     "Mean": _over_places("mean", MEAN_OF_ALL),
     "Max": _over_places("max", LARGEST_OF_ALL),
     "Amax": _over_places("max", LARGEST_OF_ALL),
 }
-"""Class name of `keras.src.ops` -> what opens it."""
+"""Class name of a Keras operator -> its rule."""

@@ -1,56 +1,61 @@
-"""Opening: which working belongs to which layer, and a sentence where there is none."""
+"""Registry: which rule describes which layer, and a sentence where there is none."""
 
 from dataclasses import replace
 from math import prod
 
-from tellapart.explanations.arithmetic import activation, operators, transposed
-from tellapart.explanations.arithmetic import dropout as dropped
-from tellapart.explanations.arithmetic import merge as merged
-from tellapart.explanations.arithmetic import normalization as normalized
-from tellapart.explanations.arithmetic import pooling as pooled
-from tellapart.explanations.arithmetic import reshape as moved
-from tellapart.explanations.arithmetic import weighted_sum as weighted
+from tellapart.explanations.arithmetic import (
+    activation,
+    dropout,
+    merge,
+    normalization,
+    operators,
+    pooling,
+    reshape,
+    transposed,
+    weighted_sum,
+)
 from tellapart.explanations.arithmetic.cells import cells
-from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
+from tellapart.explanations.arithmetic.layer_arithmetic import LayerArithmetic, Rule
 from tellapart.explanations.recorder import LayerRun
 from tellapart.keras_internals import is_keras_class, is_keras_operator
 
-OPENERS: dict[str, Opener] = {
-    **weighted.OPENERS,
-    **transposed.OPENERS,
-    **pooled.OPENERS,
-    **activation.OPENERS,
-    **normalized.OPENERS,
-    **moved.OPENERS,
-    **dropped.OPENERS,
-    **merged.OPENERS,
+RULES: dict[str, Rule] = {
+    **weighted_sum.RULES,
+    **transposed.RULES,
+    **pooling.RULES,
+    **activation.RULES,
+    **normalization.RULES,
+    **reshape.RULES,
+    **dropout.RULES,
+    **merge.RULES,
 }
-"""Keras class name -> what opens it. Only Keras's own classes are looked up."""
+"""Keras class name -> its rule. Only Keras's own classes are looked up."""
 
-OTHER = "What comes out is shown; how this kind of layer computes is not told number by number."
-
-
-def working_of(run: LayerRun) -> LayerArithmetic:
-    """How a layer made its numbers."""
-    working = _opened(run) or LayerArithmetic("other", OTHER)
-    return replace(working, says=working.says + _folding(run))
+OTHER = "Only the output is shown; the arithmetic of this kind of layer is not."
 
 
-def _opened(run: LayerRun) -> LayerArithmetic | None:
-    if not is_keras_class(type(run.layer)) or any(cells(one) is None for one in (*run.taken, run.given[0])):
+def arithmetic_of(run: LayerRun) -> LayerArithmetic:
+    """Return how a layer computes its output."""
+    arithmetic = _by_rule(run) or LayerArithmetic("other", OTHER)
+    return replace(arithmetic, description=arithmetic.description + _folding(run))
+
+
+def _by_rule(run: LayerRun) -> LayerArithmetic | None:
+    tensors = (*run.raw_inputs, run.raw_outputs[0])
+    if not is_keras_class(type(run.layer)) or any(cells(tensor) is None for tensor in tensors):
         return None
     is_operator = is_keras_operator(type(run.layer))
-    opener = (operators.OPENERS if is_operator else OPENERS).get(run.kind)
-    return (None if opener is None else opener(run)) or dropped.passing(run)
+    rule = (operators.RULES if is_operator else RULES).get(run.kind)
+    return (None if rule is None else rule(run)) or dropout.passing(run)
 
 
 def _folding(run: LayerRun) -> str:
-    """How maps with more than two axes of places are laid out, in words."""
+    """Return a sentence on how maps with more than two spatial axes are laid out, if any."""
     *leading, height, width, _ = run.output.shape[1:] if run.output.ndim > 4 else (0, 0, 0)
     if not leading:
         return ""
     folded = " x ".join(map(str, (*leading, height)))
     return (
-        f" What it gives has {len(leading) + 2} axes of places: here they are shown as {prod(leading) * height} rows "
-        f"({folded}, one slice below the other) and {width} columns."
+        f" The output has {len(leading) + 2} spatial axes, shown as {prod(leading) * height} rows ({folded}, one "
+        f"slice below the other) and {width} columns."
     )

@@ -1,7 +1,7 @@
-"""Carrying: which numbers of a run a page takes along, so that it stays small enough to open anywhere.
+"""Sampling: which numbers of a run a page contains, so that it stays small enough to open anywhere.
 
-Small tensors are carried whole. Of larger ones, and of deep networks, a grid of places and the strongest
-channels, each with all that its working needs.
+Small tensors are kept whole. Of larger ones, and of deep networks, a page contains a grid of places and the strongest
+channels, each with everything that its arithmetic needs.
 """
 
 from collections.abc import Sequence
@@ -13,33 +13,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.explanations.arithmetic.cells import Reading, cells
-from tellapart.explanations.arithmetic.working import LayerArithmetic, Shown
+from tellapart.explanations.arithmetic.layer_arithmetic import LayerArithmetic, Selection
 from tellapart.explanations.recorder import LayerRun
 from tellapart.pages.packing import pack
 
 LARGEST_WHOLE = 2**16
-"""Numbers of a tensor that is carried whole."""
+"""Numbers of a tensor that is kept whole, at most."""
 
 WHOLE_IN_ALL = 1_000_000
-"""Numbers of all tensors that are carried whole."""
+"""Numbers of all tensors that are kept whole, at most."""
 
 SAMPLED_IN_ALL = 1_200_000
-"""Numbers of all windows and kernels beside them."""
+"""Numbers of all windows and kernels besides, at most."""
 
-MOST_OF_A_LAYER, LEAST_OF_A_LAYER = 32_000, 3_000
+MAX_PER_LAYER, MIN_PER_LAYER = 32_000, 3_000
 
-MOST_CHANNELS = 64
-"""Of a layer, to choose from."""
+MAX_CHANNELS = 64
+"""Channels of a layer to choose from, at most."""
 
 GRIDS = (8, 6, 4, 3, 2, 1)
-"""Rows and columns of places, of what is not carried whole."""
+"""Rows and columns of places that are sampled, the most first."""
 
 SIDE = 48
-"""Pixels of the maps of what is not carried whole."""
+"""Pixels of the small maps of sampled layers."""
 
 
-class Tensors:
-    """The tensors that a page carries whole, each once."""
+class WholeTensors:
+    """The tensors that a page contains whole, each once."""
 
     def __init__(self) -> None:
         self.packed: list[dict[str, Any]] = []
@@ -48,7 +48,7 @@ class Tensors:
         self._kept: list[Tensor] = []
 
     def place(self, tensor: Tensor) -> int | None:
-        """Its number among those carried whole; None where it is not one of them."""
+        """Return a tensor's index among those kept whole; None where it is too large."""
         if id(tensor) not in self._places:
             self._kept.append(tensor)  # so that no other takes its id
             self._places[id(tensor)] = self._new_place(tensor)
@@ -64,65 +64,72 @@ class Tensors:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Carrier:
-    """What one page carries of one run."""
+class LayerSampler:
+    """Samples the layers of one run for one page."""
 
-    tensors: Tensors
+    tensors: WholeTensors
     numbers_of_a_layer: int
-    """Windows' or kernels' numbers, each."""
+    """Numbers of windows, and of kernels, for each layer at most."""
 
-    def carried(self, run: LayerRun, working: LayerArithmetic) -> dict[str, Any]:
-        """A layer's numbers and its working, as plain values."""
-        values = cells(run.given[0])
+    def sampled(self, run: LayerRun, arithmetic: LayerArithmetic) -> dict[str, Any]:
+        """Return a layer's numbers and its arithmetic, as plain values."""
+        values = cells(run.raw_outputs[0])
         if values is None:
             return {"cells": None}
-        whole = [self.tensors.place(run.given[0])]
-        whole += [self.tensors.place(reading.source) for reading in working.readings]
-        channels = self._channels(values, working)
-        shown, sampled = self._shown(values, working, channels, all(one is not None for one in whole))
-        found: dict[str, Any] = {
+        whole = [self.tensors.place(run.raw_outputs[0])]
+        whole += [self.tensors.place(reading.source) for reading in arithmetic.readings]
+        channels = self._channels(values, arithmetic)
+        selection, is_sampled = self._selection(values, arithmetic, channels, None not in whole)
+        layer: dict[str, Any] = {
             "cells": list(values.shape),
             "channels": channels,
-            "rows": list(shown.rows) if sampled else None,
-            "columns": list(shown.columns) if sampled else None,
+            "rows": list(selection.rows) if is_sampled else None,
+            "columns": list(selection.columns) if is_sampled else None,
             "output": whole[0],
-            "working": {"kind": working.kind, "says": working.says, **working.details(shown)},
+            "arithmetic": {
+                "kind": arithmetic.kind,
+                "description": arithmetic.description,
+                **arithmetic.details(selection),
+            },
             "readings": [
-                self._reading(one, place, shown, sampled)
-                for one, place in zip(working.readings, whole[1:], strict=True)
+                self._reading(reading, index, selection, is_sampled)
+                for reading, index in zip(arithmetic.readings, whole[1:], strict=True)
             ],
         }
         if whole[0] is None:
-            picked = values[np.ix_(list(shown.rows), list(shown.columns), channels)]
-            found["at"] = pack(picked.reshape(-1, len(channels)))
-            found["maps"], found["most"] = _maps(values[..., channels])
-        return found
+            chosen = values[np.ix_(list(selection.rows), list(selection.columns), channels)]
+            layer["at"] = pack(chosen.reshape(-1, len(channels)))
+            layer["maps"], layer["largest"] = _maps(values[..., channels])
+        return layer
 
-    def _channels(self, values: NDArray[np.float32], working: LayerArithmetic) -> list[int]:
-        """The strongest, as many as there is room for."""
-        room = self.numbers_of_a_layer // max(1, working.per_channel)
+    def _channels(self, values: NDArray[np.float32], arithmetic: LayerArithmetic) -> list[int]:
+        """Return the strongest channels, as many as there is room for."""
+        room = self.numbers_of_a_layer // max(1, arithmetic.numbers_per_channel)
         strength = np.abs(values).max((0, 1))
-        order = np.argsort(-strength, kind="stable")[: max(1, min(MOST_CHANNELS, room))]
+        order = np.argsort(-strength, kind="stable")[: max(1, min(MAX_CHANNELS, room))]
         return sorted(order.tolist()) if len(order) == len(strength) else order.tolist()
 
-    def _shown(
-        self, values: NDArray[np.float32], working: LayerArithmetic, channels: list[int], is_whole: bool
-    ) -> tuple[Shown, bool]:
+    def _selection(
+        self, values: NDArray[np.float32], arithmetic: LayerArithmetic, channels: list[int], is_whole: bool
+    ) -> tuple[Selection, bool]:
+        """Return the values to show, and whether they are a sample."""
         height, width, _ = values.shape
         if is_whole:
-            return Shown(range(height), range(width), channels), False
+            return Selection(range(height), range(width), channels), False
         for side in GRIDS:
             rows, columns = _spread(height, side), _spread(width, side)
-            each = sum(_numbers_of_a_window(one, channels) for one in working.readings)
+            each = sum(_numbers_of_a_window(reading, channels) for reading in arithmetic.readings)
             if len(rows) * len(columns) * each <= self.numbers_of_a_layer:
                 break
-        return Shown(rows, columns, channels), True
+        return Selection(rows, columns, channels), True
 
-    def _reading(self, reading: Reading, place: int | None, shown: Shown, sampled: bool) -> dict[str, Any]:
+    def _reading(
+        self, reading: Reading, index: int | None, selection: Selection, is_sampled: bool
+    ) -> dict[str, Any]:
         values = cells(reading.source)
         assert values is not None
-        starts = [reading.start(channel) for channel in shown.channels]
-        found = {
+        starts = [reading.start(channel) for channel in selection.channels]
+        packed = {
             "cells": list(values.shape),
             "size": list(reading.size),
             "strides": list(reading.strides),
@@ -131,18 +138,18 @@ class Carrier:
             "apart": list(reading.apart),
             "reads": reading.reads,
             "starts": starts,
-            "tensor": place,
+            "tensor": index,
         }
-        if sampled and place is None:
-            found["shared"] = len(set(starts)) == 1
-            found["windows"] = pack(reading.windows(shown.rows, shown.columns, shown.channels))
-        return found
+        if is_sampled and index is None:
+            packed["shared"] = len(set(starts)) == 1
+            packed["windows"] = pack(reading.windows(selection.rows, selection.columns, selection.channels))
+        return packed
 
 
-def carrier_for(layers: Sequence[LayerRun]) -> Carrier:
-    """With room for so many layers."""
+def sampler_for(layers: Sequence[LayerRun]) -> LayerSampler:
+    """Return a sampler with room for these layers."""
     each = SAMPLED_IN_ALL // max(1, len(layers))
-    return Carrier(Tensors(), max(LEAST_OF_A_LAYER, min(MOST_OF_A_LAYER, each)))
+    return LayerSampler(WholeTensors(), max(MIN_PER_LAYER, min(MAX_PER_LAYER, each)))
 
 
 def _numbers_of_a_window(reading: Reading, channels: list[int]) -> int:
@@ -151,14 +158,14 @@ def _numbers_of_a_window(reading: Reading, channels: list[int]) -> int:
 
 
 def _spread(length: int, count: int) -> list[int]:
-    """Places at equal distances, away from the ends where there is room."""
+    """Return evenly spaced places, away from the ends where there is room."""
     if length <= count:
         return list(range(length))
     return [int((i + 0.5) * length / count) for i in range(count)]
 
 
 def _maps(values: NDArray[np.float32]) -> tuple[dict[str, Any], float]:
-    """Channels as small maps (channels, h, w) uint8, 128 for zero, and the number that 255 stands for."""
+    """Return channels as small maps (channels, h, w) uint8, 128 for zero, and the number that 255 stands for."""
     step = max(1, -(-max(values.shape[:2]) // SIDE))
     height, width = (max(1, length // step) for length in values.shape[:2])
     cut = values[: height * step, : width * step]

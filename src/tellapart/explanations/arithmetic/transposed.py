@@ -1,17 +1,17 @@
-"""Transposed convolutions: which places of the input reach a place of the output, and through which kernel cell."""
+"""Transposed convolutions: which input places reach an output place, and through which kernel cell."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.explanations.arithmetic.cells import pair
+from tellapart.explanations.arithmetic.layer_arithmetic import LayerArithmetic, Rule
 from tellapart.explanations.arithmetic.weighted_sum import numbers, weighted
-from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener
 from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.ops.convolution import transposed_padding
 
-SAYS = (
-    "A convolution run backwards, which makes maps larger: each number that goes in is multiplied by the whole "
-    "kernel and laid over the output, a step further for each place. What lies at one place is added up."
+DESCRIPTION = (
+    "A convolution in reverse, which enlarges maps: multiplies each input number by the whole kernel, lays the "
+    "products over the output, one stride further for each place, and adds up what overlaps."
 )
 
 
@@ -21,18 +21,18 @@ def _transposed(run: LayerRun) -> LayerArithmetic | None:
         return None
     kernel = _kernel(numbers(layer.kernel))
     strides, dilation = pair(layer.strides), pair(layer.dilation_rate)
-    asked = pair(layer.output_padding) if layer.output_padding else (None, None)
-    sizes = list(zip(kernel.shape[:2], strides, dilation, asked, strict=True))
+    padding = pair(layer.output_padding) if layer.output_padding else (None, None)
+    sizes = list(zip(kernel.shape[:2], strides, dilation, padding, strict=True))
     if len(layer.strides) == 1:
         sizes[1] = (1, 1, 1, None)
     top, left = (transposed_padding(layer.padding, *size)[0] for size in sizes)
     window = {"dilation": (-dilation[0], -dilation[1]), "before": (top, left), "apart": strides}
-    return weighted(run, SAYS, kernel, lambda _: 0, window)
+    return weighted(run, DESCRIPTION, kernel, lambda _: 0, window)
 
 
 def _kernel(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Keras's (kh, kw, out, in) or (k, out, in) as (kh, kw, in, out)."""
+    """Return Keras's (kh, kw, out, in) or (k, out, in) as (kh, kw, in, out)."""
     return np.swapaxes(kernel[:, None] if kernel.ndim == 3 else kernel, 2, 3)
 
 
-OPENERS: dict[str, Opener] = {"Conv1DTranspose": _transposed, "Conv2DTranspose": _transposed}
+RULES: dict[str, Rule] = {"Conv1DTranspose": _transposed, "Conv2DTranspose": _transposed}

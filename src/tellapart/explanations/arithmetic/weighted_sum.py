@@ -1,4 +1,4 @@
-"""Weighted sums: convolutions and dense layers. A window times a kernel, added up, a bias, an activation."""
+"""Weighted sums: convolutions and dense layers. A window times a kernel, summed, plus a bias, then an activation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,31 +9,28 @@ from numpy.typing import NDArray
 
 from tellapart.explanations.arithmetic.activation import curve_of, is_elementwise
 from tellapart.explanations.arithmetic.cells import Pair, Reading, cells, pair
-from tellapart.explanations.arithmetic.working import LayerArithmetic, Opener, Shown
+from tellapart.explanations.arithmetic.layer_arithmetic import LayerArithmetic, Rule, Selection
 from tellapart.explanations.recorder import LayerRun
 from tellapart.pages.packing import pack
 
 CONVOLUTION = (
-    "A small window slides over the maps of the layer before. At each place its numbers are multiplied by the "
-    "kernel's, one by one, and added up."
+    "Slides a small window over the maps of the layer before. At each place, multiplies its numbers by the kernel's "
+    "and adds up the products."
 )
-DEPTHWISE = (
-    "As a convolution, but each channel has a kernel of its own and reads one channel of the layer before, not "
-    "all of them."
-)
-DENSE = "Each unit multiplies all numbers of the layer before by weights of its own and adds them up."
+DEPTHWISE = "A convolution in which each channel has its own kernel and reads one channel of the layer before, not all."
+DENSE = "Each unit multiplies all numbers of the layer before by its own weights and adds up the products."
 SEPARABLE = (
-    "A convolution for each channel, then a sum over the channels. Both are sums of products, so they are shown as "
-    "the one kernel that they make together."
+    "A convolution for each channel, then a sum over the channels, shown here as the single kernel that equals "
+    "both."
 )
 
 THEN = {
     (False, False): "",
-    (True, False): " Then the bias is added.",
-    (False, True): " Then the activation is applied.",
-    (True, True): " Then the bias is added and the activation applied.",
+    (True, False): " Then it adds the bias.",
+    (False, True): " Then it applies the activation.",
+    (True, True): " Then it adds the bias and applies the activation.",
 }
-"""Whether there is a bias, whether there is an activation -> how it goes on."""
+"""(has a bias, has an activation) -> the next sentence."""
 
 Kernel = NDArray[np.float32]
 """(kh, kw, reads, out)."""
@@ -83,7 +80,7 @@ def _dense(run: LayerRun) -> LayerArithmetic | None:
 
 
 def _einsum_dense(run: LayerRun) -> LayerArithmetic | None:
-    """Where it is a dense layer over the last axis."""
+    """Handle an EinsumDense that is a dense layer over the last axis."""
     takes, _, gives = run.layer.equation.replace("->", ",").partition(",")
     weights, _, gives = gives.partition(",")
     is_dense = len(weights) == 2 and weights[0] == takes[-1] and gives == takes[:-1] + weights[1]
@@ -95,16 +92,16 @@ def _bias_is_a_row(run: LayerRun) -> bool:
 
 
 def weighted(
-    run: LayerRun, says: str, kernel: Kernel, start: Callable[[int], int], window: dict[str, Pair]
+    run: LayerRun, description: str, kernel: Kernel, start: Callable[[int], int], window: dict[str, Pair]
 ) -> LayerArithmetic | None:
-    """A window times a kernel, added up, with a bias and an activation; None where the activation is not known.
+    """Return the arithmetic of a weighted sum; None where the activation is not known.
 
     Args:
-        run: of one input.
-        says: what is told of it.
+        run: with one input.
+        description: the first sentence.
         kernel: (kh, kw, reads, out).
         start: output channel -> the first channel that it reads.
-        window: more of `Reading`.
+        window: further fields of `Reading`.
     """
     name = getattr(run.layer.activation, "__name__", "linear")
     if not is_elementwise(name) and name != "softmax":
@@ -112,36 +109,38 @@ def weighted(
     height, width, reads, units = kernel.shape
     if name == "softmax" and start(units - 1) != start(0):
         return None
-    reading = Reading(run.taken[0], size=(height, width), reads=reads, start=start, **window)
+    reading = Reading(run.raw_inputs[0], size=(height, width), reads=reads, start=start, **window)
     bias = None if run.layer.bias is None else numbers(run.layer.bias)
 
-    def details(shown: Shown) -> dict[str, Any]:
-        chosen = kernel[..., list(shown.channels)]
-        found: dict[str, Any] = {"kernel": pack(np.moveaxis(chosen, -1, 0)), "activation": name}
+    def details(selection: Selection) -> dict[str, Any]:
+        chosen = kernel[..., list(selection.channels)]
+        packed: dict[str, Any] = {"kernel": pack(np.moveaxis(chosen, -1, 0)), "activation": name}
         if bias is not None:
-            found["bias"] = pack(bias[list(shown.channels)])
+            packed["bias"] = pack(bias[list(selection.channels)])
         if name == "softmax":
-            found["logits"] = pack(_logits(reading, kernel, bias, shown))
+            packed["logits"] = pack(_logits(reading, kernel, bias, selection))
         elif name != "linear":
-            found["curve"] = curve_of(name)
-        return found
+            packed["curve"] = curve_of(name)
+        return packed
 
-    says += THEN[bias is not None, name != "linear"]
-    return LayerArithmetic("weighted", says, (reading,), height * width * reads, details)
+    description += THEN[bias is not None, name != "linear"]
+    return LayerArithmetic("weighted", description, (reading,), height * width * reads, details)
 
 
 def _logits(
-    reading: Reading, kernel: Kernel, bias: NDArray[np.float32] | None, shown: Shown
+    reading: Reading, kernel: Kernel, bias: NDArray[np.float32] | None, selection: Selection
 ) -> NDArray[np.float32]:
-    """(shown places, units) before the softmax, where all units read the same channels."""
-    windows = reading.windows(shown.rows, shown.columns, range(kernel.shape[3]))  # (places, kh, kw, reads)
-    found = np.einsum("phwc,hwco->po", windows, kernel)
-    return found if bias is None else found + bias
+    """Return values before the softmax, (selected places, units), where all units read the same channels."""
+    windows = reading.windows(
+        selection.rows, selection.columns, range(kernel.shape[3])
+    )  # (places, kh, kw, reads)
+    logits = np.einsum("phwc,hwco->po", windows, kernel)
+    return logits if bias is None else logits + bias
 
 
 def _padded(run: LayerRun, kernel: Kernel) -> dict[str, Pair]:
-    """Steps and padding of a convolution, of pictures or of sequences."""
-    layer, values = run.layer, cells(run.taken[0])
+    """Return the strides and padding of a 1D or 2D convolution."""
+    layer, values = run.layer, cells(run.raw_inputs[0])
     assert values is not None
     strides, dilation = pair(layer.strides), pair(layer.dilation_rate)
     before = (0, 0)
@@ -155,7 +154,7 @@ def _padded(run: LayerRun, kernel: Kernel) -> dict[str, Pair]:
 def before_same(
     lengths: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int] = (1, 1)
 ) -> Pair:
-    """Rows and columns of padding before the data, where padding is "same"; an odd one more comes after."""
+    """Return the rows and columns of padding before the data for padding "same"; an odd one more comes after."""
     top, left = (
         max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0) // 2
         for n, k, s, d in zip(lengths, size, strides, dilation, strict=True)
@@ -164,19 +163,19 @@ def before_same(
 
 
 def _flat(variable: Any) -> NDArray[np.float32]:
-    """A kernel of pictures; one of sequences as that of pictures one pixel wide."""
+    """Return a 2D kernel; a 1D kernel as a 2D one that is one pixel wide."""
     kernel = numbers(variable)
     return kernel[:, None] if kernel.ndim == 3 else kernel
 
 
 def numbers(variable: Any) -> NDArray[np.float32]:
-    """A weight's, of Keras or of torch."""
+    """Return the numbers of a Keras or torch weight."""
     value = variable.value if hasattr(variable, "value") else variable
     assert torch.is_tensor(value)
     return value.detach().float().cpu().numpy()
 
 
-OPENERS: dict[str, Opener] = {
+RULES: dict[str, Rule] = {
     "Conv1D": _convolution,
     "Conv2D": _convolution,
     "DepthwiseConv1D": _depthwise,

@@ -1,1 +1,1 @@
-"""Which pixels an answer rests on: one method a module, each held to the same test."""
+"""Attribution: which pixels a prediction rests on, by several methods, each held to the same faithfulness test."""

@@ -1,10 +1,11 @@
-"""Reasons: why a network answers so, as heat maps over the picture, each with the measure of its truth."""
+"""Attribute: draw heat maps of a prediction by every method, and measure how faithful each is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tellapart.errors import ConfigError
 from tellapart.explanations.attribution.contrast import Contrast
@@ -15,74 +16,97 @@ from tellapart.explanations.attribution.faithfulness import (
     order_of,
     rank_correlation,
 )
-from tellapart.explanations.attribution.methods import METHODS, AttributionTask
-from tellapart.explanations.attribution.random_baseline import Chance
+from tellapart.explanations.attribution.methods import METHODS, Attribution, Method
+from tellapart.explanations.attribution.random_baseline import RandomBaseline
+from tellapart.explanations.attribution.task import AttributionTask
 from tellapart.explanations.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatMap:
-    """One method's answer to one question."""
+    """One method's map for one contrast."""
 
     method: str
-    """One of METHODS."""
+    """A key of METHODS."""
 
     values: NDArray[np.float32]
-    """(H, W), of the picture's size; the larger, the more a pixel speaks for what was asked about."""
+    """(H, W), of the image's size; the larger, the more a pixel supports the contrast."""
 
     layer: str | None
-    """Whose feature maps it is made of; None where it is made of pixels."""
+    """The layer whose feature maps it is made of; None where it is made of pixels."""
 
     faithfulness: Faithfulness
 
 
-def reasons(
-    case: AttributionTask, noises: Sequence[Recorder] = (), methods: Sequence[str] = ()
+def attribute(
+    task: AttributionTask, randomized: Sequence[Recorder] = (), methods: Sequence[str] = ()
 ) -> dict[Contrast, tuple[HeatMap, ...]]:
-    """Draw heat maps and measure them.
+    """Draw heat maps and measure their faithfulness.
 
     Args:
-        case: what is asked.
-        noises: the same network with noise for weights, several times; none: no such check. Maps made of a layer's
-            few places, which cost little, are held against all of them, the others against the first.
-        methods: of METHODS; none: all that the network allows.
+        task: network, image and contrasts.
+        randomized: the same network with shuffled weights, several times; none: maps are not compared with those
+            of a network that learned nothing. Maps of a layer's few places, which cost little, are compared with
+            all of them, the others with the first.
+        methods: keys of METHODS. Default: all that the network allows.
 
     Returns:
-        Of each question a map by each method, in the methods' order.
+        Contrast -> a map by each method, in the methods' order.
 
     Raises:
-        ConfigError: no such method, or one that needs feature maps where the network shows none.
+        ConfigError: no such method, or one that needs feature maps where the network has none.
     """
-    unknown = [name for name in methods if name not in METHODS]
-    if unknown:
-        raise ConfigError(f"There is no method {unknown[0]!r}. There are: {', '.join(METHODS)}.")
-    found: dict[Contrast, list[HeatMap]] = {question: [] for question in case.questions}
-    chance = Chance(case.probabilities, case.image)
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise ConfigError(
+            f"There is no attribution method {unknown[0]!r}. Choose from: {', '.join(METHODS)}."
+        )
+    heat_maps: dict[Contrast, list[HeatMap]] = {contrast: [] for contrast in task.contrasts}
+    baseline = RandomBaseline(task.probabilities, task.image)
     for name in methods or METHODS:
-        drawn = METHODS[name](case)
-        if drawn is None:
+        method = METHODS[name]
+        attribution = method.draw(task)
+        if attribution is None:
             if methods:
-                raise ConfigError(f"{name} needs a layer with feature maps, and this network shows none.")
+                raise ConfigError(f"{name} needs a layer with feature maps, and this network has none.")
             continue
-        against = noises if drawn.layer is not None else noises[:1]
-        unlearned = [made for one in against if (made := METHODS[name](replace(case, recorder=one)))]
-        for question, heat in drawn.maps.items():
-            alike = [rank_correlation(heat, made.maps[question]) for made in unlearned]
-            sanity = sum(alike) / len(alike) if alike else None
-            order = curves(case.probabilities, case.image, order_of(heat))
-            measured = faithfulness(question.of_probabilities, order, chance.like(heat), sanity)
-            found[question].append(HeatMap(name, heat.numpy(), drawn.layer, measured))
-    return {question: tuple(maps) for question, maps in found.items()}
+        others = _of_randomized(method, task, randomized)
+        for contrast, heat in attribution.maps.items():
+            measured = _measured(task, contrast, heat, baseline, [other.maps[contrast] for other in others])
+            heat_maps[contrast].append(HeatMap(name, heat.numpy(), attribution.layer, measured))
+    return {contrast: tuple(maps) for contrast, maps in heat_maps.items()}
 
 
-def noisy_recorder(recorder: Recorder, seed: int = 0) -> Recorder:
-    """The same network, every weight's numbers in random order: as large as before, and nothing learned.
+def _of_randomized(
+    method: Method, task: AttributionTask, randomized: Sequence[Recorder]
+) -> list[Attribution]:
+    """Draw a method's maps again for networks that learned nothing."""
+    recorders = randomized if method.needs_feature_maps else randomized[:1]
+    drawn = [method.draw(replace(task, recorder=recorder)) for recorder in recorders]
+    return [attribution for attribution in drawn if attribution]
+
+
+def _measured(
+    task: AttributionTask,
+    contrast: Contrast,
+    heat: Tensor,
+    baseline: RandomBaseline,
+    others: Sequence[Tensor],
+) -> Faithfulness:
+    """Measure a map against random maps, and against `others`, those of randomized networks."""
+    similarities = [rank_correlation(heat, other) for other in others]
+    similarity = sum(similarities) / len(similarities) if similarities else None
+    own = curves(task.probabilities, task.image, order_of(heat))
+    return faithfulness(contrast.of_probabilities, own, baseline.curves_for(heat), similarity)
+
+
+def randomized_recorder(recorder: Recorder, seed: int = 0) -> Recorder:
+    """Return the same network with each weight's numbers shuffled: equally large, and nothing learned.
 
     Source: Adebayo et al. 2018, arXiv:1810.03292, with a permutation in place of a new initialization, so that
-    the sizes stay.
+    the magnitudes stay.
 
     Raises:
-        ValueError: only the model's own code knows how to make another one.
+        ValueError: the model cannot be cloned, because only its own code knows how to build it.
     """
     import keras
 

@@ -1,7 +1,7 @@
-"""Scope: which classes are asked about, and with how many random masks, so that maps take reasonable time.
+"""Scope: how many classes are compared, and by how many random masks, so that heat maps take reasonable time.
 
-The cost is that of the network's runs: their number times the FLOPs of one picture, and what moving its layers'
-numbers through memory takes beside them.
+The cost is that of running the network: the number of runs times the FLOPs for one image, plus what moving its
+layers' outputs through memory costs.
 """
 
 from collections.abc import Sequence
@@ -12,77 +12,73 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.explanations.attribution.faithfulness import STEPS as CURVE_STEPS
-from tellapart.explanations.attribution.gradients import SAMPLES
-from tellapart.explanations.attribution.gradients import STEPS as QUADRATURE_STEPS
-from tellapart.explanations.attribution.methods import MASKS, METHODS
-from tellapart.explanations.attribution.random_baseline import ORDERS
+from tellapart.explanations.attribution.methods import METHODS
+from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS
+from tellapart.explanations.attribution.task import MASKS
 from tellapart.explanations.recorder import Recorder
 
 BUDGET = 2.5e12
 """FLOPs. At the 100 GFLOP/s of one core, 25 seconds."""
 
 MASKS_SHARE = 0.25
-"""Of the budget, that RISE's masks may take."""
+"""Share of the budget that RISE's masks may take."""
 
-FEWEST_MASKS = 250
+MIN_MASKS = 250
 
-MOST_CLASSES = 10
-"""However cheap: more fill no page that anybody reads."""
+MAX_CLASSES = 10
+"""Classes at most, however cheap: nobody reads a page of more."""
 
-FLOPS_OF_A_NUMBER = 100
-"""That a layer's output counts as besides: about what a core computes while it writes and reads it."""
+FLOPS_PER_OUTPUT = 100
+"""FLOPs that each number of a layer's output counts as: what a core computes while it writes and reads one."""
 
-LEAST_FLOPS = 1e8
-"""That a run counts as: of a small network most time is spent between the products."""
+MIN_FLOPS = 1e8
+"""FLOPs that a run counts as at least: a small network spends most of its time between the products."""
 
-SQUARES = 13 * 13
-"""That occlusion hides, one by one."""
-
-GRAINS = 4
-"""Of random maps, that a picture's maps usually are held against."""
+GRID_SIZES = 4
+"""Grid sizes of random maps that an image's maps are usually compared with."""
 
 NETWORKS = 2
-"""The one asked about, and the one of noise."""
+"""The network itself and a randomized one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is asked."""
+    """Which classes heat maps compare."""
 
     classes: tuple[int, ...]
-    """The likeliest first, behind them those that somebody named."""
+    """The likeliest first, then those that the user named."""
 
     masks: int
-    """That RISE is given."""
+    """Random masks for RISE."""
 
     cost: int
-    """Of one picture, forward, in FLOPs."""
+    """FLOPs of one image, forward."""
 
 
-def scope_of(order: Sequence[int], asked: Sequence[int], cost: int) -> Scope:
-    """As many of the likeliest classes as the budget has room for, two at least, and those named, at any cost.
+def scope_of(order: Sequence[int], named: Sequence[int], cost: int) -> Scope:
+    """Return as many of the likeliest classes as the budget allows, at least two, and all named classes.
 
     Args:
-        order: classes, the likeliest first.
-        asked: classes that somebody named.
-        cost: of one picture, as `cost_of` gives it.
+        order: class indices, the likeliest first.
+        named: class indices that the user named; taken at any cost.
+        cost: FLOPs of one image, from `cost_of`.
     """
-    each = max(LEAST_FLOPS, cost)
-    masks = int(min(MASKS, max(FEWEST_MASKS, MASKS_SHARE * BUDGET / (NETWORKS * each))))
-    most = min(MOST_CLASSES, len(order))
-    count = max((n for n in range(2, most + 1) if passes(n, masks) * each <= BUDGET), default=min(2, most))
-    return Scope(tuple(dict.fromkeys([*order[:count], *asked])), masks, cost)
+    per_run = max(MIN_FLOPS, cost)
+    masks = int(min(MASKS, max(MIN_MASKS, MASKS_SHARE * BUDGET / (NETWORKS * per_run))))
+    most = min(MAX_CLASSES, len(order))
+    count = max((n for n in range(2, most + 1) if runs(n, masks) * per_run <= BUDGET), default=min(2, most))
+    return Scope(tuple(dict.fromkeys([*order[:count], *named])), masks, cost)
 
 
-def passes(classes: int, masks: int) -> int:
-    """Runs of the network that every map and measure of so many classes takes; one backward counts as one."""
-    gradients = (QUADRATURE_STEPS + SAMPLES) * (1 + classes)
+def runs(classes: int, masks: int) -> int:
+    """Return how often the network runs for all maps and measures; a backward pass counts as one run."""
+    drawing = sum(method.runs(classes, masks) for method in METHODS.values())
     curve = 2 * (CURVE_STEPS + 1)  # deletion and insertion
-    return NETWORKS * (gradients + SQUARES + masks) + curve * (GRAINS * ORDERS + len(METHODS) * classes**2)
+    return NETWORKS * drawing + curve * (GRID_SIZES * RANDOM_MAPS + len(METHODS) * classes**2)
 
 
 def cost_of(recorder: Recorder, image: Tensor) -> int:
-    """Of one picture, forward, in FLOPs: those that torch counts, 2 for each multiply-add, and layers' outputs.
+    """Return the FLOPs of one image, forward: torch's count, 2 per multiply-add, plus the layers' outputs.
 
     Args:
         recorder: of the network.
@@ -91,4 +87,4 @@ def cost_of(recorder: Recorder, image: Tensor) -> int:
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         layers = recorder.run(image[None]).layers
-    return counter.get_total_flops() + FLOPS_OF_A_NUMBER * sum(run.given[0].numel() for run in layers)
+    return counter.get_total_flops() + FLOPS_PER_OUTPUT * sum(run.raw_outputs[0].numel() for run in layers)

@@ -1,6 +1,6 @@
-"""Class activation maps: which places of a layer's feature maps speak for a class, weighted by gradients.
+"""Class activation maps: which places of a layer's feature maps support a class, weighted by gradients.
 
-They are as coarse as the layer is. Negative values, which speak against the class, are kept.
+They are as coarse as the layer is. Negative values, which count against the class, are kept.
 """
 
 import torch
@@ -9,14 +9,15 @@ from torch import Tensor
 from tellapart.explanations.recorder import LayerRun, Recording
 
 Grid = tuple[int, int]
+"""Height and width of feature maps."""
 
 
 def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
-    """Gradient-weighted class activation map.
+    """Return the gradient-weighted class activation map.
 
     Args:
-        maps: (B, h, w, C), a layer's output, as `feature_maps` gives it.
-        gradients: (B, h, w, C), of what is asked about with regard to them, as `gradient_at` gives it.
+        maps: (B, h, w, C), a layer's output, from `feature_maps`.
+        gradients: (B, h, w, C), of the score with respect to the maps, from `gradient_at`.
 
     Returns:
         (B, h, w), before the ReLU that the paper ends with.
@@ -27,10 +28,10 @@ def grad_cam(maps: Tensor, gradients: Tensor) -> Tensor:
 
 
 def grad_cam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
-    """The same with a weight for every place, so that a class seen at several places is marked at all of them.
+    """Return the map with a weight for every place, which marks a class everywhere it appears.
 
     Args:
-        maps: (B, h, w, C).
+        maps: (B, h, w, C), as for `grad_cam`.
         gradients: (B, h, w, C).
 
     Returns:
@@ -46,46 +47,45 @@ def grad_cam_plus_plus(maps: Tensor, gradients: Tensor) -> Tensor:
 
 
 def feature_maps(layer: LayerRun, grid: Grid) -> Tensor:
-    """What a layer gave, (B, h, w, C).
+    """Return a layer's output as maps, (B, h, w, C).
 
     Args:
-        layer: of a recording.
-        grid: height and width of its maps, as `spatial_layers` gives them.
+        layer: from a recording.
+        grid: height and width of its maps, from `spatial_layers`.
     """
-    return _as_maps(layer.given[0].detach(), grid)
+    return _as_maps(layer.raw_outputs[0].detach(), grid)
 
 
-def gradient_at(asked: Tensor, layer: LayerRun, grid: Grid) -> Tensor:
-    """The gradient with regard to a layer's output, (B, h, w, C); zero where nothing depends on it.
+def gradient_at(score: Tensor, layer: LayerRun, grid: Grid) -> Tensor:
+    """Return the gradient of a score with respect to a layer's output, (B, h, w, C); zero where it has no effect.
 
     Args:
-        asked: (B,) what is asked about, computed from the layer's output.
-        layer: of the same recording.
-        grid: see `feature_maps`.
+        score: (B,), computed from the layer's output.
+        layer: from the same recording.
+        grid: as in `feature_maps`.
     """
-    (found,) = torch.autograd.grad(asked.sum(), layer.given[0], retain_graph=True, allow_unused=True)
-    return _as_maps(torch.zeros_like(layer.given[0]) if found is None else found, grid)
+    (gradient,) = torch.autograd.grad(score.sum(), layer.raw_outputs[0], retain_graph=True, allow_unused=True)
+    return _as_maps(torch.zeros_like(layer.raw_outputs[0]) if gradient is None else gradient, grid)
 
 
 def spatial_layers(recording: Recording) -> dict[str, Grid]:
-    """Layers that keep the places of a picture apart: name -> height and width of their maps.
+    """Return the layers that keep the image's places apart: name -> height and width of their maps.
 
-    A row of tokens counts where it is as long as the maps before it have places, or by one longer, as with a
-    class token in front.
+    A row of tokens counts where it is as long as the last maps have places, or longer by one class token.
     """
-    found: dict[str, Grid] = {}
+    grids: dict[str, Grid] = {}
     last: Grid | None = None
     for run in recording.layers:
         shape = run.output.shape
         if len(shape) == 4 and shape[1] * shape[2] > 1:
             last = int(shape[1]), int(shape[2])
-            found[run.name] = last
+            grids[run.name] = last
         elif len(shape) == 3 and last is not None and shape[1] - last[0] * last[1] in (0, 1):
-            found[run.name] = last
-    return found
+            grids[run.name] = last
+    return grids
 
 
 def _as_maps(values: Tensor, grid: Grid) -> Tensor:
     if values.ndim == 4:
         return values.permute(0, 2, 3, 1)
-    return values[:, -grid[0] * grid[1] :].unflatten(1, grid)  # a class token stands in front
+    return values[:, -grid[0] * grid[1] :].unflatten(1, grid)  # a class token comes first

@@ -1,4 +1,4 @@
-"""Question: of which answer it is asked why. One class, or one class and not another."""
+"""Contrast: the question that a heat map answers. Why this class, or why this class and not that one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,40 +9,41 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Why this class; or why this one and not that one."""
+    """A class, or a class against another one."""
 
     of: int
     """Class index."""
 
     and_not: int | None = None
+    """Class index; None: against all others."""
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """Those that are named, one or two."""
+        """The one or two class indices involved."""
         return (self.of,) if self.and_not is None else (self.of, self.and_not)
 
     def combined(self, by_class: Mapping[int, Tensor]) -> Tensor:
-        """Of what is linear in the logits, such as a gradient: the class's, less the other's.
+        """Return the class's tensor, minus the other class's: for values that are linear in the logits.
 
         Args:
-            by_class: tensors of one shape.
+            by_class: class index -> tensor, all of one shape; gradients, for example.
         """
         return by_class[self.of] if self.and_not is None else by_class[self.of] - by_class[self.and_not]
 
     def of_logits(self, logits: Tensor) -> Tensor:
-        """(B, classes) -> (B,): the class's logit, less the other's."""
+        """Return the class's logit, minus the other class's: (B, classes) -> (B,)."""
         return logits[:, self.of] if self.and_not is None else logits[:, self.of] - logits[:, self.and_not]
 
     def of_probabilities(self, probabilities: Tensor) -> Tensor:
-        """(B, classes) -> (B,): the class's probability; of two classes, its share of theirs."""
-        asked = probabilities[:, self.of]
+        """Return the class's probability, or its share of both: (B, classes) -> (B,), 0 to 1."""
+        own = probabilities[:, self.of]
         if self.and_not is None:
-            return asked
-        return asked / (asked + probabilities[:, self.and_not]).clamp_min(torch.finfo(asked.dtype).tiny)
+            return own
+        return own / (own + probabilities[:, self.and_not]).clamp_min(torch.finfo(own.dtype).tiny)
 
 
-def questions_among(classes: Iterable[int]) -> tuple[Contrast, ...]:
-    """Why each of them; then why each and not each other."""
-    found = tuple(classes)
-    pairs = [Contrast(of, and_not) for of in found for and_not in found if of != and_not]
-    return (*map(Contrast, found), *pairs)
+def contrasts_among(classes: Iterable[int]) -> tuple[Contrast, ...]:
+    """Return a contrast for each class, then one for each ordered pair."""
+    indices = tuple(classes)
+    pairs = [Contrast(of, and_not) for of in indices for and_not in indices if of != and_not]
+    return (*map(Contrast, indices), *pairs)

@@ -1,8 +1,8 @@
-"""Faithfulness: whether a map tells the truth about the network, measured instead of admired.
+"""Faithfulness: whether a heat map is true to the network, measured instead of judged by eye.
 
-Two measures. Pixels are taken away, or given back, in the map's order: a true map
-finds those that the answer hangs on. And the map is drawn again for a network whose weights
-are noise: a map that does not change shows the picture, and not what the network learned.
+Two measures. Pixels are deleted, or inserted, in the map's order: a faithful map finds those that the prediction
+rests on. And the map is drawn again for a network with randomized weights: a map that stays the same shows the
+image, not what the network learned.
 """
 
 import math
@@ -18,164 +18,169 @@ Predict = Callable[[Tensor], Tensor]
 """(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities."""
 
 Share = Callable[[Tensor], Tensor]
-"""(N, classes) probabilities -> (N,) what is asked about, as a share, 0 to 1."""
+"""(N, classes) probabilities -> (N,) the probability of a contrast, 0 to 1."""
 
 STEPS = 16
-"""Of a curve; each changes the same number of pixels."""
+"""Steps of a curve; each changes the same number of pixels."""
 
-LEAST_MOVE = 0.05
-"""By which a share must move along a curve, in the mean over random maps, for its area to tell anything."""
+MIN_CHANGE = 0.05
+"""Change along the random maps' curves, on average, below which an area says nothing."""
 
-ALIKE = 0.5
-"""Rank correlation from which two maps show the same."""
+SAME_MAP = 0.5
+"""Rank correlation from which two maps count as the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """A map's curves, beside those of random maps that are as coarse."""
+    """A map's deletion and insertion curves, beside those of random maps that are as coarse."""
 
     deletion: tuple[float, ...]
-    """What is asked about, from the whole picture to none of it; the first to go is what the map marks most."""
+    """Probability of the contrast while pixels turn black, from none to all; what the map marks most goes first."""
 
     insertion: tuple[float, ...]
-    """From a blurred picture to the whole one."""
+    """The same while a blurred image turns into the whole one."""
 
     random_deletion: tuple[float, ...]
-    """Mean of the curves of the random maps."""
+    """Mean of the random maps' deletion curves."""
 
     random_insertion: tuple[float, ...]
+    """Mean of the random maps' insertion curves."""
 
     best_random_score: float
     """The largest `score` of a random map."""
 
-    deletion_tells: bool
-    """Whether the answer moves at all while random maps take the picture away."""
+    deletion_is_informative: bool
+    """Whether random maps' deletion curves move at all."""
 
-    insertion_tells: bool
-    """The same of giving it back: a picture that is known by its blur says nothing."""
+    insertion_is_informative: bool
+    """The same for insertion: an image that is recognized even when blurred says nothing."""
 
-    sanity: float | None = None
-    """Rank correlation, without sign, with the same map of networks whose weights are noise, in the mean;
-    None: not asked."""
+    randomized_similarity: float | None = None
+    """Mean absolute rank correlation with the same map of randomized networks; None: not measured."""
 
     @property
     def deletion_area(self) -> float:
-        """Under the curve, 0 to 1; less is truer."""
+        """Area under the deletion curve, 0 to 1; lower is better."""
         return area(self.deletion)
 
     @property
     def insertion_area(self) -> float:
-        """Under the curve, 0 to 1; more is truer."""
+        """Area under the insertion curve, 0 to 1; higher is better."""
         return area(self.insertion)
 
     @property
     def random_deletion_area(self) -> float:
-        """Mean area under the curves of the random maps."""
+        """Mean area under the random maps' deletion curves."""
         return area(self.random_deletion)
 
     @property
     def random_insertion_area(self) -> float:
-        """The same of insertion."""
+        """Mean area under the random maps' insertion curves."""
         return area(self.random_insertion)
 
     @property
     def score(self) -> float:
-        """The area of insertion less that of deletion, of those that tell; more is truer."""
-        return self.insertion_area * self.insertion_tells - self.deletion_area * self.deletion_tells
+        """Insertion area minus deletion area, of those that are informative; higher is better."""
+        insertion = self.insertion_area * self.insertion_is_informative
+        return insertion - self.deletion_area * self.deletion_is_informative
 
     @property
     def better_than_random(self) -> bool | None:
-        """Whether both areas are better than the random maps' mean, and the score than every random map's.
+        """Whether both areas beat the random maps' mean, and the score beats every random map's.
 
-        The mean alone half of all random maps are better than. An area that tells nothing is left out; None:
-        neither tells anything.
+        The mean alone would be beaten by half of all random maps. An area that is not informative is left out;
+        None: neither is.
         """
-        if not (self.deletion_tells or self.insertion_tells):
+        if not (self.deletion_is_informative or self.insertion_is_informative):
             return None
-        less = not self.deletion_tells or self.deletion_area < self.random_deletion_area
-        more = not self.insertion_tells or self.insertion_area > self.random_insertion_area
+        less = not self.deletion_is_informative or self.deletion_area < self.random_deletion_area
+        more = not self.insertion_is_informative or self.insertion_area > self.random_insertion_area
         return less and more and self.score > self.best_random_score
 
     @property
     def depends_on_weights(self) -> bool | None:
-        """Whether noise in place of the weights changes the map; None: not asked."""
-        return None if self.sanity is None else self.sanity < ALIKE
+        """Whether randomizing the weights changes the map; None: not measured."""
+        return None if self.randomized_similarity is None else self.randomized_similarity < SAME_MAP
 
     @property
-    def is_true(self) -> bool:
-        """Whether it is truer than chance, and nothing speaks against it."""
+    def is_faithful(self) -> bool:
+        """Whether the map is better than random, and nothing shows that it ignores the weights."""
         return self.better_than_random is True and self.depends_on_weights is not False
 
 
 def area(curve: Sequence[float]) -> float:
-    """Under a curve over 0 to 1 with points at equal distances, by trapezoids."""
+    """Return the area under a curve over 0 to 1 with equally spaced points, by trapezoids."""
     return (sum(curve) - (curve[0] + curve[-1]) / 2) / (len(curve) - 1)
 
 
 class Curves(NamedTuple):
-    """What a network says of every class while a picture's pixels go, or come, in one order."""
+    """Probabilities of every class while an image's pixels are deleted, or inserted, in one order."""
 
     deletion: Tensor
-    """(points, classes) probabilities, from the whole picture to a black one."""
+    """(points, classes), from the whole image to a black one."""
 
     insertion: Tensor
-    """(points, classes), from a blurred picture to the whole one."""
+    """(points, classes), from a blurred image to the whole one."""
 
 
-def curves(answers: Predict, image: Tensor, order: Tensor) -> Curves:
-    """Take pixels away, and give them back, in one order.
+def curves(predict: Predict, image: Tensor, order: Tensor) -> Curves:
+    """Delete an image's pixels, and insert them, in one order.
 
     Args:
-        answers: of the network.
+        predict: the network.
         image: (H, W, C).
         order: (H * W,), places of pixels, row by row.
 
-    Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred picture.
+    Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred image.
     """
     return Curves(
-        _curve(answers, image, torch.zeros_like(image), order), _curve(answers, blurred(image), image, order)
+        deletion=_curve(predict, image, torch.zeros_like(image), order),
+        insertion=_curve(predict, blurred(image), image, order),
     )
 
 
 def order_of(heat: Tensor) -> Tensor:
-    """Places of pixels, (H * W,), what a map (H, W) marks most first."""
+    """Return the places of pixels, (H * W,), those that a map (H, W) marks most first."""
     return heat.flatten().argsort(descending=True, stable=True)
 
 
 def faithfulness(
-    share: Share, found: Curves, chance: Sequence[Curves], sanity: float | None = None
+    share: Share, own: Curves, random: Sequence[Curves], randomized_similarity: float | None = None
 ) -> Faithfulness:
-    """Hold a map against the network that it speaks of.
+    """Measure a map against the network that it explains.
 
     Args:
-        share: what the map was made for.
-        found: the curves of the map's order.
-        chance: those of random maps that are as coarse.
-        sanity: see there.
+        share: the probability of the map's contrast.
+        own: curves of the map's order.
+        random: curves of random maps that are as coarse.
+        randomized_similarity: as in `Faithfulness`.
     """
-    deletions = torch.stack([share(one.deletion) for one in chance])  # (maps, points)
-    insertions = torch.stack([share(one.insertion) for one in chance])
-    deletion_tells, insertion_tells = _tells(deletions), _tells(insertions)
-    scores = insertions * insertion_tells - deletions * deletion_tells
+    deletions = torch.stack([share(each.deletion) for each in random])  # (maps, points)
+    insertions = torch.stack([share(each.insertion) for each in random])
+    deletion_is_informative, insertion_is_informative = (
+        _is_informative(deletions),
+        _is_informative(insertions),
+    )
+    scores = insertions * insertion_is_informative - deletions * deletion_is_informative
     return Faithfulness(
-        tuple(share(found.deletion).tolist()),
-        tuple(share(found.insertion).tolist()),
-        tuple(deletions.mean(0).tolist()),
-        tuple(insertions.mean(0).tolist()),
-        max(area(one) for one in scores.tolist()),
-        deletion_tells,
-        insertion_tells,
-        sanity,
+        deletion=tuple(share(own.deletion).tolist()),
+        insertion=tuple(share(own.insertion).tolist()),
+        random_deletion=tuple(deletions.mean(0).tolist()),
+        random_insertion=tuple(insertions.mean(0).tolist()),
+        best_random_score=max(area(curve) for curve in scores.tolist()),
+        deletion_is_informative=deletion_is_informative,
+        insertion_is_informative=insertion_is_informative,
+        randomized_similarity=randomized_similarity,
     )
 
 
-def _tells(found: Tensor) -> bool:
-    """Whether curves (maps, points) move at all."""
-    return bool((found.amax(1) - found.amin(1)).mean() > LEAST_MOVE)
+def _is_informative(random: Tensor) -> bool:
+    """Return whether the random maps' curves, (maps, points), move at all."""
+    return bool((random.amax(1) - random.amin(1)).mean() > MIN_CHANGE)
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:
-    """Spearman's, of two maps of one shape, without its sign; 0 where one of them is the same everywhere."""
+    """Return Spearman's correlation of two maps of one shape, without its sign; 0 where one is constant."""
     both = torch.stack([ranks(first), ranks(second)])
     if bool((both.var(1) == 0).any()):
         return 0.0
@@ -183,11 +188,11 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
 
 
 def blurred(image: Tensor, share: float = 0.1) -> Tensor:
-    """(H, W, C) through a Gaussian, mirrored at the edges.
+    """Return an image (H, W, C) blurred by a Gaussian, mirrored at the edges.
 
     Args:
         image: (H, W, C).
-        share: of the shorter side that is its standard deviation, above 0.
+        share: the standard deviation as a share of the shorter side, above 0.
     """
     side = min(image.shape[:2])
     reach = max(1, min(side - 1, math.ceil(3 * share * side)))
@@ -200,8 +205,8 @@ def blurred(image: Tensor, share: float = 0.1) -> Tensor:
     return planes[:, 0].permute(1, 2, 0)
 
 
-def _curve(answers: Predict, begin: Tensor, end: Tensor, order: Tensor) -> Tensor:
-    """What is said while `begin` becomes `end`, pixel by pixel in this order, in equal steps: (points, classes)."""
+def _curve(predict: Predict, begin: Tensor, end: Tensor, order: Tensor) -> Tensor:
+    """Return probabilities while `begin` becomes `end`, pixel by pixel in equal steps: (points, classes)."""
     pixels = order.numel()
     steps = min(STEPS, pixels)
     place = torch.empty(pixels, dtype=torch.long)
@@ -209,11 +214,11 @@ def _curve(answers: Predict, begin: Tensor, end: Tensor, order: Tensor) -> Tenso
     changed = torch.linspace(0, pixels, steps + 1).round()
     masks = (place[None] < changed[:, None]).reshape(steps + 1, *begin.shape[:2], 1)
     with torch.inference_mode():
-        return answers(torch.where(masks, end, begin))
+        return predict(torch.where(masks, end, begin))
 
 
 def ranks(values: Tensor) -> Tensor:
-    """Of each number of a tensor, flat; mean ranks, so that equal values are equal."""
+    """Return each number's rank in a tensor, flat; equal values share their mean rank."""
     _, place, counts = values.flatten().unique(return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
     return (last - (counts.double() - 1) / 2)[place]

@@ -1,6 +1,6 @@
-"""Maps from the gradient of the answer with regard to every number of the picture.
+"""Maps from the gradient of a score with respect to every number of the image.
 
-Several things are asked about at once: the network runs forward once for all of them, and backward for each.
+Several scores are handled at once: the network runs forward once for all of them, and backward once for each.
 """
 
 from collections.abc import Callable
@@ -9,37 +9,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Asked = Callable[[Tensor], Tensor]
-"""(B, H, W, C) float32 pixels 0-255 -> (B, A) the A things asked about, differentiable."""
+Scores = Callable[[Tensor], Tensor]
+"""(B, H, W, C) float32 pixels 0-255 -> (B, S) scores, differentiable."""
 
 STEPS = 64
-"""Of integrated gradients' quadrature."""
+"""Points of integrated gradients' quadrature."""
 
 SAMPLES = 32
-"""Of SmoothGrad."""
+"""Noisy copies of SmoothGrad."""
 
 
-def gradients(asked: Asked, images: Tensor) -> Tensor:
-    """The gradient of each thing asked about, (A, B, H, W, C), per gray level."""
+def gradients(scores: Scores, images: Tensor) -> Tensor:
+    """Return the gradient of each score, (S, B, H, W, C), per gray level."""
     images = images.detach().requires_grad_()
-    found = asked(images).sum(0)
-    return torch.stack([torch.autograd.grad(one, images, retain_graph=True)[0] for one in found])
+    totals = scores(images).sum(0)
+    return torch.stack([torch.autograd.grad(total, images, retain_graph=True)[0] for total in totals])
 
 
 def integrated_gradients(
-    asked: Asked, image: Tensor, baseline: Tensor, steps: int = STEPS, at_once: int = 16
+    scores: Scores, image: Tensor, baseline: Tensor, steps: int = STEPS, batch_size: int = 16
 ) -> Tensor:
-    """How much each number of a picture adds to the answer, on the way from a baseline to the picture.
+    """Return how much each number of an image adds to the scores, on the way from a baseline to the image.
 
     Args:
-        asked: what is asked about.
+        scores: what to explain.
         image: (H, W, C).
-        baseline: (H, W, C), the picture that says nothing.
+        baseline: (H, W, C), an image without information.
         steps: points of the Gauss-Legendre quadrature.
-        at_once: pictures in one batch.
+        batch_size: images per batch.
 
     Returns:
-        (A, H, W, C); the sum of each is the answer for the picture less that for the baseline, but for the
+        (S, H, W, C); each sums to the score of the image minus that of the baseline, up to the error of the
         quadrature.
 
     Source: Sundararajan et al. 2017, arXiv:1703.01365.
@@ -47,40 +47,42 @@ def integrated_gradients(
     places, weights = np.polynomial.legendre.leggauss(steps)
     along = torch.tensor((places + 1) / 2, dtype=image.dtype)[:, None, None, None]
     weight = torch.tensor(weights / 2, dtype=image.dtype)[:, None, None, None]
-    parts = zip(along.split(at_once), weight.split(at_once), strict=True)
-    found = [(gradients(asked, baseline + part * (image - baseline)) * share).sum(1) for part, share in parts]
-    return torch.stack(found).sum(0) * (image - baseline)
+    batches = zip(along.split(batch_size), weight.split(batch_size), strict=True)
+    sums = [
+        (gradients(scores, baseline + share * (image - baseline)) * part).sum(1) for share, part in batches
+    ]
+    return torch.stack(sums).sum(0) * (image - baseline)
 
 
 def smooth_grad(
-    asked: Asked,
+    scores: Scores,
     image: Tensor,
     *,
     samples: int = SAMPLES,
     noise: float = 0.15,
     seed: int = 0,
-    at_once: int = 16,
+    batch_size: int = 16,
 ) -> Tensor:
-    """The gradient's mean over noisy copies of the picture.
+    """Return the mean gradient over noisy copies of the image.
 
     Args:
-        asked: what is asked about.
+        scores: what to explain.
         image: (H, W, C).
         samples: copies.
-        noise: standard deviation, as a share of the picture's range.
+        noise: standard deviation, as a share of the image's range.
         seed: of the noise.
-        at_once: pictures in one batch.
+        batch_size: images per batch.
 
     Returns:
-        (A, H, W, C), with signs.
+        (S, H, W, C), signed.
 
     Source: Smilkov et al. 2017, arXiv:1706.03825.
     """
     random = torch.Generator().manual_seed(seed)
     deviation = noise * float(image.max() - image.min())
-    found = []
-    for start in range(0, samples, at_once):
-        count = min(samples - start, at_once)
+    sums = []
+    for start in range(0, samples, batch_size):
+        count = min(samples - start, batch_size)
         copies = image + deviation * torch.randn((count, *image.shape), generator=random)
-        found.append(gradients(asked, copies).sum(1))
-    return torch.stack(found).sum(0) / samples
+        sums.append(gradients(scores, copies).sum(1))
+    return torch.stack(sums).sum(0) / samples

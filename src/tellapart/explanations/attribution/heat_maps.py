@@ -1,32 +1,33 @@
-"""Heat maps of a subject: why this answer, and why not another one, by every method that its network allows."""
+"""Heat maps of a subject: why this class, and why not another one, by every method that its network allows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tellapart.explanations.attribution.attribute import HeatMap, noisy_recorder, reasons
+from tellapart.explanations.attribution.attribute import HeatMap, attribute, randomized_recorder
 from tellapart.explanations.attribution.budget import Scope, cost_of, scope_of
 from tellapart.explanations.attribution.cam import spatial_layers
-from tellapart.explanations.attribution.contrast import Contrast, questions_among
-from tellapart.explanations.attribution.methods import AttributionTask
-from tellapart.explanations.recorder import Recorder
+from tellapart.explanations.attribution.contrast import Contrast, contrasts_among
+from tellapart.explanations.attribution.methods import METHODS
+from tellapart.explanations.attribution.task import AttributionTask
+from tellapart.explanations.recorder import Recorder, Recording
 from tellapart.explanations.subject import Subject
 
-NOISES = 4
-"""Networks that learned nothing."""
+RANDOMIZED_NETWORKS = 4
+"""Networks with shuffled weights that maps are compared with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatMaps:
-    """Of one picture."""
+    """All heat maps of one image."""
 
     scope: Scope
-    """Which classes were asked about."""
+    """Which classes are compared."""
 
     maps: Mapping[Contrast, tuple[HeatMap, ...]]
-    """Of each class of the scope, and of each ordered pair of them; the truest first."""
+    """For each class of the scope and each ordered pair of them, the most faithful map first."""
 
     def of(self, this: int, and_not: int | None = None) -> dict[str, HeatMap]:
-        """By method: why this class, or why this one and not that one.
+        """Return method -> map: why this class, or why this one and not that one.
 
         Args:
             this: class index.
@@ -35,40 +36,49 @@ class HeatMaps:
         Raises:
             KeyError: a class outside the scope.
         """
-        return {one.method: one for one in self.maps[Contrast(this, and_not)]}
+        return {heat_map.method: heat_map for heat_map in self.maps[Contrast(this, and_not)]}
 
 
-def heat_maps_of(subject: Subject, order: Sequence[int], asked: Sequence[int], gaps: list[str]) -> HeatMaps:
-    """Draw and measure.
+def heat_maps_of(subject: Subject, order: Sequence[int], named: Sequence[int], gaps: list[str]) -> HeatMaps:
+    """Draw and measure the heat maps of a subject.
 
     Args:
-        subject: network and picture.
-        order: classes, the likeliest first.
-        asked: classes that somebody named.
-        gaps: is told what could not be had.
+        subject: network and image.
+        order: class indices, the likeliest first.
+        named: class indices that the user named.
+        gaps: grows by what cannot be shown.
     """
-    scope = scope_of(order, asked, cost_of(subject.recorder, subject.pixels))
-    noises = _noises(subject, gaps)
-    if not spatial_layers(subject.recording):
-        why = "no layer of this network keeps the places of the picture apart"
-        if not subject.recording.layers:
-            why = "only the model's own code knows its layers"
-        gaps.append(f"There is no Grad-CAM and no Grad-CAM++: {why}. The other heat maps are here.")
-    case = AttributionTask(subject.recorder, subject.pixels, questions_among(scope.classes), scope.masks)
-    found = reasons(case, noises)
-    return HeatMaps(scope, {question: tuple(sorted(maps, key=_order)) for question, maps in found.items()})
+    scope = scope_of(order, named, cost_of(subject.recorder, subject.pixels))
+    randomized = _randomized(subject, gaps)
+    gaps.extend(_missing_methods(subject.recording))
+    task = AttributionTask(subject.recorder, subject.pixels, contrasts_among(scope.classes), scope.masks)
+    by_contrast = attribute(task, randomized)
+    return HeatMaps(
+        scope, {contrast: tuple(sorted(maps, key=_order)) for contrast, maps in by_contrast.items()}
+    )
 
 
-def _order(one: HeatMap) -> tuple[bool, float]:
-    return not one.faithfulness.is_true, -one.faithfulness.score
+def _order(heat_map: HeatMap) -> tuple[bool, float]:
+    return not heat_map.faithfulness.is_faithful, -heat_map.faithfulness.score
 
 
-def _noises(subject: Subject, gaps: list[str]) -> list[Recorder]:
+def _missing_methods(recording: Recording) -> list[str]:
+    """Return a note on the methods that the network does not allow, if any."""
+    if spatial_layers(recording):
+        return []
+    titles = " and ".join(method.title for method in METHODS.values() if method.needs_feature_maps)
+    reason = "this network has no layer with feature maps"
+    if not recording.layers:
+        reason = "the model is neither Sequential nor Functional, so its layers cannot be seen"
+    return [f"Heat maps by {titles}: {reason}."]
+
+
+def _randomized(subject: Subject, gaps: list[str]) -> list[Recorder]:
     try:
-        return [noisy_recorder(subject.recorder, seed) for seed in range(NOISES)]
+        return [randomized_recorder(subject.recorder, seed) for seed in range(RANDOMIZED_NETWORKS)]
     except ValueError:
         gaps.append(
-            "Whether a heat map would be the same for a network that learned nothing could not be tried: "
-            "only the model's own code knows how to make another network like it."
+            "The comparison of heat maps with those of an untrained network: this model cannot be cloned, "
+            "because only its own code knows how to build it."
         )
         return []

@@ -1,8 +1,8 @@
-"""Methods: ways to draw a heat map of a network's reason, for many questions about one picture at once.
+"""Methods: every way to draw a heat map, in one table. A new method is a function and an entry in `METHODS`.
 
-What is linear in the logits is computed for each class and combined for each question:
-gradients, and so Grad-CAM, integrated gradients and SmoothGrad. Hiding parts of the picture
-asks the network once for all questions.
+A method draws the maps of all contrasts at once. What is linear in the logits (gradients, and so Grad-CAM,
+integrated gradients and SmoothGrad) is computed once for each class and combined for each contrast; methods that
+hide parts of the image run the network once for all contrasts.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,126 +22,153 @@ from tellapart.explanations.attribution.cam import (
     spatial_layers,
 )
 from tellapart.explanations.attribution.contrast import Contrast
-from tellapart.explanations.attribution.gradients import integrated_gradients, smooth_grad
+from tellapart.explanations.attribution.gradients import SAMPLES, STEPS, integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.perturbation import occlusion, rise
-from tellapart.explanations.recorder import Recorder
+from tellapart.explanations.attribution.task import AttributionTask
 
-MASKS = 1000
-"""Of RISE, where the network is small."""
+MIN_PLACES = 16
+"""Places of a layer's feature maps that show where something is; without such a layer the last one is taken."""
 
-FEWEST_PLACES = 16
-"""Of feature maps that show where something is; the paper's last layer where none has as many."""
-
-PIXELS_AT_ONCE = 2**20
-"""Of a batch; bounds the memory that a network's run takes."""
+SQUARES = 13 * 13
+"""Squares that occlusion hides, one by one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AttributionTask:
-    """A picture, a network, and what is asked about them."""
-
-    recorder: Recorder
-    image: Tensor
-    """(H, W, C) float32, 0-255."""
-
-    questions: tuple[Contrast, ...]
-    masks: int = MASKS
-    """How many RISE is given."""
-
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """Those that some question names."""
-        return tuple(sorted({one for question in self.questions for one in question.classes}))
-
-    @property
-    def at_once(self) -> int:
-        """Pictures in one batch."""
-        return max(4, min(64, PIXELS_AT_ONCE // (self.image.shape[0] * self.image.shape[1])))
-
-    def class_logits(self, images: Tensor) -> Tensor:
-        """Of `classes`: (B, classes), differentiable."""
-        return self.recorder.logits(images)[:, self.classes]
-
-    def logits(self, images: Tensor) -> Tensor:
-        """What each question is about, before the softmax: (B, questions)."""
-        logits = self._in_parts(images)
-        return torch.stack([one.of_logits(logits) for one in self.questions], dim=1)
-
-    def shares(self, images: Tensor) -> Tensor:
-        """What each question is about, as a share, 0 to 1: (B, questions)."""
-        probabilities = self.probabilities(images)
-        return torch.stack([one.of_probabilities(probabilities) for one in self.questions], dim=1)
-
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Of every class: (B, classes)."""
-        return self._in_parts(images).softmax(-1)
-
-    def _in_parts(self, images: Tensor) -> Tensor:
-        return torch.cat([self.recorder.logits(part) for part in images.split(self.at_once)])
-
-
-class Drawn(NamedTuple):
-    """What a method finds."""
+class Attribution(NamedTuple):
+    """The maps that one method draws."""
 
     maps: dict[Contrast, Tensor]
-    """(H, W) of each question."""
+    """(H, W) for each contrast; the larger, the more a pixel supports it."""
 
-    layer: str | None
-    """Whose feature maps they are made of; None where they are made of pixels."""
+    layer: str | None = None
+    """The layer whose feature maps they are made of; None: they are made of pixels."""
 
 
-def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], case: AttributionTask) -> Drawn | None:
-    """By the last layer with feature maps of some places; None where there are no feature maps."""
-    recording = case.recorder.run(case.image[None].clone().requires_grad_())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A way to draw heat maps."""
+
+    title: str
+    description: str
+    """What it shows, in a sentence for the page."""
+
+    source: str
+    draw: Callable[[AttributionTask], Attribution | None]
+    """None where the network lacks what the method needs."""
+
+    gradients: int = 0
+    """Images that it takes gradients of, with one pass forward and one backward for each class."""
+
+    images: int = 0
+    """Images that it runs besides; a single one is not worth counting."""
+
+    images_per_mask: int = 0
+    """The same for each random mask."""
+
+    needs_feature_maps: bool = False
+    """Whether it needs a layer that keeps the image's places apart."""
+
+    is_centered: bool = False
+    """Whether the page shows a map minus its own mean, because it is a mean score everywhere."""
+
+    def runs(self, classes: int, masks: int) -> int:
+        """Return how often the network runs for one image; a backward pass counts as one run."""
+        return self.gradients * (1 + classes) + self.images + self.images_per_mask * masks
+
+
+def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], task: AttributionTask) -> Attribution | None:
+    """Draw from the last layer whose feature maps have enough places; None where no layer has any."""
+    recording = task.recorder.run(task.image[None].clone().requires_grad_())
     layers = spatial_layers(recording)
     if not layers:
         return None
-    enough = {name: grid for name, grid in layers.items() if grid[0] * grid[1] >= FEWEST_PLACES}
-    name, grid = list((enough or layers).items())[-1]
+    large_enough = {name: grid for name, grid in layers.items() if grid[0] * grid[1] >= MIN_PLACES}
+    name, grid = list((large_enough or layers).items())[-1]
     layer = recording.layer(name)
-    gradients = {one: gradient_at(recording.logits[:, one], layer, grid) for one in case.classes}
-    maps, size = feature_maps(layer, grid), list(case.image.shape[:2])
-    found = {}
-    for question in case.questions:
-        heat = draw(maps, question.combined(gradients))
-        found[question] = F.interpolate(heat[None], size, mode="bilinear", align_corners=False)[0, 0]
-    return Drawn(found, name)
+    gradients = {index: gradient_at(recording.logits[:, index], layer, grid) for index in task.classes}
+    maps, size = feature_maps(layer, grid), list(task.image.shape[:2])
+    heat_maps = {}
+    for contrast in task.contrasts:
+        coarse = draw(maps, contrast.combined(gradients))
+        heat_maps[contrast] = F.interpolate(coarse[None], size, mode="bilinear", align_corners=False)[0, 0]
+    return Attribution(heat_maps, name)
 
 
-def _integrated_gradients(case: AttributionTask) -> Drawn:
-    black = torch.zeros_like(case.image)
-    found = integrated_gradients(case.class_logits, case.image, black, at_once=max(1, case.at_once // 4))
-    by_class = dict(zip(case.classes, found.sum(-1), strict=True))
-    return Drawn({one: one.combined(by_class) for one in case.questions}, None)
+def _integrated_gradients(task: AttributionTask) -> Attribution:
+    """Integrate from a black image, which says nothing."""
+    batch_size = max(1, task.batch_size // 4)
+    black = torch.zeros_like(task.image)
+    gradients = integrated_gradients(task.class_logits, task.image, black, batch_size=batch_size)
+    by_class = dict(zip(task.classes, gradients.sum(-1), strict=True))
+    return Attribution({contrast: contrast.combined(by_class) for contrast in task.contrasts})
 
 
-def _smooth_grad(case: AttributionTask) -> Drawn:
-    found = smooth_grad(case.class_logits, case.image, at_once=max(1, case.at_once // 4))
-    by_class = dict(zip(case.classes, found, strict=True))
-    return Drawn({one: one.combined(by_class).abs().sum(-1) for one in case.questions}, None)
+def _smooth_grad(task: AttributionTask) -> Attribution:
+    gradients = smooth_grad(task.class_logits, task.image, batch_size=max(1, task.batch_size // 4))
+    by_class = dict(zip(task.classes, gradients, strict=True))
+    return Attribution({contrast: contrast.combined(by_class).abs().sum(-1) for contrast in task.contrasts})
 
 
-def _occlusion(case: AttributionTask) -> Drawn:
-    side = min(case.image.shape[:2])
+def _occlusion(task: AttributionTask) -> Attribution:
+    side = min(task.image.shape[:2])
     window, stride = max(1, side // 4), max(1, side // 16)
-    fill = case.image.mean((0, 1))
-    return _of_questions(case, occlusion(case.logits, case.image, fill, window=window, stride=stride))
+    fill = task.image.mean((0, 1))
+    return _by_contrast(task, occlusion(task.logits, task.image, fill, window=window, stride=stride))
 
 
-def _rise(case: AttributionTask) -> Drawn:
-    return _of_questions(case, rise(case.shares, case.image, masks=case.masks))
+def _rise(task: AttributionTask) -> Attribution:
+    return _by_contrast(task, rise(task.shares, task.image, masks=task.masks))
 
 
-def _of_questions(case: AttributionTask, maps: Iterable[Tensor]) -> Drawn:
-    return Drawn(dict(zip(case.questions, maps, strict=True)), None)
+def _by_contrast(task: AttributionTask, maps: Iterable[Tensor]) -> Attribution:
+    return Attribution(dict(zip(task.contrasts, maps, strict=True)))
 
 
-METHODS: dict[str, Callable[[AttributionTask], Drawn | None]] = {
-    "grad_cam": partial(_by_cam, grad_cam),
-    "grad_cam_plus_plus": partial(_by_cam, grad_cam_plus_plus),
-    "integrated_gradients": _integrated_gradients,
-    "smooth_grad": _smooth_grad,
-    "occlusion": _occlusion,
-    "rise": _rise,
+METHODS: dict[str, Method] = {
+    "grad_cam": Method(
+        title="Grad-CAM",
+        description="The layer's feature maps, each weighted by how much the class score rises with it. "
+        "As coarse as that layer.",
+        source="Selvaraju et al. 2017, arXiv:1610.02391",
+        draw=partial(_by_cam, grad_cam),
+        needs_feature_maps=True,
+    ),
+    "grad_cam_plus_plus": Method(
+        title="Grad-CAM++",
+        description="Like Grad-CAM, with a weight for every place, so that an object that appears several times is "
+        "marked each time.",
+        source="Chattopadhay et al. 2018, arXiv:1710.11063",
+        draw=partial(_by_cam, grad_cam_plus_plus),
+        needs_feature_maps=True,
+    ),
+    "integrated_gradients": Method(
+        title="Integrated gradients",
+        description="How much each pixel adds to the class score while the picture fades in from black.",
+        source="Sundararajan et al. 2017, arXiv:1703.01365",
+        draw=_integrated_gradients,
+        gradients=STEPS,
+    ),
+    "smooth_grad": Method(
+        title="SmoothGrad",
+        description="How strongly the class score depends on each pixel, for or against: the mean over noisy copies.",
+        source="Smilkov et al. 2017, arXiv:1706.03825",
+        draw=_smooth_grad,
+        gradients=SAMPLES,
+    ),
+    "occlusion": Method(
+        title="Occlusion",
+        description="How much the class score falls when a square in the picture's mean color hides the place.",
+        source="Zeiler and Fergus 2014, arXiv:1311.2901",
+        draw=_occlusion,
+        images=SQUARES,
+    ),
+    "rise": Method(
+        title="RISE",
+        description="What random masks let through when the probability is high: more than average in blue, "
+        "less in red.",
+        source="Petsiuk et al. 2018, arXiv:1806.07421",
+        draw=_rise,
+        images_per_mask=1,
+        is_centered=True,
+    ),
 }
-"""By name, each a function of a case."""
+"""Name -> method. The page's titles, the cost estimate and the note on what a network lacks are read from it."""

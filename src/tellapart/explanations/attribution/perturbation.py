@@ -1,6 +1,6 @@
-"""Maps from hiding parts of the picture and asking again. They need no gradient, and many answers.
+"""Maps from hiding parts of the image and predicting again: no gradients, but many runs of the network.
 
-Several things are asked about at once: the network runs no oftener than for one.
+Several scores are handled at once: the network runs no more often than for one.
 """
 
 from collections.abc import Callable
@@ -9,25 +9,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Asked = Callable[[Tensor], Tensor]
-"""(B, H, W, C) float32 pixels 0-255 -> (B, A) the A things asked about."""
+Scores = Callable[[Tensor], Tensor]
+"""(B, H, W, C) float32 pixels 0-255 -> (B, S) scores."""
 
 
 def occlusion(
-    asked: Asked, image: Tensor, fill: Tensor, *, window: int, stride: int, at_once: int = 64
+    scores: Scores, image: Tensor, fill: Tensor, *, window: int, stride: int, batch_size: int = 64
 ) -> Tensor:
-    """How much the answer falls when a square is hidden, for each pixel the mean over the squares on it.
+    """Return how much the scores fall when a square is hidden: for each pixel, the mean over its squares.
 
     Args:
-        asked: what is asked about.
+        scores: what to explain.
         image: (H, W, C).
-        fill: what hides, broadcast to the picture's shape.
+        fill: what hides, broadcast to the image's shape.
         window: side of the square, pixels.
         stride: between two squares, pixels.
-        at_once: pictures in one batch.
+        batch_size: images per batch.
 
     Returns:
-        (A, H, W).
+        (S, H, W).
 
     Source: Zeiler and Fergus 2014, arXiv:1311.2901.
     """
@@ -40,58 +40,61 @@ def occlusion(
         ]
     )
     with torch.inference_mode():
-        whole = asked(image[None])
+        whole = scores(image[None])
         falls = torch.cat(
-            [whole - asked(torch.where(part[..., None] > 0, fill, image)) for part in hidden.split(at_once)]
+            [
+                whole - scores(torch.where(masks[..., None] > 0, fill, image))
+                for masks in hidden.split(batch_size)
+            ]
         )
     return torch.einsum("na,nhw->ahw", falls, hidden) / hidden.sum(0)
 
 
 def rise(
-    asked: Asked,
+    scores: Scores,
     image: Tensor,
     *,
     masks: int = 2000,
     cells: int = 7,
     shown: float = 0.5,
     seed: int = 0,
-    at_once: int = 64,
+    batch_size: int = 64,
 ) -> Tensor:
-    """The mean of random soft masks, each weighted by the answer for what it lets through.
+    """Return the mean of random soft masks, each weighted by the scores of what it lets through.
 
-    Each pixel's sum is divided by what the masks let through there, in place of the paper's expectation of it:
-    else the masks' own pattern is left in the map, and where answers differ little there is nothing else.
+    Each pixel's sum is divided by what the masks let through there, not by its expectation as in the paper: that
+    would leave the masks' own pattern in the map, which dominates where scores hardly differ.
 
     Args:
-        asked: what is asked about; probabilities, in the paper.
+        scores: what to explain; probabilities, in the paper.
         image: (H, W, C); what is hidden becomes black.
         masks: how many.
         cells: of the coarse grid along a side, before it is enlarged.
         shown: probability that a cell lets through.
         seed: of the masks.
-        at_once: pictures in one batch.
+        batch_size: images per batch.
 
     Returns:
-        (A, H, W).
+        (S, H, W).
 
     Source: Petsiuk et al. 2018, arXiv:1806.07421.
     """
     height, width, _ = image.shape
     random = torch.Generator().manual_seed(seed)
-    found, coverage = [], torch.zeros(height, width)
+    sums, coverage = [], torch.zeros(height, width)
     with torch.inference_mode():
-        for start in range(0, masks, at_once):
-            count = min(masks - start, at_once)
+        for start in range(0, masks, batch_size):
+            count = min(masks - start, batch_size)
             mask = _soft_masks(count, height, width, cells, shown, random)
-            found.append(torch.einsum("na,nhw->ahw", asked(image * mask[..., None]), mask))
+            sums.append(torch.einsum("na,nhw->ahw", scores(image * mask[..., None]), mask))
             coverage += mask.sum(0)
-    return torch.stack(found).sum(0) / coverage.clamp_min(torch.finfo(coverage.dtype).tiny)
+    return torch.stack(sums).sum(0) / coverage.clamp_min(torch.finfo(coverage.dtype).tiny)
 
 
 def _soft_masks(
     count: int, height: int, width: int, cells: int, shown: float, random: torch.Generator
 ) -> Tensor:
-    """(count, height, width), 0 to 1: coarse masks enlarged, each shifted by a part of a cell."""
+    """Return coarse masks enlarged, each shifted by part of a cell: (count, height, width), 0 to 1."""
     cell_height, cell_width = -(-height // cells), -(-width // cells)
     coarse = (torch.rand((count, 1, cells + 1, cells + 1), generator=random) < shown).float()
     size = (cells + 1) * cell_height, (cells + 1) * cell_width
@@ -103,11 +106,12 @@ def _soft_masks(
 
 
 def _square(height: int, width: int, top: int, left: int, window: int) -> Tensor:
+    """Return a mask (height, width) that is 1 on one square."""
     mask = torch.zeros(height, width)
     mask[top : top + window, left : left + window] = 1
     return mask
 
 
 def _starts(length: int, window: int, stride: int) -> range:
-    """Where squares begin, so that the last one reaches the end."""
+    """Return where squares begin, so that the last one reaches the end."""
     return range(0, max(0, length - window) + stride, stride) if length > window else range(1)

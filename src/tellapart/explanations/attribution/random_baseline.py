@@ -1,8 +1,9 @@
-"""Chance: what maps would do that know nothing, but are as coarse as the one that is held against them.
+"""RandomBaseline: how maps without any knowledge do that are as coarse as the map under test.
 
-Single pixels taken away here and there ruin a network's answer sooner than a whole region does. So a smooth map,
-however true, would lose against pixels in random order, and a scattered one win by being scattered. Random maps
-of several grains are drawn instead, and each map meets those whose neighboring pixels are as alike as its own.
+Deleting scattered single pixels ruins a prediction sooner than deleting a whole region. So a smooth map, however
+faithful, would lose against pixels in random order, and a scattered one would win by being scattered. Therefore
+random maps of several grid sizes are drawn, and each map is compared with those whose neighboring pixels are as
+similar as its own.
 """
 
 import math
@@ -14,61 +15,60 @@ from torch import Tensor
 
 from tellapart.explanations.attribution.faithfulness import Curves, Predict, curves, order_of, ranks
 
-ORDERS = 8
-"""Random maps of a grain."""
+RANDOM_MAPS = 8
+"""Random maps of each grid size."""
 
 COARSEST = 3
-"""Grains along the shorter side."""
+"""Cells of the coarsest grid along the shorter side."""
 
 
-class Chance:
-    """Curves of random maps for one network and one picture, each grain's computed when it is first asked for."""
+class RandomBaseline:
+    """Curves of random maps for one network and image, computed for each grid size when first needed."""
 
-    def __init__(self, answers: Predict, image: Tensor, seed: int = 0) -> None:
-        """Asks nothing yet.
+    def __init__(self, predict: Predict, image: Tensor, seed: int = 0) -> None:
+        """Create a baseline; the network does not run yet.
 
         Args:
-            answers: of the network.
+            predict: the network.
             image: (H, W, C).
             seed: of the maps.
         """
-        self.answers, self.image, self.seed = answers, image, seed
+        self.predict, self.image, self.seed = predict, image, seed
         self._curves: dict[int, list[Curves]] = {}
 
     @cached_property
     def smoothness(self) -> dict[int, float]:
-        """Of maps by their grains along the shorter side, from the coarsest to single pixels."""
+        """Smoothness of random maps by their grid size, from the coarsest to single pixels."""
         side = min(self.image.shape[:2])
-        grains = {
-            min(side, COARSEST * 2**step) for step in range(1 + math.ceil(math.log2(max(1, side / COARSEST))))
-        }
-        return {grain: smoothness(self.maps(grain)[0]) for grain in sorted(grains | {side})}
+        doublings = math.ceil(math.log2(max(1, side / COARSEST)))
+        sizes = {min(side, COARSEST * 2**step) for step in range(1 + doublings)}
+        return {size: smoothness(self.maps(size)[0]) for size in sorted(sizes | {side})}
 
-    def maps(self, grains: int) -> Tensor:
-        """(ORDERS, H, W): random numbers, so many along the shorter side, enlarged."""
+    def maps(self, grid_size: int) -> Tensor:
+        """Return enlarged grids of random numbers, with so many cells along the shorter side: (RANDOM_MAPS, H, W)."""
         height, width, _ = self.image.shape
-        scale = grains / min(height, width)
+        scale = grid_size / min(height, width)
         size = max(1, round(height * scale)), max(1, round(width * scale))
         random = torch.Generator().manual_seed(self.seed)
-        coarse = torch.rand((ORDERS, 1, *size), generator=random)
+        coarse = torch.rand((RANDOM_MAPS, 1, *size), generator=random)
         return F.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)[:, 0]
 
-    def grain_of(self, heat: Tensor) -> int:
-        """Of the random maps that are most like a map (H, W) in how alike neighboring pixels are."""
-        found = _roughness(smoothness(heat))
-        return min(self.smoothness, key=lambda grain: abs(_roughness(self.smoothness[grain]) - found))
+    def grid_size_for(self, heat: Tensor) -> int:
+        """Return the grid size of the random maps that are about as smooth as a map (H, W)."""
+        roughness = _roughness(smoothness(heat))
+        return min(self.smoothness, key=lambda size: abs(_roughness(self.smoothness[size]) - roughness))
 
-    def like(self, heat: Tensor) -> list[Curves]:
-        """The curves of the random maps that are as coarse as a map (H, W)."""
-        grain = self.grain_of(heat)
-        if grain not in self._curves:
-            orders = map(order_of, self.maps(grain))
-            self._curves[grain] = [curves(self.answers, self.image, order) for order in orders]
-        return self._curves[grain]
+    def curves_for(self, heat: Tensor) -> list[Curves]:
+        """Return the curves of the random maps that are as coarse as a map (H, W)."""
+        size = self.grid_size_for(heat)
+        if size not in self._curves:
+            orders = map(order_of, self.maps(size))
+            self._curves[size] = [curves(self.predict, self.image, order) for order in orders]
+        return self._curves[size]
 
 
 def smoothness(heat: Tensor) -> float:
-    """Rank correlation of a map's (H, W) neighboring pixels, -1 to 1; 1 of a map that is the same everywhere."""
+    """Return the rank correlation of a map's (H, W) neighboring pixels, -1 to 1; 1 for a constant map."""
     order = ranks(heat).reshape(heat.shape)
     first = torch.cat([order[1:].flatten(), order[:, 1:].flatten()])
     second = torch.cat([order[:-1].flatten(), order[:, :-1].flatten()])
@@ -77,6 +77,6 @@ def smoothness(heat: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([first, second]))[0, 1])
 
 
-def _roughness(smooth: float) -> float:
-    """On a scale on which 0.9 and 0.99 are as far apart as 0 and 0.9."""
-    return math.log(max(1 - smooth, 1e-6))
+def _roughness(smoothness: float) -> float:
+    """Return smoothness on a scale on which 0.9 and 0.99 are as far apart as 0 and 0.9."""
+    return math.log(max(1 - smoothness, 1e-6))

@@ -1,1 +1,1 @@
-"""What the channels of a layer respond to."""
+"""Channels: what each channel of a layer responds to."""

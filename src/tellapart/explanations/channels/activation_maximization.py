@@ -1,8 +1,8 @@
-"""Activation maximization: pictures made to excite channels, by climbing the gradient from noise.
+"""Activation maximization: images created to maximize channels, by gradient ascent from noise.
 
-A picture is climbed by its waves, the long ones as easily as the short ones, and by colors that vary apart in
-photographs: so it does not end as a grid of single bright pixels. It is moved, turned and enlarged a little
-before each step, so that nothing hangs on where exactly a pixel lies.
+The ascent moves an image's Fourier coefficients, low frequencies as easily as high ones, and decorrelated colors,
+so that it does not end in a grid of single bright pixels. The image is shifted, rotated and scaled a little before
+each step, so that nothing depends on the exact place of a pixel.
 
 Source: Erhan et al. 2009; Olah et al. 2017 (10.23915/distill.00007), whose color matrix this is.
 """
@@ -19,25 +19,25 @@ from torch import Tensor
 from tellapart.explanations.recorder import Recorder
 
 STEPS = 96
-"""Of the climb."""
+"""Steps of the ascent."""
 
 STEP = 0.05
-"""Of Adam, about what a pixel is moved by, where a picture is what a sigmoid makes of it."""
+"""Learning rate of Adam: about how far a pixel moves in a step, before the sigmoid."""
 
 EVEN = 16
-"""How much more easily a picture becomes lighter or darker, or changes its color, as a whole."""
+"""Factor by which the image's mean color moves more easily than its other frequencies."""
 
-BEGIN = 0.3
-"""Standard deviation of the noise to begin with, likewise before the sigmoid."""
+NOISE = 0.3
+"""Standard deviation of the first image, before the sigmoid."""
 
-SHIFT, TURN, SCALE = 0.06, 6.0, 0.08
-"""The most that a picture is moved by (a share of its side), turned by (degrees) and enlarged by (a share)."""
+SHIFT, ROTATION, SCALE = 0.06, 6.0, 0.08
+"""The most that an image is shifted (share of its side), rotated (degrees) and enlarged (share)."""
 
 COLORS = torch.tensor([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
-"""The root of the covariance of photographs' red, green and blue."""
+"""Square root of the covariance of red, green and blue in photographs."""
 
 
-def exciting_pictures(
+def maximizing_images(
     recorder: Recorder,
     shape: tuple[int, int, int],
     layer: str,
@@ -45,15 +45,15 @@ def exciting_pictures(
     steps: int = STEPS,
     seed: int = 0,
 ) -> NDArray[np.uint8]:
-    """Pictures that excite channels, found by climbing the gradient of each channel's mean.
+    """Return images that maximize channels, by gradient ascent on each channel's mean.
 
     Args:
         recorder: of the network.
-        shape: (H, W, C) of its pictures.
+        shape: (H, W, C) of its images.
         layer: with maps (B, h, w, channels), or a row of units (B, channels).
-        channels: which, one for each picture.
-        steps: of the climb.
-        seed: of the noise and of the moves.
+        channels: indices, one for each image.
+        steps: of the ascent.
+        seed: of the first image and of its shifts.
 
     Returns:
         (channels, H, W, C) uint8.
@@ -62,25 +62,25 @@ def exciting_pictures(
         ConfigError: no such layer.
     """
     random = torch.Generator().manual_seed(seed)
-    waves, reach = _noise(len(channels), shape, random)
-    climber = torch.optim.Adam([waves], lr=STEP)
+    waves, scale = _noise(len(channels), shape, random)
+    optimizer = torch.optim.Adam([waves], lr=STEP)
     for _ in range(steps):
-        moved = _moved(_pictures(waves, reach, shape), random)
-        climber.zero_grad()
-        (-excitements(recorder, moved, layer, channels).sum()).backward(inputs=[waves])
-        climber.step()
+        moved = _moved(_images(waves, scale, shape), random)
+        optimizer.zero_grad()
+        (-mean_activations(recorder, moved, layer, channels).sum()).backward(inputs=[waves])
+        optimizer.step()
     with torch.no_grad():
-        return _pictures(waves, reach, shape).round().to(torch.uint8).numpy()
+        return _images(waves, scale, shape).round().to(torch.uint8).numpy()
 
 
-def excitements(recorder: Recorder, images: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
-    """Of each picture, the mean over the places of one channel.
+def mean_activations(recorder: Recorder, images: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
+    """Return the mean of one channel over the places, for each image.
 
     Args:
         recorder: of the network.
         images: (B, H, W, C) float32, 0-255.
-        layer: as in `exciting_pictures`.
-        channels: (B,), one for each picture.
+        layer: as in `maximizing_images`.
+        channels: (B,), one for each image.
 
     Returns:
         (B,).
@@ -91,36 +91,36 @@ def excitements(recorder: Recorder, images: Tensor, layer: str, channels: Sequen
 
 
 def _noise(count: int, shape: tuple[int, int, int], random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Heights of waves (count, C, H, W // 2 + 1, 2) to climb by; and what each wave is multiplied by."""
+    """Return Fourier coefficients, (count, C, H, W // 2 + 1, 2); and what each frequency is multiplied by."""
     height, width, channels = shape
     down = torch.fft.fftfreq(height)[:, None]
     across = torch.fft.rfftfreq(width)[None]
     frequency = (down**2 + across**2).sqrt().clamp_min(1 / max(height, width))
-    reach = 1 / frequency  # (H, W // 2 + 1)
-    waves = torch.randn((count, channels, *reach.shape, 2), generator=random)
-    reach = reach / torch.fft.irfft2(torch.view_as_complex(waves) * reach, s=(height, width)).std()
-    reach[0, 0] *= EVEN
+    scale = 1 / frequency  # (H, W // 2 + 1)
+    waves = torch.randn((count, channels, *scale.shape, 2), generator=random)
+    scale = scale / torch.fft.irfft2(torch.view_as_complex(waves) * scale, s=(height, width)).std()
+    scale[0, 0] *= EVEN
     waves[..., 0, 0, :] /= EVEN
-    return (BEGIN * waves).requires_grad_(), reach
+    return (NOISE * waves).requires_grad_(), scale
 
 
-def _pictures(waves: Tensor, reach: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """(count, H, W, C), 0-255."""
-    planes = torch.fft.irfft2(torch.view_as_complex(waves) * reach, s=shape[:2])  # (count, C, H, W)
+def _images(waves: Tensor, scale: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Return the images of Fourier coefficients, (count, H, W, C), 0-255."""
+    planes = torch.fft.irfft2(torch.view_as_complex(waves) * scale, s=shape[:2])  # (count, C, H, W)
     pixels = planes.permute(0, 2, 3, 1)
     if shape[2] == 3:
         pixels = pixels @ (COLORS / COLORS.norm(dim=0).max()).T
     return 255 * pixels.sigmoid()
 
 
-def _moved(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """Each moved, turned and enlarged a little, by chance; mirrored at the edges."""
-    count = len(pictures)
+def _moved(images: Tensor, random: torch.Generator) -> Tensor:
+    """Return each image shifted, rotated and scaled a little at random; mirrored at the edges."""
+    count = len(images)
     shift, turn, scale = (2 * torch.rand((3, count, 2), generator=random) - 1).unbind(0)
-    angle = turn[:, 0] * math.radians(TURN)
+    angle = turn[:, 0] * math.radians(ROTATION)
     size = 1 / (1 + SCALE * scale[:, 0])
     turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)
     matrix = torch.cat([size[:, None, None] * turned, 2 * SHIFT * shift[:, :, None]], 2)
-    planes = pictures.permute(0, 3, 1, 2)
+    planes = images.permute(0, 3, 1, 2)
     grid = F.affine_grid(matrix, list(planes.shape), align_corners=False)
     return F.grid_sample(planes, grid, padding_mode="reflection", align_corners=False).permute(0, 2, 3, 1)

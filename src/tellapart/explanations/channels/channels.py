@@ -1,7 +1,7 @@
-"""Model filters: what channels of a network look for, asked of those that one picture excites most.
+"""Model filters: what a network's channels respond to, for the channels that one image activates most.
 
-The training pictures' peaks and the pictures made for channels belong to the network, so one object may serve
-the explanations of many pictures.
+The training images' peaks and the images created for channels belong to the network, so one object may serve the
+explanations of many images.
 """
 
 from collections.abc import Sequence
@@ -14,178 +14,179 @@ from numpy.typing import NDArray
 
 from tellapart.data.split import draw
 from tellapart.data.store import ImageStore
-from tellapart.explanations.channels.activation_maximization import STEPS, excitements, exciting_pictures
+from tellapart.explanations.channels.activation_maximization import (
+    STEPS,
+    maximizing_images,
+    mean_activations,
+)
 from tellapart.explanations.channels.patches import (
     Box,
+    Patch,
     Peaks,
-    Piece,
     boxes_of,
-    exciting_pieces,
-    kernels_as_pictures,
+    kernels_as_images,
     peaks,
+    top_patches,
 )
 from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.explanations.subject import Subject
 from tellapart.lowering.ops.convolution import Convolution2D
 from tellapart.profiling.summary import summarize
 
-LAYERS, CHANNELS, PIECES = 5, 6, 4
-"""Shown at most: layers; channels of each; pieces of each."""
+LAYERS, CHANNELS, PATCHES = 5, 6, 4
+"""Shown at most: layers, channels of each, patches of each."""
 
-FEWEST_CHANNELS, FEWEST_STEPS = 2, 32
+MIN_CHANNELS, MIN_STEPS = 2, 32
 
 SAMPLE = 1000
-"""Training pictures to look for pieces among."""
+"""Training images to search for patches."""
 
-FEWEST_PICTURES = 100
+MIN_SAMPLE = 100
 
-SAMPLE_FLOPS, CLIMB_FLOPS = 5e11, 2e12
-"""Of looking through the sample, and of making pictures: some ten seconds together on two cores."""
+SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 5e11, 2e12
+"""FLOPs for searching the sample and for creating images: together some ten seconds on two cores."""
 
 SEED = 0
 
-STEPPED = ("ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU")
-"""Layers that are activations, besides those that name one."""
+ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU")
+"""Layers that are activations, besides those with an `activation`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Channel:
-    """What one channel looks for."""
+    """What one channel responds to."""
 
     index: int
     peak: float
-    """Its highest number over this picture."""
+    """Its highest value over this image."""
 
     box: Box
-    """What of this picture that number depends on."""
+    """The pixels of this image that the peak depends on."""
 
-    above: float | None
-    """Share of the sample that excites it less, at its peak; None without a sample."""
+    share_below: float | None
+    """Share of the sample whose peak is lower; None without a sample."""
 
-    pieces: tuple[Piece, ...]
-    """Of the sample, those that excite it most; rows are the training split's."""
+    patches: tuple[Patch, ...]
+    """The sample's patches that activate it most; rows are those of the training split."""
 
-    made: NDArray[np.uint8]
-    """(H, W, C), the picture made for it."""
+    image: NDArray[np.uint8]
+    """(H, W, C), created to maximize its mean."""
 
-    made_mean: float
-    """Of the channel over the made picture."""
+    image_mean: float
+    """Its mean over the created image."""
 
-    best_mean: float | None
-    """The highest mean over a picture of the sample."""
+    best_sample_mean: float | None
+    """Its highest mean over an image of the sample; None without a sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerFilters:
-    """Some channels of a layer, the one that this picture excites most first."""
+    """Some channels of a layer, the one that stands out most first."""
 
     name: str
     grid: tuple[int, int]
     """Height and width of its maps."""
 
     width: int
-    """How many channels it has."""
+    """Number of all its channels."""
 
     channels: tuple[Channel, ...]
 
 
 class ModelFilters:
-    """What the channels of one network look for."""
+    """What the channels of one network respond to."""
 
     def __init__(
         self, recorder: Recorder, shape: tuple[int, int, int], train: ImageStore | None = None
     ) -> None:
-        """Looks at nothing yet.
+        """Create filters; no image is run yet.
 
         Args:
             recorder: of the network.
-            shape: (H, W, C) of its pictures.
-            train: the pictures that it was trained on; None where they are gone.
+            shape: (H, W, C) of its images.
+            train: the training images; None where they are gone.
         """
         self.recorder = recorder
         self.shape = shape
         self.train = train
-        self._made: dict[tuple[str, int], tuple[NDArray[np.uint8], float]] = {}
+        self._created: dict[tuple[str, int], tuple[NDArray[np.uint8], float]] = {}
         self._peaks: dict[str, Peaks] = {}
 
     @cached_property
     def rows(self) -> NDArray[np.int64]:
-        """Of the training pictures that pieces are looked for among, ascending; empty where there are none."""
+        """Rows of the sampled training images, ascending; empty where there are none."""
         if self.train is None:
             return np.empty(0, np.int64)
-        count = int(min(SAMPLE, max(FEWEST_PICTURES, SAMPLE_FLOPS / self._flops)))
+        count = int(min(SAMPLE, max(MIN_SAMPLE, SAMPLE_FLOPS / self._flops)))
         if len(self.train) <= count:
             return np.arange(len(self.train))
         return draw(self.train.ids, self.train.labels, count, SEED)
 
     def kernels(self, recording: Recording) -> tuple[str, NDArray[np.uint8]] | None:
-        """As `kernels_as_pictures` gives them."""
-        return kernels_as_pictures(recording)
+        """Return the first convolution's kernels, as `kernels_as_images` does."""
+        return kernels_as_images(recording)
 
     def of(self, subject: Subject) -> tuple[LayerFilters, ...]:
-        """Layers spread over the depth, each with the channels that stand out in this picture.
+        """Return layers spread over the depth, each with the channels that stand out for this image.
 
         Args:
-            subject: a picture in the same network. Without a layer that keeps places apart there is none.
+            subject: an image in the same network.
+
+        Returns:
+            Layers from the first to the last; empty where none has feature maps.
         """
         names = spread(subject.recording)
         if not names:
             return ()
         here = peaks(self.recorder, subject.image[None], names)
-        if unknown := [name for name in names if name not in self._peaks and len(self.rows)]:
-            self._peaks |= peaks(self.recorder, self._sample, unknown)
+        if missing := [name for name in names if name not in self._peaks and len(self.rows)]:
+            self._peaks |= peaks(self.recorder, self._sample, missing)
         return tuple(self._layer(subject, name, here[name], len(names)) for name in names)
 
     def _layer(self, subject: Subject, name: str, here: Peaks, layers: int) -> LayerFilters:
         count, steps = _affordable(self._flops, layers)
-        known = self._peaks.get(name)
-        chosen = _standing_out(here, known)[:count]
-        made = self._pictures(name, chosen, steps)
-        boxes = boxes_of(
-            self.recorder,
-            np.repeat(subject.image[None], len(chosen), 0),
-            name,
-            chosen,
-            here.places[0, chosen],
-        )
-        pieces = {} if known is None else self._pieces(name, chosen, known)
+        sample = self._peaks.get(name)
+        chosen = _standing_out(here, sample)[:count]
+        created = self._images(name, chosen, steps)
+        images = np.repeat(subject.image[None], len(chosen), 0)
+        boxes = boxes_of(self.recorder, images, name, chosen, here.places[0, chosen])
+        patches = {} if sample is None else self._patches(name, chosen, sample)
         channels = [
             Channel(
-                channel,
-                float(here.highest[0, channel]),
-                box,
-                None
-                if known is None
-                else float((known.highest[:, channel] < here.highest[0, channel]).mean()),
-                tuple(pieces.get(channel, ())),
-                *made[channel],
-                None if known is None else float(known.means[:, channel].max()),
+                index=channel,
+                peak=float(here.highest[0, channel]),
+                box=box,
+                share_below=_share_below(here, sample, channel),
+                patches=tuple(patches.get(channel, ())),
+                image=created[channel][0],
+                image_mean=created[channel][1],
+                best_sample_mean=None if sample is None else float(sample.means[:, channel].max()),
             )
             for channel, box in zip(chosen, boxes, strict=True)
         ]
         _, height, width, depth = subject.recording.layer(name).output.shape
         return LayerFilters(name, (height, width), depth, tuple(channels))
 
-    def _pieces(self, name: str, chosen: Sequence[int], known: Peaks) -> dict[int, list[Piece]]:
-        found = exciting_pieces(self.recorder, self._sample, name, chosen, PIECES, known)
+    def _patches(self, name: str, chosen: Sequence[int], sample: Peaks) -> dict[int, list[Patch]]:
+        by_channel = top_patches(self.recorder, self._sample, name, chosen, PATCHES, sample)
         return {
-            channel: [Piece(int(self.rows[one.picture]), one.box, one.excitement) for one in pieces]
-            for channel, pieces in found.items()
+            channel: [Patch(int(self.rows[patch.row]), patch.box, patch.activation) for patch in patches]
+            for channel, patches in by_channel.items()
         }
 
-    def _pictures(
+    def _images(
         self, name: str, chosen: Sequence[int], steps: int
     ) -> dict[int, tuple[NDArray[np.uint8], float]]:
-        """Of each channel, the picture made for it and the channel's mean over it."""
-        new = [channel for channel in chosen if (name, channel) not in self._made]
+        """Return each channel's created image, and the channel's mean over it."""
+        new = [channel for channel in chosen if (name, channel) not in self._created]
         if new:
-            pictures = exciting_pictures(self.recorder, self.shape, name, new, steps)
+            images = maximizing_images(self.recorder, self.shape, name, new, steps)
             with torch.inference_mode():
-                pixels = torch.from_numpy(pictures.astype(np.float32))
-                means = excitements(self.recorder, pixels, name, new).tolist()
-            made = zip(pictures, means, strict=True)
-            self._made |= {(name, channel): one for channel, one in zip(new, made, strict=True)}
-        return {channel: self._made[name, channel] for channel in chosen}
+                pixels = torch.from_numpy(images.astype(np.float32))
+                means = mean_activations(self.recorder, pixels, name, new).tolist()
+            for channel, image, mean in zip(new, images, means, strict=True):
+                self._created[name, channel] = image, mean
+        return {channel: self._created[name, channel] for channel in chosen}
 
     @cached_property
     def _sample(self) -> NDArray[np.uint8]:
@@ -198,41 +199,48 @@ class ModelFilters:
 
 
 def spread(recording: Recording) -> list[str]:
-    """Up to five layers with feature maps, from the first to the last at even distances.
+    """Return up to five layers with feature maps, evenly spaced from the first to the last.
 
-    Those that an activation ends in; where there is none, convolutions.
+    Those that end in an activation; where there is none, convolutions.
     """
     spatial = [
         run
         for run in recording.layers
         if len(shape := run.output.shape) == 4 and shape[1] * shape[2] > 1 and shape[3] > 1
     ]
-    found = [run.name for run in spatial if _ends_in_activation(run)]
-    found = found or [run.name for run in spatial if isinstance(run.operation, Convolution2D)]
-    places = np.linspace(0, len(found) - 1, min(LAYERS, len(found))).round().astype(int)
-    return [found[place] for place in places]
+    names = [run.name for run in spatial if _ends_in_activation(run)]
+    names = names or [run.name for run in spatial if isinstance(run.operation, Convolution2D)]
+    places = np.linspace(0, len(names) - 1, min(LAYERS, len(names))).round().astype(int)
+    return [names[place] for place in places]
 
 
 def _ends_in_activation(run: LayerRun) -> bool:
     name = getattr(getattr(run.layer, "activation", None), "__name__", "linear")
-    return name not in ("linear", "softmax") or run.kind in STEPPED
+    return name not in ("linear", "softmax") or run.kind in ACTIVATION_LAYERS
 
 
-def _standing_out(here: Peaks, known: Peaks | None) -> list[int]:
-    """Channels, first the one whose peak is furthest above the sample's, in its standard deviations."""
+def _standing_out(here: Peaks, sample: Peaks | None) -> list[int]:
+    """Return channels, first the one whose peak is most standard deviations above the sample's mean."""
     highest = here.highest[0]
-    if known is not None:
-        highest = (highest - known.highest.mean(0)) / np.maximum(known.highest.std(0), 1e-6)
+    if sample is not None:
+        highest = (highest - sample.highest.mean(0)) / np.maximum(sample.highest.std(0), 1e-6)
     return np.argsort(-highest, kind="stable").tolist()
 
 
+def _share_below(here: Peaks, sample: Peaks | None, channel: int) -> float | None:
+    """Return the share of the sample whose peak is below this image's."""
+    if sample is None:
+        return None
+    return float((sample.highest[:, channel] < here.highest[0, channel]).mean())
+
+
 def _affordable(flops: int, layers: int) -> tuple[int, int]:
-    """How many channels of each layer are shown, and how many steps a picture may climb.
+    """Return how many channels of each layer are shown, and the steps for each created image.
 
     Args:
-        flops: of one picture forward; a step takes three times as many.
-        layers: that are shown.
+        flops: of one image forward; a step takes three times as many.
+        layers: number of layers shown.
     """
-    steps = CLIMB_FLOPS / (3 * flops * layers)
-    channels = int(min(CHANNELS, max(FEWEST_CHANNELS, steps // (STEPS * 2 / 3))))
-    return channels, int(min(STEPS, max(FEWEST_STEPS, steps // channels)))
+    steps = MAXIMIZATION_FLOPS / (3 * flops * layers)
+    channels = int(min(CHANNELS, max(MIN_CHANNELS, steps // (STEPS * 2 / 3))))
+    return channels, int(min(STEPS, max(MIN_STEPS, steps // channels)))

@@ -1,7 +1,6 @@
-"""Filters: what a channel of a layer looks for.
+"""Patches: which parts of images activate a layer's channels most, and the first convolution's kernels as images.
 
-The first convolution's kernels are small pictures themselves. For deeper channels, the pieces of pictures
-that excite them most; `maximization` makes pictures for them.
+`activation_maximization` creates images for channels; `channels` chooses which channels to show.
 """
 
 from collections.abc import Sequence
@@ -15,50 +14,49 @@ from torch import Tensor
 from tellapart.explanations.recorder import Recorder, Recording
 from tellapart.lowering.ops.convolution import Convolution2D
 
-PIXELS_AT_ONCE = 64 * 64 * 64
-"""Of the pictures in one batch."""
+PIXELS_PER_BATCH = 64 * 64 * 64
 
-MOST_AT_ONCE = 64
-"""Pictures in one batch, however small."""
+MAX_BATCH_SIZE = 64
+"""Images per batch, however small."""
 
 Box = tuple[int, int, int, int]
-"""Top, left, bottom and right, the last two not included."""
+"""Top, left, bottom and right, the last two excluded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What of a picture excites a channel."""
+class Patch:
+    """The part of an image that activates a channel."""
 
-    picture: int
-    """Its row."""
+    row: int
+    """The image's row among those searched."""
 
     box: Box
-    """The pixels that the channel's number there depends on."""
+    """The pixels that the activation depends on."""
 
-    excitement: float
-    """The number, after the layer's activation."""
+    activation: float
+    """The channel's value there, after the layer's activation function."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peaks:
-    """By what and where some pictures excite the channels of a layer."""
+    """How strongly and where images activate the channels of a layer."""
 
     highest: NDArray[np.float32]
-    """(N, channels), over the places."""
+    """(N, channels), the maximum over the places."""
 
     places: NDArray[np.int64]
-    """(N, channels, 2), of the highest: row and column of the layer's maps."""
+    """(N, channels, 2), row and column of the maximum in the layer's maps."""
 
     means: NDArray[np.float32]
-    """(N, channels), over the places."""
+    """(N, channels), the mean over the places."""
 
 
-def kernels_as_pictures(recording: Recording) -> tuple[str, NDArray[np.uint8]] | None:
-    """The first convolution's kernels, where it looks at pixels of 1 or 3 channels.
+def kernels_as_images(recording: Recording) -> tuple[str, NDArray[np.uint8]] | None:
+    """Return the first convolution's kernels as images, where it reads pixels of 1 or 3 channels.
 
     Returns:
-        The layer's name and (filters, kh, kw, 1 or 3) uint8, each from its own least to its own largest number,
-        the same distance from gray on both sides; None where no convolution looks at pixels.
+        The layer's name and (filters, kh, kw, 1 or 3) uint8, where 127.5 is zero and each kernel's largest absolute
+        value is 127.5 away from it; None where no convolution reads pixels.
     """
     for run in recording.layers:
         if not isinstance(run.operation, Convolution2D):
@@ -73,65 +71,65 @@ def kernels_as_pictures(recording: Recording) -> tuple[str, NDArray[np.uint8]] |
 
 
 def peaks(recorder: Recorder, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, Peaks]:
-    """Where pictures excite every channel of some layers most, in one run over the pictures.
+    """Return how strongly and where images activate every channel of some layers, from one run over the images.
 
     Args:
         recorder: of the network.
         images: (N, H, W, C) uint8, N at least 1.
-        layers: with maps (B, h, w, channels).
+        layers: names of layers with maps (B, h, w, channels).
 
     Raises:
         ConfigError: no such layer.
     """
     parts: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {name: [] for name in layers}
     with torch.inference_mode():
-        for rows in np.array_split(np.arange(len(images)), -(-len(images) // at_once(images.shape[1:3]))):
+        for rows in _batches(images):
             pixels = torch.from_numpy(images[rows].astype(np.float32))
             for name, maps in recorder.layer_outputs(pixels, layers).items():
                 value, place = maps.flatten(1, 2).max(1)
                 width = maps.shape[2]
-                parts[name].append(
-                    (value, torch.stack([place // width, place % width], -1), maps.mean((1, 2)))
-                )
+                places = torch.stack([place // width, place % width], -1)
+                parts[name].append((value, places, maps.mean((1, 2))))
     joined = {
-        name: [torch.cat(part).numpy() for part in zip(*found, strict=True)] for name, found in parts.items()
+        name: [torch.cat(part).numpy() for part in zip(*of_layer, strict=True)]
+        for name, of_layer in parts.items()
     }
-    return {name: Peaks(*found) for name, found in joined.items()}
+    return {name: Peaks(*arrays) for name, arrays in joined.items()}
 
 
-def exciting_pieces(
+def top_patches(
     recorder: Recorder,
     images: NDArray[np.uint8],
     layer: str,
     channels: Sequence[int],
-    most: int = 9,
-    known: Peaks | None = None,
-) -> dict[int, list[Piece]]:
-    """Of each channel, the pieces of pictures that excite it most, from as many pictures.
+    count: int = 9,
+    known_peaks: Peaks | None = None,
+) -> dict[int, list[Patch]]:
+    """Return, for each channel, the patches that activate it most, each from another image.
 
     Args:
         recorder: of the network.
-        images: (N, H, W, C) uint8, to look among.
+        images: (N, H, W, C) uint8, to search.
         layer: with maps (B, h, w, channels).
-        channels: which.
-        most: pieces of each.
-        known: the pictures' peaks in that layer, where somebody has them.
+        channels: indices.
+        count: patches of each channel.
+        known_peaks: the images' peaks in that layer, if already computed.
 
     Raises:
         ConfigError: no such layer.
     """
-    found = peaks(recorder, images, [layer])[layer] if known is None else known
-    asked = [
+    of_layer = peaks(recorder, images, [layer])[layer] if known_peaks is None else known_peaks
+    wanted = [
         (int(row), channel)
         for channel in channels
-        for row in np.argsort(-found.highest[:, channel], kind="stable")[:most]
+        for row in np.argsort(-of_layer.highest[:, channel], kind="stable")[:count]
     ]
-    rows, of = (list(part) for part in zip(*asked, strict=True))
-    boxes = boxes_of(recorder, images[rows], layer, of, found.places[rows, of])
-    pieces: dict[int, list[Piece]] = {channel: [] for channel in channels}
-    for (row, channel), box in zip(asked, boxes, strict=True):
-        pieces[channel].append(Piece(row, box, float(found.highest[row, channel])))
-    return pieces
+    rows, of_channel = (list(part) for part in zip(*wanted, strict=True))
+    boxes = boxes_of(recorder, images[rows], layer, of_channel, of_layer.places[rows, of_channel])
+    patches: dict[int, list[Patch]] = {channel: [] for channel in channels}
+    for (row, channel), box in zip(wanted, boxes, strict=True):
+        patches[channel].append(Patch(row, box, float(of_layer.highest[row, channel])))
+    return patches
 
 
 def boxes_of(
@@ -141,33 +139,35 @@ def boxes_of(
     channels: Sequence[int],
     places: NDArray[np.int64],
 ) -> list[Box]:
-    """Of each picture, the pixels that have a gradient on one number of a layer: around all, the smallest box.
+    """Return, for each image, the smallest box around the pixels with a gradient on one value of a layer.
 
     Args:
         recorder: of the network.
         images: (N, H, W, C) uint8.
         layer: with maps (B, h, w, channels).
-        channels: (N,), one for each picture.
-        places: (N, 2), one for each.
+        channels: (N,), the value's channel in each image.
+        places: (N, 2), its row and column.
     """
     boxes = []
-    for rows in np.array_split(np.arange(len(images)), -(-len(images) // at_once(images.shape[1:3]))):
+    for rows in _batches(images):
         pixels = torch.from_numpy(images[rows].astype(np.float32)).requires_grad_()
         maps = recorder.layer_outputs(pixels, [layer])[layer]
         down, right = torch.from_numpy(places[rows]).unbind(1)
-        numbers = maps[torch.arange(len(rows)), down, right, torch.tensor([channels[row] for row in rows])]
-        (gradient,) = torch.autograd.grad(numbers.sum(), pixels)
-        boxes += [_around(one.abs().amax(-1) > 0) for one in gradient]
+        values = maps[torch.arange(len(rows)), down, right, torch.tensor([channels[row] for row in rows])]
+        (gradients,) = torch.autograd.grad(values.sum(), pixels)
+        boxes += [_around(gradient.abs().amax(-1) > 0) for gradient in gradients]
     return boxes
 
 
-def at_once(size: Sequence[int]) -> int:
-    """How many pictures of a height and width go in one batch."""
-    return min(MOST_AT_ONCE, max(1, PIXELS_AT_ONCE // (size[0] * size[1])))
+def _batches(images: NDArray[np.uint8]) -> list[NDArray[np.int64]]:
+    """Return the rows of each batch."""
+    height, width = images.shape[1:3]
+    size = min(MAX_BATCH_SIZE, max(1, PIXELS_PER_BATCH // (height * width)))
+    return np.array_split(np.arange(len(images)), -(-len(images) // size))
 
 
 def _around(marked: Tensor) -> Box:
-    """(H, W) bool; the whole where nothing is marked: behind a ReLU that is off."""
+    """Return the box around marked pixels, (H, W) bool; the whole where none is, behind a ReLU that is off."""
     rows, columns = marked.nonzero(as_tuple=True)
     if not len(rows):
         return 0, 0, *marked.shape

@@ -1,1 +1,1 @@
-"""Which training pictures speak for an answer."""
+"""Training examples: which training images support a prediction, and which count against it."""

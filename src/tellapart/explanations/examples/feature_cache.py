@@ -1,7 +1,7 @@
-"""Seen: what a network made of its training pictures at moments of its training, kept in the run folder.
+"""CachedFeatures: features of the training images at every checkpoint, kept in the run folder.
 
-To ask all training pictures again takes minutes, so it is done once for a run. What is kept is true for the
-weights and the pictures whose fingerprint it carries; for others it is made anew.
+Running all training images takes minutes, so it is done once for each run. The cache carries a fingerprint of the
+weights and images that it was computed from; for others it is computed again.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from tellapart.runs.saved_run import SavedRun
 from tellapart.training.health import best_epoch
 
 FORMAT = 1
+FILE = "features.safetensors"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,17 +33,17 @@ class CheckpointModel:
     """A network as it was after an epoch of its training."""
 
     epoch: int
-    """Finished epochs."""
+    """Epochs finished."""
 
     learning_rate: float
-    """The mean over the epochs since the moment before."""
+    """Mean learning rate over the epochs since the previous checkpoint."""
 
     classifier: Classifier
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedFeatures:
-    """What the network of one moment made of the training pictures."""
+    """What the network of one checkpoint computes for the training images."""
 
     features: NDArray[np.float32]
     """(N, D)."""
@@ -51,104 +52,117 @@ class CachedFeatures:
     """(N, classes), from `errors_of`."""
 
 
-def moments_of(run: SavedRun, final: Classifier) -> list[CheckpointModel]:
-    """The moments that a run kept, in order, the last one that of the finished network.
+def checkpoint_models(run: SavedRun, final: Classifier) -> list[CheckpointModel]:
+    """Return the run's checkpoints in order, including that of the finished network.
 
     Args:
         run: with a history.
         final: its classifier.
 
     Raises:
-        ModelError: a file of weights is damaged or of another network.
+        ModelError: a file of weights is damaged or belongs to another network.
     """
     last = best_epoch(run.history).epoch + 1 if run.run.keep == "best" else len(run.history)
-    found: dict[int, Classifier] = {}
+    by_epoch: dict[int, Classifier] = {}
     for path in sorted(run.folder.checkpoints.glob("epoch-*.safetensors")):
         epoch, weights = load_weights(path)
-        found[epoch] = _with_weights(final, weights, path)
-    found[last] = final
+        by_epoch[epoch] = _with_weights(final, weights, path)
+    by_epoch[last] = final
     rates = [done.learning_rate for done in run.history]
-    moments, before = [], 0
-    for epoch in sorted(found):
-        since = rates[before:epoch] or rates[-1:]
-        moments.append(CheckpointModel(epoch, sum(since) / len(since), found[epoch]))
-        before = epoch
-    return moments
+    checkpoints, previous = [], 0
+    for epoch in sorted(by_epoch):
+        since = rates[previous:epoch] or rates[-1:]
+        checkpoints.append(CheckpointModel(epoch, sum(since) / len(since), by_epoch[epoch]))
+        previous = epoch
+    return checkpoints
 
 
-def seen(
+def cached_features(
     run: SavedRun,
-    moments: Sequence[CheckpointModel],
+    checkpoints: Sequence[CheckpointModel],
     store: ImageStore,
     rows: NDArray[np.int64],
     progress: Progress | None = None,
 ) -> list[CachedFeatures]:
-    """What each moment's network makes of training pictures: from the run folder, or asked anew and kept there.
+    """Return each checkpoint's features of training images, from the run folder or computed and kept there.
 
-    Where the folder cannot be written to, nothing is kept.
+    Nothing is kept where the folder is not writable.
 
     Args:
-        run: whose folder, precision and label smoothing hold.
-        moments: of it.
-        store: the training pictures.
+        run: its folder, precision and label smoothing are used.
+        checkpoints: of the run.
+        store: the training images.
         rows: (n,) which of them.
-        progress: called with (pictures done, pictures in all) over all moments.
+        progress: called with (images done, images in all) over all checkpoints.
 
     Raises:
         ModelError: the network has no features.
     """
-    path = run.folder.path / "features.safetensors"
-    fingerprint = _fingerprint(run, moments, rows)
-    kept = _read(path, fingerprint, len(moments))
-    if kept is not None:
-        return kept
+    path = run.folder.path / FILE
+    fingerprint = _fingerprint(run, checkpoints, rows)
+    cached = _read(path, fingerprint, len(checkpoints))
+    if cached is not None:
+        return cached
     images, labels = store.images[rows], store.labels[rows]
-    found = []
-    for index, moment in enumerate(moments):
+    computed = []
+    for index, checkpoint in enumerate(checkpoints):
+        shifted = _shifted(progress, index * len(rows), len(checkpoints) * len(rows))
+        computed.append(_computed(run, checkpoint, images, labels, shifted))
+    _write(path, fingerprint, computed)
+    return [_rounded(each) for each in computed]
 
-        def told(done: int, _: int, before: int = index * len(rows)) -> None:
-            if progress is not None:
-                progress(before + done, len(moments) * len(rows))
 
-        precision = run.data.get("precision", "float32")
-        features, answers = features_and_probabilities(moment.classifier, images, told, precision)
-        found.append(CachedFeatures(features, errors_of(answers, labels, run.run.label_smoothing)))
-    _write(path, fingerprint, found)
-    return [_rounded(one) for one in found]
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Return progress over one checkpoint as progress over all."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
+
+
+def _computed(
+    run: SavedRun,
+    checkpoint: CheckpointModel,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    progress: Progress | None,
+) -> CachedFeatures:
+    precision = run.data.get("precision", "float32")
+    features, probabilities = features_and_probabilities(checkpoint.classifier, images, progress, precision)
+    return CachedFeatures(features, errors_of(probabilities, labels, run.run.label_smoothing))
 
 
 def _with_weights(classifier: Classifier, weights: Weights, path: Path) -> Classifier:
-    """The same network with weights of its own."""
+    """Return a copy of the classifier with other weights."""
     import keras
 
     model = keras.models.clone_model(classifier.model)
-    if [tuple(now.shape) for now in model.weights] != [value.shape for value in weights]:
-        raise ModelError(f"{path} belongs to another network than the run's model.")
+    if [tuple(weight.shape) for weight in model.weights] != [value.shape for value in weights]:
+        raise ModelError(f"{path} holds the weights of another network than the run's model.")
     model.set_weights(weights)
     return Classifier.of_model(model, classifier.card)
 
 
-def _fingerprint(run: SavedRun, moments: Sequence[CheckpointModel], rows: NDArray[np.int64]) -> str:
-    """A sha256 (hexadecimal) over everything that the numbers depend on."""
-    told = (FORMAT, run.data["fingerprints"]["train"], run.data.get("precision"), run.run.label_smoothing)
-    digest = hashlib.sha256(repr(told).encode())
+def _fingerprint(run: SavedRun, checkpoints: Sequence[CheckpointModel], rows: NDArray[np.int64]) -> str:
+    """Return a sha256 (hexadecimal) of everything that the numbers depend on."""
+    settings = (FORMAT, run.data["fingerprints"]["train"], run.data.get("precision"), run.run.label_smoothing)
+    digest = hashlib.sha256(repr(settings).encode())
     digest.update(np.ascontiguousarray(rows, "<i8").data)
-    for moment in moments:
-        for weight in moment.classifier.model.get_weights():
+    for checkpoint in checkpoints:
+        for weight in checkpoint.classifier.model.get_weights():
             digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()
 
 
-def _write(path: Path, fingerprint: str, found: Sequence[CachedFeatures]) -> None:
-    """As far as the folder allows."""
+def _write(path: Path, fingerprint: str, computed: Sequence[CachedFeatures]) -> None:
+    """Write the cache, if the folder is writable."""
     from safetensors.numpy import save_file
 
     tensors: dict[str, NDArray[Any]] = {}
-    for index, one in enumerate(found):
-        scale = _scale(one.features)
-        tensors[f"{index}/features"] = (one.features / scale).astype(np.float16)
+    for index, each in enumerate(computed):
+        scale = _scale(each.features)
+        tensors[f"{index}/features"] = (each.features / scale).astype(np.float16)
         tensors[f"{index}/scale"] = np.array([scale], np.float32)
-        tensors[f"{index}/errors"] = one.errors.astype(np.float16)
+        tensors[f"{index}/errors"] = each.errors.astype(np.float16)
     try:
         write_whole(path, lambda place: save_file(tensors, place, {"fingerprint": fingerprint}))
     except SaveError:
@@ -156,7 +170,7 @@ def _write(path: Path, fingerprint: str, found: Sequence[CachedFeatures]) -> Non
 
 
 def _read(path: Path, fingerprint: str, count: int) -> list[CachedFeatures] | None:
-    """What is kept; None where it is not of this fingerprint, or damaged."""
+    """Return the cache; None where it is missing, damaged or of another fingerprint."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -175,13 +189,13 @@ def _read(path: Path, fingerprint: str, count: int) -> list[CachedFeatures] | No
         return None
 
 
-def _rounded(one: CachedFeatures) -> CachedFeatures:
-    """As it comes back from the file, so that the first look and the second say the same."""
-    scale = _scale(one.features)
-    features = (one.features / scale).astype(np.float16).astype(np.float32) * scale
-    return CachedFeatures(features, one.errors.astype(np.float16).astype(np.float32))
+def _rounded(computed: CachedFeatures) -> CachedFeatures:
+    """Return what the file would give back, so that the first use and later ones agree."""
+    scale = _scale(computed.features)
+    features = (computed.features / scale).astype(np.float16).astype(np.float32) * scale
+    return CachedFeatures(features, computed.errors.astype(np.float16).astype(np.float32))
 
 
 def _scale(features: NDArray[np.float32]) -> np.float32:
-    """What the features are divided by, so that half precision holds them."""
+    """Return what features are divided by, so that half precision can hold them."""
     return np.float32(max(float(np.abs(features).max(initial=0.0)), 1e-12))

@@ -1,7 +1,4 @@
-"""Features: what a network makes of a picture before its last dense layer decides.
-
-Pictures that are alike to the network lie close together there.
-"""
+"""Features: the inputs of a network's last dense layer, in which similar images lie close together."""
 
 from dataclasses import dataclass
 
@@ -26,21 +23,11 @@ def features(
     progress: Progress | None = None,
     precision: str = "float32",
 ) -> NDArray[np.float32]:
-    """What the last dense layer is given for each picture.
+    """Return the last dense layer's input for each image, (N, features) float32.
 
-    Args:
-        classifier: any.
-        images: (N, H, W, C) uint8, of its pixel path's shape.
-        progress: called with (pictures done, pictures in all).
-        precision: "float32", or "bfloat16", correct to two digits.
-
-    Returns:
-        (N, features) float32.
-
-    Raises:
-        ModelError: the network has no dense layer, or only its own code knows how it runs.
+    Takes and raises what `features_and_probabilities` does.
     """
-    return _seen(classifier, images, progress, precision)[0]
+    return features_and_probabilities(classifier, images, progress, precision)[0]
 
 
 def features_and_probabilities(
@@ -49,59 +36,53 @@ def features_and_probabilities(
     progress: Progress | None = None,
     precision: str = "float32",
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the last dense layer is given for each picture, and what comes of it, in one go.
+    """Return the last dense layer's input and the probabilities for each image, from one run.
 
     Args:
-        classifier: any; its views are not asked about.
-        images: (N, H, W, C) uint8, of its pixel path's shape.
-        progress: called with (pictures done, pictures in all).
+        classifier: its test-time augmentation is not used.
+        images: (N, H, W, C) uint8, preprocessed.
+        progress: called with (images done, images in all).
         precision: "float32", or "bfloat16", correct to two digits.
 
     Returns:
         (N, features) and (N, classes), float32.
 
     Raises:
-        ModelError: the network has no dense layer, or only its own code knows how it runs.
+        ModelError: the network has no dense layer, or is a subclassed model.
     """
-    return _seen(classifier, images, progress, precision)
-
-
-def _seen(
-    classifier: Classifier, images: NDArray[np.uint8], progress: Progress | None, precision: str
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     both = probabilities(_FeatureNet(classifier), images, progress, precision)
     classes = len(classifier.class_names)
     return both[:, :-classes], both[:, -classes:]
 
 
 class _FeatureNet:
-    """A classifier's network that tells its features and, behind them, its answer, as `train.score` asks nets."""
+    """A classifier's network that returns features followed by probabilities, as a `Predictor` runs networks."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
 
-    def ready(self, precision: str) -> "_Folded | _Recorded":
-        """The fast form, where there is one; else a recording of every layer."""
+    def ready(self, precision: str) -> "_FoldedFeatures | _RecordedFeatures":
+        """Return the fast form, where there is one; else one that records every layer."""
         folded = self.classifier.net.ready(precision).net
         if isinstance(folded, InferenceNet) and folded.has_features:
-            return _Folded(folded, self.classifier.net.head)
-        return _Recorded(Recorder(self.classifier.model, self.classifier.net.head))
+            return _FoldedFeatures(folded, self.classifier.net.head)
+        return _RecordedFeatures(Recorder(self.classifier.model, self.classifier.net.head))
 
 
 @dataclass(frozen=True, slots=True)
-class _Folded:
+class _FoldedFeatures:
     net: InferenceNet
     head: Head
     divides = True
 
     def __call__(self, images: Tensor) -> Tensor:
-        features, answers = self.net.features_and_answers(images)
-        answer = ProbabilityNet(lambda *_, **__: answers, self.head)
-        return torch.cat([features.flatten(1).float(), answer(images)], 1)
+        features, outputs = self.net.features_and_answers(images)
+        to_probabilities = ProbabilityNet(lambda *_, **__: outputs, self.head)
+        return torch.cat([features.flatten(1).float(), to_probabilities(images)], 1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Recorded:
+class _RecordedFeatures:
     recorder: Recorder
     divides = False
 
@@ -111,14 +92,14 @@ class _Recorded:
 
 
 def last_dense(recording: Recording) -> LayerRun:
-    """The run of the last dense layer; its input are the features.
+    """Return the run of the last dense layer, whose input are the features.
 
     Raises:
-        ModelError: none is to be seen.
+        ModelError: there is none, or it cannot be seen.
     """
     dense = [run for run in recording.layers if isinstance(run.operation, Dense)]
     if not dense:
         raise ModelError(
-            "The network has no dense layer to be seen, so there are no features to compare pictures by."
+            "The network has no dense layer that can be seen, so there are no features to compare."
         )
     return dense[-1]

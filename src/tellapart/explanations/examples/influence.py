@@ -1,11 +1,10 @@
-"""Influence: which training pictures spoke for an answer, and which against it.
+"""Influence: how much learning from each training image raised or lowered a prediction (TracIn).
 
-TracIn follows the training: at checkpoints along the way, the dot product of a training
-picture's gradient with the asked one's, times the learning rate, says by how much learning from the
-first lowered the loss of the second. Gradients here are those of the last dense layer's kernel, which have a
-closed form: (probabilities - truth) times features, so that two pictures' product is the product of two dot
-products. What was learned below the last layer is seen only through the features; what was learned from a
-picture that was moved or mixed is not seen.
+TracIn follows the training: at each checkpoint, the dot product of a training image's gradient with that of the
+query image, times the learning rate, says by how much learning from the first lowered the loss of the second. Here
+the gradients are those of the last dense layer's kernel, which have a closed form: (probabilities - target) times
+features, so that the product of two images is the product of two dot products. What earlier layers learned shows
+only through the features; what was learned from a shifted, mirrored or mixed copy does not show.
 
 Source: Pruthi et al. 2020, arXiv:2002.08484 (TracInCP, on the last layer as in its section 4).
 """
@@ -25,34 +24,34 @@ from tellapart.explanations.recorder import Recording
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """What a network of a moment makes of the training pictures and of the asked one."""
+    """What the network of one checkpoint computes for the training images and for the query image."""
 
     learning_rate: float
     features: NDArray[Any]
-    """(N, D), of the training pictures; any float."""
+    """(N, D), of the training images; any float."""
 
     errors: NDArray[Any]
-    """(N, classes), of the training pictures, from `errors_of`; any float."""
+    """(N, classes), of the training images, from `errors_of`; any float."""
 
-    asked_features: NDArray[np.float32]
+    query_features: NDArray[np.float32]
     """(D,)."""
 
-    asked_probabilities: NDArray[np.float32]
+    query_probabilities: NDArray[np.float32]
     """(classes,)."""
 
     gain: float = 1.0
-    """From `error_gain`: of what stands between the last dense layer and the softmax."""
+    """From `error_gain`: the effect of what comes between the last dense layer and the softmax."""
 
 
 def errors_of(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64], smoothing: float = 0.0
 ) -> NDArray[np.float32]:
-    """The gradient of each picture's cross-entropy with regard to its logits: probabilities - truth.
+    """Return the gradient of each image's cross-entropy with respect to its logits: probabilities - target.
 
     Args:
         probabilities: (N, classes).
         labels: (N,).
-        smoothing: share of the truth that is spread over all classes, as the network was trained.
+        smoothing: label smoothing of the training.
 
     Returns:
         (N, classes).
@@ -63,53 +62,56 @@ def errors_of(
     return errors
 
 
-def influence(checkpoints: Sequence[Checkpoint], answer: int) -> NDArray[np.float64]:
-    """Of each training picture, by how much it spoke for an answer about the asked one; below 0, against it.
+def influence(checkpoints: Sequence[Checkpoint], class_index: int) -> NDArray[np.float64]:
+    """Return how much each training image supports predicting a class for the query image; below 0, opposes it.
 
     Args:
         checkpoints: in any order; their influences add up.
-        answer: class index that is asked about.
+        class_index: the class.
 
     Returns:
-        (N,), in units of loss: what a plain step of learning from that picture alone, at each checkpoint's
-        rate, takes off the loss of the answer.
+        (N,), in units of loss: what one step of plain gradient descent on that image alone, at each checkpoint's
+        learning rate, takes off the loss of the class.
     """
     total = np.zeros(len(checkpoints[0].errors))
-    for one in checkpoints:
-        asked_error = one.asked_probabilities.astype(np.float64)
-        asked_error[answer] -= 1
-        alike = one.features.astype(np.float32, copy=False) @ one.asked_features  # (N,)
-        total += one.learning_rate * one.gain * (one.errors @ asked_error) * alike
+    for checkpoint in checkpoints:
+        query_error = checkpoint.query_probabilities.astype(np.float64)
+        query_error[class_index] -= 1
+        similarity = checkpoint.features.astype(np.float32, copy=False) @ checkpoint.query_features  # (N,)
+        step = checkpoint.learning_rate * checkpoint.gain
+        total += step * (checkpoint.errors @ query_error) * similarity
     return total
 
 
 def error_gain(recording: Recording) -> float:
-    """By what the dot products of errors grow on the way from the softmax back to the last dense layer.
+    """Return how much the dot products of errors grow from the softmax back to the last dense layer.
 
-    1 where the softmax is taken of its outputs; the square of the factor where they are scaled in between.
+    1 where the softmax follows directly; the square of the factor where the outputs are scaled in between.
 
     Args:
-        recording: of pictures that a gradient reaches.
+        recording: of images that require gradients.
 
     Raises:
-        ModelError: no dense layer, or something after it that does more than scale.
+        ModelError: no dense layer, or more than a scaling after it.
     """
-    outputs = last_dense(recording).given[0]
+    outputs = last_dense(recording).raw_outputs[0]
     random = torch.Generator().manual_seed(0)
     errors = torch.randn((2, *recording.logits.shape), generator=random)
     errors = errors - errors.mean(-1, keepdim=True)  # those of a softmax add up to 0
-    found = [
-        torch.autograd.grad(recording.logits, outputs, one, retain_graph=True, allow_unused=True)[0]
-        for one in errors
+    gradients = [
+        torch.autograd.grad(recording.logits, outputs, error, retain_graph=True, allow_unused=True)[0]
+        for error in errors
     ]
-    if found[0] is None:  # the activation is the layer's own, and the logits are what goes into it
+    if (
+        gradients[0] is None
+    ):  # the layer has the activation itself, and the logits are that activation's input
         return 1.0 if outputs.shape[-1] > 1 else 0.5
-    back = torch.stack(found)
+    back = torch.stack(gradients)
     before, after = (torch.einsum("ibk,jbk->ij", x.flatten(2), x.flatten(2)) for x in (errors, back))
     gain = float(after.trace() / before.trace())
     if not torch.allclose(after, gain * before, rtol=1e-3, atol=1e-3 * float(after.abs().max())):
         raise ModelError(
-            "Between the network's last dense layer and its softmax more happens than a scaling, so the gradients "
-            "of that layer have no closed form."
+            "Between the network's last dense layer and its softmax is more than a scaling, so the gradients of "
+            "that layer have no closed form."
         )
     return gain

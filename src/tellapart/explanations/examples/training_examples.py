@@ -1,7 +1,7 @@
-"""Training pictures: which of them are most like a picture to the network, and which spoke for its answer.
+"""Training examples: the training images most similar to an image, and those for and against its prediction.
 
-Like: by the cosine of the features. Spoke for or against: by TracIn's last-layer form at the moments that
-the run kept and at its end.
+Similar means: by the cosine of the features. For and against: by TracIn on the last layer, at the run's checkpoints
+and at its end.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,12 @@ from tellapart.data.split import draw
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, TellapartError
 from tellapart.events import Progress
-from tellapart.explanations.examples.feature_cache import CachedFeatures, CheckpointModel, moments_of, seen
+from tellapart.explanations.examples.feature_cache import (
+    CachedFeatures,
+    CheckpointModel,
+    cached_features,
+    checkpoint_models,
+)
 from tellapart.explanations.examples.features import last_dense
 from tellapart.explanations.examples.influence import Checkpoint, error_gain, influence
 from tellapart.explanations.examples.nearest import nearest
@@ -25,89 +30,89 @@ from tellapart.explanations.subject import Subject
 from tellapart.profiling.summary import summarize
 from tellapart.runs.saved_run import SavedRun
 
-MOST_FLOPS = 1e14
-"""Of all training pictures at all moments; of more, a drawn part of the pictures is looked at. Minutes on two cores."""
+MAX_FLOPS = 1e14
+"""FLOPs for all training images at all checkpoints, minutes on two cores; beyond that a sample is taken."""
 
 SEED = 0
-"""Of that draw."""
+"""Of that sample."""
 
 SHOWN = 8
-"""Pictures of each kind that somebody is told of."""
+"""Images of each kind to show."""
 
-INFLUENCE = "Training pictures that speak for and against"
-BOTH = "Training pictures like this one, and those that speak for and against"
+INFLUENCE = "Training pictures for and against"
+BOTH = "Similar training pictures, and those for and against"
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbor:
-    """A training picture, and a number that ties it to the asked one."""
+class Example:
+    """A training image, and a number that relates it to the explained image."""
 
     row: int
-    """Of the training split."""
+    """In the training split."""
 
     id: str
     label: int
     value: float
-    """The cosine of the angle between their features, -1 to 1; or the influence, in units of loss."""
+    """The cosine of the angle between the features, -1 to 1; or the influence, in units of loss."""
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingPictures:
-    """Of one picture and one run."""
+class TrainingExamples:
+    """Training images compared with one query image."""
 
     store: ImageStore
     """The training split."""
 
     rows: NDArray[np.int64]
-    """(n,) those that were looked at: all, or a drawn part."""
+    """(n,) those that were compared: all, or a sample."""
 
     epochs: tuple[int, ...]
-    """After which the influence was asked for; empty where it is not known."""
+    """Epochs of the checkpoints; empty where the influence is unknown."""
 
     features: NDArray[np.float32]
-    """(n, D), of the finished network."""
+    """(n, D), by the finished network."""
 
-    asked_features: NDArray[np.float32]
+    query_features: NDArray[np.float32]
     """(D,)."""
 
     checkpoints: tuple[Checkpoint, ...]
+    """Empty where the influence is unknown."""
 
-    def nearest(self, most: int) -> list[Neighbor]:
-        """The most alike to the network, the nearest first."""
-        rows, cosines = nearest(self.features, self.asked_features[None], most)
-        return self._named(rows[0], cosines[0])
+    def nearest(self, count: int) -> list[Example]:
+        """Return the most similar training images, the nearest first."""
+        rows, cosines = nearest(self.features, self.query_features[None], count)
+        return self._examples(rows[0], cosines[0])
 
-    def speaking(self, answer: int, most: int) -> tuple[list[Neighbor], list[Neighbor]]:
-        """Those that spoke most for an answer, and those that spoke most against it, the strongest first.
+    def for_and_against(self, class_index: int, count: int) -> tuple[list[Example], list[Example]]:
+        """Return the training images that support a class most, and those that oppose it most, strongest first.
 
         Args:
-            answer: class index.
-            most: of each; fewer where fewer spoke so.
+            class_index: the class.
+            count: of each; fewer where fewer do so.
         """
-        spoke = self._influence[answer]
-        order = np.argsort(-spoke, kind="stable")
-        best, worst = order[:most], order[::-1][:most]
-        best, worst = best[spoke[best] > 0], worst[spoke[worst] < 0]
-        return self._named(best, spoke[best]), self._named(worst, spoke[worst])
+        values = self._influence[class_index]
+        order = np.argsort(-values, kind="stable")
+        best, worst = order[:count], order[::-1][:count]
+        best, worst = best[values[best] > 0], worst[values[worst] < 0]
+        return self._examples(best, values[best]), self._examples(worst, values[worst])
 
     @cached_property
     def _influence(self) -> list[NDArray[np.float64]]:
-        """By class."""
-        return [influence(self.checkpoints, answer) for answer in range(self.checkpoints[0].errors.shape[1])]
+        """By class index, (n,)."""
+        return [influence(self.checkpoints, index) for index in range(self.checkpoints[0].errors.shape[1])]
 
-    def _named(self, places: NDArray[np.int64], values: NDArray[np.floating]) -> list[Neighbor]:
-        found = zip(self.rows[places].tolist(), values.tolist(), strict=True)
+    def _examples(self, places: NDArray[np.int64], values: NDArray[np.floating]) -> list[Example]:
         return [
-            Neighbor(row, self.store.ids[row], int(self.store.labels[row]), float(value))
-            for row, value in found
+            Example(row, self.store.ids[row], int(self.store.labels[row]), float(value))
+            for row, value in zip(self.rows[places].tolist(), values.tolist(), strict=True)
         ]
 
 
-class Training:
-    """A run's training pictures, as the networks of its moments see them: for any number of pictures asked about."""
+class ExampleSearch:
+    """Searches a run's training images, for any number of query images."""
 
     def __init__(self, run: SavedRun, classifier: Classifier) -> None:
-        """Looks at nothing yet.
+        """Create a search; no image is run yet.
 
         Args:
             run: that made the network.
@@ -115,102 +120,104 @@ class Training:
         """
         self.run = run
         self.classifier = classifier
-        self._seen: list[CachedFeatures] | None = None
+        self._cached: list[CachedFeatures] | None = None
 
     def of(
         self, subject: Subject, progress: Progress | None = None
-    ) -> tuple[TrainingPictures | None, list[str]]:
-        """Look among the training pictures.
+    ) -> tuple[TrainingExamples | None, list[str]]:
+        """Compare the training images with a query image.
 
         Args:
-            subject: a picture in the same network.
-            progress: called with (training pictures done, in all), where they must be asked anew.
+            subject: an image in the same network.
+            progress: called with (training images done, in all), where they are not cached.
 
         Returns:
-            What was found, None where nothing can be; and what could not be had, each with its reason.
+            The examples, None where there can be none; and what could not be had, each with its reason.
         """
         if "train" not in self.run.stores:
-            told = [reason for reason in self.run.missing if "pictures" in reason.split(":")[0]]
-            return None, [f"{BOTH}: {' '.join(told) or 'the pictures cannot be opened any more.'}"]
+            reasons = [reason for reason in self.run.missing if "pictures" in reason.split(":")[0]]
+            return None, [f"{BOTH}: {' '.join(reasons) or 'the training pictures are no longer there.'}"]
         try:
-            asked = last_dense(subject.recording).inputs[0].flatten().numpy()
-            known = self._known(progress)
+            query_features = last_dense(subject.recording).inputs[0].flatten().numpy()
+            features = self._features(progress)
         except ModelError as reason:
             return None, [f"{BOTH}: {reason}"]
-        checkpoints, gaps = self._checkpoints(subject, known)
-        epochs = tuple(moment.epoch for moment in self._moments) if checkpoints else ()
-        (end,) = [index for index, one in enumerate(self._moments) if one.classifier is self.classifier]
+        checkpoints, gaps = self._checkpoints(subject, features)
+        epochs = tuple(model.epoch for model in self._models) if checkpoints else ()
+        (end,) = [index for index, model in enumerate(self._models) if model.classifier is self.classifier]
         store = self.run.stores["train"]
-        return TrainingPictures(store, self._rows, epochs, known[end].features, asked, checkpoints), gaps
+        return TrainingExamples(
+            store, self._rows, epochs, features[end].features, query_features, checkpoints
+        ), gaps
 
     def _checkpoints(
-        self, subject: Subject, known: Sequence[CachedFeatures]
+        self, subject: Subject, features: Sequence[CachedFeatures]
     ) -> tuple[tuple[Checkpoint, ...], list[str]]:
-        """For the influence; none where it cannot be known; and what is to be said of that."""
+        """Return what the influence needs, empty where it is unknown; and why it is unknown or uncertain."""
         gaps = [] if self._gap is None else [f"{INFLUENCE}: {self._gap}"]
-        if self._moments[-1].epoch == 0:
+        if self._models[-1].epoch == 0:
             return (), gaps
         try:
-            found = zip(self._moments, self._recorders, known, strict=True)
-            return tuple(_checkpoint(subject, *one) for one in found), gaps
+            each = zip(self._models, self._recorders, features, strict=True)
+            return tuple(_checkpoint(subject, *parts) for parts in each), gaps
         except ModelError as reason:
             return (), [*gaps, f"{INFLUENCE}: {reason}"]
 
     @cached_property
-    def _kept(self) -> tuple[list[CheckpointModel], str | None]:
-        """The run's moments; the finished network alone where it kept no others, and why."""
+    def _models_and_gap(self) -> tuple[list[CheckpointModel], str | None]:
+        """The run's checkpoints; without any, the finished network alone, and why."""
         alone = [CheckpointModel(0, 0.0, self.classifier)]
         if not self.run.history:
-            return alone, "the run's log does not tell its learning rates."
+            return alone, "the run has no log of its learning rates."
         try:
-            moments = moments_of(self.run, self.classifier)
+            models = checkpoint_models(self.run, self.classifier)
         except TellapartError as reason:
             return alone, str(reason)
-        if len(moments) == 1:
-            return (
-                moments,
-                "the run kept no weights on the way, so only its end is asked, when little is left to learn.",
-            )
-        return moments, None
+        if len(models) == 1:
+            gap = "the run kept no checkpoints, so only its end counts, when little is left to learn."
+            return models, gap
+        return models, None
 
     @property
-    def _moments(self) -> list[CheckpointModel]:
-        return self._kept[0]
+    def _models(self) -> list[CheckpointModel]:
+        return self._models_and_gap[0]
 
     @property
     def _gap(self) -> str | None:
-        return self._kept[1]
+        return self._models_and_gap[1]
 
     @cached_property
     def _recorders(self) -> list[Recorder]:
-        """Of the moments."""
-        return [Recorder(one.classifier.model, one.classifier.net.head) for one in self._moments]
+        """A recorder for each checkpoint."""
+        return [Recorder(each.classifier.model, each.classifier.net.head) for each in self._models]
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
-        """All training pictures, or as many as may be asked about, of every class its share."""
+        """All training images, or a sample with every class in proportion."""
         store = self.run.stores["train"]
-        most = int(MOST_FLOPS / max(1, len(self._moments) * summarize(self.classifier.model).flops))
+        most = int(MAX_FLOPS / max(1, len(self._models) * summarize(self.classifier.model).flops))
         if len(store) <= most:
             return np.arange(len(store))
         return draw(store.ids, store.labels, most, SEED)
 
-    def _known(self, progress: Progress | None) -> list[CachedFeatures]:
-        """What each moment saw."""
-        if self._seen is None:
-            self._seen = seen(self.run, self._moments, self.run.stores["train"], self._rows, progress)
-        return self._seen
+    def _features(self, progress: Progress | None) -> list[CachedFeatures]:
+        """Return each checkpoint's features of the training images."""
+        if self._cached is None:
+            self._cached = cached_features(
+                self.run, self._models, self.run.stores["train"], self._rows, progress
+            )
+        return self._cached
 
 
 def _checkpoint(
-    subject: Subject, moment: CheckpointModel, recorder: Recorder, known: CachedFeatures
+    subject: Subject, model: CheckpointModel, recorder: Recorder, cached: CachedFeatures
 ) -> Checkpoint:
     recording = recorder.run(subject.pixels[None].clone().requires_grad_())
     return Checkpoint(
-        moment.learning_rate,
-        known.features,
-        known.errors,
-        last_dense(recording).inputs[0].detach().flatten().numpy(),
-        recording.logits.detach()[0].softmax(-1).numpy(),
-        error_gain(recording),
+        learning_rate=model.learning_rate,
+        features=cached.features,
+        errors=cached.errors,
+        query_features=last_dense(recording).inputs[0].detach().flatten().numpy(),
+        query_probabilities=recording.logits.detach()[0].softmax(-1).numpy(),
+        gain=error_gain(recording),
     )

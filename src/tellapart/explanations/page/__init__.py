@@ -1,1 +1,1 @@
-"""The sections of an explanation's page."""
+"""The explain page: each section is a function from an explanation to its part of the page."""

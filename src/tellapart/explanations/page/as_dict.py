@@ -1,68 +1,70 @@
-"""Telling: what an explanation's page says, as plain values; what `explain --json` prints."""
+"""An explanation as plain values: what `Explanation.to_dict` returns and `explain --json` prints."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from tellapart.explanations.attribution.attribute import HeatMap
-from tellapart.explanations.examples.training_examples import SHOWN, Neighbor
+from tellapart.explanations.counterfactuals import Counterfactual
+from tellapart.explanations.examples.training_examples import SHOWN, Example
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.why import verdict
 
 
 def to_dict(explanation: Explanation) -> dict[str, Any]:
-    """An explanation's answer, maps, changes and training pictures."""
+    """Return the prediction, heat maps, counterfactuals and training examples."""
     names = explanation.subject.class_names
     return {
         "picture": explanation.subject.picture,
         **explanation.answer.to_dict(names),
         "why": [
             {
-                "of": names[question.of],
-                "and_not": None if question.and_not is None else names[question.and_not],
-                "maps": [_map(one) for one in maps],
+                "of": names[contrast.of],
+                "and_not": None if contrast.and_not is None else names[contrast.and_not],
+                "maps": [_heat_map(heat_map) for heat_map in maps],
             }
-            for question, maps in explanation.heat_maps.maps.items()
+            for contrast, maps in explanation.heat_maps.maps.items()
         ],
-        "flips": [
-            {
-                "change": one.name,
-                "flips": one.amount is not None,
-                "amount": one.says,
-                "answer": names[one.answer],
-                "probability": one.probabilities[one.answer],
-            }
-            for one in explanation.flips
-        ],
+        "counterfactuals": [_counterfactual(each, names) for each in explanation.counterfactuals],
         "training": _training(explanation),
         "missing": list(explanation.gaps),
     }
 
 
-def _map(one: HeatMap) -> dict[str, Any]:
-    measured = one.faithfulness
+def _heat_map(heat_map: HeatMap) -> dict[str, Any]:
+    measured = heat_map.faithfulness
     return {
-        "method": one.method,
-        "layer": one.layer,
+        "method": heat_map.method,
+        "layer": heat_map.layer,
         "deletion_area": measured.deletion_area,
         "insertion_area": measured.insertion_area,
         "random_deletion_area": measured.random_deletion_area,
         "random_insertion_area": measured.random_insertion_area,
-        "like_noise": measured.sanity,
-        "is_true": measured.is_true,
+        "randomized_similarity": measured.randomized_similarity,
+        "is_faithful": measured.is_faithful,
         "verdict": verdict(measured),
     }
 
 
+def _counterfactual(counterfactual: Counterfactual, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "change": counterfactual.name,
+        "changes_prediction": counterfactual.amount is not None,
+        "amount": counterfactual.description,
+        "predicted": names[counterfactual.predicted],
+        "probability": counterfactual.probabilities[counterfactual.predicted],
+    }
+
+
 def _training(explanation: Explanation) -> dict[str, Any] | None:
-    found, names = explanation.training_pictures, explanation.subject.class_names
-    if found is None:
+    examples, names = explanation.training_examples, explanation.subject.class_names
+    if examples is None:
         return None
-    near = _pictures(found.nearest(SHOWN), names)
-    if not found.checkpoints:
-        return {"nearest": near, "for": None, "against": None}
-    speaks, objects = found.speaking(explanation.answer.index, SHOWN)
-    return {"nearest": near, "for": _pictures(speaks, names), "against": _pictures(objects, names)}
+    nearest = _examples(examples.nearest(SHOWN), names)
+    if not examples.checkpoints:
+        return {"nearest": nearest, "for": None, "against": None}
+    supporting, opposing = examples.for_and_against(explanation.answer.index, SHOWN)
+    return {"nearest": nearest, "for": _examples(supporting, names), "against": _examples(opposing, names)}
 
 
-def _pictures(group: Sequence[Neighbor], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"id": one.id, "label": names[one.label], "value": one.value} for one in group]
+def _examples(group: Sequence[Example], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"id": example.id, "label": names[example.label], "value": example.value} for example in group]

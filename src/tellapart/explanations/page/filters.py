@@ -1,101 +1,118 @@
-"""What the network's channels look for: kernels, pieces of pictures, and pictures made for them."""
+"""The section on what the network's channels respond to: kernels, patches, and pictures created for channels."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tellapart.explanations.channels.channels import LayerFilters
+from tellapart.data.store import ImageStore
+from tellapart.explanations.channels.channels import Channel, LayerFilters
 from tellapart.explanations.channels.patches import Box
+from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
 from tellapart.pages.sprite_sheet import sheet
 
-if TYPE_CHECKING:
-    from tellapart.explanations.explanation import Explanation
-
 SIDE = 64
-"""Pixels of a piece on the page's sheet."""
+"""Pixels of a patch on the page's sheet."""
 
-MADE_SIDE = 112
-"""Pixels of a made picture there, at most."""
+CREATED_SIDE = 112
+"""Pixels of a created picture there, at most."""
 
-MOST_KERNELS = 96
+MAX_KERNELS = 96
+
+Images = dict[str, NDArray[np.uint8]]
+"""Name -> image, for a sheet."""
 
 
-def part(explanation: "Explanation") -> Part | None:
-    """See the module."""
+def part(explanation: Explanation) -> Part | None:
+    """Return the section; None where there is neither a convolution nor a layer with feature maps."""
     subject, filters = explanation.subject, explanation.filters
     layers = filters.of(subject)
     kernels = filters.kernels(subject.recording)
     if not layers and kernels is None:
-        explanation.lacks(
-            "What its channels look for: the network shows no convolution and no layer with feature maps."
+        explanation.add_gap(
+            "What the channels respond to: the network has no convolution and no feature maps."
         )
         return None
     if layers and filters.train is None:
-        explanation.lacks(
-            "Pieces of training pictures that excite its channels: the training pictures are not there."
-        )
-    pieces: dict[str, NDArray[np.uint8]] = {}
-    told = [_layer(one, subject.image, filters.train, pieces) for one in layers]
-    made = {f"{one.name}/{channel.index}": channel.made for one in layers for channel in one.channels}
+        explanation.add_gap("Patches of training pictures: the training pictures are not there.")
+    patches: Images = {}
+    described = []
+    for layer in layers:
+        side = _side(layer, subject.image.shape)
+        patches |= _patches(layer, subject.image, filters.train, side)
+        described.append(_described(layer, filters.train, side))
+    created = {
+        f"{layer.name}/{channel.index}": channel.image for layer in layers for channel in layer.channels
+    }
     values = {
-        "layers": told,
+        "layers": described,
         "sample": len(filters.rows),
         "whole": min(subject.image.shape[:2]),
         "kernels": None if kernels is None else _kernels(*kernels),
-        "pieces": sheet(pieces, side=SIDE),
-        "made": sheet(made, side=MADE_SIDE, quality=90),
+        "patches": sheet(patches, side=SIDE),
+        "created": sheet(created, side=CREATED_SIDE, quality=90),
     }
     return Part(values)
 
 
-def _kernels(name: str, found: NDArray[np.uint8]) -> dict[str, Any]:
-    shown = {str(index): _enlarged(kernel) for index, kernel in enumerate(found[:MOST_KERNELS])}
-    size = f"{found.shape[1]} × {found.shape[2]}"
-    return {"layer": name, "count": len(found), "size": size, "sheet": sheet(shown, quality=95, side=SIDE)}
+def _kernels(name: str, kernels: NDArray[np.uint8]) -> dict[str, Any]:
+    shown = {str(index): _enlarged(kernel) for index, kernel in enumerate(kernels[:MAX_KERNELS])}
+    size = f"{kernels.shape[1]} × {kernels.shape[2]}"
+    return {"layer": name, "count": len(kernels), "size": size, "sheet": sheet(shown, quality=95, side=SIDE)}
 
 
-def _layer(
-    layer: LayerFilters, image: NDArray[np.uint8], train: Any, pieces: dict[str, NDArray[np.uint8]]
-) -> dict[str, Any]:
-    """What the template writes of a layer; its pieces are added to those of the page."""
-    side = _side(layer, image.shape)
-    channels = []
+def _patches(layer: LayerFilters, image: NDArray[np.uint8], train: ImageStore | None, side: int) -> Images:
+    """Return the patches of this picture and of training pictures, for the sheet."""
+    patches = {}
     for channel in layer.channels:
         name = f"{layer.name}/{channel.index}"
-        pieces[f"{name}/here"] = _cut(image, channel.box, side)
-        for place, one in enumerate(channel.pieces):
-            pieces[f"{name}/{place}"] = _cut(train.images[one.picture], one.box, side)
-        channels.append(
-            {
-                "name": name,
-                "index": channel.index,
-                "peak": channel.peak,
-                "above": channel.above,
-                "pieces": [
-                    {"name": f"{name}/{place}", "id": train.ids[one.picture], "excitement": one.excitement}
-                    for place, one in enumerate(channel.pieces)
-                ],
-                "made_mean": channel.made_mean,
-                "best_mean": channel.best_mean,
-            }
-        )
-    return {"name": layer.name, "grid": layer.grid, "width": layer.width, "side": side, "channels": channels}
+        patches[f"{name}/here"] = _cut(image, channel.box, side)
+        for place, patch in enumerate(channel.patches):
+            assert train is not None
+            patches[f"{name}/{place}"] = _cut(train.images[patch.row], patch.box, side)
+    return patches
+
+
+def _described(layer: LayerFilters, train: ImageStore | None, side: int) -> dict[str, Any]:
+    """Return what the template writes of a layer."""
+    return {
+        "name": layer.name,
+        "grid": layer.grid,
+        "width": layer.width,
+        "side": side,
+        "channels": [_channel(f"{layer.name}/{each.index}", each, train) for each in layer.channels],
+    }
+
+
+def _channel(name: str, channel: Channel, train: ImageStore | None) -> dict[str, Any]:
+    ids = [] if train is None else [train.ids[patch.row] for patch in channel.patches]
+    return {
+        "name": name,
+        "index": channel.index,
+        "peak": channel.peak,
+        "share_below": channel.share_below,
+        "patches": [
+            {"name": f"{name}/{place}", "id": ids[place], "activation": patch.activation}
+            for place, patch in enumerate(channel.patches)
+        ],
+        "image_mean": channel.image_mean,
+        "best_sample_mean": channel.best_sample_mean,
+    }
 
 
 def _side(layer: LayerFilters, shape: Sequence[int]) -> int:
-    """Of the squares that hold every piece of a layer; a number of 0 depends on nothing, so its box says nothing."""
-    found = [(channel.box, channel.peak) for channel in layer.channels]
-    found += [(piece.box, piece.excitement) for channel in layer.channels for piece in channel.pieces]
-    sides = [max(box[2] - box[0], box[3] - box[1]) for box, number in found if number]
+    """Return the side of squares that hold every patch of a layer; zero activations depend on nothing."""
+    boxes = [(channel.box, channel.peak) for channel in layer.channels]
+    boxes += [(patch.box, patch.activation) for channel in layer.channels for patch in channel.patches]
+    sides = [max(box[2] - box[0], box[3] - box[1]) for box, activation in boxes if activation]
     return min(*shape[:2], max(sides, default=max(shape[:2])))
 
 
 def _cut(image: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
-    """A square of a picture around a box, moved inwards at the edges."""
+    """Return the square of an image around a box, moved inwards at the edges."""
 
     def begin(first: int, last: int, length: int) -> int:
         return max(0, min((first + last - side) // 2, length - side))
@@ -104,9 +121,9 @@ def _cut(image: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
     return _enlarged(image[top : top + side, left : left + side])
 
 
-def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Brought to the sheet's size, (SIDE, SIDE, C), small ones with their pixels to be seen."""
-    small: Sequence[int] = picture.shape[:2]
-    how = Image.Resampling.NEAREST if max(small) < SIDE else Image.Resampling.BOX
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).resize((SIDE, SIDE), how)
-    return np.asarray(image).reshape(SIDE, SIDE, -1)
+def _enlarged(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image at the sheet's size, (SIDE, SIDE, C), small ones with their pixels visible."""
+    height, width, channels = image.shape
+    resampling = Image.Resampling.NEAREST if max(height, width) < SIDE else Image.Resampling.BOX
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image).resize((SIDE, SIDE), resampling)
+    return np.asarray(picture).reshape(SIDE, SIDE, -1)

@@ -1,18 +1,17 @@
-"""Page: an explanation becomes one self-contained HTML file.
+"""The explain page: an explanation becomes one self-contained HTML file.
 
-Each section is a module of this room with a function from the explanation to its part of the page, a template
-and a module for the browser, all of one name.
+Each section has four files of one name: a module of this folder that returns its `Part`, and under `pages/` a
+template, a style sheet and a browser module.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tellapart import __version__
 from tellapart.errors import TellapartError
 from tellapart.events import Progress
 from tellapart.explanations.explanation import Explanation, Form
-from tellapart.explanations.page import answer, filters, flips, layers, picture, training, why
+from tellapart.explanations.page import answer, counterfactuals, filters, layers, picture, training, why
 from tellapart.explanations.page.as_dict import to_dict
 from tellapart.explanations.page.part import Part
 from tellapart.pages.assemble import assemble
@@ -21,65 +20,68 @@ from tellapart.text import printable
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page, in its place."""
+    """A section of the page, in its place."""
 
     name: str
     title: str
     part: Callable[[Explanation], Part | None]
-    """None where there is nothing to show; why not is then among the explanation's gaps."""
+    """None where there is nothing to show; the reason is then among the explanation's gaps."""
 
     modules: tuple[str, ...] = ()
-    """For the browser, besides the one of the section's name."""
+    """Browser modules besides the one of the section's name."""
 
 
 SECTIONS = (
-    Section("why", "Why this answer", why.part),
-    Section("flips", "What would change its mind", flips.part),
+    Section("why", "Why this prediction", why.part),
+    Section("counterfactuals", "What would change the prediction", counterfactuals.part),
     Section("training", "Training pictures for and against", training.part),
-    Section("answer", "What it says, in numbers", answer.part),
+    Section("answer", "From logits to probabilities", answer.part),
     Section("picture", "The picture as numbers", picture.part),
     Section(
-        "layers", "Layer by layer", layers.part, ("numbers.js", "layer_arithmetic.js", "arithmetic.js", "dropped.js")
+        "layers",
+        "Layer by layer",
+        layers.part,
+        modules=("numbers.js", "layer_arithmetic.js", "arithmetic.js", "dropout.js"),
     ),
-    Section("filters", "What its channels look for", filters.part),
+    Section("filters", "What the channels respond to", filters.part),
 )
 
 SHARED = ("theme.js", "charts.js", "scrolling.js", "contents.js", "packing.js", "explain/maps.js")
 
 
 def page(explanation: Explanation, progress: Progress | None = None) -> str:
-    """The HTML.
+    """Return the HTML of all sections.
 
     Args:
-        explanation: of one picture.
+        explanation: of one image.
         progress: called with (sections done, sections in all).
     """
     return page_of(explanation, SECTIONS, progress)
 
 
 def page_of(explanation: Explanation, sections: Sequence[Section], progress: Progress | None = None) -> str:
-    """The HTML of some sections alone; the answer must be among them."""
-    found = []
+    """Return the HTML of some sections; "answer" must be among them, because the headline reads it."""
+    parts: dict[Section, Part] = {}
     for done, section in enumerate(sections, 1):
         part = _part(section, explanation)
         if part is not None:
-            found.append((section, part))
+            parts[section] = part
         if progress is not None:
             progress(done, len(sections))
-    values: dict[str, Any] = {
-        "title": printable(explanation.subject.picture),
-        "sections": [one for one, _ in found],
-        "gaps": explanation.gaps,
-        "version": __version__,
-        **{one.name: part.values for one, part in found},
-    }
-    data: Mapping[str, Any] = {one.name: part.data for one, part in found}
-    names = [one.name for one, _ in found]
-    modules = [f"explain/{module}" for one, _ in found for module in (f"{one.name}.js", *one.modules)]
+    names = [section.name for section in parts]
+    modules = [
+        f"explain/{module}" for section in parts for module in (f"{section.name}.js", *section.modules)
+    ]
     return assemble(
         "explain.html",
-        values,
-        data,
+        {
+            "title": printable(explanation.subject.picture),
+            "sections": list(parts),
+            "gaps": explanation.gaps,
+            "version": __version__,
+            **{section.name: part.values for section, part in parts.items()},
+        },
+        {section.name: part.data for section, part in parts.items()},
         styles=["explain/explain.css", *(f"explain/{name}.css" for name in names)],
         modules=[*SHARED, "explain/explain.js", *modules],
         entry="explain",
@@ -88,18 +90,17 @@ def page_of(explanation: Explanation, sections: Sequence[Section], progress: Pro
 
 
 def _part(section: Section, explanation: Explanation) -> Part | None:
-    """A section's part; where it cannot be had, that is noted, and the others are shown."""
+    """Return a section's part; where it fails, note why, so that the other sections are shown."""
     try:
         return section.part(explanation)
     except Exception as reason:
         if section.name == "answer":
-            raise  # without an answer there is nothing to explain
+            raise  # without a prediction there is nothing to explain
         is_ours = isinstance(reason, TellapartError)
-        explanation.lacks(
-            f"{section.title}: {reason if is_ours else f'a bug, {type(reason).__name__}: {reason}'}"
-        )
+        text = str(reason) if is_ours else f"a bug in tellapart, {type(reason).__name__}: {reason}"
+        explanation.add_gap(f"{section.title}: {text}")
         return None
 
 
 FORM = Form(to_html=page, to_dict=to_dict)
-"""What `Explanation` is handed."""
+"""How explanations are shown."""

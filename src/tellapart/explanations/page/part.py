@@ -1,4 +1,4 @@
-"""Part: what a section gives to the page."""
+"""Part: what a section contributes to the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Of one section."""
+    """One section's contribution."""
 
     values: Mapping[str, Any]
     """What its template writes."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What its module reads, plain values."""
+    """What its browser module reads, plain values."""

@@ -1,18 +1,14 @@
-"""The picture as the network is given it: numbers."""
+"""The section on the picture as numbers, as the network gets it."""
 
-from typing import TYPE_CHECKING
-
+from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
 from tellapart.pages.packing import pack
 from tellapart.pages.shrinking import SIDE
 from tellapart.pages.sprite_sheet import sheet
 
-if TYPE_CHECKING:
-    from tellapart.explanations.explanation import Explanation
 
-
-def part(explanation: "Explanation") -> Part:
-    """See the module."""
+def part(explanation: Explanation) -> Part:
+    """Return the section."""
     subject = explanation.subject
     height, width, channels = subject.image.shape
     values = {

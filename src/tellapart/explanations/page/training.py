@@ -1,63 +1,66 @@
-"""Which training pictures are like this one, and which spoke for and against its answer."""
+"""The section on similar training pictures, and those for and against the prediction."""
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tellapart.explanations.examples.training_examples import SHOWN, Neighbor
+from tellapart.explanations.examples.training_examples import SHOWN, Example
+from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
 from tellapart.pages.sprite_sheet import sheet
 
-if TYPE_CHECKING:
-    from tellapart.explanations.explanation import Explanation
-
-MOST_CLASSES = 10
-"""That it is asked for and against, the likeliest first."""
+MAX_CLASSES = 10
+"""Classes with examples for and against, the likeliest first."""
 
 SIDE = 64
 """Pixels of a picture on the page's sheet, at most."""
 
 
-def part(explanation: "Explanation") -> Part | None:
-    """See the module."""
-    found, names = explanation.training_pictures, explanation.subject.class_names
-    if found is None:
+def part(explanation: Explanation) -> Part | None:
+    """Return the section; None where there are no training pictures."""
+    examples, names = explanation.training_examples, explanation.subject.class_names
+    if examples is None:
         return None
-    asked = list(dict.fromkeys([explanation.answer.index, *explanation.asked, *explanation.answer.order]))
-    asked = asked[: max(MOST_CLASSES, 1 + len(explanation.asked))] if found.checkpoints else []
-    near = found.nearest(SHOWN)
-    speaking = {index: found.speaking(index, SHOWN) for index in asked}
-    shown = [near, *(group for both in speaking.values() for group in both)]
-    rows = {str(one.row): found.store.images[one.row] for group in shown for one in group}
+    classes = _classes(explanation) if examples.checkpoints else []
+    nearest = examples.nearest(SHOWN)
+    by_class = {index: examples.for_and_against(index, SHOWN) for index in classes}
+    groups = [nearest, *(group for both in by_class.values() for group in both)]
+    images = {str(example.row): examples.store.images[example.row] for group in groups for example in group}
     values = {
-        "nearest": _told(near, names, "{:.3f}"),
+        "nearest": _rows(nearest, names, "{:.3f}"),
         "classes": [
             {
                 "index": index,
                 "name": names[index],
-                "for": _told(both[0], names, _form(both)),
-                "against": _told(both[1], names, _form(both)),
+                "for": _rows(both[0], names, _number_format(both)),
+                "against": _rows(both[1], names, _number_format(both)),
             }
-            for index, both in speaking.items()
+            for index, both in by_class.items()
         ],
-        "epochs": list(found.epochs),
-        "features": found.features.shape[1],
-        "looked": len(found.rows),
-        "pictures": len(found.store),
-        "sheet": sheet(rows, side=SIDE),
+        "epochs": list(examples.epochs),
+        "features": examples.features.shape[1],
+        "compared": len(examples.rows),
+        "pictures": len(examples.store),
+        "sheet": sheet(images, side=SIDE),
     }
     return Part(values)
 
 
-def _told(group: Sequence[Neighbor], names: Sequence[str], form: str) -> list[dict[str, Any]]:
+def _classes(explanation: Explanation) -> list[int]:
+    """Return the predicted class, those that the user named, and the next likeliest."""
+    answer, named = explanation.answer, explanation.named
+    return list(dict.fromkeys([answer.index, *named, *answer.order]))[: max(MAX_CLASSES, 1 + len(named))]
+
+
+def _rows(group: Sequence[Example], names: Sequence[str], number_format: str) -> list[dict[str, Any]]:
     return [
         {
-            "row": str(one.row),
-            "id": one.id,
-            "label": names[one.label],
-            "text": _unsigned_zero(form.format(one.value)),
+            "row": str(example.row),
+            "id": example.id,
+            "label": names[example.label],
+            "text": _unsigned_zero(number_format.format(example.value)),
         }
-        for one in group
+        for example in group
     ]
 
 
@@ -65,7 +68,7 @@ def _unsigned_zero(text: str) -> str:
     return text.lstrip("+-") if float(text) == 0 else text
 
 
-def _form(groups: Sequence[Sequence[Neighbor]]) -> str:
-    """How influences are written: the strongest with two digits that count, all with as many decimals."""
-    most = max((abs(one.value) for group in groups for one in group), default=1.0)
-    return f"{{:+.{max(0, 1 - math.floor(math.log10(max(most, 1e-12))))}f}}"
+def _number_format(groups: Sequence[Sequence[Example]]) -> str:
+    """Return a format that gives the strongest influence two significant digits, and all as many decimals."""
+    largest = max((abs(example.value) for group in groups for example in group), default=1.0)
+    return f"{{:+.{max(0, 1 - math.floor(math.log10(max(largest, 1e-12))))}f}}"

@@ -1,8 +1,8 @@
-/** Small pieces that the workings are written with: numbers that can be checked, grids of them, and curves. */
+/** Pieces that arithmetic is written with: numbers that can be checked, grids and tables of them, and curves. */
 
 import { colorOf, element, inkOn, number, reach } from "maps";
 
-/** A number with what it is, so that it can be found and recomputed. */
+/** A number labeled with what it is, so that tests can recompute it. */
 export function labeled(what, value, result = false) {
   return element("span", { class: result ? "n result" : "n", "data-what": what, "data-value": value }, number(value));
 }
@@ -30,7 +30,7 @@ export function grid(what, values, height, width, caption, marks = () => "") {
 
 /** A table of rows of cells, each a string or an element. */
 export function table(caption, heads, rows) {
-  const head = element("tr", {}, ...heads.map((one) => element("th", { scope: "col" }, one)));
+  const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
   const body = rows.map((cells) => element("tr", {}, ...cells.map((cell, i) => element(i ? "td" : "th", i ? {} : { scope: "row" }, cell))));
   return element("div", { class: "scroll" }, element("table", {}, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...body)));
 }
@@ -39,9 +39,9 @@ export function table(caption, heads, rows) {
 export function curve({ x, y }, name, at, value) {
   const [left, right] = [Math.min(x.values[0], at), Math.max(x.values.at(-1), at)];
   const [low, high] = [Math.min(...y.values, value), Math.max(...y.values, value)];
-  const px = (one) => 10 + (280 * (one - left)) / (right - left);
-  const py = (one) => 150 - (140 * (one - low)) / (high - low || 1);
-  const points = [...x.values].map((one, i) => `${px(one).toFixed(1)},${py(y.values[i]).toFixed(1)}`).join(" ");
+  const px = (place) => 10 + (280 * (place - left)) / (right - left);
+  const py = (height) => 150 - (140 * (height - low)) / (high - low || 1);
+  const points = [...x.values].map((place, i) => `${px(place).toFixed(1)},${py(y.values[i]).toFixed(1)}`).join(" ");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 300 160");
   svg.setAttribute("class", "curve");
@@ -58,4 +58,4 @@ export function bySize(values) {
   return [...values.keys()].sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
 }
 
-export const sum = (values) => values.reduce((total, one) => total + one, 0);
+export const sum = (values) => values.reduce((total, value) => total + value, 0);

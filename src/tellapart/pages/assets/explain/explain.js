@@ -1,4 +1,4 @@
-/** The explanation's moving parts: each section's module, where the page has that section. */
+/** Starts the module of each section that the page has. */
 
 import { begin } from "theme";
 import { contents } from "contents";
@@ -6,11 +6,11 @@ import { scrolling } from "scrolling";
 
 contents();
 scrolling();
-const data = JSON.parse(document.getElementById("data").textContent);
-for (const [name, told] of Object.entries(data)) {
+const sections = JSON.parse(document.getElementById("data").textContent);
+for (const [name, data] of Object.entries(sections)) {
   const section = await import(name);
   document.querySelector(`.section-${name}`).dataset.begun = "true";
-  await section.begin(told);
+  await section.begin(data);
 }
 begin(document.getElementById("theme"));
 document.documentElement.dataset.ready = "true";

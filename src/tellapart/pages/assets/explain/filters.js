@@ -1,4 +1,4 @@
-/** What channels look for: the reader chooses a layer, and how large its pictures are. */
+/** What channels respond to: the reader chooses a layer, and the size of its pictures. */
 
 export function begin() {
   const controls = document.getElementById("filters-controls");
@@ -7,7 +7,7 @@ export function begin() {
   const layer = document.getElementById("filters-layer");
   const size = document.getElementById("filters-size");
   layer.addEventListener("input", () => {
-    for (const one of layers.children) one.hidden = layer.value !== "" && one.dataset.layer !== layer.value;
+    for (const section of layers.children) section.hidden = layer.value !== "" && section.dataset.layer !== layer.value;
   });
   const enlarge = () => {
     layers.style.setProperty("--times", size.value);

@@ -1,9 +1,9 @@
-/** How one number was made, kind by kind: each function returns elements for the chosen number. */
+/** How one output number is computed, by kind of layer: each function returns elements for the chosen number. */
 
-import { drawn } from "dropped";
+import { dropoutDrawing } from "dropout";
 import { drawMap, element, number } from "maps";
 import { sourceOf } from "numbers";
-import { bySize, curve, equation, grid, sum, table, labeled } from "arithmetic";
+import { bySize, curve, equation, grid, labeled, sum, table } from "arithmetic";
 
 const CHANNELS = 3; // input channels shown number by number
 const PRODUCTS = 12; // products shown one by one where there is no window
@@ -12,10 +12,10 @@ const LARGEST_GRID = 49; // numbers of a window up to which it is shown as a gri
 function weighted(layer, { y, x, k }) {
   const read = layer.window(0, y, x, k);
   const size = read.values.length;
-  const weights = layer.working.kernel.values.subarray(k * size, (k + 1) * size);
+  const weights = layer.arithmetic.kernel.values.subarray(k * size, (k + 1) * size);
   const products = Float64Array.from(read.values, (value, i) => value * weights[i]);
   const total = sum(products);
-  const bias = layer.working.bias?.values[k];
+  const bias = layer.arithmetic.bias?.values[k];
   const area = read.kh * read.kw;
   const isTransposed = layer.readings[0].dilation[0] < 0;
   const count = isTransposed ? read.inside.filter(Boolean).length * read.reads : size;
@@ -26,7 +26,7 @@ function weighted(layer, { y, x, k }) {
   return [...shown, ending(layer, { y, x, k }, z, [
     labeled("products", total), ` from ${count.toLocaleString("en")} products`,
     ...(bias == null ? [] : [" + bias ", labeled("bias", bias)]),
-    ...(bias == null || layer.working.activation === "linear" ? [] : [" = ", labeled("z", z)]),
+    ...(bias == null || layer.arithmetic.activation === "linear" ? [] : [" = ", labeled("z", z)]),
   ])];
 }
 
@@ -47,7 +47,7 @@ function windows(layer, read, weights, products) {
   const rest = reads - chosen.length;
   if (rest) {
     const left = sum(sums) - sum(chosen.map((c) => sums[c]));
-    parts.push(equation(`and the ${rest.toLocaleString("en")} other channels that it reads, together: `, labeled("others", left)));
+    parts.push(equation(`the other ${rest.toLocaleString("en")} input channel${rest === 1 ? "" : "s"} together: `, labeled("others", left)));
   }
   return parts;
 }
@@ -60,26 +60,26 @@ function list(layer, read, weights, products, isTransposed) {
     if (read.kh * read.kw === 1) return `${layer.readings[0].cells[0] * layer.readings[0].cells[1] === 1 ? "unit" : "channel"} ${channel}`;
     const place = Math.floor(i / read.reads);
     const [row, column] = read.places[place];
-    const cell = isTransposed ? `, through the kernel's row ${Math.floor(place / read.kw)}, column ${place % read.kw}` : "";
+    const cell = isTransposed ? `, kernel row ${Math.floor(place / read.kw)}, column ${place % read.kw}` : "";
     return `row ${row}, column ${column}, channel ${channel}${cell}`;
   };
   const rows = order.map((i) => [where(i), labeled("input", read.values[i]), labeled("weight", weights[i]), labeled("product", products[i])]);
-  for (const [place, row] of rows.entries()) row.slice(1).forEach((one) => (one.dataset.index = order[place]));
+  for (const [place, row] of rows.entries()) row.slice(1).forEach((cell) => (cell.dataset.index = order[place]));
   const left = sum(products) - sum(order.map((i) => products[i]));
   if (all.length > order.length) {
-    rows.push([`the ${(all.length - order.length).toLocaleString("en")} others together`, "", "", labeled("others", left)]);
+    rows.push([`the other ${(all.length - order.length).toLocaleString("en")} together`, "", "", labeled("others", left)]);
   }
-  return table(`The largest products, of ${source(layer)}`, ["input", "value", "weight", "product"], rows);
+  return table(`The largest products; input: ${source(layer)}`, ["input", "value", "weight", "product"], rows);
 }
 
-/** From the sum to what the layer gives: through its activation, where it has one. */
+/** From the sum to the output: through the activation, where there is one. */
 function ending(layer, { y, x, k }, z, line) {
   const value = layer.value(y, x, k);
-  const { activation, logits, curve: drawn } = layer.working;
+  const { activation, logits, curve: points } = layer.arithmetic;
   if (activation === "softmax") return element("div", {}, equation(...line), softmaxOf(logits, layer.place(y, x), layer.channels[k], value));
   if (activation === "linear") return equation(...line, " = ", labeled("output", value, true));
   const parts = [equation(...line, ` → ${activation} → `, labeled("output", value, true))];
-  if (drawn) parts.push(curve(drawn, activation, z, value));
+  if (points) parts.push(curve(points, activation, z, value));
   return element("div", {}, ...parts);
 }
 
@@ -87,7 +87,7 @@ function softmaxOf(logits, place, channel, value) {
   const count = logits.shape[1];
   const row = logits.values.subarray(place * count, (place + 1) * count);
   const most = Math.max(...row);
-  const raised = Float64Array.from(row, (one) => Math.exp(one - most));
+  const raised = Float64Array.from(row, (logit) => Math.exp(logit - most));
   const total = sum(raised);
   return equation("e", element("sup", {}, `z − ${number(most)}`), " = ", labeled("raised", raised[channel]), ", divided by the sum over all ",
     `${count.toLocaleString("en")}, `, labeled("sum", total), ", is ", labeled("output", value, true));
@@ -95,14 +95,14 @@ function softmaxOf(logits, place, channel, value) {
 
 function softmax(layer, { y, x, k }) {
   const z = layer.window(0, y, x, k).values[0];
-  return [equation("z = ", labeled("input", z)), softmaxOf(layer.working.logits, layer.place(y, x), layer.channels[k], layer.value(y, x, k))];
+  return [equation("z = ", labeled("input", z)), softmaxOf(layer.arithmetic.logits, layer.place(y, x), layer.channels[k], layer.value(y, x, k))];
 }
 
 function pooled(layer, { y, x, k }) {
   const { values, inside, kh, kw } = layer.window(0, y, x, k);
-  const { reduce } = layer.working;
+  const { reduce } = layer.arithmetic;
   const places = [...values.keys()].filter((place) => inside[place]);
-  const best = places.reduce((one, other) => (values[other] > values[one] ? other : one));
+  const best = places.reduce((largest, place) => (values[place] > values[largest] ? place : largest));
   const mark = (place) => (!inside[place] ? "padding" : reduce === "max" && place === best ? "winner" : "");
   const shown = kh * kw <= 64 ? [element("div", { class: "sums" }, grid("input", values, kh, kw, reduce === "max" ? "the window; its largest number is framed" : "the window", mark))] : [];
   const result = labeled("output", layer.value(y, x, k), true);
@@ -113,12 +113,12 @@ function pooled(layer, { y, x, k }) {
 function activated(layer, { y, x, k }) {
   const input = layer.window(0, y, x, k).values[0];
   const output = layer.value(y, x, k);
-  const { activation, curve: drawn } = layer.working;
-  return [equation(`${activation}(`, labeled("input", input), ") = ", labeled("output", output, true)), curve(drawn, activation, input, output)];
+  const { activation, curve: points } = layer.arithmetic;
+  return [equation(`${activation}(`, labeled("input", input), ") = ", labeled("output", output, true)), curve(points, activation, input, output)];
 }
 
 function normalized(layer, { y, x, k }) {
-  const { mean, variance, gamma, beta, epsilon, by } = layer.working;
+  const { mean, variance, gamma, beta, epsilon, by } = layer.arithmetic;
   const at = by === "place" ? layer.place(y, x) : k;
   const parts = ["(", labeled("input", layer.window(0, y, x, k).values[0]), " − mean ", labeled("mean", mean.values[at]), ") / √(variance ",
     labeled("variance", variance.values[at]), " + ", labeled("epsilon", epsilon), ")"];
@@ -128,7 +128,7 @@ function normalized(layer, { y, x, k }) {
 }
 
 function scaled(layer, { y, x, k }) {
-  const { factor, shift } = layer.working;
+  const { factor, shift } = layer.arithmetic;
   return [equation(labeled("input", layer.window(0, y, x, k).values[0]), " × ", labeled("factor", factor.values[k]), " + ", labeled("shift", shift.values[k]),
     " = ", labeled("output", layer.value(y, x, k), true))];
 }
@@ -136,47 +136,47 @@ function scaled(layer, { y, x, k }) {
 function sloped(layer, { y, x, k }) {
   const input = layer.window(0, y, x, k).values[0];
   const result = labeled("output", layer.value(y, x, k), true);
-  const slope = labeled("slope", layer.of(layer.working.slope, y, x, k));
+  const slope = labeled("slope", layer.of(layer.arithmetic.slope, y, x, k));
   if (input >= 0) return [equation(labeled("input", input), " = ", result, "; below zero it would be multiplied by ", slope)];
   return [equation(labeled("input", input), " × slope ", slope, " = ", result)];
 }
 
 function unit(layer, { y, x, k }) {
-  return [equation(labeled("input", layer.window(0, y, x, k).values[0]), " / length ", labeled("norm", layer.of(layer.working.norm, y, x, k)),
+  return [equation(labeled("input", layer.window(0, y, x, k).values[0]), " / length ", labeled("norm", layer.of(layer.arithmetic.norm, y, x, k)),
     " = ", labeled("output", layer.value(y, x, k), true))];
 }
 
 function merged(layer, { y, x, k }) {
   const signs = { add: " + ", subtract: " − ", multiply: " × ", divide: " / " };
   const inputs = layer.readings.map((_, r) => labeled("input", layer.window(r, y, x, k).values[0]));
-  const between = signs[layer.working.reduce] ?? ", ";
-  const line = inputs.flatMap((one, i) => (i ? [between, one] : [one]));
-  const name = signs[layer.working.reduce] ? [] : [`the ${layer.working.reduce} of `];
+  const between = signs[layer.arithmetic.reduce] ?? ", ";
+  const line = inputs.flatMap((value, i) => (i ? [between, value] : [value]));
+  const name = signs[layer.arithmetic.reduce] ? [] : [`the ${layer.arithmetic.reduce} of `];
   return [equation(...name, ...line, " = ", labeled("output", layer.value(y, x, k), true))];
 }
 
 function moved(layer, { y, x, k }) {
   const output = labeled("output", layer.value(y, x, k), true);
-  const found = sourceOf(layer, y, x, k);
-  if (!found) return [equation("padding: ", output)];
-  const { index, row, column, channel } = found;
+  const origin = sourceOf(layer, y, x, k);
+  if (!origin) return [equation("padding: ", output)];
+  const { index, row, column, channel } = origin;
   const [, width, depth] = layer.readings[index].cells;
   const from = element("span", { "data-what": "source", "data-input": index, "data-row": row, "data-column": column, "data-channel": channel },
     `row ${row}, column ${column}, channel ${channel}`);
-  const parts = [equation("this number stood at ", from, ` of ${layer.told.from[index]}: `, output)];
-  if (layer.told.kind === "Flatten" && layer.height * layer.width === 1) {
-    parts.push(equation(`(${row} × ${width} + ${column}) × ${depth} + ${channel} = place ${layer.channels[k]} of the row`));
+  const parts = [equation("copied from ", from, ` of ${layer.data.from[index]}: `, output)];
+  if (layer.data.kind === "Flatten" && layer.height * layer.width === 1) {
+    parts.push(equation(`(${row} × ${width} + ${column}) × ${depth} + ${channel} = position ${layer.channels[k]} of the row`));
   }
   return parts;
 }
 
 function off(layer, { y, x, k }) {
   const parts = [equation(labeled("input", layer.window(0, y, x, k).values[0]), " = ", labeled("output", layer.value(y, x, k), true))];
-  return layer.working.drawn ? [...parts, ...drawn(layer, k)] : parts;
+  return layer.arithmetic.drawing ? [...parts, ...dropoutDrawing(layer, k)] : parts;
 }
 
 function attention(layer, { y, x, k }) {
-  const { weights } = layer.working;
+  const { weights } = layer.arithmetic;
   const [, heads, count] = weights.shape;
   const place = layer.rows.indexOf(y);
   const of = (head) => weights.values.subarray((place * heads + head) * count, (place * heads + head + 1) * count);
@@ -187,28 +187,28 @@ function attention(layer, { y, x, k }) {
     return [`head ${head}`, element("span", {}, ...cells), labeled("sum", sum([...of(head)]))];
   });
   return [
-    looks(Array.from({ length: heads }, (_, head) => of(head)), layer.told.grids.at(-1)),
-    table(`Where token ${y} looks`, ["", "most at", "all weights"], rows),
+    attentionMaps(Array.from({ length: heads }, (_, head) => of(head)), layer.data.grids.at(-1)),
+    table(`What token ${y} attends to`, ["", "largest weights", "sum of weights"], rows),
     equation("after mixing: ", labeled("output", layer.value(y, x, k), true)),
   ];
 }
 
-/** Each head's weights as a map of the picture, where the tokens are its places. */
-function looks(heads, grid) {
+/** Each head's weights as a map of the picture, where tokens are places of it. */
+function attentionMaps(heads, grid) {
   if (!grid) return element("div");
   const [height, width, before] = grid;
   return element("div", { class: "between" }, ...heads.map((weights, head) => {
-    const says = `head ${head}; full color is ${number(Math.max(...weights))}`;
-    const canvas = element("canvas", { role: "img", "aria-label": says, style: "cursor: default" });
+    const caption = `head ${head}; full color = ${number(Math.max(...weights))}`;
+    const canvas = element("canvas", { role: "img", "aria-label": caption, style: "cursor: default" });
     drawMap(canvas, weights.subarray(before), height, width, Math.max(...weights));
-    return element("figure", { style: "width: 7rem" }, element("div", { class: "map" }, canvas), element("figcaption", {}, says));
+    return element("figure", { style: "width: 7rem" }, element("div", { class: "map" }, canvas), element("figcaption", {}, caption));
   }));
 }
 
 function other(layer, { y, x, k }) {
-  return [equation("it gives ", labeled("output", layer.value(y, x, k), true))];
+  return [equation("output: ", labeled("output", layer.value(y, x, k), true))];
 }
 
-const source = (layer) => layer.told.from[0];
+const source = (layer) => layer.data.from[0];
 
 export const formulas = { weighted, pooled, activated, softmax, normalized, scaled, sloped, unit, merged, moved, off, attention, other };

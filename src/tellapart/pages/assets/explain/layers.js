@@ -1,4 +1,4 @@
-/** Every layer: one is chosen, then one of its numbers, and how that was made is written out. */
+/** Layer by layer: the reader chooses a layer, then one of its output numbers, and sees how it is computed. */
 
 import { channelOf, Layer, sourceOf, Tensors } from "numbers";
 import { drawMap, element, number, reach } from "maps";
@@ -8,9 +8,9 @@ import { formulas } from "layer_arithmetic";
 const THUMBS = 32;
 const by = (id) => document.getElementById(id);
 
-export async function begin(told) {
-  const tensors = new Tensors(told.tensors);
-  const layers = told.layers.map((one) => (one.cells ? new Layer(one) : null));
+export async function begin(data) {
+  const tensors = new Tensors(data.tensors);
+  const layers = data.layers.map((layer) => (layer.cells ? new Layer(layer) : null));
   const state = { index: 0, y: 0, x: 0, k: 0 };
   const cards = [...document.querySelectorAll("#flow button")];
   for (const [index, layer] of layers.entries()) {
@@ -35,12 +35,12 @@ export async function begin(told) {
     card.parentElement.scrollLeft = card.offsetLeft - card.parentElement.clientWidth / 2 + card.clientWidth / 2 - card.parentElement.offsetLeft;
     by("layer-before").setAttribute("aria-disabled", String(state.index === 0)); // not disabled: that would lose the focus
     by("layer-after").setAttribute("aria-disabled", String(state.index === layers.length - 1));
-    introduce(told.layers[state.index], layers[state.index]);
+    introduce(data.layers[state.index], layers[state.index]);
     if (layers[state.index]) choose(...layers[state.index].best);
   };
   listen(cards, layers, state, go, choose);
   by("layer").hidden = false;
-  const first = told.layers.findIndex((one) => one.working?.kind === "weighted");
+  const first = data.layers.findIndex((layer) => layer.arithmetic?.kind === "weighted");
   go(Math.max(0, first));
   drawInTheme(show);
 }
@@ -61,20 +61,20 @@ function listen(cards, layers, state, go, choose) {
   by("layer-column").addEventListener("change", (event) => choose(state.y, Number(event.target.value), state.k));
 }
 
-/** What does not change with the chosen number: names, shapes, choices. */
-function introduce(told, layer) {
-  by("layer-name").textContent = told.name;
-  by("layer-kind").textContent = told.kind;
-  by("layer-says").textContent = layer ? told.working.says : "What this layer gives is neither maps nor a row of numbers, so it is not shown.";
-  const shape = (one) => one.join(" × ");
-  const parameters = told.parameters ? ` ${told.parameters.toLocaleString("en")} parameters.` : " No parameters.";
-  by("layer-shape").textContent = `From ${[...new Set(told.from)].join(" and ")}: ${told.takes.map(shape).join(" and ")} → ${shape(told.gives)}.${parameters}`;
-  for (const id of ["layer-maps", "layer-thumbs", "working"]) by(id).replaceChildren();
+/** Show what does not depend on the chosen number: names, shapes, choices. */
+function introduce(data, layer) {
+  by("layer-name").textContent = data.name;
+  by("layer-kind").textContent = data.kind;
+  by("layer-description").textContent = layer ? data.arithmetic.description : "The output of this layer is neither maps nor a row of numbers, so it is not shown.";
+  const shape = (lengths) => lengths.join(" × ");
+  const parameters = data.parameters ? `${data.parameters.toLocaleString("en")} parameters.` : "No parameters.";
+  by("layer-shape").textContent = `Input: ${[...new Set(data.from)].join(" and ")}, ${data.input_shapes.map(shape).join(" and ")}. Output: ${shape(data.output_shape)}. ${parameters}`;
+  for (const id of ["layer-maps", "layer-thumbs", "arithmetic"]) by(id).replaceChildren();
   for (const id of ["layer-channel", "layer-row", "layer-column"]) by(id).closest("label").hidden = !layer;
-  if (!layer) return say(`${told.name}, ${told.kind}: not shown`);
+  if (!layer) return announce(`${data.name}, ${data.kind}: not shown`);
   const isRow = layer.height * layer.width === 1;
   by("layer-channel-word").textContent = isRow ? "unit" : "channel";
-  by("layer-row-word").textContent = told.gives.length === 2 ? "token" : "row";
+  by("layer-row-word").textContent = data.output_shape.length === 2 ? "token" : "row";
   by("layer-row-label").hidden = isRow;
   by("layer-column-label").hidden = layer.width === 1;
   options("layer-channel", layer.channels.map((channel, k) => [k, channel]));
@@ -86,7 +86,7 @@ function options(id, pairs) {
   by(id).replaceChildren(...pairs.map(([value, text]) => element("option", { value }, String(text))));
 }
 
-/** What does: maps with the place marked, and the working. */
+/** Show what depends on the chosen number: maps with its place marked, and its arithmetic. */
 function render(layer, { y, x, k }, choose) {
   by("layer-channel").value = k;
   by("layer-row").value = y;
@@ -94,28 +94,28 @@ function render(layer, { y, x, k }, choose) {
   const figures = [input(layer, y, x, k), output(layer, y, x, k, choose)].filter(Boolean);
   by("layer-maps").replaceChildren(...figures);
   by("layer-thumbs").replaceChildren(...thumbs(layer, y, x, k, choose));
-  by("working").replaceChildren(...formulas[layer.told.working.kind](layer, { y, x, k }));
-  tell(layer, y, x, k);
+  by("arithmetic").replaceChildren(...formulas[layer.arithmetic.kind](layer, { y, x, k }));
+  announceNumber(layer, y, x, k);
 }
 
-/** In a sentence, for who hears the page: which number is chosen, and what it is. */
-function tell(layer, y, x, k) {
-  const { name, kind, gives } = layer.told;
+/** Announce to screen readers which number is chosen, and its value. */
+function announceNumber(layer, y, x, k) {
+  const { name, kind, output_shape: shape } = layer.data;
   const isRow = layer.height * layer.width === 1;
-  const place = isRow ? "" : `, ${gives.length === 2 ? "token" : "row"} ${y}${layer.width === 1 ? "" : `, column ${x}`}`;
-  say(`${name}, ${kind}${place}, ${isRow ? "unit" : "channel"} ${layer.channels[k]}: ${number(layer.value(y, x, k))}`);
+  const place = isRow ? "" : `, ${shape.length === 2 ? "token" : "row"} ${y}${layer.width === 1 ? "" : `, column ${x}`}`;
+  announce(`${name}, ${kind}${place}, ${isRow ? "unit" : "channel"} ${layer.channels[k]}: ${number(layer.value(y, x, k))}`);
 }
 
-function say(words) {
-  if (by("layer-live").textContent !== words) by("layer-live").textContent = words;
+function announce(text) {
+  if (by("layer-live").textContent !== text) by("layer-live").textContent = text;
 }
 
 function output(layer, y, x, k, choose) {
   if (layer.height * layer.width === 1) return null;
-  const shape = arrangement(layer.told.grid, layer.height, layer.width);
+  const shape = arrangement(layer.data.grid, layer.height, layer.width);
   const map = layer.output ? shape.lay(layer.map(k)) : layer.map(k);
   const most = reach(map.values);
-  const figure = mapWith(map, most, `what comes out: channel ${layer.channels[k]}; full color is ${number(most)}`);
+  const figure = mapWith(map, most, `output: channel ${layer.channels[k]}; full color = ${number(most)}`);
   const place = shape.at(y, x);
   if (place) mark(figure, place[0] / shape.height, place[1] / shape.width, 1 / shape.height, 1 / shape.width);
   figure.querySelector("canvas").addEventListener("pointerdown", (event) => {
@@ -128,15 +128,15 @@ function output(layer, y, x, k, choose) {
   return figure;
 }
 
-/** The input's map, with the window that is read. */
+/** The input's map, with the window that the chosen number reads. */
 function input(layer, y, x, k) {
   const { index, read, channel } = origin(layer, y, x, k) ?? {};
-  const one = layer.readings[index];
-  if (!one?.whole || one.cells[0] * one.cells[1] === 1) return null;
-  const shape = arrangement(layer.told.grids[index], one.cells[0], one.cells[1]);
-  const map = shape.lay(channelOf(one.whole, channel));
+  const reading = layer.readings[index];
+  if (!reading?.whole || reading.cells[0] * reading.cells[1] === 1) return null;
+  const shape = arrangement(layer.data.grids[index], reading.cells[0], reading.cells[1]);
+  const map = shape.lay(channelOf(reading.whole, channel));
   const most = reach(map.values);
-  const figure = mapWith(map, most, `what goes in: ${layer.told.from[index]}, channel ${channel}; full color is ${number(most)}`);
+  const figure = mapWith(map, most, `input: ${layer.data.from[index]}, channel ${channel}; full color = ${number(most)}`);
   const [first, last] = (corners(read) ?? []).map((place) => shape.at(...place));
   if (!first || !last) return figure;
   const clip = (value, length) => Math.max(0, Math.min(length, value));
@@ -146,7 +146,7 @@ function input(layer, y, x, k) {
   return figure;
 }
 
-/** The first and the last of the places that are read; between places, as a transposed convolution has them, is none. */
+/** The first and the last place that is read; positions between places, of a transposed convolution, do not count. */
 function corners(read) {
   const places = read.filter((place) => place.every(Number.isInteger));
   if (!places.length) return null;
@@ -154,24 +154,24 @@ function corners(read) {
   return [0, -1].map((end) => ends.map((all) => all.at(end)));
 }
 
-/** Which input, which of its places and which of its channels a number comes from most. */
+/** Which input, and which places and channel of it, a number depends on most. */
 function origin(layer, y, x, k) {
   if (!layer.readings.length) return null;
-  if (layer.working.sources) {
-    const found = sourceOf(layer, y, x, k);
-    return found && { index: found.index, read: [[found.row, found.column]], channel: found.channel };
+  if (layer.arithmetic.sources) {
+    const source = sourceOf(layer, y, x, k);
+    return source && { index: source.index, read: [[source.row, source.column]], channel: source.channel };
   }
   const read = layer.window(0, y, x, k);
   return { index: 0, read: read.places, channel: read.reads === 1 ? read.first : loudest(layer, read, k) };
 }
 
-/** The input channel whose products weigh most. */
+/** The input channel whose products have the largest sum. */
 function loudest(layer, read, k) {
-  const kernel = layer.working.kernel?.values;
+  const kernel = layer.arithmetic.kernel?.values;
   if (!kernel) return read.first;
   const size = read.values.length, sums = new Float64Array(read.reads);
   read.values.forEach((value, i) => (sums[i % read.reads] += value * kernel[k * size + i]));
-  return read.first + sums.reduce((best, one, c) => (Math.abs(one) > Math.abs(sums[best]) ? c : best), 0);
+  return read.first + sums.reduce((best, sum, c) => (Math.abs(sum) > Math.abs(sums[best]) ? c : best), 0);
 }
 
 function mapWith(map, most, caption) {
@@ -188,26 +188,26 @@ function mark(figure, top, left, height, width) {
 function thumbs(layer, y, x, k, choose) {
   if (layer.height * layer.width === 1 || layer.channels.length === 1) return [];
   const order = [...new Set([k, ...layer.channels.keys()])].slice(0, THUMBS).sort((a, b) => a - b);
-  return order.map((one) => {
-    const canvas = element("canvas", { class: one === k ? "chosen" : "", title: `channel ${layer.channels[one]}` });
-    drawThumb(canvas, layer, one);
-    canvas.addEventListener("click", () => choose(y, x, one));
+  return order.map((place) => {
+    const canvas = element("canvas", { class: place === k ? "chosen" : "", title: `channel ${layer.channels[place]}` });
+    drawThumb(canvas, layer, place);
+    canvas.addEventListener("click", () => choose(y, x, place));
     return canvas;
   });
 }
 
 function drawThumb(canvas, layer, k) {
   if (layer.height * layer.width > 1) {
-    const map = layer.output ? arrangement(layer.told.grid, layer.height, layer.width).lay(layer.map(k)) : layer.map(k);
+    const map = layer.output ? arrangement(layer.data.grid, layer.height, layer.width).lay(layer.map(k)) : layer.map(k);
     return drawMap(canvas, map.values, map.height, map.width);
   }
-  const values = layer.channels.map((_, one) => layer.value(0, 0, one)); // a row of units, in lines
+  const values = layer.channels.map((_, unit) => layer.value(0, 0, unit)); // a row of units, in lines
   const width = Math.ceil(Math.sqrt(values.length));
   while (values.length % width) values.push(0);
   drawMap(canvas, values, values.length / width, width);
 }
 
-/** How places lie on a map: tokens that are places of the picture as they lie there, other tokens in a line. */
+/** How places are arranged on a map: tokens that are places of the picture as there, other tokens in a line. */
 function arrangement(grid, height, width) {
   if (!grid && width === 1 && height > 1) {
     return { height: 1, width: height, lay: (map) => ({ ...map, height: 1, width: height }), at: (y) => [0, y], back: (_, x) => [Math.round(x), 0] };
@@ -225,5 +225,5 @@ function arrangement(grid, height, width) {
 }
 
 function nearest(places, wanted) {
-  return places.reduce((best, one) => (Math.abs(one - wanted) < Math.abs(best - wanted) ? one : best));
+  return places.reduce((best, place) => (Math.abs(place - wanted) < Math.abs(best - wanted) ? place : best));
 }

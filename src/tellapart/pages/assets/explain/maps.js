@@ -16,7 +16,7 @@ export function colorOf(share) {
   return paper.map((part, i) => Math.round(part + amount * (end[i] - part)));
 }
 
-/** The largest absolute value, and at least a hair. */
+/** The largest absolute value, at least 1e-12. */
 export function reach(values) {
   let most = 1e-12;
   for (const value of values) most = Math.max(most, Math.abs(value));
@@ -27,13 +27,13 @@ export function reach(values) {
  * Draw a map of numbers, one pixel each.
  * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} values row by row.
- * @param {number} most the number that has the full color.
+ * @param {number} most the number drawn in full color.
  */
 export function drawMap(canvas, values, height, width, most = reach(values)) {
   paint(canvas, height, width, (place) => colorOf(values[place] / most));
 }
 
-/** Draw a picture of height x width x (1 or 3) numbers 0-255; `channel` shows one channel alone, in gray. */
+/** Draw a picture of height x width x (1 or 3) numbers 0-255; `channel` draws one channel only, in gray. */
 export function drawPicture(canvas, values, height, width, channels, channel = null) {
   paint(canvas, height, width, (place) => {
     const at = (c) => values[place * channels + Math.min(c, channels - 1)];
@@ -41,7 +41,7 @@ export function drawPicture(canvas, values, height, width, channels, channel = n
   });
 }
 
-/** A heat map over a picture: the picture in gray, on it blue where the map speaks for, red where against. */
+/** A heat map over a picture in gray: blue where it is positive, red where it is negative. */
 export function drawHeat(canvas, heat, picture, height, width, channels, most = reach(heat)) {
   paint(canvas, height, width, (place) => {
     let gray = 0;
@@ -65,19 +65,19 @@ function paint(canvas, height, width, color) {
   context.putImageData(image, 0, 0);
 }
 
-/** A number as people read it: whole ones as they are, others to four decimals, tiny ones with an exponent. */
+/** A number for people: integers as they are, others to four decimals, tiny ones with an exponent. */
 export function number(value) {
   if (Number.isInteger(value)) return String(value); // of a negative zero "0"
   return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toFixed(4);
 }
 
-/** To so many decimals; what is rounded to zero has no sign. */
+/** A number to some decimals; zero has no sign. */
 export function fixed(value, decimals) {
   const text = value.toFixed(decimals);
   return Number(text) === 0 ? text.replace("-", "") : text;
 }
 
-/** Black or white, whichever can be read on a color: of either one the contrast is 4.5 or more (WCAG 2.2, 1.4.3). */
+/** Black or white, whichever is readable on a color with a contrast of at least 4.5 (WCAG 2.2, 1.4.3). */
 export function inkOn(color) {
   const [red, green, blue] = color.map((part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
@@ -85,8 +85,8 @@ export function inkOn(color) {
 
 /** An element with attributes and children. */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+  const created = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) created.setAttribute(name, value);
+  created.append(...children);
+  return created;
 }

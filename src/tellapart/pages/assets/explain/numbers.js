@@ -1,8 +1,8 @@
-/** One layer's numbers: what it gave at a place, and the windows that it read. */
+/** One layer's numbers: its output at each place, and the windows that it read. */
 
 import { unpack } from "packing";
 
-/** The tensors that the page carries whole, each unpacked once. */
+/** The tensors that the page contains whole, each unpacked once. */
 export class Tensors {
   constructor(packed) {
     this.packed = packed;
@@ -16,62 +16,62 @@ export class Tensors {
 }
 
 export class Layer {
-  constructor(told) {
-    this.told = told;
-    [this.height, this.width, this.depth] = told.cells;
-    this.rows = told.rows ?? [...Array(this.height).keys()];
-    this.columns = told.columns ?? [...Array(this.width).keys()];
-    this.channels = told.channels;
+  constructor(data) {
+    this.data = data;
+    [this.height, this.width, this.depth] = data.cells;
+    this.rows = data.rows ?? [...Array(this.height).keys()];
+    this.columns = data.columns ?? [...Array(this.width).keys()];
+    this.channels = data.channels;
   }
 
   async load(tensors) {
     if (this.loaded) return this;
-    const { told } = this;
-    this.output = told.output == null ? null : await tensors.get(told.output);
-    this.at = told.at ? await unpack(told.at) : null;
-    this.maps = told.maps ? await unpack(told.maps) : null;
-    this.readings = await Promise.all(told.readings.map(async (one) => ({
-      ...one,
-      whole: one.tensor == null ? null : await tensors.get(one.tensor),
-      packed: one.windows ? await unpack(one.windows) : null,
+    const { data } = this;
+    this.output = data.output == null ? null : await tensors.get(data.output);
+    this.at = data.at ? await unpack(data.at) : null;
+    this.maps = data.maps ? await unpack(data.maps) : null;
+    this.readings = await Promise.all(data.readings.map(async (reading) => ({
+      ...reading,
+      whole: reading.tensor == null ? null : await tensors.get(reading.tensor),
+      packed: reading.windows ? await unpack(reading.windows) : null,
     })));
-    this.working = {};
-    for (const [name, value] of Object.entries(told.working)) {
-      this.working[name] = value?.deflated != null ? await unpack(value) : value;
+    this.arithmetic = {};
+    for (const [name, value] of Object.entries(data.arithmetic)) {
+      this.arithmetic[name] = value?.deflated != null ? await unpack(value) : value;
     }
-    if (told.working.curve) {
-      this.working.curve = { x: await unpack(told.working.curve.x), y: await unpack(told.working.curve.y) };
+    if (data.arithmetic.curve) {
+      this.arithmetic.curve = { x: await unpack(data.arithmetic.curve.x), y: await unpack(data.arithmetic.curve.y) };
     }
     this.loaded = true;
     return this;
   }
 
-  /** Which of the places that the page carries this is, counted row by row. */
+  /** The index of a place among those on the page, row by row. */
   place(y, x) {
     return this.rows.indexOf(y) * this.columns.length + this.columns.indexOf(x);
   }
 
-  /** What the layer gave at a place, in the k-th of the channels that can be chosen. */
+  /** The output at a place, in the k-th of the channels that can be chosen. */
   value(y, x, k) {
     if (this.output) return this.output.values[(y * this.width + x) * this.depth + this.channels[k]];
     return this.at.values[this.place(y, x) * this.channels.length + k];
   }
 
-  /** Of values for each row, column and channel that the page carries, or one for all: that of one number. */
+  /** The value for one output number, from values for each row, column and channel on the page, or one for all. */
   of({ shape: [height, width, depth], values }, y, x, k) {
     const [i, j] = [height > 1 ? this.rows.indexOf(y) : 0, width > 1 ? this.columns.indexOf(x) : 0];
     return values[(i * width + j) * depth + (depth > 1 ? k : 0)];
   }
 
-  /** The k-th channel's map, or a smaller one where the page does not carry it whole: {values, height, width}. */
+  /** The k-th channel's map, smaller where the page does not contain it whole: {values, height, width}. */
   map(k) {
     if (this.output) return channelOf(this.output, this.channels[k]);
     const [, height, width] = this.maps.shape;
     const bytes = this.maps.values.subarray(k * height * width, (k + 1) * height * width);
-    return { values: Float32Array.from(bytes, (byte) => ((byte - 128) / 127) * this.told.most), height, width };
+    return { values: Float32Array.from(bytes, (byte) => ((byte - 128) / 127) * this.data.largest), height, width };
   }
 
-  /** What the r-th input gave to a number: {values: (kh * kw * reads), inside: (kh * kw), first: its first channel}. */
+  /** What a number reads of the r-th input: {values: (kh * kw * reads), inside: (kh * kw), first: its first channel}. */
   window(r, y, x, k) {
     const one = this.readings[r];
     const [kh, kw] = one.size, [height, width, depth] = one.cells, first = one.starts[k];
@@ -96,16 +96,16 @@ export class Layer {
 
   /** The strongest number among those that can be chosen: [row, column, k]. */
   strongest() {
-    let best = -1, found = [this.rows[0], this.columns[0], 0];
+    let best = -1, place = [this.rows[0], this.columns[0], 0];
     for (let k = 0; k < this.channels.length; k++) {
       for (const y of this.rows) {
         for (const x of this.columns) {
           const size = Math.abs(this.value(y, x, k));
-          if (size > best) [best, found] = [size, [y, x, k]];
+          if (size > best) [best, place] = [size, [y, x, k]];
         }
       }
     }
-    return found;
+    return place;
   }
 }
 
@@ -116,9 +116,9 @@ export function channelOf({ shape: [height, width, depth], values }, channel) {
   return { values: map, height, width };
 }
 
-/** Where a number that only moved stood before: {index of the input, row, column, channel}; null: it is padding. */
+/** Where a copied number comes from: {index of the input, row, column, channel}; null for padding. */
 export function sourceOf(layer, y, x, k) {
-  let source = layer.working.sources.values[layer.place(y, x) * layer.channels.length + k];
+  let source = layer.arithmetic.sources.values[layer.place(y, x) * layer.channels.length + k];
   if (source < 0) return null;
   let index = 0;
   const count = ({ cells: [height, width, depth] }) => height * width * depth;

@@ -1,4 +1,4 @@
-/** The picture as numbers: a pixel is chosen, and the numbers around it are written out. */
+/** The picture as numbers: the reader chooses a pixel and sees the numbers around it. */
 
 import { drawPicture, element, inkOn } from "maps";
 import { unpack } from "packing";
@@ -7,15 +7,15 @@ import { drawInTheme } from "theme";
 const AROUND = 3; // rows and columns of neighbors on each side
 const NAMES = ["red", "green", "blue"];
 
-export async function begin(told) {
-  const { shape, values } = await unpack(told.pixels);
+export async function begin(data) {
+  const { shape, values } = await unpack(data.pixels);
   pixels(values, shape);
 }
 
 /**
- * Write out the numbers around the pixel that is chosen.
+ * Show the numbers around the chosen pixel.
  * @param {Uint8Array} values row by row.
- * @returns {() => void} draws anew, for when the values have changed.
+ * @returns {() => void} draws again, for when the values have changed.
  */
 export function pixels(values, [height, width, channels]) {
   const canvas = document.getElementById("picture-canvas");
@@ -58,15 +58,15 @@ function mark(canvas, y, x) {
 function write(values, [height, width, channels], y, x, alone) {
   const at = (row, column) => [...values.subarray((row * width + column) * channels, (row * width + column + 1) * channels)];
   const numbers = at(y, x);
-  const said = channels === 1 ? `${numbers[0]}` : numbers.map((one, c) => `${NAMES[c]} ${one}`).join(", ");
-  document.getElementById("picture-says").textContent = `Row ${y}, column ${x}: ${said}.`;
+  const text = channels === 1 ? `${numbers[0]}` : numbers.map((value, c) => `${NAMES[c]} ${value}`).join(", ");
+  document.getElementById("picture-says").textContent = `Row ${y}, column ${x}: ${text}.`;
   const table = document.getElementById("picture-numbers");
   table.caption.textContent = `${channels === 1 || alone != null ? "The numbers" : "Red, green and blue"} around it`;
   table.tBodies[0].replaceChildren(...around(y, height).map((row) => element("tr", {}, ...around(x, width).map((column) => {
     const here = alone == null ? at(row, column) : [at(row, column)[alone]];
     const color = alone == null && channels === 3 ? here : [here[0], here[0], here[0]];
     const cell = element("td", { style: `background: rgb(${color}); color: ${inkOn(color)}`, "data-row": row, "data-column": column });
-    here.forEach((one, index) => cell.append(...(index ? [element("br")] : []), String(one)));
+    here.forEach((value, index) => cell.append(...(index ? [element("br")] : []), String(value)));
     if (row === y && column === x) cell.className = "chosen";
     return cell;
   }))));

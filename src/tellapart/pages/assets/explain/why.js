@@ -1,4 +1,4 @@
-/** Why this class, and not that one: every method's map over the picture, with what was measured of its truth. */
+/** Why this class and not that one: every method's map over the picture, with its measured faithfulness. */
 
 import { chart } from "charts";
 import { drawHeat, drawPicture, element, fixed } from "maps";
@@ -8,23 +8,23 @@ import { color } from "theme";
 const ZERO = 128; // of a map's bytes
 const NUMBERS = ["deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score"];
 
-export async function begin(told) {
-  const [maps, picture, curves, chance] = await Promise.all([told.maps, told.picture, told.curves, told.chance].map(unpack));
+export async function begin(data) {
+  const [maps, picture, curves, random] = await Promise.all([data.maps, data.picture, data.curves, data.random_curves].map(unpack));
   const of = document.getElementById("why-of");
   const not = document.getElementById("why-not");
   const list = document.getElementById("why-maps");
   const slots = [...list.children];
-  const asked = () => told.questions.findIndex((one) => one.of === Number(of.value) && one.and_not === (not.value === "" ? null : Number(not.value)));
-  const drawings = slots.map((slot, method) => chart(slot.querySelector(".chart"), describe(told.titles[method]), () => curvesOf(curves, chance, asked(), method)));
+  const chosen = () => data.contrasts.findIndex((contrast) => contrast.of === Number(of.value) && contrast.and_not === (not.value === "" ? null : Number(not.value)));
+  const drawings = slots.map((slot, method) => chart(slot.querySelector(".chart"), describe(data.titles[method]), () => curvesOf(curves, random, chosen(), method)));
   const show = () => {
-    const place = asked();
-    const question = told.questions[place];
-    document.getElementById("why-asks").textContent = question.asks;
-    document.getElementById("why-says").textContent = question.says;
-    question.rows.forEach((row, method) => fill(slots[method], row, told.titles[method], question.asks));
+    const place = chosen();
+    const contrast = data.contrasts[place];
+    document.getElementById("why-question").textContent = contrast.question;
+    document.getElementById("why-summary").textContent = contrast.summary;
+    contrast.rows.forEach((row, method) => fill(slots[method], row, data.titles[method], contrast.question));
     slots.forEach((slot, method) => draw(slot.querySelector("canvas"), maps, picture, place, method));
-    list.append(...question.order.map((method) => slots[method]));
-    write(document.getElementById("why-table"), question, told.titles);
+    list.append(...contrast.order.map((method) => slots[method]));
+    write(document.getElementById("why-table"), contrast, data.titles);
     for (const redraw of drawings) redraw();
   };
   of.addEventListener("change", () => {
@@ -35,18 +35,19 @@ export async function begin(told) {
   not.addEventListener("change", show);
   const whole = document.getElementById("why-picture");
   drawPicture(whole, picture.values, ...picture.shape);
-  for (const one of [whole, document.getElementById("why-legend")]) one.hidden = false;
+  whole.hidden = false;
+  document.getElementById("why-legend").hidden = false;
   show();
 }
 
 function describe(title) {
-  return `${title}: what is asked about while pixels go, deletion, or come, insertion, in the map's order and in that of random maps as coarse. The areas under the curves are in the table.`;
+  return `${title}: probability while pixels are deleted or inserted in the map's order, and in that of random maps. The areas under the curves are in the table.`;
 }
 
-function fill(slot, row, title, asks) {
-  slot.className = row.is_true ? "true" : "untrue";
+function fill(slot, row, title, question) {
+  slot.className = row.is_faithful ? "faithful" : "unreliable";
   slot.querySelector(".verdict").textContent = row.verdict;
-  slot.querySelector("canvas").setAttribute("aria-label", `${title}: ${asks} ${row.verdict}`);
+  slot.querySelector("canvas").setAttribute("aria-label", `${title}: ${question} ${row.verdict}`);
 }
 
 function draw(canvas, maps, picture, place, method) {
@@ -57,16 +58,16 @@ function draw(canvas, maps, picture, place, method) {
   canvas.hidden = false;
 }
 
-function curvesOf(curves, chance, place, method) {
+function curvesOf(curves, randomCurves, place, method) {
   const [, methods, , points] = curves.shape;
   const line = (values, start) => Array.from({ length: points }, (_, step) => ({ changed: step / (points - 1), share: values[start + step] / 255 }));
   const own = [0, 1].map((kind) => line(curves.values, ((place * methods + method) * 2 + kind) * points));
-  const random = [0, 1].map((kind) => line(chance.values, ((place * methods + method) * 2 + kind) * points));
+  const random = [0, 1].map((kind) => line(randomCurves.values, ((place * methods + method) * 2 + kind) * points));
   const most = Math.max(0.1, ...[...own, ...random].flat().map((point) => point.share));
   const colors = [color("--series-2"), color("--series-1")];
   return {
     x: { label: "pixels changed", tickFormat: "%", ticks: 3 },
-    y: { label: "share", tickFormat: "%", ticks: 4, domain: [0, most], grid: true },
+    y: { label: "probability", tickFormat: "%", ticks: 4, domain: [0, most], grid: true },
     marks: [0, 1].flatMap((kind) => [
       Plot.lineY(random[kind], { x: "changed", y: "share", stroke: colors[kind], strokeDasharray: "4 4" }),
       Plot.lineY(own[kind], { x: "changed", y: "share", stroke: colors[kind], strokeWidth: 2 }),
@@ -74,12 +75,12 @@ function curvesOf(curves, chance, place, method) {
   };
 }
 
-function write(table, question, titles) {
-  table.caption.firstChild.textContent = `${question.asks} Areas under the curves, 0 to 1, and their difference`;
-  table.tBodies[0].replaceChildren(...question.order.map((method) => {
-    const row = question.rows[method];
-    const numbers = [...NUMBERS.map((name) => fixed(row[name], 3)), row.sanity == null ? "–" : fixed(row.sanity, 2)];
+function write(table, contrast, titles) {
+  table.caption.firstChild.textContent = `${contrast.question} Areas under the curves, 0 to 1, and their difference`;
+  table.tBodies[0].replaceChildren(...contrast.order.map((method) => {
+    const row = contrast.rows[method];
+    const numbers = [...NUMBERS.map((name) => fixed(row[name], 3)), row.randomized_similarity == null ? "–" : fixed(row.randomized_similarity, 2)];
     return element("tr", {}, element("th", { scope: "row" }, titles[method]),
-      element("td", { class: `text ${row.is_true ? "right" : "wrong"}` }, row.verdict), ...numbers.map((number) => element("td", {}, number)));
+      element("td", { class: `text ${row.is_faithful ? "right" : "wrong"}` }, row.verdict), ...numbers.map((number) => element("td", {}, number)));
   }));
 }

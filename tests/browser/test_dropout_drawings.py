@@ -1,4 +1,4 @@
-"""What a step of training may look like is drawn as each of dropout's relatives does it, or not at all."""
+"""A random draw of training is drawn as each of dropout's relatives does it, or not at all."""
 
 import tellapart.api  # noqa: F401 (chooses Keras's backend)
 
@@ -9,7 +9,7 @@ import pytest
 layers = keras.layers
 
 DRAWN = """
-() => [...document.querySelectorAll("#dropped canvas")].map((one) => {
+() => [...document.querySelectorAll("#dropout canvas")].map((one) => {
   const { data } = one.getContext("2d").getImageData(0, 0, one.width, one.height);
   const isPaper = (i) => data[i] + data[i + 1] + data[i + 2] === 3 * 255;
   return [...Array(data.length / 4).keys()].map((i) => isPaper(4 * i));
@@ -32,14 +32,14 @@ def go_to(page, name):
     page.locator("#flow button").filter(has=page.get_by_text(name, exact=True)).first.click()
 
 
-def told(page):
-    return page.locator("#working p.soft").inner_text()
+def sentence(page):
+    return page.locator("#arithmetic p.soft").inner_text()
 
 
 def test_dropout_draws_single_numbers(page):
     go_to(page, "Dropout")
     (map_,) = page.evaluate(DRAWN)
-    assert told(page).startswith(f"In training, {sum(map_)} of these {len(map_)} would be zero")
+    assert sentence(page).startswith(f"One random draw of training: {sum(map_)} of {len(map_)} numbers are set to zero")
     assert 0.2 < np.mean(map_) < 0.6
     assert page.troubles == []
 
@@ -49,20 +49,21 @@ def test_spatial_dropout_draws_whole_channels(page):
     maps = page.evaluate(DRAWN)
     assert len(maps) == 24
     assert all(all(one) or np.mean(one) < 0.1 for one in maps)
-    assert told(page).startswith(f"In training, {sum(map(all, maps))} of these 24 channels would be zero")
-    before = [page.locator("#dropped canvas").nth(i).get_attribute("title") for i in range(24)]
+    dropped = sum(map(all, maps))
+    assert sentence(page).startswith(f"One random draw of training: {dropped} of 24 channels are set to zero")
+    before = [page.locator("#dropout canvas").nth(i).get_attribute("title") for i in range(24)]
     page.click("#drop-again")
-    assert before != [page.locator("#dropped canvas").nth(i).get_attribute("title") for i in range(24)]
+    assert before != [page.locator("#dropout canvas").nth(i).get_attribute("title") for i in range(24)]
 
 
 def test_gaussian_dropout_draws_noise_and_drops_nothing(page):
     go_to(page, "GaussianDropout")
     (map_,) = page.evaluate(DRAWN)
     assert np.mean(map_) < 0.1
-    assert f"standard deviation {np.sqrt(0.4 / 0.6):.4f}" in told(page)
+    assert f"standard deviation {np.sqrt(0.4 / 0.6):.4f}" in sentence(page)
 
 
 def test_alpha_dropout_is_not_drawn(page):
     go_to(page, "AlphaDropout")
     assert page.evaluate(DRAWN) == []
-    assert "lowest that the activation SELU can give" in page.locator("#layer-says").inner_text()
+    assert "lowest value of the SELU activation" in page.locator("#layer-description").inner_text()

@@ -1,10 +1,10 @@
-/** The pictures whose small changes flip the answer. */
+/** Draws the changed pictures. */
 
 import { drawPicture } from "maps";
 import { unpack } from "packing";
 
-export async function begin(told) {
-  const { shape: [, height, width, channels], values } = await unpack(told.pictures);
+export async function begin(data) {
+  const { shape: [, height, width, channels], values } = await unpack(data.pictures);
   const size = height * width * channels;
   document.querySelectorAll(".changed canvas").forEach((canvas, place) => {
     drawPicture(canvas, values.subarray(place * size, (place + 1) * size), height, width, channels);
