@@ -12,7 +12,7 @@ from typing import Any
 from tellapart.api.listener import Listener
 from tellapart.api.load import loaded, run_folder_of
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.resolve import named
+from tellapart.classifier.resolve import display_name
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.data.sources.catalog import find_known
@@ -171,7 +171,7 @@ def _nothing_to_score(model: Classifier | str | Path, run: RunFolder | None, tra
             f"{model} was trained on arrays in memory, which are gone. "
             f"Give pictures: tellapart evaluate {model} DATA"
         )
-    name = named(model)
+    name = display_name(model)
     example = "DATA" if find_known(trained_on) is None else trained_on
     return (
         f"{name} is a model without data of its own; only a run folder has some. "

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from tellapart.classifier import resolve
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.resolve import model_meant
 
 
 def load(model: str | Path) -> Classifier:
@@ -15,7 +15,7 @@ def load(model: str | Path) -> Classifier:
     Raises:
         ModelError: there is no such file, or it is not an image classifier.
     """
-    return Classifier.load(model_meant(model))
+    return Classifier.load(model)
 
 
 def loaded(model: Classifier | str | Path) -> Classifier:
@@ -25,7 +25,4 @@ def loaded(model: Classifier | str | Path) -> Classifier:
 
 def run_folder_of(model: Classifier | str | Path) -> Path | None:
     """Return the run folder that a model is given by; None for a classifier, a model file or a built-in model."""
-    if isinstance(model, Classifier):
-        return None
-    path = model_meant(model)
-    return path if (path / "run.toml").is_file() else None
+    return None if isinstance(model, Classifier) else resolve.run_folder_of(model)

@@ -1,7 +1,7 @@
-"""The model file: a plain `.keras` that also carries what prediction needs to know.
+"""The model file: a plain `.keras` file that also holds the model card.
 
-Class names, pixel path and origin travel in one more entry of the zip,
-`tellapart.json`. Keras reads such a file as if the entry were not there.
+The card is one more entry of the zip archive, `tellapart.json`. Keras reads such a file as if the
+entry were not there.
 """
 
 import logging
@@ -18,7 +18,8 @@ from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
 from tellapart.paths import in_which_folder
 
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+H5_SUFFIXES = (".h5", ".hdf5")
+MODEL_SUFFIXES = (".keras", *H5_SUFFIXES)
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 
 
@@ -39,7 +40,7 @@ def save_keras(model: Any, path: Path, card: ModelCard) -> None:
 
 
 def save_h5(model: Any, path: Path) -> None:
-    """Save a whole model in Keras's older single-file form, `.h5`.
+    """Save a whole model in Keras's older format, `.h5`.
 
     Raises:
         SaveError: it could not be written; nothing half-written is left.
@@ -53,10 +54,10 @@ def save_h5(model: Any, path: Path) -> None:
 
 
 def read_card(path: Path) -> ModelCard | None:
-    """The card inside a model file; None where the file has none.
+    """Return the card in a model file; None where the file has none.
 
     Raises:
-        ModelError: there is no such file, or it is no model file.
+        ModelError: there is no such file, or it is not a model file.
     """
     if not path.is_file():
         raise ModelError(
@@ -98,7 +99,7 @@ def _unreadable(path: Path, why: str) -> ModelError:
 
 
 def _obstacle(path: Path) -> str | None:
-    """What the file's first bytes and its name say against asking Keras, whose own words mislead here."""
+    """Return what is wrong with a file, judged by its first bytes and its name; Keras's own message would mislead."""
     try:
         with path.open("rb") as file:
             beginning = file.read(len(_HDF5_BEGINS))
@@ -107,8 +108,8 @@ def _obstacle(path: Path) -> str | None:
     if not beginning:
         return "the file is empty"
     if beginning == _HDF5_BEGINS:
-        is_named_so = path.suffix in (".h5", ".hdf5")
-        return None if is_named_so else "it is HDF5 and its name does not end in .h5: rename it"
+        named_h5 = path.suffix in H5_SUFFIXES
+        return None if named_h5 else "it is HDF5 and its name does not end in .h5: rename it"
     if not beginning.startswith(b"PK"):
         return "it is neither a zip archive, as .keras files are, nor HDF5, as .h5 files are"
     try:
@@ -121,13 +122,13 @@ def _obstacle(path: Path) -> str | None:
 
 
 def _holds_network(archive: Path) -> bool:
-    with zipfile.ZipFile(archive) as opened:
-        return "config.json" in opened.namelist()
+    with zipfile.ZipFile(archive) as entries:
+        return "config.json" in entries.namelist()
 
 
 @contextmanager
 def _quiet_keras() -> Iterator[None]:
-    """Keep Keras from warning that `.h5` is old, which is why somebody asked for it."""
+    """Silence Keras's warning that `.h5` is a legacy format."""
     logger = logging.getLogger("absl")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -138,7 +139,7 @@ def _quiet_keras() -> Iterator[None]:
 
 
 def is_model_file(path: Path) -> bool:
-    """Whether a path means a model file: by its ending, or by what is in it where the ending says nothing."""
+    """Return whether a path means a model file, judged by its suffix, else by its content."""
     if path.suffix.lower() in MODEL_SUFFIXES:
         return True
     try:

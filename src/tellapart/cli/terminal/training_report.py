@@ -9,6 +9,7 @@ from tellapart.api.training_run import TrainingResult
 from tellapart.cli.terminal.console import command, counted, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
+from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import percent
 from tellapart.training.health import best_epoch
@@ -90,7 +91,7 @@ def report_finished(
 ) -> None:
     """Print where the model is, how good it is, and what to type next."""
     say()
-    say(f"Model saved to\n  {result.folder / 'model.keras'}")
+    say(f"Model saved to\n  {RunFolder(result.folder).model}")
     if saved_to is not None:
         without = "" if saved_to.suffix == ".keras" else " (without class names, which only .keras holds)"
         say(f"Also saved to{without}\n  {saved_to}")
@@ -151,7 +152,7 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
     assert result.scores is not None
     return {
         "run": str(result.folder),
-        "model": str(result.folder / "model.keras"),
+        "model": str(RunFolder(result.folder).model),
         "saved_to": None if saved_to is None else str(saved_to),
         "history": [{**asdict(done), "epoch": done.epoch + 1} for done in result.history],
         "scores": result.scores.to_dict(),
