@@ -49,6 +49,30 @@ def test_the_pointer_moves_the_window(page):
     assert page.locator("#column").input_value() == "0"
 
 
+OFFSETS = """([canvas, frame, sides]) => {
+  const box = document.getElementById(canvas).getBoundingClientRect();
+  const drawn = document.getElementById(frame).getBoundingClientRect();
+  const [side, row, column, size] = sides, cell = box.width / side;
+  const [left, top] = [box.left + column * cell, box.top + row * cell];
+  return [drawn.left - left, drawn.top - top, drawn.width - size * cell, drawn.height - size * cell];
+}"""
+"""How far a frame's left, top, width and height are from those of the cells that it should enclose, in pixels."""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (9, 7), (12, 10), (21, 21), (3, 21)])
+def test_the_frames_enclose_the_window_and_its_cell_of_the_map(lesson, width, row, column):
+    page = lesson("convolution", width)
+    page.locator("#row").fill(str(row))
+    page.locator("#column").fill(str(column))
+    for canvas, frame, side, size in [
+        ("picture", "picture-window", making.SIDE, 3),
+        ("made", "made-place", making.SIDE - 2, 1),
+    ]:
+        offsets = page.evaluate(OFFSETS, [canvas, frame, [side, row, column, size]])
+        assert np.abs(offsets).max() < 1, (canvas, offsets)
+
+
 def keras_border(size, stride, padding):
     """Rows of zeros above and below, by Keras: where a map of ones, convolved with a column of ones, is not whole."""
     layer = keras.layers.Conv2D(1, (size, 1), stride, padding, use_bias=False, kernel_initializer="ones")
@@ -79,10 +103,10 @@ def test_the_grid_its_border_and_every_place_of_the_window_are_drawn(page, size,
     middles = [place * stride - above + size / 2 for place in range(out)]
     assert sorted({float(row) for row in rows}) == middles
     label = page.locator("#size-picture").get_attribute("aria-label")
-    assert f"{out} by {out} places of a window of {size} by {size}" in label
+    assert f"{out} by {out} positions of a window of {size} by {size}" in label
     for rows_of_zeros, where in ((above, "above"), (below, "below")):
         assert (f"{rows_of_zeros} row" in label and where in label) == (rows_of_zeros > 0)
-    assert ("without a border" in label) == (above == below == 0)
+    assert ("without padding" in label) == (above == below == 0)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])

@@ -95,7 +95,7 @@ def test_sums_and_answer_are_those_of_the_network(page, digit):
     )
     np.testing.assert_allclose([float(one) for one in shown.all_inner_texts()], sums, atol=0.006)
     verdict = page.inner_text("#verdict")
-    assert f"the network says {sums.argmax()}" in verdict
+    assert f"the network predicts {sums.argmax()}" in verdict
     assert f"{100 * softmax(sums).max():.1f}%" in verdict
     assert ("That is right" in verdict) == (sums.argmax() == told["label"])
 

@@ -34,14 +34,14 @@ def shares(page, table):
     )
 
 
-@pytest.mark.parametrize("is_mixed", [False, True])
+@pytest.mark.parametrize("is_shuffled", [False, True])
 @pytest.mark.parametrize("side", [96, 24, 4])
-def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_mixed):
+def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_shuffled):
     page.locator("#side").fill(str(len(making.SIDES) - 1 - making.SIDES.index(side)))
-    page.locator("#mixed").set_checked(is_mixed)
-    picture = making.mixed(cat(side)) if is_mixed else cat(side)
+    page.locator("#shuffled").set_checked(is_shuffled)
+    picture = making.shuffled(cat(side)) if is_shuffled else cat(side)
     np.testing.assert_array_equal(pixels(page, "#photo"), picture)
-    assert shares(page, "#photo-bars") == pytest.approx(making.asked([picture])[0], abs=1e-3)
+    assert shares(page, "#photo-bars") == pytest.approx(making.predicted([picture])[0], abs=1e-3)
     assert f"{side * side * 3:,} numbers" in page.inner_text("#photo-says")
     assert page.inner_text("#side-says") == f"{side} × {side} pixels"
 
@@ -49,7 +49,7 @@ def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_mixed):
 def test_the_photo_itself_is_shown_first_and_is_the_largest(page):
     assert page.locator("#side").input_value() == page.locator("#side").get_attribute("max")
     np.testing.assert_allclose(pixels(page, "#photo"), cat(192).astype(int), atol=12)  # two decoders of JPEG
-    assert "the model says cat" in page.inner_text("#photo-says")
+    assert "the model predicts cat" in page.inner_text("#photo-says")
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True])
@@ -66,7 +66,7 @@ def test_the_cat_is_moved_and_its_distance_taken(page, shift, is_mirrored):
     nearer = "this cat" if away < making.distances()["plain"] else "the plain square"
     says = page.inner_text("#rule-says")
     assert f"{nearer} is more like the cat" in says
-    assert f"cat, with {100 * making.asked([picture])[0][3]:.1f}%" in says
+    assert f"cat, with {100 * making.predicted([picture])[0][3]:.1f}%" in says
 
 
 @pytest.mark.proves("ask")
@@ -147,33 +147,33 @@ def served(browser, tmp_path):
 def told(page, status, body, file=CAT):
     page.replies.append((status, body))
     page.locator("#own-photo").set_input_files(file)
-    page.wait_for_function("!/^(Asking.*)?$/.test(document.getElementById('own-says').textContent)")
+    page.wait_for_function("!/^(Predicting.*)?$/.test(document.getElementById('own-says').textContent)")
     return page.inner_text("#own-says")
 
 
 def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
     said = {"class_names": ["cat", "dog", "cow"], "probabilities": [0.2, 0.7, 0.1], "unfamiliar": False}
-    assert told(served, 200, json.dumps(said)) == "The model says dog, with 70.0%."
+    assert told(served, 200, json.dumps(said)) == "The model predicts dog, with 70.0%."
     request = served.asked[0]
     assert (request.method, request.headers["content-type"]) == ("POST", "application/octet-stream")
     assert request.url == f"http://learn.test/answer?name={CAT.name}"
     assert request.post_data_buffer == CAT.read_bytes()
     assert served.locator("#own-bars th").all_inner_texts() == ["dog", "cat", "cow"]
     assert shares(served, "#own-bars") == [0.7, 0.2, 0.1]
-    assert "cannot ask" not in served.inner_text("article")
+    assert "cannot run" not in served.inner_text("article")
 
 
 def test_what_the_model_does_not_know_is_said(served):
     said = {"class_names": ["cat", "dog"], "probabilities": [0.6, 0.4], "unfamiliar": True}
-    assert "unlike what it was trained on" in told(served, 200, json.dumps(said))
+    assert "unlike its training pictures" in told(served, 200, json.dumps(said))
 
 
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
         (415, json.dumps({"error": "note.txt is not a picture."}), "note.txt is not a picture."),
-        (500, "oops", "tellapart gave no answer (500)."),
-        (None, None, "tellapart does not answer: is it still running?"),
+        (500, "oops", "tellapart failed with status 500."),
+        (None, None, "tellapart does not respond. Is it still running?"),
     ],
 )
 def test_a_failure_is_said(served, tmp_path, status, body, says):

@@ -44,7 +44,7 @@ def test_activations_are_dropped_and_the_rest_divided(page, rate):
     for draw in (1, 2, 3):
         found = np.array(told(page, "#grid", "passed"))
         np.testing.assert_allclose(found, dropped(draw, rate), rtol=1e-12)
-        assert told(page, "#grid-says", "behind")[0] == pytest.approx(found.mean())
+        assert told(page, "#grid-says", "after")[0] == pytest.approx(found.mean())
         assert told(page, "#grid-says", "before")[0] == pytest.approx(ACTIVATIONS.mean())
         zeroed = int((mulberry32(draw, len(ACTIVATIONS)) < rate).sum())
         assert f"Draw {draw}: {zeroed} of {len(ACTIVATIONS)} dropped" in page.inner_text("#grid-says")
@@ -71,8 +71,8 @@ def test_many_draws_have_the_mean_that_was_before(page):
     assert long == pytest.approx(ACTIVATIONS.mean(), rel=0.02)
 
 
-def test_nothing_is_dropped_in_answering(page):
-    page.select_option("#mode", "answering")
+def test_nothing_is_dropped_in_prediction(page):
+    page.select_option("#mode", "prediction")
     np.testing.assert_allclose(told(page, "#grid", "passed"), ACTIVATIONS)
     assert "Nothing is dropped" in page.inner_text("#grid-says")
     assert page.locator("#again").is_disabled()
@@ -84,7 +84,7 @@ def test_the_trainings_are_told_epoch_by_epoch(page, rate, epoch):
     page.select_option("#trained", rate)
     page.locator("#epoch").fill(str(epoch))
     place = epoch // FACTS["every"] - 1
-    for split in ("learned", "judging"):
+    for split in ("train", "test"):
         for measure in ("accuracy", "loss"):
             mean = np.mean([one[f"{split}_{measure}"][place] for one in FACTS["curves"][rate]])
             assert told(page, "#trainings-say", f"{split}-{measure}")[0] == pytest.approx(mean)

@@ -81,9 +81,9 @@ def test_the_network_answers_as_in_keras(page, name, look, left, right):
     hidden = model.layers[0](pair).detach().numpy()[0]
     answer = float(model(pair).detach().numpy()[0, 0])
     assert numbers(page, "#network-works", "answer") == pytest.approx([*hidden, answer], abs=1e-5)
-    assert page.inner_text("#step-tells") == f"After {look * 5} steps {kept['mistakes']} of 48 are wrong."
-    says = "exactly one is light" if answer > 0.5 else "not exactly one is light"
-    assert page.inner_text("#network-says") == f"The network says: {says}."
+    assert page.inner_text("#step-tells") == f"After {look * 5} steps, {kept['mistakes']} of 48 are wrong."
+    says = "exactly one is bright" if answer > 0.5 else "not exactly one is bright"
+    assert page.inner_text("#network-says") == f"The network predicts: {says}."
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -96,7 +96,7 @@ def test_the_networks_answer_is_seen_while_its_training_is_moved(lesson, width):
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(2 * 3 - 1 * 1, "And the bias?"), (2 * 3 + 1 * 1 + 0.5, "One of the weights is below 0.")],
+    [(2 * 3 - 1 * 1, "And the bias?"), (2 * 3 + 1 * 1 + 0.5, "One of the weights is negative.")],
 )
 def test_a_sum_that_leaves_something_out_is_told_what(page, answer, hint):
     form = page.locator("form.question[data-kind=number]")

@@ -56,12 +56,12 @@ def test_other_numbers_are_wrong(form, answer):
 
 @pytest.mark.parametrize("answer", ["", "rows", "twenty-eight", "--28"])
 def test_what_is_no_number_is_asked_for_again(form, answer):
-    assert form(answer) == "Write a number first."
+    assert form(answer) == "Enter a number first."
 
 
 @pytest.mark.parametrize("answer", ["28 × 28", "32 - 5 + 1", "28 x 28", "3 of 4", "0x1c"])
 def test_of_several_numbers_one_is_asked_for(form, answer):
-    assert form(answer) == "Write one number."
+    assert form(answer) == "Enter a single number."
 
 
 def test_a_number_may_be_right_in_another_unit(form):

@@ -30,8 +30,8 @@ def test_a_convolution_is_a_sum_of_products_at_each_place(name):
 
 
 @pytest.mark.proves("edges", "edge-sign")
-def test_upright_edges_are_found_by_their_side():
-    kernel = KERNELS["upright edges"]
+def test_vertical_edges_are_found_by_their_side():
+    kernel = KERNELS["vertical edges"]
     for lightness in (0, 100, 255):
         assert (correlated(kernel, np.full((5, 5), float(lightness))) == 0).all()
     step = np.repeat([[0.0, 0.0, 200.0]], 3, 0)

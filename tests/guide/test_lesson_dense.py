@@ -67,7 +67,7 @@ def test_without_flatten_each_place_has_its_own_dense_layer_of_the_channels():
 def asked():
     """The digits that were not learned from."""
     known = load_digits()
-    order = np.random.default_rng(0).permutation(len(known.target))[FACTS["learned"] :]
+    order = np.random.default_rng(0).permutation(len(known.target))[FACTS["train"] :]
     return known.images[order], known.target[order]
 
 
@@ -84,11 +84,11 @@ def test_a_unit_multiplies_adds_up_and_adds_its_bias():
 @pytest.mark.proves("trained")
 def test_the_trained_network_reads_as_many_as_are_told():
     pictures, labels = asked()
-    assert len(labels) == FACTS["asked"] == len(load_digits().target) - FACTS["learned"]
+    assert len(labels) == FACTS["test"] == len(load_digits().target) - FACTS["train"]
     model = making.network()
     model.set_weights([WEIGHTS, BIASES])
     answers = model.predict(pictures[..., None], verbose=0).argmax(1)
-    assert (answers == labels).sum() == FACTS["right"] > 0.95 * FACTS["asked"]
+    assert (answers == labels).sum() == FACTS["correct"] > 0.95 * FACTS["test"]
     for told in FACTS["digits"]:
         same = (pictures.reshape(-1, 64) == told["pixels"]).all(1)
         assert labels[same].tolist() == [told["label"]]

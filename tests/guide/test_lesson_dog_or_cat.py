@@ -23,19 +23,19 @@ SHOWN = making.SIDES
 CIFAR10 = tellapart.load("cifar10")
 
 
-def answers(pictures):
-    """(N, 10) of pictures of any size, in the order of the model's classes."""
+def probabilities(images):
+    """(N, 10) of images of any size, in the order of the model's classes."""
     path = CIFAR10.card.preprocessing
-    return CIFAR10.probabilities(np.stack([path.apply(np.ascontiguousarray(one)) for one in pictures]))
+    return CIFAR10.probabilities(np.stack([path.apply(np.ascontiguousarray(one)) for one in images]))
 
 
-def names(probabilities):
-    return [CIFAR10.class_names[i] for i in probabilities.argmax(1)]
+def names(rows):
+    return [CIFAR10.class_names[i] for i in rows.argmax(1)]
 
 
 @pytest.fixture(scope="module")
 def by_side():
-    return dict(zip(SHOWN, answers([cat(side) for side in SHOWN]), strict=True))
+    return dict(zip(SHOWN, probabilities([cat(side) for side in SHOWN]), strict=True))
 
 
 @pytest.mark.proves("numbers")
@@ -77,7 +77,7 @@ def test_dog_comes_nearest_at_12(by_side):
 
 @pytest.mark.proves("something")
 def test_there_is_no_none_of_these(by_side):
-    square = answers([making.plain()])
+    square = probabilities([making.plain()])
     np.testing.assert_allclose(np.stack([*by_side.values(), *square]).sum(1), 1, atol=1e-6)
     assert names(square) == ["airplane"]
     assert square.max() == pytest.approx(0.354, abs=0.005)
@@ -88,15 +88,15 @@ def test_there_is_no_none_of_these(by_side):
 @pytest.mark.proves("mixed", "mixed-large")
 def test_where_pixels_lie_tells_much_at_24_and_nothing_at_4(by_side):
     for side in (4, 24):
-        mixed = making.mixed(cat(side))
+        mixed = making.shuffled(cat(side))
         assert sorted(map(tuple, mixed.reshape(-1, 3))) == sorted(map(tuple, cat(side).reshape(-1, 3)))
         assert not np.array_equal(mixed, cat(side))
-    four, large = answers([making.mixed(cat(side)) for side in (4, 24)])
+    four, large = probabilities([making.shuffled(cat(side)) for side in (4, 24)])
     assert names(np.stack([four, large])) == ["cat", "frog"]
     assert four.max() > by_side[4].max()
     assert four.max() == pytest.approx(0.43, abs=0.005)
     random = np.random.default_rng(0)
-    others = answers([random.permutation(cat(4).reshape(-1, 3)).reshape(4, 4, 3) for _ in range(20)])
+    others = probabilities([random.permutation(cat(4).reshape(-1, 3)).reshape(4, 4, 3) for _ in range(20)])
     assert set(names(others)) == {"cat"}  # no other order of the 16 is told from a cat either
 
 
@@ -133,7 +133,7 @@ def test_cat_and_square_have_the_same_mean_color():
 @pytest.mark.proves("model-moved")
 def test_the_model_says_cat_wherever_the_cat_is():
     moved = [making.moved(shift) for shift in making.SHIFTS]
-    said = answers([*moved, *(np.fliplr(one) for one in moved)])
+    said = probabilities([*moved, *(np.fliplr(one) for one in moved)])
     assert set(names(said)) == {"cat"}
     assert said.max(1).min() == pytest.approx(0.781, abs=0.005)
 
@@ -166,7 +166,7 @@ def test_a_photo_that_tellapart_is_given_goes_no_further(monkeypatch):
 @pytest.mark.proves("kinds")
 def test_the_ten_kinds_are_the_models_classes():
     (told,) = (one.text for one in read(named("dog-or-cat")).claims if one.name == "kinds")
-    listed = told.removeprefix("The model knows ten kinds of things: ").removesuffix(".")
+    listed = told.removeprefix("The model only knows ten classes: ").removesuffix(".")
     assert re.split(", | and ", listed) == list(CIFAR10.class_names)
 
 

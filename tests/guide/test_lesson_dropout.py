@@ -16,7 +16,7 @@ from tellapart.models.first_cnn import first_cnn
 keras = import_keras()
 
 FACTS = named("dropout").facts
-JUDGED, SUMMARY = FACTS["judged"], FACTS["summary"]
+SCORES, SUMMARY = FACTS["scores"], FACTS["summary"]
 ROWS = ["plain", "quarter", "half", "stopped", "shifted", "more"]
 
 SHARE_ELSEWHERE, LOSS_ELSEWHERE, RARE_ELSEWHERE = 0.02, 0.1, 0.05
@@ -25,7 +25,7 @@ of which there are some hundred."""
 
 
 def column(name, what):
-    return np.array([one[what] for one in JUDGED[name]])
+    return np.array([one[what] for one in SCORES[name]])
 
 
 def curves(rate, what):
@@ -48,16 +48,16 @@ def plain():
 @pytest.mark.proves("trainings")
 def test_the_network_and_its_digits_are_those_told():
     splits = few_digits.split_digits(3)
-    assert FACTS["seeds"] == len(JUDGED["plain"]) == len(FACTS["curves"]["0.5"]) == 10
+    assert FACTS["seeds"] == len(SCORES["plain"]) == len(FACTS["curves"]["0.5"]) == 10
     assert {name: len(one.labels) for name, one in splits.items()} == {
-        name: FACTS["pictures"][name] for name in splits
+        name: FACTS["images"][name] for name in splits
     }
     keys = [{image.tobytes() for image in one.images} for one in splits.values()]
     assert keys[0].isdisjoint(keys[1])
     assert keys[0].isdisjoint(keys[2])
     assert keys[1].isdisjoint(keys[2])
-    other = few_digits.split_digits(4)["learned"]
-    assert not np.array_equal(splits["learned"].images, other.images)
+    other = few_digits.split_digits(4)["train"]
+    assert not np.array_equal(splits["train"].images, other.images)
     weights = [few_digits.network(seed).get_weights()[0] for seed in (3, 4)]
     assert not np.array_equal(*weights)
     dense = [one for one in few_digits.network(0).layers if isinstance(one, keras.layers.Dense)]
@@ -67,23 +67,23 @@ def test_the_network_and_its_digits_are_those_told():
 
 @pytest.mark.proves("overfitting", "by-heart", "turns")
 def test_a_training_made_anew_learns_by_heart_and_gets_worse_on_others(plain):
-    learned, judging = plain.loss("learned"), plain.loss("judging")
+    learned, test = plain.loss("train"), plain.loss("test")
     best = making.best_epoch(plain)
     assert learned[-1] < learned[best] < learned[0]
-    assert judging[-1] > judging[best] < judging[0]
-    assert plain.accuracy("learned")[-1] == 1
-    assert plain.accuracy("judging")[-1] == pytest.approx(JUDGED["plain"][0]["accuracy"], abs=0.01)
-    assert judging[-1] == pytest.approx(JUDGED["plain"][0]["loss"], rel=0.1)
+    assert test[-1] > test[best] < test[0]
+    assert plain.accuracy("train")[-1] == 1
+    assert plain.accuracy("test")[-1] == pytest.approx(SCORES["plain"][0]["accuracy"], abs=0.01)
+    assert test[-1] == pytest.approx(SCORES["plain"][0]["loss"], rel=0.1)
 
 
 def test_what_is_told_of_all_trainings_is_of_those_that_are_kept():
-    assert making.summary(JUDGED, FACTS["curves"]["0.0"], FACTS["rare"]) == SUMMARY
+    assert making.summary(SCORES, FACTS["curves"]["0.0"], FACTS["rare"]) == SUMMARY
 
 
 def assert_comes_out_again(training, epoch, name):
     """What is kept of the first training of a kind is what it gives."""
-    found, kept = making.judged(training, epoch), JUDGED[name][0]
-    for what in ("accuracy", "learned"):
+    found, kept = making.score(training, epoch), SCORES[name][0]
+    for what in ("accuracy", "train_accuracy"):
         assert found[what] == pytest.approx(kept[what], abs=SHARE_ELSEWHERE), what
     assert found["loss"] == pytest.approx(kept["loss"], rel=LOSS_ELSEWHERE)
 
@@ -112,7 +112,7 @@ def test_the_first_stopped_training_comes_out_again(plain):
 def test_a_training_with_a_rare_digit_comes_out_again(rate):
     """Of the seed that finds most eights with Dropout: were none found, it would be seen."""
     seed = int(np.argmax([one["rare"] for one in FACTS["rare"]["0.5"]]))
-    found, kept = making.found_of_rare(seed, rate), FACTS["rare"][str(rate)][seed]
+    found, kept = making.recall_of_rare(seed, rate), FACTS["rare"][str(rate)][seed]
     assert kept["rare"] > 2 * RARE_ELSEWHERE
     assert found["rare"] == pytest.approx(kept["rare"], abs=RARE_ELSEWHERE)
     assert found["others"] == pytest.approx(kept["others"], abs=SHARE_ELSEWHERE)
@@ -120,7 +120,7 @@ def test_a_training_with_a_rare_digit_comes_out_again(rate):
 
 @pytest.mark.proves("by-heart", "others")
 def test_all_that_was_learned_is_known_and_less_of_the_rest():
-    assert (column("plain", "learned") == 1).all()
+    assert (column("plain", "train_accuracy") == 1).all()
     right = column("plain", "accuracy")
     told = SUMMARY["plain"]["accuracy"]
     assert [told["mean"], told["least"], told["most"]] == pytest.approx(
@@ -131,12 +131,12 @@ def test_all_that_was_learned_is_known_and_less_of_the_rest():
 
 @pytest.mark.proves("turns")
 def test_the_mean_loss_on_others_turns_and_that_on_learned_ones_goes_on_falling():
-    judging, learned = (curves("0.0", f"{split}_loss").mean(0) for split in ("judging", "learned"))
-    lowest = judging.argmin()
-    assert SUMMARY["turn"]["epoch"] == FACTS["every"] * (lowest + 1)
-    assert SUMMARY["turn"]["loss"] == pytest.approx(judging[lowest], abs=1e-4)
-    assert judging[-1] == pytest.approx(SUMMARY["plain"]["loss"]["mean"], abs=1e-3)
-    assert judging[-1] > judging[lowest]
+    test, learned = (curves("0.0", f"{split}_loss").mean(0) for split in ("test", "train"))
+    lowest = test.argmin()
+    assert SUMMARY["best"]["epoch"] == FACTS["every"] * (lowest + 1)
+    assert SUMMARY["best"]["loss"] == pytest.approx(test[lowest], abs=1e-4)
+    assert test[-1] == pytest.approx(SUMMARY["plain"]["loss"]["mean"], abs=1e-3)
+    assert test[-1] > test[lowest]
     assert (np.diff(learned[lowest:]) <= 0).all()
     assert learned[-1] < learned[lowest]
 
@@ -144,14 +144,14 @@ def test_the_mean_loss_on_others_turns_and_that_on_learned_ones_goes_on_falling(
 @pytest.mark.proves("epoch")
 def test_an_epoch_is_once_through_all_the_digits(plain):
     assert plain.epochs == FACTS["epochs"]
-    assert plain.model.optimizer.iterations == plain.epochs * FACTS["pictures"]["learned"] / few_digits.BATCH
+    assert plain.model.optimizer.iterations == plain.epochs * FACTS["images"]["train"] / few_digits.BATCH
 
 
 @pytest.mark.proves("loss")
 def test_the_loss_is_a_number_for_how_wrong_the_answers_are(plain):
-    probabilities, labels = plain.probabilities[-1]["judging"], plain.splits["judging"].labels
+    probabilities, labels = plain.probabilities[-1]["test"], plain.splits["test"].labels
     each = few_digits.losses_of(probabilities, labels)
-    assert plain.loss("judging")[-1] == pytest.approx(each.mean())
+    assert plain.loss("test")[-1] == pytest.approx(each.mean())
     wrong = probabilities.argmax(1) != labels
     assert each[wrong].min() > np.median(each[~wrong])
     better = 0.9 * probabilities + 0.1 * np.eye(10, dtype=np.float32)[labels]
@@ -161,15 +161,15 @@ def test_the_loss_is_a_number_for_how_wrong_the_answers_are(plain):
 @pytest.mark.proves("nothing-dropped")
 def test_the_curves_are_of_answers_and_what_keras_prints_is_lower():
     training = few_digits.trained(1, 0.5, epochs=40)
-    pictures = training.splits["learned"]
+    pictures = training.splits["train"]
     answers = keras.ops.convert_to_numpy(training.model(pictures.images, training=False))
-    np.testing.assert_allclose(answers, training.probabilities[-1]["learned"], atol=1e-6)
+    np.testing.assert_allclose(answers, training.probabilities[-1]["train"], atol=1e-6)
     while_dropping = [
         keras.ops.convert_to_numpy(training.model(pictures.images, training=True)).argmax(1)
         == pictures.labels
         for _ in range(20)
     ]
-    assert np.mean(while_dropping) < training.accuracy("learned")[-1] - 0.05
+    assert np.mean(while_dropping) < training.accuracy("train")[-1] - 0.05
 
 
 @pytest.mark.proves("drop", "mean")
@@ -212,7 +212,7 @@ def test_a_dropout_layer_has_no_weights_and_changes_none():
     before = model.get_weights()
     layer = next(one for one in model.layers if isinstance(one, keras.layers.Dropout))
     assert layer.weights == []
-    model(few_digits.split_digits(0)["learned"].images, training=True)
+    model(few_digits.split_digits(0)["train"].images, training=True)
     for one, other in zip(before, model.get_weights(), strict=True):
         assert np.array_equal(one, other)
     assert len(before) == len(few_digits.network(0).get_weights())
@@ -245,7 +245,7 @@ def test_the_table_tells_means_and_extremes_of_ten_trainings(name, what):
 @pytest.mark.parametrize(("name", "rate"), [("plain", "0.0"), ("quarter", "0.25"), ("half", "0.5")])
 def test_the_table_is_where_the_curves_end(name, rate):
     for what in ("accuracy", "loss"):
-        np.testing.assert_allclose(curves(rate, f"judging_{what}")[:, -1], column(name, what), atol=1e-4)
+        np.testing.assert_allclose(curves(rate, f"test_{what}")[:, -1], column(name, what), atol=1e-4)
 
 
 @pytest.mark.proves("about-as-right")
@@ -253,14 +253,14 @@ def test_a_quarter_dropped_makes_about_as_many_answers_right():
     right = {name: SUMMARY[name]["accuracy"]["mean"] for name in ("plain", "quarter")}
     assert right["quarter"] == pytest.approx(right["plain"], abs=0.005)
     fewer = int((column("quarter", "accuracy") < column("plain", "accuracy")).sum())
-    assert (SUMMARY["quarter"]["more_right"], fewer) == (4, 6)
+    assert (SUMMARY["quarter"]["more_accurate"], fewer) == (4, 6)
 
 
 @pytest.mark.proves("fewer-right")
 def test_half_dropped_makes_fewer_answers_right():
     right = {name: SUMMARY[name]["accuracy"]["mean"] for name in ("plain", "half")}
     assert right["half"] < right["plain"] - 0.005
-    assert SUMMARY["half"]["more_right"] == 2
+    assert SUMMARY["half"]["more_accurate"] == 2
 
 
 @pytest.mark.proves("about-as-right", "fewer-right", "less-loss", "stopping", "shifting", "more-pictures")
@@ -268,7 +268,7 @@ def test_half_dropped_makes_fewer_answers_right():
 def test_what_helped_is_counted_training_by_training(name):
     more_right = int((column(name, "accuracy") > column("plain", "accuracy")).sum())
     less_loss = int((column(name, "loss") < column("plain", "loss")).sum())
-    assert SUMMARY[name]["more_right"] == more_right
+    assert SUMMARY[name]["more_accurate"] == more_right
     assert SUMMARY[name]["less_loss"] == less_loss
     if name in ("quarter", "half", "shifted"):
         assert more_right < 5 < less_loss
@@ -282,8 +282,8 @@ def test_what_helped_is_counted_training_by_training(name):
 
 @pytest.mark.proves("stopping")
 def test_the_best_epoch_is_chosen_by_digits_that_do_not_judge(plain):
-    assert making.best_epoch(plain) == plain.loss("held_out").argmin()
-    assert making.best_epoch(plain) + 1 == pytest.approx(JUDGED["stopped"][0]["epoch"], abs=5)
+    assert making.best_epoch(plain) == plain.loss("validation").argmin()
+    assert making.best_epoch(plain) + 1 == pytest.approx(SCORES["stopped"][0]["epoch"], abs=5)
 
 
 @pytest.mark.proves("shifted", "shifting")
@@ -293,7 +293,7 @@ def test_shifts_are_of_a_pixel_at_most_and_drawn_anew():
         assert 0.99 < shift.abs().max() <= 1
         assert abs(shift.mean()) < 0.1
     assert not moves.mirrored.any()
-    pictures = few_digits.split_digits(0)["learned"]
+    pictures = few_digits.split_digits(0)["train"]
     batches = few_digits._shifted_batches(pictures, 0)
     passes = [[next(batches) for _ in range(len(pictures.labels) // few_digits.BATCH)] for _ in range(2)]
     for one in passes:
@@ -306,14 +306,14 @@ def test_shifts_are_of_a_pixel_at_most_and_drawn_anew():
 @pytest.mark.proves("more-pictures")
 def test_more_pictures_took_as_many_steps():
     options = making.MEANS["more"]
-    assert options["learned"] * options["epochs"] == few_digits.LEARNED * few_digits.EPOCHS
+    assert options["train_images"] * options["epochs"] == few_digits.TRAIN_IMAGES * few_digits.EPOCHS
 
 
 @pytest.mark.proves("bias")
 def test_dropout_does_not_help_a_rare_digit():
-    learned = few_digits.split_digits(0, rare=True)["learned"]
+    learned = few_digits.split_digits(0, rare=True)["train"]
     counts = np.bincount(learned.labels)
-    assert (counts[8], len(learned.labels)) == (FACTS["pictures"]["rare"], 100)
+    assert (counts[8], len(learned.labels)) == (FACTS["images"]["rare"], 100)
     assert min(np.delete(counts, 8)) > 3 * counts[8]
     found = {
         rate: {what: np.array([one[what] for one in rows]) for what in ("rare", "others")}

@@ -58,7 +58,7 @@ def long():
 
 @pytest.mark.proves("loss")
 def test_training_makes_the_loss_smaller(short):
-    losses = short.loss("learned")
+    losses = short.loss("train")
     assert (np.diff(losses) < 0).all()
     fresh = few_digits.network(0).get_weights()
     assert any(not np.array_equal(*pair) for pair in zip(fresh, short.model.get_weights(), strict=True))
@@ -132,7 +132,7 @@ def test_how_the_rest_is_shared_makes_no_difference(by):
 
 @pytest.mark.proves("mean")
 def test_the_loss_of_a_batch_is_the_mean(short):
-    pictures, given = short.splits["learned"], short.probabilities[-1]["learned"]
+    pictures, given = short.splits["train"], short.probabilities[-1]["train"]
     each = -np.log(given[np.arange(len(given)), pictures.labels])
     assert short.model.evaluate(pictures.images, pictures.labels, verbose=0) == pytest.approx(
         each.mean(), rel=1e-4
@@ -147,13 +147,13 @@ def test_the_loss_of_a_batch_is_the_mean(short):
 def test_of_the_four_digits_one_is_answered_wrongly(short):
     rows = FACTS["batch"]
     assert [np.argmax(one["probabilities"]) == one["truth"] for one in rows] == [True, True, True, False]
-    learned = {np.round(one).astype(int).tobytes() for one in short.splits["learned"].images}
+    learned = {np.round(one).astype(int).tobytes() for one in short.splits["train"].images}
     for one in rows:
         picture = np.array(one["picture"], np.float32).reshape(1, 8, 8, 1)
         assert np.array(one["picture"]).reshape(8, 8, 1).tobytes() not in learned
         again = keras.ops.convert_to_numpy(short.model(picture, training=False))[0]
         np.testing.assert_allclose(again, one["probabilities"], atol=0.01)  # pixels were rounded
-    assert (FACTS["pictures"], FACTS["epochs"], short.epochs) == (len(short.splits["learned"].labels), 10, 10)
+    assert (FACTS["pictures"], FACTS["epochs"], short.epochs) == (len(short.splits["train"].labels), 10, 10)
 
 
 @pytest.mark.proves("curves")
@@ -167,7 +167,7 @@ def test_only_one_weight_is_moved_and_it_is_put_back(short):
         assert (kernel != before[-2]).sum() == 1
         other = few_digits.network(0)
         other.set_weights([*before[:-2], kernel, before[-1]])
-        pictures = short.splits["learned"]
+        pictures = short.splits["train"]
         given = other.predict(pictures.images, verbose=0)
         assert log_loss(pictures.labels, given, labels=range(10)) == pytest.approx(
             MOVED["loss"][at], rel=1e-4
@@ -188,7 +188,7 @@ def test_the_count_is_level_where_the_loss_has_a_slope(short):
     assert MOVED["mistakes"][last + 1] != MOVED["mistakes"][last]
     assert MOVED["weights"][first] < MOVED["own"] < MOVED["weights"][last]
     assert (np.diff(MOVED["loss"][first : last + 1]) > 0).all()
-    kernel, pictures = making.last_layer(short).kernel.value, short.splits["learned"]
+    kernel, pictures = making.last_layer(short).kernel.value, short.splits["train"]
     given = short.model(pictures.images, training=False)
     loss = engine.sparse_categorical_crossentropy(torch.from_numpy(pictures.labels), given).mean()
     (gradient,) = torch.autograd.grad(loss, kernel)
@@ -219,11 +219,11 @@ def test_more_mistakes_may_cost_less():
 @pytest.mark.proves("apart", "surer")
 def test_in_a_training_made_anew_mistakes_fell_and_their_cost_rose(long):
     early, late = best_epoch(long), long.epochs - 1
-    labels = long.splits["judging"].labels
+    labels = long.splits["test"].labels
     assert APART["pictures"] == len(labels)
     found = {}
     for name, epoch in (("early", early), ("late", late)):
-        given = long.probabilities[epoch]["judging"].astype(np.float64)
+        given = long.probabilities[epoch]["test"].astype(np.float64)
         wrong = given.argmax(1) != labels
         each = -np.log(np.clip(given[np.arange(len(labels)), labels], 1e-7, 1))
         found[name] = {"mistakes": wrong.sum(), "loss": each.mean(), "of_wrong": each[wrong].mean()}

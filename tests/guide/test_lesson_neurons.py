@@ -222,7 +222,7 @@ def test_no_line_parts_edges_from_the_rest():
 
 def mistakes(look):
     """Of the network with these numbers, computed by Keras."""
-    said = making.answers(making.arranged(look["weights"]))
+    said = making.predicted(making.arranged(look["weights"]))
     return int(((said > 0.5) != np.array(FACTS["edges"])).sum())
 
 
@@ -264,7 +264,7 @@ def test_a_step_changes_numbers_a_little_and_answers_come_closer(name):
     looks = TRAININGS[name]
     assert looks[-1]["loss"] < looks[0]["loss"]
     assert looks[-1]["mistakes"] < looks[0]["mistakes"]
-    said = making.answers(making.arranged(looks[-1]["weights"]))
+    said = making.predicted(making.arranged(looks[-1]["weights"]))
     loss = keras.losses.BinaryCrossentropy()(edges[:, None], said[:, None]).item()
     assert loss == pytest.approx(looks[-1]["loss"], abs=2e-3)
 
@@ -283,4 +283,4 @@ def test_without_relu_three_neurons_are_one():
     pictures, _ = making.pairs()
     one = neuron((kernel @ last)[:, 0], (bias @ last + last_bias)[0])(pictures)
     np.testing.assert_allclose(model(pictures).detach().numpy()[:, 0], one, atol=1e-5)
-    assert np.abs(making.answers(numbers) - one).max() > 0.5  # with ReLU they are not
+    assert np.abs(making.predicted(numbers) - one).max() > 0.5  # with ReLU they are not

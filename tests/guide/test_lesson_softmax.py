@@ -135,9 +135,9 @@ def test_answers_that_are_right_as_often_as_they_are_sure_are_right_in_98_of_100
 
 @pytest.mark.proves("near-98", "too-sure", "fitted", "same-answers")
 def test_the_networks_are_those_of_the_lesson_on_overfitting(first):
-    judged = named("dropout").facts["judged"]["plain"]
+    judged = named("dropout").facts["scores"]["plain"]
     assert [one["accuracy"] for one in FACTS["networks"]] == [one["accuracy"] for one in judged]
-    assert all(one["learned"] == 1 for one in judged)
+    assert all(one["train_accuracy"] == 1 for one in judged)
     assert FACTS["digits"]["before"]["answers"] == sum(one["answers"] for one in FACTS["networks"]) == 10_970
     kept, made = FACTS["networks"][0], making.judged(first["before"], first["labels"])
     assert made == pytest.approx(kept, abs=0.02)
@@ -164,10 +164,10 @@ def test_sure_answers_are_right_less_often_than_they_say(first):
 @pytest.mark.proves("fitted")
 def test_the_temperature_is_found_on_digits_that_neither_taught_nor_judge(first):
     splits = few_digits.split_digits(0)
-    assert len(splits["held_out"].labels) == 300
-    kept = few_digits.trained(0).probabilities[-1]["held_out"]
+    assert len(splits["validation"].labels) == 300
+    kept = few_digits.trained(0).probabilities[-1]["validation"]
     losses = {
-        temperature: -np.log(tempered(kept, temperature)[np.arange(300), splits["held_out"].labels]).mean()
+        temperature: -np.log(tempered(kept, temperature)[np.arange(300), splits["validation"].labels]).mean()
         for temperature in (first["temperature"] / 1.2, first["temperature"], first["temperature"] * 1.2)
     }
     assert min(losses, key=losses.get) == first["temperature"]

@@ -1,1 +1,1 @@
-"""The guide: the tutorial's lesson in the reader's own browser, one page a concept, on tellapart's own numbers."""
+"""The guide: the tutorial's concepts, one interactive page each, with numbers computed by tellapart."""

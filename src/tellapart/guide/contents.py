@@ -1,4 +1,4 @@
-"""Lessons: the guide's pages in the order in which they are read."""
+"""The guide's lessons, in reading order."""
 
 import json
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ FACTS = Path(__file__).parent / "facts"
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One page."""
+    """One page of the guide."""
 
     name: str
-    """Of its page, its template, its module, its facts and what makes them."""
+    """The name of its page, template, script, facts and Python module."""
 
     title: str
     moves: str
-    """What there is to move on it; the index says so."""
+    """What a reader can move on it, as the index says."""
 
     modules: tuple[str, ...] = ()
-    """That it imports, besides those which every lesson may import: file names under `assets`."""
+    """Scripts that it imports besides those of every lesson: file names under `assets`."""
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The numbers that tellapart computed for it; empty where it has none."""
+        """The numbers that tellapart computed for it; empty if it has none."""
         path = FACTS / f"{self.name}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
@@ -45,16 +45,16 @@ LESSONS = (
     ),
     Lesson("convolution", "Convolution", "a window over a picture, and its kernel"),
     Lesson("activations", "Activation functions", "a number on five curves at once"),
-    Lesson("pooling", "Pooling", "a window and its winner"),
-    Lesson("dropout", "Dropout and overfitting", "the share that is dropped"),
+    Lesson("pooling", "Pooling", "a window and its maximum"),
+    Lesson("dropout", "Dropout and overfitting", "the dropout rate"),
     Lesson(
         "dense",
         "Flattening and dense layers",
-        "a cell on its way into the row",
+        "a number on its way into the vector",
         modules=("guide/flattening.js",),
     ),
     Lesson("softmax", "Softmax, and what 98% means", "logits and a temperature"),
-    Lesson("loss", "Loss: how wrong is it?", "the probability of the truth"),
+    Lesson("loss", "Loss: how wrong is it?", "the probability of the true class"),
     Lesson(
         "descent",
         "Gradient descent and RMSprop",
@@ -73,15 +73,15 @@ LESSONS = (
         "a network on the digits: run, pause, step",
         ("guide/trainings.js",),
     ),
-    Lesson("why-63", "Why the tutorial stopped at 63%", "200 epochs, one after the other"),
+    Lesson("why-63", "Why the tutorial stopped at 63%", "200 epochs, one by one"),
     Lesson("better", "Better models", "accuracy against time"),
-    Lesson("put-right", "What to read otherwise today", "its sentences and ours"),
+    Lesson("put-right", "Corrections to the tutorial", "its statements and ours"),
 )
-"""The tutorial's concepts in its own order, and then what it leaves out."""
+"""The tutorial's concepts in its order, then what it leaves out."""
 
 
 def named(name: str) -> Lesson:
-    """The lesson of that name.
+    """Return the lesson of that name.
 
     Raises:
         KeyError: there is none.

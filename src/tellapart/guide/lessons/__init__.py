@@ -1,1 +1,1 @@
-"""Making: the numbers of each lesson, computed by tellapart and kept in `guide/facts`."""
+"""The numbers of each lesson, computed by tellapart and kept in `guide/facts`."""

@@ -1,4 +1,4 @@
-"""Makes the numbers of some lessons anew, or of all: python -m tellapart.guide.lessons [LESSON ...]."""
+"""Recomputes the numbers of some lessons, or of all: python -m tellapart.guide.lessons [LESSON ...]."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ from tellapart.guide.contents import FACTS, LESSONS
 
 
 def main(names: list[str]) -> None:
-    """Write `facts/LESSON.json` for each lesson that has numbers of its own."""
+    """Write `facts/LESSON.json` for each lesson that has numbers."""
     for name in names or [lesson.name for lesson in LESSONS]:
         module = f"tellapart.guide.lessons.{name.replace('-', '_')}"
         if find_spec(module) is None:
             continue
-        told = import_module(module).facts()
-        write_text(FACTS / f"{name}.json", json.dumps(told, separators=(",", ":")) + "\n")
+        facts = import_module(module).facts()
+        write_text(FACTS / f"{name}.json", json.dumps(facts, separators=(",", ":")) + "\n")
         print(f"{name}: {(FACTS / f'{name}.json').stat().st_size:,} bytes")
 
 

@@ -1,4 +1,4 @@
-"""The photo that lessons look at."""
+"""The photo that lessons show."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ CAT = Path(__file__).parents[1] / "photos" / "cat.jpg"
 
 
 def cat(side: int, channels: int = 3) -> NDArray[np.uint8]:
-    """The cat, made smaller.
+    """Return the cat, resized.
 
     Args:
-        side: pixels.
+        side: of the result, in pixels.
         channels: 3, or 1 for gray.
 
     Returns:

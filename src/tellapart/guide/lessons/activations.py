@@ -1,4 +1,4 @@
-"""Activations: five curves and their slopes, small networks of one number, and how far a gradient comes."""
+"""Activations: five curves and their slopes, small networks of one input, and how far a gradient reaches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,36 +10,36 @@ REACH = 6
 """The curves go from -REACH to REACH."""
 
 LAYERS = 20
-"""Dense layers that the gradient comes through."""
+"""Dense layers that the gradient passes through."""
 
 WIDTH = 32
-"""Units of each of them."""
+"""Units of each layer."""
 
 NETWORKS = 6
-"""Two-layer networks of one number to choose from."""
+"""Two-layer networks of one input to choose from."""
 
 UNITS = 3
-"""In the first layer of each."""
+"""Units in the first layer of each network."""
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     x = np.round(np.arange(-10 * REACH, 10 * REACH + 1) / 10, 1)
     return {
         "x": x.tolist(),
         "curves": {
-            name: {part: np.round(found, 6).tolist() for part, found in curve(function, x).items()}
+            name: {part: np.round(values, 6).tolist() for part, values in curve(function, x).items()}
             for name, function in functions().items()
         },
-        "networks": [network_of_one_number(seed) for seed in range(NETWORKS)],
+        "networks": [network_of_one_input(seed) for seed in range(NETWORKS)],
         "reaches": {
-            name: [float(f"{one:.4g}") for one in gradient_reaches(name)] for name in ("relu", "sigmoid")
+            name: [float(f"{share:.4g}") for share in gradient_reaches(name)] for name in ("relu", "sigmoid")
         },
     }
 
 
 def functions() -> dict[str, Callable[[Any], Any]]:
-    """The four that look at one number alone: the engine's, and the Gaussian, which Keras does not name."""
+    """Return the four elementwise functions: the engine's, and the Gaussian, which Keras does not name."""
     from tellapart.lowering.ops.activations import ACTIVATIONS
 
     named = {name: ACTIVATIONS[name] for name in ("relu", "sigmoid", "softplus")}
@@ -47,10 +47,10 @@ def functions() -> dict[str, Callable[[Any], Any]]:
 
 
 def curve(function: Callable[[Any], Any], x: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """A function's values and, by autograd, its slopes.
+    """Return a function's values and, by autograd, its slopes.
 
     Args:
-        function: of a tensor, number by number.
+        function: elementwise, of a tensor.
         x: (N,).
 
     Returns:
@@ -65,8 +65,8 @@ def curve(function: Callable[[Any], Any], x: NDArray[np.float64]) -> dict[str, N
     return {"value": value.detach().numpy(), "slope": at.grad.numpy()}
 
 
-def network_of_one_number(seed: int) -> dict[str, Any]:
-    """Weights of Dense(UNITS) and Dense(1) behind one number, as Keras draws them; biases at random too."""
+def network_of_one_input(seed: int) -> dict[str, Any]:
+    """Draw the weights of Dense(UNITS) and Dense(1) as Keras does, and random biases."""
     from tellapart.keras_backend import import_keras
 
     keras = import_keras()
@@ -84,14 +84,14 @@ def network_of_one_number(seed: int) -> dict[str, Any]:
 
 
 def gradient_reaches(activation: str) -> list[float]:
-    """What is left of a gradient on its way back through dense layers as Keras begins them.
+    """Measure what is left of a gradient that passes back through dense layers with Keras's initialization.
 
     Args:
-        activation: of each layer, by Keras's name.
+        activation: Keras's name of each layer's.
 
     Returns:
-        LAYERS shares: the gradient's length after 1, 2, ... layers over its length at the start,
-        the geometric mean of five networks.
+        LAYERS shares: the gradient's norm after 1, 2, ... layers over its norm at the start, as the geometric mean
+        of five networks.
     """
     return np.exp(np.mean([np.log(_one_way_back(activation, seed)) for seed in range(5)], axis=0)).tolist()
 

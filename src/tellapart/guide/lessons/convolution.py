@@ -1,4 +1,4 @@
-"""Convolution: a picture, some kernels, and the maps that the engine makes of them."""
+"""Convolution: an image, some kernels, and their feature maps, computed by the engine."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from tellapart.guide.lessons._photo import cat
 SIDE = 24
 
 KERNELS = {
-    "upright edges": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
-    "level edges": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    "vertical edges": [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]],
+    "horizontal edges": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
     "blur": [[1 / 9] * 3] * 3,
     "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
-    "as it is": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+    "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
 }
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
-    picture = cat(SIDE, 1)[..., 0]
+    """Compute what the lesson shows."""
+    image = cat(SIDE, 1)[..., 0]
     return {
         "side": SIDE,
-        "picture": picture.flatten().tolist(),
+        "picture": image.flatten().tolist(),
         "kernels": KERNELS,
         "places": {
             f"{size}/{stride}/{padding}": places(size, stride, padding)
@@ -36,7 +36,7 @@ def facts() -> dict[str, Any]:
 
 
 def first_layer_parameters() -> int:
-    """Of the tutorial's network."""
+    """Count the parameters of the tutorial network's first layer."""
     from tellapart.models.first_cnn import first_cnn
 
     model = first_cnn((32, 32, 3), 10)
@@ -44,15 +44,15 @@ def first_layer_parameters() -> int:
 
 
 def convolved(
-    picture: NDArray[np.uint8], kernel: NDArray[np.float32], stride: int = 1, padding: str = "valid"
+    image: NDArray[np.uint8], kernel: NDArray[np.float32], stride: int = 1, padding: str = "valid"
 ) -> NDArray[np.float32]:
-    """A gray picture's map, as the engine's convolution makes it.
+    """Convolve a gray image with the engine.
 
     Args:
-        picture: (H, W).
+        image: (H, W).
         kernel: (k, k).
-        stride: pixels from window to window.
-        padding: "valid", or "same" for a border of zeros.
+        stride: in pixels.
+        padding: "valid" or "same".
 
     Returns:
         (H', W').
@@ -63,20 +63,18 @@ def convolved(
     from tellapart.lowering import lower
 
     keras = import_keras()
-
     layer = keras.layers.Conv2D(1, kernel.shape, strides=stride, padding=padding, use_bias=False)
-    model = keras.Sequential([keras.Input((*picture.shape, 1)), layer])
+    model = keras.Sequential([keras.Input((*image.shape, 1)), layer])
     layer.set_weights([kernel[..., None, None]])
     with torch.no_grad():
-        made = lower(model, "float32")(torch.from_numpy(picture[None, ..., None].astype(np.float32)))
-    return made.numpy()[0, ..., 0]
+        output = lower(model, "float32")(torch.from_numpy(image[None, ..., None].astype(np.float32)))
+    return output.numpy()[0, ..., 0]
 
 
 def places(size: int, stride: int, padding: str) -> list[int]:
-    """Where windows begin in this lesson's picture, as the engine lays them: a row each, below 0 in the border.
+    """Return the rows at which the engine's windows begin in this lesson's image, negative in the padding.
 
-    A picture whose pixels are the numbers of their rows is convolved with a kernel that is 1 in its middle, which
-    never lies in the border.
+    Convolves an image of row numbers with a kernel that is 1 in its middle, which never lies in the padding.
     """
     rows = np.repeat(np.arange(SIDE, dtype=np.uint8)[:, None], SIDE, 1)
     middle = np.zeros((size, size), np.float32)
@@ -85,5 +83,5 @@ def places(size: int, stride: int, padding: str) -> list[int]:
 
 
 def output_side(size: int, stride: int, padding: str) -> int:
-    """Rows of the map of this lesson's picture."""
+    """Return the number of rows of the feature map."""
     return len(places(size, stride, padding))

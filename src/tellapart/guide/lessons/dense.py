@@ -1,4 +1,4 @@
-"""Dense: numbers to be laid into a row, ten units that read digits, and what they cost in parameters."""
+"""Dense: numbers to flatten, ten units that classify digits, and their parameters."""
 
 from functools import cache
 from typing import Any
@@ -8,43 +8,43 @@ from numpy.typing import NDArray
 
 from tellapart.guide.lessons._photo import cat
 
-LEARNED = 1297
-"""Of scikit-learn's 1,797 digits; the rest is asked."""
+TRAIN_DIGITS = 1297
+"""Training digits of scikit-learn's 1,797; the rest is the test set."""
 
 EPOCHS = 20
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     weights, biases = trained()
-    _, _, pictures, labels = digits()
-    answers = (pictures.reshape(-1, 64) @ weights + biases).argmax(1)
-    asked = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
-    wrong = [int(at) for at in np.flatnonzero(answers != labels)[:2]]
+    _, _, images, labels = digits()
+    predictions = (images.reshape(-1, 64) @ weights + biases).argmax(1)
+    firsts = [int(np.flatnonzero(labels == label)[0]) for label in range(10)]
+    mistakes = [int(row) for row in np.flatnonzero(predictions != labels)[:2]]
     return {
         **quick_facts(),
         "weights": weights.T.tolist(),
         "biases": biases.tolist(),
-        "right": int((answers == labels).sum()),
+        "correct": int((predictions == labels).sum()),
         "digits": [
-            {"pixels": pictures[at].flatten().astype(int).tolist(), "label": int(labels[at])}
-            for at in asked + wrong
+            {"pixels": images[row].flatten().astype(int).tolist(), "label": int(labels[row])}
+            for row in firsts + mistakes
         ],
     }
 
 
 def quick_facts() -> dict[str, Any]:
-    """What can be told without a training."""
+    """Compute what needs no training."""
     from tellapart.models.first_cnn import first_cnn
 
     model = first_cnn((32, 32, 3), 10)
     return {
         "cat": cat(4).flatten().tolist(),
-        "learned": LEARNED,
-        "asked": len(digits()[2]),
+        "train": TRAIN_DIGITS,
+        "test": len(digits()[2]),
         "own_parameters": network().count_params(),
         "layers": [
-            {"name": told(layer), "parameters": layer.count_params()}
+            {"name": name_of(layer), "parameters": layer.count_params()}
             for layer in model.layers
             if layer.weights
         ],
@@ -52,29 +52,29 @@ def quick_facts() -> dict[str, Any]:
     }
 
 
-def told(layer: Any) -> str:
-    """A layer's name and how many units or kernels it has, as the tutorial writes it."""
+def name_of(layer: Any) -> str:
+    """Return a layer's class and its number of units or kernels, as in the tutorial's code."""
     config = layer.get_config()
     return f"{type(layer).__name__}({config['units'] if 'units' in config else config['filters']})"
 
 
 def digits() -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-    """Scikit-learn's digits, shuffled: to learn from, and to be asked.
+    """Return scikit-learn's digits, shuffled and split.
 
     Returns:
-        (N, 8, 8, 1) of 0 to 16, (N,), and both again for those that are asked.
+        Training images, (N, 8, 8, 1) from 0 to 16, and labels, (N,); then the same of the test set.
     """
     from sklearn.datasets import load_digits
 
-    known = load_digits()
-    order = np.random.default_rng(0).permutation(len(known.target))
-    pictures = known.images[order, ..., None].astype(np.float32)
-    labels = known.target[order].astype(np.int64)
-    return pictures[:LEARNED], labels[:LEARNED], pictures[LEARNED:], labels[LEARNED:]
+    dataset = load_digits()
+    order = np.random.default_rng(0).permutation(len(dataset.target))
+    images = dataset.images[order, ..., None].astype(np.float32)
+    labels = dataset.target[order].astype(np.int64)
+    return images[:TRAIN_DIGITS], labels[:TRAIN_DIGITS], images[TRAIN_DIGITS:], labels[TRAIN_DIGITS:]
 
 
 def network() -> Any:
-    """Flatten and Dense(10), with softmax behind; all weights begin at zero, which one layer alone may."""
+    """Build Flatten, Dense(10) and softmax. All weights start at zero, which works for a single layer."""
     from tellapart.keras_backend import import_keras
 
     keras = import_keras()
@@ -91,7 +91,7 @@ def network() -> Any:
 
 @cache
 def trained() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Train it on the engine.
+    """Train the network on the engine.
 
     Returns:
         Weights (64, 10) and biases (10,), to four decimals.
@@ -103,7 +103,7 @@ def trained() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     keras.utils.set_random_seed(0)
     model = network()
     model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
-    pictures, labels, *_ = digits()
-    tellapart.fit(model, pictures, labels, epochs=EPOCHS, batch_size=32, verbose=0)
-    weights, biases = (np.round(one.astype(np.float64), 4) for one in model.get_weights())
+    images, labels, *_ = digits()
+    tellapart.fit(model, images, labels, epochs=EPOCHS, batch_size=32, verbose=0)
+    weights, biases = (np.round(weight.astype(np.float64), 4) for weight in model.get_weights())
     return weights, biases

@@ -1,4 +1,4 @@
-"""Dog or cat: what the CIFAR-10 model that comes along says of a photo made smaller, mixed up, moved and mirrored."""
+"""Dog or cat: the built-in CIFAR-10 model's predictions for a photo made smaller, shuffled, moved and mirrored."""
 
 import base64
 from collections.abc import Sequence
@@ -14,93 +14,95 @@ from tellapart.api.load import load
 from tellapart.guide.lessons._photo import CAT, cat
 
 SIDES = (192, 96, 64, 48, 40, 32, 24, 16, 12, 8, 6, 4)
-"""Pixels. The first is the photo's own."""
+"""Sides of the photo in pixels. The first is its own."""
 
 WIDE, FRAME = 40, 32
-"""Pixels: the side of the picture through which a frame is moved, and the frame's."""
+"""Sides in pixels: of the image over which a frame is moved, and of the frame."""
 
 SHIFTS = tuple(range(-4, 5))
 """Pixels to the right."""
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     small = {str(side): cat(side) for side in SIDES[1:]}
     return {
         "sides": SIDES,
         "class_names": load("cifar10").class_names,
         "photo": base64.b64encode(CAT.read_bytes()).decode(),
-        "pixels": {side: base64.b64encode(picture.tobytes()).decode() for side, picture in small.items()},
-        "answers": dict(zip(map(str, SIDES), asked([CAT, *small.values()]), strict=True)),
-        "mixed": dict(zip(map(str, SIDES), asked([mixed(cat(side)) for side in SIDES]), strict=True)),
+        "pixels": {side: base64.b64encode(image.tobytes()).decode() for side, image in small.items()},
+        "probabilities": dict(zip(map(str, SIDES), predicted([CAT, *small.values()]), strict=True)),
+        "shuffled": dict(
+            zip(map(str, SIDES), predicted([shuffled(cat(side)) for side in SIDES]), strict=True)
+        ),
         "wide": WIDE,
         "frame": FRAME,
         "shifts": SHIFTS,
-        "moved": asked([moved(shift) for shift in SHIFTS]),
-        "mirrored": asked([moved(shift)[:, ::-1] for shift in SHIFTS]),
-        "plain": {"color": plain()[0, 0].tolist(), "answer": asked([plain()])[0]},
+        "moved": predicted([moved(shift) for shift in SHIFTS]),
+        "mirrored": predicted([moved(shift)[:, ::-1] for shift in SHIFTS]),
+        "plain": {"color": plain()[0, 0].tolist(), "probabilities": predicted([plain()])[0]},
         "distances": distances(),
         "parameters": load("cifar10").model.count_params(),
     }
 
 
-def asked(pictures: Sequence[Path | NDArray[np.uint8]]) -> list[list[float]]:
-    """The model's probabilities for pictures, each given to it as a file.
+def predicted(images: Sequence[Path | NDArray[np.uint8]]) -> list[list[float]]:
+    """Return the model's probabilities for images, each given to it as a file.
 
     Args:
-        pictures: files, or (H, W, 3) uint8, which become PNG files.
+        images: files, or (H, W, 3) uint8, which become PNG files.
 
     Returns:
-        Of each picture those of all classes, in the model's order, to five decimals.
+        Each image's probabilities in the order of the model's classes, to five decimals.
     """
     classifier = load("cifar10")
     with TemporaryDirectory() as folder:
-        files = [_as_file(picture, Path(folder) / f"{i}.png") for i, picture in enumerate(pictures)]
+        files = [_as_file(image, Path(folder) / f"{i}.png") for i, image in enumerate(images)]
         predictions, _ = classifier.predict(files)
-    told = [dict(zip(one.names, one.probabilities, strict=True)) for one in predictions]
-    return [[round(one[name], 5) for name in classifier.class_names] for one in told]
+    by_name = [dict(zip(each.names, each.probabilities, strict=True)) for each in predictions]
+    return [[round(each[name], 5) for name in classifier.class_names] for each in by_name]
 
 
-def _as_file(picture: Path | NDArray[np.uint8], path: Path) -> Path:
-    if isinstance(picture, Path):
-        return picture
-    Image.fromarray(np.ascontiguousarray(picture)).save(path)
+def _as_file(image: Path | NDArray[np.uint8], path: Path) -> Path:
+    if isinstance(image, Path):
+        return image
+    Image.fromarray(np.ascontiguousarray(image)).save(path)
     return path
 
 
-def mixed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The same pixels in another order, which is the same one everywhere.
+def shuffled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the same pixels in another order, which is the same on every machine.
 
     Args:
-        picture: (H, W, 3).
+        image: (H, W, 3).
 
-    Source: the keys by which they are sorted are Park and Miller's "minimal standard" random numbers,
+    Source: pixels are sorted by Park and Miller's "minimal standard" random numbers,
         Communications of the ACM 31 (1988).
     """
     keys, state = [], 1
-    for _ in range(picture.shape[0] * picture.shape[1]):
+    for _ in range(image.shape[0] * image.shape[1]):
         state = state * 16807 % 2147483647
         keys.append(state)
-    return picture.reshape(-1, 3)[np.argsort(keys)].reshape(picture.shape)
+    return image.reshape(-1, 3)[np.argsort(keys)].reshape(image.shape)
 
 
 def moved(shift: int) -> NDArray[np.uint8]:
-    """The middle of the cat, (FRAME, FRAME, 3), `shift` pixels farther to the right."""
+    """Return the middle of the cat, moved `shift` pixels to the right: (FRAME, FRAME, 3)."""
     edge = (WIDE - FRAME) // 2
     return cat(WIDE)[edge : edge + FRAME, edge - shift : edge - shift + FRAME]
 
 
 def plain() -> NDArray[np.uint8]:
-    """A square of one color, the mean of the cat's middle."""
+    """Return a square in the mean color of the cat's middle."""
     return np.full((FRAME, FRAME, 3), moved(0).mean((0, 1)).round(), np.uint8)
 
 
-def distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """By how much the numbers of two pictures differ, on average: 0 to 255."""
-    return float(np.abs(one.astype(float) - other).mean())
+def distance(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Return the mean absolute difference of two images, 0 to 255."""
+    return float(np.abs(first.astype(float) - second).mean())
 
 
 def distances() -> dict[str, float]:
-    """Of the cat's middle, from what the text compares it with."""
+    """Return the distances of the cat's middle that the text names."""
     others = {"moved by 2": moved(2), "mirrored": moved(0)[:, ::-1], "plain": plain()}
     return {name: round(distance(moved(0), other), 4) for name, other in others.items()}

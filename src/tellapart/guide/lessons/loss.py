@@ -29,7 +29,7 @@ def quick_facts() -> dict[str, Any]:
     return {
         "epsilon": EPSILON,
         "epochs": EPOCHS,
-        "pictures": few_digits.LEARNED,
+        "pictures": few_digits.TRAIN_IMAGES,
         "moved": moved_weight(),
         "batch": batch(),
     }
@@ -74,7 +74,7 @@ def strongest(training: Training) -> tuple[int, int]:
 def judged_with(training: Training, place: tuple[int, int], value: float) -> tuple[float, int]:
     """Mean loss and number of mistakes on the pictures learned from, were one weight another. It is put back."""
     keras = import_keras()
-    layer, pictures = last_layer(training), training.splits["learned"]
+    layer, pictures = last_layer(training), training.splits["train"]
     kernel, bias = layer.get_weights()
     other = kernel.copy()
     other[place] = value
@@ -87,7 +87,7 @@ def judged_with(training: Training, place: tuple[int, int], value: float) -> tup
 def batch() -> list[dict[str, Any]]:
     """Three judging pictures that the network is right about, and one that it is wrong about."""
     training = trained(0, epochs=EPOCHS)
-    pictures, found = training.splits["judging"], training.probabilities[-1]["judging"]
+    pictures, found = training.splits["test"], training.probabilities[-1]["test"]
     right = found.argmax(1) == pictures.labels
     rows = [*np.flatnonzero(right)[:3], np.flatnonzero(~right)[0]]
     return [
@@ -104,14 +104,14 @@ def apart() -> dict[str, Any]:
     """A training from the epoch of its lowest held-out loss to its last: mistakes, and what each kind costs."""
     training = trained(0)
     return {
-        "pictures": len(training.splits["judging"].labels),
+        "pictures": len(training.splits["test"].labels),
         "early": _costs(training, best_epoch(training)),
         "late": _costs(training, training.epochs - 1),
     }
 
 
 def _costs(training: Training, epoch: int) -> dict[str, float]:
-    losses: NDArray[np.float64] = training.losses("judging", epoch)
-    wrong = training.probabilities[epoch]["judging"].argmax(1) != training.splits["judging"].labels
+    losses: NDArray[np.float64] = training.losses("test", epoch)
+    wrong = training.probabilities[epoch]["test"].argmax(1) != training.splits["test"].labels
     told = {"loss": losses.mean(), "of_right": losses[~wrong].mean(), "of_wrong": losses[wrong].mean()}
     return {"epoch": epoch + 1, "mistakes": int(wrong.sum()), **rounded(told)}

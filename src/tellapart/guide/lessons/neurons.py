@@ -1,4 +1,4 @@
-"""Neurons: digits on a plane for one neuron, and a network of three, kept at every few steps of its training."""
+"""Neurons: digits on a plane for one neuron, and snapshots of a network of three during its training."""
 
 from typing import Any
 
@@ -10,28 +10,28 @@ from tellapart.keras_backend import import_keras
 DIGITS = 60
 
 STEPS, BETWEEN = 300, 5
-"""Of the training; and how many lie between two looks at it."""
+"""Training steps, and those between two snapshots."""
 
 SEEDS = {"good": 9, "stuck": 0}
 
 Weights = list[NDArray[np.float32]]
-"""As Keras has them: (2, 2) and (2,) of the two hidden neurons, (2, 1) and (1,) of the last."""
+"""In Keras's order: (2, 2) and (2,) of the two hidden neurons, (2, 1) and (1,) of the last."""
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     return quick_facts() | {"trainings": {name: training(seed) for name, seed in SEEDS.items()}}
 
 
 def quick_facts() -> dict[str, Any]:
-    """All but the trainings."""
+    """Compute everything but the trainings."""
     images, labels = digits()
-    pictures, edges = pairs()
+    images_of_two, edges = pairs()
     return {
         "digits": images.reshape(len(images), -1).tolist(),
         "labels": labels.tolist(),
         "points": measured(images).round(4).tolist(),
-        "pairs": pictures.tolist(),
+        "pairs": images_of_two.tolist(),
         "edges": edges.tolist(),
         "seeds": SEEDS,
         "between": BETWEEN,
@@ -39,16 +39,16 @@ def quick_facts() -> dict[str, Any]:
 
 
 def digits() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first zeros and ones of scikit-learn: (DIGITS, 8, 8) from 0 to 16, and (DIGITS,)."""
+    """Return scikit-learn's first zeros and ones: (DIGITS, 8, 8) from 0 to 16, and (DIGITS,) labels."""
     from sklearn.datasets import load_digits
 
-    known = load_digits()
-    chosen = np.flatnonzero(known.target < 2)[:DIGITS]
-    return known.images[chosen].astype(np.int64), known.target[chosen].astype(np.int64)
+    dataset = load_digits()
+    chosen = np.flatnonzero(dataset.target < 2)[:DIGITS]
+    return dataset.images[chosen].astype(np.int64), dataset.target[chosen].astype(np.int64)
 
 
 def measured(images: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How light the middle of each digit is, and what lies left and right of it.
+    """Return how bright each digit is in its center and on both sides of it.
 
     Args:
         images: (N, 8, 8), from 0 to 16.
@@ -61,55 +61,55 @@ def measured(images: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def pairs() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Pictures of two pixels, (48, 2) from 0 to 1, and (48,) whether exactly one of the pixels is light."""
+    """Return images of two pixels, (48, 2) from 0 to 1, and whether exactly one pixel is bright, (48,)."""
     corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     noise = np.random.default_rng(0).normal(0, 0.07, (4, 12, 2))
-    pictures = np.clip(0.15 + 0.7 * corners[:, None] + noise, 0, 1).reshape(-1, 2)
-    return pictures.round(3).astype(np.float32), np.repeat(corners.sum(1) == 1, 12).astype(np.int64)
+    images = np.clip(0.15 + 0.7 * corners[:, None] + noise, 0, 1).reshape(-1, 2)
+    return images.round(3).astype(np.float32), np.repeat(corners.sum(1) == 1, 12).astype(np.int64)
 
 
 def network() -> Any:
-    """Two neurons with ReLU side by side, and one with a sigmoid behind them: a Keras model, (B, 2) -> (B, 1)."""
+    """Build two ReLU neurons side by side, followed by a sigmoid neuron: a Keras model, (B, 2) -> (B, 1)."""
     keras = import_keras()
     dense = keras.layers.Dense
     return keras.Sequential([keras.Input((2,)), dense(2, activation="relu"), dense(1, activation="sigmoid")])
 
 
 def training(seed: int) -> list[dict[str, Any]]:
-    """The network's numbers, its loss and its mistakes, before the first step and after every few."""
+    """Train the network; return snapshots (weights, loss, mistakes) from before the first step and every few steps."""
     keras = import_keras()
     keras.utils.set_random_seed(seed)
     model = network()
     model.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
-    pictures, edges = pairs()
-    looks = [_look(model)]
+    images, edges = pairs()
+    snapshots = [_snapshot(model)]
     for step in range(STEPS):
-        model.train_on_batch(pictures, edges[:, None].astype(np.float32))
+        model.train_on_batch(images, edges[:, None].astype(np.float32))
         if (step + 1) % BETWEEN == 0:
-            looks.append(_look(model))
-    return looks
+            snapshots.append(_snapshot(model))
+    return snapshots
 
 
-def _look(model: Any) -> dict[str, Any]:
-    numbers = [weight.round(4) for weight in model.get_weights()]
-    said, (_, edges) = answers(numbers), pairs()
-    of_truth = np.where(edges == 1, said, 1 - said)
+def _snapshot(model: Any) -> dict[str, Any]:
+    weights = [weight.round(4) for weight in model.get_weights()]
+    outputs, (_, edges) = predicted(weights), pairs()
+    target_probabilities = np.where(edges == 1, outputs, 1 - outputs)
     return {
-        "weights": [float(f"{one:.4f}") for weight in numbers for one in weight.flatten()],
-        "mistakes": int(((said > 0.5) != edges).sum()),
-        "loss": round(float(-np.log(of_truth).mean()), 4),
+        "weights": [float(f"{value:.4f}") for weight in weights for value in weight.flatten()],
+        "mistakes": int(((outputs > 0.5) != edges).sum()),
+        "loss": round(float(-np.log(target_probabilities).mean()), 4),
     }
 
 
-def answers(weights: Weights) -> NDArray[np.float64]:
-    """What a network with these numbers says of the pairs: (48,), as Keras computes it."""
+def predicted(weights: Weights) -> NDArray[np.float64]:
+    """Return a network's outputs for the pairs, as Keras computes them: (48,)."""
     model = network()
     model.set_weights(weights)
-    said = import_keras().ops.convert_to_numpy(model(pairs()[0]))
-    return said[:, 0].astype(np.float64)
+    outputs = import_keras().ops.convert_to_numpy(model(pairs()[0]))
+    return outputs[:, 0].astype(np.float64)
 
 
 def arranged(numbers: list[float]) -> Weights:
-    """The nine numbers of a look as Keras has them."""
+    """Return the nine numbers of a snapshot in Keras's shapes."""
     flat = np.array(numbers, np.float32)
     return [flat[:4].reshape(2, 2), flat[4:6], flat[6:8].reshape(2, 1), flat[8:]]

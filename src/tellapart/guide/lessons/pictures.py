@@ -1,4 +1,4 @@
-"""Pictures: a photo and some digits as numbers, and what networks make of a photo that was divided by 255, or twice."""
+"""Pictures: a photo and some digits as numbers, and predictions for a photo divided by 255 once or twice."""
 
 from typing import Any
 
@@ -13,33 +13,33 @@ SIDE = 32
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    first = [int(np.argmax(digits.target == one)) for one in range(10)]
+    first = [int(np.argmax(digits.target == label)) for label in range(10)]
     return {
         "side": SIDE,
         "picture": cat(SIDE).flatten().tolist(),
         "digits": [digits.images[row].astype(int).flatten().tolist() for row in first],
         "class_names": load("cifar10").class_names,
-        "untrained": [round(float(said.max()), 4) for said in map(untrained, divided())],
-        "trained": [round(float(said[3]), 4) for said in map(trained, divided())],
+        "untrained": [round(float(each.max()), 4) for each in map(untrained, divided())],
+        "trained": [round(float(each[3]), 4) for each in map(trained, divided())],
     }
 
 
 def divided() -> tuple[NDArray[np.float32], ...]:
-    """The cat as it is, divided by 255, and divided twice."""
-    picture = cat(SIDE).astype(np.float32)
+    """Return the cat unchanged, divided by 255, and divided twice."""
+    image = cat(SIDE).astype(np.float32)
     level = np.float32(255)
-    return picture, picture / level, picture / level / level
+    return image, image / level, image / level / level
 
 
-def untrained(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the tutorial's network, which has no division inside, says before its training.
+def untrained(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Predict with the tutorial's network, untrained and without its `Rescaling`.
 
     Args:
-        picture: (H, W, 3), of any range.
+        image: (H, W, 3), of any range.
 
     Returns:
         (10,) probabilities.
@@ -48,17 +48,21 @@ def untrained(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
     keras = import_keras()
     keras.utils.set_random_seed(0)
-    network = keras.Sequential(first_cnn(picture.shape, 10).layers[1:])
-    return _said(network, picture)
+    network = keras.Sequential(first_cnn(image.shape, 10).layers[1:])
+    return _predicted(network, image)
 
 
-def trained(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the CIFAR-10 model that comes along says, asked once; it expects 0 to 255.
+def trained(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Predict with the built-in CIFAR-10 model, without test-time augmentation.
 
-    The rest as in `untrained`.
+    Args:
+        image: (H, W, 3); the model expects 0 to 255.
+
+    Returns:
+        (10,) probabilities.
     """
-    return _said(load("cifar10").model, picture)
+    return _predicted(load("cifar10").model, image)
 
 
-def _said(model: Any, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    return import_keras().ops.convert_to_numpy(model(picture[None], training=False))[0]
+def _predicted(model: Any, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    return import_keras().ops.convert_to_numpy(model(image[None], training=False))[0]

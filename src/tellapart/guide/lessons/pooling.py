@@ -1,4 +1,4 @@
-"""Pooling: a map and what is left of it, what a shift changes, and how much of the picture a number sees."""
+"""Pooling: a feature map pooled, what a shift changes, and receptive fields."""
 
 from typing import Any
 
@@ -9,29 +9,29 @@ from tellapart.guide.lessons._photo import cat
 from tellapart.guide.lessons.convolution import KERNELS, convolved
 
 SIDE = 24
-"""Of the picture, in pixels."""
+"""The image's side in pixels."""
 
 SHIFTS = 4
-"""Pixels that the picture can be moved to the right, at most."""
+"""Largest shift to the right, in pixels."""
 
-KERNEL = "upright edges"
+KERNEL = "vertical edges"
 
 NOISY = (9, 4)
-"""Row and column of the pixel whose lightness can be changed."""
+"""Row and column of the pixel whose brightness can be changed."""
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     maps = [map_of(shifted(shift)) for shift in range(SHIFTS + 1)]
     return {
         "side": SIDE,
         "pictures": [shifted(shift).flatten().tolist() for shift in range(SHIFTS + 1)],
         "map_side": len(maps[0]),
-        "maps": [made.astype(int).flatten().tolist() for made in maps],
+        "maps": [each.astype(int).flatten().tolist() for each in maps],
         "noisy": NOISY,
         "differences": {
             name: [
-                round(difference(pooled_often(maps[0], times), pooled_often(one, times)), 4) for one in maps
+                round(difference(pooled_often(maps[0], times), pooled_often(each, times)), 4) for each in maps
             ]
             for name, times in (("none", 0), ("once", 1), ("twice", 2))
         },
@@ -42,7 +42,7 @@ def facts() -> dict[str, Any]:
 
 
 def shifted(shift: int) -> NDArray[np.uint8]:
-    """The cat in gray, moved to the right by so many pixels; what comes in at the left is the photo's own.
+    """Return the gray cat, moved `shift` pixels to the right; the photo continues on the left.
 
     Returns:
         (SIDE, SIDE).
@@ -51,24 +51,24 @@ def shifted(shift: int) -> NDArray[np.uint8]:
     return whole[SHIFTS // 2 : SHIFTS // 2 + SIDE, SHIFTS - shift : SHIFTS - shift + SIDE]
 
 
-def map_of(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The map of the kernel behind a ReLU, as the tutorial pools it.
+def map_of(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Convolve an image and apply ReLU, as before the tutorial's poolings.
 
     Returns:
         (H - 2, W - 2), whole numbers, none below zero.
     """
-    return np.maximum(convolved(picture, np.array(KERNELS[KERNEL], np.float32)), 0)
+    return np.maximum(convolved(image, np.array(KERNELS[KERNEL], np.float32)), 0)
 
 
 def pooled(
-    made: NDArray[np.float32], size: int = 2, step: int | None = None, kind: str = "max"
+    feature_map: NDArray[np.float32], size: int = 2, step: int | None = None, kind: str = "max"
 ) -> NDArray[Any]:
-    """A map's pooling in the engine.
+    """Pool a feature map with the engine.
 
     Args:
-        made: (H, W).
+        feature_map: (H, W).
         size: rows and columns of the window.
-        step: places from window to window; None: the window's size.
+        step: the stride; None for the window's size.
         kind: "max" or "average".
 
     Returns:
@@ -81,41 +81,41 @@ def pooled(
 
     keras = import_keras()
     layers = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
-    model = keras.Sequential([keras.Input((*made.shape, 1)), layers[kind](size, step)])
+    model = keras.Sequential([keras.Input((*feature_map.shape, 1)), layers[kind](size, step)])
     with torch.no_grad():
-        found = lower(model, "float32")(torch.from_numpy(made[None, ..., None].astype(np.float32)))
-    return found.numpy()[0, ..., 0]
+        output = lower(model, "float32")(torch.from_numpy(feature_map[None, ..., None].astype(np.float32)))
+    return output.numpy()[0, ..., 0]
 
 
-def pooled_often(made: NDArray[np.float32], times: int) -> NDArray[np.float32]:
-    """A map, pooled so many times by windows of 2 x 2."""
+def pooled_often(feature_map: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+    """Max-pool a feature map `times` times with 2 x 2 windows."""
     for _ in range(times):
-        made = pooled(made)
-    return made
+        feature_map = pooled(feature_map)
+    return feature_map
 
 
-def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """How much two maps differ: 0 where they are alike, 1 where they have nothing in common.
+def difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Return how much two maps differ: 0 if they are equal, 1 if they have nothing in common.
 
     Source: Bray and Curtis 1957, doi:10.2307/1942268: the sum of differences over the sum of both.
     """
-    return float(np.abs(one - other).sum() / (one + other).sum())
+    return float(np.abs(first - second).sum() / (first + second).sum())
 
 
 def views(pool: int) -> list[dict[str, Any]]:
-    """What each layer of the tutorial's network makes, and which pixels the number in its middle depends on.
+    """Return each layer's output shape in the tutorial's network, and the receptive field of its middle number.
 
     Args:
-        pool: rows and columns of the pooling's window; 1 takes both poolings away.
+        pool: side of the pooling window; 1 disables both poolings.
     """
-    told = []
+    fields = []
     layers = tutorial_layers(pool)
     for at, layer in enumerate(layers):
         if layer.name.startswith(("conv", "max_pooling")):
             rows = rows_seen(layers[: at + 1])
             shape = list(layer.output.shape[1:])
             kind = "convolution" if layer.name.startswith("conv") else "pooling"
-            told.append(
+            fields.append(
                 {
                     "kind": kind,
                     "shape": shape,
@@ -124,11 +124,11 @@ def views(pool: int) -> list[dict[str, Any]]:
                     "size": len(rows),
                 }
             )
-    return told
+    return fields
 
 
 def tutorial_layers(pool: int) -> list[Any]:
-    """The tutorial's network up to its first dense layer, built, with another window in its poolings."""
+    """Build the tutorial's network up to its first dense layer, with another pooling window."""
     from tellapart.keras_backend import import_keras
     from tellapart.models.first_cnn import first_cnn
 
@@ -145,10 +145,10 @@ def tutorial_layers(pool: int) -> list[Any]:
 
 
 def rows_seen(layers: list[Any]) -> list[int]:
-    """The picture's rows on which the number in the middle of the last layer depends.
+    """Return the image's rows on which the number in the middle of the last layer depends.
 
-    Asked by lighting one row after the other in a black picture; with weights above zero no light is canceled.
-    The columns are the same, for kernels and windows are square.
+    Lights one row after another of a black image, with positive weights, so that nothing cancels. The columns are the
+    same, because kernels and windows are square.
     """
     import torch
 
@@ -158,7 +158,10 @@ def rows_seen(layers: list[Any]) -> list[int]:
         for layer in layers:
             if layer.weights:
                 layer.set_weights(
-                    [np.ones(one.shape) / one.shape[-1] * (i == 0) for i, one in enumerate(layer.weights)]
+                    [
+                        np.ones(weight.shape) / weight.shape[-1] * (i == 0)
+                        for i, weight in enumerate(layer.weights)
+                    ]
                 )
             numbers = layer(numbers)
     middle = numbers.shape[1] // 2
@@ -166,5 +169,5 @@ def rows_seen(layers: list[Any]) -> list[int]:
 
 
 def dense_parameters(pool: int) -> int:
-    """Of the tutorial's first dense layer."""
+    """Count the parameters of the tutorial's first dense layer."""
     return tutorial_layers(pool)[-1].count_params()

@@ -48,12 +48,12 @@ def answers_of(seed: int) -> dict[str, Any]:
     """
     training = trained(seed)
     given, splits = training.probabilities[-1], training.splits
-    temperature = fit_temperature(given["held_out"], splits["held_out"].labels)
-    before = given["judging"].astype(np.float64)
+    temperature = fit_temperature(given["validation"], splits["validation"].labels)
+    before = given["test"].astype(np.float64)
     return {
         "before": before,
         "after": tempered(before, temperature),
-        "labels": splits["judging"].labels,
+        "labels": splits["test"].labels,
         "temperature": temperature,
     }
 

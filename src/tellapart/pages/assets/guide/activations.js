@@ -1,4 +1,4 @@
-/** Activations: one number on five curves, what two layers are without one, and how far a gradient comes back. */
+/** Activations: one number on five curves, two layers without one, and how far back a gradient reaches. */
 
 import { chart } from "charts";
 import { begin, byId, facts, plain, slider, labeled } from "lesson";
@@ -18,7 +18,7 @@ const SHARES = { 1: "all", 1e-3: "a thousandth", 1e-6: "a millionth", 1e-9: "a b
 const COMPACT = { notation: "compact", compactDisplay: "long", maximumSignificantDigits: 2 };
 const at = { x: 0, a: 1, b: 0, network: 0, layers: 1 };
 
-/** What softmax makes of x beside a and b, and how fast that changes with x. */
+/** The softmax share of x among x, a and b, and its slope. */
 function softmax(x) {
   const most = Math.max(x, at.a, at.b);
   const [mine, ...others] = [x, at.a, at.b].map((one) => Math.exp(one - most));
@@ -26,7 +26,7 @@ function softmax(x) {
   return { value: share, slope: share * (1 - share) };
 }
 
-/** Of the four others tellapart computed every value that the slider reaches. */
+/** A curve's value and slope at x. tellapart computed those of the other four at every value of the slider. */
 function pointOf(name, x) {
   if (name === "softmax") return softmax(x);
   const place = facts.x.findIndex((one) => Math.abs(one - x) < 0.01);
@@ -66,25 +66,25 @@ const BETWEEN = {
   softplus: (x) => Math.log1p(Math.exp(x)),
 };
 
-/** What both layers make of a number. */
+/** The output of both layers for x. */
 export function through({ first, first_biases, second, second_bias }, activation, x) {
   return sum(first.map((weight, i) => second[i] * BETWEEN[activation](weight * x + first_biases[i]))) + second_bias;
 }
 
-/** The one layer that does what both do with nothing between them. */
+/** The single layer that equals both with nothing between them. */
 function alone({ first, first_biases, second, second_bias }) {
   return { weight: sum(first.map((weight, i) => weight * second[i])), bias: sum(first_biases.map((bias, i) => bias * second[i])) + second_bias };
 }
 
-/** Where the line of ReLU bends: where a unit's sum is zero. */
+/** Where ReLU's line bends: where a unit's sum is zero. */
 const bends = ({ first, first_biases }) => first.map((weight, i) => -first_biases[i] / weight).filter((x) => Math.abs(x) < facts.x.at(-1));
 
-const drawLine = chart(byId("line"), "What becomes of a number in two dense layers: a straight line with nothing between them, a bent one with an activation.", (width) => {
+const drawLine = chart(byId("line"), "The output of two dense layers by their input: a straight line with nothing between them, a bent one with an activation.", (width) => {
   const activation = byId("activation").value, network = facts.networks[at.network], { weight, bias } = alone(network);
   const points = facts.x.map((x) => ({ x, y: through(network, activation, x) }));
   return {
     height: Math.max(210, Math.round(width * 0.42)),
-    x: { label: "the number that goes in" }, y: { label: "the number that comes out", grid: true, nice: true },
+    x: { label: "input" }, y: { label: "output", grid: true, nice: true },
     marks: [
       Plot.lineY(points, { x: "x", y: "y", stroke: color("--series-1"), strokeWidth: activation === "linear" ? 7 : 3 }),
       activation === "linear" ? Plot.lineY(facts.x.map((x) => ({ x, y: weight * x + bias })), { x: "x", y: "y", stroke: color("--series-2"), strokeWidth: 2, strokeDasharray: "6 5" }) : null,
@@ -99,18 +99,18 @@ function sayLine() {
   byId("alone").hidden = activation !== "linear";
   const count = bends(network).length;
   byId("line-says").replaceChildren(...{
-    linear: ["One layer alone does the same: ", labeled("weight", weight, true), " times the number, plus ", labeled("bias", bias, true), "."],
-    relu: [`${count === 1 ? "One bend is" : `${count} bends are`} in the picture, at `, ...bends(network).sort((a, b) => a - b).flatMap((x, i) => [i ? ", " : "", fixed(x, 2)]), "."],
-  }[activation] ?? ["A curve, which no single layer without an activation can make."]);
+    linear: ["A single layer does the same: ", labeled("weight", weight, true), " × input + ", labeled("bias", bias, true), "."],
+    relu: [`${count === 1 ? "One bend" : `${count} bends`}, at `, ...bends(network).sort((a, b) => a - b).flatMap((x, i) => [i ? ", " : "", fixed(x, 2)]), "."],
+  }[activation] ?? ["A curve, which a single layer without an activation cannot make."]);
 }
 
-const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20 layers, on a scale of powers of ten: with ReLU it falls slowly, with the sigmoid by three quarters and more at each layer.", (width) => {
+const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20 layers, on a logarithmic scale: with ReLU it falls slowly, with the sigmoid by three quarters or more per layer.", (width) => {
   const lines = Object.entries(facts.reaches).map(([name, left]) => [name, left.map((y, i) => ({ x: i + 1, y }))]);
   const quarter = facts.reaches.relu.map((_, i) => ({ x: i + 1, y: 0.25 ** (i + 1) }));
   const stroke = { relu: color("--series-1"), sigmoid: color("--series-2") };
   return {
     height: Math.max(210, Math.round(width * 0.42)), marginLeft: 84, marginTop: 32,
-    x: { label: "layers that it has come back through", ticks: 10 }, y: { label: "what is left", type: "log", grid: true, ticks: Object.keys(SHARES).map(Number), tickFormat: (one) => SHARES[one] },
+    x: { label: "layers passed back through", ticks: 10 }, y: { label: "what is left", type: "log", grid: true, ticks: Object.keys(SHARES).map(Number), tickFormat: (one) => SHARES[one] },
     marks: [
       Plot.ruleX([at.layers], { stroke: "#d6006c", strokeOpacity: 0.6 }),
       Plot.lineY(quarter, { x: "x", y: "y", stroke: color("--soft"), strokeDasharray: "5 4" }),
@@ -122,20 +122,20 @@ const drawReach = chart(byId("reach"), "What is left of a gradient after 1 to 20
   };
 });
 
-/** A share in words where it is small: a reader counts no zeros. */
+/** A share, in words if it is small: nobody counts zeros. */
 const inWords = (share) => (share < 1e-3 ? `one part in ${(1 / share).toLocaleString("en", COMPACT)}` : plain(share));
 
-function toldInWords(what, share) {
-  const made = labeled(what, share, true);
-  made.textContent = inWords(share);
-  return made;
+function labeledInWords(what, share) {
+  const span = labeled(what, share, true);
+  span.textContent = inWords(share);
+  return span;
 }
 
 function sayReach() {
   drawReach();
   const [relu, sigmoid] = [facts.reaches.relu[at.layers - 1], facts.reaches.sigmoid[at.layers - 1]];
-  byId("reach-says").replaceChildren(`After ${at.layers === 1 ? "one layer" : `${at.layers} layers`} there is left: with ReLU `, toldInWords("relu-left", relu),
-    ", with the sigmoid ", toldInWords("sigmoid-left", sigmoid), `, which is ${Number((relu / sigmoid).toPrecision(2)).toLocaleString("en")} times less.`);
+  byId("reach-says").replaceChildren(`Left after ${at.layers === 1 ? "one layer" : `${at.layers} layers`}: with ReLU `, labeledInWords("relu-left", relu),
+    ", with the sigmoid ", labeledInWords("sigmoid-left", sigmoid), `, which is ${Number((relu / sigmoid).toPrecision(2)).toLocaleString("en")} times less.`);
 }
 
 slider("x", (x) => ((at.x = x), Object.keys(SCALES).forEach(moveTo), fixed(x, 1)));

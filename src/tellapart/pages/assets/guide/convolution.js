@@ -1,4 +1,4 @@
-/** Convolution: a window over a picture, its kernel, and the map that comes of it. */
+/** Convolution: a window over a picture, its kernel, and the feature map. */
 
 import { begin, byId, facts, frame, slider } from "lesson";
 import { drawMap, drawPicture, element } from "maps";
@@ -55,11 +55,11 @@ function follow(event) {
   for (const id of ["row", "column"]) byId(id).dispatchEvent(new Event("input"));
 }
 
-// How large the map is.
+// The size of the feature map.
 
 const SIZES = ["size-window", "size-stride", "size-padding"];
 
-/** The chosen window, its places, and how many rows of zeros there are above the picture and below it. */
+/** The chosen window, its positions, and the rows of zeros above and below the picture. */
 function layout() {
   const [window, stride, padding] = SIZES.map((id) => byId(id).value), places = facts.places[`${window}/${stride}/${padding}`];
   const above = -places[0], below = Math.max(0, places.at(-1) + Number(window) - facts.side);
@@ -67,17 +67,17 @@ function layout() {
 }
 
 function sayZeros({ above, below }) {
-  if (!above && !below) return "without a border";
+  if (!above && !below) return "without padding";
   const rows = (count, where) => count && `${count} ${count === 1 ? "row" : "rows"} ${where}`;
   const listed = (...parts) => parts.filter(Boolean).join(" and ");
-  return `with a border of zeros (${listed(rows(above, "above"), rows(below, "below"))}, as many columns on the ${listed(above && "left", below && "right")})`;
+  return `with zero padding (${listed(rows(above, "above"), rows(below, "below"))}, as many columns on the ${listed(above && "left", below && "right")})`;
 }
 
 function size() {
   const how = layout(), { window, places } = how, [first, last] = [places[0], places.at(-1)];
-  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top stands at row ${String(first).replace("-", "−")} first and at row ${last} last, which is ${places.length} places. The map has ${places.length} × ${places.length} numbers.`;
-  byId("size-picture").setAttribute("aria-label", `A picture of ${facts.side} by ${facts.side} pixels ${sayZeros(how)}, and on it the ${places.length} by ${places.length} places of a window of ${window} by ${window} pixels`);
-  byId("size-map").setAttribute("aria-label", `A map of ${places.length} by ${places.length} numbers`);
+  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top goes from row ${String(first).replace("-", "−")} to row ${last}, in ${places.length} positions. The feature map has ${places.length} × ${places.length} numbers.`;
+  byId("size-picture").setAttribute("aria-label", `A picture of ${facts.side} by ${facts.side} pixels ${sayZeros(how)}, and the ${places.length} by ${places.length} positions of a window of ${window} by ${window} pixels`);
+  byId("size-map").setAttribute("aria-label", `A feature map of ${places.length} by ${places.length} numbers`);
   drawSize(how);
 }
 
@@ -97,18 +97,18 @@ function drawSize({ window, places, above, below }) {
     shape("rect", { ...cell(row, column), class: "number", fill: ink.cell }), shape("circle", { cx: column + 0.5, cy: row + 0.5, r: 0.24, fill: ink.place })]));
 }
 
-const EDGE = 0.15; // of a cell, around a drawing, for the frames' lines
+const EDGE = 0.15; // cells around a drawing, for the frames' lines
 
-/** So much of a drawing, from a row and the same column on, all cells of the page alike. */
+/** Show `cells` rows and columns of a drawing from row and column `start`; all cells of the page are equally large. */
 function show(id, start, cells) {
   byId(id).setAttribute("viewBox", `${start} ${start} ${cells} ${cells}`);
   byId(id).style.width = `calc(${cells} * var(--unit))`;
 }
 
-/** What is drawn for every row and every column of the same list. */
+/** What `draw` gives for every row and column of a list. */
 const pairs = (list, draw) => list.flatMap((row) => list.flatMap((column) => draw(row, column)));
 
-/** A cell of the drawing, a hair smaller than its place. */
+/** A cell of the drawing, slightly smaller than its place. */
 const cell = (row, column) => ({ x: column + 0.05, y: row + 0.05, width: 0.9, height: 0.9 });
 
 function shape(tag, attributes, ...children) {

@@ -1,4 +1,4 @@
-/** Dense: numbers laid into a row, ten units that multiply and add, and how many parameters that takes. */
+/** Dense: numbers put into a vector, ten units that multiply and add, and how many parameters that takes. */
 
 import { chart, percent } from "charts";
 import { flattening } from "flattening";
@@ -37,7 +37,7 @@ function drawUnits() {
     says.dataset.value = sums[unit];
     says.textContent = fixed(sums[unit], 2);
   });
-  byId("verdict").textContent = `Unit ${answer} has the largest sum, so the network says ${answer}, with a softmax share of ${percent(softmax(sums)[answer])}. ${answer === label ? "That is right." : `It is wrong: somebody wrote a ${label}.`}`;
+  byId("verdict").textContent = `Unit ${answer} has the largest sum, so the network predicts ${answer}, with a softmax share of ${percent(softmax(sums)[answer])}. ${answer === label ? "That is right." : `That is wrong: the digit is a ${label}.`}`;
   drawProducts();
 }
 
@@ -49,12 +49,12 @@ function drawProducts() {
   for (const id of ["pixels-at", "weights-at", "products-at"]) frame(byId(id), SIDE, at.row, at.column);
   byId("sum").replaceChildren(
     equation("pixel ", labeled("pixel", pixels()[place]), " × weight ", labeled("weight", facts.weights[at.unit][place]), " = ", labeled("product", products[place])),
-    equation("all 64 products ", labeled("sum", sum(products)), " + bias ", labeled("bias", facts.biases[at.unit]), ` = unit ${at.unit}: `, labeled("unit", sumOf(at.unit), true)));
+    equation("sum of 64 products ", labeled("sum", sum(products)), " + bias ", labeled("bias", facts.biases[at.unit]), ` = unit ${at.unit}: `, labeled("unit", sumOf(at.unit), true)));
 }
 
 const hidden = (text) => element("span", { class: "visually-hidden" }, text);
 
-/** A button with a small picture for each thing to choose. */
+/** Add a button with a small picture for each choice. */
 function buttons(id, names, choose) {
   byId(id).append(...names.map((texts, i) => {
     const button = element("button", { type: "button" }, element("canvas", { "aria-hidden": "true" }), ...texts);
@@ -80,7 +80,7 @@ function drawWires() {
     all(numbers, (i) => `<circle cx="40" cy="${y(i, numbers)}" r="6" fill="var(--ink)"/>`) +
     all(outputs, (j) => `<circle cx="260" cy="${y(j, outputs)}" r="7" fill="var(--series-1)"/><rect x="276" y="${y(j, outputs) - 5}" width="10" height="10" fill="var(--series-2)"/>`);
   const total = (numbers + 1) * outputs;
-  byId("wires").setAttribute("aria-label", `${numbers} numbers on the left, ${outputs} units on the right, a line from each to each.`);
+  byId("wires").setAttribute("aria-label", `${numbers} inputs on the left, ${outputs} units on the right, a line from each to each.`);
   byId("wires-say").textContent = `${numbers * outputs} weights and ${outputs} ${outputs === 1 ? "bias" : "biases"}: (${numbers} + 1) × ${outputs} = ${total} parameters.`;
 }
 

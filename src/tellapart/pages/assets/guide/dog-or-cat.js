@@ -1,4 +1,4 @@
-/** Dog or cat: a photo made smaller, what the model says of it, a rule that fails, and the reader's own photo. */
+/** Dog or cat: a photo made smaller and what the model predicts, a rule that fails, and the reader's own photo. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, isLive, slider } from "lesson";
@@ -10,7 +10,7 @@ const PHOTO = facts.sides[0], EDGE = (facts.wide - facts.frame) / 2;
 const pictures = new Map(Object.entries(facts.pixels).map(([side, text]) => [Number(side), bytes(text)]));
 
 function bytes(text) {
-  return Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /** The photo's own pixels, as the browser decodes them. */
@@ -22,8 +22,8 @@ async function decoded() {
   return context.getImageData(0, 0, PHOTO, PHOTO).data.filter((_, i) => i % 4 < 3);
 }
 
-/** The pixels in the order of Park and Miller's random numbers, as tellapart mixed them for the model. */
-function mixed(values) {
+/** The pixels in the order of Park and Miller's random numbers, as tellapart shuffled them for the model. */
+function shuffled(values) {
   const count = values.length / 3;
   const keys = new Float64Array(count);
   for (let i = 0, state = 1; i < count; i++) keys[i] = state = (state * 16807) % 2147483647;
@@ -31,7 +31,7 @@ function mixed(values) {
   return Uint8Array.from({ length: values.length }, (_, i) => values[3 * order[Math.floor(i / 3)] + (i % 3)]);
 }
 
-/** Rows of a table: a class, its probability and a bar; the likeliest one stands out. */
+/** Fill a table with classes, their probabilities and bars; the most likely class stands out. Returns it in words. */
 function bars(table, names, probabilities, order = [...names.keys()]) {
   const first = probabilities.indexOf(Math.max(...probabilities));
   table.tBodies[0].replaceChildren(...order.map((i) => element("tr", i === first ? { class: "first" } : {},
@@ -41,15 +41,15 @@ function bars(table, names, probabilities, order = [...names.keys()]) {
 }
 
 function showPhoto() {
-  const side = facts.sides.at(-1 - Number(byId("side").value)), isMixed = byId("mixed").checked;
-  const values = isMixed ? mixed(pictures.get(side)) : pictures.get(side);
+  const side = facts.sides.at(-1 - Number(byId("side").value)), isShuffled = byId("shuffled").checked;
+  const values = isShuffled ? shuffled(pictures.get(side)) : pictures.get(side);
   drawPicture(byId("photo"), values, side, side, 3);
-  const answer = bars(byId("photo-bars"), facts.class_names, facts[isMixed ? "mixed" : "answers"][side]);
-  byId("photo-says").textContent = `${(side * side * 3).toLocaleString("en")} numbers${isMixed ? ", mixed up" : ""}: the model says ${answer}.`;
+  const prediction = bars(byId("photo-bars"), facts.class_names, facts[isShuffled ? "shuffled" : "probabilities"][side]);
+  byId("photo-says").textContent = `${(side * side * 3).toLocaleString("en")} numbers${isShuffled ? ", shuffled" : ""}: the model predicts ${prediction}.`;
   return `${side} × ${side} pixels`;
 }
 
-/** The middle of the wider picture with the cat so far to the right, perhaps mirrored; numbers, three to a pixel. */
+/** The middle of the wider picture, with the cat `shift` pixels to the right, perhaps mirrored; three numbers a pixel. */
 function moved(shift, isMirrored) {
   const values = pictures.get(facts.wide), side = facts.frame;
   return Uint8Array.from({ length: side * side * 3 }, (_, i) => {
@@ -65,7 +65,7 @@ const distance = (values) => sum(Array.from(values, (one, i) => Math.abs(one - s
 
 const awayAt = (shift) => distance(moved(shift, byId("mirrored").checked));
 
-const drawDistances = chart(byId("distances"), "How far the cat is from itself by how far it is moved, and how far from a plain square.", () => ({
+const drawDistances = chart(byId("distances"), "Average difference between the cat and the moved cat, by pixels moved, and between the cat and a plain square.", () => ({
   height: 240,
   x: { label: "pixels to the right", ticks: facts.shifts, tickFormat: "d" },
   y: { label: "average difference", domain: [0, 45], grid: true },
@@ -79,11 +79,11 @@ const drawDistances = chart(byId("distances"), "How far the cat is from itself b
 
 function showRule() {
   const shift = Number(byId("shift").value), away = awayAt(shift), square = distance(plain);
-  const answers = facts[byId("mirrored").checked ? "mirrored" : "moved"][facts.shifts.indexOf(shift)];
+  const probabilities = facts[byId("mirrored").checked ? "mirrored" : "moved"][facts.shifts.indexOf(shift)];
   drawPicture(byId("moved"), moved(shift, byId("mirrored").checked), facts.frame, facts.frame, 3);
   byId("moved-distance").textContent = away.toFixed(1);
-  const [said, nearer] = [Math.max(...answers), away < square ? "this cat" : "the plain square"];
-  byId("rule-says").textContent = `By the rule, ${nearer} is more like the cat. The model says of this picture: ${facts.class_names[answers.indexOf(said)]}, with ${percent(said)}.`;
+  const [highest, nearer] = [Math.max(...probabilities), away < square ? "this cat" : "the plain square"];
+  byId("rule-says").textContent = `By this rule, ${nearer} is more like the cat. The model predicts ${facts.class_names[probabilities.indexOf(highest)]}, with ${percent(highest)}.`;
   drawDistances();
   return String(shift);
 }
@@ -95,7 +95,7 @@ function beginRule() {
   byId("mirrored").addEventListener("input", slider("shift", showRule));
 }
 
-/** Show the middle of the reader's photo in as many pixels as the model is given. Whether the browser can read it. */
+/** Show the middle of the reader's photo at the model's resolution. Returns whether the browser can read it. */
 async function preview(file) {
   const image = await createImageBitmap(file).catch(() => null);
   byId("own-seen").hidden = image == null;
@@ -108,15 +108,15 @@ async function preview(file) {
   return true;
 }
 
-/** What tellapart, which serves this page, says of a file. */
-async function asked(file) {
+/** The prediction for a file, by the tellapart that serves this page; or its `error`. */
+async function predicted(file) {
   const headers = { "Content-Type": "application/octet-stream" };
   const response = await fetch(`answer?name=${encodeURIComponent(file.name)}`, { method: "POST", headers, body: file }).catch(() => null);
-  if (response == null) return { error: "tellapart does not answer: is it still running?" };
-  return response.json().catch(() => ({ error: `tellapart gave no answer (${response.status}).` }));
+  if (response == null) return { error: "tellapart does not respond. Is it still running?" };
+  return response.json().catch(() => ({ error: `tellapart failed with status ${response.status}.` }));
 }
 
-let latest = 0, answered = 0;
+let latest = 0, predictions = 0;
 
 async function ask(file) {
   const turn = ++latest, says = byId("own-says"), table = byId("own-bars");
@@ -127,22 +127,22 @@ async function ask(file) {
     says.textContent = (await seen) ? "" : `Your browser cannot read ${file.name} as a picture. Try a JPEG or a PNG.`;
     return;
   }
-  says.textContent = answered ? "Asking …" : "Asking … The first answer takes a while: the model is being loaded.";
-  const answer = await asked(file);
-  answered += 1;
+  says.textContent = predictions ? "Predicting …" : "Predicting … The first prediction takes a while, because the model is loading.";
+  const answer = await predicted(file);
+  predictions += 1;
   if (turn !== latest) return; // another photo was chosen meanwhile
   if (answer.error != null) {
     says.textContent = answer.error;
     return;
   }
   const order = [...answer.probabilities.keys()].sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
-  const said = bars(table, answer.class_names, answer.probabilities, order);
+  const prediction = bars(table, answer.class_names, answer.probabilities, order);
   table.hidden = false;
-  says.textContent = `The model says ${said}.${answer.unfamiliar ? " But the photo is unlike what it was trained on, so do not rely on that." : ""}`;
+  says.textContent = `The model predicts ${prediction}.${answer.unfamiliar ? " But the photo is unlike its training pictures, so do not rely on this." : ""}`;
 }
 
 pictures.set(PHOTO, await decoded());
-byId("mixed").addEventListener("input", slider("side", showPhoto));
+byId("shuffled").addEventListener("input", slider("side", showPhoto));
 beginRule();
 byId("own-photo").addEventListener("change", () => byId("own-photo").files.length && ask(byId("own-photo").files[0]));
 begin();

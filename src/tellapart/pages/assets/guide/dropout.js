@@ -7,22 +7,22 @@ import { sum, labeled } from "arithmetic";
 import { color, drawInTheme } from "theme";
 
 const SIDE = Math.sqrt(facts.activations.length), MOST = Math.max(...facts.activations);
-const SPLITS = [["learned", "--series-2"], ["judging", "--series-1"]];
+const SPLITS = [["train", "--series-2"], ["test", "--series-1"]];
 const at = { place: 0, rate: 0.25, draw: 1, draws: 1 };
 
 // The trainings.
 
 const mean = (values) => sum(values) / values.length;
 const epochOf = (place) => facts.every * (place + 1);
-const isShare = () => byId("measure").value === "accuracy";
+const isAccuracy = () => byId("measure").value === "accuracy";
 const recorded = (split, measure = byId("measure").value) => facts.curves[byId("trained").value].map((one) => one[`${split}_${measure}`]);
 const means = (rows) => rows[0].map((_, place) => mean(rows.map((row) => row[place])));
 const points = (row) => row.map((y, place) => ({ x: epochOf(place), y }));
 
-const drawTrainings = chart(byId("trainings"), "Ten trainings by epoch, on the digits learned from and on the others; the bold lines are their means.", (width) => ({
+const drawTrainings = chart(byId("trainings"), "Ten trainings by epoch, on training and test digits; the bold lines are their means.", (width) => ({
   height: Math.max(230, Math.round(width * 0.5)),
   x: { label: "epoch", domain: [0, facts.epochs] },
-  y: isShare() ? { label: "share right", domain: [0.7, 1], tickFormat: "%", grid: true } : { label: "loss", domain: [0, 0.9], grid: true },
+  y: isAccuracy() ? { label: "accuracy", domain: [0.7, 1], tickFormat: "%", grid: true } : { label: "loss", domain: [0, 0.9], grid: true },
   marks: [
     Plot.ruleX([epochOf(at.place)], { stroke: "#d6006c", strokeOpacity: 0.6 }),
     ...SPLITS.flatMap(([split, name]) => recorded(split).map((row) =>
@@ -41,13 +41,13 @@ function sayTrainings() {
   drawTrainings();
   const here = (split, measure) => means(recorded(split, measure))[at.place];
   const part = (split) => [labeled(`${split}-accuracy`, here(split, "accuracy")), percent(here(split, "accuracy")), labeled(`${split}-loss`, here(split, "loss"))];
-  const [learned, judging] = ["learned", "judging"].map(part);
+  const [train, test] = ["train", "test"].map(part);
   byId("trainings-say").replaceChildren(
-    `After epoch ${epochOf(at.place)}, on average: of the digits learned from `, asPercent(learned), " right, loss ", learned[2],
-    "; of the others ", asPercent(judging), " right, loss ", judging[2], ".");
+    `After epoch ${epochOf(at.place)}, on average: training accuracy `, asPercent(train), ", loss ", train[2],
+    "; test accuracy ", asPercent(test), ", loss ", test[2], ".");
 }
 
-/** A share, which is found by its value and read as a percentage. */
+/** Write a labeled share as a percentage. */
 function asPercent([share, text]) {
   share.textContent = text;
   return share;
@@ -55,7 +55,7 @@ function asPercent([share, text]) {
 
 // The activations.
 
-/** Numbers from 0 to 1 that look drawn by chance and are the same for the same seed: mulberry32, Tommy Ettinger 2017. */
+/** Pseudorandom numbers from 0 to 1, the same for the same seed: mulberry32, Tommy Ettinger 2017. */
 export function random(seed) {
   let state = seed;
   return () => {
@@ -68,7 +68,7 @@ export function random(seed) {
 
 const isTraining = () => byId("mode").value === "training";
 
-/** What the next layer gets in a draw, and which were dropped. */
+/** The next layer's input in a draw, and which activations were dropped. */
 function passed(draw) {
   if (!isTraining()) return facts.activations.map((value) => ({ value, dropped: false }));
   const next = random(draw);
@@ -91,13 +91,13 @@ function drawGrid() {
 function sayDraw() {
   drawGrid();
   const now = passed(at.draw), values = (all) => mean(all.map(({ value }) => value));
-  const lines = [element("span", {}, "Mean of the 64 before Dropout ", labeled("before", mean(facts.activations)), ", behind it ", labeled("behind", values(now), true), ".")];
+  const lines = [element("span", {}, "Their mean is ", labeled("before", mean(facts.activations)), " before Dropout and ", labeled("after", values(now), true), " after it.")];
   if (isTraining()) {
     const long = mean(Array.from({ length: at.draws }, (_, i) => values(passed(i + 1))));
     const count = now.filter(({ dropped }) => dropped).length;
     lines.unshift(element("span", {}, `Draw ${at.draw}: ${count} of ${now.length} dropped, the others multiplied by `, labeled("factor", 1 / (1 - at.rate)), ". "));
-    if (at.draws > 1) lines.push(element("span", {}, ` On average of ${at.draws.toLocaleString("en")} draws, behind it `, labeled("long", long, true), "."));
-  } else lines.unshift(element("span", {}, "Nothing is dropped and nothing multiplied. "));
+    if (at.draws > 1) lines.push(element("span", {}, ` Averaged over ${at.draws.toLocaleString("en")} draws, it is `, labeled("long", long, true), "."));
+  } else lines.unshift(element("span", {}, "Nothing is dropped or scaled. "));
   byId("grid-says").replaceChildren(...lines);
   for (const id of ["again", "many"]) byId(id).disabled = !isTraining();
 }

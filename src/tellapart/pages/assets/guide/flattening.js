@@ -1,4 +1,4 @@
-/** Flattening: every number flies from its place in the picture to its place in the row. */
+/** Flattening: every number moves from its place in the picture to its index in the vector. */
 
 import { byId, facts, slider } from "lesson";
 import { equation, labeled } from "arithmetic";
@@ -11,14 +11,14 @@ const SHOWN = {
 const at = { row: 0, column: 0, channel: 0, way: 0 };
 const shown = () => SHOWN[byId("what").value];
 
-/** A number's place in the row, in its three parts. */
+/** A number's index in the vector, in its three parts. */
 export function placeOf({ side, channels }, { row, column, channel }) {
   return [row * side * channels, column * channels, channel];
 }
 
 const indexOf = (picture, where) => placeOf(picture, where).reduce((total, one) => total + one, 0);
 
-/** Where a number is at the beginning, one sheet a channel, and at the end. */
+/** Where a number is at the beginning, with one sheet per channel, and at the end. */
 function ends({ side, channels, cell, values }, index) {
   const channel = index % channels, place = Math.floor(index / channels), thin = WIDTH / values.length;
   const left = (WIDTH - channels * side * cell - (channels - 1) * GAP) / 2;
@@ -28,7 +28,7 @@ function ends({ side, channels, cell, values }, index) {
   ];
 }
 
-/** Where a number is now: they leave one after the other, the row's first one first. */
+/** Where a number is now: they leave one after another, the first of the vector first. */
 function now(picture, index) {
   const [from, to] = ends(picture, index), count = picture.values.length, flight = count / 2;
   const share = Math.max(0, Math.min(1, ((at.way / 100) * (count + flight) - index) / flight));
@@ -55,7 +55,7 @@ function draw() {
     `<path d="M${middle(from)} L${middle(to)}" stroke="#d6006c" stroke-width="1.5" stroke-dasharray="4 4" fill="none"/>`,
     box(now(picture, chosen), 'fill="none" stroke="#fff" stroke-width="5"'), box(now(picture, chosen), 'fill="none" stroke="#d6006c" stroke-width="3"'),
   ].join("");
-  byId("flight").setAttribute("aria-label", `${picture.values.length} numbers, ${at.way}% of the way from the picture to the row; one is framed.`);
+  byId("flight").setAttribute("aria-label", `${picture.values.length} numbers, ${at.way}% of the way from the picture to the vector; one is framed.`);
   say(picture, chosen);
 }
 
@@ -63,10 +63,10 @@ function say({ side, channels, values }, chosen) {
   const parts = channels === 1
     ? [`row ${at.row} × width ${side} + column ${at.column}`]
     : [`row ${at.row} × width ${side} × ${channels} channels + column ${at.column} × ${channels} channels + channel ${at.channel}`];
-  byId("place").replaceChildren(equation(...parts, " = place ", labeled("place", chosen, true), ` of 0 to ${values.length - 1}. The number there is `, labeled("value", values[chosen]), "."));
+  byId("place").replaceChildren(equation(...parts, " = index ", labeled("place", chosen, true), ` of 0 to ${values.length - 1}. The number there is `, labeled("value", values[chosen]), "."));
 }
 
-/** A slider can reach as many places as the picture has. */
+/** Let the sliders reach as far as the picture. */
 function resize() {
   const { side, channels } = shown();
   for (const id of ["channel-line", "channel-legend"]) byId(id).hidden = channels === 1;
@@ -87,7 +87,7 @@ function point(event) {
   }
 }
 
-/** Set the sliders and the picture going. */
+/** Begin the sliders and the drawing. */
 export function flattening() {
   for (const name of ["row", "column", "channel"]) slider(name, (value) => ((at[name] = value), draw(), String(value)));
   slider("way", (value) => ((at.way = value), draw(), `${value}%`));

@@ -1,4 +1,4 @@
-/** What every lesson shares: its facts, its sliders, its questions. */
+/** What every lesson shares: facts, sliders, frames, questions. */
 
 import { element, number } from "maps";
 import { labeled as labeledNumber } from "arithmetic";
@@ -7,19 +7,19 @@ import { begin as beginTheme } from "theme";
 
 const data = JSON.parse(document.getElementById("data").textContent);
 
-/** What tellapart computed for this lesson. */
+/** The numbers that tellapart computed for this lesson. */
 export const facts = data.facts ?? {};
 
-/** Whether tellapart answers behind this page. */
+/** Whether a running tellapart serves this page. */
 export const isLive = data.live ?? false;
 
 export const byId = (id) => document.getElementById(id);
 
-/** Call `tell` with a slider's value, now and whenever it moves; what it returns is written beside the slider. */
-export function slider(id, tell) {
+/** Call `onValue` with a slider's value, now and whenever it moves, and write the text that it returns beside the slider. */
+export function slider(id, onValue) {
   const input = byId(id), says = byId(`${id}-says`);
   const show = () => {
-    const text = tell(Number(input.value));
+    const text = onValue(Number(input.value));
     if (text == null) return;
     says.textContent = text;
     input.setAttribute("aria-valuetext", text);
@@ -29,7 +29,7 @@ export function slider(id, tell) {
   return show;
 }
 
-/** A number without powers of ten, for readers who were promised no mathematics. */
+/** A number without powers of ten. */
 export function plain(value) {
   const size = Math.abs(value);
   if (Number.isInteger(value) || size >= 1e-3) return number(value);
@@ -43,13 +43,13 @@ export function labeled(what, value, result = false) {
   return made;
 }
 
-/** Lay a frame over a part of a picture that has `side` rows and columns: from a row and a column on, `size` of each. */
+/** Frame `size` rows and columns of a square picture with `side` of each, beginning at a row and a column. */
 export function frame(element, side, row, column, size = 1) {
   const share = (count) => `${(100 * count) / side}%`;
   Object.assign(element.style, { top: share(row), left: share(column), width: share(size), height: share(size) });
 }
 
-/** To be called once, when all of a lesson's own parts stand. */
+/** Begin what every page has. A lesson calls this last. */
 export function begin() {
   for (const form of document.querySelectorAll("form.question")) question(form);
   scrolling();
@@ -57,7 +57,7 @@ export function begin() {
   document.documentElement.dataset.ready = "";
 }
 
-const TRIES = 3; // wrong answers after which the right one can be seen
+const TRIES = 3; // wrong answers before the right one is offered
 
 function question(form) {
   let wrong = 0;
@@ -90,33 +90,33 @@ function question(form) {
 
 function isRight({ dataset }, given) {
   if (dataset.kind === "choice") return given === dataset.right;
-  const isClose = (one) => (right) => Math.abs(one - Number(right)) <= Number(dataset.within) + 1e-12;
-  return readings(given).some((one) => [dataset.right, ...(dataset.also ? [dataset.also] : [])].some(isClose(one)));
+  const isClose = (value) => (right) => Math.abs(value - Number(right)) <= Number(dataset.within) + 1e-12;
+  return readings(given).some((value) => [dataset.right, ...(dataset.also ? [dataset.also] : [])].some(isClose(value)));
 }
 
-/** Where to look after a wrong answer: what its choice or its number says of it, or what the question does. */
+/** The hint for a wrong answer: of its choice, of its number, or of the question. */
 const hintOf = (form, given) => form.querySelector("input:checked")?.dataset.hint ?? nearHint(form, given) ?? form.dataset.hint;
 
 function nearHint({ dataset }, given) {
-  const [, hint] = JSON.parse(dataset.near ?? "[]").find(([numbers]) => readings(given).some((one) => numbers.includes(one))) ?? [];
+  const [, hint] = JSON.parse(dataset.near ?? "[]").find(([numbers]) => readings(given).some((value) => numbers.includes(value))) ?? [];
   return hint;
 }
 
 const answerOf = (form) =>
-  [...form.querySelectorAll("input[type=radio]")].find((one) => one.value === form.dataset.right)?.parentElement.textContent.trim() ?? form.dataset.right;
+  [...form.querySelectorAll("input[type=radio]")].find((choice) => choice.value === form.dataset.right)?.parentElement.textContent.trim() ?? form.dataset.right;
 
-/** What to say of an answer that cannot be read as a number; nothing where it can. */
+/** What to say if an answer is not a number; null if it is. */
 function notANumber(given) {
   if (readings(given).length) return null;
-  return given.split(/[^\d.,]+/).filter((one) => /\d/.test(one)).length > 1 ? "Write one number." : "Write a number first.";
+  return given.split(/[^\d.,]+/).filter((part) => /\d/.test(part)).length > 1 ? "Enter a single number." : "Enter a number first.";
 }
 
-/** What an answer may mean as a number: 1563, 1,563, 0.25, 0,25, 25%, 1/4, 28 rows. None where it is no number. */
+/** The numbers that an answer may mean, such as 1563, 1,563, 0.25, 0,25, 25%, 1/4 or 28 rows; empty if it is no number. */
 function readings(text) {
   const plain = text.replaceAll("−", "-").replace(/(\d)\s+(?=\d)/g, "$1");
   const [, number, divisor, unit] = /^([-+]?(?:\d[\d.,]*|\.\d+))(?:\s*\/\s*(\d+))?\s*(%|[a-z]*)$/i.exec(plain) ?? [];
   if (number == null) return [];
-  const found = [number.replace(",", "."), number.replaceAll(",", "")].map(Number).filter(Number.isFinite);
-  if (divisor) return found.map((one) => one / Number(divisor));
-  return unit === "%" ? [...found, ...found.map((one) => one / 100)] : found;
+  const values = [number.replace(",", "."), number.replaceAll(",", "")].map(Number).filter(Number.isFinite);
+  if (divisor) return values.map((value) => value / Number(divisor));
+  return unit === "%" ? [...values, ...values.map((value) => value / 100)] : values;
 }

@@ -1,4 +1,4 @@
-/** Neurons: one that tells zeros from ones, and three together that find an edge. */
+/** Neurons: one that tells zeros from ones, and three that detect an edge. */
 
 import { begin, byId, facts, slider, labeled } from "lesson";
 import { drawPicture } from "maps";
@@ -16,7 +16,7 @@ const chosen = () => Number(byId("digit").value);
 const points = () => facts.points.map(([x, y], i) => ({ x, y, is: facts.labels[i], wrong: isOne([x, y]) !== facts.labels[i] }));
 
 const draw = plane(byId("plane"), "Sixty zeros and ones on a plane, and the line on which the neuron is undecided.", () => ({
-  made: (x, y) => sigmoid(sum(x, y)), sum, most: 1, axes: ["the middle", "beside it"],
+  made: (x, y) => sigmoid(sum(x, y)), sum, most: 1, axes: ["center", "sides"],
   points: points(), chosen: points()[chosen()],
 }));
 

@@ -1,4 +1,4 @@
-/** Pictures are numbers: pixels one by one, lighter or darker, a digit, and the division by 255. */
+/** Pictures are numbers: pixels one by one, brighter or darker, a digit, and the division by 255. */
 
 import { begin, byId, facts, plain, slider } from "lesson";
 import { drawPicture, element, inkOn } from "maps";
@@ -14,7 +14,7 @@ function beginPixels() {
   slider("lightness", (added) => {
     shown.set(facts.picture.map((one) => one + added)); // a clamped array keeps them within 0 and 255
     draw();
-    byId("lightness-tells").textContent = `Of ${shown.length.toLocaleString("en")} numbers ${count(0).toLocaleString("en")} are 0 and ${count(255).toLocaleString("en")} are 255.`;
+    byId("lightness-tells").textContent = `Of ${shown.length.toLocaleString("en")} numbers, ${count(0).toLocaleString("en")} are 0 and ${count(255).toLocaleString("en")} are 255.`;
     return added > 0 ? `+${added}` : String(added);
   });
 }
@@ -45,9 +45,9 @@ function run() {
 
 function showDivided() {
   drawPicture(byId("divided"), divided.map((one) => Math.min(255, 255 * one)), SIDE, SIDE, 3);
-  const times = ["not at all", "once", "twice"][runs] ?? `${runs} times`;
+  const times = ["Not divided", "Divided once", "Divided twice"][runs] ?? `Divided ${runs} times`;
   const white = divided.filter((one) => one >= 1).length;
-  byId("divided-says").textContent = `Divided ${times}: the smallest number is ${plain(Math.min(...divided))}, the largest ${plain(Math.max(...divided))}. Of ${divided.length.toLocaleString("en")} numbers ${white.toLocaleString("en")} are 1 or more.`;
+  byId("divided-says").textContent = `${times}: the smallest number is ${plain(Math.min(...divided))}, the largest ${plain(Math.max(...divided))}. Of ${divided.length.toLocaleString("en")} numbers, ${white.toLocaleString("en")} are 1 or more.`;
 }
 
 beginPixels();

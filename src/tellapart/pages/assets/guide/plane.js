@@ -1,4 +1,4 @@
-/** A plane of two numbers from 0 to 1: what a neuron makes of every place, where its sum is zero, and known points. */
+/** A plane of two inputs from 0 to 1: a neuron's output everywhere, where its sum is zero, and labeled points. */
 
 import { chart } from "charts";
 import { color } from "theme";
@@ -8,14 +8,14 @@ const AROUND = { x1: -1, y1: -1, x2: 2, y2: 2 }; // a contour is closed along it
 
 /**
  * Draw it into a figure.
- * @param {string} says what a reader who does not see it should be told.
- * @param {() => object} tell called at every drawing: `made` and `sum` of a place (x, y), `most` that `made` can be,
- *   `axes`, and, where there are any, `points` [{x, y, is, wrong}] and the one that is `chosen`.
- * @returns {() => void} draws it anew.
+ * @param {string} says its description for readers who cannot see it.
+ * @param {() => object} state called at every drawing: `made` and `sum` at a point (x, y), the largest `made` (`most`),
+ *   `axes`, and perhaps `points` [{x, y, is, wrong}] and the `chosen` point.
+ * @returns {() => void} redraws it.
  */
-export function plane(figure, says, tell) {
+export function plane(figure, says, state) {
   return chart(figure, says, (width) => {
-    const { made, sum, most, axes, points = [], chosen } = tell();
+    const { made, sum, most, axes, points = [], chosen } = state();
     const side = Math.min(width, 420);
     return {
       width: side,
@@ -34,7 +34,7 @@ export function plane(figure, says, tell) {
   });
 }
 
-/** Of 0 to `most`: from orange by the paper to blue where both ends mean something, or from the paper on. */
+/** Colors of 0 to `most`: from orange through the paper's color to blue for a probability, else from the paper's color on. */
 function tints(most) {
   const paper = color("--raised");
   const tint = (name) => d3.interpolateRgb(paper, color(name))(0.45);

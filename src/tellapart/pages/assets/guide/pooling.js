@@ -1,4 +1,4 @@
-/** Pooling: a window and its winner, what a shift and a bright pixel become, and how much of the picture is seen. */
+/** Pooling: a window and its maximum, what a shift and a bright pixel become, and the receptive field. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, frame, slider } from "lesson";
@@ -15,7 +15,7 @@ function windowOf({ values, side }, { size, step }, row, column) {
   return Array.from({ length: size * size }, (_, i) => values[(row * step + Math.floor(i / size)) * side + column * step + (i % size)]);
 }
 
-/** What pooling makes of a map; windows that would reach over its edge are left out. */
+/** Pool a map; windows that would reach over its edge are dropped. */
 export function pool(map, how) {
   const side = Math.floor((map.side - how.size) / how.step) + 1;
   const values = Array.from({ length: side * side }, (_, i) => {
@@ -27,8 +27,8 @@ export function pool(map, how) {
 
 const HALF = { kind: "max", size: 2, step: 2 };
 
-function often(map, times, how) {
-  return times ? often(pool(map, how), times - 1, how) : map;
+function pooledOften(map, times, how) {
+  return times ? pooledOften(pool(map, how), times - 1, how) : map;
 }
 
 function drawWindow() {
@@ -46,10 +46,10 @@ function drawWindow() {
   byId("pooled-says").textContent = `the pooled map, ${made.side} × ${made.side}`;
   byId("sums").replaceChildren(
     grid("input", numbers, how.size, how.size, "under the window", (place) => (isMax && numbers[place] === largest ? "winner" : "")),
-    element("span", { role: "status" }, ...(isMax ? ["the largest "] : ["the mean: ", labeled("sum", sum(numbers)), ` / ${numbers.length} = `]), labeled("pooled", made.values[at.row * made.side + at.column], true)));
+    element("span", { role: "status" }, ...(isMax ? ["maximum "] : ["mean: ", labeled("sum", sum(numbers)), ` / ${numbers.length} = `]), labeled("pooled", made.values[at.row * made.side + at.column], true)));
 }
 
-/** A slider can reach as many places as the pooled map has. */
+/** Let the sliders reach as far as the pooled map. */
 function resize() {
   const { side } = pool(MAP, chosen());
   for (const id of ["row", "column"]) {
@@ -68,7 +68,7 @@ function follow(event) {
 function drawShift() {
   drawPicture(byId("shift-picture"), facts.pictures[at.right], facts.side, facts.side, 1);
   for (const [name, times] of [["none", 0], ["once", 1]]) {
-    const [still, moved] = [facts.maps[0], facts.maps[at.right]].map((values) => often({ values, side: MAP.side }, times, HALF));
+    const [still, moved] = [facts.maps[0], facts.maps[at.right]].map((values) => pooledOften({ values, side: MAP.side }, times, HALF));
     const most = reach(still.values);
     drawMap(byId(`shift-${name}`), moved.values, moved.side, moved.side, most);
     drawMap(byId(`shift-${name}-change`), moved.values.map((one, i) => one - still.values[i]), moved.side, moved.side, most);
@@ -76,11 +76,11 @@ function drawShift() {
   drawDifferences();
   const [none, once, twice] = ["none", "once", "twice"].map((name) => percent(facts.differences[name][at.right], 0));
   byId("shift-says").textContent = at.right
-    ? `Moved by ${at.right === 1 ? "one pixel" : `${at.right} pixels`}, the map differs by ${none} from that of the picture that is not moved, the pooled map by ${once}, the twice pooled one by ${twice}.`
-    : "Not moved, so nothing differs.";
+    ? `Moving the picture by ${at.right === 1 ? "one pixel" : `${at.right} pixels`} changes the map by ${none}, the pooled map by ${once}, and the twice-pooled map by ${twice}.`
+    : "Not moved, so nothing changes.";
 }
 
-const drawDifferences = chart(byId("differences"), "How much a shift by 0 to 4 pixels changes the map, the pooled map, and the twice pooled map: the more pooling, the less, and with the shift it grows.", (width) => {
+const drawDifferences = chart(byId("differences"), "How much a shift by 0 to 4 pixels changes the map, the pooled map and the twice-pooled map: less with more pooling, and more with a larger shift.", (width) => {
   const lines = ["none", "once", "twice"].map((name) => facts.differences[name].map((share, pixels) => ({ pixels, share })));
   return {
     height: Math.max(200, Math.round(width * 0.38)),
@@ -98,15 +98,15 @@ const drawDifferences = chart(byId("differences"), "How much a shift by 0 to 4 p
 function drawNoise() {
   const [row, column] = facts.noisy;
   const picture = { values: facts.pictures[0].with(row * facts.side + column, at.light), side: facts.side };
-  const found = ["max", "average"].map((kind) => {
-    const made = often(picture, at.times, { ...HALF, kind }), shrunk = 2 ** at.times;
+  const [max, average] = ["max", "average"].map((kind) => {
+    const made = pooledOften(picture, at.times, { ...HALF, kind }), shrunk = 2 ** at.times;
     const [i, j] = [Math.floor(row / shrunk), Math.floor(column / shrunk)];
     drawPicture(byId(`noisy-${kind}`), made.values, made.side, made.side, 1);
     frame(byId(`noisy-${kind}-place`), made.side, i, j);
     return { side: made.side, value: made.values[i * made.side + j] };
   });
-  byId("noise-says").replaceChildren(`The framed number is one of ${found[0].side} × ${found[0].side}: with the largest kept it is `, labeled("max", found[0].value, true),
-    ", with the mean ", labeled("average", found[1].value, true), ".");
+  byId("noise-says").replaceChildren(`The framed number, one of ${max.side} × ${max.side}, is `, labeled("max", max.value, true),
+    " with max pooling and ", labeled("average", average.value, true), " with average pooling.");
 }
 
 function drawView() {
@@ -114,8 +114,8 @@ function drawView() {
   drawPicture(byId("photo"), facts.color, 32, 32, 3);
   frame(byId("photo-view"), 32, layer.first, layer.first, layer.size);
   const which = layers.slice(0, at.layer).filter(({ kind }) => kind === layer.kind).length;
-  const isLeftOut = layer.kind === "pooling" && !isPooled;
-  byId("view-says").textContent = `${layer.kind === "pooling" ? "Pooling" : "Convolution"} ${which}${isLeftOut ? ", left out" : ""}: ${layer.shape.join(" × ")} = ${layer.numbers.toLocaleString("en")} numbers. The one in the middle of each map depends on ${layer.size} × ${layer.size} pixels.`;
+  const isSkipped = layer.kind === "pooling" && !isPooled;
+  byId("view-says").textContent = `${layer.kind === "pooling" ? "Pooling" : "Convolution"} ${which}${isSkipped ? ", skipped" : ""}: ${layer.shape.join(" × ")} = ${layer.numbers.toLocaleString("en")} numbers. The one in the middle of each map depends on ${layer.size} × ${layer.size} pixels.`;
   return `${layer.kind} ${which}`;
 }
 
