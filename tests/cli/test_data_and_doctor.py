@@ -136,7 +136,7 @@ def test_the_doctor_says_when_bfloat16_was_timed_and_times_it_again(monkeypatch)
     for times, options in ((17.14, ()), (3.0, ("--again",))):
         monkeypatch.setattr(precision, "_timed_gain", lambda times=times: times)
         today = datetime.date.today().isoformat()
-        said = f"native, {times:.1f} times as fast as float32 when it was timed, on {today}"
+        said = f"{times:.1f} times as fast as float32 (timed on {today};"
         assert finding("bfloat16", *options)["value"].startswith(said)
     monkeypatch.setattr(precision, "_timed_gain", lambda: pytest.fail("timed again"))
     assert "3.0 times" in finding("bfloat16")["value"]

@@ -84,7 +84,7 @@ def test_before_the_steps_begin_one_signal_is_enough(tmp_path):
 
 WAITING = """
 import sys, time
-from tellapart import training
+from tellapart.api import training_run as training
 from tellapart.cli.main import main
 
 def wait(*_):

@@ -62,5 +62,5 @@ def test_a_run_without_its_answers_gets_a_page_of_the_rest(run, tmp_path):
     assert result.code == 0
     assert "Not in the report: Everything about the test pictures" in result.err
     page = (tmp_path / "old" / "report.html").read_text(encoding="utf-8")
-    assert "Not everything could be shown" in page
+    assert "Some parts are missing." in page
     assert "The network, layer by layer" in page

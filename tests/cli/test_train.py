@@ -42,7 +42,7 @@ def test_it_ends_with_loss_accuracy_interval_and_the_baseline(digits):
     assert "\nTest loss: " in digits[1].out
     assert re.search(r"\nTest accuracy: \d+\.\d% \(\d+ of 359 pictures\)\n", digits[1].out)
     assert re.search(r"\n95% confidence interval: \d+\.\d% to \d+\.\d%\n", digits[1].out)
-    assert "Baseline: 10.3% (always predicting 4)" in digits[1].out
+    assert "Baseline: 10.3% (always predicting 3)" in digits[1].out
 
 
 def test_twenty_predictions_are_shown_of_pictures_that_do_not_seem_to_have_been_learned_from(digits):
@@ -192,7 +192,7 @@ def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):
     assert f"\n  {place / 'pictures-quick.h5'}\n" in trained.out
     again = tellapart("train", "--resume", tmp_path / "run", "--save-to", place)
     assert again.code == 2
-    assert f"{place / 'pictures-quick.h5'} is there already" in again.err
+    assert f"{place / 'pictures-quick.h5'} already exists" in again.err
     for_target = ("--target", "1%", "--batch-size", "8", "--predictions", "0", "--json")
     told = tellapart("train", "digits", *SMALL, *for_target, "--save-to", place)
     assert told.json["saved_to"] == str(place / "digits-fast.h5")
@@ -224,8 +224,8 @@ def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
     result = tellapart("demo", "--out", "demo")
     assert result.code == 0, result.err
     assert "digits, 10 classes" in result.out
-    assert "1,294 pictures to learn from, 359 pictures for the test at the end" in result.out
-    assert "loss: how wrong it is, 0 at best." in result.out
+    assert "1,294 to train, 144 to validate (held out of training), 359 to test" in result.out
+    assert "loss: how wrong the predictions are, 0 at best." in result.out
     assert "x_train" not in result.out
     assert "tellapart train cifar10 --recipe first-cnn" in result.out
 
