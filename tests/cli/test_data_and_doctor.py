@@ -148,7 +148,7 @@ def test_a_cache_that_cannot_be_written_is_a_finding(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     found = finding("cache")
     assert found["verdict"] == "optional"
-    assert f"{tmp_path / 'file' / 'tellapart'} cannot be written (Not a directory)" in found["value"]
+    assert f"{tmp_path / 'file' / 'tellapart'} is not writable (Not a directory)" in found["value"]
     assert "XDG_CACHE_HOME" in found["remedy"]
 
 
