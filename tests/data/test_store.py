@@ -8,7 +8,7 @@ from tellapart.data import store as store_module
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.store import load_split
+from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, SaveError
 
 PATH = Preprocessing(height=4, width=6)
@@ -122,3 +122,42 @@ def test_fingerprints_differ_with_one_pixel(picture_folder):
     pixels[0, 0, 0] ^= 1
     Image.fromarray(pixels).save(root / "a" / "0.png")
     assert load_split(open_dataset(root).splits["train"], PATH).fingerprint() != before
+
+
+@pytest.mark.parametrize("row", [0, 4095, 4096, 4999])
+def test_the_fingerprint_covers_every_picture(row):
+    """Rows before, at and after the end of the first piece that is hashed."""
+    images = np.random.default_rng(0).integers(0, 256, (5000, 2, 2, 1), np.uint8)
+    changed = images.copy()
+    changed[row, 1, 1, 0] ^= 1
+    labels, ids = np.zeros(5000, np.int64), tuple(map(str, range(5000)))
+    before, after = (ImageStore(pixels, labels, ids).fingerprint() for pixels in (images, changed))
+    assert before != after
+
+
+def test_the_fingerprint_covers_labels_and_ids():
+    images = np.zeros((2, 1, 1, 1), np.uint8)
+    stores = [
+        ImageStore(images, np.array(labels), ids)
+        for labels, ids in [([0, 1], ("a", "b")), ([1, 0], ("a", "b")), ([0, 1], ("a", "c"))]
+    ]
+    assert len({store.fingerprint() for store in stores}) == 3
+
+
+def test_a_mapped_store_holds_and_fingerprints_pictures_of_every_chunk(tmp_path):
+    """5,000 pictures are decoded in ten chunks and hashed in two pieces; one changes in the last of each."""
+    pictures = np.random.default_rng(0).integers(0, 256, (5000, 2, 3, 1), np.uint8)
+    changed = pictures.copy()
+    changed[4999] = 255 - changed[4999]
+    gray = Preprocessing(height=1, width=1, channels=1)
+    stores = []
+    for array in (pictures, changed):
+        split = open_dataset((array, np.arange(5000) % 2)).splits["train"]
+        store = load_split(split, gray, memory_budget_bytes=TINY, folder=tmp_path)
+        assert isinstance(store.images, np.memmap)
+        for row in (0, 511, 512, 4095, 4096, 4999):
+            np.testing.assert_array_equal(store.images[row], gray.apply(array[row]))
+        stores.append(store)
+    assert stores[0].fingerprint() != stores[1].fingerprint()
+    stores[0].images[4999] = stores[1].images[4999]
+    assert stores[0].fingerprint() == stores[1].fingerprint()
