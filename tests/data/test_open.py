@@ -416,6 +416,16 @@ def test_digits_need_nothing_and_come_divided(nowhere):
     assert pixels(dataset).max() == 255
 
 
+def test_the_default_test_split_of_digits_is_the_same_for_everybody(nowhere):
+    """Written down once: another draw would make accuracies on it incomparable."""
+    assert open_dataset("digits").splits["test"].ids[:4] == (
+        "train/00000",
+        "train/00002",
+        "train/00005",
+        "train/00009",
+    )
+
+
 def test_digits_are_scikit_learn_s():
     from sklearn.datasets import load_digits
 

@@ -7,6 +7,7 @@ import torch
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
+from tellapart.models.networks import NETWORKS
 from tellapart.models.whitened_cnn import dirac, initialize, whitened_cnn, whitening_filters
 
 keras = import_keras()
@@ -73,3 +74,9 @@ def test_the_same_seed_gives_the_same_weights():
 def test_what_it_cannot_tell_apart_is_refused(shape, classes):
     with pytest.raises(ConfigError, match="at least"):
         whitened_cnn(shape, classes, (8, 8, 8))
+
+
+def test_a_depth_that_the_network_cannot_have_is_refused():
+    NETWORKS["whitened-cnn"].check("whitened-cnn", (8, 8, 8), 3)
+    with pytest.raises(ConfigError, match="depth of the network whitened-cnn is 2 or 3; got 4"):
+        NETWORKS["whitened-cnn"].check("whitened-cnn", (8, 8, 8), 4)

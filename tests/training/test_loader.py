@@ -76,3 +76,14 @@ def test_dropping_the_last_batch_counts_in_the_part():
         BatchSampler(n=500, batch_size=50, seed=5, drop_last=True), rows_per_epoch=120
     )
     assert batches.steps_per_epoch == 2
+
+
+def test_mixing_is_chosen_by_name(store):
+    """Plain batches have one class for each image; "ricap" spreads an image's target over its parts."""
+    sampler = BatchSampler(n=N, batch_size=N, seed=5)
+    plain, mixed = (
+        DataLoader(store, 4, sampler, None, mixing=mixing).batch(0, 0)[1] for mixing in ("none", "ricap")
+    )
+    assert (plain.max(1).values == 1).all()
+    assert (mixed.max(1).values < 1).any()
+    torch.testing.assert_close(mixed.sum(1), torch.ones(N))
