@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frames import frame_offsets
 
 from tellapart.guide.lessons import convolution as making
 from tellapart.guide.lessons._photo import cat
@@ -49,16 +50,6 @@ def test_the_pointer_moves_the_window(page):
     assert page.locator("#column").input_value() == "0"
 
 
-OFFSETS = """([canvas, frame, sides]) => {
-  const box = document.getElementById(canvas).getBoundingClientRect();
-  const drawn = document.getElementById(frame).getBoundingClientRect();
-  const [side, row, column, size] = sides, cell = box.width / side;
-  const [left, top] = [box.left + column * cell, box.top + row * cell];
-  return [drawn.left - left, drawn.top - top, drawn.width - size * cell, drawn.height - size * cell];
-}"""
-"""How far a frame's left, top, width and height are from those of the cells that it should enclose, in pixels."""
-
-
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (9, 7), (12, 10), (21, 21), (3, 21)])
 def test_the_frames_enclose_the_window_and_its_cell_of_the_map(lesson, width, row, column):
@@ -66,10 +57,10 @@ def test_the_frames_enclose_the_window_and_its_cell_of_the_map(lesson, width, ro
     page.locator("#row").fill(str(row))
     page.locator("#column").fill(str(column))
     for canvas, frame, side, size in [
-        ("picture", "picture-window", making.SIDE, 3),
-        ("made", "made-place", making.SIDE - 2, 1),
+        ("picture", "#picture-window", making.SIDE, 3),
+        ("made", "#made-place", making.SIDE - 2, 1),
     ]:
-        offsets = page.evaluate(OFFSETS, [canvas, frame, [side, row, column, size]])
+        offsets = frame_offsets(page, canvas, frame, side, row, column, size)
         assert np.abs(offsets).max() < 1, (canvas, offsets)
 
 

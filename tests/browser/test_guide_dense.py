@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frames import frame_offsets
 from scipy.special import softmax
 
 from tellapart.guide.contents import named
@@ -112,6 +113,16 @@ def test_a_pixel_is_multiplied_by_the_units_weight(page, unit, row, column):
     assert said(page, "sum", "product") == pytest.approx(pixels[place] * weights[place])
     assert said(page, "sum", "sum") == pytest.approx(pixels @ weights)
     assert said(page, "sum", "unit") == pytest.approx(pixels @ weights + FACTS["biases"][unit])
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (3, 4), (7, 7)])
+def test_frames_enclose_the_chosen_pixel(lesson, width, row, column):
+    page = lesson("dense", width)
+    page.locator("#pixel-row").fill(str(row))
+    page.locator("#pixel-column").fill(str(column))
+    for canvas in ("pixels", "weights", "products"):
+        assert np.abs(frame_offsets(page, canvas, f"#{canvas}-at", 8, row, column)).max() < 1, canvas
 
 
 def test_the_pointer_chooses_a_pixel(page):

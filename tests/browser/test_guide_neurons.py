@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frames import frame_offsets
 from scipy.special import expit
 
 from tellapart.guide.contents import named
@@ -46,6 +47,14 @@ def test_a_neuron_answers(page, first, second, bias, digit):
     name = ["zero", "one"][FACTS["labels"][digit]]
     assert page.inner_text("#neuron-works").strip().endswith(f"It is a {name}.")
     assert page.inner_text("#digit-says") == str(digit + 1)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_frames_enclose_the_measured_pixels(lesson, width):
+    page = lesson("neurons", width)
+    for place, column in ((2, 3), (3, 1), (4, 5)):
+        offsets = frame_offsets(page, "digit-picture", f"#digit-frame :nth-child({place})", 8, 3, column, 2)
+        assert np.abs(offsets).max() < 1, column
 
 
 LINE = """(svg) => {

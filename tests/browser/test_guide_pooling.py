@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from frames import frame_offsets
 
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import pooling as making
@@ -54,6 +55,27 @@ def test_the_winner_is_framed_in_the_map(page):
     page.select_option("#kind", "average")
     assert not page.locator("#made-winner").is_visible()
     assert not page.locator("#winner-says").is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 5), (10, 10)])
+def test_frames_enclose_their_cells(lesson, width, row, column):
+    page = lesson("pooling", width)
+    page.locator("#row").fill(str(row))
+    page.locator("#column").fill(str(column))
+    winner = int(MAP[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].argmax())
+    noisy = [place // 2 for place in making.NOISY]
+    view = FACTS["views"]["with"][2]
+    for name, *cells in [
+        ("made-window", "made", len(MAP), 2 * row, 2 * column, 2),
+        ("made-winner", "made", len(MAP), 2 * row + winner // 2, 2 * column + winner % 2),
+        ("pooled-place", "pooled", len(MAP) // 2, row, column),
+        ("noisy-max-place", "noisy-max", making.SIDE // 2, *noisy),
+        ("noisy-average-place", "noisy-average", making.SIDE // 2, *noisy),
+        ("photo-view", "photo", 32, view["first"], view["first"], view["size"]),
+    ]:
+        canvas, *rest = cells
+        assert np.abs(frame_offsets(page, canvas, f"#{name}", *rest)).max() < 1, name
 
 
 def test_a_larger_window_leaves_fewer_places_for_the_sliders(page):
