@@ -79,10 +79,11 @@ def test_dropping_the_last_batch_counts_in_the_part():
 
 
 def test_mixing_is_chosen_by_name(store):
-    """Plain batches have one class for each image; "ricap" spreads an image's target over its parts."""
-    sampler = BatchSampler(n=N, batch_size=N, seed=5)
+    """Plain targets are of one class; over an epoch, some of "ricap" are spread over the parts of an image."""
+    sampler = BatchSampler(n=N, batch_size=20, seed=5)
     plain, mixed = (
-        DataLoader(store, 4, sampler, None, mixing=mixing).batch(0, 0)[1] for mixing in ("none", "ricap")
+        torch.cat([loader.batch(0, step)[1] for step in range(sampler.steps_per_epoch)])
+        for loader in (DataLoader(store, 4, sampler, None, mixing=mixing) for mixing in ("none", "ricap"))
     )
     assert (plain.max(1).values == 1).all()
     assert (mixed.max(1).values < 1).any()
