@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import __version__
+from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, StepDone
 from tellapart.files import write_text
@@ -46,7 +47,7 @@ class RunFolder:
     @property
     def model(self) -> Path:
         """The trained model."""
-        return self.path / "model.keras"
+        return self.path / MODEL_IN_RUN
 
     @property
     def checkpoint(self) -> Path:
@@ -110,7 +111,7 @@ class RunFolder:
             "versions": versions(),
             "hardware": {**hardware(), "threads": threads},
         }
-        write_text(self.path / "run.toml", tomli_w.dumps(settings))
+        write_text(self.path / SETTINGS_IN_RUN, tomli_w.dumps(settings))
 
     def read_settings(self) -> tuple[TrainConfig, dict[str, Any]]:
         """The Run and the data of run.toml.
@@ -118,7 +119,7 @@ class RunFolder:
         Raises:
             ConfigError: this is no run folder, or its run.toml is damaged.
         """
-        place = self.path / "run.toml"
+        place = self.path / SETTINGS_IN_RUN
         try:
             settings = tomllib.loads(place.read_text(encoding="utf-8"))
             return TrainConfig.from_dict(settings["run"]), settings["data"]
