@@ -84,25 +84,25 @@ def test_a_model_that_runs_as_itself_is_counted_as_a_whole():
     assert (last.kind, last.output_shape, last.flops, last.lowered) == ("Dense", (5,), None, False)
 
 
-def test_a_recipe_says_its_settings():
+def test_a_recipe_lists_its_settings():
     assert describe("quick", size=(28, 28), channels=1).facts["recipe"]["recipe"] == "quick"
 
 
-def test_a_recipe_says_what_its_training_takes():
-    told = describe("first-cnn")
-    assert told.training is not None
-    assert (told.training.pictures, told.training.epochs) == (50_000, 200)
-    assert told.training.flops == 3 * 50_000 * 200 * told.summary.flops
-    assert told.to_dict()["training"]["flops"] == told.training.flops
+def test_a_recipe_gives_the_cost_of_its_training():
+    description = describe("first-cnn")
+    assert description.training is not None
+    assert (description.training.pictures, description.training.epochs) == (50_000, 200)
+    assert description.training.flops == 3 * 50_000 * 200 * description.summary.flops
+    assert description.to_dict()["training"]["flops"] == description.training.flops
 
 
-def test_pictures_held_out_cost_no_training():
-    told = describe("quick")
-    assert told.training is not None
-    assert told.training.pictures == 45_000
+def test_held_out_images_cost_no_training():
+    description = describe("quick")
+    assert description.training is not None
+    assert description.training.pictures == 45_000
 
 
 @pytest.mark.parametrize("settings", [{"classes": 0}, {"classes": 1}, {"channels": 0}])
-def test_a_recipe_is_not_described_for_what_cannot_be(settings):
+def test_a_recipe_is_not_described_for_impossible_settings(settings):
     with pytest.raises(ConfigError):
         describe("first-cnn", **settings)

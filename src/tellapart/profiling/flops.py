@@ -1,6 +1,6 @@
-"""FLOPs: the arithmetic that a model's mathematics asks for, whichever way it is computed.
+"""FLOPs: the arithmetic that a model needs, however it is computed.
 
-2 for each multiply-add of products and convolutions, forward and backward.
+2 for each multiply-add of matrix products and convolutions, forward and backward.
 """
 
 from collections.abc import Sequence
@@ -14,29 +14,29 @@ from tellapart.lowering import lower
 
 
 class Flops(NamedTuple):
-    """Arithmetic that one picture costs."""
+    """FLOPs of one image."""
 
     forward: int
     step: int
-    """Forward and backward: the gradients of what is learned, and of what lies between it and the loss."""
+    """Forward and backward: gradients of the trained weights, and of all between them and the loss."""
 
 
 def count_flops(model: Any, frozen: Sequence[Tensor] = ()) -> Flops:
-    """Count what one picture costs a model that learns.
+    """Count the FLOPs of one image in training.
 
-    In float32, where every operation is one that torch's counter knows; and as for inference, which leaves
-    the model as it was and multiplies no less.
+    In float32, where torch's counter knows every operation, and in inference mode, which leaves the model
+    unchanged and multiplies just as much.
 
     Args:
-        model: Keras's, built, with one input of a fixed size.
-        frozen: weights whose gradients are not asked for.
+        model: a Keras model, built, with one input of a fixed size.
+        frozen: weights that get no gradient.
     """
     net = lower(model, "float32")
-    rests = set(map(id, frozen))
-    learned = [v.value for v in model.trainable_variables if id(v.value) not in rests]
+    frozen_ids = set(map(id, frozen))
+    trained = [v.value for v in model.trainable_variables if id(v.value) not in frozen_ids]
     counter = FlopCounterMode(display=False)
     with counter:
         output = net(torch.zeros(1, *model.input_shape[1:], device=net.device))
         forward = counter.get_total_flops()
-        torch.autograd.grad(output.sum(), learned, allow_unused=True)
+        torch.autograd.grad(output.sum(), trained, allow_unused=True)
     return Flops(forward, counter.get_total_flops())

@@ -1,8 +1,7 @@
-"""Summary: what a network is made of and what one picture costs it.
+"""Summary: what a network is made of, and what one image costs it.
 
-FLOPs are those of a forward pass over one picture, counted by torch while the
-lowered net runs: 2 for each multiply-add, in products and convolutions; what
-costs little beside them (activations, pooling) counts as nothing.
+FLOPs are those of a forward pass over one image, counted by torch while the lowered net runs: 2 for each
+multiply-add of matrix products and convolutions. Activations and pooling count as 0.
 """
 
 from collections import Counter
@@ -15,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.model_file import load_keras, read_card
-from tellapart.classifier.resolve import model_meant, model_path
+from tellapart.classifier.resolve import model_file
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
 from tellapart.lowering import LoweredNet, lower
@@ -28,26 +27,26 @@ from tellapart.recipes.recipes import RECIPES
 
 @dataclass(frozen=True, slots=True)
 class LayerSummary:
-    """One layer."""
+    """One layer of a network."""
 
     name: str
     """A nested model's layers are named `outer/inner`."""
 
     kind: str
     output_shape: tuple[int | None, ...]
-    """Without the batch."""
+    """Without the batch dimension."""
 
     parameters: int
     flops: int | None
-    """Over all its calls; None where only the model's own code knows when the layer runs."""
+    """Over all calls; None where only the model's own code decides when the layer runs."""
 
     lowered: bool
-    """Whether it runs as a torch operation; else it runs as itself."""
+    """Whether it is on the fast path, a torch operation; otherwise Keras runs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A network."""
+    """A network, layer by layer."""
 
     name: str
     input_shape: tuple[int, int, int]
@@ -57,100 +56,109 @@ class Summary:
     parameters: int
     trainable_parameters: int
     flops: int
-    """Of one picture, forward."""
+    """FLOPs of a forward pass over one image."""
 
     bytes: int
-    """Of the weights, as stored."""
+    """Size of the weights as stored."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values, for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingCost:
-    """What a recipe's whole training takes."""
+    """Arithmetic of a recipe's whole training."""
 
     pictures: int
-    """Of an epoch."""
+    """Images trained on in an epoch."""
 
     epochs: int
     flops: int
-    """Three times those of the pictures forward: backward computes the inputs' and the kernels' gradients."""
+    """Three forward passes per image: backward computes the gradients of inputs and of kernels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A network with what is known about it besides its layers."""
+    """A network's summary with its settings, its training cost and its measured accuracy."""
 
     summary: Summary
     facts: dict[str, dict[str, Any]]
-    """By heading: a recipe's settings, or a model's classes, pixel path and origin."""
+    """Heading -> a recipe's settings, or a model's classes, preprocessing and origin."""
 
     training: TrainingCost | None = None
-    """Of a recipe."""
+    """None for a saved model."""
 
     measured: Measured | None = None
-    """Of a recipe that somebody measured."""
+    """None where the recipe was not measured, and for a saved model."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        known = {"training": self.training, "measured": self.measured}
-        told = {name: asdict(value) for name, value in known.items() if value is not None}
-        return {**self.summary.to_dict(), **told, **self.facts}
+        """Return plain values, for JSON."""
+        optional = {"training": self.training, "measured": self.measured}
+        available = {name: asdict(value) for name, value in optional.items() if value is not None}
+        return {**self.summary.to_dict(), **available, **self.facts}
 
 
-RECIPE_SHAPE, RECIPE_CLASSES, RECIPE_PICTURES = (32, 32, 3), 10, 50_000
-"""What a recipe is described for, unless somebody says otherwise: the tutorial's pictures."""
+RECIPE_SHAPE, RECIPE_CLASSES, RECIPE_IMAGES = (32, 32, 3), 10, 50_000
+"""Default image shape, classes and training images that a recipe is described for: those of CIFAR-10."""
 
 
 def describe(
-    what: str,
+    model: str,
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     classes: int | None = None,
 ) -> Description:
-    """Describe a recipe's network, or a saved model.
+    """Describe a recipe's network or a saved model.
 
     Args:
-        what: a recipe's name, or the path of a run folder or model file.
-        size: height and width of a recipe's pictures.
-        channels: of a recipe's pictures.
-        classes: that a recipe's network tells apart.
+        model: a recipe's name, or the path of a run folder or model file.
+        size: height and width of a recipe's images.
+        channels: of a recipe's images.
+        classes: how many a recipe's network has.
 
     Raises:
-        ConfigError: sizes given for a saved model, which has its own; or out of range.
-        ModelError: no such model.
+        ConfigError: size, channels or classes out of range, or given for a saved model, which has its own.
+        ModelError: there is no such model.
     """
-    if what in RECIPES:
-        height, width = RECIPE_SHAPE[:2] if size is None else size
-        channels = RECIPE_SHAPE[2] if channels is None else channels
-        classes = RECIPE_CLASSES if classes is None else classes
-        if classes < 2:
-            raise ConfigError(f"A network tells at least 2 classes apart; got {classes}.")
-        shape = Preprocessing(height=height, width=width, channels=channels).shape
-        run = RECIPES[what]()
-        model = build_model(run, shape, classes, steps_per_epoch=1)
-        summary = summarize(model)
-        return Description(summary, {"recipe": run.to_dict()}, _cost(run, summary.flops), MEASURED.get(what))
+    if model in RECIPES:
+        return _describe_recipe(model, size, channels, classes)
     if (size, channels, classes) != (None, None, None):
-        raise ConfigError("A saved model has its own size, channels and classes; say them only for a recipe.")
-    path = model_path(model_meant(what))
-    if not path.exists() and what == path.name:
+        raise ConfigError(
+            f"{model} is a saved model, which has its own size, channels and classes. Set them only for a recipe: "
+            f"{', '.join(RECIPES)}."
+        )
+    path = model_file(model)
+    if not path.exists() and model == path.name:
         raise ModelError(
-            f"{what!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
+            f"{model!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
         )
     card = read_card(path)
     summary = summarize(load_keras(path))
     return Description(summary, {} if card is None else {"card": _card_facts(card)})
 
 
-def _cost(run: TrainConfig, flops: int) -> TrainingCost:
-    """Of a training on RECIPE_PICTURES, some of which it may hold out."""
-    held_out = run.validation_share if run.validation == "held out" else 0.0
-    pictures = round(RECIPE_PICTURES * (1 - held_out))
-    return TrainingCost(pictures, run.epochs, 3 * flops * pictures * run.epochs)
+def _describe_recipe(
+    recipe: str, size: tuple[int, int] | None, channels: int | None, classes: int | None
+) -> Description:
+    height, width = RECIPE_SHAPE[:2] if size is None else size
+    channels = RECIPE_SHAPE[2] if channels is None else channels
+    classes = RECIPE_CLASSES if classes is None else classes
+    if classes < 2:
+        raise ConfigError(f"A classifier needs at least 2 classes; got {classes}.")
+    shape = Preprocessing(height=height, width=width, channels=channels).shape
+    config = RECIPES[recipe]()
+    summary = summarize(build_model(config, shape, classes, steps_per_epoch=1))
+    cost = _training_cost(config, summary.flops)
+    return Description(summary, {"recipe": config.to_dict()}, cost, MEASURED.get(recipe))
+
+
+def _training_cost(config: TrainConfig, flops: int) -> TrainingCost:
+    """Return the cost of a training on RECIPE_IMAGES, of which the recipe may hold some out."""
+    held_out = config.validation_share if config.validation == "held out" else 0.0
+    images = round(RECIPE_IMAGES * (1 - held_out))
+    return TrainingCost(images, config.epochs, 3 * flops * images * config.epochs)
 
 
 def _card_facts(card: ModelCard) -> dict[str, Any]:
@@ -162,15 +170,15 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
 
 
 def summarize(model: Any) -> Summary:
-    """Run a Keras model once, on one black picture, and describe it.
+    """Run a Keras model once, on one black image, and describe it.
 
     Args:
         model: built, with one input of a fixed size.
     """
-    shape = _picture_shape(model)
+    shape = _image_shape(model)
     net = lower(model, "float32")
-    picture = torch.zeros(1, *shape, device=model.weights[0].value.device if model.weights else None)
-    flops = _flops_by_layer(net, picture)
+    image = torch.zeros(1, *shape, device=model.weights[0].value.device if model.weights else None)
+    flops = _flops_by_layer(net, image)
     return Summary(
         name=model.name,
         input_shape=shape,
@@ -183,30 +191,30 @@ def summarize(model: Any) -> Summary:
 
 
 OUTSIDE_LAYERS = ""
-"""Key of the FLOPs of a model whose own code alone knows when its layers run."""
+"""Key of the FLOPs of a model whose own code decides when its layers run."""
 
 
-def _flops_by_layer(net: LoweredNet, picture: torch.Tensor) -> Counter[str]:
-    """Count the FLOPs of each layer, by its path of names, in one run over `picture`."""
+def _flops_by_layer(net: LoweredNet, image: torch.Tensor) -> Counter[str]:
+    """Count the FLOPs of each layer, by its path of names, in one run over `image`."""
     flops: Counter[str] = Counter()
 
     def observer(prefix: str, call: Call, *_: Any) -> None:
         flops[prefix + call.layer.name] += counter.get_total_flops() - flops.total()
 
     with torch.no_grad(), FlopCounterMode(display=False) as counter, net.observed_by(observer):
-        net(picture)
+        net(image)
         flops[OUTSIDE_LAYERS] += counter.get_total_flops() - flops.total()
     return flops
 
 
-def inner_net(operation: Any) -> LoweredNet | None:
-    """The net of a whole model used as a layer."""
+def _inner_net(operation: Any) -> LoweredNet | None:
+    """Return the net of a model that is used as a layer."""
     inner = getattr(operation, "net", None)
     return inner if isinstance(inner, LoweredNet) else None
 
 
 def _layers(net: LoweredNet, flops: Counter[str], prefix: str = "") -> Iterator[LayerSummary]:
-    """A row for each layer, at its first call."""
+    """Yield a row for each layer, at its first call."""
     if net.graph is None:
         for layer in net.model.layers:
             output = getattr(layer, "output", None)
@@ -218,7 +226,7 @@ def _layers(net: LoweredNet, flops: Counter[str], prefix: str = "") -> Iterator[
         if name in seen:
             continue
         seen.add(name)
-        inner = inner_net(operation)
+        inner = _inner_net(operation)
         if inner is not None:
             yield from _layers(inner, flops, f"{name}/")
         else:
@@ -238,11 +246,11 @@ def _size(weights: list[Any]) -> int:
     return sum(weight.value.numel() for weight in weights)
 
 
-def _picture_shape(model: Any) -> tuple[int, int, int]:
+def _image_shape(model: Any) -> tuple[int, int, int]:
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
         raise ModelError(
-            f"The model {model.name!r} takes {shape}; a summary needs one picture of a fixed size, "
-            "(batch, height, width, channels)."
+            f"The model {model.name!r} has the input shape {shape}; a summary needs one image of a fixed size: "
+            "(None, height, width, channels)."
         )
     return shape[1], shape[2], shape[3]
