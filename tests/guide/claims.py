@@ -1,4 +1,4 @@
-"""Which sentences the guide claims, and which tests prove them."""
+"""The claims of the guide's pages, and the tests that prove them."""
 
 import ast
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TEXT = {"p", "li", "dd", "dt", "td"}
 """Elements whose text must be claims ..."""
 
 FREE = {"do", "controls", "slider", "verdict", "legend", "kicker", "lessons"}
-"""... unless they are of these classes: what to do, names of controls and of pages, and what the page answers."""
+"""... except in these classes: instructions, names of controls and of pages, and the page's replies."""
 
 VOID = {"br", "input", "img", "hr", "meta", "link", "wbr"}
 
@@ -27,7 +27,7 @@ class Claim:
 
 
 class _Reader(HTMLParser):
-    """Collects a page's claims, and text that claims nothing."""
+    """Collects a page's claims, and its text outside of claims."""
 
     def __init__(self, within: str):
         super().__init__()
@@ -38,10 +38,10 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag, attributes):
         if tag in VOID:
             return
-        told = dict(attributes)
-        self.open.append((tag, set((told.get("class") or "").split()), told))
-        if "data-claim" in told:
-            self.claims.append(Claim(told["data-claim"], ""))
+        values = dict(attributes)
+        self.open.append((tag, set((values.get("class") or "").split()), values))
+        if "data-claim" in values:
+            self.claims.append(Claim(values["data-claim"], ""))
 
     def handle_endtag(self, tag):
         if tag in VOID:
@@ -50,7 +50,7 @@ class _Reader(HTMLParser):
             pass
 
     def handle_data(self, data):
-        if any("data-claim" in told for *_, told in self.open):
+        if any("data-claim" in values for *_, values in self.open):
             self.claims[-1].text += data
         elif self._must_be_proved() and data.strip():
             self.loose.append(data.strip())
@@ -67,14 +67,15 @@ class _Reader(HTMLParser):
             "caption",
         } & set(tags):
             return False
-        if any(classes & FREE or "role" in told for _, classes, told in self.open[tags.index(self.within) :]):
+        if any(
+            classes & FREE or "role" in values for _, classes, values in self.open[tags.index(self.within) :]
+        ):
             return False
         return bool(TEXT & set(tags))
 
 
 def read(lesson: Lesson) -> _Reader:
-    """The claims of a lesson's page, and its text outside them: of the page on the disk, and then what only the
-    served one says."""
+    """Read the claims of a lesson's page and its text outside of claims, with those of the served page."""
     reader, live = (_read(page_of(lesson, live=live)) for live in (False, True))
     names = {claim.name for claim in reader.claims}
     reader.claims += [claim for claim in live.claims if claim.name not in names]
@@ -83,7 +84,7 @@ def read(lesson: Lesson) -> _Reader:
 
 
 def read_index() -> _Reader:
-    """The same of the first page."""
+    """Read the first page."""
     return _read(index_page(), within="body")
 
 
@@ -103,18 +104,18 @@ INDEX_FILE = TESTS / "test_lesson_index.py"
 
 
 def proofs(lesson: Lesson) -> dict[str, list[str]]:
-    """Claim -> the tests that say they prove it: of its sentences, and of the page in a browser."""
+    """Return claim -> its tests, in the lesson's test file and in the browser's."""
     in_browser = BROWSER / f"test_guide_{lesson.name.replace('-', '_')}.py"
     return proofs_in(file_of(lesson), in_browser)
 
 
 def proofs_in(*files: Path) -> dict[str, list[str]]:
-    """The same of some files of tests."""
-    found = {}
+    """Return claim -> its tests in these files."""
+    tests = {}
     for node in (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             for decorator in node.decorator_list:
                 if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.proves":
                     for name in decorator.args:
-                        found.setdefault(ast.literal_eval(name), []).append(node.name)
-    return found
+                        tests.setdefault(ast.literal_eval(name), []).append(node.name)
+    return tests

@@ -26,8 +26,8 @@ def test_every_claim_has_its_proof_and_every_proof_its_claim(lesson):
 
 
 def test_the_first_page_claims_nothing_without_proof_either():
-    told = read_index()
-    names = [claim.name for claim in told.claims]
-    assert told.loose == []
+    page = read_index()
+    names = [claim.name for claim in page.claims]
+    assert page.loose == []
     assert len(names) == len(set(names))
     assert set(names) == set(proofs_in(INDEX_FILE))

@@ -155,7 +155,7 @@ def test_a_photo_that_tellapart_is_given_goes_no_further(monkeypatch):
         return connect(one, address)
 
     monkeypatch.setattr(socket.socket, "connect", noted)
-    answer = serving._answered(CAT.read_bytes(), "cat.jpg")
+    answer = serving._prediction(CAT.read_bytes(), "cat.jpg")
     assert len(answer["probabilities"]) == 10
     assert reached == []
     with serving.listening(0) as listener, socket.create_connection(listener.getsockname()):

@@ -130,7 +130,7 @@ def test_what_is_served_is_trained_here_and_now(recordings):
             assert time.monotonic() < end
             time.sleep(0.02)
         live.step()
-    live.give_up()
+    live.stop()
     assert told == [frame.to_dict() for frame in recordings[RATE][: steps + 1]]
     assert HOST == "127.0.0.1"
 

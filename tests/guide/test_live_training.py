@@ -26,7 +26,7 @@ def until(true, seconds=5.0):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(module, "SECONDS_OF_A_FRAME", 0.001)
+    monkeypatch.setattr(module, "SECONDS_PER_FRAME", 0.001)
 
 
 def steps(training):
@@ -61,7 +61,7 @@ def test_it_runs_until_it_is_paused_and_then_goes_on():
     assert len(steps(training)) == there
     training.run()
     until(lambda: len(steps(training)) > there)
-    training.give_up()
+    training.stop()
 
 
 def test_it_says_when_it_is_over():
@@ -101,7 +101,7 @@ def test_nobody_watching_pauses_it(monkeypatch):
     training = LiveTraining(0.05, counted(10_000_000))
     training.run()
     until(lambda: not training._is_running)
-    training.give_up()
+    training.stop()
 
 
 def test_a_new_training_of_a_page_ends_the_one_before_and_old_pages_are_forgotten(monkeypatch):
@@ -111,7 +111,7 @@ def test_a_new_training_of_a_page_ends_the_one_before_and_old_pages_are_forgotte
     first = trainings.begin("page", 0.05)
     second = trainings.begin("page", 0.5)
     assert trainings.named("page") is second
-    assert first._is_given_up
+    assert first._is_stopped
     for index in range(module.MOST_TRAININGS):
         trainings.begin(f"other {index}", 0.05)
     assert trainings.named("page") is None

@@ -38,6 +38,6 @@ def test_every_link_of_a_page_leads_somewhere(tmp_path):
 
 def test_what_is_in_the_way_is_said(tmp_path):
     (tmp_path / "vendor").write_text("somebody's own")
-    with pytest.raises(SaveError, match="cannot be written into"):
+    with pytest.raises(SaveError, match="Cannot write the guide to"):
         write_guide(tmp_path)
     assert (tmp_path / "vendor").read_text() == "somebody's own"

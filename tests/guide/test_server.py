@@ -24,7 +24,7 @@ from tellapart.guide.contents import LESSONS
 from tellapart.guide.lessons._photo import CAT, cat
 
 
-class Told(NamedTuple):
+class Reply(NamedTuple):
     status: int
     body: bytes
 
@@ -43,9 +43,9 @@ class Client:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        told = Told(answer.status, answer.read())
+        reply = Reply(answer.status, answer.read())
         connection.close()
-        return told
+        return reply
 
     def get(self, path, **headers):
         return self.ask("GET", path, headers)
@@ -91,11 +91,11 @@ def test_other_names_and_other_pages_are_refused(client):
 
 def test_a_picture_is_answered_as_predict_does(client):
     answer = client.post("/answer", CAT.read_bytes())
-    told = answer.json
+    prediction = answer.json
     (expected,), _ = tellapart.load("cifar10").predict(CAT)
-    assert told["class_names"][int(np.argmax(told["probabilities"]))] == expected.names[0]
-    assert max(told["probabilities"]) == pytest.approx(expected.probabilities[0], abs=1e-5)
-    assert told["unfamiliar"] in (True, False)
+    assert prediction["class_names"][int(np.argmax(prediction["probabilities"]))] == expected.names[0]
+    assert max(prediction["probabilities"]) == pytest.approx(expected.probabilities[0], abs=1e-5)
+    assert prediction["unfamiliar"] in (True, False)
 
 
 def test_what_is_no_picture_is_refused_in_words(client):
@@ -130,10 +130,10 @@ def test_a_training_runs_behind_a_page(client):
         assert client.get(f"/training/me?since={quote(count)}").status == 422
     client.post("/training/me/run")
     end = time.monotonic() + 60
-    while len(found := client.get("/training/me?since=0").json["frames"]) < 5:
+    while len(frames := client.get("/training/me?since=0").json["frames"]) < 5:
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert found[0]["step"] == 0
+    assert frames[0]["step"] == 0
     client.post("/training/me/pause")
 
 
@@ -142,7 +142,7 @@ def test_a_taken_port_is_said_and_the_usual_one_gives_way():
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"Port {port} cannot be listened on"):
+        with pytest.raises(ConfigError, match=f"Cannot listen on port {port}"):
             serving.listening(port)
     with serving.listening() as first, serving.listening() as second:
         assert first.getsockname()[0] == "127.0.0.1"

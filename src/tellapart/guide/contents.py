@@ -75,7 +75,7 @@ LESSONS = (
     ),
     Lesson("why-63", "Why the tutorial stopped at 63%", "200 epochs, one by one"),
     Lesson("better", "Better models", "accuracy against time"),
-    Lesson("put-right", "Corrections to the tutorial", "its statements and ours"),
+    Lesson("put-right", "Corrections to the tutorial", "the tutorial's statements and ours"),
 )
 """The tutorial's concepts in its order, then what it leaves out."""
 

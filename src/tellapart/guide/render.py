@@ -1,4 +1,4 @@
-"""Rendering: a lesson becomes a page, and the guide a folder of them."""
+"""Renders lessons as HTML pages, and the guide as a folder of them."""
 
 import shutil
 from pathlib import Path
@@ -17,26 +17,26 @@ SHARED = (
     "explain/arithmetic.js",
     "guide/lesson.js",
 )
-"""Modules that every lesson may import."""
+"""Scripts that every lesson may import."""
 
 STYLES = ("explain/layers.css", "guide/guide.css")
 VENDOR = "vendor"
 
 
 def page_of(lesson: Lesson, live: bool = False) -> str:
-    """A lesson's HTML.
+    """Render a lesson as HTML.
 
     Args:
-        lesson: which.
-        live: whether tellapart answers behind the page, as `tellapart learn` does.
+        lesson: the lesson.
+        live: whether a running tellapart serves the page, as `tellapart learn` does.
     """
-    at = LESSONS.index(lesson)
+    index = LESSONS.index(lesson)
     values = {
         **_common(),
         "lesson": lesson,
-        "place": at + 1,
-        "before": LESSONS[at - 1] if at else None,
-        "after": LESSONS[at + 1] if at + 1 < len(LESSONS) else None,
+        "place": index + 1,
+        "before": LESSONS[index - 1] if index else None,
+        "after": LESSONS[index + 1] if index + 1 < len(LESSONS) else None,
         "facts": lesson.facts,
         "live": live,
     }
@@ -52,7 +52,7 @@ def page_of(lesson: Lesson, live: bool = False) -> str:
 
 
 def index_page() -> str:
-    """The first page: what there is to learn."""
+    """Render the first page, which lists the lessons."""
     return assemble(
         "guide/index.html",
         _common(),
@@ -65,13 +65,13 @@ def index_page() -> str:
 
 
 def write_guide(folder: Path) -> list[Path]:
-    """Write the whole guide as static pages, which open from a disk.
+    """Write the guide as static pages.
 
     Args:
-        folder: is made where it is not there; earlier pages of these names are replaced.
+        folder: created if missing; pages of the same names are replaced.
 
     Returns:
-        The files, the first page first.
+        The pages' paths, the index first.
 
     Raises:
         SaveError: a file could not be written.
@@ -84,17 +84,17 @@ def write_guide(folder: Path) -> list[Path]:
 
 
 def write_libraries(folder: Path) -> None:
-    """Put what the pages read beside them, with its licenses.
+    """Copy the scripts that pages load, with their licenses.
 
     Raises:
-        SaveError: it could not be written.
+        SaveError: a file could not be written.
     """
     try:
         (folder / VENDOR).mkdir(parents=True, exist_ok=True)
         for name in (*LIBRARIES, *LICENSES):
             shutil.copyfile(ASSETS / name, folder / name)
     except OSError as reason:
-        raise SaveError(f"The guide cannot be written into {folder}: {reason.strerror}.") from reason
+        raise SaveError(f"Cannot write the guide to {folder}: {reason.strerror}.") from reason
 
 
 def _common() -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""Serving: the guide from this machine to this machine, with tellapart behind its pages.
+"""Serves the guide on this machine, with live predictions and trainings.
 
-Listens on 127.0.0.1 only, answers to that name only (so that no site that a browser visits can reach it under a name
+Listens on 127.0.0.1 only, rejects other host names (so that no site that a browser visits can reach it under a name
 of its own), and takes commands only from its own pages.
 """
 
@@ -30,14 +30,14 @@ from tellapart.pages.assemble import ASSETS, LIBRARIES
 HOST = "127.0.0.1"
 PORT = 8063
 LARGEST_PICTURE = 20_000_000
-"""Bytes of a picture's file."""
+"""Largest accepted file, in bytes."""
 
-_asking = threading.Lock()
-"""One picture at a time."""
+_predicting = threading.Lock()
+"""Held during a prediction: one picture at a time."""
 
 
 def application() -> Starlette:
-    """The guide as an ASGI application."""
+    """Build the guide as an ASGI application."""
     routes = [
         Route("/", _index),
         Route("/index.html", _index),
@@ -51,7 +51,7 @@ def application() -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[names],
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _error},
         lifespan=_trainings,
     )
 
@@ -64,34 +64,38 @@ async def _trainings(app: Starlette) -> AsyncIterator[None]:
 
 
 def listening(port: int | None = None) -> socket.socket:
-    """A socket on 127.0.0.1 that pages can be asked of at once.
+    """Open a listening socket on 127.0.0.1.
 
     Args:
-        port: 0 for any; None for 8063 or, where it is taken, any.
+        port: 0 for any free port; None for 8063 or, if it is taken, any.
 
     Raises:
-        ConfigError: the port is taken, or may not be listened on.
+        ConfigError: the port is taken or not permitted.
     """
-    wanted = [PORT, 0] if port is None else [port]
-    for number in wanted:
-        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((HOST, number))
-        except OSError as reason:
-            one.close()
-            if number == wanted[-1]:
-                raise ConfigError(
-                    f"Port {number} cannot be listened on: {reason.strerror}. Leave --port away, or name another one."
-                ) from reason
-            continue
-        one.listen()
-        return one
-    raise AssertionError("the last port was bound or refused")
+    if port is not None:
+        return _bound(port)
+    try:
+        return _bound(PORT)
+    except ConfigError:
+        return _bound(0)
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as reason:
+        listener.close()
+        raise ConfigError(
+            f"Cannot listen on port {port}: {reason.strerror}. Omit --port, or choose another port."
+        ) from reason
+    listener.listen()
+    return listener
 
 
 def server() -> Any:
-    """A uvicorn server of the guide, which ends at once when it is told to."""
+    """Build a uvicorn server of the guide that shuts down within a second."""
     import uvicorn
 
     return uvicorn.Server(uvicorn.Config(application(), log_level="warning", timeout_graceful_shutdown=1))
@@ -102,21 +106,21 @@ async def _index(_: Request) -> Response:
 
 
 async def _page(request: Request) -> Response:
-    found = [lesson for lesson in LESSONS if lesson.name == request.path_params["name"]]
-    if not found:
+    lesson = next((each for each in LESSONS if each.name == request.path_params["name"]), None)
+    if lesson is None:
         raise HTTPException(404, "The guide has no such page.")
-    return HTMLResponse(page_of(found[0], live=True))
+    return HTMLResponse(page_of(lesson, live=True))
 
 
 async def _library(request: Request) -> Response:
-    found = [name for name in LIBRARIES if name == f"{VENDOR}/{request.path_params['name']}"]
-    if not found:
-        raise HTTPException(404, "There is no such file.")
-    return FileResponse(ASSETS / found[0], media_type="text/javascript")
+    name = f"{VENDOR}/{request.path_params['name']}"
+    if name not in LIBRARIES:
+        raise HTTPException(404, "The guide has no such file.")
+    return FileResponse(ASSETS / name, media_type="text/javascript")
 
 
 async def _answer(request: Request) -> Response:
-    """What the CIFAR-10 model that comes along says of a picture's file; `name` is what a refusal calls it."""
+    """Predict with the built-in CIFAR-10 model; `name` is the file's name in error messages."""
     _must_be_ours(request)
     name, data = request.query_params.get("name", "This file"), b""
     async for part in request.stream():
@@ -124,7 +128,7 @@ async def _answer(request: Request) -> Response:
         if len(data) > LARGEST_PICTURE:
             raise HTTPException(413, f"{name} is larger than {LARGEST_PICTURE // 10**6} MB.")
     try:
-        return JSONResponse(await run_in_threadpool(_answered, data, name))
+        return JSONResponse(await run_in_threadpool(_prediction, data, name))
     except TellapartError as reason:
         raise HTTPException(422, str(reason)) from reason
 
@@ -140,21 +144,21 @@ async def _training_command(request: Request) -> Response:
         training = _training(request)
         getattr(training, command)()
     else:
-        raise HTTPException(404, "A training can be told to begin, run, pause or step.")
+        raise HTTPException(404, "A training takes the commands begin, run, pause and step.")
     return JSONResponse({"rate": training.rate})
 
 
 async def _training_since(request: Request) -> Response:
     count = request.query_params.get("since", "0")
     if not (count.isascii() and count.isdecimal() and len(count) < 10):
-        raise HTTPException(422, "`since` is a number of frames.")
+        raise HTTPException(422, "`since` must be a number of frames.")
     return JSONResponse(_training(request).since(int(count)))
 
 
 def _training(request: Request) -> Any:
     training = request.app.state.trainings.named(request.path_params["name"])
     if training is None:
-        raise HTTPException(404, "This training is not here any more. Begin again.")
+        raise HTTPException(404, "This training is no longer running. Begin again.")
     return training
 
 
@@ -162,33 +166,33 @@ def _rate(text: str) -> float:
     for rate in RATES:
         if text == str(rate):
             return rate
-    raise HTTPException(422, f"The learning rate is one of {', '.join(map(str, RATES))}.")
+    raise HTTPException(422, f"The learning rate must be one of {', '.join(map(str, RATES))}.")
 
 
 def _must_be_ours(request: Request) -> None:
-    """Refuse commands from pages of other sites; browsers say whose page it is."""
+    """Reject commands from other sites' pages, by the origin that browsers send."""
     origin = request.headers.get("origin")
     if origin is not None and origin != f"http://{request.headers['host']}":
-        raise HTTPException(403, "Only the guide's own pages may ask for this.")
+        raise HTTPException(403, "Only the guide's own pages may do this.")
 
 
-async def _refused(_: Request, reason: Exception) -> Response:
+async def _error(_: Request, reason: Exception) -> Response:
     assert isinstance(reason, HTTPException)
     return JSONResponse({"error": reason.detail}, status_code=reason.status_code)
 
 
-def _answered(data: bytes, name: str) -> dict[str, Any]:
+def _prediction(data: bytes, name: str) -> dict[str, Any]:
     from tellapart.data.decode import decode
     from tellapart.explanations.ood import energies
     from tellapart.explanations.recorder import Recorder
 
-    with _asking:
+    with _predicting:
         try:
             pixels = decode(data)
         except PictureError as reason:
-            said = str(reason).replace("<bytes>", name)
-            known = "" if "no known picture format" not in said else " Try a JPEG or a PNG."
-            raise PictureError(said + known) from reason
+            message = str(reason).replace("<bytes>", name)
+            hint = " Try a JPEG or a PNG." if "no known picture format" in message else ""
+            raise PictureError(message + hint) from reason
         classifier = _classifier()
         image = classifier.card.preprocessing.apply(pixels)[None]
         energy = energies(Recorder(classifier.model, classifier.net.head), image)[0]

@@ -1,4 +1,4 @@
-"""A small network that learns the digits, told after every batch: what the page "Training, live" watches."""
+"""A small network that learns the digits, with a frame after every batch, for the page on live training."""
 
 import math
 import threading
@@ -22,51 +22,51 @@ FILTERS, SIDE = 8, 3
 BATCH_SIZE = 32
 EPOCHS = 10
 RATES = (0.002, 0.05, 0.5)
-"""Learning rates that a reader may choose: too small for ten passes, good, and too large."""
+"""Learning rates to choose from: too small for ten epochs, good, and too large."""
 
 RATE = 0.05
 SEED = 0
 
 _seeding = threading.Lock()
-"""Keras's seed is one for the whole process, and several pages may begin at once."""
+"""Held while seeding: Keras has one seed per process, and several pages may start at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """How the network stands after a batch."""
+    """The state of the network after a batch."""
 
     step: int
-    """Batches learned from so far."""
+    """Batches trained on so far."""
 
     epoch: float
-    """Passes over the training pictures so far."""
+    """Epochs so far, with fractions."""
 
     loss: float | None
-    """Mean over the batch, before it was learned from; None before the first, and where it is no number any more."""
+    """Mean loss of the batch, before its update; None before the first batch, and if it is not finite."""
 
     accuracy: float
-    """Share of the test digits that it answers rightly now."""
+    """Test accuracy."""
 
     filters: tuple[float, ...]
-    """(FILTERS * SIDE * SIDE,) the first layer's kernels, one after the other."""
+    """(FILTERS * SIDE * SIDE,) kernels of the first layer, one after another."""
 
     answer: tuple[float, ...]
-    """(10,) probabilities of the shown digit's classes."""
+    """(10,) predicted probabilities for the shown digit."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, to three decimals."""
+        """Return plain values, rounded to three or four decimals."""
         return {
             "step": self.step,
             "epoch": round(self.epoch, 3),
             "loss": None if self.loss is None else round(self.loss, 3),
             "accuracy": round(self.accuracy, 4),
-            "filters": [round(one, 3) for one in self.filters],
-            "answer": [round(one, 3) for one in self.answer],
+            "filters": [round(weight, 3) for weight in self.filters],
+            "answer": [round(probability, 3) for probability in self.answer],
         }
 
 
 def network(rate: float) -> Any:
-    """The network, compiled: two convolutions, each with a pooling, and a dense layer; 1,898 parameters.
+    """Build and compile the network: two convolutions, each with pooling, and a dense layer; 1,898 parameters.
 
     Args:
         rate: learning rate of SGD with momentum 0.9.
@@ -90,47 +90,47 @@ def network(rate: float) -> Any:
 
 
 def digits() -> tuple[ImageStore, ImageStore]:
-    """scikit-learn's, 8 x 8 pixels: those to learn from, and those held out."""
-    splits, path = open_dataset("digits").splits, Preprocessing(height=8, width=8, channels=1)
-    return load_split(splits["train"], path), load_split(splits["test"], path)
+    """Load scikit-learn's 8 x 8 digits: the training and the test split."""
+    splits, preprocessing = open_dataset("digits").splits, Preprocessing(height=8, width=8, channels=1)
+    return load_split(splits["train"], preprocessing), load_split(splits["test"], preprocessing)
 
 
 def training(rate: float = RATE, seed: int = SEED) -> Iterator[Frame]:
-    """Train, telling how the network stands before the first batch and after each.
+    """Train, yielding a frame before the first batch and after each.
 
     Args:
         rate: the learning rate.
-        seed: of the weights and of the batches.
+        seed: of the weights and the batches.
     """
     train, test = digits()
     batches = BatchSampler(n=len(train), batch_size=BATCH_SIZE, seed=seed)
     with _seeding:
         import_keras().utils.set_random_seed(seed)
         net = lower(network(rate), "float32")
-    feed, step = DataLoader(train, 10, batches, None), TrainStep(net)
+    loader, step = DataLoader(train, 10, batches, None), TrainStep(net)
     images, labels = torch.from_numpy(test.images), test.labels
 
     def frame(count: int, loss: float = math.nan) -> Frame:
         with torch.inference_mode():
-            answers = net(images, training=False).numpy()
+            probabilities = net(images, training=False).numpy()
         kernel = np.moveaxis(net.model.layers[1].get_weights()[0][..., 0, :], -1, 0)  # (FILTERS, SIDE, SIDE)
         return Frame(
             count,
             count / batches.steps_per_epoch,
             loss if math.isfinite(loss) else None,
-            float((answers.argmax(1) == labels).mean()),
+            float((probabilities.argmax(1) == labels).mean()),
             tuple(np.nan_to_num(kernel).flatten().tolist()),
-            tuple(np.nan_to_num(answers[0]).tolist()),
+            tuple(np.nan_to_num(probabilities[0]).tolist()),
         )
 
     yield frame(0)
     for epoch in range(EPOCHS):
         for place in range(batches.steps_per_epoch):
-            loss = float(step(*feed.batch(epoch, place)).loss)
+            loss = float(step(*loader.batch(epoch, place)).loss)
             yield frame(epoch * batches.steps_per_epoch + place + 1, loss)
 
 
 def shown_digit() -> tuple[list[int], int]:
-    """The test digit whose answer every frame tells: its 64 pixels 0-255, row by row, and its class."""
+    """Return the test digit that every frame predicts: its 64 pixels 0-255, row by row, and its class."""
     test = digits()[1]
     return test.images[0].flatten().tolist(), int(test.labels[0])
