@@ -91,3 +91,11 @@ def test_other_activations_stay_before_the_pooling(activation):
         [keras.Input((9, 9, 3)), layers.Conv2D(5, 3), layers.Activation(activation), layers.MaxPooling2D(2)]
     )
     assert not operation(assert_same_as_keras(model, to_the_bit=False), MaxPooling2D).relu
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_nested_model_is_fused_where_the_whole_one_is(fused):
+    inner = [keras.Input((9, 9, 3)), layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D(2)]
+    model = keras.Sequential([keras.Input((9, 9, 3)), keras.Sequential(inner), layers.Flatten()])
+    pooling = [part for part in lower(model, fused=fused).modules() if isinstance(part, MaxPooling2D)]
+    assert [part.relu for part in pooling] == [fused]

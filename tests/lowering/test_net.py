@@ -20,6 +20,25 @@ def test_an_activation_read_twice_is_not_written_over():
     assert_same_as_keras(model, pictures(2, 6, 6, 3))
 
 
+@pytest.mark.parametrize("first", ["sigmoid", "tanh"])
+def test_a_result_that_a_backward_pass_needs_is_not_written_over(first):
+    model = keras.Sequential(
+        [keras.Input((6, 6, 3)), layers.Conv2D(4, 3), layers.Activation(first), layers.ELU(0.7)]
+    )
+    assert_same_as_keras(model, pictures(2, 6, 6, 3))
+
+
+def test_weights_that_were_cast_once_are_cast_anew_after_they_are_dropped():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    net, x = lower(model, "bfloat16"), pictures(2, 5)
+    net.cast_weights(set())
+    before = net(x)
+    model.layers[0].kernel.assign(2 * model.layers[0].kernel)
+    assert torch.equal(net(x), before)
+    net.drop_cast_weights()
+    assert not torch.equal(net(x), before)
+
+
 def test_a_layer_without_a_rule_runs_as_itself():
     class Swap(layers.Layer):
         def call(self, x):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tellapart.runtime import power
 from tellapart.runtime.power import EnergyMeter
 
 
@@ -46,3 +47,14 @@ def test_readings_add_up(counters):
 
 def test_a_machine_without_counters_gives_none(tmp_path):
     assert EnergyMeter(tmp_path).joules is None
+
+
+def test_the_counters_are_read_again_once_the_last_reading_is_old(counters, monkeypatch):
+    file = counters("intel-rapl:0", "package-0", 0)
+    meter = EnergyMeter(counters.folder)
+    file.write_text("400000")
+    meter.read_if_due()
+    assert meter.microjoules == 0
+    monkeypatch.setattr(power, "SECONDS_BETWEEN_READINGS", 0.0)
+    meter.read_if_due()
+    assert meter.microjoules == 400_000

@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from tellapart.errors import ConfigError
 from tellapart.runtime import precision
 
 
@@ -83,3 +84,9 @@ def test_a_cache_that_cannot_be_written_only_costs_the_time(tmp_path, monkeypatc
     (tmp_path / "tellapart").write_text("a file where the folder should be")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert precision.bfloat16_gain().times > 0
+
+
+def test_an_unknown_precision_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"one of float32, bfloat16, auto; got 'float8'"):
+        precision.resolve_checked("float8")
+    assert precision.resolve_checked("float32") == "float32"

@@ -68,7 +68,7 @@ class LoweredNet(nn.Module):
         """Run the model.
 
         Args:
-            inputs: what the Keras model takes; pictures as (B, H, W, C), any numeric dtype.
+            inputs: what the Keras model takes; images as (B, H, W, C), any numeric dtype.
             training: whether dropout drops and batch statistics move.
 
         Returns:

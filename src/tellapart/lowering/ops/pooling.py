@@ -85,8 +85,7 @@ def _adaptive_pooling(pool: Callable[..., Tensor]) -> Rule:
     """Return the rule of a layer that divides images into `output_size` windows."""
 
     def rule(config: Config, *_: Any) -> Operation | None:
-        size = config["output_size"]
-        windows = (size, size) if isinstance(size, int) else tuple(size)
+        windows = tuple(config["output_size"])
         return FunctionOperation(lambda x: pool(x, windows)) if is_channels_last(config) else None
 
     return rule
@@ -96,8 +95,7 @@ def _adaptive_sequence_pooling(pool: Callable[..., Tensor]) -> Rule:
     rule = _adaptive_pooling(pool)
 
     def rule_of_sequences(config: Config, *rest: Any) -> Operation | None:
-        size = config["output_size"]
-        windows = (1, size) if isinstance(size, int) else (1, *size)
+        windows = (1, *config["output_size"])
         operation = rule({**config, "output_size": windows}, *rest)
         return None if operation is None else SequenceOperation(operation)
 
