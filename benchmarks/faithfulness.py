@@ -222,11 +222,11 @@ def page(record):
             f"RISE by {record['masks']} masks; Grad-CAM by the layer {layer}; curves of {STEPS} steps; 95% intervals. "
             "Deletion: less is truer; insertion: more is.",
             "",
-            f"*Less random*: less the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random pixels*: "
-            f"less that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures on which both "
-            "areas are better than the means of maps as coarse; *truer than chance*: where insertion's area less "
-            f"deletion's is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random blobs* are maps "
-            "that know nothing.",
+            f"*Less random*: minus the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random "
+            f"pixels*: minus that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures on "
+            "which both areas are better than the means of maps as coarse; *truer than chance*: where insertion's area "
+            f"minus deletion's is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random "
+            "blobs* are maps that know nothing.",
             "",
             table(faith, list(faith[0])),
             "",

@@ -1,4 +1,4 @@
-"""Keras's own layers, watched while their model answers: what every call of every layer took and gave."""
+"""Inputs and outputs of every call of every Keras layer, recorded while the model predicts."""
 
 from collections import Counter
 from contextlib import contextmanager
@@ -14,65 +14,65 @@ class Call:
     """One call of a layer or of an operator."""
 
     layer: object
-    taken: list
-    given: np.ndarray
+    inputs: list
+    output: np.ndarray
 
 
 def calls_of(model, image):
-    """Name -> call, by the names that the page gives: `outer/inner`, and `#2` from a second call on."""
-    found, seen, inside = {}, Counter(), []
+    """Name -> call, with the page's names: `outer/inner`, and `#2` from a second call on."""
+    calls, counts, inside = {}, Counter(), []
 
-    def told(layer, taken, given):
+    def record(layer, inputs, output):
         name = "".join(inside) + layer.name
-        seen[name] += 1
-        found[name if seen[name] == 1 else f"{name}#{seen[name]}"] = Call(layer, taken, given)
+        counts[name] += 1
+        calls[name if counts[name] == 1 else f"{name}#{counts[name]}"] = Call(layer, inputs, output)
 
-    with torch.no_grad(), _watched(model, told, inside):
+    with torch.no_grad(), _watched(model, record, inside):
         model(image[None].astype(np.float32), training=False)
-    return found
+    return calls
 
 
 @contextmanager
-def _watched(model, told, inside):
-    """Within the block, each layer of the graph, nested ones too, tells what it takes and gives."""
+def _watched(model, record, inside):
+    """Within the block, record the inputs and output of each layer of the graph, nested ones too."""
     operations = list(_operations(model))
-    for one in operations:
-        object.__setattr__(one, "call", _telling(one, told, inside))
+    for operation in operations:
+        object.__setattr__(operation, "call", _recording_call(operation, record, inside))
     try:
         yield
     finally:
-        for one in operations:
-            object.__delattr__(one, "call")
+        for operation in operations:
+            object.__delattr__(operation, "call")
 
 
 def _operations(model):
     functional = model._functional if isinstance(model, keras.Sequential) else model
-    for one in functional.operations:
-        if _is_graph(one):
-            yield from _operations(one)
-        if not isinstance(one, keras.layers.InputLayer):
-            yield one
+    for operation in functional.operations:
+        if _is_graph(operation):
+            yield from _operations(operation)
+        if not isinstance(operation, keras.layers.InputLayer):
+            yield operation
 
 
 def _is_graph(operation):
     return isinstance(operation, keras.Sequential) or hasattr(operation, "_nodes_by_depth")
 
 
-def _telling(operation, told, inside):
+def _recording_call(operation, record, inside):
     call = operation.call
 
-    def telling(*args, **kwargs):
+    def recording_call(*args, **kwargs):
         if _is_graph(operation):
             inside.append(operation.name + "/")
             result = call(*args, **kwargs)
             inside.pop()
             return result
         result = call(*args, **kwargs)
-        taken = [one for one in keras.tree.flatten((args, kwargs)) if torch.is_tensor(one)]
-        told(operation, [_cells(one) for one in taken], _cells(keras.tree.flatten(result)[0]))
+        inputs = [tensor for tensor in keras.tree.flatten((args, kwargs)) if torch.is_tensor(tensor)]
+        record(operation, [_cells(tensor) for tensor in inputs], _cells(keras.tree.flatten(result)[0]))
         return result
 
-    return telling
+    return recording_call
 
 
 def _cells(tensor):

@@ -137,8 +137,8 @@ def test_every_number_of_random_cells_is_keras_own(opened_model, build, cells):
     image = random.integers(0, 256, model.input_shape[1:], np.uint8)
     image = np.kron(image[::4, ::4], np.ones((4, 4, 1), np.uint8))
     page = opened_model(model, image)
-    found = check(page, model, image, cells)
+    result = check(page, model, image, cells)
     assert page.troubles == []
-    assert found.wrong == []
-    assert found.cells == cells
-    assert not found.missed
+    assert result.wrong == []
+    assert result.cells == cells
+    assert not result.missed

@@ -32,16 +32,16 @@ def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, 
 
 def test_every_training_picture_is_there_without_scripts(opened, path, explained):
     page = opened(path, scripts=False)
-    found = explained.training_examples
-    assert page.locator(".section-training > .examples li").count() == len(found.nearest(8))
+    examples = explained.training_examples
+    assert page.locator(".section-training > .examples li").count() == len(examples.nearest(8))
     assert page.locator(".section-training .sides:visible").count() == 10
     assert page.locator("#training-controls:visible, #filters-controls:visible").count() == 0
     first = page.locator(".sides").first
-    pro, contra = found.for_and_against(explained.answer.index, 8)
+    pro, contra = examples.for_and_against(explained.answer.index, 8)
     assert first.locator(".examples").nth(0).locator("li").count() == len(pro)
-    told = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", first.inner_text())]
+    shown = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", first.inner_text())]
     values = [one.value for one in (*pro, *contra)]
-    assert told == pytest.approx(values, abs=0.05 * max(map(abs, values)))
+    assert shown == pytest.approx(values, abs=0.05 * max(map(abs, values)))
     assert "cannot see" in page.inner_text(".section-training")
 
 

@@ -61,7 +61,7 @@ def choose(page, control, key):
 def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, explained, width, scheme):
     page = opened(explained.path, width, scheme)
     page.wait_for_selector("html[data-ready]")
-    assert page.locator("#why-maps svg").count() == 6
+    assert page.locator("#why-maps svg").count() == len(METHODS)
     assert page.troubles == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert findings(page) == []
@@ -150,13 +150,13 @@ def test_it_reads_without_scripts(opened, explained):
     page = opened(explained.path, scripts=False)
     answer = Contrast(explained.explanation.answer.index)
     assert cards(page) == in_python(explained, answer)
-    assert page.locator("#why-table tbody tr").count() == 6
+    assert page.locator("#why-table tbody tr").count() == len(METHODS)
     assert page.locator("#counterfactuals-table tbody tr").count() == len(
         explained.explanation.counterfactuals
     )
     assert page.locator("#why-maps canvas:visible").count() == 0
     flipped = [one for one in explained.explanation.counterfactuals if one.amount is not None]
-    for pictures, count in (("#why-maps .picture", 6), (".changed .picture", len(flipped))):
+    for pictures, count in (("#why-maps .picture", len(METHODS)), (".changed .picture", len(flipped))):
         shown = page.locator(pictures)
         assert shown.count() == count
         assert all(one.bounding_box()["height"] > 60 for one in shown.all())
@@ -210,6 +210,6 @@ def test_a_region_that_is_wider_than_the_page_fades_where_there_is_more(opened, 
 
 
 def test_the_sections_are_light(explained):
-    found = why.part(explained.explanation)
-    assert len(as_json(found.data)) < 1.5e6
-    assert json.loads(as_json(found.data))["titles"]
+    section = why.part(explained.explanation)
+    assert len(as_json(section.data)) < 1.5e6
+    assert json.loads(as_json(section.data))["titles"]

@@ -44,9 +44,9 @@ def test_dropout_drops_single_numbers():
 
 
 def test_dropout_in_groups_is_not_drawn_number_by_number():
-    found = arithmetic(layers.Dropout(RATE, noise_shape=(None, 1, 1, None)))
-    assert found.description == dropout.IN_GROUPS
-    assert found.details(Selection([0], [0], [0])) == {}
+    described = arithmetic(layers.Dropout(RATE, noise_shape=(None, 1, 1, None)))
+    assert described.description == dropout.IN_GROUPS
+    assert described.details(Selection([0], [0], [0])) == {}
 
 
 def test_spatial_dropout_drops_whole_channels():
@@ -68,9 +68,9 @@ def test_gaussian_dropout_multiplies_by_normal_noise():
 
 
 def test_alpha_dropout_sets_no_zeros_and_keeps_mean_and_variance():
-    found = arithmetic(layers.AlphaDropout(RATE))
-    assert found.description == dropout.ALPHA
-    assert found.details(Selection([0], [0], [0])) == {}
+    described = arithmetic(layers.AlphaDropout(RATE))
+    assert described.description == dropout.ALPHA
+    assert described.details(Selection([0], [0], [0])) == {}
     standard = np.random.default_rng(0).normal(size=(1, 64, 64, 16)).astype(np.float32)
     given = keras.ops.convert_to_numpy(layers.AlphaDropout(RATE, seed=0)(standard, training=True))
     lowest = keras.ops.convert_to_numpy(keras.activations.selu(np.array([-1e4], np.float32)))[0]
@@ -118,9 +118,9 @@ def test_stochastic_depth_leaves_out_the_whole_branch():
     ids=lambda one: type(one).__name__,
 )
 def test_a_layer_that_acts_in_training_alone_passes_numbers_when_answering(layer, description):
-    found = arithmetic(layer)
-    assert found.kind == "off"
-    assert found.description == description
+    described = arithmetic(layer)
+    assert described.kind == "off"
+    assert described.description == description
 
 
 def test_a_layer_that_changes_numbers_when_answering_is_not_said_to_pass_them():

@@ -22,6 +22,7 @@ from tellapart.explanations.attribution.task import AttributionTask
 from tellapart.explanations.recorder import Recorder
 
 CONTRASTS = contrasts_among((3, 6))
+WITHOUT_LAYERS = [name for name, method in METHODS.items() if not method.needs_feature_maps]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_contrasts_are_each_class_and_each_ordered_pair():
     assert len(contrasts_among(range(5))) == 25
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "smooth_grad", "occlusion", "rise"])
+@pytest.mark.parametrize("method", WITHOUT_LAYERS)
 def test_combined_maps_are_those_computed_alone(task, method):
     attribution = METHODS[method].draw(task)
     assert set(attribution.maps) == set(CONTRASTS)
@@ -86,6 +87,22 @@ def test_shares_of_a_pair_are_measured_of_that_pair(task, recorder, image):
     assert first.random_deletion_area == pytest.approx(area(first.random_deletion))
 
 
+def test_maps_of_feature_maps_are_compared_with_all_randomized_networks_and_others_with_the_first(
+    recorder, image
+):
+    task = AttributionTask(recorder, image, (Contrast(3),))
+    randomized = [randomized_recorder(recorder, seed) for seed in range(2)]
+    methods = ["grad_cam", "occlusion"]
+
+    def similarities(recorders):
+        maps = attribute(task, recorders, methods)[Contrast(3)]
+        return [heat_map.faithfulness.randomized_similarity for heat_map in maps]
+
+    (cam, occluded), (other_cam, _) = (similarities([each]) for each in randomized)
+    assert cam != other_cam
+    assert similarities(randomized) == pytest.approx([(cam + other_cam) / 2, occluded])
+
+
 def test_a_recorder_gives_logits_without_keeping_layers(recorder, image):
     assert torch.equal(recorder.logits(image[None]), recorder.run(image[None]).logits)
 
@@ -111,12 +128,7 @@ def hidden():
 def test_a_subclassed_model_gets_the_maps_that_need_no_layer(hidden):
     image = torch.rand(16, 16, 1, generator=torch.Generator().manual_seed(0)) * 255
     maps = attribute(AttributionTask(hidden, image, (Contrast(0),), masks=50))[Contrast(0)]
-    assert [heat_map.method for heat_map in maps] == [
-        "integrated_gradients",
-        "smooth_grad",
-        "occlusion",
-        "rise",
-    ]
+    assert [heat_map.method for heat_map in maps] == WITHOUT_LAYERS
     assert all(heat_map.faithfulness.randomized_similarity is None for heat_map in maps)
     with pytest.raises(ConfigError, match="grad_cam needs a layer"):
         attribute(AttributionTask(hidden, image, (Contrast(0),)), (), ["grad_cam"])

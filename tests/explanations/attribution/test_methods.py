@@ -4,7 +4,13 @@ import pytest
 import torch
 from captum.attr import IntegratedGradients, LayerGradCam, Occlusion
 
-from tellapart.explanations.attribution.cam import feature_maps, grad_cam, gradient_at, spatial_layers
+from tellapart.explanations.attribution.cam import (
+    feature_maps,
+    grad_cam,
+    grad_cam_plus_plus,
+    gradient_at,
+    spatial_layers,
+)
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.gradients import gradients, integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.perturbation import occlusion, rise
@@ -48,6 +54,20 @@ def test_grad_cam_is_captums(recorder, scores, contrast, image, name):
     ours = grad_cam(feature_maps(layer, grid), gradient)
     captum = LayerGradCam(Module(recorder, scores), recording.layer(name).operation)
     close(ours.detach(), captum.attribute(image[None])[:, 0].detach())
+
+
+def test_grad_cam_plus_plus_is_the_papers_formula():
+    """Equation 19, term by term, with gradients of both signs."""
+    random = torch.Generator().manual_seed(0)
+    maps, gradients = torch.rand(1, 3, 4, 2, generator=random), torch.randn(1, 3, 4, 2, generator=random)
+    expected = torch.zeros(3, 4)
+    for channel in range(2):
+        values, weight = maps[0, ..., channel], 0.0
+        for gradient in gradients[0, ..., channel].flatten().tolist():
+            alpha = gradient**2 / (2 * gradient**2 + float(values.sum()) * gradient**3)
+            weight += alpha * max(gradient, 0)
+        expected += weight * values
+    torch.testing.assert_close(grad_cam_plus_plus(maps, gradients)[0], expected)
 
 
 def test_integrated_gradients_are_captums(scores, image):

@@ -45,13 +45,17 @@ def with_odd_layer():
     return [layers.Conv2D(4, 3), Odd(), layers.GlobalAveragePooling2D(), layers.Dense(3, "softmax")]
 
 
+def two_dense_with_odd_layer():
+    return [layers.Conv2D(4, 3), Odd(), layers.Flatten(), layers.Dense(6, "relu"), layers.Dense(3, "softmax")]
+
+
 def classifier_of(body):
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), *body])
     card = ModelCard(("a", "b", "c"), Preprocessing(height=8, width=8, channels=3))
     return Classifier.of_model(model, card)
 
 
-@pytest.mark.parametrize("body", [two_dense, pooled, with_odd_layer])
+@pytest.mark.parametrize("body", [two_dense, pooled, with_odd_layer, two_dense_with_odd_layer])
 def test_they_are_what_the_last_dense_layer_gets_in_keras(body):
     classifier = classifier_of(body())
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)

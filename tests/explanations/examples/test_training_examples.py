@@ -66,6 +66,16 @@ def test_where_the_best_weights_were_kept_the_end_is_their_epoch(run):
     assert len({each.epoch for each in checkpoints}) == len(checkpoints)
 
 
+def test_a_checkpoints_learning_rate_is_the_mean_since_the_one_before(copied):
+    (first, *_) = sorted(copied.folder.checkpoints.iterdir())
+    first.unlink()
+    rates = [done.learning_rate for done in copied.history]
+    models = module.checkpoint_models(copied, copied.classifier)
+    assert [model.epoch for model in models] == [2, 3]
+    assert [model.learning_rate for model in models] == pytest.approx([(rates[0] + rates[1]) / 2, rates[2]])
+    assert rates[0] != rates[1]
+
+
 def test_the_strongest_come_first_on_each_side(explained):
     examples = explained().training_examples
     pro, contra = examples.for_and_against(3, 5)
