@@ -1,4 +1,4 @@
-"""Train the models that come along with tellapart, from nothing, and write their cards.
+"""Train the built-in models from scratch, and write their cards.
 
     python scripts/train_shipped_models.py [cifar10|digits ...] [--seed 0]
 
@@ -23,22 +23,22 @@ TRAININGS = {
     "digits": {"data": "mnist", "recipe": "fast", "widths": (32, 64, 128), "epochs": 6},
 }
 
-WANTED = {
+NEEDED_INPUT = {
     "digits": """
-It wants pictures framed as MNIST's are: one white digit on black, centered, with a margin around it. Digits that fill
-their frame are other pictures to it: on the test pictures of the known set `digits`, scikit-learn's, its accuracy is
-{accuracy:.4f} (n = {pictures}), where guessing gives 0.1.
+Pictures must be framed like MNIST's: one white digit on black, centered, with a margin around it. The model fails on
+digits that fill the frame: on the test pictures of scikit-learn's `digits`, its accuracy is
+{accuracy:.4f} (n = {pictures}); guessing gives 0.1.
 """,
 }
-"""What a card says besides, of the pictures that its model can be asked about."""
+"""Name of a model -> what its card says about the pictures that it needs."""
 
 
 def commit():
-    """The commit that the code is of, and whether it was changed since."""
-    told = subprocess.run(
+    """Return the commit of the code, and whether it was changed since."""
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
     )
-    return told.stdout.strip() or "unknown"
+    return described.stdout.strip() or "unknown"
 
 
 def without_optimizer(model):
@@ -50,42 +50,51 @@ def without_optimizer(model):
 
 def percent(scores):
     low, high = scores.interval
-    return f"{100 * scores.accuracy:.2f}% (95% interval {100 * low:.2f}-{100 * high:.2f}%, n = {scores.pictures:,})"
+    interval = f"{100 * low:.2f}-{100 * high:.2f}%"
+    return f"{100 * scores.accuracy:.2f}% (95% confidence interval {interval}, n = {scores.pictures:,})"
 
 
-def wanted(name, classifier):
-    if name not in WANTED:
+def needed_input(name, classifier):
+    if name not in NEEDED_INPUT:
         return ""
     scores = classifier.evaluate(tellapart.open_dataset(name))
-    return WANTED[name].format(accuracy=scores.accuracy, pictures=scores.pictures)
+    return NEEDED_INPUT[name].format(accuracy=scores.accuracy, pictures=scores.pictures)
 
 
 def card_page(name, trained, options, versions, code):
     card, seconds = trained.classifier.card, sum(epoch.seconds for epoch in trained.history)
     plain = trained.plain_scores or trained.scores
     changed = {key: value for key, value in options.items() if key not in ("data", "recipe", "out", "seed")}
+    shape, policy = " x ".join(map(str, card.preprocessing.shape)), card.preprocessing.policy
+    augmentation = f", test-time augmentation ({card.tta_views} copies)" if card.tta_views > 1 else ""
     return f"""# The {name} model
 
 | | |
 |---|---|
-| tells apart | {", ".join(card.class_names)} |
-| pictures | {" x ".join(map(str, card.preprocessing.shape))}, others resized ({card.preprocessing.policy}) |
-| trained on | {options["data"]}, its training split but for 2% held out |
+| classes | {", ".join(card.class_names)} |
+| input | {shape} (height x width x channels); other sizes are resized ({policy}) |
+| training data | {options["data"]}, training split; 2% held out |
 | recipe | `{options["recipe"]}`{f" with {changed}" if changed else ""}, seed {options["seed"]} |
-| test accuracy, as it answers ({card.tta_views} view{"s" * (card.tta_views > 1)}) | {percent(trained.scores)} |
-| test accuracy without test-time views | {percent(plain)} |
-| temperature | {card.temperature:.4f}, fitted on the pictures held out; it changes no answer |
-| energy limit | {card.energy_limit:.4f}: of the pictures held out, 95% lie below |
+| test accuracy{augmentation} | {percent(trained.scores)} |
+| test accuracy, no test-time augmentation | {percent(plain)} |
+| calibration temperature | {card.temperature:.4f}, fitted on the held-out pictures; it changes no predicted class |
+| energy limit | {card.energy_limit:.4f}; 95% of the held-out pictures lie below |
 | parameters | {trained.classifier.model.count_params():,} |
-| trained in | {seconds:.0f} s on {platform.machine()}, {versions} |
+| training time | {seconds:.0f} s on {platform.machine()}, {versions} |
 | code | commit {code}, {datetime.date.today().isoformat()} |
 
-The test split was touched once, by this training. Whatever the network is shown, it answers with one of the classes
-above; it cannot say that a picture is none of them. An energy above the limit hints at it, and often is missing
+## Limits
+
+The model knows only the classes above: it predicts one of them for every picture, and cannot say that a picture shows
+something else. An energy above the limit suggests that it does, but many such pictures stay below
 (`benchmarks/NOTES.md`).
-{wanted(name, trained.classifier)}
-Trained again by `python scripts/train_shipped_models.py {name}`; another machine or other versions give other
-weights and about the same accuracy.
+{needed_input(name, trained.classifier)}
+## Train it again
+
+    python scripts/train_shipped_models.py {name}
+
+The test split was used once, by this training. Another machine or other versions give other weights and about the
+same accuracy.
 """
 
 

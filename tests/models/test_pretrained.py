@@ -44,7 +44,15 @@ def test_a_shipped_model_is_a_plain_keras_model_of_a_few_megabytes_without_optim
 @pytest.mark.parametrize("name", NAMES)
 def test_its_card_says_what_it_is(name):
     card = card_of(name)
-    for said in ("tells apart", "trained on", "recipe", "seed", "test accuracy", "95% interval", "commit"):
+    for said in (
+        "classes",
+        "training data",
+        "recipe",
+        "seed",
+        "test accuracy",
+        "95% confidence interval",
+        "commit",
+    ):
         assert said in card
     assert "dirty" not in card
     assert ", ".join(tellapart.load(name).class_names) in card
@@ -112,7 +120,7 @@ def skip_where_missing(data):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_knows_what_its_confidence_is_worth_and_what_is_unfamiliar_and_its_card_says_both(name):
     card = tellapart.load(name).card
-    assert f"| temperature | {card.temperature:.4f}" in card_of(name)
+    assert f"| calibration temperature | {card.temperature:.4f}" in card_of(name)
     assert f"| energy limit | {card.energy_limit:.4f}" in card_of(name)
 
 
@@ -133,7 +141,10 @@ def test_temperature_and_limit_are_those_of_the_pictures_that_its_training_held_
 def test_it_is_as_good_as_its_card_says(name, data):
     skip_where_missing(data)
     share, low, high = map(
-        float, re.search(r"it answers.*?([\d.]+)% \(95% interval ([\d.]+)-([\d.]+)%", card_of(name)).groups()
+        float,
+        re.search(
+            r"\| test accuracy.*?\| ([\d.]+)% \(95% confidence interval ([\d.]+)-([\d.]+)%", card_of(name)
+        ).groups(),
     )
     assert low < share < high
     test = tellapart.open_dataset(data).splits["test"]
