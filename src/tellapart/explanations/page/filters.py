@@ -60,8 +60,13 @@ def part(explanation: Explanation) -> Part | None:
 
 def _kernels(name: str, kernels: NDArray[np.uint8]) -> dict[str, Any]:
     shown = {str(index): _enlarged(kernel) for index, kernel in enumerate(kernels[:MAX_KERNELS])}
-    size = f"{kernels.shape[1]} × {kernels.shape[2]}"
-    return {"layer": name, "count": len(kernels), "size": size, "sheet": sheet(shown, quality=95, side=SIDE)}
+    return {
+        "layer": name,
+        "count": len(kernels),
+        "size": f"{kernels.shape[1]} × {kernels.shape[2]}",
+        "in_color": kernels.shape[3] == 3,
+        "sheet": sheet(shown, quality=95, side=SIDE),
+    }
 
 
 def _patches(layer: LayerFilters, image: NDArray[np.uint8], train: ImageStore | None, side: int) -> Images:
