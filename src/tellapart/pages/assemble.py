@@ -1,7 +1,7 @@
-"""Assemble: a template and what it needs become one HTML file that opens from a disk without a network.
+"""Assemble: a template, style sheets, modules and data become one HTML file that opens without a network.
 
-Modules stay modules: an import map gives each its text as a data URL. Libraries
-are plain scripts. The page's data is JSON in the page.
+Modules stay modules: an import map gives each its text as a data URL. Libraries are plain scripts. The data is JSON
+in the page.
 
 Libraries: D3 (ISC license, Bostock) and Observable Plot (ISC license, Observable), whose licenses lie beside them.
 """
@@ -19,7 +19,7 @@ from tellapart.text import percent
 HOME = Path(__file__).parent
 ASSETS = HOME / "assets"
 GENERATOR = '<meta name="generator" content="tellapart">'
-"""In the head of every page, by which it is known."""
+"""Stands in the head of every page, which identifies it."""
 
 LIBRARIES = ("vendor/d3.min.js", "vendor/plot.umd.min.js")
 LICENSES = ("vendor/d3.LICENSE", "vendor/plot.LICENSE")
@@ -40,14 +40,14 @@ def assemble(
 
     Args:
         template: its name under `templates`.
-        values: what the template writes as text.
-        data: what the page's modules read: plain values.
-        styles: file names under `assets`, in this order behind `page.css`.
-        modules: file names under `assets`, each imported by the name that stands before its `.js`.
-        entry: the module that runs.
-        beside: the folder beside the page from which libraries are read, where many pages share them; None: the
-            page carries them itself.
-        mark: of what the page tells of, by which `is_marked` knows it again.
+        values: variables of the template.
+        data: plain values, which the page's modules read.
+        styles: file names under `assets`, in this order after `page.css`.
+        modules: file names under `assets`, each imported by its name without `.js`.
+        entry: the module that is run.
+        beside: folder beside the page that holds the libraries, where many pages share them; None: the page holds
+            them itself.
+        mark: identifies the page's subject to `is_marked`.
 
     Returns:
         HTML.
@@ -65,7 +65,7 @@ def assemble(
 
 
 def is_marked(path: Path, mark: str) -> bool:
-    """Whether a file is a page that was assembled with that mark."""
+    """Return whether a file is a page that was assembled with that mark."""
     with path.open("rb") as file:
         return (GENERATOR + _mark_in_html(mark)).encode() in file.read(1000)
 
@@ -75,7 +75,7 @@ def _mark_in_html(mark: str) -> str:
 
 
 def as_json(data: Any) -> str:
-    """JSON that may stand within a script element; a number that is none is null."""
+    """Return JSON that may stand in a script element; NaN and infinity become null."""
     return json.dumps(_finite(data), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -97,7 +97,7 @@ def _environment() -> Any:
 
 
 def duration(seconds: float | None) -> str:
-    """In words, to two units."""
+    """Return a time as text, with up to two units; a dash for None."""
     if seconds is None:
         return "–"
     if seconds < 60:
@@ -112,7 +112,7 @@ def _text(name: str) -> str:
 
 
 def _script(text: str) -> str:
-    """A script's text as it may stand in a script element."""
+    """Return a script's text as it may stand in a script element."""
     return text.replace("</script", "<\\/script")
 
 
@@ -122,7 +122,7 @@ def _as_url(text: str) -> str:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,14 +1,14 @@
-"""Shrinking: large pictures and maps become small ones for a page, each pixel the mean of those it stands for."""
+"""Shrinking: large images and maps become small ones for a page; each pixel is the mean of those it replaces."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
 SIDE = 112
-"""Longest of what a page carries, pixels."""
+"""Pixels of the longer side of an image on a page, at most."""
 
 
 def shrunk(images: Tensor, side: int = SIDE) -> Tensor:
-    """Pictures whose longer side is at most `side`; smaller ones as they are.
+    """Return images whose longer side is at most `side`; smaller ones unchanged.
 
     Args:
         images: (N, H, W, C) float32.

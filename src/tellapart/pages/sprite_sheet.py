@@ -1,4 +1,4 @@
-"""Sheet: many small pictures as one, so that a page holds them cheaply."""
+"""Sprite sheet: many small images in one, which keeps a page small."""
 
 import base64
 import io
@@ -11,34 +11,34 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 48
-"""Pixels of the longer side, unless somebody says otherwise."""
+"""Default length of the longer side, pixels."""
 
 LARGEST = 16_000
-"""Pixels. A WebP picture's side is at most 16,383."""
+"""Pixels of the sheet's width, at most; a side of a WebP image has at most 16,383."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Pictures in rows from the left and from the top."""
+    """Images of one size, laid out in rows from the top left."""
 
     url: str
     """A data URL."""
 
     columns: int
     width: int
-    """Of one picture, pixels."""
+    """Of one image, pixels."""
 
     height: int
     places: dict[str, int]
-    """What a picture is called -> its place, counted from 0."""
+    """Name of an image -> its place, from 0."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a page."""
+        """Return plain values, for a page."""
         return {name: getattr(self, name) for name in ("url", "columns", "width", "height", "places")}
 
     @property
     def positions(self) -> dict[str, str]:
-        """Where each picture lies, as CSS's background-position."""
+        """Where each image is, as CSS's background-position."""
         rows = -(-len(self.places) // self.columns)
         return {
             name: f"{_share(place % self.columns, self.columns)} {_share(place // self.columns, rows)}"
@@ -47,40 +47,42 @@ class Sheet:
 
 
 def sheet(
-    pictures: dict[str, NDArray[np.uint8]], quality: int = 85, side: int = SIDE, *, doubled: bool = False
+    images: dict[str, NDArray[np.uint8]], quality: int = 85, side: int = SIDE, *, doubled: bool = False
 ) -> Sheet | None:
-    """Lay out pictures of one shape.
+    """Lay out images of one shape.
 
     Args:
-        pictures: by name; (H, W, 1 or 3) uint8.
-        quality: of the WebP picture, 0 to 100.
-        side: pixels; larger pictures are made smaller, so that their longer side has this.
-        doubled: whether each pixel is then made four: WebP keeps one color for two pixels by two.
+        images: name -> (H, W, 1 or 3) uint8.
+        quality: of the WebP image, 0 to 100.
+        side: pixels of the longer side, to which larger images are shrunk.
+        doubled: repeat each pixel 2 x 2, because WebP keeps one color per 2 x 2 pixels.
 
     Returns:
-        The sheet; None where there are no pictures.
+        The sheet; None where there are no images.
     """
-    if not pictures:
+    if not images:
         return None
-    small = [_small(picture, side) for picture in pictures.values()]
+    small = [_small(image, side) for image in images.values()]
     if doubled:
-        small = [one.resize((2 * one.width, 2 * one.height), Image.Resampling.NEAREST) for one in small]
+        small = [
+            image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST) for image in small
+        ]
     width, height = small[0].size
     columns = max(1, min(len(small), math.isqrt(len(small) - 1) + 1, LARGEST // width))
     whole = Image.new("RGB", (columns * width, -(-len(small) // columns) * height))
-    for place, picture in enumerate(small):
-        whole.paste(picture, (place % columns * width, place // columns * height))
+    for place, image in enumerate(small):
+        whole.paste(image, (place % columns * width, place // columns * height))
     file = io.BytesIO()
     whole.save(file, "WEBP", quality=quality, method=4)
     url = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
-    return Sheet(url, columns, width, height, {name: place for place, name in enumerate(pictures)})
+    return Sheet(url, columns, width, height, {name: place for place, name in enumerate(images)})
 
 
 def _share(place: int, count: int) -> str:
     return f"{100 * place / max(1, count - 1):.4f}%"
 
 
-def _small(picture: NDArray[np.uint8], side: int) -> Image.Image:
-    image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).convert("RGB")
+def _small(pixels: NDArray[np.uint8], side: int) -> Image.Image:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
     image.thumbnail((side, side))
     return image
