@@ -85,7 +85,7 @@ def test_the_way_to_a_photo_of_ones_own_is_on_top(page):
     assert page.locator("#own-photo").evaluate(IS_SEEN)
 
 
-def test_what_the_browser_cannot_read_is_said(page, tmp_path):
+def test_a_file_that_the_browser_cannot_read_is_named(page, tmp_path):
     (tmp_path / "note.txt").write_text("no picture")
     page.locator("#own-photo").set_input_files(tmp_path / "note.txt")
     page.wait_for_function("document.getElementById('own-says').textContent !== ''")
@@ -144,7 +144,7 @@ def served(browser, tmp_path):
     context.close()
 
 
-def told(page, status, body, file=CAT):
+def shown_after(page, status, body, file=CAT):
     page.replies.append((status, body))
     page.locator("#own-photo").set_input_files(file)
     page.wait_for_function("!/^(Predicting.*)?$/.test(document.getElementById('own-says').textContent)")
@@ -153,7 +153,7 @@ def told(page, status, body, file=CAT):
 
 def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
     said = {"class_names": ["cat", "dog", "cow"], "probabilities": [0.2, 0.7, 0.1], "unfamiliar": False}
-    assert told(served, 200, json.dumps(said)) == "The model predicts dog, with 70.0%."
+    assert shown_after(served, 200, json.dumps(said)) == "The model predicts dog, with 70.0%."
     request = served.asked[0]
     assert (request.method, request.headers["content-type"]) == ("POST", "application/octet-stream")
     assert request.url == f"http://learn.test/answer?name={CAT.name}"
@@ -163,9 +163,9 @@ def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
     assert "cannot run" not in served.inner_text("article")
 
 
-def test_what_the_model_does_not_know_is_said(served):
+def test_an_unfamiliar_photo_gets_a_warning(served):
     said = {"class_names": ["cat", "dog"], "probabilities": [0.6, 0.4], "unfamiliar": True}
-    assert "unlike its training pictures" in told(served, 200, json.dumps(said))
+    assert "unlike its training pictures" in shown_after(served, 200, json.dumps(said))
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_what_the_model_does_not_know_is_said(served):
         (None, None, "tellapart does not respond. Is it still running?"),
     ],
 )
-def test_a_failure_is_said(served, tmp_path, status, body, says):
+def test_a_failure_is_shown(served, tmp_path, status, body, says):
     (tmp_path / "note.txt").write_text("no picture")
-    assert told(served, status, body, tmp_path / "note.txt") == says
+    assert shown_after(served, status, body, tmp_path / "note.txt") == says
     assert served.locator("#own-bars").is_hidden()
     assert served.locator("#own-seen").is_hidden()

@@ -17,7 +17,7 @@ def page(lesson):
     return lesson("dropout")
 
 
-def told(page, where, what):
+def values(page, where, what):
     return page.locator(f"{where} [data-what={what}]").evaluate_all(
         "all => all.map((one) => Number(one.dataset.value))"
     )
@@ -42,10 +42,10 @@ def dropped(draw, rate):
 def test_activations_are_dropped_and_the_rest_divided(page, rate):
     page.locator("#rate").fill(str(rate))
     for draw in (1, 2, 3):
-        found = np.array(told(page, "#grid", "passed"))
-        np.testing.assert_allclose(found, dropped(draw, rate), rtol=1e-12)
-        assert told(page, "#grid-says", "after")[0] == pytest.approx(found.mean())
-        assert told(page, "#grid-says", "before")[0] == pytest.approx(ACTIVATIONS.mean())
+        passed = np.array(values(page, "#grid", "passed"))
+        np.testing.assert_allclose(passed, dropped(draw, rate), rtol=1e-12)
+        assert values(page, "#grid-says", "after")[0] == pytest.approx(passed.mean())
+        assert values(page, "#grid-says", "before")[0] == pytest.approx(ACTIVATIONS.mean())
         zeroed = int((mulberry32(draw, len(ACTIVATIONS)) < rate).sum())
         assert f"Draw {draw}: {zeroed} of {len(ACTIVATIONS)} dropped" in page.inner_text("#grid-says")
         assert page.locator("#grid .dropped").count() == zeroed
@@ -57,37 +57,37 @@ def test_what_keras_keeps_is_what_the_page_keeps(page):
     keras.utils.set_random_seed(0)
     layer = keras.layers.Dropout(0.5)
     by_keras = keras.ops.convert_to_numpy(layer(ACTIVATIONS[None].astype(np.float32), training=True))[0]
-    found = np.array(told(page, "#grid", "passed"))
-    both = (by_keras != 0) & (found != 0)
+    passed = np.array(values(page, "#grid", "passed"))
+    both = (by_keras != 0) & (passed != 0)
     assert both.any()
-    np.testing.assert_allclose(found[both], by_keras[both], rtol=1e-5)
+    np.testing.assert_allclose(passed[both], by_keras[both], rtol=1e-5)
 
 
 def test_many_draws_have_the_mean_that_was_before(page):
     page.click("#many")
     assert "1,001 draws" in page.inner_text("#grid-says")
-    long = told(page, "#grid-says", "long")[0]
+    long = values(page, "#grid-says", "long")[0]
     assert long == pytest.approx(np.mean([dropped(draw, 0.25).mean() for draw in range(1, 1002)]))
     assert long == pytest.approx(ACTIVATIONS.mean(), rel=0.02)
 
 
 def test_nothing_is_dropped_in_prediction(page):
     page.select_option("#mode", "prediction")
-    np.testing.assert_allclose(told(page, "#grid", "passed"), ACTIVATIONS)
+    np.testing.assert_allclose(values(page, "#grid", "passed"), ACTIVATIONS)
     assert "Nothing is dropped" in page.inner_text("#grid-says")
     assert page.locator("#again").is_disabled()
 
 
 @pytest.mark.parametrize("rate", ["0.0", "0.25", "0.5"])
 @pytest.mark.parametrize("epoch", [4, 68, 200])
-def test_the_trainings_are_told_epoch_by_epoch(page, rate, epoch):
+def test_the_trainings_are_shown_epoch_by_epoch(page, rate, epoch):
     page.select_option("#trained", rate)
     page.locator("#epoch").fill(str(epoch))
     place = epoch // FACTS["every"] - 1
     for split in ("train", "test"):
         for measure in ("accuracy", "loss"):
             mean = np.mean([one[f"{split}_{measure}"][place] for one in FACTS["curves"][rate]])
-            assert told(page, "#trainings-say", f"{split}-{measure}")[0] == pytest.approx(mean)
+            assert values(page, "#trainings-say", f"{split}-{measure}")[0] == pytest.approx(mean)
     for measure in ("accuracy", "loss"):
         page.select_option("#measure", measure)
         assert page.locator("#trainings path").count() >= 2 * FACTS["seeds"]

@@ -22,10 +22,10 @@ def put(page, **values):
 
 
 def numbers(page, where, what):
-    found = page.locator(f"{where} [data-what={what}]").evaluate_all(
+    values = page.locator(f"{where} [data-what={what}]").evaluate_all(
         "all => all.map((one) => one.dataset.value)"
     )
-    return [float(one) for one in found]
+    return [float(one) for one in values]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_networks_answer_is_seen_while_its_training_is_moved(lesson, width):
     ("answer", "hint"),
     [(2 * 3 - 1 * 1, "And the bias?"), (2 * 3 + 1 * 1 + 0.5, "One of the weights is negative.")],
 )
-def test_a_sum_that_leaves_something_out_is_told_what(page, answer, hint):
+def test_a_likely_wrong_sum_gets_its_own_hint(page, answer, hint):
     form = page.locator("form.question[data-kind=number]")
     form.locator("input").fill(str(answer))
     form.locator("button").click()

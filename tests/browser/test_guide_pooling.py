@@ -17,8 +17,8 @@ def page(lesson):
 
 
 def numbers(page, place, what):
-    found = page.locator(f"#{place} [data-what={what}]")
-    return [float(one) for one in found.evaluate_all("all => all.map((one) => one.dataset.value)")]
+    spans = page.locator(f"#{place} [data-what={what}]")
+    return [float(one) for one in spans.evaluate_all("all => all.map((one) => one.dataset.value)")]
 
 
 def choose(page, kind, size, step):
@@ -91,7 +91,7 @@ def test_the_pointer_moves_the_window(page):
 
 
 @pytest.mark.parametrize("pixels", range(making.SHIFTS + 1))
-def test_a_shift_is_told_as_measured(page, pixels):
+def test_a_shift_changes_as_much_as_measured(page, pixels):
     page.locator("#right").fill(str(pixels))
     says = page.inner_text("#shift-says")
     for name in ("none", "once", "twice"):
@@ -105,8 +105,8 @@ def test_twice_pooled_in_the_page_is_twice_pooled_in_the_engine(page):
       const how = { kind: "max", size: 2, step: 2 };
       return pool(pool(map, how), how).values;
     })"""
-    found = page.evaluate(script, {"values": MAP.flatten().tolist(), "side": len(MAP)})
-    assert found == making.pooled_often(MAP, 2).flatten().tolist()
+    pooled = page.evaluate(script, {"values": MAP.flatten().tolist(), "side": len(MAP)})
+    assert pooled == making.pooled_often(MAP, 2).flatten().tolist()
 
 
 @pytest.mark.parametrize(("light", "times"), [(255, 0), (255, 3), (0, 1), (120, 2)])
@@ -124,13 +124,13 @@ def test_one_pixel_is_pooled_again_and_again(page, light, times):
 
 
 @pytest.mark.parametrize("layer", range(1, 7))
-def test_the_view_is_framed_and_said(page, layer):
+def test_the_receptive_field_is_framed_and_written(page, layer):
     for name in ("with", "without"):
         page.locator("#with").set_checked(name == "with")
         page.locator("#layer").fill(str(layer))
-        told = FACTS["views"][name][layer - 1]
+        field = FACTS["views"][name][layer - 1]
         says = page.inner_text("#view-says")
-        assert f"{told['numbers']:,} numbers" in says
-        assert f"depends on {told['size']} × {told['size']} pixels" in says
+        assert f"{field['numbers']:,} numbers" in says
+        assert f"depends on {field['size']} × {field['size']} pixels" in says
         box, frame = page.locator("#photo").bounding_box(), page.locator("#photo-view").bounding_box()
-        assert frame["width"] / box["width"] == pytest.approx(told["size"] / 32, abs=0.01)
+        assert frame["width"] / box["width"] == pytest.approx(field["size"] / 32, abs=0.01)

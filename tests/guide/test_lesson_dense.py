@@ -82,19 +82,19 @@ def test_a_unit_multiplies_adds_up_and_adds_its_bias():
 
 
 @pytest.mark.proves("trained")
-def test_the_trained_network_reads_as_many_as_are_told():
+def test_the_trained_network_classifies_as_many_as_the_page_says():
     pictures, labels = asked()
     assert len(labels) == FACTS["test"] == len(load_digits().target) - FACTS["train"]
     model = making.network()
     model.set_weights([WEIGHTS, BIASES])
     answers = model.predict(pictures[..., None], verbose=0).argmax(1)
     assert (answers == labels).sum() == FACTS["correct"] > 0.95 * FACTS["test"]
-    for told in FACTS["digits"]:
-        same = (pictures.reshape(-1, 64) == told["pixels"]).all(1)
-        assert labels[same].tolist() == [told["label"]]
+    for digit in FACTS["digits"]:
+        same = (pictures.reshape(-1, 64) == digit["pixels"]).all(1)
+        assert labels[same].tolist() == [digit["label"]]
 
 
-def test_training_again_gives_the_weights_that_are_told():
+def test_training_again_gives_the_same_weights():
     weights, biases = making.trained()
     np.testing.assert_allclose(weights, WEIGHTS, atol=2e-3)
     np.testing.assert_allclose(biases, BIASES, atol=2e-3)

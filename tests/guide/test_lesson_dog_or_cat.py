@@ -97,7 +97,7 @@ def test_where_pixels_lie_tells_much_at_24_and_nothing_at_4(by_side):
     assert four.max() == pytest.approx(0.43, abs=0.005)
     random = np.random.default_rng(0)
     others = probabilities([random.permutation(cat(4).reshape(-1, 3)).reshape(4, 4, 3) for _ in range(20)])
-    assert set(names(others)) == {"cat"}  # no other order of the 16 is told from a cat either
+    assert set(names(others)) == {"cat"}  # so is every other order of the 16
 
 
 @pytest.mark.proves("distance", "moved", "mirrored")
@@ -165,8 +165,8 @@ def test_a_photo_that_tellapart_is_given_goes_no_further(monkeypatch):
 
 @pytest.mark.proves("kinds")
 def test_the_ten_kinds_are_the_models_classes():
-    (told,) = (one.text for one in read(named("dog-or-cat")).claims if one.name == "kinds")
-    listed = told.removeprefix("The model only knows ten classes: ").removesuffix(".")
+    (sentence,) = (one.text for one in read(named("dog-or-cat")).claims if one.name == "kinds")
+    listed = sentence.removeprefix("The model only knows ten classes: ").removesuffix(".")
     assert re.split(", | and ", listed) == list(CIFAR10.class_names)
 
 
@@ -185,5 +185,5 @@ def test_explain_writes_a_page_that_shows_what_each_layer_makes_of_a_photo(tmp_p
 @pytest.mark.proves("ask")
 def test_predict_answers_about_a_photo(capsys):
     assert main(["predict", str(CAT), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["model"], told["predictions"][0]["predicted"]) == ("cifar10", "cat")
+    output = json.loads(capsys.readouterr().out)
+    assert (output["model"], output["predictions"][0]["predicted"]) == ("cifar10", "cat")

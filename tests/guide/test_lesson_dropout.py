@@ -20,8 +20,8 @@ SCORES, SUMMARY = FACTS["scores"], FACTS["summary"]
 ROWS = ["plain", "quarter", "half", "stopped", "shifted", "more"]
 
 SHARE_ELSEWHERE, LOSS_ELSEWHERE, RARE_ELSEWHERE = 0.02, 0.1, 0.05
-"""By how much a training that another processor repeats may differ: a share, a loss (of itself), and a share of eights,
-of which there are some hundred."""
+"""Tolerances for trainings repeated on another processor: of a share, of a loss (relative), and of the eights' recall,
+of which there are about a hundred."""
 
 
 def column(name, what):
@@ -46,7 +46,7 @@ def plain():
 
 
 @pytest.mark.proves("trainings")
-def test_the_network_and_its_digits_are_those_told():
+def test_the_network_and_its_digits_are_as_described():
     splits = few_digits.split_digits(3)
     assert FACTS["seeds"] == len(SCORES["plain"]) == len(FACTS["curves"]["0.5"]) == 10
     assert {name: len(one.labels) for name, one in splits.items()} == {
@@ -76,16 +76,16 @@ def test_a_training_made_anew_learns_by_heart_and_gets_worse_on_others(plain):
     assert test[-1] == pytest.approx(SCORES["plain"][0]["loss"], rel=0.1)
 
 
-def test_what_is_told_of_all_trainings_is_of_those_that_are_kept():
+def test_the_summary_is_of_the_kept_trainings():
     assert making.summary(SCORES, FACTS["curves"]["0.0"], FACTS["rare"]) == SUMMARY
 
 
 def assert_comes_out_again(training, epoch, name):
     """What is kept of the first training of a kind is what it gives."""
-    found, kept = making.score(training, epoch), SCORES[name][0]
+    again, kept = making.score(training, epoch), SCORES[name][0]
     for what in ("accuracy", "train_accuracy"):
-        assert found[what] == pytest.approx(kept[what], abs=SHARE_ELSEWHERE), what
-    assert found["loss"] == pytest.approx(kept["loss"], rel=LOSS_ELSEWHERE)
+        assert again[what] == pytest.approx(kept[what], abs=SHARE_ELSEWHERE), what
+    assert again["loss"] == pytest.approx(kept["loss"], rel=LOSS_ELSEWHERE)
 
 
 @pytest.mark.proves("plain", "quarter", "half", "shifted", "more")
@@ -110,27 +110,27 @@ def test_the_first_stopped_training_comes_out_again(plain):
 @pytest.mark.proves("bias")
 @pytest.mark.parametrize("rate", [0.0, 0.5])
 def test_a_training_with_a_rare_digit_comes_out_again(rate):
-    """Of the seed that finds most eights with Dropout: were none found, it would be seen."""
+    """Uses the seed with the highest recall of eights, so that a recall of zero would fail."""
     seed = int(np.argmax([one["rare"] for one in FACTS["rare"]["0.5"]]))
-    found, kept = making.recall_of_rare(seed, rate), FACTS["rare"][str(rate)][seed]
+    again, kept = making.recall_of_rare(seed, rate), FACTS["rare"][str(rate)][seed]
     assert kept["rare"] > 2 * RARE_ELSEWHERE
-    assert found["rare"] == pytest.approx(kept["rare"], abs=RARE_ELSEWHERE)
-    assert found["others"] == pytest.approx(kept["others"], abs=SHARE_ELSEWHERE)
+    assert again["rare"] == pytest.approx(kept["rare"], abs=RARE_ELSEWHERE)
+    assert again["others"] == pytest.approx(kept["others"], abs=SHARE_ELSEWHERE)
 
 
 @pytest.mark.proves("by-heart", "others")
-def test_all_that_was_learned_is_known_and_less_of_the_rest():
+def test_training_accuracy_is_1_and_test_accuracy_lower():
     assert (column("plain", "train_accuracy") == 1).all()
     right = column("plain", "accuracy")
-    told = SUMMARY["plain"]["accuracy"]
-    assert [told["mean"], told["least"], told["most"]] == pytest.approx(
+    kept = SUMMARY["plain"]["accuracy"]
+    assert [kept["mean"], kept["least"], kept["most"]] == pytest.approx(
         [right.mean(), right.min(), right.max()], abs=2e-5
     )
     assert right.max() < 1
 
 
 @pytest.mark.proves("turns")
-def test_the_mean_loss_on_others_turns_and_that_on_learned_ones_goes_on_falling():
+def test_the_mean_test_loss_rises_again_while_the_training_loss_falls():
     test, learned = (curves("0.0", f"{split}_loss").mean(0) for split in ("test", "train"))
     lowest = test.argmin()
     assert SUMMARY["best"]["epoch"] == FACTS["every"] * (lowest + 1)
@@ -197,7 +197,7 @@ def test_every_picture_and_every_step_has_its_own_draw():
 
 
 @pytest.mark.proves("answering", "question-answering")
-def test_nothing_happens_in_answering():
+def test_nothing_is_dropped_in_prediction():
     values = np.array(FACTS["activations"], np.float32)[None]
     assert np.array_equal(dropped_by_keras(values, 0.5, training=False), values)
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5)])
@@ -234,9 +234,9 @@ def test_the_tutorial_drops_behind_its_poolings_and_its_wide_layer():
 @pytest.mark.parametrize("what", ["accuracy", "loss"])
 @pytest.mark.parametrize("name", ROWS)
 def test_the_table_tells_means_and_extremes_of_ten_trainings(name, what):
-    values, told = column(name, what), SUMMARY[name][what]
+    values, kept = column(name, what), SUMMARY[name][what]
     assert len(values) == 10
-    assert [told["mean"], told["least"], told["most"]] == pytest.approx(
+    assert [kept["mean"], kept["least"], kept["most"]] == pytest.approx(
         [values.mean(), values.min(), values.max()], abs=2e-5
     )
 
@@ -249,7 +249,7 @@ def test_the_table_is_where_the_curves_end(name, rate):
 
 
 @pytest.mark.proves("about-as-right")
-def test_a_quarter_dropped_makes_about_as_many_answers_right():
+def test_a_quarter_dropped_leaves_accuracy_about_the_same():
     right = {name: SUMMARY[name]["accuracy"]["mean"] for name in ("plain", "quarter")}
     assert right["quarter"] == pytest.approx(right["plain"], abs=0.005)
     fewer = int((column("quarter", "accuracy") < column("plain", "accuracy")).sum())
@@ -257,7 +257,7 @@ def test_a_quarter_dropped_makes_about_as_many_answers_right():
 
 
 @pytest.mark.proves("fewer-right")
-def test_half_dropped_makes_fewer_answers_right():
+def test_half_dropped_lowers_accuracy():
     right = {name: SUMMARY[name]["accuracy"]["mean"] for name in ("plain", "half")}
     assert right["half"] < right["plain"] - 0.005
     assert SUMMARY["half"]["more_accurate"] == 2
@@ -281,7 +281,7 @@ def test_what_helped_is_counted_training_by_training(name):
 
 
 @pytest.mark.proves("stopping")
-def test_the_best_epoch_is_chosen_by_digits_that_do_not_judge(plain):
+def test_the_best_epoch_is_chosen_on_validation_digits(plain):
     assert making.best_epoch(plain) == plain.loss("validation").argmin()
     assert making.best_epoch(plain) + 1 == pytest.approx(SCORES["stopped"][0]["epoch"], abs=5)
 
@@ -315,15 +315,15 @@ def test_dropout_does_not_help_a_rare_digit():
     counts = np.bincount(learned.labels)
     assert (counts[8], len(learned.labels)) == (FACTS["images"]["rare"], 100)
     assert min(np.delete(counts, 8)) > 3 * counts[8]
-    found = {
+    recalls = {
         rate: {what: np.array([one[what] for one in rows]) for what in ("rare", "others")}
         for rate, rows in FACTS["rare"].items()
     }
-    for rate, told in found.items():
-        for what, values in told.items():
+    for rate, by_kind in recalls.items():
+        for what, values in by_kind.items():
             assert SUMMARY["rare"][rate][what]["mean"] == pytest.approx(values.mean(), abs=2e-5)
-        assert (told["rare"] < told["others"] - 0.3).all()
-    assert (found["0.5"]["rare"] < found["0.0"]["rare"]).all()
+        assert (by_kind["rare"] < by_kind["others"] - 0.3).all()
+    assert (recalls["0.5"]["rare"] < recalls["0.0"]["rare"]).all()
 
 
 @pytest.mark.proves("question-kept")

@@ -32,9 +32,9 @@ def a_line_parts(points, classes):
     """Whether weights and a bias exist with every sum of one class above 1, and of the other below -1."""
     points, signs = np.asarray(points, float), np.where(np.asarray(classes) == 1, 1, -1)
     rows = -signs[:, None] * np.column_stack([points, np.ones(len(points))])
-    found = linprog(np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(rows)), bounds=(None, None))
-    assert found.status in (0, 2)  # solved, or proved to have no solution
-    return found.status == 0
+    result = linprog(np.zeros(rows.shape[1]), A_ub=rows, b_ub=-np.ones(len(rows)), bounds=(None, None))
+    assert result.status in (0, 2)  # solved, or proved to have no solution
+    return result.status == 0
 
 
 @pytest.mark.proves("neuron")
@@ -125,11 +125,11 @@ def test_weights_turn_the_line_and_the_bias_shifts_it():
 def test_the_sliders_reach_a_line_without_a_mistake():
     steps = np.arange(-10, 10.5, 0.5)
     points, labels = np.array(FACTS["points"]), np.array(FACTS["labels"]) == 1
-    found = 0
+    count = 0
     for first, second in itertools.product(steps, steps):
         sums = points @ [first, second] + steps[:, None]  # (biases, points)
-        found += int((((sums > 0) == labels).all(1)).sum())
-    assert found > 10
+        count += int((((sums > 0) == labels).all(1)).sum())
+    assert count > 10
     assert a_line_parts(points, labels)
 
 
@@ -185,8 +185,8 @@ def spikes(pushes):
             0.01 * (v + 55) / (1 - np.exp(-(v + 55) / 10)) * (1 - n) - 0.125 * np.exp(-(v + 65) / 80) * n,
         ]
 
-    found = solve_ivp(change, (0, 60), [-65, 0.0529, 0.5961, 0.3177], max_step=0.05)
-    above = found.y[0] > 0
+    solution = solve_ivp(change, (0, 60), [-65, 0.0529, 0.5961, 0.3177], max_step=0.05)
+    above = solution.y[0] > 0
     return int((above[1:] & ~above[:-1]).sum())
 
 

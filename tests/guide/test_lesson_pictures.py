@@ -114,12 +114,12 @@ def test_an_untrained_network_is_sure_of_large_numbers(seed):
     assert sure.max() > 0.99
     assert even.max() == pytest.approx(0.11, abs=0.01)
     if seed == 0:
-        told = named("pictures").facts["untrained"]
-        assert [sure.max(), even.max()] == pytest.approx(told[:2], abs=1e-4)
+        kept = named("pictures").facts["untrained"]
+        assert [sure.max(), even.max()] == pytest.approx(kept[:2], abs=1e-4)
 
 
 @pytest.mark.proves("blind")
-def test_the_model_that_comes_along_hardly_sees_what_was_divided():
+def test_the_built_in_model_hardly_recognizes_what_was_divided():
     model = tellapart.load("cifar10").model
     given, divided = (model(one[None], training=False).detach().numpy()[0] for one in making.divided()[:2])
     place = tellapart.load("cifar10").class_names.index("cat")

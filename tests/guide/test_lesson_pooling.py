@@ -90,8 +90,8 @@ def test_the_difference_is_that_of_bray_and_curtis():
     assert making.difference(np.array([[1.0, 0.0]]), np.array([[0.0, 3.0]])) == 1
     for name, times in (("none", 0), ("once", 1), ("twice", 2)):
         pooled_one, pooled_other = making.pooled_often(one, times), making.pooled_often(other, times)
-        told = FACTS["differences"][name][1]
-        assert told == pytest.approx(braycurtis(pooled_one.flatten(), pooled_other.flatten()), abs=1e-4)
+        kept = FACTS["differences"][name][1]
+        assert kept == pytest.approx(braycurtis(pooled_one.flatten(), pooled_other.flatten()), abs=1e-4)
 
 
 def differences_after(kernel, picture, moved):
@@ -106,11 +106,11 @@ def differences_after(kernel, picture, moved):
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_shift_by_one_pixel_changes_less_the_more_is_pooled_but_it_changes(name):
     moved = making.shifted(1).astype(np.float32)
-    found = differences_after(np.array(KERNELS[name]), PICTURE, moved)
-    assert found[0] > found[1] > found[2] > 0
+    computed = differences_after(np.array(KERNELS[name]), PICTURE, moved)
+    assert computed[0] > computed[1] > computed[2] > 0
     if name == making.KERNEL:
-        told = [FACTS["differences"][one][1] for one in ("none", "once", "twice")]
-        np.testing.assert_allclose(told, found, atol=1e-4)
+        kept = [FACTS["differences"][one][1] for one in ("none", "once", "twice")]
+        np.testing.assert_allclose(kept, computed, atol=1e-4)
 
 
 @pytest.mark.proves("by-two")
@@ -173,10 +173,10 @@ def test_without_pooling_there_would_be_more_numbers_and_parameters():
 def test_views_are_as_wide_as_windows_and_steps_make_them(pool, name):
     """Source: Araujo, Norris and Sim 2019, doi:10.23915/distill.00021."""
     size, step = 1, 1
-    for kind, told in zip(["c", "c", "p"] * 2, FACTS["views"][name], strict=True):
+    for kind, field in zip(["c", "c", "p"] * 2, FACTS["views"][name], strict=True):
         window = 3 if kind == "c" else pool
         size, step = size + (window - 1) * step, step * (1 if kind == "c" else pool)
-        assert told["size"] == size
+        assert field["size"] == size
     assert [FACTS["views"][one][4]["size"] for one in ("with", "without")] == [14, 9]
 
 
