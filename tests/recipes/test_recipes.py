@@ -173,7 +173,8 @@ def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
     run = adapted_to(fast(), pictures)
     assert run.batch_size == max(32, pictures // 20)
     assert run.statistics_over <= run.batch_size
-    assert run.optimizer.learning_rate < fast().optimizer.learning_rate
+    rate = fast().optimizer.learning_rate * (run.batch_size / fast().batch_size) ** 0.5
+    assert run.optimizer.learning_rate == pytest.approx(rate)
     assert run.validation_share == pytest.approx(max(0.02, min(0.2, 100 / pictures)))
 
 

@@ -41,6 +41,15 @@ def test_parts_moved_apart_are_the_batch_moved_whole(store, threads):
     assert torch.equal(whole, parts)
 
 
+def test_every_step_of_every_epoch_has_a_seed_of_its_own(store):
+    loader = DataLoader(store, 4, BatchSampler(n=N, batch_size=50, seed=5), None)
+    seeds = set()
+    for epoch, step in [(0, 0), (0, 1), (1, 0), (1, 1), (1, 0)]:
+        loader.batch(epoch, step)
+        seeds.add((torch.initial_seed(), loader.generator.initial_seed()))
+    assert len(seeds) == 4
+
+
 def test_an_alternating_flip_shows_each_picture_both_ways_in_two_epochs(store):
     plan = Augmentation(horizontal_flip=True, alternating_flip=True)
     feed = DataLoader(store, 4, BatchSampler(n=N, batch_size=N, seed=5), plan)
