@@ -317,6 +317,13 @@ def test_quantized_weights_are_left_to_keras():
     torch.testing.assert_close(net(pictures(2, 6)), model(pictures(2, 6)))
 
 
+def test_low_rank_adapters_are_left_to_keras():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(5), layers.ReLU()])
+    model.layers[0].enable_lora(2)
+    scatter_weights(model)
+    assert_same_as_keras(model, pictures(2, 6), runs_as_itself=["Dense"])
+
+
 def test_integer_pictures_are_resized_to_integers():
     for mode in ("bilinear", "nearest", "bicubic"):
         model = model_of(layers.Resizing(5, 7, interpolation=mode, dtype="uint8"), (8, 9, 3), dtype="uint8")
