@@ -13,22 +13,21 @@
 # %% [markdown]
 # # The tutorial, in today's Keras
 #
-# The classic Keras CIFAR-10 CNN tutorial, cell by cell, as it is written today: Keras 3 for the network, tellapart
-# for the training, the score and a look inside. It needs `pip install -e . matplotlib jupyter`.
+# The classic Keras CIFAR-10 CNN tutorial, cell by cell: Keras 3 for the network, tellapart for training, evaluation
+# and explanation. Install with `pip install -e . matplotlib jupyter`.
 #
-# It runs on 1,797 small handwritten digits that scikit-learn carries, so nothing is downloaded and all of it takes
-# about a minute of a processor core. For the tutorial's own pictures, write `"cifar10"` in the next cell.
+# It uses the 1,797 small handwritten digits of scikit-learn, so it needs no download and takes about a minute on one
+# core. For the tutorial's own pictures, write `"cifar10"` in the next cell.
 #
-# *This notebook is kept as `docs/tutorial.py`, without its outputs: run it to see them. After a change there:
-# `jupytext --to ipynb --update docs/tutorial.py`.*
+# *Its source is `docs/tutorial.py`. After a change there, run `jupytext --to ipynb --update docs/tutorial.py`.*
 
 # %% [markdown]
 # ## Constants
 #
-# The tutorial's are 32, 10 classes, 200 epochs and 20 predictions. The classes are counted from the data here.
+# The tutorial uses 32, 10 classes, 200 epochs and 20 predictions. Here the classes are counted from the data.
 #
-# With `"cifar10"` the set is downloaded once (or found where `TELLAPART_DATA` says), and an epoch has 35 times as
-# many pictures, each four times as large.
+# `"cifar10"` is downloaded once (or read from `TELLAPART_DATA`); an epoch then has 35 times as many pictures, each four
+# times as large.
 
 # %%
 data = "digits"  # or "cifar10"
@@ -51,19 +50,19 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## Load the data
 #
-# Pictures are numbers from 0 to 255, `(pictures, rows, columns, colors)`. The digits have 8 × 8 pixels; the
-# network needs 14 × 14 at least, so they are enlarged to 16 × 16.
+# Pictures are numbers from 0 to 255, `(pictures, rows, columns, colors)`. The digits have 8 × 8 pixels; the network
+# needs at least 14 × 14, so they are enlarged to 16 × 16.
 
 # %%
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import load_split
 
-source = tellapart.open_dataset(data, download=True)
-side, channels = max(16, source.image_shape[0]), source.image_shape[2]
+dataset = tellapart.open_dataset(data, download=True)
+side, channels = max(16, dataset.image_shape[0]), dataset.image_shape[2]
 size = Preprocessing(height=side, width=side, channels=channels)
-train, test = (load_split(source.part(name), size) for name in ("train", "test"))
+train, test = (load_split(dataset.part(name), size) for name in ("train", "test"))
 
-class_names = source.class_names
+class_names = dataset.class_names
 num_classes = len(class_names)
 x_train, y_train = train.images, keras.utils.to_categorical(train.labels, num_classes)
 x_test, y_test = test.images, keras.utils.to_categorical(test.labels, num_classes)
@@ -79,14 +78,14 @@ print("classes:", ", ".join(class_names))
 
 # %%
 def show(images, titles, colors=None, columns=10):
-    """Pictures in rows, each with its title."""
+    """Show pictures in rows, each with its title."""
     rows = -(-len(images) // columns)
     _, axes = plt.subplots(rows, columns, figsize=(columns, 1.35 * rows), squeeze=False)
-    for index, place in enumerate(axes.flat):
-        place.axis("off")
+    for index, axis in enumerate(axes.flat):
+        axis.axis("off")
         if index < len(images):
-            place.imshow(images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
-            place.set_title(titles[index], fontsize=8, color=colors[index] if colors else "black")
+            axis.imshow(images[index].squeeze(), cmap="gray", vmin=0, vmax=255)
+            axis.set_title(titles[index], fontsize=8, color=colors[index] if colors else "black")
     plt.tight_layout()
     plt.show()
 
@@ -96,19 +95,18 @@ show(x_train[:20], [class_names[label] for label in train.labels[:20]])
 # %% [markdown]
 # ## Normalize: inside the model
 #
-# The tutorial divides its arrays by 255. In a notebook that cell can be run twice, and then white is nearly black:
+# The tutorial divides its arrays by 255. In a notebook, that cell can be run twice, which makes white nearly black:
 
 # %%
 white = np.float32(255)
 print("divided once:", round(float(white / 255), 4), " twice:", round(float(white / 255 / 255), 4))
 
 # %% [markdown]
-# So a `Rescaling` layer divides, in front of the network: once, however often a cell is run, and the saved model
-# takes pictures as they are.
+# So a `Rescaling` layer divides inside the model: exactly once, and the saved model takes raw pixels.
 #
 # ## The network
 #
-# The tutorial's layers, and `Rescaling` before them.
+# The tutorial's layers, after `Rescaling`.
 
 # %%
 model = keras.Sequential(
@@ -140,9 +138,9 @@ print(f"{model.count_params():,} parameters")
 # %% [markdown]
 # ## Compile
 #
-# The tutorial's `RMSprop(lr=0.0001, decay=1e-6)`. `decay` is a schedule today: rate / (1 + decay × steps). The old
-# RMSprop divided by √(mean square) + 1e-7; Keras 3 divides by √(mean square + epsilon). `epsilon=1e-14` comes
-# closest: where the mean square is 0, both divide by 1e-7.
+# The tutorial's `RMSprop(lr=0.0001, decay=1e-6)`. `decay` is now a schedule: rate / (1 + decay × steps). The old RMSprop
+# divided by √(mean square) + 1e-7; Keras 3 divides by √(mean square + epsilon). `epsilon=1e-14` comes closest: at a
+# mean square of 0, both divide by 1e-7.
 
 # %%
 rate = keras.optimizers.schedules.InverseTimeDecay(1e-4, decay_steps=1, decay_rate=1e-6)
@@ -152,9 +150,9 @@ model.compile(loss="categorical_crossentropy", optimizer=optimizer, metrics=["ac
 # %% [markdown]
 # ## Train
 #
-# `model.fit(` becomes `tellapart.fit(model, `; all arguments and callbacks stay Keras's own. The tutorial scores each
-# epoch on the test pictures. Here a tenth of the training pictures is held out for that, and the test pictures are
-# asked once, at the end.
+# `model.fit(` becomes `tellapart.fit(model, `; all arguments and callbacks stay Keras's. The tutorial scores each epoch
+# on the test pictures. Here a tenth of the training pictures is held out for that, and the test pictures are used once,
+# at the end.
 
 # %%
 history = tellapart.fit(
@@ -171,8 +169,7 @@ history = tellapart.fit(
 # %% [markdown]
 # ## Train with augmentation
 #
-# As it stands, with `data_augmentation = True`, the tutorial trains on pictures that are shifted and mirrored by
-# chance:
+# With `data_augmentation = True`, its default, the tutorial trains on randomly shifted and mirrored pictures:
 #
 # ```python
 # datagen = ImageDataGenerator(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True)
@@ -180,9 +177,9 @@ history = tellapart.fit(
 # model.fit_generator(datagen.flow(x_train, y_train, batch_size=batch_size), epochs=epochs)
 # ```
 #
-# Today a layer in front of the network shifts them, and only in training. Digits are not mirrored here, because a
-# mirrored 3 is no 3; for the tutorial's photos, put `layers.RandomFlip("horizontal")` behind the shift. It is a new
-# network of the same layers, and two epochs, to see that it runs.
+# Today a layer before the network shifts them, in training only. Digits are not mirrored, because a mirrored 3 is not
+# a 3; for the tutorial's photos, add `layers.RandomFlip("horizontal")` after the shift. This trains a new network of
+# the same layers for two epochs.
 
 # %%
 augmented = keras.Sequential(
@@ -205,25 +202,23 @@ print("Shifted in training:", not np.allclose(keras.ops.convert_to_numpy(shifted
 # %% [markdown]
 # ## Curves
 #
-# Of the training without augmentation.
-#
-# While the network learns, dropout is at work; while it is scored, not. So the curve of the held-out pictures may be
-# the better one.
+# For the training without augmentation. Dropout is active in training and not in evaluation, so the held-out curve may
+# be the better one.
 
 # %%
 _, axes = plt.subplots(1, 2, figsize=(10, 3.2))
-for place, name in zip(axes, ("loss", "accuracy"), strict=True):
+for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
     for key, label in ((name, "training"), (f"val_{name}", "held out")):
-        place.plot(range(1, epochs + 1), history.history[key], label=label)
-    place.set(xlabel="epoch", ylabel=name)
-    place.legend()
+        axis.plot(range(1, epochs + 1), history.history[key], label=label)
+    axis.set(xlabel="epoch", ylabel=name)
+    axis.legend()
 plt.show()
 
 # %% [markdown]
 # ## Evaluate
 #
-# A share of pictures is uncertain, and the fewer pictures there are, the more so. The interval says how far the share
-# may lie from that of all pictures of this kind, in 95 of 100 such tests.
+# A test accuracy is an estimate, less certain the fewer pictures there are. The 95% confidence interval says how far
+# off it may be.
 
 # %%
 from tellapart.metrics.scores import wilson_interval
@@ -236,24 +231,24 @@ print(f"Test accuracy: {accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n =
 # %% [markdown]
 # ## Predictions
 #
-# The tutorial announces 20 and never makes them. Beside each answer stands the probability that the network gives it.
+# The tutorial announces 20 and never makes them. Each prediction is shown with its probability.
 
 # %%
 probabilities = model.predict(x_test[:number_of_predictions], verbose=0)
-answers = probabilities.argmax(axis=1)
-truth = test.labels[:number_of_predictions]
+predictions = probabilities.argmax(axis=1)
+targets = test.labels[:number_of_predictions]
 titles = [
-    f"{class_names[answer]} {share:.0%}"
-    for answer, share in zip(answers, probabilities.max(axis=1), strict=True)
+    f"{class_names[prediction]} {probability:.0%}"
+    for prediction, probability in zip(predictions, probabilities.max(axis=1), strict=True)
 ]
-colors = ["green" if right else "red" for right in answers == truth]
+colors = ["green" if right else "red" for right in predictions == targets]
 show(x_test[:number_of_predictions], titles, colors)
-print(f"{(answers == truth).sum()} of these {number_of_predictions} are right.")
+print(f"{(predictions == targets).sum()} of these {number_of_predictions} are right.")
 
 # %% [markdown]
 # ## Save and load
 #
-# The tutorial saves an `.h5` file. Keras 3 still writes one, and says that the format is legacy; its own is `.keras`.
+# The tutorial saves an `.h5` file. Keras 3 still can, but calls the format legacy; its own is `.keras`.
 
 # %%
 save_dir = Path("saved_models")
@@ -262,24 +257,24 @@ path = save_dir / "keras_first_cnn_test.keras"
 model.save(path)
 print("Saved trained model at", path)
 
-again = keras.models.load_model(path)
-same = np.allclose(again.predict(x_test[:20], verbose=0), probabilities[:20], atol=1e-6)
-print("The loaded model answers the same:", same)
+loaded = keras.models.load_model(path)
+same = np.allclose(loaded.predict(x_test[:20], verbose=0), probabilities[:20], atol=1e-6)
+print("The loaded model predicts the same:", same)
 
 # %% [markdown]
 # ## The same in one call
 #
-# `train_classifier` does all of the above: it divides the pictures, trains, scores, shows 20 predictions, saves, and
-# writes a report. The recipe `first-cnn` is the tutorial's training **with its augmentation** (pictures shifted by up
-# to a tenth; mirrored only where a mirrored picture still shows its class, so not digits). The recipe `quick` trains
-# the same network as one would today, and keeps the epoch that is best on held-out pictures.
+# `tellapart.train` does all of the above: it splits the pictures, trains, evaluates, shows 20 predictions, saves, and
+# writes a report. The recipe `first-cnn` is the tutorial's training **with its augmentation** (shifts by up to a tenth;
+# mirroring only where it keeps the class, so not for digits). The recipe `quick` trains the same network with today's
+# methods and keeps the epoch that is best on held-out pictures.
 
 # %%
 trained = tellapart.train(data, recipe="quick", epochs=epochs, batch_size=batch_size)
 scores = trained.scores
 low, high = scores.interval
 print(f"quick: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})")
-print("Everything about it:", trained.report)
+print("Report:", trained.report)
 
 # %%
 from IPython.display import Image
@@ -287,19 +282,19 @@ from IPython.display import Image
 Image(trained.folder / "predictions.png", width=600)
 
 # %% [markdown]
-# The tutorial's own training, with augmentation, is one word away:
+# For the tutorial's own training, with augmentation:
 # `tellapart.train(data, recipe="first-cnn", epochs=25)`.
 #
 # ## Explain one picture
 #
-# Where does the network look when it gives its answer, and not the second likeliest? A piece of the picture is
-# covered, at each place in turn. Blue is where that costs the answer, and red where it helps.
+# Which parts of the picture speak for its prediction, and which for the runner-up? The occlusion map covers one patch
+# after another: blue where that hurts the prediction, red where it helps.
 #
-# `explanation.save("explanation.html")` writes the whole page, with every layer and its numbers; as the last line of
-# a cell, `explanation` alone shows it.
+# `explanation.save("explanation.html")` writes the full page, with every layer and its numbers; `explanation` as the
+# last line of a cell shows it.
 
 # %%
-explanation = trained.classifier.explain(x_test[0])
+explanation = tellapart.explain(trained.classifier, x_test[0])
 first, second = explanation.answer.order[:2]
 heat = explanation.heat_maps.of(first, second)["occlusion"].values
 _, axes = plt.subplots(1, 2, figsize=(5, 2.6))
@@ -308,14 +303,14 @@ axes[0].set_title(f"a {class_names[test.labels[0]]}", fontsize=9)
 most = np.abs(heat).max()
 axes[1].imshow(heat, cmap="RdBu", vmin=-most, vmax=most)
 axes[1].set_title(f"why {class_names[first]} and not {class_names[second]}", fontsize=9)
-for place in axes:
-    place.axis("off")
+for axis in axes:
+    axis.axis("off")
 plt.show()
 
 # %% [markdown]
 # ## Old calls, and today's
 #
-# The left column is what the tutorial and programs of its time say; the right one runs in Keras 3.
+# The left column is from the tutorial and programs of its time; the right one runs in Keras 3.
 #
 # | then | today |
 # |---|---|
@@ -338,6 +333,6 @@ plt.show()
 # | `history.history["val_acc"]` | `history.history["val_accuracy"]` |
 # | `model.save("model.h5")` | `model.save("model.keras")` |
 #
-# Only means and deviations that are used need `Normalization`; the tutorial's `datagen.fit` computed some for
-# switches that were off, so nothing replaces it there. And `tellapart.fit(model, x_train, y_train)` takes what
+# `Normalization` is needed only if its means and deviations are used; the tutorial's `datagen.fit` computed them for
+# options that were off, so there it needs no replacement. `tellapart.fit(model, x_train, y_train)` takes what
 # `model.fit` takes.

@@ -56,7 +56,7 @@ def test_what_was_done_is_said(page):
     assert page.inner_text("#says") == "The picture is shifted 9.6 pixels left, then mirrored."
     page.locator("#across").fill("0")
     page.locator("#mirror").uncheck()
-    assert page.inner_text("#says") == "The picture is as it is."
+    assert page.inner_text("#says") == "The picture is unchanged."
 
 
 def test_twelve_are_drawn_as_the_tutorial_would(page):
@@ -87,7 +87,7 @@ def test_ones_own_picture_is_read_and_stays_here(page, tmp_path):
     photo[:, :100], photo[:, 100:] = (250, 0, 0), (0, 0, 250)
     Image.fromarray(photo).save(tmp_path / "own.png")
     page.locator("#own").set_input_files(tmp_path / "own.png")
-    page.wait_for_function("document.getElementById('own-says').textContent.includes('middle square')")
+    page.wait_for_function("document.getElementById('own-says').textContent.includes('center square')")
     shown = pixels_of(page, "#before")
     assert shown[5, 5].tolist() == [250, 0, 0]
     assert shown[90, 90].tolist() == [0, 0, 250]

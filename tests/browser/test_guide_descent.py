@@ -71,9 +71,9 @@ def test_one_weight_steps_against_its_slope(page):
     assert numbers(page, "tenth") == pytest.approx(-1.5 * 0.5**10)
 
 
-def test_what_leaves_is_said_to_be_far(page):
+def test_what_leaves_is_said_to_diverge(page):
     set_to(page, rate=30, steps=60)
-    assert page.inner_text("#sgd-loss") == "far"
+    assert page.inner_text("#sgd-loss") == "diverged"
     assert page.inner_text("#standing").startswith("After 60 steps")
     assert page.troubles == []
 

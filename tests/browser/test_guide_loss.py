@@ -18,16 +18,16 @@ def page(lesson):
     return lesson("loss")
 
 
-def told(page, where, what):
+def numbers(page, where, what):
     return page.locator(f"{where} [data-what={what}]").evaluate_all(
         "all => all.map((one) => Number(one.dataset.value))"
     )
 
 
 def by_keras(labels, probabilities):
-    truth = torch.tensor(np.eye(10, dtype=np.float32)[labels])
+    targets = torch.tensor(np.eye(10, dtype=np.float32)[labels])
     given = torch.tensor(np.array(probabilities, np.float32))
-    return keras.ops.convert_to_numpy(keras.losses.categorical_crossentropy(truth, given))
+    return keras.ops.convert_to_numpy(keras.losses.categorical_crossentropy(targets, given))
 
 
 @pytest.mark.parametrize("rest", ["all", "one"])
@@ -35,13 +35,13 @@ def by_keras(labels, probabilities):
 def test_an_answer_costs_what_it_costs_in_keras(page, probability, rest):
     page.locator("#probability").fill(str(probability))
     page.select_option("#rest", rest)
-    shares = told(page, "#bars", "share")
+    shares = numbers(page, "#bars", "share")
     assert shares[CAT] == probability
     assert sum(shares) == pytest.approx(1)
-    assert told(page, "#cost-says", "cost")[0] == pytest.approx(
+    assert numbers(page, "#cost-says", "cost")[0] == pytest.approx(
         by_keras([CAT], [shares])[0], rel=1e-4, abs=1e-6
     )
-    assert ("above the drawing" in page.inner_text("#cost-says")) == (probability == 0)
+    assert ("off the chart" in page.inner_text("#cost-says")) == (probability == 0)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -59,9 +59,9 @@ def test_a_bar_does_not_run_into_its_number(lesson, width):
 def test_a_batch_costs_the_mean(page, taken_out):
     for place in taken_out:
         page.locator("#batch input").nth(place).uncheck()
-    kept = [one for place, one in enumerate(FACTS["batch"]) if place not in taken_out]
-    losses = by_keras([one["truth"] for one in kept], [one["probabilities"] for one in kept])
-    assert told(page, "#batch-says", "mean")[0] == pytest.approx(losses.mean(), rel=1e-4)
+    kept = [row for place, row in enumerate(FACTS["batch"]) if place not in taken_out]
+    losses = by_keras([row["label"] for row in kept], [row["probabilities"] for row in kept])
+    assert numbers(page, "#batch-says", "mean")[0] == pytest.approx(losses.mean(), rel=1e-4)
     assert f"÷ {len(kept)}" in page.inner_text("#batch-says")
     assert page.locator("#batch .wrong").count() == 1
 
@@ -69,14 +69,14 @@ def test_a_batch_costs_the_mean(page, taken_out):
 def test_no_picture_has_no_loss(page):
     for place in range(4):
         page.locator("#batch input").nth(place).uncheck()
-    assert page.inner_text("#batch-says") == "No picture, no loss."
+    assert page.inner_text("#batch-says") == "An empty batch has no loss."
 
 
 @pytest.mark.parametrize("place", [0, 66, 160])
-def test_the_weight_is_told_with_its_loss_and_its_mistakes(page, place):
+def test_a_weight_is_shown_with_its_loss_and_its_mistakes(page, place):
     page.locator("#weight").fill(str(place))
-    assert told(page, "#moved-says", "moved-loss")[0] == pytest.approx(FACTS["moved"]["loss"][place])
-    assert told(page, "#moved-says", "moved-mistakes")[0] == FACTS["moved"]["mistakes"][place]
+    assert numbers(page, "#moved-says", "moved-loss")[0] == pytest.approx(FACTS["moved"]["loss"][place])
+    assert numbers(page, "#moved-says", "moved-mistakes")[0] == FACTS["moved"]["mistakes"][place]
     assert page.inner_text("#weight-says") == f"{FACTS['moved']['weights'][place]:.3f}"
 
 

@@ -14,7 +14,7 @@ def page(lesson):
     return lesson("put-right")
 
 
-@pytest.mark.parametrize("kind", ["", "text", "program", "grown old"])
+@pytest.mark.parametrize("kind", ["", "text", "program", "outdated"])
 def test_the_filter_shows_one_kind(page, kind):
     page.select_option("#kind", kind)
     shown = page.locator(".mistake:visible")
@@ -31,10 +31,10 @@ def test_each_statement_comes_once_and_is_judged(page):
         says = turn % 3 != 0  # true, or false now and then
         page.locator(f"#{str(says).lower()}").click()
         right += says == card.holds
-        told = page.inner_text("#test-says")
-        assert told.startswith("Right" if says == card.holds else "Not quite")
-        assert f"it is {str(card.holds).lower()}." in told
-        assert SO[card.name] in told
+        verdict = page.inner_text("#test-says")
+        assert verdict.startswith("Right" if says == card.holds else "Not quite")
+        assert f"it is {str(card.holds).lower()}." in verdict
+        assert SO[card.name] in verdict
         left = len(CARDS) - turn - 1
         assert page.inner_text("#tally") == (
             f"{right} of {turn + 1} right; {left} of {len(CARDS)} statements left."

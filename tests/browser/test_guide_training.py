@@ -69,8 +69,8 @@ def test_a_recording_is_shown_frame_by_frame(lesson, rate):
             f"document.getElementById('standing').textContent.startsWith('Step {frame['step']},')"
         )
         shown = page.evaluate(SHOWN)
-        assert f"{100 * frame['accuracy']:.1f}% of the test digits right" in shown["standing"]
-        assert f"loss of the batch {frame['loss']:.3f}" in shown["standing"]
+        assert f"test accuracy {100 * frame['accuracy']:.1f}%" in shown["standing"]
+        assert f"batch loss {frame['loss']:.3f}" in shown["standing"]
         assert shown["says"] == [f"{100 * share:.1f}%" for share in frame["answer"]]
 
 
@@ -88,17 +88,17 @@ def test_a_recording_runs_to_its_end_and_says_so(lesson):
     page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
 
 
-def test_another_rate_begins_anew_and_says_so(lesson):
+def test_another_rate_restarts_and_says_so(lesson):
     page = lesson("training")
     page.click("#step")
     page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 1,')")
     assert page.inner_text("#standing-aloud") == page.inner_text("#standing")
     page.select_option("#rate", str(RATES[-1]))
     page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 0,')")
-    assert page.inner_text("#standing").endswith(f"Begun again at a learning rate of {RATES[-1]}: press Run.")
+    assert page.inner_text("#standing").endswith(f"Restarted with learning rate {RATES[-1]}: press Run.")
     page.click("#step")
     page.wait_for_function("document.getElementById('standing').textContent.startsWith('Step 1,')")
-    assert "Begun again" not in page.inner_text("#standing")
+    assert "Restarted" not in page.inner_text("#standing")
 
 
 def test_a_screen_reader_is_told_once_an_epoch_while_it_runs(lesson):
@@ -150,7 +150,7 @@ def test_what_is_shown_live_is_the_training_itself(live):
             f"document.getElementById('standing').textContent.startsWith('Step {frame['step']},')"
         )
         shown = live.evaluate(SHOWN)
-        assert f"loss of the batch {frame['loss']:.3f}" in shown["standing"]
+        assert f"batch loss {frame['loss']:.3f}" in shown["standing"]
         assert np.allclose(
             [float(one.rstrip("%")) for one in shown["says"]],
             [100 * one for one in frame["answer"]],

@@ -12,7 +12,7 @@ CURVES = {
 }
 """Of each case the longest, and of these that of the first seed."""
 NAMES = {
-    "as meant": "as-meant",
+    "the tutorial's settings": "as-meant",
     "settings of mid-2017": "mid-2017",
     "settings of early 2017": "early-2017",
     "divided by 255 twice": "divided-twice",
@@ -25,7 +25,7 @@ def page(lesson):
 
 
 @pytest.mark.parametrize("epoch", [1, 8, 40, 41, 120, 200])
-def test_an_epoch_is_told_as_it_was_measured(page, epoch):
+def test_an_epoch_is_shown_as_it_was_measured(page, epoch):
     page.locator("#epoch").fill(str(epoch))
     rows = page.locator("#at-epoch tbody tr").evaluate_all(
         "rows => rows.map((row) => [row.cells[0].textContent, ...[...row.cells].slice(1).map((cell) => "

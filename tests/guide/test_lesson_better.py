@@ -155,7 +155,7 @@ def test_quicks_rate_climbs_a_tenth_and_falls_to_nothing():
     assert values[-1] < 0.001 * values[top]
     steps_of_tutorial = 200 * -(-50_000 // 32)
     left = 1 / (1 + 1e-6 * steps_of_tutorial)
-    assert f"{100 * left:.0f}% of its height" in claim("hardly-falls")
+    assert f"{100 * left:.0f}% of its initial value" in claim("hardly-falls")
     assert FACTS["rates"]["first-cnn"][-1] == pytest.approx(left, abs=1e-4)
 
 

@@ -146,7 +146,7 @@ def test_the_loss_of_a_batch_is_the_mean(short):
 @pytest.mark.proves("four")
 def test_of_the_four_digits_one_is_answered_wrongly(short):
     rows = FACTS["batch"]
-    assert [np.argmax(one["probabilities"]) == one["truth"] for one in rows] == [True, True, True, False]
+    assert [np.argmax(one["probabilities"]) == one["label"] for one in rows] == [True, True, True, False]
     learned = {np.round(one).astype(int).tobytes() for one in short.splits["train"].images}
     for one in rows:
         picture = np.array(one["picture"], np.float32).reshape(1, 8, 8, 1)

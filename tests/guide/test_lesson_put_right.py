@@ -51,9 +51,11 @@ def unreadable(code, error):
 @pytest.mark.proves("count")
 def test_the_places_are_counted_and_each_leads_to_a_lesson():
     kinds = [card.kind for card in CARDS]
-    said = r"In (\d+) places .*: (\d+) in its text, (\d+) in its program, and (\d+) that have grown old"
-    counted = [int(one) for one in re.search(said, claim("count")).groups()]
-    assert counted == [len(CARDS), *(kinds.count(one) for one in ("text", "program", "grown old"))]
+    counts = (
+        r"(\d+) of its statements .*: (\d+) in its text, (\d+) in its program, and (\d+) that are outdated"
+    )
+    counted = [int(count) for count in re.search(counts, claim("count")).groups()]
+    assert counted == [len(CARDS), *(kinds.count(kind) for kind in ("text", "program", "outdated"))]
     assert sum(counted[1:]) == len(CARDS) == 21
     assert {card.page for card in CARDS} <= {lesson.name for lesson in LESSONS}
     assert len({card.name for card in CARDS}) == len(CARDS)
@@ -227,7 +229,7 @@ def test_the_best_of_many_guessers_looks_better_than_it_is():
     random = np.random.default_rng(1)
     best = [random.binomial(GUESSED_PICTURES, 0.1, GUESSERS).max() / GUESSED_PICTURES for _ in range(500)]
     assert np.quantile(best, 0.001) <= chosen <= np.quantile(best, 0.999)
-    assert f"Of {GUESSERS} who guess the classes of {GUESSED_PICTURES:,} pictures" in claim("validation")
+    assert f"Of {GUESSERS} random guessers on {GUESSED_PICTURES:,} pictures" in claim("validation")
     run = RECIPES["quick"]()
     assert (run.validation, run.keep) == ("held out", "best")
 

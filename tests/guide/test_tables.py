@@ -36,7 +36,7 @@ def test_every_concept_has_a_page_and_a_test_of_what_moves():
 
 def test_every_mistake_has_its_row_and_its_test():
     text = (ROOT / "docs" / "mistakes.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if re.match(r"\| (text|program|grown old) \|", line)]
+    rows = [line for line in text.splitlines() if re.match(r"\| (text|program|outdated) \|", line)]
     assert len(rows) == len(CARDS)
     tests = (ROOT / "tests" / "guide" / "test_lesson_put_right.py").read_text(encoding="utf-8")
     for row in rows:

@@ -102,7 +102,7 @@ def test_it_shows_pictures_and_leaves_a_model_and_a_report(executed):
         if "image/png" in output.get("data", {})
     ]
     assert len(shown) == 5  # pictures, curves, predictions, tellapart's predictions, an explanation
-    assert "The loaded model answers the same: True" in printed(notebook)
+    assert "The loaded model predicts the same: True" in printed(notebook)
     assert (place / "saved_models" / "keras_first_cnn_test.keras").is_file()
     (run,) = (place / "runs").iterdir()
     assert (run / "report.html").is_file()

@@ -93,7 +93,7 @@ def batch() -> list[dict[str, Any]]:
     return [
         {
             "picture": np.round(pictures.images[row]).astype(int).flatten().tolist(),
-            "truth": int(pictures.labels[row]),
+            "label": int(pictures.labels[row]),
             "probabilities": found[row].tolist(),
         }
         for row in rows

@@ -1,7 +1,7 @@
-"""Put right: what the tutorial says or does, what is so, and where the guide shows it.
+"""Corrections: what the tutorial says or does, what is correct, and where the guide shows it.
 
-One list, from which the page, its self-test and the table `docs/mistakes.md` are made. The original is told of
-as it is known; every number in what is so is computed, or read from `benchmarks/results`.
+The page, its self-test and the table `docs/mistakes.md` are made from this one list. Every number in a correction
+is computed or read from `benchmarks/results`.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,28 +12,28 @@ from tellapart.guide.lessons.put_right_figures import figures, steps_per_epoch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One place to read otherwise."""
+    """One correction."""
 
     name: str
-    """Of the claim on the page, and so of its proofs."""
+    """The name of its claim on the page, which its tests prove."""
 
-    kind: Literal["text", "program", "grown old"]
-    """Where it stands, or that time has passed over it."""
+    kind: Literal["text", "program", "outdated"]
+    """Where the original stands, or that it is outdated."""
 
     says: str
-    """What the original says or does; code in backticks, here and below."""
+    """What the original says or does; code stands in backticks, here and below."""
 
     so: str
-    """What is so; figures of `put_right_figures` in braces."""
+    """What is correct; figures of `put_right_figures` stand in braces."""
 
     page: str
     """The lesson that shows it."""
 
     asks: str
-    """A statement for the self-test ..."""
+    """A statement for the self-test."""
 
     holds: bool
-    """... and whether it is true."""
+    """Whether that statement is true."""
 
 
 TEXT = (
@@ -50,18 +50,18 @@ TEXT = (
         name="classes",
         kind="text",
         says="The classes are numbered 0 to 10.",
-        so="Ten classes are numbered 0 to 9. From 0 to 10 there would be eleven, and Keras refuses the label 10 "
-        "where there are ten classes.",
+        so="Ten classes are numbered 0 to 9. From 0 to 10 there would be eleven, and with ten classes Keras rejects "
+        "the label 10.",
         page="pictures",
-        asks="Classes numbered 0 to 9 want a network with ten outputs.",
+        asks="Classes numbered 0 to 9 need a network with ten outputs.",
         holds=True,
     ),
     Card(
         name="shuffled-test",
         kind="text",
         says="The test data are shuffled.",
-        so="Keras shuffles the training pictures before each epoch. The test pictures keep their order; in any "
-        "other order the accuracy would be the same.",
+        so="Keras shuffles the training pictures before each epoch. The test pictures keep their order, which does "
+        "not affect the accuracy.",
         page="training",
         asks="The accuracy depends on the order of the test pictures.",
         holds=False,
@@ -70,8 +70,8 @@ TEXT = (
         name="dropout-weights",
         kind="text",
         says="Dropout sets weights to zero.",
-        so="Dropout sets some of a layer's outputs to zero, others at each step, and makes the rest larger. The "
-        "weights stay as they are.",
+        so="Dropout sets some of a layer's outputs to zero, different ones at each step, and scales up the rest. The "
+        "weights do not change.",
         page="dropout",
         asks="Dropout sets some of a layer's weights to zero.",
         holds=False,
@@ -80,8 +80,8 @@ TEXT = (
         name="dropout-bias",
         kind="text",
         says="Dropout cures a bias for a class.",
-        so="Dropout draws what it sets to zero by chance, whatever the picture and its class. What makes the "
-        "pictures of one class count more than those of another is Keras's `class_weight`.",
+        so="Dropout chooses what to zero at random, regardless of the picture and its class. Keras's `class_weight` "
+        "makes the pictures of one class count more than those of another.",
         page="dropout",
         asks="What dropout sets to zero depends on the picture's class.",
         holds=False,
@@ -90,17 +90,17 @@ TEXT = (
         name="flatten",
         kind="text",
         says="Flattening makes a scalar of the maps.",
-        so="A scalar is one number. Flattening makes a row: the {flat_shape} numbers of the tutorial's last maps "
-        "stand one behind the other, {flat} of them, and none is changed.",
+        so="A scalar is one number. Flattening makes a vector: the {flat_shape} numbers of the tutorial's last maps "
+        "in one row, {flat} of them, all unchanged.",
         page="dense",
-        asks="Flattening keeps every number and changes only how they are arranged.",
+        asks="Flattening keeps every number and changes only the arrangement.",
         holds=True,
     ),
     Card(
         name="relu",
         kind="text",
         says="ReLU mimics the brain.",
-        so="ReLU gives 0 for a negative number and every other number as it is. That is all that it does.",
+        so="ReLU outputs 0 for a negative number and any other number unchanged. That is all it does.",
         page="activations",
         asks="ReLU of −3 is 0, and ReLU of 5 is 5.",
         holds=True,
@@ -109,50 +109,50 @@ TEXT = (
         name="pooling",
         kind="text",
         says="Pooling removes noise.",
-        so="Max pooling keeps the largest of four numbers. A lone number that is far too large is therefore "
-        "kept, and fills four times the share of the map that it filled before.",
+        so="Max pooling keeps the largest of four numbers. So it keeps a single outlier, which then fills four times "
+        "its previous share of the map.",
         page="pooling",
-        asks="Max pooling takes away a lone number that is far too large.",
+        asks="Max pooling removes a single number that is far too large.",
         holds=False,
     ),
     Card(
         name="softmax-sum",
         kind="text",
-        says="Softmax answers 0.98, 0.70 and 0.56 for three classes of one picture.",
-        so="These three add up to {said_sum}. Softmax's answers for all classes add up to 1, so beside 0.98 all "
+        says="Softmax outputs 0.98, 0.70 and 0.56 for three classes of one picture.",
+        so="These add up to {said_sum}. Softmax's outputs for all classes add up to 1, so with 0.98 for one class the "
         "others together have {left_over}.",
         page="softmax",
-        asks="For one picture, softmax's answers for all the classes add up to 1.",
+        asks="For one picture, softmax's outputs for all classes add up to 1.",
         holds=True,
     ),
     Card(
         name="probability",
         kind="text",
-        says="The probability of an answer is its accuracy.",
-        so="A probability is what the network says of one picture. Accuracy is the share of many pictures that "
-        "it names rightly. They can differ: in one training of `fast` the probabilities of its answers were "
-        "{confidence} on average, and {right} of the 10,000 test pictures were named rightly.",
+        says="The probability of a prediction is its accuracy.",
+        so="A probability belongs to one prediction; accuracy is the share of many pictures classified correctly. "
+        "They can differ: one training of `fast` had a mean confidence of {confidence} on the 10,000 test pictures "
+        "and an accuracy of {right}.",
         page="softmax",
-        asks="To know an accuracy one needs pictures whose classes are known.",
+        asks="Measuring accuracy requires pictures whose classes are known.",
         holds=True,
     ),
     Card(
         name="kernel",
         kind="text",
         says="With padding, a 3 × 3 kernel is “increased by 2”.",
-        so="It is the picture that grows: padding gives it a border of zeros, and so two rows and two columns more. "
-        "The kernel stays 3 × 3. Without the border the map is two rows and two columns smaller than the picture; "
-        'with it, which in Keras is `padding="same"`, as large.',
+        so="The picture grows, not the kernel: padding adds a border of zeros, two rows and two columns more. Without "
+        'it the map is two rows and two columns smaller than the picture; with it (`padding="same"` in Keras), '
+        "the same size.",
         page="convolution",
-        asks="A 3 × 3 kernel without a border makes of 32 × 32 numbers a map of 30 × 30.",
+        asks="Without padding, a 3 × 3 kernel turns 32 × 32 numbers into a map of 30 × 30.",
         holds=True,
     ),
     Card(
         name="steps",
         kind="text",
         says="`steps_per_epoch` is taken for a number of pictures.",
-        so="`steps_per_epoch` is a number of batches, after which Keras calls an epoch done. 50,000 pictures in "
-        "batches of 32 are {steps} batches, the last one of {last_batch} pictures.",
+        so="`steps_per_epoch` is the number of batches in an epoch. 50,000 pictures in batches of 32 are {steps} "
+        "batches, the last one of {last_batch} pictures.",
         page="descent",
         asks="An epoch of 50,000 pictures in batches of 32 has 50,000 steps.",
         holds=False,
@@ -160,10 +160,10 @@ TEXT = (
     Card(
         name="validation",
         kind="text",
-        says="The test pictures are the validation pictures.",
-        so="A choice by a score makes that score too good. Of {guessers} who guess the classes of 1,000 pictures, "
-        "ten classes, the best gets {luck}; on 1,000 new pictures the same one gets {new}. So tellapart's `quick` "
-        "chooses by held-out training pictures, and asks the test pictures once.",
+        says="The test pictures serve as validation pictures.",
+        so="Choosing by a score makes that score too optimistic. Of {guessers} random guessers on 1,000 pictures of "
+        "ten classes, the best gets {luck}; on 1,000 new pictures it gets {new}. So tellapart's `quick` chooses on "
+        "held-out training pictures and uses the test pictures once.",
         page="better",
         asks="A network chosen by its test accuracy looks better than it is.",
         holds=True,
@@ -174,19 +174,19 @@ PROGRAM = (
         name="predictions",
         kind="program",
         says="It announces 20 predictions and never makes them.",
-        so="tellapart makes them: each training ends with 20 test pictures in `predictions.png`, each with the "
-        "answer, its probability and whether it is right.",
+        so="tellapart makes them: each training ends with 20 test pictures in `predictions.png`, each with its "
+        "prediction, the probability, and whether it is right.",
         page="training",
-        asks="A training by tellapart ends with predictions that one can look at.",
+        asks="A training by tellapart ends with predictions to look at.",
         holds=True,
     ),
     Card(
         name="last-epoch",
         kind="program",
-        says="It keeps the weights of the last epoch, and never the best.",
-        so="In tellapart's training of that network the last of {epochs_made} epochs had {last} of the test "
-        "pictures right, the highest {highest}. The recipe `quick` keeps the epoch that is best on held-out "
-        "pictures; in Keras, `ModelCheckpoint(save_best_only=True)` does.",
+        says="It keeps the weights of the last epoch, not of the best.",
+        so="When tellapart trained that network, test accuracy was {last} after the last of {epochs_made} epochs and "
+        "{highest} at its highest. The recipe `quick` keeps the epoch that is best on held-out pictures; in Keras, "
+        "use `ModelCheckpoint(save_best_only=True)`.",
         page="better",
         asks="The last epoch of a training is always its best.",
         holds=False,
@@ -194,9 +194,9 @@ PROGRAM = (
     Card(
         name="divide-twice",
         kind="program",
-        says="It divides the pixels by 255, in a notebook's cell that can be run twice.",
-        so="After the second run the brightest pixel is {twice} instead of 1. A `Rescaling` layer within the "
-        "model divides once, however often a cell is run.",
+        says="It divides the pixels by 255, in a notebook cell that can be run twice.",
+        so="After a second run the brightest pixel is {twice} instead of 1. A `Rescaling` layer in the model divides "
+        "exactly once, however often a cell is run.",
         page="why-63",
         asks="Running a cell that divides by 255 a second time changes nothing.",
         holds=False,
@@ -204,9 +204,9 @@ PROGRAM = (
     Card(
         name="one-figure",
         kind="program",
-        says="It ends at 63%: one figure, one training, neither n nor an interval.",
-        so="Of 10,000 pictures, 63% has a 95% interval from {low} to {high}. Another seed gives another figure: "
-        "the {trainings} trainings of `fast` lie between {lowest} and {highest_fast}.",
+        says="It ends at 63%: one number from one training, with no sample size or interval.",
+        so="On 10,000 pictures, 63% has a 95% confidence interval from {low} to {high}. Another seed gives another "
+        "accuracy: the {trainings} trainings of `fast` lie between {lowest} and {highest_fast}.",
         page="why-63",
         asks="The same training with another seed gives exactly the same accuracy.",
         holds=False,
@@ -214,8 +214,8 @@ PROGRAM = (
     Card(
         name="decay",
         kind="program",
-        says="`decay=1e-6` is there to lower the learning rate.",
-        so="It hardly does: after 200 epochs of {steps} steps the rate is {rate_left} of what it was at first.",
+        says="`decay=1e-6` is meant to lower the learning rate.",
+        so="It hardly does: after 200 epochs of {steps} steps the rate is {rate_left} of its initial value.",
         page="descent",
         asks="With `decay=1e-6` the learning rate is near zero after 200 epochs.",
         holds=False,
@@ -223,46 +223,46 @@ PROGRAM = (
     Card(
         name="datagen-fit",
         kind="program",
-        says="`datagen.fit(x_train)` computes what is not used.",
-        so="It computes means and deviations for switches that are off. Without that call the pictures are the "
-        "same, pixel for pixel.",
+        says="`datagen.fit(x_train)` computes statistics that are never used.",
+        so="It computes means and standard deviations for options that are off. Without it the pictures are the same, "
+        "pixel for pixel.",
         page="augmentation",
         asks="Without `datagen.fit(x_train)` the tutorial's augmented pictures would be the same.",
         holds=True,
     ),
 )
-GROWN_OLD = (
+OUTDATED = (
     Card(
         name="hours",
-        kind="grown old",
+        kind="outdated",
         says="63% takes “a few hours on a decent laptop”.",
-        so="It need not be hours. On two cores of an Intel Xeon, `fast` with `--target 63%` was there in "
-        "{seconds_to_63} seconds (median of {trainings_to_63}), and the whole of `fast` took {minutes_of_fast} minutes "
-        "(median of {trainings}) for {accuracy_of_fast}. No laptop was measured.",
+        so="On two cores of an Intel Xeon, `fast` with `--target 63%` got there in {seconds_to_63} seconds (median of "
+        "{trainings_to_63}), and all of `fast` took {minutes_of_fast} minutes (median of {trainings}) for "
+        "{accuracy_of_fast}. No laptop was measured.",
         page="better",
         asks="On two cores of an Intel Xeon, 63% on CIFAR-10 can be reached within a minute.",
         holds=True,
     ),
     Card(
         name="calls",
-        kind="grown old",
-        says="It calls what Keras had in its day.",
-        so="Keras 3 refuses `lr`, ignores `decay` with a warning, and has neither `fit_generator` nor `np_utils` nor "
-        "`optimizers.rmsprop`. Now they are `learning_rate`, a schedule, `fit`, `keras.utils` and "
-        "`optimizers.RMSprop`; `docs/tutorial.ipynb` has the whole table.",
+        kind="outdated",
+        says="It uses the Keras API of its day.",
+        so="Keras 3 rejects `lr`, ignores `decay` with a warning, and has no `fit_generator`, `np_utils` or "
+        "`optimizers.rmsprop`. Use `learning_rate`, a schedule, `fit`, `keras.utils` and `optimizers.RMSprop`; "
+        "`docs/tutorial.ipynb` has the full table.",
         page="descent",
-        asks="Keras 3 still takes `RMSprop(lr=0.0001)`.",
+        asks="Keras 3 still accepts `RMSprop(lr=0.0001)`.",
         holds=False,
     ),
 )
-CARDS = TEXT + PROGRAM + GROWN_OLD
+CARDS = TEXT + PROGRAM + OUTDATED
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
-    known = figures()
+    """Compute what the lesson shows."""
+    values = figures()
     return {
-        "cards": [asdict(card) | {"so": card.so.format(**known)} for card in CARDS],
-        "twice": known["twice"],
+        "cards": [asdict(card) | {"so": card.so.format(**values)} for card in CARDS],
+        "twice": values["twice"],
         "steps": steps_per_epoch(),
     }

@@ -1,4 +1,4 @@
-/** Augmentation: the reader's picture moved about, and what moving and mirroring did to a network. */
+/** Augmentation: the reader's picture shifted and mirrored, and what that did to a network. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
@@ -11,7 +11,7 @@ const WAYS = [{ way: "as they are", ink: "--series-2" }, { way: "shifted", ink: 
 
 /* The picture. */
 
-const now = { picture: Uint8Array.from(atob(facts.picture), (one) => one.charCodeAt(0)), across: 0, up: 0, isOwn: false };
+const now = { picture: Uint8Array.from(atob(facts.picture), (byte) => byte.charCodeAt(0)), across: 0, up: 0, isOwn: false };
 const chance = chances(1);
 let variants = [];
 
@@ -23,10 +23,10 @@ function drawMoved(canvas, by, fill) {
 }
 
 function inWords({ dy, dx, isMirrored }) {
-  const pixels = (amount, one, other) => (amount === 0 ? [] : [`${fixed(Math.abs(amount), 1)} pixels ${amount > 0 ? one : other}`]);
-  const said = [...pixels(dx, "left", "right"), ...pixels(dy, "up", "down")].join(" and ");
-  const shifted = said === "" ? "" : `shifted ${said}`;
-  return [shifted, isMirrored ? `${shifted && "then "}mirrored` : ""].filter(Boolean).join(", ") || "as it is";
+  const pixels = (amount, positive, negative) => (amount === 0 ? [] : [`${fixed(Math.abs(amount), 1)} pixels ${amount > 0 ? positive : negative}`]);
+  const shifts = [...pixels(dx, "left", "right"), ...pixels(dy, "up", "down")].join(" and ");
+  const shifted = shifts === "" ? "" : `shifted ${shifts}`;
+  return [shifted, isMirrored ? `${shifted && "then "}mirrored` : ""].filter(Boolean).join(", ") || "unchanged";
 }
 
 function drawOne() {
@@ -46,7 +46,7 @@ function drawVariants() {
 function drawAgain() {
   variants = Array.from({ length: VARIANTS }, () => drawMoves(chance, side, facts));
   drawVariants();
-  byId("variants-say").textContent = `${VARIANTS} new ones, ${variants.filter((one) => one.isMirrored).length} of them mirrored.`;
+  byId("variants-say").textContent = `${VARIANTS} new pictures, ${variants.filter(({ isMirrored }) => isMirrored).length} of them mirrored.`;
 }
 
 function drawAll() {
@@ -54,7 +54,7 @@ function drawAll() {
   drawVariants();
 }
 
-/** The middle square of a file's picture, made smaller; it stays in this page. */
+/** Show the center square of a picture file, scaled down; it never leaves this page. */
 async function readOwn([file]) {
   if (!file) return;
   try {
@@ -66,15 +66,15 @@ async function readOwn([file]) {
     context.drawImage(image, (image.width - square) / 2, (image.height - square) / 2, square, square, 0, 0, side, side);
     const { data } = context.getImageData(0, 0, side, side);
     show(Uint8Array.from({ length: side * side * CHANNELS }, (_, i) => data[4 * Math.floor(i / CHANNELS) + (i % CHANNELS)]));
-    byId("own-says").textContent = `Your picture's middle square, in ${side} × ${side} pixels.`;
+    byId("own-says").textContent = `The center square of your picture, scaled to ${side} × ${side} pixels.`;
   } catch {
-    byId("own-says").textContent = "Your browser cannot read this file as a picture. Try a JPEG or a PNG.";
+    byId("own-says").textContent = "Your browser cannot read this file as a picture. Try a JPEG or PNG file.";
   }
 }
 
 function show(picture) {
   Object.assign(now, { picture, isOwn: true });
-  byId("before").setAttribute("aria-label", "Your picture, as it is");
+  byId("before").setAttribute("aria-label", "Your picture, unchanged");
   drawAll();
 }
 
@@ -82,13 +82,13 @@ const inPercent = (share) => `${share > 0 ? "+" : ""}${fixed(100 * share, 1)}%`;
 
 /* What it does. */
 
-const mean = (values) => values.reduce((total, one) => total + one, 0) / values.length;
-const means = Object.fromEntries(WAYS.map(({ way }) => [way, facts.distances.map((_, i) => mean(facts.moved[way].map((one) => one[i])))]));
+const mean = (values) => values.reduce((total, value) => total + value, 0) / values.length;
+const means = Object.fromEntries(WAYS.map(({ way }) => [way, facts.distances.map((_, i) => mean(facts.moved[way].map((shares) => shares[i])))]));
 let chosen = 0;
 
-const drawEffect = chart(byId("effect"), "Accuracy on held-out digits by how far they were moved: it falls later where digits were learned shifted.", () => ({
-  x: { label: "moved by pixels" },
-  y: { label: "right answers, %", domain: [0, 100], percent: true, grid: true },
+const drawEffect = chart(byId("effect"), "Accuracy on test digits by how far they are shifted: it falls later after training with shifts.", () => ({
+  x: { label: "shift in pixels" },
+  y: { label: "accuracy, %", domain: [0, 100], percent: true, grid: true },
   marks: [
     Plot.ruleX([facts.distances[chosen]], { stroke: color("--soft"), strokeDasharray: "3 3" }),
     ...WAYS.flatMap(({ way, ink }) => [
@@ -99,13 +99,13 @@ const drawEffect = chart(byId("effect"), "Accuracy on held-out digits by how far
   ],
 }));
 
-function tellEffect(place) {
+function showEffect(place) {
   chosen = place;
   drawEffect();
   const distance = facts.distances[place];
   drawPicture(byId("digit"), moved(facts.digits[3], 8, 1, { dy: 0, dx: -distance, isMirrored: false }, "nearest"), 8, 8, 1);
   const pixels = `${distance} ${distance === 1 ? "pixel" : "pixels"}`;
-  byId("effect-says").textContent = `Moved by ${pixels}: learned as they are, ${percent(means["as they are"][place])} right; learned shifted, ${percent(means.shifted[place])}.`;
+  byId("effect-says").textContent = `Shifted by ${pixels}: accuracy ${percent(means["as they are"][place])} after training on original digits, ${percent(means.shifted[place])} after training with shifts.`;
   return pixels;
 }
 
@@ -129,6 +129,6 @@ byId("own").addEventListener("change", () => readOwn(byId("own").files));
 byId("draw").addEventListener("click", drawAgain);
 byId("mirror-digits").addEventListener("input", drawDigits);
 drawAgain();
-slider("distance", tellEffect);
+slider("distance", showEffect);
 drawDigits();
 begin();

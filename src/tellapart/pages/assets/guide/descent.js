@@ -1,4 +1,4 @@
-/** Gradient descent: one weight on a curve, five optimizers on a landscape, and the tutorial's rate. */
+/** Gradient descent: one weight on a curve, five optimizers on a landscape, and the tutorial's learning rate. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, plain, slider, labeled } from "lesson";
@@ -8,7 +8,7 @@ import { adam, momentum, muon, rmsprop, sgd, walk } from "optimizers";
 import { color } from "theme";
 
 const REACH = 2;
-const RATES = [1e-3, 1e-2, 1e-1].flatMap((ten) => [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].map((one) => Number((ten * one).toPrecision(2)))).concat(1);
+const RATES = [1e-3, 1e-2, 1e-1].flatMap((ten) => [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].map((digit) => Number((ten * digit).toPrecision(2)))).concat(1);
 
 const LANDSCAPES = {
   valley: {
@@ -23,29 +23,29 @@ const LANDSCAPES = {
   },
 };
 
-const WALKERS = [
-  { name: "sgd", title: "gradient descent", way: sgd, ink: "--ink", symbol: "circle" },
-  { name: "momentum", title: "momentum", way: momentum, ink: "--series-1", symbol: "square" },
-  { name: "rmsprop", title: "RMSprop", way: rmsprop, ink: "--series-2", symbol: "triangle" },
-  { name: "adam", title: "Adam", way: adam, ink: "--series-3", symbol: "diamond" },
-  { name: "muon", title: "Muon", way: muon, ink: "--right", symbol: "star" },
+const OPTIMIZERS = [
+  { name: "sgd", title: "gradient descent", step: sgd, ink: "--ink", symbol: "circle" },
+  { name: "momentum", title: "momentum", step: momentum, ink: "--series-1", symbol: "square" },
+  { name: "rmsprop", title: "RMSprop", step: rmsprop, ink: "--series-2", symbol: "triangle" },
+  { name: "adam", title: "Adam", step: adam, ink: "--series-3", symbol: "diamond" },
+  { name: "muon", title: "Muon", step: muon, ink: "--right", symbol: "star" },
 ];
 
 /* One weight. */
 
-const one = { weight: 0, rate: 0 };
+const single = { weight: 0, rate: 0 };
 const onCurve = (weight) => ({ weight, loss: weight * weight });
 const slopeOf = (weight) => 2 * weight;
 
 function tenSteps() {
-  const weights = [one.weight];
-  for (let step = 0; step < 10; step++) weights.push(weights.at(-1) - one.rate * slopeOf(weights.at(-1)));
+  const weights = [single.weight];
+  for (let step = 0; step < 10; step++) weights.push(weights.at(-1) - single.rate * slopeOf(weights.at(-1)));
   return weights;
 }
 
 function curveOptions() {
   const curve = Array.from({ length: 121 }, (_, i) => onCurve(-3 + i / 20));
-  const slope = slopeOf(one.weight), at = onCurve(one.weight);
+  const slope = slopeOf(single.weight), at = onCurve(single.weight);
   const tangent = [-0.7, 0.7].map((away) => ({ weight: at.weight + away, loss: at.loss + away * slope }));
   return {
     x: { domain: [-3, 3], label: "weight" },
@@ -60,28 +60,28 @@ function curveOptions() {
   };
 }
 
-function tellStep() {
-  const slope = slopeOf(one.weight), weights = tenSteps();
+function showArithmetic() {
+  const slope = slopeOf(single.weight), weights = tenSteps();
   byId("step-says").replaceChildren(
     equation("slope ", labeled("slope", slope)),
-    equation("new weight = ", labeled("weight", one.weight), " − ", labeled("rate", one.rate), " × ", labeled("slope", slope), " = ", labeled("next", weights[1], true)),
+    equation("new weight = ", labeled("weight", single.weight), " − ", labeled("rate", single.rate), " × ", labeled("slope", slope), " = ", labeled("next", weights[1], true)),
     equation("after ten steps ", labeled("tenth", weights[10], true)));
 }
 
-const drawCurve = chart(byId("curve"), "The loss of one weight as a curve, its slope as a straight line, and ten steps down.", curveOptions);
-const moveOne = (name) => (value) => ((one[name] = value), drawCurve(), tellStep(), String(value));
+const drawCurve = chart(byId("curve"), "The loss of one weight as a curve, its slope as a straight line, and ten steps of gradient descent.", curveOptions);
+const moveOne = (name) => (value) => ((single[name] = value), drawCurve(), showArithmetic(), String(value));
 
 /* Two weights. */
 
 const now = { landscape: "valley", rate: 0, start: [0, 0], shown: 0, noise: "", playing: null };
-now.ways = Object.fromEntries(WALKERS.map(({ name }) => [name, [now.start]]));
+now.paths = Object.fromEntries(OPTIMIZERS.map(({ name }) => [name, [now.start]]));
 const isShown = ({ name }) => byId(`shows-${name}`).checked;
-const shownWay = ({ name }) => now.ways[name].slice(0, now.shown + 1);
+const shownPath = ({ name }) => now.paths[name].slice(0, now.shown + 1);
 
 function walkAll() {
   const { slope } = LANDSCAPES[now.landscape];
   const noise = facts.noise[now.noise] ?? Array(facts.steps).fill([0, 0]);
-  for (const { name, way } of WALKERS) now.ways[name] = walk(way, facts.settings, now.rate, slope, now.start, noise);
+  for (const { name, step } of OPTIMIZERS) now.paths[name] = walk(step, facts.settings, now.rate, slope, now.start, noise);
   drawAll();
 }
 
@@ -96,12 +96,12 @@ function mapOptions(width) {
     color: { type: "threshold", domain: lines, range: lines.map((_, i) => shade(0.42 * (1 - i / lines.length) ** 1.5)).concat(shade(0)) },
     marks: [
       Plot.contour({ fill: (x, y) => loss([x, y]), x1: -REACH, x2: REACH, y1: -REACH, y2: REACH, pixelSize: 4, thresholds: [0, ...lines], stroke: color("--soft"), strokeOpacity: 0.25 }),
-      ...WALKERS.filter(isShown).flatMap((walker) => {
-        const way = shownWay(walker), ink = color(walker.ink);
+      ...OPTIMIZERS.filter(isShown).flatMap((optimizer) => {
+        const path = shownPath(optimizer), ink = color(optimizer.ink);
         return [
-          Plot.line(way, { stroke: ink, strokeWidth: 1.6, clip: true }),
-          Plot.dot(way, { r: 1.6, fill: ink, clip: true }),
-          Plot.dot(way.slice(-1), { symbol: walker.symbol, r: 6, fill: ink, stroke: color("--raised"), clip: true }),
+          Plot.line(path, { stroke: ink, strokeWidth: 1.6, clip: true }),
+          Plot.dot(path, { r: 1.6, fill: ink, clip: true }),
+          Plot.dot(path.slice(-1), { symbol: optimizer.symbol, r: 6, fill: ink, stroke: color("--raised"), clip: true }),
         ];
       }),
       Plot.dot([now.start], { r: 7, stroke: color("--ink"), strokeWidth: 2 }),
@@ -117,36 +117,36 @@ function lossOptions(width) {
     marginLeft: 62,
     x: { domain: [0, Math.max(40, now.shown)], label: "step" },
     y: { type: "log", domain: [least, most], label: "loss", grid: true, ticks: [1e-6, 1e-4, 0.01, 1, 100], tickFormat: (value) => String(d3.format(".6~f")(value)) },
-    marks: WALKERS.filter(isShown).flatMap((walker) => {
-      const points = shownWay(walker).map((place, step) => ({ step, loss: Math.max(least, Math.min(most, loss(place))) }));
-      const ink = color(walker.ink);
+    marks: OPTIMIZERS.filter(isShown).flatMap((optimizer) => {
+      const points = shownPath(optimizer).map((place, step) => ({ step, loss: Math.max(least, Math.min(most, loss(place))) }));
+      const ink = color(optimizer.ink);
       return [
         Plot.line(points, { x: "step", y: "loss", stroke: ink, strokeWidth: 2 }),
-        Plot.dot(points.slice(-1), { x: "step", y: "loss", symbol: walker.symbol, r: 5, fill: ink, stroke: color("--raised") }),
+        Plot.dot(points.slice(-1), { x: "step", y: "loss", symbol: optimizer.symbol, r: 5, fill: ink, stroke: color("--raised") }),
       ];
     }),
   };
 }
 
-byId("standings").replaceChildren(...WALKERS.map(row));
-const drawMap = chart(byId("map"), "The landscape from above: lines of equal loss, and the ways of the optimizers over it.", mapOptions);
+byId("standings").replaceChildren(...OPTIMIZERS.map(row));
+const drawMap = chart(byId("map"), "The landscape from above: contours of equal loss, and the paths of the optimizers.", mapOptions);
 const drawLoss = chart(byId("losses"), "The loss of each optimizer, step by step.", lossOptions);
 
 function drawAll() {
   drawMap();
   drawLoss();
   const { loss } = LANDSCAPES[now.landscape];
-  const standing = WALKERS.map((walker) => ({ ...walker, place: now.ways[walker.name][now.shown] }));
+  const standing = OPTIMIZERS.map((optimizer) => ({ ...optimizer, place: now.paths[optimizer.name][now.shown] }));
   for (const { name, place } of standing) {
     const values = place ? { x: place[0], y: place[1], loss: loss(place) } : {};
-    for (const what of ["x", "y", "loss"]) tell(byId(`${name}-${what}`), values[what], what === "loss" ? short : (value) => fixed(value, 3));
+    for (const what of ["x", "y", "loss"]) write(byId(`${name}-${what}`), values[what], what === "loss" ? short : (value) => fixed(value, 3));
   }
-  const best = standing.filter((walker) => walker.place && isShown(walker)).sort((a, b) => loss(a.place) - loss(b.place))[0];
-  if (!now.playing && best) byId("standing").textContent = `After ${now.shown} steps ${best.title} is lowest: loss ${short(loss(best.place))}.`;
+  const best = standing.filter((optimizer) => optimizer.place && isShown(optimizer)).sort((a, b) => loss(a.place) - loss(b.place))[0];
+  if (!now.playing && best) byId("standing").textContent = `After ${now.shown} steps, ${best.title} has the lowest loss: ${short(loss(best.place))}.`;
 }
 
-function tell(cell, value, write) {
-  cell.textContent = value === undefined ? "far" : write(value);
+function write(cell, value, format) {
+  cell.textContent = value === undefined ? "diverged" : format(value);
   if (value === undefined) delete cell.dataset.value;
   else cell.dataset.value = value;
 }
@@ -206,11 +206,11 @@ const drawRate = chart(byId("rates"), "The tutorial's learning rate, epoch by ep
   ],
 }));
 
-function tellRate(epochs) {
+function showRate(epochs) {
   rateAt.epochs = epochs;
   drawRate();
   const rate = facts.rates[epochs];
-  byId("rates-say").textContent = `After ${(epochs * facts.steps_per_epoch).toLocaleString("en")} steps the rate is ${rate.toFixed(8)}: ${percent(rate / facts.rates[0])} of the first.`;
+  byId("rates-say").textContent = `After ${(epochs * facts.steps_per_epoch).toLocaleString("en")} steps the rate is ${rate.toFixed(8)}, ${percent(rate / facts.rates[0])} of its initial value.`;
   return String(epochs);
 }
 
@@ -226,5 +226,5 @@ byId("reset").addEventListener("click", () => (pause(), showSteps(0)));
 byId("play").addEventListener("click", play);
 byId("map").addEventListener("pointerdown", startAt);
 byId("map").addEventListener("pointermove", (event) => event.pointerType === "mouse" && event.buttons && startAt(event));
-slider("epochs", tellRate);
+slider("epochs", showRate);
 begin();

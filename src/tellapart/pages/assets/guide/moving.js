@@ -1,29 +1,29 @@
-/** Moving pictures: the arithmetic of tellapart's augmentation (data/augmentation/shift_flip.py), on pictures of equal sides. */
+/** Shifting and mirroring: the arithmetic of tellapart's data/augmentation/shift_flip.py, for square pictures. */
 
 /**
- * A picture shifted, then mirrored. The pixel at row y, column x of the shifted one stood at (y + dy, x + dx),
- * between pixels blended linearly.
+ * Shift a picture, then mirror it. The pixel at (y, x) of the shifted picture comes from (y + dy, x + dx),
+ * with linear interpolation between pixels.
  * @param {ArrayLike<number>} values side x side x channels, row by row.
- * @param {{dy: number, dx: number, isMirrored: boolean}} moves in pixels; positive ones move up and left.
+ * @param {{dy: number, dx: number, isMirrored: boolean}} moves in pixels; positive values move up and left.
  * @param {string} fill "nearest", "mirror", or "constant", which is black.
- * @returns {Float64Array} not rounded.
+ * @returns {Float64Array} unrounded values.
  */
 export function moved(values, side, channels, { dy, dx, isMirrored }, fill) {
   const rows = origins(side, dy, false, fill), columns = origins(side, dx, isMirrored, fill);
-  const made = new Float64Array(values.length);
+  const result = new Float64Array(values.length);
   rows.forEach((row, y) => columns.forEach((column, x) => {
     if (fill === "constant" && !(row.isInside && column.isInside)) return;
     for (let c = 0; c < channels; c++) {
       const at = (i, j) => values[(i * side + j) * channels + c];
       const upper = blend(at(row.low, column.low), at(row.low, column.high), column.weight);
       const lower = blend(at(row.high, column.low), at(row.high, column.high), column.weight);
-      made[(y * side + x) * channels + c] = blend(upper, lower, row.weight);
+      result[(y * side + x) * channels + c] = blend(upper, lower, row.weight);
     }
   }));
-  return made;
+  return result;
 }
 
-const blend = (one, other, weight) => one + weight * (other - one);
+const blend = (a, b, weight) => a + weight * (b - a);
 
 function origins(side, shift, isReversed, fill) {
   return Array.from({ length: side }, (_, i) => {
@@ -40,13 +40,13 @@ function reflected(i, side) {
   return Math.min(within, period - within);
 }
 
-/** Moves by chance: shifts of up to a share of the side either way, mirrored as often as not. */
+/** Draw random moves: shifts of up to a share of the side in either direction, and a mirror with probability 1/2. */
 export function drawMoves(chance, side, { width_shift_range, height_shift_range }) {
   const shift = (range) => (2 * chance() - 1) * range * side;
   return { dy: shift(height_shift_range), dx: shift(width_shift_range), isMirrored: chance() < 0.5 };
 }
 
-/** Chances from 0 to 1, the same ones for the same seed: "mulberry32". */
+/** A random number generator for 0 to 1 with a seed: "mulberry32". */
 export function chances(seed) {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

@@ -1,9 +1,9 @@
-/** Put right: cards to choose from, and statements to judge. */
+/** Put right: correction cards with a filter, and statements to judge. */
 
 import { begin, byId, facts } from "lesson";
 import { element } from "maps";
 
-const STEP = 8; // has no factor in common with the number of cards, so each comes once, and not in the page's order
+const STEP = 8; // coprime with the number of cards, so each comes once, and not in the page's order
 const order = facts.cards.map((_, i) => facts.cards[(i * STEP) % facts.cards.length]);
 const judged = new Map();
 let at = 0;

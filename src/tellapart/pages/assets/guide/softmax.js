@@ -1,4 +1,4 @@
-/** Softmax: logits that become shares, step by step, and how often sure answers are right. */
+/** Softmax: from logits to probabilities, step by step, and confidence against accuracy. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
@@ -9,17 +9,17 @@ import { color } from "theme";
 const NAMES = ["cat", "dog", "frog", "truck"];
 const at = { logits: [], temperature: 1, added: 0, sure: 9 };
 
-/** What e is raised to: each logit with what is added to all, divided by the temperature. */
+/** The exponents of e: each logit plus the number added to all, divided by the temperature. */
 const exponents = () => at.logits.map((logit) => (logit + at.added) / at.temperature);
 
-/** The largest is taken away from all before e is raised, which changes no share and keeps every power finite. */
+/** Subtracting the largest value from all changes no probability and keeps every power finite. */
 export function softmax(values) {
   const most = Math.max(...values), powers = values.map((value) => Math.exp(value - most));
   return powers.map((power) => power / sum(powers));
 }
 
 function show() {
-  if (at.logits.length < NAMES.length) return; // not every slider has spoken yet
+  if (at.logits.length < NAMES.length) return; // some sliders are not set up yet
   const raised = exponents(), shares = softmax(raised), powers = raised.map(Math.exp);
   byId("steps").replaceChildren(...NAMES.map((name, i) => element("tr", {},
     element("th", { scope: "row" }, name),
@@ -29,37 +29,37 @@ function show() {
   byId("total-power").textContent = large(sum(powers));
   byId("total-share").textContent = percent(sum(shares));
   const [first, second] = bySize(shares);
-  byId("steps-say").replaceChildren(`${NAMES[first]} has the largest share, `, shareOf("largest", shares[first], shareText),
-    `, which is ${times(shares[first] / shares[second])} that of ${NAMES[second]}.`);
+  byId("steps-say").replaceChildren(`${NAMES[first]} has the highest probability, `, shareOf("largest", shares[first], shareText),
+    `, ${times(shares[first] / shares[second])} that of ${NAMES[second]}.`);
 }
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
-/** To two decimals; what is too large or too small for them, as a power of ten. */
+/** A number to two decimals, or as a power of ten where it is too large or too small for that. */
 function large(value) {
   if (value < 1e5 && value >= 0.005) return fixed(value, 2);
   const [digits, power] = value.toExponential(1).split("e");
   return `${digits} × 10${power.replace("+", "").replace("-", "⁻").replace(/\d/g, (digit) => SUPERSCRIPTS[digit])}`;
 }
 
-/** A share of softmax in words: it is never all and never nothing, however near it comes. */
+/** A probability as text: never 100% and never 0%, however near it comes. */
 function shareText(share) {
   const text = percent(share);
   return { "100.0%": "> 99.9%", "0.0%": "< 0.1%" }[text] ?? text;
 }
 
-const times = (ratio) => (ratio < 1.005 ? "as large as" : `${large(ratio)} times`);
+const times = (ratio) => (ratio < 1.005 ? "equal to" : `${large(ratio)} times`);
 
-// How often sure answers are right.
+// Confidence against accuracy.
 
-const judged = () => facts.digits[byId("when").value];
-const filled = () => judged().bins.map((bin, place) => ({ ...bin, place })).filter((bin) => bin.answers > 0);
-const ends = (place) => [place, place + 1].map((edge) => percent(edge / judged().bins.length, 0));
+const calibration = () => facts.digits[byId("when").value];
+const filled = () => calibration().bins.map((bin, place) => ({ ...bin, place })).filter((bin) => bin.answers > 0);
+const ends = (place) => [place, place + 1].map((edge) => percent(edge / calibration().bins.length, 0));
 
-const drawReliability = chart(byId("reliability"), "Share of the answers that are right, by how sure they were; on the dashed line the two are equal.", (width) => ({
+const drawReliability = chart(byId("reliability"), "Accuracy by confidence; on the dashed line the two are equal.", (width) => ({
   height: Math.min(width, 380), insetTop: 8, insetRight: 8,
-  x: { label: "how sure", domain: [0, 1], tickFormat: "%" },
-  y: { label: "share right", domain: [0, 1], tickFormat: "%", grid: true },
+  x: { label: "confidence", domain: [0, 1], tickFormat: "%" },
+  y: { label: "accuracy", domain: [0, 1], tickFormat: "%", grid: true },
   r: { range: [3, 13] },
   marks: [
     Plot.line([[0, 0], [1, 1]], { stroke: color("--soft"), strokeDasharray: "4 4" }),
@@ -71,17 +71,17 @@ const drawReliability = chart(byId("reliability"), "Share of the answers that ar
 
 function sayReliability() {
   drawReliability();
-  const bin = judged().bins[at.sure], [low, high] = ends(at.sure);
+  const bin = calibration().bins[at.sure], [low, high] = ends(at.sure);
   byId("reliability-says").replaceChildren(...(bin.answers
-    ? [`${bin.answers.toLocaleString("en")} of ${judged().answers.toLocaleString("en")} answers were more than ${low} and at most ${high} sure: on average `,
-      shareOf("confidence", bin.confidence), ". Of these ", shareOf("accuracy", bin.accuracy), " were right."]
-    : [`No answer was between ${low} and ${high} sure.`]));
+    ? [`${bin.answers.toLocaleString("en")} of ${calibration().answers.toLocaleString("en")} predictions have a confidence above ${low} and up to ${high}: mean confidence `,
+      shareOf("confidence", bin.confidence), ", accuracy ", shareOf("accuracy", bin.accuracy), "."]
+    : [`No prediction has a confidence between ${low} and ${high}.`]));
 }
 
-function shareOf(what, share, words = percent) {
-  const made = labeled(what, share, true);
-  made.textContent = words(share);
-  return made;
+function shareOf(what, share, format = percent) {
+  const result = labeled(what, share, true);
+  result.textContent = format(share);
+  return result;
 }
 
 NAMES.forEach((name, i) => slider(name, (value) => ((at.logits[i] = value), show(), fixed(value, 1))));

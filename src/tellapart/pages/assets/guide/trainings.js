@@ -1,29 +1,29 @@
-/** Two sources of a training's frames with the same commands: tellapart behind the page, and a recording. */
+/** Two sources of training frames with the same commands: a live training by tellapart, and a recording. */
 
-/** What this page's training is called: a new one takes the place of the one before it. */
+/** The name of this page's training; a new one replaces the one before it. */
 const NAME = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
 
-/** A training that tellapart runs now. */
+/** A live training by tellapart. */
 export class Live {
   constructor(rate) {
     this.rate = rate;
   }
 
-  begin() { return this.tell(`begin?rate=${this.rate}`); }
-  run() { return this.tell("run"); }
-  pause() { return this.tell("pause"); }
-  step() { return this.tell("step"); }
+  begin() { return this.send(`begin?rate=${this.rate}`); }
+  run() { return this.send("run"); }
+  pause() { return this.send("pause"); }
+  step() { return this.send("step"); }
 
   async since(count) {
     return answerOf(await fetch(`training/${NAME}?since=${count}`));
   }
 
-  async tell(command) {
+  async send(command) {
     return answerOf(await fetch(`training/${NAME}/${command}`, { method: "POST" }));
   }
 }
 
-/** A training that was recorded: each look shows one frame more while it runs. */
+/** A recorded training: while it runs, each poll shows one more frame. */
 export class Recording {
   constructor(frames) {
     this.frames = frames;
@@ -49,7 +49,7 @@ export class Recording {
 }
 
 async function answerOf(response) {
-  const told = await response.json();
-  if (!response.ok) throw new Error(told.error);
-  return told;
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
 }

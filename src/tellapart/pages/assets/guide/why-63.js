@@ -1,4 +1,4 @@
-/** Why 63%: trainings of 200 epochs, looked at epoch by epoch. */
+/** Why 63%: trainings of 200 epochs, epoch by epoch. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
@@ -6,16 +6,16 @@ import { table, labeled } from "arithmetic";
 import { color } from "theme";
 
 const RUNS = [
-  ["as-meant", "as meant", "--series-1"],
+  ["as-meant", "the tutorial's settings", "--series-1"],
   ["mid-2017", "settings of mid-2017", "--series-4"],
   ["early-2017", "settings of early 2017", "--series-3"],
   ["divided-twice", "divided by 255 twice", "--series-2"],
 ].map(([name, says, series]) => ({ ...facts.runs[name], says, series }));
 const EPOCHS = RUNS[0].loss.length;
 const SHOWN = {
-  accuracy: { label: "share right, held-out pictures", domain: [0, 1], tickFormat: "%" },
-  held_out_loss: { label: "loss, held-out pictures", domain: [0, 2.5] },
-  loss: { label: "loss in training", domain: [0, 2.5] },
+  accuracy: { label: "held-out accuracy", domain: [0, 1], tickFormat: "%" },
+  held_out_loss: { label: "held-out loss", domain: [0, 2.5] },
+  loss: { label: "training loss", domain: [0, 2.5] },
 };
 const LABEL_AT = 32; // an epoch where no curve is near 63%
 let epoch = 1;
@@ -23,7 +23,7 @@ let epoch = 1;
 const what = () => byId("measure").value;
 const points = (values) => values.map((y, at) => ({ x: at + 1, y }));
 
-const drawCurves = chart(byId("curves"), `Accuracy on held-out pictures by epoch. ${RUNS.map(({ says, best_epoch, accuracy }) => `${says}: highest ${percent(accuracy[best_epoch - 1])} at epoch ${best_epoch}, ${percent(accuracy.at(-1))} at epoch ${accuracy.length}`).join("; ")}.`, (width) => ({
+const drawCurves = chart(byId("curves"), `Held-out accuracy by epoch. ${RUNS.map(({ says, best_epoch, accuracy }) => `${says}: highest ${percent(accuracy[best_epoch - 1])} at epoch ${best_epoch}, ${percent(accuracy.at(-1))} at epoch ${accuracy.length}`).join("; ")}.`, (width) => ({
   height: Math.max(250, Math.round(width * 0.52)),
   x: { label: "epoch", domain: [1, EPOCHS] },
   y: { ...SHOWN[what()], grid: true },
@@ -35,24 +35,24 @@ const drawCurves = chart(byId("curves"), `Accuracy on held-out pictures by epoch
   ],
 }));
 
-/** A number of a training at this epoch. */
+/** A training's number at this epoch, as a table cell. */
 function cell(run, name) {
   const value = run[name][epoch - 1];
-  const found = labeled(name, value);
-  if (name === "accuracy") found.textContent = percent(value);
-  return found;
+  const content = labeled(name, value);
+  if (name === "accuracy") content.textContent = percent(value);
+  return content;
 }
 
-function tell() {
-  byId("at-epoch").replaceChildren(table(`After epoch ${epoch}`, ["training", "held-out pictures right", "loss of these", "loss in training"],
+function show() {
+  byId("at-epoch").replaceChildren(table(`After epoch ${epoch}`, ["training", "held-out accuracy", "held-out loss", "training loss"],
     RUNS.map((run) => [run.says, cell(run, "accuracy"), cell(run, "held_out_loss"), cell(run, "loss")])));
   drawCurves();
 }
 
-byId("measure").addEventListener("input", tell);
+byId("measure").addEventListener("input", show);
 slider("epoch", (value) => {
   epoch = value;
-  tell();
+  show();
   return String(value);
 });
 begin();
