@@ -127,7 +127,7 @@ def test_an_error_in_a_part_reaches_the_caller_and_leaves_no_cast_weights():
     images, truth = batch()
     with pytest.raises(RuntimeError):
         step(images[:, :5], truth)
-    assert not any(part._ready for part in step.net.operations)
+    assert not any(part._cast_values for part in step.net.operations)
 
 
 @pytest.mark.parametrize(("pictures", "count"), [(10, 3), (4, 4), (7, 1)])
