@@ -21,13 +21,25 @@ def climbing(rate):
     return OptimizerSettings(name="Adam", learning_rate=rate, schedule="cosine", warmup_fraction=1.0)
 
 
-def test_the_model_has_the_weights_of_the_best_epoch(tmp_path):
-    """A rate that climbs too high spoils what the first epochs learned."""
+@pytest.mark.parametrize("stopped_after", [None, 6])
+def test_the_model_has_the_weights_of_the_best_epoch(stopped_after, tmp_path):
+    """A rate that climbs too high spoils what the first epochs learned, also where the run was stopped between."""
     labels = np.arange(150) % 3
     noise = np.random.default_rng(0).integers(0, 100, (150, 16, 16, 3))
     images = (noise + 60 * np.eye(3)[labels][:, None, None]).astype(np.uint8)
     config = quick().changed(optimizer=climbing(0.1), epochs=12, precision="float32", **SMALL)
-    result = tellapart.train(images, labels=labels, recipe=config, out=tmp_path / "run", verbose=False)
+    epochs = Epochs()
+    result = tellapart.train(
+        images,
+        labels=labels,
+        recipe=config,
+        out=tmp_path / "run",
+        listener=epochs,
+        should_stop=lambda: len(epochs.heard) == stopped_after,
+    )
+    if stopped_after is not None:
+        assert not result.finished
+        result = tellapart.train(images, labels=labels, resume=tmp_path / "run", verbose=False)
     best = max(result.history, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
     assert best.val_accuracy > result.history[-1].val_accuracy, "or this test would say nothing"
     held_out = load_predictions(tmp_path / "run" / "predictions.safetensors")["validation"]
