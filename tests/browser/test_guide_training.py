@@ -12,7 +12,7 @@ from tellapart.guide.small_training import RATE, RATES, training
 
 FACTS = named("training").facts
 SHOWN = """() => ({
-  state: document.getElementById("standing").textContent,
+  standing: document.getElementById("standing").textContent,
   kernel: document.querySelector("#kernels canvas").toDataURL(),
   says: [...document.querySelectorAll("#says span:nth-child(3n)")].map((one) => one.textContent),
 })"""
