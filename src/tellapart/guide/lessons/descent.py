@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 200
-"""That the page can show."""
+"""Steps that the page can show."""
 
 STEEP = 20.0
 """The valley bends this much more in y than in x."""
 
 PICTURES, STRAY = 1024, 4.0
-"""Pretended pictures of the landscapes, and how far one's slope lies from the mean's: its standard deviation."""
+"""Simulated pictures of the landscapes, and the standard deviation of their slopes around the mean."""
 
 BATCHES = (32, 1)
 
 MOMENTUM = 0.9
-"""Of the one that is called so."""
+"""The momentum of SGD with momentum."""
 
 RATE, DECAY = 1e-4, 1e-6
 """The tutorial's RMSprop(lr=0.0001, decay=1e-6)."""
@@ -28,7 +28,7 @@ TRAINING_PICTURES, BATCH_SIZE, EPOCHS = 50_000, 32, 200
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     steps = steps_per_epoch()
     return {
         "steep": STEEP,
@@ -43,7 +43,7 @@ def facts() -> dict[str, Any]:
 
 
 def settings() -> dict[str, float]:
-    """What each optimizer takes for granted: Keras's own values, and those of the recipe that learns by Muon."""
+    """Return the optimizers' settings: Keras's defaults, and the momentum of the recipe that uses Muon."""
     from tellapart.keras_backend import import_keras
     from tellapart.recipes.recipes import fast
 
@@ -62,33 +62,33 @@ def settings() -> dict[str, float]:
 
 
 def pulls() -> NDArray[np.float64]:
-    """What each pretended picture adds to the slope, (PICTURES, 2); the mean of all is zero."""
+    """Return what each simulated picture adds to the slope, (PICTURES, 2); their mean is zero."""
     drawn = np.random.default_rng(0).normal(0, STRAY, (PICTURES, 2))
     return drawn - drawn.mean(0)
 
 
 def noise(batch_size: int) -> NDArray[np.float64]:
-    """What a batch's slope has more than that of all pictures, (STEPS, 2), to four decimals.
+    """Return the noise of a batch's slope, (STEPS, 2), to four decimals.
 
-    The batches come in the engine's own order.
+    The batches come in the engine's order.
     """
     from tellapart.data.sampler import BatchSampler
 
     batches, own = BatchSampler(n=PICTURES, batch_size=batch_size, seed=0), pulls()
     of = batches.steps_per_epoch
-    found = [own[batches.rows(*divmod(step, of))].mean(0) for step in range(STEPS)]
-    return np.round(found, 4)
+    slopes = [own[batches.rows(*divmod(step, of))].mean(0) for step in range(STEPS)]
+    return np.round(slopes, 4)
 
 
 def steps_per_epoch() -> int:
-    """Of CIFAR-10's training pictures, in the tutorial's batches."""
+    """Return the number of steps in one of the tutorial's epochs."""
     from tellapart.data.sampler import BatchSampler
 
     return BatchSampler(n=TRAINING_PICTURES, batch_size=BATCH_SIZE, seed=0).steps_per_epoch
 
 
 def rate_after(steps: int) -> float:
-    """The tutorial's learning rate, as Keras counts it down."""
+    """Return the tutorial's learning rate after some steps, by Keras's schedule."""
     from tellapart.keras_backend import import_keras
 
     schedule = import_keras().optimizers.schedules.InverseTimeDecay(RATE, 1, DECAY)
@@ -96,9 +96,9 @@ def rate_after(steps: int) -> float:
 
 
 def angles() -> dict[int, float]:
-    """How far a batch's slope points away from that of all digits, in degrees: the median of 64 batches by size.
+    """Return the median angle between a batch's gradient and that of all digits, in degrees, of 64 batches by size.
 
-    A small network that has learned nothing yet, on scikit-learn's digits.
+    The network is small and untrained, the digits are scikit-learn's.
     """
     slope = slope_of_digits()
     whole, random = slope(np.arange(1797)), np.random.default_rng(0)
@@ -111,7 +111,7 @@ def angles() -> dict[int, float]:
 
 
 def slope_of_digits() -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
-    """The slope of a small network's loss on some of the digits, by their rows: one number for each weight."""
+    """Return a function from rows of the digits to the gradient of a small network's loss on them."""
     import torch
     from sklearn.datasets import load_digits
 
@@ -124,17 +124,17 @@ def slope_of_digits() -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
     model = keras.Sequential(layers)
     pixels, labels = load_digits(return_X_y=True)
     images = torch.tensor(pixels / 16, dtype=torch.float32)
-    truth = torch.tensor(labels)
+    targets = torch.tensor(labels)
 
     def slope(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        loss = torch.nn.functional.cross_entropy(model(images[rows]), truth[rows])
-        found = torch.autograd.grad(loss, [weight.value for weight in model.trainable_variables])
-        return np.concatenate([part.numpy().ravel() for part in found])
+        loss = torch.nn.functional.cross_entropy(model(images[rows]), targets[rows])
+        gradient = torch.autograd.grad(loss, [weight.value for weight in model.trainable_variables])
+        return np.concatenate([part.numpy().ravel() for part in gradient])
 
     return slope
 
 
 def angle(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Between two directions, in degrees."""
+    """Return the angle between two directions, in degrees."""
     cosine = one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))

@@ -1,4 +1,4 @@
-"""Softmax: what being sure is worth, measured on few digits and read from the published figures of CIFAR-10."""
+"""Softmax: calibration, measured on few digits and read from the benchmark of CIFAR-10."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ BINS = 10
 """Of equal width, from no confidence to full."""
 
 NEAR_98 = (0.975, 0.985)
-"""Between these a confidence is told as 98%."""
+"""Confidences within this range count as 98%."""
 
 PUBLISHED = Path("benchmarks/results/calibration_on_cifar10-2026-11-23-1327.json")
 """In the repository, of which this module is a part."""
@@ -25,7 +25,7 @@ SHIPPED = "the one that comes along, in float32"
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows: ten trainings."""
+    """Compute what the lesson shows, with ten trainings."""
     networks = [answers_of(seed) for seed in range(SEEDS)]
     return {
         **quick_facts(),
@@ -36,7 +36,7 @@ def facts() -> dict[str, Any]:
 
 
 def quick_facts() -> dict[str, Any]:
-    """What is read rather than trained."""
+    """Compute what needs no training."""
     return {"seeds": SEEDS, "published": published()}
 
 
@@ -59,7 +59,7 @@ def answers_of(seed: int) -> dict[str, Any]:
 
 
 def pooled(networks: list[dict[str, Any]], when: str) -> dict[str, Any]:
-    """The answers of all networks together: their bins, and those given with 98%."""
+    """Return the pooled predictions of all networks: their bins, and those made with 98% confidence."""
     probabilities = np.concatenate([one[when] for one in networks])
     labels = np.concatenate([one["labels"] for one in networks])
     sure, right = probabilities.max(1), probabilities.argmax(1) == labels
@@ -86,7 +86,7 @@ def judged(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dic
 
 
 def published() -> dict[str, Any]:
-    """The measured figures of the CIFAR-10 model that comes along, as the benchmark wrote them."""
+    """Return the benchmark's figures for the built-in CIFAR-10 model."""
     record = json.loads((Path(__file__).parents[4] / PUBLISHED).read_text(encoding="utf-8"))
     model = next(one for one in record["models"] if one["errors"][0]["model"] == SHIPPED)
     before, after = (_numbers(row) for row in model["errors"])

@@ -22,12 +22,12 @@ CLOSE, APART = 30, 6
 
 
 def facts() -> dict[str, Any]:
-    """What the lesson shows."""
+    """Compute what the lesson shows."""
     return {**quick_facts(), "recordings": {str(rate): recording(rate) for rate in RATES}}
 
 
 def quick_facts() -> dict[str, Any]:
-    """All but the recordings."""
+    """Compute all but the recordings."""
     pixels, label = shown_digit()
     return {
         "digit": pixels,
@@ -56,5 +56,5 @@ def counts() -> dict[str, int]:
 
 
 def recording(rate: float) -> list[dict[str, Any]]:
-    """Some frames of a whole training."""
+    """Return some frames of a complete training."""
     return [frame.to_dict() for frame in training(rate) if frame.step <= CLOSE or frame.step % APART == 0]
