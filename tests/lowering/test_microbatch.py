@@ -9,10 +9,10 @@ from tellapart.lowering.microbatch import MicroBatch, current_micro_batch, enter
 
 
 def test_a_micro_batch_is_left_with_the_block_after_an_error_too():
-    part = MicroBatch(0.5, torch.Generator())
-    with pytest.raises(KeyError), enter_micro_batch(part):
-        assert current_micro_batch() is part
-        raise KeyError
+    part, seen = MicroBatch(0.5, torch.Generator()), []
+    with pytest.raises(ZeroDivisionError), enter_micro_batch(part):
+        seen.append(current_micro_batch()) or 1 / 0
+    assert seen == [part]
     assert current_micro_batch() is None
 
 
