@@ -141,7 +141,7 @@ def _target_in_words(setup: TrainingSetup, result: TrainingResult, target: float
 def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
     best, count = best_epoch(result.history), len(result.history)
     if setup.config.keep == "last":
-        return f"Kept the last epoch, {count}"
+        return f"Kept the last epoch ({count} of {count})"
     return f"Best epoch: {best.epoch + 1} of {count} (validation accuracy {percent(best.val_accuracy, 2)})"
 
 
