@@ -345,7 +345,7 @@ def _strings_with_keras_src(tree):
     ]
 
 
-FILES = {str(path.relative_to(SOURCE)): path for path in sorted(SOURCE.rglob("*.py"))}
+FILES = {str(path.relative_to(SOURCE)): path for path in sorted(sorted(SOURCE.rglob("*.py")))}
 
 
 @pytest.mark.parametrize("name", FILES.keys() - {"keras_internals.py"})
