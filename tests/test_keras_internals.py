@@ -345,10 +345,10 @@ def _strings_with_keras_src(tree):
     ]
 
 
-FILES = {str(path.relative_to(SOURCE)): path for path in sorted(sorted(SOURCE.rglob("*.py")))}
+FILES = {str(path.relative_to(SOURCE)): path for path in sorted(SOURCE.rglob("*.py"))}
 
 
-@pytest.mark.parametrize("name", FILES.keys() - {"keras_internals.py"})
+@pytest.mark.parametrize("name", sorted(FILES.keys() - {"keras_internals.py"}))
 def test_no_other_file_uses_a_private_name(name):
     assert private_names_in(FILES[name].read_text()) == [], "put it behind a function of keras_internals.py"
 
