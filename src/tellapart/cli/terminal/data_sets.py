@@ -9,9 +9,10 @@ from rich.text import Text
 from tellapart.cli.terminal.console import command, note, notes, printable, results, say, say_json
 from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
-from tellapart.data.open import Dataset, open_dataset
+from tellapart.data.dataset import SPLIT_NAMES, Dataset
+from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
-from tellapart.data.sources.known import find_on_this_machine, download_known
+from tellapart.data.sources.known import download_known, find_on_this_machine
 from tellapart.files import unreadable_is_bad_data
 from tellapart.profiling.doctor import known_sets_here
 
@@ -77,7 +78,7 @@ def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     classes = dataset.class_names
     return {
         name: dict(zip(classes, np.bincount(split.labels, minlength=len(classes)).tolist(), strict=True))
-        for name, split in dataset.splits.items()
+        for name, split in sorted(dataset.splits.items(), key=lambda item: SPLIT_NAMES.index(item[0]))
     }
 
 
@@ -125,7 +126,9 @@ def _measures(known: KnownSet) -> str:
 
 def _whereabouts(known: KnownSet, place: str | None) -> str:
     return (
-        f"on this machine: {place}" if place else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
+        f"on this machine: {place}"
+        if place
+        else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
     )
 
 
