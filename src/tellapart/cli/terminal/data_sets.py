@@ -125,11 +125,9 @@ def _measures(known: KnownSet) -> str:
 
 
 def _whereabouts(known: KnownSet, place: str | None) -> str:
-    return (
-        f"on this machine: {place}"
-        if place
-        else f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
-    )
+    if place:
+        return f"on this machine: {place}"
+    return f"not on this machine; {known.download_bytes / 1e6:,.0f} MB to download"
 
 
 def _size(known: KnownSet) -> str:
