@@ -1,4 +1,4 @@
-"""Events: what a training loop reports as it goes. Listeners print, save or plot them."""
+"""Events that a training loop yields. Listeners print, save or plot them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # whoever opens data or shows progress does not wait for torch
+if TYPE_CHECKING:  # opening data and showing progress need no torch
     from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """One batch was learned. Sums and means are over the epoch so far.
+    """A training step was finished. Sums and means are over the epoch so far.
 
-    Reading a mean waits until the step is computed; on a GPU, read it seldom.
+    Reading a mean waits until the step is computed; on a GPU, read it rarely.
     """
 
     epoch: int
@@ -24,11 +24,11 @@ class StepDone:
     """From 0."""
 
     steps: int
-    """In this epoch."""
+    """Number of steps in this epoch."""
 
     loss_sum: float | Tensor
     right: int | Tensor
-    """Images predicted correctly while they were learned."""
+    """Images classified correctly while training."""
 
     pictures: int
 
@@ -39,29 +39,29 @@ class StepDone:
 
     @property
     def accuracy(self) -> float:
-        """Share of the images predicted correctly while they were learned."""
+        """Share of the images classified correctly while training."""
         return int(self.right) / self.pictures
 
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """One pass over the training images, and the validation scores after it."""
+    """An epoch was finished: one pass over the training images, then validation."""
 
     epoch: int
     """From 0."""
 
     epochs: int
     loss: float
-    """Mean over the epoch's batches, each before its update; dropout on."""
+    """Mean training loss over the epoch, each batch before its update and with dropout."""
 
     accuracy: float
     val_loss: float
     val_accuracy: float
     learning_rate: float
-    """At the epoch's last step."""
+    """Learning rate of the epoch's last step."""
 
     seconds: float
-    """Training and validation."""
+    """Seconds of training and validation."""
 
     val_recalls: tuple[float | None, ...] = ()
     """For each class, the share of its validation images predicted as it; None for a class without images."""
@@ -79,4 +79,4 @@ class Stopped:
 Event = StepDone | EpochDone | Stopped
 
 Progress = Callable[[int, int], None]
-"""Called with (done, in all)."""
+"""Called with (done, total)."""

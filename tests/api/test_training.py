@@ -1,4 +1,4 @@
-"""A recipe's training: what it refuses, what it keeps when the disk is full, how it goes on."""
+"""Training by a recipe: what it refuses, what it keeps when the disk is full, how it resumes."""
 
 import csv
 import os
@@ -26,7 +26,7 @@ def rows_of_metrics(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"size": 32}, "size is of type"),
         ({"epochs": "3"}, "epochs is of type int"),
@@ -37,8 +37,10 @@ def rows_of_metrics(folder):
         ({"nonsense": 1}, "no setting nonsense"),
     ],
 )
-def test_a_setting_of_the_wrong_kind_is_refused_before_anything_is_made(change, said, color_photos, tmp_path):
-    with pytest.raises(ConfigError, match=said):
+def test_a_setting_of_the_wrong_type_is_refused_before_anything_is_written(
+    change, message, color_photos, tmp_path
+):
+    with pytest.raises(ConfigError, match=message):
         tellapart.train(str(color_photos), out=tmp_path / "run", **change)
     assert not (tmp_path / "run").exists()
 
@@ -81,7 +83,7 @@ def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(color_ph
 
 
 def fail_to_write(monkeypatch, name):
-    """Let the disk be full for files of one name."""
+    """Simulate a full disk for files of one name."""
     real = files.os.replace
 
     def replace(source, target):
@@ -101,16 +103,18 @@ def test_a_disk_full_before_anything_was_learned_leaves_no_folder(name, color_ph
 
 
 @pytest.mark.parametrize("name", ["model.keras", "predictions.png"])
-def test_a_disk_full_after_the_training_says_how_to_go_on(name, trained, color_photos, tmp_path, monkeypatch):
+def test_a_disk_full_after_the_training_says_how_to_resume(
+    name, trained, color_photos, tmp_path, monkeypatch
+):
     with monkeypatch.context() as full:
         fail_to_write(full, name)
-        with pytest.raises(SaveError, match="go on with `tellapart train --resume"):
+        with pytest.raises(SaveError, match="Resume with `tellapart train --resume"):
             tellapart.train(str(color_photos), out=tmp_path / "run", **SMALL)
     assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")) == []
     assert tellapart.train(resume=tmp_path / "run").scores == trained.scores
 
 
-def test_a_stop_is_told_to_the_watcher(color_photos, tmp_path):
+def test_a_listener_hears_of_a_stop(color_photos, tmp_path):
     events = []
 
     class Recorder(Listener):

@@ -10,10 +10,10 @@ import tellapart
 from tellapart.cli.main import COMMANDS
 
 COMMANDS_ALONE = {"demo", "learn", "doctor", "bench"}
-"""Commands without a function: what they do is for a terminal or a browser."""
+"""Commands without a function: they need a terminal or a browser."""
 
 FUNCTIONS_ALONE = {"fit", "load", "compare"}
-"""Functions without a command: of Keras users, of scripts, and `report --compare`."""
+"""Functions without a command of that name: for Keras users, for scripts, and `report --compare`."""
 
 
 def public_functions():
@@ -45,14 +45,14 @@ def test_predict_takes_one_picture_several_and_folders(trained, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     alone = tellapart.predict(trained.folder, tmp_path / "a.png")
     everything = tellapart.predict(trained.folder, tmp_path)
-    assert [Path(one.picture).name for one in alone.predictions] == ["a.png"]
-    assert [Path(one.picture).name for one in everything.predictions] == ["a.png", "b.png"]
-    assert [Path(one.id).name for one in everything.unreadable] == ["broken.png"]
+    assert [Path(row.picture).name for row in alone.predictions] == ["a.png"]
+    assert [Path(row.picture).name for row in everything.predictions] == ["a.png", "b.png"]
+    assert [Path(row.id).name for row in everything.unreadable] == ["broken.png"]
     assert alone.predictions[0].probabilities == everything.predictions[0].probabilities
 
 
 def test_many_arrays_keep_their_numbers(trained, image):
-    names = [one.picture for one in tellapart.predict(trained.classifier, [image] * 3).predictions]
+    names = [row.picture for row in tellapart.predict(trained.classifier, [image] * 3).predictions]
     assert names == ["picture 0", "picture 1", "picture 2"]
 
 
@@ -74,7 +74,7 @@ def test_summary_takes_a_recipe_and_a_model(trained):
     assert tellapart.summary(trained.folder).summary.input_shape == (16, 16, 3)
 
 
-def test_train_prints_its_epochs_unless_told_not_to(color_photos, tmp_path, capsys):
+def test_train_prints_its_epochs_unless_verbose_is_off(color_photos, tmp_path, capsys):
     settings = {"epochs": 2, "size": (16, 16), "batch_size": 8, "predictions": 0}
     tellapart.train(str(color_photos), out=tmp_path / "loud", **settings)
     lines = capsys.readouterr().out.splitlines()

@@ -60,7 +60,7 @@ def test_a_run_without_its_answers_gets_a_page_of_the_rest(run, tmp_path):
     (tmp_path / "old" / "predictions.safetensors").unlink()
     result = tellapart("report", tmp_path / "old")
     assert result.code == 0
-    assert "Not in the report: Everything about the test pictures" in result.err
+    assert "Not in the report: Test results" in result.err
     page = (tmp_path / "old" / "report.html").read_text(encoding="utf-8")
     assert "Some parts are missing." in page
     assert ">Network<" in page

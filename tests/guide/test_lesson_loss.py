@@ -21,19 +21,19 @@ MOVED, APART = FACTS["moved"], FACTS["apart"]
 TRUTH = 3
 
 
-def by_keras(truth, probabilities):
+def by_keras(targets, probabilities):
     """Each picture's. (B,)."""
-    truth, given = (torch.tensor(np.atleast_2d(one).astype(np.float32)) for one in (truth, probabilities))
-    return keras.ops.convert_to_numpy(keras.losses.categorical_crossentropy(truth, given))
+    targets, given = (torch.tensor(np.atleast_2d(one).astype(np.float32)) for one in (targets, probabilities))
+    return keras.ops.convert_to_numpy(keras.losses.categorical_crossentropy(targets, given))
 
 
-def by_tellapart(truth, probabilities):
-    truth, given = (torch.tensor(np.atleast_2d(one).astype(np.float32)) for one in (truth, probabilities))
-    return engine.categorical_crossentropy(truth, given).numpy()
+def by_tellapart(targets, probabilities):
+    targets, given = (torch.tensor(np.atleast_2d(one).astype(np.float32)) for one in (targets, probabilities))
+    return engine.categorical_crossentropy(targets, given).numpy()
 
 
 def answer(probability, classes=10):
-    """One-hot truth, and what gives it so much, the others alike."""
+    """One-hot targets, and an output that gives the true class this probability, the others equal shares."""
     given = np.full(classes, (1 - probability) / (classes - 1))
     given[TRUTH % classes] = probability
     return np.eye(classes)[TRUTH % classes], given
@@ -90,11 +90,11 @@ def test_certainty_of_the_truth_costs_nothing_and_of_its_opposite_as_much_as_is_
 @pytest.mark.proves("clipped")
 def test_a_training_of_the_tutorials_network_keeps_its_probabilities_from_zero():
     model = build_model(first_cnn(), (32, 32, 3), 10, 1)
-    truth, given = (torch.tensor(one[None].astype(np.float32)) for one in answer(0))
+    targets, given = (torch.tensor(one[None].astype(np.float32)) for one in answer(0))
     native = engine.loss_of(model, layer_losses=False)
-    assert isinstance(native, engine.PictureLoss)
-    assert float(native(None, truth, given, None)) == pytest.approx(16.118, abs=5e-4)
-    assert float(model.compute_loss(None, truth, given)) == pytest.approx(16.118, abs=5e-4)
+    assert isinstance(native, engine.PerImageLoss)
+    assert float(native(None, targets, given, None)) == pytest.approx(16.118, abs=5e-4)
+    assert float(model.compute_loss(None, targets, given)) == pytest.approx(16.118, abs=5e-4)
 
 
 @pytest.mark.proves("halving")
@@ -124,10 +124,10 @@ def test_a_sure_mistake_costs_ever_more():
 @pytest.mark.proves("rest")
 @pytest.mark.parametrize("by", [by_keras, by_tellapart])
 def test_how_the_rest_is_shared_makes_no_difference(by):
-    truth, alike = answer(0.3)
+    targets, alike = answer(0.3)
     for seed in range(5):
         others = np.random.default_rng(seed).dirichlet(np.ones(9)) * 0.7
-        assert by(truth, np.insert(others, TRUTH, 0.3)) == pytest.approx(by(truth, alike), rel=1e-4)
+        assert by(targets, np.insert(others, TRUTH, 0.3)) == pytest.approx(by(targets, alike), rel=1e-4)
 
 
 @pytest.mark.proves("mean")
@@ -137,10 +137,10 @@ def test_the_loss_of_a_batch_is_the_mean(short):
     assert short.model.evaluate(pictures.images, pictures.labels, verbose=0) == pytest.approx(
         each.mean(), rel=1e-4
     )
-    truth = torch.from_numpy(pictures.labels)
+    targets = torch.from_numpy(pictures.labels)
     assert short.model.optimizer.iterations == making.EPOCHS * len(given) / few_digits.BATCH
     native = engine.loss_of(short.model, layer_losses=False)
-    assert float(native(None, truth, torch.from_numpy(given), None)) == pytest.approx(each.mean(), rel=1e-5)
+    assert float(native(None, targets, torch.from_numpy(given), None)) == pytest.approx(each.mean(), rel=1e-5)
 
 
 @pytest.mark.proves("four")

@@ -1,4 +1,4 @@
-"""The folded form of a net answers what the plain one does, and leaves what it cannot fold alone."""
+"""The folded form of a net predicts as the unfolded one, and leaves operations that it cannot fold alone."""
 
 import numpy as np
 import pytest
@@ -114,13 +114,13 @@ def pictures(model, count=5):
 
 @pytest.mark.parametrize("name", NETS)
 @torch.inference_mode()
-def test_a_folded_net_answers_what_the_plain_one_does(name):
+def test_a_folded_net_predicts_as_the_unfolded_one(name):
     model = with_statistics(NETS[name]())
     before, images, net = model.get_weights(), pictures(model), lower(model, "float32")
     expected = net(images)
     scale = float(expected.abs().max())
-    found = inference_net(net)(images)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * max(1, scale))
+    outputs = inference_net(net)(images)
+    torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-5 * max(1, scale))
     low = inference_net(net, "bfloat16")(images).float()
     torch.testing.assert_close(low, expected, rtol=0, atol=0.05 * max(1, scale))
     for one, other in zip(before, model.get_weights(), strict=True):

@@ -22,8 +22,8 @@ def assert_same_as_keras(model, path):
     images = random.integers(0, 256, (3, *model.input_shape[1:])).astype("uint8")
     net = read_stored_net(path)
     with torch.no_grad():
-        found, expected = net(torch.from_numpy(images)), model(images.astype("float32"))
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+        outputs, expected = net(torch.from_numpy(images)), model(images.astype("float32"))
+    torch.testing.assert_close(outputs, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_the_tutorials_network_gives_what_keras_gives(tmp_path):

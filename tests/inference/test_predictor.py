@@ -50,12 +50,12 @@ def pictures(count):
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 600])
 def test_one_core_and_two_give_the_same(count, threads):
     _, classifier = conv_net()
-    found = []
+    predictions = []
     for cores in (1, 2):
         threads(cores)
-        found.append(classifier.probabilities(pictures(count)))
-    np.testing.assert_allclose(*found, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(found[0].sum(1), 1, atol=1e-6)
+        predictions.append(classifier.probabilities(pictures(count)))
+    np.testing.assert_allclose(*predictions, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(predictions[0].sum(1), 1, atol=1e-6)
 
 
 def test_it_is_what_keras_says():
@@ -80,10 +80,10 @@ def test_what_was_learned_since_is_in_the_next_answer(threads):
 
 def test_progress_counts_to_the_end(threads):
     threads(2)
-    told = []
-    conv_net()[1].probabilities(pictures(600), lambda done, total: told.append((done, total)))
-    assert told[-1] == (600, 600)
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    progress = []
+    conv_net()[1].probabilities(pictures(600), lambda done, total: progress.append((done, total)))
+    assert progress[-1] == (600, 600)
+    assert [done for done, _ in progress] == sorted({done for done, _ in progress})
 
 
 @pytest.mark.parametrize("cores", [1, 2])

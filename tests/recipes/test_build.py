@@ -1,4 +1,4 @@
-"""A recipe's numbers as Keras objects: every recipe learns."""
+"""The Keras objects of each recipe: every recipe learns."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ def images_by_color():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_learns_what_is_easy(name):
+def test_every_recipe_learns_an_easy_task(name):
     config = RECIPES[name]().changed(batch_size=32, epochs=20, precision="float32")
     if config.network != "first-cnn":
         config = config.changed(widths=(8, 12, 16))
@@ -75,6 +75,6 @@ def test_a_step_returns_keras_loss_with_the_label_smoothing_of_the_recipe(name):
     assert float(tested.loss) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_network_of_three_groups_wants_three_widths():
+def test_a_network_of_three_groups_needs_three_widths():
     with pytest.raises(ConfigError, match="three widths"):
         dataclasses.replace(best(), widths=None)

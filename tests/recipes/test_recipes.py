@@ -21,54 +21,58 @@ from tellapart.recipes.recipes import RECIPES, fast, find_recipe, first_cnn, qui
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
-def test_what_fast_is_said_to_reach_is_what_the_newest_results_say():
+def test_the_measured_accuracy_of_fast_is_that_of_the_newest_results():
     newest = max(RESULTS.glob("cifar10_to_94-*.json"))
-    runs = [one for one in json.loads(newest.read_text())["runs"] if one["who"] == "tellapart fast"]
-    said = MEASURED["fast"]
-    assert (said.trainings, said.epochs) == (len(runs), fast().epochs)
-    assert said.accuracy == pytest.approx(statistics.mean(one["with views"] for one in runs), abs=5e-5)
-    assert said.without_tta == pytest.approx(statistics.mean(one["without"] for one in runs), abs=5e-5)
+    runs = [row for row in json.loads(newest.read_text())["runs"] if row["who"] == "tellapart fast"]
+    measured = MEASURED["fast"]
+    assert (measured.trainings, measured.epochs) == (len(runs), fast().epochs)
+    assert measured.accuracy == pytest.approx(statistics.mean(row["with views"] for row in runs), abs=5e-5)
+    assert measured.without_tta == pytest.approx(statistics.mean(row["without"] for row in runs), abs=5e-5)
 
 
 @pytest.mark.parametrize("name", ["first-cnn", "quick"])
-def test_what_one_training_is_said_to_reach_is_what_its_page_says(name):
+def test_the_measured_accuracy_is_that_of_its_page(name):
     page = max(RESULTS.glob(f"*-{name}-cifar10.md")).read_text()
-    said = MEASURED[name]
-    assert f"# {name} on CIFAR-10, {said.epochs} epochs" in page
-    assert f"**{said.accuracy:.4f}** (95% interval" in page
-    assert f"n = {said.pictures:,}" in page
+    measured = MEASURED[name]
+    assert f"# {name} on CIFAR-10, {measured.epochs} epochs" in page
+    assert f"**{measured.accuracy:.4f}** (95% interval" in page
+    assert f"n = {measured.pictures:,}" in page
 
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("mirrors", [True, False])
-def test_a_run_is_the_same_after_toml(name, mirrors):
-    run = RECIPES[name](mirrors=mirrors).changed(size=(48, 64), seed=5)
-    assert TrainConfig.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
+def test_a_config_survives_toml(name, mirrors):
+    config = RECIPES[name](mirrors=mirrors).changed(size=(48, 64), seed=5)
+    assert TrainConfig.from_dict(tomllib.loads(tomli_w.dumps(config.to_dict()))) == config
 
 
-def test_a_run_without_augmentation_is_the_same_after_toml():
-    run = dataclasses.replace(first_cnn(), augmentation=None)
-    assert TrainConfig.from_dict(tomllib.loads(tomli_w.dumps(run.to_dict()))) == run
+def test_a_config_without_augmentation_survives_toml():
+    config = dataclasses.replace(first_cnn(), augmentation=None)
+    assert TrainConfig.from_dict(tomllib.loads(tomli_w.dumps(config.to_dict()))) == config
 
 
 def test_first_cnn_has_the_tutorials_constants():
-    run = first_cnn()
-    assert (run.batch_size, run.epochs, run.predictions) == (32, 200, 20)
-    assert (run.optimizer.name, run.optimizer.learning_rate, run.optimizer.decay) == ("RMSprop", 1e-4, 1e-6)
-    augmentation = run.augmentation
+    config = first_cnn()
+    assert (config.batch_size, config.epochs, config.predictions) == (32, 200, 20)
+    assert (config.optimizer.name, config.optimizer.learning_rate, config.optimizer.decay) == (
+        "RMSprop",
+        1e-4,
+        1e-6,
+    )
+    augmentation = config.augmentation
     assert (augmentation.width_shift_range, augmentation.height_shift_range) == (0.1, 0.1)
     assert (augmentation.horizontal_flip, augmentation.vertical_flip, augmentation.rotation_range) == (
         True,
         False,
         0,
     )
-    assert run.validation == "test"
+    assert config.validation == "test"
 
 
 def test_a_recipe_that_scores_on_the_test_split_never_picks_an_epoch_by_it():
     for recipe in RECIPES.values():
-        run = recipe()
-        assert not (run.validation == "test" and run.keep == "best")
+        config = recipe()
+        assert not (config.validation == "test" and config.keep == "best")
 
 
 def test_the_decay_is_old_keras_one():
@@ -93,7 +97,7 @@ def test_one_step_of_the_optimizer_is_old_keras_one():
     np.testing.assert_allclose(weights.numpy()[1:], expected[1:], rtol=0.005)
 
 
-def test_an_unknown_recipe_is_refused_with_the_known_ones():
+def test_an_unknown_recipe_is_refused_with_the_available_ones():
     with pytest.raises(ConfigError, match="first-cnn, quick"):
         find_recipe("better")
 
@@ -136,7 +140,7 @@ def test_the_tutorials_network_takes_neither_widths_nor_depth(recipe, change, me
         RECIPES[recipe]().changed(**change)
 
 
-def test_a_seed_out_of_range_is_told_the_range():
+def test_a_seed_out_of_range_is_refused_with_the_range():
     assert quick().changed(seed=2**63 - 1).seed == 2**63 - 1
     with pytest.raises(ConfigError, match="seed is a whole number from 0 to 9223372036854775807; got"):
         quick().changed(seed=99999999999999999999)
@@ -170,12 +174,12 @@ def test_a_short_way_to_a_target_is_for_many_pictures():
 
 @pytest.mark.parametrize("pictures", [10, 96, 1_437, 19_999])
 def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
-    run = adapted_to(fast(), pictures)
-    assert run.batch_size == max(32, pictures // 20)
-    assert run.statistics_over <= run.batch_size
-    rate = fast().optimizer.learning_rate * (run.batch_size / fast().batch_size) ** 0.5
-    assert run.optimizer.learning_rate == pytest.approx(rate)
-    assert run.validation_share == pytest.approx(max(0.02, min(0.2, 100 / pictures)))
+    config = adapted_to(fast(), pictures)
+    assert config.batch_size == max(32, pictures // 20)
+    assert config.statistics_over <= config.batch_size
+    rate = fast().optimizer.learning_rate * (config.batch_size / fast().batch_size) ** 0.5
+    assert config.optimizer.learning_rate == pytest.approx(rate)
+    assert config.validation_share == pytest.approx(max(0.02, min(0.2, 100 / pictures)))
 
 
 def test_enough_pictures_change_nothing_and_no_other_recipe_is_changed():

@@ -1,4 +1,4 @@
-"""What outlives a training: the best epoch's weights, and a checkpoint between epochs."""
+"""What survives a training: the best epoch's weights, and a checkpoint between epochs."""
 
 import numpy as np
 import pytest
@@ -17,13 +17,13 @@ SMALL = {"size": (16, 16), "batch_size": 8, "validation_share": 0.2}
 
 
 def climbing(rate):
-    """A learning rate that climbs to `rate` until the last step."""
+    """Return settings whose learning rate climbs to `rate` until the last step."""
     return OptimizerSettings(name="Adam", learning_rate=rate, schedule="cosine", warmup_fraction=1.0)
 
 
 @pytest.mark.parametrize("stopped_after", [None, 6])
 def test_the_model_has_the_weights_of_the_best_epoch(stopped_after, tmp_path):
-    """A rate that climbs too high spoils what the first epochs learned, also where the run was stopped between."""
+    """A rate that climbs too high spoils what the first epochs learned, also if the run is stopped in between."""
     labels = np.arange(150) % 3
     noise = np.random.default_rng(0).integers(0, 100, (150, 16, 16, 3))
     images = (noise + 60 * np.eye(3)[labels][:, None, None]).astype(np.uint8)
@@ -35,7 +35,7 @@ def test_the_model_has_the_weights_of_the_best_epoch(stopped_after, tmp_path):
         recipe=config,
         out=tmp_path / "run",
         listener=epochs,
-        should_stop=lambda: len(epochs.heard) == stopped_after,
+        should_stop=lambda: len(epochs.finished) == stopped_after,
     )
     if stopped_after is not None:
         assert not result.finished
@@ -55,11 +55,11 @@ def test_a_training_that_diverges_stops_with_a_next_step(color_photos, tmp_path)
 
 
 class Killed(BaseException):
-    """Stands for a killed process."""
+    """Stands in for a killed process."""
 
 
 class Killer(Listener):
-    """Kills the training after its second epoch."""
+    """Listener that kills the training after its second epoch."""
 
     def event(self, event):
         if isinstance(event, EpochDone) and event.epoch == 1:
@@ -67,29 +67,29 @@ class Killer(Listener):
 
 
 class Epochs(Listener):
-    """Notes the epochs that it hears of."""
+    """Listener that records the finished epochs."""
 
     def __init__(self):
-        self.heard = []
+        self.finished = []
 
     def event(self, event):
         if isinstance(event, EpochDone):
-            self.heard.append(event.epoch)
+            self.finished.append(event.epoch)
 
 
-@pytest.mark.parametrize(("seconds", "made_again"), [(0.0, [2]), (3600.0, None)])
+@pytest.mark.parametrize(("seconds", "repeated"), [(0.0, [2]), (3600.0, None)])
 def test_a_killed_training_goes_on_from_a_checkpoint_between_epochs(
-    seconds, made_again, color_photos, trained, tmp_path, monkeypatch
+    seconds, repeated, color_photos, trained, tmp_path, monkeypatch
 ):
-    """Checkpoints come once some seconds have passed since the last; before the first there is none."""
+    """A checkpoint is saved once some seconds have passed since the last one; before the first there is none."""
     monkeypatch.setattr(checkpointer, "SECONDS_BETWEEN_CHECKPOINTS", seconds)
     with pytest.raises(Killed):
         tellapart.train(str(color_photos), out=tmp_path / "run", listener=Killer(), epochs=3, **SMALL)
-    if made_again is None:
+    if repeated is None:
         assert not (tmp_path / "run" / "last.safetensors").exists()
         return
     rest = Epochs()
     resumed = tellapart.train(resume=tmp_path / "run", listener=rest)
-    assert rest.heard == made_again
+    assert rest.finished == repeated
     for ours, theirs in zip(resumed.classifier.model.weights, trained.classifier.model.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())

@@ -1,4 +1,4 @@
-"""Answers come back from their file as they were."""
+"""Saved predictions are read back unchanged."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from tellapart.errors import DataError
 from tellapart.runs.predictions import SplitPredictions, load_predictions, save_predictions
 
 
-def test_they_come_back_as_they_were(tmp_path):
+def test_saved_predictions_are_read_back_unchanged(tmp_path):
     random = np.random.default_rng(0)
     kept = {
         split: SplitPredictions(
@@ -18,13 +18,13 @@ def test_they_come_back_as_they_were(tmp_path):
     save_predictions(tmp_path / "predictions.safetensors", kept)
     read = load_predictions(tmp_path / "predictions.safetensors")
     assert read.keys() == kept.keys()
-    for split, one in kept.items():
-        np.testing.assert_array_equal(read[split].probabilities, one.probabilities)
-        np.testing.assert_array_equal(read[split].labels, one.labels)
-        assert read[split].ids == one.ids
+    for split, of_split in kept.items():
+        np.testing.assert_array_equal(read[split].probabilities, of_split.probabilities)
+        np.testing.assert_array_equal(read[split].labels, of_split.labels)
+        assert read[split].ids == of_split.ids
 
 
-def test_none_and_damaged_ones_are_told(tmp_path):
+def test_missing_and_damaged_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="not finished"):
         load_predictions(tmp_path / "predictions.safetensors")
     (tmp_path / "predictions.safetensors").write_bytes(b"no")

@@ -29,12 +29,12 @@ from tellapart.training.loss import native_loss
 layers, losses, metrics, ops = keras.layers, keras.losses, keras.metrics, keras.ops
 
 
-def wide_cubes(truth, output):
+def wide_cubes(targets, output):
     """A loss of the user's own."""
-    return ops.mean(ops.abs(truth - output) ** 3, axis=-1)
+    return ops.mean(ops.abs(targets - output) ** 3, axis=-1)
 
 
-# Losses: name -> (loss, the truth it takes, the last activation, whether it runs natively).
+# Losses: name -> (loss, the targets it takes, the last activation, whether it runs natively).
 LOSSES = {
     "one-hot by name": ("categorical_crossentropy", ONE_HOT, "softmax", True),
     "one-hot by class name": ("CategoricalCrossentropy", ONE_HOT, "softmax", True),
@@ -77,9 +77,9 @@ LOSSES = {
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_gives_what_keras_gives(name):
-    loss, truth, activation, natively = LOSSES[name]
+    loss, targets, activation, natively = LOSSES[name]
     model, _ = assert_same_as_keras(
-        lambda: compiled(small_network(activation), loss=loss), PICTURES, truth, sample_weight=WEIGHTS
+        lambda: compiled(small_network(activation), loss=loss), PICTURES, targets, sample_weight=WEIGHTS
     )
     assert (native_loss(model) is not None) == natively
 
@@ -136,7 +136,7 @@ def spread(y_true, y_pred):
     return ops.std(y_pred, axis=-1)
 
 
-# Metrics: name -> (what makes them, whether the truth is indices, whether they are counted natively).
+# Metrics: name -> (what makes them, whether the targets are indices, whether they are counted natively).
 METRICS = {
     "none": (lambda: None, False, True),
     "accuracy": (lambda: ["accuracy"], False, True),
@@ -167,13 +167,13 @@ METRICS = {
 @pytest.mark.parametrize("name", METRICS)
 def test_a_metric_gives_what_keras_gives(name):
     made, sparse, natively = METRICS[name]
-    truth = INDICES if sparse else ONE_HOT
+    targets = INDICES if sparse else ONE_HOT
     loss = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
     model, _ = assert_same_as_keras(
         lambda: compiled(small_network(), loss=loss, metrics=made()),
         PICTURES,
-        truth,
-        validation_data=(PICTURES[:15], truth[:15]),
+        targets,
+        validation_data=(PICTURES[:15], targets[:15]),
     )
     assert isinstance(metrics_of(model), NativeMetrics) == natively
 
@@ -208,7 +208,7 @@ PIXEL_INDICES = np.random.default_rng(1).integers(0, 3, (26, 64))
 
 
 @pytest.mark.parametrize(
-    ("loss", "truth"),
+    ("loss", "targets"),
     [
         ("categorical_crossentropy", np.eye(3, dtype="float32")[PIXEL_INDICES]),
         ("sparse_categorical_crossentropy", PIXEL_INDICES),
@@ -216,12 +216,12 @@ PIXEL_INDICES = np.random.default_rng(1).integers(0, 3, (26, 64))
     ],
     ids=["one-hot", "sparse", "sparse in a column"],
 )
-def test_a_class_for_every_pixel_gives_what_keras_gives(loss, truth):
+def test_a_class_for_every_pixel_gives_what_keras_gives(loss, targets):
     def build():
         parts = [keras.Input((8, 8, 3)), layers.Conv2D(3, 3, padding="same", activation="softmax")]
         return compiled(keras.Sequential([*parts, layers.Reshape((64, 3))]), loss=loss)
 
-    assert_same_as_keras(build, PICTURES, truth)
+    assert_same_as_keras(build, PICTURES, targets)
 
 
 # The arguments of fit.
@@ -618,7 +618,7 @@ def test_a_train_step_of_its_own_is_left_to_keras_and_said_so():
         def train_step(self, data):
             return {**super().train_step(data), "own": 1.0}
 
-    with pytest.warns(UserWarning, match="OwnStep defines its own training step"):
+    with pytest.warns(UserWarning, match="OwnStep overrides train_step"):
         _, history = assert_same_as_keras(of_class(OwnStep), PICTURES, ONE_HOT)
     assert history.history["own"] == [1.0, 1.0]
 
@@ -801,10 +801,10 @@ def without_addresses(error):
 
 @pytest.mark.parametrize("label", [3, 1000, -1, -4])
 def test_a_label_out_of_range_is_an_error(label):
-    truth = INDICES.copy()
-    truth[17] = label
+    targets = INDICES.copy()
+    targets[17] = label
     with pytest.raises((RuntimeError, ValueError, IndexError)):
-        tellapart.fit(sparse_network(), PICTURES, truth, verbose=0)
+        tellapart.fit(sparse_network(), PICTURES, targets, verbose=0)
 
 
 def test_a_layer_unfrozen_but_not_compiled_anew_raises_keras_s_own_error():

@@ -9,9 +9,9 @@ import torch
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
-from tellapart.training.loader import PICTURES_TO_DIVIDE, DataLoader
+from tellapart.training.loader import IMAGES_TO_DIVIDE, DataLoader
 
-N = 2 * PICTURES_TO_DIVIDE + 3
+N = 2 * IMAGES_TO_DIVIDE + 3
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_every_step_of_every_epoch_has_a_seed_of_its_own(store):
 
 def test_an_alternating_flip_shows_each_picture_both_ways_in_two_epochs(store):
     plan = Augmentation(horizontal_flip=True, alternating_flip=True)
-    feed = DataLoader(store, 4, BatchSampler(n=N, batch_size=N, seed=5), plan)
+    loader = DataLoader(store, 4, BatchSampler(n=N, batch_size=N, seed=5), plan)
     seen = []
     for epoch in (0, 1, 2):
-        images, _ = feed.batch(epoch, 0)
-        order = np.argsort(feed.batches.rows(epoch, 0))
+        images, _ = loader.batch(epoch, 0)
+        order = np.argsort(loader.batches.rows(epoch, 0))
         seen.append(images.numpy()[order])
     np.testing.assert_array_equal(seen[0], seen[2])
     np.testing.assert_array_equal(seen[0], seen[1][:, :, ::-1])
@@ -64,9 +64,9 @@ def test_an_alternating_flip_shows_each_picture_both_ways_in_two_epochs(store):
     assert 0.35 < mirrored.mean() < 0.65
 
 
-def test_the_truth_belongs_to_the_pictures(store):
-    images, truth = fed(store, None, batch_size=10)
-    for picture, one_hot in zip(images.numpy(), truth, strict=True):
+def test_targets_belong_to_their_images(store):
+    images, targets = fed(store, None, batch_size=10)
+    for picture, one_hot in zip(images.numpy(), targets, strict=True):
         row = next(i for i in range(N) if np.array_equal(store.images[i], picture))
         assert one_hot.tolist() == [float(k == store.labels[row]) for k in range(4)]
 

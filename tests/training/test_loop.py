@@ -41,7 +41,7 @@ def small_model():
 
 
 @pytest.fixture
-def feed():
+def loader():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (PICTURES, 8, 8, 3), np.uint8)
     labels = random.integers(0, 3, PICTURES)
@@ -50,7 +50,7 @@ def feed():
     return DataLoader(store, 3, batches, Augmentation.tutorial())
 
 
-def run(model, feed, state, stop_after=None):
+def run(model, loader, state, stop_after=None):
     """Train to the end, or to the given number of steps; return the events."""
     taken = []
 
@@ -59,11 +59,13 @@ def run(model, feed, state, stop_after=None):
         return len(taken) == stop_after
 
     step = TrainStep(lower(model))
-    return list(run_epochs(step, feed, lambda: Validation(0.5, 0.25, (0.5, 0.0)), state, EPOCHS, should_stop))
+    return list(
+        run_epochs(step, loader, lambda: Validation(0.5, 0.25, (0.5, 0.0)), state, EPOCHS, should_stop)
+    )
 
 
-def test_every_picture_is_seen_once_an_epoch(feed):
-    events = run(small_model(), feed, TrainState())
+def test_every_picture_is_seen_once_an_epoch(loader):
+    events = run(small_model(), loader, TrainState())
     steps_per_epoch = -(-PICTURES // BATCH)
     assert [event.step for event in events if isinstance(event, StepDone)] == list(
         range(steps_per_epoch)
@@ -71,27 +73,27 @@ def test_every_picture_is_seen_once_an_epoch(feed):
     assert [event.epoch for event in events if isinstance(event, EpochDone)] == list(range(EPOCHS))
 
 
-def test_the_rate_reported_is_the_one_last_used(feed):
-    events = run(small_model(), feed, TrainState())
+def test_the_rate_reported_is_the_one_last_used(loader):
+    events = run(small_model(), loader, TrainState())
     steps = -(-PICTURES // BATCH)
     rates = [event.learning_rate for event in events if isinstance(event, EpochDone)]
     assert rates == pytest.approx([1e-2 / (1 + 1e-2 * (steps * (epoch + 1) - 1)) for epoch in range(EPOCHS)])
 
 
 @pytest.mark.parametrize("stop_after", [1, 6, 7, 8, 20])
-def test_a_run_stopped_anywhere_and_resumed_is_the_run_never_stopped(feed, stop_after, tmp_path):
+def test_a_run_stopped_anywhere_and_resumed_is_the_run_never_stopped(loader, stop_after, tmp_path):
     unbroken = small_model()
-    expected = [event for event in run(unbroken, feed, TrainState()) if isinstance(event, EpochDone)]
+    expected = [event for event in run(unbroken, loader, TrainState()) if isinstance(event, EpochDone)]
 
     stopped, state = small_model(), TrainState()
-    events = run(stopped, feed, state, stop_after)
+    events = run(stopped, loader, state, stop_after)
     assert isinstance(events[-1], Stopped)
     save_checkpoint(tmp_path / "last.safetensors", stopped, state, best=None)
 
     resumed = small_model()
     resumed.set_weights([np.zeros_like(weight) for weight in resumed.get_weights()])
     state, best = load_checkpoint(tmp_path / "last.safetensors", resumed)
-    run(resumed, feed, state)
+    run(resumed, loader, state)
 
     assert best is None
     for ours, theirs in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
@@ -116,7 +118,7 @@ def test_a_damaged_or_missing_checkpoint_is_refused_in_words(content, tmp_path):
     path = tmp_path / "last.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match="no checkpoint to resume from"):
+    with pytest.raises(ModelError, match="not a readable checkpoint"):
         load_checkpoint(path, small_model())
 
 

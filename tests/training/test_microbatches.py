@@ -6,11 +6,11 @@ import torch
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
-from tellapart.training.microbatches import FEWEST, MicroBatches, divide
+from tellapart.training.microbatches import FEWEST_IMAGES, MicroBatches, divide
 from tellapart.training.step import TrainStep
 
 keras = import_keras()
-B = 2 * FEWEST
+B = 2 * FEWEST_IMAGES
 
 
 @pytest.fixture(autouse=True)
@@ -100,8 +100,8 @@ def test_statistics_of_parts_move_the_averages_as_far_as_the_whole_batch_would()
     for part_size in (None, B // 4):
         model = model_of(*plain_layers(), keras.layers.BatchNormalization(momentum=0.6))
         step = TrainStep(lower(model, "bfloat16"), part_size=part_size)
-        images, truth = batch(B // 4)
-        step(images.repeat(4, 1, 1, 1), truth.repeat(4, 1))  # each part the same pictures as the whole
+        images, targets = batch(B // 4)
+        step(images.repeat(4, 1, 1, 1), targets.repeat(4, 1))  # each part the same pictures as the whole
         moved.append(model.layers[2].moving_mean.numpy())
     np.testing.assert_allclose(moved[0], moved[1], rtol=2e-2, atol=1e-3)
     assert np.abs(moved[0]).max() > 0.01
@@ -124,9 +124,9 @@ def test_the_same_seed_gives_the_same_learning_however_threads_run():
 def test_an_error_in_a_part_reaches_the_caller_and_leaves_no_cast_weights():
     model = model_of(*plain_layers())
     step = TrainStep(lower(model, "bfloat16"))
-    images, truth = batch()
+    images, targets = batch()
     with pytest.raises(RuntimeError):
-        step(images[:, :5], truth)
+        step(images[:, :5], targets)
     assert not any(part._cast_values for part in step.net.operations)
 
 

@@ -17,7 +17,7 @@ from tellapart.models.first_cnn import check_image_size
 from tellapart.recipes.adapt import adapted_to, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
-from tellapart.runs.checkpointer import nothing_lost
+from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.folder import existing_run_folder, new_run_folder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.precision import resolve
@@ -94,7 +94,7 @@ def prepare(
     stores = load_stores(dataset, preprocessing, config, listener)
     folder = new_run_folder(out, dataset.name, config.recipe)
     setup = TrainingSetup(config, folder, dataset, preprocessing, stores, resolve(config.precision))
-    with nothing_lost(folder):
+    with recoverable(folder):
         folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
         write_split_csv(dataset, folder.split)
     return setup

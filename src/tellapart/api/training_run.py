@@ -26,7 +26,7 @@ from tellapart.profiling.flops import count_flops
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage, save_prediction_grid
-from tellapart.runs.checkpointer import Checkpointer, nothing_lost
+from tellapart.runs.checkpointer import Checkpointer, recoverable
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.allocator import keep_freed_memory
@@ -69,7 +69,7 @@ def run_training(setup: TrainingSetup, listener: Listener, should_stop: Callable
         TellapartError: the loss became NaN or infinite.
         SaveError: the disk is full.
     """
-    with nothing_lost(setup.folder):
+    with recoverable(setup.folder):
         return _train(setup, listener, should_stop)
 
 
@@ -107,7 +107,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
                 checkpointer.event(event)
                 listener.event(event)
                 energy.read_if_due()
-        checkpointer.take_kept_weights()
+        checkpointer.restore_best_weights()
         finish_model(config, model)
         history = tuple(checkpointer.state.history)
         seconds = time.monotonic() - began

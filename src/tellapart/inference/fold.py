@@ -1,11 +1,11 @@
-"""Folding: a net's operations joined into fewer, as only inference allows.
+"""Folding: fuse the operations of a net into fewer, which only inference allows.
 
-A batch normalization whose statistics stand still is a factor and an offset for each channel, and the
-convolution before it can have both in its kernel and bias. Likewise a factor on the pixels. The sums are
-the same in another order, so results differ by rounding alone.
+A batch normalization with frozen statistics is a factor and an offset per channel, and the convolution
+before it can absorb both into its kernel and bias. So can a factor on the pixels. The sums are the same in
+another order, so results differ by rounding alone.
 
-What is folded has copies of the weights, true for the moment in which they were made: whoever folds a net
-that still learns folds it again for the next question.
+Folded operations hold copies of the weights at the time of folding: a net that is still being trained must
+be folded again for each prediction.
 """
 
 from collections import Counter
@@ -30,12 +30,12 @@ from tellapart.lowering.ops.pooling import MaxPooling2D
 from tellapart.lowering.ops.preprocessing import Rescaling
 
 WITHIN_PRODUCT = {"linear": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none")}
-"""Activations that oneDNN applies to a product still in registers, and what it calls them."""
+"""Activations that oneDNN can apply within a product, and its names for them."""
 
 
 @dataclass(slots=True)
 class Step:
-    """One operation, the slots of the tensors that it reads, and of the one that it writes."""
+    """One operation, the slots of the tensors that it reads, and the slot of the one that it writes."""
 
     operation: Operation
     inputs: tuple[int, ...]
@@ -43,7 +43,7 @@ class Step:
 
 
 class FoldedConvolution(Operation):
-    """A convolution with all that was folded into it: kernel (C_out, C_in / groups, kh, kw)."""
+    """A convolution with everything folded into it: kernel (C_out, C_in / groups, kh, kw)."""
 
     def __init__(self, plain: Convolution2D) -> None:
         super().__init__()
@@ -54,15 +54,15 @@ class FoldedConvolution(Operation):
         self.activation = plain.activation
         self._packed: Tensor | None = None
         self.read_in_windows: Any = (1, 1)
-        """Height and width of the windows in which the result is read; a rest that fills none is not computed."""
+        """Height and width of the windows in which the result is read; a remainder that fills none is not computed."""
 
     def multiply(self, factor: Tensor, offset: Tensor) -> None:
-        """Let each channel of the result be multiplied and shifted: (C_out,) both."""
+        """Scale and shift each channel of the result: (C_out,) both."""
         self.kernel = self.kernel * factor[:, None, None, None]
         self.bias = offset if self.bias is None else self.bias * factor + offset
 
-    def make_ready_for(self, dtype: torch.dtype) -> None:
-        """Cast, once, for all that will be asked."""
+    def cast_to(self, dtype: torch.dtype) -> None:
+        """Cast the weights once, for all later calls."""
         self.dtype = dtype
         self.kernel = self.kernel.to(dtype, memory_format=torch.channels_last)
         self.bias = None if self.bias is None else self.bias.to(dtype)
@@ -80,9 +80,9 @@ class FoldedConvolution(Operation):
         )  # fmt: skip
 
     def _packed_for(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
-        """The kernel in the order in which oneDNN reads it, found when the first pictures come.
+        """Return the kernel in oneDNN's layout, packed for the first batch.
 
-        Pictures of other numbers are read with it too. Two threads may both find it: it is the same.
+        Batches of other sizes use it too. Two threads may both pack it, with the same result.
         """
         if self._packed is None:
             self._packed = torch.ops.mkldnn._reorder_convolution_weight(
@@ -91,7 +91,7 @@ class FoldedConvolution(Operation):
         return self._packed
 
     def _read(self, x: Tensor) -> Tensor:
-        """Leave out rows and columns whose results nobody reads."""
+        """Leave out rows and columns whose results are never read."""
         if self.padding != "valid" or self.strides != (1, 1):
             return x
         height, width = [
@@ -112,8 +112,8 @@ class FoldedDense(Operation):
         self.bias = None if plain.bias is None else plain.bias.detach().float()
         self.activation = plain.activation
 
-    def make_ready_for(self, dtype: torch.dtype) -> None:
-        """Cast, once, for all that will be asked."""
+    def cast_to(self, dtype: torch.dtype) -> None:
+        """Cast the weights once, for all later calls."""
         self.dtype = dtype
         self.weight = self.weight.to(dtype)
         self.bias = None if self.bias is None else self.bias.to(dtype)
@@ -124,7 +124,7 @@ class FoldedDense(Operation):
 
 
 class FoldedPooling(Operation):
-    """Max pooling; in windows of 2 x 2 as two maxima of halves, which torch computes faster."""
+    """Max pooling; windows of 2 x 2 as two maxima of halves, which torch computes faster."""
 
     def __init__(self, plain: MaxPooling2D) -> None:
         super().__init__()
@@ -149,42 +149,42 @@ FOLDED: dict[type[Operation], Any] = {
 
 
 def fold(steps: Sequence[Step], result: int) -> tuple[list[Step], int]:
-    """Join what can be joined.
+    """Fuse the steps that can be fused.
 
     Args:
         steps: in order; none is changed.
-        result: the slot that is asked for.
+        result: slot of the result.
 
     Returns:
-        Fewer steps, with copies of the weights that they compute with, and the slot that is asked for now.
+        Fewer steps, with copies of their weights, and the slot that now holds the result.
     """
     uses = Counter(slot for step in steps for slot in step.inputs) + Counter([result])
     writers: dict[int, Step] = {}
-    standing_for: dict[int, int] = {}
+    replaced_by: dict[int, int] = {}
     for step in steps:
         kind = type(step.operation)
         operation = FOLDED[kind](step.operation) if kind in FOLDED else step.operation
-        inputs = tuple(standing_for.get(slot, slot) for slot in step.inputs)
+        inputs = tuple(replaced_by.get(slot, slot) for slot in step.inputs)
         before = _only_writer(inputs, writers, uses)
         further = None if before is None else _only_writer(before.inputs, writers, uses)
         if _takes_over(before, further, operation):
-            standing_for[step.output] = inputs[0]
+            replaced_by[step.output] = inputs[0]
             uses[inputs[0]] += uses[step.output] - 1
             continue
         if before is not None and _takes_factor(before.operation, operation):
             del writers[before.output]
             inputs = before.inputs
         writers[step.output] = Step(operation, inputs, step.output)
-    return list(writers.values()), standing_for.get(result, result)
+    return list(writers.values()), replaced_by.get(result, result)
 
 
 def _only_writer(inputs: tuple[int, ...], writers: dict[int, Step], uses: Counter[int]) -> Step | None:
-    """What wrote the one tensor read, where nobody else reads it."""
+    """Return the step that wrote the only input, if nothing else reads it."""
     return writers.get(inputs[0]) if len(inputs) == 1 and uses[inputs[0]] == 1 else None
 
 
 def _takes_over(before: Step | None, further: Step | None, operation: Operation) -> bool:
-    """Whether the operation is nothing, or the ones before it now do what it did."""
+    """Return whether the step can be dropped: it does nothing, or earlier steps now do its work."""
     activation = operation.name if type(operation) is ActivationOperation else ""
     if isinstance(operation, Dropout) or activation == "linear":
         return True
@@ -212,7 +212,7 @@ def _takes_over(before: Step | None, further: Step | None, operation: Operation)
 
 
 def _takes_factor(before: Operation, operation: Operation) -> bool:
-    """Whether the operation's kernel now holds the factor by which pixels were multiplied before."""
+    """Return whether the operation's kernel has absorbed the factor by which pixels were multiplied before."""
     if type(before) is not Rescaling or before.offset or not isinstance(operation, FoldedConvolution):
         return False
     operation.kernel = operation.kernel * before.scale
@@ -224,7 +224,7 @@ def _normalizes_channels(operation: Operation) -> bool:
 
 
 def factor_and_offset(normalization: Any) -> tuple[Tensor, Tensor]:
-    """What a batch normalization does in inference, for each channel, from float64 arithmetic."""
+    """Return a batch normalization's factor and offset per channel in inference, computed in float64."""
     factor = (normalization.moving_variance.double() + normalization.epsilon).rsqrt()
     if normalization.gamma is not None:
         factor = factor * normalization.gamma.double()

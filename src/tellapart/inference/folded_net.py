@@ -1,11 +1,11 @@
-"""Inference: the form of a lowered net in which it only answers.
+"""Folded nets: the form of a lowered net for inference only.
 
-Its operations are folded (folding.py), its weights cast once, and several threads may ask at once.
-Pictures go through the convolutions a few at a time, while their feature maps stay in a core's cache,
+Its operations are folded (`fold.py`) and its weights cast once; several threads may call it at the same time.
+Images pass through the convolutions a few at a time, so that their feature maps stay in a core's cache,
 and through the dense layers all together, whose many weights are then read once.
 
-It computes with the weights as they were when it was built: a net that still learns needs a new one
-for each question.
+It uses the weights as they were when it was built: a net that is still being trained needs a new one for
+each prediction.
 """
 
 from collections.abc import Sequence
@@ -21,25 +21,26 @@ from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.net import LoweredNet
 
 PIXELS_AT_ONCE = 64 * 32 * 32
-"""Through the convolutions. Measured: half and twice as many are as fast, 8 or 250 pictures slower."""
+"""Pixels that pass through the convolutions at once. Measured: half and twice as many are as fast; 8 or 250 images
+are slower."""
 
 FEWEST_AT_ONCE, MOST_AT_ONCE = 4, 64
-"""Pictures, whatever their size."""
+"""Bounds on the images that pass through the convolutions at once, whatever their size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unfolded:
-    """A net as plain steps, from one slot to another."""
+    """A net as unfolded steps, from an input slot to a result slot."""
 
     steps: Sequence[Step]
     entry: int
     result: int
     input_dtype: torch.dtype
-    """What the first operations are given."""
+    """Type of the input of the first operations."""
 
 
 class InferenceNet:
-    """Folded steps, from pixels to what the net answers."""
+    """A folded net, from pixels to outputs."""
 
     def __init__(self, net: Unfolded, precision: str) -> None:
         steps, self.result = fold(net.steps, net.result)
@@ -48,7 +49,7 @@ class InferenceNet:
         ]
         for product in products:
             last = product is products[-1] and isinstance(product, FoldedDense)
-            product.make_ready_for(torch.float32 if last else PRECISIONS[precision])  # the last costs little
+            product.cast_to(torch.float32 if last else PRECISIONS[precision])  # the last costs little
         readers = [step.operation for step in steps if net.entry in step.inputs]
         casts = net.input_dtype == torch.float32 and all(isinstance(r, FoldedConvolution) for r in readers)
         self.input_dtype = None if casts else net.input_dtype
@@ -58,35 +59,35 @@ class InferenceNet:
         self.body, self.head = steps[:cut], steps[cut:]
 
     def __call__(self, images: Tensor, *, training: bool = False) -> Tensor:
-        """Answer: (B, H, W, C) pixels 0-255 -> (B, outputs).
+        """Return the outputs: (B, H, W, C) pixels 0-255 -> (B, outputs).
 
         Raises:
-            ValueError: asked to run as in training.
+            ValueError: `training` is True.
         """
         if training:
-            raise ValueError("This form of a net is for inference.")
+            raise ValueError("A folded net is for inference only; call the lowered net to train it.")
         parts = self._bodies(images)
         features = parts[0] if len(parts) == 1 else torch.cat(parts)
         return to_keras(_run(self.head, {self.middle: features}, self.result))
 
     @property
     def has_features(self) -> bool:
-        """Whether there is a last dense layer, whose input they are."""
+        """Whether the net has features: the inputs of its last dense layer."""
         return self._last_dense is not None
 
     def features(self, images: Tensor) -> Tensor:
-        """What the last dense layer is given: (B, H, W, C) pixels 0-255 -> (B, features).
+        """Return the inputs of the last dense layer: (B, H, W, C) pixels 0-255 -> (B, features).
 
         Raises:
-            ValueError: there is no dense layer behind everything else.
+            ValueError: the net does not end in dense layers.
         """
         return to_keras(self._features(images))
 
-    def features_and_answers(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What the last dense layer is given, and what the net answers: (B, features) and (B, outputs).
+    def features_and_outputs(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the inputs of the last dense layer and the outputs: (B, features) and (B, outputs).
 
         Raises:
-            ValueError: there is no dense layer behind everything else.
+            ValueError: the net does not end in dense layers.
         """
         features = self._features(images)
         rest = self.head[self._last_dense :]
@@ -94,20 +95,19 @@ class InferenceNet:
 
     def _features(self, images: Tensor) -> Tensor:
         if self._last_dense is None:
-            raise ValueError("The net has no dense layer behind everything else.")
+            raise ValueError("The net does not end in dense layers, so it has no features.")
         before = self.head[: self._last_dense]
-        wanted = self.head[self._last_dense].inputs[0]
-        found = [_run(before, {self.middle: part}, wanted) for part in self._bodies(images)]
-        return torch.cat(found)
+        slot = self.head[self._last_dense].inputs[0]
+        return torch.cat([_run(before, {self.middle: part}, slot) for part in self._bodies(images)])
 
     @property
     def _last_dense(self) -> int | None:
-        """Its place in the head."""
+        """Index of the last dense layer in the head."""
         places = [i for i, step in enumerate(self.head) if isinstance(step.operation, FoldedDense)]
         return places[-1] if places else None
 
     def _bodies(self, images: Tensor) -> list[Tensor]:
-        """The pictures through the convolutions, a few at a time."""
+        """Pass the images through the convolutions, a few at a time."""
         pixels = images.shape[1] * images.shape[2]
         count = min(max(PIXELS_AT_ONCE // pixels, FEWEST_AT_ONCE), MOST_AT_ONCE)
         return [self._body(part) for part in images.tensor_split(max(1, -(-len(images) // count)))]
@@ -118,10 +118,10 @@ class InferenceNet:
 
 
 def inference_net(net: LoweredNet | StoredNet, precision: str = "float32") -> InferenceNet | None:
-    """The form of a net in which it only answers, or None where it has none and must run as it is.
+    """Return the folded form of a net, or None if it has none and must run unfolded.
 
-    That is where the weights are not on a CPU, where some layer runs as itself, and where the model
-    takes or gives several tensors.
+    It has none if its weights are not on a CPU, if Keras runs one of its layers, or if the model has
+    several inputs or outputs.
 
     Args:
         net: lowered to float32.
@@ -147,7 +147,7 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
 
 
 def _where_dense_begins(steps: Sequence[Step]) -> int:
-    """The first dense layer from which on nothing but its own input is read; the number of steps if there is none."""
+    """Return the index of the first dense layer after which only its input is read, or the number of steps if none."""
     for index, step in enumerate(steps):
         if isinstance(step.operation, FoldedDense):
             written = {later.output for later in steps[index:]} | {step.inputs[0]}

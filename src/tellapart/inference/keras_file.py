@@ -1,7 +1,7 @@
 """Stored nets: a saved `.keras` file lowered without Keras, so that predicting need not import it.
 
-Reads the file's own config and weights. It knows Sequential models whose layers
-all have a rule; of anything else it says None, and Keras loads the model.
+Reads the file's own config and weights. It supports Sequential models whose layers
+all have a rule; for anything else it returns None, and Keras loads the model.
 """
 
 import io
@@ -29,16 +29,16 @@ class StoredNet(nn.Module):
         super().__init__()
         self.operations = nn.ModuleList(operations)
         self.last_activation = last_activation
-        """Keras's name of the activation that the outputs went through."""
+        """Keras's name of the activation applied to the outputs."""
 
     def forward(self, images: Tensor, *, training: bool = False) -> Tensor:
         """Run the model: (B, H, W, C) pixels 0-255 -> (B, classes).
 
         Raises:
-            ValueError: asked to run as in training, which a stored net cannot.
+            ValueError: `training` is True, which a stored net does not support.
         """
         if training:
-            raise ValueError("A stored net is for inference; load the Keras model to train it.")
+            raise ValueError("A stored net is for inference only; load the Keras model to train it.")
         x = to_torch(images.float())
         for operation in self.operations:
             x = operation(x, training=False)
@@ -52,7 +52,7 @@ def read_stored_net(path: Path) -> StoredNet | None:
         path: the file.
 
     Returns:
-        The net, or None where only Keras can tell what the model does.
+        The net, or None if only Keras can load the model.
     """
     import h5py
 
@@ -65,7 +65,7 @@ def read_stored_net(path: Path) -> StoredNet | None:
             with h5py.File(stored, "r") as weights:
                 return _lowered(model["config"]["layers"], weights)
     except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
-        return None  # whatever is wrong with it, Keras says it better
+        return None  # Keras has the better error message
 
 
 def _lowered(layers: Sequence[Mapping[str, Any]], weights: Any) -> StoredNet | None:
@@ -94,13 +94,13 @@ def _operation(layer: Mapping[str, Any], weights: Any, folder: str) -> Operation
 
 
 def _dtype(config: Mapping[str, Any]) -> str:
-    """The name of a layer's dtype policy, which Keras writes as a policy or as a name alone."""
+    """Return the name of a layer's dtype policy, which Keras saves as a policy or as a name alone."""
     policy = config["dtype"]
     return policy if isinstance(policy, str) else policy["config"]["name"]
 
 
 def _weight_folders(class_names: Sequence[str]) -> list[str]:
-    """Where Keras stores each layer's weights: its class in snake case, numbered from the second on."""
+    """Return the folder of each layer's weights: its class in snake case, numbered from the second on."""
     seen: Counter[str] = Counter()
     folders = []
     for class_name in class_names:

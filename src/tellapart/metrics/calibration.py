@@ -1,7 +1,7 @@
-"""Calibration: whether answers given with p% are right in p% of cases, and what brings them nearer to it.
+"""Calibration: whether predictions made with p% confidence are correct p% of the time, and temperature scaling.
 
-Pure functions of probabilities and labels. A temperature is fitted on pictures that were
-held out, never on those that the calibration is then reported for.
+Pure functions of probabilities and labels. A temperature is fitted on held-out images, never
+on those that the calibration is reported for.
 """
 
 from dataclasses import dataclass
@@ -16,94 +16,97 @@ Labels = NDArray[np.int64]
 """(N,) class indices."""
 
 BINS = 15
-"""Of equal width, as in Guo et al. 2017."""
+"""Number of bins of equal width, as in Guo et al. 2017."""
 
 SMALLEST = 1e-12
-"""Below which a probability counts as this much: the logarithm of nothing is none."""
+"""Lower bound on probabilities, since the logarithm of zero is infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers whose confidence lies in one stretch. Shares are 0 to 1; of an empty bin, 0."""
+    """Predictions whose confidence lies in one interval. Shares are 0 to 1; in an empty bin, 0."""
 
     low: float
     high: float
-    """Its ends; an answer belongs to the bin where low < confidence <= high."""
+    """Ends of the interval; a prediction belongs to the bin where low < confidence <= high."""
 
     answers: int
+    """Number of predictions in the bin."""
+
     confidence: float
-    """Mean over the answers."""
+    """Mean confidence of the predictions."""
 
     accuracy: float
-    """Share of the answers that are right."""
+    """Share of the predictions that are correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What comes of answering only when sure."""
+    """Coverage and accuracy if only sufficiently confident predictions are made."""
 
     confidence: float
-    """The least that counts as sure."""
+    """Lowest confidence at which a prediction is made."""
 
     answered: float
-    """Share of the pictures that get an answer."""
+    """Share of the images for which a prediction is made."""
 
     accuracy: float | None
-    """Share of the answers that are right; None where nothing is answered."""
+    """Share of these predictions that are correct; None if there are none."""
 
     answers: int
+    """Number of these predictions."""
 
 
 def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> tuple[Bin, ...]:
-    """Confidence against accuracy, bin by bin.
+    """Return confidence and accuracy bin by bin.
 
     Args:
         probabilities: (N, classes).
         labels: (N,).
-        bins: how many, of equal width from 0 to 1.
+        bins: number of bins of equal width from 0 to 1.
     """
-    confidence, right = _confidence(probabilities, labels)
+    confidence, correct = _confidence(probabilities, labels)
     edges = np.linspace(0, 1, bins + 1)
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    found = []
+    rows = []
     for index in range(bins):
         inside = place == index
         count = int(inside.sum())
-        means = (float(confidence[inside].mean()), float(right[inside].mean())) if count else (0.0, 0.0)
-        found.append(Bin(float(edges[index]), float(edges[index + 1]), count, *means))
-    return tuple(found)
+        means = (float(confidence[inside].mean()), float(correct[inside].mean())) if count else (0.0, 0.0)
+        rows.append(Bin(float(edges[index]), float(edges[index + 1]), count, *means))
+    return tuple(rows)
 
 
 def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> float:
-    """Expected calibration error (ECE): how far confidence lies from accuracy, over bins weighted by answers.
+    """Return the expected calibration error (ECE): the mean gap of confidence and accuracy over bins, weighted by size.
 
     Source: Naeini et al. 2015; with 15 bins of equal width as in Guo et al. 2017, arXiv:1706.04599.
     """
-    found = reliability(probabilities, labels, bins)
-    return sum(one.answers * abs(one.confidence - one.accuracy) for one in found) / len(labels)
+    rows = reliability(probabilities, labels, bins)
+    return sum(row.answers * abs(row.confidence - row.accuracy) for row in rows) / len(labels)
 
 
 def tempered(probabilities: Probabilities, temperature: float) -> NDArray[np.float64]:
-    """Probabilities as a softmax of that temperature would have given them.
+    """Return the probabilities as a softmax of that temperature would give them.
 
     Args:
         probabilities: (N, classes), of temperature 1.
-        temperature: above 1 less sure, below 1 surer; the order of the classes stays.
+        temperature: above 1 less confident, below 1 more confident; the order of the classes stays.
     """
     logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST)) / temperature
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(1, keepdims=True)
 
 
 def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
-    """The temperature at which the truth is likeliest, between 1/20 and 20.
+    """Return the temperature that maximizes the likelihood of the labels, between 1/20 and 20.
 
     Args:
-        probabilities: (N, classes), of pictures that were not trained on.
+        probabilities: (N, classes), of images that were not trained on.
         labels: (N,).
 
-    Few pictures that are all answered rightly would make it as small as can be. So each label is doubted a
-    little, by 1 / (N + 2), as Platt did (1999, Advances in Large Margin Classifiers).
+    A few images that are all classified correctly would drive it to its lower bound. So labels are smoothed
+    by 1 / (N + 2), as in Platt 1999 (Advances in Large Margin Classifiers).
 
     Source: Guo et al. 2017, arXiv:1706.04599. The loss is convex in 1 / temperature, so there is one minimum
     to find, also on the scale of logarithms.
@@ -111,39 +114,39 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     from scipy.optimize import minimize_scalar
 
     count, classes = probabilities.shape
-    doubt = 1 / (count + 2)
-    targets = np.full((count, classes), doubt / max(1, classes - 1))
-    targets[np.arange(count), labels] = 1 - doubt
+    smoothing = 1 / (count + 2)
+    targets = np.full((count, classes), smoothing / max(1, classes - 1))
+    targets[np.arange(count), labels] = 1 - smoothing
 
     def loss(log_temperature: float) -> float:
-        found = tempered(probabilities, float(np.exp(log_temperature)))
-        return float(-(targets * np.log(np.maximum(found, SMALLEST))).sum(1).mean())
+        scaled = tempered(probabilities, float(np.exp(log_temperature)))
+        return float(-(targets * np.log(np.maximum(scaled, SMALLEST))).sum(1).mean())
 
     limit = float(np.log(20))
-    found = minimize_scalar(loss, bounds=(-limit, limit), method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=(-limit, limit), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(optimum.x))
 
 
 def thresholds(probabilities: Probabilities, labels: Labels, steps: int = 100) -> tuple[Threshold, ...]:
-    """Share answered and share right, were only answers given that are at least so sure.
+    """Return coverage and accuracy at each confidence threshold.
 
     Args:
         probabilities: (N, classes).
         labels: (N,).
-        steps: thresholds from 0 to 1 are this many and one.
+        steps: number of steps from 0 to 1, with one threshold more.
     """
-    confidence, right = _confidence(probabilities, labels)
-    found = []
+    confidence, correct = _confidence(probabilities, labels)
+    rows = []
     for step in range(steps + 1):
-        sure = confidence >= step / steps
-        count = int(sure.sum())
-        accuracy = float(right[sure].mean()) if count else None
-        found.append(Threshold(step / steps, count / len(labels), accuracy, count))
-    return tuple(found)
+        confident = confidence >= step / steps
+        count = int(confident.sum())
+        accuracy = float(correct[confident].mean()) if count else None
+        rows.append(Threshold(step / steps, count / len(labels), accuracy, count))
+    return tuple(rows)
 
 
 def _confidence(
     probabilities: Probabilities, labels: Labels
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Of each answer: how sure it is, and whether it is right."""
+    """Return the confidence of each prediction, and whether it is correct."""
     return probabilities.max(1).astype(np.float64), probabilities.argmax(1) == labels

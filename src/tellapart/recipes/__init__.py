@@ -1,1 +1,1 @@
-"""Recipes: complete, frozen configurations, and the Keras objects that are built from them."""
+"""Recipes: complete, frozen training configurations, and the Keras objects built from them."""

@@ -1,4 +1,4 @@
-"""A recipe adapted to what it is asked for: few images, or a target accuracy."""
+"""Adapt a recipe to few images or to a target accuracy."""
 
 import dataclasses
 from typing import Any
@@ -14,56 +14,56 @@ _SHORT: dict[str, Any] = {
 }
 
 
-FEWEST_FOR_SHORT_WAYS = 20_000
-"""Training pictures."""
+FEWEST_FOR_SHORT_SCHEDULES = 20_000
+"""Fewest training images for which a short schedule is used."""
 
 
-STEPS_AT_LEAST, FEWEST_AT_ONCE = 20, 32
-"""Of an epoch by Muon; and pictures of a step, where both cannot be had."""
+STEPS_PER_EPOCH, SMALLEST_BATCH = 20, 32
+"""Fewest steps in an epoch of Muon; and the smallest batch, which takes precedence."""
 
 
-SHORT_WAYS: tuple[tuple[float, dict[str, Any]], ...] = (
+SHORT_SCHEDULES: tuple[tuple[float, dict[str, Any]], ...] = (
     (0.65, {**_SHORT, "epochs": 1, "pictures_per_epoch": 10_000}),
     (0.72, {**_SHORT, "epochs": 1, "pictures_per_epoch": 20_000}),
     (0.80, {**_SHORT, "epochs": 2}),
 )
-"""Of `fast`, on CIFAR-10: validation accuracy, and the shortest schedule known to reach it."""
+"""Shortest schedules of `fast` on CIFAR-10: the validation accuracy that each reaches, and its settings."""
 
 
 def for_target(config: TrainConfig, target: float, images: int) -> TrainConfig:
-    """The run, ending as soon as its validation accuracy is `target`; `fast` also by a shorter schedule.
+    """Return the configuration ending once its validation accuracy is `target`; `fast` also gets a shorter schedule.
 
-    The schedules are for tens of thousands of pictures; on fewer the whole run is made.
-
-    A learning rate that falls to zero within a short run gets further than the beginning of a long one.
-    Elsewhere than on CIFAR-10 the short schedule may miss; the run says what it reached.
+    The short schedules need tens of thousands of images; with fewer, the full schedule is kept. A learning rate
+    that falls to zero within a short run gets further than the beginning of a long one. On data other than
+    CIFAR-10 a short schedule may miss the target; the run reports what it reached.
 
     Args:
         config: complete.
-        target: 0 to 1.
-        images: to learn from.
+        target: validation accuracy, 0 to 1.
+        images: number of training images.
 
     Raises:
-        ConfigError: `target` is no share, or the run is scored on the test split.
+        ConfigError: `target` is not between 0 and 1, or epochs are scored on the test split.
     """
-    known = SHORT_WAYS if config.recipe == "fast" and images >= FEWEST_FOR_SHORT_WAYS else ()
-    shorter = next((way for reached, way in known if target <= reached), {})
-    return config.changed(target=target, **shorter)
+    uses_short = config.recipe == "fast" and images >= FEWEST_FOR_SHORT_SCHEDULES
+    schedules = SHORT_SCHEDULES if uses_short else ()
+    settings = next((settings for accuracy, settings in schedules if target <= accuracy), {})
+    return config.changed(target=target, **settings)
 
 
 def adapted_to(config: TrainConfig, images: int) -> TrainConfig:
-    """A run by Muon with batches small enough that an epoch has some twenty steps; any other as it is.
+    """Return a Muon configuration with batches small enough for about twenty steps an epoch; any other unchanged.
 
-    The rate falls with the root of the batch: what a step learns from fewer pictures is less certain.
-    More pictures are held out, so that their score says something: 100, but at most a fifth.
+    The learning rate scales with the square root of the batch size, since gradients of smaller batches are
+    noisier. More images are held out, so that the validation score is meaningful: 100, but at most a fifth.
 
     Args:
         config: complete.
-        images: in the training split.
+        images: number of images in the training split.
     """
-    if not isinstance(config.optimizer, MuonSettings) or images >= STEPS_AT_LEAST * config.batch_size:
+    if not isinstance(config.optimizer, MuonSettings) or images >= STEPS_PER_EPOCH * config.batch_size:
         return config
-    batch_size = max(FEWEST_AT_ONCE, images // STEPS_AT_LEAST)
+    batch_size = max(SMALLEST_BATCH, images // STEPS_PER_EPOCH)
     rate = config.optimizer.learning_rate * (batch_size / config.batch_size) ** 0.5
     return config.changed(
         batch_size=batch_size,

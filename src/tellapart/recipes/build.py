@@ -1,4 +1,4 @@
-"""Build: a Run's numbers as Keras objects: the network, its optimizer, its loss."""
+"""Build the Keras objects that a TrainConfig describes: the network, its optimizer, its loss."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
 
 INITIALIZED_FROM = 2000
-"""Training images that a network's first weights may be computed from."""
+"""Most training images that initial weights are computed from."""
 
 
 def build_model(
@@ -23,15 +23,15 @@ def build_model(
     steps_per_epoch: int,
     images: NDArray[np.uint8] | None = None,
 ) -> Any:
-    """The compiled Keras model that a run trains, its weights drawn from the run's seed.
+    """Return the compiled Keras model to train, its weights drawn from the configured seed.
 
     Args:
         config: complete.
-        image_shape: (H, W, C) of what goes in.
-        classes: how many.
-        steps_per_epoch: for schedules that end with the run.
-        images: (N, H, W, C) uint8, training pictures that a first layer may be set from; None where the
-            model is only looked at.
+        image_shape: (H, W, C) of the input.
+        classes: number of classes.
+        steps_per_epoch: sets the length of learning-rate schedules.
+        images: (N, H, W, C) uint8, training images from which a first layer may be initialized; None if
+            the model is only inspected.
     """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed % 2**32)
@@ -49,20 +49,20 @@ def build_model(
 
 
 def build_network(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> Any:
-    """The run's network, uncompiled."""
+    """Return the configured network, uncompiled."""
     return NETWORKS[config.network].build(image_shape, classes, config.widths, config.depth)
 
 
 def finish_model(config: TrainConfig, model: Any) -> None:
-    """Make of a trained model what any Keras reads as it was written."""
+    """Turn a trained model into one that any Keras loads unchanged."""
     if (finish := NETWORKS[config.network].finish) is not None:
         finish(model)
 
 
 def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
-    """The Keras optimizer of a run that makes `steps` steps in all.
+    """Return the Keras optimizer of a training of `steps` steps in total.
 
-    For Muon it is SGD, which keeps its state; see `train.muon`.
+    For Muon this is SGD, which holds its state; see `training.optim.muon`.
     """
     keras = import_keras()
     schedules = keras.optimizers.schedules
@@ -87,12 +87,12 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> A
 
 
 def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
-    """What learns from a batch as the run says.
+    """Return the training step that the configuration describes.
 
     Args:
         config: complete.
         net: lowered from the model of `build_model`.
-        steps: in all.
+        steps: of the whole training.
     """
     settings, model = config.optimizer, net.model
     if not isinstance(settings, MuonSettings):

@@ -1,4 +1,4 @@
-"""Settings: the Run, which holds everything that decides the outcome of a training, and is saved with it."""
+"""Training configuration: every setting that decides the outcome of a training. It is saved with the run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,30 +13,30 @@ from tellapart.models.networks import NETWORKS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
-    """Which Keras optimizer, and how its learning rate moves."""
+    """A Keras optimizer and its learning-rate schedule."""
 
     name: Literal["RMSprop", "Adam", "SGD"]
     learning_rate: float
-    """The highest it gets, per step."""
+    """Highest learning rate of the schedule, per step."""
 
     schedule: Literal["inverse time", "cosine"]
-    """inverse time: rate / (1 + decay * step), the `decay` of old Keras. cosine: up, then down to nothing."""
+    """inverse time: rate / (1 + decay * step), the `decay` of old Keras. cosine: warm-up, then cosine decay to zero."""
 
     decay: float = 0.0
-    """Of "inverse time", per step."""
+    """Decay of "inverse time", per step."""
 
     warmup_fraction: float = 0.0
-    """Of "cosine": the share of all steps spent climbing, 0 to 1."""
+    """Share of all steps that "cosine" spends warming up, 0 to 1."""
 
     epsilon: float = 1e-7
-    """What keeps the division by the root mean square of the gradients finite, where Keras 3 adds it:
-    in RMSprop under the root, in Adam beside it; SGD has none."""
+    """Keeps the division by the root mean square of the gradients finite. Keras 3 adds it under the root in
+    RMSprop and to the root in Adam; SGD has none."""
 
     momentum: float = 0.0
-    """Of SGD, Nesterov's."""
+    """Nesterov momentum of SGD."""
 
     weight_decay: float = 0.0
-    """Share of each weight taken away per step, times the learning rate ("decoupled", Loshchilov & Hutter 2019)."""
+    """Share of each weight subtracted per step, times the learning rate ("decoupled", Loshchilov & Hutter 2019)."""
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -44,35 +44,35 @@ class OptimizerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MuonSettings:
-    """Muon for the filters, SGD with Nesterov's momentum for biases and head; all rates fall to zero in a line.
+    """Muon for the convolution kernels, SGD with Nesterov momentum for biases and head; all decay linearly to 0.
 
-    Rates of biases and head are per picture: the loss is summed over the batch.
+    The rates of biases and head are per image: the loss is summed over the batch.
     """
 
     name: Literal["Muon"] = "Muon"
     learning_rate: float
-    """Of the filters, per step."""
+    """Learning rate of the kernels, per step."""
 
     momentum: float = 0.6
-    """Of the filters."""
+    """Momentum of the kernels."""
 
     bias_rate: float = 0.053
     head_rate: float = 0.67
     other_momentum: float = 0.85
-    """Of biases and head."""
+    """Momentum of biases and head."""
 
     weight_decay: float = 2e-6
-    """Of biases and head, per step and picture of the batch."""
+    """Weight decay of biases and head, per step and image of the batch."""
 
     whitening_share: float = 0.375
-    """Of the training, from its start, in which the whitening layer's bias is learned."""
+    """Share of the training, from its start, during which the whitening layer's bias is trained, 0 to 1."""
 
     def __post_init__(self) -> None:
         _check_types(self)
         for name in ("learning_rate", "weight_decay"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
-        for name in ("bias_rate", "head_rate"):  # what decays is divided by them
+        for name in ("bias_rate", "head_rate"):  # weight decay is divided by them
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is above 0; got {getattr(self, name)}.")
         for name in ("momentum", "other_momentum", "whitening_share"):
@@ -82,7 +82,7 @@ class MuonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One training, complete. Saved resolved, as `run.toml`."""
+    """Complete configuration of one training. Saved resolved, as `run.toml`."""
 
     recipe: str
     network: str = "first-cnn"
@@ -92,67 +92,67 @@ class TrainConfig:
     """Channels of the three groups of "whitened-cnn" and "wide-resnet"; "first-cnn" has none."""
 
     depth: int = 2
-    """In each group: convolutions of "whitened-cnn", 2 or 3; residual blocks of "wide-resnet".
-    Of "first-cnn" always 2, the tutorial's."""
+    """Per group: convolutions of "whitened-cnn", 2 or 3; residual blocks of "wide-resnet". "first-cnn"
+    always has 2, like the tutorial."""
 
     optimizer: OptimizerSettings | MuonSettings
     label_smoothing: float = 0.0
-    """Share of each picture's truth that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
+    """Share of each target that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
     statistics_over: int | None = None
-    """Pictures that batch normalization takes together ("ghost batch", Hoffer et al. 2017); None: the batch."""
+    """Images that share batch statistics ("ghost batch", Hoffer et al. 2017); None: the whole batch."""
 
     tta_views: Literal[1, 2, 6] = 1
-    """Forms of each picture that are asked about and averaged in the final score: itself; also mirrored;
-    and both also moved by a pixel, up-left and down-right."""
+    """Test-time augmentation: copies of each image whose predictions are averaged in the final score. 1: the image;
+    2: also mirrored; 6: both also shifted by a pixel, up-left and down-right."""
 
     pictures_per_epoch: int | None = None
-    """Learned from in an epoch, a random choice; None: all."""
+    """Randomly chosen training images per epoch; None: all."""
 
     target: float | None = None
-    """Validation accuracy, 0 to 1, at which the training may end early; None: it takes its whole length."""
+    """Validation accuracy, 0 to 1, at which the training ends early; None: it never does."""
 
     batch_size: int = 32
-    """Pictures per step."""
+    """Images per step."""
 
     epochs: int
     augmentation: Augmentation | None
-    """None: pictures are learned from as they are."""
+    """How training images are augmented; None: not at all."""
 
     mixing: Mixing = "none"
-    """Whether each training picture is put together from parts of several, and its truth as well; see `data.mix`."""
+    """How parts of several training images and their targets are combined; see `data.augmentation.mix`."""
 
     validation: Literal["test", "held out"]
-    """Which pictures score each epoch: the test split, as the tutorial did, or some held out of train."""
+    """Images that score each epoch: the test split, as in the tutorial, or some held out of the training split."""
 
     keep: Literal["last", "best"]
-    """Which epoch's weights are the model: the last, or the one with the best validation accuracy."""
+    """Epoch whose weights become the model: the last, or the one with the best validation accuracy."""
 
     validation_share: float = 0.1
-    """Share of the training pictures held out where the data has no validation split, 0 to 1."""
+    """Share of the training images held out if the data has no validation split, 0 to 1."""
 
     test_share: float = 0.2
-    """Share of the pictures kept for the test where the data has no test split, 0 to 1."""
+    """Share of the images kept for testing if the data has no test split, 0 to 1."""
 
     size: tuple[int, int] | None = None
-    """Height and width that every picture is brought to; None: the data's own, or what suits it."""
+    """Height and width to which every image is resized; None: the data's own, or one that suits it."""
 
     policy: Literal["crop", "pad", "stretch"] = "crop"
-    """How a picture of other proportions is brought to that size."""
+    """How an image of another aspect ratio is fitted to that size."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of training and of its scores, whose classes in doubt are settled in float32.
-    auto: bfloat16 where the processor has it."""
+    """Arithmetic of training and scoring; uncertain predictions are recomputed in float32.
+    auto: bfloat16 if the processor supports it."""
 
     predictions: int = 20
-    """Test pictures shown with their predictions at the end (the tutorial's number_of_predictions)."""
+    """Test images shown with their predictions at the end (the tutorial's number_of_predictions)."""
 
     seed: int = 0
 
     def __post_init__(self) -> None:
         _check_types(self)
         if self.size is not None and not all(isinstance(side, int) and side > 0 for side in self.size):
-            raise ConfigError(f"size is height and width in pixels, such as (48, 64); got {self.size!r}.")
+            raise ConfigError(f"size is (height, width) in pixels, such as (48, 64); got {self.size!r}.")
         for name in ("batch_size", "epochs", "depth"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is a whole number from 1; got {getattr(self, name)}.")
@@ -168,8 +168,8 @@ class TrainConfig:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
             raise ConfigError(
-                f"{self.recipe} scores its epochs on the test pictures, which must not decide when to stop. "
-                "Take the recipe fast or quick."
+                f"target needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must not "
+                "decide when to stop. Use the recipe fast or quick."
             )
         for name in ("statistics_over", "pictures_per_epoch"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
@@ -182,18 +182,18 @@ class TrainConfig:
             raise ConfigError(f"seed is a whole number from 0 to {2**63 - 1}; got {self.seed}.")
 
     def changed(self, **changes: Any) -> "TrainConfig":
-        """The same run with some fields replaced; None leaves a field as it is."""
+        """Return a copy with some fields replaced; None leaves a field unchanged."""
         return dataclasses.replace(
             self, **{name: value for name, value in changes.items() if value is not None}
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for TOML, which has no None: a field that is None is left out."""
+        """Return plain values for TOML, which has no None: fields that are None are left out."""
         return _without_none(asdict(self))
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
-        """The run that `to_dict` described."""
+        """Return the configuration that `to_dict` described."""
         fields = dict(saved)
         kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
         fields["optimizer"] = kind(**fields["optimizer"])
@@ -205,10 +205,10 @@ class TrainConfig:
 
 
 def _check_types(settings: Any) -> None:
-    """Hold a settings value to the types that its fields declare.
+    """Check the fields of a settings object against their declared types.
 
     Raises:
-        ConfigError: a field has another type, or is none of the words that it may be.
+        ConfigError: a field has another type, or is not one of its allowed values.
     """
     for name, declared in get_type_hints(type(settings)).items():
         value = getattr(settings, name)

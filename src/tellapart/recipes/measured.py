@@ -1,24 +1,24 @@
-"""What each recipe reached on a test split: the results in benchmarks/results as values."""
+"""Measured test accuracy of each recipe: the results in benchmarks/results as values."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a recipe reached on a test split, each picture asked about once by each network."""
+    """Accuracy of a recipe on a test split, from one evaluation of each trained network."""
 
     data: str
     pictures: int
-    """Of the test split."""
+    """Number of test images."""
 
     accuracy: float
-    """The mean over `trainings`, 0 to 1, with the recipe's test-time views."""
+    """Mean over `trainings`, 0 to 1, with the recipe's test-time augmentation."""
 
     without_tta: float | None = None
-    """The same with each picture as it is; None where the recipe has no views."""
+    """The same without test-time augmentation; None if the recipe uses none."""
 
     trainings: int
-    """With as many seeds."""
+    """Number of trainings, each with its own seed."""
 
     epochs: int
 
@@ -30,4 +30,4 @@ MEASURED = {
         data="cifar10", pictures=10_000, accuracy=0.9406, without_tta=0.9317, trainings=5, epochs=9
     ),
 }
-"""Recipe -> what its page in benchmarks/results says; a recipe that is not here was not measured."""
+"""Recipe -> figures of its page in benchmarks/results; a recipe that is missing here was not measured."""

@@ -1,6 +1,6 @@
-"""Recipes: functions that return one complete, frozen Run.
+"""Recipes: functions that return one complete, frozen TrainConfig.
 
-A flag on the command line changes a field of the Run, nothing else.
+A flag on the command line changes a field of it, nothing else.
 """
 
 import dataclasses
@@ -12,17 +12,17 @@ from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfi
 
 
 def first_cnn(*, mirrors: bool = True) -> TrainConfig:
-    """The Keras CIFAR-10 CNN tutorial, as it was.
+    """Return the configuration of the original Keras CIFAR-10 CNN tutorial.
 
-    RMSprop at 1e-4 with the old `decay` of 1e-6, batches of 32, 200 epochs, shifted and mirrored pictures,
-    and each epoch scored on the *test* pictures. Because of that, no epoch is picked by its score: the last
-    one's weights are the model, as in the tutorial.
+    RMSprop at 1e-4 with the old `decay` of 1e-6, batches of 32, 200 epochs, shifted and mirrored images, and
+    each epoch scored on the *test* images. Therefore no epoch is chosen by its score: the weights of the last
+    epoch are the model, as in the tutorial.
 
-    The Keras of its day divided by sqrt(mean square) + 1e-7; today's divides by sqrt(mean square + epsilon),
-    where the same 1e-7 acts like 3e-4 and slows the learning down. So epsilon is 1e-14 here.
+    Keras then divided by sqrt(mean square) + 1e-7; today it divides by sqrt(mean square + epsilon), where
+    the same 1e-7 acts like 3e-4 and slows training down. Epsilon is therefore 1e-14 here.
 
     Args:
-        mirrors: whether a mirrored picture still shows its class; the tutorial's pictures do.
+        mirrors: whether a mirrored image still shows its class, as the tutorial's images do.
 
     Source: the Keras team's examples/cifar10_cnn.py (2015-2019).
     """
@@ -39,12 +39,12 @@ def first_cnn(*, mirrors: bool = True) -> TrainConfig:
 
 
 def quick(*, mirrors: bool = True) -> TrainConfig:
-    """The tutorial's network, trained as one would today: Adam, a one-cycle learning rate, 30 epochs.
+    """Return the tutorial's network with a modern training: Adam, a one-cycle learning rate, 30 epochs.
 
-    Scored on pictures held out of the training split; the best epoch is kept; the test split is touched once.
+    Epochs are scored on images held out of the training split; the best is kept; the test split is used once.
 
     Args:
-        mirrors: whether a mirrored picture still shows its class; not so for digits.
+        mirrors: whether a mirrored image still shows its class; not so for digits.
 
     Sources: Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2017 (cosine), Goyal et al. 2017 (warm-up).
     """
@@ -59,15 +59,15 @@ def quick(*, mirrors: bool = True) -> TrainConfig:
 
 
 def fast(*, mirrors: bool = True) -> TrainConfig:
-    """The records' method on a network for processors: much accuracy in minutes.
+    """Return the method of the speed records on a network for CPUs: high accuracy in minutes.
 
-    Trained on all but 2% of the training pictures, which score each epoch; the last epoch is kept.
+    2% of the training images are held out to score each epoch; the last epoch is kept.
 
     Args:
-        mirrors: whether a mirrored picture still shows its class; not so for digits.
+        mirrors: whether a mirrored image still shows its class; not so for digits.
 
     Sources: KellerJordan/cifar10-airbench (Muon, alternating flip, whitening), Hoffer et al. 2017 (ghost
-    batches). Every number was chosen on held-out training pictures.
+    batches). Every number was chosen on held-out training images.
     """
     return TrainConfig(
         recipe="fast",
@@ -93,13 +93,13 @@ def fast(*, mirrors: bool = True) -> TrainConfig:
 
 
 def accurate(*, mirrors: bool = True) -> TrainConfig:
-    """The records' method on their larger network: a point or two more than `fast`, for many times its cost.
+    """Return the method of the speed records on a larger network: a point or two above `fast`, at many times the cost.
 
-    The published network reached 96.0% on CIFAR-10 after 45 epochs of SGD; here it learns by Muon. Shifts and
-    gray squares are for pictures of about 32 pixels. Not trained to its end here yet.
+    The published network reached 96.0% on CIFAR-10 after 45 epochs of SGD; here it is trained with Muon. Shifts
+    and gray squares suit images of about 32 pixels. Not yet trained to its end here.
 
     Args:
-        mirrors: whether a mirrored picture still shows its class; not so for digits.
+        mirrors: whether a mirrored image still shows its class; not so for digits.
 
     Sources: KellerJordan/cifar10-airbench, airbench96 (network, cutout, wider shifts) and airbench94_muon.
     """
@@ -119,16 +119,16 @@ def accurate(*, mirrors: bool = True) -> TrainConfig:
 
 
 def best(*, mirrors: bool = True) -> TrainConfig:
-    """What reached the most in print without other data: a wide residual network and pictures put together.
+    """Return the most accurate published method without extra data: a wide residual network with RICAP.
 
-    WRN-28-10 with RICAP is published at 97.2 to 97.3% on CIFAR-10 after 200 epochs. Made for a GPU: 0.31
-    EFLOP in all, so ten minutes would take 0.5 PFLOP/s throughout. Not trained here yet.
+    WRN-28-10 with RICAP is published at 97.2 to 97.3% on CIFAR-10 after 200 epochs. It needs a GPU: 0.31
+    EFLOP in total, so ten minutes would take 0.5 PFLOP/s throughout. Not yet trained here.
 
     Args:
-        mirrors: whether a mirrored picture still shows its class; not so for digits.
+        mirrors: whether a mirrored image still shows its class; not so for digits.
 
     Sources: Zagoruyko & Komodakis 2016 (network, rates); Takahashi et al. 2018 (RICAP);
-    hysts/pytorch_image_classification (the two together).
+    hysts/pytorch_image_classification (both combined).
     """
     return TrainConfig(
         recipe="best",
@@ -141,7 +141,7 @@ def best(*, mirrors: bool = True) -> TrainConfig:
             schedule="cosine",
             warmup_fraction=0.02,
             momentum=0.9,
-            weight_decay=5e-3,  # decoupled, so ten times the 5e-4 that momentum of 0.9 multiplies
+            weight_decay=5e-3,  # decoupled: ten times 5e-4, which a momentum of 0.9 would multiply
         ),
         batch_size=128,
         epochs=200,
@@ -167,19 +167,19 @@ RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "accurate": accurate,
     "best": best,
 }
-"""Name on the command line -> recipe."""
+"""Recipe name -> function that returns its configuration."""
 
 
 DEMO_EPOCHS = 60
-"""Of `quick` on the 1,797 digits: a set this small wants more passes than a large one."""
+"""Epochs of `quick` on the 1,797 digits: a small data set needs more passes than a large one."""
 
 
 def find_recipe(name: str) -> Callable[..., TrainConfig]:
-    """The recipe of that name.
+    """Return the recipe of that name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such recipe.
     """
     if name not in RECIPES:
-        raise ConfigError(f"There is no recipe {name!r}. There are: {', '.join(RECIPES)}.")
+        raise ConfigError(f"Unknown recipe {name!r}. Available recipes: {', '.join(RECIPES)}.")
     return RECIPES[name]

@@ -28,7 +28,7 @@ def write_report(saved: SavedRun, progress: Progress | None = None) -> dict[str,
     Raises:
         SaveError: the page could not be written; an older one stays as it was.
     """
-    test = saved.answers.get("test")
+    test = saved.predictions.get("test")
     mistakes = None if test is None else confident_mistakes(test, saved.class_names)
     missing = list(saved.missing)
     try:
@@ -43,12 +43,12 @@ def write_report(saved: SavedRun, progress: Progress | None = None) -> dict[str,
 
 
 def _record(saved: SavedRun, mistakes: Sequence[Mistake] | None, missing: Sequence[str]) -> RunRecord:
-    test, held_out = saved.answers.get("test"), saved.answers.get("validation")
+    test, held_out = saved.predictions.get("test"), saved.predictions.get("validation")
     temperature = None if saved.classifier is None else saved.classifier.card.temperature
     fitted_on = None if held_out is None else len(held_out.labels)
     return RunRecord(
         folder=str(saved.folder.path),
-        config=saved.run,
+        config=saved.config,
         settings=saved.settings,
         history=saved.history,
         log=saved.log,

@@ -1,1 +1,1 @@
-"""A run folder: what a training leaves on disk, and how it is read back."""
+"""Run folders: the files that a training leaves behind, and how they are read back."""

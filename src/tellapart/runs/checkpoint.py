@@ -1,6 +1,6 @@
-"""Checkpoints: a run's standing, weights and optimizer state in one safetensors file.
+"""Checkpoints: training state, weights and optimizer state in one safetensors file.
 
-A run read back from one goes on as if it had never stopped. No pickle.
+A training resumed from one goes on as if it had never stopped. No pickle.
 """
 
 import json
@@ -22,16 +22,16 @@ Weights = list[NDArray[Any]]
 
 
 def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | None) -> None:
-    """Write where a run stands.
+    """Write a checkpoint.
 
     Args:
-        path: a `.safetensors` file; replaced whole.
+        path: a `.safetensors` file; replaced atomically.
         model: compiled, its optimizer built.
         state: as the loop left it.
-        best: the weights of the best epoch so far, where the run keeps the best.
+        best: weights of the best epoch so far, if the configuration keeps the best.
 
     Raises:
-        SaveError: it could not be written; the checkpoint before it stays.
+        SaveError: it could not be written; the previous checkpoint stays.
     """
     from safetensors.numpy import save_file
 
@@ -44,7 +44,7 @@ def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | N
 
 
 def save_weights(path: Path, model: Any, event: EpochDone) -> None:
-    """Write the weights alone, as they are after an epoch, and by which rate they were being learned.
+    """Write the weights alone, as they are after an epoch, with its number and learning rate.
 
     Raises:
         SaveError: it could not be written; nothing half-written is left.
@@ -60,7 +60,7 @@ def load_weights(path: Path) -> tuple[int, Weights]:
     """Read what `save_weights` wrote.
 
     Returns:
-        After how many epochs; and the weights.
+        Number of finished epochs, and the weights.
 
     Raises:
         ModelError: the file is missing or damaged.
@@ -69,39 +69,39 @@ def load_weights(path: Path) -> tuple[int, Weights]:
 
     try:
         with safe_open(path, "numpy") as file:
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            return int(file.metadata()["epoch"]), _group(found, "weights")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            return int(file.metadata()["epoch"]), _group(tensors, "weights")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
         raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
 
 
 def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None]:
-    """Bring a freshly built and compiled model back to where a run stood.
+    """Restore a freshly built and compiled model from a checkpoint.
 
     Returns:
-        The standing, and the best weights so far or None.
+        The training state, and the best weights so far or None.
 
     Raises:
-        ModelError: the file is missing, damaged or of another network.
+        ModelError: the file is missing, damaged or belongs to another network.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "numpy") as file:
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             state = json.loads(file.metadata()["standing"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
         raise ModelError(
-            f"{path} is no checkpoint to resume from ({reason}). Start the training afresh, in a new run folder."
+            f"{path} is not a readable checkpoint ({reason}). Start the training again, in a new run folder."
         ) from reason
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    _assign(path, model.weights, _group(found, "weights"))
-    _assign(path, model.optimizer.variables, _group(found, "optimizer"))
+    _assign(path, model.weights, _group(tensors, "weights"))
+    _assign(path, model.optimizer.variables, _group(tensors, "optimizer"))
     history = [
         EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))}) for row in state.pop("history")
     ]
-    return TrainState(**state, history=history), _group(found, "best") or None
+    return TrainState(**state, history=history), _group(tensors, "best") or None
 
 
 def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> Weights:
@@ -112,7 +112,7 @@ def _assign(path: Path, variables: list[Any], values: Weights) -> None:
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise ModelError(
-            f"{path} belongs to another network: its tensors do not have the shapes of this one. "
+            f"{path} belongs to another network: its tensor shapes differ from this network's. "
             "Resume with the recipe that the run was started with."
         )
     for variable, value in zip(variables, values, strict=True):

@@ -1,4 +1,4 @@
-"""Keeping: what must outlive a training, whatever stops it."""
+"""Saves what must survive a training, whatever stops it."""
 
 import shutil
 import time
@@ -19,10 +19,10 @@ SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
 class Checkpointer:
-    """Listens to a training and keeps what must outlive it: checkpoints, and the best weights."""
+    """Listener that saves checkpoints and keeps the weights of the best epoch."""
 
-    def __init__(self, run: TrainConfig, folder: RunFolder, model: Any, *, resumes: bool) -> None:
-        self.run = run
+    def __init__(self, config: TrainConfig, folder: RunFolder, model: Any, *, resumes: bool) -> None:
+        self.config = config
         self.folder = folder
         self.model = model
         self.saved_at = time.monotonic()
@@ -33,44 +33,44 @@ class Checkpointer:
             folder.resume_metrics(self.state.history)
 
     def event(self, event: Event) -> None:
-        """Note the best epoch; save a checkpoint at a stop, at the end, and between epochs at times."""
-        ends = isinstance(event, Stopped)
+        """Keep the best epoch's weights; save a checkpoint at a stop, at the end, and now and then between epochs."""
+        save_now = isinstance(event, Stopped)
         if isinstance(event, EpochDone):
             refuse_divergence(event)
-            if self.run.keep == "best" and best_epoch(self.state.history) is event:
+            if self.config.keep == "best" and best_epoch(self.state.history) is event:
                 self.best = self.model.get_weights()
-            if event.epoch + 1 in kept_on_the_way(self.run.epochs):
+            if event.epoch + 1 in epochs_to_keep(self.config.epochs):
                 save_weights(
                     self.folder.checkpoints / f"epoch-{event.epoch + 1:04d}.safetensors", self.model, event
                 )
-            ends = (
+            save_now = (
                 event.epoch + 1 == event.epochs
-                or reached([event], self.run.target)
+                or reached([event], self.config.target)
                 or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
             )
-        if ends:
+        if save_now:
             save_checkpoint(self.folder.checkpoint, self.model, self.state, self.best)
             self.saved_at = time.monotonic()
 
-    def take_kept_weights(self) -> None:
-        """Put the best epoch's weights into the model, where the run keeps the best and one was finished."""
+    def restore_best_weights(self) -> None:
+        """Restore the best epoch's weights, if the configuration keeps the best and an epoch was finished."""
         if self.best is not None:
             self.model.set_weights(self.best)
 
 
-def kept_on_the_way(epochs: int) -> set[int]:
-    """After which epochs, from 1, the weights are kept: a third and two thirds of the way, the end not."""
+def epochs_to_keep(epochs: int) -> set[int]:
+    """Return after which epochs, from 1, weights are saved: a third and two thirds of the way, but not the end."""
     return {round(epochs * share) for share in (1 / 3, 2 / 3)} - {0, epochs}
 
 
 @contextmanager
-def nothing_lost(folder: RunFolder) -> Iterator[None]:
-    """Where a file of the run cannot be written, say how to go on; a folder that holds nothing yet is removed.
+def recoverable(folder: RunFolder) -> Iterator[None]:
+    """Say how to go on if a file of the run cannot be written, and remove a folder without a checkpoint or model.
 
-    So it is after Ctrl-C: it could neither be resumed nor be begun again.
+    Such a folder is also removed after Ctrl-C: it could neither be resumed nor used again.
 
     Raises:
-        SaveError: with the next step.
+        SaveError: a file could not be written; the message names the next step.
     """
     try:
         yield
@@ -81,9 +81,12 @@ def nothing_lost(folder: RunFolder) -> Iterator[None]:
     except SaveError as reason:
         if folder.checkpoint.exists():
             next_step = (
-                f"All is kept up to the last checkpoint: go on with `tellapart train --resume {folder.path}`."
+                "Everything up to the last checkpoint is saved. "
+                f"Resume with `tellapart train --resume {folder.path}`."
             )
         else:
             shutil.rmtree(folder.path, ignore_errors=True)
-            next_step = "The run had nothing to keep yet, so its folder was removed: run the command again."
+            next_step = (
+                "The run had no checkpoint yet, so its folder was removed. Then run the command again."
+            )
         raise SaveError(f"{reason} {next_step}") from reason

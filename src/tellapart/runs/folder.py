@@ -1,15 +1,15 @@
-"""The run folder: what a training leaves behind, and what resuming reads.
+"""The run folder: the files that a training writes and that resuming reads.
 
     run.toml          every resolved value, versions, hardware, the data's fingerprint
-    split.csv         which picture was in which split
-    log.jsonl         one line for every event but single steps
-    metrics.csv       one line an epoch
-    last.safetensors  where the run stands: weights, optimizer, history
-    model.keras       the model, with class names and pixel path
-    predictions.png   some test pictures with their predictions
-    predictions.safetensors  what the model said of the held-out and the test pictures
-    checkpoints/      weights on the way, for asking which training pictures speak for an answer
-    report.html       all of it to look at
+    split.csv         the split of each image
+    log.jsonl         one line per event, except single steps
+    metrics.csv       one line per epoch
+    last.safetensors  the last checkpoint: weights, optimizer, history
+    model.keras       the model, with class names and preprocessing
+    predictions.png   some test images with their predictions
+    predictions.safetensors  predictions for the held-out and the test images
+    checkpoints/      intermediate weights, to trace a prediction to training images
+    report.html       the report
 
 A folder is never overwritten.
 """
@@ -51,36 +51,36 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the run stands."""
+        """The last checkpoint."""
         return self.path / "last.safetensors"
 
     @property
     def split(self) -> Path:
-        """Which picture was in which split."""
+        """The split of each image."""
         return self.path / "split.csv"
 
     @property
     def prediction_grid(self) -> Path:
-        """The picture grid."""
+        """The grid of test images with their predictions."""
         return self.path / "predictions.png"
 
     @property
     def predictions(self) -> Path:
-        """What the model said of the held-out and the test pictures."""
+        """Predictions for the held-out and the test images."""
         return self.path / "predictions.safetensors"
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The report."""
         return self.path / "report.html"
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of the weights on the way."""
+        """The folder of intermediate weights."""
         return self.path / "checkpoints"
 
     def listen(self, event: Event) -> None:
-        """Record what happens, except single steps.
+        """Record every event, except single steps.
 
         Raises:
             SaveError: the disk is full, or the folder is gone.
@@ -91,22 +91,22 @@ class RunFolder:
         if isinstance(event, EpochDone):
             self._append_metrics(event)
 
-    def log(self, what: str, values: Mapping[str, Any]) -> None:
-        """Append one line to log.jsonl: when, what, and its values; a number that is none is null."""
+    def log(self, event: str, values: Mapping[str, Any]) -> None:
+        """Append a line to log.jsonl: time, event and values; a number that is not finite becomes null."""
         values = {
             name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()
         }
-        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": what, **values}
+        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
         self._append(self.path / "log.jsonl", json.dumps(line) + "\n")
 
-    def write_settings(self, run: TrainConfig, data: Mapping[str, Any], threads: int) -> None:
+    def write_settings(self, config: TrainConfig, data: Mapping[str, Any], threads: int) -> None:
         """Write run.toml."""
         import tomli_w
 
         settings = {
             "tellapart": __version__,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "run": run.to_dict(),
+            "run": config.to_dict(),
             "data": dict(data),
             "versions": versions(),
             "hardware": {**hardware(), "threads": threads},
@@ -114,22 +114,24 @@ class RunFolder:
         write_text(self.path / SETTINGS_IN_RUN, tomli_w.dumps(settings))
 
     def read_settings(self) -> tuple[TrainConfig, dict[str, Any]]:
-        """The Run and the data of run.toml.
+        """Return the configuration and the data of run.toml.
 
         Raises:
-            ConfigError: this is no run folder, or its run.toml is damaged.
+            ConfigError: this is not a run folder, or its run.toml is damaged.
         """
         place = self.path / SETTINGS_IN_RUN
         try:
             settings = tomllib.loads(place.read_text(encoding="utf-8"))
             return TrainConfig.from_dict(settings["run"]), settings["data"]
         except FileNotFoundError as reason:
-            raise ConfigError(f"{self.path} is no run folder: it has no run.toml.") from reason
+            raise ConfigError(f"{self.path} is not a run folder: it has no run.toml.") from reason
         except (OSError, ValueError, KeyError, TypeError) as reason:
-            raise ConfigError(f"{place} is damaged ({reason}). Start the training afresh.") from reason
+            raise ConfigError(
+                f"{place} is damaged ({reason}). Start the training again, in a new run folder."
+            ) from reason
 
     def resume_metrics(self, history: Sequence[EpochDone]) -> None:
-        """Let metrics.csv hold just these epochs: one that was finished after the last checkpoint comes again."""
+        """Rewrite metrics.csv with these epochs only: one finished after the last checkpoint is repeated."""
         text = _csv_line(METRICS) + "".join(map(_metrics_line, history))
         write_text(self.path / "metrics.csv", text)
 
@@ -158,11 +160,11 @@ def _csv_line(values: Sequence[Any]) -> str:
 
 
 def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFolder:
-    """Make the folder of a new run: `out`, or a dated one under `runs/`.
+    """Create the folder of a new run: `out`, or a dated one under `runs/`.
 
     Raises:
-        ConfigError: `out` is there already.
-        SaveError: it cannot be made.
+        ConfigError: `out` already exists and is not an empty folder.
+        SaveError: it cannot be created.
     """
     path = Path(out) if out is not None else _dated(Path("runs"), f"{data_name}-{recipe}")
     refuse_taken(path)
@@ -170,32 +172,38 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFo
         path.mkdir(parents=True, exist_ok=True)
     except OSError as reason:
         raise SaveError(
-            f"{path} cannot be made ({reason.strerror}). Choose another place with --out."
+            f"{path} cannot be created ({reason.strerror}). Choose another folder with --out."
         ) from reason
     return RunFolder(path)
 
 
 def refuse_taken(out: str | Path | None) -> None:
-    """Refuse a place for a new run where something is already.
+    """Raise if the folder for a new run is taken.
 
     Raises:
-        ConfigError: it is a file, or a folder that is not empty.
+        ConfigError: `out` is a file, or a folder that is not empty.
     """
     path = None if out is None else Path(out)
     if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigError(f"{path} is there already, and a run is never overwritten. Choose another --out.")
+        raise ConfigError(
+            f"{path} already exists, and a run is never overwritten. Choose another folder with --out."
+        )
 
 
 def existing_run_folder(path: str | Path) -> RunFolder:
-    """The folder of a run that was begun.
+    """Return the folder of an existing run.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such folder.
     """
     folder = RunFolder(Path(path))
     if not folder.path.is_dir():
-        meant = similar_paths(folder.path)
-        advice = f"Did you mean {meant[0]}?" if meant else "`tellapart train DATA` prints the one it makes."
+        similar = similar_paths(folder.path)
+        advice = (
+            f"Did you mean {similar[0]}?"
+            if similar
+            else "`tellapart train DATA` prints the folder of its run."
+        )
         raise DataError(f"{path}: no such run folder{in_which_folder(folder.path)}. {advice}")
     return folder
 

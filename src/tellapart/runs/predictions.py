@@ -1,4 +1,4 @@
-"""Answers: what a model said of whole splits, kept with the truth, so that a report need not ask again."""
+"""Saved predictions of whole splits with their labels, so that a report need not predict again."""
 
 import json
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from tellapart.files import write_whole
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SplitPredictions:
-    """Of one split, in the order of its pictures."""
+    """Predictions of one split, in the order of its images."""
 
     probabilities: NDArray[np.float32]
-    """(N, classes), with the model's test-time views."""
+    """(N, classes), with the model's test-time augmentation."""
 
     labels: NDArray[np.int64]
-    """(N,) class indices, as the model counts them."""
+    """(N,) true class indices, in the model's order of classes."""
 
     ids: tuple[str, ...]
 
 
-def save_predictions(path: Path, answers: Mapping[str, SplitPredictions]) -> None:
-    """Write answers by split, as one safetensors file.
+def save_predictions(path: Path, predictions: Mapping[str, SplitPredictions]) -> None:
+    """Write the predictions of all splits to one safetensors file.
 
     Raises:
         SaveError: it could not be written; nothing half-written is left.
@@ -34,18 +34,18 @@ def save_predictions(path: Path, answers: Mapping[str, SplitPredictions]) -> Non
     from safetensors.numpy import save_file
 
     tensors: dict[str, NDArray[np.generic]] = {}
-    for split, one in answers.items():
-        tensors[f"{split}/probabilities"] = np.ascontiguousarray(one.probabilities, np.float32)
-        tensors[f"{split}/labels"] = np.ascontiguousarray(one.labels, np.int64)
-    metadata = {split: json.dumps(one.ids) for split, one in answers.items()}
+    for split, of_split in predictions.items():
+        tensors[f"{split}/probabilities"] = np.ascontiguousarray(of_split.probabilities, np.float32)
+        tensors[f"{split}/labels"] = np.ascontiguousarray(of_split.labels, np.int64)
+    metadata = {split: json.dumps(of_split.ids) for split, of_split in predictions.items()}
     write_whole(path, lambda place: save_file(tensors, place, metadata))
 
 
 def load_predictions(path: Path) -> dict[str, SplitPredictions]:
-    """Read them back.
+    """Read what `save_predictions` wrote, by split.
 
     Raises:
-        DataError: there is no such file, or it is damaged.
+        DataError: the file is missing or damaged.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -60,8 +60,6 @@ def load_predictions(path: Path) -> dict[str, SplitPredictions]:
                 for split, ids in file.metadata().items()
             }
     except FileNotFoundError as reason:
-        raise DataError(
-            f"{path} is not there: the run was not finished, or is older than reports are."
-        ) from reason
+        raise DataError(f"{path} does not exist: the run was not finished, or predates reports.") from reason
     except (OSError, SafetensorError, ValueError, AttributeError) as reason:
         raise DataError(f"{path} is damaged ({reason}).") from reason

@@ -1,7 +1,7 @@
-"""Ingredients: everything that a report is made of, read from a run folder, and what of it is missing.
+"""Saved runs: everything that a report needs, read from a run folder, and what is missing.
 
-A run that was stopped, an old one, or one whose pictures are gone still gets a
-report: of the rest, with each gap named.
+A run that was stopped, is old, or whose images are gone still gets a report of
+the rest, which names each gap.
 """
 
 import json
@@ -26,35 +26,35 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedRun:
-    """Of one run."""
+    """The contents of a run folder."""
 
     folder: RunFolder
-    run: TrainConfig
+    config: TrainConfig
     settings: Mapping[str, Any]
-    """run.toml, whole."""
+    """All of run.toml."""
 
     history: tuple[EpochDone, ...]
     log: tuple[Mapping[str, Any], ...]
     """Every line of log.jsonl."""
 
-    answers: Mapping[str, SplitPredictions]
-    """By split; empty where the run was not finished."""
+    predictions: Mapping[str, SplitPredictions]
+    """Predictions by split; empty if the run was not finished."""
 
     classifier: Classifier | None
     stores: Mapping[str, ImageStore]
-    """Pictures by split; empty where they cannot be opened any more."""
+    """Images by split; empty if they can no longer be opened."""
 
     missing: tuple[str, ...]
-    """What could not be had, each with its reason, for the reader."""
+    """What could not be read, each with its reason, for people."""
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What run.toml says of the data."""
+        """The data section of run.toml."""
         return self.settings["data"]
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the network's outputs."""
+        """Class names in the order of the network's outputs."""
         return tuple(self.data["class_names"])
 
 
@@ -67,43 +67,41 @@ def load_run(
 
     Args:
         path: of the folder.
-        stores: the pictures, where they are still in memory.
-        progress: called with (pictures read, pictures in all).
+        stores: the images, if they are still in memory.
+        progress: called with (images read, images in total).
 
     Raises:
         DataError: there is no such folder.
-        ConfigError: it is no run's.
+        ConfigError: it is not a run folder.
     """
     folder = existing_run_folder(path)
-    run, _ = folder.read_settings()
+    config, _ = folder.read_settings()
     settings = tomllib.loads((folder.path / "run.toml").read_text(encoding="utf-8"))
     missing: list[str] = []
-    no_answers: dict[str, SplitPredictions] = {}
-    no_pictures: Mapping[str, ImageStore] = {}
+    no_predictions: dict[str, SplitPredictions] = {}
+    no_images: Mapping[str, ImageStore] = {}
     no_classifier: Classifier | None = None
 
-    def attempt(read: Callable[[], T], otherwise: T, what: str) -> T:
+    def attempt(read: Callable[[], T], default: T, subject: str) -> T:
         try:
             return read()
         except TellapartError as reason:
-            missing.append(f"{what}: {reason}")
-            return otherwise
+            missing.append(f"{subject}: {reason}")
+            return default
 
     log = _log(folder)
     history = _history(log)
     if not history:
-        missing.append("The curves: no epoch was finished.")
-    answers = attempt(
-        lambda: load_predictions(folder.predictions), no_answers, "Everything about the test pictures"
-    )
-    classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "The network")
+        missing.append("Learning curves: no epoch was finished.")
+    predictions = attempt(lambda: load_predictions(folder.predictions), no_predictions, "Test results")
+    classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "Network")
     if stores is None:
         stores = attempt(
             lambda: _stores(folder, settings["data"], progress),
-            no_pictures,
-            "The pictures themselves",
+            no_images,
+            "Pictures",
         )
-    return SavedRun(folder, run, settings, history, log, answers, classifier, stores, tuple(missing))
+    return SavedRun(folder, config, settings, history, log, predictions, classifier, stores, tuple(missing))
 
 
 def _log(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
@@ -111,17 +109,17 @@ def _log(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
     if not place.is_file():
         return ()
     lines = place.read_text(encoding="utf-8").splitlines()
-    found = []
+    entries = []
     for line in lines:
         try:
-            found.append(json.loads(line))
+            entries.append(json.loads(line))
         except ValueError:
             continue  # the last line of a run that was killed while it wrote
-    return tuple(found)
+    return tuple(entries)
 
 
 def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
-    """The epochs in order; one that was made again after a stop counts as it was made last."""
+    """Return the epochs in order; of one repeated after a stop, the last."""
     names = {field.name for field in fields(EpochDone)}
     rows = [
         {key: value for key, value in line.items() if key in names}
@@ -139,24 +137,24 @@ def _stores(
     data: Mapping[str, Any],
     progress: Progress | None,
 ) -> dict[str, ImageStore]:
-    """The run's own pictures.
+    """Read the images that the run used, by split.
 
     Raises:
-        DataError: they are gone, or changed.
+        DataError: they are gone or have changed.
     """
     from tellapart.data.preprocess import Preprocessing
 
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
-    source = apply_split(
+    dataset = apply_split(
         open_dataset(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
     )
     preprocessing = Preprocessing.from_dict(data["preprocessing"])
-    found = {
-        name: load_split(source.splits[name], preprocessing, progress=progress)
+    stores = {
+        name: load_split(dataset.splits[name], preprocessing, progress=progress)
         for name in data["fingerprints"]
     }
-    changed = [name for name, store in found.items() if store.fingerprint() != data["fingerprints"][name]]
+    changed = [name for name, store in stores.items() if store.fingerprint() != data["fingerprints"][name]]
     if changed:
         raise DataError(f"the {' and '.join(changed)} pictures have changed since the training.")
-    return found
+    return stores

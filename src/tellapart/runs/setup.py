@@ -1,4 +1,4 @@
-"""Everything that a training needs before its first step."""
+"""The setup of a training: everything needed before its first step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class TrainingSetup:
 
     preprocessing: Preprocessing
     stores: Mapping[str, ImageStore]
-    """By split."""
+    """Images by split."""
 
     precision: str
-    """What the configured precision means on this machine."""
+    """Arithmetic on this machine, resolved from the configured precision."""
 
     resumes: bool = False
 

@@ -1,1 +1,1 @@
-"""Training: one step, two loops around it (ours for recipes, Keras's own for `tellapart.fit`)."""
+"""Training: one step, and two loops that call it: ours for recipes, Keras's own for `tellapart.fit`."""

@@ -1,7 +1,7 @@
 """`tellapart.fit`: Keras's own `Model.fit`, its train and test steps replaced by lowered ones.
 
-Callbacks, data adapters, class and sample weights, validation, History: all of
-it is Keras's code. What changes is only how one batch is computed.
+Callbacks, data adapters, class and sample weights, validation and History remain
+Keras's code. Only the computation of one batch changes.
 """
 
 import warnings
@@ -21,20 +21,20 @@ from tellapart.training.step import EvaluateStep, TrainStep
 
 
 def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: Any) -> Any:
-    """Train a compiled Keras model on the lowered engine; the drop-in for `model.fit`.
+    """Train a compiled Keras model on the lowered engine: a drop-in replacement for `model.fit`.
 
     In a script, `model.fit(` becomes `tellapart.fit(model, `. The weights, the
-    optimizer's state and the metrics are the model's own throughout, so callbacks
-    see what they would see under Keras. What they change of the layers or the optimizer
-    between two batches counts from the next one on, as under Keras.
+    optimizer's state and the metrics stay the model's own, so callbacks see what they
+    would see under Keras. Their changes to layers or the optimizer take effect with the
+    next batch, as under Keras.
 
     Args:
         model: a compiled `keras.Model` on the torch backend. Its dtype policy decides the
-            arithmetic: "float32", or "mixed_bfloat16" for faster training on CPUs that have it.
+            arithmetic: "float32", or "mixed_bfloat16" for faster training on CPUs with bfloat16.
         x: input data, anything that `keras.Model.fit` takes.
-        y: targets, likewise.
-        *positional: further arguments of `keras.Model.fit` in its order.
-        **options: the same by name, each with its meaning there: batch_size, epochs, verbose,
+        y: targets, anything that `keras.Model.fit` takes.
+        *positional: further arguments of `keras.Model.fit`, in its order.
+        **options: keyword arguments of `keras.Model.fit`: batch_size, epochs, verbose,
             callbacks, validation_split, validation_data, shuffle, class_weight, sample_weight,
             initial_epoch, steps_per_epoch, validation_steps, validation_batch_size, validation_freq.
 
@@ -48,8 +48,8 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
     _check(keras, model)
     if overrides(model, "train_step") or overrides(model, "fit"):
         warnings.warn(
-            f"{type(model).__name__} defines its own training step, so tellapart.fit leaves it to Keras: "
-            "the result is the same, the speed is Keras's.",
+            f"{type(model).__name__} overrides train_step or fit, so tellapart.fit calls Keras's own fit: "
+            "same result, no speedup.",
             stacklevel=2,
         )
         return model.fit(x, y, *positional, **options)
@@ -59,10 +59,10 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 
 @contextmanager
 def lowered_steps(model: Any) -> Iterator[None]:
-    """Let `model.fit` and `model.evaluate` run lowered within this block."""
-    model.train_function = _kept_true(model, TrainStep)
+    """Run `model.fit` and `model.evaluate` on the lowered engine within this block."""
+    model.train_function = _rebuilt_when_stale(model, TrainStep)
     if not overrides(model, "test_step"):
-        model.test_function = _kept_true(model, EvaluateStep)
+        model.test_function = _rebuilt_when_stale(model, EvaluateStep)
     try:
         with keep_freed_memory():
             yield
@@ -83,20 +83,20 @@ def _check(keras: Any, model: Any) -> None:
         )
     if model.steps_per_execution != 1:
         raise ModelError(
-            f"steps_per_execution is {model.steps_per_execution}; Keras's torch backend knows only 1. "
+            f"steps_per_execution is {model.steps_per_execution}; Keras's torch backend supports only 1. "
             "Leave the argument out of model.compile."
         )
 
 
 Function = Callable[[Any], Mapping[str, Any]]
-"""[(x, y, sample weight)] -> logs, as Keras's loops call it."""
+"""[(x, y, sample weights)] -> logs, as Keras's loops call it."""
 
 
-def _kept_true(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
-    """A function that is built at the first batch of each epoch, and wherever a callback made it untrue.
+def _rebuilt_when_stale(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
+    """Return a function that builds its step at the first batch of each epoch and whenever a callback made it stale.
 
-    By the first batch Keras has built model, metrics and optimizer. What is changed later (layers frozen,
-    a dropout's rate, the optimizer's clipping) is seen at the next batch, as under Keras.
+    By the first batch Keras has built the model, the metrics and the optimizer. Later changes (frozen layers,
+    a dropout rate, the optimizer's clipping) take effect with the next batch, as under Keras.
     """
     built: list[tuple[Function, Snapshot]] = []
 
@@ -114,15 +114,15 @@ def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> tuple[Fu
     step, metrics = kind(net), metrics_of(model)
 
     def run(data: Any) -> Mapping[str, Any]:
-        inputs, truth, weight = _unpack(data)
-        result = step(inputs, truth, weight)
-        return metrics.update(inputs, truth, result.output, weight, result.loss)
+        inputs, targets, weight = _unpack(data)
+        result = step(inputs, targets, weight)
+        return metrics.update(inputs, targets, result.output, weight, result.loss)
 
     return run, Snapshot(net)
 
 
 def _unpack(data: Any) -> tuple[Any, Any, Any]:
-    """One batch as Keras's iterator gives it, as torch tensors on the device of the weights."""
+    """Return a batch of Keras's iterator as torch tensors on the device of the weights."""
     import keras
 
     batch = keras.tree.map_structure(keras.ops.convert_to_tensor, data[0], none_is_leaf=False)

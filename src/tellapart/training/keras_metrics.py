@@ -1,7 +1,7 @@
-"""Metrics of a compiled Keras model, counted in Keras's own metric objects.
+"""Metrics of a compiled Keras model, accumulated in Keras's own metric objects.
 
-Mean loss and the three accuracies are added up natively (into the same
-variables, at a tenth of the cost); every other metric runs through Keras.
+The mean loss and the accuracies are added up natively, into the same variables
+at a tenth of the cost; every other metric runs through Keras.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,50 +23,50 @@ from tellapart.training.loss import classifies, overrides
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """How many pictures of a batch are right, counted in torch."""
+    """A native accuracy: counts the correct predictions of a batch in torch."""
 
     matches: Callable[[Tensor, Tensor], Tensor]
-    """(truth, output) -> how many, a scalar."""
+    """(targets, output) -> number of correct predictions, a scalar."""
 
     sparse: bool
-    """Whether the truth is class indices rather than one-hot rows."""
+    """Whether the targets are class indices rather than one-hot rows."""
 
 
 class KerasMetrics:
-    """The model's metrics, each updated by itself."""
+    """The model's metrics, updated by Keras."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def update(self, inputs: Any, truth: Any, output: Any, weight: Any, loss: Tensor) -> Mapping[str, Any]:
+    def update(self, inputs: Any, targets: Any, output: Any, weight: Any, loss: Tensor) -> Mapping[str, Any]:
         """Add a batch; return every metric since the last reset, by name."""
         import keras
 
-        pictures = next(tensor for tensor in keras.tree.flatten(inputs) if tensor is not None).shape[0]
-        loss_tracker(self.model).update_state(loss, sample_weight=pictures)
-        return self.model.compute_metrics(inputs, truth, output, sample_weight=weight)
+        images = next(tensor for tensor in keras.tree.flatten(inputs) if tensor is not None).shape[0]
+        loss_tracker(self.model).update_state(loss, sample_weight=images)
+        return self.model.compute_metrics(inputs, targets, output, sample_weight=weight)
 
 
 class NativeMetrics(KerasMetrics):
-    """Mean loss and accuracies, added up in torch."""
+    """The mean loss and accuracies, added up in torch."""
 
     def __init__(self, model: Any, accuracies: Mapping[Any, Accuracy]) -> None:
         super().__init__(model)
         self.accuracies = accuracies
 
     @torch.no_grad()
-    def update(self, inputs: Any, truth: Any, output: Any, weight: Any, loss: Tensor) -> Mapping[str, Any]:
+    def update(self, inputs: Any, targets: Any, output: Any, weight: Any, loss: Tensor) -> Mapping[str, Any]:
         """Add a batch; return every metric since the last reset, by name."""
-        known = all(classifies(truth, output, sparse=kind.sparse) for kind in self.accuracies.values())
-        if not known or not torch.is_tensor(output):
-            return super().update(inputs, truth, output, weight, loss)
-        pictures = len(output)
+        all_native = all(classifies(targets, output, sparse=kind.sparse) for kind in self.accuracies.values())
+        if not all_native or not torch.is_tensor(output):
+            return super().update(inputs, targets, output, weight, loss)
+        count = len(output)
         tracker = loss_tracker(self.model)
-        tracker.total.value.add_(loss * pictures)
-        tracker.count.value.add_(pictures)
+        tracker.total.value.add_(loss * count)
+        tracker.count.value.add_(count)
         for metric, accuracy in self.accuracies.items():
-            metric.total.value.add_(accuracy.matches(truth, output))
-            metric.count.value.add_(pictures)
+            metric.total.value.add_(accuracy.matches(targets, output))
+            metric.count.value.add_(count)
         return {
             metric.name: float(metric.total.value / metric.count.value)
             for metric in (tracker, *self.accuracies)
@@ -74,11 +74,11 @@ class NativeMetrics(KerasMetrics):
 
 
 def metrics_of(model: Any) -> KerasMetrics:
-    """How to count a compiled and built model's metrics: natively where all of them allow it."""
+    """Return the metrics of a compiled and built model, native if all of them allow it."""
     compiled = compiled_metrics(model)
-    known = [] if compiled is None else compiled.metrics
+    metrics = [] if compiled is None else compiled.metrics
     per_loss = metrics_of_losses(model)
-    names = [metric.name for metric in known]
+    names = [metric.name for metric in metrics]
     plain = (
         len(getattr(model, "outputs", None) or []) == 1
         and (compiled is None or not has_weighted_metrics(compiled))
@@ -87,9 +87,9 @@ def metrics_of(model: Any) -> KerasMetrics:
         and not overrides(model, "compute_metrics")
         and len(set(names)) == len(names)
     )
-    accuracies = {metric: accuracy for metric in known if (accuracy := _accuracy(metric)) is not None}
+    accuracies = {metric: accuracy for metric in metrics if (accuracy := _accuracy(metric)) is not None}
     return (
-        NativeMetrics(model, accuracies) if plain and len(accuracies) == len(known) else KerasMetrics(model)
+        NativeMetrics(model, accuracies) if plain and len(accuracies) == len(metrics) else KerasMetrics(model)
     )
 
 
@@ -102,13 +102,13 @@ def _accuracy(metric: Any) -> Accuracy | None:
     if function_of_metric(metric) is keras.metrics.categorical_accuracy:
         return Accuracy(_one_hot_matches, sparse=False)
     if function_of_metric(metric) is keras.metrics.sparse_categorical_accuracy:
-        return Accuracy(lambda truth, output: (truth.reshape(-1) == output.argmax(-1)).sum(), sparse=True)
+        return Accuracy(lambda targets, output: (targets.reshape(-1) == output.argmax(-1)).sum(), sparse=True)
     return None
 
 
-def _one_hot_matches(truth: Tensor, output: Tensor) -> Tensor:
-    truth = truth.byte() if truth.dtype == torch.bool else truth  # of which torch knows no largest
-    return (truth.argmax(-1) == output.argmax(-1)).sum()
+def _one_hot_matches(targets: Tensor, output: Tensor) -> Tensor:
+    targets = targets.byte() if targets.dtype == torch.bool else targets  # torch has no argmax for bool
+    return (targets.argmax(-1) == output.argmax(-1)).sum()
 
 
 _ACCURACY_CLASSES = ("CategoricalAccuracy", "SparseCategoricalAccuracy")

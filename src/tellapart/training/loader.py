@@ -1,6 +1,6 @@
-"""Feed: the tensors of a step, from the pictures in memory.
+"""The data loader: the tensors of one step, from the images in memory.
 
-Everything random in a step (which pictures, how they move, and which units
+Everything random in a step (which images, how they are augmented, and which units
 dropout zeroes) is seeded by (seed, epoch, step) alone.
 """
 
@@ -19,15 +19,15 @@ from tellapart.data.store import ImageStore
 from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.runtime.workers import workers
 
-PICTURES_TO_DIVIDE = 128
-"""From as many on, each core moves a part. On cores that others use as well, torch's own threads waited
-for each other a hundred times longer than they worked (1,000 pictures: 2,100 ms, and in parts 50)."""
+IMAGES_TO_DIVIDE = 128
+"""Batch size from which on each core augments a part. On busy cores, torch's own threads waited for each
+other a hundred times longer than they worked (1,000 images: 2,100 ms, and 50 ms in parts)."""
 
 
 class DataLoader:
-    """Training pictures, ready to be asked for by epoch and step.
+    """Loads the training batch of any (epoch, step).
 
-    On a GPU all pictures lie there, as bytes, and are picked and moved there.
+    For a GPU all images are kept there as bytes, and are picked and augmented there.
     """
 
     def __init__(
@@ -39,15 +39,15 @@ class DataLoader:
         device: torch.device | str = "cpu",
         mixing: Mixing = "none",
     ) -> None:
-        """A feed.
+        """Create a loader.
 
         Args:
-            store: the pictures.
-            classes: how many there are.
-            batches: which pictures go into which step.
-            augmentation: how they are moved; None: not at all.
-            device: where the batches are wanted.
-            mixing: how images of a batch are put together; a name in `MIXINGS`.
+            store: the training images.
+            classes: number of classes.
+            batches: which images go into which step.
+            augmentation: how images are augmented; None: not at all.
+            device: where the batches are needed.
+            mixing: how images of a batch are combined; a name in `MIXINGS`.
         """
         self.store, self.batches, self.augmentation = store, batches, augmentation
         self.mix = MIXINGS[mixing]
@@ -57,62 +57,63 @@ class DataLoader:
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
         on_gpu = self.device.type == "cuda"
-        self.prepare = CudaGraphed(self._prepared, [self.generator]) if on_gpu else self._prepared
+        self.prepare = CudaGraphed(self._prepare, [self.generator]) if on_gpu else self._prepare
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """The batch of one step, and torch's global generator seeded for its dropout.
+        """Return the batch of one step, and seed torch's global generator for its dropout.
 
         Returns:
-            Pictures (B, H, W, C), pixels 0-255, float32 where they were moved, else uint8; and their
-            truth (B, classes), one-hot where pictures are not mixed. Both on `device`.
+            Images (B, H, W, C), pixels 0-255, float32 if augmented, else uint8; and their
+            targets (B, classes), one-hot unless images are mixed. Both on `device`.
         """
         rows = self.batches.rows(epoch, step)
-        there = torch.from_numpy(rows).to(self.device, non_blocking=True)
+        on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
         seed = step_seed(self.batches.seed, epoch, step)
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
-        images, truth = self.prepare(there) if mirrored is None else self.prepare(there, mirrored)
-        return self.mix(images, truth, seed)
+        images, targets = self.prepare(on_device) if mirrored is None else self.prepare(on_device, mirrored)
+        return self.mix(images, targets, seed)
 
-    def _prepared(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Pictures of these rows, moved, and their truth; `mirrored` where chance does not decide it."""
+    def _prepare(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the images of these rows, augmented, and their targets; `mirrored` replaces the random flips."""
         images = (
             torch.from_numpy(self.store.images[rows.numpy()])
             if self.on_device is None
             else self.on_device[rows]
         )
         if self.augmentation is not None:
-            images = self._moved(images, self.augmentation, mirrored)
+            images = self._augment(images, self.augmentation, mirrored)
         return images, self.one_hot[self.labels[rows]]
 
-    def _moved(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
-        """Augment (B, H, W, C): chance for all pictures at once, the moving of a part on each core."""
+    def _augment(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
+        """Augment (B, H, W, C): draw at random for all images at once, then augment a part on each core."""
         n, height, width, _ = images.shape
-        moves = draw(plan, n, height, width, self.generator)
+        params = draw(plan, n, height, width, self.generator)
         if mirrored is not None:
-            moves = replace(moves, mirrored=mirrored)
+            params = replace(params, mirrored=mirrored)
 
-        def move(part: slice) -> Tensor:
-            pictures = images[part].permute(0, 3, 1, 2)
-            return apply(pictures, moves.of(part), plan.fill_mode, plan.cval, plan.cutout)
+        def augment(part: slice) -> Tensor:
+            return apply(
+                images[part].permute(0, 3, 1, 2), params.of(part), plan.fill_mode, plan.cval, plan.cutout
+            )
 
-        count = 1 if self.on_device is not None or n < PICTURES_TO_DIVIDE else workers().count
+        count = 1 if self.on_device is not None or n < IMAGES_TO_DIVIDE else workers().count
         if count == 1:
-            moved = move(slice(None))
+            augmented = augment(slice(None))
         else:
             share = -(-n // count)
-            moved = torch.cat(workers().map(move, [slice(i, i + share) for i in range(0, n, share)]))
-        return moved.permute(0, 2, 3, 1)
+            augmented = torch.cat(workers().map(augment, [slice(i, i + share) for i in range(0, n, share)]))
+        return augmented.permute(0, 2, 3, 1)
 
     def _alternating(self, rows: NDArray[np.int64], epoch: int) -> Tensor | None:
-        """Which of the rows are mirrored in this epoch, (B,) bool; None where chance decides."""
+        """Return which of the rows are mirrored in this epoch, (B,) bool; None where that is random."""
         plan = self.augmentation
         if plan is None or not (plan.alternating_flip and plan.horizontal_flip):
             return None
-        at_first = epoch_order(self.batches.seed, _BEFORE_ALL_EPOCHS, self.batches.n) % 2 == 1
-        return torch.from_numpy(at_first[rows] ^ (epoch % 2 == 1)).to(self.device, non_blocking=True)
+        mirrored_at_first = epoch_order(self.batches.seed, _BEFORE_ALL_EPOCHS, self.batches.n) % 2 == 1
+        return torch.from_numpy(mirrored_at_first[rows] ^ (epoch % 2 == 1)).to(self.device, non_blocking=True)
 
 
 _BEFORE_ALL_EPOCHS = 2**64 - 1
-"""The "epoch" whose order decides who is mirrored in the first one."""
+"""The "epoch" whose order decides which images are mirrored in the first epoch."""

@@ -1,7 +1,7 @@
-"""The loop: epochs of steps, then validation, from wherever a run stands to its end.
+"""The training loop: epochs of steps, each followed by validation, from any state to the end.
 
 Yields events; neither prints nor saves. It stops only between two steps, so the
-weights it leaves behind are always whole.
+weights it leaves behind are always consistent.
 """
 
 import time
@@ -18,47 +18,46 @@ from tellapart.training.step import TrainStep
 
 def run_epochs(
     step: TrainStep,
-    feed: DataLoader,
+    loader: DataLoader,
     validate: Callable[[], Validation],
     state: TrainState,
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
     target: float | None = None,
 ) -> Iterator[Event]:
-    """Train until `epochs` are finished or somebody asks to stop.
+    """Train until `epochs` epochs are finished, the target is reached or `should_stop` returns True.
 
     Args:
-        step: learns from a batch.
-        feed: gives the batch of (epoch, step).
-        validate: scores the net as it is.
-        state: where to begin; kept up to date.
-        epochs: how many in all, those finished before included.
-        should_stop: asked after every step.
-        target: validation accuracy at which it is enough, 0 to 1; None: nothing is.
+        step: the training step.
+        loader: returns the batch of (epoch, step).
+        validate: scores the net with its present weights.
+        state: where to begin; updated in place.
+        epochs: total number, including those finished before.
+        should_stop: called after every step.
+        target: validation accuracy at which training ends early, 0 to 1; None: never.
 
     Yields:
-        StepDone after each step, EpochDone after each validation, Stopped at the end of a run that
-        was asked to stop.
+        StepDone after each step, EpochDone after each validation, Stopped if `should_stop` ended it.
     """
     while state.epoch < epochs and not reached(state.history, target):
         began = time.perf_counter()
-        while state.step < feed.batches.steps_per_epoch:
-            yield _learn_one_batch(step, feed, state)
+        while state.step < loader.batches.steps_per_epoch:
+            yield _learn_one_batch(step, loader, state)
             if should_stop():
                 state.settle()
                 yield Stopped(state.epoch, state.step)
                 return
         state.settle()
-        rate = _rate_just_used(step.net.model.optimizer)
-        scored = validate()
+        rate = _last_learning_rate(step.net.model.optimizer)
+        scores = validate()
         done = EpochDone(
             epoch=state.epoch,
             epochs=epochs,
             loss=float(state.loss_sum) / state.pictures,
             accuracy=int(state.right) / state.pictures,
-            val_loss=scored.loss,
-            val_accuracy=scored.accuracy,
-            val_recalls=scored.recalls,
+            val_loss=scores.loss,
+            val_accuracy=scores.accuracy,
+            val_recalls=scores.recalls,
             learning_rate=rate,
             seconds=time.perf_counter() - began,
         )
@@ -68,29 +67,29 @@ def run_epochs(
 
 
 def reached(history: Sequence[EpochDone], target: float | None) -> bool:
-    """Whether the last epoch's validation accuracy is the target or more."""
+    """Return whether the last epoch's validation accuracy has reached the target."""
     return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
-def _learn_one_batch(step: TrainStep, feed: DataLoader, state: TrainState) -> StepDone:
-    images, truth = feed.batch(state.epoch, state.step)
-    result = step(images, truth)
+def _learn_one_batch(step: TrainStep, loader: DataLoader, state: TrainState) -> StepDone:
+    images, targets = loader.batch(state.epoch, state.step)
+    result = step(images, targets)
     state.loss_sum = state.loss_sum + result.loss.double() * len(images)
-    state.right = state.right + (result.output.argmax(-1) == truth.argmax(-1)).sum()
+    state.right = state.right + (result.output.argmax(-1) == targets.argmax(-1)).sum()
     state.pictures += len(images)
     state.step += 1
     return StepDone(
         epoch=state.epoch,
         step=state.step - 1,
-        steps=feed.batches.steps_per_epoch,
+        steps=loader.batches.steps_per_epoch,
         loss_sum=state.loss_sum,
         right=state.right,
         pictures=state.pictures,
     )
 
 
-def _rate_just_used(optimizer: Any) -> float:
-    """The learning rate of the step before the one to come: a schedule's value, one step back."""
+def _last_learning_rate(optimizer: Any) -> float:
+    """Return the learning rate of the step just finished: the schedule's value one step back."""
     optimizer.iterations.assign_sub(1)
     rate = float(current_learning_rate(optimizer))
     optimizer.iterations.assign_add(1)

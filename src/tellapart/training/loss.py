@@ -1,6 +1,6 @@
-"""Loss: how far a batch of outputs is from the truth, and the means of it over a batch.
+"""Losses of a compiled Keras model, as a mean over the batch.
 
-The cross-entropies are written here with Keras's own clipping and order of
+The cross-entropies are computed here with Keras's own clipping and order of
 operations; any other loss runs through Keras's object. Keras is the oracle.
 """
 
@@ -16,62 +16,64 @@ from tellapart.keras_internals import compute_loss, has_loss_weights, has_mask, 
 from tellapart.metrics.validation import EPSILON
 
 Loss = Callable[[Any, Any, Any, Any], Tensor]
-"""(inputs, truth, output, sample weights or None) -> scalar."""
+"""(inputs, targets, output, sample weights or None) -> scalar."""
 
 
 @dataclass(frozen=True, slots=True)
 class NativeLoss:
-    """A loss per picture, written in torch."""
+    """A loss per image, computed in torch."""
 
     function: Callable[[Tensor, Tensor], Tensor]
-    """(truth, output) -> (B,)."""
+    """(targets, output) -> (B,)."""
 
     sparse: bool
-    """Whether the truth is class indices rather than one-hot rows."""
+    """Whether the targets are class indices rather than one-hot rows."""
 
-    def fits(self, truth: Any, output: Any, weight: Any) -> bool:
-        """Whether the shapes are those that the function means: nothing is broadcast by accident."""
-        return classifies(truth, output, sparse=self.sparse) and (
+    def fits(self, targets: Any, output: Any, weight: Any) -> bool:
+        """Return whether the shapes are those that the function expects, so that nothing is broadcast by accident."""
+        return classifies(targets, output, sparse=self.sparse) and (
             weight is None or tuple(weight.shape) in [(len(output),), (len(output), 1)]
         )
 
 
-def classifies(truth: Any, output: Any, *, sparse: bool) -> bool:
-    """Whether these are one tensor (B, K) of at least two classes, unmasked, and its truth.
+def classifies(targets: Any, output: Any, *, sparse: bool) -> bool:
+    """Return whether the output is one unmasked tensor (B, K), K at least 2, and the targets fit it.
 
     Args:
-        truth: (B,) or (B, 1) where `sparse`, else (B, K).
-        output: the net's answer.
-        sparse: whether the truth is class indices rather than one-hot rows.
+        targets: (B,) or (B, 1) where `sparse`, else (B, K).
+        output: of the net.
+        sparse: whether the targets are class indices rather than one-hot rows.
     """
-    if not (torch.is_tensor(truth) and torch.is_tensor(output)) or output.ndim != 2 or output.shape[1] < 2:
+    if not (torch.is_tensor(targets) and torch.is_tensor(output)) or output.ndim != 2 or output.shape[1] < 2:
         return False
     shapes = [(len(output),), (len(output), 1)] if sparse else [tuple(output.shape)]
-    return tuple(truth.shape) in shapes and not has_mask(output)
+    return tuple(targets.shape) in shapes and not has_mask(output)
 
 
-def categorical_crossentropy(truth: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of one-hot truth (B, K) and probabilities (B, K) -> (B,)."""
+def categorical_crossentropy(targets: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Return the cross-entropy of one-hot targets (B, K) and probabilities (B, K) -> (B,)."""
     if label_smoothing:
-        truth = truth * (1 - label_smoothing) + label_smoothing / truth.shape[-1]
-    return -(truth * _log_probabilities(output)).sum(-1)
+        targets = targets * (1 - label_smoothing) + label_smoothing / targets.shape[-1]
+    return -(targets * _log_probabilities(output)).sum(-1)
 
 
-def categorical_crossentropy_of_logits(truth: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of one-hot truth (B, K) and logits (B, K) -> (B,)."""
+def categorical_crossentropy_of_logits(
+    targets: Tensor, output: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
+    """Return the cross-entropy of one-hot targets (B, K) and logits (B, K) -> (B,)."""
     if label_smoothing:
-        truth = truth * (1 - label_smoothing) + label_smoothing / truth.shape[-1]
-    return -(truth * output.log_softmax(-1)).sum(-1)
+        targets = targets * (1 - label_smoothing) + label_smoothing / targets.shape[-1]
+    return -(targets * output.log_softmax(-1)).sum(-1)
 
 
-def sparse_categorical_crossentropy(truth: Tensor, output: Tensor) -> Tensor:
-    """Cross-entropy of class indices (B,) or (B, 1) and probabilities (B, K) -> (B,)."""
-    return -_log_probabilities(output).gather(-1, truth.reshape(-1, 1).long()).squeeze(-1)
+def sparse_categorical_crossentropy(targets: Tensor, output: Tensor) -> Tensor:
+    """Return the cross-entropy of class indices (B,) or (B, 1) and probabilities (B, K) -> (B,)."""
+    return -_log_probabilities(output).gather(-1, targets.reshape(-1, 1).long()).squeeze(-1)
 
 
-def sparse_categorical_crossentropy_of_logits(truth: Tensor, output: Tensor) -> Tensor:
-    """Cross-entropy of class indices (B,) or (B, 1) and logits (B, K) -> (B,)."""
-    return -output.log_softmax(-1).gather(-1, truth.reshape(-1, 1).long()).squeeze(-1)
+def sparse_categorical_crossentropy_of_logits(targets: Tensor, output: Tensor) -> Tensor:
+    """Return the cross-entropy of class indices (B,) or (B, 1) and logits (B, K) -> (B,)."""
+    return -output.log_softmax(-1).gather(-1, targets.reshape(-1, 1).long()).squeeze(-1)
 
 
 def _log_probabilities(output: Tensor) -> Tensor:
@@ -79,73 +81,70 @@ def _log_probabilities(output: Tensor) -> Tensor:
     return output.clamp(EPSILON, 1 - EPSILON).log()
 
 
-class PictureLoss:
-    """A mean over pictures, natively; what the native form does not fit goes to Keras's."""
+class PerImageLoss:
+    """A native mean over the images; inputs that the native form does not fit go to Keras's loss."""
 
-    def __init__(self, native: NativeLoss, otherwise: Loss) -> None:
+    def __init__(self, native: NativeLoss, fallback: Loss) -> None:
         self.native = native
-        self.otherwise = otherwise
+        self.fallback = fallback
 
-    def __call__(self, inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
-        """(inputs, truth, output, sample weights or None) -> scalar."""
-        if not self.native.fits(truth, output, weight):
-            return self.otherwise(
-                inputs, truth, output, weight
-            )  # and Keras says what is wrong with the shapes
-        values = self.native.function(
-            truth.float(), output.float()
-        )  # not in bfloat16, nor by labels in float64
+    def __call__(self, inputs: Any, targets: Any, output: Any, weight: Any) -> Tensor:
+        """Return the loss of a batch, a scalar; arguments as in `Loss`."""
+        if not self.native.fits(targets, output, weight):
+            return self.fallback(inputs, targets, output, weight)  # Keras says what is wrong with the shapes
+        # Neither in bfloat16 nor, through the labels, in float64:
+        values = self.native.function(targets.float(), output.float())
         return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
 
-    def divides(self, truth: Any, weight: Any, pictures: int, outputs: int) -> bool:
-        """Whether the loss of a batch is the mean of those of its parts, weighted by their sizes.
+    def divides(self, targets: Any, weight: Any, images: int, outputs: int) -> bool:
+        """Return whether the loss of a batch is the mean of those of its parts, weighted by their sizes.
 
         Args:
-            truth: as given to the loss.
-            weight: likewise.
-            pictures: in the batch.
-            outputs: of the net for one picture.
+            targets: as passed to the loss.
+            weight: sample weights as passed to the loss, or None.
+            images: number in the batch.
+            outputs: number of outputs per image.
         """
-        shapes = [(pictures,), (pictures, 1)]
-        truths = shapes if self.native.sparse else [(pictures, outputs)]
+        shapes = [(images,), (images, 1)]
+        target_shapes = shapes if self.native.sparse else [(images, outputs)]
         return (
-            torch.is_tensor(truth)
-            and tuple(truth.shape) in truths
+            torch.is_tensor(targets)
+            and tuple(targets.shape) in target_shapes
             and (weight is None or (torch.is_tensor(weight) and tuple(weight.shape) in shapes))
         )
 
 
 def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
-    """The loss that a compiled model asks for, natively where that is exact, else Keras's own.
+    """Return the loss of a compiled model, native where that is exact, else Keras's own.
 
     Args:
         model: a compiled Keras model.
-        layer_losses: whether layers that run as themselves may add losses.
-        training: what to tell a `compute_loss` of the user's own.
+        layer_losses: whether layers that Keras runs may add losses.
+        training: passed on to a user-defined `compute_loss`.
 
     Returns:
-        The loss; it includes the model's regularization terms.
+        The loss, including the model's regularization terms.
     """
 
-    def keras_loss(inputs: Any, truth: Any, output: Any, weight: Any) -> Tensor:
-        return compute_loss(model, inputs, truth, output, weight, training=training)
+    def keras_loss(inputs: Any, targets: Any, output: Any, weight: Any) -> Tensor:
+        return compute_loss(model, inputs, targets, output, weight, training=training)
 
     more_than_the_loss = layer_losses or _regularizes(model) or overrides(model, "compute_loss")
     native = None if more_than_the_loss else native_loss(model)
     if native is None:
         return keras_loss
 
-    return PictureLoss(native, keras_loss)
+    return PerImageLoss(native, keras_loss)
 
 
 def overrides(model: Any, method: str) -> bool:
-    """Whether the user's own class defines `method`, so that Keras's meaning of it is not the whole truth."""
+    """Return whether a user-defined class overrides `method` of Keras."""
     owner = next(kind for kind in type(model).__mro__ if method in vars(kind))
     return not is_keras_class(owner)
 
 
 def native_loss(model: Any) -> NativeLoss | None:
-    """The native form of `model.loss`, or None where it has none."""
+    """Return the native form of `model.loss`, or None where it has none."""
     import keras
 
     outputs = model.outputs if getattr(model, "outputs", None) else []

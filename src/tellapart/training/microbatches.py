@@ -1,7 +1,7 @@
-"""Parts: a batch divided over the cores, where dividing it changes nothing but the order of sums.
+"""Micro-batches: a batch divided over the cores, where that changes only the order of sums.
 
-So it is where no layer lets pictures of a batch touch each other, the loss is a mean over pictures,
-and the arithmetic is not float32, whose bits are Keras's.
+A batch may be divided if no layer mixes the images of a batch, the loss is a mean over images, and
+the arithmetic is not float32, whose bits are Keras's.
 """
 
 from collections.abc import Callable
@@ -14,82 +14,82 @@ from torch import Tensor
 from tellapart.lowering import LoweredNet
 from tellapart.lowering.microbatch import MicroBatch, enter_micro_batch
 from tellapart.runtime.workers import workers
-from tellapart.training.loss import Loss, PictureLoss
+from tellapart.training.loss import Loss, PerImageLoss
 
-FEWEST = 64
-"""Pictures in a part. With fewer, two threads of Python wait for each other longer than they compute:
-at 16 each, two took 17 ms for what torch's own threads did in 11 (the tutorial's network)."""
+FEWEST_IMAGES = 64
+"""Fewest images in a micro-batch. With fewer, two Python threads wait for each other longer than they compute:
+with 16 each, they took 17 ms for what torch's own threads did in 11 (the tutorial's network)."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class MicroBatches:
-    """One batch, whole or divided."""
+    """A batch, whole or divided into micro-batches."""
 
     items: list[tuple[Any, Any, Any, float]]
-    """(inputs, truth, weight, share of the batch) of each part."""
+    """(inputs, targets, weight, share of the batch) of each micro-batch."""
 
     @classmethod
     def of_batch(
-        cls, net: LoweredNet, loss: Loss, part_size: int | None, inputs: Any, truth: Any, weight: Any
+        cls, net: LoweredNet, loss: Loss, part_size: int | None, inputs: Any, targets: Any, weight: Any
     ) -> "MicroBatches":
-        """Divide a batch where that is right; else leave it whole.
+        """Divide a batch where that is exact; otherwise leave it whole.
 
         Args:
-            net: to learn.
-            loss: what it learns by.
-            part_size: pictures that belong together; None: a part for each of torch's threads, where that
-                changes nothing.
+            net: the net to train.
+            loss: its loss.
+            part_size: images per micro-batch; None: one micro-batch for each of torch's threads, where
+                that is exact.
             inputs: of the batch.
-            truth: of the batch.
-            weight: of its pictures, or None.
+            targets: of the batch.
+            weight: sample weights (B,), or None.
         """
         count = 1
         if torch.is_tensor(inputs):
-            own = min(torch.get_num_threads(), len(inputs) // FEWEST)
-            count = own if part_size is None else max(1, round(len(inputs) / part_size))
+            per_thread = min(torch.get_num_threads(), len(inputs) // FEWEST_IMAGES)
+            count = per_thread if part_size is None else max(1, round(len(inputs) / part_size))
         divisible = (
             count > 1
             and (net.can_split_batches or part_size is not None)
             and (net.device.type == "cpu" or part_size is not None)
-            and isinstance(loss, PictureLoss)
-            and loss.divides(truth, weight, len(inputs), net.output_size)
+            and isinstance(loss, PerImageLoss)
+            and loss.divides(targets, weight, len(inputs), net.output_size)
         )
-        return cls(divide(inputs, truth, weight, count) if divisible else [(inputs, truth, weight, 1.0)])
+        return cls(divide(inputs, targets, weight, count) if divisible else [(inputs, targets, weight, 1.0)])
 
     def map(self, learn: Callable[[Any, Any, Any, float], Result]) -> list[Result]:
-        """Learn from each part at once; on a GPU, which one part fills, from one after the other.
+        """Learn from all micro-batches at once; on a GPU, which one of them fills, one after the other.
 
-        Chance within a part comes from a generator of its own, seeded from torch's global one.
+        Each draws its random numbers from a generator of its own, seeded from torch's global one.
         """
         if len(self.items) == 1:
             return [learn(*self.items[0])]
         seed = int(torch.randint(2**62, ()))
-        slices = [
+        micro_batches = [
             MicroBatch(item[3], torch.Generator().manual_seed(seed + index))
             for index, item in enumerate(self.items)
         ]
 
         def run(index: int) -> Result:
-            with enter_micro_batch(slices[index]):
+            with enter_micro_batch(micro_batches[index]):
                 return learn(*self.items[index])
 
-        everything = range(len(self.items))
+        indices = range(len(self.items))
         on_cpu = self.items[0][0].device.type == "cpu"
-        results = workers().map(run, everything) if on_cpu else list(map(run, everything))
-        for part in slices:
-            for action in part.afterward:
+        results = workers().map(run, indices) if on_cpu else list(map(run, indices))
+        for micro_batch in micro_batches:
+            for action in micro_batch.afterward:
                 action()
         return results
 
 
 def divide(
-    inputs: Tensor, truth: Tensor, weight: Tensor | None, count: int
+    inputs: Tensor, targets: Tensor, weight: Tensor | None, count: int
 ) -> list[tuple[Any, Any, Any, float]]:
-    """A batch in `count` parts whose sizes differ by one at most."""
+    """Divide a batch into `count` parts whose sizes differ by at most one."""
     weights = [None] * count if weight is None else weight.tensor_split(count)
     return [
         (x, y, w, len(x) / len(inputs))
-        for x, y, w in zip(inputs.tensor_split(count), truth.tensor_split(count), weights, strict=True)
+        for x, y, w in zip(inputs.tensor_split(count), targets.tensor_split(count), weights, strict=True)
     ]

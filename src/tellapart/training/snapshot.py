@@ -1,9 +1,10 @@
-"""Snapshot: what a step was built from, so that a change in the middle of an epoch is noticed.
+"""Snapshot: the settings that a step was built from, so that a change in the middle of an epoch is noticed.
 
-Keras on torch asks its layers and its optimizer anew at every batch, so a callback may freeze a layer,
-replace its activation or set the optimizer's clipping between any two. A lowered step has asked once.
+Keras on torch reads the settings of its layers and optimizer at every batch, so a callback may freeze a
+layer, replace its activation or set the optimizer's clipping between two batches. A lowered step reads them
+once, when it is built.
 
-Compared is identity, attribute by attribute: a number set anew counts as another, and costs no more than
+Attributes are compared by identity: a number that is set again counts as changed, which costs no more than
 building the step again.
 """
 
@@ -13,21 +14,21 @@ from tellapart.lowering import LoweredNet
 
 
 class Snapshot:
-    """The settings of all lowered layers and of the optimizer, and which weights learn."""
+    """Settings of all lowered layers and of the optimizer, and which weights are trainable."""
 
     def __init__(self, net: LoweredNet) -> None:
         self.model = net.model
         self.optimizer = net.model.optimizer
-        watched = [vars(one) for one in (*net.lowered_layers(), self.optimizer) if one is not None]
-        self.settings = [(now, dict(now)) for now in watched]
+        owners = (*net.lowered_layers(), self.optimizer)
+        self.settings = [(vars(owner), dict(vars(owner))) for owner in owners if owner is not None]
         self.weights = [variable.value for variable in net.model.weights]
-        self.learning = [weight.requires_grad for weight in self.weights]
+        self.trainable = [weight.requires_grad for weight in self.weights]
 
     def holds(self) -> bool:
-        """Whether all is as it was."""
+        """Return whether nothing has changed since."""
         return (
             self.model.optimizer is self.optimizer
-            and [weight.requires_grad for weight in self.weights] == self.learning
+            and [weight.requires_grad for weight in self.weights] == self.trainable
             and all(
                 len(now) == len(then) and all(map(is_, now.values(), then.values()))
                 for now, then in self.settings

@@ -1,7 +1,7 @@
-"""One step: a batch in, the weights a little better. And its twin without learning.
+"""The training step: forward, loss, gradients, update. And the evaluation step: forward and loss.
 
-Everything a step needs is decided when it is built (which net, loss, metrics and
-optimizer); a step itself only asks whether there is anything to learn.
+The net, the loss and the optimizer are chosen when a step is built, so that running
+one decides little.
 """
 
 import warnings
@@ -15,38 +15,38 @@ from torch import Tensor
 from tellapart.lowering import LoweredNet
 from tellapart.runtime.compiled import compile_on_gpu
 from tellapart.runtime.cuda_graph import CudaGraphed
-from tellapart.training.loss import PictureLoss, loss_of
+from tellapart.training.loss import PerImageLoss, loss_of
 from tellapart.training.microbatches import MicroBatches
 from tellapart.training.optim.native import KerasOptimizer, optimizer_of
 
 
 class StepResult(NamedTuple):
-    """What a step leaves to be counted."""
+    """Loss and output of one step."""
 
     loss: Tensor
-    """Scalar, the mean over the batch, regularization included."""
+    """Scalar: the mean over the batch, including regularization."""
 
     output: Any
-    """What the net answered, (B, classes) for a classifier."""
+    """Output of the net, (B, classes) for a classifier."""
 
 
 class TrainStep:
-    """Forward, loss, gradients, update, on the compiled model that `net` was lowered from."""
+    """Forward, loss, gradients and update of the compiled model that `net` was lowered from."""
 
     def __init__(
         self, net: LoweredNet, optimizer: KerasOptimizer | None = None, part_size: int | None = None
     ) -> None:
-        """A step.
+        """Build a step.
 
         Args:
             net: lowered from a compiled model.
-            optimizer: how to update the weights; None: as the model was compiled.
-            part_size: pictures that are learned from together, batch statistics included; None: the batch.
+            optimizer: updates the weights; None: the optimizer that the model was compiled with.
+            part_size: images per micro-batch, which also share batch statistics; None: the whole batch.
         """
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
-        records = self.optimizer.recordable and isinstance(self.loss, PictureLoss)
+        records = self.optimizer.recordable and isinstance(self.loss, PerImageLoss)
         self.run = net if records else compile_on_gpu(net)
         self.recorded = CudaGraphed(self._learn_whole) if records else None
         self.part_size = part_size
@@ -55,30 +55,30 @@ class TrainStep:
         if not self.weights:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)  # as Keras says
 
-    def __call__(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
+    def __call__(self, inputs: Any, targets: Any, weight: Any = None) -> StepResult:
         """Learn from one batch.
 
         Args:
-            inputs: what the model takes; pictures as (B, H, W, C).
-            truth: what the model's loss takes; (B, classes) one-hot or (B,) indices.
-            weight: (B,) factors on each picture's loss, or None.
+            inputs: as the model takes them; images as (B, H, W, C).
+            targets: as the model's loss takes them; (B, classes) one-hot or (B,) indices.
+            weight: (B,) factors on each image's loss, or None.
         """
         if (
             self.recorded is not None
             and weight is None
             and torch.is_tensor(inputs)
-            and torch.is_tensor(truth)
+            and torch.is_tensor(targets)
         ):
-            return StepResult(*self.recorded(inputs.to(self.net.device), truth.to(self.net.device)))
-        return self._learn_whole(inputs, truth, weight)
+            return StepResult(*self.recorded(inputs.to(self.net.device), targets.to(self.net.device)))
+        return self._learn_whole(inputs, targets, weight)
 
-    def _learn_whole(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
-        parts = MicroBatches.of_batch(self.net, self.loss, self.part_size, inputs, truth, weight)
+    def _learn_whole(self, inputs: Any, targets: Any, weight: Any = None) -> StepResult:
+        parts = MicroBatches.of_batch(self.net, self.loss, self.part_size, inputs, targets, weight)
         frozen = self.optimizer.frozen()
         learning = self.trainable.difference(map(id, frozen))
-        # Compiled, the net casts its weights itself: tensors new at every step would compile it anew.
-        ready = self.net.cast_weights(learning) if self.run is self.net else []
-        leaves = Leaves(self.weights, ready, learning)
+        # A compiled net casts its weights itself: new tensors at every step would recompile it.
+        cast = self.net.cast_weights(learning) if self.run is self.net else []
+        leaves = Leaves(self.weights, cast, learning)
         try:
             with without_gradients(frozen):
                 results = parts.map(lambda *part: self._learn(leaves, *part))
@@ -92,26 +92,26 @@ class TrainStep:
         return StepResult(torch.stack(losses).sum(), torch.cat(outputs))
 
     def _learn(
-        self, leaves: "Leaves", inputs: Any, truth: Any, weight: Any, share: float
+        self, leaves: "Leaves", inputs: Any, targets: Any, weight: Any, share: float
     ) -> tuple[list[Tensor | None], Tensor, Any]:
-        """Gradients of the leaves, loss and output of a part that is this share of the batch."""
+        """Return the leaf gradients, the loss and the output of a micro-batch, `share` of the batch."""
         output = self.run(inputs, training=True)
-        loss = self.loss(inputs, truth, output, weight)
+        loss = self.loss(inputs, targets, output, weight)
         loss = loss if share == 1 else loss * share
-        found: list[Tensor | None] = []
+        gradients: list[Tensor | None] = []
         if leaves.tensors:
             scaled = self.optimizer.scale_loss(loss)
-            found = list(torch.autograd.grad(scaled, leaves.tensors, allow_unused=True))
+            gradients = list(torch.autograd.grad(scaled, leaves.tensors, allow_unused=True))
         if self.run is not self.net and share < 1:
-            # Recorded by a GPU, the run of the next part writes over the results of this one.
-            found = [gradient if gradient is None else gradient.clone() for gradient in found]
-            return found, loss.detach().clone(), output.detach().clone()
-        return found, loss.detach(), output
+            # With CUDA graphs, the next micro-batch overwrites the results of this one.
+            gradients = [gradient if gradient is None else gradient.clone() for gradient in gradients]
+            return gradients, loss.detach().clone(), output.detach().clone()
+        return gradients, loss.detach(), output
 
 
 @contextmanager
 def without_gradients(weights: Sequence[Tensor]) -> Iterator[None]:
-    """Nothing is kept for the gradients of these weights within the block."""
+    """Save nothing for the gradients of these weights within the block."""
     for weight in weights:
         weight.requires_grad_(False)
     try:
@@ -122,53 +122,53 @@ def without_gradients(weights: Sequence[Tensor]) -> Iterator[None]:
 
 
 class Leaves:
-    """What gradients are taken of: the weights, or what was cast of them for the step."""
+    """The tensors whose gradients are taken: the weights, or their casts for this step."""
 
-    def __init__(self, weights: list[Tensor], ready: list[Any], learning: Container[int]) -> None:
-        """Leaves.
+    def __init__(self, weights: list[Tensor], casts: list[Any], trainable: Container[int]) -> None:
+        """Collect the leaves.
 
         Args:
-            weights: all of them, each with its gradient's place.
-            ready: what was cast.
-            learning: ids of the weights that gradients are taken of.
+            weights: all trainable weights, in the order of their gradients.
+            casts: weights that were cast for this step.
+            trainable: ids of the weights whose gradients are taken.
         """
         self.count = len(weights)
-        position = {id(weight): index for index, weight in enumerate(weights) if id(weight) in learning}
-        cast = [one for one in ready if id(one.master) in position]
-        self.of_weight = [position[id(one.master)] for one in cast] + list(position.values())
-        self.ready = [*cast, *[None] * len(position)]
-        self.tensors = [one.value for one in cast] + [weights[index] for index in position.values()]
+        position = {id(weight): index for index, weight in enumerate(weights) if id(weight) in trainable}
+        used = [cast for cast in casts if id(cast.master) in position]
+        self.weight_indices = [position[id(cast.master)] for cast in used] + list(position.values())
+        self.casts = [*used, *[None] * len(position)]
+        self.tensors = [cast.value for cast in used] + [weights[index] for index in position.values()]
 
     def gradients(self, parts: list[list[Tensor | None]]) -> list[list[Tensor]]:
-        """For each weight, the tensors whose sum is its gradient, of its shape; none where nothing reached it.
+        """Return, for each weight, the tensors whose sum is its gradient, of its shape; none where nothing reached it.
 
         Args:
-            parts: for each part of the batch, a gradient or None for each leaf.
+            parts: for each micro-batch, a gradient or None for each leaf.
         """
-        found: list[list[Tensor]] = [[] for _ in range(self.count)]
-        for leaf, (weight, ready) in enumerate(zip(self.of_weight, self.ready, strict=True)):
-            given = [gradient for part in parts if (gradient := part[leaf]) is not None]
-            if not given:
+        gradients: list[list[Tensor]] = [[] for _ in range(self.count)]
+        for leaf, (weight, cast) in enumerate(zip(self.weight_indices, self.casts, strict=True)):
+            terms = [gradient for part in parts if (gradient := part[leaf]) is not None]
+            if not terms:
                 continue
-            if ready is None or ready.view is ready.master:
-                found[weight] += given
+            if cast is None or cast.view is cast.master:
+                gradients[weight] += terms
             else:
-                total = given[0].float()
-                for gradient in given[1:]:
+                total = terms[0].float()
+                for gradient in terms[1:]:
                     total = total.add_(gradient)
-                found[weight].append(ready.gradient_of_master(total))
-        return found
+                gradients[weight].append(cast.gradient_of_master(total))
+        return gradients
 
 
 class EvaluateStep:
-    """Forward and loss only; dropout off, batch statistics still."""
+    """Forward and loss only; dropout off, batch statistics frozen."""
 
     def __init__(self, net: LoweredNet) -> None:
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses(), training=False)
 
     @torch.no_grad()
-    def __call__(self, inputs: Any, truth: Any, weight: Any = None) -> StepResult:
-        """Score one batch; arguments as in `TrainStep`."""
+    def __call__(self, inputs: Any, targets: Any, weight: Any = None) -> StepResult:
+        """Score a batch; arguments as in `TrainStep`."""
         output = self.net(inputs, training=False)
-        return StepResult(self.loss(inputs, truth, output, weight), output)
+        return StepResult(self.loss(inputs, targets, output, weight), output)

@@ -37,7 +37,7 @@ def test_influence_is_the_dot_product_of_gradients_at_the_runs_checkpoints(run, 
     import keras
 
     explanation, class_index, rows = explained(3), 7, [0, 5, 40, 300]
-    store, smoothing = run.stores["train"], run.run.label_smoothing
+    store, smoothing = run.stores["train"], run.config.label_smoothing
     rates = [done.learning_rate for done in run.history]
     model = keras.models.clone_model(run.classifier.model)
     expected = np.zeros(len(rows))
@@ -59,7 +59,7 @@ def test_influence_is_the_dot_product_of_gradients_at_the_runs_checkpoints(run, 
 
 
 def test_where_the_best_weights_were_kept_the_end_is_their_epoch(run):
-    best = dataclasses.replace(run, run=run.run.changed(keep="best"))
+    best = dataclasses.replace(run, config=run.config.changed(keep="best"))
     last = max(run.history, key=lambda done: (done.val_accuracy, -done.val_loss)).epoch + 1
     checkpoints = module.checkpoint_models(best, run.classifier)
     assert next(each.epoch for each in checkpoints if each.classifier is run.classifier) == last
@@ -171,7 +171,7 @@ def test_damaged_weights_are_noted(copied, explained):
 
 
 def test_a_run_whose_pictures_are_gone_says_so(copied, explained):
-    gone = ("The pictures themselves: the run was trained on arrays in memory, which are gone.",)
+    gone = ("Pictures: the run was trained on arrays in memory, which are gone.",)
     explanation = explained(of=dataclasses.replace(copied, stores={}, missing=gone))
     assert explanation.training_examples is None
     assert "arrays in memory" in explanation.gaps[0]

@@ -91,13 +91,13 @@ def test_the_whitening_bias_learns_at_first_and_rests_then(precision):
     optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, RATES, 12)
     step = TrainStep(lower(model, precision), optimizer)
     random = torch.Generator().manual_seed(2)
-    pictures, truth = torch.rand((12, 8, 8, 3), generator=random), torch.eye(3).repeat(4, 1)
+    pictures, targets = torch.rand((12, 8, 8, 3), generator=random), torch.eye(3).repeat(4, 1)
     asked, told = [], []
     optimizer.apply = watched(optimizer.apply, lambda gradients: asked.append(list(map(len, gradients))))
     bias, filters = model.get_layer("whitening").bias.value, model.get_layer("filters").kernel.value
     for _ in range(4):
         told.append((bias.detach().clone(), filters.detach().clone()))
-        step(pictures, truth)
+        step(pictures, targets)
     assert [counts[0] for counts in asked] == [1, 1, 0, 0]
     assert all(all(counts[1:]) for counts in asked)
     assert not torch.equal(told[1][0], told[2][0])

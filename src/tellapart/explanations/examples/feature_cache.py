@@ -62,7 +62,7 @@ def checkpoint_models(run: SavedRun, final: Classifier) -> list[CheckpointModel]
     Raises:
         ModelError: a file of weights is damaged or belongs to another network.
     """
-    last = best_epoch(run.history).epoch + 1 if run.run.keep == "best" else len(run.history)
+    last = best_epoch(run.history).epoch + 1 if run.config.keep == "best" else len(run.history)
     by_epoch: dict[int, Classifier] = {}
     for path in sorted(run.folder.checkpoints.glob("epoch-*.safetensors")):
         epoch, weights = load_weights(path)
@@ -128,7 +128,7 @@ def _computed(
 ) -> CachedFeatures:
     precision = run.data.get("precision", "float32")
     features, probabilities = features_and_probabilities(checkpoint.classifier, images, progress, precision)
-    return CachedFeatures(features, errors_of(probabilities, labels, run.run.label_smoothing))
+    return CachedFeatures(features, errors_of(probabilities, labels, run.config.label_smoothing))
 
 
 def _with_weights(classifier: Classifier, weights: Weights, path: Path) -> Classifier:
@@ -144,7 +144,12 @@ def _with_weights(classifier: Classifier, weights: Weights, path: Path) -> Class
 
 def _fingerprint(run: SavedRun, checkpoints: Sequence[CheckpointModel], rows: NDArray[np.int64]) -> str:
     """Return a sha256 (hexadecimal) of everything that the numbers depend on."""
-    settings = (FORMAT, run.data["fingerprints"]["train"], run.data.get("precision"), run.run.label_smoothing)
+    settings = (
+        FORMAT,
+        run.data["fingerprints"]["train"],
+        run.data.get("precision"),
+        run.config.label_smoothing,
+    )
     digest = hashlib.sha256(repr(settings).encode())
     digest.update(np.ascontiguousarray(rows, "<i8").data)
     for checkpoint in checkpoints:

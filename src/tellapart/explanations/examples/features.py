@@ -76,7 +76,7 @@ class _FoldedFeatures:
     divides = True
 
     def __call__(self, images: Tensor) -> Tensor:
-        features, outputs = self.net.features_and_answers(images)
+        features, outputs = self.net.features_and_outputs(images)
         to_probabilities = ProbabilityNet(lambda *_, **__: outputs, self.head)
         return torch.cat([features.flatten(1).float(), to_probabilities(images)], 1)
 

@@ -135,7 +135,7 @@ class ExampleSearch:
             The examples, None where there can be none; and what could not be had, each with its reason.
         """
         if "train" not in self.run.stores:
-            reasons = [reason for reason in self.run.missing if "pictures" in reason.split(":")[0]]
+            reasons = [reason for reason in self.run.missing if reason.startswith("Pictures:")]
             return None, [f"{BOTH}: {' '.join(reasons) or 'the training pictures are no longer there.'}"]
         try:
             query_features = last_dense(subject.recording).inputs[0].flatten().numpy()

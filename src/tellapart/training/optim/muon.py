@@ -1,7 +1,7 @@
 """Muon for filters, momentum for everything else: the update of the fast recipes.
 
-Each filter bank's momentum is replaced by the nearest orthogonal matrix, roughly, so that every
-direction is learned at one speed; and each bank is brought back to one length before the step.
+Each convolution kernel's momentum is replaced by roughly the nearest orthogonal matrix, so that every
+direction is learned at the same speed; and each kernel is rescaled to a fixed norm before the step.
 
 Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks";
 the weight normalization and the rates: KellerJordan/cifar10-airbench, airbench94_muon.
@@ -21,35 +21,35 @@ from tellapart.training.optim.native import KerasOptimizer
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What every weight learns at, before the schedule."""
+    """Learning rates before the schedule, and its length."""
 
     filters: float
-    """Muon's, per step."""
+    """Learning rate of Muon, per step."""
 
     momentum: float
-    """Muon's."""
+    """Momentum of Muon."""
 
     biases: float
-    """Per step and picture: the loss is summed over the batch."""
+    """Learning rate of the biases, per step and image: the loss is summed over the batch."""
 
     head: float
-    """Likewise, of the last kernel."""
+    """Learning rate of the last kernel, per step and image."""
 
     weight_decay: float
-    """Per step, of biases and head."""
+    """Weight decay of biases and head, per step."""
 
     steps: int
-    """In all; every rate falls to zero in a line."""
+    """Steps of the whole training, over which every rate falls linearly to zero."""
 
     whitening_steps: int
-    """After which the whitening layer's bias stays as it is; until then its rate falls to zero."""
+    """Steps after which the whitening layer's bias is frozen; until then its rate falls linearly to zero."""
 
 
 class MuonOptimizer(KerasOptimizer):
-    """Updates a model compiled with Keras's SGD with momentum, whose state it keeps its momenta in.
+    """Muon for a model compiled with Keras's SGD with momentum, in whose state it keeps its momenta.
 
-    So a checkpoint holds all of it, and the saved model can be trained on under Keras alone. Steps are
-    counted here as well, so that nothing waits for a GPU to tell their number.
+    A checkpoint therefore holds all of its state, and Keras alone can train the saved model further. Steps
+    are also counted here, so that nothing waits for a GPU to read their number.
     """
 
     def __init__(self, optimizer: Any, variables: Sequence[Any], rates: Rates, batch_size: int) -> None:
@@ -64,16 +64,16 @@ class MuonOptimizer(KerasOptimizer):
         self.whitening = [v.value for v in self.variables if "whitening/" in v.path]
 
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """The mean times the batch size: the sum, of a smaller last batch as though it were whole."""
+        """Return the mean times the batch size: the sum, as if a smaller last batch were whole."""
         return loss * self.batch_size
 
     def frozen(self) -> Sequence[Tensor]:
-        """The whitening layer's bias, once it has learned: nothing below the first filters is gone through."""
+        """Return the whitening layer's bias once it is frozen, so that the backward pass ends at the first filters."""
         return self.whitening if self.step >= self.rates.whitening_steps else ()
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
-        """Update every weight once; arguments as in Keras's."""
+        """Update every weight once; arguments as in `KerasOptimizer.apply`."""
         step, self.step = self.step, self.step + 1
         share = max(0.0, 1 - step / self.rates.steps)
         summed = [sum(parts[1:], parts[0].float()) if parts else None for parts in gradients]
@@ -82,8 +82,8 @@ class MuonOptimizer(KerasOptimizer):
         if self.momenta[0].device.type == "cpu":
             workers().map(lambda task: task[0](task[1], summed[task[1]], task[2]), tasks)
         else:
-            for function, index, own in tasks:
-                function(index, summed[index], own)
+            for update, index, remaining in tasks:
+                update(index, summed[index], remaining)
         for index in self.others:
             self._update_other(index, summed[index], share, step)
         steps_taken(self.optimizer).value.add_(1)
@@ -94,32 +94,32 @@ class MuonOptimizer(KerasOptimizer):
         with torch.no_grad():
             kernel, momentum = self.variables[index].value, self.momenta[index]
             momentum.mul_(self.rates.momentum).add_(gradient)
-            wanted = gradient.add(momentum, alpha=self.rates.momentum)  # Nesterov's
+            direction = gradient.add(momentum, alpha=self.rates.momentum)  # Nesterov's
             outputs = kernel.shape[-1]
             kernel.mul_(outputs**0.5 / kernel.norm())
-            change = orthogonal(wanted.reshape(-1, outputs)).view(kernel.shape)
+            change = orthogonal(direction.reshape(-1, outputs)).view(kernel.shape)
             kernel.add_(change, alpha=-self.rates.filters * share)
 
     def _update_other(self, index: int, gradient: Tensor | None, share: float, step: int) -> None:
         variable, rates = self.variables[index], self.rates
         rate = rates.head if len(variable.shape) == 2 else rates.biases
-        falling = share
+        remaining = share
         if "whitening/" in variable.path:
-            falling = 1 - step / rates.whitening_steps if step < rates.whitening_steps else 0.0
-        if gradient is None or falling <= 0:
+            remaining = 1 - step / rates.whitening_steps if step < rates.whitening_steps else 0.0
+        if gradient is None or remaining <= 0:
             return
         weight, momentum = variable.value, self.momenta[index]
         gradient = gradient.add(weight, alpha=rates.weight_decay / rate)
         momentum.mul_(self.optimizer.momentum).add_(gradient)
-        weight.add_(gradient.add_(momentum, alpha=self.optimizer.momentum), alpha=-rate * falling)
+        weight.add_(gradient.add_(momentum, alpha=self.optimizer.momentum), alpha=-rate * remaining)
 
 
 def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
-    """The matrix with its singular values brought near 1, by Newton-Schulz steps in bfloat16.
+    """Return the matrix with its singular values brought near 1, by Newton-Schulz steps in bfloat16.
 
     Args:
         matrix: (m, n).
-        steps: three leave singular values between about 0.5 and 1.5, which is enough.
+        steps: number of iterations; three leave singular values between about 0.5 and 1.5, which is enough.
 
     Source: Jordan et al. 2024, whose coefficients rise fastest at zero.
     """

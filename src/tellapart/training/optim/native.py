@@ -1,10 +1,10 @@
 """Optimizers: one update of all weights from their gradients.
 
-RMSprop, SGD, Adam and AdamW are written here on the Keras optimizer's own state
-variables, so `model.optimizer` is true after every step and is saved with the
-model. They do Keras's arithmetic in Keras's order, to the last bit, but with
-few calls: in pieces that stay in the processor's cache, of one large weight or
-of many small ones at once. Any other optimizer, or one with clipping, averaging
+RMSprop, SGD, Adam and AdamW are implemented here on the Keras optimizer's own state
+variables, so `model.optimizer` is up to date after every step and is saved with the
+model. They do Keras's arithmetic in Keras's order, to the last bit, but in few
+calls: on pieces that stay in the processor's cache, each a part of one large weight
+or many small weights. Any other optimizer, or one with clipping, averaging
 or gradient accumulation, runs through Keras's object.
 """
 
@@ -28,49 +28,49 @@ from tellapart.keras_internals import (
 from tellapart.training.optim.schedules import rate_in_place
 
 PIECE = 1 << 18
-"""Numbers per piece, 1 MiB of float32: with two threads, each one's share of weights, state and scratch stays in
-its cache. Measured for 1.25 million weights on two cores, before small weights were put together: 2.0 ms, in
-pieces of 2^16 2.7, of 2^20 2.2; a thread of Python for each half 2.5."""
+"""Numbers per piece, 1 MiB of float32: with two threads, each thread's share of weights, state and scratch stays in
+its cache. Measured for 1.25 million weights on two cores, before small weights were grouped: 2.0 ms; with pieces of
+2^16 2.7 ms, of 2^20 2.2 ms; with one Python thread for each half 2.5 ms."""
 
 Tensors = list[Tensor]
 
 Results = list[Tensor] | tuple[Tensor, ...]
-"""Of one call for many tensors."""
+"""What one torch call for many tensors returns."""
 
 Rate = float | Tensor
-"""A number, or on a GPU a scalar there, so that the GPU need not be waited for."""
+"""A number; on a GPU a scalar there, so that nothing waits for the GPU."""
 
 Update = Callable[[Any, Tensors, Tensors, Sequence[Tensors], Rate], None]
-"""(optimizer, weights, gradients, each kind of state, rate): all flat, the same lengths in each."""
+"""(optimizer, weights, gradients, states by kind, rate): all tensors flat, with the same lengths in each list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is updated at once: several whole weights, or a part of one."""
+    """Weights updated at once: several whole ones, or a part of one."""
 
     indices: list[int]
-    """Of the weights."""
+    """Indices of the weights in the model."""
 
     part: slice
-    """Which numbers of each."""
+    """Which numbers of each weight."""
 
     weights: Tensors
 
     states: list[Tensors]
-    """For each kind of state, what belongs to these weights."""
+    """For each kind of state, the tensors of these weights."""
 
     scratch: Tensors
-    """Room for gradients of these lengths in float32."""
+    """Buffers for the gradients of these weights in float32."""
 
-    def gradients(self, found: Sequence[Tensors]) -> Tensors:
-        """The gradients in float32.
+    def sum_gradients(self, terms: Sequence[Tensors]) -> Tensors:
+        """Return the gradients of these weights in float32.
 
         Args:
-            found: for each weight of the model, the flat tensors whose sum is its gradient.
+            terms: for each weight of the model, the flat tensors whose sum is its gradient.
         """
-        parts = [[tensor[self.part] for tensor in found[index]] for index in self.indices]
-        first = [one[0] for one in parts]
-        if all(len(one) == 1 and one[0].dtype == torch.float32 for one in parts):
+        parts = [[tensor[self.part] for tensor in terms[index]] for index in self.indices]
+        first = [tensors[0] for tensors in parts]
+        if all(len(tensors) == 1 and tensors[0].dtype == torch.float32 for tensors in parts):
             return first
         torch._foreach_copy_(self.scratch, first)
         for total, (_, *rest) in zip(self.scratch, parts, strict=True):
@@ -83,18 +83,18 @@ class KerasOptimizer:
     """Applies gradients through the Keras optimizer itself."""
 
     recordable = False
-    """Whether an update asks nothing of the host, so that a GPU can record it."""
+    """Whether an update reads nothing on the host, so that a CUDA graph can record it."""
 
     def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
         self.optimizer = optimizer
         self.variables = list(variables)
 
     def scale_loss(self, loss: Tensor) -> Tensor:
-        """The loss whose gradients `apply` expects."""
+        """Return the loss whose gradients `apply` expects."""
         return self.optimizer.scale_loss(loss)
 
     def frozen(self) -> Sequence[Tensor]:
-        """Weights that the next step leaves as they are, so that their gradients are not asked for."""
+        """Return the weights that the next step does not update, so that their gradients are not needed."""
         return ()
 
     @torch.no_grad()
@@ -113,7 +113,7 @@ class KerasOptimizer:
 
 
 class NativeOptimizer(KerasOptimizer):
-    """The same update, piece by piece."""
+    """Applies Keras's update natively, piece by piece."""
 
     def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
         super().__init__(optimizer, variables)
@@ -129,9 +129,9 @@ class NativeOptimizer(KerasOptimizer):
 
     @torch.no_grad()
     def apply(self, gradients: Sequence[Sequence[Tensor]]) -> None:
-        """Update every weight once; arguments as in Keras's."""
+        """Update every weight once; arguments as in `KerasOptimizer.apply`."""
         if not all(gradients):
-            super().apply(gradients)  # Keras says by name which weights the loss does not reach
+            super().apply(gradients)  # Keras warns by name of weights that the loss does not reach
             return
         rate = rate_in_place(self.optimizer) if self.recordable else current_learning_rate(self.optimizer)
         assert rate is not None
@@ -141,22 +141,22 @@ class NativeOptimizer(KerasOptimizer):
         step = corrected if self.recordable else float(corrected)
         flat = [[part.reshape(-1) for part in parts] for parts in gradients]
         for piece in self.pieces:
-            self.update(self.optimizer, piece.weights, piece.gradients(flat), piece.states, step)
+            self.update(self.optimizer, piece.weights, piece.sum_gradients(flat), piece.states, step)
         steps_taken(self.optimizer).value.add_(1)
 
     def _corrected(self, rate: Tensor) -> Tensor:
-        """Adam's rate, corrected for averages that start at zero; in float32, as Keras computes it."""
+        """Return the rate, for Adam corrected for averages that start at zero; in float32, as Keras computes it."""
         options = self.optimizer
         if self.update is not adam:
             return rate
         step = (steps_taken(options).value + 1).float()
-        lost_mean = 1 - torch.pow(torch.full_like(step, options.beta_1), step)
-        lost_square = 1 - torch.pow(torch.full_like(step, options.beta_2), step)
-        return rate * torch.sqrt(lost_square) / lost_mean
+        mean_correction = 1 - torch.pow(torch.full_like(step, options.beta_1), step)
+        square_correction = 1 - torch.pow(torch.full_like(step, options.beta_2), step)
+        return rate * torch.sqrt(square_correction) / mean_correction
 
 
 def _pieces(weights: Tensors, states: Sequence[Tensors]) -> list[Piece]:
-    """Cut large weights and put small ones together. On a GPU all are one: it waits for launches, not memory."""
+    """Cut large weights and group small ones. On a GPU all form one piece: launches cost more than memory there."""
     room = PIECE if weights[0].device.type == "cpu" else sum(map(len, weights))
     scratch = torch.empty(room, device=weights[0].device)
     cut = [
@@ -182,16 +182,16 @@ def _pieces(weights: Tensors, states: Sequence[Tensors]) -> list[Piece]:
 def _piece(
     weights: Tensors, states: Sequence[Tensors], scratch: Tensor, indices: list[int], part: slice
 ) -> Piece:
-    own = [weights[index][part] for index in indices]
-    of_kinds = [[kind[index][part] for index in indices] for kind in states]
-    room = scratch[: sum(map(len, own))].split([len(one) for one in own])
-    return Piece(indices, part, own, of_kinds, list(room))
+    own_weights = [weights[index][part] for index in indices]
+    own_states = [[kind[index][part] for index in indices] for kind in states]
+    room = scratch[: sum(map(len, own_weights))].split([len(weight) for weight in own_weights])
+    return Piece(indices, part, own_weights, own_states, list(room))
 
 
 def current_learning_rate(optimizer: Any) -> Tensor:
-    """The learning rate of the step about to be made, a float32 scalar.
+    """Return the learning rate of the next step, a float32 scalar.
 
-    Read at each step, because callbacks may set it between any two.
+    It is read at every step, because callbacks may set it between two steps.
     """
     rate = current_rate(optimizer)
     return (rate.value if hasattr(rate, "value") else torch.as_tensor(rate)).detach().float()
@@ -217,7 +217,7 @@ def rmsprop(
 
 
 def sgd(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: Rate) -> None:
-    """Gradient descent, with momentum where asked. Source: Sutskever et al. 2013."""
+    """Apply gradient descent, with momentum if configured. Source: Sutskever et al. 2013."""
     if not states:
         _subtract(weights, gradients, rate)
         return
@@ -232,7 +232,7 @@ def sgd(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Ten
 
 
 def adam(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Tensors], rate: Rate) -> None:
-    """Adam; with the decay done before, AdamW. Sources: Kingma & Ba 2015, Loshchilov & Hutter 2019."""
+    """Apply Adam, or AdamW if the weights were decayed before. Sources: Kingma & Ba 2015, Loshchilov & Hutter 2019."""
     mean, square = states
     torch._foreach_mul_(mean, options.beta_1)
     torch._foreach_add_(mean, gradients, alpha=1 - options.beta_1)
@@ -244,7 +244,7 @@ def adam(options: Any, weights: Tensors, gradients: Tensors, states: Sequence[Te
 
 
 def _subtract(weights: Tensors, changes: Results, rate: Rate) -> None:
-    """From each weight, the rate times its change."""
+    """Subtract from each weight the rate times its change."""
     if isinstance(rate, Tensor):
         torch._foreach_sub_(weights, torch._foreach_mul(changes, rate))
     else:
@@ -252,7 +252,7 @@ def _subtract(weights: Tensors, changes: Results, rate: Rate) -> None:
 
 
 def _subtract_ratios(weights: Tensors, changes: Results, roots: Results, rate: Rate) -> None:
-    """From each weight, the rate times its change over its root."""
+    """Subtract from each weight the rate times its change divided by its root."""
     if isinstance(rate, Tensor):
         _subtract(weights, torch._foreach_div(changes, roots), rate)
     else:
@@ -266,7 +266,7 @@ _NATIVE: dict[str, tuple[Update, Callable[[Any], list[list[Any]]]]] = {
     "Adam": _ADAM,
     "AdamW": _ADAM,
 }
-"""Keras class name -> its update, and which lists of its variables the update moves."""
+"""Keras class name -> its update, and the lists of state variables that the update changes."""
 
 _EXTRAS = (
     "clipnorm",
@@ -278,11 +278,11 @@ _EXTRAS = (
     "centered",
     "amsgrad",
 )
-"""Options that the native updates do not know."""
+"""Options that the native updates do not support."""
 
 
 def optimizer_of(model: Any) -> KerasOptimizer:
-    """How to update a compiled model's weights: natively where that is exact."""
+    """Return the optimizer of a compiled model, native where that is exact."""
     optimizer, variables = model.optimizer, model.trainable_variables
     if not optimizer.built:
         optimizer.build(variables)
@@ -292,7 +292,7 @@ def optimizer_of(model: Any) -> KerasOptimizer:
 
 
 def has_native_form(optimizer: Any, variables: Sequence[Any]) -> bool:
-    """Whether the native update is all that this optimizer would do."""
+    """Return whether the native update does all that this optimizer would do."""
     return (
         len(variables) > 0
         and is_keras_class(type(optimizer))

@@ -1,7 +1,7 @@
-"""Rates: the learning rate of the step about to be made, where the weights are, nothing asked of the host.
+"""Learning-rate schedules computed on the device of the weights, without the host.
 
-Keras's schedules make tensors of Python numbers at every call, for which a GPU must be waited for. Those of
-the recipes are written here; Keras is the oracle.
+Keras's schedules turn Python numbers into tensors at every call, which waits for a GPU. The schedules of
+the recipes are implemented here; Keras is the oracle.
 """
 
 import math
@@ -15,13 +15,13 @@ from tellapart.keras_internals import is_keras_class, rate_setting, steps_taken
 
 
 def rate_in_place(optimizer: Any) -> Tensor | None:
-    """The learning rate, a float32 scalar on the device of the optimizer's state.
+    """Return the learning rate of the next step, a float32 scalar on the device of the optimizer's state.
 
     Args:
         optimizer: a built Keras optimizer.
 
     Returns:
-        None where its schedule is none of these.
+        The rate; None if its schedule is not implemented here.
     """
     rate = rate_setting(optimizer)
     if hasattr(rate, "value"):
@@ -31,14 +31,14 @@ def rate_in_place(optimizer: Any) -> Tensor | None:
 
 
 def inverse_time(schedule: Any, step: Tensor) -> Tensor:
-    """keras.optimizers.schedules.InverseTimeDecay at a step, a scalar."""
+    """Return keras.optimizers.schedules.InverseTimeDecay at a step, a scalar."""
     passed = step / schedule.decay_steps
     passed = passed.floor() if schedule.staircase else passed
     return schedule.initial_learning_rate / (1 + schedule.decay_rate * passed)
 
 
 def cosine(schedule: Any, step: Tensor) -> Tensor:
-    """keras.optimizers.schedules.CosineDecay at a step, a scalar."""
+    """Return keras.optimizers.schedules.CosineDecay at a step, a scalar."""
     first, warm = schedule.initial_learning_rate, schedule.warmup_steps
     highest = first if schedule.warmup_target is None else schedule.warmup_target
     if schedule.warmup_target is None:
