@@ -1,16 +1,16 @@
-"""A busy neighbor: what a training step costs while other programs use the processor, by how its threads wait.
+"""Busy neighbors: time of a training step while other programs use the CPU, by how its threads wait.
 
     python benchmarks/busy_neighbor.py [--rounds 3] [--steps 40]
 
-The tutorial's network learns from batches of 32 pictures of noise, as `quick` would, in a new process for each
-figure: on digits' size (16 x 16 x 1) and on CIFAR-10's (32 x 32 x 3), beside none, one and as many busy loops as
-there are cores, with
+The tutorial's network trains on batches of 32 noise images with the settings of `quick`, in a new process for each
+figure: on images of the size of digits (16 x 16 x 1) and of CIFAR-10 (32 x 32 x 3), beside no busy loop, one, and
+one per core, with
 
-- default: as torch comes; its OpenMP threads spin for milliseconds where they wait for each other,
-- brief: GOMP_SPINCOUNT=1000, they spin for microseconds and sleep then,
-- one: one thread, as tellapart trains where a step asks for little work (`runtime/threads.py`).
+- default: torch's default; its OpenMP threads spin for milliseconds while they wait for each other,
+- brief: GOMP_SPINCOUNT=1000; they spin for microseconds, then sleep,
+- one: one thread, as tellapart trains when a step is small (`runtime/threads.py`).
 
-A figure is the median over the rounds of a process's median milliseconds a step. Writes a dated page to
+Each figure is the median over the rounds of a process's median milliseconds per step. Writes a dated page to
 benchmarks/results/. Source of the setting: libgomp's manual, GOMP_SPINCOUNT.
 """
 
@@ -35,7 +35,7 @@ LONGEST = 60.0
 
 
 def step_milliseconds(shape, steps):
-    """The median over some steps, or as many as LONGEST allows."""
+    """Return the median over `steps` steps, or over as many as LONGEST allows."""
     import numpy as np
 
     import tellapart.api  # noqa: F401 (chooses Keras's backend)
@@ -48,19 +48,19 @@ def step_milliseconds(shape, steps):
     from tellapart.runtime.precision import resolve
     from tellapart.training.loader import DataLoader
 
-    run, random = quick(), np.random.default_rng(0)
+    config, random = quick(), np.random.default_rng(0)
     images = random.integers(0, 256, (1024, *shape), np.uint8)
     store = ImageStore(images, random.integers(0, 10, len(images)), tuple(map(str, range(len(images)))))
-    net = lower(build_model(run, shape, 10, 32, images), resolve(run.precision))
-    step = build_step(run, net, 1000)
-    feed = DataLoader(
-        store, 10, BatchSampler(n=len(store), batch_size=32, seed=0), run.augmentation, net.device
+    net = lower(build_model(config, shape, 10, 32, images), resolve(config.precision))
+    step = build_step(config, net, 1000)
+    loader = DataLoader(
+        store, 10, BatchSampler(n=len(store), batch_size=32, seed=0), config.augmentation, net.device
     )
     taken, began = [], time.perf_counter()
     with keep_freed_memory():
         for number in range(steps + 5):
             before = time.perf_counter()
-            step(*feed.batch(number // 32, number % 32))
+            step(*loader.batch(number // 32, number % 32))
             taken.append(1e3 * (time.perf_counter() - before))
             if time.perf_counter() - began > LONGEST:
                 break
@@ -73,9 +73,9 @@ def busy(count):
     try:
         yield
     finally:
-        for one in loops:
-            one.kill()
-            one.wait()
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def measured(shape, way, steps):
@@ -85,7 +85,7 @@ def measured(shape, way, steps):
 
 
 def measure_all(rounds, steps):
-    found = []
+    rows = []
     for count in sorted({0, 1, os.cpu_count()}):
         with busy(count):
             for shape in SHAPES:
@@ -94,29 +94,29 @@ def measure_all(rounds, steps):
                     for way, all_of_way in taken.items():
                         all_of_way.append(measured(shape, way, steps))
                         print(count, shape, way, f"{all_of_way[-1]:.2f} ms", file=sys.stderr, flush=True)
-                found.append({"busy loops": count, "pictures": list(shape), "milliseconds": taken})
-    return found
+                rows.append({"busy loops": count, "pictures": list(shape), "milliseconds": taken})
+    return rows
 
 
 def page_of(record):
     rows = [
         {
-            "busy loops": str(one["busy loops"]),
-            "pictures": " x ".join(map(str, one["pictures"])),
-            **{way: told(times) for way, times in one["milliseconds"].items()},
+            "busy loops": str(row["busy loops"]),
+            "pictures": " x ".join(map(str, row["pictures"])),
+            **{way: in_words(times) for way, times in row["milliseconds"].items()},
         }
-        for one in record["found"]
+        for row in record["found"]
     ]
     lines = [
-        f"# A busy neighbor, {record['date']}",
+        f"# Busy neighbors, {record['date']}",
         "",
-        "Milliseconds a step of 32 pictures: median (range).",
+        "Milliseconds per step of 32 images: median (range).",
         "",
     ]
     return "\n".join([*lines, table(rows, list(rows[0])), "", *origin_lines(record)])
 
 
-def told(times):
+def in_words(times):
     return f"{statistics.median(times):.1f} ({min(times):.1f}-{max(times):.1f})"
 
 

@@ -1,12 +1,12 @@
-"""What confidence is worth on CIFAR-10: calibration before and after the temperature, and thresholds, counted twice.
+"""Calibration on CIFAR-10: errors before and after temperature scaling, and confidence thresholds, computed twice.
 
     python benchmarks/calibration_on_cifar10.py RUN
 
-RUN is a finished training of `fast`; the model that comes along is measured beside it. The temperature of RUN is fitted
-on its held-out pictures, that of the other is its card's; errors are told on the test split, to which nothing was
-fitted. Every figure of the package is counted anew here by other means (scikit-learn's `calibration_curve`, NumPy's
-loops), and the script stops where the two differ by more than 1e-6. Then the report of RUN is written three times: the
-whole command, and the work within a process that has everything imported.
+RUN is a finished training of `fast`; the built-in model is measured too. The temperature of RUN is fitted on its
+held-out images, that of the built-in model is in its card; errors are measured on the test split, to which nothing was
+fitted. Every figure of the package is recomputed here by other means (scikit-learn's `calibration_curve`, NumPy
+loops), and the script stops if the two differ by more than 1e-6. Then the report of RUN is written three times: by
+the whole command, and within a process that has already imported everything.
 
 Writes a dated page and all figures to benchmarks/results/.
 """
@@ -27,14 +27,14 @@ from machine import hardware, origin_lines, table, versions, write_results
 RESULTS = Path(__file__).parent / "results"
 DRAWS, ROUNDS, CLOSE = 1000, 3, 1e-6
 SHOWN = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95)
-"""Thresholds of the page; all 101 are checked."""
+"""Thresholds shown on the page; all 101 are checked."""
 
 
 def must_agree(what, ours, theirs):
-    """Raise where two ways of counting differ."""
+    """Raise if the two computations differ."""
     apart = float(np.max(np.abs(np.asarray(ours, float) - np.asarray(theirs, float))))
     if not apart <= CLOSE:
-        raise AssertionError(f"{what}: counted twice, {apart} apart.")
+        raise AssertionError(f"{what}: the two computations differ by {apart}.")
     return apart
 
 
@@ -66,18 +66,18 @@ def thresholds_by_counting(probabilities, labels, steps=100):
 
 
 def error_interval(probabilities, labels):
-    """Where 95% of the errors lie when the pictures are drawn anew. The error of few answers is biased upwards, and
-    so is that of a draw."""
+    """Return the 95% bootstrap interval of the error. The error of few predictions is biased upwards, and so is that
+    of a draw."""
     from tellapart.metrics.calibration import calibration_error
 
     random, count = np.random.default_rng(0), len(labels)
     drawn = (random.integers(0, count, count) for _ in range(DRAWS))
-    found = [calibration_error(probabilities[rows], labels[rows]) for rows in drawn]
-    return tuple(float(value) for value in np.quantile(found, (0.025, 0.975)))
+    errors = [calibration_error(probabilities[rows], labels[rows]) for rows in drawn]
+    return tuple(float(value) for value in np.quantile(errors, (0.025, 0.975)))
 
 
 def judged(name, probabilities, labels, temperature, fitted_on):
-    """The figures of one model, all of them counted twice."""
+    """Return the figures of a model, all computed twice."""
     from tellapart.metrics.calibration import calibration_error, tempered, thresholds
 
     after = tempered(probabilities, temperature)
@@ -100,19 +100,21 @@ def judged(name, probabilities, labels, temperature, fitted_on):
                 "accuracy": f"{(given.argmax(1) == labels).mean():.4f}",
             }
         )
-    told = thresholds(after, labels)
-    ours = [(one.answers, one.answered, -1 if one.accuracy is None else one.accuracy) for one in told]
+    at_thresholds = thresholds(after, labels)
+    ours = [
+        (row.answers, row.answered, -1 if row.accuracy is None else row.accuracy) for row in at_thresholds
+    ]
     apart = max(apart, must_agree(f"{name}, thresholds", ours, thresholds_by_counting(after, labels)))
     shown = [
         {
             "model": name,
-            "sure from": f"{one.confidence:.2f}",
-            "answered": f"{one.answered:.4f}",
-            "answers": one.answers,
-            "right of these": f"{one.accuracy:.4f}",
+            "sure from": f"{row.confidence:.2f}",
+            "answered": f"{row.answered:.4f}",
+            "answers": row.answers,
+            "right of these": f"{row.accuracy:.4f}",
         }
-        for one in told
-        if one.confidence in SHOWN and one.accuracy is not None
+        for row in at_thresholds
+        if row.confidence in SHOWN and row.accuracy is not None
     ]
     return {"errors": rows, "thresholds": shown, "apart": apart}
 
@@ -122,10 +124,10 @@ def of_run(run):
     from tellapart.metrics.calibration import fit_temperature
     from tellapart.runs.predictions import load_predictions
 
-    answers, card = load_predictions(run / "predictions.safetensors"), Classifier.load(run).card
-    held_out, test = answers["validation"], answers["test"]
+    predictions, card = load_predictions(run / "predictions.safetensors"), Classifier.load(run).card
+    held_out, test = predictions["validation"], predictions["test"]
     temperature = fit_temperature(held_out.probabilities, held_out.labels)
-    name = f"a training of `{card.origin['recipe']}`, seed {card.origin['seed']}, its own answers"
+    name = f"a training of `{card.origin['recipe']}`, seed {card.origin['seed']}, its own predictions"
     return judged(name, test.probabilities, test.labels, temperature, len(held_out.labels))
 
 
@@ -136,13 +138,13 @@ def of_shipped():
     from tellapart.recipes.recipes import fast
 
     classifier = tellapart.load("cifar10")
-    source = tellapart.open_dataset("cifar10")
+    dataset = tellapart.open_dataset("cifar10")
     share, seed = fast().validation_share, classifier.card.origin["seed"]
-    held_out = len(divide(source, validation=share, test=0, seed=seed).splits["validation"])
-    test = load_split(source.splits["test"], classifier.card.preprocessing)
-    found = classifier.probabilities(test.images)
+    held_out = len(divide(dataset, validation=share, test=0, seed=seed).splits["validation"])
+    test = load_split(dataset.splits["test"], classifier.card.preprocessing)
+    probabilities = classifier.probabilities(test.images)
     return judged(
-        "the one that comes along, in float32", found, test.labels, classifier.card.temperature, held_out
+        "the built-in model, in float32", probabilities, test.labels, classifier.card.temperature, held_out
     )
 
 
@@ -171,27 +173,27 @@ def report_times(run):
 
 def page(record):
     both, report = record["models"], record["report"]
-    errors = [row for one in both for row in one["errors"]]
-    sure = [row for one in both for row in one["thresholds"]]
+    errors = [row for model in both for row in model["errors"]]
+    sure = [row for model in both for row in model["thresholds"]]
     return "\n".join(
         [
-            f"# What confidence is worth on CIFAR-10, {record['date']}",
+            f"# Calibration on CIFAR-10, {record['date']}",
             "",
-            "Expected calibration error (15 bins of equal width) on the test split, with the model's views, before and "
-            f"after its temperature; 95% of {DRAWS} bootstrap draws, whose errors, like any of few answers, are a "
-            "little too large. Every figure was counted twice, by the package and by scikit-learn, SciPy and NumPy: at "
-            f"most {max(one['apart'] for one in both):.1e} apart.",
+            "Expected calibration error (15 bins of equal width) on the test split, with test-time augmentation, "
+            f"before and after temperature scaling; 95% interval of {DRAWS} bootstrap draws, whose errors, like those "
+            "of few predictions, are slightly too large. Every figure was computed twice, by the package and by "
+            f"scikit-learn, SciPy and NumPy; largest difference: {max(model['apart'] for model in both):.1e}.",
             "",
             table(errors, list(errors[0])),
             "",
-            "Answers given only when sure, at the temperature, on the test split:",
+            "Predictions at or above a confidence threshold, calibrated, on the test split:",
             "",
             table(sure, list(sure[0])),
             "",
             f"`tellapart report RUN`, whole command: **{statistics.median(report['whole']):.1f} s** (median of "
-            f"{', '.join(f'{one:.1f}' for one in report['whole'])}; processor time "
+            f"{', '.join(f'{seconds:.1f}' for seconds in report['whole'])}; processor time "
             f"{statistics.median(report['processor']):.1f} s); the work alone, within a process: "
-            f"{statistics.median(report['work']):.1f} s ({', '.join(f'{one:.1f}' for one in report['work'])}). "
+            f"{statistics.median(report['work']):.1f} s ({', '.join(f'{seconds:.1f}' for seconds in report['work'])}). "
             f"The page has {report['bytes']:,} bytes.",
             "",
             *origin_lines(record),

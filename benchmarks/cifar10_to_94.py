@@ -1,9 +1,9 @@
-"""CIFAR-10 to 94% on this processor: the recipe `fast` beside the reference, whole processes in turn.
+"""CIFAR-10 to 94% on this CPU: the recipe `fast` against the reference, whole processes in turn.
 
     python benchmarks/cifar10_to_94.py [--seeds 5] [--references 2]
 
-Ours is `tellapart train cifar10 --recipe fast --seed N` in a new process: from the command to its end, so with
-Python's start, reading the pictures, training, validation and the final test with and without test-time views.
+Ours is `tellapart train cifar10 --recipe fast --seed N` in a new process, timed from start to end: Python's
+start, reading the images, training, validation and the final test with and without test-time augmentation.
 The reference is `reference_resnet9.py`, the published record's network and method in plain PyTorch, timed the
 same way. References are spread evenly among ours. The recipe was fixed before this was run; every seed touches
 the test split once, and all are reported. CIFAR-10 must be on this machine (`tellapart data get cifar10`).
@@ -29,7 +29,7 @@ REFERENCE = Path(__file__).parent / "reference_resnet9.py"
 
 
 def timed(command):
-    """What a command prints on stdout, and its seconds from start to end."""
+    """Return what a command prints on stdout, and its seconds from start to end."""
     began = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout, time.perf_counter() - began
@@ -48,28 +48,28 @@ def ours(seed, extra):
             "--json",
             "--quiet",
         ]
-        told, seconds = timed([*command, "--seed", str(seed), "--out", f"{place}/run", *extra])
-    told = json.loads(told)
+        output, seconds = timed([*command, "--seed", str(seed), "--out", f"{place}/run", *extra])
+    result = json.loads(output)
     return {
         "who": "tellapart fast",
         "seed": seed,
-        "with views": told["scores"]["accuracy"],
-        "without": told["scores_without_tta"]["accuracy"],
+        "with views": result["scores"]["accuracy"],
+        "without": result["scores_without_tta"]["accuracy"],
         "seconds": seconds,
-        "training": sum(epoch["seconds"] for epoch in told["history"]),
+        "training": sum(epoch["seconds"] for epoch in result["history"]),
     }
 
 
 def reference(seed, folder):
-    told, seconds = timed([sys.executable, str(REFERENCE), folder, "--seed", str(seed)])
-    told = json.loads(told.splitlines()[-1])
+    output, seconds = timed([sys.executable, str(REFERENCE), folder, "--seed", str(seed)])
+    result = json.loads(output.splitlines()[-1])
     return {
         "who": "reference",
         "seed": seed,
-        "with views": told["accuracy_six_views"],
-        "without": told["accuracy"],
+        "with views": result["accuracy_six_views"],
+        "without": result["accuracy"],
         "seconds": seconds,
-        "training": told["seconds"] - told["seconds_of_six_views"],
+        "training": result["seconds"] - result["seconds_of_six_views"],
     }
 
 
@@ -121,7 +121,7 @@ def page(record):
     ratio = seconds["tellapart fast"] / seconds["reference"] if "reference" in seconds else float("nan")
     return "\n".join(
         [
-            f"# CIFAR-10 to 94% on a processor, {record['date']}",
+            f"# CIFAR-10 to 94% on a CPU, {record['date']}",
             "",
             table(rows, list(rows[0])),
             "",

@@ -1,12 +1,12 @@
-"""How long a command takes from a cold process: help, one photo named, and 63% of CIFAR-10.
+"""Cold starts: how long whole commands take: help, one prediction, and CIFAR-10 to 63%.
 
     python benchmarks/cold_start.py PHOTO [--rounds 5] [--no-training]
 
 - `tellapart --help`.
-- `tellapart predict PHOTO` with the model that comes along, beside a plain Keras script (torch backend) that loads
-  the same `.keras` file, reads the photo with Pillow and prints the likeliest class: whole processes, in turn.
+- `tellapart predict PHOTO` with the built-in model, against a plain Keras script (torch backend) that loads the same
+  `.keras` file, reads the photo with Pillow and prints the most likely class: whole processes, in turn.
 - `tellapart train cifar10 --target 63%`: seconds of the whole command and of its training, the validation
-  accuracy that it stopped at, and the test accuracy.
+  accuracy at which it stopped, and the test accuracy.
 
 Writes a dated page and all runs to benchmarks/results/.
 """
@@ -59,19 +59,19 @@ def cold_starts(photo, rounds):
     for _ in range(rounds + 1):
         for name, command in commands.items():
             times[name].append(seconds_of(command)[0])
-    return {name: found[1:] for name, found in times.items()}  # the first round fills the system's caches
+    return {name: seconds[1:] for name, seconds in times.items()}  # the first round fills the system's caches
 
 
 def summary(starts):
     return [
         {
             "what": name,
-            "median s": statistics.median(found),
-            "lowest": min(found),
-            "highest": max(found),
-            "n": len(found),
+            "median s": statistics.median(seconds),
+            "lowest": min(seconds),
+            "highest": max(seconds),
+            "n": len(seconds),
         }
-        for name, found in starts.items()
+        for name, seconds in starts.items()
     ]
 
 
@@ -80,18 +80,18 @@ def target_runs(rounds):
     for seed in range(rounds):
         with tempfile.TemporaryDirectory() as place:
             command = [sys.executable, "-m", "tellapart", "train", "cifar10", "--target", "63%"]
-            seconds, told = seconds_of(
+            seconds, output = seconds_of(
                 [*command, "--seed", str(seed), "--json", "--quiet", "--out", f"{place}/run"]
             )
-        told = json.loads(told)
+        result = json.loads(output)
         rows.append(
             {
                 "seed": seed,
                 "whole command s": seconds,
-                "training s": sum(epoch["seconds"] for epoch in told["history"]),
-                "validation accuracy": told["history"][-1]["val_accuracy"],
-                "test accuracy": told["scores"]["accuracy"],
-                "without views": (told["scores_without_tta"] or told["scores"])["accuracy"],
+                "training s": sum(epoch["seconds"] for epoch in result["history"]),
+                "validation accuracy": result["history"][-1]["val_accuracy"],
+                "test accuracy": result["scores"]["accuracy"],
+                "without views": (result["scores_without_tta"] or result["scores"])["accuracy"],
             }
         )
         print(json.dumps(rows[-1]), flush=True)

@@ -1,12 +1,12 @@
-"""Is every number of an explanation's page the network's own? Random cells, read in a browser and made again.
+"""Does every number on an explanation page match the network? Random cells, read in a browser and recomputed.
 
     python benchmarks/explain_numbers.py [--cells 500] [--models NAME ...]
 
-For each network the whole page is made by `explain` over one photo that scikit-learn carries, and opened in Chromium
-with the network off. Cells are chosen by chance among all layers, with the page's own controls; every number that the
-page then writes is compared with Keras and NumPy (`tests/browser/recomputed.py`), within 1e-4 of the number, or of 1
-where it is smaller. Networks have random weights (no download), batch normalizations random statistics too, except
-the CIFAR-10 model that comes along, which is a `fast` network.
+For each network, `explain` writes the page for a sample photo of scikit-learn, and Chromium opens it offline. Cells
+are chosen at random among all layers, with the page's own controls; every number that the page then shows is compared
+with Keras and NumPy (`tests/browser/recomputed.py`), to within 1e-4 of the number, or of 1 if it is smaller.
+Networks have random weights (no download) and random batch statistics, except the built-in CIFAR-10 model, which is
+a `fast` network.
 
 Writes a dated page and all figures to benchmarks/results/.
 """
@@ -29,7 +29,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 def vit(keras, size=64, width=96, depth=4):
-    """A small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), without a class token."""
+    """Return a small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), without a class token."""
     layers = keras.layers
     pictures = keras.Input((size, size, 3))
     x = layers.Conv2D(width, 8, strides=8)(layers.Rescaling(1 / 127.5, offset=-1)(pictures))
@@ -49,7 +49,7 @@ def networks(keras):
     applications = keras.applications
     return {
         "tutorial": lambda: tutorial(keras),
-        "fast (comes along)": None,
+        "fast (built-in)": None,
         "ResNet-20": lambda: resnet20(keras),
         "ResNet-50, 224 x 224": lambda: applications.ResNet50(weights=None, classes=10),
         "MobileNetV2, 224 x 224": lambda: applications.MobileNetV2(weights=None, classes=10),
@@ -79,33 +79,35 @@ def row_of(browser, name, build, cells, folder):
     from recomputed import check
     from sklearn.datasets import load_sample_image
 
+    import tellapart
+
     classifier = classifier_of(name, build)
     begun = time.perf_counter()
-    explanation = classifier.explain(np.ascontiguousarray(load_sample_image("flower.jpg")))
+    explanation = tellapart.explain(classifier, np.ascontiguousarray(load_sample_image("flower.jpg")))
     path = explanation.save(folder / "page.html")
     seconds = time.perf_counter() - begun
     context = browser.new_context(offline=True)
     page, troubles = context.new_page(), []
-    page.on("console", lambda said: troubles.append(said.text))
+    page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.set_default_timeout(120_000)
     page.goto(path.as_uri())
     page.wait_for_selector("html[data-ready]")
-    found = check(page, classifier.model, explanation.subject.image, cells)
+    checked = check(page, classifier.model, explanation.subject.image, cells)
     context.close()
     return {
         "network": name,
         "layers": len(explanation.recording.layers),
-        "cells": found.cells,
-        "numbers compared": found.numbers,
-        "wrong": len(found.wrong),
-        "largest error": f"{found.worst:.1e}",
+        "cells": checked.cells,
+        "numbers compared": checked.numbers,
+        "wrong": len(checked.wrong),
+        "largest error": f"{checked.worst:.1e}",
         "console": len(troubles),
         "not shown": len(explanation.gaps),
         "page, MB": f"{path.stat().st_size / 1e6:.1f}",
         "made in, s": f"{seconds:.0f}",
-        "kinds": sorted(found.kinds),
-        "first wrong": found.wrong[:3],
+        "kinds": sorted(checked.kinds),
+        "first wrong": checked.wrong[:3],
     }
 
 
@@ -114,11 +116,11 @@ def page_of(record):
     kinds = [f"- {row['network']}: " + ", ".join(row["kinds"]) for row in record["rows"]]
     return "\n".join(
         [
-            f"# Every number of an explanation, recomputed, {record['date']}",
+            f"# Every number of an explanation page, recomputed, {record['date']}",
             "",
-            "Errors are relative to the number, or to 1 where it is smaller; more than 1e-4 is wrong. Console: what "
-            "the browser complained of. Not shown: what the page names as missing (training pictures, of which these "
-            "networks have none).",
+            "Errors are relative to the number, or to 1 if it is smaller; more than 1e-4 is wrong. Console: errors "
+            "and warnings of the browser. Not shown: sections that the page lists as missing (these networks have "
+            "no training pictures).",
             "",
             table([{head: row[head] for head in heads} for row in record["rows"]], heads),
             "",

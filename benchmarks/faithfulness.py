@@ -1,15 +1,14 @@
-"""Do heat maps tell the truth? Deletion, insertion and the sanity check of each, on CIFAR-10.
+"""Faithfulness of heat maps on CIFAR-10: deletion, insertion and the sanity check of each method.
 
     python benchmarks/faithfulness.py [--pictures 100] [--cascade 25] [--masks 1000]
 
-Test pictures, a seeded choice; the model that comes along is asked why it answers what it answers. Each map is held
-against eight random maps as coarse as itself (`tellapart.explanations.attribution.random_baseline`), and against
-single pixels in random order; so are maps of random numbers, which show what chance does. Then the model is made
-anew with its weights in random order, block by block from the last layer down (Adebayo et al. 2018, section 3), and
-each map drawn again for it.
+The predictions of the built-in model for a seeded choice of test images are explained. Each map is compared with
+eight random maps as coarse as itself (`tellapart.explanations.attribution.random_baseline`) and with single pixels
+in random order; so are maps of random numbers, as a baseline. Then the model's weights are shuffled block by block
+from the last layer down (Adebayo et al. 2018, section 3), and each map is drawn again.
 CIFAR-10 must be on this machine.
 
-Intervals of 95% by the bootstrap over pictures. Writes a dated page and every picture's figures to
+95% bootstrap intervals over the images. Writes a dated page and the figures of every image to
 benchmarks/results/.
 """
 
@@ -27,22 +26,22 @@ from machine import hardware, origin_lines, table, versions, write_results
 RESULTS = Path(__file__).parent / "results"
 DRAWS = 10_000
 CHANCE = {"random pixels": 32, "random blobs": 6}
-"""Maps that know nothing, by the side of their grid: as fine as the picture, and about as coarse as Grad-CAM's."""
+"""Random maps by the side of their grid: as fine as the image, and about as coarse as Grad-CAM's."""
 
 
 def blocks(model):
-    """Names of the layers with weights, the last first; a normalization goes with what stands before it."""
-    found = []
+    """Return the names of the layers with weights in blocks, last first; a normalization joins the layer before it."""
+    names = []
     for layer in model.layers:
-        if layer.weights and type(layer).__name__ == "BatchNormalization" and found:
-            found[-1].append(layer.name)
+        if layer.weights and type(layer).__name__ == "BatchNormalization" and names:
+            names[-1].append(layer.name)
         elif layer.weights:
-            found.append([layer.name])
-    return found[::-1]
+            names.append([layer.name])
+    return names[::-1]
 
 
 def randomized(recorder, names):
-    """The network with the weights of these layers in random order."""
+    """Return the network with the weights of these layers shuffled."""
     import keras
 
     from tellapart.explanations.recorder import Recorder
@@ -58,22 +57,22 @@ def randomized(recorder, names):
     return Recorder(model, recorder.head)
 
 
-def measured(found, pixels):
-    """The measures of one map, beside maps as coarse and beside `pixels` in random order."""
+def measured(faithfulness, pixels):
+    """Return the measures of a map, against maps as coarse and against `pixels` in random order."""
     return {
-        "deletion": found.deletion_area,
-        "insertion": found.insertion_area,
-        "random_deletion": found.random_deletion_area,
-        "random_insertion": found.random_insertion_area,
+        "deletion": faithfulness.deletion_area,
+        "insertion": faithfulness.insertion_area,
+        "random_deletion": faithfulness.random_deletion_area,
+        "random_insertion": faithfulness.random_insertion_area,
         "pixels_deletion": pixels.random_deletion_area,
         "pixels_insertion": pixels.random_insertion_area,
-        "truer_than_chance": found.better_than_random is True,
-        "sanity": found.randomized_similarity,
+        "truer_than_chance": faithfulness.better_than_random is True,
+        "sanity": faithfulness.randomized_similarity,
     }
 
 
-def chance_maps(case, question, row):
-    """The measures of maps that know nothing; in place of a drawing for another network a second draw."""
+def chance_maps(task, contrast, row):
+    """Return the faithfulness of random maps; a second draw stands in for the map of a randomized network."""
     import torch
     import torch.nn.functional as F
 
@@ -85,34 +84,31 @@ def chance_maps(case, question, row):
     )
     from tellapart.explanations.attribution.random_baseline import RandomBaseline
 
-    baseline, random, found = (
-        RandomBaseline(case.probabilities, case.image),
-        torch.Generator().manual_seed(row + 1),
-        {},
-    )
+    baseline, of_maps = RandomBaseline(task.probabilities, task.image), {}
+    random = torch.Generator().manual_seed(row + 1)
     for name, side in CHANCE.items():
         grid = torch.rand((2, 1, side, side), generator=random)
-        heat, other = F.interpolate(grid, case.image.shape[:2], mode="bilinear", align_corners=False)[:, 0]
-        drawn = curves(case.probabilities, case.image, order_of(heat))
+        heat, other = F.interpolate(grid, task.image.shape[:2], mode="bilinear", align_corners=False)[:, 0]
+        drawn = curves(task.probabilities, task.image, order_of(heat))
         beside, sanity = baseline.curves_for(heat), rank_correlation(heat, other)
-        found[name] = faithfulness(question.of_probabilities, drawn, beside, sanity)
-    return found
+        of_maps[name] = faithfulness(contrast.of_probabilities, drawn, beside, sanity)
+    return of_maps
 
 
-def likeness(case, question, stages, one):
-    """Rank correlation of a map with itself drawn at each stage; the last, all of it, is measured already."""
+def similarities(task, contrast, stages, heat_map):
+    """Return the rank correlation of a map with that of each stage; the last stage is already measured."""
     import torch
 
     from tellapart.explanations.attribution.faithfulness import rank_correlation
     from tellapart.explanations.attribution.methods import METHODS
 
-    drawn = (METHODS[one.method].draw(replace(case, recorder=stage)).maps[question] for stage in stages)
-    found = [rank_correlation(torch.from_numpy(one.values), heat) for heat in drawn]
-    return [*found, one.faithfulness.randomized_similarity] if stages else []
+    drawn = (METHODS[heat_map.method].draw(replace(task, recorder=stage)).maps[contrast] for stage in stages)
+    correlations = [rank_correlation(torch.from_numpy(heat_map.values), heat) for heat in drawn]
+    return [*correlations, heat_map.faithfulness.randomized_similarity] if stages else []
 
 
-def figures_of_picture(recorder, noises, stages, masks, row, image, label):
-    """Of each method, its measures, and its likeness to itself at each stage."""
+def figures_of_picture(recorder, randomized_recorders, stages, masks, row, image, label):
+    """Return the measures of each method, and the similarity to its map at each stage."""
     import torch
 
     from tellapart.explanations.attribution.attribute import attribute
@@ -122,17 +118,17 @@ def figures_of_picture(recorder, noises, stages, masks, row, image, label):
     pixels = torch.from_numpy(image.astype(np.float32))
     with torch.inference_mode():
         shares = recorder.logits(pixels[None]).softmax(-1)[0]
-    question = Contrast(int(shares.argmax()))
-    case = AttributionTask(recorder, pixels, (question,), masks)
-    maps, chance = attribute(case, noises)[question], chance_maps(case, question, row)
-    found = {one.method: one.faithfulness for one in maps} | chance
+    contrast = Contrast(int(shares.argmax()))
+    task = AttributionTask(recorder, pixels, (contrast,), masks)
+    maps, chance = attribute(task, randomized_recorders)[contrast], chance_maps(task, contrast, row)
+    of_methods = {heat_map.method: heat_map.faithfulness for heat_map in maps} | chance
     return {
         "row": row,
-        "right": question.of == label,
+        "right": contrast.of == label,
         "share": float(shares.max()),
-        "layers": {one.method: one.layer for one in maps},
-        "methods": {name: measured(one, chance["random pixels"]) for name, one in found.items()},
-        "cascade": {one.method: likeness(case, question, stages, one) for one in maps},
+        "layers": {heat_map.method: heat_map.layer for heat_map in maps},
+        "methods": {name: measured(of_map, chance["random pixels"]) for name, of_map in of_methods.items()},
+        "cascade": {heat_map.method: similarities(task, contrast, stages, heat_map) for heat_map in maps},
     }
 
 
@@ -153,8 +149,8 @@ def share_of(truths):
 def faith_rows(pictures):
     rows = []
     for method in pictures[0]["methods"]:
-        found = [one["methods"][method] for one in pictures]
-        column = {name: np.array([one[name] for one in found], float) for name in found[0]}
+        measures = [picture["methods"][method] for picture in pictures]
+        column = {name: np.array([row[name] for row in measures], float) for name in measures[0]}
         row = {"map": method}
         for name in ("deletion", "insertion"):
             row[f"{name} area"] = with_interval(column[name])
@@ -177,28 +173,28 @@ def faith_rows(pictures):
 def sanity_rows(pictures):
     rows = []
     for method in pictures[0]["methods"]:
-        found = np.array([one["methods"][method]["sanity"] for one in pictures])
+        similarity = np.array([picture["methods"][method]["sanity"] for picture in pictures])
         rows.append(
             {
                 "map": method,
-                "rank correlation": with_interval(found),
-                "pictures below 0.5": f"{(found < 0.5).mean():.0%}",
-                "verdict": "" if method in CHANCE else "passes" if found.mean() < 0.5 else "fails",
+                "rank correlation": with_interval(similarity),
+                "pictures below 0.5": f"{(similarity < 0.5).mean():.0%}",
+                "verdict": "" if method in CHANCE else "passes" if similarity.mean() < 0.5 else "fails",
             }
         )
     return rows
 
 
 def cascade_lines(record):
-    told = [one["cascade"] for one in record["pictures"][: record["cascade"]]]
-    if not told:
+    cascades = [picture["cascade"] for picture in record["pictures"][: record["cascade"]]]
+    if not cascades:
         return []
     rows = [
-        {"down to": name, **{m: f"{np.mean([one[m][stage] for one in told]):.2f}" for m in told[0]}}
+        {"down to": name, **{m: f"{np.mean([row[m][stage] for row in cascades]):.2f}" for m in cascades[0]}}
         for stage, name in enumerate(record["blocks"])
     ]
     return [
-        "The same while blocks of layers are put in random order one after the other, from the last down "
+        "The same while the weights of one block of layers after another are shuffled, from the last down "
         f"(first {record['cascade']} of the pictures):",
         "",
         table(rows, list(rows[0])),
@@ -215,24 +211,24 @@ def page(record):
     layer = pictures[0]["layers"]["grad_cam"]
     return "\n".join(
         [
-            f"# Whether heat maps tell the truth, {record['date']}",
+            f"# Faithfulness of heat maps, {record['date']}",
             "",
-            f"{len(pictures)} test pictures of CIFAR-10 (seed 0), of which the model that comes along answers "
-            f"{sum(one['right'] for one in pictures)} rightly with one view; asked is why it answers so. "
-            f"RISE by {record['masks']} masks; Grad-CAM by the layer {layer}; curves of {STEPS} steps; 95% intervals. "
-            "Deletion: less is truer; insertion: more is.",
+            f"{len(pictures)} test pictures of CIFAR-10 (seed 0); without test-time augmentation, the built-in model "
+            f"classifies {sum(picture['right'] for picture in pictures)} of them correctly. Its predictions are "
+            f"explained. RISE with {record['masks']} masks; Grad-CAM of the layer {layer}; curves of {STEPS} steps; "
+            "95% intervals. Deletion: lower is better; insertion: higher is better.",
             "",
             f"*Less random*: minus the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random "
-            f"pixels*: minus that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures on "
-            "which both areas are better than the means of maps as coarse; *truer than chance*: where insertion's area "
-            f"minus deletion's is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random "
-            "blobs* are maps that know nothing.",
+            f"pixels*: minus that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures for "
+            "which both areas are better than the means of maps as coarse; *truer than chance*: where insertion area "
+            f"minus deletion area is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random "
+            "blobs* are maps of random numbers.",
             "",
             table(faith, list(faith[0])),
             "",
-            "The same map drawn for the network with the numbers of every weight in random order: mean rank "
-            f"correlation with the true one's, without its sign; of Grad-CAM's kinds the mean over {record['noises']} "
-            "such networks. Below 0.5 counts as another map. Of random maps: with another draw.",
+            "The map of the network with all weights shuffled: mean rank correlation with the map of the trained "
+            f"network, without its sign; for the Grad-CAM methods the mean over {record['randomized_recorders']} such networks. "
+            "Below 0.5 counts as a different map. Random maps are compared with another draw.",
             "",
             table(sanity, list(sanity[0])),
             "",
@@ -249,9 +245,9 @@ def main():
     )
     parser.add_argument("--pictures", type=int, default=100)
     parser.add_argument(
-        "--cascade", type=int, default=25, help="how many of them go through the cascade, too"
+        "--cascade", type=int, default=25, help="how many of them also go through the cascade"
     )
-    parser.add_argument("--masks", type=int, default=1000, help="of RISE")
+    parser.add_argument("--masks", type=int, default=1000, help="number of masks of RISE")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
@@ -262,7 +258,7 @@ def main():
     machine, now, began = hardware(), datetime.datetime.now().astimezone(), time.monotonic()
     classifier, test = tellapart.load("cifar10"), tellapart.open_dataset("cifar10").splits["test"]
     recorder = Recorder(classifier.model, classifier.net.head)
-    noises = [randomized_recorder(recorder, seed) for seed in range(RANDOMIZED_NETWORKS)]
+    randomized_recorders = [randomized_recorder(recorder, seed) for seed in range(RANDOMIZED_NETWORKS)]
     below = blocks(classifier.model)
     stages = [randomized(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)
@@ -271,7 +267,9 @@ def main():
         image = classifier.card.preprocessing.apply(test.images.read(row))
         through = stages if count < options.cascade else []
         pictures.append(
-            figures_of_picture(recorder, noises, through, options.masks, row, image, int(test.labels[row]))
+            figures_of_picture(
+                recorder, randomized_recorders, through, options.masks, row, image, int(test.labels[row])
+            )
         )
         print(f"{count + 1}/{len(rows)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     record = {

@@ -1,12 +1,11 @@
-"""How long a reader waits: from `make learn` to a picture that moves, how lively a training is, and the notebook.
+"""Waiting times of the guide: from `make learn` to the first interaction, updates of a training, and the notebook.
 
     python benchmarks/guide_times.py [--rounds 5]
 
-- `make learn` in this checkout, whose environment is installed, and in a new clone, where the reader has the pages from
-  the disk while it is being installed: seconds until the photo of the first lesson has changed because a slider was
-  moved.
-- The page "Training, live" with tellapart behind it: how many different states it shows in a second while it runs.
-- `docs/tutorial.ipynb`, executed from its first cell to its last.
+- `make learn` in this checkout, whose environment is installed, and in a new clone, where the pages are read from disk
+  during the installation: seconds until moving a slider has changed the photo of the first lesson.
+- The page "Training, live" served by tellapart: how many different states it shows per second of training.
+- `docs/tutorial.ipynb`, executed from the first cell to the last.
 
 Needs the test extra and Chromium. Writes a dated page and all runs to benchmarks/results/.
 """
@@ -30,17 +29,17 @@ from machine import hardware, origin_lines, table, versions, write_results
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 LOOKED_AT = 10.0
-"""Seconds of a live training."""
+"""Seconds for which a live training is watched."""
 
 PHOTO = "() => document.getElementById('photo').toDataURL()"
 STANDING = "() => document.getElementById('standing').textContent"
 
 
 @contextmanager
-def guide(folder=ROOT, says=r"http://\S+/"):
-    """`make learn`, until it says where its pages are: what it says, and when it was started."""
+def guide(folder=ROOT, pattern=r"http://\S+/"):
+    """Run `make learn`; yield the address of the pages that it prints, and its start time."""
     began = time.perf_counter()
-    environment = os.environ | {"BROWSER": "true"}  # a browser of our own looks at it
+    environment = os.environ | {"BROWSER": "true"}  # this script opens its own browser
     process = subprocess.Popen(
         ["make", "learn"],
         cwd=folder,
@@ -50,15 +49,15 @@ def guide(folder=ROOT, says=r"http://\S+/"):
         start_new_session=True,
     )
     for line in process.stdout:
-        if found := re.search(says, line):
+        if match := re.search(pattern, line):
             break
-    yield found[0], began
+    yield match[0], began
     os.killpg(process.pid, signal.SIGINT)
     process.wait()
 
 
 def until_it_moves(browser, address, began):
-    """Seconds from the command to a photo that has changed."""
+    """Return the seconds from the command to a changed photo."""
     page = browser.new_page()
     page.goto(f"{address}dog-or-cat.html")
     page.wait_for_selector("html[data-ready]")
@@ -75,7 +74,7 @@ def installed(browser):
 
 
 def from_nothing(browser):
-    """In a new clone without an environment: the pages from the disk, while all is being installed."""
+    """Time a new clone without an environment: its pages are read from disk during the installation."""
     with tempfile.TemporaryDirectory() as place:
         subprocess.run(["git", "clone", "--quiet", str(ROOT), f"{place}/clone"], check=True)
         with guide(Path(place) / "clone", "docs/guide/") as (pages, began):
@@ -83,7 +82,7 @@ def from_nothing(browser):
 
 
 def updates_a_second(browser):
-    """Of a training that has begun to run."""
+    """Return how often a running training updates its page, per second."""
     page = browser.new_page()
     with guide() as (address, _):
         page.goto(f"{address}training.html")
@@ -121,7 +120,7 @@ def main():
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         installed(browser)  # fills the system's caches
-        found = {
+        runs = {
             name: [measure(browser) for _ in range(options.rounds)]
             for name, measure in {
                 "make learn, installed, until the photo moved, s": installed,
@@ -130,23 +129,23 @@ def main():
             }.items()
         }
         browser.close()
-    found["the notebook, s"] = [seconds_of_notebook() for _ in range(min(3, options.rounds))]
+    runs["the notebook, s"] = [seconds_of_notebook() for _ in range(min(3, options.rounds))]
     rows = [
         {
             "what": name,
-            "median": statistics.median(some),
-            "lowest": min(some),
-            "highest": max(some),
-            "n": len(some),
+            "median": statistics.median(values),
+            "lowest": min(values),
+            "highest": max(values),
+            "n": len(values),
         }
-        for name, some in found.items()
+        for name, values in runs.items()
     ]
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": f"python benchmarks/guide_times.py --rounds {options.rounds}",
         "hardware": machine,
         "versions": versions(),
-        "runs": found,
+        "runs": runs,
     }
     lines = [f"# The guide and the notebook, {record['date']}", "", table(rows, list(rows[0])), ""]
     write_results(options.results, "guide_times", now, "\n".join(lines + origin_lines(record)), record)

@@ -1,4 +1,4 @@
-"""What a benchmark must say of the machine and the packages that it ran on. The standard library only."""
+"""What a benchmark records of its machine and packages. Standard library only."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ PACKAGES = (
 
 
 def hardware():
-    """The processor and what of it bears on speed."""
+    """Return the processor and its properties that affect speed."""
     facts = processor_facts()
     flags = facts.get("flags", "").split()
     wanted = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
@@ -29,7 +29,7 @@ def hardware():
 
 
 def hardware_line(machine):
-    """`hardware` as a line of a Markdown list."""
+    """Return `hardware` as a line of a Markdown list."""
     return (
         f"- Processor: {machine['processor']} (family, model, stepping: "
         f"{', '.join(map(str, machine['family_model_stepping']))}), {machine['physical_cores']} physical and "
@@ -39,7 +39,7 @@ def hardware_line(machine):
 
 
 def origin_lines(record):
-    """Where figures come from, as the last lines of a page: processor, versions, command."""
+    """Return the last lines of a page, which say where its figures come from: processor, versions, command."""
     return [
         hardware_line(record["hardware"]),
         "- " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
@@ -58,7 +58,7 @@ def write_results(folder, name, now, page, record):
 
 
 def processor_facts():
-    """The first processor's lines of /proc/cpuinfo; empty where there is none."""
+    """Return the first processor's lines of /proc/cpuinfo; empty if there is no such file."""
     path = Path("/proc/cpuinfo")
     block = path.read_text().split("\n\n")[0] if path.exists() else ""
     pairs = (line.split(":", 1) for line in block.splitlines() if ":" in line)
@@ -66,7 +66,7 @@ def processor_facts():
 
 
 def physical_cores():
-    """How many cores there are, hyperthreads not counted; logical ones where the system does not say."""
+    """Return the number of cores without hyperthreads; of logical ones if the system does not say."""
     path = Path("/proc/cpuinfo")
     blocks = path.read_text().split("\n\n") if path.exists() else []
     cores = set()
@@ -78,16 +78,16 @@ def physical_cores():
 
 
 def versions():
-    """Of what matters and is installed here."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages that matter."""
+    numbers = {"python": platform.python_version()}
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            numbers[name] = metadata.version(name)
+    return numbers
 
 
 def table(rows, columns):
-    """A Markdown table of some columns; numbers rounded for reading."""
+    """Return a Markdown table of these columns; numbers rounded for reading."""
 
     def cell(value):
         if isinstance(value, float):

@@ -1,11 +1,11 @@
-"""Networks that the benchmarks train, in plain Keras: the same lines for every contestant."""
+"""Networks that the benchmarks train, in plain Keras: the same code for every contestant."""
 
 PICTURES = {"tutorial": 32, "resnet20": 32, "mobilenetv2-32": 32, "mobilenetv2-96": 96}
 """Network -> side of its pictures, in pixels."""
 
 
 def compiled(keras, name, precision):
-    """The network `name`, compiled; probabilities in float32, as Keras's guide to mixed precision says."""
+    """Return the network `name`, compiled; probabilities in float32, as Keras's guide to mixed precision says."""
     keras.config.set_dtype_policy(precision)
     size = PICTURES[name]
     if name == "tutorial":
@@ -20,7 +20,7 @@ def compiled(keras, name, precision):
 
 
 def tutorial(keras):
-    """The Keras team's examples/cifar10_cnn.py."""
+    """Return the network of the Keras team's examples/cifar10_cnn.py."""
     layers = keras.layers
     return keras.Sequential(
         [

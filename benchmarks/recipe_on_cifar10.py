@@ -1,10 +1,10 @@
-"""A recipe on CIFAR-10, one training: its curve, and the test accuracy of the weights that it keeps.
+"""One training of a recipe on CIFAR-10: its curve, and the test accuracy of the weights that it keeps.
 
     python benchmarks/recipe_on_cifar10.py [--recipe quick]   # trains (minutes to an hour), then reports
     python benchmarks/recipe_on_cifar10.py --run RUN          # reports a finished run
 
-Writes a dated table to benchmarks/results/. Where the recipe scores each epoch on the test pictures, as the
-tutorial did, nothing is chosen by that score, and the figure to quote is the last epoch's.
+Writes a dated table to benchmarks/results/. If the recipe scores each epoch on the test images, as the tutorial
+did, nothing is chosen by that score, and the figure to quote is that of the last epoch.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 EPOCHS = {"first-cnn": 25}
-"""Where not the recipe's own: the tutorial's authors tell of 25."""
+"""Epochs that differ from the recipe's own: the tutorial reports its accuracy after 25."""
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -50,15 +50,15 @@ def report(run: Path, settings: dict) -> str:
         rows = list(csv.DictReader(file))
     recipe, on_test = settings["run"], settings["run"]["validation"] == "test"
     split = "test" if on_test else "validation"
-    kept = {"last": "the last epoch", "best": "the epoch that is best on validation pictures"}[recipe["keep"]]
-    scored = [float(row["val_accuracy"]) for row in rows]
+    kept = {"last": "the last epoch", "best": "the epoch with the best validation accuracy"}[recipe["keep"]]
+    accuracies = [float(row["val_accuracy"]) for row in rows]
     lines = [
         f"# {recipe['recipe']} on CIFAR-10, {recipe['epochs']} epochs, one run, seed {recipe['seed']}",
         "",
         f"Test accuracy of {kept}: **{scores['accuracy']:.4f}** "
         f"(95% interval {low:.4f} to {high:.4f}, n = {scores['pictures']:,}). "
-        f"On {split} pictures, mean of the last five epochs: {sum(scored[-5:]) / 5:.4f}; the highest epoch: "
-        f"{max(scored):.4f}{' (chosen by nothing, told for the sake of the curve)' if on_test else ''}.",
+        f"On {split} pictures, mean of the last five epochs: {sum(accuracies[-5:]) / 5:.4f}; the highest epoch: "
+        f"{max(accuracies):.4f}{' (not used to choose weights; only describes the curve)' if on_test else ''}.",
         "",
         f"{settings['hardware']['processor']}, {settings['hardware']['threads']} of "
         f"{settings['hardware']['cores']} cores; training computed in {settings['data']['precision']}; "

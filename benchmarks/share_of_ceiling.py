@@ -1,8 +1,8 @@
-"""What share of this processor's matrix products a training step of `fast` reaches: `tellapart bench`, several times.
+"""Share of this CPU's matrix-product speed that a training step of `fast` reaches: `tellapart bench`, several times.
 
     python benchmarks/share_of_ceiling.py [--rounds 5] [--seconds 15]
 
-Each round is a new process, which takes products and steps in turn; its share is the median of its own rounds.
+Each round is a new process that measures products and steps in turn; its share is the median of its own rounds.
 Writes a dated page and all rounds to benchmarks/results/.
 """
 
@@ -21,16 +21,16 @@ RESULTS = Path(__file__).parent / "results"
 
 def one_round(seconds):
     command = [sys.executable, "-m", "tellapart", "bench", "fast", "--json", "--seconds", str(seconds)]
-    told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-    pieces = {row["piece"]: row for row in told["rows"]}
-    step, products = pieces["training step"], pieces[f"{told['precision']} products"]
+    result = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    pieces = {row["piece"]: row for row in result["rows"]}
+    step, products = pieces["training step"], pieces[f"{result['precision']} products"]
     return {
         "share of the ceiling": step["share"]["median"],
         "lowest": step["share"]["lowest"],
         "highest": step["share"]["highest"],
         "step, GFLOP/s": step["figure"]["median"],
         "products, GFLOP/s": products["figure"]["median"],
-        "rounds": told["rounds"],
+        "rounds": result["rounds"],
         "augmentation, share of a step": pieces["augmentation"]["share"]["median"],
     }
 
@@ -64,8 +64,8 @@ def page(record):
     lines = [
         f"# Share of the ceiling, {record['date']}",
         "",
-        f"A training step of `fast` by the processor's matrix products in its precision: **{median:.3f}**, "
-        f"the median of {len(runs)} processes.",
+        f"A training step of `fast` reaches **{median:.3f}** of the speed of this CPU's matrix products in its "
+        f"precision, the median of {len(runs)} processes.",
         "",
         table(runs, list(runs[0])),
         "",

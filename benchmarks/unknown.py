@@ -1,19 +1,19 @@
-"""Is a picture unlike anything trained on? AUROC of four ways to tell, for the CIFAR-10 model that comes along.
+"""Out-of-distribution detection: AUROC of four scores for the built-in CIFAR-10 model.
 
     python benchmarks/unknown.py [--photos FOLDER]
 
-Unfamiliar are the pictures of other sets. The way was chosen by the *choosing* sets (digits, pieces of two photos that
-scikit-learn carries, colored slopes), with the 1,000 pictures that the model's training held out as familiar ones; the
-*telling* sets (Fashion-MNIST, MNIST, noise, and a folder of photos with a `test` split) chose nothing, and are held
-against the first 2,000 test pictures. Gray pictures become color ones, and all are brought to 32 x 32 by the model's
-own pixel path. CIFAR-10 and both MNISTs must be on this machine.
+Images of other data sets are out of distribution. The score was chosen on the *choosing* sets (digits, crops of two
+sample photos of scikit-learn, colored gradients), against the 1,000 images that the model's training held out; the
+*telling* sets (Fashion-MNIST, MNIST, noise, and a folder of photos with a `test` split) chose nothing, and are
+compared with the first 2,000 test images. Gray images become color ones, and all are resized to 32 x 32 by the model's
+own preprocessing. CIFAR-10 and both MNISTs must be on this machine.
 
 - energy: minus the logarithm of the sum of the logits' exponentials (Liu et al. 2020)
-- nearest: distance to the 50th nearest training picture among normalized features (Sun et al. 2022)
-- Mahalanobis: least distance to a class's mean among normalized features (Lee et al. 2018)
+- nearest: distance to the 50th nearest training image among normalized features (Sun et al. 2022)
+- Mahalanobis: smallest distance to a class mean among normalized features (Lee et al. 2018)
 - largest probability (Hendrycks and Gimpel 2017)
 
-Intervals by the bootstrap: both sets drawn anew, with replacement, 2,000 times.
+Bootstrap intervals: both sets resampled 2,000 times.
 
 Writes a dated page and all figures to benchmarks/results/.
 """
@@ -44,7 +44,7 @@ def pictures(classifier, name, split):
 
 
 def learned_and_held_out(classifier):
-    """The pictures that the model was trained on, and those that its training held out."""
+    """Return the images that the model was trained on, and those that its training held out."""
     import tellapart
     from tellapart.data.split import divide
     from tellapart.recipes.recipes import fast
@@ -88,7 +88,7 @@ def telling_sets(classifier, photos):
 
 
 class Ways:
-    """Each gives a number to each picture, the higher the less familiar."""
+    """The scores: each gives a number to each image, the higher the less familiar."""
 
     def __init__(self, classifier, learned):
         from tellapart.explanations.recorder import Recorder
@@ -103,8 +103,8 @@ class Ways:
     def directions(self, images):
         from tellapart.explanations.examples.features import features
 
-        found = features(self.classifier, images, precision="bfloat16")
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        vectors = features(self.classifier, images, precision="bfloat16")
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def all(self, images):
         from tellapart.explanations.ood import energies
@@ -120,7 +120,7 @@ class Ways:
 
 
 def auroc_interval(inside, outside):
-    """Where 95% of the areas lie when both sets are drawn anew."""
+    """Return the 95% bootstrap interval of the area, both sets resampled."""
     random = np.random.default_rng(0)
     higher = (outside[:, None] > inside) + 0.5 * (outside[:, None] == inside)
 
@@ -136,14 +136,14 @@ def rows_of(ways, familiar, limit, sets, purpose):
 
     rows = []
     for name, images in sets.items():
-        found = ways.all(images)
+        scores = ways.all(images)
         areas = {
             way: float(
-                roc_auc_score(np.repeat([0, 1], [len(inside), len(found[way])]), np.r_[inside, found[way]])
+                roc_auc_score(np.repeat([0, 1], [len(inside), len(scores[way])]), np.r_[inside, scores[way]])
             )
             for way, inside in familiar.items()
         }
-        low, high = auroc_interval(familiar["energy"], found["energy"])
+        low, high = auroc_interval(familiar["energy"], scores["energy"])
         rows.append(
             {
                 "set": name,
@@ -151,7 +151,7 @@ def rows_of(ways, familiar, limit, sets, purpose):
                 "n": len(images),
                 **{way: f"{area:.3f}" for way, area in areas.items()},
                 "energy, 95% interval": f"{low:.3f} to {high:.3f}",
-                "above the limit": f"{(found['energy'] > limit).mean():.1%}",
+                "above the limit": f"{(scores['energy'] > limit).mean():.1%}",
             }
         )
     return rows
@@ -160,12 +160,12 @@ def rows_of(ways, familiar, limit, sets, purpose):
 def page(record):
     return "\n".join(
         [
-            f"# Unlike anything trained on: AUROC, {record['date']}",
+            f"# Out-of-distribution detection: AUROC, {record['date']}",
             "",
-            "The CIFAR-10 model that comes along. 0.5 is chance, 1 perfect. Familiar are the 1,000 pictures that its "
-            "training held out (choosing) or 2,000 test pictures (telling). *Above the limit*: of the set's "
-            f"pictures, those whose energy is above that of 95% of the held-out pictures; of the test pictures "
-            f"{record['test_above_limit']:.1%} are.",
+            "The built-in CIFAR-10 model. 0.5 is chance, 1 perfect. In distribution are the 1,000 pictures that its "
+            "training held out (choosing) or 2,000 test pictures (telling). *Above the limit*: share of the set's "
+            "pictures whose energy is above that of 95% of the held-out pictures; for the test pictures it is "
+            f"{record['test_above_limit']:.1%}.",
             "",
             table(record["rows"], list(record["rows"][0])),
             "",
