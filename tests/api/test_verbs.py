@@ -59,7 +59,7 @@ def test_many_arrays_keep_their_numbers(trained, image):
 def test_evaluate_takes_a_classifier_too(trained, color_photos):
     by_classifier = tellapart.evaluate(trained.classifier, str(color_photos))
     assert by_classifier.scores.pictures == 15
-    assert by_classifier.scores == tellapart.evaluate(trained.folder).scores
+    assert by_classifier.scores == tellapart.evaluate(trained.folder, precision="float32").scores
 
 
 def test_explain_takes_a_classifier_and_its_run(trained, image):

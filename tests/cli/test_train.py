@@ -75,9 +75,7 @@ def test_the_tutorials_model_file_is_a_model_for_plain_keras(digits):
 def test_epochs_are_lines_on_stderr_where_it_is_no_terminal(digits):
     header, forecast, row = digits[1].err.splitlines()
     assert header.split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
-    assert re.fullmatch(
-        r"About \d+ (seconds?|minutes) left, judging by the first steps\.", forecast
-    )
+    assert re.fullmatch(r"About \d+ (seconds?|minutes) left, judging by the first steps\.", forecast)
     assert row.split()[0] == "1/1"
 
 
@@ -90,7 +88,11 @@ def test_a_target_ends_the_training_and_is_told_of(pictures, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "ways"), [("fast", "averages 6 shifted and mirrored copies"), ("best", "averages the picture and its mirror image")]
+    ("recipe", "ways"),
+    [
+        ("fast", "averages 6 shifted and mirrored copies"),
+        ("best", "averages the picture and its mirror image"),
+    ],
 )
 def test_accuracy_is_told_with_and_without_views(pictures, tmp_path, monkeypatch, recipe, ways):
     made = recipes.RECIPES[recipe]
@@ -247,4 +249,6 @@ def test_what_guessing_reaches_as_well_is_called_that(right, told):
 
 def test_of_one_class_nothing_is_said_of_guessing():
     answers, labels = np.eye(2, dtype=np.float32)[[0] * 20], np.zeros(20, int)
-    assert not any("this baseline" in line for line in score_lines(score(answers, labels, ("cat", "dog"), "test")))
+    assert not any(
+        "this baseline" in line for line in score_lines(score(answers, labels, ("cat", "dog"), "test"))
+    )

@@ -246,7 +246,7 @@ def test_twenty_predictions_are_made(trained):
     assert (trained.folder / "predictions.png").stat().st_size > 10_000
     assert len(trained.shown) == 20
     for one in trained.shown:
-        assert one.right == (one.prediction.names[0] == one.truth)
+        assert one.is_correct == (one.prediction.names[0] == one.target)
         assert 0 < one.prediction.probabilities[0] <= 1
     assert "announces 20 predictions and never makes them" in PARITY
 
