@@ -219,15 +219,15 @@ def page(record):
             "95% intervals. Deletion: lower is better; insertion: higher is better.",
             "",
             f"*Less random*: minus the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random "
-            f"pixels*: minus that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures for "
-            "which both areas are better than the means of maps as coarse; *truer than chance*: where insertion area "
-            f"minus deletion area is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random "
+            f"pixels*: minus that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures "
+            "for which both areas are better than the means of maps as coarse; *truer than chance*: where insertion "
+            f"area minus deletion area is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random "
             "blobs* are maps of random numbers.",
             "",
             table(faith, list(faith[0])),
             "",
             "The map of the network with all weights shuffled: mean rank correlation with the map of the trained "
-            f"network, without its sign; for the Grad-CAM methods the mean over {record['randomized_recorders']} such networks. "
+            f"network, without its sign; for the Grad-CAM methods the mean over {record['noises']} such networks. "
             "Below 0.5 counts as a different map. Random maps are compared with another draw.",
             "",
             table(sanity, list(sanity[0])),

@@ -1,9 +1,8 @@
-"""Pictures per second of `tellapart.fit` and of Keras's own `fit` on TensorFlow, JAX and PyTorch.
+"""Training speed of `tellapart.fit` against Keras's own `fit` on TensorFlow, JAX and PyTorch, in images per second.
 
-The networks (`networks.py`: the Keras CIFAR-10 tutorial's, ResNet-20, MobileNetV2 on pictures of 32 and of 96
-pixels) are plain Keras, the same lines for everybody. Random pictures stand in for real ones: the arithmetic
-does not look at them. Every peer runs in an environment of its own, so that none drags in another's
-libraries:
+The networks (`networks.py`: the Keras CIFAR-10 tutorial's, ResNet-20, MobileNetV2 on images of 32 and of 96
+pixels) are plain Keras, the same code for all. Random images stand in for real ones, since speed does not depend
+on their content. Each peer runs in its own environment, so that none imports another's libraries:
 
     for peer in tensorflow-cpu jax torch; do
         python -m venv ENVIRONMENTS/$peer
@@ -14,17 +13,16 @@ libraries:
         --jax-python ENVIRONMENTS/jax/bin/python \
         --torch-python ENVIRONMENTS/torch/bin/python
 
-tellapart runs under the interpreter that runs this script. Everybody computes on the processor, also
-where a build could do more. Wait for a quiet machine: the load before the run is written down.
+tellapart runs under the interpreter that runs this script. All compute on the CPU, even if a build supports
+more. Use a quiet machine: the load before the run is recorded.
 
-How it measures. Each contestant is one process that lives throughout and waits, asleep, for its turn.
-First every one makes a fit of each kind unmeasured (tracing, compiling, allocating). Then, in each
-round, each contestant in turn makes one measured `fit` call of each kind; the order moves on by one
-from round to round. A kind is a network, a batch size and a precision, float32 or mixed_bfloat16, since a
-peer's best precision is what counts. A precision less than half as fast as the same contestant's other one
-is measured in two rounds only, and so is a peer less than a quarter as fast as the fastest peer. One that ends
-over a kind (memory, say) is written down as ended, and starts anew for the next. All have as many threads as
-the machine has physical cores.
+Method: each contestant is one process that lives throughout and sleeps until its turn. First, each makes an
+unmeasured fit of each kind (tracing, compiling, allocating). Then, in each round, each contestant in turn makes
+one measured `fit` call of each kind; the order rotates by one each round. A kind is a network, a batch size and
+a precision, float32 or mixed_bfloat16, since a peer's best precision is what counts. A precision less than half
+as fast as the same contestant's other one is measured in two rounds only, and so is a peer less than a quarter
+as fast as the fastest peer. A contestant that crashes on a kind (out of memory, say) is recorded as ended, and
+restarts for the next. All use as many threads as the machine has physical cores.
 
 Prints a table, and writes every single measurement to benchmarks/results/.
 """
@@ -60,9 +58,9 @@ FAR_BEHIND = 0.25  # nor a peer slower than this share of the fastest peer
 
 
 def work(contestant, threads):
-    """Answer requests, one JSON line each, until the driver closes the pipe."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints must not mix with the answers
+    """Reply to requests, one JSON line each, until the driver closes the pipe."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # output of libraries must not mix with the replies
     if contestant == OURS:
         import tellapart  # first, so that it may choose Keras's backend
     import keras
@@ -78,26 +76,26 @@ def work(contestant, threads):
     for line in sys.stdin:
         request = json.loads(line)
         if request["ask"] == "versions":
-            answer = versions() | {"backend": keras.backend.backend()}
+            reply = versions() | {"backend": keras.backend.backend()}
         else:
             kind = request["network"], request["precision"]
-            if models.keys() != {kind}:  # one at a time: memory is for feature maps
+            if models.keys() != {kind}:  # one model at a time, to save memory for feature maps
                 models.clear()
                 models[kind] = compiled(keras, *kind)
                 timed_fit(fit, models[kind], random, request, steps=2)  # tracing, compiling, allocating
-            answer = timed_fit(fit, models[kind], random, request, request["steps"])
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+            reply = timed_fit(fit, models[kind], random, request, request["steps"])
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
 
 
 def timed_fit(fit, model, random, request, steps):
-    """One `fit` call on bytes as float32, and how long it took."""
+    """Time one `fit` call on bytes as float32."""
     batch, size = request["batch"], PICTURES[request["network"]]
-    pictures = random.integers(0, 256, (batch * steps, size, size, 3)).astype("float32")
-    truth = random.integers(0, 10, batch * steps)
-    one_hot = (truth[:, None] == range(10)).astype("float32")
+    images = random.integers(0, 256, (batch * steps, size, size, 3)).astype("float32")
+    labels = random.integers(0, 10, batch * steps)
+    one_hot = (labels[:, None] == range(10)).astype("float32")
     start = time.perf_counter()
-    history = fit(model, pictures, one_hot, batch_size=batch, epochs=1, verbose=0)
+    history = fit(model, images, one_hot, batch_size=batch, epochs=1, verbose=0)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "loss": float(history.history["loss"][-1])}
 
@@ -106,18 +104,18 @@ def timed_fit(fit, model, random, request, steps):
 
 
 class EndedError(Exception):
-    """A worker process is no more."""
+    """A worker process has ended."""
 
 
 class Contestant:
-    """A worker process and the pipe to it."""
+    """A worker process and the pipes to it."""
 
     def __init__(self, name, python, threads):
         self.name, self.python, self.threads = name, python, threads
         self.start()
 
     def start(self):
-        """Begin with a new process."""
+        """Start a new process."""
         name, python, threads = self.name, self.python, self.threads
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
@@ -130,10 +128,10 @@ class Contestant:
         )
 
     def ask(self, **request):
-        """Send a request; wait, without spinning, for its answer.
+        """Send a request; wait, without spinning, for the reply.
 
         Raises:
-            EndedError: there was none.
+            EndedError: the worker ended without a reply.
         """
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -143,18 +141,18 @@ class Contestant:
             code = self.process.wait()
             self.errors.seek(0)
             say(self.errors.read()[-3000:])
-            raise EndedError(f"{self.name} ended with {code} over {request}")
+            raise EndedError(f"{self.name} ended with exit code {code} on {request}")
         return json.loads(line)
 
     def close(self):
-        """Let it end by itself."""
+        """Close the pipe, so that the process ends, and wait for it."""
         self.process.stdin.close()
         self.process.wait()
         self.errors.close()
 
 
 def environment(name, threads):
-    """The same number of threads for all, on the processor."""
+    """Return environment variables: the same number of threads for all, on the CPU."""
     count = str(threads)
     return {
         "KERAS_BACKEND": "torch" if name == OURS else name,
@@ -170,7 +168,7 @@ def environment(name, threads):
 
 
 def measure(contestants, kinds, steps, rounds):
-    """Every measurement in the order in which it was made.
+    """Measure every kind in every round.
 
     Args:
         contestants: the workers.
@@ -179,9 +177,9 @@ def measure(contestants, kinds, steps, rounds):
         rounds: how often each contestant makes each kind of fit.
 
     Returns:
-        The measurements, and what was said where a contestant ended over a kind.
+        The measurements in order, and the messages of contestants that ended.
     """
-    found, ended = [], []
+    measurements, ended = [], []
     for kind in kinds:
         network, batch, precision = kind
         order, hopeless, gone = deque(contestants), set(), set()
@@ -191,32 +189,32 @@ def measure(contestants, kinds, steps, rounds):
                     continue
                 request = {"network": network, "batch": batch, "precision": precision}
                 try:
-                    answer = contestant.ask(ask="fit", steps=steps[network, batch], **request)
+                    reply = contestant.ask(ask="fit", steps=steps[network, batch], **request)
                 except EndedError as reason:
                     say(str(reason))
                     ended.append(str(reason))
                     gone.add(contestant.name)
                     contestant.start()
                     continue
-                speed = batch * steps[network, batch] / answer["seconds"]
-                one = {"round": number, "contestant": contestant.name, **request}
-                found.append(one | {"pictures_per_second": speed} | answer)
+                speed = batch * steps[network, batch] / reply["seconds"]
+                row = {"round": number, "contestant": contestant.name, **request}
+                measurements.append(row | {"pictures_per_second": speed} | reply)
                 place = f"{network:<15}{batch:>4}  {precision:<15}"
                 say(f"round {number:<3}{contestant.name:<11}{place}{speed:8.0f} pictures/s")
             if number == 2:
-                hopeless = slow_ones(found, network, batch, precision)
+                hopeless = slow_contestants(measurements, network, batch, precision)
             order.rotate(-1)
-    return found, ended
+    return measurements, ended
 
 
-def slow_ones(found, network, batch, precision):
-    """Contestants that are not worth a further measurement of this kind."""
+def slow_contestants(measurements, network, batch, precision):
+    """Return the names of contestants that are too slow to measure this kind again."""
     fastest = {}
-    for one in found:
-        if (one["network"], one["batch"]) == (network, batch):
-            for place in [(one["contestant"], one["precision"]), one["contestant"]]:
-                fastest[place] = max(fastest.get(place, 0.0), one["pictures_per_second"])
-    names = {one["contestant"] for one in found}
+    for row in measurements:
+        if (row["network"], row["batch"]) == (network, batch):
+            for place in [(row["contestant"], row["precision"]), row["contestant"]]:
+                fastest[place] = max(fastest.get(place, 0.0), row["pictures_per_second"])
+    names = {row["contestant"] for row in measurements}
     peers = [fastest[name] for name in names - {OURS} if name in fastest]
     return {
         name
@@ -226,12 +224,12 @@ def slow_ones(found, network, batch, precision):
     }
 
 
-def summarize(found):
-    """Rows of medians, one for each network, batch size, contestant and precision."""
+def summarize(measurements):
+    """Return rows of medians, one for each network, batch size, contestant and precision."""
     groups = {}
-    for one in found:
-        place = one["network"], one["batch"], one["contestant"], one["precision"]
-        groups.setdefault(place, []).append(one["pictures_per_second"])
+    for row in measurements:
+        place = row["network"], row["batch"], row["contestant"], row["precision"]
+        groups.setdefault(place, []).append(row["pictures_per_second"])
     return [
         {
             **dict(zip(("network", "batch", "contestant", "precision"), place, strict=True)),
@@ -245,7 +243,7 @@ def summarize(found):
 
 
 def ratios(rows):
-    """Our best precision against the best peer's best, for each network and batch size."""
+    """Return our best precision against the fastest peer's best, for each network and batch size."""
     compared = []
     for network, batch in dict.fromkeys((row["network"], row["batch"]) for row in rows):
         able = [row for row in rows if (row["network"], row["batch"]) == (network, batch)]
@@ -267,11 +265,11 @@ def ratios(rows):
 
 
 def report(record):
-    """The Markdown page of a run."""
+    """Return the Markdown page of a run."""
     settings = record["settings"]
     listed = [
-        f"- {name}: " + ", ".join(f"{package} {version}" for package, version in found.items())
-        for name, found in record["versions"].items()
+        f"- {name}: " + ", ".join(f"{package} {version}" for package, version in packages.items())
+        for name, packages in record["versions"].items()
     ]
     columns = ["network", "batch", "contestant", "precision", "median", "min", "max", "n"]
     return "\n".join(
@@ -281,7 +279,7 @@ def report(record):
             f"Random pictures, one `fit` call per measurement, contestants in turn, {settings['rounds']} rounds.",
             "Pictures per second.",
             "",
-            "Ratio: our median by the fastest peer's, each in its faster precision.",
+            "Ratio: tellapart's median divided by the fastest peer's, each in its faster precision.",
             "",
             table(record["ratios"], ["network", "batch", "ours", "fastest_peer", "ratio"]),
             "",
@@ -293,14 +291,14 @@ def report(record):
             *listed,
             f"- Command: `{record['command']}`",
             "",
-            "Every single measurement stands in the JSON file beside this page.",
+            "The JSON file beside this page has every single measurement.",
             "",
         ]
     )
 
 
 def command_line(arguments):
-    """What was typed, with the interpreters' places left out."""
+    """Return the command as typed, without the paths of the interpreters."""
     words = [
         "PYTHON"
         if before.endswith("-python")
@@ -313,7 +311,7 @@ def command_line(arguments):
 
 
 def say(line):
-    """Progress, at once."""
+    """Print a line and flush."""
     print(line, flush=True)
 
 
@@ -327,7 +325,11 @@ def parse(arguments):
     parser.add_argument("--networks", default=",".join(PICTURES), metavar="A,B", help="default: all")
     parser.add_argument("--batches", default="32,512", metavar="A,B", help="batch sizes (32,512)")
     parser.add_argument(
-        "--share", type=float, default=1.0, metavar="X", help="of the usual batches per fit: shorter fits (1)"
+        "--share",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="share of the usual batches per fit, for shorter fits (1)",
     )
     parser.add_argument(
         "--threads", type=int, default=physical_cores(), metavar="N", help="default: all cores"
@@ -353,17 +355,17 @@ def main(arguments):
     now = datetime.datetime.now().astimezone()
     machine = hardware()
     contestants = [Contestant(name, python, options.threads) for name, python in pythons.items()]
-    found_versions = {contestant.name: contestant.ask(ask="versions") for contestant in contestants}
+    package_versions = {contestant.name: contestant.ask(ask="versions") for contestant in contestants}
     kinds = list(itertools.product(networks, batches, PRECISIONS))
-    found, ended = measure(contestants, kinds, steps, options.rounds)
+    measurements, ended = measure(contestants, kinds, steps, options.rounds)
     for contestant in contestants:
         contestant.close()
-    summary = summarize(found)
+    summary = summarize(measurements)
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": command_line(arguments),
         "hardware": machine,
-        "versions": found_versions,
+        "versions": package_versions,
         "settings": {
             "rounds": options.rounds,
             "steps": {f"{network} {batch}": count for (network, batch), count in steps.items()},
@@ -372,7 +374,7 @@ def main(arguments):
         "summary": summary,
         "ratios": ratios(summary),
         "ended": ended,
-        "measurements": found,
+        "measurements": measurements,
     }
     options.results.mkdir(parents=True, exist_ok=True)
     page = options.results / f"fit_vs_keras-{now:%Y-%m-%d-%H%M}.md"

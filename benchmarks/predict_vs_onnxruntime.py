@@ -1,20 +1,21 @@
-"""Pictures per second of predicting, beside onnxruntime with the same network, and how often the classes agree.
+"""Prediction speed against onnxruntime with the same network, and how often the predicted classes agree.
 
     pip install onnxruntime onnx
     python benchmarks/predict_vs_onnxruntime.py CIFAR_FOLDER --models FOLDER
 
-CIFAR_FOLDER holds the six `.bin` files of CIFAR-10's binary version. The networks are the model that comes along
-(`cifar10`, by the recipe `fast`), asked about one view of each picture, and the tutorial's, kept in FOLDER as
-`first_cnn.keras`. Where that is not there it is trained for a few hundred steps first; random weights would say
-nothing of agreement.
+CIFAR_FOLDER holds the six `.bin` files of CIFAR-10's binary version. The networks are the built-in model
+(`cifar10`, by the recipe `fast`), without test-time augmentation, and the tutorial's, kept in FOLDER as
+`first_cnn.keras`. If that file is missing, the network is first trained for a few hundred steps; random weights
+would say nothing about agreement.
 
-How it measures. Everybody predicts the 10,000 test pictures, uint8, in one process with the same number of
-threads. onnxruntime runs the lowered network in float32, exported by torch, all graph optimizations on, with
-the fastest of several batch sizes, its threads spinning or not, found beforehand. Then the contestants take
-turns; the order moves on by one from round to round. Ratios are medians of the ratios within each round, which
-a busy machine disturbs less than the speeds themselves. Wait for a quiet one: the load before is written down.
+Method: all contestants predict the 10,000 test images, uint8, in one process with the same number of threads.
+onnxruntime runs the lowered network in float32, exported by torch, with all graph optimizations and the fastest
+of several batch sizes, its threads spinning or not, chosen beforehand. Then the contestants take turns; the order
+rotates by one each round. Ratios are medians of the ratios within each round, which a busy machine disturbs less
+than the speeds themselves. Use a quiet machine: the load before the run is recorded.
 
-The margin of doubt (`tellapart.inference.refine.MARGIN`) was chosen by `--margins`, on *training* pictures.
+The margin of uncertain predictions (`tellapart.inference.refine.MARGIN`) was chosen with `--margins`, on *training*
+images.
 
 Prints a page and writes it, with every single measurement, to benchmarks/results/.
 """
@@ -45,7 +46,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 def read_pictures(folder, names):
-    """Pictures (N, 32, 32, 3) and labels (N,) of CIFAR-10's binary files."""
+    """Return images (N, 32, 32, 3) and labels (N,) of CIFAR-10's binary files."""
     rows = np.concatenate([np.fromfile(folder / f"{name}.bin", np.uint8).reshape(-1, 3073) for name in names])
     pictures = rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(pictures), rows[:, 0].astype(np.int64)
@@ -75,7 +76,7 @@ def train(path, folder):
 
 
 def exported(model):
-    """The lowered network as ONNX, for any batch size."""
+    """Return the lowered network as ONNX, for any batch size."""
     import torch
 
     from tellapart.lowering import lower
@@ -100,7 +101,7 @@ def exported(model):
 
 
 def peer(onnx, threads, batch, *, spinning):
-    """onnxruntime's way to predict all pictures."""
+    """Return a function that predicts all images with onnxruntime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -117,14 +118,14 @@ def peer(onnx, threads, batch, *, spinning):
 
 
 def timed(predict, pictures):
-    """Pictures per second, and the answers."""
+    """Return images per second, and the predictions."""
     start = time.perf_counter()
-    answers = predict(pictures)
-    return len(pictures) / (time.perf_counter() - start), answers
+    predictions = predict(pictures)
+    return len(pictures) / (time.perf_counter() - start), predictions
 
 
 def fastest_peer(onnx, threads, pictures):
-    """Its settings that were fastest in the better of two tries, and that way to predict."""
+    """Return the settings of onnxruntime that were fastest in the better of two tries, and their function."""
     settings = list(itertools.product(BATCHES, (True, False)))
     ways = {setting: peer(onnx, threads, setting[0], spinning=setting[1]) for setting in settings}
     speeds = dict.fromkeys(settings, 0.0)
@@ -136,30 +137,32 @@ def fastest_peer(onnx, threads, pictures):
 
 
 def measure(path, pictures, labels, threads, rounds):
-    """One network: speeds of every round, ratios, and what was answered."""
+    """Measure one network: speeds of every round, ratios, agreement and accuracy."""
     import tellapart
     from tellapart.inference.keras_file import read_stored_net
 
     classifier = tellapart.load(path)
     onnx = exported(classifier.model)
-    setting, ask_peer = fastest_peer(onnx, threads, pictures[:1000])
+    setting, predict_by_peer = fastest_peer(onnx, threads, pictures[:1000])
     ways = {
-        "onnxruntime float32": ask_peer,
+        "onnxruntime float32": predict_by_peer,
         "tellapart float32": lambda images: classifier.probabilities(images, tta_views=1),
         "tellapart bfloat16": lambda images: classifier.probabilities(
             images, tta_views=1, precision="bfloat16"
         ),
     }
-    answers = {name: timed(way, pictures)[1] for name, way in ways.items()}  # and everybody is warm
+    predictions = {
+        name: timed(way, pictures)[1] for name, way in ways.items()
+    }  # this also warms up all contestants
     speeds, order = {name: [] for name in ways}, deque(ways)
     for number in range(rounds):
         for name in order:
             speeds[name].append(timed(ways[name], pictures)[0])
         order.rotate(-1)
         say(f"round {number + 1}: " + ", ".join(f"{name} {speeds[name][-1]:.0f}" for name in ways))
-    reference = answers["tellapart float32"]
+    reference = predictions["tellapart float32"]
     net = read_stored_net(path)
-    plain = np.concatenate([plain_answers(net, part) for part in np.array_split(pictures, 40)])
+    plain = np.concatenate([unfolded_predictions(net, part) for part in np.array_split(pictures, 40)])
     return {
         "network": path.stem,
         "onnxruntime": {"batch": setting[0], "spinning": setting[1]},
@@ -167,13 +170,15 @@ def measure(path, pictures, labels, threads, rounds):
         "ratio_of_medians": {n: median(speeds[n]) / median(speeds["onnxruntime float32"]) for n in ways},
         "median_ratio": {n: median(ratios(speeds, n)) for n in ways},
         "lowest_and_highest_ratio": {n: [min(ratios(speeds, n)), max(ratios(speeds, n))] for n in ways},
-        "agreement": {n: float((answers[n].argmax(1) == reference.argmax(1)).mean()) for n in ways},
-        "accuracy": {n: float((answers[n].argmax(1) == labels).mean()) for n in ways},
-        "largest_difference_from_the_plain_net": {n: float(np.abs(answers[n] - plain).max()) for n in ways},
+        "agreement": {n: float((predictions[n].argmax(1) == reference.argmax(1)).mean()) for n in ways},
+        "accuracy": {n: float((predictions[n].argmax(1) == labels).mean()) for n in ways},
+        "largest_difference_from_the_plain_net": {
+            n: float(np.abs(predictions[n] - plain).max()) for n in ways
+        },
     }
 
 
-def plain_answers(net, pictures):
+def unfolded_predictions(net, pictures):
     import torch
 
     with torch.inference_mode():
@@ -189,7 +194,7 @@ median = statistics.median
 
 
 def margins(path, pictures):
-    """How many pictures change class in bfloat16, how clear those are, and how many each margin asks about again."""
+    """Print how many images change class in bfloat16, their margins, and how many each margin recomputes."""
     import torch
 
     from tellapart.inference.folded_net import inference_net
@@ -197,46 +202,48 @@ def margins(path, pictures):
     from tellapart.inference.refine import margin_of
 
     stored = read_stored_net(path)
-    answers = []
+    predictions = []
     for precision in ("float32", "bfloat16"):
         net = inference_net(stored, precision)
         with torch.inference_mode():
             parts = [net(torch.from_numpy(part)).numpy() for part in np.array_split(pictures, 40)]
-        answers.append(np.concatenate(parts))
-    exact, low = answers
+        predictions.append(np.concatenate(parts))
+    exact, low = predictions
     changed, margins = exact.argmax(1) != low.argmax(1), margin_of(low)
     say(f"{path.stem}: {changed.sum()} of {len(low)} training pictures change class in bfloat16;")
-    say(f"  the clearest of them has {margins[changed].max(initial=0):.3f} between its two likeliest classes")
+    say(
+        f"  the largest margin among them, between the two most likely classes: {margins[changed].max(initial=0):.3f}"
+    )
     for margin in (0.02, 0.05, 0.07, 0.1, 0.2):
         left = int((changed & (margins >= margin)).sum())
-        say(f"  margin {margin}: {(margins < margin).mean():.2%} asked again, {left} changes left")
+        say(f"  margin {margin}: {(margins < margin).mean():.2%} recomputed, {left} changes left")
 
 
 def report(record):
-    """The Markdown page of a run."""
+    """Return the Markdown page of a run."""
     lines = [
         f"# Predicting, tellapart and onnxruntime, {record['date']}",
         "",
         f"{record['pictures']} test pictures of CIFAR-10 (32 x 32 x 3, uint8), {record['threads']} threads,",
-        f"{record['rounds']} rounds in turn. Pictures per second; the ratio is ours by onnxruntime's within each",
-        "round, median (lowest to highest). Agreement: of the likeliest class with tellapart's in float32.",
-        "Difference: the largest of any probability from the lowered net's that nothing was folded in.",
+        f"{record['rounds']} rounds in turn. Pictures per second; the ratio is tellapart to onnxruntime within each",
+        "round, median (lowest to highest). Agreement: same class as tellapart in float32. Difference: the largest",
+        "difference of any probability from the unfolded lowered net.",
         "",
         "| network | | median | min | max | ratio | agreement | accuracy | difference |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for one in record["networks"]:
-        for name, speeds in one["pictures_per_second"].items():
-            low, high = one["lowest_and_highest_ratio"][name]
+    for row in record["networks"]:
+        for name, speeds in row["pictures_per_second"].items():
+            low, high = row["lowest_and_highest_ratio"][name]
             lines.append(
-                f"| {one['network']} | {name} | {median(speeds):.0f} | {min(speeds):.0f} | {max(speeds):.0f} | "
-                f"{one['median_ratio'][name]:.2f} ({low:.2f} to {high:.2f}) | {one['agreement'][name]:.2%} | "
-                f"{one['accuracy'][name]:.2%} | {one['largest_difference_from_the_plain_net'][name]:.1e} |"
+                f"| {row['network']} | {name} | {median(speeds):.0f} | {min(speeds):.0f} | {max(speeds):.0f} | "
+                f"{row['median_ratio'][name]:.2f} ({low:.2f} to {high:.2f}) | {row['agreement'][name]:.2%} | "
+                f"{row['accuracy'][name]:.2%} | {row['largest_difference_from_the_plain_net'][name]:.1e} |"
             )
     settings = [
-        f"{one['network']}: batches of {one['onnxruntime']['batch']}, threads "
-        f"{'spinning' if one['onnxruntime']['spinning'] else 'sleeping'}"
-        for one in record["networks"]
+        f"{row['network']}: batches of {row['onnxruntime']['batch']}, threads "
+        f"{'spinning' if row['onnxruntime']['spinning'] else 'sleeping'}"
+        for row in record["networks"]
     ]
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return "\n".join(
@@ -248,7 +255,7 @@ def report(record):
             f"- Python {platform.python_version()}, {versions}",
             f"- Command: `{record['command']}`",
             "",
-            "Every single measurement stands in the JSON file beside this page.",
+            "The JSON file beside this page has every single measurement.",
             "",
         ]
     )
@@ -275,9 +282,11 @@ def main(arguments):
     parser.add_argument("cifar", type=Path, metavar="CIFAR_FOLDER")
     parser.add_argument("--models", type=Path, required=True, metavar="FOLDER", help="the trained networks")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="measurements of each (7)")
-    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of everybody (2)")
-    parser.add_argument("--pictures", type=int, default=10_000, metavar="N", help="to predict (10000)")
-    parser.add_argument("--margins", action="store_true", help="only show what the margin was chosen by")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of each contestant (2)")
+    parser.add_argument("--pictures", type=int, default=10_000, metavar="N", help="number of images (10000)")
+    parser.add_argument(
+        "--margins", action="store_true", help="only print the figures that the margin was chosen by"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where to write")
     options = parser.parse_args(arguments)
     import torch

@@ -1,7 +1,7 @@
 """The reference for "CIFAR-10 to 94%": the published record's network and method in plain PyTorch, on the CPU.
 
-What Keller Jordan's airbench94_muon (2024; MIT license) does on an A100, written down again as plainly as
-PyTorch allows: bfloat16 weights and pictures, channels_last, batch normalization in float32, Muon on the
+Keller Jordan's airbench94_muon (2024; MIT license), which runs on an A100, rewritten as plainly as PyTorch
+allows: bfloat16 weights and images, channels_last, batch normalization in float32, Muon on the
 filters, widths 64/256/256, batches of 2000, 8 epochs, six test-time views. Nothing is tuned for the CPU
 beyond that, and nothing of tellapart is imported.
 
@@ -190,14 +190,14 @@ def train(folder, epochs, seed, steps=None):
         muon.step()
         net.zero_grad(set_to_none=True)
         times.append(time.perf_counter() - tick)
-    found = {"seed": seed, "epochs": epochs, "step_seconds": sorted(times)[len(times) // 2]}
+    results = {"seed": seed, "epochs": epochs, "step_seconds": sorted(times)[len(times) // 2]}
     if steps is None:
-        found["accuracy"] = accuracy(net, test_images, test_labels, 1)
+        results["accuracy"] = accuracy(net, test_images, test_labels, 1)
         plain = time.perf_counter()
-        found["accuracy_six_views"] = accuracy(net, test_images, test_labels, 6)
-        found["seconds"] = time.perf_counter() - began
-        found["seconds_of_six_views"] = time.perf_counter() - plain
-    return found
+        results["accuracy_six_views"] = accuracy(net, test_images, test_labels, 6)
+        results["seconds"] = time.perf_counter() - began
+        results["seconds_of_six_views"] = time.perf_counter() - plain
+    return results
 
 
 if __name__ == "__main__":

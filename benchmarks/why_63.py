@@ -1,16 +1,16 @@
-"""Why 63%? The tutorial's recipe for 200 epochs: as meant, with pixels divided by 255 twice, and otherwise.
+"""Why 63%? The tutorial's recipe for 200 epochs: as intended, with pixels divided by 255 twice, and other variants.
 
-    python benchmarks/why_63.py train RUNS as-meant --seed 0     # hours on two cores; stopped anywhere, it goes on
+    python benchmarks/why_63.py train RUNS as-meant --seed 0     # hours on two cores; run again to resume
     python benchmarks/why_63.py train RUNS divided-twice --seed 0
-    python benchmarks/why_63.py cool RUNS/as-meant-0             # its last weights, a tenth of the rate, three epochs
-    python benchmarks/why_63.py cool RUNS/as-meant-0 --share 1   # the same with the whole rate, to compare with
+    python benchmarks/why_63.py cool RUNS/as-meant-0             # last weights, a tenth of the learning rate, 3 epochs
+    python benchmarks/why_63.py cool RUNS/as-meant-0 --share 1   # the same at the full rate, for comparison
     python benchmarks/why_63.py report RUNS                      # of all runs in the folder
 
-The settings are those of `first-cnn`, but each epoch is scored on 5,000 pictures held out of the training pictures
-(stratified, by the run's seed) instead of on the test pictures, so that the best epoch can be chosen honestly; 45,000
-are learned from. CASES says what differs. Arithmetic is what `first-cnn` chooses for the machine.
+The settings are those of `first-cnn`, but each epoch is scored on 5,000 images held out of the training images
+(stratified, by the run's seed) instead of on the test images, so that the best epoch can be chosen without bias; 45,000
+images are trained on. CASES lists the differences. Precision is what `first-cnn` chooses for the machine.
 
-`report` scores the weights of the best epoch and of the last one on the test split, and writes a dated page and the
+`report` scores the weights of the best and of the last epoch on the test split, and writes a dated page and the
 curves to benchmarks/results/.
 """
 
@@ -27,57 +27,57 @@ from machine import table, write_results
 RESULTS = Path(__file__).parent / "results"
 EPOCHS, HELD_OUT = 200, 0.1
 SHOWN = (1, 2, 5, 8, 10, 15, 25, 50, 80, 100, 125, 150, 175, 200)
-"""Epochs of the page's tables; all stand in the JSON."""
+"""Epochs in the tables of the page; the JSON has all."""
 
 CONTINUED = {0.1: "cooled.json", 1.0: "continued.json"}
-"""Where epochs after the last are kept, by their share of its rate."""
+"""Files of the epochs after the last, by their share of its learning rate."""
 
-ASKED = 5_000
-"""Training pictures that are asked whether a unit ever answers them."""
+SAMPLED = 5_000
+"""Training images on which units are tested for ever being active."""
 
 
 @dataclasses.dataclass(frozen=True)
-class AttributionTask:
-    """One way to run the tutorial."""
+class Variant:
+    """A way to run the tutorial."""
 
-    told: str
+    title: str
     divided: int = 1
     """How often pixels are divided by 255. Running a notebook cell `x_train /= 255` twice divides by 65,025."""
 
     optimizer: dict = dataclasses.field(default_factory=dict)
-    """What differs of the optimizer's settings."""
+    """Optimizer settings that differ."""
 
 
 CASES = {
-    "as-meant": AttributionTask("as the tutorial meant it"),
-    "divided-twice": AttributionTask("pixels divided by 255 twice", divided=2),
-    "early-2017": AttributionTask(
+    "as-meant": Variant("as the tutorial intended"),
+    "divided-twice": Variant("pixels divided by 255 twice", divided=2),
+    "early-2017": Variant(
         "Keras's example from December 2016 to April 2017",
         optimizer={"learning_rate": 1e-3, "decay": 0.0, "epsilon": 1e-16},
     ),
-    "mid-2017": AttributionTask("Keras's example in July 2017", optimizer={"epsilon": 1e-16}),
-    "keras-3": AttributionTask("epsilon as in Keras 3", optimizer={"epsilon": 1e-7}),
+    "mid-2017": Variant("Keras's example in July 2017", optimizer={"epsilon": 1e-16}),
+    "keras-3": Variant("epsilon as in Keras 3", optimizer={"epsilon": 1e-7}),
 }
-"""`epsilon` is what stands under the root: 1e-14 acts like the 1e-7 beside it of 2018, 1e-16 like the 1e-8 of 2017;
-Keras 3 has 1e-7 under it.
+"""`epsilon` is added under the root: 1e-14 acts like the 1e-7 added to the root in 2018, 1e-16 like the 1e-8 of 2017;
+Keras 3 adds 1e-7 under it.
 
 Source: the history of keras-team/keras, examples/cifar10_cnn.py (7c4f033 of 2016-12-12: RMSprop with its default
 rate of 0.001; 98ec9fc of 2017-04-07: 0.0001 and a decay of 1e-6) and keras/optimizers.py.
 """
 
 
-def divide_so_often(times):
-    """Let `first-cnn` divide its pixels by 255 so often."""
-    from tellapart.recipes import build
+def divide_pixels(times):
+    """Make `first-cnn` divide its pixels by 255 this many times."""
+    from tellapart.models.networks import NETWORKS
 
-    real = build.first_cnn
+    network = NETWORKS["first-cnn"]
 
-    def divided(image_shape, classes):
-        model = real(image_shape, classes)
+    def build(*arguments):
+        model = network.build(*arguments)
         model.layers[0].scale = 1 / 255**times
         return model
 
-    build.first_cnn = divided
+    NETWORKS["first-cnn"] = dataclasses.replace(network, build=build)
 
 
 def train(out, case, seed, epochs):
@@ -88,22 +88,22 @@ def train(out, case, seed, epochs):
     class Printer(Listener):
         def event(self, event):
             if hasattr(event, "val_accuracy"):
-                told = f"{event.epoch + 1} {event.loss:.4f} {event.val_accuracy:.4f} {event.seconds:.1f} s"
-                print(out.name, told, flush=True)
+                line = f"{event.epoch + 1} {event.loss:.4f} {event.val_accuracy:.4f} {event.seconds:.1f} s"
+                print(out.name, line, flush=True)
 
-    divide_so_often(case.divided)
+    divide_pixels(case.divided)
     if out.exists():
         return tellapart.train(resume=out, listener=Printer())
-    run = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=epochs)
-    run = run.changed(optimizer=dataclasses.replace(run.optimizer, **case.optimizer), seed=seed)
-    return tellapart.train("cifar10", recipe=run, out=out, listener=Printer())
+    config = first_cnn().changed(validation="held out", validation_share=HELD_OUT, keep="best", epochs=epochs)
+    config = config.changed(optimizer=dataclasses.replace(config.optimizer, **case.optimizer), seed=seed)
+    return tellapart.train("cifar10", recipe=config, out=out, listener=Printer())
 
 
 def cool(run, epochs, share):
-    """Train the last weights of a run on, at a share of its rate: whether the length of the steps is what spoils them.
+    """Train the last weights of a run further at a share of its learning rate, to see whether large steps spoil them.
 
-    RMSprop begins anew, with averages of 0, whatever the share: at 1 that alone differs from going on.
-    Writes each epoch's loss in training and its score on the held-out pictures to a file in the run's folder.
+    RMSprop starts afresh, with averages of 0, whatever the share: at 1, only that differs from continuing.
+    Writes each epoch's training loss and held-out score to a file in the run's folder.
     """
     import tellapart
     from tellapart.classifier.card import card_of_plain_model
@@ -119,32 +119,30 @@ def cool(run, epochs, share):
 
     folder = RunFolder(run)
     settings, data = folder.read_settings()
-    source = apply_split(open_dataset("cifar10"), read_split_csv(folder.split))
+    dataset = apply_split(open_dataset("cifar10"), read_split_csv(folder.split))
     batches = BatchSampler(n=data["pictures"]["train"], batch_size=settings.batch_size, seed=settings.seed)
-    model, done, rate = begun_anew(folder, settings, batches.steps_per_epoch, share)
+    model, done, rate = restarted(folder, settings, batches.steps_per_epoch, share)
     card = card_of_plain_model(model, run)
     train, held_out = (
-        load_split(source.splits[name], card.preprocessing) for name in ("train", "validation")
+        load_split(dataset.splits[name], card.preprocessing) for name in ("train", "validation")
     )
     net = lower(model, data["precision"])
-    step, feed = (
-        build_step(settings, net, 1),
-        DataLoader(train, 10, batches, settings.augmentation, net.device),
-    )
+    step = build_step(settings, net, 1)
+    loader = DataLoader(train, 10, batches, settings.augmentation, net.device)
     rows = []
     for epoch in range(done, done + epochs):
-        losses = [float(step(*feed.batch(epoch, at)).loss) for at in range(batches.steps_per_epoch)]
-        answers = tellapart.Classifier.of_model(model, card).probabilities(held_out.images)
+        losses = [float(step(*loader.batch(epoch, at)).loss) for at in range(batches.steps_per_epoch)]
+        probabilities = tellapart.Classifier.of_model(model, card).probabilities(held_out.images)
         scores = dict(
-            zip(("val_loss", "val_accuracy"), loss_and_accuracy(answers, held_out.labels), strict=True)
+            zip(("val_loss", "val_accuracy"), loss_and_accuracy(probabilities, held_out.labels), strict=True)
         )
         rows.append({"epoch": epoch + 1, "rate": rate, "loss": sum(losses) / len(losses), **scores})
         print(rows[-1], flush=True)
     (run / CONTINUED[share]).write_text(json.dumps(rows))
 
 
-def begun_anew(folder, settings, steps_per_epoch, share):
-    """A model with a run's last weights and a new RMSprop, how many epochs these took, and its rate."""
+def restarted(folder, settings, steps_per_epoch, share):
+    """Return a model with a run's last weights and a new RMSprop, the epochs trained so far, and the learning rate."""
     from tellapart.recipes.build import build_model
     from tellapart.runs.checkpoint import load_checkpoint
 
@@ -163,7 +161,7 @@ def curve_of(run):
 
 
 def scored(run, case):
-    """Of the best epoch's weights and of the last one's: test accuracy with its interval, and units that are silent."""
+    """Return test accuracy with its interval, silent units and weight sizes, for the best and the last epoch."""
     from safetensors.numpy import load_file
 
     import tellapart
@@ -179,53 +177,53 @@ def scored(run, case):
     splits = open_dataset("cifar10").splits
     train, test = (load_split(splits[name], card.preprocessing) for name in ("train", "test"))
     tensors = load_file(run / "last.safetensors")
-    found = {}
+    results = {}
     for which, prefix in (("best", "best/"), ("last", "weights/")):
         weights = [tensors[name] for name in sorted(tensors) if name.startswith(prefix)]
         model.set_weights(weights)
-        answers = tellapart.Classifier.of_model(model, card).probabilities(test.images)
-        told = score(answers, test.labels, card.class_names, "test")
-        found[which] = {
-            "accuracy": told.accuracy,
-            "interval": list(told.interval),
-            "n": told.pictures,
-            "silent": silent(model, train.images[:ASKED]),
+        probabilities = tellapart.Classifier.of_model(model, card).probabilities(test.images)
+        scores = score(probabilities, test.labels, card.class_names, "test")
+        results[which] = {
+            "accuracy": scores.accuracy,
+            "interval": list(scores.interval),
+            "n": scores.pictures,
+            "silent": silent(model, train.images[:SAMPLED]),
             "weight": sizes(weights),
         }
-    return found | on_the_way(run, model, train.images[:ASKED])
+    return results | on_the_way(run, model, train.images[:SAMPLED])
 
 
 def on_the_way(run, model, images):
-    """Of the weights that a training keeps on its way, by epoch: what is silent, and their mean sizes."""
+    """Return silent units and weight sizes of the intermediate weights that a training keeps, by epoch."""
     from tellapart.runs.checkpoint import load_weights
 
-    found = {"silent by epoch": {}, "weights by epoch": {}}
+    results = {"silent by epoch": {}, "weights by epoch": {}}
     for place in sorted((run / "checkpoints").glob("epoch-*.safetensors")):
         epoch, weights = load_weights(place)
         model.set_weights(weights)
-        found["silent by epoch"][epoch] = silent(model, images)
-        found["weights by epoch"][epoch] = sizes(weights)
-    return found
+        results["silent by epoch"][epoch] = silent(model, images)
+        results["weights by epoch"][epoch] = sizes(weights)
+    return results
 
 
 def sizes(weights):
-    """The mean size of each kernel's weights."""
-    return [float(abs(one).mean()) for one in weights if one.ndim > 1]
+    """Return the mean absolute weight of each kernel."""
+    return [float(abs(kernel).mean()) for kernel in weights if kernel.ndim > 1]
 
 
 def silent(model, images):
-    """For each ReLU, the share of its channels that are zero for every one of these pictures."""
+    """Return, for each ReLU, the share of its channels that are zero for all of these images."""
     import keras
     import numpy as np
 
     outputs = [
         layer.output for layer in model.layers if getattr(layer, "activation", None) is keras.activations.relu
     ]
-    found = keras.Model(model.inputs, outputs).predict(images, batch_size=500, verbose=0)
-    return [float(np.mean(one.reshape(-1, one.shape[-1]).max(0) == 0)) for one in found]
+    activations = keras.Model(model.inputs, outputs).predict(images, batch_size=500, verbose=0)
+    return [float(np.mean(maps.reshape(-1, maps.shape[-1]).max(0) == 0)) for maps in activations]
 
 
-def told(run):
+def summary_of(run):
     settings = tomllib.loads((run / "run.toml").read_text(encoding="utf-8"))
     curve = curve_of(run)
     best = max(curve, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
@@ -254,31 +252,31 @@ def page_of(record):
     runs = record["runs"]
     scores = [
         {
-            "run": CASES[one["case"]].told,
-            "seed": one["seed"],
-            "best epoch": one["best epoch"],
-            **{f"test accuracy, {which}": told_in_words(one["test"][which]) for which in ("best", "last")},
-            "silent at the end": ", ".join(f"{share:.0%}" for share in one["test"]["last"]["silent"]),
+            "run": CASES[run["case"]].title,
+            "seed": run["seed"],
+            "best epoch": run["best epoch"],
+            **{f"test accuracy, {which}": in_words(run["test"][which]) for which in ("best", "last")},
+            "silent at the end": ", ".join(f"{share:.0%}" for share in run["test"]["last"]["silent"]),
         }
-        for one in runs
+        for run in runs
     ]
     lines = [f"# first-cnn for {EPOCHS} epochs, {record['date']}", "", table(scores, list(scores[0])), ""]
     for title, column in {
         "Accuracy on the 5,000 held-out pictures": "val_accuracy",
         "Loss on the held-out pictures": "val_loss",
-        "Loss in training": "loss",
+        "Training loss": "loss",
     }.items():
         rows = [
             {
                 "epoch": epoch,
-                **{f"{one['case']} {one['seed']}": at(one["curve"], epoch, column) for one in runs},
+                **{f"{run['case']} {run['seed']}": at(run["curve"], epoch, column) for run in runs},
             }
             for epoch in SHOWN
-            if any(len(one["curve"]) >= epoch for one in runs)
+            if any(len(run["curve"]) >= epoch for run in runs)
         ]
         lines += [f"{title}, by epoch:", "", table(rows, list(rows[0])), ""]
-    trained_on = {str(one["trained on"]): one["trained on"] for one in runs}
-    lines += [f"- Trained on: {flat(one)}" for one in trained_on.values()]
+    trained_on = {str(run["trained on"]): run["trained on"] for run in runs}
+    lines += [f"- Trained on: {flat(facts)}" for facts in trained_on.values()]
     return "\n".join([*lines, f"- Command: `{record['command']}`", ""])
 
 
@@ -290,7 +288,7 @@ def flat(facts):
     return ", ".join(f"{name} {value}" for part in facts.values() for name, value in part.items())
 
 
-def told_in_words(test):
+def in_words(test):
     low, high = test["interval"]
     return f"{test['accuracy']:.4f} ({low:.4f} to {high:.4f}, n = {test['n']:,})"
 
@@ -298,11 +296,11 @@ def told_in_words(test):
 def report(runs, results):
     now = datetime.datetime.now().astimezone()
     order = {name: place for place, name in enumerate(CASES)}
-    found = [told(place.parent) for place in runs.glob("*/run.toml")]
+    summaries = [summary_of(place.parent) for place in runs.glob("*/run.toml")]
     record = {
         "date": now.isoformat(timespec="minutes"),
         "command": "python benchmarks/why_63.py report RUNS",
-        "runs": sorted(found, key=lambda one: (order[one["case"]], one["seed"])),
+        "runs": sorted(summaries, key=lambda row: (order[row["case"]], row["seed"])),
     }
     write_results(results, "why_63", now, page_of(record), record)
 
