@@ -221,8 +221,8 @@ def page(record):
             f"*Less random*: minus the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random "
             f"pixels*: minus that of {RANDOM_MAPS} orders of single pixels. *Better in both*: the share of pictures "
             "for which both areas are better than the means of maps as coarse; *truer than chance*: where insertion "
-            f"area minus deletion area is also larger than that of each of the {RANDOM_MAPS}. *Random pixels* and *random "
-            "blobs* are maps of random numbers.",
+            f"area minus deletion area is also larger than for each of the {RANDOM_MAPS}. *Random pixels* and "
+            "*random blobs* are maps of random numbers.",
             "",
             table(faith, list(faith[0])),
             "",

@@ -69,7 +69,7 @@ class EpochDone:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Training was asked to stop before its end, between two steps."""
+    """Training was stopped before its end, between two steps."""
 
     epoch: int
     step: int

@@ -72,11 +72,11 @@ def assert_same_as_keras(build, x, y=None, *, tolerance=1e-5, runs=1, **options)
     Returns:
         Our model and its History.
     """
-    (theirs, expected), (ours, found) = trained_twice(build, x, y, runs=runs, **options)
+    (theirs, expected), (ours, actual) = trained_twice(build, x, y, runs=runs, **options)
     assert_same_weights(ours, theirs, tolerance)
     assert_same_optimizer(ours.optimizer, theirs.optimizer, tolerance)
-    assert_same_history(found, expected, tolerance)
-    return ours, found
+    assert_same_history(actual, expected, tolerance)
+    return ours, actual
 
 
 def assert_same_weights(ours, theirs, tolerance):
@@ -103,7 +103,7 @@ def assert_same_history(ours, theirs, tolerance):
 
 def relative_difference(variable, expected):
     """Largest difference over the largest expected number; 0 where both are bit for bit the same."""
-    found, wanted = np.asarray(variable), np.asarray(expected)
-    if np.array_equal(found, wanted, equal_nan=True):
+    actual, wanted = np.asarray(variable), np.asarray(expected)
+    if np.array_equal(actual, wanted, equal_nan=True):
         return 0.0
-    return np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-12)
+    return np.abs(actual - wanted).max() / max(np.abs(wanted).max(), 1e-12)

@@ -67,8 +67,8 @@ def test_every_hook_is_called_in_keras_s_order_with_keras_s_numbers():
     theirs, ours = (recorder.calls for recorder in recording.recorders)
     assert [call[:2] for call in ours] == [call[:2] for call in theirs]
     assert {call[0] for call in ours} == set(Recorder.HOOKS)
-    for (hook, place, found), (_, _, expected) in zip(ours, theirs, strict=True):
-        assert found == pytest.approx(expected, rel=1e-5), (hook, place)
+    for (hook, place, actual), (_, _, expected) in zip(ours, theirs, strict=True):
+        assert actual == pytest.approx(expected, rel=1e-5), (hook, place)
 
 
 def test_lambdas_are_called_on_every_occasion():
@@ -192,8 +192,8 @@ def test_a_checkpoint_holds_the_weights_that_keras_would_have_saved(name, tmp_pa
     assert len(theirs) == count
     assert ours.keys() == theirs.keys()
     for file, weights in theirs.items():
-        for found, expected in zip(ours[file], weights, strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, err_msg=file)
+        for actual, expected in zip(ours[file], weights, strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6, err_msg=file)
 
 
 def test_a_backup_lets_training_go_on_where_it_broke(tmp_path):
@@ -213,8 +213,8 @@ def test_a_backup_lets_training_go_on_where_it_broke(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(one_network(), BreakOnce())
     resumed = fit(one_network())
-    for found, expected in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for actual, expected in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_csv_log_holds_keras_s_numbers(tmp_path):
@@ -228,9 +228,9 @@ def test_a_csv_log_holds_keras_s_numbers(tmp_path):
     )
     theirs, ours = (list(csv.DictReader(path.open())) for path in sorted(tmp_path.iterdir()))
     assert [list(row) for row in ours] == [list(row) for row in theirs]
-    for found, expected in zip(ours, theirs, strict=True):
+    for actual, expected in zip(ours, theirs, strict=True):
         numbers = {name: float(value) for name, value in expected.items()}
-        assert {name: float(value) for name, value in found.items()} == pytest.approx(numbers, rel=1e-5)
+        assert {name: float(value) for name, value in actual.items()} == pytest.approx(numbers, rel=1e-5)
 
 
 def test_averaged_weights_are_swapped_in_for_validation():
@@ -275,7 +275,7 @@ class StopInTheMiddle(callbacks.Callback):
 
 
 class LookAround(callbacks.Callback):
-    """Scores and predicts within training, and writes what it found into the logs."""
+    """Scores and predicts within training, and writes its scores into the logs."""
 
     def on_epoch_end(self, epoch, logs=None):
         logs["held_out"] = self.model.evaluate(*VALIDATION, verbose=0, return_dict=True)["loss"]

@@ -543,8 +543,8 @@ def test_a_model_that_is_frozen_whole_only_scores():
         model.trainable = False
         return model
 
-    (_, expected), (_, found) = trained_twice(build, PICTURES, ONE_HOT)
-    assert_same_history(found, expected, 1e-6)
+    (_, expected), (_, actual) = trained_twice(build, PICTURES, ONE_HOT)
+    assert_same_history(actual, expected, 1e-6)
     with pytest.warns(UserWarning, match="does not have any trainable weights"):
         tellapart.fit(build(), PICTURES, ONE_HOT, verbose=0)
 
@@ -613,7 +613,7 @@ def test_an_input_left_out_gives_what_keras_gives():
     assert_same_as_keras(build, lambda: [PICTURES, PICTURES], ONE_HOT)
 
 
-def test_a_train_step_of_its_own_is_left_to_keras_and_said_so():
+def test_a_train_step_of_its_own_is_left_to_keras_with_a_warning():
     class OwnStep(keras.Model):
         def train_step(self, data):
             return {**super().train_step(data), "own": 1.0}
@@ -654,12 +654,12 @@ def mixed_bfloat16():
 @pytest.mark.usefixtures("mixed_bfloat16")
 @pytest.mark.parametrize("build", [one_network, with_batch_statistics, with_a_model_inside])
 def test_mixed_bfloat16_trains_close_to_keras(build):
-    (_, expected), (model, found) = trained_twice(
+    (_, expected), (model, actual) = trained_twice(
         build, PICTURES, ONE_HOT, epochs=4, validation_data=VALIDATION
     )
-    np.testing.assert_allclose(found.history["loss"], expected.history["loss"], rtol=0.02)
-    np.testing.assert_allclose(found.history["val_loss"], expected.history["val_loss"], rtol=0.02)
-    assert found.history["loss"][-1] < found.history["loss"][0]
+    np.testing.assert_allclose(actual.history["loss"], expected.history["loss"], rtol=0.02)
+    np.testing.assert_allclose(actual.history["val_loss"], expected.history["val_loss"], rtol=0.02)
+    assert actual.history["loss"][-1] < actual.history["loss"][0]
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert {layer.compute_dtype for layer in model.layers} == {"bfloat16"}
 
@@ -680,8 +680,8 @@ def test_weights_in_half_precision_learn_as_under_keras(policy, optimizer):
         ]
         return compiled(keras.Sequential(network), optimizer)
 
-    (theirs, expected), (ours, found) = trained_twice(build, PICTURES, ONE_HOT, validation_data=VALIDATION)
-    assert_same_history(found, expected, 0.02)
+    (theirs, expected), (ours, actual) = trained_twice(build, PICTURES, ONE_HOT, validation_data=VALIDATION)
+    assert_same_history(actual, expected, 0.02)
     assert_same_weights(ours, theirs, 0.02)
 
 
@@ -789,9 +789,9 @@ def test_data_that_do_not_fit_raise_keras_s_own_error(name):
     build, x, y = BAD_DATA[name]
     with pytest.raises(Exception) as expected:  # noqa: PT011 - whatever Keras raises is the oracle
         build().fit(x, y, verbose=0)
-    with pytest.raises(expected.type) as found:
+    with pytest.raises(expected.type) as actual:
         tellapart.fit(build(), x, y, verbose=0)
-    assert without_addresses(found.value) == without_addresses(expected.value)
+    assert without_addresses(actual.value) == without_addresses(expected.value)
 
 
 def without_addresses(error):

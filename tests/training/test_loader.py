@@ -1,4 +1,4 @@
-"""What a step is fed: the same whatever the number of threads; pictures that turn in every second epoch."""
+"""The data loader: the same batches with any number of threads; images mirrored in every second epoch."""
 
 import dataclasses
 

@@ -107,9 +107,9 @@ def test_the_best_weights_travel_with_the_checkpoint(tmp_path):
     model.optimizer.build(model.trainable_variables)
     best = [weight + 1 for weight in model.get_weights()]
     save_checkpoint(tmp_path / "last.safetensors", model, TrainState(epoch=2), best)
-    state, found = load_checkpoint(tmp_path / "last.safetensors", small_model())
+    state, best_weights = load_checkpoint(tmp_path / "last.safetensors", small_model())
     assert state.epoch == 2
-    for ours, theirs in zip(found, best, strict=True):
+    for ours, theirs in zip(best_weights, best, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 

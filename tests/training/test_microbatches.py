@@ -63,7 +63,7 @@ def test_a_batch_stays_whole_where_dividing_would_change_something(keep_whole):
     assert parts_of(keep_whole.pop("model")(), **keep_whole) == 1
 
 
-def test_a_batch_stays_whole_where_its_answer_comes_in_a_list():
+def test_a_batch_stays_whole_if_its_output_is_a_list():
     plain = model_of(*plain_layers())
     model = keras.Model([plain.inputs[0]], [plain.outputs[0]])
     model.compile("sgd", "categorical_crossentropy")

@@ -45,7 +45,7 @@ class SavedRun:
     """Images by split; empty if they can no longer be opened."""
 
     missing: tuple[str, ...]
-    """What could not be read, each with its reason, for people."""
+    """What could not be read, each with its reason, in sentences for people."""
 
     @property
     def data(self) -> Mapping[str, Any]:

@@ -17,10 +17,10 @@ RATES = Rates(filters=0.2, momentum=0.6, biases=0.05, head=0.6, weight_decay=4e-
 def test_the_singular_values_come_near_one_and_the_directions_stay(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    found = left.T @ orthogonal(matrix) @ right.T
-    assert (found.diag()[values > 0.2 * values[0]] > 0.4).all()
-    assert (found.diag() < 1.4).all()
-    assert (found - found.diag().diag()).abs().max() < 0.05
+    product = left.T @ orthogonal(matrix) @ right.T
+    assert (product.diag()[values > 0.2 * values[0]] > 0.4).all()
+    assert (product.diag() < 1.4).all()
+    assert (product - product.diag().diag()).abs().max() < 0.05
 
 
 def published_update(weights, momenta, gradients, step, steps, batch):
@@ -91,18 +91,18 @@ def test_the_whitening_bias_learns_at_first_and_rests_then(precision):
     optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, RATES, 12)
     step = TrainStep(lower(model, precision), optimizer)
     random = torch.Generator().manual_seed(2)
-    pictures, targets = torch.rand((12, 8, 8, 3), generator=random), torch.eye(3).repeat(4, 1)
-    asked, told = [], []
+    images, targets = torch.rand((12, 8, 8, 3), generator=random), torch.eye(3).repeat(4, 1)
+    asked, snapshots = [], []
     optimizer.apply = watched(optimizer.apply, lambda gradients: asked.append(list(map(len, gradients))))
     bias, filters = model.get_layer("whitening").bias.value, model.get_layer("filters").kernel.value
     for _ in range(4):
-        told.append((bias.detach().clone(), filters.detach().clone()))
-        step(pictures, targets)
+        snapshots.append((bias.detach().clone(), filters.detach().clone()))
+        step(images, targets)
     assert [counts[0] for counts in asked] == [1, 1, 0, 0]
     assert all(all(counts[1:]) for counts in asked)
-    assert not torch.equal(told[1][0], told[2][0])
-    assert torch.equal(told[2][0], bias)
-    assert not torch.equal(told[3][1], filters)
+    assert not torch.equal(snapshots[1][0], snapshots[2][0])
+    assert torch.equal(snapshots[2][0], bias)
+    assert not torch.equal(snapshots[3][1], filters)
     assert bias.requires_grad
 
 

@@ -24,10 +24,10 @@ def test_each_schedule_gives_keras_rate_at_every_step(name):
     for step in (0, 1, 5, 9, 10, 11, 39, 40, 59, 60, 61, 99, 100, 140):
         optimizer.iterations.assign(step)
         expected = float(optimizer._get_current_learning_rate())
-        found = rate_in_place(optimizer)
-        assert found is not None
-        assert found.dtype == torch.float32
-        assert float(found) == pytest.approx(expected, rel=1e-5, abs=1e-9), step
+        rate = rate_in_place(optimizer)
+        assert rate is not None
+        assert rate.dtype == torch.float32
+        assert float(rate) == pytest.approx(expected, rel=1e-5, abs=1e-9), step
 
 
 def test_a_rate_without_schedule_is_what_it_was_set_to_last():
