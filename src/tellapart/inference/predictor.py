@@ -1,4 +1,4 @@
-"""Predictor: run a net over many images without learning. The only place where images become probabilities.
+"""Predictor: run a net over many images without learning, for every score and prediction.
 
 Each core takes whole chunks of the images through the net by itself: cores that share one operation
 after the other wait for each other more than they compute. Validation, evaluation and prediction all
