@@ -37,12 +37,12 @@ def no_such_picture(path: Path) -> str:
     """Return the error for an image file that does not exist; it begins with the path."""
     if is_web_address(path):
         address = str(path).replace(":/", "://", 1)
-        return f"{address}: a web address. Download the picture first, then give the path of its file."
+        return f"{address}: web addresses are not supported. Download the picture first, then give its path."
     if path.is_symlink():
         return f"{path}: a broken link to {os.readlink(path)}. Correct the link, or give the path of the file itself."
     similar = similar_paths(path)
     advice = (
-        f"Did you mean {' or '.join(similar)}?" if similar else "Give the path of the file, with its folders."
+        f"Did you mean {' or '.join(similar)}?" if similar else "Check the name, or give the full path."
     )
     return f"{path}: no such file{in_which_folder(path)}. {advice}"
 

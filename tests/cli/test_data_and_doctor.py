@@ -17,7 +17,7 @@ from tellapart.data.sources.catalog import KNOWN_SETS, KnownFile
 def test_every_known_set_is_listed_with_its_place():
     listed = {known["name"]: known for known in tellapart("data", "list", "--json").json["sets"]}
     assert set(listed) == set(KNOWN_SETS)
-    assert listed["digits"]["place"] == "embedded in scikit-learn"
+    assert listed["digits"]["place"] == "included with scikit-learn"
     assert listed["mnist"]["place"] is None
     out = tellapart("data", "list").out
     assert all(name in out for name in KNOWN_SETS)
@@ -48,7 +48,7 @@ def test_an_unknown_set_is_bad_data():
 def test_a_set_that_is_here_is_not_fetched_again():
     result = tellapart("data", "get", "digits")
     assert result.code == 0
-    assert "on this machine: embedded in scikit-learn" in result.out
+    assert "on this machine: included with scikit-learn" in result.out
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_a_model_that_comes_along_is_called_by_its_name(folder):
 def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", picture).err == (
-        "Using the built-in CIFAR-10 model. It only knows: airplane, automobile, bird, cat, deer, dog, frog, "
+        "Using the built-in CIFAR-10 model. It recognizes only: airplane, automobile, bird, cat, deer, dog, frog, "
         "horse, ship, truck.\n"
     )
     for arguments in ((picture, "--json"), (picture, "--csv", "-"), (run, picture, "--json")):
@@ -57,7 +57,7 @@ def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, fol
 
 def test_a_model_that_is_named_says_what_it_knows(run, folder):
     picture = folder / "dark" / "0.png"
-    assert tellapart("predict", run, picture).err == f"Using {run}. It only knows: dark, light.\n"
+    assert tellapart("predict", run, picture).err == f"Using {run}. It recognizes only: dark, light.\n"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_model_that_is_named_says_what_it_knows(run, folder):
 def test_of_very_many_classes_the_first_are_named(capsys, count, begins, ends):
     note_model(Path("run"), [f"kind{number}" for number in range(count)])
     said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith(f"Using run. It only knows: {begins}")
+    assert said.startswith(f"Using run. It recognizes only: {begins}")
     assert said.endswith(ends)
 
 
@@ -103,7 +103,7 @@ def test_a_name_with_a_slip_brings_the_right_one(run, folder):
 )
 @pytest.mark.parametrize("command", ["predict", "explain", "train"])
 def test_an_address_in_the_web_is_told_from_a_file(command, address):
-    assert f"{address}: a web address. Download the picture first" in tellapart(command, address).err
+    assert f"{address}: web addresses are not supported. Download the picture first" in tellapart(command, address).err
 
 
 def test_a_link_that_leads_nowhere_is_called_that():
@@ -115,7 +115,7 @@ def test_a_link_that_leads_nowhere_is_called_that():
 
 def test_a_path_with_the_name_of_a_built_in_model_comes_first_with_a_warning(folder):
     picture = folder / "dark" / "0.png"
-    assert tellapart("predict", "digits", picture).err.startswith("Using digits. It only knows: 0, 1, 2,")
+    assert tellapart("predict", "digits", picture).err.startswith("Using digits. It recognizes only: 0, 1, 2,")
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)

@@ -34,8 +34,8 @@ def test_it_begins_as_the_tutorial_did(digits):
 
 
 def test_the_tutorial_says_which_pictures_score_its_epochs(digits):
-    assert "to validate and to test, as in the tutorial" in digits[1].out
-    assert "Keeps   the last epoch\n" in digits[1].out
+    assert "for both validation and test, as in the tutorial" in digits[1].out
+    assert "Saves   the last epoch\n" in digits[1].out
 
 
 def test_it_ends_with_loss_accuracy_interval_and_the_baseline(digits):
@@ -75,7 +75,7 @@ def test_the_tutorials_model_file_is_a_model_for_plain_keras(digits):
 def test_epochs_are_lines_on_stderr_where_it_is_no_terminal(digits):
     header, forecast, row = digits[1].err.splitlines()
     assert header.split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"]
-    assert re.fullmatch(r"About \d+ (seconds?|minutes) left, judging by the first steps\.", forecast)
+    assert re.fullmatch(r"Estimated time left: \d+ (seconds?|minutes)", forecast)
     assert row.split()[0] == "1/1"
 
 
@@ -150,13 +150,13 @@ def test_without_augmentation_it_says_so(pictures, recipe, told):
 
 def test_the_pictures_that_score_the_epochs_are_counted_and_told_whose_they_are(tmp_path, pictures):
     held_out = tellapart("train", pictures, *SMALL, "--validation-share", "0.03").out
-    assert " 1 to validate (held out of training), " in held_out
+    assert " 1 for validation (held out from training), " in held_out
     make_pictures(tmp_path / "divided" / "train", {"dark": 10, "light": 10})
     make_pictures(tmp_path / "divided" / "validation", {"dark": 3, "light": 3})
     own = tellapart("train", tmp_path / "divided", *SMALL, "--out", tmp_path / "run").out
-    assert " 6 to validate (the data's own split), " in own
+    assert " 6 for validation (the data's own split), " in own
     resumed = tellapart("train", "--resume", tmp_path / "run").out
-    assert " 6 to validate (the data's own split), " in resumed
+    assert " 6 for validation (the data's own split), " in resumed
 
 
 @pytest.mark.parametrize(
@@ -226,8 +226,8 @@ def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
     result = tellapart("demo", "--out", "demo")
     assert result.code == 0, result.err
     assert "digits, 10 classes" in result.out
-    assert "1,294 to train, 144 to validate (held out of training), 359 to test" in result.out
-    assert "loss: how wrong the predictions are, 0 at best." in result.out
+    assert "1,294 for training, 144 for validation (held out from training), 359 for the test" in result.out
+    assert "loss: how wrong the predictions are; 0 is perfect." in result.out
     assert "x_train" not in result.out
     assert "tellapart train cifar10 --recipe first-cnn" in result.out
 

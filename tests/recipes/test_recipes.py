@@ -142,7 +142,7 @@ def test_the_tutorials_network_takes_neither_widths_nor_depth(recipe, change, me
 
 def test_a_seed_out_of_range_is_refused_with_the_range():
     assert quick().changed(seed=2**63 - 1).seed == 2**63 - 1
-    with pytest.raises(ConfigError, match="seed is a whole number from 0 to 9223372036854775807; got"):
+    with pytest.raises(ConfigError, match="seed must be a whole number from 0 to 9223372036854775807; got"):
         quick().changed(seed=99999999999999999999)
 
 

@@ -10,9 +10,9 @@ def bench(
     seconds: options.Seconds = None,
     as_json: options.Json = False,
 ) -> None:
-    """Time a recipe's training on this machine, piece by piece.
+    """Time each part of a recipe's training on this machine.
 
-    Also prints what share of the processor's peak (the speed of a matrix product) a training step reaches.
+    Also compares the speed of a training step with that of a plain matrix product.
 
     \b
     Example:

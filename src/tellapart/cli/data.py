@@ -4,7 +4,7 @@ from tellapart.cli import options
 
 
 def list_sets(as_json: options.Json = False) -> None:
-    """List the known data sets, and which are on this machine.
+    """List the known data sets and show which are on this machine.
 
     \b
     Example:
@@ -33,7 +33,7 @@ def show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
 
 
 def get(name: options.SetName, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """Download a known data set, or continue a download that was stopped.
+    """Download a known data set, or resume a stopped download.
 
     \b
     Example:

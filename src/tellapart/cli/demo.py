@@ -7,7 +7,7 @@ from tellapart.cli.terminal.startup import importing
 
 
 def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """Train on handwritten digits: one minute, no download.
+    """Train on handwritten digits (about one minute, no download).
 
     The 1,797 digits come with scikit-learn.
 

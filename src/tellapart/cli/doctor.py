@@ -9,7 +9,7 @@ from tellapart.cli.terminal.console import say_json
 def doctor(again: options.Again = False, as_json: options.Json = False) -> None:
     """Check this installation and machine.
 
-    Prints versions, the processor, whether bfloat16 is fast, and which data sets are here. Says what is
+    Prints versions, the processor, whether bfloat16 is fast, and which data sets are on this machine. Says what is
     missing and how to get it.
 
     \b
@@ -17,7 +17,7 @@ def doctor(again: options.Again = False, as_json: options.Json = False) -> None:
       tellapart doctor
 
     \b
-    Exit codes: 0 nothing that tellapart needs is missing, 1 otherwise
+    Exit codes: 0 everything required is installed, 1 something is missing
     """
     from tellapart.cli.terminal.machine import report_findings
     from tellapart.profiling import doctor as examination

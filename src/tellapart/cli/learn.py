@@ -10,7 +10,7 @@ def learn(
 ) -> None:
     """Open the interactive guide in a browser.
 
-    It explains how a computer tells pictures apart, one page a concept, each with something to try. The
+    It explains how a computer tells pictures apart, one concept per page, each with something to try. The
     pages are served on this machine only.
 
     \b

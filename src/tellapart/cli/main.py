@@ -60,7 +60,9 @@ def _group(commands: dict[str, Callable[..., None]], **settings: Any) -> typer.T
 
 
 app = _group(
-    COMMANDS, name="tellapart", help="Teach a computer to tell pictures apart. Start with: tellapart demo"
+    COMMANDS,
+    name="tellapart",
+    help="Teach a computer to tell pictures apart. To get started, run: tellapart demo",
 )
 app.add_typer(_group(DATA_COMMANDS, help="List, show and download known data sets."), name="data")
 

@@ -16,8 +16,8 @@ CLASSES_SHOWN = 3
 """For each picture on the terminal, unless --top says otherwise."""
 
 MODEL_HELP = (
-    "A run folder, a .keras or .h5 file, or a built-in model: cifar10 or digits. A file or folder of that name "
-    "wins over the built-in model."
+    "A run folder, a .keras or .h5 file, or the built-in model cifar10 or digits. A file or folder of that name "
+    "takes precedence over the built-in model."
 )
 
 
@@ -52,7 +52,7 @@ ModelOrRecipe = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|RECIPE",
-        help=f"A recipe: quick, fast, accurate, best or first-cnn. Or a model. {MODEL_HELP}",
+        help=f"A recipe (quick, fast, accurate, best or first-cnn), or a model. {MODEL_HELP}",
     ),
 ]
 ModelAndPictures = Annotated[
@@ -69,21 +69,21 @@ TrainData = Annotated[
     str | None,
     typer.Argument(
         metavar="DATA",
-        help="A known data set (see: tellapart data list), a folder with one subfolder per class, an .npz or "
-        "parquet file.",
+        help="A known data set (see tellapart data list), a folder with one subfolder per class, or an .npz or "
+        "Parquet file.",
     ),
 ]
 EvaluateData = Annotated[
     str | None,
-    typer.Argument(metavar="DATA", help="As for train. Default: the run folder's own test pictures."),
+    typer.Argument(metavar="DATA", help="Same as for train. Default: the run folder's own test pictures."),
 ]
-SetName = Annotated[str, typer.Argument(metavar="NAME", help="A name from: tellapart data list")]
+SetName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set (see tellapart data list).")]
 SetOrFolder = Annotated[
-    str, typer.Argument(metavar="NAME", help="A known data set, or the path of your own pictures.")
+    str, typer.Argument(metavar="NAME", help="A known data set, or the path to your own pictures.")
 ]
 SplitOption = Annotated[
     SplitName | None,
-    typer.Option("--split", help="Pictures to score. Default: test, or everything if there are no splits."),
+    typer.Option("--split", help="Split to score. Default: test, or everything if there are no splits."),
 ]
 Labels = Annotated[
     Path | None,
@@ -101,8 +101,9 @@ Recipe = Annotated[
     typer.Option(
         "--recipe",
         metavar="quick|fast|accurate|best|first-cnn",
-        help="How to train. quick: small network, 30 epochs. fast: much better, in minutes. accurate: better "
-        "still, hours. best: for a GPU. first-cnn: the classic Keras tutorial. Default: quick.",
+        help="How to train. quick: small network, 30 epochs. fast: much higher accuracy, in "
+        "minutes. accurate: higher still, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
+        "Default: quick.",
     ),
 ]
 Target = Annotated[
@@ -110,28 +111,29 @@ Target = Annotated[
     typer.Option(
         "--target",
         metavar="63%|0.63",
-        help="Stop at this validation accuracy. Changes the default recipe to fast.",
+        help="Stop once the validation accuracy reaches this value. With --target, the default recipe is fast.",
     ),
 ]
 Epochs = Annotated[
-    int | None, typer.Option("--epochs", help="Passes over the training pictures. Default: the recipe's.")
+    int | None,
+    typer.Option("--epochs", help="Passes over the training pictures. Default: set by the recipe."),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Pictures per step. Default: the recipe's.")
+    int | None, typer.Option("--batch-size", help="Pictures per step. Default: set by the recipe.")
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything random. Default: 0.")]
-NoAugment = Annotated[bool, typer.Option("--no-augment", help="Switch augmentation off.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Random seed. Default: 0.")]
+NoAugment = Annotated[bool, typer.Option("--no-augment", help="Train without augmentation.")]
 TrainPrecision = Annotated[
     Precision | None,
     typer.Option(
         "--precision",
-        help="Arithmetic of training. Default: auto, which is bfloat16 where the processor is faster with it.",
+        help="Numeric precision for training. Default: auto (bfloat16 if it is faster on this processor).",
     ),
 ]
 Resume = Annotated[
     Path | None,
     typer.Option(
-        "--resume", metavar="RUN", help="Continue a stopped training, with its own data and settings."
+        "--resume", metavar="RUN", help="Resume a stopped run, with its original data and settings."
     ),
 ]
 Size = Annotated[
@@ -139,25 +141,27 @@ Size = Annotated[
     typer.Option(
         "--size",
         metavar="48|48x64",
-        help="Input size of the network, height x width in pixels. Default: the pictures' own, at most 64.",
+        help="Network input size in pixels, height x width. Default: the size of the pictures, up to 64.",
     ),
 ]
 PolicyOption = Annotated[
     Policy | None,
-    typer.Option("--policy", help="How to fit a picture of other proportions. Default: crop."),
+    typer.Option(
+        "--policy", help="How to fit pictures whose aspect ratio differs from the input's. Default: crop."
+    ),
 ]
 ValidationShare = Annotated[
     float | None,
     typer.Option(
         "--validation-share",
-        help="Share of the training pictures held out to score epochs, 0 to 1. Default: the recipe's.",
+        help="Fraction of the training pictures held out for validation, 0 to 1. Default: set by the recipe.",
     ),
 ]
 TestShare = Annotated[
     float | None,
     typer.Option(
         "--test-share",
-        help="Share of the pictures held out for the test if there is no test split. Default: 0.2.",
+        help="Fraction of the pictures held out as the test set if the data has none. Default: 0.2.",
     ),
 ]
 Predictions = Annotated[
@@ -166,15 +170,15 @@ Predictions = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Run folder to make. Default: runs/DATE-DATA-RECIPE."),
+    typer.Option("--out", metavar="DIR", help="Run folder to create. Default: runs/DATE-DATA-RECIPE."),
 ]
 SaveTo = Annotated[
     Path | None,
     typer.Option(
         "--save-to",
         metavar="PATH",
-        help="Save the model here too: a .keras or .h5 file; or a folder, which gets DATA-RECIPE.h5 "
-        "(keras_first_cnn_test.h5 for first-cnn).",
+        help="Save the model here too: a .keras or .h5 file; or a folder, in which it becomes "
+        "DATA-RECIPE.h5 (keras_first_cnn_test.h5 for first-cnn).",
     ),
 ]
 
@@ -184,21 +188,21 @@ PredictionPrecision = Annotated[
     Precision,
     typer.Option(
         "--precision",
-        help="Arithmetic. bfloat16 is faster on some processors and may change about 1 prediction in 1,000.",
+        help="Numeric precision. bfloat16 is faster on some processors and may change about 1 prediction in 1,000.",
     ),
 ]
 ScorePrecision = Annotated[
     Precision | None,
     typer.Option(
         "--precision",
-        help="Arithmetic; another one may change about 1 prediction in 1,000. Default: the run's own, otherwise "
-        "float32.",
+        help="Numeric precision; changing it may change about 1 prediction in 1,000. Default: the precision that the "
+        "run was trained with, or float32.",
     ),
 ]
 Top = Annotated[
     int | None,
     typer.Option(
-        "--top", min=1, metavar="N", help="Show the N likeliest classes. Default: 3; JSON and CSV: all."
+        "--top", min=1, metavar="N", help="Show the N most likely classes. Default: 3; JSON and CSV: all."
     ),
 ]
 Csv = Annotated[
@@ -214,7 +218,9 @@ PagesOut = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder 
 
 # Reports, summaries, timings
 
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder; with --compare, several.")]
+Runs = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="A run folder; with --compare, two or more.")
+]
 Compare = Annotated[bool, typer.Option("--compare", help="Compare two or more runs with a paired test.")]
 SummarySize = Annotated[
     str | None,
@@ -232,11 +238,11 @@ BenchRecipe = Annotated[
 Seconds = Annotated[
     float | None,
     typer.Option(
-        "--seconds", min=0, max=3600, help="How long to measure; at least three rounds. Default: 5."
+        "--seconds", min=0, max=3600, help="How long to measure, but at least three rounds. Default: 5."
     ),
 ]
 Again = Annotated[
-    bool, typer.Option("--again", help="Time bfloat16 now, even if this machine's result is remembered.")
+    bool, typer.Option("--again", help="Time bfloat16 again instead of using the saved result.")
 ]
 
 # The guide
@@ -247,7 +253,7 @@ Port = Annotated[
         "--port",
         min=0,
         max=65535,
-        help="Port on 127.0.0.1; 0 for any free one. Default: 8063, or any free one.",
+        help="Port on 127.0.0.1; 0 picks any free port. Default: 8063, or any free port.",
     ),
 ]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the address without opening a browser.")]

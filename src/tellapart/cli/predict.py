@@ -16,7 +16,7 @@ def predict(
 ) -> None:
     """Predict what is in pictures.
 
-    Without MODEL, the built-in CIFAR-10 model predicts. JSON and CSV hold every class's probability, unless
+    Without MODEL, the built-in CIFAR-10 model is used. JSON and CSV hold every class's probability, unless
     --top is given.
 
     \b

@@ -15,7 +15,7 @@ def report(
     """Write a run's report, or compare runs.
 
     The report is one HTML file in the run folder; training writes it too. With --compare, prints which run
-    is better and whether the difference may be chance.
+    scores higher and whether the difference could be due to chance.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ def summary(
 ) -> None:
     """Show a network layer by layer.
 
-    Prints shapes, parameters and FLOPs, then a recipe's settings or a model's card.
+    Prints shapes, parameters and FLOPs, then the recipe's settings or the model card.
 
     \b
     Examples:

@@ -103,7 +103,7 @@ def _accepted_by_none(path: Path) -> str:
         return no_such_picture(path)
     similar = similar_paths(path) + difflib.get_close_matches(str(path).lower(), list(KNOWN_SETS), n=2)
     return (
-        f"{path}: no such folder or file{in_which_folder(path)}, and no known set of that name."
+        f"{path}: no such folder or file{in_which_folder(path)}, and no known data set of that name."
         + (f"\nDid you mean {' or '.join(similar)}?" if similar else "")
         + f"\nKnown sets: {', '.join(KNOWN_SETS)}."
     )

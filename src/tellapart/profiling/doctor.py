@@ -112,7 +112,7 @@ def _processor(again: bool) -> Iterator[Finding]:
     yield Finding("device", device)
     yield Finding("processor", processor_name())
     yield Finding("cores", str(os.cpu_count()))
-    yield Finding("threads", f"{torch.get_num_threads()} (OMP_NUM_THREADS sets another number)")
+    yield Finding("threads", f"{torch.get_num_threads()} (set OMP_NUM_THREADS to change it)")
     yield Finding("bfloat16", f"{_bfloat16(again)}; training uses {resolve('auto')}")
 
 
@@ -141,10 +141,10 @@ def _data() -> Iterator[Finding]:
     for name, place in known_sets_here().items():
         if place is None:
             yield Finding(
-                f"set {name}", "not found on this machine", "optional", f"tellapart data get {name}"
+                f"data: {name}", "not found on this machine", "optional", f"tellapart data get {name}"
             )
         else:
-            yield Finding(f"set {name}", place)
+            yield Finding(f"data: {name}", place)
     yield _cache(cache_folder())
 
 
@@ -171,5 +171,5 @@ def known_sets_here() -> dict[str, str | None]:
     places: dict[str, str | None] = {}
     for name, known in KNOWN_SETS.items():
         place = find_on_this_machine(known) if known.files else None
-        places[name] = str(place[0]) if place else None if known.files else "embedded in scikit-learn"
+        places[name] = str(place[0]) if place else None if known.files else "included with scikit-learn"
     return places

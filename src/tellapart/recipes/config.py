@@ -155,7 +155,7 @@ class TrainConfig:
             raise ConfigError(f"size is (height, width) in pixels, such as (48, 64); got {self.size!r}.")
         for name in ("batch_size", "epochs", "depth"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is a whole number from 1; got {getattr(self, name)}.")
+                raise ConfigError(f"{name} must be a whole number of at least 1; got {getattr(self, name)}.")
         for name in ("validation_share", "test_share"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(
@@ -179,7 +179,7 @@ class TrainConfig:
         if self.predictions < 0:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed is a whole number from 0 to {2**63 - 1}; got {self.seed}.")
+            raise ConfigError(f"seed must be a whole number from 0 to {2**63 - 1}; got {self.seed}.")
 
     def changed(self, **changes: Any) -> "TrainConfig":
         """Return a copy with some fields replaced; None leaves a field unchanged."""

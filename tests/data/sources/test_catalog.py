@@ -39,5 +39,5 @@ def test_names_are_found_whatever_their_spelling(spelling):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(DataError, match=r"'imagenet' is not a known set.*digits, cifar10"):
+    with pytest.raises(DataError, match=r"Unknown data set 'imagenet'.*digits, cifar10"):
         known_set("imagenet")

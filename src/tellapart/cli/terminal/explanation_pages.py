@@ -28,7 +28,7 @@ def report_pages(
     if pages:
         note_model(model, list(pages[0].values["probabilities"]))
     for gap in dict.fromkeys(gap for page in pages for gap in page.values["missing"]):
-        note(f"Not on the page: {gap}", "yellow")
+        note(f"Missing on the page: {gap}", "yellow")
     for page in pages:
         say(one_line(f"{page.values['picture']}: {_in_words(page.values)}"))
         say(f"  {page.path}")
@@ -38,5 +38,5 @@ def _in_words(values: Mapping[str, Any]) -> str:
     best = values["predicted"]
     text = f"{best}, {percent(values['probabilities'][best])}"
     if values["calibrated"] is not None:
-        text += f" ({percent(values['calibrated'][best])} calibrated)"
-    return text + ("; unlike any training picture" if values["is_unfamiliar"] else "")
+        text += f" ({percent(values['calibrated'][best])} after calibration)"
+    return text + ("; unlike the training pictures, so do not rely on it" if values["is_unfamiliar"] else "")

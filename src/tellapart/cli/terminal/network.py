@@ -19,7 +19,9 @@ def report_summary(description: Description) -> None:
     results().print(tables.summary_table(summary))
     frozen = summary.parameters - summary.trainable_parameters
     say(f"Parameters  {summary.parameters:,}{f' ({frozen:,} frozen)' if frozen else ''}")
-    say(f"FLOPs       {summary.flops / 1e6:,.2f} million per picture, forward pass (a multiply-add is 2)")
+    say(
+        f"FLOPs       {summary.flops / 1e6:,.2f} million per picture, forward pass (1 multiply-add = 2 FLOPs)"
+    )
     say(f"Weights     {summary.bytes / 1e6:,.2f} MB")
     if (cost := description.training) is not None:
         say(

@@ -34,7 +34,7 @@ def note_model(model: Path, class_names: Sequence[str]) -> None:
     others = len(class_names) - CLASSES_NAMED
     names = [*class_names[:CLASSES_NAMED], f"{others:,} more"] if others > 1 else class_names
     which = "the built-in CIFAR-10 model" if model == pretrained_model() else display_name(model)
-    note(one_line(f"Using {which}. It only knows: {', '.join(names)}."))
+    note(one_line(f"Using {which}. It recognizes only: {', '.join(names)}."))
 
 
 def report_predictions(predictions: Predictions, model: Path, csv: str | None, as_json: bool) -> None:

@@ -220,7 +220,7 @@ class ProgressListener(Listener):
             self._has_estimated = True
             a_step = waited / (self._steps_seen - 1)
             left = (self.setup.config.epochs - done.epoch) * done.steps - done.step - 1
-            self._tell(f"About {in_words(a_step * left)} left, judging by the first steps.")
+            self._tell(f"Estimated time left: {in_words(a_step * left)}")
 
     def _step(self, done: StepDone) -> None:
         self._estimate(done)

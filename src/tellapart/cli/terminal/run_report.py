@@ -24,7 +24,7 @@ def report_page(report: Report) -> None:
         after = calibration["after"]
         calibrated = f"; {percent(after['error'])} after calibration" if after is not None else ""
         say(f"Calibration error (ECE): {percent(calibration['before']['error'])}{calibrated}")
-    say(f"Report, to open in a browser:\n  {report.path}")
+    say(f"Report (open in a browser):\n  {report.path}")
 
 
 def report_comparison(comparison: Mapping[str, Any]) -> None:
@@ -42,10 +42,12 @@ def _in_words(pair: Mapping[str, Any]) -> str:
     sides = [(pair["first"], pair["only_first_correct"]), (pair["second"], pair["only_second_correct"])]
     (worse, fewer), (better, more) = sorted(sides, key=lambda side: side[1])
     if fewer == more:
-        return f"{worse} and {better} are equally good: each is correct on {more:,} pictures where the other is wrong."
-    verdict = "unlikely to be chance" if pair["p_value"] < 0.05 else "may be chance"
+        return (
+            f"{worse} and {better} are equally good: on {more:,} pictures each, only one of them is correct."
+        )
+    verdict = "and chance hardly explains that" if pair["p_value"] < 0.05 else "but that could be chance"
     p_value = "< 0.0001" if pair["p_value"] < 0.0001 else f"= {pair['p_value']:.4f}"
     return (
-        f"{better} is better than {worse} by {100 * abs(pair['difference']):.2f} points, {verdict} (McNemar's "
-        f"test, p {p_value}). Only it is correct on {more:,} pictures, only the other on {fewer:,}."
+        f"{better} scores {100 * abs(pair['difference']):.2f} points higher than {worse}, {verdict} (McNemar's test, "
+        f"p {p_value}). On {more:,} pictures only {better} is correct, on {fewer:,} only {worse}."
     )

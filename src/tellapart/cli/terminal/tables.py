@@ -179,10 +179,10 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
         "picture",
         "predicted",
         "probability",
-        "next",
+        "runners-up",
         right=("probability",),
-        long=("picture", "predicted", "next"),
-        spare=("next",),
+        long=("picture", "predicted", "runners-up"),
+        spare=("runners-up",),
     )
     for prediction in predictions:
         best, *others = [

@@ -16,7 +16,7 @@ def report_timings(timings: Timings) -> None:
     """Print every piece, then the share of the peak, the costliest other piece, and how steady it was."""
     height, width, channels = timings.picture_shape
     say(
-        f"Recipe {timings.recipe}: {timings.batch_size:,} pictures a step, {height} x {width} x {channels}, "
+        f"Recipe {timings.recipe}: {timings.batch_size:,} pictures per step, {height} x {width} x {channels}, "
         f"{timings.precision}\n"
         f"{timings.hardware['processor']}, {counted(timings.threads, 'thread')}"
     )
@@ -38,9 +38,9 @@ def conclusions(timings: Timings) -> list[str]:
     assert step is not None
     dearest = max(beside, key=lambda piece: beside[piece])
     sentences = [
-        f"A training step reaches {percent(step.median)} of the {timings.precision} peak "
-        f"({percent(step.lowest)} to {percent(step.highest)} in {timings.rounds} rounds).",
-        f"Apart from the network itself, the costliest piece is the {dearest}: "
+        f"A training step runs at {percent(step.median)} of the speed of a {timings.precision} matrix product "
+        f"({percent(step.lowest)} to {percent(step.highest)} over {timings.rounds} rounds).",
+        f"Apart from the network itself, the {dearest} takes the most time: "
         f"{percent(beside[dearest])} of a step.",
     ]
     if beside["augmentation"] >= AUGMENTATION_SHARE:

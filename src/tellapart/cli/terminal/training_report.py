@@ -39,12 +39,12 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         f"Recipe  {config.recipe}: {config.epochs} epochs, batch size {config.batch_size}{plain}, seed {config.seed}"
     )
     say(f"Device  {_device_in_words(device)}, {setup.precision}")
-    say(f"Keeps   {KEPT[config.keep]}")
+    say(f"Saves   {KEPT[config.keep]}")
     say(f"Run     {setup.folder.path}{' (resumed)' if setup.resumes else ''}")
     say()
     if is_demo:
         say("Each epoch trains on every training picture once, then scores the validation")
-        say("pictures. loss: how wrong the predictions are, 0 at best. accuracy: the share of")
+        say("pictures. loss: how wrong the predictions are; 0 is perfect. accuracy: the share of")
         say("correct predictions. val_loss, val_accuracy: the same for the validation pictures.")
         say()
 
@@ -75,9 +75,9 @@ def split_in_words(setup: TrainingSetup) -> str:
     """Return how many pictures train, validate and test, and where the validation pictures come from."""
     train, test = len(setup.stores["train"]), len(setup.stores["test"])
     if setup.config.validation == "test":
-        return f"{train:,} to train; {test:,} to validate and to test, as in the tutorial"
-    held_out = "held out of training" if "validation" in setup.dataset.carved else "the data's own split"
-    return f"{train:,} to train, {len(setup.validation):,} to validate ({held_out}), {test:,} to test"
+        return f"{train:,} for training; {test:,} for both validation and test, as in the tutorial"
+    held_out = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
+    return f"{train:,} for training, {len(setup.validation):,} for validation ({held_out}), {test:,} for the test"
 
 
 def _device_in_words(device: str) -> str:
@@ -108,9 +108,11 @@ def report_finished(
     if result.shown:
         results().print(predictions_table(result.shown))
         correct = sum(shown.is_correct for shown in result.shown)
-        say(f"{correct} of {len(result.shown)} correct. As a picture:\n  {result.folder / 'predictions.png'}")
+        say(
+            f"{correct} of {len(result.shown)} correct. Saved as an image:\n  {result.folder / 'predictions.png'}"
+        )
     if result.report is not None:
-        say(f"Full report, to open in a browser:\n  {result.report}")
+        say(f"Full report (open in a browser):\n  {result.report}")
     say()
     if is_demo:
         _after_the_demo(result.folder)
@@ -123,7 +125,7 @@ def report_finished(
 def _after_the_demo(run: Path) -> None:
     say("Next: score each digit", "bold")
     say("  " + command("evaluate", run))
-    say("Predict a photo of yours with the built-in model, which knows ten classes", "bold")
+    say("Classify one of your photos with the built-in model (ten classes)", "bold")
     say("  " + command("predict") + " PHOTO.jpg")
     say("Train on your own pictures, one folder per class, or run the classic tutorial", "bold")
     say("  " + command("train") + " FOLDER")

@@ -83,14 +83,14 @@ def _words(text: str) -> tuple[str, ...]:
 
 _DIGITS = KnownSet(
     name="digits",
-    title="Optical recognition of handwritten digits, the 1,797 that scikit-learn carries",
+    title="Optical recognition of handwritten digits, the 1,797 that come with scikit-learn",
     class_names=tuple("0123456789"),
     image_shape=(8, 8, 1),
     train_size=1797,
     test_size=0,
     mirrors=False,
     license="CC BY 4.0 (UCI Machine Learning Repository)",
-    provenance="Alpaydin and Kaynak 1998, UCI; the UCI test part, as embedded in scikit-learn",
+    provenance="Alpaydin and Kaynak 1998, UCI; the UCI test part, as included with scikit-learn",
     default_test_share=0.2,
 )
 
@@ -268,5 +268,5 @@ def known_set(name: str) -> KnownSet:
     """
     known = find_known(name)
     if known is None:
-        raise DataError(f"{name!r} is not a known set. Known sets: {', '.join(KNOWN_SETS)}.")
+        raise DataError(f"Unknown data set {name!r}. Known data sets: {', '.join(KNOWN_SETS)}.")
     return known

@@ -130,7 +130,7 @@ def open_known(known: KnownSet, *, download: bool, progress: Progress | None) ->
         DownloadError: it could not be fetched.
     """
     if not known.files:
-        return _embedded_digits(), "embedded in scikit-learn"
+        return _embedded_digits(), "included with scikit-learn"
     _check_data_folder()
     copy = find_on_this_machine(known)
     if copy is None and download:
