@@ -39,7 +39,9 @@ def sentence(page):
 def test_dropout_draws_single_numbers(page):
     go_to(page, "Dropout")
     (map_,) = page.evaluate(DRAWN)
-    assert sentence(page).startswith(f"One random draw of training: {sum(map_)} of {len(map_)} numbers are set to zero")
+    assert sentence(page).startswith(
+        f"One random draw of training: {sum(map_)} of {len(map_)} numbers are set to zero"
+    )
     assert 0.2 < np.mean(map_) < 0.6
     assert page.troubles == []
 

@@ -162,7 +162,7 @@ def test_it_reads_without_scripts(opened, explained):
     assert page.locator("#layers ~ details tbody tr").count() == len(explanation.recording.layers)
     assert page.locator("button:visible, select:visible, input:visible").count() == 0
     assert page.locator(".of-picture").bounding_box()["height"] > 200
-    assert "needs JavaScript" in page.inner_text(".section-layers")
+    assert "Turn on JavaScript" in page.inner_text(".section-layers")
 
 
 def test_with_scripts_the_picture_is_drawn_and_controls_are_there(ready):
@@ -171,4 +171,4 @@ def test_with_scripts_the_picture_is_drawn_and_controls_are_there(ready):
     assert page.locator("#picture-canvas").is_visible()
     for control in ("temperature", "picture-row", "layer-after", "why-of"):
         assert page.locator(f"#{control}").is_visible()
-    assert "needs JavaScript" not in page.inner_text(".section-layers")
+    assert "Turn on JavaScript" not in page.inner_text(".section-layers")

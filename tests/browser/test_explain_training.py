@@ -42,7 +42,7 @@ def test_every_training_picture_is_there_without_scripts(opened, path, explained
     shown = [float(number) for number in re.findall(r"[+-]?\d+\.\d+", first.inner_text())]
     values = [one.value for one in (*pro, *contra)]
     assert shown == pytest.approx(values, abs=0.05 * max(map(abs, values)))
-    assert "cannot see" in page.inner_text(".section-training")
+    assert "does not account for" in page.inner_text(".section-training")
 
 
 def test_every_channel_is_there_without_scripts(opened, path, explained):
@@ -53,8 +53,8 @@ def test_every_channel_is_there_without_scripts(opened, path, explained):
     assert page.locator(".channels .patches .picture").count() == 5 * len(channels)
     text = page.inner_text(".section-filters")
     for channel in channels:
-        assert f"Mean over the created picture: {channel.image_mean:.3g}" in text
-        assert f"over the best training picture: {channel.best_sample_mean:.3g}" in text
+        assert f"Mean activation: {channel.image_mean:.3g} on the generated picture" in text
+        assert f"{channel.best_sample_mean:.3g} on the most activating training picture" in text
 
 
 def test_pictures_are_drawn(opened, path):

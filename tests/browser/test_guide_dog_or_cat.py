@@ -66,7 +66,7 @@ def test_the_cat_is_moved_and_its_distance_taken(page, shift, is_mirrored):
     nearer = "this cat" if away < making.distances()["plain"] else "the plain square"
     says = page.inner_text("#rule-says")
     assert f"{nearer} is more like the cat" in says
-    assert f"cat, with {100 * making.predicted([picture])[0][3]:.1f}%" in says
+    assert f"cat with a probability of {100 * making.predicted([picture])[0][3]:.1f}%" in says
 
 
 @pytest.mark.proves("ask")
@@ -153,7 +153,7 @@ def shown_after(page, status, body, file=CAT):
 
 def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
     said = {"class_names": ["cat", "dog", "cow"], "probabilities": [0.2, 0.7, 0.1], "unfamiliar": False}
-    assert shown_after(served, 200, json.dumps(said)) == "The model predicts dog, with 70.0%."
+    assert shown_after(served, 200, json.dumps(said)) == "The model predicts dog with a probability of 70.0%."
     request = served.asked[0]
     assert (request.method, request.headers["content-type"]) == ("POST", "application/octet-stream")
     assert request.url == f"http://learn.test/answer?name={CAT.name}"

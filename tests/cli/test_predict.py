@@ -103,7 +103,10 @@ def test_a_name_with_a_slip_brings_the_right_one(run, folder):
 )
 @pytest.mark.parametrize("command", ["predict", "explain", "train"])
 def test_an_address_in_the_web_is_told_from_a_file(command, address):
-    assert f"{address}: web addresses are not supported. Download the picture first" in tellapart(command, address).err
+    assert (
+        f"{address}: web addresses are not supported. Download the picture first"
+        in tellapart(command, address).err
+    )
 
 
 def test_a_link_that_leads_nowhere_is_called_that():
@@ -115,7 +118,9 @@ def test_a_link_that_leads_nowhere_is_called_that():
 
 def test_a_path_with_the_name_of_a_built_in_model_comes_first_with_a_warning(folder):
     picture = folder / "dark" / "0.png"
-    assert tellapart("predict", "digits", picture).err.startswith("Using digits. It recognizes only: 0, 1, 2,")
+    assert tellapart("predict", "digits", picture).err.startswith(
+        "Using digits. It recognizes only: 0, 1, 2,"
+    )
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)

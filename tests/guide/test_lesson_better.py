@@ -63,7 +63,7 @@ def test_the_five_trainings_are_told_with_their_spread():
     mean = statistics.mean(found)
     for share in (mean, min(found), max(found), *wilson_interval(round(10_000 * mean), 10_000)):
         assert percent(share) in claim("fast-figure")
-    assert f"{len(found)} trainings" in claim("fast-figure")
+    assert f"{len(found)} training runs" in claim("fast-figure")
 
 
 @pytest.mark.proves("to-63-figure")
@@ -73,7 +73,7 @@ def test_the_short_trainings_are_told_with_their_time():
     for share in (statistics.mean(tests), min(tests), max(tests)):
         assert percent(share) in claim("to-63-figure")
     seconds = statistics.median(one["whole command s"] for one in runs)
-    assert f"{len(runs)} trainings" in claim("to-63-figure")
+    assert f"{len(runs)} training runs" in claim("to-63-figure")
     assert f"{round(seconds)} seconds" in claim("to-63-figure")
     from tellapart.recipes.adapt import for_target
 

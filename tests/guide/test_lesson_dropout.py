@@ -272,6 +272,8 @@ def test_what_helped_is_counted_training_by_training(name):
     assert SUMMARY[name]["less_loss"] == less_loss
     if name in ("quarter", "half", "shifted"):
         assert more_right < 5 < less_loss
+    if name == "half":
+        assert less_loss == SUMMARY["quarter"]["less_loss"]  # "both rates"
     if name == "stopped":
         assert less_loss == 10
     if name == "more":
@@ -324,6 +326,8 @@ def test_dropout_does_not_help_a_rare_digit():
             assert SUMMARY["rare"][rate][what]["mean"] == pytest.approx(values.mean(), abs=2e-5)
         assert (by_kind["rare"] < by_kind["others"] - 0.3).all()
     assert (recalls["0.5"]["rare"] < recalls["0.0"]["rare"]).all()
+    others = [f"{SUMMARY['rare'][rate]['others']['mean']:.1%}" for rate in ("0.0", "0.5")]
+    assert others[0] == others[1]  # "either way"
 
 
 @pytest.mark.proves("question-kept")

@@ -78,7 +78,7 @@ def test_a_stopped_run_has_a_report_of_what_it_has(tmp_path):
     facts = tellapart.report(tmp_path / "run").facts
     assert facts["scores"] is None
     assert facts["curves"] is None
-    assert any("test pictures" in gap for gap in facts["missing"])
+    assert any(gap.startswith("Test results: ") for gap in facts["missing"])
 
 
 def test_a_run_that_scores_on_the_test_split_fits_no_temperature(tmp_path, color_photos):

@@ -65,7 +65,7 @@ def test_without_a_run_kernels_and_created_pictures_are_shown_with_a_note(explai
     assert (channel.patches, channel.share_below, channel.best_sample_mean) == ((), None, None)
     section.part(explanation)
     (gap,) = explanation.gaps
-    assert "training pictures are not there" in gap
+    assert "training pictures are not available" in gap
 
 
 def test_explanations_of_two_pictures_share_what_was_computed(explained, monkeypatch):

@@ -52,4 +52,4 @@ def test_the_page_says_that_the_temperature_was_fitted_to_several_copies(run, ex
         card = replace(run.classifier.card, temperature=0.5, tta_views=views)
         classifier = Classifier.of_model(run.classifier.model, card)
         page = html(explained(classifier=classifier), "answer")
-        assert (f"fitted to the mean of {views} copies" in page) == (views > 1)
+        assert (f"fitted to predictions averaged over {views} copies" in page) == (views > 1)
