@@ -184,7 +184,7 @@ CHANGES: Sequence[Change] = (
     Change(
         "crop",
         lambda image, amount: turned_and_cropped(image, 0.0, 1 - 0.75 * amount),
-        lambda amount, _: f"only the middle {100 * (1 - 0.75 * amount):.0f}% of each side",
+        lambda amount, _: f"center crop to {100 * (1 - 0.75 * amount):.0f}% of the width and height",
     ),
     Change(
         "rotate left",
@@ -209,7 +209,7 @@ CHANGES: Sequence[Change] = (
     Change(
         "blur",
         lambda image, amount: blurred(image, 0.2 * amount),
-        lambda amount, side: f"a blur of {0.2 * amount * side:.1f} pixels (standard deviation)",
+        lambda amount, side: f"Gaussian blur, σ = {0.2 * amount * side:.1f} pixels",
     ),
 )
 """Each from no change to one that leaves little of the image."""

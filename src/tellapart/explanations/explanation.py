@@ -61,7 +61,10 @@ class Explanation:
     def training_examples(self) -> TrainingExamples | None:
         """Similar training images, and those for and against the prediction; None where there are none."""
         if self.training is None:
-            self.gaps.append(f"{BOTH}: the model was loaded without its run folder.")
+            self.gaps.append(
+                f"{BOTH}: not available. A built-in model, or a model file without its run folder, comes without "
+                "its training pictures."
+            )
             return None
         examples, gaps = self.training.of(self.subject, self.scan_progress)
         self.gaps.extend(gaps)

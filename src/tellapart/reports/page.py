@@ -83,6 +83,7 @@ def _values(facts: Facts, cells: Cells) -> dict[str, Any]:
         "confusions": [] if confusion is None else frequent_confusions(names, confusion),
         "all_mistakes_shown": shows_every_mistake(cells, len(names)),
         "scored_images": _scored_images(facts),
+        "drawn_from_train": any(each["id"].startswith("train/") for each in facts["mistakes"] or ()),
         "sparklines": {row["name"]: _sparkline(row["recalls"]) for row in facts["slow_classes"] or ()},
         "slowest": max([layer["milliseconds"] or 0 for layer in layers] + [1e-9]),
     }

@@ -83,8 +83,8 @@ def _overfitting(history: Sequence[EpochDone]) -> list[Remark]:
     if last.val_loss < OVERFITTING * lowest.val_loss or last.loss > lowest.loss:
         return []
     text = (
-        f"lowest validation loss, {lowest.val_loss:.3f}; it ends at {last.val_loss:.3f}, "
-        "although the training loss fell further"
+        f"lowest validation loss, {lowest.val_loss:.3f}; by the last epoch it has risen to {last.val_loss:.3f}, "
+        f"while the training loss has fallen from {lowest.loss:.3f} to {last.loss:.3f}"
     )
     return [Remark(lowest.epoch + 1, "overfitting", text)]
 

@@ -17,11 +17,11 @@ BATCH = (
     "shift."
 )
 CHANNELS = (
-    "At each place, brings the channels to mean 0 and variance 1, then applies a learned factor and shift to each "
+    "At each position, brings the channels to mean 0 and variance 1, then applies a learned factor and shift to each "
     "channel."
 )
 LENGTH = (
-    "At each place, divides the channels by the root of their mean square, then applies a learned factor to each "
+    "At each position, divides the channels by the root of their mean square, then applies a learned factor to each "
     "channel."
 )
 GROUPS = (

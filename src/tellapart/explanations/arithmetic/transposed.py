@@ -10,8 +10,8 @@ from tellapart.explanations.recorder import LayerRun
 from tellapart.lowering.ops.convolution import transposed_padding
 
 DESCRIPTION = (
-    "A convolution in reverse, which enlarges maps: multiplies each input number by the whole kernel, lays the "
-    "products over the output, one stride further for each place, and adds up what overlaps."
+    "A convolution in reverse, which enlarges maps: it multiplies each input value by the whole kernel, lays the "
+    "products over the output, one stride further for each position, and adds up what overlaps."
 )
 
 

@@ -14,11 +14,14 @@ from tellapart.explanations.recorder import LayerRun
 from tellapart.pages.packing import pack
 
 CONVOLUTION = (
-    "Slides a small window over the maps of the layer before. At each place, multiplies its numbers by the kernel's "
-    "and adds up the products."
+    "This layer slides a small window over the previous layer's feature maps. At each position, it multiplies the "
+    "values in the window by the kernel and adds up the products."
 )
-DEPTHWISE = "A convolution in which each channel has its own kernel and reads one channel of the layer before, not all."
-DENSE = "Each unit multiplies all numbers of the layer before by its own weights and adds up the products."
+DEPTHWISE = (
+    "A convolution in which each channel has its own kernel and reads one channel of the previous layer, not all of "
+    "them."
+)
+DENSE = "Each unit multiplies all values of the previous layer by its own weights and adds up the products."
 SEPARABLE = (
     "A convolution for each channel, then a sum over the channels, shown here as the single kernel that equals "
     "both."

@@ -126,16 +126,16 @@ def _by_contrast(task: AttributionTask, maps: Iterable[Tensor]) -> Attribution:
 METHODS: dict[str, Method] = {
     "grad_cam": Method(
         title="Grad-CAM",
-        description="The layer's feature maps, each weighted by how much the class score rises with it. "
-        "As coarse as that layer.",
+        description="The feature maps of a layer, each weighted by its effect on the class score. "
+        "The resolution is that of the layer.",
         source="Selvaraju et al. 2017, arXiv:1610.02391",
         draw=partial(_by_cam, grad_cam),
         needs_feature_maps=True,
     ),
     "grad_cam_plus_plus": Method(
         title="Grad-CAM++",
-        description="Like Grad-CAM, with a weight for every place, so that an object that appears several times is "
-        "marked each time.",
+        description="Like Grad-CAM, but weights each position separately, so that every instance of a repeated "
+        "object is marked.",
         source="Chattopadhay et al. 2018, arXiv:1710.11063",
         draw=partial(_by_cam, grad_cam_plus_plus),
         needs_feature_maps=True,
@@ -149,22 +149,23 @@ METHODS: dict[str, Method] = {
     ),
     "smooth_grad": Method(
         title="SmoothGrad",
-        description="How strongly the class score depends on each pixel, for or against: the mean over noisy copies.",
+        description="How strongly the class score depends on each pixel, in either direction, averaged over noisy "
+        "copies of the picture.",
         source="Smilkov et al. 2017, arXiv:1706.03825",
         draw=_smooth_grad,
         gradients=SAMPLES,
     ),
     "occlusion": Method(
         title="Occlusion",
-        description="How much the class score falls when a square in the picture's mean color hides the place.",
+        description="How much the class score drops when a square of the picture's mean color covers each area.",
         source="Zeiler and Fergus 2014, arXiv:1311.2901",
         draw=_occlusion,
         images=SQUARES,
     ),
     "rise": Method(
         title="RISE",
-        description="What random masks let through when the probability is high: more than average in blue, "
-        "less in red.",
+        description="Averages random masks, weighted by the class probability they leave. Blue: keeping this area "
+        "raises the probability; red: keeping it lowers the probability.",
         source="Petsiuk et al. 2018, arXiv:1806.07421",
         draw=_rise,
         images_per_mask=1,

@@ -136,7 +136,7 @@ class ExampleSearch:
         """
         if "train" not in self.run.stores:
             reasons = [reason for reason in self.run.missing if reason.startswith("Pictures:")]
-            return None, [f"{BOTH}: {' '.join(reasons) or 'the training pictures are no longer there.'}"]
+            return None, [f"{BOTH}: {' '.join(reasons) or 'the training pictures are no longer available.'}"]
         try:
             query_features = last_dense(subject.recording).inputs[0].flatten().numpy()
             features = self._features(progress)

@@ -6,6 +6,9 @@ from tellapart.explanations.page.part import Part
 MAX_CLASSES = 10
 """Classes listed one by one; the others are summed up."""
 
+CIFAR10 = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+"""Classes for which the page gives measured AUROC figures."""
+
 
 def part(explanation: Explanation) -> Part:
     """Return the section, whose values the headline reads too."""
@@ -35,5 +38,6 @@ def part(explanation: Explanation) -> Part:
         "energy": answer.energy,
         "energy_limit": answer.energy_limit,
         "is_unfamiliar": answer.is_unfamiliar,
+        "is_cifar10": set(names) == CIFAR10,
     }
     return Part(values, {"logits": answer.logits.tolist(), "shown": shown, "temperature": card.temperature})

@@ -37,7 +37,7 @@ def part(explanation: Explanation) -> Part | None:
         )
         return None
     if layers and filters.train is None:
-        explanation.add_gap("Patches of training pictures: the training pictures are not there.")
+        explanation.add_gap("Training-picture patches: the training pictures are not available.")
     patches: Images = {}
     described = []
     for layer in layers:

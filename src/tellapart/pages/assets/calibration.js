@@ -4,7 +4,7 @@ import { chart, percent } from "charts";
 import { color } from "theme";
 
 export function calibration(facts) {
-  reliability("chart-before", facts.before, "as predicted");
+  reliability("chart-before", facts.before, "uncalibrated");
   if (facts.after) reliability("chart-after", facts.after, "calibrated");
   threshold(facts.thresholds);
 }

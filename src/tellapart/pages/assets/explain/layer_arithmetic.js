@@ -24,8 +24,8 @@ function weighted(layer, { y, x, k }) {
     : [list(layer, read, weights, products, isTransposed)];
   const z = total + (bias ?? 0);
   return [...shown, ending(layer, { y, x, k }, z, [
-    labeled("products", total), ` from ${count.toLocaleString("en")} products`,
-    ...(bias == null ? [] : [" + bias ", labeled("bias", bias)]),
+    labeled("products", total), ` (sum of ${count.toLocaleString("en")} product${count === 1 ? "" : "s"})`,
+    ...(bias == null ? [] : [bias < 0 ? " + (" : " + ", labeled("bias", bias), bias < 0 ? ") (bias)" : " (bias)"]),
     ...(bias == null || layer.arithmetic.activation === "linear" ? [] : [" = ", labeled("z", z)]),
   ])];
 }
@@ -198,7 +198,7 @@ function attentionMaps(heads, grid) {
   if (!grid) return element("div");
   const [height, width, before] = grid;
   return element("div", { class: "between" }, ...heads.map((weights, head) => {
-    const caption = `head ${head}; full color = ${number(Math.max(...weights))}`;
+    const caption = `head ${head}; color scale: 0 to ${number(Math.max(...weights))}`;
     const canvas = element("canvas", { role: "img", "aria-label": caption, style: "cursor: default" });
     drawMap(canvas, weights.subarray(before), height, width, Math.max(...weights));
     return element("figure", { style: "width: 7rem" }, element("div", { class: "map" }, canvas), element("figcaption", {}, caption));

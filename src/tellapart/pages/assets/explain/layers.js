@@ -115,7 +115,7 @@ function output(layer, y, x, k, choose) {
   const shape = arrangement(layer.data.grid, layer.height, layer.width);
   const map = layer.output ? shape.lay(layer.map(k)) : layer.map(k);
   const most = reach(map.values);
-  const figure = mapWith(map, most, `output: channel ${layer.channels[k]}; full color = ${number(most)}`);
+  const figure = mapWith(map, most, `output: channel ${layer.channels[k]}; color scale: ±${number(most)}`);
   const place = shape.at(y, x);
   if (place) mark(figure, place[0] / shape.height, place[1] / shape.width, 1 / shape.height, 1 / shape.width);
   figure.querySelector("canvas").addEventListener("pointerdown", (event) => {
@@ -136,7 +136,7 @@ function input(layer, y, x, k) {
   const shape = arrangement(layer.data.grids[index], reading.cells[0], reading.cells[1]);
   const map = shape.lay(channelOf(reading.whole, channel));
   const most = reach(map.values);
-  const figure = mapWith(map, most, `input: ${layer.data.from[index]}, channel ${channel}; full color = ${number(most)}`);
+  const figure = mapWith(map, most, `input: ${layer.data.from[index]}, channel ${channel}; color scale: ±${number(most)}`);
   const [first, last] = (corners(read) ?? []).map((place) => shape.at(...place));
   if (!first || !last) return figure;
   const clip = (value, length) => Math.max(0, Math.min(length, value));

@@ -27,7 +27,7 @@ export function reach(values) {
  * Draw a map of numbers, one pixel each.
  * @param {HTMLCanvasElement} canvas
  * @param {ArrayLike<number>} values row by row.
- * @param {number} most the number drawn in full color.
+ * @param {number} most the number drawn in the strongest color.
  */
 export function drawMap(canvas, values, height, width, most = reach(values)) {
   paint(canvas, height, width, (place) => colorOf(values[place] / most));

@@ -61,7 +61,7 @@ function write(values, [height, width, channels], y, x, alone) {
   const text = channels === 1 ? `${numbers[0]}` : numbers.map((value, c) => `${NAMES[c]} ${value}`).join(", ");
   document.getElementById("picture-says").textContent = `Row ${y}, column ${x}: ${text}.`;
   const table = document.getElementById("picture-numbers");
-  table.caption.textContent = `${channels === 1 || alone != null ? "The numbers" : "Red, green and blue"} around it`;
+  table.caption.textContent = `${channels === 1 || alone != null ? "Pixel" : "RGB"} values around it`;
   table.tBodies[0].replaceChildren(...around(y, height).map((row) => element("tr", {}, ...around(x, width).map((column) => {
     const here = alone == null ? at(row, column) : [at(row, column)[alone]];
     const color = alone == null && channels === 3 ? here : [here[0], here[0], here[0]];
