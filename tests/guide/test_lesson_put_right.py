@@ -294,7 +294,7 @@ def test_63_percent_has_an_interval_and_seeds_differ():
     assert f"from {percent(interval.low)} to {percent(interval.high)}" in claim("one-figure")
     found = [one["with views"] for one in trainings_of_fast()]
     assert len(set(found)) > 1
-    for figure in (f"{len(found)} trainings", percent(min(found)), percent(max(found))):
+    for figure in (f"{len(found)} training runs", percent(min(found)), percent(max(found))):
         assert figure in claim("one-figure")
 
 

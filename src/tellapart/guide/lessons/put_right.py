@@ -130,7 +130,7 @@ TEXT = (
         kind="text",
         says="The probability of a prediction is its accuracy.",
         so="A probability belongs to one prediction; accuracy is the share of many pictures classified correctly. "
-        "They can differ: one training of `fast` had a mean confidence of {confidence} on the 10,000 test pictures "
+        "They can differ: one training run of `fast` had a mean confidence of {confidence} on the 10,000 test pictures "
         "and an accuracy of {right}.",
         page="softmax",
         asks="Measuring accuracy requires pictures whose classes are known.",
@@ -174,10 +174,10 @@ PROGRAM = (
         name="predictions",
         kind="program",
         says="It announces 20 predictions and never makes them.",
-        so="tellapart makes them: each training ends with 20 test pictures in `predictions.png`, each with its "
+        so="tellapart makes them: each training run ends with 20 test pictures in `predictions.png`, each with its "
         "prediction, the probability, and whether it is right.",
         page="training",
-        asks="A training by tellapart ends with predictions to look at.",
+        asks="A tellapart training run ends with predictions to look at.",
         holds=True,
     ),
     Card(
@@ -188,7 +188,7 @@ PROGRAM = (
         "{highest} at its highest. The recipe `quick` keeps the epoch that is best on held-out pictures; in Keras, "
         "use `ModelCheckpoint(save_best_only=True)`.",
         page="better",
-        asks="The last epoch of a training is always its best.",
+        asks="The last epoch of a training run is always its best.",
         holds=False,
     ),
     Card(
@@ -204,11 +204,11 @@ PROGRAM = (
     Card(
         name="one-figure",
         kind="program",
-        says="It ends at 63%: one number from one training, with no sample size or interval.",
+        says="It ends at 63%: one number from one training run, with no sample size or interval.",
         so="On 10,000 pictures, 63% has a 95% confidence interval from {low} to {high}. Another seed gives another "
-        "accuracy: the {trainings} trainings of `fast` lie between {lowest} and {highest_fast}.",
+        "accuracy: the {trainings} training runs of `fast` lie between {lowest} and {highest_fast}.",
         page="why-63",
-        asks="The same training with another seed gives exactly the same accuracy.",
+        asks="The same training run with another seed gives exactly the same accuracy.",
         holds=False,
     ),
     Card(

@@ -18,7 +18,7 @@ let minutes = 0;
 function reached(recipe) {
   if (recipe.runs) {
     const ended = recipe.runs.filter(([at]) => at <= minutes).map(([, accuracy]) => accuracy);
-    return ended.length ? { accuracy: sum(ended) / ended.length, on: PICTURES.test, progress: `${ended.length} of ${recipe.trainings} trainings finished` } : null;
+    return ended.length ? { accuracy: sum(ended) / ended.length, on: PICTURES.test, progress: `${ended.length} of ${recipe.trainings} training runs finished` } : null;
   }
   const done = recipe.curve.filter(([at]) => at <= minutes);
   if (!done.length) return null;
@@ -31,7 +31,7 @@ function showReached() {
   const best = rows.filter(({ now }) => now).sort((a, b) => b.now.accuracy - a.now.accuracy)[0];
   const time = `${minutes} ${minutes === 1 ? "minute" : "minutes"}`;
   byId("reached").textContent = best
-    ? `Best measured in ${time}: ${percent(best.now.accuracy)} on ${best.now.on}, by ${nameOf(best.recipe)} (${best.now.progress}${best.now.progress.includes("trainings") ? "; their mean" : ""}).`
+    ? `Best measured in ${time}: ${percent(best.now.accuracy)} on ${best.now.on}, by ${nameOf(best.recipe)} (${best.now.progress}${best.now.progress.includes("training runs") ? "; their mean" : ""}).`
     : `In ${time} nothing had been scored yet.`;
   byId("by-then").replaceChildren(table("By then", ["recipe", "accuracy", "on", "progress"], rows.map(({ recipe, now }) =>
     [nameOf(recipe), ...(now ? [percent(now.accuracy), now.on, now.progress] : ["–", "–", "nothing scored yet"])])));

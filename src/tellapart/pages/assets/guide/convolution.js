@@ -75,7 +75,7 @@ function sayZeros({ above, below }) {
 
 function size() {
   const how = layout(), { window, places } = how, [first, last] = [places[0], places.at(-1)];
-  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top goes from row ${String(first).replace("-", "−")} to row ${last}, in ${places.length} positions. The feature map has ${places.length} × ${places.length} numbers.`;
+  byId("size-says").textContent = `${facts.side} × ${facts.side} pixels, ${sayZeros(how)}: the window's top row ranges from ${String(first).replace("-", "−")} to ${last}: ${places.length} positions. The feature map has ${places.length} × ${places.length} numbers.`;
   byId("size-picture").setAttribute("aria-label", `A picture of ${facts.side} by ${facts.side} pixels ${sayZeros(how)}, and the ${places.length} by ${places.length} positions of a window of ${window} by ${window} pixels`);
   byId("size-map").setAttribute("aria-label", `A feature map of ${places.length} by ${places.length} numbers`);
   drawSize(how);

@@ -37,7 +37,7 @@ function bars(table, names, probabilities, order = [...names.keys()]) {
   table.tBodies[0].replaceChildren(...order.map((i) => element("tr", i === first ? { class: "first" } : {},
     element("th", { scope: "row" }, names[i]),
     element("td", { class: "bar", style: `--share: ${probabilities[i]}` }, element("span", {}, percent(probabilities[i]))))));
-  return `${names[first]}, with ${percent(probabilities[first])}`;
+  return `${names[first]} with a probability of ${percent(probabilities[first])}`;
 }
 
 function showPhoto() {
@@ -83,7 +83,7 @@ function showRule() {
   drawPicture(byId("moved"), moved(shift, byId("mirrored").checked), facts.frame, facts.frame, 3);
   byId("moved-distance").textContent = away.toFixed(1);
   const [highest, nearer] = [Math.max(...probabilities), away < square ? "this cat" : "the plain square"];
-  byId("rule-says").textContent = `By this rule, ${nearer} is more like the cat. The model predicts ${facts.class_names[probabilities.indexOf(highest)]}, with ${percent(highest)}.`;
+  byId("rule-says").textContent = `By this rule, ${nearer} is more like the cat. The model predicts ${facts.class_names[probabilities.indexOf(highest)]} with a probability of ${percent(highest)}.`;
   drawDistances();
   return String(shift);
 }
@@ -138,7 +138,7 @@ async function ask(file) {
   const order = [...answer.probabilities.keys()].sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
   const prediction = bars(table, answer.class_names, answer.probabilities, order);
   table.hidden = false;
-  says.textContent = `The model predicts ${prediction}.${answer.unfamiliar ? " But the photo is unlike its training pictures, so do not rely on this." : ""}`;
+  says.textContent = `The model predicts ${prediction}.${answer.unfamiliar ? " But the photo may be unlike its training pictures, so do not rely on this." : ""}`;
 }
 
 pictures.set(PHOTO, await decoded());

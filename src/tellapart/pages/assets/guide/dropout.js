@@ -1,4 +1,4 @@
-/** Dropout: recorded trainings by epoch, and a layer's activations to drop. */
+/** Dropout: recorded training runs by epoch, and a layer's activations to drop. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
@@ -10,7 +10,7 @@ const SIDE = Math.sqrt(facts.activations.length), MOST = Math.max(...facts.activ
 const SPLITS = [["train", "--series-2"], ["test", "--series-1"]];
 const at = { place: 0, rate: 0.25, draw: 1, draws: 1 };
 
-// The trainings.
+// The training runs.
 
 const mean = (values) => sum(values) / values.length;
 const epochOf = (place) => facts.every * (place + 1);
@@ -19,7 +19,7 @@ const recorded = (split, measure = byId("measure").value) => facts.curves[byId("
 const means = (rows) => rows[0].map((_, place) => mean(rows.map((row) => row[place])));
 const points = (row) => row.map((y, place) => ({ x: epochOf(place), y }));
 
-const drawTrainings = chart(byId("trainings"), "Ten trainings by epoch, on training and test digits; the bold lines are their means.", (width) => ({
+const drawTrainings = chart(byId("trainings"), "Ten training runs by epoch, on training and test digits; the bold lines are their means.", (width) => ({
   height: Math.max(230, Math.round(width * 0.5)),
   x: { label: "epoch", domain: [0, facts.epochs] },
   y: isAccuracy() ? { label: "accuracy", domain: [0.7, 1], tickFormat: "%", grid: true } : { label: "loss", domain: [0, 0.9], grid: true },

@@ -1,4 +1,4 @@
-/** Why 63%: trainings of 200 epochs, epoch by epoch. */
+/** Why 63%: training runs of 200 epochs, epoch by epoch. */
 
 import { chart, percent } from "charts";
 import { begin, byId, facts, slider } from "lesson";
@@ -44,7 +44,7 @@ function cell(run, name) {
 }
 
 function show() {
-  byId("at-epoch").replaceChildren(table(`After epoch ${epoch}`, ["training", "held-out accuracy", "held-out loss", "training loss"],
+  byId("at-epoch").replaceChildren(table(`After epoch ${epoch}`, ["run", "held-out accuracy", "held-out loss", "training loss"],
     RUNS.map((run) => [run.says, cell(run, "accuracy"), cell(run, "held_out_loss"), cell(run, "loss")])));
   drawCurves();
 }
