@@ -41,9 +41,7 @@ def no_such_picture(path: Path) -> str:
     if path.is_symlink():
         return f"{path}: a broken link to {os.readlink(path)}. Correct the link, or give the path of the file itself."
     similar = similar_paths(path)
-    advice = (
-        f"Did you mean {' or '.join(similar)}?" if similar else "Check the name, or give the full path."
-    )
+    advice = f"Did you mean {' or '.join(similar)}?" if similar else "Check the name, or give the full path."
     return f"{path}: no such file{in_which_folder(path)}. {advice}"
 
 
