@@ -35,18 +35,18 @@ def test_the_report_fits_80_columns_and_says_what_it_comes_to(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     result = tellapart(*SMALL)
     assert result.code == 0, result.err
-    table, _, sentences = result.out.partition("A training step reaches ")
+    table, _, sentences = result.out.partition("A training step runs ")
     assert max(map(len, table.splitlines())) <= 80
     for piece in ("products", "forward", "training step", "decoding PNG", "prediction"):
         assert piece in table
     assert "% of peak" in table
-    assert "in 3 rounds" in sentences
+    assert "over 3 rounds" in sentences
     assert "takes the most time" in sentences
 
 
 def test_a_narrow_terminal_keeps_every_figure(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    table, _, _ = tellapart(*SMALL).out.partition("A training step reaches ")
+    table, _, _ = tellapart(*SMALL).out.partition("A training step runs ")
     assert "…" not in table
     assert "median" in table
     assert max(map(len, table.splitlines()[2:])) <= 60

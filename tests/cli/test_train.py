@@ -150,13 +150,13 @@ def test_without_augmentation_it_says_so(pictures, recipe, told):
 
 def test_the_pictures_that_score_the_epochs_are_counted_and_told_whose_they_are(tmp_path, pictures):
     held_out = tellapart("train", pictures, *SMALL, "--validation-share", "0.03").out
-    assert " 1 for validation (held out from training), " in held_out
+    assert " 1 validation (held out from training), " in held_out
     make_pictures(tmp_path / "divided" / "train", {"dark": 10, "light": 10})
     make_pictures(tmp_path / "divided" / "validation", {"dark": 3, "light": 3})
     own = tellapart("train", tmp_path / "divided", *SMALL, "--out", tmp_path / "run").out
-    assert " 6 for validation (the data's own split), " in own
+    assert " 6 validation (the data's own split), " in own
     resumed = tellapart("train", "--resume", tmp_path / "run").out
-    assert " 6 for validation (the data's own split), " in resumed
+    assert " 6 validation (the data's own split), " in resumed
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_the_demo_trains_on_digits_and_says_what_to_try(monkeypatch):
     result = tellapart("demo", "--out", "demo")
     assert result.code == 0, result.err
     assert "digits, 10 classes" in result.out
-    assert "1,294 for training, 144 for validation (held out from training), 359 for the test" in result.out
+    assert "1,294 training, 144 validation (held out from training), 359 test" in result.out
     assert "loss: how wrong the predictions are; 0 is perfect." in result.out
     assert "x_train" not in result.out
     assert "tellapart train cifar10 --recipe first-cnn" in result.out

@@ -32,6 +32,8 @@ def test_a_channel_stands_out_by_the_samples_own_spread():
     here = peaks([[10.0, 1.0, 3.0]])
     assert _standing_out(here, None) == [0, 2, 1]
     assert _standing_out(here, peaks([[9.0, 0.0, 3.0], [11.0, 0.1, 3.1]])) == [1, 0, 2]
+    half_active = peaks([[0.0, 1.0, 3.0]])
+    assert _standing_out(half_active, peaks([[0.0, 2.0, 4.0], [0.1, 3.0, 9.0]])) == [2, 1, 0]
 
 
 def test_costly_networks_are_shown_fewer_channels_with_fewer_steps(monkeypatch):

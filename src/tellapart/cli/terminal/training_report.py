@@ -75,9 +75,9 @@ def split_in_words(setup: TrainingSetup) -> str:
     """Return how many pictures train, validate and test, and where the validation pictures come from."""
     train, test = len(setup.stores["train"]), len(setup.stores["test"])
     if setup.config.validation == "test":
-        return f"{train:,} for training; {test:,} for both validation and test, as in the tutorial"
-    held_out = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
-    return f"{train:,} for training, {len(setup.validation):,} for validation ({held_out}), {test:,} for the test"
+        return f"{train:,} training, {test:,} for both validation and test, as in the tutorial"
+    origin = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
+    return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test"
 
 
 def _device_in_words(device: str) -> str:

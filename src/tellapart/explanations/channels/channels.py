@@ -220,11 +220,15 @@ def _ends_in_activation(run: LayerRun) -> bool:
 
 
 def _standing_out(here: Peaks, sample: Peaks | None) -> list[int]:
-    """Return channels, first the one whose peak is most standard deviations above the sample's mean."""
+    """Return channels, first the one whose peak is most standard deviations above the sample's mean.
+
+    Channels that this image does not activate, with a peak of exactly 0, come last.
+    """
     highest = here.highest[0]
+    is_inactive = highest == 0
     if sample is not None:
         highest = (highest - sample.highest.mean(0)) / np.maximum(sample.highest.std(0), 1e-6)
-    return np.argsort(-highest, kind="stable").tolist()
+    return np.lexsort((-highest, is_inactive)).tolist()
 
 
 def _share_below(here: Peaks, sample: Peaks | None, channel: int) -> float | None:
