@@ -1,6 +1,8 @@
 """Files are written whole or not at all; checked against a real full disk where one can be mounted."""
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +71,21 @@ def test_no_folder_is_flushed_where_the_system_cannot(tmp_path, monkeypatch, cal
         windows.setattr(os, "name", "nt")
         sync_folder(tmp_path)
     assert calls == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows flushes no folder at all")
+def test_a_drive_that_cannot_flush_a_folder_is_no_failed_save(tmp_path, monkeypatch):
+    """As some network drives answer."""
+    flush = os.fsync
+
+    def refuse_folders(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write_text(tmp_path / "note.txt", "hello")
+    assert (tmp_path / "note.txt").read_text() == "hello"
 
 
 def test_a_full_disk_while_saving_a_model_leaves_nothing_half_written(tmp_path):

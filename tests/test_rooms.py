@@ -142,3 +142,35 @@ def test_files_and_functions_are_short(module):
 def test_most_functions_are_very_short():
     lengths = [lines for path in FILES.values() for lines in function_lengths(path.read_text()).values()]
     assert statistics.median(lengths) <= MEDIAN_FUNCTION_AT_MOST
+
+
+BY_THE_FRONT_DOOR = {"guide"}
+"""Rooms above the API, which may use the public names like anybody else."""
+
+
+def public_names_used(text: str) -> set[str]:
+    """What a source text takes from the package itself, whose names come from any floor; `*` for the package."""
+    used = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == "tellapart":
+            used |= {
+                alias.name for alias in node.names if alias.name not in FILES and alias.name != "__version__"
+            }
+        elif isinstance(node, ast.Import):
+            used |= {"*" for alias in node.names if alias.name == "tellapart"}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            used |= {"*" for argument in node.args if "tellapart" in ast.unparse(argument)}
+    return used
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_no_room_below_the_api_goes_round_its_floor(module):
+    """`from tellapart import train` would reach the API from anywhere."""
+    if room_of(module) not in BY_THE_FRONT_DOOR:
+        assert not public_names_used(FILES[module].read_text())
+
+
+def test_a_way_round_the_floors_is_found():
+    assert public_names_used("from tellapart import train, __version__") == {"train"}
+    assert public_names_used("def f():\n    import tellapart") == {"*"}
+    assert public_names_used("importlib.import_module('tellapart.cli.main')") == {"*"}

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tellapart.errors import DataError, SaveError, TellapartError
@@ -56,9 +56,13 @@ def _write_text(place: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in this folder survive a power cut, where the system can (Windows cannot)."""
+    """Make a rename in this folder survive a power cut, where the system can.
+
+    Windows cannot, nor can some network drives. The file is in its place by then, so that is no failure.
+    """
     if os.name == "posix":
-        _sync(folder)
+        with suppress(OSError):
+            _sync(folder)
 
 
 def _sync(path: Path) -> None:

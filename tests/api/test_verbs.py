@@ -82,3 +82,29 @@ def test_train_prints_its_epochs_unless_verbose_is_off(color_photos, tmp_path, c
     assert "val_accuracy" in lines[0]
     tellapart.train(str(color_photos), out=tmp_path / "quiet", verbose=False, **settings)
     assert capsys.readouterr().out == ""
+
+
+def test_summary_takes_a_classifier_too(trained):
+    assert tellapart.summary(trained.classifier).to_dict() == tellapart.summary(trained.folder).to_dict()
+
+
+def test_load_gives_a_classifier_back(trained):
+    assert tellapart.load(trained.classifier) is trained.classifier
+
+
+@pytest.mark.parametrize("verb", ["load", "evaluate", "summary"])
+@pytest.mark.parametrize("model", [None, 3, ""])
+def test_what_is_no_model_is_refused_in_one_paragraph(verb, model):
+    with pytest.raises(tellapart.TellapartError, match="A model is a run folder") as reason:
+        getattr(tellapart, verb)(model)
+    assert "\n" not in str(reason.value)
+
+
+def test_an_empty_path_is_not_the_current_folder(trained):
+    with pytest.raises(tellapart.TellapartError, match="path is empty"):
+        tellapart.predict(trained.classifier, "")
+
+
+def test_one_run_alone_is_not_compared_letter_by_letter(trained):
+    with pytest.raises(tellapart.TellapartError, match="two or more different runs"):
+        tellapart.compare(str(trained.folder))

@@ -23,9 +23,9 @@ def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
         ConfigError: fewer than two runs, one named twice, or a folder that is no run.
         DataError: a run is missing or unfinished, or they were scored on different images.
     """
-    names = [str(run) for run in runs]
+    names = [str(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
     if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise ConfigError("Name two different runs or more: tellapart report --compare RUN RUN...")
+        raise ConfigError("Name two or more different runs to compare.")
     for run in runs:
         existing_run_folder(run).read_settings()  # refuses a folder that is no run
     return compare_predictions({name: load_predictions(RunFolder(Path(name)).predictions) for name in names})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
-from tellapart.api.load import loaded, run_folder_of
+from tellapart.api.load import load, run_folder_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import display_name
 from tellapart.data.dataset import Dataset
@@ -97,7 +97,7 @@ def evaluate(
     folder = run_folder_of(model)
     run = None if folder is None else RunFolder(folder)
     saved = {} if run is None else run.read_settings()[1]
-    classifier = loaded(model)
+    classifier = load(model)
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
     choice = _chosen(run, saved, data, labels, split, listener)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
-from tellapart.api.load import loaded, run_folder_of
+from tellapart.api.load import load, run_folder_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, PictureError, SaveError
@@ -55,7 +55,7 @@ def explain(
     """
     run = run_folder_of(model) if run is None else run
     looking = None if listener is None else listener.looking
-    return Explainer(loaded(model), run, looking).explain(picture, classes)
+    return Explainer(load(model), run, looking).explain(picture, classes)
 
 
 def explain_to_pages(
@@ -83,7 +83,7 @@ def explain_to_pages(
         SaveError: a page could not be written; what was there stays.
     """
     listener = listener or Listener()
-    explainer = Explainer(loaded(model), run_folder_of(model), listener.looking)
+    explainer = Explainer(load(model), run_folder_of(model), listener.looking)
     return write_pages(explainer, [Path(path) for path in pictures], Path(out), classes, listener.explaining)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
-from tellapart.api.load import loaded
+from tellapart.api.load import load
 from tellapart.classifier.classifier import Classifier, Prediction
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.sources.folder import is_hidden
@@ -95,9 +95,13 @@ def predict(
     """
     several = isinstance(pictures, Sequence) and not isinstance(pictures, str)
     given = list(pictures) if several else [pictures]
+    if "" in [picture for picture in given if isinstance(picture, str)]:
+        raise DataError(
+            "A picture's path is empty. Give the path of a file or a folder; the current folder is a dot: ."
+        )
     paths = all(isinstance(picture, str | Path) for picture in given)
     images = files_in([Path(path) for path in given])[0] if paths else given
-    return predict_images(loaded(model), images, top, precision, listener or Listener())
+    return predict_images(load(model), images, top, precision, listener or Listener())
 
 
 def predict_images(

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from tellapart.profiling.summary import Description, describe
+from tellapart.classifier.classifier import Classifier
+from tellapart.profiling.summary import Description, describe, describe_model
 
 
 def summary(
-    model: str | Path,
+    model: Classifier | str | Path,
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -15,7 +16,7 @@ def summary(
     """Describe the network of a saved model or of a recipe.
 
     Args:
-        model: a recipe's name, a run folder, a model file, or the name of a built-in model.
+        model: a recipe's name; or a classifier, a run folder, a model file, or the name of a built-in model.
         size: height and width of a recipe's images. Default: 32 x 32.
         channels: of a recipe's images, 3 or 1. Default: 3.
         classes: that a recipe's network tells apart. Default: 10.
@@ -27,4 +28,6 @@ def summary(
         ConfigError: sizes given for a saved model, which has its own; or out of range.
         ModelError: there is no such model.
     """
-    return describe(str(model), size=size, channels=channels, classes=classes)
+    if isinstance(model, Classifier):
+        return describe_model(model.model, model.card)
+    return describe(model, size=size, channels=channels, classes=classes)

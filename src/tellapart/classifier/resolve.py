@@ -22,8 +22,15 @@ def resolve_model(model: str | Path) -> Path:
     """Return the path that is meant: of a run folder, of a model file, or of a built-in model by its name.
 
     A file or folder with the name of a built-in model comes first.
+
+    Raises:
+        ModelError: it is neither a path nor a name.
     """
-    path = Path(model)
+    if not isinstance(model, str | Path) or not str(model):
+        raise ModelError(
+            f"A model is a run folder, a .keras or an .h5 file, or {' or '.join(NAMES)}; got {model!r}."
+        )
+    path = Path(model).expanduser()
     return path if path.exists() or str(model) not in NAMES else pretrained_model(str(model))
 
 

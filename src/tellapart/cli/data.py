@@ -9,6 +9,9 @@ def list_sets(as_json: options.Json = False) -> None:
     \b
     Example:
       tellapart data list
+
+    \b
+    Exit codes: 0 done, 2 wrong option
     """
     from tellapart.cli.terminal import data_sets
 
@@ -24,7 +27,7 @@ def show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
       tellapart data show photos/
 
     \b
-    Exit codes: 0 done, 2 wrong option, 3 unusable data
+    Exit codes: 0 done, 2 wrong option, 3 unusable data, 4 missing optional package
     """
     from tellapart.cli.terminal import data_sets
 
@@ -40,7 +43,7 @@ def get(name: options.SetName, as_json: options.Json = False, quiet: options.Qui
       tellapart data get cifar10
 
     \b
-    Exit codes: 0 done, 1 failed, 3 no such data set
+    Exit codes: 0 done, 1 failed, 2 wrong option, 3 no such data set
     """
     from tellapart.cli.terminal import data_sets
 

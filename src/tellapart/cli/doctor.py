@@ -17,7 +17,7 @@ def doctor(again: options.Again = False, as_json: options.Json = False) -> None:
       tellapart doctor
 
     \b
-    Exit codes: 0 everything required is installed, 1 something is missing
+    Exit codes: 0 everything required is installed, 1 something is missing, 2 wrong option
     """
     from tellapart.cli.terminal.machine import report_findings
     from tellapart.profiling import doctor as examination

@@ -24,7 +24,8 @@ def evaluate(
       tellapart evaluate runs/photos
 
     \b
-    Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data
+    Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
+    4 missing optional package
     """
     with importing():
         from tellapart.api.evaluate import evaluate as evaluate_model

@@ -7,6 +7,7 @@ multiply-add of matrix products and convolutions. Activations and pooling count 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -104,7 +105,7 @@ RECIPE_SHAPE, RECIPE_CLASSES, RECIPE_IMAGES = (32, 32, 3), 10, 50_000
 
 
 def describe(
-    model: str,
+    model: str | Path,
     *,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
@@ -122,7 +123,7 @@ def describe(
         ConfigError: size, channels or classes out of range, or given for a saved model, which has its own.
         ModelError: there is no such model.
     """
-    if model in RECIPES:
+    if isinstance(model, str) and model in RECIPES:
         return _describe_recipe(model, size, channels, classes)
     if (size, channels, classes) != (None, None, None):
         raise ConfigError(
@@ -130,18 +131,23 @@ def describe(
             f"{', '.join(RECIPES)}."
         )
     path = model_file(model)
-    if not path.exists() and model == path.name:
+    if not path.exists() and str(model) == path.name:
         raise ModelError(
-            f"{model!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
+            f"{str(model)!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
         )
-    card = read_card(path)
-    summary = summarize(load_keras(path))
-    return Description(summary, {} if card is None else {"card": _card_facts(card)})
+    return describe_model(load_keras(path), read_card(path))
+
+
+def describe_model(model: Any, card: ModelCard | None) -> Description:
+    """Describe a Keras model, and its card where it has one."""
+    return Description(summarize(model), {} if card is None else {"card": _card_facts(card)})
 
 
 def _describe_recipe(
     recipe: str, size: tuple[int, int] | None, channels: int | None, classes: int | None
 ) -> Description:
+    if size is not None and not (isinstance(size, tuple | list) and len(size) == 2):
+        raise ConfigError(f"size is height and width in pixels, such as (48, 64); got {size!r}.")
     height, width = RECIPE_SHAPE[:2] if size is None else size
     channels = RECIPE_SHAPE[2] if channels is None else channels
     classes = RECIPE_CLASSES if classes is None else classes
