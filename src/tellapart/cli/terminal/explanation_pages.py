@@ -39,4 +39,4 @@ def _in_words(values: Mapping[str, Any]) -> str:
     text = f"{best}, {percent(values['probabilities'][best])}"
     if values["calibrated"] is not None:
         text += f" ({percent(values['calibrated'][best])} after calibration)"
-    return text + ("; unlike the training pictures, so do not rely on it" if values["is_unfamiliar"] else "")
+    return text + ("; the picture may be unlike the training pictures" if values["is_unfamiliar"] else "")
