@@ -174,6 +174,6 @@ def _nothing_to_score(model: Classifier | str | Path, run: RunFolder | None, tra
     name = display_name(model)
     example = "DATA" if find_known(trained_on) is None else trained_on
     return (
-        f"{name} comes without test pictures. "
-        f"Add a known data set or a folder of labeled pictures: tellapart evaluate {name} {example}"
+        f"The model {name} has no test pictures of its own. Name the data to score it on, a known data set or a "
+        f"folder of labeled pictures: tellapart evaluate {name} {example}"
     )

@@ -16,8 +16,8 @@ CLASSES_SHOWN = 3
 """For each picture on the terminal, unless --top says otherwise."""
 
 MODEL_HELP = (
-    "A run folder, a .keras or .h5 file, or the built-in model cifar10 or digits. A file or folder of that name "
-    "takes precedence over the built-in model."
+    "A run folder, a .keras or .h5 file, or the built-in model cifar10 or digits. A file or folder named cifar10 "
+    "or digits takes precedence."
 )
 
 
@@ -102,7 +102,7 @@ Recipe = Annotated[
         "--recipe",
         metavar="quick|fast|accurate|best|first-cnn",
         help="How to train. quick: small network, 30 epochs. fast: much higher accuracy, in "
-        "minutes. accurate: higher still, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
+        "minutes. accurate: a larger network, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
         "Default: quick.",
     ),
 ]
@@ -266,8 +266,8 @@ WriteGuide = Annotated[
 
 # Output
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress on stderr.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not print progress to stderr.")]
 
 
 def parse_size(text: str) -> tuple[int, int]:
