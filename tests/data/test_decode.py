@@ -246,5 +246,5 @@ def test_among_very_many_names_none_is_offered(tmp_path, monkeypatch):
     with pytest.raises(PictureError, match="Did you mean"):
         decode(tmp_path / "photo.jpg")
     monkeypatch.setattr("tellapart.paths.LARGEST_FOLDER", 2)
-    with pytest.raises(PictureError, match="Give the path of the file"):
+    with pytest.raises(PictureError, match="Check the name"):
         decode(tmp_path / "photo.jpg")
