@@ -392,7 +392,7 @@ def test_a_missing_path_suggests_near_names(picture_folder):
     root = picture_folder({"a": 1, "b": 1})
     with pytest.raises(DataError, match=rf"Did you mean {root}\?"):
         open_dataset(str(root) + "s")
-    with pytest.raises(DataError, match=r"Did you mean .*mnist(.|\n)*Known sets: digits, cifar10"):
+    with pytest.raises(DataError, match=r"Did you mean .*mnist(.|\n)*Known data sets: digits, cifar10"):
         open_dataset("mnits")
 
 

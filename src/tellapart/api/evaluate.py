@@ -113,23 +113,20 @@ def _chosen(
     listener: Listener,
 ) -> _Choice:
     """Choose the images: the run's own split of its own data, else a split of what is given."""
-    own = run is not None and (
-        data is None or reopening(data, labels).get("argument") == saved.get("argument", "")
-    )
-    if own and run is not None:
+    name = split or "test"
+    is_own = data is None or reopening(data, labels).get("argument") == saved.get("argument", "")
+    if run is not None and is_own:
         data, labels = saved["argument"], saved.get("labels")
     dataset = open_dataset(data, labels=labels, download=True, progress=listener.downloading)
-    if own and run is not None:
-        dataset = apply_split(dataset, read_split_csv(run.split))
-        name = split or "test"
-        return _Choice(dataset, name, name, fingerprints=saved["fingerprints"])
+    if run is not None and is_own:
+        own = apply_split(dataset, read_split_csv(run.split))
+        return _Choice(own, name, name, fingerprints=saved["fingerprints"])
     if split is None and set(dataset.splits) == {"train"}:
         note = (
             "This data has no test split, so all of it is scored. If the model was trained on some of these "
             "pictures, the score is too good."
         )
         return _Choice(dataset, "train", "all", note)
-    name = split or "test"
     return _Choice(dataset, name, name)
 
 
@@ -153,7 +150,7 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         notes = [choice.note] if choice.note else []
     if store.unreadable:
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
-        notes.append(f"Left out: {count} ({store.unreadable[0].reason}).")
+        notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")
     names = choice.dataset.class_names
     if classifier.takes_names_of(names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
@@ -165,7 +162,7 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
 
 def _nothing_to_score(model: Classifier | str | Path, run: RunFolder | None, trained_on: str) -> str:
     if isinstance(model, Classifier):
-        return "Nothing to score: give a known set's name, a folder of labeled pictures, or arrays."
+        return "Nothing to score: give a known data set's name, a folder of labeled pictures, or arrays."
     if run is not None:
         return (
             f"{model} was trained on arrays in memory, which are gone. "

@@ -94,7 +94,7 @@ def write_pages(
     classes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> tuple[list[Page], list[UnreadableImage]]:
-    """A page for each picture, named after it.
+    """Write a page for each picture, named after it.
 
     Args:
         explainer: of the network.

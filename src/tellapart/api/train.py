@@ -10,7 +10,8 @@ from tellapart.api.listener import EpochPrinter, Listener
 from tellapart.api.prepare import configured, prepare, prepare_again
 from tellapart.api.report import report_of_run
 from tellapart.api.training_run import TrainingResult, run_training
-from tellapart.data.open import Dataset, open_dataset, reopening
+from tellapart.data.dataset import Dataset
+from tellapart.data.open import open_dataset, reopening
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import refuse_taken
@@ -72,7 +73,9 @@ def train(
             changes["augmentation or target"] = False
         setup = prepare_again(resume, data, labels, opened, changes, listener)
     elif data is None:
-        raise ConfigError("Nothing to train on: give a known set's name, a folder of pictures, or arrays.")
+        raise ConfigError(
+            "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
+        )
     else:
         refuse_taken(out)
         recipe = default_recipe(target) if recipe is None else recipe

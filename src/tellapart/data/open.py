@@ -97,7 +97,7 @@ def _accepted_by_none(path: Path) -> str:
     if path.exists():
         return (
             f"{path} is a single file. Accepted: a folder of class folders, an .npz, a .parquet, an official "
-            f"archive, or a known set ({', '.join(KNOWN_SETS)})."
+            f"archive, or a known data set ({', '.join(KNOWN_SETS)})."
         )
     if is_web_address(path):
         return no_such_picture(path)
@@ -105,7 +105,7 @@ def _accepted_by_none(path: Path) -> str:
     return (
         f"{path}: no such folder or file{in_which_folder(path)}, and no known data set of that name."
         + (f"\nDid you mean {' or '.join(similar)}?" if similar else "")
-        + f"\nKnown sets: {', '.join(KNOWN_SETS)}."
+        + f"\nKnown data sets: {', '.join(KNOWN_SETS)}."
     )
 
 
