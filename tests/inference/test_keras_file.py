@@ -9,7 +9,9 @@ import torch
 
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.keras_backend import import_keras
+from tellapart.models.efficientnet_lite import efficientnet_lite
 from tellapart.models.first_cnn import first_cnn
+from tellapart.models.layer_list import keras_model
 
 keras = import_keras()
 layers = keras.layers
@@ -74,16 +76,40 @@ def test_the_layers_of_newer_networks_find_their_weights(tmp_path):
     assert_same_as_keras(model, tmp_path / "model.keras")
 
 
+def test_a_functional_network_gives_what_keras_gives(tmp_path):
+    images = keras.Input((12, 12, 3))
+    x = layers.Conv2D(6, 3, strides=2, padding="same")(images)
+    y = layers.ReLU(max_value=6)(layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same")(x)))
+    merged = layers.Concatenate()([layers.Add()([x, y]), layers.Subtract()([y, x])])
+    pooled = layers.GlobalAveragePooling2D()(merged)
+    outputs = layers.Dense(3, activation="softmax")(layers.Dropout(0.5)(pooled))
+    assert_same_as_keras(keras.Model(images, outputs), tmp_path / "model.keras")
+
+
+def test_a_backbone_gives_what_keras_gives(tmp_path):
+    assert_same_as_keras(keras_model(efficientnet_lite(0, 32, 7), "lite"), tmp_path / "model.keras")
+
+
 def test_what_only_keras_understands_is_left_to_keras(tmp_path):
-    inputs = keras.Input((8, 8, 3))
-    functional = keras.Model(inputs, layers.Flatten()(inputs))
-    with_unknown_layer = keras.Sequential(
-        [keras.Input((8, 8, 3)), layers.AveragePooling2D(3, padding="same")]
-    )
-    half = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, dtype="mixed_bfloat16")])
-    for number, model in enumerate((functional, with_unknown_layer, half)):
+    def functional(outputs_of, *more):
+        images = keras.Input((8, 8, 3))
+        return keras.Model([images, *more] if more else images, outputs_of(images, *more))
+
+    shared = layers.Conv2D(3, 1)
+    models = [
+        keras.Sequential([keras.Input((8, 8, 3)), layers.AveragePooling2D(3, padding="same")]),
+        keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3, dtype="mixed_bfloat16")]),
+        functional(lambda x: layers.Flatten()(shared(shared(x)))),
+        functional(lambda x: layers.Flatten()(keras.ops.relu(x))),
+        functional(lambda x: layers.Flatten()(keras.Sequential([keras.Input((8, 8, 3)), layers.ReLU()])(x))),
+        functional(lambda x, y: layers.Flatten()(layers.Add()([x, y])), keras.Input((8, 8, 3))),
+        functional(lambda x: [layers.Flatten()(x), layers.GlobalAveragePooling2D()(x)]),
+        functional(lambda x: layers.Flatten()(layers.Dropout(0.5)(x, training=True))),
+        functional(lambda x: layers.Flatten()(layers.MultiHeadAttention(1, 2)(x, x))),
+    ]
+    for number, model in enumerate(models):
         model.save(tmp_path / f"{number}.keras")
-        assert read_stored_net(tmp_path / f"{number}.keras") is None
+        assert read_stored_net(tmp_path / f"{number}.keras") is None, number
     (tmp_path / "bad.keras").write_bytes(b"nothing")
     assert read_stored_net(tmp_path / "bad.keras") is None
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tellapart.inference.fold import FoldedConvolution, FoldedDense, Step, fold
-from tellapart.inference.keras_file import StoredNet
+from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering.dtypes import PRECISIONS
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.net import LoweredNet
@@ -132,8 +132,8 @@ def inference_net(net: LoweredNet | StoredNet, precision: str = "float32") -> In
 
 
 def _unfolded_stored(net: StoredNet) -> Unfolded:
-    steps = [Step(operation, (slot,), slot + 1) for slot, operation in enumerate(net.operations)]  # type: ignore[arg-type]
-    return Unfolded(steps, 0, len(steps), torch.float32)
+    steps = [Step(*step) for step in net.steps]
+    return Unfolded(steps, net.entry, net.result, torch.float32)
 
 
 def _unfolded(net: LoweredNet) -> Unfolded | None:

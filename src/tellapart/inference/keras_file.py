@@ -1,7 +1,7 @@
-"""Stored nets: a saved `.keras` file lowered without Keras, so that predicting need not import it.
+"""Model files without Keras: a saved `.keras` file lowered from its own config and weights.
 
-Reads the file's own config and weights. It supports Sequential models whose layers
-all have a rule; for anything else it returns None, and Keras loads the model.
+Predicting then need not import Keras. It reads Sequential and Functional models of one input and one output whose
+layers all have a rule, each called once; for anything else it returns None, and Keras loads the model.
 """
 
 import io
@@ -9,40 +9,18 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from tellapart.lowering.layout import to_keras, to_torch
+from tellapart.inference.stored_net import StoredNet, StoredStep
 from tellapart.lowering.ops.base import Operation
-from tellapart.lowering.registry import RULES
+from tellapart.lowering.registry import RULES, SEPARATE_TENSORS
 
-
-class StoredNet(nn.Module):
-    """A saved Sequential model for inference in float32."""
-
-    def __init__(self, operations: Sequence[Operation], last_activation: str) -> None:
-        super().__init__()
-        self.operations = nn.ModuleList(operations)
-        self.last_activation = last_activation
-        """Keras's name of the activation applied to the outputs."""
-
-    def forward(self, images: Tensor, *, training: bool = False) -> Tensor:
-        """Run the model: (B, H, W, C) pixels 0-255 -> (B, classes).
-
-        Raises:
-            ValueError: `training` is True, which a stored net does not support.
-        """
-        if training:
-            raise ValueError("A stored net is for inference only; load the Keras model to train it.")
-        x = to_torch(images.float())
-        for operation in self.operations:
-            x = operation(x, training=False)
-        return to_keras(x)
+_KINDS = ("Sequential", "Functional")
 
 
 def read_stored_net(path: Path) -> StoredNet | None:
@@ -59,27 +37,94 @@ def read_stored_net(path: Path) -> StoredNet | None:
     try:
         with zipfile.ZipFile(path) as archive:
             model = json.loads(archive.read("config.json"))
-            if model["class_name"] != "Sequential" or model["module"] != "keras":
+            if model["class_name"] not in _KINDS or model["module"] not in (
+                "keras",
+                "keras.src.models.functional",
+            ):
                 return None
             stored = io.BytesIO(archive.read("model.weights.h5"))  # h5py reads it in hundreds of pieces
             with h5py.File(stored, "r") as weights:
-                return _lowered(model["config"]["layers"], weights)
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError):
+                return _lowered(model["class_name"], model["config"], weights)
+    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, IndexError):
         return None  # Keras has the better error message
 
 
-def _lowered(layers: Sequence[Mapping[str, Any]], weights: Any) -> StoredNet | None:
-    first, *rest = layers
-    folders = _weight_folders([layer["class_name"] for layer in layers])[1:]
-    if first["class_name"] != "InputLayer" or first["config"]["dtype"] != "float32":
+def _lowered(kind: str, config: Mapping[str, Any], weights: Any) -> StoredNet | None:
+    layers = config["layers"]
+    wiring = _in_a_row(layers) if kind == "Sequential" else _as_wired(config)
+    if wiring is None:
         return None
-    operations = [_operation(layer, weights, folder) for layer, folder in zip(rest, folders, strict=True)]
-    lowered = [operation for operation in operations if operation is not None]
-    if len(lowered) < len(operations) or not lowered:
+    inputs, entry, result = wiring
+    folders = _weight_folders([layer["class_name"] for layer in layers])
+    steps = []
+    for number, (layer, folder) in enumerate(zip(layers, folders, strict=True)):
+        if number == entry:
+            if layer["class_name"] != "InputLayer" or layer["config"]["dtype"] != "float32":
+                return None
+            continue
+        operation = _operation(layer, weights, folder)
+        if operation is None:
+            return None
+        steps.append(StoredStep(operation, inputs[number], number))
+    last = layers[result]
+    return StoredNet(steps, entry, result, _activation(last)) if steps else None
+
+
+_Wiring = tuple[Sequence[tuple[int, ...]], int, int]
+"""The numbers of each layer's inputs, and those of the input layer and of the last layer."""
+
+
+def _in_a_row(layers: Sequence[Any]) -> _Wiring:
+    return [(number - 1,) for number in range(len(layers))], 0, len(layers) - 1
+
+
+def _as_wired(config: Mapping[str, Any]) -> _Wiring | None:
+    """Read a Functional model's wiring; None where a layer is called twice, or by more than tensors."""
+    numbers = {layer["name"]: number for number, layer in enumerate(config["layers"])}
+    ends = [_single(config[end]) for end in ("input_layers", "output_layers")]
+    if None in ends:
         return None
-    config = rest[-1]["config"]
-    activation = config.get("activation", rest[-1]["class_name"].lower())
-    return StoredNet(lowered, activation)
+    inputs: list[tuple[int, ...]] = []
+    for layer in config["layers"]:
+        nodes = layer["inbound_nodes"]
+        names = [] if not nodes else _input_names(layer["class_name"], nodes[0])
+        if len(nodes) > 1 or names is None:
+            return None
+        inputs.append(tuple(numbers[name] for name in names))
+        if any(number >= len(inputs) - 1 for number in inputs[-1]):
+            return None  # not in the order of computation
+    entry, result = (numbers[str(end)] for end in ends)
+    has_one_input = [number for number, given in enumerate(inputs) if not given] == [entry]
+    return (inputs, entry, result) if has_one_input else None
+
+
+def _single(ends: Any) -> str | None:
+    """Return the layer's name in `["name", 0, 0]` or `[["name", 0, 0]]`; None where there are several."""
+    ends = [ends] if isinstance(ends[0], str) else ends
+    return ends[0][0] if len(ends) == 1 and ends[0][1:] == [0, 0] else None
+
+
+def _input_names(kind: str, node: Mapping[str, Any]) -> list[str] | None:
+    """Return the names of the layers that a call reads; None where it is called by anything but tensors."""
+    args, kwargs = node["args"], node["kwargs"]
+    if any(value is not None for name, value in kwargs.items() if name != "training"):
+        return None
+    if kind in SEPARATE_TENSORS or len(args) != 1 or kwargs.get("training"):
+        return None
+    tensors = args[0] if isinstance(args[0], list) else [args[0]]
+    names = [_tensor_name(tensor) for tensor in tensors]
+    return None if None in names else [str(name) for name in names]
+
+
+def _tensor_name(tensor: Any) -> str | None:
+    if not isinstance(tensor, Mapping) or tensor.get("class_name") != "__keras_tensor__":
+        return None
+    name, *place = tensor["config"]["keras_history"]
+    return name if place == [0, 0] else None
+
+
+def _activation(layer: Mapping[str, Any]) -> str:
+    return layer["config"].get("activation", layer["class_name"].lower())
 
 
 def _operation(layer: Mapping[str, Any], weights: Any, folder: str) -> Operation | None:
@@ -88,9 +133,12 @@ def _operation(layer: Mapping[str, Any], weights: Any, folder: str) -> Operation
     named = isinstance(config.get("activation", "linear"), str)
     if not plain or not named or _dtype(config) != "float32" or layer["class_name"] not in RULES:
         return None
+    return RULES[layer["class_name"]](config, list(_tensors(weights, folder)), torch.float32)
+
+
+def _tensors(weights: Any, folder: str) -> Iterator[torch.Tensor]:
     stored = weights.get(f"layers/{folder}/vars", {})
-    tensors = [torch.from_numpy(np.array(stored[str(index)])) for index in range(len(stored))]
-    return RULES[layer["class_name"]](config, tensors, torch.float32)
+    return (torch.from_numpy(np.array(stored[str(index)])) for index in range(len(stored)))
 
 
 def _dtype(config: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from tellapart.errors import ModelError
 from tellapart.inference.folded_net import InferenceNet, inference_net
-from tellapart.inference.keras_file import StoredNet
+from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.dtypes import HALF
 
