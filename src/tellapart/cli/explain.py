@@ -13,6 +13,7 @@ def explain(
     pictures: options.ModelAndPictures,
     classes: options.Asked = None,
     out: options.PagesOut = Path("explanations"),
+    opens: options.OpenPage = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -24,7 +25,7 @@ def explain(
 
     \b
     Example:
-      tellapart explain runs/photos new.jpg
+      tellapart explain runs/photos new.jpg --open
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unreadable picture
@@ -33,6 +34,7 @@ def explain(
         from tellapart.api.explain import explain_to_pages
         from tellapart.api.predict import files_in
         from tellapart.classifier.resolve import model_and_pictures
+        from tellapart.cli.terminal.browser import open_page
         from tellapart.cli.terminal.explanation_pages import report_pages
         from tellapart.cli.terminal.predictions import note_left_out, note_taken_name
         from tellapart.cli.terminal.progress import ProgressListener
@@ -44,4 +46,6 @@ def explain(
     with ProgressListener(quiet=quiet) as listener:
         pages, unreadable = explain_to_pages(model, files, out, classes or (), listener)
     report_pages(model, pages, unreadable, as_json)
+    if opens and pages:
+        open_page(pages[0].path)
     raise typer.Exit(DataError.exit_code if unreadable else 0)

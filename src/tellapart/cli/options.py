@@ -218,6 +218,8 @@ PagesOut = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder 
 
 # Reports, summaries, timings
 
+OpenPage = Annotated[bool, typer.Option("--open", help="Open the page (the first of several) in a browser.")]
+
 Runs = Annotated[
     list[Path], typer.Argument(metavar="RUN...", help="A run folder; with --compare, two or more.")
 ]

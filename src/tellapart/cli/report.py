@@ -9,6 +9,7 @@ from tellapart.errors import ConfigError
 def report(
     runs: options.Runs,
     compare: options.Compare = False,
+    opens: options.OpenPage = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -19,7 +20,7 @@ def report(
 
     \b
     Examples:
-      tellapart report runs/photos
+      tellapart report runs/photos --open
       tellapart report --compare runs/first runs/second
 
     \b
@@ -29,9 +30,12 @@ def report(
         from tellapart.api.compare import compare as compare_runs
         from tellapart.api.report import report as write_report
         from tellapart.cli.terminal import run_report
+        from tellapart.cli.terminal.browser import open_page
         from tellapart.cli.terminal.progress import ProgressListener
 
     if compare:
+        if opens:
+            raise ConfigError("--compare prints to the terminal and writes no page. Leave out --open.")
         comparison = compare_runs(runs)
         say_json(comparison) if as_json else run_report.report_comparison(comparison)
         return
@@ -43,3 +47,5 @@ def report(
         say_json({"page": str(written.path), **written.facts})
     else:
         run_report.report_page(written)
+    if opens:
+        open_page(written.path)

@@ -37,6 +37,6 @@ def report_pages(
 def _in_words(values: Mapping[str, Any]) -> str:
     best = values["predicted"]
     text = f"{best}, {percent(values['probabilities'][best])}"
-    if values["calibrated"] is not None:
-        text += f" ({percent(values['calibrated'][best])} after calibration)"
-    return text + ("; the picture may be unlike the training pictures" if values["is_unfamiliar"] else "")
+    if values["is_unfamiliar"]:
+        return f"probably none of the model's classes; if it is one of them: {text}"
+    return text

@@ -1,10 +1,10 @@
 """What `learn` does and prints."""
 
-import os
 import sys
 import webbrowser
 from pathlib import Path
 
+from tellapart.cli.terminal.browser import has_browser
 from tellapart.cli.terminal.console import note, say
 from tellapart.cli.terminal.startup import importing
 from tellapart.errors import ConfigError
@@ -40,13 +40,6 @@ def serve(port: int | None, opens_browser: bool) -> None:
     say(f"Guide: {address}")
     sys.stdout.flush()
     note("Leave this running while you read; stop it with Ctrl-C. Only this machine can open the pages.")
-    if opens_browser and _has_a_screen():
+    if opens_browser and has_browser():
         webbrowser.open(address)
     serving.server().run(sockets=[listener])
-
-
-def _has_a_screen() -> bool:
-    """Return whether there is a screen: the pages do not work in a terminal browser."""
-    return sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )

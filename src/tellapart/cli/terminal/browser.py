@@ -1,0 +1,21 @@
+"""Opening a page in the reader's browser."""
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+from tellapart.cli.terminal.console import note
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the browser; where none can be opened, say where the page is."""
+    if not (has_browser() and webbrowser.open(path.resolve().as_uri())):
+        note(f"No browser can be opened from here. Open this file yourself: {path.resolve()}", "yellow")
+
+
+def has_browser() -> bool:
+    """Return whether there is a screen, or the user names a browser: pages do not work in a terminal browser."""
+    return sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
