@@ -74,6 +74,29 @@ def test_shrinking_averages_instead_of_skipping():
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("shape", [(120, 200), (200, 120), (96, 96)])
+def test_a_placement_says_where_each_pixel_comes_from(policy, shape):
+    """In a picture whose levels are coordinates, the result's levels are those of the placement's line."""
+    height, width = shape
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[..., 0], picture[..., 1] = np.arange(width), np.arange(height)[:, None]
+    picture[..., 2] = 255  # marks what is no padding
+    preprocessing = Preprocessing(height=64, width=48, policy=policy)
+    seen = preprocessing.apply(picture).astype(float)
+    source, target = preprocessing.placement(height, width)
+    inner = np.zeros((64, 48), bool)
+    inner[round(target[1]) : round(target[3]), round(target[0]) : round(target[2])] = True
+    np.testing.assert_array_equal(seen[..., 2] > 200, inner)
+    for axis, levels in ((0, seen[..., 0]), (1, np.swapaxes(seen[..., 1], 0, 1))):
+        begin, end = target[axis], target[axis + 2]
+        scale = (source[axis + 2] - source[axis]) / (end - begin)
+        columns = np.arange(round(begin) + 3, round(end) - 3)  # away from the edges, where resampling clips
+        expected = source[axis] + (columns + 0.5 - begin) * scale - 0.5
+        middle = levels[levels.shape[0] // 2, columns]
+        np.testing.assert_allclose(middle, expected, atol=1.0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_a_mirrored_picture_stays_mirrored(policy):
     path = Preprocessing(height=31, width=31, policy=policy)
     straight, mirrored = path.apply(PHOTO), path.apply(PHOTO[:, ::-1])

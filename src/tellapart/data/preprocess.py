@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -30,6 +30,20 @@ zero after centering. Repeating the edge would draw streaks that exist in no pho
 _REDUCING_GAP = 3.0
 """An image more than three times too large is first shrunk by whole factors (a box mean), then resampled:
 several times faster on camera photos, within a level or two of resampling every pixel."""
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom, in an image's own pixels, with fractions."""
+
+
+class Placement(NamedTuple):
+    """How an image lies in its preprocessed form."""
+
+    source: Box
+    """The part of the image that is kept."""
+
+    target: Box
+    """Where that part lies in the result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +102,16 @@ class Preprocessing:
         image = _resize(image, self.height, self.width, self.policy)
         return np.repeat(image, 3, axis=2) if image.shape[2] < self.channels else image
 
+    def placement(self, height: int, width: int) -> Placement:
+        """Return which part of an image of this height and width, in pixels, is kept, and where it comes to lie."""
+        whole: Box = (0, 0, width, height)
+        result: Box = (0, 0, self.width, self.height)
+        if self.policy == "crop":
+            return Placement(_center_box(height, width, self.height, self.width), result)
+        if self.policy == "pad":
+            return Placement(whole, _padded_box(height, width, self.height, self.width))
+        return Placement(whole, result)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return asdict(self)
@@ -120,39 +144,41 @@ def _resize(image: Pixels, height: int, width: int, policy: str) -> Pixels:
         return image
     if policy == "pad":
         return _pad(image, height, width)
-    box = _center_box(image, height, width) if policy == "crop" else None
+    box = _center_box(image.shape[0], image.shape[1], height, width) if policy == "crop" else None
     return _resample(image, height, width, box)
 
 
-def _center_box(image: Pixels, height: int, width: int) -> tuple[float, float, float, float]:
-    """Return the largest centered part with the proportions height : width: left, top, right, bottom.
+def _center_box(old_height: int, old_width: int, height: int, width: int) -> Box:
+    """Return the largest centered part with the proportions height : width.
 
-    In the image's own pixels, with fractions. Gives what resizing the shorter side and cutting the middle out
-    would give, in one step and without rounding the size in between.
+    Gives what resizing the shorter side and cutting the middle out would give, in one step and without rounding
+    the size in between.
     """
-    old_height, old_width = image.shape[:2]
     scale = max(height / old_height, width / old_width)
     left, top = (old_width - width / scale) / 2, (old_height - height / scale) / 2
     left, top = max(left, 0.0), max(top, 0.0)
     return (left, top, old_width - left, old_height - top)
 
 
-def _pad(image: Pixels, height: int, width: int) -> Pixels:
-    old_height, old_width = image.shape[:2]
+def _padded_box(old_height: int, old_width: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return where the whole image lies, as large as it fits, in the middle of height x width."""
     scale = min(height / old_height, width / old_width)
     inner_height = min(height, max(1, round(old_height * scale)))
     inner_width = min(width, max(1, round(old_width * scale)))
-    if (inner_height, inner_width) != (old_height, old_width):
-        image = _resample(image, inner_height, inner_width, None)
-    padded = np.full((height, width, image.shape[2]), PADDING_GRAY, np.uint8)
     top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    padded[top : top + inner_height, left : left + inner_width] = image
+    return left, top, left + inner_width, top + inner_height
+
+
+def _pad(image: Pixels, height: int, width: int) -> Pixels:
+    left, top, right, bottom = _padded_box(image.shape[0], image.shape[1], height, width)
+    if (bottom - top, right - left) != image.shape[:2]:
+        image = _resample(image, bottom - top, right - left, None)
+    padded = np.full((height, width, image.shape[2]), PADDING_GRAY, np.uint8)
+    padded[top:bottom, left:right] = image
     return padded
 
 
-def _resample(
-    image: Pixels, height: int, width: int, box: tuple[float, float, float, float] | None
-) -> Pixels:
+def _resample(image: Pixels, height: int, width: int, box: Box | None) -> Pixels:
     from PIL import Image
 
     flat = image[..., 0] if image.shape[2] == 1 else image
