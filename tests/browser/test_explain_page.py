@@ -169,6 +169,6 @@ def test_with_scripts_the_picture_is_drawn_and_controls_are_there(ready):
     page = ready()
     assert page.locator(".of-picture:visible").count() == 0
     assert page.locator("#picture-canvas").is_visible()
-    for control in ("temperature", "picture-row", "layer-after", "why-of"):
+    for control in ("strength", "temperature", "picture-row", "layer-after"):
         assert page.locator(f"#{control}").is_visible()
     assert "Turn on JavaScript" not in page.inner_text(".section-layers")

@@ -16,11 +16,17 @@ from tellapart.pages.assemble import as_json
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 
 
+def unfolded(page):
+    """Open the part with all heat maps, which stands behind a button."""
+    page.wait_for_selector("html[data-ready]")
+    page.locator(".folded > summary").press("Enter")
+    page.wait_for_selector(".folded[data-drawn]")
+    return page
+
+
 @pytest.fixture
 def page(opened, explained):
-    page = opened(explained.path)
-    page.wait_for_selector("html[data-ready]")
-    return page
+    return unfolded(opened(explained.path))
 
 
 def findings(page):
@@ -59,8 +65,7 @@ def choose(page, control, key):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_it_opens_from_a_disk_without_a_network_and_without_a_complaint(opened, explained, width, scheme):
-    page = opened(explained.path, width, scheme)
-    page.wait_for_selector("html[data-ready]")
+    page = unfolded(opened(explained.path, width, scheme))
     assert page.locator("#why-maps svg").count() == len(METHODS)
     assert page.troubles == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -148,6 +153,7 @@ def test_the_changed_pictures_are_drawn(page, explained):
 
 def test_it_reads_without_scripts(opened, explained):
     page = opened(explained.path, scripts=False)
+    page.locator(".folded > summary").press("Enter")
     answer = Contrast(explained.explanation.answer.index)
     assert cards(page) == in_python(explained, answer)
     assert page.locator("#why-table tbody tr").count() == len(METHODS)
@@ -172,8 +178,8 @@ def test_pictures_without_scripts_are_those_that_scripts_draw(opened, explained)
         )
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)
 
-    without, drawn = opened(explained.path, scripts=False), opened(explained.path)
-    drawn.wait_for_selector("html[data-ready]")
+    without, drawn = opened(explained.path, scripts=False), unfolded(opened(explained.path))
+    without.locator(".folded > summary").press("Enter")
     assert (
         drawn.locator(".section-why .picture:visible, .section-counterfactuals .picture:visible").count() == 0
     )
@@ -188,16 +194,14 @@ def test_pictures_without_scripts_are_those_that_scripts_draw(opened, explained)
     ("table", "cell"), [("#why-table", "td.text"), ("#counterfactuals-table", "td.text")]
 )
 def test_on_a_narrow_screen_what_matters_is_seen_without_scrolling(opened, explained, table, cell):
-    page = opened(explained.path, 390)
-    page.wait_for_selector("html[data-ready]")
+    page = unfolded(opened(explained.path, 390))
     for row in page.locator(f"{table} tbody tr").all():
         box = row.locator(cell).first.bounding_box()
         assert box["x"] + box["width"] <= 370
 
 
 def test_a_region_that_is_wider_than_the_page_fades_where_there_is_more(opened, explained):
-    page = opened(explained.path, 390)
-    page.wait_for_selector("html[data-ready]")
+    page = unfolded(opened(explained.path, 390))
     region = page.locator(".scroll", has=page.locator("#why-table"))
     mask = "(one) => getComputedStyle(one).maskImage"
     assert "more-after" in region.get_attribute("class")

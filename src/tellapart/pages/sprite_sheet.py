@@ -1,7 +1,5 @@
 """Sprite sheet: many small images in one, which keeps a page small."""
 
-import base64
-import io
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from tellapart.pages.data_url import webp_url
 
 SIDE = 48
 """Default length of the longer side, pixels."""
@@ -72,10 +72,8 @@ def sheet(
     whole = Image.new("RGB", (columns * width, -(-len(small) // columns) * height))
     for place, image in enumerate(small):
         whole.paste(image, (place % columns * width, place // columns * height))
-    file = io.BytesIO()
-    whole.save(file, "WEBP", quality=quality, method=4)
-    url = "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
-    return Sheet(url, columns, width, height, {name: place for place, name in enumerate(images)})
+    places = {name: place for place, name in enumerate(images)}
+    return Sheet(webp_url(whole, quality=quality), columns, width, height, places)
 
 
 def _share(place: int, count: int) -> str:

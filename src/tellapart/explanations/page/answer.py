@@ -1,4 +1,4 @@
-"""The headline, and the section from logits to probabilities."""
+"""The section from logits to probabilities, and on whether the picture is familiar."""
 
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
@@ -11,7 +11,7 @@ CIFAR10 = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 def part(explanation: Explanation) -> Part:
-    """Return the section, whose values the headline reads too."""
+    """Return the section."""
     answer, names = explanation.answer, explanation.subject.class_names
     card = explanation.subject.card
     shown = list(dict.fromkeys([*answer.order[:MAX_CLASSES], *explanation.named]))
@@ -23,17 +23,10 @@ def part(explanation: Explanation) -> Part:
         }
         for index in shown
     ]
-    best = int(answer.tta_probabilities.argmax())
     values = {
         "rows": rows,
-        "classes": len(names),
         "others": len(names) - len(rows),
-        "tta_predicted": names[best],
-        "tta_probability": float(answer.tta_probabilities[best]),
         "tta_views": card.tta_views,
-        "predicted": names[answer.index],
-        "probability": float(answer.probabilities[answer.index]),
-        "calibrated": None if answer.calibrated is None else float(answer.calibrated[best]),
         "temperature": card.temperature,
         "energy": answer.energy,
         "energy_limit": answer.energy_limit,

@@ -1,14 +1,16 @@
 """The section on the smallest changes of the picture that change the prediction."""
 
 import numpy as np
-import torch
 
 from tellapart.explanations.counterfactuals import Counterfactual
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
+from tellapart.explanations.page.photo import is_small
 from tellapart.pages.packing import pack
-from tellapart.pages.shrinking import SIDE, shrunk
 from tellapart.pages.sprite_sheet import sheet
+
+SIDE = 224
+"""Pixels of a changed picture's longer side on the page, at most."""
 
 
 def part(explanation: Explanation) -> Part:
@@ -25,18 +27,21 @@ def part(explanation: Explanation) -> Part:
         }
         for each in ordered
     ]
-    images = shrunk(torch.stack([each.image for each in ordered])).round().numpy().astype(np.uint8)
-    changed = [
-        (each.name, image) for each, image in zip(ordered, images, strict=True) if each.amount is not None
-    ]
+    changed = {
+        each.name: each.image.round().numpy().astype(np.uint8) for each in ordered if each.amount is not None
+    }
+    has_visible_pixels = is_small(*explanation.subject.image.shape[:2])
     values = {
         "predicted": names[answer.index],
         "probability": float(answer.probabilities[answer.index]),
         "changed": [row for row in rows if row["amount"] is not None],
         "unchanged": [row for row in rows if row["amount"] is None],
-        "stills": sheet(dict(changed), side=SIDE, doubled=True),
+        "is_small": has_visible_pixels,
+        "stills": sheet(changed, side=SIDE, doubled=has_visible_pixels),
     }
-    return Part(values, {"pictures": pack(images)})
+    if not (changed and has_visible_pixels):
+        return Part(values)
+    return Part(values, {"pictures": pack(np.stack(list(changed.values())))})
 
 
 def _smallest_first(counterfactual: Counterfactual) -> tuple[bool, float]:

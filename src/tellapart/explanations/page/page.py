@@ -1,7 +1,7 @@
 """The explain page: an explanation becomes one self-contained HTML file.
 
-Each section has four files of one name: a module of this folder that returns its `Part`, and under `pages/` a
-template, a style sheet and a browser module.
+The first screen has the answer and the photo; the sections follow. Each of them has four files of one name: a module
+of this folder that returns its `Part`, and under `pages/` a template, a style sheet and a browser module.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,16 @@ from tellapart import __version__
 from tellapart.errors import TellapartError
 from tellapart.events import Progress
 from tellapart.explanations.explanation import Explanation, Form
-from tellapart.explanations.page import answer, counterfactuals, filters, layers, picture, training, why
+from tellapart.explanations.page import (
+    answer,
+    counterfactuals,
+    filters,
+    first_screen,
+    layers,
+    picture,
+    training,
+    why,
+)
 from tellapart.explanations.page.as_dict import to_dict
 from tellapart.explanations.page.part import Part
 from tellapart.pages.assemble import assemble
@@ -30,12 +39,14 @@ class Section:
     modules: tuple[str, ...] = ()
     """Browser modules besides the one of the section's name."""
 
+    is_folded: bool = False
+    """Whether it stands behind a button below the first screen."""
+
 
 SECTIONS = (
-    Section("why", "Why this prediction", why.part),
-    Section("counterfactuals", "What would change the prediction", counterfactuals.part),
+    Section("why", "All heat maps and how they were tested", why.part, is_folded=True),
+    Section("counterfactuals", "What would change its mind", counterfactuals.part),
     Section("training", "Training pictures for and against", training.part),
-    Section("answer", "From logits to probabilities", answer.part),
     Section("picture", "The picture as numbers", picture.part),
     Section(
         "layers",
@@ -44,6 +55,7 @@ SECTIONS = (
         modules=("numbers.js", "layer_arithmetic.js", "arithmetic.js", "dropout.js"),
     ),
     Section("filters", "What the channels respond to", filters.part),
+    Section("answer", "From logits to probabilities", answer.part),
 )
 
 SHARED = ("theme.js", "charts.js", "scrolling.js", "contents.js", "packing.js", "explain/maps.js")
@@ -60,7 +72,10 @@ def page(explanation: Explanation, progress: Progress | None = None) -> str:
 
 
 def page_of(explanation: Explanation, sections: Sequence[Section], progress: Progress | None = None) -> str:
-    """Return the HTML of some sections; "answer" must be among them, because the headline reads it."""
+    """Return the HTML of the first screen and of some sections.
+
+    The first screen comes last, because it shows one of the heat maps, if the page has them.
+    """
     parts: dict[Section, Part] = {}
     for done, section in enumerate(sections, 1):
         part = _part(section, explanation)
@@ -68,8 +83,9 @@ def page_of(explanation: Explanation, sections: Sequence[Section], progress: Pro
             parts[section] = part
         if progress is not None:
             progress(done, len(sections))
-    names = [section.name for section in parts]
-    modules = [
+    names = ["first_screen", *(section.name for section in parts)]
+    first = first_screen.part(explanation, has_maps="why" in names)
+    modules = ["explain/first_screen.js"] + [
         f"explain/{module}" for section in parts for module in (f"{section.name}.js", *section.modules)
     ]
     return assemble(
@@ -79,9 +95,10 @@ def page_of(explanation: Explanation, sections: Sequence[Section], progress: Pro
             "sections": list(parts),
             "gaps": explanation.gaps,
             "version": __version__,
+            "first_screen": first.values,
             **{section.name: part.values for section, part in parts.items()},
         },
-        {section.name: part.data for section, part in parts.items()},
+        {"first_screen": first.data, **{section.name: part.data for section, part in parts.items()}},
         styles=["explain/explain.css", *(f"explain/{name}.css" for name in names)],
         modules=[*SHARED, "explain/explain.js", *modules],
         entry="explain",
@@ -94,8 +111,6 @@ def _part(section: Section, explanation: Explanation) -> Part | None:
     try:
         return section.part(explanation)
     except Exception as reason:
-        if section.name == "answer":
-            raise  # without a prediction there is nothing to explain
         is_ours = isinstance(reason, TellapartError)
         text = str(reason) if is_ours else f"a bug in tellapart, {type(reason).__name__}: {reason}"
         explanation.add_gap(f"{section.title}: {text}")

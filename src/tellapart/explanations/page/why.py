@@ -14,12 +14,14 @@ from tellapart.explanations.attribution.heat_maps import HeatMaps
 from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
+from tellapart.explanations.page.photo import is_small
 from tellapart.pages.packing import pack
 from tellapart.pages.shrinking import SIDE, shrunk
 from tellapart.pages.sprite_sheet import Sheet, sheet
 
 MAX_BYTES = 1_000_000
 """Bytes of all maps together, one for each pixel, before compression."""
+
 
 RED, BLUE = (179, 38, 30), (31, 95, 168)
 """Against and for, as in `maps.js`."""
@@ -57,6 +59,7 @@ def part(explanation: Explanation) -> Part:
             }
             for each in first
         ],
+        "is_small": is_small(*subject.image.shape[:2]),
         "height": subject.image.shape[0],
         "width": subject.image.shape[1],
         "shown_height": shown_height,
@@ -113,6 +116,9 @@ def question(contrast: Contrast, names: Sequence[str]) -> str:
 def summary(maps: Sequence[HeatMap]) -> str:
     """Return how many maps are reliable, and which, the most faithful first."""
     faithful = [METHODS[each.method].title for each in maps if each.faithfulness.is_faithful]
+    if len(maps) == 1:
+        result = "passes" if faithful else "fails"
+        return f"The heat map by {METHODS[maps[0].method].title} {result} the faithfulness test."
     if not faithful:
         return f"None of the {len(maps)} heat maps passes the faithfulness test: do not rely on them."
     verb = "passes" if len(faithful) == 1 else "pass"
@@ -147,6 +153,7 @@ def _scope(heat_maps: HeatMaps, names: Sequence[str]) -> dict[str, Any]:
         "left_out": len(left_out),
         "left_out_names": left_out if len(left_out) <= MAX_NAMES else [],
         "masks": scope.masks,
+        "has_rise": any(each.method == "rise" for maps in heat_maps.maps.values() for each in maps),
     }
 
 
@@ -160,7 +167,7 @@ def _packed(maps: Sequence[Sequence[HeatMap]], image: torch.Tensor) -> tuple[dic
     count = len(maps) * len(maps[0])
     side = min(SIDE, int((MAX_BYTES / count) ** 0.5))
     picture = shrunk(image[None], side)[0]
-    heats = torch.stack([_centered(heat_map) for row_of_maps in maps for heat_map in row_of_maps])[..., None]
+    heats = torch.stack([centered(heat_map) for row_of_maps in maps for heat_map in row_of_maps])[..., None]
     small = _as_bytes(shrunk(heats, side)[..., 0].numpy())
     shape = len(maps), len(maps[0]), *small.shape[1:]
     measured = [[heat_map.faithfulness for heat_map in row_of_maps] for row_of_maps in maps]
@@ -178,7 +185,7 @@ def _packed(maps: Sequence[Sequence[HeatMap]], image: torch.Tensor) -> tuple[dic
 def _stills(maps: Mapping[str, HeatMap], image: torch.Tensor) -> Sheet | None:
     """Return the picture, and maps over it as `maps.js` draws them, for a page without scripts."""
     small = shrunk(image[None])[0].numpy()
-    heats = shrunk(torch.stack([_centered(heat_map) for heat_map in maps.values()])[..., None]).numpy()
+    heats = shrunk(torch.stack([centered(heat_map) for heat_map in maps.values()])[..., None]).numpy()
     drawn = {title: _drawn(heat, small) for title, heat in zip(maps, heats, strict=True)}
     whole = np.repeat(small, 3, -1) if small.shape[2] == 1 else small
     return sheet({"picture": whole.round().astype(np.uint8), **drawn}, side=SIDE, doubled=True)
@@ -192,7 +199,7 @@ def _drawn(heat: NDArray[np.float32], picture: NDArray[np.float32]) -> NDArray[n
     return np.round(gray * (1 - amount) + np.where(share < 0, RED, BLUE) * amount).astype(np.uint8)
 
 
-def _centered(heat_map: HeatMap) -> torch.Tensor:
+def centered(heat_map: HeatMap) -> torch.Tensor:
     """Return a map's values as they are drawn."""
     heat = torch.from_numpy(heat_map.values)
     return heat - heat.mean() if METHODS[heat_map.method].is_centered else heat

@@ -1,9 +1,10 @@
-/** Starts the module of each section that the page has. */
+/** Starts the module of each section that the page has, the first screen before all others. */
 
 import { begin } from "theme";
 import { contents } from "contents";
 import { scrolling } from "scrolling";
 
+begin(document.getElementById("theme"));
 contents();
 scrolling();
 const sections = JSON.parse(document.getElementById("data").textContent);
@@ -12,5 +13,4 @@ for (const [name, data] of Object.entries(sections)) {
   document.querySelector(`.section-${name}`).dataset.begun = "true";
   await section.begin(data);
 }
-begin(document.getElementById("theme"));
 document.documentElement.dataset.ready = "true";

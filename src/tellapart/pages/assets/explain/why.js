@@ -8,7 +8,15 @@ import { color } from "theme";
 const ZERO = 128; // of a map's bytes
 const NUMBERS = ["deletion", "random_deletion", "insertion", "random_insertion", "score", "best_random_score"];
 
-export async function begin(data) {
+const part = () => document.querySelector(".section-why details");
+
+/** Draw nothing before the reader opens the part, which stands behind a button. */
+export function begin(data) {
+  if (part().open) return draw(data);
+  part().addEventListener("toggle", () => draw(data), { once: true });
+}
+
+async function draw(data) {
   const [maps, picture, curves, random] = await Promise.all([data.maps, data.picture, data.curves, data.random_curves].map(unpack));
   const of = document.getElementById("why-of");
   const not = document.getElementById("why-not");
@@ -22,7 +30,7 @@ export async function begin(data) {
     document.getElementById("why-question").textContent = contrast.question;
     document.getElementById("why-summary").textContent = contrast.summary;
     contrast.rows.forEach((row, method) => fill(slots[method], row, data.titles[method], contrast.question));
-    slots.forEach((slot, method) => draw(slot.querySelector("canvas"), maps, picture, place, method));
+    slots.forEach((slot, method) => drawOne(slot.querySelector("canvas"), maps, picture, place, method));
     list.append(...contrast.order.map((method) => slots[method]));
     write(document.getElementById("why-table"), contrast, data.titles);
     for (const redraw of drawings) redraw();
@@ -38,6 +46,7 @@ export async function begin(data) {
   whole.hidden = false;
   document.getElementById("why-legend").hidden = false;
   show();
+  part().dataset.drawn = "true";
 }
 
 function describe(title) {
@@ -50,7 +59,7 @@ function fill(slot, row, title, question) {
   slot.querySelector("canvas").setAttribute("aria-label", `${title}: ${question} ${row.verdict}`);
 }
 
-function draw(canvas, maps, picture, place, method) {
+function drawOne(canvas, maps, picture, place, method) {
   const [, methods, height, width] = maps.shape;
   const start = (place * methods + method) * height * width;
   const heat = Float32Array.from(maps.values.subarray(start, start + height * width), (byte) => (byte - ZERO) / 127);

@@ -1,0 +1,133 @@
+"""The first screen: the answer, the photo under its most faithful heat map, and whether that map is reliable.
+
+One probability stands there, the one that `predict` prints; what it is without test-time augmentation or after
+calibration stands behind "details". An unfamiliar picture is said before any number.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tellapart.explanations.attribution.attribute import HeatMap
+from tellapart.explanations.attribution.contrast import Contrast
+from tellapart.explanations.attribution.methods import METHODS
+from tellapart.explanations.explanation import Explanation
+from tellapart.explanations.page.part import Part
+from tellapart.explanations.page.photo import Photo, overlay, photo_of
+from tellapart.explanations.page.why import centered, verdict
+from tellapart.explanations.subject import Subject
+
+MAX_BARS = 5
+"""Classes with a bar of their own; the others are summed up."""
+
+MAX_NAMES = 12
+"""Classes of the model up to which all are listed where a picture seems to be none of them."""
+
+STRENGTH = 70
+"""Percent of the heat map's full strength at first."""
+
+
+def part(explanation: Explanation, has_maps: bool) -> Part:
+    """Return the first screen.
+
+    Args:
+        explanation: of one image.
+        has_maps: whether heat maps are part of the page, so that one can be shown.
+    """
+    answer, subject = explanation.answer, explanation.subject
+    names = subject.class_names
+    placement = subject.card.preprocessing.placement(*subject.original.shape[:2])
+    photo = photo_of(subject.original, placement)
+    best = int(answer.tta_probabilities.argmax())
+    values = {
+        **_answer(explanation, best),
+        "photo": photo,
+        "caption": _caption(photo, subject),
+        "map": None,
+    }
+    if has_maps:
+        contrast, maps = _maps_of(explanation, best)
+        described = _described(maps, names[contrast.of])
+        url = overlay(centered(maps[0]).numpy(), placement.target, is_smooth=not photo.is_small)
+        values["map"] = {"url": url, **described}
+    values["label"] = _label(values["map"])
+    return Part(values)
+
+
+def _answer(explanation: Explanation, best: int) -> dict[str, Any]:
+    """Return the words and numbers of the prediction; `best` is the class predicted."""
+    answer, card, names = explanation.answer, explanation.subject.card, explanation.subject.class_names
+    order = (-answer.tta_probabilities).argsort(kind="stable")[:MAX_BARS].tolist()
+    others = len(names) - len(order)
+    return {
+        "headline": _headline(names, names[best], answer.is_unfamiliar is True),
+        "predicted": names[best],
+        "rows": [
+            {"name": names[index], "probability": float(answer.tta_probabilities[index])} for index in order
+        ],
+        "others": others,
+        "others_probability": max(0.0, 1 - float(answer.tta_probabilities[order].sum())),
+        "classes": len(names),
+        "class_names": list(names) if len(names) <= MAX_NAMES else None,
+        "is_unfamiliar": answer.is_unfamiliar,
+        "tta_views": card.tta_views,
+        "without_tta": names[answer.index],
+        "without_tta_probability": float(answer.probabilities[answer.index]),
+        "calibrated": None if answer.calibrated is None else float(answer.calibrated[best]),
+        "temperature": card.temperature,
+    }
+
+
+def _headline(names: Sequence[str], predicted: str, is_unfamiliar: bool) -> str:
+    if not is_unfamiliar:
+        return f"Why “{predicted}”?"
+    if len(names) == 2:
+        return f"Probably neither {names[0]} nor {names[1]}"
+    return f"Probably none of the model’s {len(names):,} classes"
+
+
+def _caption(photo: Photo, subject: Subject) -> str:
+    """Return the picture's size, and in which size the network sees which part of it."""
+    (height, width), (seen_height, seen_width) = subject.original.shape[:2], subject.image.shape[:2]
+    size = f"{width:,} × {height:,} pixels"
+    if (height, width) == (seen_height, seen_width):
+        return f"{size}, as the network sees it."
+    part = "it" if photo.is_seen_whole else "the framed part"
+    return f"{size}. The network sees {part} at {seen_width} × {seen_height}."
+
+
+def _maps_of(explanation: Explanation, best: int) -> tuple[Contrast, Sequence[HeatMap]]:
+    """Return the maps of the predicted class, the most faithful first.
+
+    Where test-time augmentation predicts a class without maps, those of the class predicted without it.
+    """
+    maps = explanation.heat_maps.maps
+    contrast = Contrast(best) if Contrast(best) in maps else Contrast(explanation.answer.index)
+    return contrast, maps[contrast]
+
+
+def _described(maps: Sequence[HeatMap], name: str) -> dict[str, Any]:
+    """Return what is said of the first of a class's maps, which is the most faithful one."""
+    first, title = maps[0], METHODS[maps[0].method].title
+    is_faithful = first.faithfulness.is_faithful
+    if is_faithful:
+        line = f"This heat map ({title}) passes the faithfulness test."
+    elif len(maps) == 1:
+        fault = verdict(first.faithfulness).removeprefix("Not reliable: ")
+        line = f"The heat map ({title}) fails the faithfulness test, so it is hidden at first: {fault}."
+    else:
+        line = f"None of the {len(maps)} heat maps passes the faithfulness test, so none is shown at first."
+    return {
+        "of": name,
+        "title": title,
+        "line": line,
+        "is_faithful": is_faithful,
+        "strength": STRENGTH if is_faithful else 0,
+        "count": len(maps),
+    }
+
+
+def _label(heat_map: dict[str, Any] | None) -> str:
+    """Return what the photo shows, for readers who cannot see it."""
+    if heat_map is None:
+        return "The picture"
+    return f"The picture under a heat map by {heat_map['title']} of what supports “{heat_map['of']}”"
