@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.inference.fold import FoldedConvolution, FoldedDense, FoldedPooling
+from tellapart.inference.fold import FoldedDense, FoldedPooling
+from tellapart.inference.folded_convolution import FoldedConvolution
 from tellapart.inference.folded_net import inference_net
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.keras_backend import import_keras

@@ -1,8 +1,9 @@
 """Folding: fuse the operations of a net into fewer, which only inference allows.
 
 A batch normalization with frozen statistics is a factor and an offset per channel, and the convolution
-before it can absorb both into its kernel and bias. So can a factor on the pixels. The sums are the same in
-another order, so results differ by rounding alone.
+before it can absorb both into its kernel and bias. So can a factor on the pixels; and a convolution pads, adds a
+second tensor and applies an activation itself. The sums are the same in another order, so results differ by
+rounding alone.
 
 Folded operations hold copies of the weights at the time of folding: a net that is still being trained must
 be folded again for each prediction.
@@ -11,26 +12,25 @@ be folded again for each prediction.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tellapart.inference.folded_convolution import NO_MARGINS, FoldedConvolution
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import Operation
-from tellapart.lowering.ops.convolution import Convolution2D, DepthwiseConvolution2D, pad_same
-from tellapart.lowering.ops.convolution_bf16 import has_onednn
+from tellapart.lowering.ops.convolution import Convolution2D, DepthwiseConvolution2D
 from tellapart.lowering.ops.dense import Dense
 from tellapart.lowering.ops.dropout import Dropout
+from tellapart.lowering.ops.merging import Addition
 from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.lowering.ops.pooling import MaxPooling2D
 from tellapart.lowering.ops.preprocessing import Rescaling
-
-WITHIN_PRODUCT = {"linear": ("none", ""), "relu": ("relu", ""), "gelu": ("gelu", "none")}
-"""Activations that oneDNN can apply within a product, and its names for them."""
+from tellapart.lowering.ops.shaping import Padding
 
 
 @dataclass(slots=True)
@@ -40,67 +40,6 @@ class Step:
     operation: Operation
     inputs: tuple[int, ...]
     output: int
-
-
-class FoldedConvolution(Operation):
-    """A convolution with everything folded into it: kernel (C_out, C_in / groups, kh, kw)."""
-
-    def __init__(self, plain: Convolution2D) -> None:
-        super().__init__()
-        self.kernel = plain.torch_kernel().detach().float()
-        self.bias = None if plain.bias is None else plain.bias.detach().float()
-        self.strides, self.dilation = plain.strides, plain.dilation
-        self.groups, self.padding = plain.groups, plain.padding
-        self.activation = plain.activation
-        self._packed: Tensor | None = None
-        self.read_in_windows: Any = (1, 1)
-        """Height and width of the windows in which the result is read; a remainder that fills none is not computed."""
-
-    def multiply(self, factor: Tensor, offset: Tensor) -> None:
-        """Scale and shift each channel of the result: (C_out,) both."""
-        self.kernel = self.kernel * factor[:, None, None, None]
-        self.bias = offset if self.bias is None else self.bias * factor + offset
-
-    def cast_to(self, dtype: torch.dtype) -> None:
-        """Cast the weights once, for all later calls."""
-        self.dtype = dtype
-        self.kernel = self.kernel.to(dtype, memory_format=torch.channels_last)
-        self.bias = None if self.bias is None else self.bias.to(dtype)
-
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        x, padding = self._read(x.to(self.dtype)), (0, 0)
-        if self.padding == "same":
-            x, padding = pad_same(x, self.kernel.shape[2:], self.strides, self.dilation)
-        if not has_onednn(self.dtype) or self.activation not in WITHIN_PRODUCT:
-            x = F.conv2d(x, self.kernel, self.bias, self.strides, padding, self.dilation, self.groups)
-            return activate_over(self.activation, x)
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, self._packed_for(x, padding), self.bias, padding, self.strides, self.dilation, self.groups,
-            WITHIN_PRODUCT[self.activation][0], [], WITHIN_PRODUCT[self.activation][1],
-        )  # fmt: skip
-
-    def _packed_for(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
-        """Return the kernel in oneDNN's layout, packed for the first batch.
-
-        Batches of other sizes use it too. Two threads may both pack it, with the same result.
-        """
-        if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
-                self.kernel, padding, self.strides, self.dilation, self.groups, x.shape
-            )
-        return self._packed
-
-    def _read(self, x: Tensor) -> Tensor:
-        """Leave out rows and columns whose results are never read."""
-        if self.padding != "valid" or self.strides != (1, 1):
-            return x
-        height, width = [
-            size - (size - (k - 1) * d) % window
-            for size, k, d, window in zip(
-                x.shape[2:], self.kernel.shape[2:], self.dilation, self.read_in_windows, strict=True
-            )
-        ]
-        return x[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
 
 
 class FoldedDense(Operation):
@@ -158,29 +97,68 @@ def fold(steps: Sequence[Step], result: int) -> tuple[list[Step], int]:
     Returns:
         Fewer steps, with copies of their weights, and the slot that now holds the result.
     """
-    uses = Counter(slot for step in steps for slot in step.inputs) + Counter([result])
-    writers: dict[int, Step] = {}
-    replaced_by: dict[int, int] = {}
+    folding = _Folding(steps, result)
     for step in steps:
+        folding.take(step)
+    return list(folding.writers.values()), folding.replaced_by.get(result, result)
+
+
+class _Folding:
+    """The steps folded so far."""
+
+    def __init__(self, steps: Sequence[Step], result: int) -> None:
+        self.uses = Counter(slot for step in steps for slot in step.inputs) + Counter([result])
+        self.writers: dict[int, Step] = {}
+        """Slot -> the step that writes it, in order."""
+        self.replaced_by: dict[int, int] = {}
+        """Slot of a step that is gone -> the slot that now holds its result."""
+
+    def take(self, step: Step) -> None:
+        """Fold the next step into those before, or those before into it, or append it."""
         kind = type(step.operation)
         operation = FOLDED[kind](step.operation) if kind in FOLDED else step.operation
-        inputs = tuple(replaced_by.get(slot, slot) for slot in step.inputs)
-        before = _only_writer(inputs, writers, uses)
-        further = None if before is None else _only_writer(before.inputs, writers, uses)
+        inputs = tuple(self.replaced_by.get(slot, slot) for slot in step.inputs)
+        before = self._only_writer(inputs)
+        further = None if before is None else self._only_writer(before.inputs)
         if _takes_over(before, further, operation):
-            replaced_by[step.output] = inputs[0]
-            uses[inputs[0]] += uses[step.output] - 1
-            continue
-        if before is not None and _takes_factor(before.operation, operation):
-            del writers[before.output]
+            self.replaced_by[step.output] = inputs[0]
+            self.uses[inputs[0]] += self.uses[step.output] - 1
+            return
+        while before is not None and _takes_in(before.operation, operation):
+            del self.writers[before.output]
             inputs = before.inputs
-        writers[step.output] = Step(operation, inputs, step.output)
-    return list(writers.values()), replaced_by.get(result, result)
+            before = self._only_writer(inputs)
+        if type(operation) is Addition:
+            operation, inputs = self._added_within(operation, inputs)
+        self.writers[step.output] = Step(operation, inputs, step.output)
+
+    def _only_writer(self, inputs: tuple[int, ...]) -> Step | None:
+        """Return the step that wrote the only input, if nothing else reads it."""
+        return self.writers.get(inputs[0]) if len(inputs) == 1 and self.uses[inputs[0]] == 1 else None
+
+    def _added_within(
+        self, addition: Operation, inputs: tuple[int, ...]
+    ) -> tuple[Operation, tuple[int, ...]]:
+        """Return a sum of two as a convolution that adds one of them, if the other is its result.
+
+        oneDNN cannot do this for convolutions of groups.
+        """
+        pairs = (inputs, inputs[::-1]) if len(inputs) == 2 else ()
+        for other, own in pairs:
+            writer = self._only_writer((own,))
+            convolution = None if writer is None else writer.operation
+            if writer is not None and _is_open(convolution) and convolution.groups == 1:
+                del self.writers[own]
+                convolution.adds = True
+                return convolution, (*writer.inputs, other)
+        return addition, inputs
 
 
-def _only_writer(inputs: tuple[int, ...], writers: dict[int, Step], uses: Counter[int]) -> Step | None:
-    """Return the step that wrote the only input, if nothing else reads it."""
-    return writers.get(inputs[0]) if len(inputs) == 1 and uses[inputs[0]] == 1 else None
+def _is_open(operation: Operation | None) -> TypeGuard[FoldedConvolution]:
+    """Return whether an operation is a convolution that can still take a factor or a sum: it does nothing after it."""
+    return (
+        isinstance(operation, FoldedConvolution) and operation.activation == "linear" and not operation.adds
+    )
 
 
 def _takes_over(before: Step | None, further: Step | None, operation: Operation) -> bool:
@@ -194,7 +172,7 @@ def _takes_over(before: Step | None, further: Step | None, operation: Operation)
     if activation and isinstance(writer, FoldedConvolution | FoldedDense) and writer.activation == "linear":
         writer.activation = activation
         return True
-    if isinstance(operation, FoldedPooling) and isinstance(writer, FoldedConvolution):
+    if isinstance(operation, FoldedPooling) and isinstance(writer, FoldedConvolution) and not writer.adds:
         if operation.plain.padding == "valid" and operation.plain.size == operation.plain.strides:
             writer.read_in_windows = operation.plain.size
         return False
@@ -202,7 +180,7 @@ def _takes_over(before: Step | None, further: Step | None, operation: Operation)
         return False
     pooled = isinstance(writer, FoldedPooling) and not writer.plain.relu
     convolution = further.operation if pooled and further is not None else writer
-    if not isinstance(convolution, FoldedConvolution) or convolution.activation != "linear":
+    if not _is_open(convolution):
         return False
     factor, offset = factor_and_offset(operation)
     if pooled and not bool((factor > 0).all()):
@@ -211,12 +189,17 @@ def _takes_over(before: Step | None, further: Step | None, operation: Operation)
     return True
 
 
-def _takes_factor(before: Operation, operation: Operation) -> bool:
-    """Return whether the operation's kernel has absorbed the factor by which pixels were multiplied before."""
-    if type(before) is not Rescaling or before.offset or not isinstance(operation, FoldedConvolution):
+def _takes_in(before: Operation, operation: Operation) -> bool:
+    """Return whether a convolution now does the work of the step before it, on zeros around or on the pixels."""
+    if not isinstance(operation, FoldedConvolution):
         return False
-    operation.kernel = operation.kernel * before.scale
-    return True
+    if type(before) is Padding and operation.margins == NO_MARGINS and min(sum(before.sides, ())) >= 0:
+        operation.margins = before.sides
+        return True
+    if type(before) is Rescaling and before.scale:
+        operation.rescale_pixels(before.scale, before.offset)
+        return True
+    return False
 
 
 def _normalizes_channels(operation: Operation) -> bool:

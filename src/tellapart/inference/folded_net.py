@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tellapart.inference.fold import FoldedConvolution, FoldedDense, Step, fold
+from tellapart.inference.fold import FoldedDense, Step, fold
+from tellapart.inference.folded_convolution import FoldedConvolution
 from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering.dtypes import PRECISIONS
 from tellapart.lowering.layout import to_keras, to_torch
@@ -42,8 +43,10 @@ class Unfolded:
 class InferenceNet:
     """A folded net, from pixels to outputs."""
 
-    def __init__(self, net: Unfolded, precision: str) -> None:
+    def __init__(self, net: Unfolded, precision: str, activated: bool = True) -> None:
         steps, self.result = fold(net.steps, net.result)
+        if not activated and isinstance(last := steps[-1].operation, FoldedDense):
+            last.activation = "linear"
         products = [
             step.operation for step in steps if isinstance(step.operation, FoldedConvolution | FoldedDense)
         ]
@@ -117,7 +120,9 @@ class InferenceNet:
         return _run(self.body, {self.entry: x}, self.middle)
 
 
-def inference_net(net: LoweredNet | StoredNet, precision: str = "float32") -> InferenceNet | None:
+def inference_net(
+    net: LoweredNet | StoredNet, precision: str = "float32", until: int | None = None, activated: bool = True
+) -> InferenceNet | None:
     """Return the folded form of a net, or None if it has none and must run unfolded.
 
     It has none if its weights are not on a CPU, if Keras runs one of its layers, or if the model has
@@ -126,9 +131,23 @@ def inference_net(net: LoweredNet | StoredNet, precision: str = "float32") -> In
     Args:
         net: lowered to float32.
         precision: "float32" or "bfloat16", for convolutions and dense layers.
+        until: slot of the tensor to return. Default: the outputs.
+        activated: whether a last dense layer applies its activation; without it, it returns logits.
     """
     unfolded = _unfolded_stored(net) if isinstance(net, StoredNet) else _unfolded(net)
-    return None if unfolded is None else InferenceNet(unfolded, precision)
+    if unfolded is None:
+        return None
+    return InferenceNet(unfolded if until is None else _ending_at(until, unfolded), precision, activated)
+
+
+def _ending_at(slot: int, net: Unfolded) -> Unfolded:
+    """Return the steps that one tensor depends on."""
+    needed, steps = {slot}, []
+    for step in reversed(net.steps):
+        if step.output in needed:
+            needed |= set(step.inputs)
+            steps.append(step)
+    return Unfolded(steps[::-1], net.entry, slot, net.input_dtype)
 
 
 def _unfolded_stored(net: StoredNet) -> Unfolded:

@@ -65,6 +65,8 @@ def _relu(config: Config, *_: Any) -> Operation:
         return _bent_relu(ceiling, slope, threshold)
     if ceiling is None:
         return ActivationOperation("relu")
+    if ceiling == 6:
+        return ActivationOperation("relu6")
     return ParametricActivation(lambda x: F.hardtanh(x, 0.0, ceiling), lambda x: F.hardtanh_(x, 0.0, ceiling))
 
 

@@ -87,6 +87,7 @@ ACTIVATIONS: dict[str, Activation] = {
 
 OVERWRITING: dict[str, Activation] = {
     "relu": F.relu_,
+    "relu6": lambda x: F.hardtanh_(x, 0.0, 6.0),
     "leaky_relu": lambda x: F.leaky_relu_(x, 0.2),
     "elu": F.elu_,
     "selu": F.selu_,

@@ -170,14 +170,27 @@ def pad_same(
         The tensor, padded here where its two sides differ, and the symmetric padding
         (height, width) that remains for the operation itself.
     """
+    (top, bottom), (left, right) = same_margins(x.shape[2:], size, strides, dilation)
+    if top == bottom and left == right:
+        return x, (top, left)
+    return F.pad(x, (left, right, top, bottom), value=value), (0, 0)
+
+
+def same_margins(
+    images: Sequence[int], size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the ((top, bottom), (left, right)) pixels that Keras pads with for "same".
+
+    Args:
+        images: height and width, in pixels.
+        size, strides, dilation: as in `pad_same`.
+    """
     totals = [
         max((-(-n // s) - 1) * s + (k - 1) * d + 1 - n, 0)
-        for n, k, s, d in zip(x.shape[2:], size, strides, dilation, strict=True)
+        for n, k, s, d in zip(images, size, strides, dilation, strict=True)
     ]
-    if all(total % 2 == 0 for total in totals):
-        return x, (totals[0] // 2, totals[1] // 2)
-    (top, bottom), (left, right) = [(total // 2, total - total // 2) for total in totals]
-    return F.pad(x, (left, right, top, bottom), value=value), (0, 0)
+    vertical, horizontal = [(total // 2, total - total // 2) for total in totals]
+    return vertical, horizontal
 
 
 def transposed_padding(

@@ -26,8 +26,15 @@ def _fold(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]
 
 
 def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
-    overwritable = function in (torch.add, torch.sub)
+    overwritable = function is torch.sub
     return lambda *_: FunctionOperation(lambda *inputs: _fold(function, inputs), overwritable=overwritable)
+
+
+class Addition(FunctionOperation):
+    """Add: the sum of all inputs."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *inputs: _fold(torch.add, inputs), overwritable=True)
 
 
 def _average(*_: Any) -> Operation:
@@ -89,7 +96,7 @@ def _scaled_addition(config: Config, *_: Any) -> Operation:
 
 RULES: dict[str, Rule] = {
     "Concatenate": _concatenate,
-    "Add": _merge(torch.add),
+    "Add": lambda *_: Addition(),
     "Subtract": _merge(torch.sub),
     "Multiply": _multiply,
     "Maximum": _merge(torch.maximum),

@@ -26,6 +26,15 @@ def pad_or_crop(x: Tensor, sides: Sequence[Sequence[int]]) -> Tensor:
     return F.pad(x, (left, right, top, bottom))
 
 
+class Padding(FunctionOperation):
+    """ZeroPadding2D, by ((top, bottom), (left, right)) pixels; Cropping2D, by negative ones."""
+
+    def __init__(self, sides: Sequence[Sequence[int]]) -> None:
+        super().__init__(lambda x: pad_or_crop(x, sides))
+        (top, bottom), (left, right) = sides
+        self.sides = ((top, bottom), (left, right))
+
+
 def flatten(x: Tensor) -> Tensor:
     """Flatten (B, ...) to (B, n) in Keras's order; (B,) becomes (B, 1)."""
     return x.unsqueeze(1) if x.ndim == 1 else to_keras(x).flatten(1)
@@ -53,7 +62,7 @@ def _repeat_vector(config: Config, *_: Any) -> Operation:
 def _padding(name: str, sign: int) -> Rule:
     def rule(config: Config, *_: Any) -> Operation | None:
         sides = [[sign * pixels for pixels in pair] for pair in config[name]]
-        return FunctionOperation(lambda x: pad_or_crop(x, sides)) if is_channels_last(config) else None
+        return Padding(sides) if is_channels_last(config) else None
 
     return rule
 
