@@ -68,6 +68,35 @@ class EpochDone:
 
 
 @dataclass(frozen=True, slots=True)
+class FeaturesDone:
+    """The features of a split's images, in all views, are computed."""
+
+    split: str
+    pictures: int
+    views: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadFitted:
+    """A linear head is fitted, its penalty chosen on images that it was not fitted to."""
+
+    penalty: float
+    val_loss: float
+    val_accuracy: float
+    val_pictures: int
+    """Images that the penalty was chosen on."""
+
+    folds: int | None
+    """Of the cross-validation; None: on held-out images."""
+
+    path: tuple[dict[str, float], ...]
+    """Every penalty tried, with its loss and accuracy."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Training was stopped before its end, between two steps."""
 
@@ -76,7 +105,7 @@ class Stopped:
     """Steps finished in this epoch."""
 
 
-Event = StepDone | EpochDone | Stopped
+Event = StepDone | EpochDone | FeaturesDone | HeadFitted | Stopped
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

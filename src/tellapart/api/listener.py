@@ -21,6 +21,9 @@ class Listener:
     def decoding(self, done: int, total: int) -> None:
         """Images of a split have been read."""
 
+    def featuring(self, done: int, total: int) -> None:
+        """Images have passed through the backbone."""
+
     def scoring(self, done: int, total: int) -> None:
         """Test images have been scored."""
 

@@ -14,6 +14,7 @@ from tellapart.data.split import apply_split, divide, read_split_csv, write_spli
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError, DataError
 from tellapart.models.first_cnn import check_image_size
+from tellapart.models.networks import NETWORKS
 from tellapart.recipes.adapt import adapted_to, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
@@ -154,9 +155,13 @@ def load_stores(
 def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     """Choose the size of the network's input: the configured one, or the images' own where that is moderate."""
     height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
+    side = NETWORKS[config.network].side
+    if side is not None:
+        height = width = side(config)
+        channels = 3
     if config.size is not None:
         height, width = config.size
-    elif max(height, width) > LARGEST_SIDE:
+    elif side is None and max(height, width) > LARGEST_SIDE:
         height = width = LARGEST_SIDE
     elif min(height, width) < SMALLEST_SIDE:
         factor = -(-SMALLEST_SIDE // min(height, width))

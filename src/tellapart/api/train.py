@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import EpochPrinter, Listener
 from tellapart.api.prepare import configured, prepare, prepare_again
 from tellapart.api.report import report_of_run
-from tellapart.api.training_run import TrainingResult, run_training
+from tellapart.api.training_run import run_training
+from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.errors import ConfigError, TellapartError
@@ -84,7 +86,8 @@ def train(
         images = len(dataset.splits.get("train", ()))
         config = configured(recipe, dataset.mirrors, augment, target, changes, images)
         setup = prepare(dataset, config, out, reopening(data, labels), listener)
-    result = run_training(setup, listener, should_stop)
+    run = run_training if setup.config.head is None else run_transfer
+    result = run(setup, listener, should_stop)
     return _with_report(result, setup, listener) if result.finished else result
 
 

@@ -47,3 +47,17 @@ def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int
     of_target = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     loss = -np.log(np.clip(of_target, EPSILON, 1 - EPSILON)).mean()
     return float(loss), float((probabilities.argmax(1) == labels).mean())
+
+
+def views_help(plain: NDArray[np.float32], averaged: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+    """Return whether averaging over views is better: a lower loss, and no image fewer predicted correctly.
+
+    Args:
+        plain: (N, classes), probabilities of held-out images as they are.
+        averaged: (N, classes), over their views.
+        labels: (N,) class indices.
+    """
+    (loss, accuracy), (averaged_loss, averaged_accuracy) = (
+        loss_and_accuracy(each, labels) for each in (plain, averaged)
+    )
+    return averaged_loss < loss and averaged_accuracy >= accuracy

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tellapart.errors import MissingExtraError, ModelError
+from tellapart.errors import ConfigError, MissingExtraError, ModelError
+from tellapart.keras_backend import import_keras
 from tellapart.models.efficientnet_lite import efficientnet_lite
 from tellapart.models.layer_list import LayerList, keras_model
 
@@ -124,6 +125,57 @@ def pretrained_keras_model(name: str, side: int | None = None) -> Any:
     weights = [np.asarray(tensor) for tensors in read_weights(name, layers) for tensor in tensors]
     model.set_weights(weights)
     return model
+
+
+def open_backbone(name: str, side: int | None = None) -> Any:
+    """Return a backbone without its head, as a Keras model: (B, side, side, 3) pixels 0-255 -> (B, features).
+
+    Args:
+        name: of BACKBONES.
+        side: height and width of the images. Default: what it was trained at.
+
+    Raises:
+        ConfigError: no backbone has that name.
+        ModelError: its weights are missing or damaged.
+        MissingExtraError: the package of an extra is not installed.
+    """
+    _backbone(name)
+    return headless(pretrained_keras_model(name, side))
+
+
+def backbone_side(name: str) -> int:
+    """Return the height and width of the images that a backbone was trained on.
+
+    Raises:
+        ConfigError: no backbone has that name.
+    """
+    return _backbone(name).side
+
+
+def _backbone(name: str) -> Backbone:
+    if name not in BACKBONES:
+        raise ConfigError(f"Unknown backbone {name!r}. Available backbones: {', '.join(BACKBONES)}.")
+    return BACKBONES[name]
+
+
+def headless(model: Any) -> Any:
+    """Return a Keras model without its last dense layer and what follows it; it shares the weights.
+
+    Raises:
+        ModelError: it has no dense layer at its end.
+    """
+    keras = import_keras()
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    if not dense:
+        raise ModelError(f"The model {model.name!r} has no dense layer at its end that a new head could replace.")
+    return keras.Model(model.inputs, dense[-1].input, name=model.name)
+
+
+def with_head(features: Any, classes: int) -> Any:
+    """Return a headless model with a new dense layer: its probabilities of the classes. It shares the weights."""
+    keras = import_keras()
+    outputs = keras.layers.Dense(classes, activation="softmax", name="head")(features.output)
+    return keras.Model(features.inputs, outputs, name=features.name)
 
 
 _WEIGHTS = {"Conv2D": 1, "DepthwiseConv2D": 1, "BatchNormalization": 4, "Dense": 2}

@@ -5,18 +5,39 @@ A new network is a file of this folder and one entry in `NETWORKS`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
+from tellapart.models.backbones import DEFAULT_BACKBONE, backbone_side, open_backbone, with_head
 from tellapart.models.first_cnn import first_cnn
 from tellapart.models.whitened_cnn import freeze_whitening, initialize, whitened_cnn
 from tellapart.models.wide_resnet import wide_resnet
 
-Builder = Callable[..., Any]
-"""(image shape (H, W, C), classes, widths, depth) -> a built, uncompiled Keras model."""
+
+class NetworkSettings(Protocol):
+    """What a recipe may choose of a network: the fields of a TrainConfig that describe it."""
+
+    @property
+    def widths(self) -> tuple[int, int, int] | None:
+        """Channels of its three groups."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """Layers or blocks of each group."""
+        ...
+
+    @property
+    def backbone(self) -> str | None:
+        """Name of a pretrained network."""
+        ...
+
+
+Builder = Callable[[tuple[int, int, int], int, NetworkSettings], Any]
+"""(image shape (H, W, C), classes, settings) -> a built, uncompiled Keras model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +51,9 @@ class Network:
 
     depths: tuple[int, ...] | None = None
     """The depths that it can have; None: any."""
+
+    side: Callable[[NetworkSettings], int] | None = None
+    """Height and width of the color images that it wants unless asked otherwise; None: the images' own."""
 
     initialize: Callable[[Any, NDArray[np.uint8], int], None] | None = None
     """(model, training images, seed): sets the initial weights; None: Keras's own are kept."""
@@ -59,15 +83,34 @@ def _are_three_widths(widths: Any) -> bool:
     return widths is not None and len(widths) == 3 and all(isinstance(w, int) and w > 0 for w in widths)
 
 
-NETWORKS = {
+def _widths(settings: NetworkSettings) -> tuple[int, int, int]:
+    assert settings.widths is not None  # `check` saw to it
+    return settings.widths
+
+
+NETWORKS: dict[str, Network] = {
     "first-cnn": Network(
-        build=lambda shape, classes, _widths, _depth: first_cnn(shape, classes),
+        build=lambda shape, classes, _: first_cnn(shape, classes),
         has_widths=False,
         depths=(2,),
     ),
     "whitened-cnn": Network(
-        build=whitened_cnn, depths=(2, 3), initialize=initialize, finish=freeze_whitening
+        build=lambda shape, classes, settings: whitened_cnn(
+            shape, classes, _widths(settings), settings.depth
+        ),
+        depths=(2, 3),
+        initialize=initialize,
+        finish=freeze_whitening,
     ),
-    "wide-resnet": Network(build=wide_resnet),
+    "wide-resnet": Network(
+        build=lambda shape, classes, settings: wide_resnet(shape, classes, _widths(settings), settings.depth)
+    ),
+    "backbone": Network(
+        build=lambda shape, classes, settings: with_head(
+            open_backbone(settings.backbone or DEFAULT_BACKBONE, shape[0]), classes
+        ),
+        has_widths=False,
+        side=lambda settings: backbone_side(settings.backbone or DEFAULT_BACKBONE),
+    ),
 }
 """Name in a configuration -> network."""

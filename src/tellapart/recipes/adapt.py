@@ -18,6 +18,10 @@ FEWEST_FOR_SHORT_SCHEDULES = 20_000
 """Fewest training images for which a short schedule is used."""
 
 
+MOST_TO_CROSS_VALIDATE, MOST_HELD_OUT = 1000, 5000
+"""Training images up to which a head is cross-validated; and most images held out where there are more."""
+
+
 STEPS_PER_EPOCH, SMALLEST_BATCH = 20, 32
 """Fewest steps in an epoch of Muon; and the smallest batch, which takes precedence."""
 
@@ -51,16 +55,21 @@ def for_target(config: TrainConfig, target: float, images: int) -> TrainConfig:
     return config.changed(target=target, **settings)
 
 
-def adapted_to(config: TrainConfig, images: int) -> TrainConfig:
-    """Return a Muon configuration with batches small enough for about twenty steps an epoch; any other unchanged.
+def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False) -> TrainConfig:
+    """Return a recipe's configuration for this many images.
 
-    The learning rate scales with the square root of the batch size, since gradients of smaller batches are
+    A head is cross-validated where images are few, else scored on held-out ones: 10% of them, at most
+    MOST_HELD_OUT. Muon gets batches small enough for about twenty steps an epoch; its learning rate scales with the square root of the batch size, since gradients of smaller batches are
     noisier. More images are held out, so that the validation score is meaningful: 100, but at most a fifth.
 
     Args:
         config: complete.
         images: number of images in the training split.
+        has_validation: whether the data has a validation split of its own.
     """
+    if config.head is not None and (has_validation or images > MOST_TO_CROSS_VALIDATE):
+        share = min(config.validation_share, MOST_HELD_OUT / max(1, images))
+        return config.changed(validation="held out", validation_share=share)
     if not isinstance(config.optimizer, MuonSettings) or images >= STEPS_PER_EPOCH * config.batch_size:
         return config
     batch_size = max(SMALLEST_BATCH, images // STEPS_PER_EPOCH)

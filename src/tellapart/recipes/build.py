@@ -50,7 +50,7 @@ def build_model(
 
 def build_network(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> Any:
     """Return the configured network, uncompiled."""
-    return NETWORKS[config.network].build(image_shape, classes, config.widths, config.depth)
+    return NETWORKS[config.network].build(image_shape, classes, config)
 
 
 def finish_model(config: TrainConfig, model: Any) -> None:

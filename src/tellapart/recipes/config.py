@@ -81,6 +81,32 @@ class MuonSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSettings:
+    """How a linear head is fitted to a frozen backbone's features."""
+
+    penalties: tuple[float, ...] = tuple(10 ** (power / 2) for power in range(2, -9, -1))
+    """Penalties on the weights that are tried, from the strongest on; see `training.linear_head`."""
+
+    folds: int = 5
+    """Of the cross-validation."""
+
+    mirror: bool = True
+    """Whether the head is fitted to mirrored images too."""
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        if not self.penalties or min(self.penalties) <= 0:
+            raise ConfigError(f"penalties are above 0, at least one; got {self.penalties}.")
+        if self.folds < 2:
+            raise ConfigError(f"folds is a whole number from 2; got {self.folds}.")
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "HeadSettings":
+        """Return the settings that `asdict` described."""
+        return cls(**{**saved, "penalties": tuple(saved["penalties"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """Complete configuration of one training. Saved resolved, as `run.toml`."""
 
@@ -94,6 +120,12 @@ class TrainConfig:
     depth: int = 2
     """Per group: convolutions of "whitened-cnn", 2 or 3; residual blocks of "wide-resnet". "first-cnn"
     always has 2, like the tutorial."""
+
+    backbone: str | None = None
+    """Pretrained network of "backbone", from `models.backbones`; others have none."""
+
+    head: HeadSettings | None = None
+    """How a linear head is fitted to the backbone's features; None: the whole network is trained."""
 
     optimizer: OptimizerSettings | MuonSettings
     label_smoothing: float = 0.0
@@ -122,8 +154,9 @@ class TrainConfig:
     mixing: Mixing = "none"
     """How parts of several training images and their targets are combined; see `data.augmentation.mix`."""
 
-    validation: Literal["test", "held out"]
-    """Images that score each epoch: the test split, as in the tutorial, or some held out of the training split."""
+    validation: Literal["test", "held out", "cross-validation"]
+    """Images that settings are chosen by: the test split, as in the tutorial; some held out of the training split; or
+    every training image, by networks that were not fitted to it."""
 
     keep: Literal["last", "best"]
     """Epoch whose weights become the model: the last, or the one with the best validation accuracy."""
@@ -164,6 +197,11 @@ class TrainConfig:
         if self.network not in NETWORKS:
             raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
         NETWORKS[self.network].check(self.network, self.widths, self.depth)
+        if self.head is None and (self.backbone is not None or self.validation == "cross-validation"):
+            raise ConfigError(
+                f"Only the recipe transfer has a backbone and is cross-validated; got recipe {self.recipe!r} with "
+                f"backbone {self.backbone!r} and validation {self.validation!r}."
+            )
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
@@ -198,6 +236,7 @@ class TrainConfig:
         kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
         fields["optimizer"] = kind(**fields["optimizer"])
         fields["augmentation"] = Augmentation(**fields["augmentation"]) if "augmentation" in fields else None
+        fields["head"] = HeadSettings.from_dict(fields["head"]) if "head" in fields else None
         for name in ("size", "widths"):
             if name in fields:
                 fields[name] = tuple(fields[name])
@@ -219,7 +258,7 @@ def _check_types(settings: Any) -> None:
         kinds = [get_origin(kind) or kind for kind in (get_args(declared) or (declared,))]
         kinds = [tuple] if get_origin(declared) is tuple else kinds
         kinds += [int] if float in kinds else []
-        if not isinstance(value, tuple(kinds)) or isinstance(value, bool):
+        if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
             names = " or ".join(kind.__name__ for kind in kinds)
             raise ConfigError(f"{name} is of type {names}; got {value!r}.")
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
-from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.models.backbones import DEFAULT_BACKBONE
+from tellapart.recipes.config import HeadSettings, MuonSettings, OptimizerSettings, TrainConfig
 
 
 def first_cnn(*, mirrors: bool = True) -> TrainConfig:
@@ -160,12 +161,40 @@ def best(*, mirrors: bool = True) -> TrainConfig:
     )
 
 
+def transfer(*, mirrors: bool = True) -> TrainConfig:
+    """Return a linear head on the features of a network that was trained on a million photos.
+
+    The backbone, EfficientNet-Lite0, stays as it is. Each photo and its mirror image pass through it once; the head's
+    penalty is chosen by cross-validation, or on held-out images where there are many. Every number was chosen on
+    training images.
+
+    Args:
+        mirrors: whether a mirrored image still shows its class.
+
+    Sources: Donahue et al. 2014, arXiv:1310.1531 (features of a pretrained network); Kornblith et al. 2019,
+    arXiv:1805.08974 (a linear head as the measure of them).
+    """
+    return TrainConfig(
+        recipe="transfer",
+        network="backbone",
+        backbone=DEFAULT_BACKBONE,
+        head=HeadSettings(mirror=mirrors),
+        optimizer=OptimizerSettings(name="SGD", learning_rate=0.01, schedule="cosine", momentum=0.9),
+        epochs=1,
+        augmentation=None,
+        validation="cross-validation",
+        keep="last",
+        tta_views=2 if mirrors else 1,
+    )
+
+
 RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "first-cnn": first_cnn,
     "quick": quick,
     "fast": fast,
     "accurate": accurate,
     "best": best,
+    "transfer": transfer,
 }
 """Recipe name -> function that returns its configuration."""
 

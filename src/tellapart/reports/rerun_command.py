@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from tellapart.errors import ConfigError
@@ -10,6 +11,7 @@ from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 
 OPTIONS = {
+    "backbone": "--backbone",
     "epochs": "--epochs",
     "batch_size": "--batch-size",
     "seed": "--seed",
@@ -36,8 +38,8 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
-    for mirrors in (True, False):
-        default = adapted_to(recipe(mirrors=mirrors), images)
+    for mirrors, has_validation in product((True, False), repeat=2):
+        default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
         options = _options(default, config)
         if options is not None:

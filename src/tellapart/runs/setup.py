@@ -27,8 +27,12 @@ class TrainingSetup:
     """Arithmetic on this machine, resolved from the configured precision."""
 
     resumes: bool = False
+    reason: str = ""
+    """Why `auto` chose this recipe; empty where somebody named it."""
 
     @property
     def validation(self) -> ImageStore:
-        """The images that score each epoch."""
+        """The images that score each epoch or choose a head; cross-validation uses those of training."""
+        if self.config.validation == "cross-validation":
+            return self.stores["train"]
         return self.stores["test" if self.config.validation == "test" else "validation"]

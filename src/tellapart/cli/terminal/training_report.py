@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from tellapart.api.training_run import TrainingResult
+from tellapart.api.finish import TrainingResult
 from tellapart.cli.terminal.console import command, counted, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line

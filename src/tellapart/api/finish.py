@@ -1,0 +1,133 @@
+"""The end of every training: calibrate on held-out images, score the test split once, keep the predictions."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tellapart import __version__
+from tellapart.api.listener import Listener
+from tellapart.classifier.card import ModelCard
+from tellapart.classifier.classifier import Classifier, ranked
+from tellapart.data.store import ImageStore
+from tellapart.events import EpochDone
+from tellapart.inference.tta import TtaProbabilities
+from tellapart.metrics.calibration import fit_temperature
+from tellapart.metrics.scores import Scores, score
+from tellapart.metrics.validation import views_help
+from tellapart.recipes.config import TrainConfig
+from tellapart.reports.prediction_grid import PredictedImage, save_prediction_grid
+from tellapart.runs.predictions import SplitPredictions, save_predictions
+from tellapart.runs.setup import TrainingSetup
+
+FEWEST_HELD_OUT = 20
+"""Held-out images from which the model card gets a temperature, and views are chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training returns."""
+
+    classifier: Classifier
+    folder: Path
+    history: tuple[EpochDone, ...]
+    finished: bool
+    """False where the training was asked to stop before its end; continue with `resume=folder`."""
+
+    scores: Scores | None = None
+    """On the test split, at the end; None where the training did not finish."""
+
+    plain_scores: Scores | None = None
+    """The same without test-time augmentation, where the recipe uses it."""
+
+    shown: tuple[PredictedImage, ...] = ()
+    """Some test images with their predictions, as on predictions.png."""
+
+    report: Path | None = None
+    """The report; None where the training did not finish, or the page could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Predictions of images that the network was not fitted to."""
+
+    predictions: TtaProbabilities
+    images: ImageStore
+
+    @property
+    def decides(self) -> bool:
+        """Whether there are enough of them to choose anything by."""
+        return len(self.images) >= FEWEST_HELD_OUT
+
+
+def calibrated(card: ModelCard, held_out: HeldOut) -> ModelCard:
+    """Return the card with what held-out images tell: whether test-time views help, and a temperature.
+
+    With fewer than FEWEST_HELD_OUT there is neither.
+    """
+    averaged, plain = held_out.predictions
+    labels = held_out.images.labels
+    helps = held_out.decides and views_help(plain, averaged, labels)
+    temperature = fit_temperature(averaged if helps else plain, labels) if held_out.decides else None
+    return replace(card, tta_views=card.tta_views if helps else 1, temperature=temperature)
+
+
+def score_test(
+    setup: TrainingSetup,
+    classifier: Classifier,
+    history: tuple[EpochDone, ...],
+    held_out: HeldOut | None,
+    listener: Listener,
+) -> TrainingResult:
+    """Score the test split, once; keep the predictions, and show some of them.
+
+    Args:
+        setup: of the training.
+        classifier: as it is saved.
+        history: its epochs.
+        held_out: predictions to keep beside those of the test split; None where no images were held out.
+        listener: hears of the images scored.
+    """
+    test, names, folder = setup.stores["test"], setup.dataset.class_names, setup.folder
+    views = classifier.card.tta_views
+    probabilities = classifier.tta_probabilities(test.images, listener.scoring, precision=setup.precision)
+    kept = {"test": SplitPredictions(probabilities.averaged, test.labels, test.ids)}
+    if held_out is not None:
+        of_card = held_out.predictions.averaged if views > 1 else held_out.predictions.plain
+        kept["validation"] = SplitPredictions(of_card, held_out.images.labels, held_out.images.ids)
+    save_predictions(folder.predictions, kept)
+    scores, plain = score(probabilities.averaged, test.labels, names, "test"), None
+    folder.log("Scored", {**scores.to_dict(), "tta_views": views})
+    if views > 1:
+        plain = score(probabilities.plain, test.labels, names, "test")
+        folder.log("ScoredWithoutTta", plain.to_dict())
+    shown = images_to_show(classifier, test, setup.config)
+    if shown:
+        save_prediction_grid(shown, folder.prediction_grid)
+    return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
+
+
+def images_to_show(
+    classifier: Classifier, test: ImageStore, config: TrainConfig
+) -> tuple[PredictedImage, ...]:
+    """Choose test images by the seed, and predict them."""
+    count = min(config.predictions, len(test))
+    rows = np.sort(np.random.default_rng(config.seed).choice(len(test), count, replace=False))
+    if not count:
+        return ()
+    images, ids = test.images[rows], [test.ids[row] for row in rows]
+    predictions = ranked(classifier.probabilities(images), ids, classifier.class_names, top=None)
+    targets = [classifier.class_names[test.labels[row]] for row in rows]
+    return tuple(map(PredictedImage, images, predictions, targets))
+
+
+def origin_of(setup: TrainingSetup) -> dict[str, Any]:
+    """Say where the model comes from, for people who find only the file."""
+    return {
+        "tellapart": __version__,
+        "recipe": setup.config.recipe,
+        "epochs": setup.config.epochs,
+        "seed": setup.config.seed,
+        "data": setup.dataset.name,
+    }

@@ -1,0 +1,134 @@
+"""A transfer from its setup to a scored classifier: features of a frozen backbone, a linear head, the test."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
+from tellapart.api.listener import Listener
+from tellapart.classifier.card import ModelCard
+from tellapart.classifier.classifier import Classifier
+from tellapart.errors import DataError
+from tellapart.events import Event, FeaturesDone, HeadFitted
+from tellapart.inference.feature_net import FeatureNet
+from tellapart.inference.tta import TtaProbabilities
+from tellapart.models.backbones import open_backbone, with_head
+from tellapart.recipes.config import HeadSettings
+from tellapart.runs.checkpointer import recoverable
+from tellapart.runs.setup import TrainingSetup
+from tellapart.runtime.allocator import keep_freed_memory
+from tellapart.runtime.power import EnergyMeter
+from tellapart.training.head_choice import HeadChoice, Views, choose_by_folds, choose_on_held_out, folds_of
+
+
+def run_transfer(
+    setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]
+) -> TrainingResult:
+    """Fit a head to the features of a frozen backbone; then score on the test split.
+
+    Args:
+        setup: its configuration has a backbone and a head.
+        listener: hears of every stage.
+        should_stop: not asked: what could be resumed takes no longer than starting again.
+
+    Raises:
+        DataError: a class has a single training image.
+        ModelError: the backbone cannot be used.
+        SaveError: the disk is full.
+    """
+    refuse_single_images(setup)
+    with recoverable(setup.folder), keep_freed_memory():
+        return _transfer(setup, listener)
+
+
+def refuse_single_images(setup: TrainingSetup) -> None:
+    """Raise if a class has a single training image, with which nothing could be checked.
+
+    Raises:
+        DataError: naming the classes.
+    """
+    names = setup.dataset.class_names
+    counts = np.bincount(setup.stores["train"].labels, minlength=len(names))
+    if single := [name for name, count in zip(names, counts, strict=True) if count < 2]:
+        raise DataError(
+            f"{setup.dataset.where}: {', '.join(single)} {'has' if len(single) == 1 else 'have'} only one training "
+            "picture, so that nothing could be checked. Add pictures until each class has at least three (one is "
+            "kept for testing), or remove the class."
+        )
+
+
+def _transfer(setup: TrainingSetup, listener: Listener) -> TrainingResult:
+    config, settings = setup.config, setup.config.head
+    assert settings is not None
+    assert config.backbone is not None
+    energy, began = EnergyMeter(), time.monotonic()
+    features = open_backbone(config.backbone, setup.preprocessing.height)
+    model = with_head(features, len(setup.dataset.class_names))
+    listener.prepared(setup, model)
+
+    def tell(event: Event) -> None:
+        setup.folder.listen(event)
+        listener.event(event)
+        energy.read_if_due()
+
+    net, views = FeatureNet(features), 2 if settings.mirror else 1
+    used = ["train"] if config.validation == "cross-validation" else ["train", "validation"]
+    by_split = {name: _views(net, setup, name, views, listener, tell) for name in used}
+    fitting = time.monotonic()
+    choice = _choose(settings, by_split, len(setup.dataset.class_names), config.seed)
+    model.get_layer("head").set_weights([choice.head.kernel, choice.head.bias])
+    tell(_fitted(choice, settings, setup, time.monotonic() - fitting))
+    card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), views)
+    predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
+    held_out = HeldOut(predictions, setup.validation)
+    classifier = Classifier.of_model(model, calibrated(card, held_out))
+    cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": 0}
+    setup.folder.log("Cost", cost)
+    classifier.save(setup.folder.model)
+    return score_test(setup, classifier, (), held_out, listener)
+
+
+def _views(
+    net: FeatureNet,
+    setup: TrainingSetup,
+    split: str,
+    count: int,
+    listener: Listener,
+    tell: Callable[[Event], None],
+) -> Views:
+    """Compute the features of a split's images, as they are and, where two views are wanted, mirrored."""
+    store, began = setup.stores[split], time.monotonic()
+    total = count * len(store)
+
+    def features(images: NDArray[np.uint8], before: int) -> NDArray[np.float32]:
+        return net(images, lambda done, _: listener.featuring(before + done, total), setup.precision)
+
+    views = [features(store.images, 0)]
+    if count == 2:
+        views.append(features(store.images[:, :, ::-1], len(store)))
+    tell(FeaturesDone(split, len(store), count, time.monotonic() - began))
+    return Views(views, store.labels)
+
+
+def _choose(settings: HeadSettings, by_split: dict[str, Views], classes: int, seed: int) -> HeadChoice:
+    train = by_split["train"]
+    if "validation" in by_split:
+        return choose_on_held_out(train, by_split["validation"], classes, settings.penalties, seed)
+    folds = folds_of(train.labels, settings.folds, seed)
+    return choose_by_folds(train, classes, settings.penalties, folds)
+
+
+def _fitted(choice: HeadChoice, settings: HeadSettings, setup: TrainingSetup, seconds: float) -> HeadFitted:
+    best = choice.path[choice.best]
+    return HeadFitted(
+        penalty=best.penalty,
+        val_loss=best.loss,
+        val_accuracy=best.accuracy,
+        val_pictures=len(setup.validation),
+        folds=settings.folds if setup.config.validation == "cross-validation" else None,
+        path=tuple(map(asdict, choice.path)),
+        seconds=seconds,
+    )

@@ -1,0 +1,168 @@
+"""Choose a head's penalty: by cross-validation, or on images held out, by the loss.
+
+Accuracy has too few steps where images are few. Every image counts with all its views, and all views of an image
+are on the same side of a fold.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.inference.refine import SMALLEST
+from tellapart.metrics.validation import validated
+from tellapart.training.linear_head import LinearHead, fit_heads
+
+MOST_FOR_CHOOSING = 20_000
+"""Training images that a penalty is chosen with; the head is fitted to all."""
+
+RISES_TO_STOP = 2
+"""Weaker penalties without a lower loss after which no further one is tried."""
+
+
+class Views(NamedTuple):
+    """Features of the same images, once for each view: each (N, features); and their labels (N,)."""
+
+    features: Sequence[NDArray[np.float32]]
+    """The first of the images as they are."""
+
+    labels: NDArray[np.int64]
+
+    def take(self, rows: NDArray[np.int64]) -> "Views":
+        """Return only these images."""
+        return Views([view[rows] for view in self.features], self.labels[rows])
+
+    def together(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return every view as an image of its own: features and labels."""
+        return np.concatenate(self.features), np.tile(self.labels, len(self.features))
+
+
+class Predicted(NamedTuple):
+    """Probabilities of images, (N, classes) each."""
+
+    plain: NDArray[np.float32]
+    """Of the images as they are."""
+
+    averaged: NDArray[np.float32]
+    """Over their views."""
+
+
+@dataclass(frozen=True, slots=True)
+class PenaltyScore:
+    """How a head with this penalty does on images that it was not fitted to."""
+
+    penalty: float
+    loss: float
+    """Mean cross-entropy."""
+
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadChoice:
+    """The chosen head, and what it was chosen by."""
+
+    head: LinearHead
+    """Fitted to all training images."""
+
+    path: tuple[PenaltyScore, ...]
+    """Every penalty, from the strongest on."""
+
+    best: int
+    """Index of the chosen one."""
+
+    predicted: Predicted
+    """For the images that the penalty was chosen on, by heads that were not fitted to them."""
+
+
+def folds_of(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Deal the images of each class to folds at random: (N,) labels -> (N,) fold numbers.
+
+    Args:
+        labels: (N,), each class at least twice, so that no fold holds a whole class.
+        count: of folds, at least 2.
+        seed: of the deal.
+    """
+    folds = np.empty(len(labels), np.int64)
+    random = np.random.default_rng(seed)
+    begin = 0
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        folds[random.permutation(rows)] = (begin + np.arange(len(rows))) % count
+        begin += len(rows)
+    return folds
+
+
+def choose_by_folds(
+    train: Views, classes: int, penalties: Sequence[float], folds: NDArray[np.int64]
+) -> HeadChoice:
+    """Choose a penalty by cross-validation, and fit the head to all images.
+
+    Args:
+        train: features of the training images.
+        classes: how many there are.
+        penalties: from the strongest on.
+        folds: (N,) each image's fold.
+    """
+    outside = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
+    inside = [np.setdiff1d(np.arange(len(folds)), rows) for rows in outside]
+    paths = [fit_heads(*train.take(rows).together(), classes, penalties) for rows in inside]
+    held_out = [train.take(rows) for rows in outside]
+    order = np.argsort(np.concatenate(outside))
+
+    def predict() -> Predicted:
+        parts = [_predict(next(path), images) for path, images in zip(paths, held_out, strict=True)]
+        plain, averaged = (np.concatenate(views)[order] for views in zip(*parts, strict=True))
+        return Predicted(plain, averaged)
+
+    return _chosen(train, train.labels, classes, penalties, predict)
+
+
+def choose_on_held_out(
+    train: Views, held_out: Views, classes: int, penalties: Sequence[float], seed: int
+) -> HeadChoice:
+    """Choose a penalty on held-out images, and fit the head to all training images.
+
+    Args:
+        train: features of the training images.
+        held_out: of images that are not trained on.
+        classes: how many there are.
+        penalties: from the strongest on.
+        seed: which training images choose, where there are more than MOST_FOR_CHOOSING.
+    """
+    rows = np.random.default_rng(seed).permutation(len(train.labels))[:MOST_FOR_CHOOSING]
+    path = fit_heads(*train.take(np.sort(rows)).together(), classes, penalties)
+    return _chosen(train, held_out.labels, classes, penalties, lambda: _predict(next(path), held_out))
+
+
+def _predict(head: LinearHead, images: Views) -> Predicted:
+    """Predict the images as they are, and averaged over their views as `inference.tta` does."""
+    views = [head.probabilities(features) for features in images.features]
+    mean = np.mean([np.log(np.maximum(view, SMALLEST)) for view in views], axis=0)
+    powers = np.exp(mean - mean.max(1, keepdims=True))
+    return Predicted(views[0], powers / powers.sum(1, keepdims=True))
+
+
+def _chosen(
+    train: Views,
+    labels: NDArray[np.int64],
+    classes: int,
+    penalties: Sequence[float],
+    predict: Callable[[], Predicted],
+) -> HeadChoice:
+    """Try the penalties in their order, until the loss has risen twice; fit the best to all training images."""
+    path: list[PenaltyScore] = []
+    best, predicted = 0, None
+    for index, penalty in enumerate(penalties):
+        candidate = predict()
+        loss, accuracy, _ = validated(candidate.plain, labels)
+        path.append(PenaltyScore(penalty, loss, accuracy))
+        if predicted is None or loss < path[best].loss:
+            best, predicted = index, candidate
+        if index - best == RISES_TO_STOP:
+            break
+    assert predicted is not None
+    *_, head = fit_heads(*train.together(), classes, penalties[: best + 1])
+    return HeadChoice(head, tuple(path), best, predicted)
