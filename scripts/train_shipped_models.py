@@ -78,7 +78,7 @@ def card_page(name, trained, options, versions, code):
 | test accuracy{augmentation} | {percent(trained.scores)} |
 | test accuracy, no test-time augmentation | {percent(plain)} |
 | calibration temperature | {card.temperature:.4f}, fitted on the held-out pictures; it changes no predicted class |
-| energy limit | {card.energy_limit:.4f}; 95% of the held-out pictures lie below |
+| energy limit | {card.novelty.limit:.4f}; 95% of the held-out pictures lie below |
 | parameters | {trained.classifier.model.count_params():,} |
 | training time | {seconds:.0f} s on {platform.machine()}, {versions} |
 | code | commit {code}, {datetime.date.today().isoformat()} |

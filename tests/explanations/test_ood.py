@@ -48,8 +48,8 @@ def test_95_of_100_held_out_pictures_lie_below_the_limit(classifier, recorder):
 
 def test_the_limit_travels_in_the_model(classifier, tmp_path):
     classifier.save(tmp_path / "m.keras")
-    assert tellapart.load(tmp_path / "m.keras").card.energy_limit == classifier.card.energy_limit
-    assert classifier.card.energy_limit is not None
+    assert tellapart.load(tmp_path / "m.keras").card.novelty == classifier.card.novelty
+    assert classifier.card.novelty.limit is not None
 
 
 def test_no_pictures_have_no_energies(recorder):

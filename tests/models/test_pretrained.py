@@ -121,7 +121,7 @@ def skip_where_missing(data):
 def test_it_knows_what_its_confidence_is_worth_and_what_is_unfamiliar_and_its_card_says_both(name):
     card = tellapart.load(name).card
     assert f"| calibration temperature | {card.temperature:.4f}" in card_of(name)
-    assert f"| energy limit | {card.energy_limit:.4f}" in card_of(name)
+    assert f"| energy limit | {card.novelty.limit:.4f}" in card_of(name)
 
 
 def test_temperature_and_limit_are_those_of_the_pictures_that_its_training_held_out():
@@ -134,7 +134,7 @@ def test_temperature_and_limit_are_those_of_the_pictures_that_its_training_held_
     found = classifier.probabilities(held_out.images)
     assert classifier.card.temperature == pytest.approx(fit_temperature(found, held_out.labels), rel=0.1)
     limit = limit_of(Recorder(classifier.model, classifier.net.head), held_out.images)
-    assert classifier.card.energy_limit == pytest.approx(limit, rel=1e-4)
+    assert classifier.card.novelty.limit == pytest.approx(limit, rel=1e-4)
 
 
 @pytest.mark.parametrize(("name", "data"), [("cifar10", "cifar10"), ("digits", "mnist")])

@@ -8,7 +8,7 @@ import torch
 
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
-from tellapart.classifier.card import ModelCard
+from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.explanations.ood import limit_of
@@ -92,6 +92,6 @@ def _calibrate(setup: TrainingSetup, classifier: Classifier) -> HeldOut:
     card = calibrated(classifier.card, held_out)
     if held_out.decides:
         limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
-        card = replace(card, energy_limit=limit)
+        card = replace(card, novelty=NoveltyLimit("energy", limit))
     classifier.card = card
     return held_out

@@ -2,18 +2,38 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
+from tellapart.metrics.novelty import METHODS
 
 ENTRY = "tellapart.json"
 
 
 FORMAT = 1
 """Version of the card; raised when an older reader could misread a new card."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyLimit:
+    """By which score images are told to be unfamiliar, and from where on."""
+
+    method: str
+    """A name of `metrics.novelty.METHODS`."""
+
+    limit: float | None
+    """Score above which an image counts as unfamiliar; None: too few images to tell."""
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"novelty method {self.method!r}, known are {', '.join(METHODS)}")
+
+    def is_familiar(self, score: float) -> bool | None:
+        """Return whether an image of this score is like the training images; None: too few images to tell."""
+        return None if self.limit is None else score <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +52,12 @@ class ModelCard:
     """Divides the logarithms of the probabilities so that confidences are calibrated on held-out images
     (`metrics.calibration`); None: fewer than 20 were held out. Predictions are not changed by it."""
 
-    energy_limit: float | None = None
-    """Energy above which an image is unfamiliar (`explanations.ood`); None: not known."""
+    novelty: NoveltyLimit | None = None
+    """How images unlike the training images are told; None: they are not. Its limit may need the reference that
+    lies beside the card (`reference_file`)."""
+
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Class -> the everyday thing that it is a kind of (`classifier.groups`); other classes stand for themselves."""
 
     named: bool = True
     """False where the file holds no class names, so that numbers stand for them."""
@@ -46,7 +70,8 @@ class ModelCard:
             "preprocessing": self.preprocessing.to_dict(),
             "tta_views": self.tta_views,
             "temperature": self.temperature,
-            "energy_limit": self.energy_limit,
+            "novelty": None if self.novelty is None else asdict(self.novelty),
+            "groups": dict(self.groups),
             "origin": dict(self.origin),
         }
         return json.dumps(values, indent=2)
@@ -73,13 +98,21 @@ class ModelCard:
             if temperature is not None and not 0 < temperature < float("inf"):
                 raise ValueError(f"temperature {temperature!r}")
             names = tuple(map(str, values["class_names"]))
-            limit = values.get("energy_limit")
-            limit = None if limit is None else float(limit)
-            return cls(names, preprocessing, values["origin"], tta_views, temperature, limit)
-        except (KeyError, TypeError, ValueError, ConfigError) as reason:
+            return cls(names, preprocessing, values["origin"], tta_views, temperature, _novelty_of(values))
+        except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as reason:
             if isinstance(reason, ModelError):
                 raise
             raise ModelError(f"The model card ({ENTRY}) is damaged: {reason}.") from reason
+
+
+def _novelty_of(values: Mapping[str, Any]) -> NoveltyLimit | None:
+    """Read the limit; older cards have one of the energy alone."""
+    if (energy_limit := values.get("energy_limit")) is not None:
+        return NoveltyLimit("energy", float(energy_limit))
+    stored = values.get("novelty")
+    if stored is None:
+        return None
+    return NoveltyLimit(stored["method"], None if stored["limit"] is None else float(stored["limit"]))
 
 
 def card_of_plain_model(model: Any, path: Path) -> ModelCard:

@@ -6,7 +6,7 @@ functions that this calls.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.card import ModelCard, card_of_plain_model
-from tellapart.classifier.model_file import H5_SUFFIXES, load_keras, read_card, save_h5, save_keras
+from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model
+from tellapart.classifier.model_file import (
+    H5_SUFFIXES,
+    load_keras,
+    read_card,
+    read_reference,
+    save_h5,
+    save_keras,
+)
 from tellapart.classifier.resolve import model_file
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import load_image
@@ -26,6 +33,7 @@ from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import tta_probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
 from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities
+from tellapart.metrics.novelty import BY_FEATURES, FeatureReference, fit_reference_and_limit
 from tellapart.metrics.scores import Scores, score
 from tellapart.runtime.precision import resolve_checked
 
@@ -47,8 +55,16 @@ class Prediction:
 class Classifier:
     """A trained network with its model card."""
 
-    def __init__(self, card: ModelCard, net: ProbabilityNet, load_model: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        net: ProbabilityNet,
+        load_model: Callable[[], Any],
+        reference: FeatureReference | None = None,
+    ) -> None:
         self.card = card
+        self.reference = reference
+        """Of the training images' features, where the card's novelty score needs one."""
         self.net = net
         self._load_model = load_model
 
@@ -83,9 +99,30 @@ class Classifier:
         if card is not None and stored is not None:
             shape = card.preprocessing.shape
             head = head_of(stored, shape, stored.last_activation, len(card.class_names), path.name)
-            return cls(card, ProbabilityNet(stored, head), lambda: load_keras(path))
+            net, reference = ProbabilityNet(stored, head), read_reference(path, card)
+            return cls(card, net, lambda: load_keras(path), reference)
         model = load_keras(path)
-        return cls.of_model(model, card or card_of_plain_model(model, path))
+        classifier = cls.of_model(model, card or card_of_plain_model(model, path))
+        classifier.reference = read_reference(path, classifier.card)
+        return classifier
+
+    def learn_familiar(
+        self, features: NDArray[np.float32], labels: NDArray[np.integer], seed: int = 0
+    ) -> None:
+        """Learn from the training images' features which images are familiar; the model file keeps it.
+
+        Args:
+            features: (N, features), the inputs of the last dense layer, a row for each training image and none for
+                its mirrored or augmented copies.
+            labels: (N,) class indices, at least one class with two images. With fewer than 19 images there are
+                scores, but no limit.
+            seed: of the division of the images.
+
+        Raises:
+            ValueError: no class has two images, or `features` and `labels` differ in N.
+        """
+        self.reference, limit = fit_reference_and_limit(features, labels, seed)
+        self.card = replace(self.card, novelty=NoveltyLimit(BY_FEATURES, limit))
 
     def save(self, path: str | Path) -> None:
         """Save as `.keras` (with the model card) or `.h5` (the network alone).
@@ -97,7 +134,7 @@ class Classifier:
         if path.suffix in H5_SUFFIXES:
             save_h5(self.model, path)
         else:
-            save_keras(self.model, path, self.card)
+            save_keras(self.model, path, self.card, self.reference)
 
     def probabilities(
         self,

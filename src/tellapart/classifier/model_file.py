@@ -1,7 +1,8 @@
 """The model file: a plain `.keras` file that also holds the model card.
 
-The card is one more entry of the zip archive, `tellapart.json`. Keras reads such a file as if the
-entry were not there.
+The card is one more entry of the zip archive, `tellapart.json`. A model that tells unfamiliar images by its
+features has a second one, the reference of its training images (`metrics.novelty`). Keras reads such a file as if
+the entries were not there.
 """
 
 import logging
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.classifier.card import ENTRY, ModelCard
+from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
 from tellapart.errors import ModelError
 from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
+from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
 from tellapart.paths import in_which_folder
 
 H5_SUFFIXES = (".h5", ".hdf5")
@@ -23,8 +26,8 @@ MODEL_SUFFIXES = (".keras", *H5_SUFFIXES)
 _HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 
 
-def save_keras(model: Any, path: Path, card: ModelCard) -> None:
-    """Save a whole model as `.keras`, with its card.
+def save_keras(model: Any, path: Path, card: ModelCard, reference: FeatureReference | None = None) -> None:
+    """Save a whole model as `.keras`, with its card and, where there is one, its reference.
 
     Raises:
         SaveError: it could not be written; nothing half-written is left.
@@ -35,6 +38,8 @@ def save_keras(model: Any, path: Path, card: ModelCard) -> None:
             model.save(place)
         with zipfile.ZipFile(place, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(ENTRY, card.to_json())
+            if reference is not None:
+                archive.writestr(REFERENCE_ENTRY, to_bytes(reference))
 
     write_whole(path, write)
 
@@ -64,14 +69,44 @@ def read_card(path: Path) -> ModelCard | None:
             f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
             "path of a run folder, a .keras file or an .h5 file."
         )
+    content = _entry(path, ENTRY)
+    try:
+        text = None if content is None else content.decode()
+    except ValueError as reason:
+        raise _unreadable(path, f"the file is damaged: {reason}") from reason
+    return None if text is None else ModelCard.from_json(text)
+
+
+def read_reference(path: Path, card: ModelCard) -> FeatureReference | None:
+    """Return the reference of the training images in a model file; None where its card names no use for one.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
+    if card.novelty is None or card.novelty.method != BY_FEATURES:
+        return None
+    content = _entry(path, REFERENCE_ENTRY)
+    if content is None:
+        raise ModelError(
+            f"{path} lacks {REFERENCE_ENTRY}, by which its card tells unfamiliar pictures. Train the model again, or "
+            "use the file as tellapart saved it."
+        )
+    return from_bytes(content, str(path))
+
+
+def _entry(path: Path, name: str) -> bytes | None:
+    """Return an entry of a model file; None where it has none, or is no zip archive.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
     if not zipfile.is_zipfile(path):
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            text = archive.read(ENTRY).decode() if ENTRY in archive.namelist() else None
+            return archive.read(name) if name in archive.namelist() else None
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
         raise _unreadable(path, f"the file is damaged: {reason}") from reason
-    return None if text is None else ModelCard.from_json(text)
 
 
 def load_keras(path: Path) -> Any:

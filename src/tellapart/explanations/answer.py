@@ -76,5 +76,5 @@ def answer_of(subject: Subject) -> Answer:
         tta_probabilities=tta_probabilities,
         calibrated=None if temperature is None else tempered(tta_probabilities[None], temperature)[0],
         energy=float(-logits.logsumexp(0)),
-        energy_limit=subject.card.energy_limit,
+        energy_limit=None if subject.card.novelty is None else subject.card.novelty.limit,
     )

@@ -199,7 +199,7 @@ def _prediction(data: bytes, name: str) -> dict[str, Any]:
         return {
             "class_names": list(classifier.class_names),
             "probabilities": classifier.probabilities(image)[0].tolist(),
-            "unfamiliar": bool(energy > classifier.card.energy_limit),
+            "unfamiliar": classifier.card.novelty.is_familiar(energy) is False,
         }
 
 

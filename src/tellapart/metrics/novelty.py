@@ -78,9 +78,8 @@ class FeatureReference:
         """
         points, means = _of_length_one(features), self.means.astype(np.float64)
         directions, variances = self.directions.astype(np.float64), self.variances.astype(np.float64)
-        saved = (
-            1 / variances[-1] - 1 / variances[:-1]
-        )  # by which the distance is shorter along the directions
+        # along the directions the same distance counts for less
+        saved = 1 / variances[-1] - 1 / variances[:-1]
         along = _squared_distances(
             (points @ directions.T) * np.sqrt(saved), (means @ directions.T) * np.sqrt(saved)
         )
