@@ -9,10 +9,12 @@ import tellapart
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import (
     display_name,
+    model_and_pictures,
     model_file,
     resolve_model,
     run_folder_of,
     shadow_warning,
+    title_of,
 )
 from tellapart.models.pretrained import pretrained_model
 
@@ -34,10 +36,20 @@ def test_a_name_means_a_built_in_model_unless_a_path_has_that_name(tmp_path, mon
         "digits",
         "",
     )
+    assert title_of(pretrained_model("digits")) == "the built-in digits model"
+    assert title_of("runs/digits") == "runs/digits"
     Path("digits").mkdir()
     assert resolve_model("digits") == Path("digits")
     assert model_file("digits") == Path("digits/model.keras")
     assert shadow_warning("digits") == "digits: using the folder of that name, not the built-in model."
+
+
+def test_without_a_model_the_pictures_are_for_the_imagenet_model(tmp_path, monkeypatch):
+    """Also where a folder of that name, of ImageNet's photos perhaps, stands beside them."""
+    monkeypatch.chdir(tmp_path)
+    Path("imagenet").mkdir()
+    assert model_and_pictures([Path("photo.jpg")]) == (pretrained_model("imagenet"), [Path("photo.jpg")])
+    assert display_name(pretrained_model("imagenet")) == "imagenet"
 
 
 def test_every_way_to_load_finds_the_same_model(trained):

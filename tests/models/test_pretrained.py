@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -19,18 +20,22 @@ from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.keras_backend import import_keras
 from tellapart.metrics.calibration import fit_temperature
-from tellapart.models.pretrained import NAMES, pretrained_model
+from tellapart.models import backbones
+from tellapart.models.backbones import pretrained_keras_model
+from tellapart.models.pretrained import BUILT_IN, NAMES, pretrained_model
 from tellapart.profiling.summary import describe
 from tellapart.recipes.recipes import fast
 
 keras = import_keras()
+
+TRAINED_HERE = [name for name, model in BUILT_IN.items() if model.backbone is None]
 
 
 def card_of(name):
     return pretrained_model(name).with_suffix(".md").read_text()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED_HERE)
 def test_a_shipped_model_is_a_plain_keras_model_of_a_few_megabytes_without_optimizer_state(name):
     path = pretrained_model(name)
     assert path.stat().st_size < 8e6
@@ -41,7 +46,7 @@ def test_a_shipped_model_is_a_plain_keras_model_of_a_few_megabytes_without_optim
         assert json.loads(file.read("tellapart.json"))["origin"]["recipe"] == "fast"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED_HERE)
 def test_its_card_says_what_it_is(name):
     card = card_of(name)
     for said in (
@@ -84,7 +89,8 @@ def test_a_photo_is_named_without_a_model_named_and_without_keras(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     (prediction,) = json.loads(done.stdout)["predictions"]
-    assert prediction["predicted"] in tellapart.load("cifar10").class_names
+    assert prediction["predicted"] in tellapart.load("imagenet").class_names
+    assert sum(prediction["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert done.stderr.strip() == "False"
 
 
@@ -93,7 +99,7 @@ def test_a_name_is_a_model_unless_something_has_that_name(tmp_path, monkeypatch)
     assert resolve_model("digits") == pretrained_model("digits")
     (tmp_path / "digits").mkdir()
     assert str(resolve_model("digits")) == "digits"
-    with pytest.raises(ModelError, match="Built-in models: cifar10, digits"):
+    with pytest.raises(ModelError, match="Built-in models: imagenet, cifar10, digits"):
         pretrained_model("violins")
 
 
@@ -102,6 +108,46 @@ def test_evaluate_and_summary_know_it_by_its_name():
     scores = tellapart.evaluate("digits", (images, np.arange(4))).scores
     assert scores.pictures == 4
     assert describe("digits").summary.input_shape == (28, 28, 1)
+
+
+def test_the_default_is_a_backbone_and_answers_like_its_keras_model():
+    classifier = tellapart.load(NAMES[0])
+    images = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), np.uint8)
+    theirs = pretrained_keras_model("lite0").predict(images.astype("float32"), verbose=0)
+    np.testing.assert_allclose(classifier.probabilities(images), theirs, atol=1e-5)
+    weights = [v.numpy() for v in classifier.model.weights]
+    for ours, stored in zip(weights, pretrained_keras_model("lite0").weights, strict=True):
+        np.testing.assert_array_equal(ours, stored.numpy())
+
+
+def test_the_default_is_saved_with_its_groups_and_answers_the_same(tmp_path):
+    classifier = tellapart.load("imagenet")
+    classifier.save(tmp_path / "mine.keras")
+    saved = tellapart.load(tmp_path / "mine.keras")
+    photo = np.random.default_rng(1).integers(0, 256, (300, 200, 3), np.uint8)
+    ((ours,), _), ((again,), _) = classifier.predict(photo, top=3), saved.predict(photo, top=3)
+    assert saved.card == classifier.card
+    assert again.names == ours.names
+    assert again.probabilities == pytest.approx(ours.probabilities, abs=1e-5)
+
+
+def test_the_card_of_the_default_counts_right():
+    card, model = tellapart.load("imagenet").card, tellapart.load("imagenet").model
+    text = card_of("imagenet")
+    numbers = {"parameters": model.count_params(), "groups": len(set(card.groups.values()))}
+    trained = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert f"{numbers['parameters']:,} numbers, of which {trained:,} were trained" in text
+    assert f"{len(card.groups)} classes belong to one of {numbers['groups']} groups" in text
+    counts = Counter(card.groups.values())
+    assert f"dog has {counts['dog']}, cat {counts['cat']}, bird {counts['bird']}" in " ".join(text.split())
+
+
+def test_damaged_weights_of_the_default_are_one_clear_error(monkeypatch, tmp_path):
+    damaged = tmp_path / "weights.pth"
+    damaged.write_bytes(b"x" * 1000)
+    monkeypatch.setattr(backbones, "weights_file", lambda _: damaged)
+    with pytest.raises(ModelError, match="is damaged, or another file: its sha256 is"):
+        tellapart.load("imagenet")
 
 
 def test_evaluating_it_alone_says_what_to_score_it_on():
@@ -117,7 +163,7 @@ def skip_where_missing(data):
         pytest.skip(f"{data} is not on this machine")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED_HERE)
 def test_it_knows_what_its_confidence_is_worth_and_what_is_unfamiliar_and_its_card_says_both(name):
     card = tellapart.load(name).card
     assert f"| calibration temperature | {card.temperature:.4f}" in card_of(name)

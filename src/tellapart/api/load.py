@@ -10,8 +10,8 @@ def load(model: Classifier | str | Path) -> Classifier:
     """Load a classifier.
 
     Args:
-        model: a run folder, a `.keras` or an `.h5` file, or the name of a built-in model, "cifar10" or "digits".
-            A classifier is returned as it is.
+        model: a run folder, a `.keras` or an `.h5` file, or the name of a built-in model: "imagenet", "cifar10" or
+            "digits". A classifier is returned as it is.
 
     Raises:
         ModelError: there is no such file, or it is not an image classifier.

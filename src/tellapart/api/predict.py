@@ -24,6 +24,10 @@ from tellapart.text import natural_key
 FILES_AT_ONCE = 500
 """Images in memory."""
 
+GROUP_FIELDS = ("group", "group_probability", "group_class")
+"""In JSON and CSV: the likeliest everyday thing (dog), its probability, and the likeliest class of it (Labrador
+retriever); null and empty where a class that is a kind of no such thing is likelier (`classifier.groups`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
@@ -34,19 +38,28 @@ class Predictions:
     unreadable: tuple[UnreadableImage, ...]
     """Images that could not be read."""
 
+    has_groups: bool = False
+    """Whether the model's classes are kinds of everyday things, so that each prediction may have a group."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
-            "predictions": [
-                {
-                    "picture": prediction.picture,
-                    "predicted": prediction.names[0],
-                    "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
-                }
-                for prediction in self.predictions
-            ],
+            "predictions": [self._prediction(prediction) for prediction in self.predictions],
             "unreadable": [{"picture": image.id, "reason": image.reason} for image in self.unreadable],
         }
+
+    def _prediction(self, prediction: Prediction) -> dict[str, Any]:
+        return {
+            "picture": prediction.picture,
+            "predicted": prediction.names[0],
+            **(self._group(prediction) if self.has_groups else {}),
+            "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
+        }
+
+    def _group(self, prediction: Prediction) -> dict[str, Any]:
+        group = prediction.group
+        values = (None,) * 3 if group is None else (group.name, group.probability, group.class_name)
+        return dict(zip(GROUP_FIELDS, values, strict=True))
 
     def exit_code(self, named: set[str]) -> int:
         """Return that of bad data where a file named by itself could not be read, or none could; otherwise 0."""
@@ -54,16 +67,21 @@ class Predictions:
         return DataError.exit_code if lacks_named or not self.predictions else 0
 
     def to_csv(self) -> str:
-        """Return a line for each image: its path, the likeliest class, and each named class's probability."""
+        """Return a line for each image: its path, the likeliest class, and each named class's probability.
+
+        For a model with groups, GROUP_FIELDS stand before the probabilities.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("picture", "predicted", *self.class_names))
+        group_fields = GROUP_FIELDS if self.has_groups else ()
+        writer.writerow(("picture", "predicted", *group_fields, *self.class_names))
         for prediction in self.predictions:
             by_class = dict(zip(prediction.names, prediction.probabilities, strict=True))
             writer.writerow(
                 (
                     prediction.picture,
                     prediction.names[0],
+                    *(self._group(prediction).values() if self.has_groups else ()),
                     *(by_class.get(name, "") for name in self.class_names),
                 )
             )
@@ -117,7 +135,9 @@ def predict_images(
         predictions += predicted
         unreadable += left_out
         listener.decoding(start + len(part), len(images))
-    return Predictions(classifier.class_names, tuple(predictions), tuple(unreadable))
+    return Predictions(
+        classifier.class_names, tuple(predictions), tuple(unreadable), bool(classifier.card.groups)
+    )
 
 
 def files_in(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

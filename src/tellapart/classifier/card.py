@@ -98,7 +98,9 @@ class ModelCard:
             if temperature is not None and not 0 < temperature < float("inf"):
                 raise ValueError(f"temperature {temperature!r}")
             names = tuple(map(str, values["class_names"]))
-            return cls(names, preprocessing, values["origin"], tta_views, temperature, _novelty_of(values))
+            groups = {str(name): str(group) for name, group in values.get("groups", {}).items()}
+            novelty = _novelty_of(values)
+            return cls(names, preprocessing, values["origin"], tta_views, temperature, novelty, groups)
         except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as reason:
             if isinstance(reason, ModelError):
                 raise

@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.classifier.backbone_model import backbone_net
 from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model
+from tellapart.classifier.groups import Group, likeliest_groups
 from tellapart.classifier.model_file import (
     H5_SUFFIXES,
+    backbone_of,
     load_keras,
     read_card,
     read_reference,
@@ -50,6 +53,10 @@ class Prediction:
 
     probabilities: tuple[float, ...]
     """Of those classes; over all classes of the model they sum to 1."""
+
+    group: Group | None = None
+    """The everyday thing, such as dog, that is likelier than any other group and any class that is in none; None
+    where such a class is likelier, and for models without groups."""
 
 
 class Classifier:
@@ -95,6 +102,10 @@ class Classifier:
         """
         path = model_file(path)
         card = read_card(path)
+        if card is not None and (backbone := backbone_of(path)):
+            return cls(
+                card, ProbabilityNet(backbone_net(backbone), "probabilities"), lambda: load_keras(path)
+            )
         stored = None if card is None else read_stored_net(path)
         if card is not None and stored is not None:
             shape = card.preprocessing.shape
@@ -214,7 +225,8 @@ class Classifier:
         if not names:
             return [], unreadable
         probabilities = self.probabilities(np.stack(images), precision=precision)
-        return ranked(probabilities, names, self.class_names, top), unreadable
+        groups = likeliest_groups(probabilities, self.class_names, self.card.groups)
+        return ranked(probabilities, names, self.class_names, top, groups), unreadable
 
     def evaluate(
         self,
@@ -306,13 +318,18 @@ class Classifier:
 
 
 def ranked(
-    probabilities: NDArray[np.float32], pictures: Iterable[str], class_names: tuple[str, ...], top: int | None
+    probabilities: NDArray[np.float32],
+    pictures: Iterable[str],
+    class_names: tuple[str, ...],
+    top: int | None,
+    groups: Sequence[Group | None] | None = None,
 ) -> list[Prediction]:
     """Return probabilities (N, classes) as predictions, the likeliest class first; ties in class order."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    groups = groups or [None] * len(probabilities)
     return [
-        Prediction(picture, tuple(class_names[i] for i in row), tuple(float(values[i]) for i in row))
-        for picture, row, values in zip(pictures, order, probabilities, strict=True)
+        Prediction(picture, tuple(class_names[i] for i in row), tuple(float(values[i]) for i in row), group)
+        for picture, row, values, group in zip(pictures, order, probabilities, groups, strict=True)
     ]
 
 

@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tellapart.classifier.backbone_model import backbone_card
 from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
 from tellapart.errors import ModelError
 from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
 from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
+from tellapart.models.backbones import pretrained_keras_model
+from tellapart.models.pretrained import built_in
 from tellapart.paths import in_which_folder
 
 H5_SUFFIXES = (".h5", ".hdf5")
@@ -58,12 +61,20 @@ def save_h5(model: Any, path: Path) -> None:
     write_whole(path, write)
 
 
+def backbone_of(path: Path) -> str | None:
+    """Return the backbone that a path means: that of a built-in model without a model file, or None."""
+    model = built_in(path)
+    return None if model is None else model.backbone
+
+
 def read_card(path: Path) -> ModelCard | None:
-    """Return the card in a model file; None where the file has none.
+    """Return the card in a model file, or of a built-in backbone; None where the file has none.
 
     Raises:
         ModelError: there is no such file, or it is not a model file.
     """
+    if backbone := backbone_of(path):
+        return backbone_card(backbone, path)
     if not path.is_file():
         raise ModelError(
             f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
@@ -110,11 +121,13 @@ def _entry(path: Path, name: str) -> bytes | None:
 
 
 def load_keras(path: Path) -> Any:
-    """Load the Keras model of a `.keras` or `.h5` file, without its optimizer.
+    """Load the Keras model of a `.keras` or `.h5` file, without its optimizer, or of a built-in backbone.
 
     Raises:
-        ModelError: Keras cannot read it.
+        ModelError: Keras cannot read it, or a backbone's weights are missing or damaged.
     """
+    if backbone := backbone_of(path):
+        return pretrained_keras_model(backbone)
     obstacle = _obstacle(path)
     if obstacle is not None:
         raise _unreadable(path, obstacle)

@@ -8,7 +8,7 @@ from tellapart.classifier.model_file import is_model_file
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
-from tellapart.models.pretrained import HOME, NAMES, pretrained_model
+from tellapart.models.pretrained import HOME, NAMES, built_in, pretrained_model
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths
 
 MODEL_IN_RUN = "model.keras"
@@ -16,6 +16,8 @@ MODEL_IN_RUN = "model.keras"
 
 SETTINGS_IN_RUN = "run.toml"
 """The file that makes a folder a run folder."""
+
+_NAMES_LISTED = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 
 
 def resolve_model(model: str | Path) -> Path:
@@ -28,7 +30,7 @@ def resolve_model(model: str | Path) -> Path:
     """
     if not isinstance(model, str | Path) or not str(model):
         raise ModelError(
-            f"A model is a run folder, a .keras or an .h5 file, or {' or '.join(NAMES)}; got {model!r}."
+            f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {model!r}."
         )
     path = Path(model).expanduser()
     return path if path.exists() or str(model) not in NAMES else pretrained_model(str(model))
@@ -52,6 +54,12 @@ def display_name(model: str | Path) -> str:
     return path.stem if path.parent == HOME else str(path)
 
 
+def title_of(model: str | Path) -> str:
+    """Return what a sentence calls a model: "the built-in ImageNet model", or the path of any other."""
+    model_in_package = built_in(Path(model))
+    return display_name(model) if model_in_package is None else model_in_package.title
+
+
 def shadow_warning(model: str | Path) -> str:
     """Return a warning where a path shadows the built-in model of the same name, else an empty string."""
     path = Path(model)
@@ -69,7 +77,7 @@ def model_and_pictures(paths: Sequence[Path], command: str = "predict") -> tuple
         command: for error messages.
 
     Returns:
-        The model's path, by default that of the built-in CIFAR-10 model; and the pictures.
+        The model's path, by default that of the built-in ImageNet model; and the pictures.
 
     Raises:
         ConfigError: a model and no picture; a single path that does not exist; or a folder of run folders.
@@ -97,7 +105,7 @@ def _no_such_path(path: Path, command: str, *, alone: bool) -> ConfigError | Mod
     message = (
         f"{path}: no such file or folder{in_which_folder(path)}. "
         f"{f'Did you mean {similar[0]}? ' if similar else ''}Accepted: optionally a model (a run folder, a "
-        f".keras or an .h5 file, {' or '.join(NAMES)}), then pictures, files or folders of them. "
+        f".keras or an .h5 file, {_NAMES_LISTED}), then pictures, files or folders of them. "
         f"For one picture: tellapart {command} PICTURE.jpg; to train a model of your own: tellapart train DATA"
     )
     return ConfigError(message) if alone else ModelError(message)

@@ -21,7 +21,7 @@ def explain(
 
     Shows why the model predicts this class and not another, what would change the prediction, and every
     layer's numbers. If MODEL is a run folder, it shows training pictures for and against the prediction
-    too. Without MODEL, the built-in CIFAR-10 model is used.
+    too. Without MODEL, the built-in ImageNet model is used.
 
     \b
     Example:

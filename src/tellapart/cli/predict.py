@@ -16,8 +16,11 @@ def predict(
 ) -> None:
     """Predict what is in pictures.
 
-    Without MODEL, the built-in CIFAR-10 model is used. JSON and CSV hold every class's probability, unless
-    --top is given.
+    Without MODEL, the built-in ImageNet model is used: 1,000 kinds of animals, plants and objects. Where the
+    likeliest ones are kinds of one thing, their sum leads: dog 97% (Labrador retriever 62%).
+
+    JSON and CSV hold every class's probability, unless --top is given. For the ImageNet model they also hold
+    `group` (dog), `group_probability` and `group_class` (Labrador retriever).
 
     \b
     Examples:
