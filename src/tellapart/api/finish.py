@@ -66,7 +66,7 @@ def calibrated(card: ModelCard, held_out: HeldOut) -> ModelCard:
 
     With fewer than FEWEST_HELD_OUT there is neither.
     """
-    averaged, plain = held_out.predictions
+    averaged, plain, _ = held_out.predictions
     labels = held_out.images.labels
     helps = held_out.decides and views_help(plain, averaged, labels)
     temperature = fit_temperature(averaged if helps else plain, labels) if held_out.decides else None

@@ -57,9 +57,12 @@ class FoldedDense(Operation):
         self.weight = self.weight.to(dtype)
         self.bias = None if self.bias is None else self.bias.to(dtype)
 
+    def before_activation(self, x: Tensor) -> Tensor:
+        """Return the product of the inputs and the weights, plus bias."""
+        return to_torch(F.linear(to_keras(x).to(self.dtype), self.weight, self.bias))
+
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        x = F.linear(to_keras(x).to(self.dtype), self.weight, self.bias)
-        return activate_over(self.activation, to_torch(x))
+        return activate_over(self.activation, self.before_activation(x))
 
 
 class FoldedPooling(Operation):

@@ -20,6 +20,8 @@ from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering.dtypes import PRECISIONS
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.net import LoweredNet
+from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.ops.activations import activate_over
 
 PIXELS_AT_ONCE = 64 * 32 * 32
 """Pixels that pass through the convolutions at once. Measured: half and twice as many are as fast; 8 or 250 images
@@ -95,6 +97,35 @@ class InferenceNet:
         features = self._features(images)
         rest = self.head[self._last_dense :]
         return to_keras(features), to_keras(_run(rest, {rest[0].inputs[0]: features}, self.result))
+
+    @property
+    def has_logits(self) -> bool:
+        """Whether what goes into the last activation can be seen."""
+        last = self.head[-1].operation if self.head else None
+        return self.has_features and isinstance(last, FoldedDense | ActivationOperation)
+
+    def features_logits_and_outputs(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the inputs of the last dense layer, those of the last activation, and the outputs, from one run.
+
+        Returns:
+            (B, features), (B, outputs) and (B, outputs). Without an activation that can be seen (`has_logits`), the
+            second are the outputs.
+
+        Raises:
+            ValueError: the net does not end in dense layers.
+        """
+        features = self._features(images)
+        *before, last = rest = self.head[self._last_dense :]
+        values, operation = {rest[0].inputs[0]: features}, last.operation
+        if isinstance(operation, FoldedDense):
+            logits = operation.before_activation(features)
+            output = activate_over(operation.activation, logits.clone())
+        elif isinstance(operation, ActivationOperation):
+            logits = _run(before, values, last.inputs[0])
+            output = operation(logits.clone(), training=False)
+        else:
+            logits = output = _run(rest, values, self.result)
+        return to_keras(features), to_keras(logits), to_keras(output)
 
     def _features(self, images: Tensor) -> Tensor:
         if self._last_dense is None:

@@ -104,6 +104,7 @@ def tta_probabilities(
     *,
     tta_views: int = 1,
     precision: str = "float32",
+    scored: Net | None = None,
 ) -> TtaProbabilities:
     """Predict every image with test-time augmentation; in bfloat16, predict uncertain ones again in float32.
 
@@ -113,18 +114,26 @@ def tta_probabilities(
         progress: called with (images done, images in all), for the first view.
         tta_views: 1, 2 or 6; see `inference.tta`.
         precision: "float32" or "bfloat16"; float32 where the net has no form in bfloat16.
+        scored: the same net as a `scored_net.ScoredNet`, for novelty scores from the same run.
     """
+    if not net.predicts_in(precision):
+        precision = "float32"
+    plain = novelty = None
+    if scored is not None:
+        both = probabilities(scored, images, progress, precision)
+        plain, novelty = both[:, :-1].copy(), both[:, -1].astype(np.float64)
 
     def predict(precision: str, images: NDArray[np.uint8], progress: Progress | None = None) -> Probabilities:
         return probabilities(net, images, progress, precision)
 
     exact = partial(predict, "float32")
-    if precision == "float32" or not net.predicts_in(precision):
-        return with_tta(exact, images, tta_views, progress)
-    rounded = with_tta(partial(predict, precision), images, tta_views, progress)
+    if precision == "float32":
+        return with_tta(exact, images, tta_views, progress, plain)._replace(novelty=novelty)
+    rounded = with_tta(partial(predict, precision), images, tta_views, progress, plain)
     averaged = refine_uncertain(
         rounded.averaged, lambda rows: with_tta(exact, images[rows], tta_views).averaged
     )
     if tta_views == 1:
-        return TtaProbabilities(averaged, averaged)
-    return TtaProbabilities(averaged, refine_uncertain(rounded.plain, lambda rows: exact(images[rows])))
+        return TtaProbabilities(averaged, averaged, novelty)
+    plain = refine_uncertain(rounded.plain, lambda rows: exact(images[rows]))
+    return TtaProbabilities(averaged, plain, novelty)

@@ -32,7 +32,10 @@ class ProbabilityNet:
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Predict: (B, H, W, C) pixels 0-255 -> (B, classes)."""
-        output = single_output(self.net, images)
+        return self.meaning(single_output(self.net, images))
+
+    def meaning(self, output: torch.Tensor) -> torch.Tensor:
+        """Return the network's outputs as probabilities: (B, outputs) -> (B, classes)."""
         if self.head == "probabilities":
             return normalized(output)
         if self.head == "one probability":

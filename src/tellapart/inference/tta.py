@@ -33,9 +33,16 @@ class TtaProbabilities(NamedTuple):
     plain: NDArray[np.float32]
     """Each image as it is; the very same array where there is a single view."""
 
+    novelty: NDArray[np.float64] | None = None
+    """(N,), each image's novelty score as it is; None where none was asked for."""
+
 
 def with_tta(
-    predict: Predict, images: NDArray[np.uint8], tta_views: int, progress: Progress | None = None
+    predict: Predict,
+    images: NDArray[np.uint8],
+    tta_views: int,
+    progress: Progress | None = None,
+    plain: NDArray[np.float32] | None = None,
 ) -> TtaProbabilities:
     """Predict images in several views and average the logarithms of the probabilities.
 
@@ -47,8 +54,9 @@ def with_tta(
         tta_views: 1, the image as it is; 2, also mirrored; 6, both also moved by a pixel up-left and
             down-right, for images of whose class the first two views are not SURE.
         progress: called with (images done, images in all), for the first view.
+        plain: the predictions of the first view, where they are at hand.
     """
-    plain = predict(images, progress)
+    plain = predict(images, progress) if plain is None else plain
     if tta_views == 1 or not len(images):
         return TtaProbabilities(plain, plain)
     mean = (_logarithms(plain) + _logarithms(predict(images[:, :, ::-1], None))) / 2
