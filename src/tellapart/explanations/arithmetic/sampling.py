@@ -20,16 +20,19 @@ from tellapart.pages.packing import pack
 LARGEST_WHOLE = 2**16
 """Numbers of a tensor that is kept whole, at most."""
 
-WHOLE_IN_ALL = 1_000_000
+WHOLE_IN_ALL = 400_000
 """Numbers of all tensors that are kept whole, at most."""
 
-SAMPLED_IN_ALL = 1_200_000
+SAMPLED_IN_ALL = 900_000
 """Numbers of all windows and kernels besides, at most."""
 
 MAX_PER_LAYER, MIN_PER_LAYER = 32_000, 3_000
 
-MAX_CHANNELS = 64
-"""Channels of a layer to choose from, at most."""
+MAX_CHANNELS, MIN_CHANNELS = 64, 8
+"""Channels of a layer to choose from, at most: fewer in a deep network, down to the second number."""
+
+CHANNELS_IN_ALL = 4_000
+"""Channels of all layers to choose from, at most."""
 
 GRIDS = (8, 6, 4, 3, 2, 1)
 """Rows and columns of places that are sampled, the most first."""
@@ -71,6 +74,8 @@ class LayerSampler:
     numbers_of_a_layer: int
     """Numbers of windows, and of kernels, for each layer at most."""
 
+    channels_of_a_layer: int
+
     def sampled(self, run: LayerRun, arithmetic: LayerArithmetic) -> dict[str, Any]:
         """Return a layer's numbers and its arithmetic, as plain values."""
         values = cells(run.raw_outputs[0])
@@ -106,7 +111,7 @@ class LayerSampler:
         """Return the strongest channels, as many as there is room for."""
         room = self.numbers_of_a_layer // max(1, arithmetic.numbers_per_channel)
         strength = np.abs(values).max((0, 1))
-        order = np.argsort(-strength, kind="stable")[: max(1, min(MAX_CHANNELS, room))]
+        order = np.argsort(-strength, kind="stable")[: max(1, min(self.channels_of_a_layer, room))]
         return sorted(order.tolist()) if len(order) == len(strength) else order.tolist()
 
     def _selection(
@@ -148,8 +153,10 @@ class LayerSampler:
 
 def sampler_for(layers: Sequence[LayerRun]) -> LayerSampler:
     """Return a sampler with room for these layers."""
-    each = SAMPLED_IN_ALL // max(1, len(layers))
-    return LayerSampler(WholeTensors(), max(MIN_PER_LAYER, min(MAX_PER_LAYER, each)))
+    count = max(1, len(layers))
+    numbers = max(MIN_PER_LAYER, min(MAX_PER_LAYER, SAMPLED_IN_ALL // count))
+    channels = max(MIN_CHANNELS, min(MAX_CHANNELS, CHANNELS_IN_ALL // count))
+    return LayerSampler(WholeTensors(), numbers, channels)
 
 
 def _numbers_of_a_window(reading: Reading, channels: list[int]) -> int:

@@ -7,12 +7,13 @@ from typing import Any
 from tellapart.explanations.examples.training_examples import SHOWN, Example
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
+from tellapart.explanations.page.photo import is_small
 from tellapart.pages.sprite_sheet import sheet
 
 MAX_CLASSES = 10
 """Classes with examples for and against, the likeliest first."""
 
-SIDE = 64
+SIDE = 112
 """Pixels of a picture on the page's sheet, at most."""
 
 
@@ -41,6 +42,7 @@ def part(explanation: Explanation) -> Part | None:
         "features": examples.features.shape[1],
         "compared": len(examples.rows),
         "pictures": len(examples.store),
+        "is_small": is_small(*examples.store.images.shape[1:3]),
         "sheet": sheet(images, side=SIDE),
     }
     return Part(values)
