@@ -1,27 +1,35 @@
 """Recorder: runs a network and keeps every layer's inputs and outputs, and the logits.
 
-The run is in float32 and fuses no layers, so what is kept is what the Keras layer of that name computes.
+The run is in float32 and fuses no layers, so what is kept is what the Keras layer of that name computes. Logits
+alone, and the output of one layer, come from folded nets, which compute the same but for rounding.
 """
 
 from collections import Counter, deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tellapart.errors import ConfigError
+from tellapart.explanations.logits_net import (
+    NORMALIZING,
+    LogitsNet,
+    activation_of,
+    logits_net,
+    logits_of,
+)
+from tellapart.inference.folded_net import InferenceNet, inference_net
 from tellapart.inference.probability_net import Head
-from tellapart.lowering import lower
+from tellapart.inference.stored_net import StoredNet
+from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.dense import Dense
-
-SMALLEST = 1e-30
-"""Probabilities are raised to at least this before their logarithm is taken."""
 
 
 class _Done(Exception):  # noqa: N818 (no error: it ends a run early)
@@ -93,11 +101,46 @@ class Recorder:
         """Create a recorder.
 
         Args:
-            model: a Keras model; its weights are shared.
+            model: a Keras model; its weights are shared, but logits are computed with those of the first call.
             head: what its outputs mean.
         """
-        self.net = lower(model, "float32", fused=False)
         self.head = head
+        self.stored: StoredNet | None = None
+        """The same network read without Keras, which computes logits until a layer is asked for."""
+        self._load_model: Callable[[], Any] = lambda: model
+
+    @classmethod
+    def of_stored(cls, stored: StoredNet, head: Head, load_model: Callable[[], Any]) -> "Recorder":
+        """Return a recorder that computes logits without Keras, and loads the Keras model when a layer is asked for."""
+        recorder = cls(None, head)
+        recorder.stored, recorder._load_model = stored, load_model
+        return recorder
+
+    @cached_property
+    def net(self) -> LoweredNet:
+        """The network, unfused."""
+        return lower(self._load_model(), "float32", fused=False)
+
+    @property
+    def divides(self) -> bool:
+        """Whether several threads may ask for logits at once."""
+        return self._logits_net is not None
+
+    @cached_property
+    def _logits_net(self) -> LogitsNet | None:
+        with _outside_inference_mode():
+            return logits_net(self.net if self.stored is None else self.stored, self.head)
+
+    def part(self, layer: str) -> InferenceNet | None:
+        """Return the network up to a layer, folded: images -> the layer's output, in Keras's layout.
+
+        Gradients reach images that require them, and several threads may call it at once. None where the network
+        cannot be folded, or the layer is inside a nested model or called more than once.
+        """
+        graph = self.net.graph
+        calls = [] if graph is None else [call for call in graph.calls if call.layer.name == layer]
+        with _outside_inference_mode():
+            return inference_net(self.net, until=calls[0].outputs[0]) if len(calls) == 1 else None
 
     def layer_outputs(self, images: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Return the outputs of some layers; keep nothing else, and stop after the last of them.
@@ -141,25 +184,26 @@ class Recorder:
         calls: Counter[str] = Counter()
         with self.net.observed_by(lambda *call: runs.append(_layer_run(calls, *call))):
             output = self.net(images, training=False)
-        return Recording(tuple(runs), output, self._logits(runs, output))
+        return Recording(tuple(runs), output, self._logits_of(runs, output))
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return the logits, (B, classes), without keeping any layer: for many images."""
+        """Return the logits, (B, classes), without keeping any layer: for many images, on every core."""
+        if self._logits_net is not None:
+            return self._logits_net(images)
         last: deque[LayerRun] = deque(maxlen=1)
         with self.net.observed_by(lambda *call: last.append(_layer_run(Counter(), *call))):
             output = self.net(images, training=False)
-        return self._logits(last, output)
+        return self._logits_of(last, output)
 
-    def _logits(self, runs: Sequence[LayerRun], output: Tensor) -> Tensor:
-        """Return the softmax's input; where that cannot be seen, the logarithms of the probabilities."""
-        if self.head == "logits":
-            return output
-        before = _before_activation(runs[-1]) if runs else None
-        if self.head == "one probability":  # softmax over -z/2 and z/2 is the sigmoid of z
-            if before is None:
-                before = output.clamp(SMALLEST, 1 - 1e-7).logit()
-            return torch.cat([-before / 2, before / 2], dim=-1)
-        return output.clamp_min(SMALLEST).log() if before is None else before
+    def _logits_of(self, runs: Sequence[LayerRun], output: Tensor) -> Tensor:
+        return logits_of(self.head, output, _before_activation(runs[-1]) if runs else None)
+
+
+@contextmanager
+def _outside_inference_mode() -> Iterator[None]:
+    """Let what is made within the block take part in gradients later, whatever the caller's mode."""
+    with torch.inference_mode(False), torch.no_grad():
+        yield
 
 
 def _layer_run(
@@ -185,9 +229,7 @@ def _layer_run(
 
 def _before_activation(last: LayerRun) -> Tensor | None:
     """Return the input of the final activation; None where the last layer neither is nor has one."""
-    activation = getattr(last.layer, "activation", None)
-    name = getattr(activation, "__name__", type(last.layer).__name__.lower())
-    if name not in ("softmax", "sigmoid"):
+    if activation_of(last.layer) not in NORMALIZING:
         return None
     if isinstance(last.operation, Dense):
         return last.operation.before_activation(last.inputs[0])

@@ -47,8 +47,8 @@ class InferenceNet:
 
     def __init__(self, net: Unfolded, precision: str, activated: bool = True) -> None:
         steps, self.result = fold(net.steps, net.result)
-        if not activated and isinstance(last := steps[-1].operation, FoldedDense):
-            last.activation = "linear"
+        if not activated:
+            _leave_out_last_activation(steps, self.result)
         products = [
             step.operation for step in steps if isinstance(step.operation, FoldedConvolution | FoldedDense)
         ]
@@ -194,6 +194,12 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
         return None
     steps = [Step(net.operation_of(call), call.inputs, call.outputs[0]) for call in graph.calls]  # type: ignore[arg-type]
     return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.input_dtypes[0])
+
+
+def _leave_out_last_activation(steps: Sequence[Step], result: int) -> None:
+    for step in steps:
+        if step.output == result and isinstance(step.operation, FoldedDense):
+            step.operation.activation = "linear"
 
 
 def _where_dense_begins(steps: Sequence[Step]) -> int:
