@@ -43,6 +43,9 @@ class Evaluation:
     tta_views: int = 1
     """Copies of each image whose predictions `scores` averages."""
 
+    unfamiliar: int | None = None
+    """Images that are unlike the model's training images; None: the model cannot tell."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -50,6 +53,7 @@ class Evaluation:
             "where": self.where,
             "note": self.note,
             "scores": self.scores.to_dict(),
+            "unfamiliar_pictures": self.unfamiliar,
             "scores_without_tta": None if self.plain_scores is None else self.plain_scores.to_dict(),
         }
 
@@ -133,10 +137,20 @@ def _chosen(
 def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: Listener) -> Evaluation:
     dataset = choice.dataset
     store = load_split(dataset.part(choice.split), classifier.card.preprocessing, progress=listener.decoding)
-    scores, plain = classifier.score(store, dataset.class_names, choice.name, listener.scoring, precision)
+    scores, plain, unfamiliar = classifier.score(
+        store, dataset.class_names, choice.name, listener.scoring, precision
+    )
     tta_views = classifier.card.tta_views
     note = " ".join(_notes(classifier, choice, store))
-    return Evaluation(scores, dataset.name, dataset.where, note, plain if tta_views > 1 else None, tta_views)
+    return Evaluation(
+        scores,
+        dataset.name,
+        dataset.where,
+        note,
+        plain_scores=plain if tta_views > 1 else None,
+        tta_views=tta_views,
+        unfamiliar=unfamiliar,
+    )
 
 
 def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[str]:

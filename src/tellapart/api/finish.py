@@ -9,7 +9,8 @@ import numpy as np
 from tellapart import __version__
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard
-from tellapart.classifier.classifier import Classifier, ranked
+from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.prediction import ranked
 from tellapart.data.store import ImageStore
 from tellapart.events import EpochDone
 from tellapart.inference.tta import TtaProbabilities

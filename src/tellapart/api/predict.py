@@ -13,7 +13,8 @@ from typing import Any
 
 from tellapart.api.listener import Listener
 from tellapart.api.load import load
-from tellapart.classifier.classifier import Classifier, Prediction
+from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.prediction import Prediction
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.sources.folder import is_hidden
 from tellapart.data.store import UnreadableImage
@@ -28,6 +29,10 @@ GROUP_FIELDS = ("group", "group_probability", "group_class")
 """In JSON and CSV: the likeliest everyday thing (dog), its probability, and the likeliest class of it (Labrador
 retriever); null and empty where a class that is a kind of no such thing is likelier (`classifier.groups`)."""
 
+NOVELTY_FIELDS = ("familiar", "novelty", "novelty_limit")
+"""In JSON and CSV: whether the picture is like the training pictures (true or false), how unlike them it is, by the
+score that the model card names, and above which score it is not; null or empty where the model cannot tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
@@ -41,6 +46,9 @@ class Predictions:
     has_groups: bool = False
     """Whether the model's classes are kinds of everyday things, so that each prediction may have a group."""
 
+    novelty_limit: float | None = None
+    """Novelty score above which a picture counts as unfamiliar; None: the model has no limit."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -53,6 +61,7 @@ class Predictions:
             "picture": prediction.picture,
             "predicted": prediction.names[0],
             **(self._group(prediction) if self.has_groups else {}),
+            **self._novelty(prediction),
             "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
         }
 
@@ -60,6 +69,10 @@ class Predictions:
         group = prediction.group
         values = (None,) * 3 if group is None else (group.name, group.probability, group.class_name)
         return dict(zip(GROUP_FIELDS, values, strict=True))
+
+    def _novelty(self, prediction: Prediction) -> dict[str, Any]:
+        values = prediction.familiar, prediction.novelty, self.novelty_limit
+        return dict(zip(NOVELTY_FIELDS, values, strict=True))
 
     def exit_code(self, named: set[str]) -> int:
         """Return that of bad data where a file named by itself could not be read, or none could; otherwise 0."""
@@ -69,12 +82,12 @@ class Predictions:
     def to_csv(self) -> str:
         """Return a line for each image: its path, the likeliest class, and each named class's probability.
 
-        For a model with groups, GROUP_FIELDS stand before the probabilities.
+        NOVELTY_FIELDS stand before the probabilities, and for a model with groups GROUP_FIELDS before these.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         group_fields = GROUP_FIELDS if self.has_groups else ()
-        writer.writerow(("picture", "predicted", *group_fields, *self.class_names))
+        writer.writerow(("picture", "predicted", *group_fields, *NOVELTY_FIELDS, *self.class_names))
         for prediction in self.predictions:
             by_class = dict(zip(prediction.names, prediction.probabilities, strict=True))
             writer.writerow(
@@ -82,6 +95,7 @@ class Predictions:
                     prediction.picture,
                     prediction.names[0],
                     *(self._group(prediction).values() if self.has_groups else ()),
+                    *map(_cell, self._novelty(prediction).values()),
                     *(by_class.get(name, "") for name in self.class_names),
                 )
             )
@@ -135,9 +149,19 @@ def predict_images(
         predictions += predicted
         unreadable += left_out
         listener.decoding(start + len(part), len(images))
+    novelty = classifier.card.novelty
     return Predictions(
-        classifier.class_names, tuple(predictions), tuple(unreadable), bool(classifier.card.groups)
+        classifier.class_names,
+        tuple(predictions),
+        tuple(unreadable),
+        has_groups=bool(classifier.card.groups),
+        novelty_limit=None if novelty is None else novelty.limit,
     )
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as a CSV shows it: true and false as JSON spells them, nothing for None."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def files_in(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
 from tellapart.metrics.novelty import METHODS
@@ -34,6 +37,10 @@ class NoveltyLimit:
     def is_familiar(self, score: float) -> bool | None:
         """Return whether an image of this score is like the training images; None: too few images to tell."""
         return None if self.limit is None else score <= self.limit
+
+    def count_unfamiliar(self, scores: NDArray[np.float64]) -> int | None:
+        """Return how many of the scores (N,) are those of unfamiliar images; None: too few images to tell."""
+        return None if self.limit is None else int((scores > self.limit).sum())
 
 
 @dataclass(frozen=True, slots=True)

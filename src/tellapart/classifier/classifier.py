@@ -5,18 +5,18 @@ probabilities. Training's validation, `evaluate` and `predict` all go through he
 functions that this calls.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.backbone_model import backbone_net
 from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model
-from tellapart.classifier.groups import Group, likeliest_groups
+from tellapart.classifier.groups import likeliest_groups
 from tellapart.classifier.model_file import (
     H5_SUFFIXES,
     backbone_of,
@@ -26,6 +26,7 @@ from tellapart.classifier.model_file import (
     save_h5,
     save_keras,
 )
+from tellapart.classifier.prediction import Prediction, ranked, with_novelty
 from tellapart.classifier.resolve import model_file
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import load_image
@@ -35,28 +36,29 @@ from tellapart.events import Progress
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import tta_probabilities
 from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
+from tellapart.inference.scored_net import ScoredNet, scored_net
 from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities
-from tellapart.metrics.novelty import BY_FEATURES, FeatureReference, fit_reference_and_limit
+from tellapart.metrics.novelty import (
+    BY_FEATURES,
+    FeatureReference,
+    fit_reference_and_limit,
+    novelty_scores,
+)
 from tellapart.metrics.scores import Scores, score
 from tellapart.runtime.precision import resolve_checked
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A classifier's prediction for one image."""
+class SplitScores(NamedTuple):
+    """Scores of a classifier on one split."""
 
-    picture: str
-    """Its path, or its id in a data set."""
+    averaged: Scores
+    """With the model's test-time augmentation."""
 
-    names: tuple[str, ...]
-    """Class names, the likeliest first."""
+    plain: Scores
+    """Without it; the same object where the model has a single view."""
 
-    probabilities: tuple[float, ...]
-    """Of those classes; over all classes of the model they sum to 1."""
-
-    group: Group | None = None
-    """The everyday thing, such as dog, that is likelier than any other group and any class that is in none; None
-    where such a class is likelier, and for models without groups."""
+    unfamiliar: int | None
+    """Images that are unlike the training images; None: the model cannot tell."""
 
 
 class Classifier:
@@ -190,8 +192,12 @@ class Classifier:
         progress: Progress | None = None,
         tta_views: int | None = None,
         precision: str = "float32",
+        novelty: bool = False,
     ) -> TtaProbabilities:
-        """Predict as `probabilities` does; return the predictions without test-time augmentation as well."""
+        """Predict as `probabilities` does; return the predictions without test-time augmentation as well.
+
+        With `novelty`, also the novelty scores, where the model has a method and its features can be seen.
+        """
         tta_views = self.card.tta_views if tta_views is None else tta_views
         if tta_views not in TTA_VIEWS:
             raise ConfigError(f"tta_views is 1, 2 or 6, copies of each image to predict; got {tta_views!r}.")
@@ -200,7 +206,18 @@ class Classifier:
         if not len(images):
             empty = np.empty((0, len(self.class_names)), np.float32)
             return TtaProbabilities(empty, empty)
-        return tta_probabilities(self.net, images, progress, tta_views=tta_views, precision=precision)
+        scored = self._scored_net() if novelty else None
+        return tta_probabilities(
+            self.net, images, progress, tta_views=tta_views, precision=precision, scored=scored
+        )
+
+    def _scored_net(self) -> ScoredNet | None:
+        if self.card.novelty is None:
+            return None
+        method = self.card.novelty.method
+        return scored_net(
+            self.net, lambda features, logits: novelty_scores(method, features, logits, self.reference)
+        )
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
@@ -224,9 +241,10 @@ class Classifier:
         images, names, unreadable = self._decode([pictures] if single else pictures)
         if not names:
             return [], unreadable
-        probabilities = self.probabilities(np.stack(images), precision=precision)
-        groups = likeliest_groups(probabilities, self.class_names, self.card.groups)
-        return ranked(probabilities, names, self.class_names, top, groups), unreadable
+        answers = self.tta_probabilities(np.stack(images), precision=precision, novelty=True)
+        groups = likeliest_groups(answers.averaged, self.class_names, self.card.groups)
+        predictions = ranked(answers.averaged, names, self.class_names, top, groups)
+        return with_novelty(predictions, self.card.novelty, answers.novelty), unreadable
 
     def evaluate(
         self,
@@ -247,7 +265,7 @@ class Classifier:
             DataError: there is no such split, or it has classes that the model does not know.
         """
         store = load_split(dataset.part(split), self.card.preprocessing)
-        return self.score(store, dataset.class_names, split, progress, precision)[0]
+        return self.score(store, dataset.class_names, split, progress, precision).averaged
 
     def score(
         self,
@@ -256,8 +274,8 @@ class Classifier:
         split: str,
         progress: Progress | None = None,
         precision: str = "float32",
-    ) -> tuple[Scores, Scores]:
-        """Score with and without the model's test-time augmentation.
+    ) -> SplitScores:
+        """Score with and without the model's test-time augmentation, and count unfamiliar images.
 
         Args:
             store: preprocessed images.
@@ -272,14 +290,15 @@ class Classifier:
         Raises:
             DataError: the images have classes that the model does not know.
         """
-        predictions = self.tta_probabilities(store.images, progress, precision=precision)
+        predictions = self.tta_probabilities(store.images, progress, precision=precision, novelty=True)
         labels, names = store.labels, class_names
         if not self.takes_names_of(class_names):
             labels, names = self._own_labels(store.labels, class_names), self.class_names
         averaged = score(predictions.averaged, labels, names, split)
-        return averaged, averaged if self.card.tta_views == 1 else score(
-            predictions.plain, labels, names, split
-        )
+        plain = averaged if self.card.tta_views == 1 else score(predictions.plain, labels, names, split)
+        limit, novelty = self.card.novelty, predictions.novelty
+        unfamiliar = None if limit is None or novelty is None else limit.count_unfamiliar(novelty)
+        return SplitScores(averaged, plain, unfamiliar)
 
     def takes_names_of(self, class_names: tuple[str, ...]) -> bool:
         """Return whether the model has no class names of its own and as many outputs as there are `class_names`.
@@ -315,22 +334,6 @@ class Classifier:
             images.append(self.card.preprocessing.apply(pixels))
             names.append(name)
         return images, names, unreadable
-
-
-def ranked(
-    probabilities: NDArray[np.float32],
-    pictures: Iterable[str],
-    class_names: tuple[str, ...],
-    top: int | None,
-    groups: Sequence[Group | None] | None = None,
-) -> list[Prediction]:
-    """Return probabilities (N, classes) as predictions, the likeliest class first; ties in class order."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    groups = groups or [None] * len(probabilities)
-    return [
-        Prediction(picture, tuple(class_names[i] for i in row), tuple(float(values[i]) for i in row), group)
-        for picture, row, values, group in zip(pictures, order, probabilities, groups, strict=True)
-    ]
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:

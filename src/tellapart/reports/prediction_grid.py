@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.classifier.classifier import Prediction
+from tellapart.classifier.prediction import Prediction
 from tellapart.files import write_whole
 
 COLUMNS = 5

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellapart.api.predict import Predictions
-from tellapart.classifier.classifier import Prediction
+from tellapart.classifier.prediction import Prediction
 from tellapart.classifier.resolve import display_name, shadow_warning
 from tellapart.cli.terminal import tables
 from tellapart.cli.terminal.console import counted, note, one_line, results, say, say_json

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from tellapart.classifier.classifier import Prediction
+from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import counted, one_line, results
 from tellapart.cli.terminal.fitting_table import FittingTable
 from tellapart.metrics.scores import Scores

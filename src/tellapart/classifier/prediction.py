@@ -1,0 +1,63 @@
+"""Predictions: what a classifier says of single images."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.classifier.card import NoveltyLimit
+from tellapart.classifier.groups import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A classifier's prediction for one image."""
+
+    picture: str
+    """Its path, or its id in a data set."""
+
+    names: tuple[str, ...]
+    """Class names, the likeliest first."""
+
+    probabilities: tuple[float, ...]
+    """Of those classes; over all classes of the model they sum to 1."""
+
+    group: Group | None = None
+    """The everyday thing, such as dog, that is likelier than any other group and any class that is in none; None
+    where such a class is likelier, and for models without groups."""
+
+    familiar: bool | None = None
+    """Whether the picture is like the model's training pictures; False: it probably shows none of the classes. None:
+    the model cannot tell."""
+
+    novelty: float | None = None
+    """How unlike them it is, by the score that the model card names; None: the model has none."""
+
+
+def ranked(
+    probabilities: NDArray[np.float32],
+    pictures: Iterable[str],
+    class_names: tuple[str, ...],
+    top: int | None,
+    groups: Sequence[Group | None] | None = None,
+) -> list[Prediction]:
+    """Return probabilities (N, classes) as predictions, the likeliest class first; ties in class order."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    groups = groups or [None] * len(probabilities)
+    return [
+        Prediction(picture, tuple(class_names[i] for i in row), tuple(float(values[i]) for i in row), group)
+        for picture, row, values, group in zip(pictures, order, probabilities, groups, strict=True)
+    ]
+
+
+def with_novelty(
+    predictions: list[Prediction], limit: NoveltyLimit | None, scores: NDArray[np.float64] | None
+) -> list[Prediction]:
+    """Return the predictions with their novelty scores (N,), judged by a limit; unchanged where there is none."""
+    if limit is None or scores is None:
+        return predictions
+    return [
+        replace(prediction, familiar=limit.is_familiar(score), novelty=score)
+        for prediction, score in zip(predictions, scores.tolist(), strict=True)
+    ]
