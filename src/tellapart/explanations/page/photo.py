@@ -91,12 +91,17 @@ def overlay(heat: NDArray[np.float32], target: Box, is_smooth: bool) -> str:
         is_smooth: enlarge a coarse map smoothly; otherwise each of its pixels stays one.
     """
     left, top, right, bottom = map(round, target)
-    share = heat[top:bottom, left:right] / max(float(np.abs(heat).max()), 1e-12)
+    share = (heat[top:bottom, left:right] / _full_strength(np.abs(heat))).clip(-1, 1)
     if is_smooth:
         share = _enlarged(share)
     color = np.where(share[..., None] < 0, AGAINST, FOR)
     pixels = np.concatenate([color, np.round(255 * np.abs(share))[..., None]], -1).astype(np.uint8)
     return webp_url(Image.fromarray(pixels, "RGBA"), lossless=True)
+
+
+def _full_strength(sizes: NDArray[np.float32]) -> float:
+    """Return the size that is drawn opaque: all but a few pixels stay below, which would leave the others invisible."""
+    return float(np.quantile(sizes, 0.99)) or max(float(sizes.max()), 1e-12)
 
 
 def _enlarged(share: NDArray[np.float32]) -> NDArray[np.float32]:
