@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from tellapart.events import Progress
 from tellapart.inference.refine import refine_uncertain
 from tellapart.inference.tta import TtaProbabilities, with_tta
+from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.workers import workers
 
 MOST_AT_ONCE = 256
 """Images that a core takes at a time: enough for dense layers, few enough for visible progress."""
 
-FEWEST_AT_ONCE = 8
-"""Images per core from which it pays to wake another core."""
+PIXELS_PER_CORE = 8 * 32 * 32
+"""Pixels from which it pays to wake another core: eight images of 32 x 32, or a part of a photo."""
 
 Probabilities = NDArray[np.float32]
 """(N, classes), rows summing to 1."""
@@ -74,11 +75,12 @@ def probabilities(
     with torch.inference_mode():
         predictor = net.ready(precision)
     done, chunks = 0, []
-    for chunk in _in_chunks(predictor, images):
-        chunks.append(chunk)
-        done += len(chunk)
-        if progress is not None:
-            progress(done, len(images))
+    with keep_freed_memory():
+        for chunk in _in_chunks(predictor, images):
+            chunks.append(chunk)
+            done += len(chunk)
+            if progress is not None:
+                progress(done, len(images))
     return np.concatenate(chunks)
 
 
@@ -92,7 +94,8 @@ def _in_chunks(predictor: Predictor, images: NDArray[np.uint8]) -> Iterator[NDAr
 
     cores = workers().count
     rounds = -(-len(images) // (cores * MOST_AT_ONCE))
-    if cores == 1 or not predictor.divides or len(images) < cores * FEWEST_AT_ONCE:
+    pixels = len(images) * images.shape[1] * images.shape[2]
+    if cores == 1 or not predictor.divides or len(images) < cores or pixels < cores * PIXELS_PER_CORE:
         return map(predict, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
     return workers().each(predict, np.array_split(images, rounds * cores))
 

@@ -1,14 +1,14 @@
-"""Allocator: keeps freed memory in the process while a training runs.
+"""Allocator: keeps freed memory in the process while a training or a prediction runs.
 
 glibc maps each large tensor from the system and unmaps it when it is freed, so that every step faults
 its pages in again: at batch 512 that cost as much as the computation (`benchmarks/NOTES.md`). The
-setting lasts for the block of a training and is never a side effect of an import; other C libraries are
-left alone.
+setting lasts for a block and is never a side effect of an import; other C libraries are left alone.
 """
 
 import ctypes
 import platform
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,16 +29,25 @@ _DEFAULTS = {
 }
 """glibc's default values; its two dynamic thresholds at the most that they adapt to."""
 
+SHORT_SECONDS = 1.0
+"""After less than this, freed memory stays for the next block: for single photos, returning it and faulting it in
+again took as long as the answer."""
+
 _lock = threading.Lock()
-_blocks = 0
-"""How many blocks are open: the setting is the whole process's."""
+_blocks, _began = 0, 0.0
+"""How many blocks are open, and when the first of them began: the setting is the whole process's."""
 
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Keep freed memory within the block, and return it to the system after the last of overlapping ones."""
-    global _blocks
+    """Keep freed memory within the block, and return it to the system after the last of overlapping ones.
+
+    What stays after less than a second is bounded by glibc's default thresholds.
+    """
+    global _blocks, _began
     with _lock:
+        if not _blocks:
+            _began = time.monotonic()
         _blocks += 1
         _set(_KEEPING)
     try:
@@ -48,15 +57,20 @@ def keep_freed_memory() -> Iterator[None]:
             _blocks -= 1
             if not _blocks:
                 _set(_DEFAULTS)
+                if time.monotonic() - _began >= SHORT_SECONDS:
+                    _return_freed_memory()
 
 
 def _set(values: dict[int, int]) -> None:
     library = _glibc()
-    if library is None:
-        return
-    for option, value in values.items():
-        library.mallopt(option, value)
-    if values is _DEFAULTS:
+    if library is not None:
+        for option, value in values.items():
+            library.mallopt(option, value)
+
+
+def _return_freed_memory() -> None:
+    library = _glibc()
+    if library is not None:
         library.malloc_trim(0)
 
 
