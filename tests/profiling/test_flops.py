@@ -41,3 +41,10 @@ def test_counting_leaves_the_model_as_it_was():
     before = [weight.numpy().copy() for weight in model.weights]
     count_flops(model)
     assert all((weight.numpy() == old).all() for weight, old in zip(model.weights, before, strict=True))
+
+
+def test_a_depthwise_convolution_costs_each_way_what_its_forward_pass_costs():
+    wide, depthwise = layers.Conv2D(8, 1, use_bias=False), layers.DepthwiseConv2D(3, use_bias=False)
+    model = keras.Sequential([keras.Input((10, 10, 3)), wide, depthwise, layers.GlobalAveragePooling2D()])
+    first, second = 2 * 10 * 10 * 3 * 8, 2 * 8 * 8 * 9 * 8
+    assert count_flops(model) == (first + second, 2 * first + 3 * second)

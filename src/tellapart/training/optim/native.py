@@ -62,6 +62,9 @@ class Piece:
     scratch: Tensors
     """Buffers for the gradients of these weights in float32."""
 
+    factor: float
+    """What the optimizer's learning rate is multiplied by for these weights."""
+
     def sum_gradients(self, terms: Sequence[Tensors]) -> Tensors:
         """Return the gradients of these weights in float32.
 
@@ -115,16 +118,25 @@ class KerasOptimizer:
 class NativeOptimizer(KerasOptimizer):
     """Applies Keras's update natively, piece by piece."""
 
-    def __init__(self, optimizer: Any, variables: Sequence[Any]) -> None:
+    def __init__(
+        self, optimizer: Any, variables: Sequence[Any], factors: Sequence[float] | None = None
+    ) -> None:
+        """Prepare updates on the optimizer's own state.
+
+        Args:
+            optimizer: a built Keras optimizer with a native form.
+            variables: the weights.
+            factors: for each weight, what the learning rate is multiplied by; None: 1.
+        """
         super().__init__(optimizer, variables)
         refuse_unknown_variables(optimizer, self.variables)
+        self.factors = [1.0] * len(self.variables) if factors is None else list(factors)
         self.update, state_of = _NATIVE[type(optimizer).__name__]
-        has_decay = optimizer.weight_decay is not None
-        self.decaying = [v.value for v in self.variables if has_decay and decays(optimizer, v)]
+        self.decaying = self._decaying()
         indices = [index_in(optimizer, variable) for variable in self.variables]
         weights = [variable.value.detach().view(-1) for variable in self.variables]
         states = [[kind[index].value.view(-1) for index in indices] for kind in state_of(optimizer)]
-        self.pieces = _pieces(weights, states)
+        self.pieces = _pieces(weights, states, self.factors)
         self.recordable = weights[0].device.type == "cuda" and rate_in_place(optimizer) is not None
 
     @torch.no_grad()
@@ -135,14 +147,24 @@ class NativeOptimizer(KerasOptimizer):
             return
         rate = rate_in_place(self.optimizer) if self.recordable else current_learning_rate(self.optimizer)
         assert rate is not None
-        if self.decaying:
-            torch._foreach_mul_(self.decaying, 1 - self.optimizer.weight_decay * rate)
+        for factor, weights in self.decaying.items():
+            torch._foreach_mul_(weights, 1 - self.optimizer.weight_decay * (rate * factor))
         corrected = self._corrected(rate)
         step = corrected if self.recordable else float(corrected)
         flat = [[part.reshape(-1) for part in parts] for parts in gradients]
         for piece in self.pieces:
-            self.update(self.optimizer, piece.weights, piece.sum_gradients(flat), piece.states, step)
+            own_step = step * piece.factor
+            self.update(self.optimizer, piece.weights, piece.sum_gradients(flat), piece.states, own_step)
         steps_taken(self.optimizer).value.add_(1)
+
+    def _decaying(self) -> dict[float, Tensors]:
+        """Return the weights that decay, by the factor of their learning rate."""
+        weights: dict[float, Tensors] = {}
+        if self.optimizer.weight_decay is not None:
+            for variable, factor in zip(self.variables, self.factors, strict=True):
+                if decays(self.optimizer, variable):
+                    weights.setdefault(factor, []).append(variable.value)
+        return weights
 
     def _corrected(self, rate: Tensor) -> Tensor:
         """Return the rate, for Adam corrected for averages that start at zero; in float32, as Keras computes it."""
@@ -155,8 +177,11 @@ class NativeOptimizer(KerasOptimizer):
         return rate * torch.sqrt(square_correction) / mean_correction
 
 
-def _pieces(weights: Tensors, states: Sequence[Tensors]) -> list[Piece]:
-    """Cut large weights and group small ones. On a GPU all form one piece: launches cost more than memory there."""
+def _pieces(weights: Tensors, states: Sequence[Tensors], factors: Sequence[float]) -> list[Piece]:
+    """Cut large weights and group small ones of one factor.
+
+    On a GPU all of one factor form one piece: launches cost more than memory there.
+    """
     room = PIECE if weights[0].device.type == "cpu" else sum(map(len, weights))
     scratch = torch.empty(room, device=weights[0].device)
     cut = [
@@ -170,22 +195,27 @@ def _pieces(weights: Tensors, states: Sequence[Tensors]) -> list[Piece]:
     for index, flat in enumerate(weights):
         if len(flat) > room:
             continue
-        if not together or len(flat) > left:
+        if not together or len(flat) > left or factors[index] != factors[together[-1][0]]:
             together.append([])
             left = room
         together[-1].append(index)
         left -= len(flat)
     groups = cut + [(group, slice(None)) for group in together]
-    return [_piece(weights, states, scratch, *group) for group in groups]
+    return [_piece(weights, states, scratch, group, part, factors[group[0]]) for group, part in groups]
 
 
 def _piece(
-    weights: Tensors, states: Sequence[Tensors], scratch: Tensor, indices: list[int], part: slice
+    weights: Tensors,
+    states: Sequence[Tensors],
+    scratch: Tensor,
+    indices: list[int],
+    part: slice,
+    factor: float,
 ) -> Piece:
     own_weights = [weights[index][part] for index in indices]
     own_states = [[kind[index][part] for index in indices] for kind in states]
     room = scratch[: sum(map(len, own_weights))].split([len(weight) for weight in own_weights])
-    return Piece(indices, part, own_weights, own_states, list(room))
+    return Piece(indices, part, own_weights, own_states, list(room), factor)
 
 
 def current_learning_rate(optimizer: Any) -> Tensor:
