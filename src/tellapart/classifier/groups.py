@@ -16,7 +16,7 @@ EQUALLY_COMMON = ("dog", "cat")
 Every class of ImageNet has about as many photos, so a network trained on it has seen 24 dogs (118 classes) for each cat
 (5 classes), and takes an unclear cat for a dog. Such groups keep their common sum, divided among them in
 proportion to the mean, not the sum, of their classes: Bayes' rule with equal priors (Saerens et al. 2002, Neural
-Computation 14:21). Of 400 photos of cats and dogs, means tell 393 apart and sums 366 (benchmarks/first_answer.py).
+Computation 14:21). Of 200 test photos of cats and dogs, means tell 194 apart and sums 184 (benchmarks/first_answer.py).
 """
 
 
