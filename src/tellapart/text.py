@@ -20,6 +20,11 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun: 1 picture, 1,234 pictures."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
 _NUMBER = re.compile(r"(\d+)")
 
 

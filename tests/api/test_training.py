@@ -17,7 +17,7 @@ from tellapart.api.listener import Listener
 from tellapart.errors import ConfigError, SaveError
 from tellapart.events import Stopped
 
-SMALL = {"epochs": 3, "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
+SMALL = {"recipe": "quick", "epochs": 3, "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
 
 
 def rows_of_metrics(folder):

@@ -96,7 +96,7 @@ def explained_run(trained, tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A short training on the real digits."""
-    return tellapart.train("digits", epochs=6, out=tmp_path_factory.mktemp("browser") / "run")
+    return tellapart.train("digits", recipe="quick", epochs=6, out=tmp_path_factory.mktemp("browser") / "run")
 
 
 class Explained(NamedTuple):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tellapart.cli.main import main
 
-SMALL = ("--epochs", "1", "--size", "16")
+SMALL = ("--recipe", "quick", "--epochs", "1", "--size", "16")
 
 
 @dataclass(frozen=True)

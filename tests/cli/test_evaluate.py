@@ -32,7 +32,8 @@ def test_undivided_pictures_are_all_scored_and_it_says_so(run, folder):
 
 def test_pictures_that_changed_since_are_noticed(tmp_path):
     folder = make_pictures(tmp_path / "own", {"dark": 20, "light": 20})
-    assert tellapart("train", folder, "--epochs", "1", "--size", "16", "--out", "own-run").code == 0
+    options = ("--recipe", "quick", "--epochs", "1", "--size", "16", "--out", "own-run")
+    assert tellapart("train", folder, *options).code == 0
     for path in folder.rglob("*.png"):
         path.write_bytes((folder / "dark" / "0.png").read_bytes())
     assert "have changed" in tellapart("evaluate", "own-run").err

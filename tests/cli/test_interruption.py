@@ -22,7 +22,7 @@ def heard():
     signal.signal(signal.SIGINT, before)
 
 
-OPTIONS = ("--size", "16", "--epochs", "400", "--seed", "3")
+OPTIONS = ("--recipe", "quick", "--size", "16", "--epochs", "400", "--seed", "3")
 
 
 def begin(*arguments):

@@ -2,13 +2,18 @@
 
 import csv
 import io
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 from command_line import tellapart
 
+import tellapart as package
 from tellapart.cli.terminal.predictions import note_model
+
+CAT = Path(package.__file__).parent / "guide" / "photos" / "cat.jpg"
+CATS = ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat")
 
 
 def test_probabilities_of_all_classes_sum_to_one(run, folder):
@@ -34,7 +39,11 @@ def test_csv_goes_to_a_new_file_only(run, folder, tmp_path):
     result = tellapart("predict", run, folder / "dark" / "0.png", "--csv", tmp_path / "answers.csv")
     assert (result.code, result.out) == (0, "")
     assert result.err == f"1 prediction written to {tmp_path / 'answers.csv'}\n"
-    assert (tmp_path / "answers.csv").read_text().startswith("picture,predicted,dark,light\n")
+    assert (
+        (tmp_path / "answers.csv")
+        .read_text()
+        .startswith("picture,predicted,familiar,novelty,novelty_limit,dark,light\n")
+    )
     again = tellapart("predict", run, folder / "dark" / "0.png", "--csv", tmp_path / "answers.csv")
     assert again.code == 2
 
@@ -42,12 +51,16 @@ def test_csv_goes_to_a_new_file_only(run, folder, tmp_path):
 def test_a_model_that_comes_along_is_called_by_its_name(folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", "digits", picture, "--json").json["model"] == "digits"
-    assert tellapart("predict", picture, "--json").json["model"] == "cifar10"
+    assert tellapart("predict", picture, "--json").json["model"] == "imagenet"
 
 
 def test_without_a_model_named_it_is_said_who_answers_and_what_it_knows(run, folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", picture).err == (
+        "Using the built-in ImageNet model. It recognizes only 1,000 kinds of animals, plants and objects "
+        "(tellapart summary imagenet lists them).\n"
+    )
+    assert tellapart("predict", "cifar10", picture).err == (
         "Using the built-in CIFAR-10 model. It recognizes only: airplane, automobile, bird, cat, deer, dog, frog, "
         "horse, ship, truck.\n"
     )
@@ -119,17 +132,43 @@ def test_a_link_that_leads_nowhere_is_called_that():
 def test_a_path_with_the_name_of_a_built_in_model_comes_first_with_a_warning(folder):
     picture = folder / "dark" / "0.png"
     assert tellapart("predict", "digits", picture).err.startswith(
-        "Using digits. It recognizes only: 0, 1, 2,"
+        "Using the built-in digits model. It recognizes only: 0, 1, 2,"
     )
     Path("digits").mkdir()
     shutil.copy(picture, "digits/z.png")
     result = tellapart("predict", "digits", picture)
     said, who = result.err.splitlines()
     assert said == "digits: using the folder of that name, not the built-in model."
-    assert who.startswith("Using the built-in CIFAR-10 model.")
+    assert who.startswith("Using the built-in ImageNet model.")
     assert "digits/z.png" in result.out
     for command in ("evaluate", "summary"):
         assert "digits: using the folder of that name" in tellapart(command, "digits").err
+
+
+def test_the_likeliest_group_leads_with_its_likeliest_class_in_brackets():
+    result = tellapart("predict", CAT)
+    first, *table = result.out.splitlines()
+    assert re.fullmatch(rf"{re.escape(str(CAT))}: cat \d+% \(\w[\w ]* \d+%\)", first)
+    assert "probability" in table[1]
+
+
+def test_the_group_is_in_json_csv_and_the_table_of_many(tmp_path):
+    shutil.copy(CAT, tmp_path / "again.jpg")
+    (answer,) = tellapart("predict", CAT, "--json").json["predictions"]
+    assert (answer["group"], answer["group_class"]) == ("cat", answer["predicted"])
+    cats = [answer["probabilities"][name] for name in CATS]
+    assert sum(cats) <= answer["group_probability"] < 1
+    (row,) = csv.DictReader(io.StringIO(tellapart("predict", CAT, "--csv", "-").out))
+    assert (row["group"], float(row["group_probability"])) == ("cat", answer["group_probability"])
+    assert row["group_class"] == answer["group_class"]
+    assert f"cat ({answer['group_class']})" in tellapart("predict", CAT, tmp_path / "again.jpg").out
+
+
+def test_a_model_without_groups_answers_with_a_class(run, folder):
+    picture = folder / "dark" / "0.png"
+    result = tellapart("predict", run, picture)
+    assert re.fullmatch(rf"{re.escape(str(picture))}: (dark|light) \d+%", result.out.splitlines()[0])
+    assert "group" not in tellapart("predict", run, picture, "--json").json["predictions"][0]
 
 
 def test_top_limits_what_is_carried(run, folder):
@@ -177,7 +216,7 @@ def test_a_heic_photo_is_answered_like_any_other(run, tmp_path):
     shutil.copy(photo, tmp_path / "IMG_1.HEIC")
     named = tellapart("predict", run, tmp_path / "IMG_1.HEIC", "--json")
     alone = tellapart("predict", tmp_path / "IMG_1.HEIC", "--json")
-    assert (named.code, alone.code, alone.json["model"]) == (0, 0, "cifar10")
+    assert (named.code, alone.code, alone.json["model"]) == (0, 0, "imagenet")
     within = tellapart("predict", run, tmp_path, "--json")
     assert within.json["predictions"] == named.json["predictions"]
 
@@ -230,7 +269,7 @@ def test_what_may_be_a_model_or_a_picture_and_is_not_there_is_told_of_both(comma
     assert (alone.code, first.code) == (2, 1)
     for said in (alone.err, first.err):
         assert "no such file or folder" in said
-        assert "a run folder, a .keras or an .h5 file, cifar10 or digits" in said
+        assert "a run folder, a .keras or an .h5 file, imagenet, cifar10 or digits" in said
         assert f"tellapart {command} PICTURE.jpg" in said
         assert len(said.splitlines()) == 1
 

@@ -40,7 +40,7 @@ def recorder(classifier):
 @pytest.fixture(scope="session")
 def digits_folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("explanation") / "run"
-    return tellapart.train("digits", epochs=3, keep="last", out=out).folder
+    return tellapart.train("digits", recipe="quick", epochs=3, keep="last", out=out).folder
 
 
 @pytest.fixture(scope="session")

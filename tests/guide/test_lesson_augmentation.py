@@ -166,8 +166,10 @@ def test_things_are_mirrored_and_digits_are_not():
     assert find_known("cifar10").mirrors is True
     assert "frog" in find_known("cifar10").class_names
     for recipe in RECIPES.values():
-        assert recipe(mirrors=True).augmentation.horizontal_flip
-        assert not recipe(mirrors=False).augmentation.horizontal_flip
+        for mirrors in (True, False):
+            config = recipe(mirrors=mirrors)
+            mirrored = config.head.mirror if config.head else config.augmentation.horizontal_flip
+            assert mirrored is mirrors
 
 
 @pytest.mark.proves("training-only")

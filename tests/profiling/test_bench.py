@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.errors import ConfigError
 from tellapart.profiling import bench, pieces
-from tellapart.recipes.recipes import RECIPES
+from tellapart.recipes.recipes import FROM_SCRATCH, RECIPES
 from tellapart.training import loader
 from tellapart.training.optim.native import NativeOptimizer
 
@@ -36,7 +36,7 @@ def config(recipe="first-cnn", batch_size=8, precision="float32"):
     return RECIPES[recipe]().changed(batch_size=batch_size, precision=precision)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", FROM_SCRATCH)
 def test_what_is_timed_is_what_was_counted(recipe):
     """A batch's forward pass and step, run as they are timed, under torch's own counter."""
     training = pieces.Pieces(config(recipe))

@@ -13,7 +13,7 @@ from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.recipes.build import build_model, build_optimizer, build_step
 from tellapart.recipes.config import OptimizerSettings
-from tellapart.recipes.recipes import RECIPES, best
+from tellapart.recipes.recipes import FROM_SCRATCH, RECIPES, best
 from tellapart.training.loader import DataLoader
 from tellapart.training.step import EvaluateStep
 
@@ -30,7 +30,7 @@ def images_by_color():
     return ImageStore(images, labels, tuple(map(str, range(N))))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", FROM_SCRATCH)
 def test_every_recipe_learns_an_easy_task(name):
     config = RECIPES[name]().changed(batch_size=32, epochs=20, precision="float32")
     if config.network != "first-cnn":
@@ -61,7 +61,7 @@ def test_an_optimizer_without_decay_decays_nothing():
     assert build_optimizer(settings, steps=10).weight_decay is None
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", FROM_SCRATCH)
 def test_a_step_returns_keras_loss_with_the_label_smoothing_of_the_recipe(name):
     config = RECIPES[name]().changed(batch_size=32, precision="float32", label_smoothing=0.3)
     if config.network != "first-cnn":

@@ -33,6 +33,8 @@ def config_of(command, monkeypatch):
     [{}, {"epochs": 3, "seed": 7}, {"batch_size": 16, "predictions": 0}, {"size": (48, 64), "policy": "pad"}],
 )
 def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
+    if recipe == "transfer":
+        changes = {name: value for name, value in changes.items() if name not in ("epochs", "batch_size")}
     config = configured(recipe, True, True, None, changes, PICTURES)
     command = rerun_command(config, {"argument": "some photos"}, PICTURES)
     assert command.startswith("tellapart train 'some photos'")

@@ -13,7 +13,7 @@ from tellapart.recipes.recipes import quick
 from tellapart.runs import checkpointer
 from tellapart.runs.predictions import load_predictions
 
-SMALL = {"size": (16, 16), "batch_size": 8, "validation_share": 0.2}
+SMALL = {"recipe": "quick", "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
 
 
 def climbing(rate):

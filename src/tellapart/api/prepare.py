@@ -37,6 +37,8 @@ def configured(
     target: float | None,
     changes: dict[str, Any],
     images: int,
+    *,
+    has_validation: bool = False,
 ) -> TrainConfig:
     """Return the complete configuration of a training.
 
@@ -47,15 +49,15 @@ def configured(
         target: validation accuracy, 0 to 1, at which the training may end.
         changes: fields to change.
         images: how many there are to train on.
+        has_validation: whether the data has a validation split of its own.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
     """
-    config = (
-        recipe
-        if isinstance(recipe, TrainConfig)
-        else adapted_to(find_recipe(recipe)(mirrors=mirrors), images)
-    )
+    if isinstance(recipe, TrainConfig):
+        config = recipe
+    else:
+        config = adapted_to(find_recipe(recipe)(mirrors=mirrors), images, has_validation=has_validation)
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(
@@ -63,13 +65,40 @@ def configured(
         )
     if target is not None:
         config = for_target(config, target, images)
+    if config.head is not None:
+        refuse_settings_of_epochs({**changes, "target": target})
     config = config.changed(**changes)
     if config.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(
             f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
             "test pictures. Leave out the validation share, or use the recipe quick."
         )
-    return config if augment else dataclasses.replace(config, augmentation=None)
+    return config if augment else without_augmentation(config)
+
+
+def settings_of_epochs(changes: Mapping[str, Any]) -> list[str]:
+    """Return the settings among these that only a training in epochs has."""
+    return [name for name in ("epochs", "batch_size", "target") if changes.get(name) is not None]
+
+
+def refuse_settings_of_epochs(changes: Mapping[str, Any]) -> None:
+    """Raise if a setting was given that only a training in epochs has.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    given = settings_of_epochs(changes)
+    if given:
+        raise ConfigError(
+            f"The recipe transfer has no {' or '.join(given).replace('_', ' ')}: it computes features once and fits a "
+            "last layer to them. Leave the setting out, or train from scratch with --recipe fast."
+        )
+
+
+def without_augmentation(config: TrainConfig) -> TrainConfig:
+    """Return the configuration on the images as they are."""
+    head = None if config.head is None else dataclasses.replace(config.head, mirror=False)
+    return dataclasses.replace(config, augmentation=None, head=head)
 
 
 def prepare(
@@ -78,6 +107,7 @@ def prepare(
     out: str | Path | None,
     reopening: Mapping[str, str],
     listener: Listener,
+    reason: str = "",
 ) -> TrainingSetup:
     """Split the images, read them, and make the run folder.
 
@@ -87,6 +117,7 @@ def prepare(
         out: the folder to make, or None for a dated one.
         reopening: what opens `dataset` again; empty for arrays in memory.
         listener: hears of the images read.
+        reason: why the recipe was chosen, where nobody named it.
     """
     held_out = config.validation_share if config.validation == "held out" else 0.0
     dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed)
@@ -94,7 +125,9 @@ def prepare(
     check_image_size(preprocessing.shape)
     stores = load_stores(dataset, preprocessing, config, listener)
     folder = new_run_folder(out, dataset.name, config.recipe)
-    setup = TrainingSetup(config, folder, dataset, preprocessing, stores, resolve(config.precision))
+    setup = TrainingSetup(
+        config, folder, dataset, preprocessing, stores, resolve(config.precision), reason=reason
+    )
     with recoverable(folder):
         folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
         write_split_csv(dataset, folder.split)

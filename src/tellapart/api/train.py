@@ -8,19 +8,21 @@ from typing import Any
 
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import EpochPrinter, Listener
-from tellapart.api.prepare import configured, prepare, prepare_again
+from tellapart.api.prepare import configured, prepare, prepare_again, settings_of_epochs
 from tellapart.api.report import report_of_run
 from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.errors import ConfigError, TellapartError
+from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import refuse_taken
 from tellapart.runs.setup import TrainingSetup
 
-DEFAULT_RECIPE = "quick"
 RECIPE_FOR_TARGETS = "fast"
+ANY_RECIPE = "quick"
+"""Whose settings are those of every recipe that `auto` may choose."""
 
 Opener = Callable[[Any, Any], Dataset]
 """(data, labels) -> labeled images."""
@@ -28,7 +30,7 @@ Opener = Callable[[Any, Any], Dataset]
 
 def default_recipe(target: float | None) -> str:
     """Return the recipe's name where none is given."""
-    return DEFAULT_RECIPE if target is None else RECIPE_FOR_TARGETS
+    return AUTO if target is None else RECIPE_FOR_TARGETS
 
 
 def train(
@@ -50,7 +52,8 @@ def train(
 
     Args:
         data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
-        recipe: a recipe's name, or a TrainConfig. Default: "quick", or "fast" where a target is given.
+        recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
+            images; or "fast" where a target is given.
         out: the run folder to make. Default: a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
         labels: CSV for a folder without class folders, or the labels of an array `data`.
@@ -81,11 +84,17 @@ def train(
     else:
         refuse_taken(out)
         recipe = default_recipe(target) if recipe is None else recipe
-        configured(recipe, True, augment, target, changes, 1)  # refuses a bad setting before any download
+        # A bad setting is refused before any download.
+        configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
         dataset = opened(data, labels)
-        images = len(dataset.splits.get("train", ()))
-        config = configured(recipe, dataset.mirrors, augment, target, changes, images)
-        setup = prepare(dataset, config, out, reopening(data, labels), listener)
+        choice = Choice(recipe, "")
+        if recipe == AUTO:
+            choice = choose_recipe(dataset, settings_of_epochs(changes))
+        images, has_validation = len(dataset.splits.get("train", ())), "validation" in dataset.splits
+        config = configured(
+            choice.recipe, dataset.mirrors, augment, target, changes, images, has_validation=has_validation
+        )
+        setup = prepare(dataset, config, out, reopening(data, labels), listener, choice.reason)
     run = run_training if setup.config.head is None else run_transfer
     result = run(setup, listener, should_stop)
     return _with_report(result, setup, listener) if result.finished else result

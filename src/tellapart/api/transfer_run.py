@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
@@ -13,20 +14,20 @@ from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.errors import DataError
 from tellapart.events import Event, FeaturesDone, HeadFitted
+from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.models.backbones import open_backbone, with_head
 from tellapart.recipes.config import HeadSettings
 from tellapart.runs.checkpointer import recoverable
+from tellapart.runs.saved_run import load_run
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.power import EnergyMeter
 from tellapart.training.head_choice import HeadChoice, Views, choose_by_folds, choose_on_held_out, folds_of
 
 
-def run_transfer(
-    setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]
-) -> TrainingResult:
+def run_transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
     """Fit a head to the features of a frozen backbone; then score on the test split.
 
     Args:
@@ -85,9 +86,13 @@ def _transfer(setup: TrainingSetup, listener: Listener) -> TrainingResult:
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
     classifier = Classifier.of_model(model, calibrated(card, held_out))
-    cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": 0}
+    of_images = by_split["train"].features[0]
+    classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
+    cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": torch.get_num_threads()}
     setup.folder.log("Cost", cost)
     classifier.save(setup.folder.model)
+    run = load_run(setup.folder.path, setup.stores, classifier=classifier)
+    keep_features(run, classifier, of_images, choice.head.probabilities(of_images))
     return score_test(setup, classifier, (), held_out, listener)
 
 

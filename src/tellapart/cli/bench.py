@@ -25,7 +25,9 @@ def bench(
     from tellapart.profiling import bench as benchmark
     from tellapart.recipes.recipes import find_recipe
 
-    config = find_recipe(recipe)().changed(batch_size=batch_size)
+    config = find_recipe(recipe)()
+    benchmark.refuse_without_steps(config)
+    config = config.changed(batch_size=batch_size)
     timings = benchmark.measure(config, benchmark.SECONDS if seconds is None else seconds)
     if as_json:
         say_json(timings.to_dict())

@@ -16,8 +16,8 @@ CLASSES_SHOWN = 3
 """For each picture on the terminal, unless --top says otherwise."""
 
 MODEL_HELP = (
-    "A run folder, a .keras or .h5 file, or the built-in model cifar10 or digits. A file or folder named cifar10 "
-    "or digits takes precedence."
+    "A run folder, a .keras or .h5 file, or a built-in model: imagenet, cifar10 or digits. A file or folder "
+    "of that name takes precedence."
 )
 
 
@@ -52,14 +52,14 @@ ModelOrRecipe = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|RECIPE",
-        help=f"A recipe (quick, fast, accurate, best or first-cnn), or a model. {MODEL_HELP}",
+        help=f"A recipe (transfer, fast, quick, accurate, best or first-cnn), or a model. {MODEL_HELP}",
     ),
 ]
 ModelAndPictures = Annotated[
     list[Path],
     typer.Argument(
         metavar="[MODEL] PICTURE|FOLDER...",
-        help=f"{MODEL_HELP} Default: cifar10. Then picture files, or folders of them.",
+        help=f"{MODEL_HELP} Default: imagenet. Then picture files, or folders of them.",
     ),
 ]
 
@@ -100,10 +100,11 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        metavar="quick|fast|accurate|best|first-cnn",
-        help="How to train. quick: small network, 30 epochs. fast: much higher accuracy, in "
-        "minutes. accurate: a larger network, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
-        "Default: quick.",
+        metavar="auto|transfer|fast|quick|accurate|best|first-cnn",
+        help="How to train. auto: transfer for photos and for few small pictures, else fast. transfer: a last layer on "
+        "a network trained on a million photos, in seconds. fast: from scratch, in minutes. quick: a small network, 30 "
+        "epochs. accurate: a larger network, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
+        "Default: auto.",
     ),
 ]
 Target = Annotated[
@@ -141,7 +142,8 @@ Size = Annotated[
     typer.Option(
         "--size",
         metavar="48|48x64",
-        help="Network input size in pixels, height x width. Default: the size of the pictures, up to 64.",
+        help="Network input size in pixels, height x width. Default: the pretrained network's own; from scratch the "
+        "size of the pictures, up to 64.",
     ),
 ]
 PolicyOption = Annotated[

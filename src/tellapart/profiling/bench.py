@@ -20,6 +20,7 @@ from tellapart.profiling.flops import Flops
 from tellapart.profiling.pieces import Pieces, Round
 from tellapart.profiling.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.recipes import FROM_SCRATCH
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.machine import hardware, versions
 
@@ -85,6 +86,19 @@ class Timings:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {**asdict(self), "flops": self.flops._asdict()}
+
+
+def refuse_without_steps(config: TrainConfig) -> None:
+    """Raise if a recipe has no training step to time.
+
+    Raises:
+        ConfigError: naming recipes that have one.
+    """
+    if config.head is not None:
+        raise ConfigError(
+            f"The recipe {config.recipe} computes features once and has no training step to time. "
+            f"Recipes with one: {', '.join(FROM_SCRATCH)}."
+        )
 
 
 def measure(config: TrainConfig, seconds: float = SECONDS) -> Timings:

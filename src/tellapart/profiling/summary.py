@@ -20,6 +20,7 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
+from tellapart.models.networks import NETWORKS
 from tellapart.recipes.build import build_model
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.measured import MEASURED, Measured
@@ -148,13 +149,15 @@ def _describe_recipe(
 ) -> Description:
     if size is not None and not (isinstance(size, tuple | list) and len(size) == 2):
         raise ConfigError(f"size is height and width in pixels, such as (48, 64); got {size!r}.")
-    height, width = RECIPE_SHAPE[:2] if size is None else size
+    config = RECIPES[recipe]()
+    side = NETWORKS[config.network].side
+    own = RECIPE_SHAPE[:2] if side is None else (side(config), side(config))
+    height, width = own if size is None else size
     channels = RECIPE_SHAPE[2] if channels is None else channels
     classes = RECIPE_CLASSES if classes is None else classes
     if classes < 2:
         raise ConfigError(f"A classifier needs at least 2 classes; got {classes}.")
     shape = Preprocessing(height=height, width=width, channels=channels).shape
-    config = RECIPES[recipe]()
     summary = summarize(build_model(config, shape, classes, steps_per_epoch=1))
     cost = _training_cost(config, summary.flops)
     return Description(summary, {"recipe": config.to_dict()}, cost, MEASURED.get(recipe))
@@ -164,6 +167,8 @@ def _training_cost(config: TrainConfig, flops: int) -> TrainingCost:
     """Return the cost of a training on RECIPE_IMAGES, of which the recipe may hold some out."""
     held_out = config.validation_share if config.validation == "held out" else 0.0
     images = round(RECIPE_IMAGES * (1 - held_out))
+    if config.head is not None:  # forward alone, each image once and mirrored
+        return TrainingCost(RECIPE_IMAGES, 1, flops * RECIPE_IMAGES * (2 if config.head.mirror else 1))
     return TrainingCost(images, config.epochs, 3 * flops * images * config.epochs)
 
 

@@ -58,9 +58,11 @@ def for_target(config: TrainConfig, target: float, images: int) -> TrainConfig:
 def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False) -> TrainConfig:
     """Return a recipe's configuration for this many images.
 
-    A head is cross-validated where images are few, else scored on held-out ones: 10% of them, at most
-    MOST_HELD_OUT. Muon gets batches small enough for about twenty steps an epoch; its learning rate scales with the square root of the batch size, since gradients of smaller batches are
-    noisier. More images are held out, so that the validation score is meaningful: 100, but at most a fifth.
+    A head is cross-validated where images are few, else scored on held-out ones: 10% of them, at most MOST_HELD_OUT.
+
+    Muon gets batches small enough for about twenty steps an epoch. Its learning rate scales with the square root of the
+    batch size, since gradients of smaller batches are noisier, and more images are held out, so that the validation
+    score is meaningful: 100, but at most a fifth.
 
     Args:
         config: complete.

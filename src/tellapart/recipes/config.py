@@ -107,6 +107,54 @@ class HeadSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuning:
+    """How a pretrained network is trained further, from its top down, once its head is fitted.
+
+    Its layers form stages: those whose outputs have the same height and width. The head has the optimizer's learning
+    rate, and each stage below it a lower one. Batch statistics stay those of the pretraining.
+
+    Source: Howard & Ruder 2018, arXiv:1801.06146 (discriminative learning rates, from the top down).
+    """
+
+    stages: int
+    """Stages that are trained, from the top; those below stay as they are."""
+
+    stage_factor: float
+    """Learning rate of a stage, as a share of that of the stage above it, 0 to 1."""
+
+    epochs: int
+    batch_size: int
+    optimizer: OptimizerSettings
+    augmentation: Augmentation | None
+    """How training images are augmented; None: not at all."""
+
+    fewest_wrong: int = 10
+    """Held-out images that the head alone must predict wrongly: with fewer, a gain could not be measured."""
+
+    most_flops: float = 2e13
+    """Work above which it is only done when asked for. Not seconds: the same command does the same everywhere."""
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        for name in ("stages", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be a whole number of at least 1; got {getattr(self, name)}.")
+        if not 0 < self.stage_factor <= 1:
+            raise ConfigError(f"stage_factor is a share, above 0 and at most 1; got {self.stage_factor}.")
+        for name in ("fewest_wrong", "most_flops"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "FineTuning":
+        """Return the settings that `asdict` described."""
+        augmentation = Augmentation(**saved["augmentation"]) if "augmentation" in saved else None
+        return cls(
+            **{**saved, "optimizer": OptimizerSettings(**saved["optimizer"]), "augmentation": augmentation}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """Complete configuration of one training. Saved resolved, as `run.toml`."""
 
@@ -126,6 +174,13 @@ class TrainConfig:
 
     head: HeadSettings | None = None
     """How a linear head is fitted to the backbone's features; None: the whole network is trained."""
+
+    fine_tune: Literal["auto", "on", "off"] = "off"
+    """Whether the backbone is trained further once the head is fitted. auto: where enough held-out images can tell
+    whether it helps, and the work is limited; see FineTuning. The better one on held-out images is kept."""
+
+    fine_tuning: FineTuning | None = None
+    """How the backbone is trained further; None for recipes without a backbone."""
 
     optimizer: OptimizerSettings | MuonSettings
     label_smoothing: float = 0.0
@@ -202,6 +257,11 @@ class TrainConfig:
                 f"Only the recipe transfer has a backbone and is cross-validated; got recipe {self.recipe!r} with "
                 f"backbone {self.backbone!r} and validation {self.validation!r}."
             )
+        if self.fine_tune == "on" and self.fine_tuning is None:
+            raise ConfigError(
+                f"The recipe {self.recipe} trains from scratch: there is nothing to fine-tune. Leave out --fine-tune, or "
+                "use the recipe transfer."
+            )
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
@@ -237,6 +297,8 @@ class TrainConfig:
         fields["optimizer"] = kind(**fields["optimizer"])
         fields["augmentation"] = Augmentation(**fields["augmentation"]) if "augmentation" in fields else None
         fields["head"] = HeadSettings.from_dict(fields["head"]) if "head" in fields else None
+        if "fine_tuning" in fields:
+            fields["fine_tuning"] = FineTuning.from_dict(fields["fine_tuning"])
         for name in ("size", "widths"):
             if name in fields:
                 fields[name] = tuple(fields[name])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE
-from tellapart.recipes.config import HeadSettings, MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.config import FineTuning, HeadSettings, MuonSettings, OptimizerSettings, TrainConfig
 
 
 def first_cnn(*, mirrors: bool = True) -> TrainConfig:
@@ -179,6 +179,17 @@ def transfer(*, mirrors: bool = True) -> TrainConfig:
         network="backbone",
         backbone=DEFAULT_BACKBONE,
         head=HeadSettings(mirror=mirrors),
+        fine_tune="auto",
+        fine_tuning=FineTuning(
+            stages=5,
+            stage_factor=0.5,
+            epochs=5,
+            batch_size=32,
+            optimizer=OptimizerSettings(
+                name="Adam", learning_rate=3e-4, schedule="cosine", warmup_fraction=0.1
+            ),
+            augmentation=Augmentation(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=mirrors),
+        ),
         optimizer=OptimizerSettings(name="SGD", learning_rate=0.01, schedule="cosine", momentum=0.9),
         epochs=1,
         augmentation=None,
@@ -197,6 +208,9 @@ RECIPES: dict[str, Callable[..., TrainConfig]] = {
     "transfer": transfer,
 }
 """Recipe name -> function that returns its configuration."""
+
+FROM_SCRATCH = tuple(name for name, recipe in RECIPES.items() if recipe().head is None)
+"""The recipes that train a whole network, in epochs."""
 
 
 DEMO_EPOCHS = 60

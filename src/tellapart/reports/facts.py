@@ -19,6 +19,9 @@ from tellapart.reports.mistakes import Mistake
 from tellapart.reports.rerun_command import rerun_command
 from tellapart.training.health import remarks
 
+SCORED_ON = {"held out": "validation", "test": "test", "cross-validation": "train"}
+"""A configuration's `validation` -> the split whose images choose settings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunRecord:
@@ -67,7 +70,7 @@ class RunRecord:
 
 def facts_of(record: RunRecord) -> dict[str, Any]:
     """Return all facts; the value of one that is not available is None, and `missing` gives the reason."""
-    scoring_images = int(record.data["pictures"]["validation" if record.holds_out else "test"])
+    scoring_images = int(record.data["pictures"][SCORED_ON[record.config.validation]])
     slow = slow_classes(record.history, record.class_names)
     return {
         "tellapart": __version__,
@@ -77,11 +80,27 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "curves": [asdict(done) for done in record.history] or None,
         "remarks": [asdict(remark) for remark in remarks(record.history, scoring_images)],
         "slow_classes": [asdict(row) for row in slow] or None,
+        "head": _head(record),
         "calibration": record.calibration,
         "mistakes": None if record.mistakes is None else [asdict(mistake) for mistake in record.mistakes],
         "network": record.network,
         "cost": _cost(record),
         "missing": list(record.missing),
+    }
+
+
+def _head(record: RunRecord) -> dict[str, Any] | None:
+    """Return how a transfer's last layer was fitted; None for other recipes and unfinished runs."""
+    fitted = [line for line in record.log if line.get("event") == "HeadFitted"]
+    if not fitted:
+        return None
+    features = [line for line in record.log if line.get("event") == "FeaturesDone"]
+    names = ("penalty", "val_loss", "val_accuracy", "val_pictures", "folds", "path", "seconds")
+    return {
+        **{name: fitted[-1][name] for name in names},
+        "backbone": record.config.backbone,
+        "features_seconds": sum(line["seconds"] for line in features),
+        "views": features[-1]["views"],
     }
 
 
@@ -114,11 +133,17 @@ def _scores(record: RunRecord, scores: Scores) -> dict[str, Any]:
     return {
         **scores.to_dict(),
         "naive_class": record.class_names[int(np.argmax(images_of_class))],
-        "tta_views": record.config.tta_views,
+        "tta_views": _tta_views(record),
         "without_tta": {key: without_tta[-1][key] for key in ("accuracy", "interval")}
         if without_tta
         else None,
     }
+
+
+def _tta_views(record: RunRecord) -> int:
+    """Return the views that the scored model averages: those of its card, or, in older runs, of its recipe."""
+    scored = [line for line in record.log if line.get("event") == "Scored"]
+    return int(scored[-1].get("tta_views", record.config.tta_views)) if scored else record.config.tta_views
 
 
 def _cost(record: RunRecord) -> dict[str, Any]:

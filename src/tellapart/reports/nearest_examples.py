@@ -35,6 +35,7 @@ def neighbors(
     train: ImageStore,
     precision: str,
     progress: Progress | None = None,
+    train_features: NDArray[np.float32] | None = None,
 ) -> list[list[dict[str, Any]]]:
     """Return the nearest training images of each image, the nearest first, as plain values.
 
@@ -44,6 +45,7 @@ def neighbors(
         train: the images to search.
         precision: "float32" or "bfloat16", of the features.
         progress: called with (training images done, training images in all).
+        train_features: (N, D) of `train`, where they are known.
 
     Raises:
         ModelError: the network has no features.
@@ -51,7 +53,8 @@ def neighbors(
     if not len(images):
         return []
     image_features = features(classifier, images, precision=precision)
-    train_features = features(classifier, train.images, progress, precision)
+    if train_features is None:
+        train_features = features(classifier, train.images, progress, precision)
     rows, similarities = nearest(train_features, image_features, NEAREST)
     return [
         [

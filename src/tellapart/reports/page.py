@@ -17,6 +17,7 @@ from tellapart.reports.confusion import (
     matrix_rows,
     shows_every_mistake,
 )
+from tellapart.reports.facts import SCORED_ON
 from tellapart.runs.predictions import SplitPredictions
 
 MODULES = (
@@ -105,7 +106,7 @@ def _sprites(
 
 def _scored_images(facts: Facts) -> Sequence[int] | None:
     """Return how many images of each class score an epoch."""
-    split = "test" if facts["run"]["settings"]["validation"] == "test" else "validation"
+    split = SCORED_ON[facts["run"]["settings"]["validation"]]
     return (facts["data"]["counts"] or {}).get(split)
 
 
@@ -119,6 +120,7 @@ def _contents(facts: Facts) -> list[tuple[str, str]]:
     """Return the sections that the page has, as (id, title)."""
     sections = [
         ("how", "Training setup", True),
+        ("head", "Last layer", facts["head"]),
         ("curves", "Learning curves", facts["curves"]),
         ("confusion", "Confusion matrix", facts["scores"]),
         ("classes", "Per-class scores", facts["scores"]),

@@ -5,6 +5,7 @@ from typing import Any
 
 from tellapart.errors import TellapartError
 from tellapart.events import Progress
+from tellapart.explanations.examples.feature_cache import kept_features
 from tellapart.files import write_text
 from tellapart.metrics.scores import score
 from tellapart.reports.facts import RunRecord, facts_of
@@ -68,4 +69,5 @@ def _neighbors(saved: SavedRun, mistakes: Sequence[Mistake], progress: Progress 
     rows = [mistake.row for mistake in mistakes]
     images = saved.stores["test"].images[rows]
     precision = saved.data.get("precision", "float32")
-    return neighbors(saved.classifier, images, saved.stores["train"], precision, progress)
+    known = kept_features(saved, saved.classifier)
+    return neighbors(saved.classifier, images, saved.stores["train"], precision, progress, known)

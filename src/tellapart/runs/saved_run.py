@@ -62,6 +62,8 @@ def load_run(
     path: str | Path,
     stores: Mapping[str, ImageStore] | None = None,
     progress: Progress | None = None,
+    *,
+    classifier: Classifier | None = None,
 ) -> SavedRun:
     """Read a run folder back.
 
@@ -69,6 +71,7 @@ def load_run(
         path: of the folder.
         stores: the images, if they are still in memory.
         progress: called with (images read, images in total).
+        classifier: the run's, if it is still in memory.
 
     Raises:
         DataError: there is no such folder.
@@ -91,10 +94,11 @@ def load_run(
 
     log = _log(folder)
     history = _history(log)
-    if not history:
+    if not history and config.head is None:
         missing.append("Learning curves: no epoch was finished.")
     predictions = attempt(lambda: load_predictions(folder.predictions), no_predictions, "Test results")
-    classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "Network")
+    if classifier is None:
+        classifier = attempt(lambda: Classifier.load(folder.path), no_classifier, "Network")
     if stores is None:
         stores = attempt(
             lambda: _stores(folder, settings["data"], progress),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.inference.refine import SMALLEST
 from tellapart.metrics.validation import validated
-from tellapart.training.linear_head import LinearHead, fit_heads
+from tellapart.training.linear_head import HeadFitter, LinearHead
 
 MOST_FOR_CHOOSING = 20_000
 """Training images that a penalty is chosen with; the head is fitted to all."""
@@ -33,10 +33,6 @@ class Views(NamedTuple):
     def take(self, rows: NDArray[np.int64]) -> "Views":
         """Return only these images."""
         return Views([view[rows] for view in self.features], self.labels[rows])
-
-    def together(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return every view as an image of its own: features and labels."""
-        return np.concatenate(self.features), np.tile(self.labels, len(self.features))
 
 
 class Predicted(NamedTuple):
@@ -106,9 +102,9 @@ def choose_by_folds(
         penalties: from the strongest on.
         folds: (N,) each image's fold.
     """
+    fitter = _fitter(train, classes)
     outside = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
-    inside = [np.setdiff1d(np.arange(len(folds)), rows) for rows in outside]
-    paths = [fit_heads(*train.take(rows).together(), classes, penalties) for rows in inside]
+    paths = [fitter.fit(penalties, _rows_of_views(train, folds != fold)) for fold in np.unique(folds)]
     held_out = [train.take(rows) for rows in outside]
     order = np.argsort(np.concatenate(outside))
 
@@ -117,7 +113,7 @@ def choose_by_folds(
         plain, averaged = (np.concatenate(views)[order] for views in zip(*parts, strict=True))
         return Predicted(plain, averaged)
 
-    return _chosen(train, train.labels, classes, penalties, predict)
+    return _chosen(fitter, train.labels, penalties, predict)
 
 
 def choose_on_held_out(
@@ -132,9 +128,20 @@ def choose_on_held_out(
         penalties: from the strongest on.
         seed: which training images choose, where there are more than MOST_FOR_CHOOSING.
     """
-    rows = np.random.default_rng(seed).permutation(len(train.labels))[:MOST_FOR_CHOOSING]
-    path = fit_heads(*train.take(np.sort(rows)).together(), classes, penalties)
-    return _chosen(train, held_out.labels, classes, penalties, lambda: _predict(next(path), held_out))
+    fitter = _fitter(train, classes)
+    chosen = np.zeros(len(train.labels), bool)
+    chosen[np.random.default_rng(seed).permutation(len(chosen))[:MOST_FOR_CHOOSING]] = True
+    path = fitter.fit(penalties, None if chosen.all() else _rows_of_views(train, chosen))
+    return _chosen(fitter, held_out.labels, penalties, lambda: _predict(next(path), held_out))
+
+
+def _fitter(train: Views, classes: int) -> HeadFitter:
+    return HeadFitter(np.concatenate(train.features), np.tile(train.labels, len(train.features)), classes)
+
+
+def _rows_of_views(train: Views, images: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the rows of these images among all views, which stand one below the other."""
+    return np.flatnonzero(np.tile(images, len(train.features)))
 
 
 def _predict(head: LinearHead, images: Views) -> Predicted:
@@ -146,9 +153,8 @@ def _predict(head: LinearHead, images: Views) -> Predicted:
 
 
 def _chosen(
-    train: Views,
+    fitter: HeadFitter,
     labels: NDArray[np.int64],
-    classes: int,
     penalties: Sequence[float],
     predict: Callable[[], Predicted],
 ) -> HeadChoice:
@@ -164,5 +170,5 @@ def _chosen(
         if index - best == RISES_TO_STOP:
             break
     assert predicted is not None
-    *_, head = fit_heads(*train.together(), classes, penalties[: best + 1])
+    *_, head = fitter.fit(penalties[: best + 1])
     return HeadChoice(head, tuple(path), best, predicted)

@@ -9,7 +9,6 @@ Knows nothing of networks and images.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +25,11 @@ TOLERANCE = 1e-5
 """Largest gradient at which a fit ends."""
 
 MOST_IN_FLOAT64 = 20_000
-"""Images; more are fitted in float32."""
+"""Images; of more, the features are turned in float32 too, as all are fitted."""
+
+
+LEAST_SPREAD = 1e-10
+"""Share of the largest variance below which a direction is rounding error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,66 +48,65 @@ class LinearHead:
         return logits.softmax(1).numpy()
 
 
-class _Basis(NamedTuple):
-    """Features in the basis in which a head is fitted, and the way back."""
+class HeadFitter:
+    """Fits heads to the same features, or to some of their rows.
 
-    coordinates: Tensor
-    """(N, rank)."""
-
-    back: Tensor
-    """(rank, features): weights on the coordinates -> weights on the centered features."""
-
-    mean: Tensor
-    """(features,)."""
-
-
-def fit_heads(
-    features: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    classes: int,
-    penalties: Sequence[float],
-) -> Iterator[LinearHead]:
-    """Fit a head for each penalty, each fit beginning where the one before ended.
-
-    A fit minimizes the mean cross-entropy plus half the penalty times the squared weights; the bias is free.
-    Penalties count for features whose variance is 1 on average.
-
-    Args:
-        features: (N, features) float32.
-        labels: (N,), 0 to classes - 1.
-        classes: how many there are.
-        penalties: above 0, from the strongest on.
-
-    Source: Kornblith et al. 2019, arXiv:1805.08974 (L-BFGS on a frozen network's features, penalty chosen on
-    held-out images); scikit-learn's LogisticRegression minimizes the same function with C = 1 / (N * penalty).
+    Where images are fewer than features, they are turned into as many coordinates, once for all fits: turning changes
+    neither the products nor the penalty, and a free bias makes up for any mean, so the solutions are the same.
     """
-    basis = _basis(torch.from_numpy(features))
-    targets = torch.from_numpy(labels)
-    kernel = basis.coordinates.new_zeros(basis.coordinates.shape[1], classes).requires_grad_()
-    bias = basis.coordinates.new_zeros(classes).requires_grad_()
-    for penalty in penalties:
-        with threads_for(6.0 * basis.coordinates.numel() * classes):
-            _minimize(basis.coordinates, targets, kernel, bias, penalty)
-        on_features = basis.back.t() @ kernel.detach()
-        shifted = bias.detach() - basis.mean @ on_features
-        yield LinearHead(on_features.float().numpy(), shifted.float().numpy())
+
+    def __init__(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:
+        """Prepare the features.
+
+        Args:
+            features: (N, features) float32.
+            labels: (N,), 0 to classes - 1.
+            classes: how many there are.
+        """
+        dtype = torch.float64 if len(features) <= MOST_IN_FLOAT64 else torch.float32
+        given = torch.from_numpy(features).to(dtype)
+        self.labels, self.classes = torch.from_numpy(labels), classes
+        self._mean = given.mean(0)
+        centered = given.sub_(self._mean) if dtype == torch.float64 else given - self._mean
+        scale = centered.square().mean().sqrt().clamp_min(1e-12)
+        coordinates, back = _turned(centered.div_(scale))
+        self._coordinates, self._back = coordinates.float(), back / scale
+
+    def fit(self, penalties: Sequence[float], rows: NDArray[np.int64] | None = None) -> Iterator[LinearHead]:
+        """Fit a head for each penalty, each fit beginning where the one before ended.
+
+        A fit minimizes the mean cross-entropy plus half the penalty times the squared weights; the bias is free.
+        Penalties count for features whose variance is 1 on average.
+
+        Args:
+            penalties: above 0, from the strongest on.
+            rows: of the images to fit to; None: all.
+
+        Source: Kornblith et al. 2019, arXiv:1805.08974 (L-BFGS on a frozen network's features, penalty chosen on
+        held-out images); scikit-learn's LogisticRegression minimizes the same function with C = 1 / (N * penalty).
+        """
+        images = self._coordinates if rows is None else self._coordinates[rows]
+        targets = self.labels if rows is None else self.labels[rows]
+        kernel = images.new_zeros(images.shape[1], self.classes).requires_grad_()
+        bias = images.new_zeros(self.classes).requires_grad_()
+        for penalty in penalties:
+            with threads_for(6.0 * images.numel() * self.classes):
+                _minimize(images, targets, kernel, bias, penalty)
+                on_features = self._back.t() @ kernel.detach().to(self._back.dtype)
+            shifted = bias.detach() - self._mean @ on_features
+            yield LinearHead(on_features.float().numpy(), shifted.float().numpy())
 
 
-def _basis(features: Tensor) -> _Basis:
-    """Center and scale the features; turn them, where images are fewer than features, into as many coordinates.
-
-    Turning changes neither the products nor the penalty, so the solution is the same.
-    """
-    features = features.double() if len(features) <= MOST_IN_FLOAT64 else features
-    mean = features.mean(0)
-    centered = features - mean
-    scale = centered.square().mean().sqrt().clamp_min(1e-12)
-    scaled = centered / scale
-    count, width = scaled.shape
+def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return coordinates (N, rank) of centered features, and the way back, (rank, features)."""
+    count, width = features.shape
     if count >= width:
-        return _Basis(scaled, torch.eye(width, dtype=scaled.dtype) / scale, mean)
-    left, singular, right = torch.linalg.svd(scaled, full_matrices=False)
-    return _Basis(left * singular, right / scale, mean)
+        return features, torch.eye(width, dtype=features.dtype)
+    with threads_for(0):  # several threads wait for each other in this decomposition
+        squared, left = torch.linalg.eigh(features @ features.t())
+    kept = squared > LEAST_SPREAD * squared[-1]
+    lengths, left = squared[kept].clamp_min(1e-24).sqrt(), left[:, kept]
+    return left * lengths, (left / lengths).t() @ features
 
 
 def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor, penalty: float) -> None:
@@ -120,4 +122,4 @@ def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor
         value.backward()
         return value
 
-    optimizer.step(loss)  # type: ignore[arg-type]
+    optimizer.step(loss)

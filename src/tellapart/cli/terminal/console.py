@@ -66,11 +66,6 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n")
 
 
-def counted(count: int, what: str) -> str:
-    """Return a number with its noun: 1 picture, 1,234 pictures."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
-
-
 def command(*words: str | Path) -> str:
     """Return a command line to copy, quoted where needed; a path that looks like an option gets a leading ./"""
     return shlex.join([program(), *map(_word, words)])

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from tellapart.cli.terminal.console import counted, one_line
+from tellapart.cli.terminal.console import one_line
 from tellapart.data.decode import IMAGE_SUFFIXES
+from tellapart.text import counted
 
 SKIPPED_NAMED = 3
 """At most so many are named."""

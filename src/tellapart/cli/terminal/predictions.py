@@ -6,12 +6,13 @@ from pathlib import Path
 
 from tellapart.api.predict import Predictions
 from tellapart.classifier.prediction import Prediction
-from tellapart.classifier.resolve import display_name, shadow_warning
+from tellapart.classifier.resolve import display_name, shadow_warning, title_of
 from tellapart.cli.terminal import tables
-from tellapart.cli.terminal.console import counted, note, one_line, results, say, say_json
+from tellapart.cli.terminal.console import note, one_line, results, say, say_json
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.files import write_whole
-from tellapart.models.pretrained import pretrained_model
+from tellapart.models.pretrained import built_in
+from tellapart.text import counted
 
 CLASSES_NAMED = 12
 """At most so many of a model's classes are listed."""
@@ -31,10 +32,14 @@ def note_left_out(files: Sequence[Path]) -> None:
 
 def note_model(model: Path, class_names: Sequence[str]) -> None:
     """Note which model predicts, and the only classes that it knows."""
-    others = len(class_names) - CLASSES_NAMED
-    names = [*class_names[:CLASSES_NAMED], f"{others:,} more"] if others > 1 else class_names
-    which = "the built-in CIFAR-10 model" if model == pretrained_model() else display_name(model)
-    note(one_line(f"Using {which}. It recognizes only: {', '.join(names)}."))
+    own = built_in(model)
+    known = own.knows if own is not None and own.knows else f": {_listed(class_names)}"
+    note(one_line(f"Using {title_of(model)}. It recognizes only{known}."))
+
+
+def _listed(names: Sequence[str]) -> str:
+    others = len(names) - CLASSES_NAMED
+    return ", ".join([*names[:CLASSES_NAMED], f"{others:,} more"] if others > 1 else names)
 
 
 def report_predictions(predictions: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
@@ -58,7 +63,7 @@ def _print_tables(predictions: Sequence[Prediction]) -> None:
     if len(predictions) > 1:
         results().print(tables.many_predictions_table(predictions))
         return
-    say(one_line(predictions[0].picture))
+    say(one_line(f"{predictions[0].picture}: {tables.answer_of(predictions[0])}"))
     results().print(tables.one_prediction_table(predictions[0]))
 
 

@@ -20,9 +20,11 @@ from rich.progress import (
 )
 
 from tellapart.api.listener import Listener
-from tellapart.cli.terminal.console import counted, notes
+from tellapart.cli.terminal.console import notes
+from tellapart.cli.terminal.estimate import TimeEstimate
 from tellapart.cli.terminal.interruption import Interruption
-from tellapart.events import EpochDone, Event, StepDone, Stopped
+from tellapart.cli.terminal.transfer_report import features_line, head_line
+from tellapart.events import EpochDone, Event, FeaturesDone, HeadFitted, StepDone, Stopped
 from tellapart.runs.setup import TrainingSetup
 from tellapart.training.loop import reached
 
@@ -32,9 +34,6 @@ REFRESHES_PER_SECOND = 4
 SECONDS_BETWEEN_UPDATES = 0.2
 SECONDS_TO_JUDGE_SPEED = 300.0
 """Long enough to average over several validations, which no step counts."""
-
-STEPS_TO_ESTIMATE, SECONDS_TO_ESTIMATE = 12, 4.0
-"""After the first step, which is slower than the others: whichever comes first is enough to estimate from."""
 
 EPOCH_HEADER = "  epoch     loss  accuracy  val_loss  val_accuracy  seconds"
 
@@ -46,15 +45,6 @@ def epoch_row(done: EpochDone) -> str:
         f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
         f"  {done.val_accuracy:12.4f}  {done.seconds:7.1f}"
     )
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration as people say it."""
-    if seconds < 100:
-        return counted(max(1, round(seconds)), "second")
-    if seconds < 100 * 60:
-        return f"{round(seconds / 60)} minutes"
-    return f"{seconds / 3600:.1f} hours"
 
 
 class Bars:
@@ -130,9 +120,8 @@ class ProgressListener(Listener):
         self._next_update = 0.0
         self._quarters_shown = 0
         self._speaker: Thread | None = None
-        self._steps_seen = 0
-        self._has_estimated = False
-        self._timed_from = 0.0
+        self._estimate = TimeEstimate()
+        self._has_header = False
 
     def __enter__(self) -> "ProgressListener":
         return self
@@ -154,6 +143,10 @@ class ProgressListener(Listener):
         """Show how many pictures of a split have been read."""
         self.bars.count("Reading pictures", done, total)
 
+    def featuring(self, done: int, total: int) -> None:
+        """Show how many pictures have passed through the frozen network."""
+        self.bars.count("Computing features", done, total)
+
     def scoring(self, done: int, total: int) -> None:
         """Show how many test pictures have been scored."""
         self.bars.count("Scoring pictures", done, total)
@@ -171,26 +164,37 @@ class ProgressListener(Listener):
         self.bars.count("Explaining, section", done, total)
 
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
-        """Print the introduction, and the header of the epochs."""
+        """Print the introduction."""
         self.bars.close()
         self.setup = setup
         if self.introduce is not None:
             self.introduce(setup, model)
-        self._tell(EPOCH_HEADER, "bold")
         self.interruption.on_request = self.stop_requested
-        self.interruption.steps_are_running = True
+        self.interruption.steps_are_running = setup.config.head is None
 
     def event(self, event: Event) -> None:
-        """Show a step, an epoch, or the stop."""
+        """Show a step, an epoch, a stage of a transfer, or the stop."""
         if isinstance(event, StepDone):
+            self._begin_steps()
             self._step(event)
         elif isinstance(event, EpochDone):
+            self._begin_steps()
             self._tell(epoch_row(event))
             target = None if self.setup is None else self.setup.config.target
             if event.epoch + 1 == event.epochs or reached([event], target):
                 self._steps_are_over()
+        elif isinstance(event, FeaturesDone | HeadFitted):
+            self.bars.close()
+            self._tell(features_line(event) if isinstance(event, FeaturesDone) else head_line(event))
         elif isinstance(event, Stopped):
             self._steps_are_over()
+
+    def _begin_steps(self) -> None:
+        """Print the header of the epochs, once; from here on, a stop waits for the end of a step."""
+        if not self._has_header:
+            self._has_header = True
+            self.interruption.steps_are_running = True
+            self._tell(EPOCH_HEADER, "bold")
 
     def stop_requested(self) -> None:
         """Say so, from a signal handler, in a way that is safe there."""
@@ -208,35 +212,21 @@ class ProgressListener(Listener):
         self.bars.close()
         self.interruption.steps_are_running = False
 
-    def _estimate(self, done: StepDone) -> None:
-        """Print once, after a few steps, how long the training will take."""
-        self._steps_seen += 1
-        if self._steps_seen == 1:  # which was slower than the others will be
-            self._timed_from = time.monotonic()
-            return
-        waited = time.monotonic() - self._timed_from
-        if not self._has_estimated and (waited > SECONDS_TO_ESTIMATE or self._steps_seen > STEPS_TO_ESTIMATE):
-            assert self.setup is not None
-            self._has_estimated = True
-            a_step = waited / (self._steps_seen - 1)
-            left = (self.setup.config.epochs - done.epoch) * done.steps - done.step - 1
-            self._tell(f"Estimated time left: {in_words(a_step * left)}")
-
     def _step(self, done: StepDone) -> None:
-        self._estimate(done)
-        now = time.monotonic()
+        assert self.setup is not None
+        now, epochs = time.monotonic(), self.setup.config.epochs
+        finished = done.epoch * done.steps + done.step + 1
+        if (line := self._estimate.after_step(finished, epochs * done.steps, now)) is not None:
+            self._tell(line)
         is_last = done.step + 1 == done.steps
         if not self.bars.shown or (now < self._next_update and not is_last):
             return
-        assert self.setup is not None
         self._next_update = now + SECONDS_BETWEEN_UPDATES
-        epochs = self.setup.config.epochs
         progress = self._training_bars()
         if self._tasks is None:
-            start = done.epoch * done.steps + done.step
             self._tasks = (
                 progress.add_task("", total=done.steps, numbers=""),
-                progress.add_task("Run", total=epochs * done.steps, completed=start, numbers=""),
+                progress.add_task("Run", total=epochs * done.steps, completed=finished - 1, numbers=""),
             )
         epoch_task, run_task = self._tasks
         begins = done.epoch != progress.tasks[0].fields.get("epoch")
@@ -247,7 +237,7 @@ class ProgressListener(Listener):
             numbers=f"loss {done.loss:.4f} acc {done.accuracy:.4f}",
             epoch=done.epoch,
         )
-        progress.update(run_task, completed=done.epoch * done.steps + done.step + 1)
+        progress.update(run_task, completed=finished)
 
     def _training_bars(self) -> Progress:
         return self.bars.show(

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.api.report import Report
-from tellapart.cli.terminal.console import counted, note, results, say
+from tellapart.cli.terminal.console import note, results, say
 from tellapart.cli.terminal.tables import add_row, new_table
-from tellapart.text import percent
+from tellapart.text import counted, percent
 
 
 def report_page(report: Report) -> None:

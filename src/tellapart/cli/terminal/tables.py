@@ -7,13 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tellapart.classifier.prediction import Prediction
-from tellapart.cli.terminal.console import counted, one_line, results
+from tellapart.cli.terminal.console import one_line, results
 from tellapart.cli.terminal.fitting_table import FittingTable
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
-from tellapart.text import percent
+from tellapart.text import counted, percent
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
@@ -173,6 +173,17 @@ def one_prediction_table(prediction: Prediction) -> FittingTable:
     return table
 
 
+def answer_of(prediction: Prediction) -> str:
+    """Return a prediction in a line: `dog 97% (Labrador retriever 62%)`, or the likeliest class, `zebra 98%`."""
+    group = prediction.group
+    if group is None:
+        return f"{prediction.names[0]} {percent(prediction.probabilities[0], 0)}"
+    return (
+        f"{group.name} {percent(group.probability, 0)} "
+        f"({group.class_name} {percent(group.class_probability, 0)})"
+    )
+
+
 def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
     """Return a table with a row for each picture, its likeliest class first."""
     table = new_table(
@@ -185,11 +196,14 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
         spare=("runners-up",),
     )
     for prediction in predictions:
-        best, *others = [
-            (name, percent(share))
-            for name, share in zip(prediction.names, prediction.probabilities, strict=True)
-        ]
-        add_row(table, prediction.picture, *best, ", ".join(f"{name} {share}" for name, share in others))
+        shares = dict(zip(prediction.names, prediction.probabilities, strict=True))
+        if (group := prediction.group) is None:
+            name, share = prediction.names[0], shares.pop(prediction.names[0])
+        else:
+            name, share = f"{group.name} ({group.class_name})", group.probability
+            shares.pop(group.class_name, None)
+        others = ", ".join(f"{other} {percent(value)}" for other, value in shares.items())
+        add_row(table, prediction.picture, name, percent(share), others)
     return table
 
 

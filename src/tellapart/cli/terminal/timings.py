@@ -1,9 +1,9 @@
 """What `bench` prints: the table of timings, and conclusions from it."""
 
-from tellapart.cli.terminal.console import counted, results, say
+from tellapart.cli.terminal.console import results, say
 from tellapart.cli.terminal.tables import add_row, new_table
 from tellapart.profiling.bench import Row, Timings
-from tellapart.text import percent
+from tellapart.text import counted, percent
 
 AUGMENTATION_SHARE = 0.05
 """Share of a step that augmentation should stay below."""

@@ -14,6 +14,7 @@ from tellapart.cli.terminal.progress import ProgressListener
 from tellapart.cli.terminal.training_report import introduce, report_finished, trained_as_dict
 from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
+from tellapart.recipes.auto import AUTO
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.setup import TrainingSetup
@@ -105,7 +106,8 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
         config, saved = existing_run_folder(settings["resume"]).read_settings()
         return config.recipe, saved["name"]
     recipe = settings.get("recipe") or default_recipe(settings.get("target"))
-    find_recipe(recipe)
+    if recipe != AUTO:
+        find_recipe(recipe)
     if (known := find_known(str(data))) is not None:
         return recipe, known.name
     path = Path(str(data)).expanduser().resolve()

@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tellapart.api.finish import TrainingResult
-from tellapart.cli.terminal.console import command, counted, results, say
+from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
+from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line, split_line
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
-from tellapart.text import percent
+from tellapart.text import counted, percent
 from tellapart.training.health import best_epoch
 
 UNREADABLE_NAMED = 5
@@ -29,17 +31,9 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         say("A network learns to tell handwritten digits apart.\n", "bold")
     for line in left_out_lines(setup):
         say(line, "yellow")
-    height, width, channels = setup.preprocessing.shape
-    device = str(model.weights[0].value.device)
     say(f"Data    {dataset.name}, {len(dataset.class_names)} classes ({dataset.where})")
-    say(f"Split   {split_in_words(setup)}")
-    say(f"Model   {model.name}, {model.count_params():,} parameters, input {height} x {width} x {channels}")
-    plain = "" if config.augmentation else ", no augmentation"
-    say(
-        f"Recipe  {config.recipe}: {config.epochs} epochs, batch size {config.batch_size}{plain}, seed {config.seed}"
-    )
-    say(f"Device  {_device_in_words(device)}, {setup.precision}")
-    say(f"Saves   {KEPT[config.keep]}")
+    for title, line in (_scratch_lines if config.head is None else _transfer_lines)(setup, model):
+        say(f"{title:<8}{line}")
     say(f"Run     {setup.folder.path}{' (resumed)' if setup.resumes else ''}")
     say()
     if is_demo:
@@ -47,6 +41,42 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         say("pictures. loss: how wrong the predictions are; 0 is perfect. accuracy: the share of")
         say("correct predictions. val_loss, val_accuracy: the same for the validation pictures.")
         say()
+
+
+def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
+    config = setup.config
+    height, width, channels = setup.preprocessing.shape
+    plain = "" if config.augmentation else ", no augmentation"
+    recipe = (
+        f"{_recipe(setup)}: {config.epochs} epochs, batch size {config.batch_size}{plain}, seed {config.seed}"
+    )
+    return [
+        ("Split", split_in_words(setup)),
+        (
+            "Model",
+            f"{model.name}, {model.count_params():,} parameters, input {height} x {width} x {channels}",
+        ),
+        ("Recipe", recipe),
+        ("Device", _device_line(setup, model)),
+        ("Saves", KEPT[config.keep]),
+    ]
+
+
+def _transfer_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
+    return [
+        ("Split", split_line(setup)),
+        ("Model", model_line(setup, model)),
+        ("Recipe", f"{_recipe(setup)}, seed {setup.config.seed}"),
+        ("Device", _device_line(setup, model)),
+    ]
+
+
+def _recipe(setup: TrainingSetup) -> str:
+    return setup.config.recipe + (f" ({setup.reason})" if setup.reason else "")
+
+
+def _device_line(setup: TrainingSetup, model: Any) -> str:
+    return f"{_device_in_words(str(model.weights[0].value.device))}, {setup.precision}"
 
 
 def _in_the_tutorials_words(setup: TrainingSetup) -> None:
@@ -104,7 +134,10 @@ def report_finished(
     for line in score_lines(result.scores):
         say(line)
     if result.plain_scores is not None:
-        say(tta_line(result.plain_scores, setup.config.tta_views))
+        say(tta_line(result.plain_scores, result.classifier.card.tta_views))
+    if setup.config.head is not None:
+        for line in few_pictures_lines(np.bincount(setup.stores["train"].labels).tolist()):
+            say(line)
     if result.shown:
         results().print(predictions_table(result.shown))
         correct = sum(shown.is_correct for shown in result.shown)
@@ -125,7 +158,7 @@ def report_finished(
 def _after_the_demo(run: Path) -> None:
     say("Next: score each digit", "bold")
     say("  " + command("evaluate", run))
-    say("Classify one of your photos with the built-in model (ten classes)", "bold")
+    say("Classify one of your photos with the built-in model (1,000 classes)", "bold")
     say("  " + command("predict") + " PHOTO.jpg")
     say("Train on your own pictures, one folder per class, or run the classic tutorial", "bold")
     say("  " + command("train") + " FOLDER")

@@ -112,6 +112,41 @@ def cached_features(
     return [_rounded(each) for each in computed]
 
 
+def keep_features(
+    run: SavedRun, classifier: Classifier, features: NDArray[np.float32], probabilities: NDArray[np.float32]
+) -> None:
+    """Keep what a transfer computed for its training images, so that nothing runs them again.
+
+    Args:
+        run: of a transfer, with its training images.
+        classifier: the finished network.
+        features: (N, D) of all training images as they are.
+        probabilities: (N, classes) of the same.
+    """
+    errors = errors_of(probabilities, run.stores["train"].labels, run.config.label_smoothing)
+    final = [final_model(classifier)]
+    fingerprint = _fingerprint(run, final, np.arange(len(features)))
+    _write(run.folder.path / FILE, fingerprint, [CachedFeatures(features, errors)])
+
+
+def kept_features(run: SavedRun, classifier: Classifier) -> NDArray[np.float32] | None:
+    """Return the finished network's features of all training images, if the run folder has just these."""
+    rows = np.arange(len(run.stores["train"]))
+    cached = _read(run.folder.path / FILE, _fingerprint(run, [final_model(classifier)], rows), 1)
+    return None if cached is None else cached[0].features
+
+
+def final_model(classifier: Classifier) -> CheckpointModel:
+    """Return a transfer's only checkpoint: its end.
+
+    The weights of a head at its optimum are, times the penalty, the sum of all training images' features by their
+    errors (the representer theorem), so its end alone tells what each of them contributed, up to one factor.
+
+    Source: Yeh et al. 2018, arXiv:1811.09720.
+    """
+    return CheckpointModel(1, 1.0, classifier)
+
+
 def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
     """Return progress over one checkpoint as progress over all."""
     if progress is None:

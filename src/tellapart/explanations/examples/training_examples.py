@@ -21,6 +21,7 @@ from tellapart.explanations.examples.feature_cache import (
     CheckpointModel,
     cached_features,
     checkpoint_models,
+    final_model,
 )
 from tellapart.explanations.examples.features import last_dense
 from tellapart.explanations.examples.influence import Checkpoint, error_gain, influence
@@ -166,6 +167,8 @@ class ExampleSearch:
     @cached_property
     def _models_and_gap(self) -> tuple[list[CheckpointModel], str | None]:
         """The run's checkpoints; without any, the finished network alone, and why."""
+        if self.run.config.head is not None and not self.run.history:
+            return [final_model(self.classifier)], None
         alone = [CheckpointModel(0, 0.0, self.classifier)]
         if not self.run.history:
             return alone, "the run has no log of its learning rates."

@@ -1,0 +1,67 @@
+"""What `train` prints about a transfer: the frozen network before, each stage after it."""
+
+from typing import Any
+
+from tellapart.events import FeaturesDone, HeadFitted
+from tellapart.runs.setup import TrainingSetup
+from tellapart.text import counted, percent
+
+FEW_A_CLASS = 20
+"""Training pictures of the smallest class below which the result depends much on which pictures they are: with 20 a
+class, five draws of cats and dogs gave 97.8% to 98.9% (`benchmarks/few_photos.py`)."""
+
+
+def model_line(setup: TrainingSetup, model: Any) -> str:
+    """Return which network is used, what is frozen, and the size of its input."""
+    height, width, _ = setup.preprocessing.shape
+    trained = sum(weight.value.numel() for weight in model.get_layer("head").weights)
+    return (
+        f"{setup.config.backbone}, {model.count_params():,} parameters, of which the {trained:,} of a new last layer "
+        f"are trained; input {height} x {width}"
+    )
+
+
+def split_line(setup: TrainingSetup) -> str:
+    """Return how many pictures train and test, and what the penalty is chosen on."""
+    train, test = len(setup.stores["train"]), len(setup.stores["test"])
+    head = setup.config.head
+    if setup.config.validation == "cross-validation" and head is not None:
+        return f"{train:,} training ({head.folds}-fold cross-validation), {test:,} test"
+    origin = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
+    return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test"
+
+
+def features_line(done: FeaturesDone) -> str:
+    """Return how many pictures passed through the network, and how fast."""
+    views = "" if done.views == 1 else ", each as it is and mirrored"
+    speed = done.pictures * done.views / max(done.seconds, 1e-9)
+    pictures = counted(done.pictures, f"{done.split} picture")
+    return f"Features of {pictures}{views}: {done.seconds:.1f} s ({speed:,.0f}/s)"
+
+
+def head_line(done: HeadFitted) -> str:
+    """Return how well the head does on pictures that it was not fitted to."""
+    basis = (
+        "validation pictures"
+        if done.folds is None
+        else f"training pictures, {done.folds}-fold cross-validation"
+    )
+    return (
+        f"Last layer: {done.seconds:.1f} s, validation accuracy {percent(done.val_accuracy, 1)} "
+        f"({done.val_pictures:,} {basis})"
+    )
+
+
+def few_pictures_lines(counts: list[int]) -> list[str]:
+    """Return what so few training pictures can tell, where they are few.
+
+    Args:
+        counts: training pictures of each class.
+    """
+    fewest = min(counts)
+    if fewest >= FEW_A_CLASS:
+        return []
+    return [
+        f"The smallest class has {counted(fewest, 'training picture')}. With other pictures the result may differ by "
+        f"several points; with {FEW_A_CLASS} or more in each class it becomes steadier."
+    ]

@@ -1,0 +1,58 @@
+"""Auto: which recipe suits the data, by a rule on the number and the size of its images.
+
+The rule follows `benchmarks/small_pictures.py` and `benchmarks/few_photos.py`: a network that was trained on a million
+photos needs few of one's own; small pictures in great number are learned better from scratch.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+from tellapart.data.dataset import Dataset
+from tellapart.recipes.config import TrainConfig
+from tellapart.text import counted
+
+AUTO = "auto"
+"""What stands for the recipe to be chosen."""
+
+SMALL_SIDE = 64
+"""Pixels; pictures whose longer side is larger are photos."""
+
+FEWEST_FROM_SCRATCH = 10_000
+"""Small color pictures from which on a network trained from scratch is better than a pretrained one."""
+
+
+class Choice(NamedTuple):
+    """A recipe, and why it was chosen."""
+
+    recipe: str | TrainConfig
+    reason: str
+    """In words; empty where somebody named the recipe."""
+
+
+def choose_recipe(dataset: Dataset, settings_of_epochs: Sequence[str] = ()) -> Choice:
+    """Return the recipe for this data.
+
+    Args:
+        dataset: as opened.
+        settings_of_epochs: settings that somebody gave and that only a training in epochs has.
+
+    Raises:
+        DataError: there is no training split.
+    """
+    if settings_of_epochs:
+        names = " and ".join(settings_of_epochs).replace("_", " ")
+        return Choice(
+            "fast", f"chosen because {names} {'was' if len(settings_of_epochs) == 1 else 'were'} given"
+        )
+    train = dataset.part("train")
+    shapes = list(train.images.shapes())
+    sides = [max(height, width) for height, width, _ in shapes]
+    side = round(median(sides)) if sides else 0
+    if side > SMALL_SIDE or not sides:
+        return Choice("transfer", f"chosen for photos: their longer side is {side} pixels")
+    are_gray = all(channels == 1 for _, _, channels in shapes)
+    pictures = counted(len(train), "small gray picture" if are_gray else "small picture")
+    if are_gray or len(train) >= FEWEST_FROM_SCRATCH:
+        return Choice("fast", f"chosen for {pictures}: trained from scratch")
+    return Choice("transfer", f"chosen for {pictures}, too few to train from scratch")
