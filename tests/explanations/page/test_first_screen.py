@@ -1,22 +1,28 @@
 """The first screen: the photo, the heat map over it, and what is said before which number."""
 
+import tellapart.api  # noqa: F401 (chooses Keras's backend)
+
+import keras  # isort: skip
 import base64
 import io
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tellapart.classifier.card import NoveltyLimit, card_of_plain_model
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.preprocess import Preprocessing
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.heat_maps import HeatMaps
 from tellapart.explanations.explainer import Explainer
-from tellapart.explanations.page import first_screen
+from tellapart.explanations.page import first_screen, layers
 from tellapart.explanations.page.page import SECTIONS, page_of
 from tellapart.explanations.page.photo import AGAINST, FOR, LARGEST_SIDE, overlay, photo_of
+from tellapart.pages.assemble import as_json
 from tellapart.text import percent
 
 
@@ -192,12 +198,13 @@ def test_a_page_without_heat_maps_draws_none(explained):
 
 def test_an_unfamiliar_picture_is_said_before_any_number(explained):
     explanation = explained()
-    energy = explanation.answer.energy
-    explanation.__dict__["answer"] = replace(explanation.answer, energy_limit=energy - 1)
+    explanation.__dict__["answer"] = replace(
+        explanation.answer, novelty=1.5, novelty_limit=NoveltyLimit("features", 1)
+    )
     page = html(explanation)
     body = page[page.index("<body>") :]
     assert 0 < body.index("Probably none of the model’s 10 classes") < body.index("%</span>")
-    explanation.__dict__["answer"] = replace(explanation.answer, energy_limit=energy + 1)
+    explanation.__dict__["answer"] = replace(explanation.answer, novelty=0.5)
     assert "Probably none" not in html(explanation)
 
 
@@ -228,3 +235,44 @@ def test_the_bars_are_what_to_dict_returns(explained):
     assert min(rows.values()) >= max(value for name, value in probabilities.items() if name not in rows)
     assert shown["others_probability"] == pytest.approx(1 - sum(rows.values()), abs=1e-6)
     assert (shown["predicted"], shown["others"]) == (told["predicted"], 5)
+
+
+def test_the_sum_of_a_group_of_classes_stands_above_them(run, explained):
+    digit = run.classifier.class_names[int(explained().answer.tta_probabilities.argmax())]
+    groups = dict.fromkeys((digit, str((int(digit) + 1) % 10)), "this or the next")
+    classifier = Classifier.of_model(run.classifier.model, replace(run.classifier.card, groups=groups))
+    explanation = explained(classifier=classifier)
+    probabilities = explanation.answer.to_dict(explanation.subject.class_names)["probabilities"]
+    page = html(explanation)
+    rows = page[page.index('<table class="bars">') : page.index("</table>")].split("<tr")[2:]
+    assert "this or the next" in rows[0]
+    assert escape(percent(sum(probabilities[name] for name in groups))) in rows[0]
+    assert f">{digit}<" in rows[1]
+
+
+@pytest.mark.parametrize(
+    ("method", "has_against", "words"),
+    [
+        ("rise", True, ["supports “cat”", "counts against it"]),
+        ("grad_cam", False, ["supports “cat”"]),
+        ("smooth_grad", False, ["“cat” depends on it, either way"]),
+    ],
+)
+def test_the_colors_are_explained_as_far_as_they_occur(method, has_against, words):
+    assert [text for _, text in first_screen._key(method, "cat", has_against)] == words
+
+
+# --- Size
+
+
+def test_the_layers_of_a_network_of_photos_take_a_few_megabytes():
+    """With 96 and more feature maps of 112 x 112 in a hundred layers, a page of everything would take a gigabyte."""
+    model = keras.applications.MobileNetV2((224, 224, 3), weights=None, classes=2)
+    original = sample_photo("china.jpg")
+    explanation = Explainer(
+        Classifier.of_model(model, card_of_plain_model(model, Path("net.keras")))
+    ).explain(original)
+    section = layers.part(explanation)
+    assert len(explanation.recording.layers) > 150
+    assert len(as_json(section.data)) < 6e6
+    assert len(html(explanation, "picture", "layers")) < 7.5e6

@@ -34,6 +34,7 @@ def part(explanation: Explanation) -> Part:
     values = {
         "predicted": names[answer.index],
         "probability": float(answer.probabilities[answer.index]),
+        "is_one_of_several_views": explanation.subject.card.tta_views > 1,
         "changed": [row for row in rows if row["amount"] is not None],
         "unchanged": [row for row in rows if row["amount"] is None],
         "is_small": has_visible_pixels,

@@ -7,6 +7,7 @@ calibration stands behind "details". An unfamiliar picture is said before any nu
 from collections.abc import Sequence
 from typing import Any
 
+from tellapart.classifier.groups import likeliest_groups
 from tellapart.explanations.attribution.attribute import HeatMap
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.methods import METHODS
@@ -21,6 +22,9 @@ MAX_BARS = 5
 
 MAX_NAMES = 12
 """Classes of the model up to which all are listed where a picture seems to be none of them."""
+
+WITHOUT_DIRECTION = ("smooth_grad",)
+"""Methods whose maps say how much a pixel matters, and not whether for the class or against it."""
 
 STRENGTH = 70
 """Percent of the heat map's full strength at first."""
@@ -46,9 +50,12 @@ def part(explanation: Explanation, has_maps: bool) -> Part:
     }
     if has_maps:
         contrast, maps = _maps_of(explanation, best)
-        described = _described(maps, names[contrast.of])
-        url = overlay(centered(maps[0]).numpy(), placement.target, is_smooth=not photo.is_small)
-        values["map"] = {"url": url, **described}
+        heat = centered(maps[0]).numpy()
+        values["map"] = {
+            "url": overlay(heat, placement.target, is_smooth=not photo.is_small),
+            "key": _key(maps[0].method, names[contrast.of], bool((heat < 0).any())),
+            **_described(maps, names[contrast.of]),
+        }
     values["label"] = _label(values["map"])
     return Part(values)
 
@@ -58,9 +65,11 @@ def _answer(explanation: Explanation, best: int) -> dict[str, Any]:
     answer, card, names = explanation.answer, explanation.subject.card, explanation.subject.class_names
     order = (-answer.tta_probabilities).argsort(kind="stable")[:MAX_BARS].tolist()
     others = len(names) - len(order)
+    (group,) = likeliest_groups(answer.tta_probabilities[None], names, card.groups)
     return {
         "headline": _headline(names, names[best], answer.is_unfamiliar is True),
         "predicted": names[best],
+        "group": group,
         "rows": [
             {"name": names[index], "probability": float(answer.tta_probabilities[index])} for index in order
         ],
@@ -124,6 +133,13 @@ def _described(maps: Sequence[HeatMap], name: str) -> dict[str, Any]:
         "strength": STRENGTH if is_faithful else 0,
         "count": len(maps),
     }
+
+
+def _key(method: str, name: str, has_against: bool) -> list[tuple[str, str]]:
+    """Return what the map's colors mean: pairs of a kind and its words."""
+    if method in WITHOUT_DIRECTION:
+        return [("for", f"“{name}” depends on it, either way")]
+    return [("for", f"supports “{name}”"), *([("against", "counts against it")] if has_against else [])]
 
 
 def _label(heat_map: dict[str, Any] | None) -> str:
