@@ -35,7 +35,7 @@ from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.events import Progress
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import tta_probabilities
-from tellapart.inference.probability_net import ProbabilityNet, head_of, probability_net_of
+from tellapart.inference.probability_net import ProbabilityNet, probability_net_of, stored_probability_net
 from tellapart.inference.scored_net import ScoredNet, scored_net
 from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities
 from tellapart.metrics.novelty import (
@@ -110,10 +110,9 @@ class Classifier:
             )
         stored = None if card is None else read_stored_net(path)
         if card is not None and stored is not None:
-            shape = card.preprocessing.shape
-            head = head_of(stored, shape, stored.last_activation, len(card.class_names), path.name)
-            net, reference = ProbabilityNet(stored, head), read_reference(path, card)
-            return cls(card, net, lambda: load_keras(path), reference)
+            shape, classes = card.preprocessing.shape, len(card.class_names)
+            net = stored_probability_net(stored, shape, classes, path.name)
+            return cls(card, net, lambda: load_keras(path), read_reference(path, card))
         model = load_keras(path)
         classifier = cls.of_model(model, card or card_of_plain_model(model, path))
         classifier.reference = read_reference(path, classifier.card)

@@ -22,6 +22,10 @@ MOST_OFF_ONE_ROUNDED = 2**-7
 """The same where a layer rounded them to half precision: the spacing of bfloat16 at 1."""
 
 
+NOISE_IMAGES = 2
+"""Images of noise by whose outputs a network's last layer is judged."""
+
+
 class ProbabilityNet:
     """A network as a function from pixels to probabilities, whatever its last layer returns."""
 
@@ -73,6 +77,26 @@ def probability_net_of(model: Any, classes: int) -> ProbabilityNet:
     )
 
 
+def stored_probability_net(net: StoredNet, shape: tuple[int, ...], classes: int, name: str) -> ProbabilityNet:
+    """Return a stored net as a function from pixels to probabilities; its folded form is kept.
+
+    Args:
+        net: (B, H, W, C) pixels 0-255 -> (B, classes).
+        shape: (H, W, C) of its images.
+        classes: how many outputs it should have.
+        name: of the model, for error messages.
+
+    Raises:
+        ModelError: as `head_of`.
+    """
+    folded = inference_net(net)
+    head = head_of(folded or net, shape, net.last_activation, classes, name)
+    probability_net = ProbabilityNet(net, head)
+    if folded is not None:
+        probability_net._kept["float32"] = ProbabilityNet(folded, head)
+    return probability_net
+
+
 def single_output(net: Callable[..., Any], images: torch.Tensor) -> torch.Tensor:
     """Return the output of a net that has one, also where the model returns it in a list or by name."""
     output = net(images, training=False)
@@ -95,7 +119,7 @@ def normalized(probabilities: torch.Tensor) -> torch.Tensor:
 def head_of(
     net: Callable[..., torch.Tensor], shape: tuple[int, ...], activation: str, classes: int, name: str
 ) -> Head:
-    """Return what a network's outputs mean, judged by its outputs on a few images of noise.
+    """Return what a network's outputs mean, judged by its outputs on images of noise.
 
     Args:
         net: (B, H, W, C) pixels 0-255 -> (B, outputs).
@@ -108,7 +132,7 @@ def head_of(
         ModelError: the outputs are NaN, or neither probabilities nor logits of mutually exclusive classes.
     """
     with torch.inference_mode():
-        noise = torch.rand((4, *shape), generator=torch.Generator().manual_seed(0)) * 255
+        noise = torch.rand((NOISE_IMAGES, *shape), generator=torch.Generator().manual_seed(0)) * 255
         output = single_output(net, noise).cpu()
     error = MOST_OFF_ONE_ROUNDED if output.dtype in HALF else MOST_OFF_ONE
     output = output.float()
