@@ -163,7 +163,7 @@ def test_a_reader_who_leaves_early_is_no_error(run, folder):
         f"{sys.executable} -m tellapart predict {run} {folder} --csv - | head -1; echo ${{PIPESTATUS[0]}}"
     )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[0] == "picture,predicted,dark,light"
+    assert done.stdout.splitlines()[0] == "picture,predicted,familiar,novelty,novelty_limit,dark,light"
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
 

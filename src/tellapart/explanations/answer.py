@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.classifier.card import NoveltyLimit
 from tellapart.explanations.subject import Subject
 from tellapart.metrics.calibration import tempered
 
@@ -27,11 +28,11 @@ class Answer:
     calibrated: NDArray[np.float64] | None
     """(classes,), `tta_probabilities` at the model's temperature; None where it has none."""
 
-    energy: float
-    """Minus the logarithm of the sum of the logits' exponentials; the lower, the more familiar."""
+    novelty: float | None
+    """How unlike the training images the image is, as `predict` says it; None where the model has no score."""
 
-    energy_limit: float | None
-    """Energy above which an image counts as unfamiliar; None where the model has no limit."""
+    novelty_limit: NoveltyLimit | None
+    """Which score that is, and above which value of it an image counts as unfamiliar; None as above."""
 
     @property
     def index(self) -> int:
@@ -46,7 +47,10 @@ class Answer:
     @property
     def is_unfamiliar(self) -> bool | None:
         """Whether the image is unlike the training images; None where the model has no limit."""
-        return None if self.energy_limit is None else self.energy > self.energy_limit
+        if self.novelty is None or self.novelty_limit is None:
+            return None
+        familiar = self.novelty_limit.is_familiar(self.novelty)
+        return None if familiar is None else not familiar
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -59,22 +63,23 @@ class Answer:
             "probabilities": by_name(self.tta_probabilities),
             "calibrated": None if self.calibrated is None else by_name(self.calibrated),
             "without_tta": by_name(self.probabilities),
-            "energy": self.energy,
-            "energy_limit": self.energy_limit,
-            "is_unfamiliar": self.is_unfamiliar,
+            "familiar": None if self.is_unfamiliar is None else not self.is_unfamiliar,
+            "novelty": self.novelty,
+            "novelty_limit": None if self.novelty_limit is None else self.novelty_limit.limit,
         }
 
 
 def answer_of(subject: Subject) -> Answer:
     """Predict the subject's image, with and without test-time augmentation."""
     logits = subject.recording.logits[0]
-    tta_probabilities = subject.classifier.probabilities(subject.image[None])[0]
+    predicted = subject.classifier.tta_probabilities(subject.image[None], novelty=True)
+    tta_probabilities = predicted.averaged[0]
     temperature = subject.card.temperature
     return Answer(
         logits=logits.numpy(),
         probabilities=logits.softmax(-1).numpy(),
         tta_probabilities=tta_probabilities,
         calibrated=None if temperature is None else tempered(tta_probabilities[None], temperature)[0],
-        energy=float(-logits.logsumexp(0)),
-        energy_limit=None if subject.card.novelty is None else subject.card.novelty.limit,
+        novelty=None if predicted.novelty is None else float(predicted.novelty[0]),
+        novelty_limit=subject.card.novelty,
     )

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.explanations.recorder import Recorder
+from tellapart.metrics.novelty import energy
 
 FAMILIAR = 0.95
 """Share of held-out images that count as familiar."""
@@ -24,7 +25,7 @@ MAX_IMAGES = 2000
 """Images that a limit is estimated from at most; its error is then half a percentage point."""
 
 
-def energies(recorder: Recorder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def energies(recorder: Recorder, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return each image's energy; the lower, the more familiar.
 
     Args:
@@ -36,12 +37,10 @@ def energies(recorder: Recorder, images: NDArray[np.uint8]) -> NDArray[np.float3
     """
     with torch.inference_mode():
         parts = [
-            -recorder.run(
-                torch.from_numpy(images[start : start + BATCH_SIZE].astype(np.float32))
-            ).logits.logsumexp(1)
+            recorder.logits(torch.from_numpy(images[start : start + BATCH_SIZE].astype(np.float32)))
             for start in range(0, len(images), BATCH_SIZE)
         ]
-    return torch.cat(parts).cpu().numpy() if parts else np.empty(0, np.float32)
+    return energy(torch.cat(parts).cpu().numpy()) if parts else np.empty(0)
 
 
 def limit_of(recorder: Recorder, held_out: NDArray[np.uint8]) -> float:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tellapart.classifier.card import NoveltyLimit, card_of_plain_model
+from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.preprocess import Preprocessing
 from tellapart.explanations.attribution.contrast import Contrast

@@ -20,7 +20,7 @@ def html(explanation, *names):
 def test_a_number_that_is_rounded_to_zero_has_no_sign(explained):
     explanation = explained()
     logits = np.full_like(explanation.answer.logits, -1e-6)
-    explanation.__dict__["answer"] = replace(explanation.answer, logits=logits, energy=-1e-6)
+    explanation.__dict__["answer"] = replace(explanation.answer, logits=logits, novelty=-1e-6)
     page = html(explanation, "answer")
     assert "0.0000</td>" in page
     assert ">-0.0" not in page

@@ -37,6 +37,6 @@ def report_pages(
 def _in_words(values: Mapping[str, Any]) -> str:
     best = values["predicted"]
     text = f"{best}, {percent(values['probabilities'][best])}"
-    if values["is_unfamiliar"]:
+    if values["familiar"] is False:
         return f"probably none of the model's classes; if it is one of them: {text}"
     return text

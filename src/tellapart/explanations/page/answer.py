@@ -28,8 +28,9 @@ def part(explanation: Explanation) -> Part:
         "others": len(names) - len(rows),
         "tta_views": card.tta_views,
         "temperature": card.temperature,
-        "energy": answer.energy,
-        "energy_limit": answer.energy_limit,
+        "novelty": answer.novelty,
+        "novelty_method": None if answer.novelty_limit is None else answer.novelty_limit.method,
+        "novelty_limit": None if answer.novelty_limit is None else answer.novelty_limit.limit,
         "is_unfamiliar": answer.is_unfamiliar,
         "is_cifar10": set(names) == CIFAR10,
     }
