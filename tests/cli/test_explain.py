@@ -5,6 +5,8 @@ import pytest
 from command_line import tellapart
 from PIL import Image
 
+from tellapart.cli.terminal.explanation_pages import _prediction
+from tellapart.cli.terminal.tables import answer_of
 from tellapart.keras_backend import import_keras
 
 
@@ -85,3 +87,16 @@ def test_a_name_in_another_encoding_makes_a_page_of_utf8(run, photo, tmp_path):
     assert tellapart("explain", run, os.fsdecode(odd), "--out", tmp_path / "pages").code == 0
     (page,) = (tmp_path / "pages").iterdir()
     assert "bad" in page.read_text(encoding="utf-8")
+
+
+def test_it_prints_the_line_that_predict_prints(run, photo, tmp_path):
+    explained = tellapart("explain", run, photo, "--out", tmp_path / "pages").out.splitlines()
+    assert explained[0] == tellapart("predict", run, photo).out.splitlines()[0]
+    assert explained[1] == f"  {tmp_path / 'pages' / 'cat.html'}"
+
+
+def test_an_unfamiliar_picture_is_said_before_its_closest_class():
+    values = {"picture": "a.png", "probabilities": {"cat": 0.1, "dog": 0.9}, "familiar": False}
+    assert answer_of(_prediction(values)) == "probably none of these (closest: dog 90%)"
+    grouped = {**values, "familiar": True, "group": "pet", "group_probability": 1.0, "group_class": "dog"}
+    assert answer_of(_prediction(grouped)) == "pet 100% (dog 90%)"

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.explain import Page
+from tellapart.classifier.groups import Group
+from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import note, one_line, say, say_json
 from tellapart.cli.terminal.predictions import note_model
+from tellapart.cli.terminal.tables import answer_of
 from tellapart.data.store import UnreadableImage
-from tellapart.text import percent
 
 
 def report_pages(
@@ -30,13 +32,17 @@ def report_pages(
     for gap in dict.fromkeys(gap for page in pages for gap in page.values["missing"]):
         note(f"Missing on the page: {gap}", "yellow")
     for page in pages:
-        say(one_line(f"{page.values['picture']}: {_in_words(page.values)}"))
+        say(one_line(f"{page.values['picture']}: {answer_of(_prediction(page.values))}"))
         say(f"  {page.path}")
 
 
-def _in_words(values: Mapping[str, Any]) -> str:
-    best = values["predicted"]
-    text = f"{best}, {percent(values['probabilities'][best])}"
-    if values["familiar"] is False:
-        return f"probably none of the model's classes; if it is one of them: {text}"
-    return text
+def _prediction(values: Mapping[str, Any]) -> Prediction:
+    """Return what a page says as `predict` would, so that both print the same line."""
+    probabilities = values["probabilities"]
+    names = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
+    group = None
+    if values.get("group") is not None:
+        kind = values["group_class"]
+        group = Group(values["group"], values["group_probability"], kind, probabilities[kind])
+    shares = tuple(probabilities[name] for name in names)
+    return Prediction(values["picture"], tuple(names), shares, group, values["familiar"])
