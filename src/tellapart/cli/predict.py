@@ -19,7 +19,10 @@ def predict(
     Without MODEL, the built-in ImageNet model is used: 1,000 kinds of animals, plants and objects. Where the
     likeliest ones are kinds of one thing, their sum leads: dog 97% (Labrador retriever 62%).
 
-    JSON and CSV hold every class's probability, unless --top is given. For the ImageNet model they also hold
+    Of a picture unlike those that the model learned from, it says "probably none of these".
+
+    JSON and CSV hold every class's probability, unless --top is given; `familiar` (true or false, null where the
+    model cannot tell), `novelty` and `novelty_limit`, above which a picture is unfamiliar; and for the ImageNet model
     `group` (dog), `group_probability` and `group_class` (Labrador retriever).
 
     \b

@@ -14,6 +14,8 @@ def report_evaluation(evaluation: Evaluation) -> None:
         say(line)
     if evaluation.plain_scores is not None:
         say(tables.tta_line(evaluation.plain_scores, evaluation.tta_views))
+    if evaluation.unfamiliar is not None:
+        say(tables.unfamiliar_line(evaluation.unfamiliar, evaluation.scores.pictures))
     results().print(tables.classes_table(evaluation.scores))
     mistakes = tables.confusion_lines(evaluation.scores)
     if mistakes:

@@ -120,6 +120,14 @@ def classes_table(scores: Scores) -> FittingTable:
     return table
 
 
+def unfamiliar_line(unfamiliar: int, pictures: int) -> str:
+    """Return how many pictures are unlike the training pictures."""
+    return (
+        f"Probably none of these classes: {unfamiliar:,} of {counted(pictures, 'picture')} "
+        f"({percent(unfamiliar / pictures)})"
+    )
+
+
 def confusion_lines(scores: Scores) -> list[str]:
     """Return the most frequent mistakes: true class, predicted class, how often."""
     names = [row.name for row in scores.classes]
@@ -174,7 +182,16 @@ def one_prediction_table(prediction: Prediction) -> FittingTable:
 
 
 def answer_of(prediction: Prediction) -> str:
-    """Return a prediction in a line: `dog 97% (Labrador retriever 62%)`, or the likeliest class, `zebra 98%`."""
+    """Return a prediction in a line: `cat 98%`, or `probably none of these; if it is one: cat 98%`."""
+    return _unless_unfamiliar(prediction, _likeliest(prediction))
+
+
+def _unless_unfamiliar(prediction: Prediction, answer: str) -> str:
+    return f"probably none of these; if it is one: {answer}" if prediction.familiar is False else answer
+
+
+def _likeliest(prediction: Prediction) -> str:
+    """Return the likeliest class and its probability, or the likeliest group: `dog 97% (Labrador retriever 62%)`."""
     group = prediction.group
     if group is None:
         return f"{prediction.names[0]} {percent(prediction.probabilities[0], 0)}"
@@ -203,7 +220,7 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
             name, share = f"{group.name} ({group.class_name})", group.probability
             shares.pop(group.class_name, None)
         others = ", ".join(f"{other} {percent(value)}" for other, value in shares.items())
-        add_row(table, prediction.picture, name, percent(share), others)
+        add_row(table, prediction.picture, _unless_unfamiliar(prediction, name), percent(share), others)
     return table
 
 
