@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tellapart.guide import server as serving
+from tellapart.guide.answers import answers
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import dog_or_cat as making
 from tellapart.guide.lessons._photo import CAT, cat
@@ -28,6 +29,10 @@ def pixels(page, canvas):
     return flat[:, :3].reshape(round(len(flat) ** 0.5), -1, 3)
 
 
+def shares_by_name(page, table):
+    return list(zip(page.locator(f"{table} th").all_inner_texts(), shares(page, table), strict=True))
+
+
 def shares(page, table):
     return page.locator(f"{table} td").evaluate_all(
         "all => all.map((one) => Number(one.style.getPropertyValue('--share')))"
@@ -41,7 +46,10 @@ def test_what_is_shown_is_what_the_model_was_asked_about(page, side, is_shuffled
     page.locator("#shuffled").set_checked(is_shuffled)
     picture = making.shuffled(cat(side)) if is_shuffled else cat(side)
     np.testing.assert_array_equal(pixels(page, "#photo"), picture)
-    assert shares(page, "#photo-bars") == pytest.approx(making.predicted([picture])[0], abs=1e-3)
+    (answer,) = answers([picture])
+    assert dict(shares_by_name(page, "#photo-bars")) == pytest.approx(dict(answer["things"]), abs=1e-3)
+    kind, probability = answer["kind"] or ("", 0)
+    assert f"{kind} {100 * probability:.1f}%" in page.inner_text("#photo-says") or answer["kind"] is None
     assert f"{side * side * 3:,} numbers" in page.inner_text("#photo-says")
     assert page.inner_text("#side-says") == f"{side} × {side} pixels"
 
@@ -66,14 +74,15 @@ def test_the_cat_is_moved_and_its_distance_taken(page, shift, is_mirrored):
     nearer = "this cat" if away < making.distances()["plain"] else "the plain square"
     says = page.inner_text("#rule-says")
     assert f"{nearer} is more like the cat" in says
-    assert f"cat with a probability of {100 * making.predicted([picture])[0][3]:.1f}%" in says
+    (name, probability) = answers([picture])[0]["things"][0]
+    assert f"{name} with a probability of {100 * probability:.1f}%" in says
 
 
 @pytest.mark.proves("ask")
 def test_a_page_from_the_disk_asks_nobody(page):
     page.locator("#own-photo").set_input_files(CAT)
     page.wait_for_selector("#own-seen:not([hidden])")
-    expected = cat(32).astype(int)
+    expected = cat(224).astype(int)
     assert np.abs(pixels(page, "#own-small") - expected).mean() < 6  # another way of making it smaller
     assert "tellapart predict PHOTO" in page.inner_text("article")
     assert page.troubles == []
@@ -152,19 +161,23 @@ def shown_after(page, status, body, file=CAT):
 
 
 def test_a_photo_is_sent_as_it_is_and_its_answer_drawn(served):
-    said = {"class_names": ["cat", "dog", "cow"], "probabilities": [0.2, 0.7, 0.1], "unfamiliar": False}
-    assert shown_after(served, 200, json.dumps(said)) == "The model predicts dog with a probability of 70.0%."
+    things = [["dog", 0.7], ["cat", 0.2], ["tub", 0.1]]
+    said = {"things": things, "kind": ["beagle", 0.4], "unfamiliar": False}
+    assert (
+        shown_after(served, 200, json.dumps(said))
+        == "The model predicts dog with a probability of 70.0% (beagle 40.0%)."
+    )
     request = served.asked[0]
     assert (request.method, request.headers["content-type"]) == ("POST", "application/octet-stream")
     assert request.url == f"http://learn.test/answer?name={CAT.name}"
     assert request.post_data_buffer == CAT.read_bytes()
-    assert served.locator("#own-bars th").all_inner_texts() == ["dog", "cat", "cow"]
-    assert shares(served, "#own-bars") == [0.7, 0.2, 0.1]
+    assert shares_by_name(served, "#own-bars") == [tuple(thing) for thing in things]
     assert "cannot run" not in served.inner_text("article")
 
 
 def test_an_unfamiliar_photo_gets_a_warning(served):
-    said = {"class_names": ["cat", "dog"], "probabilities": [0.6, 0.4], "unfamiliar": True}
+    said = {"things": [["tub", 0.6], ["dog", 0.4]], "kind": None, "unfamiliar": True}
+    assert "tub with a probability of 60.0%. But" in shown_after(served, 200, json.dumps(said))
     assert "unlike its training pictures" in shown_after(served, 200, json.dumps(said))
 
 

@@ -13,7 +13,6 @@ import time
 from typing import NamedTuple
 from urllib.parse import quote
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -92,9 +91,15 @@ def test_other_names_and_other_pages_are_refused(client):
 def test_a_picture_is_answered_as_predict_does(client):
     answer = client.post("/answer", CAT.read_bytes())
     prediction = answer.json
-    (expected,), _ = tellapart.load("cifar10").predict(CAT)
-    assert prediction["class_names"][int(np.argmax(prediction["probabilities"]))] == expected.names[0]
-    assert max(prediction["probabilities"]) == pytest.approx(expected.probabilities[0], abs=1e-5)
+    (expected,), _ = tellapart.load("imagenet").predict(CAT)
+    assert prediction["things"][0] == [
+        expected.group.name,
+        pytest.approx(expected.group.probability, abs=1e-4),
+    ]
+    assert prediction["kind"] == [
+        expected.group.class_name,
+        pytest.approx(expected.group.class_probability, abs=1e-4),
+    ]
     assert prediction["unfamiliar"] in (True, False)
 
 

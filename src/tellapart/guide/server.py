@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any
 
 from starlette.applications import Starlette
@@ -120,7 +119,7 @@ async def _library(request: Request) -> Response:
 
 
 async def _answer(request: Request) -> Response:
-    """Predict with the built-in CIFAR-10 model; `name` is the file's name in error messages."""
+    """Predict with the built-in ImageNet model; `name` is the file's name in error messages."""
     _must_be_ours(request)
     name, data = request.query_params.get("name", "This file"), b""
     async for part in request.stream():
@@ -183,8 +182,7 @@ async def _error(_: Request, reason: Exception) -> Response:
 
 def _prediction(data: bytes, name: str) -> dict[str, Any]:
     from tellapart.data.decode import decode
-    from tellapart.explanations.ood import energies
-    from tellapart.explanations.recorder import Recorder
+    from tellapart.guide.answers import answering_model, answers
 
     with _predicting:
         try:
@@ -193,18 +191,5 @@ def _prediction(data: bytes, name: str) -> dict[str, Any]:
             message = str(reason).replace("<bytes>", name)
             hint = " Try a JPEG or a PNG." if "no known picture format" in message else ""
             raise PictureError(message + hint) from reason
-        classifier = _classifier()
-        image = classifier.card.preprocessing.apply(pixels)[None]
-        energy = energies(Recorder(classifier.model, classifier.net.head), image)[0]
-        return {
-            "class_names": list(classifier.class_names),
-            "probabilities": classifier.probabilities(image)[0].tolist(),
-            "unfamiliar": classifier.card.novelty.is_familiar(energy) is False,
-        }
-
-
-@cache
-def _classifier() -> Any:
-    import tellapart
-
-    return tellapart.load("cifar10")
+        (prediction,), _ = answering_model().predict([pixels], top=1)
+        return {**answers([pixels])[0], "unfamiliar": prediction.familiar is False}

@@ -1,20 +1,20 @@
-"""Dog or cat: the built-in CIFAR-10 model's predictions for a photo made smaller, shuffled, moved and mirrored."""
+"""Dog or cat: the built-in ImageNet model's predictions for a photo made smaller, shuffled, moved and mirrored."""
 
 import base64
-from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from tellapart.api.load import load
+from tellapart.guide.answers import answering_model, answers
 from tellapart.guide.lessons._photo import CAT, cat
 
 SIDES = (192, 96, 64, 48, 40, 32, 24, 16, 12, 8, 6, 4)
 """Sides of the photo in pixels. The first is its own."""
+
+SURE = 32
+"""Side in pixels down to which the model is sure of a cat."""
 
 WIDE, FRAME = 40, 32
 """Sides in pixels: of the image over which a frame is moved, and of the frame."""
@@ -25,49 +25,34 @@ SHIFTS = tuple(range(-4, 5))
 
 def facts() -> dict[str, Any]:
     """Compute what the lesson shows."""
-    small = {str(side): cat(side) for side in SIDES[1:]}
+    model, small = answering_model(), {str(side): cat(side) for side in SIDES[1:]}
+    by_side = dict(zip(map(str, SIDES), answers([cat(side) for side in SIDES]), strict=True))
+    groups = Counter(model.card.groups.values())
     return {
         "sides": SIDES,
-        "class_names": load("cifar10").class_names,
         "photo": base64.b64encode(CAT.read_bytes()).decode(),
         "pixels": {side: base64.b64encode(image.tobytes()).decode() for side, image in small.items()},
-        "probabilities": dict(zip(map(str, SIDES), predicted([CAT, *small.values()]), strict=True)),
-        "shuffled": dict(
-            zip(map(str, SIDES), predicted([shuffled(cat(side)) for side in SIDES]), strict=True)
-        ),
+        "answers": by_side,
+        "sure": {
+            "side": SURE,
+            "least": min(by_side[str(side)]["things"][0][1] for side in SIDES if side >= SURE),
+        },
+        "shuffled": dict(zip(map(str, SIDES), answers([shuffled(cat(side)) for side in SIDES]), strict=True)),
         "wide": WIDE,
         "frame": FRAME,
         "shifts": SHIFTS,
-        "moved": predicted([moved(shift) for shift in SHIFTS]),
-        "mirrored": predicted([moved(shift)[:, ::-1] for shift in SHIFTS]),
-        "plain": {"color": plain()[0, 0].tolist(), "probabilities": predicted([plain()])[0]},
+        "moved": answers([moved(shift) for shift in SHIFTS]),
+        "mirrored": answers([moved(shift)[:, ::-1] for shift in SHIFTS]),
+        "plain": {"color": plain()[0, 0].tolist(), "answer": answers([plain()])[0]},
         "distances": distances(),
-        "parameters": load("cifar10").model.count_params(),
+        "model": {
+            "classes": len(model.class_names),
+            "dogs": groups["dog"],
+            "cats": groups["cat"],
+            "side": model.card.preprocessing.height,
+            "parameters": sum(weight.numpy().size for weight in model.model.trainable_weights),
+        },
     }
-
-
-def predicted(images: Sequence[Path | NDArray[np.uint8]]) -> list[list[float]]:
-    """Return the model's probabilities for images, each given to it as a file.
-
-    Args:
-        images: files, or (H, W, 3) uint8, which become PNG files.
-
-    Returns:
-        Each image's probabilities in the order of the model's classes, to five decimals.
-    """
-    classifier = load("cifar10")
-    with TemporaryDirectory() as folder:
-        files = [_as_file(image, Path(folder) / f"{i}.png") for i, image in enumerate(images)]
-        predictions, _ = classifier.predict(files)
-    by_name = [dict(zip(each.names, each.probabilities, strict=True)) for each in predictions]
-    return [[round(each[name], 5) for name in classifier.class_names] for each in by_name]
-
-
-def _as_file(image: Path | NDArray[np.uint8], path: Path) -> Path:
-    if isinstance(image, Path):
-        return image
-    Image.fromarray(np.ascontiguousarray(image)).save(path)
-    return path
 
 
 def shuffled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -31,20 +31,24 @@ function shuffled(values) {
   return Uint8Array.from({ length: values.length }, (_, i) => values[3 * order[Math.floor(i / 3)] + (i % 3)]);
 }
 
-/** Fill a table with classes, their probabilities and bars; the most likely class stands out. Returns it in words. */
-function bars(table, names, probabilities, order = [...names.keys()]) {
-  const first = probabilities.indexOf(Math.max(...probabilities));
-  table.tBodies[0].replaceChildren(...order.map((i) => element("tr", i === first ? { class: "first" } : {},
-    element("th", { scope: "row" }, names[i]),
-    element("td", { class: "bar", style: `--share: ${probabilities[i]}` }, element("span", {}, percent(probabilities[i]))))));
-  return `${names[first]} with a probability of ${percent(probabilities[first])}`;
+/** The likeliest thing of an answer in words, with the likeliest kind of it. */
+function inWords({ things: [[name, probability]], kind }) {
+  return `${name} with a probability of ${percent(probability)}${kind == null ? "" : ` (${kind[0]} ${percent(kind[1])})`}`;
+}
+
+/** Fill a table with an answer's things, their probabilities and bars; the likeliest stands out. Returns it in words. */
+function bars(table, answer) {
+  table.tBodies[0].replaceChildren(...answer.things.map(([name, probability], i) => element("tr", i === 0 ? { class: "first" } : {},
+    element("th", { scope: "row" }, name),
+    element("td", { class: "bar", style: `--share: ${probability}` }, element("span", {}, percent(probability))))));
+  return inWords(answer);
 }
 
 function showPhoto() {
   const side = facts.sides.at(-1 - Number(byId("side").value)), isShuffled = byId("shuffled").checked;
   const values = isShuffled ? shuffled(pictures.get(side)) : pictures.get(side);
   drawPicture(byId("photo"), values, side, side, 3);
-  const prediction = bars(byId("photo-bars"), facts.class_names, facts[isShuffled ? "shuffled" : "probabilities"][side]);
+  const prediction = bars(byId("photo-bars"), facts[isShuffled ? "shuffled" : "answers"][side]);
   byId("photo-says").textContent = `${(side * side * 3).toLocaleString("en")} numbers${isShuffled ? ", shuffled" : ""}: the model predicts ${prediction}.`;
   return `${side} × ${side} pixels`;
 }
@@ -79,11 +83,11 @@ const drawDistances = chart(byId("distances"), "Average difference between the c
 
 function showRule() {
   const shift = Number(byId("shift").value), away = awayAt(shift), square = distance(plain);
-  const probabilities = facts[byId("mirrored").checked ? "mirrored" : "moved"][facts.shifts.indexOf(shift)];
+  const answer = facts[byId("mirrored").checked ? "mirrored" : "moved"][facts.shifts.indexOf(shift)];
   drawPicture(byId("moved"), moved(shift, byId("mirrored").checked), facts.frame, facts.frame, 3);
   byId("moved-distance").textContent = away.toFixed(1);
-  const [highest, nearer] = [Math.max(...probabilities), away < square ? "this cat" : "the plain square"];
-  byId("rule-says").textContent = `By this rule, ${nearer} is more like the cat. The model predicts ${facts.class_names[probabilities.indexOf(highest)]} with a probability of ${percent(highest)}.`;
+  const nearer = away < square ? "this cat" : "the plain square";
+  byId("rule-says").textContent = `By this rule, ${nearer} is more like the cat. The model predicts ${inWords(answer)}.`;
   drawDistances();
   return String(shift);
 }
@@ -101,10 +105,10 @@ async function preview(file) {
   byId("own-seen").hidden = image == null;
   if (image == null) return false;
   const side = Math.min(image.width, image.height), canvas = byId("own-small");
-  canvas.width = canvas.height = facts.frame;
+  canvas.width = canvas.height = facts.model.side;
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, facts.frame, facts.frame);
+  context.drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, facts.model.side, facts.model.side);
   return true;
 }
 
@@ -135,8 +139,7 @@ async function ask(file) {
     says.textContent = answer.error;
     return;
   }
-  const order = [...answer.probabilities.keys()].sort((a, b) => answer.probabilities[b] - answer.probabilities[a]);
-  const prediction = bars(table, answer.class_names, answer.probabilities, order);
+  const prediction = bars(table, answer);
   table.hidden = false;
   says.textContent = `The model predicts ${prediction}.${answer.unfamiliar ? " But the photo may be unlike its training pictures, so do not rely on this." : ""}`;
 }
