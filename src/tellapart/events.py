@@ -26,6 +26,9 @@ class StepDone:
     steps: int
     """Number of steps in this epoch."""
 
+    epochs: int
+    """Number of epochs in all."""
+
     loss_sum: float | Tensor
     right: int | Tensor
     """Images classified correctly while training."""
@@ -97,6 +100,37 @@ class HeadFitted:
 
 
 @dataclass(frozen=True, slots=True)
+class FineTuningSkipped:
+    """The network below a fitted head was not trained further."""
+
+    reason: str
+    """A clause, without a full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuned:
+    """The network below a fitted head was trained further, and compared with the head alone on held-out images."""
+
+    kept: bool
+    """Whether the fine-tuned network is the model; otherwise it is the head on the frozen network."""
+
+    head_val_loss: float
+    """Mean cross-entropy of the head alone. Both losses are after calibration."""
+
+    head_val_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    val_pictures: int
+    only_head_correct: int
+    """Held-out images that only the head alone predicts correctly."""
+
+    only_tuned_correct: int
+    """Held-out images that only the fine-tuned network predicts correctly."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Training was stopped before its end, between two steps."""
 
@@ -105,7 +139,7 @@ class Stopped:
     """Steps finished in this epoch."""
 
 
-Event = StepDone | EpochDone | FeaturesDone | HeadFitted | Stopped
+Event = StepDone | EpochDone | FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned | Stopped
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

@@ -16,7 +16,7 @@ from tellapart.events import EpochDone
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.metrics.calibration import fit_temperature
 from tellapart.metrics.scores import Scores, score
-from tellapart.metrics.validation import views_help
+from tellapart.metrics.validation import is_better
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage, save_prediction_grid
 from tellapart.runs.predictions import SplitPredictions, save_predictions
@@ -69,7 +69,7 @@ def calibrated(card: ModelCard, held_out: HeldOut) -> ModelCard:
     """
     averaged, plain, _ = held_out.predictions
     labels = held_out.images.labels
-    helps = held_out.decides and views_help(plain, averaged, labels)
+    helps = held_out.decides and is_better(averaged, plain, labels)
     temperature = fit_temperature(averaged if helps else plain, labels) if held_out.decides else None
     return replace(card, tta_views=card.tta_views if helps else 1, temperature=temperature)
 

@@ -15,7 +15,7 @@ from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError, DataError
 from tellapart.models.first_cnn import check_image_size
 from tellapart.models.networks import NETWORKS
-from tellapart.recipes.adapt import adapted_to, for_target
+from tellapart.recipes.adapt import adapted_to, for_fine_tuning, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.checkpointer import recoverable
@@ -68,6 +68,8 @@ def configured(
     if config.head is not None:
         refuse_settings_of_epochs({**changes, "target": target})
     config = config.changed(**changes)
+    if config.fine_tune == "on":
+        config = for_fine_tuning(config, images)
     if config.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(
             f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
@@ -97,8 +99,12 @@ def refuse_settings_of_epochs(changes: Mapping[str, Any]) -> None:
 
 def without_augmentation(config: TrainConfig) -> TrainConfig:
     """Return the configuration on the images as they are."""
-    head = None if config.head is None else dataclasses.replace(config.head, mirror=False)
-    return dataclasses.replace(config, augmentation=None, head=head)
+    head, fine_tuning = config.head, config.fine_tuning
+    if head is not None:
+        head = dataclasses.replace(head, mirror=False)
+    if fine_tuning is not None:
+        fine_tuning = dataclasses.replace(fine_tuning, augmentation=None)
+    return dataclasses.replace(config, augmentation=None, head=head, fine_tuning=fine_tuning)
 
 
 def prepare(

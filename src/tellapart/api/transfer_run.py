@@ -1,4 +1,7 @@
-"""A transfer from its setup to a scored classifier: features of a frozen backbone, a linear head, the test."""
+"""A transfer from its setup to a scored classifier: features of a frozen backbone, a linear head, the test.
+
+Between head and test, the backbone may be trained further (`fine_tune_run`).
+"""
 
 import time
 from collections.abc import Callable
@@ -8,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard
@@ -28,12 +32,13 @@ from tellapart.training.head_choice import HeadChoice, Views, choose_by_folds, c
 
 
 def run_transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
-    """Fit a head to the features of a frozen backbone; then score on the test split.
+    """Fit a head to the features of a frozen backbone, fine-tune where that helps; then score on the test split.
 
     Args:
         setup: its configuration has a backbone and a head.
         listener: hears of every stage.
-        should_stop: not asked: what could be resumed takes no longer than starting again.
+        should_stop: asked while fine-tuning. What comes before takes no longer than resuming it would: a resumed run
+            does it again.
 
     Raises:
         DataError: a class has a single training image.
@@ -42,7 +47,7 @@ def run_transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable
     """
     refuse_single_images(setup)
     with recoverable(setup.folder), keep_freed_memory():
-        return _transfer(setup, listener)
+        return _transfer(setup, listener, should_stop)
 
 
 def refuse_single_images(setup: TrainingSetup) -> None:
@@ -61,7 +66,7 @@ def refuse_single_images(setup: TrainingSetup) -> None:
         )
 
 
-def _transfer(setup: TrainingSetup, listener: Listener) -> TrainingResult:
+def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
     config, settings = setup.config, setup.config.head
     assert settings is not None
     assert config.backbone is not None
@@ -85,15 +90,23 @@ def _transfer(setup: TrainingSetup, listener: Listener) -> TrainingResult:
     card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), views)
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
-    classifier = Classifier.of_model(model, calibrated(card, held_out))
+    head = Candidate(Classifier.of_model(model, calibrated(card, held_out)), held_out)
+    outcome = fine_tune(setup, head, tell, should_stop)
+    classifier, held_out = outcome.better
     of_images = by_split["train"].features[0]
-    classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
+    if outcome.history:
+        of_images, probabilities = learn_features(setup, classifier, listener)
+    else:
+        probabilities = choice.head.probabilities(of_images)
+        classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
     cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": torch.get_num_threads()}
     setup.folder.log("Cost", cost)
     classifier.save(setup.folder.model)
+    if not outcome.finished:
+        return TrainingResult(classifier, setup.folder.path, (), finished=False)
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
-    keep_features(run, classifier, of_images, choice.head.probabilities(of_images))
-    return score_test(setup, classifier, (), held_out, listener)
+    keep_features(run, classifier, of_images, probabilities)
+    return score_test(setup, classifier, outcome.history, held_out, listener)
 
 
 def _views(

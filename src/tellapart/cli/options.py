@@ -37,6 +37,14 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class Switch(StrEnum):
+    """Whether something is done; auto: where it promises to help."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 class SplitName(StrEnum):
     """A part of the data."""
 
@@ -121,6 +129,14 @@ Epochs = Annotated[
 ]
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", help="Pictures per step. Default: set by the recipe.")
+]
+FineTune = Annotated[
+    Switch | None,
+    typer.Option(
+        "--fine-tune",
+        help="Recipe transfer: train the pretrained network further, and keep the result if it is better on validation "
+        "pictures. Default: auto (where they can tell, and the work is limited).",
+    ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Random seed. Default: 0.")]
 NoAugment = Annotated[bool, typer.Option("--no-augment", help="Train without augmentation.")]
@@ -215,6 +231,9 @@ Asked = Annotated[
     typer.Option(
         "--class", metavar="NAME", help="Compare the prediction with this class too. Can be repeated."
     ),
+]
+QuickPage = Annotated[
+    bool, typer.Option("--quick", help="The answer and one heat map with its faithfulness test, in seconds.")
 ]
 PagesOut = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder for the pages.")]
 

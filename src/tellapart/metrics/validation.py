@@ -37,7 +37,9 @@ def share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:
+def loss_and_accuracy(
+    probabilities: NDArray[np.floating], labels: NDArray[np.int64]
+) -> tuple[float, float]:
     """Return the mean cross-entropy, clipped as in training, and the share of images predicted correctly.
 
     Args:
@@ -49,15 +51,16 @@ def loss_and_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int
     return float(loss), float((probabilities.argmax(1) == labels).mean())
 
 
-def views_help(plain: NDArray[np.float32], averaged: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
-    """Return whether averaging over views is better: a lower loss, and no image fewer predicted correctly.
+def is_better(
+    candidate: NDArray[np.floating], standard: NDArray[np.floating], labels: NDArray[np.int64]
+) -> bool:
+    """Return whether one way to predict is better than another: a lower loss, and no image fewer predicted correctly.
 
     Args:
-        plain: (N, classes), probabilities of held-out images as they are.
-        averaged: (N, classes), over their views.
+        candidate: (N, classes), probabilities of held-out images.
+        standard: (N, classes), of the same images the other way.
         labels: (N,) class indices.
     """
-    (loss, accuracy), (averaged_loss, averaged_accuracy) = (
-        loss_and_accuracy(each, labels) for each in (plain, averaged)
-    )
-    return averaged_loss < loss and averaged_accuracy >= accuracy
+    loss, accuracy = loss_and_accuracy(candidate, labels)
+    standard_loss, standard_accuracy = loss_and_accuracy(standard, labels)
+    return loss < standard_loss and accuracy >= standard_accuracy

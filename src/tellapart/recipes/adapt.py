@@ -22,6 +22,10 @@ MOST_TO_CROSS_VALIDATE, MOST_HELD_OUT = 1000, 5000
 """Training images up to which a head is cross-validated; and most images held out where there are more."""
 
 
+FEWEST_VALIDATION, MOST_OF_TRAINING = 100, 0.2
+"""Images held out where images are few, so that a score on them is meaningful; but at most this share of them."""
+
+
 STEPS_PER_EPOCH, SMALLEST_BATCH = 20, 32
 """Fewest steps in an epoch of Muon; and the smallest batch, which takes precedence."""
 
@@ -80,5 +84,21 @@ def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False
         batch_size=batch_size,
         statistics_over=min(config.statistics_over or batch_size, batch_size),
         optimizer=dataclasses.replace(config.optimizer, learning_rate=rate),
-        validation_share=max(config.validation_share, min(0.2, 100 / images)),
+        validation_share=_share_of_few(config, images),
     )
+
+
+def for_fine_tuning(config: TrainConfig, images: int) -> TrainConfig:
+    """Return a transfer's configuration with images held out, without which nothing could tell if fine-tuning helps.
+
+    Args:
+        config: complete, its `fine_tune` "on".
+        images: number of images in the training split.
+    """
+    if config.validation != "cross-validation":
+        return config
+    return config.changed(validation="held out", validation_share=_share_of_few(config, images))
+
+
+def _share_of_few(config: TrainConfig, images: int) -> float:
+    return max(config.validation_share, min(MOST_OF_TRAINING, FEWEST_VALIDATION / images))

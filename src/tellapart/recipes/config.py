@@ -259,8 +259,8 @@ class TrainConfig:
             )
         if self.fine_tune == "on" and self.fine_tuning is None:
             raise ConfigError(
-                f"The recipe {self.recipe} trains from scratch: there is nothing to fine-tune. Leave out --fine-tune, or "
-                "use the recipe transfer."
+                f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
+                "or use the recipe transfer."
             )
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")

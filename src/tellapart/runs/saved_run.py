@@ -123,7 +123,12 @@ def _log(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
 
 
 def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
-    """Return the epochs in order; of one repeated after a stop, the last."""
+    """Return the epochs of the run's model in order; of one repeated after a stop, the last.
+
+    A transfer whose fine-tuned network was not kept has none.
+    """
+    if any(line.get("event") == "FineTuned" and not line.get("kept") for line in log):
+        return ()
     names = {field.name for field in fields(EpochDone)}
     rows = [
         {key: value for key, value in line.items() if key in names}

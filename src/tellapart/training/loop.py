@@ -42,7 +42,7 @@ def run_epochs(
     while state.epoch < epochs and not reached(state.history, target):
         began = time.perf_counter()
         while state.step < loader.batches.steps_per_epoch:
-            yield _learn_one_batch(step, loader, state)
+            yield _learn_one_batch(step, loader, state, epochs)
             if should_stop():
                 state.settle()
                 yield Stopped(state.epoch, state.step)
@@ -71,7 +71,7 @@ def reached(history: Sequence[EpochDone], target: float | None) -> bool:
     return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
-def _learn_one_batch(step: TrainStep, loader: DataLoader, state: TrainState) -> StepDone:
+def _learn_one_batch(step: TrainStep, loader: DataLoader, state: TrainState, epochs: int) -> StepDone:
     images, targets = loader.batch(state.epoch, state.step)
     result = step(images, targets)
     state.loss_sum = state.loss_sum + result.loss.double() * len(images)
@@ -82,6 +82,7 @@ def _learn_one_batch(step: TrainStep, loader: DataLoader, state: TrainState) -> 
         epoch=state.epoch,
         step=state.step - 1,
         steps=loader.batches.steps_per_epoch,
+        epochs=epochs,
         loss_sum=state.loss_sum,
         right=state.right,
         pictures=state.pictures,

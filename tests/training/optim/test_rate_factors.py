@@ -40,4 +40,3 @@ def test_each_weight_moves_as_kerass_optimizer_with_its_own_rate_moves_it(name):
             single.apply([gradient.clone()], [variable])
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=2e-6, atol=2e-7)
-

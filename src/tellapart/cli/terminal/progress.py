@@ -23,8 +23,17 @@ from tellapart.api.listener import Listener
 from tellapart.cli.terminal.console import notes
 from tellapart.cli.terminal.estimate import TimeEstimate
 from tellapart.cli.terminal.interruption import Interruption
-from tellapart.cli.terminal.transfer_report import features_line, head_line
-from tellapart.events import EpochDone, Event, FeaturesDone, HeadFitted, StepDone, Stopped
+from tellapart.cli.terminal.transfer_report import event_line
+from tellapart.events import (
+    EpochDone,
+    Event,
+    FeaturesDone,
+    FineTuned,
+    FineTuningSkipped,
+    HeadFitted,
+    StepDone,
+    Stopped,
+)
 from tellapart.runs.setup import TrainingSetup
 from tellapart.training.loop import reached
 
@@ -183,9 +192,9 @@ class ProgressListener(Listener):
             target = None if self.setup is None else self.setup.config.target
             if event.epoch + 1 == event.epochs or reached([event], target):
                 self._steps_are_over()
-        elif isinstance(event, FeaturesDone | HeadFitted):
+        elif isinstance(event, FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned):
             self.bars.close()
-            self._tell(features_line(event) if isinstance(event, FeaturesDone) else head_line(event))
+            self._tell(event_line(event))
         elif isinstance(event, Stopped):
             self._steps_are_over()
 
@@ -214,7 +223,7 @@ class ProgressListener(Listener):
 
     def _step(self, done: StepDone) -> None:
         assert self.setup is not None
-        now, epochs = time.monotonic(), self.setup.config.epochs
+        now, epochs = time.monotonic(), done.epochs
         finished = done.epoch * done.steps + done.step + 1
         if (line := self._estimate.after_step(finished, epochs * done.steps, now)) is not None:
             self._tell(line)

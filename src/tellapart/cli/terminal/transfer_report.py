@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tellapart.events import FeaturesDone, HeadFitted
+from tellapart.events import FeaturesDone, FineTuned, FineTuningSkipped, HeadFitted
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
 
@@ -29,6 +29,27 @@ def split_line(setup: TrainingSetup) -> str:
         return f"{train:,} training ({head.folds}-fold cross-validation), {test:,} test"
     origin = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
     return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test"
+
+
+def event_line(event: FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned) -> str:
+    """Return a stage of a transfer in a line."""
+    if isinstance(event, FeaturesDone):
+        return features_line(event)
+    if isinstance(event, HeadFitted):
+        return head_line(event)
+    if isinstance(event, FineTuned):
+        return fine_tuned_line(event)
+    return f"Fine-tuning not tried: {event.reason}. To try it: --fine-tune on"
+
+
+def fine_tuned_line(done: FineTuned) -> str:
+    """Return what fine-tuning changed on the held-out pictures, and which network is the model."""
+    kept = "fine-tuned network kept" if done.kept else "frozen network kept, it is better"
+    return (
+        f"Fine-tuning: {done.seconds:.1f} s, validation accuracy {percent(done.head_val_accuracy, 1)} before, "
+        f"{percent(done.val_accuracy, 1)} after (loss {done.head_val_loss:.3f} and {done.val_loss:.3f}, "
+        f"{counted(done.val_pictures, 'picture')}): {kept}"
+    )
 
 
 def features_line(done: FeaturesDone) -> str:

@@ -1,0 +1,282 @@
+"""Fine-tuning: the backbone below a fitted head trained further, from its top down; the better on held-out images.
+
+Whether it is tried, and whether its outcome is kept, depends on the data, the settings and counted FLOPs alone, never
+on a clock, so the same command gives the same model everywhere.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.api.finish import HeldOut, calibrated
+from tellapart.api.listener import Listener
+from tellapart.classifier.card import NoveltyLimit
+from tellapart.classifier.classifier import Classifier
+from tellapart.data.sampler import BatchSampler
+from tellapart.errors import ModelError
+from tellapart.events import EpochDone, Event, FineTuned, FineTuningSkipped
+from tellapart.explanations.examples.features import features_and_probabilities
+from tellapart.keras_backend import import_keras
+from tellapart.lowering import lower
+from tellapart.metrics.calibration import tempered
+from tellapart.metrics.novelty import BY_FEATURES, familiar_limit, fit_reference
+from tellapart.metrics.validation import Validation, is_better, loss_and_accuracy, validated
+from tellapart.models.stages import rate_factors, train_stages
+from tellapart.profiling.flops import Flops, count_flops
+from tellapart.recipes.build import build_optimizer
+from tellapart.recipes.config import FineTuning, TrainConfig
+from tellapart.runs.checkpointer import Checkpointer
+from tellapart.runs.setup import TrainingSetup
+from tellapart.runtime.threads import threads_for
+from tellapart.text import counted
+from tellapart.training.loader import DataLoader
+from tellapart.training.loop import run_epochs
+from tellapart.training.optim.native import NativeOptimizer, has_native_form
+from tellapart.training.step import TrainStep
+
+
+class Candidate(NamedTuple):
+    """A classifier, and its predictions of the held-out images."""
+
+    classifier: Classifier
+    held_out: HeldOut
+
+    @property
+    def probabilities(self) -> NDArray[np.floating]:
+        """Of the held-out images, (N, classes), as the classifier answers: by its views, calibrated."""
+        card, predictions = self.classifier.card, self.held_out.predictions
+        averaged = predictions.averaged if card.tta_views > 1 else predictions.plain
+        return tempered(averaged, card.temperature or 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of fine-tuning."""
+
+    better: Candidate
+    """The head on the frozen backbone, or the fine-tuned network."""
+
+    history: tuple[EpochDone, ...] = ()
+    """The epochs of the fine-tuned network, where it is the better one."""
+
+    finished: bool = True
+    """False where the training was asked to stop; continue with `resume`."""
+
+
+def fine_tune(
+    setup: TrainingSetup,
+    head: Candidate,
+    tell: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> Outcome:
+    """Train the backbone further, if that is asked for or promises a gain; return the better of both.
+
+    Args:
+        setup: of a transfer.
+        head: the fitted head on the frozen backbone; it stays as it is.
+        tell: hears of every event.
+        should_stop: called after every step; True saves a checkpoint and returns.
+
+    Raises:
+        ModelError: fine-tuning was asked for, and the backbone's weights cannot be trained.
+        SaveError: the disk is full.
+    """
+    config, settings = setup.config, setup.config.fine_tuning
+    if settings is None or config.fine_tune == "off":
+        return Outcome(head)
+    began = time.monotonic()
+    resumes = setup.resumes and setup.folder.checkpoint.exists()
+    decides = config.fine_tune == "auto" and not resumes
+    if decides and (reason := _too_few_to_tell(setup, head, settings)):
+        tell(FineTuningSkipped(reason))
+        return Outcome(head)
+    tuning = _Tuning.of(setup, head, settings)
+    if decides and (reason := tuning.too_much_work()):
+        tell(FineTuningSkipped(reason))
+        return Outcome(head)
+    checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes)
+    diverged = tuning.run(checkpointer, tell, should_stop)
+    if checkpointer.state.epoch < settings.epochs and not diverged:
+        return Outcome(head, finished=False)
+    tuned = tuning.candidate()
+    kept = is_better(tuned.probabilities, head.probabilities, setup.validation.labels)
+    tell(_fine_tuned(head, tuned, kept=kept, seconds=time.monotonic() - began))
+    if not kept:
+        shutil.rmtree(setup.folder.checkpoints, ignore_errors=True)
+    return Outcome(tuned, tuple(checkpointer.state.history)) if kept else Outcome(head)
+
+
+def _too_few_to_tell(setup: TrainingSetup, head: Candidate, settings: FineTuning) -> str:
+    """Return why held-out images could not tell a gain; empty where they could."""
+    if setup.config.validation != "held out":
+        count = len(setup.stores["train"])
+        return (
+            f"with {counted(count, 'training picture')}, too few could be held out to tell whether it helps"
+        )
+    labels = setup.validation.labels
+    wrong = int((head.probabilities.argmax(1) != labels).sum())
+    if wrong < settings.fewest_wrong:
+        return f"only {wrong} of {counted(len(labels), 'validation picture')} are wrong, too few to measure a gain"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tuning:
+    """A fine-tuning before its first step."""
+
+    setup: TrainingSetup
+    head: Candidate
+    settings: FineTuning
+    batches: BatchSampler
+    model: Any
+    """A compiled copy of the head's model, its last stages trainable."""
+
+    flops: Flops
+
+    @classmethod
+    def of(cls, setup: TrainingSetup, head: Candidate, settings: FineTuning) -> "_Tuning":
+        """Copy the model, and compile it.
+
+        Raises:
+            ModelError: its weights cannot be trained at rates of their own.
+        """
+        batches = BatchSampler(
+            n=len(setup.stores["train"]), batch_size=settings.batch_size, seed=setup.config.seed
+        )
+        model = _copied(head.classifier.model)
+        train_stages(model, settings.stages)
+        optimizer = build_optimizer(settings.optimizer, settings.epochs * batches.steps_per_epoch)
+        model.compile(optimizer=optimizer, loss="categorical_crossentropy")
+        optimizer.build(model.trainable_variables)
+        if not has_native_form(optimizer, model.trainable_variables):
+            raise ModelError(
+                f"The backbone {setup.config.backbone} cannot be fine-tuned: its weights are not all float32 and free "
+                "of constraints. Use --fine-tune off."
+            )
+        return cls(setup, head, settings, batches, model, count_flops(model))
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings of its epochs, as a training in epochs has them."""
+        settings = self.settings
+        return replace(
+            self.setup.config,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            optimizer=settings.optimizer,
+            augmentation=settings.augmentation,
+            keep="last",
+            target=None,
+        )
+
+    def too_much_work(self) -> str:
+        """Return why it takes too long to be done unasked; empty where it does not."""
+        images, epochs = self.batches.n, self.settings.epochs
+        work = epochs * (images * self.flops.step + len(self.setup.validation) * self.flops.forward)
+        if work <= self.settings.most_flops:
+            return ""
+        return (
+            f"{epochs} passes over {counted(images, 'picture')} take {_tera(work)} TFLOPs, above the limit of "
+            f"{_tera(self.settings.most_flops)}"
+        )
+
+    def run(
+        self, checkpointer: Checkpointer, tell: Callable[[Event], None], should_stop: Callable[[], bool]
+    ) -> bool:
+        """Train to the end, or until somebody asks to stop or the loss diverges; return whether it diverged."""
+        setup, settings = self.setup, self.settings
+        net = lower(self.model, setup.precision)
+        factors = rate_factors(self.model, settings.stage_factor)
+        optimizer = NativeOptimizer(self.model.optimizer, self.model.trainable_variables, factors)
+        train, classes = setup.stores["train"], len(setup.dataset.class_names)
+        loader = DataLoader(train, classes, self.batches, settings.augmentation, net.device)
+        classifier = Classifier.of_model(self.model, self.head.classifier.card)
+
+        def validate() -> Validation:
+            images, labels = setup.validation.images, setup.validation.labels
+            return validated(classifier.probabilities(images, tta_views=1, precision=setup.precision), labels)
+
+        step = TrainStep(net, optimizer)
+        with threads_for(settings.batch_size * self.flops.step):
+            for event in run_epochs(step, loader, validate, checkpointer.state, settings.epochs, should_stop):
+                tell(event)
+                if isinstance(event, EpochDone) and not isfinite(event.loss + event.val_loss):
+                    return True
+                checkpointer.event(event)
+        return False
+
+    def candidate(self) -> Candidate:
+        """Return the trained network as a plain model, with its predictions of the held-out images."""
+        setup, head = self.setup, self.head.classifier
+        assert setup.config.head is not None
+        model = _copied(head.model)
+        model.set_weights(self.model.get_weights())
+        views = 2 if setup.config.head.mirror else 1
+        origin = {**head.card.origin, "epochs": self.settings.epochs, "fine_tuned": True}
+        card = replace(head.card, tta_views=views, origin=origin)
+        classifier = Classifier.of_model(model, card)
+        predictions = classifier.tta_probabilities(setup.validation.images, precision=setup.precision)
+        held_out = HeldOut(predictions, setup.validation)
+        classifier.card = calibrated(card, held_out)
+        return Candidate(classifier, held_out)
+
+
+def _tera(flops: float) -> str:
+    """Return FLOPs in TFLOPs, to a digit where they are below 1."""
+    tera = flops / 1e12
+    return f"{tera:,.0f}" if tera >= 1 else f"{tera:.1g}"
+
+
+def _copied(model: Any) -> Any:
+    """Return a Keras model with weights of its own, equal to a model's."""
+    copy = import_keras().models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _fine_tuned(head: Candidate, tuned: Candidate, *, kept: bool, seconds: float) -> FineTuned:
+    labels = head.held_out.images.labels
+    before, after = (candidate.probabilities.argmax(1) == labels for candidate in (head, tuned))
+    (head_loss, head_accuracy), (loss, accuracy) = (
+        loss_and_accuracy(candidate.probabilities, labels) for candidate in (head, tuned)
+    )
+    return FineTuned(
+        kept=kept,
+        head_val_loss=head_loss,
+        head_val_accuracy=head_accuracy,
+        val_loss=loss,
+        val_accuracy=accuracy,
+        val_pictures=len(labels),
+        only_head_correct=int((before & ~after).sum()),
+        only_tuned_correct=int((after & ~before).sum()),
+        seconds=seconds,
+    )
+
+
+def learn_features(
+    setup: TrainingSetup, classifier: Classifier, listener: Listener
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute a fine-tuned network's features, and learn from them which images are familiar.
+
+    From which score on an image is unfamiliar is learned from held-out images: the training images lie closer
+    together than new ones, now that the network has been trained on them.
+
+    Returns:
+        Features (N, features) and probabilities (N, classes) of the training images.
+    """
+    train, validation = setup.stores["train"], setup.validation
+    features, probabilities = features_and_probabilities(
+        classifier, train.images, listener.featuring, setup.precision
+    )
+    new, _ = features_and_probabilities(classifier, validation.images, precision=setup.precision)
+    reference = fit_reference(features, train.labels, setup.config.seed)
+    classifier.reference = reference
+    limit = familiar_limit(reference.score(new))
+    classifier.card = replace(classifier.card, novelty=NoveltyLimit(BY_FEATURES, limit))
+    return features, probabilities
