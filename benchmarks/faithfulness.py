@@ -77,19 +77,20 @@ def chance_maps(task, contrast, row):
     import torch.nn.functional as F
 
     from tellapart.explanations.attribution.faithfulness import (
-        curves,
+        CurveMeter,
         faithfulness,
         order_of,
         rank_correlation,
     )
     from tellapart.explanations.attribution.random_baseline import RandomBaseline
 
-    baseline, of_maps = RandomBaseline(task.probabilities, task.image), {}
+    meter, of_maps = CurveMeter(task.probabilities, task.image), {}
+    baseline = RandomBaseline(meter)
     random = torch.Generator().manual_seed(row + 1)
     for name, side in CHANCE.items():
         grid = torch.rand((2, 1, side, side), generator=random)
         heat, other = F.interpolate(grid, task.image.shape[:2], mode="bilinear", align_corners=False)[:, 0]
-        drawn = curves(task.probabilities, task.image, order_of(heat))
+        drawn = meter.curves(order_of(heat))
         beside, sanity = baseline.curves_for(heat), rank_correlation(heat, other)
         of_maps[name] = faithfulness(contrast.of_probabilities, drawn, beside, sanity)
     return of_maps
@@ -113,13 +114,13 @@ def figures_of_picture(recorder, randomized_recorders, stages, masks, row, image
 
     from tellapart.explanations.attribution.attribute import attribute
     from tellapart.explanations.attribution.contrast import Contrast
-    from tellapart.explanations.attribution.task import AttributionTask
+    from tellapart.explanations.attribution.task import AttributionTask, Effort
 
     pixels = torch.from_numpy(image.astype(np.float32))
     with torch.inference_mode():
         shares = recorder.logits(pixels[None]).softmax(-1)[0]
     contrast = Contrast(int(shares.argmax()))
-    task = AttributionTask(recorder, pixels, (contrast,), masks)
+    task = AttributionTask(recorder, pixels, (contrast,), Effort(masks=masks))
     maps, chance = attribute(task, randomized_recorders)[contrast], chance_maps(task, contrast, row)
     of_methods = {heat_map.method: heat_map.faithfulness for heat_map in maps} | chance
     return {
@@ -203,8 +204,8 @@ def cascade_lines(record):
 
 
 def page(record):
-    from tellapart.explanations.attribution.faithfulness import STEPS
     from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS
+    from tellapart.explanations.attribution.task import Effort
 
     pictures = record["pictures"]
     faith, sanity = faith_rows(pictures), sanity_rows(pictures)
@@ -215,7 +216,7 @@ def page(record):
             "",
             f"{len(pictures)} test pictures of CIFAR-10 (seed 0); without test-time augmentation, the built-in model "
             f"classifies {sum(picture['right'] for picture in pictures)} of them correctly. Its predictions are "
-            f"explained. RISE with {record['masks']} masks; Grad-CAM of the layer {layer}; curves of {STEPS} steps; "
+            f"explained. RISE with {record['masks']} masks; Grad-CAM of the layer {layer}; curves of {Effort().curve_steps} steps; "
             "95% intervals. Deletion: lower is better; insertion: higher is better.",
             "",
             f"*Less random*: minus the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random "
@@ -251,14 +252,13 @@ def main():
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     import tellapart
-    from tellapart.explanations.attribution.attribute import randomized_recorder
     from tellapart.explanations.attribution.heat_maps import RANDOMIZED_NETWORKS
     from tellapart.explanations.recorder import Recorder
 
     machine, now, began = hardware(), datetime.datetime.now().astimezone(), time.monotonic()
     classifier, test = tellapart.load("cifar10"), tellapart.open_dataset("cifar10").splits["test"]
     recorder = Recorder(classifier.model, classifier.net.head)
-    randomized_recorders = [randomized_recorder(recorder, seed) for seed in range(RANDOMIZED_NETWORKS)]
+    randomized_recorders = [recorder.randomized(seed) for seed in range(RANDOMIZED_NETWORKS)]
     below = blocks(classifier.model)
     stages = [randomized(recorder, chain.from_iterable(below[: done + 1])) for done in range(len(below) - 1)]
     rows = np.random.default_rng(0).choice(len(test), options.pictures, replace=False)

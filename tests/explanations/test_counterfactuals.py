@@ -44,6 +44,23 @@ def test_darkening_changes_the_prediction_at_the_level():
     assert 69 < float(darken.image.mean()) < 70
 
 
+def test_a_shift_of_a_large_picture_is_narrowed_down_to_the_pixel():
+    """Of 112 shifts every third or fourth is tried, and then those between."""
+    image = torch.zeros(224, 224, 1)
+    image[:, :64] = 255.0
+    counts = []
+
+    def dark_before(images):
+        counts.append(len(images))
+        dark = (images[:, :, 64:101].mean((1, 2, 3)) > 254).float()
+        return torch.stack([1 - dark, dark], dim=1)
+
+    right = by_name(dark_before, image)["shift right"]
+    assert right.description == "37 pixels to the right"
+    assert right.predicted == 1
+    assert sum(counts) < 450
+
+
 def test_a_change_without_effect_changes_no_prediction():
     effects = by_name(darker_than(70), gray(100))
     assert set(effects) == set(NAMES)

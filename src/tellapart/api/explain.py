@@ -15,6 +15,7 @@ from tellapart.events import Progress
 from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.explanation import Explanation
 from tellapart.pages.assemble import is_marked
+from tellapart.runtime.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def explain(
     picture: Any,
     *,
     classes: Sequence[str] = (),
+    quick: bool = False,
     run: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Explanation:
@@ -40,6 +42,7 @@ def explain(
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
         picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
         classes: to compare besides the likeliest: why this one, and not that one.
+        quick: whether to give the prediction and one heat map alone, within seconds.
         run: the folder of the training that made the model, so that training images can be shown too.
             Default: `model`, where that is a run folder.
         listener: hears of training images looked at.
@@ -49,13 +52,13 @@ def explain(
         `save(path)` writes it.
 
     Raises:
-        ConfigError: there is no such class or run folder.
+        ConfigError: there is no such class or run folder; or `quick` and classes to compare.
         ModelError: not a model.
         PictureError: the file is not a picture.
     """
     run = run_folder_of(model) if run is None else run
     looking = None if listener is None else listener.looking
-    return Explainer(load(model), run, looking).explain(picture, classes)
+    return Explainer(load(model), run, looking).explain(picture, classes, quick)
 
 
 def explain_to_pages(
@@ -64,6 +67,7 @@ def explain_to_pages(
     out: str | Path,
     classes: Sequence[str] = (),
     listener: Listener | None = None,
+    quick: bool = False,
 ) -> tuple[list[Page], list[UnreadableImage]]:
     """Do what the command does: write a page for each picture.
 
@@ -73,6 +77,7 @@ def explain_to_pages(
         out: the folder for the pages; made where it is missing.
         classes: as in `explain`.
         listener: hears of training images looked at, and of sections made.
+        quick: as in `explain`.
 
     Returns:
         The pages, and the pictures that could not be read.
@@ -84,15 +89,18 @@ def explain_to_pages(
     """
     listener = listener or Listener()
     explainer = Explainer(load(model), run_folder_of(model), listener.looking)
-    return write_pages(explainer, [Path(path) for path in pictures], Path(out), classes, listener.explaining)
+    files = [Path(path) for path in pictures]
+    return write_pages(explainer, files, Path(out), classes, listener.explaining, quick)
 
 
+@keep_freed_memory()
 def write_pages(
     explainer: Explainer,
     pictures: Sequence[Path],
     folder: Path,
     classes: Sequence[str] = (),
     progress: Progress | None = None,
+    quick: bool = False,
 ) -> tuple[list[Page], list[UnreadableImage]]:
     """Write a page for each picture, named after it.
 
@@ -103,6 +111,7 @@ def write_pages(
             other file stays.
         classes: as in `Explainer.explain`.
         progress: called with (sections done, sections of all pages).
+        quick: as in `explain`.
 
     Returns:
         The pages, and the pictures that could not be read.
@@ -117,7 +126,7 @@ def write_pages(
     taken: set[Path] = set()
     for index, picture in enumerate(pictures):
         try:
-            explanation = explainer.explain(picture, classes)
+            explanation = explainer.explain(picture, classes, quick)
         except PictureError as reason:
             unreadable.append(UnreadableImage(str(picture), str(reason)))
             continue

@@ -12,6 +12,7 @@ from tellapart.errors import DataError
 def explain(
     pictures: options.ModelAndPictures,
     classes: options.Asked = None,
+    quick: options.QuickPage = False,
     out: options.PagesOut = Path("explanations"),
     opens: options.OpenPage = False,
     as_json: options.Json = False,
@@ -44,7 +45,7 @@ def explain(
     files, left_out = files_in(pictures)
     note_left_out(left_out)
     with ProgressListener(quiet=quiet) as listener:
-        pages, unreadable = explain_to_pages(model, files, out, classes or (), listener)
+        pages, unreadable = explain_to_pages(model, files, out, classes or (), listener, quick)
     report_pages(model, pages, unreadable, as_json)
     if opens and pages:
         open_page(pages[0].path)

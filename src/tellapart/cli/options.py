@@ -130,6 +130,16 @@ Epochs = Annotated[
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", help="Pictures per step. Default: set by the recipe.")
 ]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        metavar="NAME|NAME=FILE|MODEL",
+        help="Recipe transfer: the pretrained network. lite0 and lite2 are installed with tellapart; MobileNetV2, "
+        "ResNet50 and others of keras.applications are downloaded by Keras, or read from NAME=FILE.h5; hub:PRESET is one "
+        "of KerasHub; or a model of your own: a run folder, a .keras or .h5 file, cifar10, digits. Default: lite0.",
+    ),
+]
 FineTune = Annotated[
     Switch | None,
     typer.Option(

@@ -71,7 +71,7 @@ class Answer:
 
 def answer_of(subject: Subject) -> Answer:
     """Predict the subject's image, with and without test-time augmentation."""
-    logits = subject.recording.logits[0]
+    logits = subject.logits
     predicted = subject.classifier.tta_probabilities(subject.image[None], novelty=True)
     tta_probabilities = predicted.averaged[0]
     temperature = subject.card.temperature

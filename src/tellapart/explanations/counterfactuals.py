@@ -15,8 +15,11 @@ from torch import Tensor
 
 from tellapart.explanations.attribution.faithfulness import Predict, blurred
 
-STEPS = 32
-"""Amounts tried, from no change to the largest."""
+STEPS, FEWER_STEPS = 32, 16
+"""Amounts tried, from no change to the largest; and for a network that costs more than MANY_FLOPS."""
+
+MANY_FLOPS = 6e9
+"""FLOPs of one image from which fewer amounts are tried."""
 
 BISECTIONS = 8
 
@@ -57,26 +60,39 @@ class Counterfactual:
     """(H, W, C), after the change."""
 
 
-def counterfactuals(predict: Predict, image: Tensor) -> list[Counterfactual]:
+def counterfactuals(predict: Predict, image: Tensor, steps: int = STEPS) -> list[Counterfactual]:
     """Try every kind of change.
 
     Args:
         predict: the network.
         image: (H, W, C) float32, 0-255.
+        steps: amounts tried of each, from no change to the largest.
     """
     with torch.inference_mode():
         before = int(predict(image[None])[0].argmax())
-        return [_counterfactual(predict, image, before, change) for change in CHANGES]
+        return [_counterfactual(predict, image, before, change, steps) for change in CHANGES]
 
 
-def _counterfactual(predict: Predict, image: Tensor, before: int, change: Change) -> Counterfactual:
-    amounts = _amounts(change, min(image.shape[:2]))
+def steps_for(cost: int) -> int:
+    """Return how many amounts are tried for a network of this many FLOPs an image."""
+    return FEWER_STEPS if cost > MANY_FLOPS else STEPS
+
+
+def _counterfactual(
+    predict: Predict, image: Tensor, before: int, change: Change, steps: int
+) -> Counterfactual:
+    pixels = max(1, min(image.shape[:2]) // 2) if change.in_whole_pixels else None
+    amounts = _amounts(steps, pixels)
     place, probabilities = _first_change(predict, image, before, change, amounts)
     if place is None:
         return _of(change, None, probabilities, image)
     low, high = amounts[place - 1] if place else 0.0, amounts[place]
-    for _ in range(0 if change.in_whole_pixels else BISECTIONS):
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
+        if pixels is not None:
+            middle = round(middle * pixels) / pixels
+            if middle in (low, high):
+                break  # neighboring pixels
         at_middle = predict(change.apply(image, middle)[None])[0]
         if int(at_middle.argmax()) == before:
             low = middle
@@ -85,12 +101,12 @@ def _counterfactual(predict: Predict, image: Tensor, before: int, change: Change
     return _of(change, high, probabilities, image)
 
 
-def _amounts(change: Change, side: int) -> list[float]:
-    """Return the amounts to try, ascending, for an image with this shorter side."""
-    if change.in_whole_pixels:
-        largest = max(1, side // 2)
-        return [pixels / largest for pixels in range(1, largest + 1)]
-    return [step / STEPS for step in range(1, STEPS + 1)]
+def _amounts(steps: int, pixels: int | None) -> list[float]:
+    """Return the amounts to try, ascending: shares of so many whole pixels, where only these differ."""
+    if pixels is None:
+        return [step / steps for step in range(1, steps + 1)]
+    count = min(steps, pixels)
+    return [round(step * pixels / count) / pixels for step in range(1, count + 1)]
 
 
 def _first_change(

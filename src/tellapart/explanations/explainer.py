@@ -17,6 +17,7 @@ from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.page import FORM
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
+from tellapart.inference.stored_net import StoredNet
 from tellapart.runs.saved_run import SavedRun, load_run
 
 
@@ -43,7 +44,10 @@ class Explainer:
     @cached_property
     def recorder(self) -> Recorder:
         """A recorder of the network."""
-        return Recorder(self.classifier.model, self.classifier.net.head)
+        net = self.classifier.net
+        if isinstance(net.net, StoredNet):
+            return Recorder.of_stored(net.net, net.head, lambda: self.classifier.model)
+        return Recorder(self.classifier.model, net.head)
 
     @cached_property
     def run(self) -> SavedRun | None:
@@ -71,19 +75,25 @@ class Explainer:
     def _training(self) -> ExampleSearch | None:
         return None if self.run is None else ExampleSearch(self.run, self.classifier)
 
-    def explain(self, picture: Any, classes: Sequence[str] = ()) -> Explanation:
+    def explain(self, picture: Any, classes: Sequence[str] = (), quick: bool = False) -> Explanation:
         """Return the explanation of one image's prediction.
 
         Args:
             picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
             classes: to compare besides the likeliest: why this one, and not that one.
+            quick: whether to give the prediction and one heat map alone, within seconds.
 
         Raises:
-            ConfigError: no such class.
+            ConfigError: no such class; or classes to compare where one map is all there is.
             PictureError: the file is not a picture.
         """
         names = (classes,) if isinstance(classes, str) else classes
         named = tuple(_index_of(name, self.classifier.class_names) for name in names)
+        if quick and named:
+            raise ConfigError(
+                "A quick explanation has one heat map, of the predicted class, and compares no other classes. "
+                "Leave out either quick or the classes."
+            )
         name, original = load_image(picture)
         image = self.classifier.card.preprocessing.apply(original)
         subject = Subject(self.classifier, self.recorder, name, original, image)
@@ -93,6 +103,7 @@ class Explainer:
             filters=self._filters,
             training=self._training,
             named=named,
+            quick=quick,
             scan_progress=self._scan_progress,
         )
 

@@ -11,11 +11,12 @@ from tellapart.events import Progress
 from tellapart.explanations.answer import Answer, answer_of
 from tellapart.explanations.attribution.heat_maps import HeatMaps, heat_maps_of
 from tellapart.explanations.channels.channels import ModelFilters
-from tellapart.explanations.counterfactuals import Counterfactual, counterfactuals
+from tellapart.explanations.counterfactuals import Counterfactual, counterfactuals, steps_for
 from tellapart.explanations.examples.training_examples import BOTH, ExampleSearch, TrainingExamples
 from tellapart.explanations.recorder import Recording
 from tellapart.explanations.subject import Subject
 from tellapart.files import write_text
+from tellapart.runtime.allocator import keep_freed_memory
 
 
 class Form(NamedTuple):
@@ -45,6 +46,9 @@ class Explanation:
 
     named: tuple[int, ...] = ()
     """Class indices that the user named, to compare besides the likeliest."""
+
+    quick: bool = False
+    """Whether it has the prediction and one heat map alone."""
 
     scan_progress: Progress | None = None
     """Called with (training images done, in all) while these are run through the network."""
@@ -78,12 +82,12 @@ class Explanation:
     @cached_property
     def heat_maps(self) -> HeatMaps:
         """Why this class and not another one, by several methods, each with its measured faithfulness."""
-        return heat_maps_of(self.subject, self.answer.order, self.named, self.gaps)
+        return heat_maps_of(self.subject, self.answer.order, self.named, self.gaps, self.quick)
 
     @cached_property
     def counterfactuals(self) -> tuple[Counterfactual, ...]:
         """The smallest change of each kind that changes the prediction."""
-        return tuple(counterfactuals(self.subject.predict, self.subject.pixels))
+        return tuple(counterfactuals(self.subject.predict, self.subject.pixels, steps_for(self.subject.cost)))
 
     def add_gap(self, gap: str) -> None:
         """Note, once, what could not be shown and why."""
@@ -100,7 +104,8 @@ class Explanation:
         Args:
             progress: called with (sections done, sections in all).
         """
-        return self.form.to_html(self, progress)
+        with keep_freed_memory():
+            return self.form.to_html(self, progress)
 
     def save(self, path: str | Path, progress: Progress | None = None) -> Path:
         """Write the page.

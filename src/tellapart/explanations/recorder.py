@@ -5,13 +5,14 @@ alone, and the output of one layer, come from folded nets, which compute the sam
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.errors import ConfigError
@@ -22,6 +23,7 @@ from tellapart.explanations.logits_net import (
     logits_net,
     logits_of,
 )
+from tellapart.explanations.randomized import randomized_net, randomized_stored_net
 from tellapart.inference.folded_net import InferenceNet, inference_net
 from tellapart.inference.probability_net import Head
 from tellapart.inference.stored_net import StoredNet
@@ -105,21 +107,32 @@ class Recorder:
             head: what its outputs mean.
         """
         self.head = head
-        self.stored: StoredNet | None = None
-        """The same network read without Keras, which computes logits until a layer is asked for."""
-        self._load_model: Callable[[], Any] = lambda: model
+        self._load_net: Callable[[], LoweredNet] = lambda: lower(model, "float32", fused=False)
+        self._load_stored: Callable[[], StoredNet] | None = None
+        self._randomized: dict[int, Recorder] = {}
 
     @classmethod
     def of_stored(cls, stored: StoredNet, head: Head, load_model: Callable[[], Any]) -> "Recorder":
-        """Return a recorder that computes logits without Keras, and loads the Keras model when a layer is asked for."""
+        """Return a recorder that computes logits without Keras, and loads the model when a layer is asked for."""
+        return cls._lazy(head, lambda: lower(load_model(), "float32", fused=False), lambda: stored)
+
+    @classmethod
+    def _lazy(
+        cls, head: Head, load_net: Callable[[], LoweredNet], load_stored: Callable[[], StoredNet] | None
+    ) -> "Recorder":
         recorder = cls(None, head)
-        recorder.stored, recorder._load_model = stored, load_model
+        recorder._load_net, recorder._load_stored = load_net, load_stored
         return recorder
 
     @cached_property
     def net(self) -> LoweredNet:
         """The network, unfused."""
-        return lower(self._load_model(), "float32", fused=False)
+        return self._load_net()
+
+    @cached_property
+    def stored(self) -> StoredNet | None:
+        """The same network read without Keras; None where it was not."""
+        return None if self._load_stored is None else self._load_stored()
 
     @property
     def divides(self) -> bool:
@@ -130,6 +143,26 @@ class Recorder:
     def _logits_net(self) -> LogitsNet | None:
         with _outside_inference_mode():
             return logits_net(self.net if self.stored is None else self.stored, self.head)
+
+    def randomized(self, seed: int) -> "Recorder":
+        """Return a recorder of the same network with shuffled weights, made once for each seed.
+
+        Raises:
+            ValueError: the model cannot be cloned, because only its own code knows how to build it.
+        """
+        if seed not in self._randomized:
+            stored = self.stored
+            if stored is None:
+                net = randomized_net(self.net, seed)
+                made = Recorder._lazy(self.head, lambda: net, None)
+            else:
+                made = Recorder._lazy(
+                    self.head,
+                    lambda: randomized_net(self.net, seed),
+                    lambda: randomized_stored_net(stored, seed),
+                )
+            self._randomized[seed] = made
+        return self._randomized[seed]
 
     def part(self, layer: str) -> InferenceNet | None:
         """Return the network up to a layer, folded: images -> the layer's output, in Keras's layout.
@@ -185,6 +218,26 @@ class Recorder:
         with self.net.observed_by(lambda *call: runs.append(_layer_run(calls, *call))):
             output = self.net(images, training=False)
         return Recording(tuple(runs), output, self._logits_of(runs, output))
+
+    def weights(self) -> Iterable[NDArray[Any]]:
+        """Return the weights, in the order of Keras's `get_weights`."""
+        if self.stored is None:
+            return self.net.model.get_weights()
+        return (weight.numpy() for weight in self.stored.weights())
+
+    def count_outputs(self, images: Tensor) -> int:
+        """Return how many numbers the layers' outputs hold together; images as in `run`."""
+        if self.stored is None:
+            return sum(run.raw_outputs[0].numel() for run in self.run(images).layers)
+        sizes: list[int] = []
+        hooks = [
+            operation.register_forward_hook(lambda *call: sizes.append(call[-1].numel()))
+            for operation in self.stored.operations
+        ]
+        self.stored(images)
+        for hook in hooks:
+            hook.remove()
+        return sum(sizes)
 
     def logits(self, images: Tensor) -> Tensor:
         """Return the logits, (B, classes), without keeping any layer: for many images, on every core."""

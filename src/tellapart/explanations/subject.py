@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
+from tellapart.explanations.cost import cost_of
 from tellapart.explanations.recorder import Recorder, Recording
 
 
@@ -44,7 +45,7 @@ class Subject:
     def mark(self) -> str:
         """A sha256 (hexadecimal) of the network's weights and the image's path, which identifies a page."""
         digest = hashlib.sha256(os.fsencode(os.path.abspath(self.picture)))
-        for weight in self.classifier.model.get_weights():
+        for weight in self.recorder.weights():
             digest.update(np.ascontiguousarray(weight).tobytes())
         return digest.hexdigest()
 
@@ -52,6 +53,17 @@ class Subject:
     def pixels(self) -> Tensor:
         """The image, (H, W, C) float32, 0-255."""
         return torch.from_numpy(self.image.astype(np.float32))
+
+    @cached_property
+    def cost(self) -> int:
+        """FLOPs of one run of the network over the image, forward."""
+        return cost_of(self.recorder, self.pixels)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """(classes,), without test-time augmentation."""
+        with torch.no_grad():
+            return self.recorder.logits(self.pixels[None])[0]
 
     @cached_property
     def recording(self) -> Recording:

@@ -1,6 +1,6 @@
 """Stored nets: a network lowered from its description and its weights, without Keras, for inference in float32."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -31,6 +31,11 @@ class StoredNet(nn.Module):
         """The slots of the images and of the outputs."""
         self.last_activation = last_activation
         """Keras's name of the activation applied to the outputs."""
+
+    def weights(self) -> Iterator[Tensor]:
+        """Yield the weights, in the order of Keras's `get_weights`."""
+        for module in self.operations.modules():
+            yield from filter(torch.is_tensor, vars(module).values())
 
     def forward(self, images: Tensor, *, training: bool = False) -> Tensor:
         """Run the network: (B, H, W, C) pixels 0-255 -> (B, classes).

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tellapart.errors import ConfigError
-from tellapart.explanations.attribution.attribute import attribute, randomized_recorder
+from tellapart.explanations.attribution.attribute import attribute
 from tellapart.explanations.attribution.cam import (
     feature_maps,
     grad_cam_plus_plus,
@@ -18,7 +18,7 @@ from tellapart.explanations.attribution.faithfulness import area
 from tellapart.explanations.attribution.gradients import integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.attribution.perturbation import occlusion, rise
-from tellapart.explanations.attribution.task import AttributionTask
+from tellapart.explanations.attribution.task import AttributionTask, Effort
 from tellapart.explanations.recorder import Recorder
 
 CONTRASTS = contrasts_among((3, 6))
@@ -27,18 +27,18 @@ WITHOUT_LAYERS = [name for name, method in METHODS.items() if not method.needs_f
 
 @pytest.fixture(scope="module")
 def task(recorder, image):
-    return AttributionTask(recorder, image, CONTRASTS, masks=100)
+    return AttributionTask(recorder, image, CONTRASTS, Effort(masks=100))
 
 
 def alone(task, contrast):
     """Each method's map of one contrast, computed from that contrast's own logits or share: method -> (H, W)."""
-    image, run = task.image, task.recorder.run
+    image, logits_of = task.image, task.recorder.logits
 
     def logits(images):
-        return contrast.of_logits(run(images).logits)[:, None]
+        return contrast.of_logits(logits_of(images))[:, None]
 
     def shares(images):
-        return contrast.of_probabilities(run(images).logits.softmax(-1))[:, None]
+        return contrast.of_probabilities(logits_of(images).softmax(-1))[:, None]
 
     black, gray = torch.zeros_like(image), image.mean((0, 1))
     return {
@@ -91,7 +91,7 @@ def test_maps_of_feature_maps_are_compared_with_all_randomized_networks_and_othe
     recorder, image
 ):
     task = AttributionTask(recorder, image, (Contrast(3),))
-    randomized = [randomized_recorder(recorder, seed) for seed in range(2)]
+    randomized = [recorder.randomized(seed) for seed in range(2)]
     methods = ["grad_cam", "occlusion"]
 
     def similarities(recorders):
@@ -104,7 +104,8 @@ def test_maps_of_feature_maps_are_compared_with_all_randomized_networks_and_othe
 
 
 def test_a_recorder_gives_logits_without_keeping_layers(recorder, image):
-    assert torch.equal(recorder.logits(image[None]), recorder.run(image[None]).logits)
+    recorded = recorder.run(image[None]).logits
+    torch.testing.assert_close(recorder.logits(image[None]), recorded, rtol=1e-5, atol=1e-5)
 
 
 class Subclassed(keras.Model):
@@ -127,7 +128,7 @@ def hidden():
 
 def test_a_subclassed_model_gets_the_maps_that_need_no_layer(hidden):
     image = torch.rand(16, 16, 1, generator=torch.Generator().manual_seed(0)) * 255
-    maps = attribute(AttributionTask(hidden, image, (Contrast(0),), masks=50))[Contrast(0)]
+    maps = attribute(AttributionTask(hidden, image, (Contrast(0),), Effort(masks=50)))[Contrast(0)]
     assert [heat_map.method for heat_map in maps] == WITHOUT_LAYERS
     assert all(heat_map.faithfulness.randomized_similarity is None for heat_map in maps)
     with pytest.raises(ConfigError, match="grad_cam needs a layer"):
@@ -142,7 +143,7 @@ def test_a_model_that_cannot_be_cloned_is_refused(hidden):
     model = Bound(3)
     model(np.zeros((1, 16, 16, 1), np.float32))
     with pytest.raises(ValueError):  # noqa: PT011
-        randomized_recorder(Recorder(model, "probabilities"))
+        Recorder(model, "probabilities").randomized(0)
 
 
 def test_an_unknown_method_is_refused(task):

@@ -6,12 +6,12 @@ import torch
 from scipy.stats import spearmanr
 
 import tellapart
-from tellapart.explanations.attribution.attribute import attribute, randomized_recorder
+from tellapart.explanations.attribution.attribute import attribute
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.faithfulness import (
+    CurveMeter,
     area,
     blurred,
-    curves,
     faithfulness,
     order_of,
     rank_correlation,
@@ -31,8 +31,13 @@ def predict(images):
 
 
 def measured(image, heat):
-    own = curves(predict, image, order_of(heat))
-    return faithfulness(only_class, own, RandomBaseline(predict, image).curves_for(heat))
+    return measured_with(predict, image, heat)
+
+
+def measured_with(network, image, heat):
+    meter = CurveMeter(network, image)
+    own = meter.curves(order_of(heat))
+    return faithfulness(only_class, own, RandomBaseline(meter).curves_for(heat))
 
 
 def only_class(probabilities):
@@ -73,6 +78,29 @@ def test_curves_begin_and_end_where_they_must():
     assert result.insertion[-1] == result.deletion[0]
 
 
+def test_what_no_order_changes_is_predicted_once():
+    """A curve of 16 steps has 15 points between its ends, and the two curves share the whole image."""
+    counts = []
+
+    def counted(images):
+        counts.append(len(images))
+        return predict(images)
+
+    meter = CurveMeter(counted, picture())
+    for sign in (1.0, -1.0):
+        meter.curves(order_of(corner_map(sign)))
+    assert sorted(counts) == [3, 30, 30]
+
+
+def test_fewer_steps_measure_the_same_area_more_coarsely():
+    fine, coarse = (
+        CurveMeter(predict, picture(), steps).curves(order_of(corner_map())).deletion[:, 0].tolist()
+        for steps in (16, 8)
+    )
+    assert coarse == pytest.approx(fine[::2])
+    assert area(coarse) == pytest.approx(area(fine), abs=0.05)
+
+
 def test_rise_finds_the_corner():
     heat = rise(predict, picture(), masks=500)[0]
     far = heat[16:, 16:]
@@ -104,10 +132,10 @@ def test_a_blurred_picture_keeps_its_mean_and_loses_its_detail():
 def heat_maps(tmp_path_factory):
     """Heat maps of a trained network for ten real digits: method -> maps."""
     place = tmp_path_factory.mktemp("digits") / "run"
-    classifier = tellapart.train("digits", epochs=12, out=place).classifier
+    classifier = tellapart.train("digits", recipe="quick", epochs=12, out=place).classifier
     dataset = tellapart.open_dataset("digits")
     recorder = Recorder(classifier.model, "probabilities")
-    randomized, by_method = randomized_recorder(recorder), {}
+    randomized, by_method = recorder.randomized(0), {}
     for row in range(10):
         pixels = classifier.card.preprocessing.apply(dataset.splits["train"].images.read(row))
         image = torch.from_numpy(pixels.astype(np.float32))
@@ -145,15 +173,13 @@ def test_an_uninformative_area_is_left_out_and_without_any_nothing_is_claimed():
         return (images.mean((1, 2, 3)) > 1).float()[:, None]  # a blurred picture is as good as a whole one
 
     image = picture()
-    own = curves(by_mean, image, order_of(corner_map()))
-    result = faithfulness(only_class, own, RandomBaseline(by_mean, image).curves_for(corner_map()))
+    result = measured_with(by_mean, image, corner_map())
     assert not result.insertion_is_informative
     assert result.deletion_is_informative
 
     def constant(images):
         return torch.ones(len(images), 1)
 
-    own = curves(constant, image, order_of(corner_map()))
-    result = faithfulness(only_class, own, RandomBaseline(constant, image).curves_for(corner_map()))
+    result = measured_with(constant, image, corner_map())
     assert result.better_than_random is None
     assert not result.is_faithful

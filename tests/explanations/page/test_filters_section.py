@@ -42,7 +42,8 @@ def test_costly_networks_are_shown_fewer_channels_with_fewer_steps(monkeypatch):
     channels, steps = _affordable(600_000_000, 5)
     assert 2 <= channels < 6
     assert 32 <= steps <= 96
-    assert _affordable(20_000_000_000, 5) == (2, 32)
+    assert _affordable(2_400_000_000, 5) == (2, 32)
+    assert _affordable(20_000_000_000, 5) == (1, 32)
 
 
 def test_with_a_run_patches_are_of_its_training_pictures(explained, run):

@@ -14,11 +14,14 @@ import torch
 
 from tellapart.classifier.card import card_of_plain_model
 from tellapart.classifier.classifier import Classifier
-from tellapart.explanations.attribution.budget import BUDGET, MIN_FLOPS, cost_of, runs, scope_of
+from tellapart.explanations.attribution.budget import BUDGET, GRID_SIZES, MIN_FLOPS, runs, scope_of
 from tellapart.explanations.attribution.contrast import Contrast, contrasts_among
 from tellapart.explanations.attribution.faithfulness import Faithfulness
 from tellapart.explanations.attribution.heat_maps import heat_maps_of
 from tellapart.explanations.attribution.methods import METHODS
+from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS
+from tellapart.explanations.attribution.task import Effort
+from tellapart.explanations.cost import cost_of
 from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.page import counterfactuals, why
 from tellapart.explanations.page.why import PASSED, verdict
@@ -61,9 +64,20 @@ def test_the_larger_the_network_the_fewer_classes_and_masks():
     order = list(range(1000))
     scopes = [scope_of(order, [], cost) for cost in (10**7, 3 * 10**8, 6 * 10**8, 10**10)]
     assert [len(one.classes) for one in scopes] == [9, 4, 2, 2]
-    assert [one.masks for one in scopes] == [1000, 1000, 520, 250]
+    assert [one.masks for one in scopes] == [1000, 1000, 520, 120]
     for one in scopes[:-1]:
-        assert runs(len(one.classes), one.masks) * max(one.cost, MIN_FLOPS) <= BUDGET
+        assert runs(len(one.classes), one.effort) * max(one.cost, MIN_FLOPS) <= BUDGET
+
+
+def test_a_photo_network_gets_less_effort_and_never_fewer_random_maps():
+    """What a verdict means does not depend on the network's size; how smooth its curves are does."""
+    small, photo, large = (scope_of([0, 1, 2], [], cost) for cost in (10**7, 3 * 10**9, 10**10))
+    assert small.effort == Effort()
+    each = [
+        (one.effort.curve_steps, one.effort.quadrature, runs(2, one.effort)) for one in (small, photo, large)
+    ]
+    assert each == sorted(each, reverse=True)
+    assert runs(2, large.effort) > 2 * 5 * GRID_SIZES * RANDOM_MAPS
 
 
 def test_classes_that_the_user_named_come_at_any_cost():

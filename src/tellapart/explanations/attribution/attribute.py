@@ -10,8 +10,8 @@ from torch import Tensor
 from tellapart.errors import ConfigError
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.faithfulness import (
+    CurveMeter,
     Faithfulness,
-    curves,
     faithfulness,
     order_of,
     rank_correlation,
@@ -61,7 +61,7 @@ def attribute(
             f"There is no attribution method {unknown[0]!r}. Choose from: {', '.join(METHODS)}."
         )
     heat_maps: dict[Contrast, list[HeatMap]] = {contrast: [] for contrast in task.contrasts}
-    baseline = RandomBaseline(task.probabilities, task.image)
+    baseline = RandomBaseline(CurveMeter(task.probabilities, task.image, task.effort.curve_steps))
     for name in methods or METHODS:
         method = METHODS[name]
         attribution = method.draw(task)
@@ -71,7 +71,7 @@ def attribute(
             continue
         others = _of_randomized(method, task, randomized)
         for contrast, heat in attribution.maps.items():
-            measured = _measured(task, contrast, heat, baseline, [other.maps[contrast] for other in others])
+            measured = _measured(contrast, heat, baseline, [other.maps[contrast] for other in others])
             heat_maps[contrast].append(HeatMap(name, heat.numpy(), attribution.layer, measured))
     return {contrast: tuple(maps) for contrast, maps in heat_maps.items()}
 
@@ -86,35 +86,10 @@ def _of_randomized(
 
 
 def _measured(
-    task: AttributionTask,
-    contrast: Contrast,
-    heat: Tensor,
-    baseline: RandomBaseline,
-    others: Sequence[Tensor],
+    contrast: Contrast, heat: Tensor, baseline: RandomBaseline, others: Sequence[Tensor]
 ) -> Faithfulness:
     """Measure a map against random maps, and against `others`, those of randomized networks."""
     similarities = [rank_correlation(heat, other) for other in others]
     similarity = sum(similarities) / len(similarities) if similarities else None
-    own = curves(task.probabilities, task.image, order_of(heat))
+    own = baseline.meter.curves(order_of(heat))
     return faithfulness(contrast.of_probabilities, own, baseline.curves_for(heat), similarity)
-
-
-def randomized_recorder(recorder: Recorder, seed: int = 0) -> Recorder:
-    """Return the same network with each weight's numbers shuffled: equally large, and nothing learned.
-
-    Source: Adebayo et al. 2018, arXiv:1810.03292, with a permutation in place of a new initialization, so that
-    the magnitudes stay.
-
-    Raises:
-        ValueError: the model cannot be cloned, because only its own code knows how to build it.
-    """
-    import keras
-
-    random = np.random.default_rng(seed)
-    weights = recorder.net.model.get_weights()
-    try:
-        model = keras.models.clone_model(recorder.net.model)
-        model.set_weights([random.permutation(w.ravel()).reshape(w.shape) for w in weights])
-    except (TypeError, NotImplementedError) as failed:
-        raise ValueError(str(failed)) from failed
-    return Recorder(model, recorder.head)

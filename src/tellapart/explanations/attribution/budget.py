@@ -1,24 +1,28 @@
-"""Scope: how many classes are compared, and by how many random masks, so that heat maps take reasonable time.
+"""Scope: how many classes are compared, and how finely, so that heat maps take reasonable time on every machine.
 
-The cost is that of running the network: the number of runs times the FLOPs for one image, plus what moving its
-layers' outputs through memory costs.
+The cost is the number of the network's runs times that of one (`explanations/cost.py`). A cheap network gets
+everything; for a dearer one first the classes become fewer, then the effort less. The random maps that each map must
+beat are always as many.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
-
-from tellapart.explanations.attribution.faithfulness import STEPS as CURVE_STEPS
 from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS
-from tellapart.explanations.attribution.task import MASKS
-from tellapart.explanations.recorder import Recorder
+from tellapart.explanations.attribution.task import Effort
 
 BUDGET = 2.5e12
-"""FLOPs. At the 100 GFLOP/s of one core, 25 seconds."""
+"""FLOPs that the maps of a network of up to FULL_EFFORT may take. On two cores, 10 to 20 seconds."""
+
+FULL_EFFORT, LESS_EFFORT = 1e9, 6e9
+"""FLOPs of one image up to which a network gets the full effort, and less; beyond, the least."""
+
+LESS = Effort(masks=250, quadrature=16, noisy_copies=8, strides=8, curve_steps=8)
+"""For MobileNetV2 or EfficientNet-Lite0 on photos: some 1,500 runs, 5 seconds on two cores (`benchmarks/NOTES.md`)."""
+
+LEAST = Effort(masks=120, quadrature=10, noisy_copies=6, strides=8, curve_steps=6)
+"""For ResNet-50 or ConvNeXt on photos: some 1,000 runs."""
 
 MASKS_SHARE = 0.25
 """Share of the budget that RISE's masks may take."""
@@ -27,9 +31,6 @@ MIN_MASKS = 250
 
 MAX_CLASSES = 10
 """Classes at most, however cheap: nobody reads a page of more."""
-
-FLOPS_PER_OUTPUT = 100
-"""FLOPs that each number of a layer's output counts as: what a core computes while it writes and reads one."""
 
 MIN_FLOPS = 1e8
 """FLOPs that a run counts as at least: a small network spends most of its time between the products."""
@@ -43,16 +44,19 @@ NETWORKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which classes heat maps compare."""
+    """Which classes heat maps compare, and how finely."""
 
     classes: tuple[int, ...]
     """The likeliest first, then those that the user named."""
 
-    masks: int
-    """Random masks for RISE."""
-
+    effort: Effort
     cost: int
     """FLOPs of one image, forward."""
+
+    @property
+    def masks(self) -> int:
+        """Random masks of RISE."""
+        return self.effort.masks
 
 
 def scope_of(order: Sequence[int], named: Sequence[int], cost: int) -> Scope:
@@ -61,30 +65,26 @@ def scope_of(order: Sequence[int], named: Sequence[int], cost: int) -> Scope:
     Args:
         order: class indices, the likeliest first.
         named: class indices that the user named; taken at any cost.
-        cost: FLOPs of one image, from `cost_of`.
+        cost: FLOPs of one image, from `explanations.cost`.
     """
-    per_run = max(MIN_FLOPS, cost)
-    masks = int(min(MASKS, max(MIN_MASKS, MASKS_SHARE * BUDGET / (NETWORKS * per_run))))
+    effort, per_run = effort_of(cost), max(MIN_FLOPS, cost)
     most = min(MAX_CLASSES, len(order))
-    count = max((n for n in range(2, most + 1) if runs(n, masks) * per_run <= BUDGET), default=min(2, most))
-    return Scope(tuple(dict.fromkeys([*order[:count], *named])), masks, cost)
+    count = max((n for n in range(2, most + 1) if runs(n, effort) * per_run <= BUDGET), default=min(2, most))
+    return Scope(tuple(dict.fromkeys([*order[:count], *named])), effort, cost)
 
 
-def runs(classes: int, masks: int) -> int:
+def effort_of(cost: int) -> Effort:
+    """Return how finely maps are drawn and measured for a network of this many FLOPs an image."""
+    if cost > LESS_EFFORT:
+        return LEAST
+    if cost > FULL_EFFORT:
+        return LESS
+    affordable = MASKS_SHARE * BUDGET / (NETWORKS * max(MIN_FLOPS, cost))
+    return replace(full := Effort(), masks=int(min(full.masks, max(MIN_MASKS, affordable))))
+
+
+def runs(classes: int, effort: Effort) -> int:
     """Return how often the network runs for all maps and measures; a backward pass counts as one run."""
-    drawing = sum(method.runs(classes, masks) for method in METHODS.values())
-    curve = 2 * (CURVE_STEPS + 1)  # deletion and insertion
+    drawing = sum(method.runs(classes, effort) for method in METHODS.values())
+    curve = 2 * (effort.curve_steps + 1)  # deletion and insertion
     return NETWORKS * drawing + curve * (GRID_SIZES * RANDOM_MAPS + len(METHODS) * classes**2)
-
-
-def cost_of(recorder: Recorder, image: Tensor) -> int:
-    """Return the FLOPs of one image, forward: torch's count, 2 per multiply-add, plus the layers' outputs.
-
-    Args:
-        recorder: of the network.
-        image: (H, W, C) float32, 0-255.
-    """
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        layers = recorder.run(image[None]).layers
-    return counter.get_total_flops() + FLOPS_PER_OUTPUT * sum(run.raw_outputs[0].numel() for run in layers)

@@ -8,6 +8,7 @@ image, not what the network learned.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -19,9 +20,6 @@ Predict = Callable[[Tensor], Tensor]
 
 Share = Callable[[Tensor], Tensor]
 """(N, classes) probabilities -> (N,) the probability of a contrast, 0 to 1."""
-
-STEPS = 16
-"""Steps of a curve; each changes the same number of pixels."""
 
 MIN_CHANGE = 0.05
 """Change along the random maps' curves, on average, below which an area says nothing."""
@@ -123,20 +121,48 @@ class Curves(NamedTuple):
     """(points, classes), from a blurred image to the whole one."""
 
 
-def curves(predict: Predict, image: Tensor, order: Tensor) -> Curves:
-    """Delete an image's pixels, and insert them, in one order.
+class CurveMeter:
+    """Deletes an image's pixels, and inserts them, in any order. What no order changes is computed once."""
 
-    Args:
-        predict: the network.
-        image: (H, W, C).
-        order: (H * W,), places of pixels, row by row.
+    def __init__(self, predict: Predict, image: Tensor, steps: int = 16) -> None:
+        """Create a meter; the network does not run yet.
 
-    Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred image.
-    """
-    return Curves(
-        deletion=_curve(predict, image, torch.zeros_like(image), order),
-        insertion=_curve(predict, blurred(image), image, order),
-    )
+        Args:
+            predict: the network.
+            image: (H, W, C).
+            steps: of a curve, at least 1; no more than there are pixels are taken.
+
+        Source: Petsiuk et al. 2018, arXiv:1806.07421: deletion to black, insertion into a blurred image.
+        """
+        self.predict, self.image = predict, image
+        self.pixels = image.shape[0] * image.shape[1]
+        self.steps = min(steps, self.pixels)
+
+    @cached_property
+    def _blurred(self) -> Tensor:
+        return blurred(self.image)
+
+    @cached_property
+    def _ends(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Probabilities of the whole image, the black one and the blurred one, each (1, classes)."""
+        images = torch.stack([self.image, torch.zeros_like(self.image), self._blurred])
+        with torch.inference_mode():
+            whole, black, soft = self.predict(images).split(1)
+        return whole, black, soft
+
+    def curves(self, order: Tensor) -> Curves:
+        """Return the curves of one order: (H * W,), places of pixels, row by row."""
+        place = torch.empty(self.pixels, dtype=torch.long)
+        place[order] = torch.arange(self.pixels)
+        changed = torch.linspace(0, self.pixels, self.steps + 1).round()[1:-1]
+        masks = (place[None] < changed[:, None]).reshape(-1, *self.image.shape[:2], 1)
+        deleted = torch.where(masks, 0.0, self.image)
+        inserted = torch.where(masks, self.image, self._blurred)
+        whole, black, soft = self._ends
+        with torch.inference_mode():
+            between = self.predict(torch.cat([deleted, inserted])) if len(masks) else whole[:0]
+        deletion, insertion = between.tensor_split(2)
+        return Curves(torch.cat([whole, deletion, black]), torch.cat([soft, insertion, whole]))
 
 
 def order_of(heat: Tensor) -> Tensor:
@@ -203,18 +229,6 @@ def blurred(image: Tensor, share: float = 0.1) -> Tensor:
     planes = F.pad(planes, (reach, reach, reach, reach), mode="reflect") if side > reach else planes
     planes = F.conv2d(F.conv2d(planes, kernel[None, None, :, None]), kernel[None, None, None, :])
     return planes[:, 0].permute(1, 2, 0)
-
-
-def _curve(predict: Predict, begin: Tensor, end: Tensor, order: Tensor) -> Tensor:
-    """Return probabilities while `begin` becomes `end`, pixel by pixel in equal steps: (points, classes)."""
-    pixels = order.numel()
-    steps = min(STEPS, pixels)
-    place = torch.empty(pixels, dtype=torch.long)
-    place[order] = torch.arange(pixels)
-    changed = torch.linspace(0, pixels, steps + 1).round()
-    masks = (place[None] < changed[:, None]).reshape(steps + 1, *begin.shape[:2], 1)
-    with torch.inference_mode():
-        return predict(torch.where(masks, end, begin))
 
 
 def ranks(values: Tensor) -> Tensor:

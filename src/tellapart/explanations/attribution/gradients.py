@@ -3,7 +3,8 @@
 Several scores are handled at once: the network runs forward once for all of them, and backward once for each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +13,8 @@ from torch import Tensor
 Scores = Callable[[Tensor], Tensor]
 """(B, H, W, C) float32 pixels 0-255 -> (B, S) scores, differentiable."""
 
-STEPS = 64
-"""Points of integrated gradients' quadrature."""
-
-SAMPLES = 32
-"""Noisy copies of SmoothGrad."""
+Each = Callable[[Callable[[Any], Tensor], Iterable[Any]], Iterable[Tensor]]
+"""Applies a function to each part, in order; `map` does so one by one."""
 
 
 def gradients(scores: Scores, images: Tensor) -> Tensor:
@@ -27,7 +25,13 @@ def gradients(scores: Scores, images: Tensor) -> Tensor:
 
 
 def integrated_gradients(
-    scores: Scores, image: Tensor, baseline: Tensor, steps: int = STEPS, batch_size: int = 16
+    scores: Scores,
+    image: Tensor,
+    baseline: Tensor,
+    *,
+    steps: int = 64,
+    batch_size: int = 16,
+    each: Each = map,
 ) -> Tensor:
     """Return how much each number of an image adds to the scores, on the way from a baseline to the image.
 
@@ -37,6 +41,7 @@ def integrated_gradients(
         baseline: (H, W, C), an image without information.
         steps: points of the Gauss-Legendre quadrature.
         batch_size: images per batch.
+        each: applies a function to the batches.
 
     Returns:
         (S, H, W, C); each sums to the score of the image minus that of the baseline, up to the error of the
@@ -48,20 +53,23 @@ def integrated_gradients(
     along = torch.tensor((places + 1) / 2, dtype=image.dtype)[:, None, None, None]
     weight = torch.tensor(weights / 2, dtype=image.dtype)[:, None, None, None]
     batches = zip(along.split(batch_size), weight.split(batch_size), strict=True)
-    sums = [
-        (gradients(scores, baseline + share * (image - baseline)) * part).sum(1) for share, part in batches
-    ]
-    return torch.stack(sums).sum(0) * (image - baseline)
+
+    def weighted(batch: tuple[Tensor, Tensor]) -> Tensor:
+        share, part = batch
+        return (gradients(scores, baseline + share * (image - baseline)) * part).sum(1)
+
+    return torch.stack(list(each(weighted, batches))).sum(0) * (image - baseline)
 
 
 def smooth_grad(
     scores: Scores,
     image: Tensor,
     *,
-    samples: int = SAMPLES,
+    samples: int = 32,
     noise: float = 0.15,
     seed: int = 0,
     batch_size: int = 16,
+    each: Each = map,
 ) -> Tensor:
     """Return the mean gradient over noisy copies of the image.
 
@@ -72,6 +80,7 @@ def smooth_grad(
         noise: standard deviation, as a share of the image's range.
         seed: of the noise.
         batch_size: images per batch.
+        each: applies a function to the batches.
 
     Returns:
         (S, H, W, C), signed.
@@ -80,9 +89,7 @@ def smooth_grad(
     """
     random = torch.Generator().manual_seed(seed)
     deviation = noise * float(image.max() - image.min())
-    sums = []
-    for start in range(0, samples, batch_size):
-        count = min(samples - start, batch_size)
-        copies = image + deviation * torch.randn((count, *image.shape), generator=random)
-        sums.append(gradients(scores, copies).sum(1))
-    return torch.stack(sums).sum(0) / samples
+    counts = [min(samples - start, batch_size) for start in range(0, samples, batch_size)]
+    noises = (torch.randn((count, *image.shape), generator=random) for count in counts)
+    sums = each(lambda noise: gradients(scores, image + deviation * noise).sum(1), noises)
+    return torch.stack(list(sums)).sum(0) / samples

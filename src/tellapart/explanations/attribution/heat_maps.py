@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tellapart.explanations.attribution.attribute import HeatMap, attribute, randomized_recorder
-from tellapart.explanations.attribution.budget import Scope, cost_of, scope_of
+from tellapart.explanations.attribution.attribute import HeatMap, attribute
+from tellapart.explanations.attribution.budget import Scope, effort_of, scope_of
 from tellapart.explanations.attribution.cam import spatial_layers
 from tellapart.explanations.attribution.contrast import Contrast, contrasts_among
 from tellapart.explanations.attribution.methods import METHODS
@@ -14,6 +14,9 @@ from tellapart.explanations.subject import Subject
 
 RANDOMIZED_NETWORKS = 4
 """Networks with shuffled weights that maps are compared with."""
+
+QUICK_METHOD = "rise"
+"""The method of the only map where there must be just one: most often faithful (`benchmarks/faithfulness.py`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +42,9 @@ class HeatMaps:
         return {heat_map.method: heat_map for heat_map in self.maps[Contrast(this, and_not)]}
 
 
-def heat_maps_of(subject: Subject, order: Sequence[int], named: Sequence[int], gaps: list[str]) -> HeatMaps:
+def heat_maps_of(
+    subject: Subject, order: Sequence[int], named: Sequence[int], gaps: list[str], quick: bool = False
+) -> HeatMaps:
     """Draw and measure the heat maps of a subject.
 
     Args:
@@ -47,12 +52,17 @@ def heat_maps_of(subject: Subject, order: Sequence[int], named: Sequence[int], g
         order: class indices, the likeliest first.
         named: class indices that the user named.
         gaps: grows by what cannot be shown.
+        quick: whether to draw one map of the likeliest class alone.
     """
-    scope = scope_of(order, named, cost_of(subject.recorder, subject.pixels))
-    randomized = _randomized(subject, gaps)
-    gaps.extend(_missing_methods(subject.recording))
-    task = AttributionTask(subject.recorder, subject.pixels, contrasts_among(scope.classes), scope.masks)
-    by_contrast = attribute(task, randomized)
+    if quick:
+        scope = Scope(tuple(order[:1]), effort_of(subject.cost), subject.cost)
+        randomized = _randomized(subject, 1, gaps)
+    else:
+        scope = scope_of(order, named, subject.cost)
+        randomized = _randomized(subject, RANDOMIZED_NETWORKS, gaps)
+        gaps.extend(_missing_methods(subject.recording))
+    task = AttributionTask(subject.recorder, subject.pixels, contrasts_among(scope.classes), scope.effort)
+    by_contrast = attribute(task, randomized, [QUICK_METHOD] if quick else [])
     return HeatMaps(
         scope, {contrast: tuple(sorted(maps, key=_order)) for contrast, maps in by_contrast.items()}
     )
@@ -73,9 +83,9 @@ def _missing_methods(recording: Recording) -> list[str]:
     return [f"Heat maps by {titles}: {reason}."]
 
 
-def _randomized(subject: Subject, gaps: list[str]) -> list[Recorder]:
+def _randomized(subject: Subject, count: int, gaps: list[str]) -> list[Recorder]:
     try:
-        return [randomized_recorder(subject.recorder, seed) for seed in range(RANDOMIZED_NETWORKS)]
+        return [subject.recorder.randomized(seed) for seed in range(count)]
     except ValueError:
         gaps.append(
             "The comparison of heat maps with those of an untrained network: this model cannot be cloned, "

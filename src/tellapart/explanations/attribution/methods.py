@@ -22,15 +22,15 @@ from tellapart.explanations.attribution.cam import (
     spatial_layers,
 )
 from tellapart.explanations.attribution.contrast import Contrast
-from tellapart.explanations.attribution.gradients import SAMPLES, STEPS, integrated_gradients, smooth_grad
+from tellapart.explanations.attribution.gradients import integrated_gradients, smooth_grad
 from tellapart.explanations.attribution.perturbation import occlusion, rise
-from tellapart.explanations.attribution.task import AttributionTask
+from tellapart.explanations.attribution.task import AttributionTask, Effort
 
 MIN_PLACES = 16
 """Places of a layer's feature maps that show where something is; without such a layer the last one is taken."""
 
-SQUARES = 13 * 13
-"""Squares that occlusion hides, one by one."""
+WINDOW = 4
+"""Squares of occlusion that make up the image's shorter side."""
 
 
 class Attribution(NamedTuple):
@@ -55,14 +55,11 @@ class Method:
     draw: Callable[[AttributionTask], Attribution | None]
     """None where the network lacks what the method needs."""
 
-    gradients: int = 0
+    gradients: Callable[[Effort], int] = lambda _: 0
     """Images that it takes gradients of, with one pass forward and one backward for each class."""
 
-    images: int = 0
-    """Images that it runs besides; a single one is not worth counting."""
-
-    images_per_mask: int = 0
-    """The same for each random mask."""
+    images: Callable[[Effort], int] = lambda _: 0
+    """Images that it runs forward alone; a single one is not worth counting."""
 
     needs_feature_maps: bool = False
     """Whether it needs a layer that keeps the image's places apart."""
@@ -70,9 +67,9 @@ class Method:
     is_centered: bool = False
     """Whether the page shows a map minus its own mean, because it is a mean score everywhere."""
 
-    def runs(self, classes: int, masks: int) -> int:
+    def runs(self, classes: int, effort: Effort) -> int:
         """Return how often the network runs for one image; a backward pass counts as one run."""
-        return self.gradients * (1 + classes) + self.images + self.images_per_mask * masks
+        return self.gradients(effort) * (1 + classes) + self.images(effort)
 
 
 def _by_cam(draw: Callable[[Tensor, Tensor], Tensor], task: AttributionTask) -> Attribution | None:
@@ -97,26 +94,39 @@ def _integrated_gradients(task: AttributionTask) -> Attribution:
     """Integrate from a black image, which says nothing."""
     batch_size = max(1, task.batch_size // 4)
     black = torch.zeros_like(task.image)
-    gradients = integrated_gradients(task.class_logits, task.image, black, batch_size=batch_size)
+    gradients = integrated_gradients(
+        task.class_logits,
+        task.image,
+        black,
+        steps=task.effort.quadrature,
+        batch_size=batch_size,
+        each=task.each,
+    )
     by_class = dict(zip(task.classes, gradients.sum(-1), strict=True))
     return Attribution({contrast: contrast.combined(by_class) for contrast in task.contrasts})
 
 
 def _smooth_grad(task: AttributionTask) -> Attribution:
-    gradients = smooth_grad(task.class_logits, task.image, batch_size=max(1, task.batch_size // 4))
+    gradients = smooth_grad(
+        task.class_logits,
+        task.image,
+        samples=task.effort.noisy_copies,
+        batch_size=max(1, task.batch_size // 4),
+        each=task.each,
+    )
     by_class = dict(zip(task.classes, gradients, strict=True))
     return Attribution({contrast: contrast.combined(by_class).abs().sum(-1) for contrast in task.contrasts})
 
 
 def _occlusion(task: AttributionTask) -> Attribution:
     side = min(task.image.shape[:2])
-    window, stride = max(1, side // 4), max(1, side // 16)
+    window, stride = max(1, side // WINDOW), max(1, side // task.effort.strides)
     fill = task.image.mean((0, 1))
     return _by_contrast(task, occlusion(task.logits, task.image, fill, window=window, stride=stride))
 
 
 def _rise(task: AttributionTask) -> Attribution:
-    return _by_contrast(task, rise(task.shares, task.image, masks=task.masks))
+    return _by_contrast(task, rise(task.shares, task.image, masks=task.effort.masks))
 
 
 def _by_contrast(task: AttributionTask, maps: Iterable[Tensor]) -> Attribution:
@@ -145,7 +155,7 @@ METHODS: dict[str, Method] = {
         description="How much each pixel adds to the class score while the picture fades in from black.",
         source="Sundararajan et al. 2017, arXiv:1703.01365",
         draw=_integrated_gradients,
-        gradients=STEPS,
+        gradients=lambda effort: effort.quadrature,
     ),
     "smooth_grad": Method(
         title="SmoothGrad",
@@ -153,14 +163,14 @@ METHODS: dict[str, Method] = {
         "copies of the picture.",
         source="Smilkov et al. 2017, arXiv:1706.03825",
         draw=_smooth_grad,
-        gradients=SAMPLES,
+        gradients=lambda effort: effort.noisy_copies,
     ),
     "occlusion": Method(
         title="Occlusion",
         description="How much the class score drops when a square of the picture's mean color covers each area.",
         source="Zeiler and Fergus 2014, arXiv:1311.2901",
         draw=_occlusion,
-        images=SQUARES,
+        images=lambda effort: (effort.strides - effort.strides // WINDOW + 1) ** 2,
     ),
     "rise": Method(
         title="RISE",
@@ -168,7 +178,7 @@ METHODS: dict[str, Method] = {
         "raises the probability; red: keeping it lowers the probability.",
         source="Petsiuk et al. 2018, arXiv:1806.07421",
         draw=_rise,
-        images_per_mask=1,
+        images=lambda effort: effort.masks,
         is_centered=True,
     ),
 }

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tellapart.explanations.attribution.faithfulness import Curves, Predict, curves, order_of, ranks
+from tellapart.explanations.attribution.faithfulness import CurveMeter, Curves, order_of, ranks
 
 RANDOM_MAPS = 8
 """Random maps of each grid size."""
@@ -25,15 +25,14 @@ COARSEST = 3
 class RandomBaseline:
     """Curves of random maps for one network and image, computed for each grid size when first needed."""
 
-    def __init__(self, predict: Predict, image: Tensor, seed: int = 0) -> None:
+    def __init__(self, meter: CurveMeter, seed: int = 0) -> None:
         """Create a baseline; the network does not run yet.
 
         Args:
-            predict: the network.
-            image: (H, W, C).
+            meter: of the network and image.
             seed: of the maps.
         """
-        self.predict, self.image, self.seed = predict, image, seed
+        self.meter, self.image, self.seed = meter, meter.image, seed
         self._curves: dict[int, list[Curves]] = {}
 
     @cached_property
@@ -63,7 +62,7 @@ class RandomBaseline:
         size = self.grid_size_for(heat)
         if size not in self._curves:
             orders = map(order_of, self.maps(size))
-            self._curves[size] = [curves(self.predict, self.image, order) for order in orders]
+            self._curves[size] = list(map(self.meter.curves, orders))
         return self._curves[size]
 
 

@@ -1,18 +1,41 @@
 """AttributionTask: a network, an image and the contrasts to explain, with the scores that every method asks for."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.recorder import Recorder
-
-MASKS = 1000
-"""Masks of RISE for a small network."""
+from tellapart.runtime.workers import workers
 
 PIXELS_PER_BATCH = 2**20
 """Pixels of a batch at most, which bounds memory."""
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How finely maps are drawn and measured. The defaults are for a small network."""
+
+    masks: int = 1000
+    """Random masks of RISE."""
+
+    quadrature: int = 64
+    """Points of integrated gradients' quadrature."""
+
+    noisy_copies: int = 32
+    """Images that SmoothGrad averages over."""
+
+    strides: int = 16
+    """Strides of occlusion's square that make up the image's shorter side."""
+
+    curve_steps: int = 16
+    """Steps of a deletion or insertion curve; each changes the same number of pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +47,7 @@ class AttributionTask:
     """(H, W, C) float32, 0-255."""
 
     contrasts: tuple[Contrast, ...]
-    masks: int = MASKS
-    """Random masks for RISE."""
+    effort: Effort = Effort()
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -54,6 +76,10 @@ class AttributionTask:
     def probabilities(self, images: Tensor) -> Tensor:
         """Return the probabilities of every class: (B, classes)."""
         return self._in_batches(images).softmax(-1)
+
+    def each(self, function: Callable[[Given], Result], parts: Iterable[Given]) -> list[Result]:
+        """Return a function of the network for each part, on every core where the network allows."""
+        return workers().map(function, parts) if self.recorder.divides else list(map(function, parts))
 
     def _in_batches(self, images: Tensor) -> Tensor:
         return torch.cat([self.recorder.logits(batch) for batch in images.split(self.batch_size)])

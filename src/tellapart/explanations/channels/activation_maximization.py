@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.explanations.recorder import Recorder
+from tellapart.runtime.workers import workers
 
 STEPS = 96
 """Steps of the ascent."""
 
 STEP = 0.05
 """Learning rate of Adam: about how far a pixel moves in a step, before the sigmoid."""
+
+BETAS = 0.9, 0.999
+"""Adam's decay rates of the mean gradient and of its square."""
 
 EVEN = 16
 """Factor by which the image's mean color moves more easily than its other frequencies."""
@@ -63,14 +67,48 @@ def maximizing_images(
     """
     random = torch.Generator().manual_seed(seed)
     waves, scale = _noise(len(channels), shape, random)
-    optimizer = torch.optim.Adam([waves], lr=STEP)
-    for _ in range(steps):
-        moved = _moved(_images(waves, scale, shape), random)
-        optimizer.zero_grad()
-        (-mean_activations(recorder, moved, layer, channels).sum()).backward(inputs=[waves])
-        optimizer.step()
-    with torch.no_grad():
-        return _images(waves, scale, shape).round().to(torch.uint8).numpy()
+    shifts = [2 * torch.rand((3, len(channels), 2), generator=random) - 1 for _ in range(steps)]
+    part = recorder.part(layer)
+
+    def ascend(images: Tensor) -> Tensor:
+        """Return the images at these indices, each of which climbs by itself."""
+        own = waves[images].requires_grad_()
+        of_images = [channels[index] for index in images.tolist()]
+        adam = _Adam(own)
+        for shift in shifts:
+            moved = _moved(_images(own, scale, shape), shift[:, images])
+            output = recorder.layer_outputs(moved, [layer])[layer] if part is None else part(moved)
+            (gradient,) = torch.autograd.grad(_means(output, of_images).sum(), own)
+            adam.climb(gradient)
+        with torch.no_grad():
+            return _images(own, scale, shape)
+
+    everything = torch.arange(len(channels))
+    if part is None:
+        created = ascend(everything)
+    else:
+        created = torch.cat(workers().map(ascend, everything.tensor_split(workers().count)))
+    return created.round().to(torch.uint8).numpy()
+
+
+class _Adam:
+    """Adam, gradient ascent. Torch's own would first import torch's compiler for a second.
+
+    Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self.values, self.steps = values, 0
+        self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
+
+    def climb(self, gradient: Tensor) -> None:
+        """Move the values up the gradient."""
+        self.steps += 1
+        self.mean.lerp_(gradient, 1 - BETAS[0])
+        self.square.lerp_(gradient**2, 1 - BETAS[1])
+        deviation = (self.square / (1 - BETAS[1] ** self.steps)).sqrt() + 1e-8
+        with torch.no_grad():
+            self.values += STEP / (1 - BETAS[0] ** self.steps) * self.mean / deviation
 
 
 def mean_activations(recorder: Recorder, images: Tensor, layer: str, channels: Sequence[int]) -> Tensor:
@@ -85,9 +123,13 @@ def mean_activations(recorder: Recorder, images: Tensor, layer: str, channels: S
     Returns:
         (B,).
     """
-    output = recorder.layer_outputs(images, [layer])[layer]  # (B, ..., channels)
-    of_each = output[torch.arange(len(images)), ..., torch.tensor(channels)]
-    return of_each.reshape(len(images), -1).mean(1)
+    return _means(recorder.layer_outputs(images, [layer])[layer], channels)
+
+
+def _means(output: Tensor, channels: Sequence[int]) -> Tensor:
+    """Return the mean of one channel over the places, for each image: (B, ..., channels) -> (B,)."""
+    of_each = output[torch.arange(len(output)), ..., torch.tensor(channels)]
+    return of_each.reshape(len(output), -1).mean(1)
 
 
 def _noise(count: int, shape: tuple[int, int, int], random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -101,7 +143,7 @@ def _noise(count: int, shape: tuple[int, int, int], random: torch.Generator) -> 
     scale = scale / torch.fft.irfft2(torch.view_as_complex(waves) * scale, s=(height, width)).std()
     scale[0, 0] *= EVEN
     waves[..., 0, 0, :] /= EVEN
-    return (NOISE * waves).requires_grad_(), scale
+    return NOISE * waves, scale
 
 
 def _images(waves: Tensor, scale: Tensor, shape: tuple[int, int, int]) -> Tensor:
@@ -113,10 +155,10 @@ def _images(waves: Tensor, scale: Tensor, shape: tuple[int, int, int]) -> Tensor
     return 255 * pixels.sigmoid()
 
 
-def _moved(images: Tensor, random: torch.Generator) -> Tensor:
-    """Return each image shifted, rotated and scaled a little at random; mirrored at the edges."""
+def _moved(images: Tensor, random: Tensor) -> Tensor:
+    """Return each image shifted, rotated and scaled a little, by random numbers (3, B, 2), -1 to 1; edges mirrored."""
     count = len(images)
-    shift, turn, scale = (2 * torch.rand((3, count, 2), generator=random) - 1).unbind(0)
+    shift, turn, scale = random.unbind(0)
     angle = turn[:, 0] * math.radians(ROTATION)
     size = 1 / (1 + SCALE * scale[:, 0])
     turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(count, 2, 2)

@@ -28,23 +28,23 @@ from tellapart.explanations.channels.patches import (
     peaks,
     top_patches,
 )
+from tellapart.explanations.cost import cost_of
 from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.explanations.subject import Subject
 from tellapart.lowering.ops.convolution import Convolution2D
-from tellapart.profiling.summary import summarize
 
 LAYERS, CHANNELS, PATCHES = 5, 6, 4
 """Shown at most: layers, channels of each, patches of each."""
 
-MIN_CHANNELS, MIN_STEPS = 2, 32
+MIN_STEPS = 32
 
 SAMPLE = 1000
 """Training images to search for patches."""
 
 MIN_SAMPLE = 100
 
-SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 5e11, 2e12
-"""FLOPs for searching the sample and for creating images: together some ten seconds on two cores."""
+SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 5e11, 2.3e12
+"""FLOPs for searching the sample and for creating images: together some five seconds on two cores."""
 
 SEED = 0
 
@@ -117,7 +117,7 @@ class ModelFilters:
         """Rows of the sampled training images, ascending; empty where there are none."""
         if self.train is None:
             return np.empty(0, np.int64)
-        count = int(min(SAMPLE, max(MIN_SAMPLE, SAMPLE_FLOPS / self._flops)))
+        count = int(min(SAMPLE, max(MIN_SAMPLE, SAMPLE_FLOPS / self._cost)))
         if len(self.train) <= count:
             return np.arange(len(self.train))
         return draw(self.train.ids, self.train.labels, count, SEED)
@@ -144,7 +144,7 @@ class ModelFilters:
         return tuple(self._layer(subject, name, here[name], len(names)) for name in names)
 
     def _layer(self, subject: Subject, name: str, here: Peaks, layers: int) -> LayerFilters:
-        count, steps = _affordable(self._flops, layers)
+        count, steps = _affordable(self._cost, layers)
         sample = self._peaks.get(name)
         chosen = _standing_out(here, sample)[:count]
         created = self._images(name, chosen, steps)
@@ -194,8 +194,9 @@ class ModelFilters:
         return self.train.images[self.rows]
 
     @cached_property
-    def _flops(self) -> int:
-        return max(1, summarize(self.recorder.net.model).flops)
+    def _cost(self) -> int:
+        """FLOPs of one image, forward."""
+        return cost_of(self.recorder, torch.zeros(self.shape))
 
 
 def spread(recording: Recording) -> list[str]:
@@ -238,13 +239,14 @@ def _share_below(here: Peaks, sample: Peaks | None, channel: int) -> float | Non
     return float((sample.highest[:, channel] < here.highest[0, channel]).mean())
 
 
-def _affordable(flops: int, layers: int) -> tuple[int, int]:
+def _affordable(cost: int, layers: int) -> tuple[int, int]:
     """Return how many channels of each layer are shown, and the steps for each created image.
 
     Args:
-        flops: of one image forward; a step takes three times as many.
+        cost: FLOPs of one image forward; a step takes three times as many.
         layers: number of layers shown.
     """
-    steps = MAXIMIZATION_FLOPS / (3 * flops * layers)
-    channels = int(min(CHANNELS, max(MIN_CHANNELS, steps // (STEPS * 2 / 3))))
+    steps = MAXIMIZATION_FLOPS / (3 * cost * layers)
+    enough, few = int(steps // (STEPS * 2 / 3)), min(2, round(steps / MIN_STEPS))
+    channels = min(CHANNELS, max(1, few, enough))
     return channels, int(min(STEPS, max(MIN_STEPS, steps // channels)))

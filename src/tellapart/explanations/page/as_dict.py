@@ -24,8 +24,10 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
             }
             for contrast, maps in explanation.heat_maps.maps.items()
         ],
-        "counterfactuals": [_counterfactual(each, names) for each in explanation.counterfactuals],
-        "training": _training(explanation),
+        "counterfactuals": None
+        if explanation.quick
+        else [_counterfactual(each, names) for each in explanation.counterfactuals],
+        "training": None if explanation.quick else _training(explanation),
         "missing": list(explanation.gaps),
     }
 

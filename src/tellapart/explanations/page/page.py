@@ -58,6 +58,9 @@ SECTIONS = (
     Section("answer", "From logits to probabilities", answer.part),
 )
 
+QUICK = ("why", "picture", "answer")
+"""Sections of a quick explanation's page."""
+
 SHARED = ("theme.js", "charts.js", "scrolling.js", "contents.js", "packing.js", "explain/maps.js")
 
 
@@ -68,7 +71,11 @@ def page(explanation: Explanation, progress: Progress | None = None) -> str:
         explanation: of one image.
         progress: called with (sections done, sections in all).
     """
-    return page_of(explanation, SECTIONS, progress)
+    if not explanation.quick:
+        return page_of(explanation, SECTIONS, progress)
+    left_out = ", ".join(section.title for section in SECTIONS if section.name not in QUICK)
+    explanation.add_gap(f"Left out of a quick explanation: {left_out}; and all heat maps but one.")
+    return page_of(explanation, [section for section in SECTIONS if section.name in QUICK], progress)
 
 
 def page_of(explanation: Explanation, sections: Sequence[Section], progress: Progress | None = None) -> str:
