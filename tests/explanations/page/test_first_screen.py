@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from tellapart.classifier.card import NoveltyLimit, card_of_plain_model
-from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.preprocess import Preprocessing
 from tellapart.explanations.attribution.contrast import Contrast
@@ -204,7 +203,7 @@ def test_an_unfamiliar_picture_is_said_before_any_number(explained):
     )
     page = html(explanation)
     body = page[page.index("<body>") :]
-    assert 0 < body.index("Probably none of the model’s 10 classes") < body.index("%</span>")
+    assert 0 < body.index("Probably none of these") < body.index("%</span>")
     explanation.__dict__["answer"] = replace(explanation.answer, novelty=0.5)
     assert "Probably none" not in html(explanation)
 
@@ -212,6 +211,8 @@ def test_an_unfamiliar_picture_is_said_before_any_number(explained):
 def test_of_two_classes_it_is_neither():
     assert first_screen._headline(("cat", "dog"), "cat", True) == "Probably neither cat nor dog"
     assert first_screen._headline(("cat", "dog"), "cat", False) == "Why “cat”?"
+    many = [f"class {number}" for number in range(1000)]
+    assert first_screen._headline(many, "class 1", True) == "Probably none of the model’s 1,000 classes"
 
 
 def test_a_calibrated_confidence_comes_with_its_condition_behind_details(run, explained):

@@ -91,7 +91,11 @@ def _headline(names: Sequence[str], predicted: str, is_unfamiliar: bool) -> str:
         return f"Why “{predicted}”?"
     if len(names) == 2:
         return f"Probably neither {names[0]} nor {names[1]}"
-    return f"Probably none of the model’s {len(names):,} classes"
+    return (
+        "Probably none of these"
+        if len(names) <= MAX_NAMES
+        else f"Probably none of the model’s {len(names):,} classes"
+    )
 
 
 def _caption(photo: Photo, subject: Subject) -> str:
