@@ -3,8 +3,9 @@
     python benchmarks/cold_start.py PHOTO [--rounds 5] [--no-training]
 
 - `tellapart --help`.
-- `tellapart predict PHOTO` with the built-in model, against a plain Keras script (torch backend) that loads the same
-  `.keras` file, reads the photo with Pillow and prints the most likely class: whole processes, in turn.
+- `tellapart predict cifar10 PHOTO`, against a plain Keras script (torch backend) that loads the same `.keras` file,
+  reads the photo with Pillow and prints the most likely class: whole processes, in turn; and `tellapart predict PHOTO`,
+  which uses the ImageNet model.
 - `tellapart train cifar10 --target 63%`: seconds of the whole command and of its training, the validation
   accuracy at which it stopped, and the test accuracy.
 
@@ -51,6 +52,7 @@ def cold_starts(photo, rounds):
     commands = {
         "tellapart --help": [*tellapart, "--help"],
         "tellapart predict PHOTO": [*tellapart, "predict", photo],
+        "tellapart predict cifar10 PHOTO": [*tellapart, "predict", "cifar10", photo],
         "a Keras script, the same model and photo": [
             sys.executable, "-c", KERAS_SCRIPT, str(pretrained_model("cifar10")), photo
         ],

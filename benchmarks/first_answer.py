@@ -10,8 +10,8 @@ FOLDER holds cats-and-dogs/{train,test}/{cat,dog}/*.jpg (400 and 200 photos). Ef
 
 Chosen on the 400 training photos: how a photo becomes a square, whether its mirror image is averaged in, which network.
 The 200 test photos are then predicted once, by the built-in model as it is. Milliseconds are those of the network for
-one photo on one core, the two networks in turn. Then the answers to scikit-learn's two sample photos and to ten
-training photos, the first five of each kind.
+one photo on one core, the two networks in turn; seconds those of whole commands. Then the answers to scikit-learn's
+two sample photos and to ten training photos, the first five of each kind.
 """
 
 import argparse
@@ -19,6 +19,8 @@ import datetime
 import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -123,6 +125,33 @@ def milliseconds(classifiers, rounds=15):
     return {backbone: statistics.median(each[1:]) for backbone, each in times.items()}
 
 
+def whole_commands(photo, rounds=7):
+    """Seconds of whole processes, in turn: wall clock, and of all cores together; the first round fills caches."""
+    commands = {
+        "tellapart predict PHOTO": [sys.executable, "-m", "tellapart", "predict", str(photo)],
+        "python -c 'import torch'": [sys.executable, "-c", "import torch"],
+    }
+    times = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, command in commands.items():
+            began = time.perf_counter()
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            if status:
+                raise SystemExit(f"{command} failed.")
+            times[name].append((time.perf_counter() - began, usage.ru_utime + usage.ru_stime))
+    return [
+        {
+            "command": name,
+            "median s": statistics.median(wall for wall, _ in each[1:]),
+            "lowest": min(wall for wall, _ in each[1:]),
+            "CPU s, median": statistics.median(cores for _, cores in each[1:]),
+            "n": rounds,
+        }
+        for name, each in times.items()
+    ]
+
+
 def test_rows(classifier, files, is_dog):
     pixels = [load_image(path, 0)[1] for path in files]
     images = np.stack([classifier.card.preprocessing.apply(each) for each in pixels])
@@ -178,6 +207,7 @@ def main():
         "versions": versions(),
         "train": compared,
         "milliseconds": speed,
+        "commands": whole_commands(files[0]),
         "test": tested,
         "answers": answered,
     }
@@ -196,6 +226,10 @@ def page(record):
         "",
         f"On one core the network takes {speed['lite0']:.0f} ms for one photo (Lite0) and {speed['lite2']:.0f} ms "
         f"(Lite2), medians of 15, in turn; the ratio is {speed['lite2'] / speed['lite0']:.1f}. The machine was shared.",
+        "",
+        "Whole processes, in turn:",
+        "",
+        _table(record["commands"]),
         "",
         "On the 200 test photos, predicted once, by the built-in model:",
         "",

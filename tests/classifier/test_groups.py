@@ -1,10 +1,15 @@
 """Groups: the likeliest everyday thing, by the sum of its classes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from tellapart.classifier.groups import Group, likeliest_groups, thing_probabilities, things_of
+import tellapart
+from tellapart.classifier.groups import Group, among, likeliest_groups, thing_probabilities, things_of
 
+CAT = Path(tellapart.__file__).parent / "guide" / "photos" / "cat.jpg"
 NAMES = ("beagle", "pug", "collie", "tabby", "zebra")
 GROUPS = {"beagle": "dog", "pug": "dog", "collie": "dog", "tabby": "cat"}
 
@@ -58,3 +63,29 @@ def test_a_class_of_no_group_that_leads_stands_alone():
 
 def test_a_model_without_groups_has_none():
     assert likeliest_groups(rows([0.2, 0.1, 0.1, 0.0, 0.6], [1, 0, 0, 0, 0]), NAMES, {}) == [None, None]
+
+
+def test_among_some_things_only_those_count():
+    probabilities = rows([0.2, 0.1, 0.1, 0.2, 0.4])
+    said = among(probabilities, NAMES, GROUPS, ("zebra", "dog"))
+    (everything,) = things(probabilities)
+    both = everything["zebra"] + everything["dog"]
+    np.testing.assert_allclose(said, [[everything["zebra"] / both, everything["dog"] / both]], rtol=1e-6)
+
+
+def test_data_of_things_is_scored_by_the_sums_of_their_kinds():
+    """A photo of a cat, called a cat and a dog; and a class of no group."""
+    photo = np.asarray(Image.open(CAT).convert("RGB").resize((224, 224)))
+    data = (np.stack([photo, photo]), np.array([0, 1]))
+    dataset = tellapart.open_dataset(data, class_names=("cat", "dog"))
+    scores = tellapart.load("imagenet").evaluate(dataset, "train")
+    assert [row.name for row in scores.classes] == ["cat", "dog"]
+    assert (scores.confusion, scores.accuracy) == (((1, 0), (1, 0)), 0.5)
+
+
+def test_a_breed_beside_a_group_is_not_compared():
+    model = tellapart.load("imagenet")
+    assert model.names_things(("cat", "zebra"))
+    assert not model.names_things(("tabby", "dog"))
+    assert not model.names_things(("tabby", "zebra"))  # both are classes of the model's own
+    assert not tellapart.load("cifar10").names_things(("cat", "dog"))

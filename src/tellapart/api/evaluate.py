@@ -171,6 +171,12 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         notes.append(
             f"The model file has no class names, so its outputs are matched to the data's order ({listed})."
         )
+    if classifier.names_things(names):
+        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        notes.append(
+            f"The model has {len(classifier.class_names):,} classes; only the data's are compared, each by all its "
+            f"kinds ({listed})."
+        )
     return notes
 
 

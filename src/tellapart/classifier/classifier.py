@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.backbone_model import backbone_net
 from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model
-from tellapart.classifier.groups import likeliest_groups
+from tellapart.classifier.groups import among, likeliest_groups
 from tellapart.classifier.model_file import (
     H5_SUFFIXES,
     backbone_of,
@@ -291,7 +291,11 @@ class Classifier:
         """
         predictions = self.tta_probabilities(store.images, progress, precision=precision, novelty=True)
         labels, names = store.labels, class_names
-        if not self.takes_names_of(class_names):
+        if self.names_things(class_names):
+            predictions = predictions._replace(
+                averaged=self._among(predictions.averaged, names), plain=self._among(predictions.plain, names)
+            )
+        elif not self.takes_names_of(class_names):
             labels, names = self._own_labels(store.labels, class_names), self.class_names
         averaged = score(predictions.averaged, labels, names, split)
         plain = averaged if self.card.tta_views == 1 else score(predictions.plain, labels, names, split)
@@ -305,6 +309,18 @@ class Classifier:
         Its outputs then count in the order of these, as for an `.h5` of the same training.
         """
         return not self.card.named and len(class_names) == len(self.class_names)
+
+    def names_things(self, class_names: tuple[str, ...]) -> bool:
+        """Return whether `class_names` are groups of the model's classes, such as cat and dog, and classes of none.
+
+        Only those are then compared, as if the model knew no others.
+        """
+        groups, classes = self.card.groups, set(self.class_names)
+        things = set(groups.values()) | (classes - set(groups))
+        return not classes.issuperset(class_names) and things.issuperset(class_names)
+
+    def _among(self, probabilities: NDArray[np.float32], class_names: tuple[str, ...]) -> NDArray[np.float32]:
+        return among(probabilities, self.class_names, self.card.groups, class_names)
 
     def _own_labels(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> NDArray[np.int64]:
         if class_names == self.class_names:

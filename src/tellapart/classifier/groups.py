@@ -80,6 +80,26 @@ def thing_probabilities(
     return sums
 
 
+def among(
+    probabilities: NDArray[np.float32],
+    class_names: Sequence[str],
+    groups: Mapping[str, str],
+    wanted: Sequence[str],
+) -> NDArray[np.float32]:
+    """Return the probabilities of some things as if there were no others: (N, classes) -> (N, wanted).
+
+    Args:
+        probabilities: (N, classes), all positive.
+        class_names: in the order of the columns.
+        groups: class -> its group.
+        wanted: groups, and classes of none.
+    """
+    things, members = things_of(class_names, groups)
+    columns = [things.index(name) for name in wanted]
+    chosen = thing_probabilities(probabilities, things, members)[:, columns]
+    return chosen / chosen.sum(1, keepdims=True)
+
+
 def _group(
     row: NDArray[np.float32],
     class_names: Sequence[str],
