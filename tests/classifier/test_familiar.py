@@ -69,13 +69,13 @@ def test_a_model_without_a_method_says_nothing(classifier):
 
 
 def test_the_network_runs_once_for_each_picture(classifier, monkeypatch):
-    passed, body = [], InferenceNet._body
+    passed, bodies = [], InferenceNet._bodies
 
     def counted(net, images):
         passed.append(len(images))
-        return body(net, images)
+        return bodies(net, images)
 
-    monkeypatch.setattr(InferenceNet, "_body", counted)
+    monkeypatch.setattr(InferenceNet, "_bodies", counted)
     classifier.predict(list(IMAGES[:30]))
     assert sum(passed) == 30
 

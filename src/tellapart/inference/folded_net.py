@@ -1,8 +1,8 @@
 """Folded nets: the form of a lowered net for inference only.
 
 Its operations are folded (`fold.py`) and its weights cast once; several threads may call it at the same time.
-Images pass through the convolutions a few at a time, so that their feature maps stay in a core's cache,
-and through the dense layers all together, whose many weights are then read once.
+Images pass through the convolutions a few at a time, so that their feature maps stay in a core's cache
+(`stages.py`), and through the dense layers all together, whose many weights are then read once.
 
 It uses the weights as they were when it was built: a net that is still being trained needs a new one for
 each prediction.
@@ -16,19 +16,13 @@ from torch import Tensor
 
 from tellapart.inference.fold import FoldedDense, Step, fold
 from tellapart.inference.folded_convolution import FoldedConvolution
+from tellapart.inference.stages import MOST_AT_ONCE, Stage, in_stages, measured, run, through
 from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering.dtypes import PRECISIONS
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.net import LoweredNet
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import activate_over
-
-PIXELS_AT_ONCE = 64 * 32 * 32
-"""Pixels that pass through the convolutions at once. Measured: half and twice as many are as fast; 8 or 250 images
-are slower."""
-
-FEWEST_AT_ONCE, MOST_AT_ONCE = 4, 64
-"""Bounds on the images that pass through the convolutions at once, whatever their size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,8 @@ class InferenceNet:
         self.entry = net.entry
         self.middle = steps[cut].inputs[0] if cut < len(steps) else self.result
         self.body, self.head = steps[:cut], steps[cut:]
+        self._stages: dict[tuple[int, ...], list[Stage]] = {}
+        """Of the body, for each size of images (H, W, C)."""
 
     def __call__(self, images: Tensor, *, training: bool = False) -> Tensor:
         """Return the outputs: (B, H, W, C) pixels 0-255 -> (B, outputs).
@@ -73,7 +69,7 @@ class InferenceNet:
             raise ValueError("A folded net is for inference only; call the lowered net to train it.")
         parts = self._bodies(images)
         features = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return to_keras(_run(self.head, {self.middle: features}, self.result))
+        return to_keras(run(self.head, {self.middle: features}, self.result))
 
     @property
     def has_features(self) -> bool:
@@ -96,7 +92,7 @@ class InferenceNet:
         """
         features = self._features(images)
         rest = self.head[self._last_dense :]
-        return to_keras(features), to_keras(_run(rest, {rest[0].inputs[0]: features}, self.result))
+        return to_keras(features), to_keras(run(rest, {rest[0].inputs[0]: features}, self.result))
 
     @property
     def has_logits(self) -> bool:
@@ -121,10 +117,10 @@ class InferenceNet:
             logits = operation.before_activation(features)
             output = activate_over(operation.activation, logits.clone())
         elif isinstance(operation, ActivationOperation):
-            logits = _run(before, values, last.inputs[0])
+            logits = run(before, values, last.inputs[0])
             output = operation(logits.clone(), training=False)
         else:
-            logits = output = _run(rest, values, self.result)
+            logits = output = run(rest, values, self.result)
         return to_keras(features), to_keras(logits), to_keras(output)
 
     def _features(self, images: Tensor) -> Tensor:
@@ -132,7 +128,7 @@ class InferenceNet:
             raise ValueError("The net does not end in dense layers, so it has no features.")
         before = self.head[: self._last_dense]
         slot = self.head[self._last_dense].inputs[0]
-        return torch.cat([_run(before, {self.middle: part}, slot) for part in self._bodies(images)])
+        return torch.cat([run(before, {self.middle: part}, slot) for part in self._bodies(images)])
 
     @property
     def _last_dense(self) -> int | None:
@@ -142,13 +138,21 @@ class InferenceNet:
 
     def _bodies(self, images: Tensor) -> list[Tensor]:
         """Pass the images through the convolutions, a few at a time."""
-        pixels = images.shape[1] * images.shape[2]
-        count = min(max(PIXELS_AT_ONCE // pixels, FEWEST_AT_ONCE), MOST_AT_ONCE)
-        return [self._body(part) for part in images.tensor_split(max(1, -(-len(images) // count)))]
+        if len(images) == 1:
+            return [run(self.body, {self.entry: self._entered(images)}, self.middle)]
+        stages = self._stages_for(images)
+        at_once = stages[-1].images if stages else MOST_AT_ONCE
+        return [through(stages, self._entered(part)) for part in images.split(at_once)]
 
-    def _body(self, images: Tensor) -> Tensor:
-        x = to_torch(images if self.input_dtype is None else images.to(self.input_dtype))
-        return _run(self.body, {self.entry: x}, self.middle)
+    def _stages_for(self, images: Tensor) -> list[Stage]:
+        size = tuple(images.shape[1:])
+        if size not in self._stages:
+            sizes = measured(self.body, self._entered(images[:1]), self.entry)
+            self._stages[size] = in_stages(self.body, self.entry, self.middle, sizes)
+        return self._stages[size]
+
+    def _entered(self, images: Tensor) -> Tensor:
+        return to_torch(images if self.input_dtype is None else images.to(self.input_dtype))
 
 
 def inference_net(
@@ -210,13 +214,3 @@ def _where_dense_begins(steps: Sequence[Step]) -> int:
             if all(slot in written for later in steps[index:] for slot in later.inputs):
                 return index
     return len(steps)
-
-
-def _run(steps: Sequence[Step], values: dict[int, Tensor], result: int) -> Tensor:
-    last_reader = {slot: step.output for step in steps for slot in step.inputs}
-    for step in steps:
-        values[step.output] = step.operation(*[values[slot] for slot in step.inputs], training=False)
-        for slot in set(step.inputs):
-            if last_reader[slot] == step.output and slot != result:
-                del values[slot]
-    return values[result]

@@ -1,10 +1,12 @@
 """Predictor: run a net over many images without learning, for every score and prediction.
 
 Each core takes whole chunks of the images through the net by itself: cores that share one operation
-after the other wait for each other more than they compute. Validation, evaluation and prediction all
+after the other wait for each other more than they compute, on a busy machine a hundred times as long. So one
+image, or a few small ones, take one core. Validation, evaluation and prediction all
 come through here, so they give the same numbers for the same image.
 """
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Protocol
@@ -23,7 +25,7 @@ MOST_AT_ONCE = 256
 """Images that a core takes at a time: enough for dense layers, few enough for visible progress."""
 
 PIXELS_PER_CORE = 8 * 32 * 32
-"""Pixels from which it pays to wake another core: eight images of 32 x 32, or a part of a photo."""
+"""Pixels from which it pays to wake another core: eight images of 32 x 32, or a single photo."""
 
 Probabilities = NDArray[np.float32]
 """(N, classes), rows summing to 1."""
@@ -92,12 +94,12 @@ def _in_chunks(predictor: Predictor, images: NDArray[np.uint8]) -> Iterator[NDAr
             pixels = torch.from_numpy(np.require(chunk, requirements=["C", "W"]))  # a copy, where need be
             return predictor(pixels).float().cpu().numpy()
 
-    cores = workers().count
-    rounds = -(-len(images) // (cores * MOST_AT_ONCE))
-    pixels = len(images) * images.shape[1] * images.shape[2]
-    if cores == 1 or not predictor.divides or len(images) < cores or pixels < cores * PIXELS_PER_CORE:
-        return map(predict, np.array_split(images, -(-len(images) // MOST_AT_ONCE)))
-    return workers().each(predict, np.array_split(images, rounds * cores))
+    cores, count = workers().count, -(-len(images) // MOST_AT_ONCE)
+    if cores == 1 or not predictor.divides:
+        return map(predict, np.array_split(images, count))
+    if min(len(images), math.prod(images.shape[:3]) // PIXELS_PER_CORE) >= cores:
+        count = -(-count // cores) * cores
+    return workers().each(predict, np.array_split(images, count))
 
 
 def tta_probabilities(

@@ -10,6 +10,7 @@ from tellapart.inference.folded_net import InferenceNet, inference_net
 from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.dtypes import HALF
+from tellapart.runtime.workers import workers
 
 Head = Literal["probabilities", "one probability", "logits"]
 """What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or logits."""
@@ -131,9 +132,14 @@ def head_of(
     Raises:
         ModelError: the outputs are NaN, or neither probabilities nor logits of mutually exclusive classes.
     """
-    with torch.inference_mode():
-        noise = torch.rand((NOISE_IMAGES, *shape), generator=torch.Generator().manual_seed(0)) * 255
-        output = single_output(net, noise).cpu()
+    noise = torch.rand((NOISE_IMAGES, *shape), generator=torch.Generator().manual_seed(0)) * 255
+
+    def outputs_of(images: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return single_output(net, images).cpu()
+
+    divides = isinstance(net, InferenceNet)
+    output = workers().map(outputs_of, [noise])[0] if divides else outputs_of(noise)  # as in `predictor`
     error = MOST_OFF_ONE_ROUNDED if output.dtype in HALF else MOST_OFF_ONE
     output = output.float()
     if bool(output.isnan().any()):
