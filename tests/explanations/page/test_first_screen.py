@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tellapart.api.predict import predict
 from tellapart.classifier.card import NoveltyLimit, card_of_plain_model
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.preprocess import Preprocessing
@@ -20,6 +21,7 @@ from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.heat_maps import HeatMaps
 from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.page import first_screen, layers
+from tellapart.explanations.page.as_dict import _group
 from tellapart.explanations.page.page import SECTIONS, page_of
 from tellapart.explanations.page.photo import AGAINST, FOR, LARGEST_SIDE, overlay, photo_of
 from tellapart.pages.assemble import as_json
@@ -250,6 +252,10 @@ def test_the_sum_of_a_group_of_classes_stands_above_them(run, explained):
     assert "this or the next" in rows[0]
     assert escape(percent(sum(probabilities[name] for name in groups))) in rows[0]
     assert f">{digit}<" in rows[1]
+    (predicted,) = predict(classifier, explanation.subject.image).to_dict()["predictions"]
+    told = _group(explanation)
+    assert told == {name: predicted[name] for name in ("group", "group_probability", "group_class")}
+    assert _group(explained()) == {}
 
 
 @pytest.mark.parametrize(

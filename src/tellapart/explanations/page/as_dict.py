@@ -7,6 +7,7 @@ from tellapart.explanations.attribution.attribute import HeatMap
 from tellapart.explanations.counterfactuals import Counterfactual
 from tellapart.explanations.examples.training_examples import SHOWN, Example
 from tellapart.explanations.explanation import Explanation
+from tellapart.explanations.page.first_screen import group_of
 from tellapart.explanations.page.why import verdict
 
 
@@ -16,6 +17,7 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
     return {
         "picture": explanation.subject.picture,
         **explanation.answer.to_dict(names),
+        **_group(explanation),
         "why": [
             {
                 "of": names[contrast.of],
@@ -30,6 +32,15 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
         "training": None if explanation.quick else _training(explanation),
         "missing": list(explanation.gaps),
     }
+
+
+def _group(explanation: Explanation) -> dict[str, Any]:
+    """Return the likeliest everyday thing as `predict --json` does; nothing for a model without groups."""
+    if not explanation.subject.card.groups:
+        return {}
+    group = group_of(explanation)
+    values = (None,) * 3 if group is None else (group.name, group.probability, group.class_name)
+    return dict(zip(("group", "group_probability", "group_class"), values, strict=True))
 
 
 def _heat_map(heat_map: HeatMap) -> dict[str, Any]:

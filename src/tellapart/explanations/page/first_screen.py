@@ -7,7 +7,7 @@ calibration stands behind "details". An unfamiliar picture is said before any nu
 from collections.abc import Sequence
 from typing import Any
 
-from tellapart.classifier.groups import likeliest_groups
+from tellapart.classifier.groups import Group, likeliest_groups
 from tellapart.explanations.attribution.attribute import HeatMap
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.methods import METHODS
@@ -65,11 +65,10 @@ def _answer(explanation: Explanation, best: int) -> dict[str, Any]:
     answer, card, names = explanation.answer, explanation.subject.card, explanation.subject.class_names
     order = (-answer.tta_probabilities).argsort(kind="stable")[:MAX_BARS].tolist()
     others = len(names) - len(order)
-    (group,) = likeliest_groups(answer.tta_probabilities[None], names, card.groups)
     return {
         "headline": _headline(names, names[best], answer.is_unfamiliar is True),
         "predicted": names[best],
-        "group": group,
+        "group": group_of(explanation),
         "rows": [
             {"name": names[index], "probability": float(answer.tta_probabilities[index])} for index in order
         ],
@@ -84,6 +83,12 @@ def _answer(explanation: Explanation, best: int) -> dict[str, Any]:
         "calibrated": None if answer.calibrated is None else float(answer.calibrated[best]),
         "temperature": card.temperature,
     }
+
+
+def group_of(explanation: Explanation) -> Group | None:
+    """Return the likeliest everyday thing, such as dog; None where a class that is no kind of one is likelier."""
+    card, probabilities = explanation.subject.card, explanation.answer.tta_probabilities
+    return likeliest_groups(probabilities[None], explanation.subject.class_names, card.groups)[0]
 
 
 def _headline(names: Sequence[str], predicted: str, is_unfamiliar: bool) -> str:

@@ -27,6 +27,12 @@ export function softmax(logits, temperature) {
   return { raised, probabilities: raised.map((value) => value / sum) };
 }
 
+/** A share in percent; below 1 it is never rounded up to 100%. */
+function percent(share) {
+  const text = `${(100 * share).toFixed(2)}%`;
+  return text === "100.00%" && share < 1 - 1e-9 ? "> 99.99%" : text;
+}
+
 function fill(data, temperature) {
   const { raised, probabilities } = softmax(data.logits, temperature);
   const rows = [...document.querySelector("#softmax tbody").rows];
@@ -34,7 +40,7 @@ function fill(data, temperature) {
     row.querySelector(".raised").textContent = power < 1e-4 ? power.toExponential(2) : power.toFixed(4);
     row.querySelector(".raised").dataset.value = power;
     const cell = row.querySelector(".probability");
-    cell.textContent = `${(100 * share).toFixed(2)}%`;
+    cell.textContent = percent(share);
     cell.dataset.value = share;
     cell.closest("td").style.setProperty("--share", share.toFixed(5));
   };
