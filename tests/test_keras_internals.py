@@ -58,6 +58,14 @@ def test_operators_are_told_from_layers():
     assert not internals.is_keras_operator(kinds["Dense"])
 
 
+def test_downloads_are_kept_where_keras_keeps_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/file.txt").write_text("here already")
+    file = keras.utils.get_file("file.txt", "http://127.0.0.1:9/", cache_subdir="models")
+    assert file == f"{internals.keras_home(keras)}/models/file.txt"
+
+
 # Models and their graphs
 
 

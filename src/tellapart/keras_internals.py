@@ -20,6 +20,11 @@ def is_keras_operator(kind: type) -> bool:
     return kind.__module__.startswith("keras.src.ops.")
 
 
+def keras_home(keras: Any) -> str:
+    """Return the folder in which Keras keeps what it downloads; `keras` is the module."""
+    return keras.src.backend.config.keras_home()
+
+
 # Models and their graphs
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from tellapart.errors import ConfigError, MissingExtraError, ModelError
 from tellapart.keras_backend import import_keras
 from tellapart.models.efficientnet_lite import efficientnet_lite
+from tellapart.models.headless import headless, resized
 from tellapart.models.layer_list import LayerList, keras_model
 
 
@@ -127,20 +128,23 @@ def pretrained_keras_model(name: str, side: int | None = None) -> Any:
     return model
 
 
-def open_backbone(name: str, side: int | None = None) -> Any:
-    """Return a backbone without its head, as a Keras model: (B, side, side, 3) pixels 0-255 -> (B, features).
+def open_backbone(name: str, height: int | None = None, width: int | None = None) -> Any:
+    """Return a backbone without its head, as a Keras model: (B, height, width, 3) pixels 0-255 -> (B, features).
 
     Args:
         name: of BACKBONES.
-        side: height and width of the images. Default: what it was trained at.
+        height: of the images, in pixels. Default: what it was trained at.
+        width: likewise. Default: the height.
 
     Raises:
-        ConfigError: no backbone has that name.
+        ConfigError: no backbone has that name, or the images are too small for it.
         ModelError: its weights are missing or damaged.
         MissingExtraError: the package of an extra is not installed.
     """
-    _backbone(name)
-    return headless(pretrained_keras_model(name, side))
+    height = height or backbone_side(name)
+    width = width or height
+    features = headless(pretrained_keras_model(name, min(height, width)))
+    return features if height == width else resized(features, height, width)
 
 
 def backbone_side(name: str) -> int:
@@ -149,33 +153,22 @@ def backbone_side(name: str) -> int:
     Raises:
         ConfigError: no backbone has that name.
     """
-    return _backbone(name).side
-
-
-def _backbone(name: str) -> Backbone:
     if name not in BACKBONES:
         raise ConfigError(f"Unknown backbone {name!r}. Available backbones: {', '.join(BACKBONES)}.")
-    return BACKBONES[name]
-
-
-def headless(model: Any) -> Any:
-    """Return a Keras model without its last dense layer and what follows it; it shares the weights.
-
-    Raises:
-        ModelError: it has no dense layer at its end.
-    """
-    keras = import_keras()
-    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
-    if not dense:
-        raise ModelError(f"The model {model.name!r} has no dense layer at its end that a new head could replace.")
-    return keras.Model(model.inputs, dense[-1].input, name=model.name)
+    return BACKBONES[name].side
 
 
 def with_head(features: Any, classes: int) -> Any:
-    """Return a headless model with a new dense layer: its probabilities of the classes. It shares the weights."""
+    """Return a headless model with a new dense layer, "head": its probabilities of the classes. It shares the weights.
+
+    A layer of the backbone that has this name is renamed.
+    """
     keras = import_keras()
+    for layer in features.layers:
+        if layer.name == "head":
+            layer.name = "backbone_head"
     outputs = keras.layers.Dense(classes, activation="softmax", name="head")(features.output)
-    return keras.Model(features.inputs, outputs, name=features.name)
+    return keras.Model(features.inputs[0], outputs, name=features.name)
 
 
 _WEIGHTS = {"Conv2D": 1, "DepthwiseConv2D": 1, "BatchNormalization": 4, "Dense": 2}

@@ -107,7 +107,7 @@ NETWORKS: dict[str, Network] = {
     ),
     "backbone": Network(
         build=lambda shape, classes, settings: with_head(
-            open_backbone(settings.backbone or DEFAULT_BACKBONE, shape[0]), classes
+            open_backbone(settings.backbone or DEFAULT_BACKBONE, shape[0], shape[1]), classes
         ),
         has_widths=False,
         side=lambda settings: backbone_side(settings.backbone or DEFAULT_BACKBONE),
