@@ -181,12 +181,12 @@ def transfer(*, mirrors: bool = True) -> TrainConfig:
         head=HeadSettings(mirror=mirrors),
         fine_tune="auto",
         fine_tuning=FineTuning(
-            stages=5,
-            stage_factor=0.5,
+            stages=4,
+            stage_factor=0.7,
             epochs=5,
             batch_size=32,
             optimizer=OptimizerSettings(
-                name="Adam", learning_rate=3e-4, schedule="cosine", warmup_fraction=0.1
+                name="Adam", learning_rate=1e-3, schedule="cosine", warmup_fraction=0.1
             ),
             augmentation=Augmentation(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=mirrors),
         ),

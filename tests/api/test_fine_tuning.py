@@ -1,0 +1,198 @@
+"""Fine-tuning of EfficientNet-Lite0 on small digits: where it helps, where it does not, and stopped in between."""
+
+import csv
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import tellapart
+from tellapart.api.listener import Listener
+from tellapart.errors import ConfigError
+from tellapart.events import EpochDone, StepDone
+from tellapart.keras_backend import import_keras
+from tellapart.models.backbones import open_backbone
+from tellapart.models.stages import depths
+from tellapart.recipes.config import HeadSettings
+from tellapart.recipes.recipes import transfer
+
+keras = import_keras()
+PICTURES, SIDE = 500, 32
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    images = np.clip(16 * data.images[:PICTURES], 0, 255).astype(np.uint8)
+    return np.repeat(images[..., None], 3, axis=3), data.target[:PICTURES]
+
+
+def configured(fine_tune="on", rate=3e-4, **changes):
+    """The recipe on small pictures, its head quickly fitted; `changes` are of its fine-tuning."""
+    config = transfer(mirrors=False)
+    fine_tuning = dataclasses.replace(config.fine_tuning, **{"epochs": 5, "stages": 4, **changes})
+    optimizer = dataclasses.replace(fine_tuning.optimizer, learning_rate=rate)
+    return config.changed(
+        head=HeadSettings(penalties=(0.1,), folds=2, mirror=False),
+        fine_tune=fine_tune,
+        fine_tuning=dataclasses.replace(fine_tuning, optimizer=optimizer),
+        size=(SIDE, SIDE),
+        precision="float32",
+        predictions=0,
+    )
+
+
+def events(folder, name):
+    lines = (folder / "log.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if line["event"] == name]
+
+
+def weights_of(folder):
+    return keras.models.load_model(folder / "model.keras").get_weights()
+
+
+def assert_same_weights(folder, other):
+    for weight, expected in zip(weights_of(folder), weights_of(other), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+@pytest.fixture(scope="module")
+def tuned(digits, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "tuned"
+    return tellapart.train(digits, recipe=configured(), out=out, verbose=False)
+
+
+def test_held_out_pictures_are_told_apart_better_than_by_the_head_alone(tuned):
+    (event,) = events(tuned.folder, "FineTuned")
+    assert event["kept"]
+    assert event["val_accuracy"] > event["head_val_accuracy"]
+    assert event["val_loss"] < event["head_val_loss"]
+    gain = event["only_tuned_correct"] - event["only_head_correct"]
+    assert gain == round(event["val_pictures"] * (event["val_accuracy"] - event["head_val_accuracy"]))
+    assert len(tuned.history) == 5
+    assert (tuned.folder / "metrics.csv").read_text().count("\n") == 6
+
+
+def test_lower_stages_move_less_and_statistics_not_at_all(tuned):
+    before, after = open_backbone("lite0", SIDE), tuned.classifier.model
+    depth_of, moved = depths(after), {}
+    for pretrained, layer in zip(before.layers, after.layers[:-1], strict=True):
+        depth = depth_of[layer.name]
+        for old, new in zip(pretrained.get_weights(), layer.get_weights(), strict=True):
+            if isinstance(layer, keras.layers.BatchNormalization) or depth > 4:
+                np.testing.assert_array_equal(old, new)
+            else:
+                moved.setdefault(depth, []).append(np.abs(new - old).max())
+    farthest = [float(max(moved[depth])) for depth in (1, 2, 3, 4)]
+    assert farthest == sorted(farthest, reverse=True), farthest
+    assert farthest[-1] > 0
+
+
+def test_the_saved_model_is_small_plain_and_the_one_that_was_scored(tuned, digits):
+    loaded = tellapart.load(tuned.folder)
+    assert loaded.card.origin["fine_tuned"] is True
+    expected, _ = tuned.classifier.predict(list(digits[0][:20]))
+    predictions, _ = loaded.predict(list(digits[0][:20]))
+    for one, other in zip(predictions, expected, strict=True):
+        assert one.names[0] == other.names[0]
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    plain = keras.models.load_model(tuned.folder / "model.keras")
+    assert getattr(plain, "optimizer", None) is None
+    assert all(layer.trainable for layer in plain.layers)
+
+
+def test_of_the_held_out_pictures_one_in_fifty_may_be_unfamiliar(tuned, digits):
+    """The limit is learned from them, not from training pictures: those lie closer together than new ones."""
+    with (tuned.folder / "split.csv").open(newline="") as file:
+        rows = [int(row["id"].split("/")[-1]) for row in csv.DictReader(file) if row["split"] == "validation"]
+    predictions, _ = tuned.classifier.predict(list(digits[0][rows]))
+    assert len(rows) == 100
+    assert sum(not prediction.familiar for prediction in predictions) == 1
+
+
+@pytest.fixture(scope="module")
+def alone(digits, tmp_path_factory):
+    """The same pictures without fine-tuning: it would be more work than is done unasked."""
+    config = configured("auto", fewest_wrong=0, most_flops=1e9)
+    out = tmp_path_factory.mktemp("runs") / "alone"
+    config = config.changed(validation="held out", validation_share=0.2)
+    return tellapart.train(digits, recipe=config, out=out, verbose=False)
+
+
+def test_a_network_that_fine_tuning_spoils_is_left_as_it_was(digits, alone, tmp_path):
+    """At a learning rate of 100, no feature survives."""
+    config = configured(rate=100.0, epochs=1)
+    spoiled = tellapart.train(digits, recipe=config, out=tmp_path / "run", verbose=False)
+    (event,) = events(spoiled.folder, "FineTuned")
+    assert not event["kept"]
+    assert spoiled.history == ()
+    assert not (spoiled.folder / "checkpoints").exists()
+    assert spoiled.classifier.card.origin.get("fine_tuned") is None
+    assert_same_weights(spoiled.folder, alone.folder)
+    assert spoiled.scores == alone.scores
+
+
+def test_stopped_and_resumed_it_ends_as_if_never_stopped(tuned, digits, alone, tmp_path):
+    """It is stopped in its second epoch; until it is resumed, the head on the frozen network is the model."""
+    steps, folder = [], tmp_path / "run"
+
+    def should_stop():
+        steps.append(None)
+        return len(steps) == 14
+
+    stopped = tellapart.train(digits, recipe=configured(), out=folder, verbose=False, should_stop=should_stop)
+    assert not stopped.finished
+    assert_same_weights(folder, alone.folder)
+    resumed = tellapart.train(digits, resume=folder, verbose=False)
+    assert resumed.finished
+    assert_same_weights(folder, tuned.folder)
+    assert resumed.scores == tuned.scores
+    assert [done.val_loss for done in resumed.history] == [done.val_loss for done in tuned.history]
+
+
+def test_unasked_it_is_not_tried_where_it_is_much_work(alone):
+    (event,) = events(alone.folder, "FineTuningSkipped")
+    assert event["reason"] == "5 passes over 300 pictures take 0.07 TFLOPs, above the limit of 0.001"
+    assert alone.history == ()
+
+
+@pytest.mark.parametrize(
+    ("validation", "reason"),
+    [
+        (
+            "cross-validation",
+            "with 400 training pictures, too few could be held out to tell whether it helps",
+        ),
+        ("held out", r"only \d+ of 100 validation pictures are wrong, too few to measure a gain"),
+    ],
+)
+def test_unasked_it_is_not_tried_where_held_out_pictures_cannot_tell(digits, tmp_path, validation, reason):
+    config = configured("auto", fewest_wrong=101).changed(validation=validation, validation_share=0.2)
+    result = tellapart.train(digits, recipe=config, out=tmp_path / "run", verbose=False)
+    (event,) = events(result.folder, "FineTuningSkipped")
+    assert re.fullmatch(reason, event["reason"])
+    assert result.history == ()
+
+
+def test_a_network_trained_from_scratch_is_not_fine_tuned(digits, tmp_path):
+    with pytest.raises(ConfigError, match="use the recipe transfer"):
+        tellapart.train(digits, recipe="quick", fine_tune="on", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_listener_hears_of_all_epochs_that_are_to_come(digits, tmp_path):
+    heard = []
+
+    class Ears(Listener):
+        def event(self, event):
+            if isinstance(event, StepDone | EpochDone):
+                heard.append(event.epochs)
+
+    stopped = tellapart.train(
+        digits, recipe=configured(), out=tmp_path / "run", listener=Ears(), should_stop=lambda: True
+    )
+    assert not stopped.finished
+    assert set(heard) == {5}
