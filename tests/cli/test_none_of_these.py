@@ -3,11 +3,16 @@
 import csv
 import io
 
+import keras
 import numpy as np
 import pytest
 from command_line import tellapart
 from PIL import Image
 from sklearn.datasets import load_sample_image
+
+from tellapart.classifier.card import ModelCard
+from tellapart.classifier.classifier import Classifier
+from tellapart.data.preprocess import Preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,18 @@ def test_of_several_pictures_each_row_says_it(pictures, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     out = tellapart("predict", "cifar10", pictures / "truck").out
     assert out.count("probably none of these; if it is one: ") == 5
+
+
+def test_a_model_trained_with_few_pictures_says_that_it_cannot_tell(pictures, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Flatten(), keras.layers.Dense(2, activation="softmax")]
+    )
+    classifier = Classifier.of_model(model, ModelCard(("cat", "dog"), Preprocessing(height=8, width=8)))
+    classifier.learn_familiar(np.random.default_rng(0).random((10, 192), np.float32), np.repeat([0, 1], 5))
+    classifier.save(tmp_path / "few.keras")
+    result = tellapart("predict", tmp_path / "few.keras", pictures / "cat" / "china.jpg")
+    assert "trained with too few pictures to say when a picture shows none of these" in result.err
+    assert "probably none of these" not in result.out
 
 
 def test_json_and_csv_say_whether_and_by_how_much(pictures):

@@ -56,6 +56,8 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
         note(f"{counted(len(predictions.predictions), 'prediction')} written to {csv}")
     elif predictions.predictions:
         note_model(model, predictions.class_names)
+        if predictions.novelty_limit is None and predictions.predictions[0].novelty is not None:
+            note("It was trained with too few pictures to say when a picture shows none of these.")
         _print_tables(predictions.predictions)
 
 
