@@ -52,6 +52,11 @@ def test_the_likeliest_group_names_its_likeliest_class():
     assert group == Group("dog", pytest.approx(0.9), "pug", pytest.approx(0.5))
 
 
+def test_a_class_needs_no_explanation_beside_its_group():
+    assert Group("bird", 0.9, "kite (bird)", 0.8).kind == "kite"
+    assert Group("dog", 0.9, "Labrador retriever", 0.8).kind == "Labrador retriever"
+
+
 def test_a_group_may_lead_where_no_class_of_it_does():
     (group,) = likeliest_groups(rows([0.2, 0.21, 0.2, 0.0, 0.39]), NAMES, GROUPS)
     assert (group.name, group.class_name) == ("dog", "pug")

@@ -97,7 +97,7 @@ def test_a_picture_is_answered_as_predict_does(client):
         pytest.approx(expected.group.probability, abs=1e-4),
     ]
     assert prediction["kind"] == [
-        expected.group.class_name,
+        expected.group.kind,
         pytest.approx(expected.group.class_probability, abs=1e-4),
     ]
     assert prediction["unfamiliar"] in (True, False)

@@ -31,6 +31,11 @@ class Group:
 
     class_probability: float
 
+    @property
+    def kind(self) -> str:
+        """What its likeliest class is called beside the group's name: "kite" for "kite (bird)"."""
+        return self.class_name.split(" (")[0]
+
 
 def likeliest_groups(
     probabilities: NDArray[np.float32], class_names: Sequence[str], groups: Mapping[str, str]

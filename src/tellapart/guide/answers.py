@@ -41,7 +41,7 @@ def answers(images: Sequence[NDArray[np.uint8]]) -> list[dict[str, Any]]:
     return [
         {
             "things": [(things[thing], round(float(row[thing]), 5)) for thing in likeliest],
-            "kind": None if group is None else (group.class_name, round(group.class_probability, 5)),
+            "kind": None if group is None else (group.kind, round(group.class_probability, 5)),
         }
         for row, likeliest, group in zip(
             by_thing, order, likeliest_groups(probabilities, names, groups), strict=True

@@ -197,7 +197,7 @@ def _likeliest(prediction: Prediction) -> str:
         return f"{prediction.names[0]} {percent(prediction.probabilities[0], 0)}"
     return (
         f"{group.name} {percent(group.probability, 0)} "
-        f"({group.class_name} {percent(group.class_probability, 0)})"
+        f"({group.kind} {percent(group.class_probability, 0)})"
     )
 
 
@@ -217,7 +217,7 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
         if (group := prediction.group) is None:
             name, share = prediction.names[0], shares.pop(prediction.names[0])
         else:
-            name, share = f"{group.name} ({group.class_name})", group.probability
+            name, share = f"{group.name} ({group.kind})", group.probability
             shares.pop(group.class_name, None)
         others = ", ".join(f"{other} {percent(value)}" for other, value in shares.items())
         add_row(table, prediction.picture, _unless_unfamiliar(prediction, name), percent(share), others)
