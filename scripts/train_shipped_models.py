@@ -1,4 +1,4 @@
-"""Train the built-in models from scratch, and write their cards.
+"""Train the built-in models cifar10 and digits from scratch, and write their cards.
 
     python scripts/train_shipped_models.py [cifar10|digits ...] [--seed 0]
 
