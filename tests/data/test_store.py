@@ -1,4 +1,5 @@
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,15 +9,20 @@ from tellapart.data import store as store_module
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.store import ImageStore, load_split
-from tellapart.errors import DataError, SaveError
+from tellapart.data.store import ImageStore, load_split, refuse_small_images
+from tellapart.errors import ConfigError, DataError, SaveError
 
-PATH = Preprocessing(height=4, width=6)
+PATH = Preprocessing(height=8, width=12)
 TINY = 10  # bytes: everything is larger
 
 
+@pytest.fixture
+def picture_folder(picture_folder):
+    return partial(picture_folder, size=(12, 8))
+
+
 def test_arrays_of_the_right_shape_are_not_copied():
-    images = np.zeros((4, 4, 6, 3), np.uint8)
+    images = np.zeros((4, 8, 12, 3), np.uint8)
     store = load_split(open_dataset((images, [0, 1, 0, 1])).splits["train"], PATH)
     assert store.images is images
 
@@ -61,13 +67,31 @@ def test_a_picture_that_cannot_be_read_is_named_and_left_out(picture_folder):
     split = open_dataset(root).splits["train"]
     for budget in (TINY, 1 << 30):
         store = load_split(split, PATH, memory_budget_bytes=budget)
-        assert store.images.shape == (8, 4, 6, 3)
+        assert store.images.shape == (8, 8, 12, 3)
         assert [unreadable.id for unreadable in store.unreadable] == ["a/1.png", "b/0.png"]
         assert "empty file" in store.unreadable[0].reason
         assert store.ids == tuple(i for i in split.ids if i not in ("a/1.png", "b/0.png"))
         np.testing.assert_array_equal(store.labels, [0] * 4 + [1] * 4)
         np.testing.assert_array_equal(store.images[1], decode(root / "a" / "2.png"))
     assert (root / "a" / "1.png").exists()
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 40), (7, 9), (40, 7)])
+def test_a_picture_too_small_to_show_anything_is_named_and_left_out(height, width, picture_folder):
+    root = picture_folder({"a": 5, "b": 5})
+    Image.new("RGB", (width, height)).save(root / "a" / "1.png")
+    store = load_split(open_dataset(root).splits["train"], PATH)
+    assert [(image.id, image.reason) for image in store.unreadable] == [
+        ("a/1.png", f"a/1.png: too small: {height} x {width} pixels, less than 8 x 8")
+    ]
+    assert len(store) == 9
+
+
+def test_pictures_that_are_all_too_small_are_refused():
+    with pytest.raises(ConfigError, match=r"pictures/: the pictures are 8 x 7 pixels.*at least 8 x 8"):
+        refuse_small_images((8, 7, 3), "pictures/")
+    refuse_small_images((8, 8, 1), "digits")
+    refuse_small_images(None, "of mixed sizes")
 
 
 def test_a_class_without_a_readable_picture_is_an_error(picture_folder):
@@ -97,7 +121,7 @@ def test_a_disk_without_room_is_an_error_before_decoding(picture_folder, tmp_pat
     split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
     usage = store_module.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(store_module.shutil, "disk_usage", lambda _: usage._replace(free=100))
-    with pytest.raises(SaveError, match="792 bytes are needed for the decoded pictures and 100 are free"):
+    with pytest.raises(SaveError, match="3,168 bytes are needed for the decoded pictures and 100 are free"):
         load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
@@ -146,7 +170,7 @@ def test_the_fingerprint_covers_labels_and_ids():
 
 def test_a_mapped_store_holds_and_fingerprints_pictures_of_every_chunk(tmp_path):
     """5,000 pictures are decoded in ten chunks and hashed in two pieces; one changes in the last of each."""
-    pictures = np.random.default_rng(0).integers(0, 256, (5000, 2, 3, 1), np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 256, (5000, 8, 9, 1), np.uint8)
     changed = pictures.copy()
     changed[4999] = 255 - changed[4999]
     gray = Preprocessing(height=1, width=1, channels=1)

@@ -131,4 +131,5 @@ def origin_of(setup: TrainingSetup) -> dict[str, Any]:
         "epochs": setup.config.epochs,
         "seed": setup.config.seed,
         "data": setup.dataset.name,
+        **({} if setup.backbone is None else setup.backbone.origin),
     }

@@ -12,6 +12,9 @@ class Listener:
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
         """Everything is ready; the first step comes next."""
 
+    def notice(self, words: str) -> None:
+        """Something is about to happen that people want to know beforehand: a sentence without its full stop."""
+
     def event(self, event: Event) -> None:
         """A step or an epoch is done, or the training stops."""
 
@@ -39,6 +42,10 @@ class Listener:
 
 class EpochPrinter(Listener):
     """Prints one line for each epoch."""
+
+    def notice(self, words: str) -> None:
+        """Print it."""
+        print(f"{words}.", flush=True)
 
     def event(self, event: Event) -> None:
         """Print a finished epoch."""

@@ -5,16 +5,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tellapart.api.listener import Listener
+from tellapart.classifier.backbone_choice import OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
-from tellapart.data.store import ImageStore, load_split
+from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
 from tellapart.models.first_cnn import check_image_size
-from tellapart.models.networks import NETWORKS
 from tellapart.recipes.adapt import adapted_to, for_fine_tuning, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
@@ -68,6 +69,9 @@ def configured(
     if config.head is not None:
         refuse_settings_of_epochs({**changes, "target": target})
     config = config.changed(**changes)
+    if config.backbone is not None and not isinstance(recipe, TrainConfig):
+        policy = choose_backbone(config.backbone, config.size).preprocessing.policy
+        config = config.changed(policy=changes.get("policy") or policy)
     if config.fine_tune == "on":
         config = for_fine_tuning(config, images)
     if config.validation == "test" and changes.get("validation_share") is not None:
@@ -125,19 +129,40 @@ def prepare(
         listener: hears of the images read.
         reason: why the recipe was chosen, where nobody named it.
     """
+    refuse_small_images(dataset.image_shape, dataset.where)
     held_out = config.validation_share if config.validation == "held out" else 0.0
     dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed)
     preprocessing = preprocessing_for(dataset, config)
     check_image_size(preprocessing.shape)
+    backbone = open_backbone(config, preprocessing, listener)
     stores = load_stores(dataset, preprocessing, config, listener)
+    if config.head is not None:
+        refuse_single_images(dataset, stores["train"])
     folder = new_run_folder(out, dataset.name, config.recipe)
+    precision = resolve(config.precision)
     setup = TrainingSetup(
-        config, folder, dataset, preprocessing, stores, resolve(config.precision), reason=reason
+        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, reason=reason
     )
     with recoverable(folder):
         folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
         write_split_csv(dataset, folder.split)
     return setup
+
+
+def refuse_single_images(dataset: Dataset, train: ImageStore) -> None:
+    """Raise if a class has a single training image, with which nothing could be checked.
+
+    Raises:
+        DataError: naming the classes.
+    """
+    names = dataset.class_names
+    counts = np.bincount(train.labels, minlength=len(names))
+    if single := [name for name, count in zip(names, counts, strict=True) if count < 2]:
+        raise DataError(
+            f"{dataset.where}: {', '.join(single)} {'has' if len(single) == 1 else 'have'} only one training "
+            "picture, so that nothing could be checked. Add pictures until each class has at least three (one is "
+            "kept for testing), or remove the class."
+        )
 
 
 def prepare_again(
@@ -178,7 +203,28 @@ def prepare_again(
             f"{dataset.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
             "Restore them, or start a new training."
         )
-    return TrainingSetup(config, folder, dataset, preprocessing, stores, saved["precision"], resumes=True)
+    backbone, precision = open_backbone(config, preprocessing, listener), saved["precision"]
+    return TrainingSetup(
+        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, resumes=True
+    )
+
+
+def open_backbone(
+    config: TrainConfig, preprocessing: Preprocessing, listener: Listener
+) -> OpenBackbone | None:
+    """Open the configured backbone, before any image is read; None where the configuration has none.
+
+    Args:
+        config: complete.
+        preprocessing: the images that it will read.
+        listener: is told beforehand what will be downloaded, or what is assumed.
+    """
+    if config.backbone is None:
+        return None
+    choice = choose_backbone(config.backbone, config.size)
+    if notice := choice.notice(preprocessing.height, preprocessing.width):
+        listener.notice(notice)
+    return choice.open(preprocessing.height, preprocessing.width, listener.downloading)
 
 
 def load_stores(
@@ -192,15 +238,15 @@ def load_stores(
 
 
 def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
-    """Choose the size of the network's input: the configured one, or the images' own where that is moderate."""
+    """Choose the network's input: a backbone's own; else the configured size, or the images' where that is moderate."""
+    if config.backbone is not None:
+        own = choose_backbone(config.backbone, config.size).preprocessing
+        height, width = config.size or (own.height, own.width)
+        return dataclasses.replace(own, height=height, width=width, policy=config.policy)
     height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
-    side = NETWORKS[config.network].side
-    if side is not None:
-        height = width = side(config)
-        channels = 3
     if config.size is not None:
         height, width = config.size
-    elif side is None and max(height, width) > LARGEST_SIDE:
+    elif max(height, width) > LARGEST_SIDE:
         height = width = LARGEST_SIDE
     elif min(height, width) < SMALLEST_SIDE:
         factor = -(-SMALLEST_SIDE // min(height, width))

@@ -20,7 +20,7 @@ from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import refuse_taken
 from tellapart.runs.setup import TrainingSetup
 
-RECIPE_FOR_TARGETS, RECIPE_TO_FINE_TUNE = "fast", "transfer"
+RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
 ANY_RECIPE = "quick"
 """Whose settings are those of every recipe that `auto` may choose."""
 
@@ -28,10 +28,10 @@ Opener = Callable[[Any, Any], Dataset]
 """(data, labels) -> labeled images."""
 
 
-def default_recipe(target: float | None, fine_tune: str | None = None) -> str:
+def default_recipe(target: float | None, fine_tune: str | None = None, backbone: str | None = None) -> str:
     """Return the recipe's name where none is given: the one that has the settings that are given."""
-    if fine_tune == "on":
-        return RECIPE_TO_FINE_TUNE
+    if fine_tune == "on" or backbone is not None:
+        return RECIPE_OF_BACKBONES
     return AUTO if target is None else RECIPE_FOR_TARGETS
 
 
@@ -55,7 +55,7 @@ def train(
     Args:
         data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
         recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
-            images; "fast" where a target is given; "transfer" where fine_tune="on".
+            images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
         labels: CSV for a folder without class folders, or the labels of an array `data`.
@@ -85,7 +85,8 @@ def train(
         )
     else:
         refuse_taken(out)
-        recipe = default_recipe(target, changes.get("fine_tune")) if recipe is None else recipe
+        if recipe is None or recipe == AUTO:
+            recipe = default_recipe(target, changes.get("fine_tune"), changes.get("backbone"))
         # A bad setting is refused before any download.
         configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
         dataset = opened(data, labels)

@@ -16,12 +16,11 @@ from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of,
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
-from tellapart.errors import DataError
 from tellapart.events import Event, FeaturesDone, HeadFitted
 from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
-from tellapart.models.backbones import open_backbone, with_head
+from tellapart.models.backbones import with_head
 from tellapart.recipes.config import HeadSettings
 from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.saved_run import load_run
@@ -41,37 +40,19 @@ def run_transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable
             does it again.
 
     Raises:
-        DataError: a class has a single training image.
         ModelError: the backbone cannot be used.
         SaveError: the disk is full.
     """
-    refuse_single_images(setup)
     with recoverable(setup.folder), keep_freed_memory():
         return _transfer(setup, listener, should_stop)
-
-
-def refuse_single_images(setup: TrainingSetup) -> None:
-    """Raise if a class has a single training image, with which nothing could be checked.
-
-    Raises:
-        DataError: naming the classes.
-    """
-    names = setup.dataset.class_names
-    counts = np.bincount(setup.stores["train"].labels, minlength=len(names))
-    if single := [name for name, count in zip(names, counts, strict=True) if count < 2]:
-        raise DataError(
-            f"{setup.dataset.where}: {', '.join(single)} {'has' if len(single) == 1 else 'have'} only one training "
-            "picture, so that nothing could be checked. Add pictures until each class has at least three (one is "
-            "kept for testing), or remove the class."
-        )
 
 
 def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
     config, settings = setup.config, setup.config.head
     assert settings is not None
-    assert config.backbone is not None
+    assert setup.backbone is not None
     energy, began = EnergyMeter(), time.monotonic()
-    features = open_backbone(config.backbone, setup.preprocessing.height)
+    features = setup.backbone.features
     model = with_head(features, len(setup.dataset.class_names))
     listener.prepared(setup, model)
 

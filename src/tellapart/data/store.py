@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from tellapart.data.dataset import Split
 from tellapart.data.images import ArrayImages
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.types import Pixels
-from tellapart.errors import DataError, PictureError, SaveError
+from tellapart.data.types import ImageShape, Pixels
+from tellapart.errors import ConfigError, DataError, PictureError, SaveError
 
 _CHUNK = 512
 """Images decoded between two reports of progress; bounds what waits in memory."""
@@ -33,10 +33,13 @@ _CHUNK = 512
 _HASHED_AT_ONCE = 4096
 """Images that a fingerprint reads at a time."""
 
+SMALLEST_SIDE = 8
+"""Pixels. An image with a smaller side is left out: it shows nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnreadableImage:
-    """An image that could not be read, and why."""
+    """An image that could not be read or is too small, and why."""
 
     id: str
     reason: str
@@ -118,11 +121,33 @@ def load_split(
     return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(unreadable))
 
 
+def refuse_small_images(shape: ImageShape | None, where: str) -> None:
+    """Raise if all images are too small to show anything.
+
+    Args:
+        shape: of all images, (height, width, channels); None where they differ.
+        where: the place that they come from.
+
+    Raises:
+        ConfigError: a side is below SMALLEST_SIDE.
+    """
+    if shape is not None and min(shape[:2]) < SMALLEST_SIDE:
+        raise ConfigError(
+            f"{where}: the pictures are {shape[0]} x {shape[1]} pixels, too small to tell anything apart. Give "
+            f"pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels."
+        )
+
+
 def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
     try:
-        return preprocessing.apply(split.images.read(row))
+        image = split.images.read(row)
     except PictureError as reason:
         return UnreadableImage(split.ids[row], str(reason))
+    height, width, _ = image.shape
+    if min(height, width) < SMALLEST_SIDE:
+        size = f"{height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
+        return UnreadableImage(split.ids[row], f"{split.ids[row]}: too small: {size}")
+    return preprocessing.apply(image)
 
 
 def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:

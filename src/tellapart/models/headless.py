@@ -17,7 +17,7 @@ SCORES = ("linear", "softmax", "sigmoid")
 """Activations of a layer that gives scores; a dense layer with another one computes features."""
 
 AFTER_SCORES = (
-    "Activation", "Softmax", "Reshape", "Flatten", "Dropout", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+    "Activation", "Rescaling", "Softmax", "Reshape", "Flatten", "Dropout", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
 )  # fmt: skip
 """Keras layers that may stand between the layer that gives the scores and the output."""
 

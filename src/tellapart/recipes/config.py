@@ -252,11 +252,13 @@ class TrainConfig:
         if self.network not in NETWORKS:
             raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
         NETWORKS[self.network].check(self.network, self.widths, self.depth)
-        if self.head is None and (self.backbone is not None or self.validation == "cross-validation"):
+        if self.head is None and self.backbone is not None:
             raise ConfigError(
-                f"Only the recipe transfer has a backbone and is cross-validated; got recipe {self.recipe!r} with "
-                f"backbone {self.backbone!r} and validation {self.validation!r}."
+                f"Only the recipe transfer has a backbone; {self.recipe} trains a network of its own from scratch. "
+                "Leave out the recipe or the backbone."
             )
+        if self.head is None and self.validation == "cross-validation":
+            raise ConfigError(f"Only the recipe transfer is cross-validated; got recipe {self.recipe!r}.")
         if self.fine_tune == "on" and self.fine_tuning is None:
             raise ConfigError(
                 f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "

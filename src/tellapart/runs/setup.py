@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tellapart.classifier.backbone_choice import OpenBackbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import ImageStore
@@ -25,6 +26,9 @@ class TrainingSetup:
 
     precision: str
     """Arithmetic on this machine, resolved from the configured precision."""
+
+    backbone: OpenBackbone | None = None
+    """The pretrained network whose features a head reads; None where the whole network is trained."""
 
     resumes: bool = False
     reason: str = ""

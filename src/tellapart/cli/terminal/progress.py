@@ -172,6 +172,11 @@ class ProgressListener(Listener):
         """Show how many sections of pages have been made."""
         self.bars.count("Explaining, section", done, total)
 
+    def notice(self, words: str) -> None:
+        """Print it."""
+        self.bars.close()
+        self._tell(f"{words}.")
+
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
         """Print the introduction."""
         self.bars.close()

@@ -105,7 +105,7 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     if "resume" in settings:
         config, saved = existing_run_folder(settings["resume"]).read_settings()
         return config.recipe, saved["name"]
-    recipe = settings.get("recipe") or default_recipe(settings.get("target"), settings.get("fine_tune"))
+    recipe = settings.get("recipe") or default_recipe(*map(settings.get, ("target", "fine_tune", "backbone")))
     if recipe != AUTO:
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:

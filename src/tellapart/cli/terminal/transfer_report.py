@@ -14,9 +14,11 @@ class, five draws of cats and dogs gave 97.8% to 98.9% (`benchmarks/few_photos.p
 def model_line(setup: TrainingSetup, model: Any) -> str:
     """Return which network is used, what is frozen, and the size of its input."""
     height, width, _ = setup.preprocessing.shape
+    assert setup.backbone is not None
     trained = sum(weight.value.numel() for weight in model.get_layer("head").weights)
+    name = setup.backbone.origin["backbone"]
     return (
-        f"{setup.config.backbone}, {model.count_params():,} parameters, of which the {trained:,} of a new last layer "
+        f"{name}, {model.count_params():,} parameters, of which the {trained:,} of a new last layer "
         f"are trained; input {height} x {width}"
     )
 
