@@ -79,10 +79,10 @@ def compared(folder, data, side, names):
     for name in names:
         tuned, log = run(folder / name.replace(" ", "-"), data, side, "on", fine_tuning(**SETTINGS[name]))
         (event,) = [line for line in log if line["event"] == "FineTuned"]
-        del event["at"], event["event"]
+        figures = {name: value for name, value in event.items() if name not in ("at", "event")}
         epochs = [line["val_accuracy"] for line in log if line["event"] == "EpochDone"]
         scores = {"head_test_accuracy": alone.scores.accuracy, "test_accuracy": tuned.scores.accuracy}
-        rows.append({"settings": name, "side": side, **event, "epochs": epochs, **scores})
+        rows.append({"settings": name, "side": side, **figures, "epochs": epochs, **scores})
         print(rows[-1], flush=True)
     return rows
 

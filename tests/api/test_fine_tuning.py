@@ -91,6 +91,19 @@ def test_lower_stages_move_less_and_statistics_not_at_all(tuned):
     assert farthest[-1] > 0
 
 
+def test_the_report_has_the_curves_of_a_fine_tuned_network(tuned):
+    page = tellapart.report(tuned.folder)
+    figures = events(tuned.folder, "FineTuned")[0]
+    assert page.facts["fine_tuning"] == {
+        "skipped": None,
+        **{name: value for name, value in figures.items() if name not in ("at", "event")},
+    }
+    assert len(page.facts["curves"]) == 5
+    text = page.path.read_text(encoding="utf-8")
+    assert "The fine-tuned network is the model." in text
+    assert "stayed as it is" not in text
+
+
 def test_the_saved_model_is_small_plain_and_the_one_that_was_scored(tuned, digits):
     loaded = tellapart.load(tuned.folder)
     assert loaded.card.origin["fine_tuned"] is True
@@ -133,6 +146,10 @@ def test_a_network_that_fine_tuning_spoils_is_left_as_it_was(digits, alone, tmp_
     assert spoiled.classifier.card.origin.get("fine_tuned") is None
     assert_same_weights(spoiled.folder, alone.folder)
     assert spoiled.scores == alone.scores
+    page = tellapart.report(spoiled.folder)
+    assert page.facts["curves"] is None
+    assert page.facts["fine_tuning"]["kept"] is False
+    assert "the model is the network as it was" in page.path.read_text(encoding="utf-8")
 
 
 def test_stopped_and_resumed_it_ends_as_if_never_stopped(tuned, digits, alone, tmp_path):
@@ -157,6 +174,7 @@ def test_unasked_it_is_not_tried_where_it_is_much_work(alone):
     (event,) = events(alone.folder, "FineTuningSkipped")
     assert event["reason"] == "5 passes over 300 pictures take 0.07 TFLOPs, above the limit of 0.001"
     assert alone.history == ()
+    assert event["reason"] in (alone.folder / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

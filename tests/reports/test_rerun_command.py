@@ -12,7 +12,7 @@ from tellapart.reports.rerun_command import rerun_command
 PICTURES = 5000
 
 
-def config_of(command, monkeypatch):
+def config_of(command, monkeypatch, images=PICTURES):
     """The configuration that the command line would train with, from the words of the command."""
     from tellapart.cli.terminal import training
 
@@ -24,7 +24,7 @@ def config_of(command, monkeypatch):
     given = {name: value for name, value in caught.items() if value is not None}
     recipe, augment = given.pop("recipe"), given.pop("augment")
     target = given.pop("target", None)
-    return configured(recipe, True, augment, target, given, PICTURES)
+    return configured(recipe, True, augment, target, given, images)
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
@@ -39,6 +39,15 @@ def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
     command = rerun_command(config, {"argument": "some photos"}, PICTURES)
     assert command.startswith("tellapart train 'some photos'")
     assert config_of(command, monkeypatch) == config
+
+
+@pytest.mark.parametrize("images", [30, 400, PICTURES])
+@pytest.mark.parametrize("fine_tune", ["off", "on"])
+def test_fine_tuning_is_repeated_with_as_many_pictures_held_out(images, fine_tune, monkeypatch):
+    config = configured("transfer", True, True, None, {"fine_tune": fine_tune}, images)
+    command = rerun_command(config, {"argument": "photos"}, images)
+    assert command == f"tellapart train photos --recipe transfer --fine-tune {fine_tune}"
+    assert config_of(command, monkeypatch, images) == config
 
 
 def test_a_run_without_augmentation_or_with_a_target_is_repeated_too(monkeypatch):

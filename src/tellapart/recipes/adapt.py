@@ -92,7 +92,7 @@ def for_fine_tuning(config: TrainConfig, images: int) -> TrainConfig:
     """Return a transfer's configuration with images held out, without which nothing could tell if fine-tuning helps.
 
     Args:
-        config: complete, its `fine_tune` "on".
+        config: complete.
         images: number of images in the training split.
     """
     if config.validation != "cross-validation":

@@ -81,6 +81,7 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "remarks": [asdict(remark) for remark in remarks(record.history, scoring_images)],
         "slow_classes": [asdict(row) for row in slow] or None,
         "head": _head(record),
+        "fine_tuning": _fine_tuning(record),
         "calibration": record.calibration,
         "mistakes": None if record.mistakes is None else [asdict(mistake) for mistake in record.mistakes],
         "network": record.network,
@@ -102,6 +103,29 @@ def _head(record: RunRecord) -> dict[str, Any] | None:
         "features_seconds": sum(line["seconds"] for line in features),
         "views": features[-1]["views"],
     }
+
+
+def _fine_tuning(record: RunRecord) -> dict[str, Any] | None:
+    """Return what fine-tuning changed, or why it was not tried (`skipped`); None where neither is recorded."""
+    lines = [line for line in record.log if line.get("event") in ("FineTuned", "FineTuningSkipped")]
+    if not lines:
+        return None
+    last = lines[-1]
+    return {"skipped": last.get("reason"), **{name: last.get(name) for name in _FINE_TUNED}}
+
+
+_FINE_TUNED = (
+    "kept",
+    "head_val_loss",
+    "head_val_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_pictures",
+    "only_head_correct",
+    "only_tuned_correct",
+    "seconds",
+)
+"""Figures of the event FineTuned; None where it was not tried."""
 
 
 def _run(record: RunRecord) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from itertools import product
 from typing import Any
 
 from tellapart.errors import ConfigError
-from tellapart.recipes.adapt import adapted_to, for_target
+from tellapart.recipes.adapt import adapted_to, for_fine_tuning, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 
 OPTIONS = {
     "backbone": "--backbone",
+    "fine_tune": "--fine-tune",
     "epochs": "--epochs",
     "batch_size": "--batch-size",
     "seed": "--seed",
@@ -38,9 +39,10 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
-    for mirrors, has_validation in product((True, False), repeat=2):
+    for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
+        default = for_fine_tuning(default, images) if config.fine_tune == "on" else default
         options = _options(default, config)
         if options is not None:
             words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
