@@ -10,10 +10,16 @@ import torch
 
 from tellapart.lowering import lower
 
-IMAGES = 32
-"""Images in the timed batch."""
+PIXELS = 32 * 96 * 96
+"""Of the timed batch, at most: 5 photos of 224 x 224 pixels."""
 
+MOST_IMAGES = 32
 ROUNDS = 5
+
+
+def timed_images(height: int, width: int) -> int:
+    """Return how many images of this size, in pixels, are timed in one batch."""
+    return max(1, min(MOST_IMAGES, PIXELS // (height * width)))
 
 
 def layer_milliseconds(model: Any) -> dict[str, float]:
@@ -25,14 +31,15 @@ def layer_milliseconds(model: Any) -> dict[str, float]:
         model: a Keras model with one input (H, W, C).
     """
     net = lower(model, "float32", fused=False)
-    shape = (IMAGES, *net.model.input_shape[1:])
+    height, width, channels = net.model.input_shape[1:]
+    shape = (timed_images(height, width), height, width, channels)
     images = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32))
     rounds: dict[str, list[float]] = defaultdict(list)
     with torch.inference_mode():
         net(images)
         for _ in range(ROUNDS):
             for name, seconds in _layer_seconds(net, images).items():
-                rounds[name].append(1000 * seconds / IMAGES)
+                rounds[name].append(1000 * seconds / len(images))
     return {name: statistics.median(values) for name, values in rounds.items()}
 
 

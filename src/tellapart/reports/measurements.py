@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.metrics.calibration import calibration_error, reliability, tempered, thresholds
-from tellapart.profiling.layer_times import layer_milliseconds
+from tellapart.profiling.layer_times import layer_milliseconds, timed_images
 from tellapart.profiling.summary import summarize
 from tellapart.runs.predictions import SplitPredictions
 
@@ -44,4 +44,5 @@ def network_facts(model: Any) -> dict[str, Any]:
     summary = summarize(model)
     times = layer_milliseconds(model)
     rows = [{**asdict(row), "milliseconds": times.get(row.name)} for row in summary.layers]
-    return {**summary.to_dict(), "layers": rows}
+    height, width, _ = summary.input_shape
+    return {**summary.to_dict(), "layers": rows, "timed_pictures": timed_images(height, width)}

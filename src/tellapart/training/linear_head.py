@@ -24,6 +24,9 @@ MAX_ITERATIONS = 200
 TOLERANCE = 1e-5
 """Largest gradient at which a fit ends."""
 
+MEMORY = 10
+"""Earlier steps from which L-BFGS estimates the curvature."""
+
 MOST_IN_FLOAT64 = 20_000
 """Images; of more, the features are turned in float32 too, as all are fitted."""
 
@@ -112,7 +115,7 @@ def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
 def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor, penalty: float) -> None:
     optimizer = torch.optim.LBFGS(
         [kernel, bias], max_iter=MAX_ITERATIONS, tolerance_grad=TOLERANCE, tolerance_change=1e-9,
-        line_search_fn="strong_wolfe",
+        history_size=MEMORY, line_search_fn="strong_wolfe",
     )  # fmt: skip
 
     def loss() -> Tensor:
