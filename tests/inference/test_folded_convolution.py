@@ -174,3 +174,31 @@ def test_an_image_s_result_does_not_depend_on_the_others_nor_on_their_size():
         together, alone = net(images), torch.cat([net(image[None]) for image in images])
         torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
         torch.testing.assert_close(together, model(images.float(), training=False), rtol=0, atol=1e-5)
+
+
+def test_in_bfloat16_the_errors_of_a_depthwise_kernel_add_up_to_nothing():
+    def outputs_of(x):
+        x = layers.Conv2D(8, 1)(layers.Conv2D(8, 1)(layers.Conv2D(8, 1)(x)))
+        return layers.DepthwiseConv2D(5)(x)
+
+    model = model_of(outputs_of)
+    kernel = keras.ops.convert_to_numpy(model.layers[-2].kernel)  # (kh, kw, C, 1)
+    exact = torch.from_numpy(kernel).permute(2, 3, 0, 1)
+    *_, depthwise = convolutions(inference_net(lower(model, "float32"), "bfloat16"))
+    errors = depthwise.kernel.float() - exact
+    alone = exact.bfloat16().float() - exact
+    assert errors.sum((2, 3)).abs().max() < 2**-9 < alone.sum((2, 3)).abs().max()
+    assert errors.abs().max() < 2 * alone.abs().max()
+
+
+def test_in_bfloat16_the_first_narrow_convolutions_of_a_mobile_network_stay_in_float32():
+    def outputs_of(x, depthwise=True):
+        x = layers.Conv2D(8, 3, strides=2)(x)
+        x = layers.DepthwiseConv2D(3)(x) if depthwise else layers.Conv2D(8, 1)(x)
+        return layers.Conv2D(8, 1)(layers.Conv2D(8, 1)(x))
+
+    for depthwise, exact in [(True, 3), (False, 0)]:
+        model = model_of(lambda x, depthwise=depthwise: outputs_of(x, depthwise))
+        net = inference_net(lower(model, "float32"), "bfloat16")
+        types = [convolution.dtype for convolution in convolutions(net)]
+        assert types == [torch.float32] * exact + [torch.bfloat16] * (4 - exact)

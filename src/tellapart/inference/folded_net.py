@@ -46,9 +46,9 @@ class InferenceNet:
         products = [
             step.operation for step in steps if isinstance(step.operation, FoldedConvolution | FoldedDense)
         ]
-        for product in products:
-            last = product is products[-1] and isinstance(product, FoldedDense)
-            product.cast_to(torch.float32 if last else PRECISIONS[precision])  # the last costs little
+        exact = _in_float32(products)
+        for number, product in enumerate(products):
+            product.cast_to(torch.float32 if number in exact else PRECISIONS[precision])
         readers = [step.operation for step in steps if net.entry in step.inputs]
         casts = net.input_dtype == torch.float32 and all(isinstance(r, FoldedConvolution) for r in readers)
         self.input_dtype = None if casts else net.input_dtype
@@ -204,6 +204,20 @@ def _leave_out_last_activation(steps: Sequence[Step], result: int) -> None:
     for step in steps:
         if step.output == result and isinstance(step.operation, FoldedDense):
             step.operation.activation = "linear"
+
+
+def _in_float32(products: Sequence[FoldedConvolution | FoldedDense]) -> set[int]:
+    """Return the numbers of the products that compute in float32 in every precision.
+
+    These are a dense layer at the end, which costs little; and where a depthwise convolution is among the first
+    three, all up to the one after it: they have few channels, so their rounding is not averaged away. In
+    EfficientNet-Lite0 they make 60% of the error of bfloat16, in a tenth of the time.
+    """
+    numbers = {len(products) - 1} if products and isinstance(products[-1], FoldedDense) else set()
+    for number, product in enumerate(products[:3]):
+        if isinstance(product, FoldedConvolution) and product.is_depthwise:
+            return numbers | set(range(number + 2))
+    return numbers
 
 
 def _where_dense_begins(steps: Sequence[Step]) -> int:
