@@ -5,11 +5,12 @@ import threading
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from tellapart.api.listener import Listener
 from tellapart.api.report import report
 from tellapart.api.train import train
-from tellapart.runtime.threads import LITTLE_WORK, threads_for
+from tellapart.runtime.threads import LITTLE_WORK, one_blas_thread, threads_for
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,18 @@ def test_little_work_is_done_by_one_thread(flops, threads):
     with threads_for(flops):
         assert torch.get_num_threads() == threads
     assert torch.get_num_threads() == 3
+
+
+def blas_threads():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_small_products_of_numpy_run_on_one_thread_and_torch_keeps_its_own():
+    with threadpool_limits(2, "blas"):
+        with one_blas_thread():
+            assert blas_threads() == {1}
+            assert torch.get_num_threads() == 3
+        assert blas_threads() == {2}
 
 
 def test_an_error_leaves_the_threads_as_they_were():

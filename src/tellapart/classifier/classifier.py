@@ -46,6 +46,7 @@ from tellapart.metrics.novelty import (
 )
 from tellapart.metrics.scores import Scores, score
 from tellapart.runtime.precision import resolve_checked
+from tellapart.runtime.threads import one_blas_thread
 
 
 class SplitScores(NamedTuple):
@@ -133,7 +134,8 @@ class Classifier:
         Raises:
             ValueError: no class has two images, or `features` and `labels` differ in N.
         """
-        self.reference, limit = fit_reference_and_limit(features, labels, seed)
+        with one_blas_thread():
+            self.reference, limit = fit_reference_and_limit(features, labels, seed)
         self.card = replace(self.card, novelty=NoveltyLimit(BY_FEATURES, limit))
 
     def save(self, path: str | Path) -> None:

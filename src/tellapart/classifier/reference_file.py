@@ -15,7 +15,7 @@ def to_bytes(reference: FeatureReference) -> bytes:
     """Return a reference in the safetensors format."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(array) for name, array in reference.to_arrays().items()})
+    return save(reference.to_arrays())
 
 
 def from_bytes(content: bytes, where: str) -> FeatureReference:

@@ -81,7 +81,7 @@ class FeatureReference:
         # along the directions the same distance counts for less
         saved = 1 / variances[-1] - 1 / variances[:-1]
         along = _squared_distances(
-            (points @ directions.T) * np.sqrt(saved), (means @ directions.T) * np.sqrt(saved)
+            _products(points, directions) * np.sqrt(saved), _products(means, directions) * np.sqrt(saved)
         )
         squared = (_squared_distances(points, means) / variances[-1] - along).min(1)  # (N,)
         return np.sqrt(np.maximum(squared, 0) / means.shape[1])
@@ -121,7 +121,9 @@ def fit_reference(features: Features, labels: NDArray[np.integer], seed: int = 0
     remainder = (total - variances.sum()) / (away.shape[1] - rank)
     kept = np.maximum(np.append(variances, remainder), SMALLEST_VARIANCE)
     kept[:-1] = np.maximum(kept[:-1], kept[-1])
-    return FeatureReference(means.astype(np.float16), directions.astype(np.float16), kept.astype(np.float32))
+    return FeatureReference(
+        means.astype(np.float16), np.ascontiguousarray(directions, np.float16), kept.astype(np.float32)
+    )
 
 
 def fit_reference_and_limit(
@@ -250,7 +252,16 @@ def _of_length_one(features: Features) -> NDArray[np.float64]:
 def _squared_distances(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the squared distance of each point to each other one: (N, D) and (M, D) -> (N, M)."""
     squares = np.square(points).sum(1)[:, None] + np.square(others).sum(1)
-    return squares - 2 * points @ others.T
+    return squares - 2 * _products(points, others)
+
+
+def _products(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each point times each other one, (N, D) and (M, D) -> (N, M), on one thread.
+
+    The threads of a linear algebra library would wait for each other: for 16 images and two classes, beside other
+    programs, 40 to 200 ms instead of a fifth of one.
+    """
+    return np.einsum("nd,md->nm", points, others)
 
 
 def _largest_directions(

@@ -20,6 +20,18 @@ _blocks, _setting = 0, 1
 
 
 @contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let NumPy's linear algebra use one thread within the block: for many small products in one thread.
+
+    Fitting a novelty score to 400 images takes 0.2 s of one core; with two threads beside other programs 2 s of both.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+@contextmanager
 def threads_for(flops: float) -> Iterator[None]:
     """Let torch use one thread within the block if a step is little work; else as many as it is set to.
 
