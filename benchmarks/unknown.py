@@ -1,4 +1,6 @@
-"""Out-of-distribution detection: AUROC of four scores for the built-in CIFAR-10 model.
+"""Out-of-distribution detection: AUROC of four scores for the built-in CIFAR-10 model, trained from scratch.
+
+`none_of_these.py` does the same for transfer models and the ImageNet model.
 
     python benchmarks/unknown.py [--photos FOLDER]
 
