@@ -216,7 +216,8 @@ def page(record):
             "",
             f"{len(pictures)} test pictures of CIFAR-10 (seed 0); without test-time augmentation, the built-in model "
             f"classifies {sum(picture['right'] for picture in pictures)} of them correctly. Its predictions are "
-            f"explained. RISE with {record['masks']} masks; Grad-CAM of the layer {layer}; curves of {Effort().curve_steps} steps; "
+            f"explained. RISE with {record['masks']} masks; Grad-CAM of the layer {layer}; curves of "
+            f"{Effort().curve_steps} steps; "
             "95% intervals. Deletion: lower is better; insertion: higher is better.",
             "",
             f"*Less random*: minus the mean of {RANDOM_MAPS} random maps as coarse as the map itself; *less random "

@@ -32,6 +32,37 @@ def test_a_run_folder_explains_a_picture(run, photo, tmp_path):
     assert told["probabilities"] == pytest.approx(answered["probabilities"])
 
 
+def test_quick_draws_one_map_and_names_what_it_leaves_out(run, photo, tmp_path):
+    result = tellapart("explain", run, photo, "--quick", "--out", tmp_path / "pages", "--json")
+    assert result.code == 0, result.err
+    (told,) = result.json["explanations"]
+    (why,) = told["why"]
+    assert (why["of"], why["and_not"]) == (told["predicted"], None)
+    (heat_map,) = why["maps"]
+    assert heat_map["method"] == "rise"
+    assert heat_map["verdict"]
+    assert heat_map["randomized_similarity"] is not None
+    assert told["counterfactuals"] is None
+    assert told["training"] is None
+    page = (tmp_path / "pages" / "cat.html").read_text(encoding="utf-8")
+    assert 'id="why"' in page
+    for section, title in (("layers", "Layer by layer"), ("counterfactuals", "What would change its mind")):
+        assert f'id="{section}"' not in page
+        assert title in told["missing"][0]
+
+
+def test_the_quick_map_is_that_of_the_whole_page(run, photo, tmp_path):
+    whole, quick = (
+        tellapart("explain", run, photo, *more, "--out", tmp_path / "pages", "--json").json["explanations"][0]
+        for more in ([], ["--quick"])
+    )
+    (rise,) = (each for each in whole["why"][0]["maps"] if each["method"] == "rise")
+    ours = quick["why"][0]["maps"][0]
+    assert ours["verdict"] == rise["verdict"]
+    for name in ("deletion_area", "insertion_area", "random_insertion_area", "randomized_similarity"):
+        assert ours[name] == pytest.approx(rise[name], abs=1e-3)
+
+
 def test_a_picture_that_is_none_is_said_and_the_others_explained(run, photo, tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
@@ -46,6 +77,7 @@ def test_a_picture_that_is_none_is_said_and_the_others_explained(run, photo, tmp
     [
         (["--class", "cow"], "no class 'cow'"),
         (["--out", "{photo}"], "is a file"),
+        (["--quick", "--class", "dark"], "one heat map, of the predicted class"),
     ],
 )
 def test_bad_options_are_refused_before_any_page(run, photo, arguments, said):

@@ -1,5 +1,7 @@
 """What is explained, and what is refused before any work is done."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -25,6 +27,26 @@ def test_a_run_of_another_network_is_refused(run, digits_folder):
     with pytest.raises(ConfigError, match="another network"):
         tellapart.explain(other, image, run=digits_folder)
     assert tellapart.explain(tellapart.load(digits_folder), image, run=digits_folder).training is not None
+
+
+def test_a_quick_explanation_has_one_map_and_never_starts_keras(tmp_path):
+    """Starting Keras takes as long as the map."""
+    program = (
+        "import sys, numpy as np, tellapart\n"
+        "image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)\n"
+        "explanation = tellapart.explain('cifar10', image, quick=True)\n"
+        "explanation.save(sys.argv[1])\n"
+        "(maps,) = [each['maps'] for each in explanation.to_dict()['why']]\n"
+        "print(len(maps), 'keras' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "page.html")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.split() == ["1", "False"]
+
+
+def test_a_quick_explanation_compares_no_classes(run):
+    with pytest.raises(ConfigError, match="one heat map, of the predicted class"):
+        tellapart.explain(run.classifier, run.stores["test"].images[0], classes="3", quick=True)
 
 
 @pytest.mark.parametrize("nothing", [None, [1, 2], 7])

@@ -100,8 +100,8 @@ class Explainer:
         return Explanation(
             subject,
             FORM,
-            filters=self._filters,
-            training=self._training,
+            filters=ModelFilters(self.recorder, image.shape) if quick else self._filters,
+            training=None if quick else self._training,
             named=named,
             quick=quick,
             scan_progress=self._scan_progress,

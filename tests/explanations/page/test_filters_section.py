@@ -41,9 +41,9 @@ def test_costly_networks_are_shown_fewer_channels_with_fewer_steps(monkeypatch):
     assert _affordable(236_000_000, 5) == (6, 94)
     channels, steps = _affordable(600_000_000, 5)
     assert 2 <= channels < 6
-    assert 32 <= steps <= 96
-    assert _affordable(2_400_000_000, 5) == (2, 32)
-    assert _affordable(20_000_000_000, 5) == (1, 32)
+    assert 24 <= steps <= 96
+    assert _affordable(2_800_000_000, 5) == (2, 24)
+    assert _affordable(20_000_000_000, 5) == (1, 24)
 
 
 def test_with_a_run_patches_are_of_its_training_pictures(explained, run):

@@ -36,14 +36,14 @@ from tellapart.lowering.ops.convolution import Convolution2D
 LAYERS, CHANNELS, PATCHES = 5, 6, 4
 """Shown at most: layers, channels of each, patches of each."""
 
-MIN_STEPS = 32
+MIN_STEPS = 24
 
 SAMPLE = 1000
 """Training images to search for patches."""
 
 MIN_SAMPLE = 100
 
-SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 5e11, 2.3e12
+SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 5e11, 2.31e12
 """FLOPs for searching the sample and for creating images: together some five seconds on two cores."""
 
 SEED = 0
