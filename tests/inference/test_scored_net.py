@@ -83,6 +83,33 @@ def test_the_probabilities_are_the_same_to_the_last_bit(end, tta_views):
     assert plain.novelty is None
 
 
+@keras.saving.register_keras_serializable("scored")
+class Halved(layers.Layer):
+    """A layer without a rule: the net that has it cannot be folded."""
+
+    def call(self, x):
+        return x / 2
+
+
+@pytest.mark.parametrize(
+    "end", ["softmax in the last dense layer", "logits", "one sigmoid, a layer of its own"]
+)
+def test_a_network_that_cannot_be_folded_is_scored_as_well(end):
+    model = network(Halved(), *ENDS[end]())
+    net, seen = classifier_of(model).net, []
+    assert net.ready() is net
+
+    def score(features, logits):
+        seen.append(logits)
+        return features.sum(1, dtype=np.float64)
+
+    predictions = tta_probabilities(net, IMAGES, scored=scored_net(net, score))
+    features, logits = by_keras(model)
+    np.testing.assert_allclose(predictions.novelty, features.sum(1), rtol=1e-4)
+    np.testing.assert_allclose(centered(np.concatenate(seen)), centered(logits), atol=1e-4)
+    np.testing.assert_array_equal(predictions.plain, tta_probabilities(net, IMAGES).plain)
+
+
 def test_in_bfloat16_the_scores_are_close():
     net = classifier_of(network(*ENDS["softmax in the last dense layer"]())).net
     scored = scored_net(net, lambda features, _: features.sum(1, dtype=np.float64))
