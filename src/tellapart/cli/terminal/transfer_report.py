@@ -46,7 +46,7 @@ def event_line(event: FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned)
 
 def fine_tuned_line(done: FineTuned) -> str:
     """Return what fine-tuning changed on the held-out pictures, and which network is the model."""
-    kept = "fine-tuned network kept" if done.kept else "frozen network kept, it is better"
+    kept = "fine-tuned network kept" if done.kept else "no clear gain, frozen network kept"
     return (
         f"Fine-tuning: {done.seconds:.1f} s, validation accuracy {percent(done.head_val_accuracy, 1)} before, "
         f"{percent(done.val_accuracy, 1)} after (loss {done.head_val_loss:.3f} and {done.val_loss:.3f}, "
