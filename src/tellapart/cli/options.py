@@ -137,8 +137,8 @@ Backbone = Annotated[
         metavar="NAME|NAME=FILE|MODEL",
         help="Recipe transfer: the pretrained network. lite0 is installed with tellapart, lite2 is an extra. "
         "MobileNetV2, ResNet50 and others of keras.applications are downloaded by Keras, or read from NAME=FILE.h5. "
-        "hub:PRESET is one of KerasHub (an extra). Or a model of your own: a run folder, a .keras or .h5 file, cifar10, "
-        "digits. Default: lite0.",
+        "hub:PRESET is one of KerasHub (an extra). Or a model of your own: a run folder, a .keras or .h5 file, cifar10 "
+        "or digits. Default: lite0.",
     ),
 ]
 FineTune = Annotated[
