@@ -1,7 +1,7 @@
 """How much fine-tuning helps a transfer: enlarged CIFAR-10 pictures, against the head on the frozen network.
 
-    python benchmarks/fine_tuning.py                     # the recipe's settings
-    python benchmarks/fine_tuning.py --compare           # other settings, too
+    python benchmarks/fine_tuning.py                                    # the recipe's settings
+    python benchmarks/fine_tuning.py --settings recipe third-of-rate    # other settings, too
 
 The training pictures, and 1,000 that are held out to choose by, are of CIFAR-10's training split; the test pictures are
 the first of its test split. Small pictures enlarged are far from what the network was trained on: a gain shows that
@@ -29,15 +29,14 @@ from tellapart.recipes.recipes import transfer
 
 RESULTS = Path(__file__).parent / "results"
 VALIDATION = 1000
-RECIPE = "the recipe's"
-
 SETTINGS = {
-    RECIPE: {},
-    "3 stages": {"stages": 3},
-    "same rate in each stage": {"stage_factor": 1.0},
-    "a third of the rate": {"rate": 1 / 3},
-    "3 times the rate": {"rate": 3.0},
-    "no augmentation": {"augmentation": None},
+    "recipe": {},
+    "3-stages": {"stages": 3},
+    "same-rate-in-all-stages": {"stage_factor": 1.0},
+    "half-the-rate-each-stage": {"stage_factor": 0.5},
+    "third-of-rate": {"rate": 1 / 3},
+    "triple-rate": {"rate": 3.0},
+    "no-augmentation": {"augmentation": None},
 }
 """Name -> what differs from the recipe's fine-tuning; `rate` is a factor."""
 
@@ -77,7 +76,7 @@ def compared(folder, data, side, names):
     alone, _ = run(folder / "alone", data, side, "off", fine_tuning())
     rows = []
     for name in names:
-        tuned, log = run(folder / name.replace(" ", "-"), data, side, "on", fine_tuning(**SETTINGS[name]))
+        tuned, log = run(folder / name, data, side, "on", fine_tuning(**SETTINGS[name]))
         (event,) = [line for line in log if line["event"] == "FineTuned"]
         figures = {name: value for name, value in event.items() if name not in ("at", "event")}
         epochs = [line["val_accuracy"] for line in log if line["event"] == "EpochDone"]
@@ -87,12 +86,20 @@ def compared(folder, data, side, names):
     return rows
 
 
+def in_words(settings):
+    optimizer = settings.optimizer
+    return (
+        f"{settings.stages} stages, each at {settings.stage_factor} of the rate above it, {settings.epochs} epochs, "
+        f"batches of {settings.batch_size}, {optimizer.name} at {optimizer.learning_rate} ({optimizer.schedule})"
+    )
+
+
 def report(record):
     lines = [
         f"# Fine-tuning, {record['date'][:10]}",
         "",
         f"{record['train']:,} training pictures of CIFAR-10, {VALIDATION:,} held out, {record['test']:,} of its test "
-        f"split, enlarged; EfficientNet-Lite0, {record['threads']} threads. One run each; 95% intervals of the "
+        f"split, enlarged; EfficientNet-Lite0, {record['threads']} thread(s). One run each; 95% intervals of the "
         "accuracies are about 2.5 points to either side. Losses are after calibration.",
         "",
         "| pixels | settings | held-out accuracy, head alone | fine-tuned | loss, head alone | fine-tuned | mended / "
@@ -106,14 +113,21 @@ def report(record):
             f"{row['only_head_correct']} | {row['head_test_accuracy']:.1%} | {row['test_accuracy']:.1%} | "
             f"{'yes' if row['kept'] else 'no'} | {row['seconds']:.0f} |"
         )
-    return "\n".join([*lines, "", f"- The recipe's settings: `{record['recipe']}`", *origin_lines(record)])
+    return "\n".join([*lines, "", f"- Settings `recipe`: {record['recipe']}", *origin_lines(record)])
 
 
 def main(arguments):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--compare", action="store_true", help="other settings, too")
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        choices=SETTINGS,
+        default=["recipe"],
+        metavar="NAME",
+        help=", ".join(SETTINGS),
+    )
     parser.add_argument("--train", type=int, default=2000, metavar="N", help="training pictures (2000)")
     parser.add_argument("--test", type=int, default=1000, metavar="N", help="test pictures (1000)")
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 96], metavar="PIXELS", help="(64 96)")
@@ -122,10 +136,12 @@ def main(arguments):
     options = parser.parse_args(arguments[1:])
     torch.set_num_threads(options.threads)
     machine, now = hardware(), datetime.datetime.now().astimezone()
-    data, names = divided(options.train, options.test), list(SETTINGS) if options.compare else [RECIPE]
+    data = divided(options.train, options.test)
     with tempfile.TemporaryDirectory() as folder:
         rows = [
-            row for side in options.sides for row in compared(Path(folder) / str(side), data, side, names)
+            row
+            for side in options.sides
+            for row in compared(Path(folder) / str(side), data, side, options.settings)
         ]
     record = {
         "date": now.isoformat(timespec="minutes"),
@@ -135,7 +151,7 @@ def main(arguments):
         "threads": options.threads,
         "train": options.train,
         "test": options.test,
-        "recipe": repr(transfer().fine_tuning),
+        "recipe": in_words(transfer().fine_tuning),
         "rows": rows,
     }
     write_results(options.results, "fine_tuning", now, report(record), record)

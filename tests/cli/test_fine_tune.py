@@ -69,7 +69,10 @@ def test_its_outcome_is_a_line():
         "head_val_loss": 0.5, "head_val_accuracy": 0.8, "val_loss": 0.4, "val_accuracy": 0.9, "val_pictures": 1000,
         "only_head_correct": 20, "only_tuned_correct": 120, "seconds": 61.25,
     }  # fmt: skip
-    begins = "Fine-tuning: 61.2 s, validation accuracy 80.0% before, 90.0% after (loss 0.500 and 0.400, 1,000 pictures)"
+    begins = (
+        "Fine-tuning: 61.2 s, validation accuracy 80.0% before, 90.0% after (1,000 pictures, mirror images averaged in "
+        "where that helps; loss 0.500 and 0.400)"
+    )
     assert event_line(FineTuned(kept=True, **figures)) == f"{begins}: fine-tuned network kept"
     assert event_line(FineTuned(kept=False, **figures)) == f"{begins}: no clear gain, frozen network kept"
     assert event_line(FineTuningSkipped("too much")) == (

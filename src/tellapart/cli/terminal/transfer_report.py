@@ -49,8 +49,8 @@ def fine_tuned_line(done: FineTuned) -> str:
     kept = "fine-tuned network kept" if done.kept else "no clear gain, frozen network kept"
     return (
         f"Fine-tuning: {done.seconds:.1f} s, validation accuracy {percent(done.head_val_accuracy, 1)} before, "
-        f"{percent(done.val_accuracy, 1)} after (loss {done.head_val_loss:.3f} and {done.val_loss:.3f}, "
-        f"{counted(done.val_pictures, 'picture')}): {kept}"
+        f"{percent(done.val_accuracy, 1)} after ({counted(done.val_pictures, 'picture')}, mirror images averaged in where that helps; "
+        f"loss {done.head_val_loss:.3f} and {done.val_loss:.3f}): {kept}"
     )
 
 
