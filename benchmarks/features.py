@@ -6,7 +6,8 @@
 PHOTOS is a folder of photos, searched with its subfolders. The backbone is EfficientNet-Lite0 with its ImageNet
 weights, from uint8 (N, 224, 224, 3) to 1,000 probabilities, by the same number of threads:
 
-- tellapart, in float32 and in bfloat16 (uncertain images predicted again in float32); and its features alone;
+- tellapart, in float32 and in bfloat16, where uncertain images are predicted again in float32;
+- tellapart's 1,280 features, in both, from which a head for one's own classes answers;
 - onnxruntime in float32: an independent implementation (`efficientnet_lite_pytorch`) with batch normalization folded,
   exported by torch, at the fastest of several batch sizes, in one session of all threads or one session a thread;
 - plain PyTorch: the same implementation as it is, channels_last, batches of 8.
@@ -17,7 +18,7 @@ MobileNetV2 and ResNet-50 of keras.applications run with random weights, folded 
 Method: contestants take turns, in an order that rotates by one each round; ratios are medians of the ratios within
 each round, which a busy machine disturbs less than the speeds, and the processor time less still. Agreement: how
 many of the photos, and of crops of them (random place, size, mirroring and brightness), have the same likeliest class
-as in float32.
+as in float32: of the 1,000, and, by the features and a ridge regression on the photos, of the folders' names.
 
 Prints a page and writes it, with every single measurement, to benchmarks/results/.
 """
@@ -51,13 +52,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def read_photos(folder, most):
-    """Return the photos in a folder as uint8 (N, 224, 224, 3), the middle square of each."""
+    """Return photos as uint8 (N, 224, 224, 3), the middle square of each, and the names of their folders."""
     from tellapart.data.decode import load_image
     from tellapart.data.preprocess import Preprocessing
 
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)[:most]
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = [paths[number] for number in np.random.default_rng(0).permutation(len(paths))[:most]]
     apply = Preprocessing(height=SIDE, width=SIDE).apply
-    return np.stack([apply(load_image(path)[1]) for path in paths])
+    return np.stack([apply(load_image(path)[1]) for path in paths]), [path.parent.name for path in paths]
 
 
 def crops(photos, count):
@@ -158,6 +160,24 @@ def our_backbone():
     return ProbabilityNet(stored_net_of(layers, read_weights("lite0", layers)), "probabilities")
 
 
+def our_features(net, precision):
+    """Return a function from images to features, on all cores."""
+    from tellapart.inference.predictor import probabilities
+
+    class Features:
+        divides = True
+
+        def ready(self, precision):
+            self.net = net.ready(precision).net
+            return self
+
+        def __call__(self, images):
+            return self.net.features(images)
+
+    features = Features()
+    return lambda images: probabilities(features, images, precision=precision)
+
+
 def our_predictor(net, precision):
     from tellapart.inference.predictor import tta_probabilities
 
@@ -198,14 +218,30 @@ def in_turn(ways, images, rounds):
     }
 
 
-def agreement(ways, images):
-    """Return the share of images with the likeliest class of float32, and the largest differences of probabilities."""
-    exact = ways["tellapart float32"](images)
+def agreement(ways, images, folders):
+    """Return the share of images with the likeliest class of float32, and the largest differences of the outputs.
+
+    Args:
+        ways: name -> function from images to probabilities or features.
+        images: (N, 224, 224, 3), first those of `folders`.
+        folders: names of the folders that the first images lie in.
+    """
+    outputs = {name: predict(images) for name, predict in ways.items()}
+    names = sorted(set(folders))
+    features = outputs["tellapart float32, features"]
+    targets = np.array([[1.0 if folder == name else -1.0 for name in names] for folder in folders])
+    known = features[: len(folders)].astype(np.float64)
+    middle = known.mean(0)
+    centered = known - middle
+    strength = 0.1 * np.trace(centered @ centered.T) / len(folders)
+    weights = centered.T @ np.linalg.solve(centered @ centered.T + strength * np.eye(len(folders)), targets)
     results = {}
-    for name, predict in ways.items():
-        predictions = predict(images)
-        same = float((predictions.argmax(1) == exact.argmax(1)).mean())
-        results[name] = {"same_class": same, "largest_difference": float(np.abs(predictions - exact).max())}
+    for name, output in outputs.items():
+        of_features = name.endswith("features")
+        exact = features if of_features else outputs["tellapart float32"]
+        classes = [(each - middle) @ weights if of_features else each for each in (output, exact)]
+        same = float((classes[0].argmax(1) == classes[1].argmax(1)).mean())
+        results[name] = {"same_class": same, "largest_difference": float(np.abs(output - exact).max())}
     return results
 
 
@@ -217,7 +253,7 @@ def report(record):
         f"{record['agreed_over']} photos and crops.",
         "",
         "| who | photos/s, median (lowest to highest) | ratio to onnxruntime (lowest to highest) | processor ms a "
-        "photo | its ratio | same class as float32 | largest difference of a probability |",
+        "photo | its ratio | same class as float32 | largest difference of an output |",
         "|---|---|---|---|---|---|---|",
     ]
     speeds, processor, agreed = (
@@ -249,7 +285,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     machine, now = hardware(), datetime.datetime.now().astimezone()
-    photos = read_photos(options.folder, options.photos)
+    photos, folders = read_photos(options.folder, options.photos)
     peer, net = Peer(), our_backbone()
     setting, tried, by_onnxruntime = fastest_of_onnxruntime(exported(peer), options.threads, photos[:128])
     print(f"onnxruntime's best: batches of {setting[0]}, {setting[1]} sessions", flush=True)
@@ -257,6 +293,8 @@ def main(arguments):
         BASELINE: by_onnxruntime,
         "tellapart float32": our_predictor(net, "float32"),
         "tellapart bfloat16": our_predictor(net, "bfloat16"),
+        "tellapart float32, features": our_features(net, "float32"),
+        "tellapart bfloat16, features": our_features(net, "bfloat16"),
         "plain PyTorch float32": plain_predictor(peer),
     }
     others = {
@@ -276,7 +314,7 @@ def main(arguments):
         "photos": len(photos),
         **in_turn(ways | others, photos, options.rounds),
         "onnxruntime_tried": tried,
-        "agreement": agreement(ways, varied),
+        "agreement": agreement(ways, varied, folders),
         "agreed_over": len(varied),
     }
     write_results(options.results, "features", now, report(record), record)
