@@ -208,6 +208,7 @@ def main():
         "train": compared,
         "milliseconds": speed,
         "commands": whole_commands(files[0]),
+        "load_during_commands": os.getloadavg()[0],
         "test": tested,
         "answers": answered,
     }
@@ -227,7 +228,9 @@ def page(record):
         f"On one core the network takes {speed['lite0']:.0f} ms for one photo (Lite0) and {speed['lite2']:.0f} ms "
         f"(Lite2), medians of 15, in turn; the ratio is {speed['lite2'] / speed['lite0']:.1f}. The machine was shared.",
         "",
-        "Whole processes, in turn:",
+        f"Whole processes, in turn, at a load of {record['load_during_commands']:.1f} on "
+        f"{record['hardware']['logical_cores']} cores; where that is more than the cores, only the CPU seconds and the "
+        "ratio of the medians say something:",
         "",
         _table(record["commands"]),
         "",
