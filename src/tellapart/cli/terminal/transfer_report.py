@@ -47,9 +47,10 @@ def event_line(event: FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned)
 def fine_tuned_line(done: FineTuned) -> str:
     """Return what fine-tuning changed on the held-out pictures, and which network is the model."""
     kept = "fine-tuned network kept" if done.kept else "no clear gain, frozen network kept"
+    before, after = percent(done.head_val_accuracy, 1), percent(done.val_accuracy, 1)
     return (
-        f"Fine-tuning: {done.seconds:.1f} s, validation accuracy {percent(done.head_val_accuracy, 1)} before, "
-        f"{percent(done.val_accuracy, 1)} after ({counted(done.val_pictures, 'picture')}, mirror images averaged in where that helps; "
+        f"Fine-tuning: {done.seconds:.1f} s, validation accuracy {before} before, {after} after "
+        f"({counted(done.val_pictures, 'picture')}, mirror images averaged in where that helps; "
         f"loss {done.head_val_loss:.3f} and {done.val_loss:.3f}): {kept}"
     )
 
