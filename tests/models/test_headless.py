@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import torch
 from keras import layers
 
 from tellapart.errors import ConfigError, ModelError
+from tellapart.inference.keras_file import read_stored_net
 from tellapart.models.backbones import open_backbone, with_head
 from tellapart.models.headless import headless, resized
 
@@ -133,6 +135,35 @@ def test_a_larger_image_meets_the_same_weights(build):
     larger = resized(features, 48, 40)
     assert larger.input_shape == (None, 48, 40, 3)
     np.testing.assert_array_equal(outputs(resized(larger, 32, 32)), outputs(features))
+
+
+def test_a_model_used_as_a_layer_is_read_from_a_file_without_keras(tmp_path):
+    model = with_head(headless(tutorial()), 3)
+    assert not [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    model.save(tmp_path / "net.keras")
+    stored = read_stored_net(tmp_path / "net.keras")
+    np.testing.assert_allclose(stored(torch.from_numpy(PIXELS)).numpy(), outputs(model), atol=1e-6)
+
+
+def test_layers_of_the_same_name_in_two_models_are_told_apart(tmp_path):
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D(3, 3, padding="same", name="same")(image)
+    inner = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(4, 3, name="same"), layers.ReLU()])
+    model = keras.Model(image, layers.Dense(2)(layers.GlobalMaxPooling2D(name="features")(inner(x))))
+    reference = keras.Model(image, model.get_layer("features").output)
+    expected = outputs(reference)
+    features = headless(model)
+    np.testing.assert_allclose(outputs(features), expected, atol=1e-6)
+    features.save(tmp_path / "net.keras")
+    np.testing.assert_allclose(outputs(keras.models.load_model(tmp_path / "net.keras")), expected, atol=1e-6)
+
+
+def test_a_layer_with_two_outputs_is_followed():
+    image = keras.Input((32, 32, 3))
+    left, right = keras.ops.split(image, 2, axis=1)
+    inner = keras.Sequential([keras.Input((16, 32, 3)), layers.Conv2D(4, 3)])
+    model = keras.Model(image, layers.Subtract()([inner(right), layers.Conv2D(4, 3)(left)]))
+    np.testing.assert_allclose(outputs(headless(model)), outputs(model).mean((1, 2)), rtol=1e-5, atol=1e-4)
 
 
 def test_a_network_that_depends_on_the_size_says_so():

@@ -10,14 +10,15 @@ from typing import Any
 
 from tellapart.errors import ConfigError, ModelError
 from tellapart.keras_backend import import_keras
-from tellapart.keras_internals import nodes_by_depth
+from tellapart.keras_internals import is_keras_class, nodes_by_depth
 from tellapart.lowering.graph import functional_of
 
 SCORES = ("linear", "softmax", "sigmoid")
 """Activations of a layer that gives scores; a dense layer with another one computes features."""
 
 AFTER_SCORES = (
-    "Activation", "Rescaling", "Softmax", "Reshape", "Flatten", "Dropout", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+    "Activation", "Rescaling", "Softmax", "Reshape", "Flatten", "Dropout",
+    "GlobalAveragePooling2D", "GlobalMaxPooling2D",
 )  # fmt: skip
 """Keras layers that may stand between the layer that gives the scores and the output."""
 
@@ -42,7 +43,7 @@ def headless(model: Any) -> Any:
         )
     features = _before_head(functional, functional.outputs[0].shape[-1], is_probability=False)
     features = functional.outputs[0] if features is None else features
-    return _part(functional, _one_row(features), model.name)
+    return _flat(_part(functional, _one_row(features), model.name))
 
 
 def _one_row(features: Any) -> Any:
@@ -53,6 +54,55 @@ def _one_row(features: Any) -> Any:
     if len(features.shape) == 3:
         return layers.GlobalAveragePooling1D(name="pooled_features")(features)
     return features
+
+
+def _flat(model: Any) -> Any:
+    """Return a model whose nested models are replaced by their layers, which it shares; those of Keras's layers only.
+
+    A network used as a layer then runs, is fine-tuned stage by stage and is read from a file like any other.
+    """
+    if not any(_is_nest(layer) for layer in model.operations):
+        return model
+    names: dict[str, Any] = {}
+    outputs = _replayed(model, model.inputs[0], names)
+    return _part(model, outputs, model.name)
+
+
+def _is_nest(layer: Any) -> bool:
+    inside = functional_of(layer) if isinstance(layer, import_keras().Model) else None
+    return inside is not None and all(
+        is_keras_class(type(part)) or _is_nest(part) for part in inside.operations
+    )
+
+
+def _replayed(functional: Any, start: Any, names: dict[str, Any]) -> Any:
+    """Call the layers of a Functional model again, those of models within it one by one.
+
+    Args:
+        functional: the model.
+        start: the tensor that takes the place of its input.
+        names: every layer called so far, by name; a layer whose name another one has is renamed.
+
+    Returns:
+        What takes the place of its output.
+    """
+    tensors = {id(functional.inputs[0]): start}
+    by_depth = nodes_by_depth(functional)
+    for node in (node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]):
+        if node.is_input:
+            continue
+        layer = node.operation
+        if _is_nest(layer):
+            # Its own arguments, such as training=False, are left out: whoever trains it decides.
+            outputs = _replayed(functional_of(layer), tensors[id(node.input_tensors[0])], names)
+        else:
+            while names.setdefault(layer.name, layer) is not layer:
+                layer.name = f"{layer.name}_"
+            positional, named = node.arguments.fill_in(tensors)
+            outputs = layer(*positional, **named)
+        results = import_keras().tree.flatten(outputs)
+        tensors |= {id(symbol): result for symbol, result in zip(node.outputs, results, strict=True)}
+    return tensors[id(functional.outputs[0])]
 
 
 def _before_head(functional: Any, classes: int, *, is_probability: bool) -> Any | None:

@@ -1,6 +1,7 @@
 """Image networks of KerasHub, without their heads: presets by name, or folders that `save_to_preset` wrote.
 
-A preset says how its pixels are scaled; that becomes a layer, checked against KerasHub's own conversion.
+A network of Keras's own layers opens in plain Keras afterward, one of KerasHub's own layers needs keras-hub. A preset
+says how its pixels are scaled; that becomes a layer, checked against KerasHub's own conversion.
 
 Needs the package keras-hub, an extra. Its image networks run without TensorFlow, which pip installs with it on Linux
 and macOS for its text networks.
@@ -19,7 +20,6 @@ import numpy as np
 
 from tellapart.errors import ConfigError, DownloadError, MissingExtraError, ModelError
 from tellapart.keras_backend import import_keras
-from tellapart.keras_internals import is_keras_class
 from tellapart.models.headless import first_line, headless, resized
 
 _KAGGLE = "kaggle://"
@@ -124,24 +124,12 @@ def open_preset(preset: str, height: int, width: int) -> Any:
     """
     keras, hub = import_keras(), _keras_hub()
     task = _from_preset(hub.models.ImageClassifier, preset, num_classes=2)
-    network = headless(keras.models.clone_model(task, clone_function=lambda layer: _plain(layer, hub)))
+    network = headless(task)
     if tuple(network.inputs[0].shape[1:3]) != (height, width):
         network = resized(network, height, width)
     pixels = keras.Input((height, width, 3))
     features = network(_scaling(_from_preset(hub.layers.ImageConverter, preset), preset)(pixels))
     return keras.Model(pixels, features, name=network.name)
-
-
-def _plain(layer: Any, hub: ModuleType) -> Any:
-    """Return KerasHub's backbone as a Functional model, which plain Keras reads.
-
-    Other layers stay as they are, and so do backbones of KerasHub's own layers: their files need keras-hub.
-    """
-    if isinstance(layer, hub.models.Backbone) and all(
-        is_keras_class(type(part)) for part in layer.operations
-    ):
-        return import_keras().Model(layer.inputs[0], layer.outputs[0], name=layer.name)
-    return layer
 
 
 def _scaling(converter: Any, preset: str) -> Any:
