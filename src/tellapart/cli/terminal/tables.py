@@ -196,8 +196,7 @@ def _likeliest(prediction: Prediction) -> str:
     if group is None:
         return f"{prediction.names[0]} {percent(prediction.probabilities[0], 0)}"
     return (
-        f"{group.name} {percent(group.probability, 0)} "
-        f"({group.kind} {percent(group.class_probability, 0)})"
+        f"{group.name} {percent(group.probability, 0)} ({group.kind} {percent(group.class_probability, 0)})"
     )
 
 
