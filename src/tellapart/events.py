@@ -118,16 +118,17 @@ class FineTuned:
     """Mean cross-entropy of the head alone. Both losses are after calibration."""
 
     head_val_accuracy: float
-    val_loss: float
-    val_accuracy: float
     val_pictures: int
-    only_head_correct: int
+    seconds: float
+    val_loss: float | None = None
+    """Of the fine-tuned network; this and what follows is None where its loss became NaN or infinite."""
+
+    val_accuracy: float | None = None
+    only_head_correct: int | None = None
     """Held-out images that only the head alone predicts correctly."""
 
-    only_tuned_correct: int
+    only_tuned_correct: int | None = None
     """Held-out images that only the fine-tuned network predicts correctly."""
-
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

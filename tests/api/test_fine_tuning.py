@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 import tellapart
 from tellapart.api.listener import Listener
-from tellapart.errors import ConfigError
+from tellapart.errors import ConfigError, ModelError
 from tellapart.events import EpochDone, StepDone
 from tellapart.keras_backend import import_keras
 from tellapart.models.backbones import open_backbone
@@ -149,7 +149,17 @@ def test_a_network_that_fine_tuning_spoils_is_left_as_it_was(digits, alone, tmp_
     page = tellapart.report(spoiled.folder)
     assert page.facts["curves"] is None
     assert page.facts["fine_tuning"]["kept"] is False
+    assert event["val_accuracy"] < event["head_val_accuracy"]
     assert "the model is the network as it was" in page.path.read_text(encoding="utf-8")
+
+
+def test_a_network_that_diverges_is_left_as_it_was(digits, alone, tmp_path):
+    config = configured(rate=1e30, epochs=1)
+    diverged = tellapart.train(digits, recipe=config, out=tmp_path / "run", verbose=False)
+    (event,) = events(diverged.folder, "FineTuned")
+    assert (event["kept"], event["val_loss"]) == (False, None)
+    assert_same_weights(diverged.folder, alone.folder)
+    assert "its loss became infinite" in (diverged.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_stopped_and_resumed_it_ends_as_if_never_stopped(tuned, digits, alone, tmp_path):
@@ -172,7 +182,7 @@ def test_stopped_and_resumed_it_ends_as_if_never_stopped(tuned, digits, alone, t
 
 def test_unasked_it_is_not_tried_where_it_is_much_work(alone):
     (event,) = events(alone.folder, "FineTuningSkipped")
-    assert event["reason"] == "5 passes over 300 pictures take 0.07 TFLOPs, above the limit of 0.001"
+    assert event["reason"] == "5 passes over 300 pictures take 0.0734 TFLOPs, above the limit of 0.001"
     assert alone.history == ()
     assert event["reason"] in (alone.folder / "report.html").read_text(encoding="utf-8")
 
@@ -199,6 +209,31 @@ def test_a_network_trained_from_scratch_is_not_fine_tuned(digits, tmp_path):
     with pytest.raises(ConfigError, match="use the recipe transfer"):
         tellapart.train(digits, recipe="quick", fine_tune="on", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("fine_tune", ["auto", "on"])
+def test_a_backbone_whose_weights_are_constrained_is_not_fine_tuned(digits, tmp_path, fine_tune):
+    """Rates of their own are for plain weights; what was not asked for is then not tried."""
+    layers, unit = keras.layers, keras.constraints.UnitNorm()
+    model = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 3)),
+            layers.Conv2D(8, 3, activation="relu", kernel_constraint=unit),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    model.save(tmp_path / "own.keras")
+    config = configured(fine_tune, fewest_wrong=0).changed(
+        backbone=str(tmp_path / "own.keras"), validation="held out", validation_share=0.2
+    )
+    if fine_tune == "on":
+        with pytest.raises(ModelError, match=r"not possible: weights of the backbone \S+ have constraints"):
+            tellapart.train(digits, recipe=config, out=tmp_path / "run", verbose=False)
+        return
+    result = tellapart.train(digits, recipe=config, out=tmp_path / "run", verbose=False)
+    (event,) = events(result.folder, "FineTuningSkipped")
+    assert "have constraints" in event["reason"]
 
 
 def test_a_listener_hears_of_all_epochs_that_are_to_come(digits, tmp_path):

@@ -75,6 +75,9 @@ def test_its_outcome_is_a_line():
     )
     assert event_line(FineTuned(kept=True, **figures)) == f"{begins}: fine-tuned network kept"
     assert event_line(FineTuned(kept=False, **figures)) == f"{begins}: no clear gain, frozen network kept"
+    assert event_line(FineTuned(False, 0.5, 0.8, 1000, 3.0)) == (
+        "Fine-tuning: 3.0 s, its loss diverged: frozen network kept"
+    )
     assert event_line(FineTuningSkipped("too much")) == (
         "Fine-tuning not tried: too much. To try it: --fine-tune on"
     )

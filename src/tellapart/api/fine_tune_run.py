@@ -97,19 +97,23 @@ def fine_tune(
         tell(FineTuningSkipped(reason))
         return Outcome(head)
     tuning = _Tuning.of(setup, head, settings)
-    if decides and (reason := tuning.too_much_work()):
+    obstacle = tuning.obstacle()
+    if decides and (reason := obstacle or tuning.too_much_work()):
         tell(FineTuningSkipped(reason))
         return Outcome(head)
+    if obstacle:
+        raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
     checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes)
     diverged = tuning.run(checkpointer, tell, should_stop)
     if checkpointer.state.epoch < settings.epochs and not diverged:
         return Outcome(head, finished=False)
-    tuned = tuning.candidate()
-    kept = is_better(tuned.probabilities, head.probabilities, setup.validation.labels)
-    tell(_fine_tuned(head, tuned, kept=kept, seconds=time.monotonic() - began))
-    if not kept:
-        shutil.rmtree(setup.folder.checkpoints, ignore_errors=True)
-    return Outcome(tuned, tuple(checkpointer.state.history)) if kept else Outcome(head)
+    tuned = None if diverged else tuning.candidate()
+    event = _compared(head, tuned, time.monotonic() - began)
+    tell(event)
+    if tuned is not None and event.kept:
+        return Outcome(tuned, tuple(checkpointer.state.history))
+    shutil.rmtree(setup.folder.checkpoints, ignore_errors=True)
+    return Outcome(head)
 
 
 def _too_few_to_tell(setup: TrainingSetup, head: Candidate, settings: FineTuning) -> str:
@@ -141,11 +145,7 @@ class _Tuning:
 
     @classmethod
     def of(cls, setup: TrainingSetup, head: Candidate, settings: FineTuning) -> "_Tuning":
-        """Copy the model, and compile it.
-
-        Raises:
-            ModelError: its weights cannot be trained at rates of their own.
-        """
+        """Copy the model, and compile it."""
         batches = BatchSampler(
             n=len(setup.stores["train"]), batch_size=settings.batch_size, seed=setup.config.seed
         )
@@ -154,11 +154,6 @@ class _Tuning:
         optimizer = build_optimizer(settings.optimizer, settings.epochs * batches.steps_per_epoch)
         model.compile(optimizer=optimizer, loss="categorical_crossentropy")
         optimizer.build(model.trainable_variables)
-        if not has_native_form(optimizer, model.trainable_variables):
-            raise ModelError(
-                f"The backbone {setup.config.backbone} cannot be fine-tuned: its weights are not all float32 and free "
-                "of constraints. Use --fine-tune off."
-            )
         return cls(setup, head, settings, batches, model, count_flops(model))
 
     @property
@@ -174,6 +169,12 @@ class _Tuning:
             keep="last",
             target=None,
         )
+
+    def obstacle(self) -> str:
+        """Return why weights cannot be trained at rates of their own; empty where they can."""
+        if has_native_form(self.model.optimizer, self.model.trainable_variables):
+            return ""
+        return f"weights of the backbone {self.setup.config.backbone} have constraints, or are not float32"
 
     def too_much_work(self) -> str:
         """Return why it takes too long to be done unasked; empty where it does not."""
@@ -228,9 +229,9 @@ class _Tuning:
 
 
 def _tera(flops: float) -> str:
-    """Return FLOPs in TFLOPs, to a digit where they are below 1."""
+    """Return FLOPs in TFLOPs, to three digits."""
     tera = flops / 1e12
-    return f"{tera:,.0f}" if tera >= 1 else f"{tera:.1g}"
+    return f"{tera:,.0f}" if tera >= 100 else f"{tera:.3g}"
 
 
 def _copied(model: Any) -> Any:
@@ -240,22 +241,22 @@ def _copied(model: Any) -> Any:
     return copy
 
 
-def _fine_tuned(head: Candidate, tuned: Candidate, *, kept: bool, seconds: float) -> FineTuned:
+def _compared(head: Candidate, tuned: Candidate | None, seconds: float) -> FineTuned:
+    """Compare the fine-tuned network, None where it diverged, with the head alone."""
     labels = head.held_out.images.labels
+    head_loss, head_accuracy = loss_and_accuracy(head.probabilities, labels)
+    outcome = FineTuned(False, head_loss, head_accuracy, len(labels), seconds)
+    if tuned is None:
+        return outcome
     before, after = (candidate.probabilities.argmax(1) == labels for candidate in (head, tuned))
-    (head_loss, head_accuracy), (loss, accuracy) = (
-        loss_and_accuracy(candidate.probabilities, labels) for candidate in (head, tuned)
-    )
-    return FineTuned(
-        kept=kept,
-        head_val_loss=head_loss,
-        head_val_accuracy=head_accuracy,
+    loss, accuracy = loss_and_accuracy(tuned.probabilities, labels)
+    return replace(
+        outcome,
+        kept=is_better(tuned.probabilities, head.probabilities, labels),
         val_loss=loss,
         val_accuracy=accuracy,
-        val_pictures=len(labels),
         only_head_correct=int((before & ~after).sum()),
         only_tuned_correct=int((after & ~before).sum()),
-        seconds=seconds,
     )
 
 

@@ -47,6 +47,8 @@ def event_line(event: FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned)
 def fine_tuned_line(done: FineTuned) -> str:
     """Return what fine-tuning changed on the held-out pictures, and which network is the model."""
     kept = "fine-tuned network kept" if done.kept else "no clear gain, frozen network kept"
+    if done.val_loss is None:
+        return f"Fine-tuning: {done.seconds:.1f} s, its loss diverged: frozen network kept"
     before, after = percent(done.head_val_accuracy, 1), percent(done.val_accuracy, 1)
     return (
         f"Fine-tuning: {done.seconds:.1f} s, validation accuracy {before} before, {after} after "
