@@ -10,6 +10,8 @@ from tellapart.inference.folded_net import inference_net
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
+from tellapart.lowering.ops.activation_layers import ActivationOperation
+from tellapart.lowering.ops.merging import Addition
 from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.models.first_cnn import first_cnn
 
@@ -186,3 +188,20 @@ def test_what_is_no_plain_function_of_pictures_keeps_its_form():
 def test_it_cannot_run_as_in_training():
     with pytest.raises(ValueError, match="inference"):
         normalized_after_pooling([1, 1, 1, 1])(torch.zeros(1, 12, 14, 3), training=True)
+
+
+@pytest.mark.parametrize(("name", "normalizes"), [("MobileNetV2", True), ("ResNet50", False)])
+@torch.inference_mode()
+def test_known_networks_predict_as_in_keras_with_nothing_left_to_fuse(name, normalizes):
+    """Through MobileNetV2's random weights nothing gets but by normalization, through ResNet-50's too much."""
+    keras.utils.set_random_seed(0)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=7)
+    images = pictures(model, 9) / 10
+    if normalizes:
+        for layer in model.layers:
+            layer.momentum = 0.0
+        model(images, training=True)  # takes the images' own statistics
+    expected, net = model(images, training=False), inference_net(lower(model, "float32"))
+    assert float(expected.std(0).min()) > 1e-3
+    torch.testing.assert_close(net(images), expected, rtol=0, atol=1e-5)
+    assert {BatchNormalization, ActivationOperation, Addition}.isdisjoint(kinds(net))
