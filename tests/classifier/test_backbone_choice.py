@@ -50,6 +50,13 @@ def test_lite0_comes_with_its_package():
     }
 
 
+def test_a_folder_of_pictures_that_has_its_name_is_not_taken_for_it(tmp_path):
+    (tmp_path / "lite0").mkdir()
+    assert choose_backbone("lite0").preprocessing.height == 224
+    with pytest.raises(ConfigError, match="lite0 is a folder without a model"):
+        choose_backbone("./lite0")
+
+
 def test_the_built_in_imagenet_model_is_lite0():
     assert choose_backbone("imagenet").name == "lite0"
 

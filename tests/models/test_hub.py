@@ -106,8 +106,13 @@ def test_a_name_that_is_no_preset_and_a_missing_network_are_told_apart(monkeypat
         describe_preset("nonsense")
 
     def refuse(*_, **__):
-        raise ConnectionError("Connection refused")
+        try:
+            raise OSError("Connection refused")
+        except OSError as reason:
+            raise RuntimeError("a pool of many words") from reason
 
     monkeypatch.setattr("kagglehub.model_download", refuse)
-    with pytest.raises(DownloadError, match="resnet_18_imagenet could not be downloaded: Connection refused"):
+    with pytest.raises(
+        DownloadError, match=r"resnet_18_imagenet could not be downloaded: Connection refused. Without"
+    ):
         describe_preset("resnet_18_imagenet")

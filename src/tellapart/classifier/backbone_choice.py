@@ -88,7 +88,8 @@ def choose_backbone(name: str, size: tuple[int, int] | None = None) -> BackboneC
 
     Args:
         name: an installed backbone; a network of `keras.applications`, perhaps with a file of weights, NAME=FILE; a
-            preset of KerasHub, perhaps after `hub:`; or a trained model: a file, a run folder, a built-in one.
+            preset of KerasHub, perhaps after `hub:`; or a trained model: a file, a run folder, a built-in one. The
+            names of networks come before paths: a folder `lite0` is `./lite0`.
         size: height and width in pixels, for a model without a size of its own.
 
     Raises:
@@ -110,7 +111,7 @@ def _installed(name: str, _: Size) -> BackboneChoice | None:
     """Take the name of a backbone from an installed package, or of the built-in model whose network it is."""
     model = BUILT_IN.get(name)
     name = name if model is None or model.backbone is None else model.backbone
-    if name not in BACKBONES or Path(name).exists():
+    if name not in BACKBONES:
         return None
     side = BACKBONES[name].side
     return BackboneChoice(
@@ -125,7 +126,7 @@ def _application(name: str, _: Size) -> BackboneChoice | None:
     """Take the name of a network of `keras.applications`, or NAME=FILE."""
     before, equals, after = name.partition("=")
     application = {key.lower(): key for key in APPLICATIONS}.get(before.lower())
-    if application is None or Path(name).exists():
+    if application is None:
         return None
     if equals and not after:
         raise ConfigError(f"--backbone {name} lacks a file: {application}=FILE.h5, or {application} alone.")

@@ -206,7 +206,7 @@ def _for_any_size(config: Any) -> Any:
     return kept
 
 
-def first_line(reason: Exception) -> str:
+def first_line(reason: BaseException) -> str:
     """Return the first line of an error's message, or its kind where it has none."""
     text = str(reason).strip()
     return text.splitlines()[0] if text else type(reason).__name__

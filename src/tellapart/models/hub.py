@@ -169,9 +169,16 @@ def _from_preset(kind: Any, preset: str, **settings: Any) -> Any:
         ) from reason
     except Exception as reason:  # kagglehub and its network code raise many kinds
         raise DownloadError(
-            f"The preset {preset} could not be downloaded: {first_line(reason)} Without network, give a folder that "
-            "save_to_preset wrote; or leave out --backbone: lite0 is installed."
+            f"The preset {preset} could not be downloaded: {first_line(_origin(reason))}. Without network, give "
+            "a folder that save_to_preset wrote; or leave out --backbone: lite0 is installed."
         ) from reason
+
+
+def _origin(reason: BaseException) -> BaseException:
+    """Return the error that led to this one, and to all between."""
+    while reason.__context__ is not None:
+        reason = reason.__context__
+    return reason
 
 
 @cache
