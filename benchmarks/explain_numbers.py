@@ -6,7 +6,7 @@ For each network, `explain` writes the page for a sample photo of scikit-learn, 
 are chosen at random among all layers, with the page's own controls; every number that the page then shows is compared
 with Keras and NumPy (`tests/browser/recomputed.py`), to within 1e-4 of the number, or of 1 if it is smaller.
 Networks have random weights (no download) and random batch statistics, except the built-in CIFAR-10 model, which is
-a `fast` network.
+a `fast` network, and EfficientNet-Lite0, which comes with its trained ones.
 
 Writes a dated page and all figures to benchmarks/results/.
 """
@@ -28,12 +28,12 @@ ORACLE = Path(__file__).parents[1] / "tests" / "browser"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-def vit(keras, size=64, width=96, depth=4):
+def vit(keras, size=64, width=96, depth=4, patch=8):
     """Return a small vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), without a class token."""
     layers = keras.layers
     pictures = keras.Input((size, size, 3))
-    x = layers.Conv2D(width, 8, strides=8)(layers.Rescaling(1 / 127.5, offset=-1)(pictures))
-    x = layers.Reshape(((size // 8) ** 2, width))(x)
+    x = layers.Conv2D(width, patch, strides=patch)(layers.Rescaling(1 / 127.5, offset=-1)(pictures))
+    x = layers.Reshape(((size // patch) ** 2, width))(x)
     for _ in range(depth):
         y = layers.LayerNormalization()(x)
         x = layers.Add()([x, layers.MultiHeadAttention(4, width // 4)(y, y)])
@@ -46,10 +46,13 @@ def vit(keras, size=64, width=96, depth=4):
 def networks(keras):
     from networks import resnet20, tutorial
 
+    from tellapart.models.backbones import pretrained_keras_model
+
     applications = keras.applications
     return {
         "tutorial": lambda: tutorial(keras),
         "fast (built-in)": None,
+        "EfficientNet-Lite0, 224 x 224": lambda: pretrained_keras_model("lite0"),
         "ResNet-20": lambda: resnet20(keras),
         "ResNet-50, 224 x 224": lambda: applications.ResNet50(weights=None, classes=10),
         "MobileNetV2, 224 x 224": lambda: applications.MobileNetV2(weights=None, classes=10),
@@ -70,7 +73,7 @@ def classifier_of(name, build):
     keras.utils.set_random_seed(0)
     model, random = build(), np.random.default_rng(0)
     for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
+        if isinstance(layer, keras.layers.BatchNormalization) and "Lite0" not in name:
             layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
     return Classifier.of_model(model, card_of_plain_model(model, Path(name)))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tellapart.explanations.attribution.faithfulness import Predict, blurred
 
-STEPS, FEWER_STEPS = 32, 16
+STEPS, FEWER_STEPS = 32, 12
 """Amounts tried, from no change to the largest; and for a network that costs more than MANY_FLOPS."""
 
 MANY_FLOPS = 6e9

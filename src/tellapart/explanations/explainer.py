@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.decode import load_image
@@ -111,10 +112,16 @@ class Explainer:
 def _same_weights(first: Classifier, second: Classifier) -> bool:
     if first is second:
         return True
-    pairs = first.model.get_weights(), second.model.get_weights()
-    if len(pairs[0]) != len(pairs[1]):
-        return False
-    return all(np.array_equal(a, b) for a, b in zip(*pairs, strict=True))
+    ours, theirs = _weights(first), _weights(second)
+    return len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
+
+
+def _weights(classifier: Classifier) -> list[NDArray[Any]]:
+    """Return the weights in the order of Keras's `get_weights`, without Keras where it did not read them."""
+    net = classifier.net.net
+    if isinstance(net, StoredNet):
+        return [weight.numpy() for weight in net.weights()]
+    return list(classifier.model.get_weights())
 
 
 def _index_of(name: str, names: tuple[str, ...]) -> int:

@@ -19,9 +19,9 @@ FULL_EFFORT, LESS_EFFORT = 1e9, 6e9
 """FLOPs of one image up to which a network gets the full effort, and less; beyond, the least."""
 
 LESS = Effort(masks=200, quadrature=12, noisy_copies=8, strides=8, curve_steps=8)
-"""For MobileNetV2 or EfficientNet-Lite0 on photos: some 1,400 runs, 5 seconds on two cores (`benchmarks/NOTES.md`)."""
+"""For MobileNetV2 or EfficientNet-Lite0 on photos: some 1,600 runs, 5 seconds on two cores (`benchmarks/NOTES.md`)."""
 
-LEAST = Effort(masks=120, quadrature=8, noisy_copies=6, strides=8, curve_steps=6)
+LEAST = Effort(masks=80, quadrature=8, noisy_copies=4, strides=8, curve_steps=5)
 """For ResNet-50 or ConvNeXt on photos: some 1,000 runs."""
 
 MASKS_SHARE = 0.25

@@ -43,7 +43,7 @@ SAMPLE = 1000
 
 MIN_SAMPLE = 100
 
-SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 5e11, 2.31e12
+SAMPLE_FLOPS, MAXIMIZATION_FLOPS = 2.8e11, 2.31e12
 """FLOPs for searching the sample and for creating images: together some five seconds on two cores."""
 
 SEED = 0
