@@ -173,8 +173,9 @@ class ProgressListener(Listener):
         self.bars.count("Explaining, section", done, total)
 
     def notice(self, words: str) -> None:
-        """Print it."""
+        """Print it; a download that follows is counted anew."""
         self.bars.close()
+        self._quarters_shown = 0
         self._tell(f"{words}.")
 
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
