@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import importlib
 import threading
+import time
 
 import keras
 import numpy as np
@@ -167,7 +168,7 @@ class Files:
     """A real server on this machine in place of Keras's."""
 
     def __init__(self, folder):
-        self.folder, self.served, self.cut_at = folder, [], None
+        self.folder, self.served, self.cut_at, self.pause_seconds = folder, [], None, 0.0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -177,7 +178,9 @@ class Files:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content[: outer.cut_at])
+                self.wfile.write(content[:100_000])
+                time.sleep(outer.pause_seconds)
+                self.wfile.write(content[100_000 : outer.cut_at])
 
             def log_message(self, *_):
                 pass
@@ -206,7 +209,7 @@ def host(tmp_path, monkeypatch):
 
 
 def test_a_download_gives_keras_features_and_is_kept(host, tmp_path, capsys):
-    calls = []
+    calls, host.pause_seconds = [], 0.7
     features = open_application(
         "MobileNetV3Small", 64, 64, progress=lambda done, total: calls.append((done, total))
     )
@@ -217,7 +220,9 @@ def test_a_download_gives_keras_features_and_is_kept(host, tmp_path, capsys):
     assert file.is_file()
     open_application("MobileNetV3Small", 64, 64)
     assert host.served == [f"/{file.name}"]
-    assert all(0 <= done <= total for done, total in calls)
+    parameters = APPLICATIONS["MobileNetV3Small"].parameters
+    assert calls
+    assert all(0 <= done <= total == 4 * parameters for done, total in calls)
     assert capsys.readouterr().out == ""
 
 
