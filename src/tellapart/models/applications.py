@@ -45,11 +45,6 @@ class Application:
     sides: tuple[int, ...] = ()
     """Those sides; for others Keras takes the weights of 224."""
 
-    @property
-    def megabytes(self) -> float:
-        """Size of the download, 10^6 bytes: four for each parameter."""
-        return 4e-6 * self.parameters
-
     def file_for(self, height: int, width: int) -> str:
         """Return Keras's name of the weights for images of a size."""
         return self.file.format(side=height if height == width and height in self.sides else 224)
