@@ -39,7 +39,8 @@ def digits():
 @pytest.fixture(scope="module")
 def result(digits, tmp_path_factory):
     out = tmp_path_factory.mktemp("transfer") / "run"
-    return tellapart.train(digits, recipe="transfer", size=(SIDE, SIDE), out=out, verbose=False)
+    settings = {"size": (SIDE, SIDE), "precision": "float32"}
+    return tellapart.train(digits, recipe="transfer", out=out, verbose=False, **settings)
 
 
 def events(folder, kind):
@@ -127,7 +128,8 @@ def only_for_mistakes(most):
 def test_the_run_folder_keeps_the_features_of_its_training_pictures(result, digits):
     run = load_run(result.folder, result_stores(result, digits))
     kept = feature_cache.kept_features(run, tellapart.load(result.folder))
-    expected = FeatureNet(headless(result.classifier.model))(run.stores["train"].images)
+    net, precision = FeatureNet(headless(result.classifier.model)), run.data["precision"]
+    expected = net(run.stores["train"].images, precision=precision)
     np.testing.assert_allclose(kept, expected, atol=2e-3)
 
 
