@@ -164,15 +164,16 @@ def best(*, mirrors: bool = True) -> TrainConfig:
 def transfer(*, mirrors: bool = True) -> TrainConfig:
     """Return a linear head on the features of a network that was trained on a million photos.
 
-    The backbone, EfficientNet-Lite0, stays as it is. Each photo and its mirror image pass through it once; the head's
-    penalty is chosen by cross-validation, or on held-out images where there are many. Every number was chosen on
-    training images.
+    The backbone, EfficientNet-Lite0, stays as it is at first. Each photo and its mirror image pass through it once; the
+    head's penalty is chosen by cross-validation, or on held-out images where there are many. Then the backbone is
+    fine-tuned where held-out images can tell a gain and the work is limited; the better network on them is kept. Every
+    number was chosen on training images (`benchmarks/fine_tuning.py`, `benchmarks/NOTES.md`).
 
     Args:
         mirrors: whether a mirrored image still shows its class.
 
     Sources: Donahue et al. 2014, arXiv:1310.1531 (features of a pretrained network); Kornblith et al. 2019,
-    arXiv:1805.08974 (a linear head as the measure of them).
+    arXiv:1805.08974 (a linear head as the measure of them); Howard & Ruder 2018, arXiv:1801.06146 (lower rates below).
     """
     return TrainConfig(
         recipe="transfer",
@@ -186,7 +187,7 @@ def transfer(*, mirrors: bool = True) -> TrainConfig:
             epochs=5,
             batch_size=32,
             optimizer=OptimizerSettings(
-                name="Adam", learning_rate=1e-3, schedule="cosine", warmup_fraction=0.1
+                name="Adam", learning_rate=5e-4, schedule="cosine", warmup_fraction=0.1
             ),
             augmentation=Augmentation(width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=mirrors),
         ),
