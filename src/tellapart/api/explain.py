@@ -16,6 +16,7 @@ from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.explanation import Explanation
 from tellapart.pages.assemble import is_marked
 from tellapart.runtime.allocator import keep_freed_memory
+from tellapart.runtime.workers import only_workers_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def explain_to_pages(
 
 
 @keep_freed_memory()
+@only_workers_share()
 def write_pages(
     explainer: Explainer,
     pictures: Sequence[Path],

@@ -17,6 +17,7 @@ from tellapart.explanations.recorder import Recording
 from tellapart.explanations.subject import Subject
 from tellapart.files import write_text
 from tellapart.runtime.allocator import keep_freed_memory
+from tellapart.runtime.workers import only_workers_share
 
 
 class Form(NamedTuple):
@@ -104,7 +105,7 @@ class Explanation:
         Args:
             progress: called with (sections done, sections in all).
         """
-        with keep_freed_memory():
+        with keep_freed_memory(), only_workers_share():
             return self.form.to_html(self, progress)
 
     def save(self, path: str | Path, progress: Progress | None = None) -> Path:

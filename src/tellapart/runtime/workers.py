@@ -4,8 +4,10 @@ A step of a small network is many short operations. If each is divided among the
 each other more than they compute; so each core runs all operations on its own part of the batch.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -13,6 +15,12 @@ import torch
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+_lock = threading.Lock()
+_blocks = 0
+"""How many blocks of `only_workers_share` are open: the setting is the whole process's."""
+_kept: "Workers | None" = None
+"""The workers from before the first of them."""
 
 
 class Workers:
@@ -33,7 +41,28 @@ class Workers:
 
 def workers() -> Workers:
     """Return the process's workers, one for each thread that torch is set to use."""
-    return _workers(torch.get_num_threads())
+    return _kept or _workers(torch.get_num_threads())
+
+
+@contextmanager
+def only_workers_share() -> Iterator[None]:
+    """Within the block, divide work among workers alone: an operation outside them runs on one core.
+
+    Beside other programs, two threads that share an operation wait for each other longer than they compute.
+    """
+    global _kept, _blocks
+    with _lock:
+        _kept = workers()
+        _blocks += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _blocks -= 1
+            if not _blocks:
+                torch.set_num_threads(_kept.count)
+                _kept = None
 
 
 @lru_cache(maxsize=1)

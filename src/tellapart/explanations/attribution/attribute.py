@@ -80,8 +80,11 @@ def _of_randomized(
     method: Method, task: AttributionTask, randomized: Sequence[Recorder]
 ) -> list[Attribution]:
     """Draw a method's maps again for networks that learned nothing."""
-    recorders = randomized if method.needs_feature_maps else randomized[:1]
-    drawn = [method.draw(replace(task, recorder=recorder)) for recorder in recorders]
+
+    def draw(recorder: Recorder) -> Attribution | None:
+        return method.draw(replace(task, recorder=recorder))
+
+    drawn = task.each(draw, randomized) if method.needs_feature_maps else list(map(draw, randomized[:1]))
     return [attribution for attribution in drawn if attribution]
 
 

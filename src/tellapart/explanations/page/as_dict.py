@@ -12,7 +12,7 @@ from tellapart.explanations.page.why import verdict
 
 
 def to_dict(explanation: Explanation) -> dict[str, Any]:
-    """Return the prediction, heat maps, counterfactuals and training examples."""
+    """Return the prediction, heat maps, counterfactuals and training examples; None for what a quick one leaves out."""
     names = explanation.subject.class_names
     return {
         "picture": explanation.subject.picture,
