@@ -64,7 +64,7 @@ def test_the_larger_the_network_the_fewer_classes_and_masks():
     order = list(range(1000))
     scopes = [scope_of(order, [], cost) for cost in (10**7, 3 * 10**8, 6 * 10**8, 10**10)]
     assert [len(one.classes) for one in scopes] == [9, 4, 2, 2]
-    assert [one.masks for one in scopes] == [1000, 1000, 520, 80]
+    assert [one.masks for one in scopes] == [1000, 1000, 520, 120]
     for one in scopes[:-1]:
         assert runs(len(one.classes), one.effort) * max(one.cost, MIN_FLOPS) <= BUDGET
 

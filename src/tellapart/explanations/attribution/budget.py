@@ -18,11 +18,12 @@ BUDGET = 2.5e12
 FULL_EFFORT, LESS_EFFORT = 1e9, 6e9
 """FLOPs of one image up to which a network gets the full effort, and less; beyond, the least."""
 
-LESS = Effort(masks=200, quadrature=12, noisy_copies=8, strides=8, curve_steps=8)
-"""For MobileNetV2 or EfficientNet-Lite0 on photos: some 1,600 runs, 5 seconds on two cores (`benchmarks/NOTES.md`)."""
+LESS = Effort(masks=120, quadrature=12, noisy_copies=8, strides=8, curve_steps=8)
+"""For MobileNetV2 or EfficientNet-Lite0 on photos, some 1,500 runs. 120 masks are as good as 250
+(`benchmarks/quick_map.py`)."""
 
-LEAST = Effort(masks=80, quadrature=8, noisy_copies=4, strides=8, curve_steps=5)
-"""For ResNet-50 or ConvNeXt on photos: some 1,000 runs."""
+LEAST = Effort(masks=120, quadrature=8, noisy_copies=4, strides=8, curve_steps=5)
+"""For ResNet-50 or ConvNeXt on photos: some 1,100 runs."""
 
 MASKS_SHARE = 0.25
 """Share of the budget that RISE's masks may take."""

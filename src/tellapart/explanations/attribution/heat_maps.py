@@ -16,7 +16,8 @@ RANDOMIZED_NETWORKS = 4
 """Networks with shuffled weights that maps are compared with."""
 
 QUICK_METHOD = "rise"
-"""The method of the only map where there must be just one: most often faithful (`benchmarks/faithfulness.py`)."""
+"""The method of the only map where there must be just one: most often faithful (`benchmarks/faithfulness.py`, and
+`quick_map.py` beside it for photos)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
