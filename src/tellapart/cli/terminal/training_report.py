@@ -10,7 +10,7 @@ from tellapart.api.finish import TrainingResult
 from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
-from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line, split_line
+from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
@@ -64,7 +64,7 @@ def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
 
 def _transfer_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     return [
-        ("Split", split_line(setup)),
+        ("Split", split_in_words(setup)),
         ("Model", model_line(setup, model)),
         ("Recipe", f"{_recipe(setup)}, seed {setup.config.seed}"),
         ("Device", _device_line(setup, model)),
@@ -106,6 +106,8 @@ def split_in_words(setup: TrainingSetup) -> str:
     train, test = len(setup.stores["train"]), len(setup.stores["test"])
     if setup.config.validation == "test":
         return f"{train:,} training, {test:,} for both validation and test, as in the tutorial"
+    if setup.config.validation == "cross-validation" and setup.config.head is not None:
+        return f"{train:,} training ({setup.config.head.folds}-fold cross-validation), {test:,} test"
     origin = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
     return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test"
 

@@ -7,8 +7,8 @@ from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
 
 FEW_A_CLASS = 20
-"""Training pictures of the smallest class below which the result depends much on which pictures they are: with 20 a
-class, five draws of cats and dogs gave 97.8% to 98.9% (`benchmarks/few_photos.py`)."""
+"""Training pictures of the smallest class below which the result depends much on which pictures they are
+(`benchmarks/few_photos.py`)."""
 
 
 def model_line(setup: TrainingSetup, model: Any) -> str:
@@ -21,16 +21,6 @@ def model_line(setup: TrainingSetup, model: Any) -> str:
         f"{name}, {model.count_params():,} parameters, of which the {trained:,} of a new last layer "
         f"are trained; input {height} x {width}"
     )
-
-
-def split_line(setup: TrainingSetup) -> str:
-    """Return how many pictures train and test, and what the penalty is chosen on."""
-    train, test = len(setup.stores["train"]), len(setup.stores["test"])
-    head = setup.config.head
-    if setup.config.validation == "cross-validation" and head is not None:
-        return f"{train:,} training ({head.folds}-fold cross-validation), {test:,} test"
-    origin = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
-    return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test"
 
 
 def event_line(event: FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned) -> str:
@@ -59,10 +49,10 @@ def fine_tuned_line(done: FineTuned) -> str:
 
 def features_line(done: FeaturesDone) -> str:
     """Return how many pictures passed through the network, and how fast."""
-    views = "" if done.views == 1 else ", each as it is and mirrored"
+    noun = {"train": "training"}.get(done.split, done.split)
+    mirrored = "" if done.views == 1 else " and their mirror images"
     speed = done.pictures * done.views / max(done.seconds, 1e-9)
-    pictures = counted(done.pictures, f"{done.split} picture")
-    return f"Features of {pictures}{views}: {done.seconds:.1f} s ({speed:,.0f}/s)"
+    return f"Features of {counted(done.pictures, f'{noun} picture')}{mirrored}: {done.seconds:.1f} s ({speed:,.0f}/s)"
 
 
 def head_line(done: HeadFitted) -> str:
