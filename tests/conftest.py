@@ -33,5 +33,11 @@ def trained(color_photos, tmp_path_factory):
 
     out = tmp_path_factory.mktemp("runs") / "colors"
     return tellapart.train(
-        str(color_photos), recipe="quick", out=out, epochs=3, size=(16, 16), batch_size=8, validation_share=0.2
+        str(color_photos),
+        recipe="quick",
+        out=out,
+        epochs=3,
+        size=(16, 16),
+        batch_size=8,
+        validation_share=0.2,
     )

@@ -89,7 +89,10 @@ def test_predicting_by_it_does_not_import_keras(result, color_photos):
     )
     picture = str(color_photos / "test" / "red" / "0.png")
     done = subprocess.run(
-        [sys.executable, "-c", script, str(result.folder), picture], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, str(result.folder), picture],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
@@ -150,7 +153,11 @@ def test_a_class_with_one_picture_is_named_and_nothing_is_left(digits, tmp_path)
     rows = np.concatenate([kept, alone])
     with pytest.raises(DataError, match="7 has only one training picture"):
         tellapart.train(
-            (images[rows], labels[rows]), recipe="transfer", size=(32, 32), out=tmp_path / "run", verbose=False
+            (images[rows], labels[rows]),
+            recipe="transfer",
+            size=(32, 32),
+            out=tmp_path / "run",
+            verbose=False,
         )
     assert not (tmp_path / "run").exists()
 

@@ -66,7 +66,10 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones():
     result = tellapart("bench", "slow")
     assert result.code == 2
     assert result.out == ""
-    assert "Unknown recipe 'slow'. Available recipes: first-cnn, quick, fast, accurate, best, transfer." in result.err
+    assert (
+        "Unknown recipe 'slow'. Available recipes: first-cnn, quick, fast, accurate, best, transfer."
+        in result.err
+    )
     told = tellapart("bench", "slow", "--json").json["error"]
     assert (told["type"], told["exit_code"]) == ("ConfigError", 2)
 

@@ -144,7 +144,9 @@ def test_a_wide_table_leaves_nothing_out(run, folder, monkeypatch):
 
 
 def test_a_training_on_a_terminal_shows_bars_and_fits_80_columns():
-    screen = on_a_terminal("train", "digits", "--recipe", "quick", "--epochs", "2", "--size", "16", "--out", "run")
+    screen = on_a_terminal(
+        "train", "digits", "--recipe", "quick", "--epochs", "2", "--size", "16", "--out", "run"
+    )
     assert "Epoch 1/2" in screen
     assert "Run" in screen
     assert "\x1b[?25h" in screen  # the cursor is back
@@ -170,7 +172,9 @@ def test_a_reader_who_leaves_early_is_no_error(run, folder):
 
 def test_other_packages_warnings_are_kept_back(pictures):
     """A whole training in a process of its own writes nothing to stderr but what we say."""
-    result = in_own_process("train", pictures, "--recipe", "quick", "--epochs", "1", "--size", "16", "--quiet")
+    result = in_own_process(
+        "train", pictures, "--recipe", "quick", "--epochs", "1", "--size", "16", "--quiet"
+    )
     assert result.code == 0
     assert result.err == ""
 

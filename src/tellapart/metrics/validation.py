@@ -37,9 +37,7 @@ def share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def loss_and_accuracy(
-    probabilities: NDArray[np.floating], labels: NDArray[np.int64]
-) -> tuple[float, float]:
+def loss_and_accuracy(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> tuple[float, float]:
     """Return the mean cross-entropy, clipped as in training, and the share of images predicted correctly.
 
     Args:
