@@ -285,6 +285,29 @@ def test_a_constant_rate_is_a_variable():
     assert float(internals.current_rate(optimizer)) == 0.5
 
 
+def test_saved_graphs_of_layers_are_told_from_subclassed_models(tmp_path):
+    import json
+    import zipfile
+
+    @keras.saving.register_keras_serializable()
+    class Own(keras.Model):
+        pass
+
+    images = keras.Input((4, 4, 1))
+    outputs = keras.layers.Flatten()(images)
+    models = {
+        "sequential": keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()]),
+        "functional": keras.Model(images, outputs),
+        "own": Own(images, outputs),
+    }
+    found = {}
+    for name, model in models.items():
+        model.save(tmp_path / f"{name}.keras")
+        with zipfile.ZipFile(tmp_path / f"{name}.keras") as archive:
+            found[name] = internals.is_graph_of_layers(json.loads(archive.read("config.json")))
+    assert found == {"sequential": True, "functional": True, "own": False}
+
+
 def test_every_function_is_tested_here():
     functions = {name for name, _ in inspect.getmembers(internals, inspect.isfunction) if name[0] != "_"}
     functions -= {"contextmanager"}

@@ -28,6 +28,12 @@ def keras_home(keras: Any) -> str:
 # Models and their graphs
 
 
+def is_graph_of_layers(saved: Mapping[str, Any]) -> bool:
+    """Return whether a saved config is that of Keras's own Sequential or Functional model, not of a user's subclass."""
+    modules = ("keras", "keras.src.models.functional")
+    return saved["class_name"] in ("Sequential", "Functional") and saved["module"] in modules
+
+
 def functional_inside(sequential: Any) -> Any | None:
     """Return the Functional model that a Sequential model runs; None before it is built."""
     return sequential._functional

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from command_line import SMALL, make_pictures, tellapart
 
+from tellapart.api import finish
+from tellapart.cli.terminal.estimate import in_words
 from tellapart.cli.terminal.left_out import left_out_of_folders
-from tellapart.cli.terminal.progress import in_words
 from tellapart.cli.terminal.tables import score_lines
 from tellapart.metrics.scores import score, wilson_interval
 from tellapart.recipes import recipes
@@ -98,6 +99,8 @@ def test_accuracy_is_told_with_and_without_views(pictures, tmp_path, monkeypatch
     made = recipes.RECIPES[recipe]
     small = {"fast": {}, "best": {"widths": (4, 8, 12), "depth": 1}}[recipe]
     monkeypatch.setitem(recipes.RECIPES, recipe, lambda **given: made(**given).changed(**small))
+    monkeypatch.setattr(finish, "FEWEST_HELD_OUT", 1)
+    monkeypatch.setattr(finish, "is_better", lambda *_: True)  # the views help
     options = ("--epochs", "1", "--size", "16", "--batch-size", "8", "--predictions", "0")
     trained = tellapart("train", pictures, "--recipe", recipe, *options, "--quiet", "--out", tmp_path / "run")
     evaluated = tellapart("evaluate", tmp_path / "run", "--quiet")
@@ -107,6 +110,15 @@ def test_accuracy_is_told_with_and_without_views(pictures, tmp_path, monkeypatch
         assert ways in told
     plain = tellapart("evaluate", tmp_path / "run", "--json").json["scores_without_tta"]
     assert f"Without test-time augmentation: {plain['accuracy']:.1%}" in trained.out
+
+
+def test_views_that_were_not_shown_to_help_are_not_used(pictures, tmp_path):
+    """With so few held-out pictures nothing can be shown."""
+    options = ("--epochs", "1", "--size", "16", "--batch-size", "8", "--predictions", "0", "--quiet")
+    trained = tellapart("train", pictures, "--recipe", "fast", *options, "--out", tmp_path / "run")
+    assert trained.code == 0, trained.err
+    assert "test-time augmentation" not in trained.out
+    assert tellapart("evaluate", tmp_path / "run", "--json").json["scores_without_tta"] is None
 
 
 @pytest.mark.parametrize("target", ["0", "100%", "1.5", "much"])
@@ -196,7 +208,7 @@ def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):
     assert again.code == 2
     assert f"{place / 'pictures-quick.h5'} already exists" in again.err
     for_target = ("--target", "1%", "--batch-size", "8", "--predictions", "0", "--json")
-    told = tellapart("train", "digits", *SMALL, *for_target, "--save-to", place)
+    told = tellapart("train", "digits", "--epochs", "1", "--size", "16", *for_target, "--save-to", place)
     assert told.json["saved_to"] == str(place / "digits-fast.h5")
     assert sorted(path.name for path in place.iterdir()) == ["digits-fast.h5", "pictures-quick.h5"]
 

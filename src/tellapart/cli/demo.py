@@ -22,5 +22,5 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
         from tellapart.cli.terminal.training import train_and_report
         from tellapart.recipes.recipes import DEMO_EPOCHS
 
-    settings = {"out": out, "epochs": DEMO_EPOCHS}
+    settings = {"recipe": "quick", "out": out, "epochs": DEMO_EPOCHS}
     raise typer.Exit(train_and_report("digits", settings, as_json=as_json, quiet=quiet, is_demo=True))

@@ -19,10 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.inference.stored_net import StoredNet, StoredStep
+from tellapart.keras_internals import is_graph_of_layers
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.registry import RULES, SEPARATE_TENSORS
-
-_KINDS = ("Sequential", "Functional")
 
 
 def read_stored_net(path: Path) -> StoredNet | None:
@@ -39,10 +38,7 @@ def read_stored_net(path: Path) -> StoredNet | None:
     try:
         with zipfile.ZipFile(path) as archive:
             model = json.loads(archive.read("config.json"))
-            if model["class_name"] not in _KINDS or model["module"] not in (
-                "keras",
-                "keras.src.models.functional",
-            ):
+            if not is_graph_of_layers(model):
                 return None
             content = archive.read("model.weights.h5")
             with h5py.File(io.BytesIO(content), "r") as file:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.inference.refine import SMALLEST
 from tellapart.metrics.validation import validated
+from tellapart.runtime.workers import workers
 from tellapart.training.linear_head import HeadFitter, LinearHead
 
 MOST_FOR_CHOOSING = 20_000
@@ -109,7 +110,8 @@ def choose_by_folds(
     order = np.argsort(np.concatenate(outside))
 
     def predict() -> Predicted:
-        parts = [_predict(next(path), images) for path, images in zip(paths, held_out, strict=True)]
+        tasks = zip(paths, held_out, strict=True)
+        parts = workers().map(lambda task: _predict(next(task[0]), task[1]), tasks)
         plain, averaged = (np.concatenate(views)[order] for views in zip(*parts, strict=True))
         return Predicted(plain, averaged)
 

@@ -24,7 +24,7 @@ MAX_ITERATIONS = 200
 TOLERANCE = 1e-5
 """Largest gradient at which a fit ends."""
 
-MEMORY = 10
+MEMORY = 20
 """Earlier steps from which L-BFGS estimates the curvature."""
 
 MOST_IN_FLOAT64 = 20_000
