@@ -5,7 +5,7 @@ Sources: Krizhevsky et al. 2012 (averaged crops), Jordan 2024 (these six views a
 Hiverge 2025 (the moved ones only where the network is unsure).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,8 +67,17 @@ def with_tta(
             moved = [_moved(images[unsure], by) for by in (-1, 1)]
             views = [view for shifted in moved for view in (shifted, shifted[:, :, ::-1])]
             mean[unsure] = (mean[unsure] + sum(_logarithms(predict(view, None)) for view in views) / 4) / 2
+    return TtaProbabilities(_from_logarithms(mean), plain)
+
+
+def averaged(views: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the probabilities of images, (N, classes), from those of each of their views: the logarithms' mean."""
+    return _from_logarithms(np.mean([_logarithms(view) for view in views], axis=0))
+
+
+def _from_logarithms(mean: NDArray[np.float64]) -> NDArray[np.float32]:
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
-    return TtaProbabilities((powers / powers.sum(axis=1, keepdims=True)).astype(np.float32), plain)
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -49,8 +49,9 @@ def choose_recipe(dataset: Dataset, settings_of_epochs: Sequence[str] = ()) -> C
     train = dataset.part("train")
     shapes = list(train.images.shapes())
     sides = [max(height, width) for height, width, _ in shapes]
-    side = round(median(sides)) if sides else 0
-    if side > SMALL_SIDE or not sides:
+    if not sides:  # reading the images will name what is wrong with them
+        return Choice("transfer", "")
+    if (side := round(median(sides))) > SMALL_SIDE:
         return Choice("transfer", f"chosen for photos: their longer side is {side} pixels")
     are_gray = all(channels == 1 for _, _, channels in shapes)
     pictures = counted(len(train), "small gray picture" if are_gray else "small picture")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.inference.refine import SMALLEST
+from tellapart.inference.tta import averaged
 from tellapart.metrics.validation import validated
 from tellapart.runtime.workers import workers
 from tellapart.training.linear_head import HeadFitter, LinearHead
@@ -112,8 +112,7 @@ def choose_by_folds(
     def predict() -> Predicted:
         tasks = zip(paths, held_out, strict=True)
         parts = workers().map(lambda task: _predict(next(task[0]), task[1]), tasks)
-        plain, averaged = (np.concatenate(views)[order] for views in zip(*parts, strict=True))
-        return Predicted(plain, averaged)
+        return Predicted(*(np.concatenate(each)[order] for each in zip(*parts, strict=True)))
 
     return _chosen(fitter, train.labels, penalties, predict)
 
@@ -147,11 +146,9 @@ def _rows_of_views(train: Views, images: NDArray[np.bool_]) -> NDArray[np.int64]
 
 
 def _predict(head: LinearHead, images: Views) -> Predicted:
-    """Predict the images as they are, and averaged over their views as `inference.tta` does."""
+    """Predict the images as they are, and averaged over their views."""
     views = [head.probabilities(features) for features in images.features]
-    mean = np.mean([np.log(np.maximum(view, SMALLEST)) for view in views], axis=0)
-    powers = np.exp(mean - mean.max(1, keepdims=True))
-    return Predicted(views[0], powers / powers.sum(1, keepdims=True))
+    return Predicted(views[0], averaged(views))
 
 
 def _chosen(
