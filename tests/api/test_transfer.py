@@ -200,11 +200,6 @@ def test_auto_chooses_by_number_and_size_and_says_why(side, count, channels, rec
     assert choice.reason.startswith("chosen for")
 
 
-def test_auto_trains_from_scratch_where_epochs_are_given():
-    choice = choose_recipe(dataset(96, 10), ["epochs", "batch_size"])
-    assert choice == ("fast", "chosen because epochs and batch size were given")
-
-
 def test_auto_is_the_default(color_photos, tmp_path):
     """Photos of 20 to 60 pixels, few of them."""
     result = tellapart.train(str(color_photos), size=(32, 32), out=tmp_path / "run", verbose=False)

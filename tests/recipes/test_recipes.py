@@ -12,11 +12,11 @@ import tomli_w
 
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
-from tellapart.recipes.adapt import adapted_to, for_target
+from tellapart.recipes.adapt import adapted_to, changed, for_target
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.measured import MEASURED
-from tellapart.recipes.recipes import RECIPES, fast, find_recipe, first_cnn, quick
+from tellapart.recipes.recipes import RECIPES, fast, find_recipe, first_cnn, quick, transfer
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -185,3 +185,14 @@ def test_few_pictures_get_smaller_batches_and_more_of_them_held_out(pictures):
 def test_enough_pictures_change_nothing_and_no_other_recipe_is_changed():
     assert adapted_to(fast(), 50_000) == fast()
     assert adapted_to(quick(), 10) == quick()
+
+
+def test_epochs_and_batch_size_of_a_transfer_are_those_of_its_fine_tuning_which_they_ask_for():
+    config = changed(transfer(), {"epochs": 3, "batch_size": 8, "seed": 5})
+    assert (config.fine_tuning.epochs, config.fine_tuning.batch_size) == (3, 8)
+    assert (config.fine_tune, config.seed) == ("on", 5)
+    assert changed(transfer(), {"epochs": None}) == transfer()
+
+
+def test_epochs_of_a_training_from_scratch_are_its_own():
+    assert changed(fast(), {"epochs": 3}) == fast().changed(epochs=3)

@@ -16,7 +16,7 @@ from tellapart.data.split import apply_split, divide, read_split_csv, write_spli
 from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
 from tellapart.models.first_cnn import check_image_size
-from tellapart.recipes.adapt import adapted_to, for_fine_tuning, for_target
+from tellapart.recipes.adapt import adapted_to, changed, for_fine_tuning, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.checkpointer import recoverable
@@ -66,9 +66,12 @@ def configured(
         )
     if target is not None:
         config = for_target(config, target, images)
-    if config.head is not None:
-        refuse_settings_of_epochs({**changes, "target": target})
-    config = config.changed(**changes)
+    if config.head is not None and target is not None:
+        raise ConfigError(
+            "The recipe transfer has no target: it computes features once and fits a last layer to them. Leave the "
+            "target out, or train from scratch with --recipe fast."
+        )
+    config = changed(config, changes)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):
         policy = choose_backbone(config.backbone, config.size).preprocessing.policy
         config = config.changed(policy=changes.get("policy") or policy)
@@ -80,25 +83,6 @@ def configured(
             "test pictures. Leave out the validation share, or use the recipe quick."
         )
     return config if augment else without_augmentation(config)
-
-
-def settings_of_epochs(changes: Mapping[str, Any]) -> list[str]:
-    """Return the settings among these that only a training in epochs has."""
-    return [name for name in ("epochs", "batch_size", "target") if changes.get(name) is not None]
-
-
-def refuse_settings_of_epochs(changes: Mapping[str, Any]) -> None:
-    """Raise if a setting was given that only a training in epochs has.
-
-    Raises:
-        ConfigError: naming it.
-    """
-    given = settings_of_epochs(changes)
-    if given:
-        raise ConfigError(
-            f"The recipe transfer has no {' or '.join(given).replace('_', ' ')}: it computes features once and fits a "
-            "last layer to them. Leave the setting out, or train from scratch with --recipe fast."
-        )
 
 
 def without_augmentation(config: TrainConfig) -> TrainConfig:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import EpochPrinter, Listener
-from tellapart.api.prepare import configured, prepare, prepare_again, settings_of_epochs
+from tellapart.api.prepare import configured, prepare, prepare_again
 from tellapart.api.report import report_of_run
 from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
@@ -92,7 +92,7 @@ def train(
         dataset = opened(data, labels)
         choice = Choice(recipe, "")
         if recipe == AUTO:
-            choice = choose_recipe(dataset, settings_of_epochs(changes))
+            choice = choose_recipe(dataset)
         images, has_validation = len(dataset.splits.get("train", ())), "validation" in dataset.splits
         config = configured(
             choice.recipe, dataset.mirrors, augment, target, changes, images, has_validation=has_validation

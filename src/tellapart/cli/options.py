@@ -125,7 +125,10 @@ Target = Annotated[
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", help="Passes over the training pictures. Default: set by the recipe."),
+    typer.Option(
+        "--epochs",
+        help="Passes over the training pictures; with transfer, those of its fine-tuning. Default: set by the recipe.",
+    ),
 ]
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", help="Pictures per step. Default: set by the recipe.")

@@ -31,7 +31,8 @@ def train(
 ) -> None:
     """Train a classifier on labeled pictures.
 
-    Validates after every epoch, scores the model on test pictures at the end, and saves everything in a run
+    Photos are learned by a new last layer on a pretrained network, small pictures in great number from scratch.
+    Validates on held-out pictures, scores the model on test pictures at the end, and saves everything in a run
     folder. Ctrl-C saves and stops; --resume continues.
 
     \b

@@ -1,8 +1,10 @@
 """Adapt a recipe to few images or to a target accuracy."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
+from tellapart.errors import ConfigError
 from tellapart.recipes.config import MuonSettings, TrainConfig
 
 _SHORT: dict[str, Any] = {
@@ -86,6 +88,33 @@ def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False
         optimizer=dataclasses.replace(config.optimizer, learning_rate=rate),
         validation_share=_share_of_few(config, images),
     )
+
+
+OF_FINE_TUNING = ("epochs", "batch_size")
+"""Settings that a transfer has for its fine-tuning alone."""
+
+
+def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """Return the configuration with some fields changed; epochs and batch size of a transfer ask for fine-tuning.
+
+    Args:
+        config: complete.
+        changes: fields of the configuration; None: not given.
+
+    Raises:
+        ConfigError: a setting is out of range, or belongs to fine-tuning, which is off.
+    """
+    given = {name: changes[name] for name in OF_FINE_TUNING if changes.get(name) is not None}
+    if config.head is None or not given:
+        return config.changed(**changes)
+    if config.fine_tuning is None or changes.get("fine_tune") == "off":
+        raise ConfigError(
+            f"{' and '.join(given).capitalize().replace('_', ' ')} of a transfer are those of its fine-tuning, which "
+            "is off. Leave them out, or leave out --fine-tune off."
+        )
+    others = {name: value for name, value in changes.items() if name not in OF_FINE_TUNING}
+    tuning = dataclasses.replace(config.fine_tuning, **given)
+    return config.changed(**{**others, "fine_tune": "on", "fine_tuning": tuning})
 
 
 def for_fine_tuning(config: TrainConfig, images: int) -> TrainConfig:

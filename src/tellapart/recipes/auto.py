@@ -4,7 +4,6 @@ The rule follows `benchmarks/small_pictures.py` and `benchmarks/few_photos.py`: 
 photos needs few of one's own; small pictures in great number are learned better from scratch.
 """
 
-from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -31,21 +30,15 @@ class Choice(NamedTuple):
     """In words; empty where somebody named the recipe."""
 
 
-def choose_recipe(dataset: Dataset, settings_of_epochs: Sequence[str] = ()) -> Choice:
+def choose_recipe(dataset: Dataset) -> Choice:
     """Return the recipe for this data.
 
     Args:
         dataset: as opened.
-        settings_of_epochs: settings that somebody gave and that only a training in epochs has.
 
     Raises:
         DataError: there is no training split.
     """
-    if settings_of_epochs:
-        names = " and ".join(settings_of_epochs).replace("_", " ")
-        return Choice(
-            "fast", f"chosen because {names} {'was' if len(settings_of_epochs) == 1 else 'were'} given"
-        )
     train = dataset.part("train")
     shapes = list(train.images.shapes())
     sides = [max(height, width) for height, width, _ in shapes]

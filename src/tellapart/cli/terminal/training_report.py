@@ -66,13 +66,20 @@ def _transfer_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     return [
         ("Split", split_in_words(setup)),
         ("Model", model_line(setup, model)),
-        ("Recipe", f"{_recipe(setup)}, seed {setup.config.seed}"),
+        ("Recipe", f"{_recipe(setup)}{_fine_tuning(setup)}, seed {setup.config.seed}"),
         ("Device", _device_line(setup, model)),
     ]
 
 
 def _recipe(setup: TrainingSetup) -> str:
     return setup.config.recipe + (f" ({setup.reason})" if setup.reason else "")
+
+
+def _fine_tuning(setup: TrainingSetup) -> str:
+    settings = setup.config.fine_tuning
+    if settings is None or setup.config.fine_tune != "on":
+        return ""
+    return f": fine-tuning for {counted(settings.epochs, 'epoch')}, batch size {settings.batch_size}"
 
 
 def _device_line(setup: TrainingSetup, model: Any) -> str:
