@@ -132,6 +132,20 @@ class FineTuned:
 
 
 @dataclass(frozen=True, slots=True)
+class Diverged:
+    """Loss or weights became NaN or infinite; the training went back to its last finite state."""
+
+    epoch: int
+    """In which it happened, from 0."""
+
+    back_to: int
+    """Epochs that were finished in the state it went back to."""
+
+    rate_factor: float | None
+    """What learning rates are multiplied by from there on; None: it was the second time, and the training ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Training was stopped before its end, between two steps."""
 
@@ -140,7 +154,7 @@ class Stopped:
     """Steps finished in this epoch."""
 
 
-Event = StepDone | EpochDone | FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned | Stopped
+Event = StepDone | EpochDone | FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned | Diverged | Stopped
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

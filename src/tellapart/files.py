@@ -6,9 +6,11 @@ file, never half of one.
 """
 
 import os
+import platform
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-{_HOST}-{os.getpid()}-", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         write(temporary)
@@ -37,13 +39,55 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except Exception as error:
-        raise SaveError(
-            f"{path} could not be written ({_reason(error)}). Nothing half-written was left. "
-            "Free some space, or choose another place."
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _not_written(path: Path, error: Exception) -> SaveError:
+    return SaveError(
+        f"{path} could not be written ({_reason(error)}). Nothing half-written was left. "
+        "Free some space, or choose another place."
+    )
+
+
+def move_files(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Rename files within a folder, in this order; one that is not there is passed over.
+
+    Raises:
+        SaveError: one could not be renamed.
+    """
+    try:
+        for source, target in moves:
+            with suppress(FileNotFoundError):
+                os.replace(source, target)
+            sync_folder(target.parent)
+    except OSError as error:
+        raise _not_written(moves[-1][1], error) from error
+
+
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""This machine, in the names of temporary files."""
+
+_TEMPORARY = re.compile(r"\..+-([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}(\.[A-Za-z0-9]+)?")
+
+
+def is_temporary(place: Path) -> bool:
+    """Return whether a path is that of a file that was being written."""
+    return _TEMPORARY.fullmatch(place.name) is not None
+
+
+def remove_litter(folder: Path) -> None:
+    """Remove temporary files that killed processes of this machine left in a folder."""
+    import psutil
+
+    with suppress(OSError):
+        for place in folder.iterdir():
+            parts = _TEMPORARY.fullmatch(place.name)
+            if parts and parts[1] == _HOST and not psutil.pid_exists(int(parts[2])):
+                with suppress(OSError):
+                    place.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from tellapart.classifier.resolve import display_name
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.data.sources.catalog import find_known
-from tellapart.data.split import apply_split, read_split_csv
+from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
@@ -123,7 +123,7 @@ def _chosen(
         data, labels = saved["argument"], saved.get("labels")
     dataset = open_dataset(data, labels=labels, download=True, progress=listener.downloading)
     if run is not None and is_own:
-        own = apply_split(dataset, read_split_csv(run.split))
+        own = apply_split(dataset, run.read_split(saved))
         return _Choice(own, name, name, fingerprints=saved["fingerprints"])
     if split is None and set(dataset.splits) == {"train"}:
         note = (

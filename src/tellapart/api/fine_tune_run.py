@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.config import FineTuning, TrainConfig
-from tellapart.runs.checkpointer import Checkpointer
+from tellapart.runs.checkpointer import Checkpointer, NotFinite
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.threads import threads_for
 from tellapart.text import counted
@@ -74,6 +73,7 @@ def fine_tune(
     head: Candidate,
     tell: Callable[[Event], None],
     should_stop: Callable[[], bool],
+    warn: Callable[[str], None],
 ) -> Outcome:
     """Train the backbone further, if that is asked for or promises a gain; return the better of both.
 
@@ -82,6 +82,7 @@ def fine_tune(
         head: the fitted head on the frozen backbone; it stays as it is.
         tell: hears of every event.
         should_stop: called after every step; True saves a checkpoint and returns.
+        warn: is told of a damaged checkpoint, or of a file that could not be written.
 
     Raises:
         ModelError: fine-tuning was asked for, and the backbone's weights cannot be trained.
@@ -91,7 +92,7 @@ def fine_tune(
     if settings is None or config.fine_tune == "off":
         return Outcome(head)
     began = time.monotonic()
-    resumes = setup.resumes and setup.folder.checkpoint.exists()
+    resumes = setup.resumes and setup.folder.has_checkpoint
     decides = config.fine_tune == "auto" and not resumes
     if decides and (reason := _too_few_to_tell(setup, head, settings)):
         tell(FineTuningSkipped(reason))
@@ -103,7 +104,7 @@ def fine_tune(
         return Outcome(head)
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
-    checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes)
+    checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes, warn=warn)
     diverged = tuning.run(checkpointer, tell, should_stop)
     if checkpointer.state.epoch < settings.epochs and not diverged:
         return Outcome(head, finished=False)
@@ -205,11 +206,14 @@ class _Tuning:
 
         step = TrainStep(net, optimizer)
         with threads_for(settings.batch_size * self.flops.step):
-            for event in run_epochs(step, loader, validate, checkpointer.state, settings.epochs, should_stop):
-                tell(event)
-                if isinstance(event, EpochDone) and not isfinite(event.loss + event.val_loss):
-                    return True
-                checkpointer.event(event)
+            try:
+                for event in run_epochs(
+                    step, loader, validate, checkpointer.state, settings.epochs, should_stop
+                ):
+                    checkpointer.event(event)
+                    tell(event)
+            except NotFinite:
+                return True
         return False
 
     def candidate(self) -> Candidate:

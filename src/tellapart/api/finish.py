@@ -1,5 +1,6 @@
 """The end of every training: calibrate on held-out images, score the test split once, keep the predictions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.prediction import ranked
 from tellapart.data.store import ImageStore
+from tellapart.errors import SaveError
 from tellapart.events import EpochDone
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.metrics.calibration import fit_temperature
@@ -97,7 +99,7 @@ def score_test(
     if held_out is not None:
         of_card = held_out.predictions.averaged if views > 1 else held_out.predictions.plain
         kept["validation"] = SplitPredictions(of_card, held_out.images.labels, held_out.images.ids)
-    save_predictions(folder.predictions, kept)
+    _on_the_side(lambda: save_predictions(folder.predictions, kept), "the report lacks its test results", listener)
     scores, plain = score(probabilities.averaged, test.labels, names, "test"), None
     folder.log("Scored", {**scores.to_dict(), "tta_views": views})
     if views > 1:
@@ -105,8 +107,16 @@ def score_test(
         folder.log("ScoredWithoutTta", plain.to_dict())
     shown = images_to_show(classifier, test, setup.config)
     if shown:
-        save_prediction_grid(shown, folder.prediction_grid)
+        _on_the_side(lambda: save_prediction_grid(shown, folder.prediction_grid), "the picture is missing", listener)
     return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
+
+
+def _on_the_side(save: Callable[[], None], without: str, listener: Listener) -> None:
+    """Save a file that a finished training can do without; where that fails, warn."""
+    try:
+        save()
+    except SaveError as reason:
+        listener.warned(f"{reason} The training is finished and its model saved; {without}.")
 
 
 def images_to_show(

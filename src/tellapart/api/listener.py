@@ -1,5 +1,6 @@
 """What a training or an explanation says while it runs, and who hears it."""
 
+import warnings
 from typing import Any
 
 from tellapart.events import EpochDone, Event
@@ -14,6 +15,10 @@ class Listener:
 
     def notice(self, words: str) -> None:
         """Something is about to happen that people want to know beforehand: a sentence without its full stop."""
+
+    def warned(self, words: str) -> None:
+        """Something went wrong that does not end the training: a sentence or two."""
+        warnings.warn(words, stacklevel=2)
 
     def event(self, event: Event) -> None:
         """A step or an epoch is done, or the training stops."""

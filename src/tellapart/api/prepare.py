@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ from tellapart.api.listener import Listener
 from tellapart.classifier.backbone_choice import OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
+from tellapart.data.split import apply_split, divide, write_split_csv
 from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
+from tellapart.files import remove_litter
 from tellapart.models.first_cnn import check_image_size
 from tellapart.recipes.adapt import adapted_to, changed, for_fine_tuning, for_target
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.folder import existing_run_folder, new_run_folder
+from tellapart.runs.lock import locked
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.precision import resolve
 
@@ -101,6 +104,7 @@ def prepare(
     out: str | Path | None,
     reopening: Mapping[str, str],
     listener: Listener,
+    held: ExitStack,
     reason: str = "",
 ) -> TrainingSetup:
     """Split the images, read them, and make the run folder.
@@ -111,6 +115,7 @@ def prepare(
         out: the folder to make, or None for a dated one.
         reopening: what opens `dataset` again; empty for arrays in memory.
         listener: hears of the images read.
+        held: gets the folder's lock.
         reason: why the recipe was chosen, where nobody named it.
     """
     refuse_small_images(dataset.image_shape, dataset.where)
@@ -122,14 +127,14 @@ def prepare(
     stores = load_stores(dataset, preprocessing, config, listener)
     if config.head is not None:
         refuse_single_images(dataset, stores["train"])
-    folder = new_run_folder(out, dataset.name, config.recipe)
+    folder = new_run_folder(out, dataset.name, config.recipe, held)
     precision = resolve(config.precision)
     setup = TrainingSetup(
         config, folder, dataset, preprocessing, stores, precision, backbone=backbone, reason=reason
     )
     with recoverable(folder):
-        folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
         write_split_csv(dataset, folder.split)
+        folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
     return setup
 
 
@@ -156,6 +161,7 @@ def prepare_again(
     opened: Callable[[Any, Any], Dataset],
     changes: Mapping[str, Any],
     listener: Listener,
+    held: ExitStack,
 ) -> TrainingSetup:
     """Prepare a run that was stopped, on the very same images.
 
@@ -166,19 +172,22 @@ def prepare_again(
         opened: opens data and labels.
         changes: settings that somebody gave; a resumed run takes none.
         listener: hears of the images read.
+        held: gets the folder's lock.
 
     Raises:
-        ConfigError: settings were given, or the run's images are gone with the memory that held them.
+        ConfigError: settings were given, another training holds the folder, or the run's images are gone with the memory that held them.
         DataError: the images are not those of the run any more.
     """
     folder = existing_run_folder(resume)
     config, saved = folder.read_settings()
+    held.enter_context(locked(folder.path))
+    remove_litter(folder.path)
     if any(value is not None for value in changes.values()):
         raise ConfigError(f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others out.")
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     dataset = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
-    dataset = apply_split(dataset, read_split_csv(folder.split))
+    dataset = apply_split(dataset, folder.read_split(saved))
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
     stores = load_stores(dataset, preprocessing, config, listener)
     recorded = saved["fingerprints"]

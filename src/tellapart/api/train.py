@@ -1,8 +1,8 @@
 """`train`: from labeled images to a scored classifier in a run folder."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -75,32 +75,52 @@ def train(
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
     opened = _opener(class_names, listener)
-    if resume is not None:
-        if not augment or target is not None:
-            changes["augmentation or target"] = False
-        setup = prepare_again(resume, data, labels, opened, changes, listener)
-    elif data is None:
-        raise ConfigError(
-            "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
-        )
-    else:
-        refuse_taken(out)
-        if recipe is None or recipe == AUTO:
-            recipe = default_recipe(target, changes.get("fine_tune"), changes.get("backbone"))
-        # A bad setting is refused before any download.
-        configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
-        dataset = opened(data, labels)
-        choice = Choice(recipe, "")
-        if recipe == AUTO:
-            choice = choose_recipe(dataset)
-        images, has_validation = len(dataset.splits.get("train", ())), "validation" in dataset.splits
-        config = configured(
-            choice.recipe, dataset.mirrors, augment, target, changes, images, has_validation=has_validation
-        )
-        setup = prepare(dataset, config, out, reopening(data, labels), listener, choice.reason)
-    run = run_training if setup.config.head is None else run_transfer
-    result = run(setup, listener, should_stop)
-    return _with_report(result, setup, listener) if result.finished else result
+    with ExitStack() as held:
+        if resume is not None:
+            if not augment or target is not None:
+                changes["augmentation or target"] = False
+            setup = prepare_again(resume, data, labels, opened, changes, listener, held)
+        elif data is None:
+            raise ConfigError(
+                "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
+            )
+        else:
+            refuse_taken(out)
+            dataset, config, reason = _opened_and_configured(
+                data, labels, opened, recipe, augment, target, changes
+            )
+            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason)
+        run = run_training if setup.config.head is None else run_transfer
+        result = run(setup, listener, should_stop)
+        return _with_report(result, setup, listener) if result.finished else result
+
+
+def _opened_and_configured(
+    data: Any,
+    labels: Any,
+    opened: Opener,
+    recipe: str | TrainConfig | None,
+    augment: bool,
+    target: float | None,
+    changes: dict[str, Any],
+) -> tuple[Dataset, TrainConfig, str]:
+    """Return the images, the configuration for them, and why its recipe was chosen."""
+    if recipe is None or recipe == AUTO:
+        recipe = default_recipe(target, changes.get("fine_tune"), changes.get("backbone"))
+    # A bad setting is refused before any download.
+    configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
+    dataset = opened(data, labels)
+    choice = choose_recipe(dataset) if recipe == AUTO else Choice(recipe, "")
+    config = configured(
+        choice.recipe,
+        dataset.mirrors,
+        augment,
+        target,
+        changes,
+        len(dataset.splits.get("train", ())),
+        has_validation="validation" in dataset.splits,
+    )
+    return dataset, config, choice.reason
 
 
 def _opener(class_names: Sequence[str] | None, listener: Listener) -> Opener:
@@ -116,8 +136,6 @@ def _with_report(result: TrainingResult, setup: TrainingSetup, listener: Listene
     except Exception as reason:
         is_ours = isinstance(reason, TellapartError)
         cause = reason if is_ours else f"a bug, {type(reason).__name__}: {reason}"
-        warnings.warn(
-            f"The training finished and is saved, but its report could not be written: {cause}", stacklevel=3
-        )
+        listener.warned(f"The training finished and is saved, but its report could not be written: {cause}")
         return result
     return dataclasses.replace(result, report=report.path)

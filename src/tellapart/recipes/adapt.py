@@ -131,3 +131,11 @@ def for_fine_tuning(config: TrainConfig, images: int) -> TrainConfig:
 
 def _share_of_few(config: TrainConfig, images: int) -> float:
     return max(config.validation_share, min(MOST_OF_TRAINING, FEWEST_VALIDATION / images))
+
+
+def at_lower_rates(config: TrainConfig, factor: float) -> TrainConfig:
+    """Return the configuration with all its learning rates multiplied by a factor."""
+    settings = config.optimizer
+    names = ["learning_rate", *(["bias_rate", "head_rate"] if isinstance(settings, MuonSettings) else [])]
+    rates = {name: factor * getattr(settings, name) for name in names}
+    return config.changed(optimizer=dataclasses.replace(settings, **rates))

@@ -1,6 +1,7 @@
-"""Checkpoints: training state, weights and optimizer state in one safetensors file.
+"""Checkpoints: training state, weights and optimizer state in one tensor file.
 
-A training resumed from one goes on as if it had never stopped. No pickle.
+A training resumed from one goes on as if it had never stopped. Two are kept, the newest and the one before it, so that
+a damaged file costs no more than the time between them.
 """
 
 import json
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone
-from tellapart.files import write_whole
+from tellapart.files import move_files
+from tellapart.tensors_file import UnreadableTensors, read_tensors, write_tensors
 from tellapart.training.state import TrainState
 
 Weights = list[NDArray[Any]]
@@ -22,25 +24,37 @@ Weights = list[NDArray[Any]]
 
 
 def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | None) -> None:
-    """Write a checkpoint.
+    """Write a checkpoint; the one before stays beside it until the next (`previous`).
 
     Args:
-        path: a `.safetensors` file; replaced atomically.
+        path: a `.safetensors` file.
         model: compiled, its optimizer built.
         state: as the loop left it.
         best: weights of the best epoch so far, if the configuration keeps the best.
 
     Raises:
-        SaveError: it could not be written; the previous checkpoint stays.
+        SaveError: it could not be written; earlier checkpoints stay.
     """
-    from safetensors.numpy import save_file
-
     tensors = {f"weights/{i:04d}": weight for i, weight in enumerate(model.get_weights())}
     tensors |= {f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
     tensors |= {f"best/{i:04d}": weight for i, weight in enumerate(best or [])}
-    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    metadata = {"standing": json.dumps(asdict(state))}
-    write_whole(path, lambda place: save_file(tensors, place, metadata))
+    write_tensors(_unproven(path), tensors, {"standing": json.dumps(asdict(state))})
+    move_files([(path, previous(path)), (_unproven(path), path)])
+
+
+def previous(path: Path) -> Path:
+    """Return where the checkpoint before the one at `path` lies."""
+    return path.with_stem(f"{path.stem}-previous")
+
+
+def _unproven(path: Path) -> Path:
+    """Return where a checkpoint lies until it is whole, and the one before it has been moved away."""
+    return path.with_stem(f"{path.stem}-new")
+
+
+def checkpoint_exists(path: Path) -> bool:
+    """Return whether a training can be resumed from a checkpoint at `path`, or from the one before it."""
+    return any(place.exists() for place in (path, _unproven(path), previous(path)))
 
 
 def save_weights(path: Path, model: Any, event: EpochDone) -> None:
@@ -49,11 +63,8 @@ def save_weights(path: Path, model: Any, event: EpochDone) -> None:
     Raises:
         SaveError: it could not be written; nothing half-written is left.
     """
-    from safetensors.numpy import save_file
-
-    tensors = {f"weights/{i:04d}": np.asarray(w, order="C") for i, w in enumerate(model.get_weights())}
-    metadata = {"epoch": str(event.epoch + 1), "learning_rate": repr(event.learning_rate)}
-    write_whole(path, lambda place: save_file(tensors, place, metadata))
+    tensors = {f"weights/{i:04d}": weight for i, weight in enumerate(model.get_weights())}
+    write_tensors(path, tensors, {"epoch": str(event.epoch + 1), "learning_rate": repr(event.learning_rate)})
 
 
 def load_weights(path: Path) -> tuple[int, Weights]:
@@ -65,43 +76,53 @@ def load_weights(path: Path) -> tuple[int, Weights]:
     Raises:
         ModelError: the file is missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            return int(file.metadata()["epoch"]), _group(tensors, "weights")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
+        tensors, metadata = read_tensors(path)
+        return int(metadata["epoch"]), _group(tensors, "weights")
+    except (OSError, UnreadableTensors, KeyError, ValueError) as reason:
         raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
 
 
-def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None]:
-    """Restore a freshly built and compiled model from a checkpoint.
+def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None, str]:
+    """Restore a freshly built and compiled model from the newest checkpoint that is whole.
+
+    Args:
+        path: of the newest; where it is missing or damaged, the one before it is taken.
+        model: its weights and its optimizer's state are set.
 
     Returns:
-        The training state, and the best weights so far or None.
+        The training state, the best weights so far or None, and what to tell people: empty, or that the newest
+        checkpoint could not be used.
 
     Raises:
-        ModelError: the file is missing, damaged or belongs to another network.
+        ModelError: no checkpoint can be read, or they belong to another network.
     """
-    from safetensors import SafetensorError, safe_open
+    reasons = []
+    for place in (path, _unproven(path), previous(path)):
+        try:
+            tensors, metadata = read_tensors(place)
+            state = _state_of(metadata)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnreadableTensors, KeyError, TypeError, ValueError) as reason:
+            reasons.append(f"{place} is not a readable checkpoint ({reason})")
+            continue
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        _assign(place, model.weights, _group(tensors, "weights"))
+        _assign(place, model.optimizer.variables, _group(tensors, "optimizer"))
+        said = "".join(f"{reason}; going on from the one before it, {place.name}. " for reason in reasons).strip()
+        return state, _group(tensors, "best") or None, said
+    what = reasons[0] if reasons else f"{path}: no such file"
+    raise ModelError(f"{what}. Start the training again, in a new run folder.")
 
-    try:
-        with safe_open(path, "numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            state = json.loads(file.metadata()["standing"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as reason:
-        raise ModelError(
-            f"{path} is not a readable checkpoint ({reason}). Start the training again, in a new run folder."
-        ) from reason
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    _assign(path, model.weights, _group(tensors, "weights"))
-    _assign(path, model.optimizer.variables, _group(tensors, "optimizer"))
+
+def _state_of(metadata: Mapping[str, str]) -> TrainState:
+    state = json.loads(metadata["standing"])
     history = [
         EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))}) for row in state.pop("history")
     ]
-    return TrainState(**state, history=history), _group(tensors, "best") or None
+    return TrainState(**state, history=history)
 
 
 def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> Weights:

@@ -1,56 +1,142 @@
 """Saves what must survive a training, whatever stops it."""
 
+import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.errors import SaveError
-from tellapart.events import EpochDone, Event, Stopped
+from tellapart.events import EpochDone, Event, StepDone, Stopped
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.runs.folder import RunFolder
-from tellapart.training.health import best_epoch, refuse_divergence
+from tellapart.training.health import best_epoch
 from tellapart.training.loop import reached
 from tellapart.training.state import TrainState
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
+SHARE_FOR_SAVING = 0.05
+"""Of the time of a training that saving may take: checkpoints that take long are written less often."""
+
+
+class NotFinite(Exception):
+    """The loss became NaN or infinite."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(epoch)
+        self.epoch = epoch
+        """In which it was noticed, from 0."""
+
+
+class Snapshot(NamedTuple):
+    """A training between two steps."""
+
+    state: TrainState
+    weights: Weights
+    optimizer: list[NDArray[np.generic]]
 
 
 class Checkpointer:
-    """Listener that saves checkpoints and keeps the weights of the best epoch."""
+    """Listener that saves checkpoints, within epochs too, and keeps the weights of the best epoch.
 
-    def __init__(self, config: TrainConfig, folder: RunFolder, model: Any, *, resumes: bool) -> None:
-        self.config = config
-        self.folder = folder
-        self.model = model
-        self.saved_at = time.monotonic()
+    It also keeps the last state in which everything was finite, to go back to.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        model: Any,
+        *,
+        resumes: bool,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Begin at the last checkpoint, or at the first step.
+
+        Args:
+            config: complete.
+            folder: of the run.
+            model: compiled; its weights and its optimizer's state are set where a checkpoint is there.
+            resumes: whether to look for one.
+            warn: is told in a sentence of a damaged checkpoint, or of a file that could not be written.
+
+        Raises:
+            ModelError: no checkpoint can be read.
+        """
+        self.config, self.folder, self.model, self.warn = config, folder, model, warn
+        self.saved_at, self.pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
         self.state = TrainState()
         self.best: Weights | None = None
+        if resumes and folder.has_checkpoint:
+            self.state, self.best, said = load_checkpoint(folder.checkpoint, model)
+            if said:
+                warn(said)
         if resumes:
-            self.state, self.best = load_checkpoint(folder.checkpoint, model)
             folder.resume_metrics(self.state.history)
+        self.finite = self._snapshot()
 
     def event(self, event: Event) -> None:
-        """Keep the best epoch's weights; save a checkpoint at a stop, at the end, and now and then between epochs."""
-        save_now = isinstance(event, Stopped)
+        """Keep the best epoch's weights; save a checkpoint at a stop, at the end, and every few seconds.
+
+        Raises:
+            NotFinite: the loss is. Nothing of it was saved.
+            SaveError: a checkpoint could not be written; earlier ones stay.
+        """
+        is_due = time.monotonic() - self.saved_at > self.pause
+        if isinstance(event, StepDone) and not is_due:
+            return
+        self.state.settle()
+        if not isfinite(float(self.state.loss_sum)):
+            raise NotFinite(event.epoch)
         if isinstance(event, EpochDone):
-            refuse_divergence(event)
-            if self.config.keep == "best" and best_epoch(self.state.history) is event:
-                self.best = self.model.get_weights()
-            if event.epoch + 1 in epochs_to_keep(self.config.epochs):
-                save_weights(
-                    self.folder.checkpoints / f"epoch-{event.epoch + 1:04d}.safetensors", self.model, event
-                )
-            save_now = (
-                event.epoch + 1 == event.epochs
-                or reached([event], self.config.target)
-                or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            )
-        if save_now:
-            save_checkpoint(self.folder.checkpoint, self.model, self.state, self.best)
-            self.saved_at = time.monotonic()
+            self._take_in(event)
+            is_due |= event.epoch + 1 == event.epochs or reached([event], self.config.target)
+        if is_due or isinstance(event, Stopped):
+            self.save()
+
+    def save(self) -> None:
+        """Save a checkpoint now.
+
+        Raises:
+            SaveError: it could not be written; earlier ones stay.
+        """
+        began = time.monotonic()
+        save_checkpoint(self.folder.checkpoint, self.model, self.state, self.best)
+        self.saved_at = time.monotonic()
+        self.pause = max(SECONDS_BETWEEN_CHECKPOINTS, (self.saved_at - began) / SHARE_FOR_SAVING)
+
+    def _take_in(self, event: EpochDone) -> None:
+        if not (isfinite(event.loss) and isfinite(event.val_loss)):
+            self.state.history.remove(event)
+            raise NotFinite(event.epoch)
+        if self.config.keep == "best" and best_epoch(self.state.history) is event:
+            self.best = self.model.get_weights()
+        self.finite = self._snapshot()
+        if event.epoch + 1 in epochs_to_keep(self.config.epochs):
+            place = self.folder.checkpoints / f"epoch-{event.epoch + 1:04d}.safetensors"
+            try:
+                save_weights(place, self.model, event)
+            except SaveError as reason:
+                self.warn(f"{reason} The training goes on; explanations will lack this epoch.")
+
+    def _snapshot(self) -> Snapshot:
+        state = replace(self.state, history=list(self.state.history))
+        return Snapshot(state, self.model.get_weights(), [np.array(v.numpy()) for v in self.model.optimizer.variables])
+
+    def go_back_to(self, snapshot: Snapshot, best: Weights | None) -> None:
+        """Go on from a state of this model or of another one built alike."""
+        state = replace(snapshot.state, history=list(snapshot.state.history))
+        self.state, self.best, self.finite = state, best, snapshot
+        self.model.set_weights(snapshot.weights)
+        for variable, value in zip(self.model.optimizer.variables, snapshot.optimizer, strict=True):
+            variable.assign(value)
 
     def restore_best_weights(self) -> None:
         """Restore the best epoch's weights, if the configuration keeps the best and an epoch was finished."""
@@ -65,9 +151,7 @@ def epochs_to_keep(epochs: int) -> set[int]:
 
 @contextmanager
 def recoverable(folder: RunFolder) -> Iterator[None]:
-    """Say how to go on if a file of the run cannot be written, and remove a folder without a checkpoint or model.
-
-    Such a folder is also removed after Ctrl-C: it could neither be resumed nor used again.
+    """Say how to go on if a file of the run cannot be written; remove a folder in which nothing has begun.
 
     Raises:
         SaveError: a file could not be written; the message names the next step.
@@ -75,18 +159,19 @@ def recoverable(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if not folder.checkpoint.exists() and not folder.model.exists():
-            shutil.rmtree(folder.path, ignore_errors=True)
+        _remove_if_useless(folder)
         raise
     except SaveError as reason:
-        if folder.checkpoint.exists():
-            next_step = (
-                "Everything up to the last checkpoint is saved. "
-                f"Resume with `tellapart train --resume {folder.path}`."
-            )
+        _remove_if_useless(folder)
+        if not folder.can_resume:
+            next_step = "Nothing had begun, so its folder was removed. Then run the command again."
         else:
-            shutil.rmtree(folder.path, ignore_errors=True)
-            next_step = (
-                "The run had no checkpoint yet, so its folder was removed. Then run the command again."
-            )
+            kept = "Everything up to the last checkpoint" if folder.has_checkpoint else "The run's beginning"
+            next_step = f"{kept} is saved. Go on with `tellapart train --resume {shlex.quote(str(folder.path))}`."
         raise SaveError(f"{reason} {next_step}") from reason
+
+
+def _remove_if_useless(folder: RunFolder) -> None:
+    """Remove a folder that can neither be resumed nor used."""
+    if not folder.can_resume and not folder.model.exists():
+        shutil.rmtree(folder.path, ignore_errors=True)

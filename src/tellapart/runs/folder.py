@@ -4,23 +4,23 @@
     split.csv         the split of each image
     log.jsonl         one line per event, except single steps
     metrics.csv       one line per epoch
-    last.safetensors  the last checkpoint: weights, optimizer, history
+    last.safetensors  the last checkpoint: weights, optimizer, history; last-previous.safetensors the one before
     model.keras       the model, with class names and preprocessing
     predictions.png   some test images with their predictions
     predictions.safetensors  predictions for the held-out and the test images
     checkpoints/      intermediate weights, to trace a prediction to training images
     report.html       the report
 
-A folder is never overwritten.
+A folder is never overwritten. The checkpoint before the last one stays beside it (`checkpoint.previous`). `run.toml`
+is written last, so a folder that has one can be resumed; one without it is as good as empty.
 """
 
 import csv
 import io
-import json
-import math
+import shlex
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,13 +28,20 @@ from typing import Any
 
 from tellapart import __version__
 from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
+from tellapart.data.split import read_split_csv
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, StepDone
-from tellapart.files import write_text
+from tellapart.files import is_temporary, remove_litter, write_text
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
+from tellapart.runs.checkpoint import checkpoint_exists
+from tellapart.runs.event_log import event_line
+from tellapart.runs.lock import FILES as LOCK_FILES
+from tellapart.runs.lock import locked
+from tellapart.runs.settings_file import digest_of_file, read_settings_file, write_settings_file
 from tellapart.runtime.machine import hardware, versions
 
+LOG = "log.jsonl"
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -53,6 +60,24 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """The last checkpoint."""
         return self.path / "last.safetensors"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether a resumed training would go on from a checkpoint, and not from the first step."""
+        return checkpoint_exists(self.checkpoint)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the folder holds all that a training needs to begin again."""
+        return (self.path / SETTINGS_IN_RUN).exists() and self.split.exists()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run was scored on its test split, which comes last."""
+        try:
+            return '"event": "Scored"' in (self.path / LOG).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
 
     @property
     def split(self) -> Path:
@@ -92,43 +117,54 @@ class RunFolder:
             self._append_metrics(event)
 
     def log(self, event: str, values: Mapping[str, Any]) -> None:
-        """Append a line to log.jsonl: time, event and values; a number that is not finite becomes null."""
-        values = {
-            name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()
-        }
-        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
-        self._append(self.path / "log.jsonl", json.dumps(line) + "\n")
+        """Append a line to log.jsonl."""
+        self._append(self.path / LOG, event_line(event, values))
 
     def write_settings(self, config: TrainConfig, data: Mapping[str, Any], threads: int) -> None:
-        """Write run.toml."""
-        import tomli_w
-
+        """Write run.toml, last of what a training needs to begin: the split is written already."""
         settings = {
             "tellapart": __version__,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "run": config.to_dict(),
-            "data": dict(data),
+            "data": {**data, "split_sha256": digest_of_file(self.split)},
             "versions": versions(),
             "hardware": {**hardware(), "threads": threads},
         }
-        write_text(self.path / SETTINGS_IN_RUN, tomli_w.dumps(settings))
+        write_settings_file(self.path / SETTINGS_IN_RUN, settings)
+
+    def all_settings(self) -> dict[str, Any]:
+        """Return all of run.toml.
+
+        Raises:
+            ConfigError: this is not a run folder, or its run.toml is damaged.
+        """
+        return read_settings_file(self.path / SETTINGS_IN_RUN)
 
     def read_settings(self) -> tuple[TrainConfig, dict[str, Any]]:
         """Return the configuration and the data of run.toml.
 
         Raises:
-            ConfigError: this is not a run folder, or its run.toml is damaged.
+            ConfigError: as `all_settings`.
         """
-        place = self.path / SETTINGS_IN_RUN
-        try:
-            settings = tomllib.loads(place.read_text(encoding="utf-8"))
-            return TrainConfig.from_dict(settings["run"]), settings["data"]
-        except FileNotFoundError as reason:
-            raise ConfigError(f"{self.path} is not a run folder: it has no run.toml.") from reason
-        except (OSError, ValueError, KeyError, TypeError) as reason:
-            raise ConfigError(
-                f"{place} is damaged ({reason}). Start the training again, in a new run folder."
-            ) from reason
+        settings = self.all_settings()
+        return TrainConfig.from_dict(settings["run"]), settings["data"]
+
+    def read_split(self, data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+        """Return the split of each image: id -> (class name, split).
+
+        Args:
+            data: as in run.toml, which holds the file's digest.
+
+        Raises:
+            DataError: split.csv is missing, or not as it was written.
+        """
+        recorded = read_split_csv(self.split)
+        if data.get("split_sha256") not in (None, digest_of_file(self.split)):
+            raise DataError(
+                f"{self.split} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore "
+                "it, or start a new training."
+            )
+        return recorded
 
     def resume_metrics(self, history: Sequence[EpochDone]) -> None:
         """Rewrite metrics.csv with these epochs only: one finished after the last checkpoint is repeated."""
@@ -159,11 +195,17 @@ def _csv_line(values: Sequence[Any]) -> str:
     return text.getvalue()
 
 
-def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFolder:
+def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: ExitStack) -> RunFolder:
     """Create the folder of a new run: `out`, or a dated one under `runs/`.
 
+    Args:
+        out: as given.
+        data_name: of the data set.
+        recipe: its name.
+        held: gets the folder's lock.
+
     Raises:
-        ConfigError: `out` already exists and is not an empty folder.
+        ConfigError: `out` holds something already, or another training has just begun there.
         SaveError: it cannot be created.
     """
     path = Path(out) if out is not None else _dated(Path("runs"), f"{data_name}-{recipe}")
@@ -174,6 +216,9 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str) -> RunFo
         raise SaveError(
             f"{path} cannot be created ({reason.strerror}). Choose another folder with --out."
         ) from reason
+    held.enter_context(locked(path))
+    refuse_taken(path)  # another training may have been faster
+    remove_litter(path)
     return RunFolder(path)
 
 
@@ -181,13 +226,28 @@ def refuse_taken(out: str | Path | None) -> None:
     """Raise if the folder for a new run is taken.
 
     Raises:
-        ConfigError: `out` is a file, or a folder that is not empty.
+        ConfigError: `out` is a file, or a folder that holds more than a training leaves that never began.
     """
     path = None if out is None else Path(out)
-    if path is not None and path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path is None or not path.exists():
+        return
+    folder = RunFolder(path)
+    if path.is_dir() and not folder.can_resume and all(map(_is_of_no_run, path.iterdir())):
+        return
+    if path.is_dir() and folder.can_resume and not folder.is_finished:
         raise ConfigError(
-            f"{path} already exists, and a run is never overwritten. Choose another folder with --out."
+            f"{path} holds a training that was not finished. Continue it with\n"
+            f"  tellapart train --resume {shlex.quote(str(path))}\n"
+            "or choose another folder with --out to begin anew."
         )
+    raise ConfigError(
+        f"{path} already exists, and a run is never overwritten. Choose another folder with --out."
+    )
+
+
+def _is_of_no_run(place: Path) -> bool:
+    """Return whether a file is one of those that a training writes before `run.toml`."""
+    return place.name in (*LOCK_FILES, "split.csv") or is_temporary(place)
 
 
 def existing_run_folder(path: str | Path) -> RunFolder:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
-from tellapart.files import write_whole
+from tellapart.tensors_file import UnreadableTensors, read_tensors, write_tensors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +31,12 @@ def save_predictions(path: Path, predictions: Mapping[str, SplitPredictions]) ->
     Raises:
         SaveError: it could not be written; nothing half-written is left.
     """
-    from safetensors.numpy import save_file
-
     tensors: dict[str, NDArray[np.generic]] = {}
     for split, of_split in predictions.items():
         tensors[f"{split}/probabilities"] = np.ascontiguousarray(of_split.probabilities, np.float32)
         tensors[f"{split}/labels"] = np.ascontiguousarray(of_split.labels, np.int64)
     metadata = {split: json.dumps(of_split.ids) for split, of_split in predictions.items()}
-    write_whole(path, lambda place: save_file(tensors, place, metadata))
+    write_tensors(path, tensors, metadata)
 
 
 def load_predictions(path: Path) -> dict[str, SplitPredictions]:
@@ -47,19 +45,15 @@ def load_predictions(path: Path) -> dict[str, SplitPredictions]:
     Raises:
         DataError: the file is missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "numpy") as file:
-            return {
-                split: SplitPredictions(
-                    file.get_tensor(f"{split}/probabilities"),
-                    file.get_tensor(f"{split}/labels"),
-                    tuple(json.loads(ids)),
-                )
-                for split, ids in file.metadata().items()
-            }
+        tensors, metadata = read_tensors(path)
+        return {
+            split: SplitPredictions(
+                tensors[f"{split}/probabilities"], tensors[f"{split}/labels"], tuple(json.loads(ids))
+            )
+            for split, ids in metadata.items()
+        }
     except FileNotFoundError as reason:
         raise DataError(f"{path} does not exist: the run was not finished, or predates reports.") from reason
-    except (OSError, SafetensorError, ValueError, AttributeError) as reason:
+    except (OSError, UnreadableTensors, ValueError, KeyError, TypeError) as reason:
         raise DataError(f"{path} is damaged ({reason}).") from reason

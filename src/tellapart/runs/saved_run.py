@@ -4,8 +4,6 @@ A run that was stopped, is old, or whose images are gone still gets a report of
 the rest, which names each gap.
 """
 
-import json
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,13 +11,15 @@ from typing import Any, TypeVar
 
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.open import open_dataset
-from tellapart.data.split import apply_split, read_split_csv
+from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone, Progress
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.folder import RunFolder, existing_run_folder
+from tellapart.runs.event_log import read_log
+from tellapart.runs.folder import LOG, RunFolder, existing_run_folder
 from tellapart.runs.predictions import SplitPredictions, load_predictions
+from tellapart.text import counted
 
 T = TypeVar("T")
 
@@ -78,8 +78,8 @@ def load_run(
         ConfigError: it is not a run folder.
     """
     folder = existing_run_folder(path)
-    config, _ = folder.read_settings()
-    settings = tomllib.loads((folder.path / "run.toml").read_text(encoding="utf-8"))
+    settings = folder.all_settings()
+    config = TrainConfig.from_dict(settings["run"])
     missing: list[str] = []
     no_predictions: dict[str, SplitPredictions] = {}
     no_images: Mapping[str, ImageStore] = {}
@@ -92,7 +92,9 @@ def load_run(
             missing.append(f"{subject}: {reason}")
             return default
 
-    log = _log(folder)
+    log, damaged = read_log(folder.path / LOG)
+    if damaged:
+        missing.append(f"log.jsonl: {counted(damaged, 'damaged line')} left out.")
     history = _history(log)
     if not history and config.head is None:
         missing.append("Learning curves: no epoch was finished.")
@@ -106,20 +108,6 @@ def load_run(
             "Pictures",
         )
     return SavedRun(folder, config, settings, history, log, predictions, classifier, stores, tuple(missing))
-
-
-def _log(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
-    place = folder.path / "log.jsonl"
-    if not place.is_file():
-        return ()
-    lines = place.read_text(encoding="utf-8").splitlines()
-    entries = []
-    for line in lines:
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            continue  # the last line of a run that was killed while it wrote
-    return tuple(entries)
 
 
 def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
@@ -156,7 +144,7 @@ def _stores(
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
     dataset = apply_split(
-        open_dataset(data["argument"], labels=data.get("labels")), read_split_csv(folder.split)
+        open_dataset(data["argument"], labels=data.get("labels")), folder.read_split(data)
     )
     preprocessing = Preprocessing.from_dict(data["preprocessing"])
     stores = {

@@ -1,4 +1,4 @@
-"""Rules that read the curves of a training: its best epoch, collapse, overfitting, divergence.
+"""Rules that read the curves of a training: its best epoch, collapse, overfitting, jumps of the rate.
 
 The report applies them to a finished run; a listener can apply the same rules while training.
 """
@@ -6,9 +6,8 @@ The report applies them to a finished run; a listener can apply the same rules w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite, sqrt
+from math import sqrt
 
-from tellapart.errors import TellapartError
 from tellapart.events import EpochDone
 
 COLLAPSE = 0.1
@@ -109,17 +108,3 @@ def _rate_changes(history: Sequence[EpochDone]) -> list[Remark]:
 def best_epoch(history: Sequence[EpochDone]) -> EpochDone:
     """Return the epoch with the highest validation accuracy; among equals, the one with the lowest validation loss."""
     return max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
-
-
-def refuse_divergence(event: EpochDone) -> None:
-    """Raise if an epoch's loss is NaN or infinite.
-
-    Raises:
-        TellapartError: the training or validation loss is not finite.
-    """
-    if not (isfinite(event.loss) and isfinite(event.val_loss)):
-        raise TellapartError(
-            f"The training diverged in epoch {event.epoch + 1}: training loss {event.loss}, validation loss "
-            f"{event.val_loss}. Its weights cannot be used. Check the labels; in Python, pass a TrainConfig with a "
-            "smaller optimizer.learning_rate as the recipe."
-        )

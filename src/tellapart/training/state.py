@@ -24,6 +24,8 @@ class TrainState:
     step waits for a GPU; see `settle`."""
 
     history: list[EpochDone] = field(default_factory=list)
+    divergences: int = 0
+    """How often the training went back because its loss or weights were not finite."""
 
     def settle(self) -> None:
         """Turn the sums into plain numbers."""

@@ -1,6 +1,6 @@
 """Interruption: the first Ctrl-C asks a training to stop at a whole step, the second stops at once.
 
-SIGTERM does the same. Outside the steps, where nobody asks `should_stop`, the first one stops at once.
+SIGTERM and SIGHUP, which a closed terminal sends, do the same. Outside the steps, where nobody asks `should_stop`, the first one stops at once.
 """
 
 import signal
@@ -8,11 +8,15 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [
+    number
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if (number := getattr(signal, name, None)) is not None  # Windows has no SIGHUP
+]
 
 
 class Interruption:
-    """Catches both signals while the `with` block runs."""
+    """Catches these signals while the `with` block runs."""
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -30,7 +34,7 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """As shells give it: 130 after Ctrl-C, 143 after SIGTERM."""
+        """As shells give it: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
         return 128 + (self.received or signal.SIGINT)
 
     def __enter__(self) -> "Interruption":

@@ -25,6 +25,7 @@ from tellapart.cli.terminal.estimate import TimeEstimate
 from tellapart.cli.terminal.interruption import Interruption
 from tellapart.cli.terminal.transfer_report import event_line
 from tellapart.events import (
+    Diverged,
     EpochDone,
     Event,
     FeaturesDone,
@@ -54,6 +55,15 @@ def epoch_row(done: EpochDone) -> str:
         f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
         f"  {done.val_accuracy:12.4f}  {done.seconds:7.1f}"
     )
+
+
+def diverged_line(event: Diverged) -> str:
+    """Return where a training that diverged goes on, or that it ends."""
+    back = f"the end of epoch {event.back_to}" if event.back_to else "its beginning"
+    met = f"Epoch {event.epoch + 1} diverged: its loss is not a finite number. Back to {back}"
+    if event.rate_factor is None:
+        return f"{met}; since it is the second time, the training ends here."
+    return f"{met}, and on at {event.rate_factor:g} times the learning rate."
 
 
 class Bars:
@@ -178,6 +188,10 @@ class ProgressListener(Listener):
         self._quarters_shown = 0
         self._tell(f"{words}.")
 
+    def warned(self, words: str) -> None:
+        """Print it above the bars, also where no progress is wanted."""
+        self.console.print(words, style="yellow", soft_wrap=True)
+
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
         """Print the introduction."""
         self.bars.close()
@@ -201,6 +215,8 @@ class ProgressListener(Listener):
         elif isinstance(event, FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned):
             self.bars.close()
             self._tell(event_line(event))
+        elif isinstance(event, Diverged):
+            self.warned(diverged_line(event))
         elif isinstance(event, Stopped):
             self._steps_are_over()
 

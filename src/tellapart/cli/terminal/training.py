@@ -89,9 +89,14 @@ def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
     if setup is None:
         return "Stopped before the training began."
     folder = setup.folder
-    if not folder.checkpoint.exists():
+    if not folder.can_resume:
         return "Stopped before anything was saved; the run folder was removed. Run the command again."
-    saved = "Stopped; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
+    if not folder.has_checkpoint:
+        saved = "Stopped before the first checkpoint; the run begins again at its first step."
+    elif at_once:
+        saved = "Stopped; the last checkpoint is kept."
+    else:
+        saved = "Stopped; everything is saved."
     return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 

@@ -19,9 +19,9 @@ from tellapart.errors import ModelError, SaveError
 from tellapart.events import Progress
 from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.explanations.examples.influence import errors_of
-from tellapart.files import write_whole
 from tellapart.runs.checkpoint import Weights, load_weights
 from tellapart.runs.saved_run import SavedRun
+from tellapart.tensors_file import UnreadableTensors, read_tensors, write_tensors
 from tellapart.training.health import best_epoch
 
 FORMAT = 1
@@ -195,8 +195,6 @@ def _fingerprint(run: SavedRun, checkpoints: Sequence[CheckpointModel], rows: ND
 
 def _write(path: Path, fingerprint: str, computed: Sequence[CachedFeatures]) -> None:
     """Write the cache, if the folder is writable."""
-    from safetensors.numpy import save_file
-
     tensors: dict[str, NDArray[Any]] = {}
     for index, each in enumerate(computed):
         scale = _scale(each.features)
@@ -204,28 +202,25 @@ def _write(path: Path, fingerprint: str, computed: Sequence[CachedFeatures]) -> 
         tensors[f"{index}/scale"] = np.array([scale], np.float32)
         tensors[f"{index}/errors"] = each.errors.astype(np.float16)
     try:
-        write_whole(path, lambda place: save_file(tensors, place, {"fingerprint": fingerprint}))
+        write_tensors(path, tensors, {"fingerprint": fingerprint})
     except SaveError:
         return
 
 
 def _read(path: Path, fingerprint: str, count: int) -> list[CachedFeatures] | None:
     """Return the cache; None where it is missing, damaged or of another fingerprint."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, "numpy") as file:
-            if (file.metadata() or {}).get("fingerprint") != fingerprint:
-                return None
-            return [
-                CachedFeatures(
-                    file.get_tensor(f"{index}/features").astype(np.float32)
-                    * file.get_tensor(f"{index}/scale"),
-                    file.get_tensor(f"{index}/errors").astype(np.float32),
-                )
-                for index in range(count)
-            ]
-    except (OSError, SafetensorError):
+        tensors, metadata = read_tensors(path)
+        if metadata.get("fingerprint") != fingerprint:
+            return None
+        return [
+            CachedFeatures(
+                tensors[f"{index}/features"].astype(np.float32) * tensors[f"{index}/scale"],
+                tensors[f"{index}/errors"].astype(np.float32),
+            )
+            for index in range(count)
+        ]
+    except (OSError, UnreadableTensors, KeyError):
         return None
 
 

@@ -1,0 +1,50 @@
+"""log.jsonl: a line for each event of a run, each with a checksum of its own, so that a damaged one is left out."""
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_SEAL = ', "crc32": "'
+
+
+def event_line(event: str, values: Mapping[str, Any]) -> str:
+    """Return a line: time, event, values and checksum. A number that is not finite becomes null."""
+    values = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
+    line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
+    return _sealed(json.dumps(line)) + "\n"
+
+
+def read_log(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
+    """Return the events of a run in order, and how many lines are damaged.
+
+    A last line that was cut short, when the run was killed while it wrote, is not counted. A line without a checksum,
+    as earlier versions wrote it, is read as it is.
+    """
+    if not path.is_file():
+        return (), 0
+    *lines, _cut_short = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    entries = [_read(line) for line in lines]
+    kept = tuple(entry for entry in entries if entry is not None)
+    return kept, len(entries) - len(kept)
+
+
+def _read(line: str) -> Mapping[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("event"), str):
+        return None
+    text, _, _ = line.rpartition(_SEAL)
+    if entry.pop("crc32", None) is not None and _sealed(f"{text}}}") != line:
+        return None
+    return entry
+
+
+def _sealed(line: str) -> str:
+    """Return a line of JSON with its checksum as its last field."""
+    return f'{line[:-1]}{_SEAL}{zlib.crc32(line.encode()):08x}"}}'

@@ -1,0 +1,79 @@
+"""The lock of a run folder: one training at a time writes into it; whoever reads needs none.
+
+The system releases it when the process ends, however it ends. On a disk without locks, such as some network drives, a
+marker file with process and machine stands for it, which a later process of the same machine removes when the first
+one is dead; a marker of another machine stays, and the message names the file to delete.
+"""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import EINVAL, ENOLCK, ENOSYS, EOPNOTSUPP
+from pathlib import Path
+from typing import Any
+
+from tellapart.errors import ConfigError, SaveError
+
+LOCK, MARKER, HOLDER = ".lock", ".lock-marker", ".lock-holder.json"
+FILES = (LOCK, MARKER, HOLDER)
+"""What a lock leaves in the folder."""
+
+_WITHOUT_LOCKS = (ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of an existing folder within the block.
+
+    Raises:
+        ConfigError: another training holds it.
+        SaveError: no file can be written there.
+    """
+    lock = _acquired(folder)
+    holder = {"process": os.getpid(), "machine": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    try:
+        with suppress(OSError):
+            (folder / HOLDER).write_text(json.dumps(holder), encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquired(folder: Path) -> Any:
+    from filelock import FileLock, SoftFileLock, Timeout
+
+    try:
+        try:
+            return _acquire(FileLock(folder / LOCK, timeout=0))
+        except OSError as reason:
+            if isinstance(reason, Timeout) or reason.errno not in _WITHOUT_LOCKS:
+                raise
+            return _acquire(SoftFileLock(folder / MARKER, timeout=0))
+    except Timeout as reason:
+        raise ConfigError(_held(folder)) from reason
+    except OSError as reason:
+        raise SaveError(f"{folder} cannot be locked ({reason.strerror or reason}).") from reason
+
+
+def _acquire(lock: Any) -> Any:
+    lock.acquire()
+    return lock
+
+
+def _held(folder: Path) -> str:
+    """Return who holds the lock, and what to do."""
+    try:
+        holder = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        who = f"process {holder['process']} on {holder['machine']}, since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        who = "another process"
+    marker = folder / MARKER
+    freed = f" If that process is gone, delete {marker}." if marker.exists() else ""
+    return (
+        f"{folder} is in use: {who}, is training there. Wait for its end, or choose another folder with --out.{freed}"
+    )

@@ -1,0 +1,73 @@
+"""run.toml: every resolved setting of a run, under a line with its digest, so that damage is noticed before it is used.
+
+Names of files and classes that are not UTF-8 are written as their own bytes, and read back as Python holds them.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tellapart.errors import ConfigError
+from tellapart.files import write_text
+from tellapart.recipes.config import TrainConfig
+
+_SEAL = "# sha256 of the lines below: "
+
+
+def write_settings_file(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write run.toml.
+
+    Raises:
+        SaveError: it could not be written.
+    """
+    import tomli_w
+
+    text = tomli_w.dumps(settings)
+    write_text(path, f"{_SEAL}{_digest(text)}\n{text}")
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Return what run.toml holds: a configuration that can be built is under "run", the data's description under "data".
+
+    A file without a digest, as earlier versions wrote it, is read as it is.
+
+    Raises:
+        ConfigError: there is no such file, it is damaged, or somebody changed it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        first, newline, rest = text.partition("\n")
+        if first.startswith(_SEAL) and newline and first.removeprefix(_SEAL) != _digest(rest):
+            raise ConfigError(
+                f"{path} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore it, or "
+                "use it as it is by deleting its first line."
+            )
+        settings = tomllib.loads(text)
+        TrainConfig.from_dict(settings["run"])
+        for name in ("name", "class_names", "fingerprints", "preprocessing"):
+            _ = settings["data"][name]
+        return settings
+    except FileNotFoundError as reason:
+        raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from reason
+    except ConfigError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as reason:
+        raise ConfigError(
+            f"{path} is damaged ({reason}). Start the training again, in a new run folder."
+        ) from reason
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="surrogateescape")).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """Return a file's sha256 (hexadecimal).
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
