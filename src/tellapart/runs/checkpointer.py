@@ -79,11 +79,11 @@ def recoverable(folder: RunFolder) -> Iterator[None]:
             shutil.rmtree(folder.path, ignore_errors=True)
         raise
     except SaveError as reason:
+        resume = f"`tellapart train --resume {folder.path}`."
         if folder.checkpoint.exists():
-            next_step = (
-                "Everything up to the last checkpoint is saved. "
-                f"Resume with `tellapart train --resume {folder.path}`."
-            )
+            next_step = f"Everything up to the last checkpoint is saved. Resume with {resume}"
+        elif folder.model.exists():
+            next_step = f"The model is saved. Write what is missing with {resume}"
         else:
             shutil.rmtree(folder.path, ignore_errors=True)
             next_step = (
