@@ -115,7 +115,9 @@ def test_what_only_keras_understands_is_left_to_keras(tmp_path):
         functional(lambda x: layers.Flatten()(layers.Dropout(0.5)(x, training=True))),
         functional(lambda x: layers.Flatten()(layers.MultiHeadAttention(1, 2)(x, x))),
         functional(gated),
-        functional(lambda x: layers.Activation("linear")(layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))),
+        functional(
+            lambda x: layers.Activation("linear")(layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))
+        ),
     ]
     for number, model in enumerate(models):
         model.save(tmp_path / f"{number}.keras")

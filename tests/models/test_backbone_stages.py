@@ -53,7 +53,15 @@ def test_squeeze_and_excitation_belongs_to_the_stage_whose_maps_it_weighs():
     by_name = depths(with_head(features, 2))
     for number in range(1, 8):  # "block7a_se_reduce" beside "block7a_project_conv"
         assert by_name[f"block{number}a_se_reduce"] == by_name[f"block{number}a_project_conv"]
-    assert [by_name[f"block{number}a_project_conv"] for number in (7, 6, 5, 4, 3, 2, 1)] == [1, 1, 2, 2, 3, 4, 5]
+    assert [by_name[f"block{number}a_project_conv"] for number in (7, 6, 5, 4, 3, 2, 1)] == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        4,
+        5,
+    ]
 
 
 def test_batch_normalization_within_a_layer_stays_frozen_too():

@@ -108,7 +108,13 @@ def test_what_computes_features_is_no_head():
         [keras.Input((32, 32, 3)), layers.Conv2D(6, 3), layers.GlobalAveragePooling2D()]
     )
     activated = keras.Sequential(
-        [keras.Input((32, 32, 3)), layers.Flatten(), layers.Dense(6), layers.Activation("relu"), layers.Dropout(0.5)]
+        [
+            keras.Input((32, 32, 3)),
+            layers.Flatten(),
+            layers.Dense(6),
+            layers.Activation("relu"),
+            layers.Dropout(0.5),
+        ]
     )
     for model in (dense, pooled, activated):
         np.testing.assert_array_equal(outputs(headless(model)), outputs(model))

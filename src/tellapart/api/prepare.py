@@ -17,7 +17,13 @@ from tellapart.data.split import apply_split, divide, read_split_csv, write_spli
 from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
 from tellapart.models.first_cnn import check_image_size
-from tellapart.recipes.adapt import adapted_to, changed, for_target, held_out_for_transfer, without_augmentation
+from tellapart.recipes.adapt import (
+    adapted_to,
+    changed,
+    for_target,
+    held_out_for_transfer,
+    without_augmentation,
+)
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.checkpointer import recoverable

@@ -58,8 +58,8 @@ def divide(dataset: Dataset, *, validation: float, test: float, seed: int, keep:
         if not len(drawn):
             raise DataError(
                 f"{dataset.where}: no picture can be held out for {name}: no class has more than {keep} training "
-                f"{'picture' if keep == 1 else 'pictures'}. Add pictures until a class has {keep + len(wanted)}, or add a {name} split of your "
-                f"own: a folder {name}/<class>, or arrays x_{name} and y_{name}."
+                f"{'picture' if keep == 1 else 'pictures'}. Add pictures until a class has {keep + len(wanted)}, or "
+                f"add a {name} split of your own: a folder {name}/<class>, or arrays x_{name} and y_{name}."
             )
         carved[name] = train.take(drawn)
         train = train.take(np.setdiff1d(np.arange(len(train)), drawn))

@@ -1,7 +1,7 @@
 """The stages of a network: runs of layers between two halvings, by which it is trained from the top down.
 
-Seen from the top, a stage begins where the maps grow. Layers with smaller maps within it, as in squeeze-and-excitation, or
-with none, as behind the global pooling, belong to it.
+Seen from the top, a stage begins where the maps grow. Layers with smaller maps within it, as in squeeze-and-excitation,
+or with none, as behind the global pooling, belong to it.
 """
 
 from collections.abc import Mapping
@@ -65,5 +65,5 @@ def rate_factors(model: Any, factor: float) -> list[float]:
 
 def _pixels(layer: Any) -> int:
     """Return height times width of a layer's output; 0 where it has none."""
-    shape = getattr(layer.output, "shape", ())
+    shape: tuple[int, ...] = getattr(layer.output, "shape", ())
     return int(shape[1] * shape[2]) if len(shape) == 4 else 0

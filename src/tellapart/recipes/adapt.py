@@ -130,7 +130,7 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 
 def held_out_for_transfer(config: TrainConfig, images: int, share: float | None) -> TrainConfig:
-    """Return a transfer's configuration with images held out where somebody gave their share, or fine-tuning needs them.
+    """Return a transfer's configuration with images held out where their share was given, or fine-tuning needs them.
 
     Without them nothing could tell if fine-tuning helps.
 

@@ -128,7 +128,9 @@ def model_targets(save_to: Path, recipe: str, data: str) -> dict[str, Path]:
     Raises:
         ConfigError: it exists, or its suffix is not that of a model file.
     """
-    return {name: model_target(save_to, name, data) for name in (AUTO_CHOOSES if recipe == AUTO else [recipe])}
+    return {
+        name: model_target(save_to, name, data) for name in (AUTO_CHOOSES if recipe == AUTO else [recipe])
+    }
 
 
 def model_target(save_to: Path, recipe: str, data: str) -> Path:

@@ -152,7 +152,13 @@ class ExampleSearch:
         (end,) = [index for index, model in enumerate(self._models) if model.classifier is self.classifier]
         store = self.run.stores["train"]
         return TrainingExamples(
-            store, self._rows, epochs, features[end].features, query_features, checkpoints, self._is_fitted_head
+            store,
+            self._rows,
+            epochs,
+            features[end].features,
+            query_features,
+            checkpoints,
+            self._is_fitted_head,
         ), gaps
 
     def _checkpoints(

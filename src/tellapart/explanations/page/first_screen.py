@@ -68,7 +68,9 @@ def _answer(explanation: Explanation, best: int, group: Group | None) -> dict[st
     order = (-answer.tta_probabilities).argsort(kind="stable")[:MAX_BARS].tolist()
     others = len(names) - len(order)
     return {
-        "headline": _headline(names, names[best] if group is None else group.name, answer.is_unfamiliar is True),
+        "headline": _headline(
+            names, names[best] if group is None else group.name, answer.is_unfamiliar is True
+        ),
         "predicted": names[best],
         "group": group,
         "rows": [
