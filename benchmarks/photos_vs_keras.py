@@ -5,7 +5,8 @@
 PHOTOS has train/<class> and test/<class>. Ours decodes every photo, computes the features of each training photo and
 its mirror image, chooses and fits the head, tests, and writes the report. The Keras script does what Keras's guide to
 transfer learning does: image_dataset_from_directory at 224 pixels, a frozen MobileNetV2, GlobalAveragePooling, Dense,
-five epochs of Adam with validation, evaluate. Its weights are random (its time does not depend on them), so its
+five epochs of Adam, evaluate: 2,200 photos through
+the network, ours 1,000. Its weights are random (its time does not depend on them), so its
 accuracy says nothing. PYTHON is an interpreter with keras and that backend.
 
 Writes a dated page and every figure to benchmarks/results/.
@@ -41,7 +42,7 @@ x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
 x = keras.layers.GlobalAveragePooling2D()(base(x, training=False))
 model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit(train, epochs=5, validation_data=test, verbose=0)
+model.fit(train, epochs=5, verbose=0)
 print(model.evaluate(test, verbose=0))
 """
 

@@ -106,6 +106,9 @@ class FineTuningSkipped:
     reason: str
     """A clause, without a full stop."""
 
+    can_be_asked_for: bool = True
+    """Whether fine_tune="on" would try it."""
+
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:

@@ -96,6 +96,7 @@ def test_the_report_has_the_curves_of_a_fine_tuned_network(tuned):
     figures = events(tuned.folder, "FineTuned")[0]
     assert page.facts["fine_tuning"] == {
         "skipped": None,
+        "can_be_tried": True,
         **{name: value for name, value in figures.items() if name not in ("at", "event")},
     }
     assert len(page.facts["curves"]) == 5
@@ -124,7 +125,8 @@ def test_of_the_held_out_pictures_one_in_fifty_may_be_unfamiliar(tuned, digits):
     predictions, _ = tuned.classifier.predict(list(digits[0][rows]))
     assert len(rows) == 100
     unfamiliar = sum(not prediction.familiar for prediction in predictions)
-    assert unfamiliar in (1, 2)  # two where the run computes in bfloat16, and these predictions in float32
+    # The limit is the score of one of them, which is rounded differently in another batch.
+    assert unfamiliar in (1, 2)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import pytest
 from command_line import tellapart
 
-from tellapart.cli.terminal.transfer_report import event_line
+from tellapart.api.transfer_lines import event_line
 from tellapart.events import FineTuned, FineTuningSkipped
 
 

@@ -49,7 +49,7 @@ def test_a_signal_stops_at_a_whole_step_and_saves(number, code, tmp_path):
 
 def test_a_stopped_run_resumed_ends_where_an_unbroken_one_does(pictures, tmp_path):
     """40 epochs: long enough to be stopped on its way."""
-    options = (str(pictures), "--size", "16", "--epochs", "40", "--precision", "float32")
+    options = (str(pictures), "--recipe", "quick", "--size", "16", "--epochs", "40", "--precision", "float32")
     process = begin(*options, "--out", str(tmp_path / "stopped"))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

@@ -101,6 +101,14 @@ def test_it_takes_raw_pixels_and_still_pads_with_zeros(scale, offset):
     folded_like_keras(model_of(lambda x: outputs_of(layers.Rescaling(2, 3)(x)), (8, 12, 3)))
 
 
+def test_zeros_before_a_shift_of_the_pixels_are_shifted_too():
+    def shifted(x):
+        return layers.Conv2D(4, 3, strides=2)(layers.Rescaling(1 / 127.5, -1)(layers.ZeroPadding2D(1)(x)))
+
+    folded_like_keras(model_of(shifted, (8, 12, 3)))
+    folded_like_keras(model_of(lambda x: shifted(layers.Rescaling(2, 3)(x)), (8, 12, 3)))
+
+
 def test_a_scale_of_zero_stays_a_step_of_its_own():
     folded_like_keras(model_of(lambda x: layers.Conv2D(4, 3)(layers.Rescaling(0.0, 0.5)(x))))
 

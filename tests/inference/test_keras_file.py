@@ -26,6 +26,8 @@ def assert_same_as_keras(model, path):
     with torch.no_grad():
         outputs, expected = net(torch.from_numpy(images)), model(images.astype("float32"))
     torch.testing.assert_close(outputs, expected, rtol=1e-6, atol=1e-6)
+    for stored, weight in zip(net.weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(stored.numpy(), weight)
 
 
 def test_the_tutorials_network_gives_what_keras_gives(tmp_path):
@@ -95,6 +97,12 @@ def test_what_only_keras_understands_is_left_to_keras(tmp_path):
         images = keras.Input((8, 8, 3))
         return keras.Model([images, *more] if more else images, outputs_of(images, *more))
 
+    def gated(x):
+        x = layers.Conv2D(4, 3)(x)
+        return layers.Flatten()(
+            layers.Multiply()([x, layers.Dense(4, activation="sigmoid")(layers.GlobalAveragePooling2D()(x))])
+        )
+
     shared = layers.Conv2D(3, 1)
     models = [
         keras.Sequential([keras.Input((8, 8, 3)), layers.AveragePooling2D(3, padding="same")]),
@@ -106,6 +114,10 @@ def test_what_only_keras_understands_is_left_to_keras(tmp_path):
         functional(lambda x: [layers.Flatten()(x), layers.GlobalAveragePooling2D()(x)]),
         functional(lambda x: layers.Flatten()(layers.Dropout(0.5)(x, training=True))),
         functional(lambda x: layers.Flatten()(layers.MultiHeadAttention(1, 2)(x, x))),
+        functional(gated),
+        functional(
+            lambda x: layers.Activation("linear")(layers.Dense(1, activation="sigmoid")(layers.Flatten()(x)))
+        ),
     ]
     for number, model in enumerate(models):
         model.save(tmp_path / f"{number}.keras")

@@ -121,6 +121,24 @@ def test_a_file_of_weights_gives_keras_features_with_and_without_its_head(name, 
     np.testing.assert_allclose(outputs(features, PIXELS) / scale, expected / scale, rtol=0, atol=1e-5)
 
 
+def test_weights_of_a_compiled_model_are_its_layers(tmp_path):
+    body, path = kerass("MobileNetV2"), tmp_path / "best.weights.h5"
+    body.compile("adam", "mse")
+    body.optimizer.build(body.trainable_variables)
+    body.save_weights(path)
+    expected = outputs(body, own_module("MobileNetV2").preprocess_input(PIXELS.astype(np.float32)))
+    features = open_application("MobileNetV2", 64, 64, path)
+    np.testing.assert_allclose(outputs(features, PIXELS), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_with_a_head_of_another_size_of_images_is_read(tmp_path):
+    whole = keras.applications.VGG16(weights=None)
+    whole.save_weights(tmp_path / "vgg16.weights.h5")
+    features = open_application("VGG16", 64, 64, tmp_path / "vgg16.weights.h5")
+    kernel = features.get_layer("block5_conv3").get_weights()[0]
+    np.testing.assert_array_equal(kernel, whole.get_layer("block5_conv3").get_weights()[0])
+
+
 @pytest.mark.parametrize("name", ["ConvNeXtTiny", "MobileNetV3Small", "ResNet50"])
 def test_the_fast_path_gives_keras_features(name, tmp_path):
     path = tmp_path / "net.weights.h5"

@@ -46,6 +46,24 @@ def test_the_head_and_the_last_stages_are_trained_and_no_batch_normalization(sta
     assert set(factors.values()) == {0.5**depth for depth in range(stages + 1)}
 
 
+def test_squeeze_and_excitation_belongs_to_the_stage_whose_maps_it_weighs():
+    features = keras.applications.EfficientNetB0(
+        weights=None, include_top=False, pooling="avg", input_shape=(64, 64, 3)
+    )
+    by_name = depths(with_head(features, 2))
+    for number in range(1, 8):  # "block7a_se_reduce" beside "block7a_project_conv"
+        assert by_name[f"block{number}a_se_reduce"] == by_name[f"block{number}a_project_conv"]
+    assert [by_name[f"block{number}a_project_conv"] for number in (7, 6, 5, 4, 3, 2, 1)] == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        4,
+        5,
+    ]
+
+
 def test_batch_normalization_within_a_layer_stays_frozen_too():
     inner = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()], name="inner"

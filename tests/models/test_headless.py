@@ -107,8 +107,26 @@ def test_what_computes_features_is_no_head():
     pooled = keras.Sequential(
         [keras.Input((32, 32, 3)), layers.Conv2D(6, 3), layers.GlobalAveragePooling2D()]
     )
-    for model in (dense, pooled):
+    activated = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Flatten(),
+            layers.Dense(6),
+            layers.Activation("relu"),
+            layers.Dropout(0.5),
+        ]
+    )
+    for model in (dense, pooled, activated):
         np.testing.assert_array_equal(outputs(headless(model)), outputs(model))
+
+
+def test_a_nested_model_of_two_outputs_stays_a_layer():
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D(4, 3)(image)
+    encoder = keras.Model(image, [layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    features = layers.Concatenate(name="features")(encoder(image))
+    model = keras.Model(image, layers.Dense(3)(features))
+    np.testing.assert_array_equal(outputs(headless(model)), outputs(keras.Model(image, features)))
 
 
 def test_a_network_of_keras_loses_its_head_only():

@@ -11,6 +11,7 @@ from tellapart.errors import ConfigError, DownloadError, ModelError
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.models.backbones import with_head
 from tellapart.models.hub import describe_preset, is_preset_folder, open_preset
+from tellapart.models.stages import depths
 
 keras_hub = pytest.importorskip("keras_hub", exc_type=ImportError)
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
@@ -72,6 +73,7 @@ def test_features_are_those_of_keras_hub(resnet):
     np.testing.assert_allclose(outputs(features), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(FeatureNet(features)(PIXELS), expected, rtol=1e-4, atol=1e-4)
     assert open_preset(str(folder), 96, 80).input_shape == (None, 96, 80, 3)
+    assert len(set(depths(with_head(features, 2)).values())) > 2  # its stages can be told apart
 
 
 def opens_in(file, program):

@@ -33,12 +33,18 @@ def config_of(command, monkeypatch, images=PICTURES):
     [{}, {"epochs": 3, "seed": 7}, {"batch_size": 16, "predictions": 0}, {"size": (48, 64), "policy": "pad"}],
 )
 def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
-    if recipe == "transfer":
-        changes = {name: value for name, value in changes.items() if name not in ("epochs", "batch_size")}
     config = configured(recipe, True, True, None, changes, PICTURES)
     command = rerun_command(config, {"argument": "some photos"}, PICTURES)
     assert command.startswith("tellapart train 'some photos'")
     assert config_of(command, monkeypatch) == config
+
+
+def test_held_out_pictures_of_a_transfer_are_repeated(monkeypatch):
+    config = configured("transfer", True, True, None, {"validation_share": 0.3}, 400)
+    assert (config.validation, config.validation_share) == ("held out", 0.3)
+    command = rerun_command(config, {"argument": "photos"}, 400)
+    assert command == "tellapart train photos --recipe transfer --validation-share 0.3"
+    assert config_of(command, monkeypatch, 400) == config
 
 
 @pytest.mark.parametrize("images", [30, 400, PICTURES])
@@ -51,12 +57,12 @@ def test_fine_tuning_is_repeated_with_as_many_pictures_held_out(images, fine_tun
 
 
 def test_a_run_without_augmentation_or_with_a_target_is_repeated_too(monkeypatch):
-    for augment, target in [(False, None), (True, 0.63)]:
-        config = configured("fast", True, augment, target, {}, 50_000)
+    for recipe, augment, target in [("fast", False, None), ("fast", True, 0.63), ("transfer", False, None)]:
+        config = configured(recipe, True, augment, target, {}, 50_000)
         command = rerun_command(config, {"argument": "cifar10"}, 50_000)
         assert (
             config_of(command, monkeypatch).to_dict()
-            == configured("fast", True, augment, target, {}, PICTURES).to_dict()
+            == configured(recipe, True, augment, target, {}, PICTURES).to_dict()
         )
 
 

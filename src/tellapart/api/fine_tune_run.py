@@ -100,11 +100,12 @@ def fine_tune(
     tuning = _Tuning.of(setup, head, settings)
     obstacle = tuning.obstacle()
     if decides and (reason := obstacle or tuning.too_much_work()):
-        tell(FineTuningSkipped(reason))
+        tell(FineTuningSkipped(reason, can_be_asked_for=not obstacle))
         return Outcome(head)
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
     checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes, warn=warn)
+    setup.folder.resume_metrics(checkpointer.state.history)
     diverged = tuning.run(checkpointer, tell, should_stop)
     if checkpointer.state.epoch < settings.epochs and not diverged:
         return Outcome(head, finished=False)

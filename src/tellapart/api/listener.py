@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+from tellapart.api.transfer_lines import Stage, event_line
 from tellapart.events import EpochDone, Event
 from tellapart.runs.setup import TrainingSetup
 
@@ -46,17 +47,19 @@ class Listener:
 
 
 class EpochPrinter(Listener):
-    """Prints one line for each epoch."""
+    """Prints one line for each epoch, and for each stage of a transfer."""
 
     def notice(self, words: str) -> None:
         """Print it."""
         print(f"{words}.", flush=True)
 
     def event(self, event: Event) -> None:
-        """Print a finished epoch."""
+        """Print a finished epoch or stage."""
         if isinstance(event, EpochDone):
             print(
                 f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
                 f"val_loss {event.val_loss:.4f}, val_accuracy {event.val_accuracy:.4f} ({event.seconds:.1f} s)",
                 flush=True,
             )
+        elif isinstance(event, Stage):
+            print(event_line(event), flush=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tellapart.api.listener import Listener
 from tellapart.classifier.backbone_choice import OpenBackbone, choose_backbone
@@ -18,7 +19,13 @@ from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import remove_litter
 from tellapart.models.first_cnn import check_image_size
-from tellapart.recipes.adapt import adapted_to, changed, for_fine_tuning, for_target
+from tellapart.recipes.adapt import (
+    adapted_to,
+    changed,
+    for_target,
+    held_out_for_transfer,
+    without_augmentation,
+)
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.checkpointer import recoverable
@@ -29,6 +36,9 @@ from tellapart.runtime.precision import resolve
 
 SMALLEST_SIDE = 16
 """Pixels. Smaller images are enlarged by a whole factor to at least this."""
+
+CLASSES_NAMED = 5
+"""In an error, before the others are counted."""
 
 LARGEST_SIDE = 64
 """Pixels. Larger images, and photos of mixed sizes, are brought to this, unless the configuration says otherwise."""
@@ -76,26 +86,17 @@ def configured(
         )
     config = changed(config, changes)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):
-        policy = choose_backbone(config.backbone, config.size).preprocessing.policy
-        config = config.changed(policy=changes.get("policy") or policy)
-    if config.fine_tune == "on":
-        config = for_fine_tuning(config, images)
+        choice = choose_backbone(config.backbone, config.size)
+        policy = changes.get("policy") or choice.preprocessing.policy
+        config = config.changed(backbone=choice.argument, policy=policy)
+    if config.head is not None:
+        config = held_out_for_transfer(config, images, changes.get("validation_share"))
     if config.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(
             f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
             "test pictures. Leave out the validation share, or use the recipe quick."
         )
     return config if augment else without_augmentation(config)
-
-
-def without_augmentation(config: TrainConfig) -> TrainConfig:
-    """Return the configuration on the images as they are."""
-    head, fine_tuning = config.head, config.fine_tuning
-    if head is not None:
-        head = dataclasses.replace(head, mirror=False)
-    if fine_tuning is not None:
-        fine_tuning = dataclasses.replace(fine_tuning, augmentation=None)
-    return dataclasses.replace(config, augmentation=None, head=head, fine_tuning=fine_tuning)
 
 
 def prepare(
@@ -120,13 +121,16 @@ def prepare(
     """
     refuse_small_images(dataset.image_shape, dataset.where)
     held_out = config.validation_share if config.validation == "held out" else 0.0
-    dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed)
+    keep = 1 if config.head is None else 2
+    dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed, keep=keep)
+    if config.head is not None:
+        refuse_single_images(dataset, dataset.splits["train"].labels)
     preprocessing = preprocessing_for(dataset, config)
     check_image_size(preprocessing.shape)
     backbone = open_backbone(config, preprocessing, listener)
     stores = load_stores(dataset, preprocessing, config, listener)
     if config.head is not None:
-        refuse_single_images(dataset, stores["train"])
+        refuse_single_images(dataset, stores["train"].labels)  # some could not be read
     folder = new_run_folder(out, dataset.name, config.recipe, held)
     precision = resolve(config.precision)
     setup = TrainingSetup(
@@ -138,20 +142,28 @@ def prepare(
     return setup
 
 
-def refuse_single_images(dataset: Dataset, train: ImageStore) -> None:
-    """Raise if a class has a single training image, with which nothing could be checked.
+def refuse_single_images(dataset: Dataset, labels: NDArray[np.int64]) -> None:
+    """Raise if a class has less than two training images, with which nothing could be checked.
+
+    Args:
+        dataset: divided.
+        labels: (N,) of the training images.
 
     Raises:
         DataError: naming the classes.
     """
-    names = dataset.class_names
-    counts = np.bincount(train.labels, minlength=len(names))
-    if single := [name for name, count in zip(names, counts, strict=True) if count < 2]:
-        raise DataError(
-            f"{dataset.where}: {', '.join(single)} {'has' if len(single) == 1 else 'have'} only one training "
-            "picture, so that nothing could be checked. Add pictures until each class has at least three (one is "
-            "kept for testing), or remove the class."
-        )
+    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    few = [index for index, count in enumerate(counts) if count < 2]
+    if not few:
+        return
+    names = ", ".join(dataset.class_names[index] for index in few[:CLASSES_NAMED])
+    more = f" and {len(few) - CLASSES_NAMED} more" if len(few) > CLASSES_NAMED else ""
+    has = "no training picture" if counts[few].max() == 0 else "at most one training picture"
+    needed = "two" if "test" not in dataset.carved else "three (one is kept for testing)"
+    raise DataError(
+        f"{dataset.where}: {names}{more} {'has' if len(few) == 1 else 'have'} {has}, so that nothing could be checked. "
+        f"Add pictures until each class has at least {needed}, or remove the class."
+    )
 
 
 def prepare_again(
@@ -197,6 +209,11 @@ def prepare_again(
             "Restore them, or start a new training."
         )
     backbone, precision = open_backbone(config, preprocessing, listener), saved["precision"]
+    if backbone is not None and backbone.origin != saved.get("backbone", backbone.origin):
+        raise ConfigError(
+            f"The backbone {config.backbone} is not the one that the run began with: its file has changed. Restore it, "
+            "or start a new training."
+        )
     return TrainingSetup(
         config, folder, dataset, preprocessing, stores, precision, backbone=backbone, resumes=True
     )
@@ -259,5 +276,6 @@ def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[st
         "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
         "preprocessing": setup.preprocessing.to_dict(),
         "precision": setup.precision,
+        **({} if setup.backbone is None else {"backbone": dict(setup.backbone.origin)}),
         **reopening,
     }

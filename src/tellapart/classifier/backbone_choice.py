@@ -27,7 +27,7 @@ from tellapart.models import hub
 from tellapart.models.applications import APPLICATIONS, application_file, open_application
 from tellapart.models.backbones import BACKBONES, open_backbone, weights_file
 from tellapart.models.headless import headless, resized
-from tellapart.models.pretrained import BUILT_IN, NAMES
+from tellapart.models.pretrained import BUILT_IN, NAMES, pretrained_model
 from tellapart.models.weights_file import SUFFIXES, read_shapes
 from tellapart.paths import in_which_folder, similar_paths
 
@@ -41,6 +41,9 @@ class BackboneChoice:
 
     name: str
     """How it is called: a canonical name, or a path."""
+
+    argument: str
+    """What means it from whatever folder, its paths absolute."""
 
     preprocessing: Preprocessing
     """The images that it was trained on."""
@@ -116,6 +119,7 @@ def _installed(name: str, _: Size) -> BackboneChoice | None:
     side = BACKBONES[name].side
     return BackboneChoice(
         name=name,
+        argument=name,
         preprocessing=Preprocessing(height=side, width=side),
         features=lambda height, width, _: open_backbone(name, height, width),
         file=lambda *_: weights_file(name),
@@ -136,6 +140,7 @@ def _application(name: str, _: Size) -> BackboneChoice | None:
     side = APPLICATIONS[application].side
     return BackboneChoice(
         name=application,
+        argument=application if weights is None else f"{application}={weights.resolve()}",
         preprocessing=Preprocessing(height=side, width=side),
         features=lambda height, width, progress: open_application(
             application, height, width, weights, progress
@@ -161,13 +166,16 @@ def _preset(name: str, _: Size) -> BackboneChoice | None:
     """Take a preset of KerasHub: after `hub:`, by its name alone, or a folder that holds one."""
     preset = name.removeprefix(HUB)
     is_folder = hub.is_preset_folder(Path(preset).expanduser())
-    if not name.startswith((HUB, *hub.SCHEMES)) and not is_folder and preset not in hub.image_presets():
-        return None
+    if not name.startswith((HUB, *hub.SCHEMES)) and not is_folder:
+        is_path = Path(name).expanduser().exists() or name in NAMES
+        if is_path or preset not in hub.image_presets():  # looking there imports keras-hub
+            return None
     preset = str(Path(preset).expanduser()) if is_folder else preset
     described = hub.describe_preset(preset)
     file, parameters = described.file, described.parameters
     return BackboneChoice(
         name=f"{HUB}{preset}",
+        argument=f"{HUB}{Path(preset).resolve() if is_folder else preset}",
         preprocessing=Preprocessing(
             height=described.height, width=described.width, policy=cast(Policy, described.policy)
         ),
@@ -185,6 +193,8 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
     if not (path.is_dir() or is_model_file(path) or (name in NAMES and not path.exists())):
         return None
     if path.is_dir() and not any((path / entry).exists() for entry in (MODEL_IN_RUN, SETTINGS_IN_RUN)):
+        if name in NAMES:
+            return _trained_model(str(pretrained_model(name)), size)
         raise ConfigError(
             f"{path} is a folder without a model: a run folder holds {MODEL_IN_RUN}, a preset of KerasHub config.json. "
             f"{_accepted()}"
@@ -203,6 +213,7 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
         preprocessing = card.preprocessing
     return BackboneChoice(
         name=display_name(resolve_model(name)),
+        argument=str(path.resolve()) if path.exists() else name,
         preprocessing=preprocessing,
         features=lambda height, width, _: _features_of(file, height, width),
         file=lambda *_: file,

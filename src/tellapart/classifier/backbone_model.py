@@ -16,8 +16,8 @@ dogs, and 98% of 500 photos of different classes, stay below (`benchmarks/none_o
 def backbone_card(backbone: str, table: Path) -> ModelCard:
     """Return the card of a backbone's own classifier; `table` lists its classes.
 
-    Pictures are cropped to their middle square: beside smaller crops, the whole picture, padded or stretched, and a
-    mirrored copy this was as good or better on 400 photos (benchmarks/first_answer.py).
+    Pictures are cropped to their middle square: it tells 393 of 400 photos apart, smaller crops, padding, stretching
+    and a mirrored copy 391 to 395 (benchmarks/first_answer.py).
     """
     classes = read_classes(table)
     entry = BACKBONES[backbone]

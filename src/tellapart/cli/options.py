@@ -131,7 +131,11 @@ Epochs = Annotated[
     ),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Pictures per step. Default: set by the recipe.")
+    int | None,
+    typer.Option(
+        "--batch-size",
+        help="Pictures per step; with transfer, of its fine-tuning. Default: set by the recipe.",
+    ),
 ]
 Backbone = Annotated[
     str | None,

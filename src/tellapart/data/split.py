@@ -21,7 +21,7 @@ from tellapart.files import write_whole
 _COLUMNS = ("id", "label", "split")
 
 
-def divide(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
+def divide(dataset: Dataset, *, validation: float, test: float, seed: int, keep: int = 1) -> Dataset:
     """Carve the splits that a data set lacks from its training split.
 
     The draw depends on the seed and each image's id alone, so an image that is added later moves at most
@@ -32,9 +32,10 @@ def divide(dataset: Dataset, *, validation: float, test: float, seed: int) -> Da
         validation: share of the original training split, 0 to 1; 0 carves none.
         test: share of the same images, 0 to 1.
         seed: any whole number.
+        keep: training images that every class keeps, if it has so many.
 
     Returns:
-        A data set in which every class keeps at least one training image.
+        A data set with the splits that were lacking.
 
     Raises:
         ConfigError: a share out of range, or both together leave nothing to train on.
@@ -53,12 +54,12 @@ def divide(dataset: Dataset, *, validation: float, test: float, seed: int) -> Da
     original_size = len(train)
     carved: dict[str, Split] = {}
     for name, share in wanted.items():
-        drawn = draw(train.ids, train.labels, max(1, round(share * original_size)), seed)
+        drawn = draw(train.ids, train.labels, max(1, round(share * original_size)), seed, keep)
         if not len(drawn):
             raise DataError(
-                f"{dataset.where}: no picture can be held out for {name}: every class has a single training "
-                f"picture. Add pictures until a class has {1 + len(wanted)}, or add a {name} split of your "
-                f"own: a folder {name}/<class>, or arrays x_{name} and y_{name}."
+                f"{dataset.where}: no picture can be held out for {name}: no class has more than {keep} training "
+                f"{'picture' if keep == 1 else 'pictures'}. Add pictures until a class has {keep + len(wanted)}, or "
+                f"add a {name} split of your own: a folder {name}/<class>, or arrays x_{name} and y_{name}."
             )
         carved[name] = train.take(drawn)
         train = train.take(np.setdiff1d(np.arange(len(train)), drawn))
@@ -168,8 +169,10 @@ def _with_splits(dataset: Dataset, splits: Mapping[str, Split]) -> Dataset:
     return dataset.replace(splits=ordered, carved=carved)
 
 
-def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Draw rows so that each class gives its share, and keeps at least one.
+def draw(
+    ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int, keep: int = 1
+) -> NDArray[np.int64]:
+    """Draw rows so that each class gives its share, and keeps some.
 
     Shares are apportioned by largest remainder: the counts add up exactly, and no class is off by more than
     one, except where it is too small to give.
@@ -179,12 +182,13 @@ def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -
         labels: (N,) class numbers.
         count: rows to draw. Fewer come back when the classes cannot give that many.
         seed: any whole number.
+        keep: rows that each class keeps, if it has so many.
 
     Returns:
         (count,) rows, ascending.
     """
     classes, class_sizes = np.unique(labels, return_counts=True)
-    quotas = _apportion(class_sizes, count, seed)
+    quotas = _apportion(class_sizes, count, seed, keep)
     keys = np.array([_key(identifier, seed) for identifier in ids], dtype=np.uint64)
     drawn = []
     for label, quota in zip(classes, quotas, strict=True):
@@ -193,9 +197,9 @@ def draw(ids: Sequence[str], labels: NDArray[np.int64], count: int, seed: int) -
     return np.sort(np.concatenate(drawn)) if drawn else np.empty(0, np.int64)
 
 
-def _apportion(class_sizes: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Return how many rows each class gives: its share, rounded so that all sum to `count`; at most its size - 1."""
-    spare = class_sizes - 1
+def _apportion(class_sizes: NDArray[np.int64], count: int, seed: int, keep: int) -> NDArray[np.int64]:
+    """Return how many rows each class gives: its share, rounded so that all sum to `count`; it keeps `keep`."""
+    spare = np.maximum(class_sizes - keep, 0)
     count = min(count, int(spare.sum()))
     exact = class_sizes * (count / max(int(class_sizes.sum()), 1))
     quotas = np.minimum(np.floor(exact).astype(np.int64), spare)

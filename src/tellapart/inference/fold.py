@@ -196,7 +196,9 @@ def _takes_in(before: Operation, operation: Operation) -> bool:
     """Return whether a convolution now does the work of the step before it, on zeros around or on the pixels."""
     if not isinstance(operation, FoldedConvolution):
         return False
-    if type(before) is Padding and operation.margins == NO_MARGINS and min(sum(before.sides, ())) >= 0:
+    # Pixels that are still to be centered have another value than 0 where zeros were padded.
+    takes_padding = operation.margins == NO_MARGINS and not operation.center
+    if type(before) is Padding and takes_padding and min(sum(before.sides, ())) >= 0:
         operation.margins = before.sides
         return True
     if type(before) is Rescaling and before.scale:

@@ -132,9 +132,13 @@ class InferenceNet:
 
     @property
     def _last_dense(self) -> int | None:
-        """Index of the last dense layer in the head."""
+        """Index of the last dense layer in the head; None where what follows reads more than its input."""
         places = [i for i, step in enumerate(self.head) if isinstance(step.operation, FoldedDense)]
-        return places[-1] if places else None
+        if not places:
+            return None
+        rest = self.head[places[-1] :]
+        known = {rest[0].inputs[0]} | {step.output for step in rest}
+        return places[-1] if all(slot in known for step in rest for slot in step.inputs) else None
 
     def _bodies(self, images: Tensor) -> list[Tensor]:
         """Pass the images through the convolutions, a few at a time."""
@@ -186,7 +190,7 @@ def _ending_at(slot: int, net: Unfolded) -> Unfolded:
 
 
 def _unfolded_stored(net: StoredNet) -> Unfolded:
-    steps = [Step(*step) for step in net.steps]
+    steps = [Step(step.operation, step.inputs, step.output) for step in net.steps]
     return Unfolded(steps, net.entry, net.result, torch.float32)
 
 

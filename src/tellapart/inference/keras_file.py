@@ -61,11 +61,14 @@ def _lowered(kind: str, config: Mapping[str, Any], weights: "_Weights") -> Store
             if layer["class_name"] != "InputLayer" or layer["config"]["dtype"] != "float32":
                 return None
             continue
-        operation = _operation(layer, weights, folder)
+        of_layer = weights.of_layer(folder)
+        operation = _operation(layer, of_layer)
         if operation is None:
             return None
-        steps.append(StoredStep(operation, inputs[number], number))
+        steps.append(StoredStep(operation, inputs[number], number, tuple(of_layer)))
     last = layers[result]
+    if _activation(last) in ("linear", "identity") and not steps[-1].weights:
+        return None  # what was the last activation before it, Keras tells
     return StoredNet(steps, entry, result, _activation(last)) if steps else None
 
 
@@ -112,7 +115,9 @@ def _input_names(kind: str, node: Mapping[str, Any]) -> list[str] | None:
         return None
     tensors = args[0] if isinstance(args[0], list) else [args[0]]
     names = [_tensor_name(tensor) for tensor in tensors]
-    return None if None in names else [str(name) for name in names]
+    if None in names or len({len(tensor["config"]["shape"]) for tensor in tensors}) > 1:
+        return None  # Keras aligns tensors of different rank in its own way
+    return [str(name) for name in names]
 
 
 def _tensor_name(tensor: Any) -> str | None:
@@ -126,13 +131,13 @@ def _activation(layer: Mapping[str, Any]) -> str:
     return layer["config"].get("activation", layer["class_name"].lower())
 
 
-def _operation(layer: Mapping[str, Any], weights: "_Weights", folder: str) -> Operation | None:
+def _operation(layer: Mapping[str, Any], weights: Sequence[torch.Tensor]) -> Operation | None:
     config = layer["config"]
     plain = layer["module"] == "keras.layers" and config.get("activity_regularizer") is None
     named = isinstance(config.get("activation", "linear"), str)
     if not plain or not named or _dtype(config) != "float32" or layer["class_name"] not in RULES:
         return None
-    return RULES[layer["class_name"]](config, weights.of_layer(folder), torch.float32)
+    return RULES[layer["class_name"]](config, weights, torch.float32)
 
 
 class _Weights:

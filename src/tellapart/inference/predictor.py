@@ -97,8 +97,9 @@ def _in_chunks(predictor: Predictor, images: NDArray[np.uint8]) -> Iterator[NDAr
     cores, count = workers().count, -(-len(images) // MOST_AT_ONCE)
     if cores == 1 or not predictor.divides:
         return map(predict, np.array_split(images, count))
-    if min(len(images), math.prod(images.shape[:3]) // PIXELS_PER_CORE) >= cores:
-        count = -(-count // cores) * cores
+    busy = min(cores, len(images), math.prod(images.shape[:3]) // PIXELS_PER_CORE)
+    if busy > 1:
+        count = -(-count // busy) * busy
     return workers().each(predict, np.array_split(images, count))
 
 

@@ -18,6 +18,8 @@ class StoredStep(NamedTuple):
     operation: Operation
     inputs: tuple[int, ...]
     output: int
+    weights: tuple[Tensor, ...]
+    """Of the Keras layer, in its order; the operation computes with these very tensors."""
 
 
 class StoredNet(nn.Module):
@@ -34,8 +36,8 @@ class StoredNet(nn.Module):
 
     def weights(self) -> Iterator[Tensor]:
         """Yield the weights, in the order of Keras's `get_weights`."""
-        for module in self.operations.modules():
-            yield from filter(torch.is_tensor, vars(module).values())
+        for step in self.steps:
+            yield from step.weights
 
     def forward(self, images: Tensor, *, training: bool = False) -> Tensor:
         """Run the network: (B, H, W, C) pixels 0-255 -> (B, classes).
@@ -62,6 +64,6 @@ def stored_net_of(network: LayerList, weights: Sequence[Sequence[Tensor]]) -> St
     for number, (layer, tensors) in enumerate(zip(network.layers, weights, strict=True), start=1):
         operation = RULES[layer.kind](layer.config, tensors, torch.float32)
         assert operation is not None, layer
-        steps.append(StoredStep(operation, layer.inputs, number))
+        steps.append(StoredStep(operation, layer.inputs, number, tuple(tensors)))
     last = network.layers[-1]
     return StoredNet(steps, 0, len(steps), last.config.get("activation", last.kind.lower()))

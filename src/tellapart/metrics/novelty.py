@@ -24,7 +24,7 @@ FEWEST_SCORES = 19
 """Scores of familiar images from which there is a limit; with fewer, even their largest refuses more than 1 in 20."""
 
 RANK = 32
-"""Directions in which the spread of the features is kept. Measured with 400 photos: 8 are a little worse, 256 are not
+"""Directions in which the spread of the features is kept. Measured with 200 photos: 8 are a little worse, 49 are not
 better (`benchmarks/none_of_these.py`)."""
 
 IMAGES_PER_DIRECTION = 4

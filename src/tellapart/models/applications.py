@@ -170,9 +170,8 @@ def open_application(
             network = _built(name, height, width, weights="imagenet", include_top=False, pooling="avg")
     else:
         network = _built(name, height, width, include_top=False, pooling="avg")
-        load_weights_file(
-            weights, name, network, lambda classes: _built(name, height, width, classes=classes)
-        )
+        side = APPLICATIONS[name].side  # of files with a head, whose shapes may depend on it
+        load_weights_file(weights, name, network, lambda classes: _built(name, side, side, classes=classes))
         _as_downloaded(network)
     if APPLICATIONS[name].scaling == BGR:
         _read_red_first(network)

@@ -141,7 +141,8 @@ def open_backbone(name: str, height: int | None = None, width: int | None = None
         ModelError: its weights are missing or damaged.
         MissingExtraError: the package of an extra is not installed.
     """
-    height = height or backbone_side(name)
+    side = backbone_side(name)
+    height = height or side
     width = width or height
     features = headless(pretrained_keras_model(name, min(height, width)))
     return features if height == width else resized(features, height, width)

@@ -16,6 +16,9 @@ from tellapart.lowering.graph import functional_of
 SCORES = ("linear", "softmax", "sigmoid")
 """Activations of a layer that gives scores; a dense layer with another one computes features."""
 
+OF_SCORES = (*SCORES, "log_softmax", "")
+"""Activations that may follow such a layer; "" is that of a layer without one."""
+
 AFTER_SCORES = (
     "Activation", "Rescaling", "Softmax", "Reshape", "Flatten", "Dropout",
     "GlobalAveragePooling2D", "GlobalMaxPooling2D",
@@ -43,7 +46,7 @@ def headless(model: Any) -> Any:
         )
     features = _before_head(functional, functional.outputs[0].shape[-1], is_probability=False)
     features = functional.outputs[0] if features is None else features
-    return _flat(_part(functional, _one_row(features), model.name))
+    return flat(_part(functional, _one_row(features), model.name))
 
 
 def _one_row(features: Any) -> Any:
@@ -56,7 +59,7 @@ def _one_row(features: Any) -> Any:
     return features
 
 
-def _flat(model: Any) -> Any:
+def flat(model: Any) -> Any:
     """Return a model whose nested models are replaced by their layers, which it shares; those of Keras's layers only.
 
     A network used as a layer then runs, is fine-tuned stage by stage and is read from a file like any other.
@@ -70,9 +73,9 @@ def _flat(model: Any) -> Any:
 
 def _is_nest(layer: Any) -> bool:
     inside = functional_of(layer) if isinstance(layer, import_keras().Model) else None
-    return inside is not None and all(
-        is_keras_class(type(part)) or _is_nest(part) for part in inside.operations
-    )
+    if inside is None or len(inside.inputs) != 1 or len(inside.outputs) != 1:
+        return False
+    return all(is_keras_class(type(part)) or _is_nest(part) for part in inside.operations)
 
 
 def _replayed(functional: Any, start: Any, names: dict[str, Any]) -> Any:
@@ -130,7 +133,7 @@ def _before_head(functional: Any, classes: int, *, is_probability: bool) -> Any 
             return None if features is None else _part(inside, features, layer.name)(before)
         if _gives_scores(layer, classes, is_probability=is_probability):
             return before
-        if type(layer).__name__ not in AFTER_SCORES:
+        if type(layer).__name__ not in AFTER_SCORES or _activation(layer) not in OF_SCORES:
             return None
         is_probability |= _activation(layer) in ("softmax", "sigmoid") or type(layer).__name__ == "Softmax"
         node = writers.get(id(before))

@@ -20,7 +20,7 @@ import numpy as np
 
 from tellapart.errors import ConfigError, DownloadError, MissingExtraError, ModelError
 from tellapart.keras_backend import import_keras
-from tellapart.models.headless import first_line, headless, resized
+from tellapart.models.headless import first_line, flat, headless, resized
 
 _KAGGLE = "kaggle://"
 SCHEMES = (_KAGGLE, "hf://", "modelscope://")
@@ -129,7 +129,7 @@ def open_preset(preset: str, height: int, width: int) -> Any:
         network = resized(network, height, width)
     pixels = keras.Input((height, width, 3))
     features = network(_scaling(_from_preset(hub.layers.ImageConverter, preset), preset)(pixels))
-    return keras.Model(pixels, features, name=network.name)
+    return flat(keras.Model(pixels, features, name=network.name))
 
 
 def _scaling(converter: Any, preset: str) -> Any:

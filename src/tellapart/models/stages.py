@@ -1,7 +1,7 @@
 """The stages of a network: runs of layers between two halvings, by which it is trained from the top down.
 
-A stage is all layers whose outputs have the same height and width; layers without such outputs, as behind the global
-pooling, belong to the stage before them.
+Seen from the top, a stage begins where the maps grow. Layers with smaller maps within it, as in squeeze-and-excitation,
+or with none, as behind the global pooling, belong to it.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,11 @@ def depths(model: Any) -> dict[str, int]:
     Args:
         model: a Functional Keras model whose last layer is named HEAD.
     """
-    sizes: list[tuple[int, ...]] = []
-    result = {}
+    stage, largest, result = 1, 0, {}
     for layer in reversed(model.layers):
-        size = _size(layer)
-        if size is not None and size not in sizes:
-            sizes.append(size)
-        stage = max(1, len(sizes) if size is None else sizes.index(size) + 1)
+        pixels = _pixels(layer) if layer.weights else 0
+        if pixels > largest:
+            stage, largest = stage + (largest > 0), pixels
         result[layer.name] = 0 if layer.name == HEAD else stage
     return result
 
@@ -65,7 +63,7 @@ def rate_factors(model: Any, factor: float) -> list[float]:
     return [of_weight[id(weight)] for weight in model.trainable_variables]
 
 
-def _size(layer: Any) -> tuple[int, ...] | None:
-    """Return height and width of a layer's output; None where it has none."""
-    shape = getattr(layer.output, "shape", ())
-    return tuple(shape[1:3]) if len(shape) == 4 else None
+def _pixels(layer: Any) -> int:
+    """Return height times width of a layer's output; 0 where it has none."""
+    shape: tuple[int, ...] = getattr(layer.output, "shape", ())
+    return int(shape[1] * shape[2]) if len(shape) == 4 else 0

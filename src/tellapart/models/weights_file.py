@@ -78,7 +78,8 @@ def read_shapes(path: Path, name: str) -> list[Weight]:
 
     try:
         with h5py.File(path, "r") as file:
-            file.get("model_weights", file).visititems(note)
+            root = file.get("model_weights", file)
+            root.get("layers", root).visititems(note)  # beside them, a compiled model's optimizer and metrics
     except (OSError, RuntimeError, ValueError, KeyError) as reason:
         raise ModelError(
             f"{path} is damaged, or no HDF5 file ({first_line(reason)}). Copy or download it again."

@@ -93,6 +93,12 @@ def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False
 OF_FINE_TUNING = ("epochs", "batch_size")
 """Settings that a transfer has for its fine-tuning alone."""
 
+NOT_OF_TRANSFER = (
+    "optimizer", "augmentation", "mixing", "label_smoothing", "keep", "pictures_per_epoch", "statistics_over",
+    "tta_views", "widths", "depth",
+)  # fmt: skip
+"""Settings that a transfer does not read: its head and its fine-tuning have their own."""
+
 
 def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     """Return the configuration with some fields changed; epochs and batch size of a transfer ask for fine-tuning.
@@ -105,6 +111,12 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
         ConfigError: a setting is out of range, or belongs to fine-tuning, which is off.
     """
     given = {name: changes[name] for name in OF_FINE_TUNING if changes.get(name) is not None}
+    without_effect = [name for name in NOT_OF_TRANSFER if changes.get(name) is not None]
+    if config.head is not None and without_effect:
+        raise ConfigError(
+            f"A transfer has no {' or '.join(without_effect)}. Change its head (HeadSettings) or its fine_tuning "
+            "(FineTuning), or train from scratch with recipe fast."
+        )
     if config.head is None or not given:
         return config.changed(**changes)
     if config.fine_tuning is None or changes.get("fine_tune") == "off":
@@ -114,17 +126,22 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
         )
     others = {name: value for name, value in changes.items() if name not in OF_FINE_TUNING}
     tuning = dataclasses.replace(config.fine_tuning, **given)
-    return config.changed(**{**others, "fine_tune": "on", "fine_tuning": tuning})
+    return config.changed(**{**others, "fine_tune": changes.get("fine_tune") or "on", "fine_tuning": tuning})
 
 
-def for_fine_tuning(config: TrainConfig, images: int) -> TrainConfig:
-    """Return a transfer's configuration with images held out, without which nothing could tell if fine-tuning helps.
+def held_out_for_transfer(config: TrainConfig, images: int, share: float | None) -> TrainConfig:
+    """Return a transfer's configuration with images held out where their share was given, or fine-tuning needs them.
+
+    Without them nothing could tell if fine-tuning helps.
 
     Args:
         config: complete.
         images: number of images in the training split.
+        share: as given, 0 to 1; None: not given.
     """
-    if config.validation != "cross-validation":
+    if share is not None:
+        return config.changed(validation="held out", validation_share=share)
+    if config.validation != "cross-validation" or config.fine_tune != "on":
         return config
     return config.changed(validation="held out", validation_share=_share_of_few(config, images))
 
@@ -139,3 +156,13 @@ def at_lower_rates(config: TrainConfig, factor: float) -> TrainConfig:
     names = ["learning_rate", *(["bias_rate", "head_rate"] if isinstance(settings, MuonSettings) else [])]
     rates = {name: factor * getattr(settings, name) for name in names}
     return config.changed(optimizer=dataclasses.replace(settings, **rates))
+
+
+def without_augmentation(config: TrainConfig) -> TrainConfig:
+    """Return the configuration on the images as they are."""
+    head, fine_tuning = config.head, config.fine_tuning
+    if head is not None:
+        head = dataclasses.replace(head, mirror=False)
+    if fine_tuning is not None:
+        fine_tuning = dataclasses.replace(fine_tuning, augmentation=None)
+    return dataclasses.replace(config, augmentation=None, head=head, fine_tuning=fine_tuning)

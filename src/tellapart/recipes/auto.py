@@ -14,6 +14,8 @@ from tellapart.text import counted
 AUTO = "auto"
 """What stands for the recipe to be chosen."""
 
+AUTO_CHOOSES = ("transfer", "fast")
+
 SMALL_SIDE = 64
 """Pixels; pictures whose longer side is larger are photos."""
 

@@ -166,8 +166,8 @@ def transfer(*, mirrors: bool = True) -> TrainConfig:
 
     The backbone, EfficientNet-Lite0, stays as it is at first. Each photo and its mirror image pass through it once; the
     head's penalty is chosen by cross-validation, or on held-out images where there are many. Then the backbone is
-    fine-tuned where held-out images can tell a gain and the work is limited; the better network on them is kept. Every
-    number was chosen on training images (`benchmarks/fine_tuning.py`, `benchmarks/NOTES.md`).
+    fine-tuned where held-out images can tell a gain and the work is limited; the better network on them is kept. The
+    learning rate was chosen on training images (`benchmarks/fine_tuning.py`, `benchmarks/NOTES.md`).
 
     Args:
         mirrors: whether a mirrored image still shows its class.

@@ -111,7 +111,12 @@ def _fine_tuning(record: RunRecord) -> dict[str, Any] | None:
     if not lines:
         return None
     last = lines[-1]
-    return {"skipped": last.get("reason"), **{name: last.get(name) for name in _FINE_TUNED}}
+    can_be_tried = last.get("can_be_asked_for", True)
+    return {
+        "skipped": last.get("reason"),
+        "can_be_tried": can_be_tried,
+        **{name: last.get(name) for name in _FINE_TUNED},
+    }
 
 
 _FINE_TUNED = (

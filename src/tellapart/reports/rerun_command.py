@@ -6,7 +6,14 @@ from itertools import product
 from typing import Any
 
 from tellapart.errors import ConfigError
-from tellapart.recipes.adapt import adapted_to, for_fine_tuning, for_target
+from tellapart.recipes.adapt import (
+    OF_FINE_TUNING,
+    adapted_to,
+    changed,
+    for_target,
+    held_out_for_transfer,
+    without_augmentation,
+)
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 
@@ -42,8 +49,7 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
-        default = for_fine_tuning(default, images) if config.fine_tune == "on" else default
-        options = _options(default, config)
+        options = _options(default, config, images)
         if options is not None:
             words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
             words += ["--labels", data["labels"]] if "labels" in data else []
@@ -51,9 +57,24 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     return None
 
 
-def _options(default: TrainConfig, config: TrainConfig) -> list[str] | None:
+def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     """Return the options that turn `default` into `config`; None where no options do."""
     options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
+    of_fine_tuning = _of_fine_tuning(default, config)
+    options += [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
+    default = changed(default, of_fine_tuning)
+    if config.fine_tune == "on" and config.head is not None:
+        options += [] if of_fine_tuning else ["--fine-tune", "on"]
+        default = default.changed(fine_tune="on")
+    if config.head is not None:
+        default = held_out_for_transfer(default, images, None)
+        if config.validation == "held out" and default.validation != "held out":
+            options += ["--validation-share", str(config.validation_share)]
+            default = held_out_for_transfer(default, images, config.validation_share)
+    plain = without_augmentation(default)
+    if plain != default and _is_plain(config):
+        options.append("--no-augment")
+        default = plain
     before, after = default.to_dict(), config.to_dict()
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) == after.get(name):
@@ -62,8 +83,20 @@ def _options(default: TrainConfig, config: TrainConfig) -> list[str] | None:
             options += [OPTIONS[name], str(after[name])]
         elif name == "size" and name in after:
             options += ["--size", "x".join(map(str, after[name]))]
-        elif name == "augmentation" and name not in after:
-            options.append("--no-augment")
         else:
             return None
     return options
+
+
+def _of_fine_tuning(default: TrainConfig, config: TrainConfig) -> dict[str, Any]:
+    """Return the epochs and the batch size that somebody gave for fine-tuning."""
+    if default.fine_tuning is None or config.fine_tuning is None:
+        return {}
+    given = {name: getattr(config.fine_tuning, name) for name in OF_FINE_TUNING}
+    return {name: value for name, value in given.items() if value != getattr(default.fine_tuning, name)}
+
+
+def _is_plain(config: TrainConfig) -> bool:
+    """Return whether nothing is augmented."""
+    tuning = config.fine_tuning
+    return config.augmentation is None and (tuning is None or tuning.augmentation is None)

@@ -163,11 +163,15 @@ def recoverable(folder: RunFolder) -> Iterator[None]:
         raise
     except SaveError as reason:
         _remove_if_useless(folder)
+        resume = f"`tellapart train --resume {shlex.quote(str(folder.path))}`."
         if not folder.can_resume:
             next_step = "Nothing had begun, so its folder was removed. Then run the command again."
+        elif folder.has_checkpoint:
+            next_step = f"Everything up to the last checkpoint is saved. Resume with {resume}"
+        elif folder.model.exists():
+            next_step = f"The model is saved. Write what is missing with {resume}"
         else:
-            kept = "Everything up to the last checkpoint" if folder.has_checkpoint else "The run's beginning"
-            next_step = f"{kept} is saved. Go on with `tellapart train --resume {shlex.quote(str(folder.path))}`."
+            next_step = f"The run can begin again with {resume}"
         raise SaveError(f"{reason} {next_step}") from reason
 
 

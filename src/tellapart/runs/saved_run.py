@@ -95,7 +95,7 @@ def load_run(
     log, damaged = read_log(folder.path / LOG)
     if damaged:
         missing.append(f"log.jsonl: {counted(damaged, 'damaged line')} left out.")
-    history = _history(log)
+    history = _history(log) if config.head is None or _is_fine_tuned(log) else ()
     if not history and config.head is None:
         missing.append("Learning curves: no epoch was finished.")
     predictions = attempt(lambda: load_predictions(folder.predictions), no_predictions, "Test results")
@@ -110,13 +110,15 @@ def load_run(
     return SavedRun(folder, config, settings, history, log, predictions, classifier, stores, tuple(missing))
 
 
-def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
-    """Return the epochs of the run's model in order; of one repeated after a stop, the last.
+def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:
+    """Return whether a transfer's model is the fine-tuned network; it is not while fine-tuning is unfinished."""
+    return any(line.get("event") == "FineTuned" and line.get("kept") for line in log)
 
-    A transfer whose fine-tuned network was not kept has none.
-    """
-    if any(line.get("event") == "FineTuned" and not line.get("kept") for line in log):
-        return ()
+
+
+
+def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
+    """Return the finished epochs in order; of one repeated after a stop, the last."""
     names = {field.name for field in fields(EpochDone)}
     rows = [
         {key: value for key, value in line.items() if key in names}

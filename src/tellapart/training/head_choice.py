@@ -169,5 +169,5 @@ def _chosen(
         if index - best == RISES_TO_STOP:
             break
     assert predicted is not None
-    *_, head = fitter.fit(penalties[: best + 1])
+    head = next(fitter.fit(penalties[best : best + 1]))
     return HeadChoice(head, tuple(path), best, predicted)

@@ -28,7 +28,7 @@ MEMORY = 20
 """Earlier steps from which L-BFGS estimates the curvature."""
 
 MOST_IN_FLOAT64 = 20_000
-"""Images; of more, the features are turned in float32 too, as all are fitted."""
+"""Rows, mirrored copies included; of more, the features are turned in float32 too, as all are fitted."""
 
 
 LEAST_SPREAD = 1e-10

@@ -20,18 +20,14 @@ from rich.progress import (
 )
 
 from tellapart.api.listener import Listener
+from tellapart.api.transfer_lines import Stage, event_line
 from tellapart.cli.terminal.console import notes
 from tellapart.cli.terminal.estimate import TimeEstimate
 from tellapart.cli.terminal.interruption import Interruption
-from tellapart.cli.terminal.transfer_report import event_line
 from tellapart.events import (
     Diverged,
     EpochDone,
     Event,
-    FeaturesDone,
-    FineTuned,
-    FineTuningSkipped,
-    HeadFitted,
     StepDone,
     Stopped,
 )
@@ -212,7 +208,7 @@ class ProgressListener(Listener):
             target = None if self.setup is None else self.setup.config.target
             if event.epoch + 1 == event.epochs or reached([event], target):
                 self._steps_are_over()
-        elif isinstance(event, FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned):
+        elif isinstance(event, Stage):
             self.bars.close()
             self._tell(event_line(event))
         elif isinstance(event, Diverged):

@@ -14,7 +14,7 @@ from tellapart.cli.terminal.progress import ProgressListener
 from tellapart.cli.terminal.training_report import introduce, report_finished, trained_as_dict
 from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
-from tellapart.recipes.auto import AUTO
+from tellapart.recipes.auto import AUTO, AUTO_CHOOSES
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.setup import TrainingSetup
@@ -47,16 +47,19 @@ def train_and_report(
     """
     settings = {name: value for name, value in settings.items() if value is not None}
     refuse_settings_of_a_resumed_run(settings, data)
-    target = None if save_to is None else model_target(save_to, *recipe_and_data(data, settings))
-    if target is not None:
-        refuse_unwritable(target)
+    targets = {} if save_to is None else model_targets(save_to, *recipe_and_data(data, settings))
+    target: Path | None = None
+    for place in targets.values():
+        refuse_unwritable(place)
     failure: SaveError | None = None
     listener = ProgressListener(None if as_json else partial(introduce, is_demo=is_demo), quiet)
     try:
         with Interruption() as interruption, listener:
             listener.interruption = interruption
             result = train(data, **settings, listener=listener, should_stop=interruption.should_stop)
-            if result.finished and target is not None:
+            if result.finished and targets:
+                assert listener.setup is not None
+                target = targets[listener.setup.config.recipe]
                 try:
                     result.classifier.save(target)
                 except SaveError as reason:  # reported after everything that succeeded
@@ -89,14 +92,14 @@ def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
     if setup is None:
         return "Stopped before the training began."
     folder = setup.folder
-    if not folder.can_resume:
+    if not folder.path.exists():
         return "Stopped before anything was saved; the run folder was removed. Run the command again."
-    if not folder.has_checkpoint:
-        saved = "Stopped before the first checkpoint; the run begins again at its first step."
-    elif at_once:
-        saved = "Stopped; the last checkpoint is kept."
+    if folder.has_checkpoint:
+        saved = "Stopped; the last checkpoint is kept." if at_once else "Stopped; everything is saved."
+    elif folder.model.exists():
+        saved = "Stopped; the model is saved, its scores or its report are missing."
     else:
-        saved = "Stopped; everything is saved."
+        saved = "Stopped before the first checkpoint; the run begins again at its first step."
     return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 
@@ -110,13 +113,26 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     if "resume" in settings:
         config, saved = existing_run_folder(settings["resume"]).read_settings()
         return config.recipe, saved["name"]
-    recipe = settings.get("recipe") or default_recipe(*map(settings.get, ("target", "fine_tune", "backbone")))
+    recipe = settings.get("recipe", AUTO)
+    if recipe == AUTO:
+        recipe = default_recipe(*map(settings.get, ("target", "fine_tune", "backbone")))
     if recipe != AUTO:
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:
         return recipe, known.name
     path = Path(str(data)).expanduser().resolve()
     return recipe, (path.name if os.path.isdir(path) else path.stem) or "pictures"
+
+
+def model_targets(save_to: Path, recipe: str, data: str) -> dict[str, Path]:
+    """Return the file that --save-to means, for each recipe that may be trained: all that `auto` may choose.
+
+    Raises:
+        ConfigError: it exists, or its suffix is not that of a model file.
+    """
+    return {
+        name: model_target(save_to, name, data) for name in (AUTO_CHOOSES if recipe == AUTO else [recipe])
+    }
 
 
 def model_target(save_to: Path, recipe: str, data: str) -> Path:

@@ -25,7 +25,8 @@ from tellapart.tensors_file import UnreadableTensors, read_tensors, write_tensor
 from tellapart.training.health import best_epoch
 
 FORMAT = 1
-FILE = "features.safetensors"
+FILE, FILE_OF_EPOCHS = "features.safetensors", "features-by-epoch.safetensors"
+"""For the finished network alone; for all checkpoints of a run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +99,7 @@ def cached_features(
     Raises:
         ModelError: the network has no features.
     """
-    path = run.folder.path / FILE
+    path = run.folder.path / (FILE if len(checkpoints) == 1 else FILE_OF_EPOCHS)
     fingerprint = _fingerprint(run, checkpoints, rows)
     cached = _read(path, fingerprint, len(checkpoints))
     if cached is not None:

@@ -22,6 +22,7 @@ from tellapart.explanations.examples.feature_cache import (
     cached_features,
     checkpoint_models,
     final_model,
+    kept_features,
 )
 from tellapart.explanations.examples.features import last_dense
 from tellapart.explanations.examples.influence import Checkpoint, error_gain, influence
@@ -78,6 +79,9 @@ class TrainingExamples:
 
     checkpoints: tuple[Checkpoint, ...]
     """Empty where the influence is unknown."""
+
+    of_fitted_head: bool = False
+    """Whether the network is a head fitted to frozen features: influences are then shares in its weights."""
 
     def nearest(self, count: int) -> list[Example]:
         """Return the most similar training images, the nearest first."""
@@ -148,7 +152,13 @@ class ExampleSearch:
         (end,) = [index for index, model in enumerate(self._models) if model.classifier is self.classifier]
         store = self.run.stores["train"]
         return TrainingExamples(
-            store, self._rows, epochs, features[end].features, query_features, checkpoints
+            store,
+            self._rows,
+            epochs,
+            features[end].features,
+            query_features,
+            checkpoints,
+            self._is_fitted_head,
         ), gaps
 
     def _checkpoints(
@@ -164,10 +174,14 @@ class ExampleSearch:
         except ModelError as reason:
             return (), [*gaps, f"{INFLUENCE}: {reason}"]
 
+    @property
+    def _is_fitted_head(self) -> bool:
+        return self.run.config.head is not None and not self.run.history
+
     @cached_property
     def _models_and_gap(self) -> tuple[list[CheckpointModel], str | None]:
         """The run's checkpoints; without any, the finished network alone, and why."""
-        if self.run.config.head is not None and not self.run.history:
+        if self._is_fitted_head:
             return [final_model(self.classifier)], None
         alone = [CheckpointModel(0, 0.0, self.classifier)]
         if not self.run.history:
@@ -198,6 +212,8 @@ class ExampleSearch:
     def _rows(self) -> NDArray[np.int64]:
         """All training images, or a sample with every class in proportion."""
         store = self.run.stores["train"]
+        if self._is_fitted_head and kept_features(self.run, self.classifier) is not None:
+            return np.arange(len(store))
         most = int(MAX_FLOPS / max(1, len(self._models) * summarize(self.classifier.model).flops))
         if len(store) <= most:
             return np.arange(len(store))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tellapart.classifier.groups import Group, likeliest_groups
+from tellapart.data.preprocess import Placement
 from tellapart.explanations.attribution.attribute import HeatMap
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.methods import METHODS
@@ -41,11 +42,12 @@ def part(explanation: Explanation, has_maps: bool) -> Part:
     names = subject.class_names
     placement = subject.card.preprocessing.placement(*subject.original.shape[:2])
     photo = photo_of(subject.original, placement)
-    best = int(answer.tta_probabilities.argmax())
+    group = group_of(explanation)
+    best = int(answer.tta_probabilities.argmax()) if group is None else names.index(group.class_name)
     values = {
-        **_answer(explanation, best),
+        **_answer(explanation, best, group),
         "photo": photo,
-        "caption": _caption(photo, subject),
+        "caption": _caption(photo, subject, placement),
         "map": None,
     }
     if has_maps:
@@ -60,15 +62,17 @@ def part(explanation: Explanation, has_maps: bool) -> Part:
     return Part(values)
 
 
-def _answer(explanation: Explanation, best: int) -> dict[str, Any]:
-    """Return the words and numbers of the prediction; `best` is the class predicted."""
+def _answer(explanation: Explanation, best: int, group: Group | None) -> dict[str, Any]:
+    """Return the words and numbers of the prediction; `best` is the class predicted, the likeliest of its group."""
     answer, card, names = explanation.answer, explanation.subject.card, explanation.subject.class_names
     order = (-answer.tta_probabilities).argsort(kind="stable")[:MAX_BARS].tolist()
     others = len(names) - len(order)
     return {
-        "headline": _headline(names, names[best], answer.is_unfamiliar is True),
+        "headline": _headline(
+            names, names[best] if group is None else group.name, answer.is_unfamiliar is True
+        ),
         "predicted": names[best],
-        "group": group_of(explanation),
+        "group": group,
         "rows": [
             {"name": names[index], "probability": float(answer.tta_probabilities[index])} for index in order
         ],
@@ -103,14 +107,16 @@ def _headline(names: Sequence[str], predicted: str, is_unfamiliar: bool) -> str:
     )
 
 
-def _caption(photo: Photo, subject: Subject) -> str:
+def _caption(photo: Photo, subject: Subject, placement: Placement) -> str:
     """Return the picture's size, and in which size the network sees which part of it."""
     (height, width), (seen_height, seen_width) = subject.original.shape[:2], subject.image.shape[:2]
     size = f"{width:,} × {height:,} pixels"
     if (height, width) == (seen_height, seen_width):
         return f"{size}, as the network sees it."
-    part = "it" if photo.is_seen_whole else "the framed part"
-    return f"{size}. The network sees {part} at {seen_width} × {seen_height}."
+    left, top, right, bottom = map(round, placement.target)
+    is_whole = placement.source == (0, 0, width, height)
+    part = "it" if is_whole else "its middle" if photo.is_seen_whole else "the framed part"
+    return f"{size}. The network sees {part} at {right - left} × {bottom - top}."
 
 
 def _maps_of(explanation: Explanation, best: int) -> tuple[Contrast, Sequence[HeatMap]]:

@@ -39,6 +39,7 @@ def part(explanation: Explanation) -> Part | None:
             for index, both in by_class.items()
         ],
         "epochs": list(examples.epochs),
+        "of_fitted_head": examples.of_fitted_head,
         "features": examples.features.shape[1],
         "compared": len(examples.rows),
         "pictures": len(examples.store),
