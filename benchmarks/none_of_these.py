@@ -225,7 +225,7 @@ def largest_probability(features, labels):
 
 
 TRANSFER = {
-    **{f"distance, rank {rank}": distance(rank) for rank in (0, 8, 32, 64)},
+    **{f"distance, rank {rank}": distance(rank) for rank in (0, 8, 32, 49)},
     "distance, raw": raw_distance,
     "nearest 5": nearest,
     "residual": residual,

@@ -1,13 +1,13 @@
 """Dog or cat, whole: `tellapart train PHOTOS` beside a plain Keras script, each a process of its own, in turn.
 
-    python benchmarks/photos_vs_keras.py PHOTOS --peer tensorflow=PYTHON --peer torch=PYTHON [--rounds 3]
+    python benchmarks/photos_vs_keras.py PHOTOS --peer tensorflow=PYTHON --peer torch=PYTHON [--rounds 3] [--validate]
 
 PHOTOS has train/<class> and test/<class>. Ours decodes every photo, computes the features of each training photo and
 its mirror image, chooses and fits the head, tests, and writes the report. The Keras script does what Keras's guide to
 transfer learning does: image_dataset_from_directory at 224 pixels, a frozen MobileNetV2, GlobalAveragePooling, Dense,
-five epochs of Adam, evaluate: 2,200 photos through
-the network, ours 1,000. Its weights are random (its time does not depend on them), so its
-accuracy says nothing. PYTHON is an interpreter with keras and that backend.
+five epochs of Adam, evaluate; 2,200 photos pass through the network, and 1,000 through ours. With --validate it also
+scores the test photos after each epoch, as that guide does with its validation photos: 3,200. Its weights are random
+(its time does not depend on them), so its accuracy says nothing. PYTHON is an interpreter with keras and that backend.
 
 Writes a dated page and every figure to benchmarks/results/.
 """
@@ -42,7 +42,7 @@ x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
 x = keras.layers.GlobalAveragePooling2D()(base(x, training=False))
 model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit(train, epochs=5, verbose=0)
+model.fit(train, epochs=5, validation_data=test if "validate" in sys.argv[2:] else None, verbose=0)
 print(model.evaluate(test, verbose=0))
 """
 
@@ -54,6 +54,7 @@ def main():
     parser.add_argument("photos", type=Path)
     parser.add_argument("--peer", action="append", default=[], metavar="BACKEND=PYTHON")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--validate", action="store_true")
     options = parser.parse_args()
     machine, peers = hardware(), dict(peer.split("=", 1) for peer in options.peer)
     seconds = {name: [] for name in ("tellapart", *peers)}
@@ -63,7 +64,7 @@ def main():
         seconds["tellapart"].append(taken)
         accuracies.append(accuracy)
         for backend, python in peers.items():
-            seconds[backend].append(theirs(options.photos, backend, python))
+            seconds[backend].append(theirs(options.photos, backend, python, options.validate))
         print({name: round(times[-1], 1) for name, times in seconds.items()}, flush=True)
     now = datetime.datetime.now(datetime.UTC)
     record = {
@@ -73,7 +74,8 @@ def main():
         "versions": versions(),
         "peers": {backend: peer_versions(python) for backend, python in peers.items()},
         "command": f"python benchmarks/photos_vs_keras.py PHOTOS --rounds {options.rounds} "
-        + " ".join(f"--peer {backend}=PYTHON" for backend in peers),
+        + " ".join(f"--peer {backend}=PYTHON" for backend in peers)
+        + (" --validate" if options.validate else ""),
     }
     write_results(RESULTS, "photos_vs_keras", now, page(record, now), record)
 
@@ -88,10 +90,11 @@ def ours(photos):
     return seconds, re.search(r"Test accuracy: (.*)", done.stdout)[1]
 
 
-def theirs(photos, backend, python):
+def theirs(photos, backend, python, validate):
     """Return the seconds of the Keras script."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     words = [python, "-c", SCRIPT, str(photos)] + (["torch"] if not has_tensorflow(python) else [])
+    words += ["validate"] if validate else []
     began = time.perf_counter()
     subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     return time.perf_counter() - began

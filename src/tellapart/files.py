@@ -30,7 +30,9 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-{_HOST}-{os.getpid()}-", dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            suffix=path.suffix, prefix=f".{path.stem}-{_HOST}-{os.getpid()}-", dir=path.parent
+        )
         os.close(handle)
         temporary = Path(name)
         write(temporary)

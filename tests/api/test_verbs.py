@@ -75,13 +75,20 @@ def test_summary_takes_a_recipe_and_a_model(trained):
 
 
 def test_train_prints_its_epochs_unless_verbose_is_off(color_photos, tmp_path, capsys):
-    settings = {"epochs": 2, "size": (16, 16), "batch_size": 8, "predictions": 0}
+    settings = {"recipe": "quick", "epochs": 2, "size": (16, 16), "batch_size": 8, "predictions": 0}
     tellapart.train(str(color_photos), out=tmp_path / "loud", **settings)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["Epoch 1/2", "Epoch 2/2"]
     assert "val_accuracy" in lines[0]
     tellapart.train(str(color_photos), out=tmp_path / "quiet", verbose=False, **settings)
     assert capsys.readouterr().out == ""
+
+
+def test_train_prints_the_stages_of_a_transfer(color_photos, tmp_path, capsys):
+    tellapart.train(str(color_photos), size=(32, 32), predictions=0, out=tmp_path / "run")
+    begins = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert begins[0].startswith("Features of 36 training pictures and their mirror images")
+    assert begins[1:] == ["Last layer", "Fine-tuning not tried"]
 
 
 def test_summary_takes_a_classifier_too(trained):

@@ -74,7 +74,7 @@ def test_no_class_is_left_without_a_training_picture(sizes, shares):
     labels = np.repeat([0, 1, 2], sizes)
     wanted = sum(share > 0 for share in shares)
     if sum(size - 1 for size in sizes) < wanted:
-        with pytest.raises(DataError, match="single training"):
+        with pytest.raises(DataError, match="no class has more than 1 training picture"):
             divide(dataset_of(labels), validation=shares[0], test=shares[1], seed=0)
         return
     divided = divide(dataset_of(labels), validation=shares[0], test=shares[1], seed=0)

@@ -286,7 +286,7 @@ def test_weights_of_another_network_are_named(tmp_path):
     with pytest.raises(
         ModelError,
         match=r"another network than MobileNetV2: 135 tensors, where MobileNetV2 without its head has 260. "
-        r"It lacks \S+ of shape [0-9x ]+. It has layers/\S+ of shape [0-9x ]+, which MobileNetV2 does not",
+        r"It lacks \S+ of shape [0-9x ]+. It has \S+ of shape [0-9x ]+, which MobileNetV2 does not",
     ):
         open_application("MobileNetV2", 64, 64, path)
 

@@ -99,7 +99,9 @@ def score_test(
     if held_out is not None:
         of_card = held_out.predictions.averaged if views > 1 else held_out.predictions.plain
         kept["validation"] = SplitPredictions(of_card, held_out.images.labels, held_out.images.ids)
-    _on_the_side(lambda: save_predictions(folder.predictions, kept), "the report lacks its test results", listener)
+    _on_the_side(
+        lambda: save_predictions(folder.predictions, kept), "the report lacks its test results", listener
+    )
     scores, plain = score(probabilities.averaged, test.labels, names, "test"), None
     folder.log("Scored", {**scores.to_dict(), "tta_views": views})
     if views > 1:
@@ -107,7 +109,9 @@ def score_test(
         folder.log("ScoredWithoutTta", plain.to_dict())
     shown = images_to_show(classifier, test, setup.config)
     if shown:
-        _on_the_side(lambda: save_prediction_grid(shown, folder.prediction_grid), "the picture is missing", listener)
+        _on_the_side(
+            lambda: save_prediction_grid(shown, folder.prediction_grid), "the picture is missing", listener
+        )
     return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
 
 

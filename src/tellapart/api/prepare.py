@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.api.listener import Listener
-from tellapart.classifier.backbone_choice import OpenBackbone, choose_backbone
+from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.split import apply_split, divide, write_split_csv
 from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
+from tellapart.events import Progress
 from tellapart.files import remove_litter
 from tellapart.models.first_cnn import check_image_size
 from tellapart.recipes.adapt import (
@@ -127,8 +129,7 @@ def prepare(
         refuse_single_images(dataset, dataset.splits["train"].labels)
     preprocessing = preprocessing_for(dataset, config)
     check_image_size(preprocessing.shape)
-    backbone = open_backbone(config, preprocessing, listener)
-    stores = load_stores(dataset, preprocessing, config, listener)
+    backbone, stores = open_and_load(dataset, preprocessing, config, listener)
     if config.head is not None:
         refuse_single_images(dataset, stores["train"].labels)  # some could not be read
     folder = new_run_folder(out, dataset.name, config.recipe, held)
@@ -158,7 +159,8 @@ def refuse_single_images(dataset: Dataset, labels: NDArray[np.int64]) -> None:
         return
     names = ", ".join(dataset.class_names[index] for index in few[:CLASSES_NAMED])
     more = f" and {len(few) - CLASSES_NAMED} more" if len(few) > CLASSES_NAMED else ""
-    has = "no training picture" if counts[few].max() == 0 else "at most one training picture"
+    most, least = counts[few].max(), counts[few].min()
+    has = "no training picture" if not most else f"{'only' if least else 'at most'} one training picture"
     needed = "two" if "test" not in dataset.carved else "three (one is kept for testing)"
     raise DataError(
         f"{dataset.where}: {names}{more} {'has' if len(few) == 1 else 'have'} {has}, so that nothing could be checked. "
@@ -201,50 +203,80 @@ def prepare_again(
     dataset = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
     dataset = apply_split(dataset, folder.read_split(saved))
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
-    stores = load_stores(dataset, preprocessing, config, listener)
+    backbone, stores = open_and_load(dataset, preprocessing, config, listener)
     recorded = saved["fingerprints"]
     if changed := [name for name, store in stores.items() if store.fingerprint() != recorded[name]]:
         raise DataError(
             f"{dataset.where}: the {' and '.join(changed)} pictures are not those that the run began with. "
             "Restore them, or start a new training."
         )
-    backbone, precision = open_backbone(config, preprocessing, listener), saved["precision"]
     if backbone is not None and backbone.origin != saved.get("backbone", backbone.origin):
         raise ConfigError(
             f"The backbone {config.backbone} is not the one that the run began with: its file has changed. Restore it, "
             "or start a new training."
         )
     return TrainingSetup(
-        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, resumes=True
+        config, folder, dataset, preprocessing, stores, saved["precision"], backbone=backbone, resumes=True
     )
 
 
-def open_backbone(
-    config: TrainConfig, preprocessing: Preprocessing, listener: Listener
-) -> OpenBackbone | None:
-    """Open the configured backbone, before any image is read; None where the configuration has none.
+class _CancelledError(Exception):
+    """The images are not needed any more."""
 
-    Args:
-        config: complete.
-        preprocessing: the images that it will read.
-        listener: is told beforehand what will be downloaded, or what is assumed.
+
+def open_and_load(
+    dataset: Dataset, preprocessing: Preprocessing, config: TrainConfig, listener: Listener
+) -> tuple[OpenBackbone | None, dict[str, ImageStore]]:
+    """Open the configured backbone and read every split that the training uses, at the same time.
+
+    Starting Keras computes on one core. Where the backbone must be downloaded first, or cannot be opened, no image is
+    read for it.
     """
     if config.backbone is None:
-        return None
+        return None, load_stores(dataset, preprocessing, config, listener.decoding)
     choice = choose_backbone(config.backbone, config.size)
     if notice := choice.notice(preprocessing.height, preprocessing.width):
+        backbone = open_backbone(choice, preprocessing, listener, notice)
+        return backbone, load_stores(dataset, preprocessing, config, listener.decoding)
+    needed = True
+
+    def decoding(done: int, total: int) -> None:
+        if not needed:
+            raise _CancelledError
+        listener.decoding(done, total)
+
+    with ThreadPoolExecutor(1) as reader:
+        stores = reader.submit(load_stores, dataset, preprocessing, config, decoding)
+        try:
+            backbone = open_backbone(choice, preprocessing, listener)
+        except BaseException:
+            needed = False
+            raise
+        return backbone, stores.result()
+
+
+def open_backbone(
+    choice: BackboneChoice, preprocessing: Preprocessing, listener: Listener, notice: str = ""
+) -> OpenBackbone:
+    """Open a backbone.
+
+    Args:
+        choice: which.
+        preprocessing: the images that it will read.
+        listener: is told beforehand what will be downloaded, or what is assumed.
+        notice: that, in words.
+    """
+    if notice:
         listener.notice(notice)
     return choice.open(preprocessing.height, preprocessing.width, listener.downloading)
 
 
 def load_stores(
-    dataset: Dataset, preprocessing: Preprocessing, config: TrainConfig, listener: Listener
+    dataset: Dataset, preprocessing: Preprocessing, config: TrainConfig, progress: Progress
 ) -> dict[str, ImageStore]:
-    """Read every split that the training uses."""
+    """Read every split that the training uses; `progress` is called with (images read, images of the split)."""
     used = [name for name in dataset.splits if name != "validation" or config.validation == "held out"]
-    return {
-        name: load_split(dataset.splits[name], preprocessing, progress=listener.decoding) for name in used
-    }
+    return {name: load_split(dataset.splits[name], preprocessing, progress=progress) for name in used}
 
 
 def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:

@@ -30,7 +30,6 @@ from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
 from tellapart.training.step import TrainStep
 
-
 RATE_AFTER_DIVERGENCE = 0.1
 """What learning rates are multiplied by after the first divergence; after a second one the training ends."""
 
@@ -97,9 +96,7 @@ class _Training:
 
         def validate() -> Validation:
             held_out = setup.validation
-            probabilities = classifier.probabilities(
-                held_out.images, tta_views=1, precision=setup.precision
-            )
+            probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
             return validated(probabilities, held_out.labels)
 
         step = build_step(config, net, config.epochs * steps)
@@ -110,7 +107,9 @@ class _Training:
         """Whether no further step is to be done."""
         state = self.checkpointer.state
         return (
-            state.epoch >= self.config.epochs or reached(state.history, self.config.target) or state.divergences > 1
+            state.epoch >= self.config.epochs
+            or reached(state.history, self.config.target)
+            or state.divergences > 1
         )
 
     def run(self, tell: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:

@@ -42,12 +42,16 @@ def parsed_config(text: bytes, where: str) -> Any:
             if layers > MOST_LAYERS:
                 raise _refused(where, f"it has more than {MOST_LAYERS:,} layers and settings with a class")
             if (name := str(entry.get("class_name", "")).rsplit(">")[-1].rsplit(".")[-1]) in REFUSED:
-                raise _refused(where, f"it has a layer {name}, which runs code or reads files that the file names")
+                raise _refused(
+                    where, f"it has a layer {name}, which runs code or reads files that the file names"
+                )
             settings = entry.get("config")
             if isinstance(settings, dict):
                 _refuse_large_images(settings, where)
     except (ValueError, RecursionError) as reason:
-        raise ModelError(f"{where} cannot be read as a Keras model (its configuration is damaged).") from reason
+        raise ModelError(
+            f"{where} cannot be read as a Keras model (its configuration is damaged)."
+        ) from reason
     return config
 
 

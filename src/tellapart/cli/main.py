@@ -27,6 +27,7 @@ from tellapart.cli.terminal.quiet import silence_libraries
 from tellapart.cli.terminal.unquoted import unquoted_name
 from tellapart.cli.train import train
 from tellapart.errors import TellapartError
+from tellapart.keras_backend import leave_out_optional
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
@@ -80,6 +81,7 @@ def _root(
     ] = False,
 ) -> None:
     silence_libraries()
+    leave_out_optional()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,9 @@ def depths(model: Any) -> dict[str, int]:
     """
     stage, largest, result = 1, 0, {}
     for layer in reversed(model.layers):
-        pixels = _pixels(layer) if layer.weights else 0
+        pixels = _pixels(layer)
+        if pixels == 1 and not layer.weights:  # the global pooling
+            pixels = 0
         if pixels > largest:
             stage, largest = stage + (largest > 0), pixels
         result[layer.name] = 0 if layer.name == HEAD else stage

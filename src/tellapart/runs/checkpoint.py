@@ -111,7 +111,9 @@ def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None,
             model.optimizer.build(model.trainable_variables)
         _assign(place, model.weights, _group(tensors, "weights"))
         _assign(place, model.optimizer.variables, _group(tensors, "optimizer"))
-        said = "".join(f"{reason}; going on from the one before it, {place.name}. " for reason in reasons).strip()
+        said = "".join(
+            f"{reason}; going on from the one before it, {place.name}. " for reason in reasons
+        ).strip()
         return state, _group(tensors, "best") or None, said
     what = reasons[0] if reasons else f"{path}: no such file"
     raise ModelError(f"{what}. Start the training again, in a new run folder.")

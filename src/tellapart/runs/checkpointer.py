@@ -128,7 +128,9 @@ class Checkpointer:
 
     def _snapshot(self) -> Snapshot:
         state = replace(self.state, history=list(self.state.history))
-        return Snapshot(state, self.model.get_weights(), [np.array(v.numpy()) for v in self.model.optimizer.variables])
+        return Snapshot(
+            state, self.model.get_weights(), [np.array(v.numpy()) for v in self.model.optimizer.variables]
+        )
 
     def go_back_to(self, snapshot: Snapshot, best: Weights | None) -> None:
         """Go on from a state of this model or of another one built alike."""

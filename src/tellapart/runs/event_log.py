@@ -13,7 +13,9 @@ _SEAL = ', "crc32": "'
 
 def event_line(event: str, values: Mapping[str, Any]) -> str:
     """Return a line: time, event, values and checksum. A number that is not finite becomes null."""
-    values = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
+    values = {
+        name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()
+    }
     line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
     return _sealed(json.dumps(line)) + "\n"
 

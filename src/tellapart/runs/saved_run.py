@@ -115,8 +115,6 @@ def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:
     return any(line.get("event") == "FineTuned" and line.get("kept") for line in log)
 
 
-
-
 def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
     """Return the finished epochs in order; of one repeated after a stop, the last."""
     names = {field.name for field in fields(EpochDone)}
@@ -145,9 +143,7 @@ def _stores(
 
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
-    dataset = apply_split(
-        open_dataset(data["argument"], labels=data.get("labels")), folder.read_split(data)
-    )
+    dataset = apply_split(open_dataset(data["argument"], labels=data.get("labels")), folder.read_split(data))
     preprocessing = Preprocessing.from_dict(data["preprocessing"])
     stores = {
         name: load_split(dataset.splits[name], preprocessing, progress=progress)

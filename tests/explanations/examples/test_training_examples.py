@@ -19,7 +19,7 @@ from tellapart.runs.folder import RunFolder
 def copied(run, tmp_path):
     """A copy of the run without cached features."""
     shutil.copytree(run.folder.path, tmp_path / "run")
-    (tmp_path / "run" / "features.safetensors").unlink(missing_ok=True)
+    (tmp_path / "run" / feature_cache.FILE_OF_EPOCHS).unlink(missing_ok=True)
     return dataclasses.replace(run, folder=RunFolder(tmp_path / "run"))
 
 
@@ -101,7 +101,7 @@ def test_the_second_search_reads_the_cache_and_returns_the_same(copied, explaine
 
 
 def test_features_cached_for_other_weights_are_not_used(copied, explained):
-    kept = copied.folder.path / "features.safetensors"
+    kept = copied.folder.path / feature_cache.FILE_OF_EPOCHS
     first = explained(of=copied).training_examples.for_and_against(2, 4)
     before = kept.read_bytes()
     (path, *_) = sorted(copied.folder.checkpoints.iterdir())
@@ -114,7 +114,7 @@ def test_features_cached_for_other_weights_are_not_used(copied, explained):
 
 @pytest.mark.parametrize("damaged", [b"", b"no tensors", None])
 def test_a_damaged_cache_is_computed_again(copied, explained, damaged):
-    kept = copied.folder.path / "features.safetensors"
+    kept = copied.folder.path / feature_cache.FILE_OF_EPOCHS
     first = explained(of=copied).training_examples.nearest(3)
     kept.write_bytes(kept.read_bytes()[:-100] if damaged is None else damaged)
     assert explained(of=copied).training_examples.nearest(3) == first
@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_to_breaks_nothing(copied, explained, mo
     explanation = explained(of=copied)
     assert explanation.training_examples.nearest(1)
     assert explanation.gaps == []
-    assert not (copied.folder.path / "features.safetensors").exists()
+    assert not (copied.folder.path / feature_cache.FILE_OF_EPOCHS).exists()
 
 
 def test_a_run_is_searched_once_for_many_pictures(copied, explained, monkeypatch):
