@@ -19,7 +19,7 @@ DIGEST = "sha256"
 """Its name in the metadata."""
 
 
-class UnreadableTensors(ValueError):
+class UnreadableTensorsError(ValueError):
     """A tensor file that is missing, damaged or not written by tellapart; the message says which, without the path."""
 
 
@@ -48,7 +48,7 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 
     Raises:
         FileNotFoundError: there is none.
-        UnreadableTensors: it cannot be read, or is not what was written.
+        UnreadableTensorsError: it cannot be read, or is not what was written.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -59,10 +59,12 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError, ValueError, TypeError, AttributeError, KeyError) as reason:
-        raise UnreadableTensors(str(reason)) from reason
+        raise UnreadableTensorsError(str(reason)) from reason
     digest = metadata.pop(DIGEST, None)
     if digest is not None and digest != _digest(tensors, metadata):
-        raise UnreadableTensors("its content differs from what was written: the disk or a copy damaged it")
+        raise UnreadableTensorsError(
+            "its content differs from what was written: the disk or a copy damaged it"
+        )
     return tensors, metadata
 
 

@@ -30,7 +30,7 @@ from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.config import FineTuning, TrainConfig
-from tellapart.runs.checkpointer import Checkpointer, NotFinite
+from tellapart.runs.checkpointer import Checkpointer, NotFiniteError
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.threads import threads_for
 from tellapart.text import counted
@@ -213,7 +213,7 @@ class _Tuning:
                 ):
                     checkpointer.event(event)
                     tell(event)
-            except NotFinite:
+            except NotFiniteError:
                 return True
         return False
 

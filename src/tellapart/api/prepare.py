@@ -189,7 +189,8 @@ def prepare_again(
         held: gets the folder's lock.
 
     Raises:
-        ConfigError: settings were given, another training holds the folder, or the run's images are gone with the memory that held them.
+        ConfigError: settings were given, another training holds the folder, or the run's images are gone with the
+            memory that held them.
         DataError: the images are not those of the run any more.
     """
     folder = existing_run_folder(resume)

@@ -21,7 +21,7 @@ from tellapart.profiling.flops import count_flops
 from tellapart.recipes.adapt import at_lower_rates
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.checkpointer import Checkpointer, NotFinite, recoverable
+from tellapart.runs.checkpointer import Checkpointer, NotFiniteError, recoverable
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.power import EnergyMeter
@@ -116,7 +116,7 @@ class _Training:
         """Train until it is over or somebody asks to stop; every event is saved before it is told.
 
         Raises:
-            NotFinite: the loss is NaN or infinite.
+            NotFiniteError: the loss is NaN or infinite.
         """
         state, config = self.checkpointer.state, self.config
         for event in run_epochs(
@@ -165,7 +165,7 @@ def _to_the_end(
         try:
             training.run(tell, should_stop)
             return training
-        except NotFinite as reason:
+        except NotFiniteError as reason:
             finite = training.checkpointer.finite.state
             finite.divergences += 1
             is_last = finite.divergences > 1

@@ -36,10 +36,8 @@ def parsed_config(text: bytes, where: str) -> Any:
         raise _refused(where, f"its configuration has {len(text):,} bytes")
     try:
         config = json.loads(text)
-        layers = 0
-        for entry in _entries(config):
-            layers += 1
-            if layers > MOST_LAYERS:
+        for count, entry in enumerate(_entries(config)):
+            if count == MOST_LAYERS:
                 raise _refused(where, f"it has more than {MOST_LAYERS:,} layers and settings with a class")
             if (name := str(entry.get("class_name", "")).rsplit(">")[-1].rsplit(".")[-1]) in REFUSED:
                 raise _refused(

@@ -86,6 +86,6 @@ class _Walk:
 
     def _odd(self, place: str, why: str) -> ModelError:
         return ModelError(
-            f"{self.where} is refused: at {place}, {why}. tellapart and Keras write no such model files; ask whoever made "
-            "it for one saved by Keras 3."
+            f"{self.where} is refused: at {place}, {why}. tellapart and Keras write no such model files; ask whoever "
+            "made it for one saved by Keras 3."
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone
 from tellapart.files import move_files
-from tellapart.tensors_file import UnreadableTensors, read_tensors, write_tensors
+from tellapart.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 from tellapart.training.state import TrainState
 
 Weights = list[NDArray[Any]]
@@ -79,7 +79,7 @@ def load_weights(path: Path) -> tuple[int, Weights]:
     try:
         tensors, metadata = read_tensors(path)
         return int(metadata["epoch"]), _group(tensors, "weights")
-    except (OSError, UnreadableTensors, KeyError, ValueError) as reason:
+    except (OSError, UnreadableTensorsError, KeyError, ValueError) as reason:
         raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
 
 
@@ -104,7 +104,7 @@ def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None,
             state = _state_of(metadata)
         except FileNotFoundError:
             continue
-        except (OSError, UnreadableTensors, KeyError, TypeError, ValueError) as reason:
+        except (OSError, UnreadableTensorsError, KeyError, TypeError, ValueError) as reason:
             reasons.append(f"{place} is not a readable checkpoint ({reason})")
             continue
         if not model.optimizer.built:

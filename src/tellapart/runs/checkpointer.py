@@ -26,7 +26,7 @@ SHARE_FOR_SAVING = 0.05
 """Of the time of a training that saving may take: checkpoints that take long are written less often."""
 
 
-class NotFinite(Exception):
+class NotFiniteError(Exception):
     """The loss became NaN or infinite."""
 
     def __init__(self, epoch: int) -> None:
@@ -86,7 +86,7 @@ class Checkpointer:
         """Keep the best epoch's weights; save a checkpoint at a stop, at the end, and every few seconds.
 
         Raises:
-            NotFinite: the loss is. Nothing of it was saved.
+            NotFiniteError: the loss is. Nothing of it was saved.
             SaveError: a checkpoint could not be written; earlier ones stay.
         """
         is_due = time.monotonic() - self.saved_at > self.pause
@@ -94,7 +94,7 @@ class Checkpointer:
             return
         self.state.settle()
         if not isfinite(float(self.state.loss_sum)):
-            raise NotFinite(event.epoch)
+            raise NotFiniteError(event.epoch)
         if isinstance(event, EpochDone):
             self._take_in(event)
             is_due |= event.epoch + 1 == event.epochs or reached([event], self.config.target)
@@ -115,7 +115,7 @@ class Checkpointer:
     def _take_in(self, event: EpochDone) -> None:
         if not (isfinite(event.loss) and isfinite(event.val_loss)):
             self.state.history.remove(event)
-            raise NotFinite(event.epoch)
+            raise NotFiniteError(event.epoch)
         if self.config.keep == "best" and best_epoch(self.state.history) is event:
             self.best = self.model.get_weights()
         self.finite = self._snapshot()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
-from tellapart.tensors_file import UnreadableTensors, read_tensors, write_tensors
+from tellapart.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,5 +55,5 @@ def load_predictions(path: Path) -> dict[str, SplitPredictions]:
         }
     except FileNotFoundError as reason:
         raise DataError(f"{path} does not exist: the run was not finished, or predates reports.") from reason
-    except (OSError, UnreadableTensors, ValueError, KeyError, TypeError) as reason:
+    except (OSError, UnreadableTensorsError, ValueError, KeyError, TypeError) as reason:
         raise DataError(f"{path} is damaged ({reason}).") from reason
