@@ -161,8 +161,8 @@ class RunFolder:
         recorded = read_split_csv(self.split)
         if data.get("split_sha256") not in (None, digest_of_file(self.split)):
             raise DataError(
-                f"{self.split} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore "
-                "it, or start a new training."
+                f"{self.split} is not as it was written: the disk or a copy damaged it, or somebody changed it. "
+                "Restore it, or start a new training."
             )
         return recorded
 

@@ -29,7 +29,7 @@ def write_settings_file(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
-    """Return what run.toml holds: a configuration that can be built is under "run", the data's description under "data".
+    """Return what run.toml holds: under "run" a configuration that can be built, under "data" what the data is.
 
     A file without a digest, as earlier versions wrote it, is read as it is.
 
@@ -41,8 +41,8 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         first, newline, rest = text.partition("\n")
         if first.startswith(_SEAL) and newline and first.removeprefix(_SEAL) != _digest(rest):
             raise ConfigError(
-                f"{path} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore it, or "
-                "use it as it is by deleting its first line."
+                f"{path} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore it, "
+                "or use it as it is by deleting its first line."
             )
         settings = tomllib.loads(text)
         TrainConfig.from_dict(settings["run"])

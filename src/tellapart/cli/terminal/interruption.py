@@ -1,6 +1,7 @@
 """Interruption: the first Ctrl-C asks a training to stop at a whole step, the second stops at once.
 
-SIGTERM and SIGHUP, which a closed terminal sends, do the same. Outside the steps, where nobody asks `should_stop`, the first one stops at once.
+SIGTERM and SIGHUP, which a closed terminal sends, do the same. Outside the steps, where nobody asks `should_stop`, the
+first one stops at once.
 """
 
 import signal
