@@ -90,7 +90,9 @@ class Checkpointer:
             SaveError: a checkpoint could not be written; earlier ones stay.
         """
         is_due = time.monotonic() - self.saved_at > self.pause
-        if isinstance(event, StepDone) and not is_due:
+        if not isinstance(event, StepDone | EpochDone | Stopped) or (
+            isinstance(event, StepDone) and not is_due
+        ):
             return
         self.state.settle()
         if not isfinite(float(self.state.loss_sum)):
