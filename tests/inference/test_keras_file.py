@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
+from tellapart.errors import ModelError
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.keras_backend import import_keras
 from tellapart.models.efficientnet_lite import efficientnet_lite
@@ -123,7 +125,8 @@ def test_what_only_keras_understands_is_left_to_keras(tmp_path):
         model.save(tmp_path / f"{number}.keras")
         assert read_stored_net(tmp_path / f"{number}.keras") is None, number
     (tmp_path / "bad.keras").write_bytes(b"nothing")
-    assert read_stored_net(tmp_path / "bad.keras") is None
+    with pytest.raises(ModelError, match="the file is damaged"):
+        read_stored_net(tmp_path / "bad.keras")
 
 
 def test_predicting_does_not_import_keras(trained, color_photos):

@@ -7,7 +7,6 @@ the entries were not there.
 
 import logging
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from tellapart.classifier.backbone_model import backbone_card
 from tellapart.classifier.card import ENTRY, ModelCard
+from tellapart.classifier.hostile_model import refuse_hostile_model
 from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
 from tellapart.errors import ModelError
 from tellapart.files import write_whole
@@ -23,6 +23,7 @@ from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
 from tellapart.models.backbones import pretrained_keras_model
 from tellapart.models.pretrained import built_in
 from tellapart.paths import in_which_folder
+from tellapart.untrusted.archive import archive_of, read_entry
 
 H5_SUFFIXES = (".h5", ".hdf5")
 MODEL_SUFFIXES = (".keras", *H5_SUFFIXES)
@@ -80,7 +81,7 @@ def read_card(path: Path) -> ModelCard | None:
             f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
             "path of a run folder, a .keras file or an .h5 file."
         )
-    content = _entry(path, ENTRY)
+    content = _entry(path, ENTRY, is_text=True)
     try:
         text = None if content is None else content.decode()
     except ValueError as reason:
@@ -96,7 +97,7 @@ def read_reference(path: Path, card: ModelCard) -> FeatureReference | None:
     """
     if card.novelty is None or card.novelty.method != BY_FEATURES:
         return None
-    content = _entry(path, REFERENCE_ENTRY)
+    content = _entry(path, REFERENCE_ENTRY, is_text=False)
     if content is None:
         raise ModelError(
             f"{path} lacks {REFERENCE_ENTRY}, by which its card tells unfamiliar pictures. Train the model again, or "
@@ -105,19 +106,16 @@ def read_reference(path: Path, card: ModelCard) -> FeatureReference | None:
     return from_bytes(content, str(path))
 
 
-def _entry(path: Path, name: str) -> bytes | None:
+def _entry(path: Path, name: str, *, is_text: bool) -> bytes | None:
     """Return an entry of a model file; None where it has none, or is no zip archive.
 
     Raises:
-        ModelError: the file is damaged.
+        ModelError: the file is damaged, or made to harm.
     """
     if not zipfile.is_zipfile(path):
         return None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(name) if name in archive.namelist() else None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as reason:
-        raise _unreadable(path, f"the file is damaged: {reason}") from reason
+    with archive_of(path) as archive:
+        return read_entry(archive, name, path, is_text=is_text)
 
 
 def load_keras(path: Path) -> Any:
@@ -131,6 +129,7 @@ def load_keras(path: Path) -> Any:
     obstacle = _obstacle(path)
     if obstacle is not None:
         raise _unreadable(path, obstacle)
+    refuse_hostile_model(path)
     keras = import_keras()
     try:
         return keras.models.load_model(path, compile=False)
@@ -148,6 +147,8 @@ def _unreadable(path: Path, why: str) -> ModelError:
 
 def _obstacle(path: Path) -> str | None:
     """Return what is wrong with a file, judged by its first bytes and its name; Keras's own message would mislead."""
+    if not path.is_file():  # a pipe would be waited for
+        return "it is no regular file" if path.exists() else "there is no such file"
     try:
         with path.open("rb") as file:
             beginning = file.read(len(_HDF5_BEGINS))

@@ -5,10 +5,8 @@ layers all have a rule, each called once; for anything else it returns None, and
 """
 
 import io
-import json
 import math
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +20,9 @@ from tellapart.inference.stored_net import StoredNet, StoredStep
 from tellapart.keras_internals import is_graph_of_layers
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.registry import RULES, SEPARATE_TENSORS
+from tellapart.untrusted.archive import archive_of, read_entry
+from tellapart.untrusted.hdf5 import refuse_odd_hdf5
+from tellapart.untrusted.model_config import parsed_config
 
 
 def read_stored_net(path: Path) -> StoredNet | None:
@@ -32,19 +33,24 @@ def read_stored_net(path: Path) -> StoredNet | None:
 
     Returns:
         The net, or None if only Keras can load the model.
+
+    Raises:
+        ModelError: the file is damaged, or made to harm.
     """
     import h5py
 
     try:
-        with zipfile.ZipFile(path) as archive:
-            model = json.loads(archive.read("config.json"))
-            if not is_graph_of_layers(model):
+        with archive_of(path) as archive:
+            config = read_entry(archive, "config.json", path, is_text=True)
+            content = read_entry(archive, "model.weights.h5", path, is_text=False)
+            model = None if config is None else parsed_config(config, str(path))
+            if content is None or not is_graph_of_layers(model):
                 return None
-            content = archive.read("model.weights.h5")
             with h5py.File(io.BytesIO(content), "r") as file:
+                refuse_odd_hdf5(file, len(content), str(path))
                 weights = _Weights(file.id, content, h5py)
                 return _lowered(model["class_name"], model["config"], weights)
-    except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError, IndexError):
+    except (OSError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError):
         return None  # Keras has the better error message
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone
 from tellapart.files import move_files
-from tellapart.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
+from tellapart.runs.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 from tellapart.training.state import TrainState
 
 Weights = list[NDArray[Any]]

@@ -74,5 +74,7 @@ def _held(folder: Path) -> str:
         who = "another process"
     marker = folder / MARKER
     freed = f" If that process is gone, delete {marker}." if marker.exists() else ""
-    return f"{folder} is in use: {who}, is training there. Wait for its end, or choose another folder with "
+    return (
+        f"{folder} is in use: {who}, is training there. Wait for its end, or choose another folder with "
         f"--out.{freed}"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
-from tellapart.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
+from tellapart.runs.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.explanations.examples.influence import errors_of
 from tellapart.runs.checkpoint import Weights, load_weights
 from tellapart.runs.saved_run import SavedRun
-from tellapart.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
+from tellapart.runs.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 from tellapart.training.health import best_epoch
 
 FORMAT = 1

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tellapart.errors import ModelError
-
-LARGEST_CONFIG = 32_000_000
-"""Bytes of config.json."""
+from tellapart.untrusted.archive import LARGEST_TEXT, refused
 
 MOST_LAYERS = 10_000
 """Keras's largest networks have about a thousand."""
@@ -32,13 +30,13 @@ def parsed_config(text: bytes, where: str) -> Any:
     Raises:
         ModelError: naming what it asks for.
     """
-    if len(text) > LARGEST_CONFIG:
-        raise _refused(where, f"its configuration has {len(text):,} bytes")
+    if len(text) > LARGEST_TEXT:
+        raise refused(where, f"its configuration has {len(text):,} bytes")
     try:
         config = json.loads(text)
         for count, entry in enumerate(_entries(config)):
             if count == MOST_LAYERS:
-                raise _refused(where, f"it has more than {MOST_LAYERS:,} layers and settings with a class")
+                raise refused(where, f"it has more than {MOST_LAYERS:,} layers and settings with a class")
             if (name := str(entry.get("class_name", "")).rsplit(">")[-1].rsplit(".")[-1]) in REFUSED:
                 raise _refused(
                     where, f"it has a layer {name}, which runs code or reads files that the file names"
@@ -46,7 +44,7 @@ def parsed_config(text: bytes, where: str) -> Any:
             settings = entry.get("config")
             if isinstance(settings, dict):
                 _refuse_large_images(settings, where)
-    except (ValueError, RecursionError) as reason:
+    except (ValueError, RecursionError, MemoryError) as reason:
         raise ModelError(
             f"{where} cannot be read as a Keras model (its configuration is damaged)."
         ) from reason
@@ -57,7 +55,7 @@ def _refuse_large_images(settings: dict[str, Any], where: str) -> None:
     shape = settings.get("batch_shape") or settings.get("batch_input_shape") or ()
     sides = [side for side in shape if isinstance(side, int | float)] if isinstance(shape, list) else []
     if sides and max(sides) > LARGEST_SIDE:
-        raise _refused(where, f"it asks for images of shape {shape}")
+        raise refused(where, f"it asks for images of shape {shape}")
 
 
 def _entries(value: Any) -> Iterator[dict[str, Any]]:
@@ -71,7 +69,3 @@ def _entries(value: Any) -> Iterator[dict[str, Any]]:
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-
-
-def _refused(where: str, why: str) -> ModelError:
-    return ModelError(f"{where} is refused: {why}. Only load models from people you trust.")

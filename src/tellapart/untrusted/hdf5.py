@@ -7,13 +7,10 @@ HDF5 can also say that numbers lie in another file of the reader's disk, in a da
 from typing import Any
 
 from tellapart.errors import ModelError
+from tellapart.untrusted.archive import ALWAYS_ALLOWED, LARGEST_GROWTH, refused
 
 MOST_ENTRIES = 100_000
 DEEPEST = 50
-LARGEST_GROWTH, ALWAYS_ALLOWED = 20, 32_000_000
-"""How many times its own size a file may hold, and the bytes that are allowed whatever its size. Weights hardly shrink,
-so a file that grows more is made to fill the memory (CVE-2026-0897)."""
-
 LARGEST_ATTRIBUTE = 32_000_000
 """Bytes; a model's configuration is one."""
 
@@ -33,7 +30,7 @@ def refuse_odd_hdf5(file: Any, size: int, where: str) -> None:
 
 
 class _Walk:
-    """What was met so far."""
+    """What was met so far. A file that claims many times its size is made to fill the memory (CVE-2026-0897)."""
 
     def __init__(self, size: int, where: str) -> None:
         self.where, self.room = where, max(ALWAYS_ALLOWED, LARGEST_GROWTH * size)
@@ -85,7 +82,18 @@ class _Walk:
                 raise self._odd(entry.name, f"its attribute {name} is too large")
 
     def _odd(self, place: str, why: str) -> ModelError:
-        return ModelError(
-            f"{self.where} is refused: at {place}, {why}. tellapart and Keras write no such model files; ask whoever "
-            "made it for one saved by Keras 3."
-        )
+        return refused(self.where, f"at {place}, {why}")
+
+
+def total_numbers(file: Any) -> int:
+    """Return how many numbers the data sets of a file hold that was not refused."""
+    import h5py
+
+    count = 0
+
+    def add(_: str, entry: Any) -> None:
+        nonlocal count
+        count += entry.size if isinstance(entry, h5py.Dataset) else 0
+
+    file.visititems(add)
+    return count
