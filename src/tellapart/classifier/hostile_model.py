@@ -19,7 +19,7 @@ SLACK = 16_000_000
 """Weights that a configuration may ask for beyond those in the file."""
 
 LARGEST_OUTPUT = 100_000_000
-"""Numbers of a layer's output for one image: 400 MB. A photo of 1,024 pixels has 67 million in a layer of 64 channels."""
+"""Numbers of a layer's output for one image: 400 MB. A photo of 1,024 pixels has 67 million in a layer of 64."""
 
 
 def refuse_hostile_model(path: Path) -> None:
@@ -38,7 +38,8 @@ def refuse_hostile_model(path: Path) -> None:
             with archive_of(path) as archive:
                 text = read_entry(archive, "config.json", path, is_text=True)
                 content = read_entry(archive, "model.weights.h5", path, is_text=False)
-            source, size = (None, 0) if content is None else (io.BytesIO(content), len(content))
+            source: Any = None if content is None else io.BytesIO(content)
+            size = 0 if content is None else len(content)
         else:
             text, source, size = None, path, path.stat().st_size
         numbers = 0

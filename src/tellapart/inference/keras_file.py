@@ -43,8 +43,10 @@ def read_stored_net(path: Path) -> StoredNet | None:
         with archive_of(path) as archive:
             config = read_entry(archive, "config.json", path, is_text=True)
             content = read_entry(archive, "model.weights.h5", path, is_text=False)
-            model = None if config is None else parsed_config(config, str(path))
-            if content is None or not is_graph_of_layers(model):
+            if config is None or content is None:
+                return None
+            model = parsed_config(config, str(path))
+            if not is_graph_of_layers(model):
                 return None
             with h5py.File(io.BytesIO(content), "r") as file:
                 refuse_odd_hdf5(file, len(content), str(path))

@@ -51,7 +51,8 @@ def read_entry(archive: zipfile.ZipFile, name: str, where: Path, *, is_text: boo
         is_text: whether it is text; otherwise it is numbers.
 
     Raises:
-        ModelError: it is damaged, encrypted, packed in an unusual way, or would unpack to more than such an entry ever has.
+        ModelError: it is damaged, encrypted, packed in an unusual way, or would unpack to more
+            than such an entry ever has.
     """
     try:
         entry = archive.getinfo(name)

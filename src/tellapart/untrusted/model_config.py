@@ -38,7 +38,7 @@ def parsed_config(text: bytes, where: str) -> Any:
             if count == MOST_LAYERS:
                 raise refused(where, f"it has more than {MOST_LAYERS:,} layers and settings with a class")
             if (name := str(entry.get("class_name", "")).rsplit(">")[-1].rsplit(".")[-1]) in REFUSED:
-                raise _refused(
+                raise refused(
                     where, f"it has a layer {name}, which runs code or reads files that the file names"
                 )
             settings = entry.get("config")
