@@ -4,8 +4,8 @@ Listens on 127.0.0.1 only, rejects other host names (so that no site that a brow
 of its own), and takes commands only from its own pages.
 """
 
+import asyncio
 import socket
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,12 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from tellapart.errors import ConfigError, PictureError, TellapartError
 from tellapart.guide.contents import LESSONS
+from tellapart.guide.guarded_http import WithHeaders, impatient_protocol
 from tellapart.guide.live_training import LiveTrainings
 from tellapart.guide.render import VENDOR, index_page, page_of
 from tellapart.guide.small_training import RATES
@@ -31,8 +32,28 @@ PORT = 8063
 LARGEST_PICTURE = 20_000_000
 """Largest accepted file, in bytes."""
 
-_predicting = threading.Lock()
-"""Held during a prediction: one picture at a time."""
+SECONDS_FOR_HEADERS, SECONDS_FOR_BODY = 10.0, 30.0
+"""After which a client that has not sent them is left."""
+
+MOST_WAITING = 8
+"""Pictures that wait while one is predicted; others are asked to come back."""
+
+MOST_CONNECTIONS = 500
+"""Beyond these, new ones are answered that the server is busy."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'unsafe-inline' data:; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src data:; connect-src 'self' data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Of every response: nothing is loaded from elsewhere, and no other site may show the guide in a frame of its own."""
 
 
 def application() -> Starlette:
@@ -49,7 +70,7 @@ def application() -> Starlette:
     names = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     return Starlette(
         routes=routes,
-        middleware=[names],
+        middleware=[Middleware(WithHeaders, headers=HEADERS), names],
         exception_handlers={HTTPException: _error},
         lifespan=_trainings,
     )
@@ -58,6 +79,7 @@ def application() -> Starlette:
 @asynccontextmanager
 async def _trainings(app: Starlette) -> AsyncIterator[None]:
     app.state.trainings = LiveTrainings()
+    app.state.predicting, app.state.waiting = asyncio.Lock(), 0
     yield
     app.state.trainings.end()
 
@@ -97,7 +119,14 @@ def server() -> Any:
     """Build a uvicorn server of the guide that shuts down within a second."""
     import uvicorn
 
-    return uvicorn.Server(uvicorn.Config(application(), log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(
+        application(),
+        http=impatient_protocol(SECONDS_FOR_HEADERS),
+        limit_concurrency=MOST_CONNECTIONS,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
 
 
 async def _index(_: Request) -> Response:
@@ -121,15 +150,32 @@ async def _library(request: Request) -> Response:
 async def _answer(request: Request) -> Response:
     """Predict with the built-in ImageNet model; `name` is the file's name in error messages."""
     _must_be_ours(request)
-    name, data = request.query_params.get("name", "This file"), b""
+    state, name = request.app.state, request.query_params.get("name", "This file")
+    if state.waiting >= MOST_WAITING:
+        raise HTTPException(503, "Other pictures are being predicted. Try again in a moment.")
+    state.waiting += 1
+    try:
+        async with asyncio.timeout(SECONDS_FOR_BODY):
+            data = await _body(request, name)
+        async with state.predicting:  # one picture at a time
+            return JSONResponse(await run_in_threadpool(_prediction, data, name))
+    except TimeoutError as reason:
+        raise HTTPException(408, f"{name} did not arrive within {SECONDS_FOR_BODY:.0f} seconds.") from reason
+    except TellapartError as reason:
+        raise HTTPException(422, str(reason)) from reason
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody is there to read it
+    finally:
+        state.waiting -= 1
+
+
+async def _body(request: Request, name: str) -> bytes:
+    data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > LARGEST_PICTURE:
             raise HTTPException(413, f"{name} is larger than {LARGEST_PICTURE // 10**6} MB.")
-    try:
-        return JSONResponse(await run_in_threadpool(_prediction, data, name))
-    except TellapartError as reason:
-        raise HTTPException(422, str(reason)) from reason
+    return bytes(data)
 
 
 async def _training_command(request: Request) -> Response:
@@ -184,12 +230,11 @@ def _prediction(data: bytes, name: str) -> dict[str, Any]:
     from tellapart.data.decode import decode
     from tellapart.guide.answers import answering_model, answers
 
-    with _predicting:
-        try:
-            pixels = decode(data)
-        except PictureError as reason:
-            message = str(reason).replace("<bytes>", name)
-            hint = " Try a JPEG or a PNG." if "no known picture format" in message else ""
-            raise PictureError(message + hint) from reason
-        (prediction,), _ = answering_model().predict([pixels], top=1)
-        return {**answers([pixels])[0], "unfamiliar": prediction.familiar is False}
+    try:
+        pixels = decode(data)
+    except PictureError as reason:
+        message = str(reason).replace("<bytes>", name)
+        hint = " Try a JPEG or a PNG." if "no known picture format" in message else ""
+        raise PictureError(message + hint) from reason
+    (prediction,), _ = answering_model().predict([pixels], top=1)
+    return {**answers([pixels])[0], "unfamiliar": prediction.familiar is False}
