@@ -38,6 +38,10 @@ SECONDS_FOR_HEADERS, SECONDS_FOR_BODY = 10.0, 30.0
 MOST_WAITING = 8
 """Pictures that wait while one is predicted; others are asked to come back."""
 
+MOST_RECEIVED = 10 * LARGEST_PICTURE
+"""Bytes of pictures that all clients together may have sent and that are not yet predicted."""
+
+BUSY = "Other pictures are being predicted. Try again in a moment."
 MOST_CONNECTIONS = 500
 """Beyond these, new ones are answered that the server is busy."""
 
@@ -79,7 +83,7 @@ def application() -> Starlette:
 @asynccontextmanager
 async def _trainings(app: Starlette) -> AsyncIterator[None]:
     app.state.trainings = LiveTrainings()
-    app.state.predicting, app.state.waiting = asyncio.Lock(), 0
+    app.state.predicting, app.state.waiting, app.state.received = asyncio.Lock(), 0, 0
     yield
     app.state.trainings.end()
 
@@ -151,14 +155,18 @@ async def _answer(request: Request) -> Response:
     """Predict with the built-in ImageNet model; `name` is the file's name in error messages."""
     _must_be_ours(request)
     state, name = request.app.state, request.query_params.get("name", "This file")
-    if state.waiting >= MOST_WAITING:
-        raise HTTPException(503, "Other pictures are being predicted. Try again in a moment.")
-    state.waiting += 1
+    data = bytearray()
     try:
         async with asyncio.timeout(SECONDS_FOR_BODY):
-            data = await _body(request, name)
-        async with state.predicting:  # one picture at a time
-            return JSONResponse(await run_in_threadpool(_prediction, data, name))
+            await _receive(request, data, name)
+        if state.waiting >= MOST_WAITING:
+            raise HTTPException(503, BUSY)
+        state.waiting += 1
+        try:
+            async with state.predicting:  # one picture at a time
+                return JSONResponse(await run_in_threadpool(_prediction, bytes(data), name))
+        finally:
+            state.waiting -= 1
     except TimeoutError as reason:
         raise HTTPException(408, f"{name} did not arrive within {SECONDS_FOR_BODY:.0f} seconds.") from reason
     except TellapartError as reason:
@@ -166,16 +174,19 @@ async def _answer(request: Request) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)  # nobody is there to read it
     finally:
-        state.waiting -= 1
+        state.received -= len(data)
 
 
-async def _body(request: Request, name: str) -> bytes:
-    data = bytearray()
+async def _receive(request: Request, data: bytearray, name: str) -> None:
+    """Append the request's body to `data`, and its size to what all requests have received."""
+    state = request.app.state
     async for part in request.stream():
-        data += part
-        if len(data) > LARGEST_PICTURE:
+        if len(data) + len(part) > LARGEST_PICTURE:
             raise HTTPException(413, f"{name} is larger than {LARGEST_PICTURE // 10**6} MB.")
-    return bytes(data)
+        if state.received + len(part) > MOST_RECEIVED:
+            raise HTTPException(503, BUSY)
+        data += part
+        state.received += len(part)
 
 
 async def _training_command(request: Request) -> Response:
