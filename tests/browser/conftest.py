@@ -1,6 +1,7 @@
 """A real browser, Debian's Chromium, with the network off; and a report of a real training."""
 
 import shutil
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.page import FORM, SECTIONS, page_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
+from tellapart.guide import server as serving
 from tellapart.guide.contents import named
 from tellapart.guide.render import index_page, write_libraries
 from tellapart.guide.render import page_of as page_of_lesson
@@ -145,3 +147,15 @@ def lesson(opened, written):
         return page
 
     return open_lesson
+
+
+@pytest.fixture(scope="session")
+def guide_address():
+    """Where the guide is served, as `tellapart learn` does it; with a slash at the end."""
+    listener, server = serving.listening(0), serving.server()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(20)
+    listener.close()

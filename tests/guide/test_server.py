@@ -2,19 +2,17 @@
 
 import http.client
 import io
-import json
 import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from typing import NamedTuple
 from urllib.parse import quote
 
 import pytest
 from PIL import Image
+from served import served
 
 import tellapart
 from tellapart.errors import ConfigError
@@ -23,46 +21,10 @@ from tellapart.guide.contents import LESSONS
 from tellapart.guide.lessons._photo import CAT, cat
 
 
-class Reply(NamedTuple):
-    status: int
-    body: bytes
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-class Client:
-    """Asks a real server, as a browser would."""
-
-    def __init__(self, port):
-        self.port = port
-
-    def ask(self, method, path, headers, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        reply = Reply(answer.status, answer.read())
-        connection.close()
-        return reply
-
-    def get(self, path, **headers):
-        return self.ask("GET", path, headers)
-
-    def post(self, path, body=b"", **headers):
-        return self.ask("POST", path, headers, body)
-
-
 @pytest.fixture(scope="module")
 def client():
-    listener = serving.listening(0)
-    server = serving.server()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield Client(listener.getsockname()[1])
-    server.should_exit = True
-    thread.join(20)
-    listener.close()
+    with served() as client:
+        yield client
 
 
 def test_every_page_is_there_and_what_it_reads(client):
@@ -82,10 +44,25 @@ def test_what_is_not_there_is_said(client, path):
     assert answer.json["error"]
 
 
-def test_other_names_and_other_pages_are_refused(client):
-    assert client.get("/", Host="evil.example").status == 400
-    assert client.post("/training/x/begin?rate=0.05", Origin="http://evil.example").status == 403
-    assert client.post("/answer", CAT.read_bytes(), Origin="http://evil.example").status == 403
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8063", "[::1]", ""])
+def test_other_names_are_refused(client, host):
+    assert client.get("/", Host=host).status == 400
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1",
+        "http://localhost:{port}",
+        "https://127.0.0.1:{port}",
+    ],
+)
+def test_other_pages_are_refused(client, origin):
+    origin = origin.format(port=client.port)
+    assert client.post("/training/x/begin?rate=0.05", Origin=origin).status == 403
+    assert client.post("/answer", CAT.read_bytes(), Origin=origin).status == 403
 
 
 def test_a_picture_is_answered_as_predict_does(client):
@@ -118,13 +95,14 @@ def test_own_pages_may_ask(client):
     assert client.post("/training/x/begin?rate=0.05", Origin=own).status == 200
 
 
-def test_too_large_a_file_is_refused(client, monkeypatch):
-    monkeypatch.setattr(serving, "LARGEST_PICTURE", 1000)
+def test_a_file_of_the_largest_size_is_answered_and_a_byte_more_is_refused():
     file = io.BytesIO()
     Image.fromarray(cat(64)).save(file, "PNG")
-    answer = client.post("/answer?name=cat.png", file.getvalue())
-    assert answer.status == 413
-    assert answer.json["error"].startswith("cat.png is larger than")
+    with served(picture_bytes=len(file.getvalue())) as client:
+        assert client.post("/answer?name=cat.png", file.getvalue()).status == 200
+        answer = client.post("/answer?name=cat.png", file.getvalue() + b"\0")
+        assert answer.status == 413
+        assert answer.json["error"].startswith("cat.png is larger than")
 
 
 def test_a_training_runs_behind_a_page(client):

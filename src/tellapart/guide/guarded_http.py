@@ -1,41 +1,109 @@
-"""What uvicorn and Starlette leave open: headers for every response, and an end to clients that never ask."""
+"""What uvicorn leaves open: an end to clients that hold a connection and do not get on with it.
 
-from asyncio import Transport
-from collections.abc import Mapping
-from typing import Any
+A client has so many seconds for the head of each request and for taking what was sent to it. Beyond a number of
+connections, each new one ends the oldest on which nothing is being computed: however many slow clients there are,
+one that gets on is answered, and no file descriptor is lacking.
+"""
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from __future__ import annotations
 
+import asyncio
+from typing import ClassVar
 
-class WithHeaders:
-    """Middleware that adds headers to every response."""
-
-    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
-        self.app, self.headers = app, headers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its response back with the headers."""
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.headers)
-            await send(message)
-
-        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def impatient_protocol(seconds: float) -> type[Any]:
-    """Return uvicorn's protocol, but for connections whose first request does not arrive in time: those are closed."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
+class GuardedProtocol(H11Protocol):
+    """uvicorn's protocol with an end to slow clients. Used through `guarded_protocol`."""
 
-    class Impatient(H11Protocol):
-        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self.loop.call_later(seconds, self._close_if_nothing_was_asked)
+    seconds: ClassVar[float]
+    most_connections: ClassVar[int]
+    oldest_first: ClassVar[dict[GuardedProtocol, None]]
+    """Open connections, by when their last request began."""
 
-        def _close_if_nothing_was_asked(self) -> None:
-            if self.cycle is None and not self.transport.is_closing():
-                self.transport.close()
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a first request; end the oldest connection where there are too many."""
+        super().connection_made(transport)
+        self._until_head: asyncio.TimerHandle | None = None
+        self._until_taken: asyncio.TimerHandle | None = None
+        self._wait_for_head()
+        self.oldest_first[self] = None
+        if len(self.oldest_first) > self.most_connections:
+            oldest = next((each for each in self.oldest_first if not each._is_computing), self)
+            oldest._leave()
 
-    return Impatient
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting_for_head()
+        self.resume_writing()
+        self.oldest_first.pop(self, None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes on; note whether they began a request."""
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._stop_waiting_for_head()
+            if self.oldest_first.pop(self, self) is None:
+                self.oldest_first[self] = None
+        elif self.cycle is None or self.cycle.response_complete:
+            self._wait_for_head()  # of the next request, or for the end of a body that nobody reads any more
+
+    def pause_writing(self) -> None:
+        """Wait until the client has taken what was sent."""
+        super().pause_writing()
+        if self._until_taken is None:
+            self._until_taken = self.loop.call_later(self.seconds, self._leave)
+
+    def resume_writing(self) -> None:
+        """Wait no longer."""
+        if self._until_taken is not None:
+            self._until_taken.cancel()
+            self._until_taken = None
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, even if its last response is not taken."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(self.seconds, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, with the headers of every response; just close where a response was sent already."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+            headers = [*self.server_state.default_headers, *kind]
+            head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (head, h11.Data(data=msg.encode("ascii")), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    @property
+    def _is_computing(self) -> bool:
+        cycle = self.cycle
+        return cycle is not None and not cycle.more_body and not cycle.response_started
+
+    def _wait_for_head(self) -> None:
+        if self._until_head is None:
+            self._until_head = self.loop.call_later(self.seconds, self._leave)
+
+    def _stop_waiting_for_head(self) -> None:
+        if self._until_head is not None:
+            self._until_head.cancel()
+            self._until_head = None
+
+    def _leave(self) -> None:
+        self.oldest_first.pop(self, None)  # the loss is told in the loop's next turn: nobody is chosen twice
+        self.transport.abort()  # closing would wait until everything sent is taken
+
+
+def guarded_protocol(seconds: float, most_connections: int) -> type[GuardedProtocol]:
+    """Return a protocol for one server.
+
+    Args:
+        seconds: for each request's head, and for taking what was sent.
+        most_connections: open at once.
+    """
+    own = {"seconds": seconds, "most_connections": most_connections, "oldest_first": {}}
+    return type("ServersGuardedProtocol", (GuardedProtocol,), own)

@@ -8,8 +8,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,8 +23,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 
 from tellapart.errors import ConfigError, PictureError, TellapartError
-from tellapart.guide.contents import LESSONS
-from tellapart.guide.guarded_http import WithHeaders, impatient_protocol
+from tellapart.guide.contents import LESSONS, Lesson
+from tellapart.guide.guarded_http import guarded_protocol
 from tellapart.guide.live_training import LiveTrainings
 from tellapart.guide.render import VENDOR, index_page, page_of
 from tellapart.guide.small_training import RATES
@@ -29,21 +32,33 @@ from tellapart.pages.assemble import ASSETS, LIBRARIES
 
 HOST = "127.0.0.1"
 PORT = 8063
-LARGEST_PICTURE = 20_000_000
-"""Largest accepted file, in bytes."""
-
-SECONDS_FOR_HEADERS, SECONDS_FOR_BODY = 10.0, 30.0
-"""After which a client that has not sent them is left."""
-
-MOST_WAITING = 8
-"""Pictures that wait while one is predicted; others are asked to come back."""
-
-MOST_RECEIVED = 10 * LARGEST_PICTURE
-"""Bytes of pictures that all clients together may have sent and that are not yet predicted."""
-
 BUSY = "Other pictures are being predicted. Try again in a moment."
-MOST_CONNECTIONS = 500
-"""Beyond these, new ones are answered that the server is busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may cost the others."""
+
+    picture_bytes: int = 20_000_000
+    """Largest accepted file."""
+
+    pictures_waiting: int = 8
+    """Pictures that wait while one is predicted; senders of others are asked to come back."""
+
+    bytes_waiting: int = 200_000_000
+    """Of all pictures that were sent, in part or whole, and are not yet predicted."""
+
+    body_seconds: float = 30.0
+    """Time for sending a picture."""
+
+    head_seconds: float = 10.0
+    """Time for sending the head of a request, and for taking a response."""
+
+    connections: int = 200
+    """Open at once; a new one ends the oldest. Below the 256 files that macOS grants."""
+
+
+LIMITS = Limits()
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -60,8 +75,8 @@ HEADERS = {
 """Of every response: nothing is loaded from elsewhere, and no other site may show the guide in a frame of its own."""
 
 
-def application() -> Starlette:
-    """Build the guide as an ASGI application."""
+def application(limits: Limits = LIMITS) -> Starlette:
+    """Build the guide as an ASGI application, without HEADERS."""
     routes = [
         Route("/", _index),
         Route("/index.html", _index),
@@ -72,12 +87,11 @@ def application() -> Starlette:
         Route("/training/{name}/{command}", _training_command, methods=["POST"]),
     ]
     names = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(WithHeaders, headers=HEADERS), names],
-        exception_handlers={HTTPException: _error},
-        lifespan=_trainings,
+    app = Starlette(
+        routes=routes, middleware=[names], exception_handlers={HTTPException: _error}, lifespan=_trainings
     )
+    app.state.limits = limits
+    return app
 
 
 @asynccontextmanager
@@ -119,14 +133,15 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-def server() -> Any:
+def server(limits: Limits = LIMITS) -> uvicorn.Server:
     """Build a uvicorn server of the guide that shuts down within a second."""
-    import uvicorn
-
     config = uvicorn.Config(
-        application(),
-        http=impatient_protocol(SECONDS_FOR_HEADERS),
-        limit_concurrency=MOST_CONNECTIONS,
+        application(limits),
+        http=guarded_protocol(limits.head_seconds, limits.connections),
+        ws="none",
+        headers=list(HEADERS.items()),  # here and not in the application, whose errors would lack them
+        server_header=False,
+        backlog=limits.connections,  # uvicorn accepts as many in one go, and each is a file descriptor
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
@@ -134,14 +149,20 @@ def server() -> Any:
 
 
 async def _index(_: Request) -> Response:
-    return HTMLResponse(index_page())
+    return HTMLResponse(await run_in_threadpool(_html, None))
 
 
 async def _page(request: Request) -> Response:
     lesson = next((each for each in LESSONS if each.name == request.path_params["name"]), None)
     if lesson is None:
         raise HTTPException(404, "The guide has no such page.")
-    return HTMLResponse(page_of(lesson, live=True))
+    return HTMLResponse(await run_in_threadpool(_html, lesson))
+
+
+@cache
+def _html(lesson: Lesson | None) -> str:
+    """Return a lesson's page, or the index, rendered once: many may ask for it at once."""
+    return index_page() if lesson is None else page_of(lesson, live=True)
 
 
 async def _library(request: Request) -> Response:
@@ -155,11 +176,11 @@ async def _answer(request: Request) -> Response:
     """Predict with the built-in ImageNet model; `name` is the file's name in error messages."""
     _must_be_ours(request)
     state, name = request.app.state, request.query_params.get("name", "This file")
-    data = bytearray()
+    limits, data = state.limits, bytearray()
     try:
-        async with asyncio.timeout(SECONDS_FOR_BODY):
+        async with asyncio.timeout(limits.body_seconds):
             await _receive(request, data, name)
-        if state.waiting >= MOST_WAITING:
+        if state.waiting > limits.pictures_waiting:  # one of them is predicted
             raise HTTPException(503, BUSY)
         state.waiting += 1
         try:
@@ -168,7 +189,7 @@ async def _answer(request: Request) -> Response:
         finally:
             state.waiting -= 1
     except TimeoutError as reason:
-        raise HTTPException(408, f"{name} did not arrive within {SECONDS_FOR_BODY:.0f} seconds.") from reason
+        raise HTTPException(408, f"{name} did not arrive within {limits.body_seconds:g} seconds.") from reason
     except TellapartError as reason:
         raise HTTPException(422, str(reason)) from reason
     except ClientDisconnect:
@@ -179,11 +200,11 @@ async def _answer(request: Request) -> Response:
 
 async def _receive(request: Request, data: bytearray, name: str) -> None:
     """Append the request's body to `data`, and its size to what all requests have received."""
-    state = request.app.state
+    state, limits = request.app.state, request.app.state.limits
     async for part in request.stream():
-        if len(data) + len(part) > LARGEST_PICTURE:
-            raise HTTPException(413, f"{name} is larger than {LARGEST_PICTURE // 10**6} MB.")
-        if state.received + len(part) > MOST_RECEIVED:
+        if len(data) + len(part) > limits.picture_bytes:
+            raise HTTPException(413, f"{name} is larger than {limits.picture_bytes / 1e6:g} MB.")
+        if state.received + len(part) > limits.bytes_waiting:
             raise HTTPException(503, BUSY)
         data += part
         state.received += len(part)
@@ -234,7 +255,7 @@ def _must_be_ours(request: Request) -> None:
 
 async def _error(_: Request, reason: Exception) -> Response:
     assert isinstance(reason, HTTPException)
-    return JSONResponse({"error": reason.detail}, status_code=reason.status_code)
+    return JSONResponse({"error": reason.detail}, reason.status_code, reason.headers)
 
 
 def _prediction(data: bytes, name: str) -> dict[str, Any]:
