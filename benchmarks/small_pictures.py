@@ -70,7 +70,7 @@ def arrays(split):
 def trained(splits, recipe, seed):
     """Train by a recipe; return the accuracy with its interval, and the seconds."""
     import tellapart
-    from tellapart.api.prepare import configured
+    from tellapart.api.configure import configured
 
     (x_train, y_train), test = splits["train"], splits["test"]
     config = configured(recipe, splits["mirrors"], True, None, {"seed": seed}, len(x_train))

@@ -147,7 +147,7 @@ def restarted(folder, settings, steps_per_epoch, share):
     from tellapart.runs.checkpoint import load_checkpoint
 
     last = build_model(settings, (32, 32, 3), 10, steps_per_epoch)
-    state, _ = load_checkpoint(folder.checkpoint, last)
+    state, *_ = load_checkpoint(folder.checkpoint, last)
     rate = float(last.optimizer.learning_rate) * share
     optimizer = dataclasses.replace(settings.optimizer, learning_rate=rate, decay=0.0)
     model = build_model(settings.changed(optimizer=optimizer), (32, 32, 3), 10, steps_per_epoch)

@@ -9,6 +9,9 @@ import sys
 def run() -> int:
     """Run the command line; return the exit code."""
     try:
+        from tellapart.cli.terminal.startup import leave_when_interrupted
+
+        leave_when_interrupted()
         from tellapart.cli.main import main
 
         return main()

@@ -44,7 +44,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         raise _not_written(path, error) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # what was raised says more
+                temporary.unlink(missing_ok=True)
 
 
 def _not_written(path: Path, error: Exception) -> SaveError:

@@ -1,7 +1,6 @@
-"""Training by a recipe: what it refuses, what it keeps when the disk is full, how it resumes."""
+"""Training by a recipe: what it refuses, and how it resumes."""
 
 import csv
-import os
 import warnings
 
 import numpy as np
@@ -12,9 +11,8 @@ import tellapart.api
 
 import keras  # isort: skip
 
-from tellapart import files
 from tellapart.api.listener import Listener
-from tellapart.errors import ConfigError, SaveError
+from tellapart.errors import ConfigError
 from tellapart.events import Stopped
 
 SMALL = {"recipe": "quick", "epochs": 3, "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
@@ -80,38 +78,6 @@ def test_an_epoch_lost_with_a_killed_process_stands_once_in_the_metrics(color_ph
     assert rows_of_metrics(tmp_path / "run") == ["1", "2"]
     tellapart.train(resume=tmp_path / "run")
     assert rows_of_metrics(tmp_path / "run") == ["1", "2", "3"]
-
-
-def fail_to_write(monkeypatch, name):
-    """Simulate a full disk for files of one name."""
-    real = files.os.replace
-
-    def replace(source, target):
-        if os.path.basename(target) == name:
-            raise OSError(28, "No space left on device")
-        real(source, target)
-
-    monkeypatch.setattr(files.os, "replace", replace)
-
-
-@pytest.mark.parametrize("name", ["run.toml", "split.csv", "last.safetensors"])
-def test_a_disk_full_before_anything_was_learned_leaves_no_folder(name, color_photos, tmp_path, monkeypatch):
-    fail_to_write(monkeypatch, name)
-    with pytest.raises(SaveError, match=r"No space left on device.*run the command again"):
-        tellapart.train(str(color_photos), out=tmp_path / "run", **SMALL)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("name", ["model.keras", "predictions.png"])
-def test_a_disk_full_after_the_training_says_how_to_resume(
-    name, trained, color_photos, tmp_path, monkeypatch
-):
-    with monkeypatch.context() as full:
-        fail_to_write(full, name)
-        with pytest.raises(SaveError, match="Resume with `tellapart train --resume"):
-            tellapart.train(str(color_photos), out=tmp_path / "run", **SMALL)
-    assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")) == []
-    assert tellapart.train(resume=tmp_path / "run").scores == trained.scores
 
 
 def test_a_listener_hears_of_a_stop(color_photos, tmp_path):

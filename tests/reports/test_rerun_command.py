@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from tellapart.api.prepare import configured
+from tellapart.api.configure import configured
 from tellapart.cli.main import app
 from tellapart.recipes.recipes import RECIPES
 from tellapart.reports.rerun_command import rerun_command

@@ -105,7 +105,7 @@ def fine_tune(
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
     checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes, warn=warn)
-    setup.folder.resume_metrics(checkpointer.state.history)
+    setup.folder.resume_history(checkpointer.state.history)
     diverged = tuning.run(checkpointer, tell, should_stop)
     if checkpointer.state.epoch < settings.epochs and not diverged:
         return Outcome(head, finished=False)

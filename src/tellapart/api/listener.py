@@ -4,12 +4,24 @@ import warnings
 from typing import Any
 
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.events import EpochDone, Event
+from tellapart.events import Diverged, EpochDone, Event
 from tellapart.runs.setup import TrainingSetup
+
+
+def diverged_line(event: Diverged) -> str:
+    """Return where a training that diverged goes on, or that it ends."""
+    back = f"the end of epoch {event.back_to}" if event.back_to else "the beginning"
+    met = f"Epoch {event.epoch + 1} diverged: loss or weights were not finite. Back to {back}"
+    if event.rate_factor is None:
+        return f"{met}; since it is the second time, the training ends here."
+    return f"{met}, and on at {event.rate_factor:g} times the learning rate."
 
 
 class Listener:
     """Hears what happens. Every method does nothing until a subclass overrides it."""
+
+    def folder_made(self, setup: TrainingSetup) -> None:
+        """The run folder is there, and can be resumed from here on; the network is built next."""
 
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
         """Everything is ready; the first step comes next."""
@@ -54,7 +66,7 @@ class EpochPrinter(Listener):
         print(f"{words}.", flush=True)
 
     def event(self, event: Event) -> None:
-        """Print a finished epoch or stage."""
+        """Print a finished epoch or stage, and where a training that diverged goes on."""
         if isinstance(event, EpochDone):
             print(
                 f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
@@ -63,3 +75,5 @@ class EpochPrinter(Listener):
             )
         elif isinstance(event, Stage):
             print(event_line(event), flush=True)
+        elif isinstance(event, Diverged):
+            print(diverged_line(event), flush=True)

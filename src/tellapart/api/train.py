@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import EpochPrinter, Listener
-from tellapart.api.prepare import configured, prepare, prepare_again
+from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.report import report_of_run
 from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
@@ -17,7 +18,7 @@ from tellapart.data.open import open_dataset, reopening
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.folder import refuse_taken
+from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.setup import TrainingSetup
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
@@ -90,6 +91,7 @@ def train(
                 data, labels, opened, recipe, augment, target, changes
             )
             setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason)
+        listener.folder_made(setup)
         run = run_training if setup.config.head is None else run_transfer
         result = run(setup, listener, should_stop)
         return _with_report(result, setup, listener) if result.finished else result

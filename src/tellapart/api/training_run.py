@@ -15,7 +15,7 @@ from tellapart.errors import TellapartError
 from tellapart.events import Diverged, Event
 from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
-from tellapart.lowering import lower
+from tellapart.lowering import LoweredNet, lower
 from tellapart.metrics.validation import Validation, validated
 from tellapart.profiling.flops import count_flops
 from tellapart.recipes.adapt import at_lower_rates
@@ -28,7 +28,6 @@ from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
-from tellapart.training.step import TrainStep
 
 RATE_AFTER_DIVERGENCE = 0.1
 """What learning rates are multiplied by after the first divergence; after a second one the training ends."""
@@ -54,7 +53,7 @@ class _Training:
 
     config: TrainConfig
     classifier: Classifier
-    step: TrainStep
+    net: LoweredNet
     loader: DataLoader
     checkpointer: Checkpointer
     validate: Callable[[], Validation]
@@ -99,8 +98,7 @@ class _Training:
             probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
             return validated(probabilities, held_out.labels)
 
-        step = build_step(config, net, config.epochs * steps)
-        return cls(config, classifier, step, loader, checkpointer, validate)
+        return cls(config, classifier, net, loader, checkpointer, validate)
 
     @property
     def is_over(self) -> bool:
@@ -119,8 +117,10 @@ class _Training:
             NotFiniteError: the loss is NaN or infinite.
         """
         state, config = self.checkpointer.state, self.config
+        # Built here, not with the network: an optimizer may count the steps on from the state that it begins in.
+        step = build_step(config, self.net, config.epochs * self.loader.batches.steps_per_epoch)
         for event in run_epochs(
-            self.step, self.loader, self.validate, state, config.epochs, should_stop, config.target
+            step, self.loader, self.validate, state, config.epochs, should_stop, config.target
         ):
             self.checkpointer.event(event)
             tell(event)
@@ -173,7 +173,7 @@ def _to_the_end(
                 raise TellapartError(_diverged_at_once(setup)) from None
             tell(Diverged(reason.epoch, finite.epoch, None if is_last else RATE_AFTER_DIVERGENCE))
             training = training.at_lower_rates(setup)
-            setup.folder.resume_metrics(finite.history)
+            setup.folder.resume_history(finite.history)
             training.checkpointer.save()
     return training
 

@@ -27,7 +27,7 @@ SHARE_FOR_SAVING = 0.05
 
 
 class NotFiniteError(Exception):
-    """The loss became NaN or infinite."""
+    """Loss or weights became NaN or infinite."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(epoch)
@@ -71,6 +71,8 @@ class Checkpointer:
             ModelError: no checkpoint can be read.
         """
         self.config, self.folder, self.model, self.warn = config, folder, model, warn
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         self.saved_at, self.pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
         self.state = TrainState()
         self.best: Weights | None = None
@@ -79,14 +81,14 @@ class Checkpointer:
             if said:
                 warn(said)
         if resumes:
-            folder.resume_metrics(self.state.history)
+            folder.resume_history(self.state.history)
         self.finite = self._snapshot()
 
     def event(self, event: Event) -> None:
         """Keep the best epoch's weights; save a checkpoint at a stop, at the end, and every few seconds.
 
         Raises:
-            NotFiniteError: the loss is. Nothing of it was saved.
+            NotFiniteError: loss or weights are NaN or infinite. Nothing of it was saved.
             SaveError: a checkpoint could not be written; earlier ones stay.
         """
         is_due = time.monotonic() - self.saved_at > self.pause
@@ -95,8 +97,7 @@ class Checkpointer:
         ):
             return
         self.state.settle()
-        if not isfinite(float(self.state.loss_sum)):
-            raise NotFiniteError(event.epoch)
+        self._refuse_infinite(event)
         if isinstance(event, EpochDone):
             self._take_in(event)
             is_due |= event.epoch + 1 == event.epochs or reached([event], self.config.target)
@@ -115,9 +116,6 @@ class Checkpointer:
         self.pause = max(SECONDS_BETWEEN_CHECKPOINTS, (self.saved_at - began) / SHARE_FOR_SAVING)
 
     def _take_in(self, event: EpochDone) -> None:
-        if not (isfinite(event.loss) and isfinite(event.val_loss)):
-            self.state.history.remove(event)
-            raise NotFiniteError(event.epoch)
         if self.config.keep == "best" and best_epoch(self.state.history) is event:
             self.best = self.model.get_weights()
         self.finite = self._snapshot()
@@ -127,6 +125,14 @@ class Checkpointer:
                 save_weights(place, self.model, event)
             except SaveError as reason:
                 self.warn(f"{reason} The training goes on; explanations will lack this epoch.")
+
+    def _refuse_infinite(self, event: StepDone | EpochDone | Stopped) -> None:
+        losses = [float(self.state.loss_sum)]
+        if isinstance(event, EpochDone):
+            losses += [event.loss, event.val_loss]
+        if not all(map(isfinite, losses)) or not all(np.isfinite(w).all() for w in self.model.get_weights()):
+            self.state.history = [done for done in self.state.history if done is not event]
+            raise NotFiniteError(event.epoch)
 
     def _snapshot(self) -> Snapshot:
         state = replace(self.state, history=list(self.state.history))

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tellapart.files import unreadable_is_bad_data
+
 _SEAL = ', "crc32": "'
 
 
@@ -25,10 +27,14 @@ def read_log(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
 
     A last line that was cut short, when the run was killed while it wrote, is not counted. A line without a checksum,
     as earlier versions wrote it, is read as it is.
+
+    Raises:
+        DataError: the file is there and cannot be read.
     """
     if not path.is_file():
         return (), 0
-    *lines, _cut_short = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    with unreadable_is_bad_data(path):
+        *lines, _cut_short = path.read_text(encoding="utf-8", errors="replace").split("\n")
     entries = [_read(line) for line in lines]
     kept = tuple(entry for entry in entries if entry is not None)
     return kept, len(entries) - len(kept)
@@ -37,7 +43,7 @@ def read_log(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
 def _read(line: str) -> Mapping[str, Any] | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, dict) or not isinstance(entry.get("event"), str):
         return None

@@ -17,10 +17,8 @@ is written last, so a folder that has one can be resumed; one without it is as g
 
 import csv
 import io
-import shlex
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,15 +27,13 @@ from typing import Any
 from tellapart import __version__
 from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.data.split import read_split_csv
-from tellapart.errors import ConfigError, DataError, SaveError
+from tellapart.errors import DataError, SaveError
 from tellapart.events import EpochDone, Event, StepDone
-from tellapart.files import is_temporary, remove_litter, write_text
+from tellapart.files import remove_litter, write_text
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import checkpoint_exists
-from tellapart.runs.event_log import event_line
-from tellapart.runs.lock import FILES as LOCK_FILES
-from tellapart.runs.lock import locked
+from tellapart.runs.event_log import event_line, read_log
 from tellapart.runs.settings_file import digest_of_file, read_settings_file, write_settings_file
 from tellapart.runtime.machine import hardware, versions
 
@@ -166,10 +162,33 @@ class RunFolder:
             )
         return recorded
 
-    def resume_metrics(self, history: Sequence[EpochDone]) -> None:
-        """Rewrite metrics.csv with these epochs only: one finished after the last checkpoint is repeated."""
-        text = _csv_line(METRICS) + "".join(map(_metrics_line, history))
-        write_text(self.path / "metrics.csv", text)
+    def remove_litter(self) -> None:
+        """Remove what killed trainings left: temporary files, and a last line of the log that was cut short.
+
+        Raises:
+            SaveError: the log cannot be written.
+        """
+        for place in (self.path, self.checkpoints):
+            remove_litter(place)
+        log = self.path / LOG
+        try:
+            with suppress(FileNotFoundError), log.open("rb+") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
+        except OSError as reason:
+            raise SaveError(f"{log} could not be written ({reason.strerror}).") from reason
+
+    def resume_history(self, history: Sequence[EpochDone]) -> None:
+        """Bring metrics.csv and log.jsonl to these epochs, which are those of the checkpoint that is gone on from.
+
+        An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
+        process was killed between checkpoint and line, gets it now.
+        """
+        write_text(self.path / "metrics.csv", _csv_line(METRICS) + "".join(map(_metrics_line, history)))
+        lines, _ = read_log(self.path / LOG)
+        logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
+        for done in history:
+            if done.epoch not in logged:
+                self.log(EpochDone.__name__, asdict(done))
 
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / "metrics.csv"
@@ -195,61 +214,6 @@ def _csv_line(values: Sequence[Any]) -> str:
     return text.getvalue()
 
 
-def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: ExitStack) -> RunFolder:
-    """Create the folder of a new run: `out`, or a dated one under `runs/`.
-
-    Args:
-        out: as given.
-        data_name: of the data set.
-        recipe: its name.
-        held: gets the folder's lock.
-
-    Raises:
-        ConfigError: `out` holds something already, or another training has just begun there.
-        SaveError: it cannot be created.
-    """
-    path = Path(out) if out is not None else _dated(Path("runs"), f"{data_name}-{recipe}")
-    refuse_taken(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as reason:
-        raise SaveError(
-            f"{path} cannot be created ({reason.strerror}). Choose another folder with --out."
-        ) from reason
-    held.enter_context(locked(path))
-    refuse_taken(path)  # another training may have been faster
-    remove_litter(path)
-    return RunFolder(path)
-
-
-def refuse_taken(out: str | Path | None) -> None:
-    """Raise if the folder for a new run is taken.
-
-    Raises:
-        ConfigError: `out` is a file, or a folder that holds more than a training leaves that never began.
-    """
-    path = None if out is None else Path(out)
-    if path is None or not path.exists():
-        return
-    folder = RunFolder(path)
-    if path.is_dir() and not folder.can_resume and all(map(_is_of_no_run, path.iterdir())):
-        return
-    if path.is_dir() and folder.can_resume and not folder.is_finished:
-        raise ConfigError(
-            f"{path} holds a training that was not finished. Continue it with\n"
-            f"  tellapart train --resume {shlex.quote(str(path))}\n"
-            "or choose another folder with --out to begin anew."
-        )
-    raise ConfigError(
-        f"{path} already exists, and a run is never overwritten. Choose another folder with --out."
-    )
-
-
-def _is_of_no_run(place: Path) -> bool:
-    """Return whether a file is one of those that a training writes before `run.toml`."""
-    return place.name in (*LOCK_FILES, "split.csv") or is_temporary(place)
-
-
 def existing_run_folder(path: str | Path) -> RunFolder:
     """Return the folder of an existing run.
 
@@ -266,9 +230,3 @@ def existing_run_folder(path: str | Path) -> RunFolder:
         )
         raise DataError(f"{path}: no such run folder{in_which_folder(folder.path)}. {advice}")
     return folder
-
-
-def _dated(parent: Path, name: str) -> Path:
-    stem = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name}"
-    candidates = [parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))]
-    return next(path for path in candidates if not path.exists())

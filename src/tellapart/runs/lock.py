@@ -11,17 +11,30 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EINVAL, ENOLCK, ENOSYS, EOPNOTSUPP
+from errno import EINVAL, ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ConfigError, SaveError
 
 LOCK, MARKER, HOLDER = ".lock", ".lock-marker", ".lock-holder.json"
-FILES = (LOCK, MARKER, HOLDER)
-"""What a lock leaves in the folder."""
 
-_WITHOUT_LOCKS = (ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL)
+_WITHOUT_LOCKS = (ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP, EINVAL)
+
+
+def is_of_lock(place: Path) -> bool:
+    """Return whether a file is one that a lock leaves in its folder."""
+    return place.name.startswith(LOCK)
+
+
+def refuse_held(folder: Path) -> None:
+    """Raise if another training holds the lock of an existing folder.
+
+    Raises:
+        ConfigError: it does.
+    """
+    with suppress(SaveError):
+        _acquired(folder).release()
 
 
 @contextmanager
@@ -49,7 +62,7 @@ def _acquired(folder: Path) -> Any:
 
     try:
         try:
-            return _acquire(FileLock(folder / LOCK, timeout=0))
+            return _acquire(FileLock(folder / LOCK, timeout=0, fallback_to_soft=False))
         except OSError as reason:
             if isinstance(reason, Timeout) or reason.errno not in _WITHOUT_LOCKS:
                 raise

@@ -47,13 +47,25 @@ def load_predictions(path: Path) -> dict[str, SplitPredictions]:
     """
     try:
         tensors, metadata = read_tensors(path)
-        return {
+        predictions = {
             split: SplitPredictions(
                 tensors[f"{split}/probabilities"], tensors[f"{split}/labels"], tuple(json.loads(ids))
             )
             for split, ids in metadata.items()
         }
+        for split, of_split in predictions.items():
+            _check(split, of_split)
+        return predictions
     except FileNotFoundError as reason:
         raise DataError(f"{path} does not exist: the run was not finished, or predates reports.") from reason
     except (OSError, UnreadableTensorsError, ValueError, KeyError, TypeError) as reason:
         raise DataError(f"{path} is damaged ({reason}).") from reason
+
+
+def _check(split: str, predictions: SplitPredictions) -> None:
+    """Raise ValueError unless there is one known label, one id and one row of probabilities for each image."""
+    probabilities, labels, ids = predictions.probabilities, predictions.labels, predictions.ids
+    if probabilities.ndim != 2 or labels.shape != (len(probabilities),) or len(ids) != len(labels):
+        raise ValueError(f"the sizes of {split} do not fit together")
+    if labels.dtype.kind != "i" or not np.all((labels >= 0) & (labels < probabilities.shape[1])):
+        raise ValueError(f"{split} has labels of no class")

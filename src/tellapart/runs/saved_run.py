@@ -4,6 +4,7 @@ A run that was stopped, is old, or whose images are gone still gets a report of
 the rest, which names each gap.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -92,7 +93,7 @@ def load_run(
             missing.append(f"{subject}: {reason}")
             return default
 
-    log, damaged = read_log(folder.path / LOG)
+    log, damaged = attempt(lambda: read_log(folder.path / LOG), ((), 0), "log.jsonl")
     if damaged:
         missing.append(f"log.jsonl: {counted(damaged, 'damaged line')} left out.")
     history = _history(log) if config.head is None or _is_fine_tuned(log) else ()
@@ -117,16 +118,24 @@ def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:
 
 def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
     """Return the finished epochs in order; of one repeated after a stop, the last."""
-    names = {field.name for field in fields(EpochDone)}
-    rows = [
-        {key: value for key, value in line.items() if key in names}
-        for line in log
-        if line.get("event") == "EpochDone"
-    ]
-    by_epoch = {
-        row["epoch"]: EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))}) for row in rows
-    }
+    epochs = [_epoch(line) for line in log if line.get("event") == "EpochDone"]
+    by_epoch = {done.epoch: done for done in epochs if done is not None}
     return tuple(by_epoch[epoch] for epoch in sorted(by_epoch))
+
+
+def _epoch(line: Mapping[str, Any]) -> EpochDone | None:
+    """Return an epoch as it was logged; None where a figure is missing or is not a finite number."""
+    recalls = line.get("val_recalls", ())
+    numbers = {field.name: line.get(field.name) for field in fields(EpochDone) if field.name != "val_recalls"}
+    if not isinstance(recalls, list | tuple) or not all(map(_is_number, numbers.values())):
+        return None
+    if not all(recall is None or _is_number(recall) for recall in recalls):
+        return None
+    return EpochDone(**numbers, val_recalls=tuple(recalls))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _stores(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError
 from tellapart.files import write_text
 from tellapart.recipes.config import TrainConfig
@@ -38,25 +39,65 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
-        first, newline, rest = text.partition("\n")
-        if first.startswith(_SEAL) and newline and first.removeprefix(_SEAL) != _digest(rest):
-            raise ConfigError(
-                f"{path} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore it, "
-                "or use it as it is by deleting its first line."
-            )
-        settings = tomllib.loads(text)
-        TrainConfig.from_dict(settings["run"])
-        for name in ("name", "class_names", "fingerprints", "preprocessing"):
-            _ = settings["data"][name]
-        return settings
     except FileNotFoundError as reason:
         raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from reason
-    except ConfigError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as reason:
+    except OSError as reason:
+        raise ConfigError(f"{path} cannot be read ({reason.strerror}).") from reason
+    first, newline, rest = text.partition("\n")
+    if first.startswith(_SEAL) and newline and first.removeprefix(_SEAL) != _digest(rest):
         raise ConfigError(
-            f"{path} is damaged ({reason}). Start the training again, in a new run folder."
+            f"{path} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore it, "
+            "or use it as it is by deleting its first line."
+        )
+    try:
+        settings = tomllib.loads(text)
+        _check(settings)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
+        raise ConfigError(
+            f"{path} is damaged ({_words(reason)}). Start the training again, in a new run folder."
         ) from reason
+    return settings
+
+
+_TABLES = {
+    "": {"started": str, "run": dict, "data": dict, "versions": dict, "hardware": dict},
+    "data": {
+        "name": str,
+        "where": str,
+        "class_names": list,
+        "pictures": dict,
+        "left_out": dict,
+        "fingerprints": dict,
+        "preprocessing": dict,
+    },
+}
+"""What the file and its table `data` hold at least, and of which type."""
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    """Raise if something is missing, or is something else.
+
+    Raises:
+        KeyError: a field is missing.
+        TypeError: a field is of another type.
+        ConfigError: a setting is out of range.
+    """
+    for table, kinds in _TABLES.items():
+        for name, kind in kinds.items():
+            value = (settings[table] if table else settings)[name]
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} is {value!r}")
+    data = settings["data"]
+    if not all(isinstance(each, str) for each in (*data["class_names"], *data["fingerprints"].values())):
+        raise TypeError("a class name or a fingerprint is no text")
+    if not all(isinstance(count, int) for count in data["pictures"].values()):
+        raise TypeError("a count of pictures is no whole number")
+    TrainConfig.from_dict(settings["run"])
+    Preprocessing.from_dict(data["preprocessing"])
+
+
+def _words(reason: Exception) -> str:
+    return f"{reason} is missing" if isinstance(reason, KeyError) else str(reason)
 
 
 def _digest(text: str) -> str:

@@ -1,11 +1,15 @@
 """Interruption: the first Ctrl-C asks a training to stop at a whole step, the second stops at once.
 
 SIGTERM and SIGHUP, which a closed terminal sends, do the same. Outside the steps, where nobody asks `should_stop`, the
-first one stops at once.
+first one stops at once. A signal that is ignored when the command begins, as `nohup` has it, stays ignored.
 """
 
+import os
 import signal
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from errno import EIO
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -39,7 +43,8 @@ class Interruption:
         return 128 + (self.received or signal.SIGINT)
 
     def __enter__(self) -> "Interruption":
-        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
     def __exit__(
@@ -51,6 +56,28 @@ class Interruption:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         at_once = self.received is not None or not self.steps_are_running
         self.received = number
+        let_go_of_lost_terminal()
         if at_once:
             raise KeyboardInterrupt
         self.on_request()
+
+
+@contextmanager
+def unless_hung_up() -> Iterator[None]:
+    """Print within the block; where the terminal has been closed, say nothing from here on instead of failing."""
+    try:
+        yield
+    except OSError as reason:
+        if reason.errno != EIO:
+            raise
+        let_go_of_lost_terminal()
+
+
+def let_go_of_lost_terminal() -> None:
+    """Send what is printed nowhere, for each stream whose terminal has been closed: writing to it would fail."""
+    for stream in (1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode) and not os.isatty(stream):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)

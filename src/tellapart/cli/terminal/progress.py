@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Thread
 from types import TracebackType
 from typing import Any
@@ -19,11 +20,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.api.listener import Listener
+from tellapart.api.listener import Listener, diverged_line
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.cli.terminal.console import notes
+from tellapart.cli.terminal.console import notes, printable
 from tellapart.cli.terminal.estimate import TimeEstimate
-from tellapart.cli.terminal.interruption import Interruption
+from tellapart.cli.terminal.interruption import Interruption, unless_hung_up
 from tellapart.events import (
     Diverged,
     EpochDone,
@@ -51,15 +52,6 @@ def epoch_row(done: EpochDone) -> str:
         f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
         f"  {done.val_accuracy:12.4f}  {done.seconds:7.1f}"
     )
-
-
-def diverged_line(event: Diverged) -> str:
-    """Return where a training that diverged goes on, or that it ends."""
-    back = f"the end of epoch {event.back_to}" if event.back_to else "its beginning"
-    met = f"Epoch {event.epoch + 1} diverged: its loss is not a finite number. Back to {back}"
-    if event.rate_factor is None:
-        return f"{met}; since it is the second time, the training ends here."
-    return f"{met}, and on at {event.rate_factor:g} times the learning rate."
 
 
 class Bars:
@@ -186,19 +178,28 @@ class ProgressListener(Listener):
 
     def warned(self, words: str) -> None:
         """Print it above the bars, also where no progress is wanted."""
-        self.console.print(words, style="yellow", soft_wrap=True)
+        with unless_hung_up():
+            self.console.print(printable(words), style="yellow", soft_wrap=True)
+
+    def folder_made(self, setup: TrainingSetup) -> None:
+        """Remember what a stopped training leaves."""
+        self.setup = setup
 
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
         """Print the introduction."""
-        self.bars.close()
-        self.setup = setup
-        if self.introduce is not None:
-            self.introduce(setup, model)
+        with unless_hung_up():
+            self.bars.close()
+            if self.introduce is not None:
+                self.introduce(setup, model)
         self.interruption.on_request = self.stop_requested
         self.interruption.steps_are_running = setup.config.head is None
 
     def event(self, event: Event) -> None:
-        """Show a step, an epoch, a stage of a transfer, or the stop."""
+        """Show a step, an epoch, a stage of a transfer, a divergence, or the stop."""
+        with unless_hung_up():
+            self._show(event)
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, StepDone):
             self._begin_steps()
             self._step(event)
@@ -231,7 +232,8 @@ class ProgressListener(Listener):
             self._speaker = Thread(target=self._tell, args=(words,), daemon=True)
             self._speaker.start()
         elif not self.quiet:
-            os.write(2, f"{words}\n".encode())  # the stream itself may be in the middle of a line
+            with suppress(OSError):
+                os.write(2, f"{words}\n".encode())  # the stream itself may be in the middle of a line
 
     def _steps_are_over(self) -> None:
         if self._speaker is not None:

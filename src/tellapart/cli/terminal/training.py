@@ -99,7 +99,7 @@ def how_to_go_on(setup: TrainingSetup | None, at_once: bool) -> str:
     elif folder.model.exists():
         saved = "Stopped; the model is saved, its scores or its report are missing."
     else:
-        saved = "Stopped before the first checkpoint; the run begins again at its first step."
+        saved = "Stopped before the first checkpoint; the run begins again from its start."
     return f"{saved} Continue with\n  {command('train', '--resume', folder.path)}"
 
 

@@ -1,0 +1,196 @@
+"""A run folder with flipped bits and files cut short: found and said in one paragraph, or without effect."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import tellapart
+from tellapart.api.listener import Listener
+from tellapart.errors import TellapartError
+from tellapart.runs import checkpointer
+from tellapart.runs.event_log import event_line, read_log
+
+SETTINGS = {"recipe": "quick", "epochs": 3, "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
+
+
+class Ears(Listener):
+    """Listener that records warnings."""
+
+    def __init__(self):
+        self.warnings = []
+
+    def warned(self, words):
+        self.warnings.append(words)
+
+
+@pytest.fixture(scope="module")
+def whole(color_photos, tmp_path_factory):
+    """A run folder with all its files, two checkpoints among them."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    with pytest.MonkeyPatch.context() as often:
+        often.setattr(checkpointer, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+        tellapart.train(str(color_photos), out=out, verbose=False, **SETTINGS)
+    return out
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def verbs(run, photo):
+    """Each use of a run folder, with its result as text."""
+    yield "report", lambda: str({**tellapart.report(run).facts, "network": None})
+    yield "evaluate", lambda: str(tellapart.evaluate(run).to_dict())
+    yield "explain", lambda: str(tellapart.explain(run, photo).to_dict()["prediction"])
+    yield "resume", lambda: str(tellapart.train(resume=run, listener=Ears()).scores)
+
+
+def outcome(use):
+    """Return what a use returns or says; anything but an error of ours is a failure of the test."""
+    try:
+        return use()
+    except TellapartError as reason:
+        return f"refused: {reason}"
+
+
+FILES = ["run.toml", "split.csv", "log.jsonl", "predictions.safetensors", "metrics.csv", "last.safetensors"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("damage", ["a bit", "cut short", "empty", "noise", "missing"])
+def test_a_damaged_file_is_told_of_in_a_paragraph(name, damage, run, color_photos):
+    place = run / name
+    content = place.read_bytes()
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 4
+    contents = {
+        "a bit": flipped,
+        "cut short": content[: len(content) // 2],
+        "empty": b"",
+        "noise": b"\xff\x00[" * 99,
+    }
+    if damage == "missing":
+        place.unlink()
+    else:
+        place.write_bytes(contents[damage])
+    photo = str(next(color_photos.rglob("*.png")))
+    said = {verb: outcome(use) for verb, use in verbs(run, photo)}
+    for verb, words in said.items():
+        refused = words.startswith("refused: ")
+        assert not refused or (words.count("\n") == 0 and str(run) in words), f"{verb}: {words}"
+    refused = {verb for verb, words in said.items() if words.startswith("refused: ")}
+    if name == "run.toml" and damage == "missing":
+        assert {"report", "resume"} <= refused
+    else:
+        expected = {"run.toml": set(said), "split.csv": {"evaluate", "resume"}}
+        assert refused == expected.get(name, set()), said
+
+
+def flipped_bits(content, count, seed):
+    random = np.random.default_rng(seed)
+    for bit in random.choice(8 * len(content), min(count, 8 * len(content)), replace=False):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        yield int(bit), bytes(damaged)
+
+
+@pytest.mark.parametrize("name", ["run.toml", "split.csv"])
+def test_every_flipped_bit_of_the_settings_and_the_split_is_found_or_harmless(name, run):
+    from tellapart.runs.folder import RunFolder
+
+    folder, place = RunFolder(run), run / name
+    content = place.read_bytes()
+
+    def read():
+        config, data = folder.read_settings()
+        return config, data, folder.read_split(data)
+
+    expected, said = read(), set()
+    for bit, damaged in flipped_bits(content, 300, seed=1):
+        place.write_bytes(damaged)
+        try:
+            assert read() == expected, f"bit {bit}"
+        except TellapartError as reason:
+            said.add(str(place) in str(reason))
+    assert said == {True}
+
+
+def test_every_flipped_bit_of_the_predictions_is_found_or_harmless(run):
+    from tellapart.runs.predictions import load_predictions
+
+    place = run / "predictions.safetensors"
+    content, expected = place.read_bytes(), load_predictions(place)
+    found = 0
+    for bit, damaged in flipped_bits(content, 300, seed=2):
+        place.write_bytes(damaged)
+        try:
+            read = load_predictions(place)
+        except TellapartError:
+            found += 1
+            continue
+        for split, ours in read.items():
+            np.testing.assert_array_equal(
+                ours.probabilities, expected[split].probabilities, err_msg=f"bit {bit}"
+            )
+            np.testing.assert_array_equal(ours.labels, expected[split].labels)
+    assert found > 250
+
+
+def test_a_flipped_bit_of_the_log_costs_at_most_two_lines_and_changes_none(run):
+    place = run / "log.jsonl"
+    content = place.read_bytes()
+    expected, damaged_before = read_log(place)
+    assert damaged_before == 0
+    for bit, damaged in flipped_bits(content, 300, seed=3):
+        place.write_bytes(damaged)
+        lines, count = read_log(place)
+        lines = [{key: value for key, value in line.items() if not key.startswith("crc")} for line in lines]
+        assert all(line in expected for line in lines), f"bit {bit}"
+        assert len(lines) >= len(expected) - 2
+        assert len(lines) == len(expected) or count or damaged[-1:] != b"\n"
+
+
+def test_a_damaged_line_of_the_log_is_left_out_of_the_report_and_said(run):
+    place = run / "log.jsonl"
+    lines = place.read_text().splitlines(keepends=True)
+    second = next(index for index, line in enumerate(lines) if '"epoch": 1' in line)
+    lines[second] = lines[second].replace('"epoch": 1', '"epoch": 7')
+    place.write_text("".join(lines))
+    facts = tellapart.report(run).facts
+    assert [row["epoch"] for row in facts["curves"]] == [0, 2]
+    assert "log.jsonl: 1 damaged line left out." in facts["missing"]
+
+
+def test_a_log_of_an_earlier_version_without_checksums_is_read_and_its_gaps_are_no_traceback(run):
+    """A figure that was not finite was logged as null."""
+    place = run / "log.jsonl"
+    entries, _ = read_log(place)
+    nothing = {"epoch": 2, "epochs": 3, "loss": None, "val_loss": None}
+    written = [*map(dict, entries), {"event": "EpochDone", **nothing}, {"event": "EpochDone"}]
+    place.write_text("".join(f"{json.dumps(entry)}\n" for entry in written))
+    assert [row["epoch"] for row in tellapart.report(run).facts["curves"]] == [0, 1, 2]
+
+
+def test_a_line_with_its_checksum_is_read_as_it_was_written(tmp_path):
+    values = {"é": 'a", "crc32": "', "nan": float("nan"), "list": [1.5, None]}
+    (tmp_path / "log.jsonl").write_text(event_line("Tried", values) + '{"cut sho')
+    (entry,), damaged = read_log(tmp_path / "log.jsonl")
+    assert {key: entry[key] for key in values} == {**values, "nan": None}
+    assert damaged == 0
+
+
+def test_a_resumed_training_says_that_the_last_checkpoint_is_damaged_and_ends_the_same(whole, run):
+    place = run / "last.safetensors"
+    content = bytearray(place.read_bytes())
+    content[-100] ^= 1
+    place.write_bytes(content)
+    ears = Ears()
+    resumed = tellapart.train(resume=run, listener=ears)
+    (said,) = ears.warnings
+    assert said.startswith(f"{place} is not a readable checkpoint (its content differs from what was written")
+    expected = tellapart.load(whole).model.get_weights()
+    for ours, theirs in zip(resumed.classifier.model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
