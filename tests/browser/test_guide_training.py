@@ -1,12 +1,10 @@
 """The guide's page "Training, live": from a recording on the disk, and with tellapart behind it."""
 
-import threading
 import time
 
 import numpy as np
 import pytest
 
-from tellapart.guide import server as serving
 from tellapart.guide.contents import named
 from tellapart.guide.small_training import RATE, RATES, training
 
@@ -18,26 +16,16 @@ SHOWN = """() => ({
 })"""
 
 
-@pytest.fixture(scope="module")
-def address():
-    listener = serving.listening(0)
-    server = serving.server()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
-    listener.close()
-
-
 @pytest.fixture
-def live(browser, address):
-    context = browser.new_context(reduced_motion="reduce")
+def live(browser, guide_address):
+    context = browser.new_context(
+        reduced_motion="reduce", bypass_csp=True
+    )  # Playwright waits by `eval`; test_guide_served holds the policy
     page = context.new_page()
     page.troubles = []
     page.on("console", lambda said: page.troubles.append(said.text))
     page.on("pageerror", lambda error: page.troubles.append(str(error)))
-    page.goto(f"{address}/training.html")
+    page.goto(f"{guide_address}training.html")
     page.wait_for_selector("html[data-ready]", timeout=60_000)
     yield page
     context.close()
