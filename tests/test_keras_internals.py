@@ -308,6 +308,31 @@ def test_saved_graphs_of_layers_are_told_from_subclassed_models(tmp_path):
     assert found == {"sequential": True, "functional": True, "own": False}
 
 
+def test_calls_are_those_of_the_graph_whatever_the_kind_of_model():
+    sequential = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Flatten(name="flat"), layers.Dense(2, name="dense")]
+    )
+    for model in (small_network(), sequential):
+        names = {call.operation.name for call in internals.calls_of(model)}
+        assert {layer.name for layer in model.layers} <= names
+        assert "dense" in names
+    assert internals.calls_of(layers.Dense(2)) == []
+
+
+def test_keras_says_when_it_traces_shapes():
+    seen = []
+
+    class Watching(layers.Layer):
+        def call(self, x):
+            seen.append(internals.is_tracing_shapes(keras))
+            return x
+
+    layer = Watching()
+    layer(keras.Input((4,)))
+    layer(np.zeros((1, 4), "float32"))
+    assert (seen[0], seen[-1]) == (True, False)
+
+
 def test_every_function_is_tested_here():
     functions = {name for name, _ in inspect.getmembers(internals, inspect.isfunction) if name[0] != "_"}
     functions -= {"contextmanager"}

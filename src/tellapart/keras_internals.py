@@ -85,6 +85,18 @@ def has_mask(tensor: Any) -> bool:
     return getattr(tensor, "_keras_mask", None) is not None
 
 
+def calls_of(model: Any) -> list[Any]:
+    """Return the calls of a Sequential or Functional model; none of one that runs by its own code."""
+    functional = getattr(model, "_functional", None) or model
+    by_depth = getattr(functional, "_nodes_by_depth", {})
+    return [node for nodes in by_depth.values() for node in nodes]
+
+
+def is_tracing_shapes(keras: Any) -> bool:
+    """Return whether Keras calls layers to learn the shapes of their outputs alone; `keras` is the module."""
+    return keras.src.backend.common.symbolic_scope.in_symbolic_scope()
+
+
 # Compiled models: losses and metrics
 
 

@@ -235,7 +235,7 @@ def _holds_network(file: Path) -> bool:
     try:
         with h5py.File(file, "r") as content:
             return "model_config" in content.attrs
-    except OSError:
+    except (OSError, RuntimeError, LookupError, ValueError):
         return True
 
 

@@ -1,6 +1,7 @@
 """The model card: what a network's outputs mean, saved inside its file."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.preprocess import Preprocessing
-from tellapart.errors import ConfigError, ModelError
+from tellapart.errors import ModelError
 from tellapart.metrics.novelty import METHODS
 
 ENTRY = "tellapart.json"
@@ -94,34 +95,79 @@ class ModelCard:
             values = json.loads(text)
             if values["format"] != FORMAT:
                 raise ModelError(
-                    f"The model was saved in format {values['format']}; this version of tellapart reads format "
+                    f"The model was saved in format {values['format']!r}; this version of tellapart reads format "
                     f"{FORMAT}. Install a newer tellapart."
                 )
-            preprocessing = Preprocessing.from_dict(values["preprocessing"])
-            tta_views = values["tta_views"]
-            if tta_views not in (1, 2, 6):
-                raise ValueError(f"tta_views {tta_views!r}")
-            temperature = values.get("temperature")
-            if temperature is not None and not 0 < temperature < float("inf"):
-                raise ValueError(f"temperature {temperature!r}")
-            names = tuple(map(str, values["class_names"]))
-            groups = {str(name): str(group) for name, group in values.get("groups", {}).items()}
-            novelty = _novelty_of(values)
-            return cls(names, preprocessing, values["origin"], tta_views, temperature, novelty, groups)
-        except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as reason:
-            if isinstance(reason, ModelError):
-                raise
+            return cls(
+                class_names=_texts(values["class_names"]),
+                preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+                origin=_object(values["origin"]),
+                tta_views=_views(values["tta_views"]),
+                temperature=_finite(values.get("temperature"), above=0),
+                novelty=_novelty_of(values),
+                groups=_texts_by_text(values.get("groups", {})),
+            )
+        except ModelError:
+            raise
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as reason:
             raise ModelError(f"The model card ({ENTRY}) is damaged: {reason}.") from reason
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    """Return a list of texts as a tuple.
+
+    Raises:
+        ValueError: it is none, or a text cannot be written anywhere.
+    """
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError(f"expected a list of texts, got {str(values)[:100]}")
+    "".join(values).encode("utf-8", "surrogateescape")  # half a character, such as \\ud800, is no text
+    return tuple(values)
+
+
+def _texts_by_text(values: Any) -> dict[str, str]:
+    table = _object(values)
+    return dict(zip(_texts(list(table)), _texts(list(table.values())), strict=True))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object, got {str(value)[:100]}")
+    return value
+
+
+def _views(value: Any) -> int:
+    if type(value) is not int or value not in (1, 2, 6):
+        raise ValueError(f"tta_views {value!r}")
+    return value
+
+
+def _finite(value: Any, above: float = -math.inf) -> float | None:
+    """Return a number, or None as it is.
+
+    Raises:
+        ValueError: it is neither, or out of range.
+    """
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not above < float(value) < math.inf:
+        raise ValueError(f"expected a number, got {str(value)[:100]}")
+    return float(value)
 
 
 def _novelty_of(values: Mapping[str, Any]) -> NoveltyLimit | None:
     """Read the limit; older cards have one of the energy alone."""
     if (energy_limit := values.get("energy_limit")) is not None:
-        return NoveltyLimit("energy", float(energy_limit))
+        return NoveltyLimit("energy", _finite(energy_limit))
     stored = values.get("novelty")
-    if stored is None:
-        return None
-    return NoveltyLimit(stored["method"], None if stored["limit"] is None else float(stored["limit"]))
+    return None if stored is None else NoveltyLimit(stored["method"], _finite(stored["limit"]))
 
 
 def card_of_plain_model(model: Any, path: Path) -> ModelCard:
@@ -132,7 +178,7 @@ def card_of_plain_model(model: Any, path: Path) -> ModelCard:
     """
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     image, output = (shape if isinstance(shape, tuple) else () for shape in shapes)
-    if len(image) != 4 or len(output) != 2 or None in image[1:] or image[3] not in (1, 3):
+    if len(image) != 4 or len(output) != 2 or None in (*image[1:], output[1]) or image[3] not in (1, 3):
         raise ModelError(
             f"{path} is not an image classifier that tellapart can use: it maps {shapes[0]} to {shapes[1]}. "
             "Accepted: images (batch, height, width, 1 or 3) of a fixed size to scores (batch, classes)."
@@ -140,3 +186,16 @@ def card_of_plain_model(model: Any, path: Path) -> ModelCard:
     names = tuple(str(index) for index in range(max(2, output[1])))
     preprocessing = Preprocessing(height=image[1], width=image[2], channels=image[3])
     return ModelCard(names, preprocessing, {"file": path.name}, named=False)
+
+
+def refuse_other_images(card: ModelCard, shape: Any, path: Path) -> None:
+    """Raise unless a network reads images (H, W, C) of the very shape that its card has them brought to.
+
+    Raises:
+        ModelError: it reads others, or of any size.
+    """
+    if tuple(shape) != card.preprocessing.shape:
+        raise ModelError(
+            f"{path}: its card brings images to {card.preprocessing.shape}, and its network reads {tuple(shape)}. "
+            "Use the file as tellapart saved it."
+        )

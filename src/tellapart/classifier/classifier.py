@@ -15,23 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.backbone_model import backbone_net
-from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model
+from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model, refuse_other_images
 from tellapart.classifier.groups import among, likeliest_groups
 from tellapart.classifier.model_file import (
     H5_SUFFIXES,
+    UNFITTING,
     backbone_of,
     load_keras,
     read_card,
     read_reference,
     save_h5,
     save_keras,
+    unusable_is_model_error,
 )
 from tellapart.classifier.prediction import Prediction, ranked, with_novelty
 from tellapart.classifier.resolve import model_file
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import load_image
 from tellapart.data.store import ImageStore, UnreadableImage, load_split
-from tellapart.errors import ConfigError, DataError, PictureError
+from tellapart.errors import ConfigError, DataError, ModelError, PictureError
 from tellapart.events import Progress
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.inference.predictor import tta_probabilities
@@ -109,15 +111,20 @@ class Classifier:
             return cls(
                 card, ProbabilityNet(backbone_net(backbone), "probabilities"), lambda: load_keras(path)
             )
-        stored = None if card is None else read_stored_net(path)
-        if card is not None and stored is not None:
-            shape, classes = card.preprocessing.shape, len(card.class_names)
-            net = stored_probability_net(stored, shape, classes, path.name)
-            return cls(card, net, lambda: load_keras(path), read_reference(path, card))
+        with unusable_is_model_error(path):
+            return cls._of_file(path, card)
+
+    @classmethod
+    def _of_file(cls, path: Path, card: ModelCard | None) -> "Classifier":
+        reference = None if card is None else read_reference(path, card)
+        net = None if card is None else _stored_net(path, card)
+        if card is not None and net is not None:
+            return cls(card, net, lambda: load_keras(path), reference)
         model = load_keras(path)
-        classifier = cls.of_model(model, card or card_of_plain_model(model, path))
-        classifier.reference = read_reference(path, classifier.card)
-        return classifier
+        if card is not None:
+            refuse_other_images(card, model.input_shape[1:], path)
+        card = card_of_plain_model(model, path) if card is None else card
+        return cls(card, probability_net_of(model, len(card.class_names)), lambda: model, reference)
 
     def learn_familiar(
         self, features: NDArray[np.float32], labels: NDArray[np.integer], seed: int = 0
@@ -215,10 +222,19 @@ class Classifier:
     def _scored_net(self) -> ScoredNet | None:
         if self.card.novelty is None:
             return None
-        method = self.card.novelty.method
-        return scored_net(
-            self.net, lambda features, logits: novelty_scores(method, features, logits, self.reference)
-        )
+        return scored_net(self.net, self._novelty_scores)
+
+    def _novelty_scores(
+        self, features: NDArray[np.float32], logits: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        assert self.card.novelty is not None
+        known = None if self.reference is None else self.reference.means.shape[1]
+        if known not in (None, features.shape[1]):
+            raise ModelError(
+                f"The model knows its training images by {known} features each, and its network has "
+                f"{features.shape[1]}. Train it again, or use the file as tellapart saved it."
+            )
+        return novelty_scores(self.card.novelty.method, features, logits, self.reference)
 
     def predict(
         self, pictures: Sequence[Any], top: int | None = None, precision: str = "float32"
@@ -351,6 +367,20 @@ class Classifier:
             images.append(self.card.preprocessing.apply(pixels))
             names.append(name)
         return images, names, unreadable
+
+
+def _stored_net(path: Path, card: ModelCard) -> ProbabilityNet | None:
+    """Return the network of a file that is read without Keras; None where Keras has to read it, or to refuse it."""
+    stored = read_stored_net(path)
+    if stored is None:
+        return None
+    refuse_other_images(card, stored.image_shape, path)
+    try:
+        return stored_probability_net(stored, card.preprocessing.shape, len(card.class_names), path.name)
+    except ModelError:
+        raise
+    except UNFITTING:
+        return None
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:

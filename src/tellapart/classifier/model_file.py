@@ -14,13 +14,14 @@ from typing import Any
 
 from tellapart.classifier.backbone_model import backbone_card
 from tellapart.classifier.card import ENTRY, ModelCard
-from tellapart.classifier.hostile_model import refuse_hostile_model
+from tellapart.classifier.hostile_model import checked_file, limited_to, refuse_large_outputs
 from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
-from tellapart.errors import ModelError
+from tellapart.errors import ModelError, TellapartError
 from tellapart.files import write_whole
 from tellapart.keras_backend import import_keras
 from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
 from tellapart.models.backbones import pretrained_keras_model
+from tellapart.models.headless import first_line
 from tellapart.models.pretrained import built_in
 from tellapart.paths import in_which_folder
 from tellapart.untrusted.archive import archive_of, read_entry
@@ -76,6 +77,8 @@ def read_card(path: Path) -> ModelCard | None:
     """
     if backbone := backbone_of(path):
         return backbone_card(backbone, path)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise _unreadable(path, "it is no regular file")
     if not path.is_file():
         raise ModelError(
             f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
@@ -83,10 +86,11 @@ def read_card(path: Path) -> ModelCard | None:
         )
     content = _entry(path, ENTRY, is_text=True)
     try:
-        text = None if content is None else content.decode()
-    except ValueError as reason:
+        return None if content is None else ModelCard.from_json(content.decode())
+    except UnicodeDecodeError as reason:
         raise _unreadable(path, f"the file is damaged: {reason}") from reason
-    return None if text is None else ModelCard.from_json(text)
+    except ModelError as reason:
+        raise ModelError(f"{path}: {reason}") from reason
 
 
 def read_reference(path: Path, card: ModelCard) -> FeatureReference | None:
@@ -129,13 +133,17 @@ def load_keras(path: Path) -> Any:
     obstacle = _obstacle(path)
     if obstacle is not None:
         raise _unreadable(path, obstacle)
-    refuse_hostile_model(path)
+    numbers = checked_file(path)
     keras = import_keras()
     try:
-        return keras.models.load_model(path, compile=False)
+        with limited_to(numbers, path):
+            model = keras.models.load_model(path, compile=False)
+        refuse_large_outputs(model, path)
+        return model
+    except ModelError:
+        raise
     except Exception as reason:  # Keras raises many kinds here
-        first_line = str(reason).strip().splitlines()[0] if str(reason).strip() else type(reason).__name__
-        raise _unreadable(path, first_line) from reason
+        raise _unreadable(path, first_line(reason)) from reason
 
 
 def _unreadable(path: Path, why: str) -> ModelError:
@@ -143,6 +151,33 @@ def _unreadable(path: Path, why: str) -> ModelError:
         f"{path} cannot be read as a Keras model ({why}). "
         "Accepted: a .keras or .h5 file saved by Keras 3 or by tellapart."
     )
+
+
+UNFITTING = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+)
+"""What a network raises whose layers and weights do not fit together."""
+
+
+@contextmanager
+def unusable_is_model_error(path: Path) -> Iterator[None]:
+    """Report a network from a file that cannot be run within the block.
+
+    Raises:
+        ModelError: its layers, or its weights, do not fit together.
+    """
+    try:
+        yield
+    except TellapartError:
+        raise
+    except UNFITTING as reason:
+        raise _unreadable(path, f"it cannot be run: {first_line(reason)}") from reason
 
 
 def _obstacle(path: Path) -> str | None:
@@ -161,18 +196,16 @@ def _obstacle(path: Path) -> str | None:
         return None if named_h5 else "it is HDF5 and its name does not end in .h5: rename it"
     if not beginning.startswith(b"PK"):
         return "it is neither a zip archive, as .keras files are, nor HDF5, as .h5 files are"
-    try:
-        is_model = _holds_network(path)
-    except (OSError, ValueError, zipfile.BadZipFile):
+    if not zipfile.is_zipfile(path):
         return "the file is cut short or damaged"
-    if not is_model:
+    if not _holds_network(path):
         return "it is a zip archive without a Keras model in it"
     return None if path.suffix == ".keras" else "its name does not end in .keras: rename it"
 
 
-def _holds_network(archive: Path) -> bool:
-    with zipfile.ZipFile(archive) as entries:
-        return "config.json" in entries.namelist()
+def _holds_network(path: Path) -> bool:
+    with archive_of(path) as archive:
+        return "config.json" in archive.NameToInfo
 
 
 @contextmanager
@@ -191,10 +224,12 @@ def is_model_file(path: Path) -> bool:
     """Return whether a path means a model file, judged by its suffix, else by its content."""
     if path.suffix.lower() in MODEL_SUFFIXES:
         return True
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             if file.read(len(_HDF5_BEGINS)) == _HDF5_BEGINS:
                 return True
         return zipfile.is_zipfile(path) and _holds_network(path)
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, ModelError):
         return False

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from tellapart.errors import ModelError
 from tellapart.inference.stored_net import StoredNet, StoredStep
 from tellapart.keras_internals import is_graph_of_layers
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.registry import RULES, SEPARATE_TENSORS
-from tellapart.untrusted.archive import archive_of, read_entry
-from tellapart.untrusted.hdf5 import refuse_odd_hdf5
-from tellapart.untrusted.model_config import parsed_config
+from tellapart.untrusted.archive import archive_of, most_bytes, read_entry, refused
+from tellapart.untrusted.hdf5 import checked_numbers
+from tellapart.untrusted.model_config import LARGEST_OUTPUT, LARGEST_SUM, parsed_config
 
 
 def read_stored_net(path: Path) -> StoredNet | None:
@@ -43,20 +43,41 @@ def read_stored_net(path: Path) -> StoredNet | None:
         with archive_of(path) as archive:
             config = read_entry(archive, "config.json", path, is_text=True)
             content = read_entry(archive, "model.weights.h5", path, is_text=False)
-            if config is None or content is None:
-                return None
-            model = parsed_config(config, str(path))
-            if not is_graph_of_layers(model):
-                return None
-            with h5py.File(io.BytesIO(content), "r") as file:
-                refuse_odd_hdf5(file, len(content), str(path))
-                weights = _Weights(file.id, content, h5py)
-                return _lowered(model["class_name"], model["config"], weights)
-    except (OSError, KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError):
+        if config is None or content is None:
+            return None
+        model = parsed_config(config, str(path))
+        if not is_graph_of_layers(model):
+            return None
+        with h5py.File(io.BytesIO(content), "r") as file:
+            checked_numbers(file, content, most_bytes(path), str(path))
+            for weights in (_Shapes(file.id, h5py), _Weights(file.id, h5py, content)):
+                net = _lowered(model["class_name"], model["config"], weights)
+                if net is None:
+                    return None
+                if weights.device == "meta":
+                    _refuse_large_outputs(net, path)
+            return net
+    except ModelError:
+        raise
+    except (OSError, RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
         return None  # Keras has the better error message
 
 
-def _lowered(kind: str, config: Mapping[str, Any], weights: "_Weights") -> StoredNet | None:
+def _refuse_large_outputs(net: StoredNet, path: Path) -> None:
+    """Run a net without memory, and look at the size of all that it computes for one image."""
+    total = 0
+
+    def check(output: torch.Tensor) -> None:
+        nonlocal total
+        total += output.numel()
+        if output.numel() > LARGEST_OUTPUT or total > LARGEST_SUM:
+            raise refused(path, f"a layer of it computes {output.numel():,} numbers for each image")
+
+    with torch.inference_mode():
+        net.run(torch.empty(1, *net.image_shape, device="meta"), check)
+
+
+def _lowered(kind: str, config: Mapping[str, Any], weights: "_Shapes") -> StoredNet | None:
     layers = config["layers"]
     wiring = _in_a_row(layers) if kind == "Sequential" else _as_wired(config)
     if wiring is None:
@@ -74,10 +95,12 @@ def _lowered(kind: str, config: Mapping[str, Any], weights: "_Weights") -> Store
         if operation is None:
             return None
         steps.append(StoredStep(operation, inputs[number], number, tuple(of_layer)))
-    last = layers[result]
+    last, image_shape = layers[result], tuple(layers[entry]["config"]["batch_shape"][1:])
+    if len(image_shape) != 3 or not all(isinstance(side, int) for side in image_shape):
+        return None
     if _activation(last) in ("linear", "identity") and not steps[-1].weights:
         return None  # what was the last activation before it, Keras tells
-    return StoredNet(steps, entry, result, _activation(last)) if steps else None
+    return StoredNet(steps, entry, result, _activation(last), image_shape) if steps else None
 
 
 _Wiring = tuple[Sequence[tuple[int, ...]], int, int]
@@ -148,14 +171,13 @@ def _operation(layer: Mapping[str, Any], weights: Sequence[torch.Tensor]) -> Ope
     return RULES[layer["class_name"]](config, weights, torch.float32)
 
 
-class _Weights:
-    """The weights of a `.weights.h5` file in memory.
+class _Shapes:
+    """The weights of a `.weights.h5` file as tensors of their shapes, without memory."""
 
-    Where one lies in a single piece it is copied from there: h5py's own way takes three times as long.
-    """
+    device = "meta"
 
-    def __init__(self, file: Any, content: bytes, h5py: Any) -> None:
-        self.file, self.content, self.h5py = file, content, h5py
+    def __init__(self, file: Any, h5py: Any) -> None:
+        self.file, self.h5py = file, h5py
 
     def of_layer(self, folder: str) -> list[torch.Tensor]:
         """Return a layer's weights, in Keras's order; none where the file has no such folder."""
@@ -164,15 +186,37 @@ class _Weights:
             count = self.h5py.h5g.open(self.file, path.encode()).get_num_objs()
         except KeyError:
             return []
-        return [torch.from_numpy(self._array(f"{path}/{index}")) for index in range(count)]
+        return [self._tensor(f"{path}/{index}") for index in range(count)]
 
-    def _array(self, path: str) -> NDArray[Any]:
+    def _tensor(self, path: str) -> torch.Tensor:
         stored = self.h5py.h5d.open(self.file, path.encode())
+        kind = torch.from_numpy(np.empty(0, stored.dtype)).dtype
+        if kind.is_floating_point and kind != torch.float32:
+            raise TypeError(f"{path} is {kind}")  # Keras casts it
+        return self._filled(stored, kind)
+
+    def _filled(self, stored: Any, kind: torch.dtype) -> torch.Tensor:
+        return torch.empty(stored.shape, dtype=kind, device="meta")
+
+
+class _Weights(_Shapes):
+    """The weights of a `.weights.h5` file in memory.
+
+    Where one lies in a single piece it is copied from there: h5py's own way takes three times as long.
+    """
+
+    device = "cpu"
+
+    def __init__(self, file: Any, h5py: Any, content: bytes) -> None:
+        super().__init__(file, h5py)
+        self.content = content
+
+    def _filled(self, stored: Any, kind: torch.dtype) -> torch.Tensor:
         place = stored.get_offset()
         if place is None:  # in several pieces, or compressed
-            return np.array(self.h5py.Dataset(stored))
+            return torch.from_numpy(np.array(self.h5py.Dataset(stored)))
         flat = np.frombuffer(self.content, stored.dtype, math.prod(stored.shape), place)
-        return flat.reshape(stored.shape).copy()
+        return torch.from_numpy(flat.reshape(stored.shape).copy())
 
 
 def _dtype(config: Mapping[str, Any]) -> str:

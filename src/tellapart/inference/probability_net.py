@@ -147,6 +147,11 @@ def head_of(
             f"The model {name!r} outputs NaN: its training has most likely diverged. "
             "Train it again with a lower learning rate, or use weights that were saved earlier."
         )
+    if output.ndim != 2 or output.shape[1] not in (1, classes):
+        raise ModelError(
+            f"The model {name!r} gives {tuple(output.shape[1:])} numbers for each image, and has {classes} classes. "
+            "Accepted: one score for each class."
+        )
     if output.shape[1] == 1 and classes == 2 and activation == "sigmoid":
         return "one probability"
     if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):

@@ -1,6 +1,6 @@
 """Stored nets: a network lowered from its description and its weights, without Keras, for inference in float32."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,7 +25,14 @@ class StoredStep(NamedTuple):
 class StoredNet(nn.Module):
     """A network whose weights never change."""
 
-    def __init__(self, steps: Sequence[StoredStep], entry: int, result: int, last_activation: str) -> None:
+    def __init__(
+        self,
+        steps: Sequence[StoredStep],
+        entry: int,
+        result: int,
+        last_activation: str,
+        image_shape: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         self.steps = tuple(steps)
         self.operations = nn.ModuleList([step.operation for step in steps])
@@ -33,6 +40,8 @@ class StoredNet(nn.Module):
         """The slots of the images and of the outputs."""
         self.last_activation = last_activation
         """Keras's name of the activation applied to the outputs."""
+        self.image_shape = image_shape
+        """(H, W, C) of the images that it reads, where that is known."""
 
     def weights(self) -> Iterator[Tensor]:
         """Yield the weights, in the order of Keras's `get_weights`."""
@@ -47,9 +56,14 @@ class StoredNet(nn.Module):
         """
         if training:
             raise ValueError("A stored net is for inference only; load the Keras model to train it.")
+        return self.run(images)
+
+    def run(self, images: Tensor, check: Callable[[Tensor], None] = lambda _: None) -> Tensor:
+        """Run the network as `forward` does, and call `check` with the output of each step."""
         values = {self.entry: to_torch(images.float())}
         for step in self.steps:
             values[step.output] = step.operation(*[values[slot] for slot in step.inputs], training=False)
+            check(values[step.output])
         return to_keras(values[self.result])
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from tellapart.errors import ModelError
 from tellapart.models.headless import first_line
 from tellapart.paths import in_which_folder, similar_paths
+from tellapart.untrusted.archive import most_bytes
+from tellapart.untrusted.hdf5 import checked_numbers, mapped
 
 Weight = tuple[str, tuple[int, ...]]
 """A weight's name and shape."""
@@ -73,14 +75,17 @@ def read_shapes(path: Path, name: str) -> list[Weight]:
     weights: list[Weight] = []
 
     def note(place: str, entry: Any) -> None:
-        if isinstance(entry, h5py.Dataset) and "seed_generator" not in place:
-            weights.append((place, entry.shape))
+        if isinstance(entry, h5py.Dataset) and "seed_generator" not in str(place):
+            weights.append((str(place), entry.shape))
 
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r") as file, mapped(path) as content:
+            checked_numbers(file, content, most_bytes(path), str(path))
             root = file.get("model_weights", file)
             root.get("layers", root).visititems(note)  # beside them, a compiled model's optimizer and metrics
-    except (OSError, RuntimeError, ValueError, KeyError) as reason:
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError) as reason:
+        if isinstance(reason, ModelError):
+            raise
         raise ModelError(
             f"{path} is damaged, or no HDF5 file ({first_line(reason)}). Copy or download it again."
         ) from reason

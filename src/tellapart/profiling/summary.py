@@ -14,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.classifier.card import ModelCard
-from tellapart.classifier.model_file import load_keras, read_card
+from tellapart.classifier.model_file import load_keras, read_card, unusable_is_model_error
 from tellapart.classifier.resolve import model_file
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError, ModelError
@@ -136,7 +136,8 @@ def describe(
         raise ModelError(
             f"{str(model)!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
         )
-    return describe_model(load_keras(path), read_card(path))
+    with unusable_is_model_error(path):
+        return describe_model(load_keras(path), read_card(path))
 
 
 def describe_model(model: Any, card: ModelCard | None) -> Description:

@@ -4,96 +4,201 @@ HDF5 can also say that numbers lie in another file of the reader's disk, in a da
 (they are then filled in). Keras refuses the first since 3.15 (CVE-2026-1669); a model needs none of them.
 """
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import prod
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ModelError
-from tellapart.untrusted.archive import ALWAYS_ALLOWED, LARGEST_GROWTH, refused
+from tellapart.untrusted.archive import LARGEST_TEXT, refused
+from tellapart.untrusted.regular_file import open_regular
 
-MOST_ENTRIES = 100_000
+MOST_ENTRIES = 30_000
+"""Groups and data sets. Keras's largest networks have 4,000, and three times that with their optimizer."""
+
 DEEPEST = 50
-LARGEST_ATTRIBUTE = 32_000_000
-"""Bytes; a model's configuration is one."""
+
+PLAIN_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
+"""HDF5's filters that need no plug-in, by number. The others hide how much they unpack."""
+
+KINDS = "fiubV"
+"""NumPy's kinds of data that weights have; Keras stores bfloat16 as V, two bytes without a meaning."""
 
 
-def refuse_odd_hdf5(file: Any, size: int, where: str) -> None:
-    """Raise unless all data sets of an open HDF5 file are numbers within it, and not too many.
+SHORT_COLLECTION, MOST_LONG_COLLECTIONS = 4_096, 16
+"""HDF5 keeps texts together in pieces of so many bytes; a longer text, such as a model's configuration, has a piece of
+its own. A file of Keras has two of those."""
+
+Content = bytes | mmap
+
+
+def checked_numbers(file: Any, content: Content, most: int, where: str) -> int:
+    """Return how many numbers an open HDF5 file holds.
 
     Args:
         file: an `h5py.File`.
-        size: of the file, in bytes.
+        content: the bytes of the file.
+        most: bytes that its numbers may have in memory.
         where: it lies, for the message.
 
     Raises:
-        ModelError: naming the entry.
+        ModelError: not all its data sets are numbers within it, or there are too many; with the entry's name.
     """
-    _Walk(size, where).group(file, 0)
+    walk = _Walk(most, where)
+    walk.enter(file, "/", 0)
+    if walk.texts and _bytes_of_texts(content, walk.texts, most) > most:
+        raise refused(where, "its lists of names name long texts again and again")
+    return walk.numbers
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap]:
+    """Map a file's bytes into memory within the block.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+        ValueError: it is empty.
+    """
+    with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        yield content
 
 
 class _Walk:
     """What was met so far. A file that claims many times its size is made to fill the memory (CVE-2026-0897)."""
 
-    def __init__(self, size: int, where: str) -> None:
-        self.where, self.room = where, max(ALWAYS_ALLOWED, LARGEST_GROWTH * size)
-        self.entries = 0
+    def __init__(self, most: int, where: str) -> None:
+        self.where, self.most, self.room = where, most, most
+        self.entries = self.numbers = self.texts = 0
         self.seen: set[Any] = set()
 
-    def group(self, group: Any, depth: int) -> None:
+    def enter(self, group: Any, place: str, depth: int) -> None:
         import h5py
 
-        self._attributes(group)
+        address = h5py.h5o.get_info(group.id).addr
+        if address in self.seen:
+            raise self._odd(place, "it is the same group as another one")
+        self.seen.add(address)
+        self._attributes(group, place)
         if depth > DEEPEST:
-            raise self._odd(group.name, "groups lie too deep within each other")
+            raise self._odd(place, "groups lie too deep within each other")
         for name in group:
             self.entries += 1
             if self.entries > MOST_ENTRIES:
-                raise self._odd(group.name, f"the file has more than {MOST_ENTRIES:,} entries")
-            place = f"{group.name.rstrip('/')}/{name}"
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise self._odd(place, "it is a link to another place")
-            entry = group[name]
-            if isinstance(entry, h5py.Dataset):
-                self._data_set(entry, place)
-            elif isinstance(entry, h5py.Group):
-                key = h5py.h5o.get_info(entry.id).addr
-                if key in self.seen:
-                    raise self._odd(place, "it is the same group as another one")
-                self.seen.add(key)
-                self.group(entry, depth + 1)
-            else:
-                raise self._odd(place, "it is neither a group nor a data set")
+                raise self._odd(place, f"the file has more than {MOST_ENTRIES:,} entries")
+            self._entry(group, name, f"{place.rstrip('/')}/{name}", depth)
+
+    def _entry(self, group: Any, name: str, place: str, depth: int) -> None:
+        import h5py
+
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise self._odd(place, "it is a link to another place")
+        entry = group[name]
+        if isinstance(entry, h5py.Dataset):
+            self._data_set(entry, place)
+        elif isinstance(entry, h5py.Group):
+            self.enter(entry, place, depth + 1)
+        else:
+            raise self._odd(place, "it is neither a group nor a data set")
 
     def _data_set(self, entry: Any, place: str) -> None:
-        self._attributes(entry)
-        if entry.external:
-            raise self._odd(place, "its numbers lie in another file")
-        if entry.is_virtual:
-            raise self._odd(place, "its numbers lie in other data sets")
-        if entry.dtype.kind not in "fiub":
-            raise self._odd(place, f"it holds no numbers, but {entry.dtype}")
-        self.room -= entry.nbytes
-        if self.room < 0:
-            raise self._odd(place, f"it claims {entry.nbytes:,} bytes, more than the file can hold")
-        if entry.nbytes and not entry.id.get_storage_size():
-            raise self._odd(place, "its numbers are not in the file")
+        import h5py
 
-    def _attributes(self, entry: Any) -> None:
+        settings = entry.id.get_create_plist()
+        if settings.get_external_count():  # asked first: a shape may already be read from elsewhere
+            raise self._odd(place, "its numbers lie in another file")
+        layout = settings.get_layout()
+        if layout == h5py.h5d.VIRTUAL:
+            raise self._odd(place, "its numbers lie in other data sets")
+        kind = entry.dtype
+        if entry.shape is None or kind.kind not in KINDS or kind.hasobject or kind.names or kind.subdtype:
+            raise self._odd(place, f"it holds no numbers, but {kind}")
+        stored, size = entry.id.get_storage_size(), entry.size * kind.itemsize
+        self.room -= max(size, stored)
+        if self.room < 0:
+            raise self._odd(place, f"it claims {max(size, stored):,} bytes, more than the file can hold")
+        if layout == h5py.h5d.CHUNKED:
+            self._chunks(entry, settings, place)
+        elif stored < size:
+            raise self._odd(place, "its numbers are not in the file")
+        self._attributes(entry, place)
+        self.numbers += entry.size
+
+    def _chunks(self, entry: Any, settings: Any, place: str) -> None:
+        """Unpack every chunk once, to no more than its size: HDF5 itself would unpack all that there is."""
+        filters = [settings.get_filter(index)[0] for index in range(settings.get_nfilters())]
+        if not set(filters) <= set(PLAIN_FILTERS) or len(set(filters)) < len(filters):
+            raise self._odd(place, "it is packed in an unusual way")
+        size = prod(settings.get_chunk()) * entry.dtype.itemsize
+        if size > self.most:
+            raise self._odd(place, f"its pieces claim {size:,} bytes each")
+        needed = prod(
+            -(-side // piece) for side, piece in zip(entry.shape, settings.get_chunk(), strict=True)
+        )
+        count = entry.id.get_num_chunks()
+        if count < needed:
+            raise self._odd(place, "its numbers are not in the file")
+        self.entries += count
+        if self.entries > MOST_ENTRIES:
+            raise self._odd(place, f"the file has more than {MOST_ENTRIES:,} entries and pieces")
+        if 1 in filters:
+            for index in range(count):
+                _, packed = entry.id.read_direct_chunk(entry.id.get_chunk_info(index).chunk_offset)
+                if _unpacks_to_more_than(size + 4, packed):  # 4: a checksum
+                    raise self._odd(place, "its pieces unpack to more than they claim")
+
+    def _attributes(self, entry: Any, place: str) -> None:
+        import h5py
+
+        self.entries += len(entry.attrs)
+        if self.entries > MOST_ENTRIES:
+            raise self._odd(place, f"the file has more than {MOST_ENTRIES:,} entries and attributes")
         for name in entry.attrs:
-            if entry.attrs.get_id(name).get_storage_size() > LARGEST_ATTRIBUTE:
-                raise self._odd(entry.name, f"its attribute {name} is too large")
+            attribute = entry.attrs.get_id(name)
+            kind = attribute.dtype
+            if kind.hasobject and h5py.check_string_dtype(kind) is None:
+                raise self._odd(place, f"its attribute {name} is neither numbers nor texts")
+            if prod(attribute.shape or ()) * kind.itemsize > LARGEST_TEXT:
+                raise self._odd(place, f"its attribute {name} is too large")
+            if kind.hasobject and attribute.shape:
+                self.texts += prod(attribute.shape)
 
     def _odd(self, place: str, why: str) -> ModelError:
-        return refused(self.where, f"at {place}, {why}")
+        return refused(self.where, f"at {place[:200]!r}, {why}")
 
 
-def total_numbers(file: Any) -> int:
-    """Return how many numbers the data sets of a file hold that was not refused."""
-    import h5py
+def _unpacks_to_more_than(size: int, packed: bytes) -> bool:
+    """Return whether a chunk holds more; damaged ones are left to HDF5, which has the words for it."""
+    try:
+        return len(zlib.decompressobj().decompress(packed, size + 1)) > size
+    except zlib.error:
+        return False
 
-    count = 0
 
-    def add(_: str, entry: Any) -> None:
-        nonlocal count
-        count += entry.size if isinstance(entry, h5py.Dataset) else 0
+def _bytes_of_texts(content: Content, texts: int, most: int) -> int:
+    """Return how many bytes the texts in lists may have in all.
 
-    file.visititems(add)
+    A list holds where its texts lie, so it may name one long text many times. How often is counted in the file's bytes.
+    """
+    total, long_ones = texts * SHORT_COLLECTION, 0
+    place = content.find(b"GCOL")
+    while 0 <= place and total <= most:
+        size = int.from_bytes(content[place + 8 : place + 16], "little")
+        if size > SHORT_COLLECTION:
+            long_ones += 1
+            total += size * _count(content, place.to_bytes(8, "little"), most // size)
+        if long_ones > MOST_LONG_COLLECTIONS:
+            return most + 1
+        place = content.find(b"GCOL", place + 4)
+    return total
+
+
+def _count(content: Content, pattern: bytes, most: int) -> int:
+    """Return how often a pattern is met, up to one more than `most`."""
+    count, place = 0, content.find(pattern)
+    while 0 <= place and count <= most:
+        count += 1
+        place = content.find(pattern, place + len(pattern))
     return count
