@@ -1,8 +1,27 @@
-"""Text: figures and names as people read them, on pages and in the terminal."""
+"""Text: figures and names as people read them, on pages and in the terminal, and names as CSV files hold them.
+
+Names of files and classes come from strangers. Inside they are as Python has them: bytes that are not UTF-8 are
+lone surrogates (PEP 383). This file decides how they leave:
+
+    a terminal      `printable`, `one_line`: what a terminal would obey is escaped
+    a page          `on_page`: as in a terminal, but of any language's spaces and joiners
+    a CSV file      `csv_line`, read back by `name_in_cell`: a cell that a spreadsheet would run gets an apostrophe
+    bytes           `as_bytes`: the bytes that the file system has
+    a file's name   `file_name`: letters and digits of it, not too many
+
+JSON escapes all that is not ASCII, and reads it back.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+LONGEST_FILE_NAME = 100
+"""Bytes of a name that is put into a file's name; systems grant 255."""
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -15,9 +34,85 @@ def percent(share: float | None, digits: int = 1) -> str:
     return text
 
 
-def printable(name: str) -> str:
-    """Return a file's name in valid UTF-8: bytes of another encoding become the replacement character."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def printable(text: str) -> str:
+    """Escape what a terminal would obey, such as control characters and reversals of direction, but not line breaks."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" or _is_space(c) else _escaped(c) for c in text)
+
+
+def one_line(text: str) -> str:
+    """Escape what a terminal would obey, and line breaks."""
+    return printable(text).replace("\n", "\\n")
+
+
+_HARMFUL_ON_PAGES = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def on_page(text: str) -> str:
+    """Escape what is no text, and what would reverse the text around it."""
+    if text.isprintable():
+        return text
+    return _HARMFUL_ON_PAGES.sub(lambda match: _escaped(match[0]), text)
+
+
+def _is_space(character: str) -> bool:
+    return unicodedata.category(character) == "Zs"
+
+
+def _escaped(character: str) -> str:
+    """Return a byte that is not UTF-8 as \\xff, any other character as Python's source spells it."""
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def as_bytes(text: str) -> bytes:
+    """Return UTF-8, with names as the file system has them."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def storable(name: str) -> str:
+    """Return a name that every file can hold: half a character, of no file system's making, is replaced."""
+    return re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name)
+
+
+def file_name(name: str) -> str:
+    """Return the letters and digits of a name, other runs as a hyphen, as part of a file's name."""
+    return shortened(re.sub(r"[^\w.]+", "-", name).strip("-.") or "unnamed")
+
+
+def shortened(name: str, most_bytes: int = LONGEST_FILE_NAME) -> str:
+    """Return the beginning of a name that takes no more bytes in a file system."""
+    return (
+        os.fsencode(name)[:most_bytes].decode("utf-8", "ignore")
+        if len(os.fsencode(name)) > most_bytes
+        else name
+    )
+
+
+_RUN_BY_SPREADSHEETS = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """Return a line of a CSV file; None is an empty cell."""
+    return ",".join(map(_cell, values)) + "\n"
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    if isinstance(value, str) and _RUN_BY_SPREADSHEETS.match(text) and not _NUMBER.fullmatch(text):
+        text = f"'{text}"
+    is_plain = not any(c in text for c in ',"\r\n') and text == text.strip()
+    return text if is_plain else '"' + text.replace('"', '""') + '"'
+
+
+def name_in_cell(cell: str) -> str:
+    """Return what `csv_line` was given, without the apostrophe before what a spreadsheet would run."""
+    return cell[1:] if cell.startswith("'") and _RUN_BY_SPREADSHEETS.match(cell) else cell
 
 
 def counted(count: int, what: str) -> str:
@@ -25,16 +120,17 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-_NUMBER = re.compile(r"(\d+)")
+_MOST_DIGITS = 1000
+"""Of a number in a name that are compared; Python converts a few thousand."""
+
+_NUMBER_IN_NAME = re.compile(r"(\d+)")
 
 
 def natural_key(text: str) -> tuple[object, ...]:
     """Return a sorting key: runs of digits compare as numbers, letters without case; the text itself breaks ties."""
-    parts = _NUMBER.split(text)
+    parts = _NUMBER_IN_NAME.split(text)
     # Odd parts are numbers, even parts words, so each place compares numbers with numbers.
     return (
-        tuple(
-            int(part) if place % 2 and part.isascii() else part.casefold() for place, part in enumerate(parts)
-        ),
+        tuple(int(part[:_MOST_DIGITS]) if place % 2 else part.casefold() for place, part in enumerate(parts)),
         text,
     )

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import DataError, PictureError
 from tellapart.paths import no_such_picture
+from tellapart.untrusted.regular_file import open_regular, read_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -59,8 +60,16 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Suffixes, lower case, of the files that count as images in a folder."""
 
+LARGEST_FILE = 300_000_000
+"""Bytes of an image file: a bitmap of LARGEST_PIXELS takes less."""
+
 LARGEST_PIXELS = 89_478_485
 """Height times width, the size at which Pillow starts to warn: a small file may unpack into gigabytes."""
+
+_FORMATS = (
+    "JPEG", "PNG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "AVIF", "TGA", "JPEG2000", "ICO", "PCX"
+)  # fmt: skip
+"""Formats that Pillow itself decodes. Of the others, some start programs (PostScript) or are never photos."""
 
 _ORIENTATION_TAG = 0x0112
 _TURNED_BY_READER = frozenset({"TIFF", "HEIF"})
@@ -103,7 +112,7 @@ def image_shape(source: str | os.PathLike[str] | bytes) -> ImageShape:
     """
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
             image = _open_header(file)
             width, height = image.size
             if image.format not in _TURNED_BY_READER and _orientation(image) >= 5:
@@ -120,7 +129,7 @@ def _read_bytes(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
         encoded = source
     else:
         try:
-            encoded = Path(source).read_bytes()
+            encoded = read_regular(source, LARGEST_FILE)
         except FileNotFoundError as reason:
             raise PictureError(no_such_picture(Path(source))) from reason
         except OSError as reason:
@@ -145,7 +154,7 @@ def _open_header(file: IO[bytes]) -> Image.Image:
 
         return HeifImageFile(file)
     try:
-        return Image.open(file)
+        return Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError as reason:
         pixels = re.search(r"\d+", str(reason))
         raise _too_large_error(f"{int(pixels[0]):,}" if pixels else "too many") from reason

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.csv_file import csv_rows
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import write_whole
+from tellapart.text import as_bytes, csv_line
 
-_COLUMNS = ("id", "label", "split")
+SPLIT_COLUMNS = ("id", "label", "split")
 
 
 def divide(dataset: Dataset, *, validation: float, test: float, seed: int, keep: int = 1) -> Dataset:
@@ -76,12 +78,11 @@ def write_split_csv(dataset: Dataset, path: str | os.PathLike[str]) -> None:
 
 
 def _write_rows(dataset: Dataset, place: Path) -> None:
-    with place.open("w", encoding="utf-8", newline="", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+    with place.open("wb") as file:
+        file.write(as_bytes(csv_line(SPLIT_COLUMNS)))
         for name, split in dataset.splits.items():
             for identifier, label in zip(split.ids, split.labels, strict=True):
-                writer.writerow((identifier, dataset.class_names[label], name))
+                file.write(as_bytes(csv_line((identifier, dataset.class_names[label], name))))
 
 
 def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
@@ -94,20 +95,20 @@ def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
         DataError: another kind of file, or an id appears twice.
     """
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = list(csv.reader(file))
+        rows = csv_rows(path)
+        _, first = next(rows, (0, None))
+        if first is None or tuple(first) != SPLIT_COLUMNS:
+            raise DataError(
+                f"{path}: its first line is {first or 'missing'}; expected {','.join(SPLIT_COLUMNS)}."
+            )
+        recorded: dict[str, tuple[str, str]] = {}
+        for line, row in rows:
+            if len(row) != 3 or row[2] not in SPLIT_NAMES or row[0] in recorded:
+                raise DataError(f"{path}: line {line} is {row}; expected a new id, a class name and a split.")
+            recorded[row[0]] = (row[1], row[2])
+        return recorded
     except (OSError, csv.Error) as reason:
-        raise DataError(f"{path}: not readable ({reason}).") from reason
-    if not rows or tuple(rows[0]) != _COLUMNS:
-        raise DataError(
-            f"{path}: its first line is {rows[0] if rows else 'missing'}; expected {','.join(_COLUMNS)}."
-        )
-    recorded: dict[str, tuple[str, str]] = {}
-    for line, row in enumerate(rows[1:], start=2):
-        if len(row) != 3 or row[2] not in SPLIT_NAMES or row[0] in recorded:
-            raise DataError(f"{path}: line {line} is {row}; expected a new id, a class name and a split.")
-        recorded[row[0]] = (row[1], row[2])
-    return recorded
+        raise DataError(f"{path}: not readable ({getattr(reason, 'strerror', None) or reason}).") from reason
 
 
 def apply_split(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:

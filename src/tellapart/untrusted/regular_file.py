@@ -1,4 +1,4 @@
-"""Regular files alone: a pipe would be waited for, and a device may have no end."""
+"""Regular files alone, of a size that is known: a pipe would be waited for, and a device may have no end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 import stat
 from pathlib import Path
 from typing import IO
+
+LARGEST_GROWTH, ALWAYS_ALLOWED = 100, 256_000_000
+"""How many times their packed size data may have, and the bytes that are allowed whatever it is."""
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -48,6 +51,11 @@ def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
         if size > most_bytes:
             raise OSError(errno.EFBIG, f"{size:,} bytes; at most {most_bytes:,} are read", str(path))
         return file.read(size)
+
+
+def most_unpacked(packed_bytes: int) -> int:
+    """Return how many bytes data of a packed size may unpack to: what holds pictures never shrinks further."""
+    return max(ALWAYS_ALLOWED, LARGEST_GROWTH * packed_bytes)
 
 
 def is_regular(path: Path) -> bool:

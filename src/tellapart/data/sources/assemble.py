@@ -13,6 +13,7 @@ from tellapart.data.dataset import Dataset, Split
 from tellapart.data.images import ArrayImages, Images
 from tellapart.data.types import ImageShape
 from tellapart.errors import DataError
+from tellapart.text import storable
 
 
 def assemble(
@@ -34,7 +35,7 @@ def assemble(
         mirrors: whether an image may be mirrored; None: guessed, carefully, from the class names.
         ignored: visible entries of a folder that are not in the data set.
     """
-    names = tuple(class_names)
+    names = tuple(map(storable, class_names))
     safe = _may_mirror(names, splits) if mirrors is None else mirrors
     return Dataset(name, names, splits, safe, _common_shape(splits), where, ignored)
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tellapart.data.csv_file import csv_rows
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.images import FileImages
@@ -18,11 +21,15 @@ from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.folder import SPLIT_FOLDERS, folder_name
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
+from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.errors import DataError
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "id")
 _LABEL_COLUMNS = ("label", "class", "class_name", "category")
 _SPLIT_COLUMN = "split"
+
+LONGEST_LABEL = 1000
+"""Characters: all labels together are one array, of which each row is as long as the longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +74,14 @@ def read_labels_file(path: Path, root: Path) -> list[LabeledFile]:
         DataError: columns are missing, a line is incomplete, or an image is not there or named twice; it
             names the line.
     """
-    columns, rows = _read_csv(path)
-    file_column = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
-    label_column = next((columns[name] for name in _LABEL_COLUMNS if name in columns), None)
-    if file_column is None or label_column is None:
-        raise DataError(
-            f"{path}: columns {', '.join(columns) or 'none'}; expected {_FILE_COLUMNS[0]} and "
-            f"{_LABEL_COLUMNS[0]} in the first line."
-        )
     files: list[LabeledFile] = []
     line_of: dict[str, int] = {}
-    for line, row in rows:
-        name, label = (row[file_column] or "").strip(), (row[label_column] or "").strip()
-        split = (row.get(columns.get(_SPLIT_COLUMN, "")) or "train").strip().lower()
-        if not name or not label or split not in SPLIT_FOLDERS:
+    for line, (name, label, split) in _lines(path):
+        if not name or not label or len(label) > LONGEST_LABEL or split not in SPLIT_FOLDERS:
             raise DataError(
-                f"{path}: line {line} says file {name!r}, label {label!r}, split {split!r}. Every line needs "
-                "a file and a label, and a split is train, validation or test."
+                f"{path}: line {line} says file {name!r}, label {label[:LONGEST_LABEL]!r}, split {split!r}. Every line "
+                f"needs a file and a label of at most {LONGEST_LABEL:,} characters, and a split is train, validation "
+                "or test."
             )
         image = _find_image(root, name, path, line)
         first = line_of.setdefault(os.path.normpath(image), line)
@@ -97,22 +95,41 @@ def read_labels_file(path: Path, root: Path) -> list[LabeledFile]:
     return files
 
 
-def _read_csv(path: Path) -> tuple[dict[str, str], list[tuple[int, dict[str, str]]]]:
-    """Return the columns (lower-case name -> name in the file), and each row with its line number."""
+def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """Yield each line's number, and its file, label and split."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
-            return columns, [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as reason:
-        raise DataError(f"{path}: not a readable CSV file ({reason}).") from reason
+        rows = csv_rows(path)
+        _, header = next(rows, (0, []))
+        places = _places(path, header)
+        is_ours = tuple(header) == SPLIT_COLUMNS  # names are as they are, with spaces at their ends
+        for line, row in rows:
+            if row:
+                cells = [row[place] if place is not None and place < len(row) else "" for place in places]
+                file, label, split = cells if is_ours else map(str.strip, cells)
+                yield line, (file, unicodedata.normalize("NFC", label), split.lower() or "train")
+    except (OSError, csv.Error) as reason:
+        why = getattr(reason, "strerror", None) or reason
+        raise DataError(f"{path}: not a readable CSV file ({why}).") from reason
+
+
+def _places(path: Path, header: list[str]) -> tuple[int, int, int | None]:
+    """Return where in a row the file, the label and the split stand; None: nowhere."""
+    columns = {name.strip().lower(): place for place, name in enumerate(header)}
+    file = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
+    label = next((columns[name] for name in _LABEL_COLUMNS if name in columns), None)
+    if file is None or label is None:
+        raise DataError(
+            f"{path}: columns {', '.join(columns)[:200] or 'none'}; expected {_FILE_COLUMNS[0]} and "
+            f"{_LABEL_COLUMNS[0]} in the first line."
+        )
+    return file, label, columns.get(_SPLIT_COLUMN)
 
 
 def _find_image(root: Path, name: str, labels_path: Path, line: int) -> Path:
     exact = root / name
     if exact.is_file():
         return exact
-    with_suffix = (exact.with_name(exact.name + suffix) for suffix in sorted(IMAGE_SUFFIXES))
+    with_suffix = (Path(f"{exact}{suffix}") for suffix in sorted(IMAGE_SUFFIXES))
     image = next((path for path in with_suffix if path.is_file()), None)
     if image is None:
         raise DataError(f"{labels_path}: line {line} names {name}, and there is no {exact}.")

@@ -6,8 +6,11 @@ Source: the format's description on the MNIST page, http://yann.lecun.com/exdb/m
 from __future__ import annotations
 
 import gzip
+import math
+import os
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -15,34 +18,59 @@ from tellapart.data.images import ArrayImages
 from tellapart.data.sources.formats.raw import RawSet, RawSplit, labels_within
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError
+from tellapart.untrusted.regular_file import most_unpacked, open_regular
 
 _UINT8 = 8
 """The type code of unsigned bytes, the only one that these sets use."""
+
+_MOST_SIDES = 4
 
 _PREFIXES = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("t10k", "test")}
 
 
 def read_idx(path: Path) -> Pixels:
-    """Read one idx file of unsigned bytes, of any rank.
+    """Read one idx file of unsigned bytes, of up to four dimensions.
 
     Raises:
-        DataError: not an idx file, truncated, or with surplus bytes.
+        DataError: not an idx file, truncated, with surplus bytes, or claiming more than it can hold.
     """
-    content = _content(path)
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UINT8 or content[3] == 0:
+    try:
+        with open_regular(path) as raw:
+            size = os.fstat(raw.fileno()).st_size
+            is_packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            if is_packed:
+                with gzip.GzipFile(fileobj=raw) as file:
+                    return _read(file, path, most_unpacked(size))  # type: ignore[arg-type]
+            return _read(raw, path, size)
+    except (OSError, EOFError, zlib.error) as reason:
+        why = getattr(reason, "strerror", None) or reason
+        raise DataError(f"{path}: truncated or damaged ({why}). Download it again.") from reason
+
+
+def _read(file: IO[bytes], path: Path, most: int) -> Pixels:
+    """Read header and data, of which there are at most so many bytes."""
+    beginning = file.read(4)
+    if beginning[:3] != bytes([0, 0, _UINT8]) or beginning[3:] not in map(_byte, range(1, _MOST_SIDES + 1)):
         raise DataError(
-            f"{path}: begins with {content[:4].hex(' ') or 'nothing'}; an idx file of bytes begins with "
-            "00 00 08 and its number of dimensions. Download it again."
+            f"{path}: begins with {beginning.hex(' ') or 'nothing'}; an idx file of bytes begins with "
+            f"00 00 08 and its number of dimensions, at most {_MOST_SIDES}. Download it again."
         )
-    start = 4 + 4 * content[3]
-    shape = tuple(int(side) for side in np.frombuffer(content[4:start], ">u4"))
-    expected = int(np.prod(shape, dtype=np.int64))
-    if len(content) < start or len(content) - start != expected:
+    sides = file.read(4 * beginning[3])
+    shape = tuple(int.from_bytes(sides[place : place + 4], "big") for place in range(0, len(sides), 4))
+    expected = math.prod(shape)
+    data = file.read(expected + 1) if expected <= most else file.read(1)
+    if len(sides) < 4 * beginning[3] or len(data) != expected:
+        held = f"more than {expected:,}" if len(data) > expected else f"{len(data):,}"
         raise DataError(
-            f"{path}: {max(len(content) - start, 0):,} bytes of data; its header {shape} asks for "
+            f"{path}: {held if expected <= most else f'at most {most:,}'} bytes of data; its header {shape} asks for "
             f"{expected:,}. It is truncated or damaged; download it again."
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _byte(value: int) -> bytes:
+    return bytes([value])
 
 
 def read_idx_folder(folder: Path) -> RawSet:
@@ -93,11 +121,3 @@ def _read_pair(images_path: Path, labels_path: Path) -> RawSplit:
         )
     images = images[..., None] if images.ndim == 3 else images
     return RawSplit(ArrayImages(images), labels_within(labels, 256, str(labels_path)))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError, zlib.error) as reason:
-        raise DataError(f"{path}: truncated or damaged ({reason}). Download it again.") from reason

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.images import Images
 from tellapart.errors import DataError
+from tellapart.untrusted.regular_file import open_regular, read_regular
+
+LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 200_000_000, 400_000_000, 1000
+"""Bytes of a file of a set and of an archive, unpacked, and its members: CIFAR-100 has 155 and 187 million, and 5."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +71,7 @@ def read_members(place: Path, names: Sequence[str]) -> dict[str, bytes]:
     if is_archive(place):
         members = _from_archive(place, set(names))
     else:
-        members = {name: (place / name).read_bytes() for name in names if (place / name).is_file()}
+        members = {name: _content(place / name) for name in names if (place / name).exists()}
     missing = [name for name in names if name not in members]
     if missing:
         raise DataError(
@@ -75,16 +81,57 @@ def read_members(place: Path, names: Sequence[str]) -> dict[str, bytes]:
     return members
 
 
-def _from_archive(archive: Path, names: set[str]) -> dict[str, bytes]:
-    members = {}
+def _content(path: Path) -> bytes:
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            for member in tar:
-                name = Path(member.name).name
-                if name in names and member.isfile() and (file := tar.extractfile(member)) is not None:
-                    members[name] = file.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as reason:
-        raise DataError(
-            f"{archive}: a damaged archive ({reason}). Delete it and download it again."
-        ) from reason
+        return read_regular(path, LARGEST_MEMBER)
+    except OSError as reason:
+        raise DataError(f"{path}: {reason.strerror or reason}. Download the set again.") from reason
+
+
+def _from_archive(archive: Path, names: set[str]) -> dict[str, bytes]:
+    try:
+        with open_regular(archive) as raw:
+            is_packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            unpacked = gzip.GzipFile(fileobj=raw) if is_packed else raw
+            with tarfile.open(fileobj=_Bounded(unpacked), mode="r:") as tar:  # type: ignore[arg-type]
+                return _members(tar, names)
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as reason:
+        why = getattr(reason, "strerror", None) or reason
+        raise DataError(f"{archive}: a damaged archive ({why}). Delete it and download it again.") from reason
+
+
+def _members(tar: tarfile.TarFile, names: set[str]) -> dict[str, bytes]:
+    members = {}
+    for number, member in enumerate(tar):
+        if number >= MOST_MEMBERS:
+            raise tarfile.ReadError(f"more than {MOST_MEMBERS:,} files")
+        name = Path(member.name).name
+        if name in names and member.isfile() and (file := tar.extractfile(member)) is not None:
+            members[name] = file.read()
     return members
+
+
+class _Bounded:
+    """The bytes of an archive, unpacked on the way, of which nothing beyond LARGEST_ARCHIVE is read."""
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+        self.file = file
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        self._refuse_beyond(self.file.tell() + size)
+        return self.file.read(size)
+
+    def seek(self, place: int) -> int:
+        """Go on at another place."""
+        self._refuse_beyond(place)
+        return self.file.seek(place)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self.file.tell()
+
+    def _refuse_beyond(self, place: int) -> None:
+        if place > LARGEST_ARCHIVE:
+            raise tarfile.ReadError(f"it would unpack to more than {LARGEST_ARCHIVE:,} bytes")
