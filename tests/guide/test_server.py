@@ -100,9 +100,14 @@ def test_a_file_of_the_largest_size_is_answered_and_a_byte_more_is_refused():
     Image.fromarray(cat(64)).save(file, "PNG")
     with served(picture_bytes=len(file.getvalue())) as client:
         assert client.post("/answer?name=cat.png", file.getvalue()).status == 200
-        answer = client.post("/answer?name=cat.png", file.getvalue() + b"\0")
-        assert answer.status == 413
-        assert answer.json["error"].startswith("cat.png is larger than")
+        too_long = file.getvalue() + b"\0"
+        for body in (
+            too_long,
+            iter([too_long[:1000], too_long[1000:]]),
+        ):  # of a length that is told, and in pieces
+            answer = client.post("/answer?name=cat.png", body)
+            assert answer.status == 413
+            assert answer.json["error"].startswith("cat.png is larger than")
 
 
 def test_a_training_runs_behind_a_page(client):

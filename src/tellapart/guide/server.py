@@ -7,7 +7,7 @@ of its own), and takes commands only from its own pages.
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -45,7 +46,7 @@ class Limits:
     pictures_waiting: int = 8
     """Pictures that wait while one is predicted; senders of others are asked to come back."""
 
-    bytes_waiting: int = 200_000_000
+    bytes_waiting: int = 100_000_000
     """Of all pictures that were sent, in part or whole, and are not yet predicted."""
 
     body_seconds: float = 30.0
@@ -54,11 +55,17 @@ class Limits:
     head_seconds: float = 10.0
     """Time for sending the head of a request, and for taking a response."""
 
-    connections: int = 200
-    """Open at once; a new one ends the oldest. Below the 256 files that macOS grants."""
+    connections: int = 400
+    """Open at once; a new one ends the oldest."""
 
 
 LIMITS = Limits()
+
+ACCEPTED_AT_ONCE = 128
+"""Connections that are taken before any is read; fewer than `connections`, or they would end each other unheard."""
+
+FILES = 1024
+"""Open files that the process asks for where it has fewer, as on macOS."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -135,17 +142,27 @@ def _bound(port: int) -> socket.socket:
 
 def server(limits: Limits = LIMITS) -> uvicorn.Server:
     """Build a uvicorn server of the guide that shuts down within a second."""
+    _ask_for_files()
     config = uvicorn.Config(
         application(limits),
         http=guarded_protocol(limits.head_seconds, limits.connections),
         ws="none",
         headers=list(HEADERS.items()),  # here and not in the application, whose errors would lack them
         server_header=False,
-        backlog=limits.connections,  # uvicorn accepts as many in one go, and each is a file descriptor
+        backlog=ACCEPTED_AT_ONCE,
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)
+
+
+def _ask_for_files() -> None:
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit, and a system may refuse
+        import resource
+
+        granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if granted < FILES:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
 
 
 async def _index(_: Request) -> Response:
@@ -178,10 +195,10 @@ async def _answer(request: Request) -> Response:
     state, name = request.app.state, request.query_params.get("name", "This file")
     limits, data = state.limits, bytearray()
     try:
+        _refuse_if_busy(state)
         async with asyncio.timeout(limits.body_seconds):
             await _receive(request, data, name)
-        if state.waiting > limits.pictures_waiting:  # one of them is predicted
-            raise HTTPException(503, BUSY)
+        _refuse_if_busy(state)
         state.waiting += 1
         try:
             async with state.predicting:  # one picture at a time
@@ -198,12 +215,20 @@ async def _answer(request: Request) -> Response:
         state.received -= len(data)
 
 
+def _refuse_if_busy(state: State) -> None:
+    if state.waiting > state.limits.pictures_waiting:  # one of them is predicted
+        raise HTTPException(503, BUSY)
+
+
 async def _receive(request: Request, data: bytearray, name: str) -> None:
     """Append the request's body to `data`, and its size to what all requests have received."""
     state, limits = request.app.state, request.app.state.limits
+    too_large = HTTPException(413, f"{name} is larger than {limits.picture_bytes / 1e6:g} MB.")
+    if int(request.headers.get("content-length", 0)) > limits.picture_bytes:
+        raise too_large
     async for part in request.stream():
         if len(data) + len(part) > limits.picture_bytes:
-            raise HTTPException(413, f"{name} is larger than {limits.picture_bytes / 1e6:g} MB.")
+            raise too_large
         if state.received + len(part) > limits.bytes_waiting:
             raise HTTPException(503, BUSY)
         data += part
