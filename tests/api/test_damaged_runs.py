@@ -139,6 +139,11 @@ def test_every_flipped_bit_of_the_predictions_is_found_or_harmless(run):
     assert found > 250
 
 
+def says(line, entry):
+    """Whether a line says what an entry says; a checksum whose name was hit is one more value, which nobody reads."""
+    return all(line.get(name) == value for name, value in entry.items())
+
+
 def test_a_flipped_bit_of_the_log_costs_at_most_two_lines_and_changes_none(run):
     place = run / "log.jsonl"
     content = place.read_bytes()
@@ -147,8 +152,7 @@ def test_a_flipped_bit_of_the_log_costs_at_most_two_lines_and_changes_none(run):
     for bit, damaged in flipped_bits(content, 300, seed=3):
         place.write_bytes(damaged)
         lines, count = read_log(place)
-        lines = [{key: value for key, value in line.items() if not key.startswith("crc")} for line in lines]
-        assert all(line in expected for line in lines), f"bit {bit}"
+        assert all(any(says(line, entry) for entry in expected) for line in lines), f"bit {bit}"
         assert len(lines) >= len(expected) - 2
         assert len(lines) == len(expected) or count or damaged[-1:] != b"\n"
 

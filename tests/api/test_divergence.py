@@ -26,7 +26,9 @@ COMMON = {
 }
 CONFIGS = {
     "Adam": quick().changed(
-        optimizer=OptimizerSettings(name="Adam", learning_rate=1e-3), size=(16, 16), **COMMON
+        optimizer=OptimizerSettings(name="Adam", learning_rate=1e-3, schedule="cosine"),
+        size=(16, 16),
+        **COMMON,
     ),
     "Muon": fast().changed(widths=(8, 8, 8), statistics_over=4, **COMMON),
 }

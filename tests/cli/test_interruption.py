@@ -35,7 +35,11 @@ def begin(*arguments):
     return process
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+ENDS += [(signal.SIGHUP, 129)] if hasattr(signal, "SIGHUP") else []
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
 def test_a_signal_stops_at_a_whole_step_and_saves(number, code, tmp_path):
     process = begin("digits", *OPTIONS, "--out", str(tmp_path / "run"), "--json")
     process.send_signal(number)
@@ -108,17 +112,23 @@ def begin_and_wait_in(function, run):
     return process
 
 
-def test_stopped_before_its_first_step_a_run_leaves_no_folder(tmp_path):
+BEGINS_AGAIN = (
+    "Stopped before the first checkpoint; the run begins again from its start. Continue with "
+    "tellapart train --resume {run}"
+)
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
+def test_stopped_before_its_first_step_a_run_begins_again(number, code, tmp_path):
     process = begin_and_wait_in("build_model", tmp_path / "run")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "Stopped before the training began.\n"
-    assert json.loads(out) == {"run": None, "finished": False}
-    assert not (tmp_path / "run").exists()
+    assert process.returncode == code
+    assert " ".join(err.split()) == BEGINS_AGAIN.format(run=tmp_path / "run")
+    assert json.loads(out) == {"run": str(tmp_path / "run"), "finished": False}
 
 
-def test_stopped_at_once_before_the_first_checkpoint_a_run_leaves_no_folder_and_says_so(tmp_path):
+def test_stopped_at_once_before_the_first_checkpoint_a_run_begins_again_and_it_says_so(tmp_path):
     process = begin_and_wait_in("run_epochs", tmp_path / "run")
     process.send_signal(signal.SIGINT)
     assert process.stderr.readline().startswith("Stopping after this step")
@@ -126,9 +136,21 @@ def test_stopped_at_once_before_the_first_checkpoint_a_run_leaves_no_folder_and_
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     said = " ".join(err.split())  # wrapped, where somebody set COLUMNS
-    assert "Stopped before anything was saved; the run folder was removed. Run the command again." in said
-    assert json.loads(out) == {"run": None, "finished": False}
-    assert not (tmp_path / "run").exists()
+    assert BEGINS_AGAIN.format(run=tmp_path / "run") in said
+    assert json.loads(out) == {"run": str(tmp_path / "run"), "finished": False}
+    resumed = tellapart("train", "--resume", tmp_path / "run", "--epochs", "1")
+    assert "A resumed run keeps its settings" in resumed.err
+
+
+def test_an_ignored_signal_stays_ignored():
+    """As `nohup` has it for SIGHUP, and a shell for Ctrl-C of what runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            signal.raise_signal(signal.SIGINT)
+        assert not interruption.should_stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_keys_of_a_terminal_reach_the_training(tmp_path):

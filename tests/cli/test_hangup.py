@@ -1,0 +1,112 @@
+"""A closed terminal, and Ctrl-C while modules are imported: nothing is lost, and no traceback is printed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from command_line import tellapart
+
+from tellapart.runs.event_log import read_log
+
+pty = pytest.importorskip("pty", reason="Windows has no such terminals")
+
+OPTIONS = ("--recipe", "quick", "--size", "16", "--epochs", "400", "--seed", "3")
+
+
+def at_a_terminal(*arguments):
+    """Begin the command at a terminal of its own; return its process and the terminal's other end."""
+    pid, leader = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.execvp(sys.executable, [sys.executable, "-m", "tellapart", *map(str, arguments)])
+    return pid, leader
+
+
+def read_until(leader, words):
+    written = b""
+    while words not in written:
+        written += os.read(leader, 65536)
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_a_closed_terminal_stops_a_training_which_saves(quiet, tmp_path):
+    run = tmp_path / "run"
+    pid, leader = at_a_terminal("train", "digits", *OPTIONS, "--out", run, *quiet)
+    if quiet:
+        while not (run / "metrics.csv").exists():
+            time.sleep(0.05)
+    else:
+        read_until(leader, b"Epoch 2/")
+    os.close(leader)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert (run / "last.safetensors").exists()
+    events = [line["event"] for line in read_log(run / "log.jsonl")[0]]
+    assert "Stopped" in events
+
+
+def test_a_training_whose_hangup_is_ignored_goes_on_without_a_terminal(tmp_path, pictures):
+    """As `nohup` has it: writing to the closed terminal fails, and that is no reason to stop."""
+    run = tmp_path / "run"
+    begin = [sys.executable, "-m", "tellapart", "train", str(pictures), "--recipe", "quick", "--size", "16"]
+    command = [*begin, "--epochs", "40", "--batch-size", "4", "--out", str(run)]
+    pid, leader = pty.fork()
+    if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.execvp(sys.executable, command)
+    read_until(leader, b"Epoch 2/")
+    os.close(leader)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert len((run / "metrics.csv").read_text().splitlines()) == 41
+    assert tellapart("report", run, "--quiet").code == 0
+
+
+IMPORTED = [
+    ("tellapart.cli.terminal.startup", 3),
+    ("tellapart.errors", 0),
+    ("typer", 0),
+    ("numpy.core", 0),
+    ("torch._C", 0),
+    ("torch._C", 40),
+    ("torch._C", 200),
+    ("torch._C", 500),
+]
+
+
+@pytest.mark.parametrize(("module", "further"), IMPORTED)
+def test_interrupted_while_modules_are_imported_it_prints_no_traceback(module, further, tmp_path):
+    """Python names each module once it is imported; so many further ones later, the signal is sent."""
+    words = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-m",
+        "tellapart",
+        "train",
+        "digits",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    process = subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    name = re.compile(rf"\| +{re.escape(module)}\b")
+    while (line := process.stderr.readline()) and not name.search(line):
+        pass
+    assert line, f"{module} was not imported"
+    for _ in range(further):
+        process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    said = [line for line in err.splitlines() if not line.startswith("import time:")]
+    assert process.returncode == 130, said
+    assert not [line for line in said if "Traceback" in line or "Exception ignored" in line]
+    assert not (tmp_path / "run").exists()
