@@ -19,6 +19,7 @@ import datetime
 import http.client
 import io
 import itertools
+import multiprocessing
 import re
 import resource
 import signal
@@ -72,15 +73,17 @@ class Guide:
         self.log.seek(0)
         return self.log.read()
 
-    def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-        finally:
-            connection.close()
+
+def ask(port, method, path, body=None):
+    """Return the status of a response, once it is there whole."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
 
 
 async def slow_client(port, sent, counts, kind):
@@ -118,11 +121,11 @@ def slow_clients(port, number, counts, stop):
     asyncio.run(all_of_them())
 
 
-def flood(guide, picture, replies, stop):
+def flood(port, picture, replies, stop):
     """Send a picture after the other until `stop` is set."""
     while not stop.is_set():
         try:
-            replies[str(guide.ask("POST", "/answer", picture))] += 1
+            replies[str(ask(port, "POST", "/answer", picture))] += 1
         except (OSError, http.client.HTTPException) as reason:
             replies[type(reason).__name__] += 1
 
@@ -134,7 +137,7 @@ def waits_of_a_good_client(guide, seconds):
     while time.perf_counter() < end:
         began = time.perf_counter()
         try:
-            assert guide.ask("GET", "/convolution.html") == 200
+            assert ask(guide.port, "GET", "/convolution.html") == 200
             waits.append(time.perf_counter() - began)
         except OSError:
             failures += 1
@@ -152,22 +155,35 @@ def photo():
     return file.getvalue()
 
 
-def measured(guide, slow, floods, seconds):
-    """Measure one mixture of bad clients."""
-    stop, counts, replies = threading.Event(), Counter(), Counter()
+def attack(port, slow, floods, stop, told):
+    """Be all bad clients, until `stop` is set; tell what became of them."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    counts, replies = Counter(), Counter()
     pictures = itertools.cycle([photo(), bytes(LIMITS.picture_bytes + 1)])
-    threads = [threading.Thread(target=slow_clients, args=(guide.port, slow, counts, stop))]
+    threads = [threading.Thread(target=slow_clients, args=(port, slow, counts, stop))]
     threads += [
-        threading.Thread(target=flood, args=(guide, next(pictures), replies, stop)) for _ in range(floods)
+        threading.Thread(target=flood, args=(port, next(pictures), replies, stop)) for _ in range(floods)
     ]
-    before = guide.megabytes()
     for thread in threads:
         thread.start()
-    time.sleep(1)
-    waits, failures, during, files = waits_of_a_good_client(guide, seconds)
-    stop.set()
     for thread in threads:
         thread.join()
+    told.put((dict(counts), dict(replies)))
+
+
+def measured(guide, slow, floods, seconds):
+    """Measure beside one mixture of bad clients, which are a process of their own: they must not slow the good one."""
+    own = multiprocessing.get_context("spawn")
+    stop, told = own.Event(), own.Queue()
+    before = guide.megabytes()
+    bad = own.Process(target=attack, args=(guide.port, slow, floods, stop, told))
+    bad.start()
+    time.sleep(3)
+    waits, failures, during, files = waits_of_a_good_client(guide, seconds)
+    stop.set()
+    counts, replies = told.get()
+    bad.join()
     time.sleep(LIMITS.head_seconds + 1)
     row = {
         "slow clients": slow,
@@ -178,20 +194,21 @@ def measured(guide, slow, floods, seconds):
         "files": files,
     }
     memory = {"before": before, "during": during, "after": guide.megabytes()}
-    return {**row, "megabytes": memory, "connections": dict(counts), "replies": dict(replies)}
+    return {**row, "megabytes": memory, "connections": counts, "replies": replies}
 
 
 def measure_all(slow, floods, seconds):
     rows = []
-    with Guide() as guide:  # it keeps the usual limit of open files, and its clients get a higher one
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        while guide.ask("GET", "/convolution.html") != 200 or guide.ask("POST", "/answer", photo()) != 200:
+    with Guide() as guide:
+        while (
+            ask(guide.port, "GET", "/convolution.html") != 200
+            or ask(guide.port, "POST", "/answer", photo()) != 200
+        ):
             time.sleep(0.1)
         for mixture in ((0, 0), (slow, 0), (0, floods), (slow, floods)):
             rows.append(measured(guide, *mixture, seconds))
             print(mixture, in_words(rows[-1]), file=sys.stderr, flush=True)
-        answered = guide.ask("POST", "/answer", photo())
+        answered = ask(guide.port, "POST", "/answer", photo())
     return {"rows": rows, "answers afterwards": answered, "tracebacks": guide.said().count("Traceback")}
 
 

@@ -31,7 +31,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            suffix=path.suffix, prefix=f".{path.stem}-{_HOST}-{os.getpid()}-", dir=path.parent
+            suffix=path.suffix, prefix=f".{path.stem[:40]}-{_HOST}-{os.getpid()}-", dir=path.parent
         )
         os.close(handle)
         temporary = Path(name)
@@ -73,7 +73,7 @@ def move_files(moves: Sequence[tuple[Path, Path]]) -> None:
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 """This machine, in the names of temporary files."""
 
-_TEMPORARY = re.compile(r"\..+-([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}(\.[A-Za-z0-9]+)?")
+_TEMPORARY = re.compile(r"(?s)\..+-([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}(\.[A-Za-z0-9]+)?")
 
 
 def is_temporary(place: Path) -> bool:

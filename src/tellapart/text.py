@@ -14,14 +14,13 @@ JSON escapes all that is not ASCII, and reads it back.
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
-LONGEST_FILE_NAME = 100
-"""Bytes of a name that is put into a file's name; systems grant 255."""
+LONGEST_PART = 200
+"""Bytes of a name that become part of a file's name; systems grant 255 for the whole."""
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -84,13 +83,10 @@ def file_name(name: str) -> str:
     return shortened(re.sub(r"[^\w.]+", "-", name).strip("-.") or "unnamed")
 
 
-def shortened(name: str, most_bytes: int = LONGEST_FILE_NAME) -> str:
-    """Return the beginning of a name that takes no more bytes in a file system."""
-    return (
-        os.fsencode(name)[:most_bytes].decode("utf-8", "ignore")
-        if len(os.fsencode(name)) > most_bytes
-        else name
-    )
+def shortened(name: str) -> str:
+    """Return a name, or as much of its beginning as a file system takes as part of a file's name."""
+    whole = as_bytes(name)
+    return name if len(whole) <= LONGEST_PART else whole[:LONGEST_PART].decode("utf-8", "ignore")
 
 
 _RUN_BY_SPREADSHEETS = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")

@@ -17,6 +17,7 @@ from tellapart.explanations.explanation import Explanation
 from tellapart.pages.assemble import is_marked
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.workers import only_workers_share
+from tellapart.text import shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ def _make_ready(folder: Path) -> None:
 
 def _new_place(folder: Path, stem: str, mark: str, taken: set[Path]) -> Path:
     """`cat.html`; `cat-2.html` where that tells of another picture or network, or is somebody's own."""
+    stem = shortened(stem)
     path, count = folder / f"{stem}.html", 1
     while path in taken or (path.exists() and not is_marked(path, mark)):
         count += 1

@@ -4,8 +4,6 @@ Files are read and predicted a few hundred at a time; only the predictions of al
 thousand classes.
 """
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from tellapart.data.sources.folder import is_hidden
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import DataError
 from tellapart.files import unreadable_is_bad_data
-from tellapart.text import natural_key
+from tellapart.text import csv_line, natural_key
 
 FILES_AT_ONCE = 500
 """Images in memory."""
@@ -83,15 +81,14 @@ class Predictions:
     def to_csv(self) -> str:
         """Return a line for each image: its path, the likeliest class, and each named class's probability.
 
-        NOVELTY_FIELDS stand before the probabilities, and for a model with groups GROUP_FIELDS before these.
+        NOVELTY_FIELDS stand before the probabilities, and for a model with groups GROUP_FIELDS before these. A name
+        that a spreadsheet would run as a formula begins with an apostrophe.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         group_fields = GROUP_FIELDS if self.has_groups else ()
-        writer.writerow(("picture", "predicted", *group_fields, *NOVELTY_FIELDS, *self.class_names))
+        rows = [("picture", "predicted", *group_fields, *NOVELTY_FIELDS, *self.class_names)]
         for prediction in self.predictions:
             by_class = dict(zip(prediction.names, prediction.probabilities, strict=True))
-            writer.writerow(
+            rows.append(
                 (
                     prediction.picture,
                     prediction.names[0],
@@ -100,7 +97,7 @@ class Predictions:
                     *(by_class.get(name, "") for name in self.class_names),
                 )
             )
-        return text.getvalue()
+        return "".join(map(csv_line, rows))
 
 
 def predict(

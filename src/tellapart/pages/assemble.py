@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tellapart.text import percent
+from tellapart.text import on_page, percent
 
 HOME = Path(__file__).parent
 ASSETS = HOME / "assets"
@@ -75,8 +75,8 @@ def _mark_in_html(mark: str) -> str:
 
 
 def as_json(data: Any) -> str:
-    """Return JSON that may stand in a script element; NaN and infinity become null."""
-    return json.dumps(_finite(data), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    """Return JSON that may stand in a script element; NaN and infinity become null, names are escaped."""
+    return json.dumps(_for_page(data), separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
 @cache
@@ -90,6 +90,7 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.finalize = lambda value: on_page(value) if type(value) is str else value
     environment.filters["percent"] = percent
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:,}"
     environment.filters["duration"] = duration
@@ -120,9 +121,11 @@ def _as_url(text: str) -> str:
     return "data:text/javascript;base64," + base64.b64encode(text.encode()).decode()
 
 
-def _finite(value: Any) -> Any:
+def _for_page(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {_for_page(key): _for_page(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_for_page(item) for item in value]
+    if isinstance(value, str):
+        return on_page(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.prediction import Prediction
 from tellapart.files import write_whole
+from tellapart.text import one_line
 
 COLUMNS = 5
 IMAGE_SIDE = 160
@@ -89,7 +90,7 @@ def _draw_line(draw: Any, left: int, top: int, text: str, color: str, size: int)
     """Draw a line of text, cut with an ellipsis where it would leave its cell."""
     from PIL import ImageFont
 
-    font = ImageFont.load_default(size)
+    font, text = ImageFont.load_default(size), one_line(text)
     while draw.textlength(text, font=font) > IMAGE_SIDE and len(text) > 2:
         text = text[:-2].rstrip("…") + "…"
     draw.text((left, top), text, fill=color, font=font)

@@ -11,6 +11,7 @@ from tellapart.errors import ConfigError, SaveError
 from tellapart.files import is_temporary
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.lock import is_of_lock, locked, refuse_held
+from tellapart.text import file_name
 
 
 def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: ExitStack) -> RunFolder:
@@ -31,7 +32,7 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: Ex
     try:
         path.mkdir(parents=True, exist_ok=True)
         if out is None:
-            path = _made_dated(path, f"{data_name}-{recipe}")
+            path = _made_dated(path, f"{file_name(data_name)}-{recipe}")
     except OSError as reason:
         raise SaveError(
             f"{path} cannot be created ({reason.strerror}). Choose another folder with --out."

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tellapart.errors import TellapartError
+from tellapart.text import as_bytes, printable
 
 if TYPE_CHECKING:
     from rich.console import Console  # a fifth of the time of `--help`, which does not need it
@@ -56,14 +57,15 @@ def say_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def printable(text: str) -> str:
-    """Escape control characters, which a file's name may hold and a terminal would obey."""
-    return "".join(c if c.isprintable() or c in "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
-def one_line(text: str) -> str:
-    """Escape control characters and line breaks."""
-    return printable(text).replace("\n", "\\n")
+def say_csv(table: str) -> None:
+    """Print a table: as a file would have it, byte for byte; on a terminal with what it would obey escaped."""
+    bytes_below = getattr(sys.stdout, "buffer", None)
+    if sys.stdout.isatty() or bytes_below is None:
+        sys.stdout.write(printable(table))
+        return
+    sys.stdout.flush()
+    bytes_below.write(as_bytes(table))
+    bytes_below.flush()
 
 
 def command(*words: str | Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from tellapart.cli.terminal.console import command, note, notes, printable, results, say, say_json
+from tellapart.cli.terminal.console import command, note, notes, results, say, say_json
 from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
@@ -15,6 +15,7 @@ from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, kno
 from tellapart.data.sources.known import download_known, find_on_this_machine
 from tellapart.files import unreadable_is_bad_data
 from tellapart.profiling.doctor import known_sets_here
+from tellapart.text import printable
 
 
 def report_sets(as_json: bool) -> None:

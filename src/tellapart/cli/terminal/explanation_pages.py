@@ -7,10 +7,11 @@ from typing import Any
 from tellapart.api.explain import Page
 from tellapart.classifier.groups import Group
 from tellapart.classifier.prediction import Prediction
-from tellapart.cli.terminal.console import note, one_line, say, say_json
+from tellapart.cli.terminal.console import note, say, say_json
 from tellapart.cli.terminal.predictions import note_model
 from tellapart.cli.terminal.tables import answer_of
 from tellapart.data.store import UnreadableImage
+from tellapart.text import one_line
 
 
 def report_pages(

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from tellapart.cli.terminal.console import one_line
 from tellapart.data.decode import IMAGE_SUFFIXES
-from tellapart.text import counted
+from tellapart.text import counted, one_line
 
 SKIPPED_NAMED = 3
 """At most so many are named."""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from tellapart.cli.terminal.console import printable, results, say
+from tellapart.cli.terminal.console import results, say
 from tellapart.cli.terminal.tables import two_columns
 from tellapart.profiling.doctor import Finding
+from tellapart.text import printable
 
 MARKS = {"ok": ("ok     ", "green"), "optional": ("-      ", "yellow"), "missing": ("missing", "bold red")}
 

@@ -1,6 +1,5 @@
 """What `predict` prints, and notes on the model and the files that several commands share."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,11 +7,11 @@ from tellapart.api.predict import Predictions
 from tellapart.classifier.prediction import Prediction
 from tellapart.classifier.resolve import display_name, shadow_warning, title_of
 from tellapart.cli.terminal import tables
-from tellapart.cli.terminal.console import note, one_line, results, say, say_json
+from tellapart.cli.terminal.console import note, results, say, say_csv, say_json
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.files import write_whole
 from tellapart.models.pretrained import built_in
-from tellapart.text import counted
+from tellapart.text import as_bytes, counted, one_line
 
 CLASSES_NAMED = 12
 """At most so many of a model's classes are listed."""
@@ -49,9 +48,9 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
     if as_json:
         say_json({"model": display_name(model), **predictions.to_dict()})
     elif csv == "-":
-        sys.stdout.write(predictions.to_csv())
+        say_csv(predictions.to_csv())
     elif csv is not None:
-        table = predictions.to_csv().encode("utf-8", "surrogateescape")  # names as the file system has them
+        table = as_bytes(predictions.to_csv())
         write_whole(Path(csv), lambda place: _write_bytes(place, table))
         note(f"{counted(len(predictions.predictions), 'prediction')} written to {csv}")
     elif predictions.predictions:

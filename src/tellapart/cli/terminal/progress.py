@@ -22,7 +22,7 @@ from rich.progress import (
 
 from tellapart.api.listener import Listener, diverged_line
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.cli.terminal.console import notes, printable
+from tellapart.cli.terminal.console import notes
 from tellapart.cli.terminal.estimate import TimeEstimate
 from tellapart.cli.terminal.interruption import Interruption, unless_hung_up
 from tellapart.events import (
@@ -33,6 +33,7 @@ from tellapart.events import (
     Stopped,
 )
 from tellapart.runs.setup import TrainingSetup
+from tellapart.text import printable
 from tellapart.training.loop import reached
 
 REFRESHES_PER_SECOND = 4

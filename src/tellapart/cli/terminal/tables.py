@@ -7,13 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tellapart.classifier.prediction import Prediction
-from tellapart.cli.terminal.console import one_line, results
+from tellapart.cli.terminal.console import results
 from tellapart.cli.terminal.fitting_table import FittingTable
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
-from tellapart.text import counted, percent
+from tellapart.text import counted, one_line, percent
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24

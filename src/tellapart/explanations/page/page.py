@@ -24,7 +24,6 @@ from tellapart.explanations.page import (
 from tellapart.explanations.page.as_dict import to_dict
 from tellapart.explanations.page.part import Part
 from tellapart.pages.assemble import assemble
-from tellapart.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def page_of(explanation: Explanation, sections: Sequence[Section], progress: Pro
     return assemble(
         "explain.html",
         {
-            "title": printable(explanation.subject.picture),
+            "title": explanation.subject.picture,
             "sections": list(parts),
             "gaps": explanation.gaps,
             "version": __version__,

@@ -119,7 +119,7 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
     labels: Any = batch.get(facts.python_labels)
     if not isinstance(pixels, np.ndarray) or not isinstance(labels, (list, np.ndarray)):
         raise DataError(
-            f"{where}: holds {', '.join(batch) or 'nothing'}; a batch of this set holds data and "
+            f"{where}: holds {', '.join(batch)[:200] or 'nothing'}; a batch of this set holds data and "
             f"{facts.python_labels}."
         )
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != _PIXEL_BYTES or not len(pixels):
@@ -128,7 +128,7 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
         )
     if len(labels) != len(pixels):
         raise DataError(f"{where}: {len(pixels)} pictures and {len(labels)} labels.")
-    if not all(isinstance(label, (int, np.integer)) for label in labels):
+    if not all(isinstance(label, (int, np.integer)) and -1 < label < 2**60 for label in labels):
         raise DataError(f"{where}: {facts.python_labels} holds something other than whole numbers.")
     return _channels_last(pixels), labels_within(np.asarray(labels), facts.classes, where)
 

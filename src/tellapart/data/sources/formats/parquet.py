@@ -11,6 +11,9 @@ import numpy as np
 from tellapart.data.images import EncodedImages
 from tellapart.data.sources.formats.raw import RawSet, RawSplit
 from tellapart.errors import DataError, MissingExtraError
+from tellapart.untrusted.regular_file import is_regular, most_unpacked
+
+ROWS_AT_ONCE = 64
 
 _IMAGE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("fine_label", "label", "labels")
@@ -53,7 +56,9 @@ def read_parquet(place: Path) -> RawSet:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.parquet"), *folder.glob("*/*.parquet")])
+    return sorted(
+        path for path in (*folder.glob("*.parquet"), *folder.glob("*/*.parquet")) if is_regular(path)
+    )
 
 
 def _split_of(path: Path) -> str:
@@ -68,23 +73,53 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("pyarrow", "parquet", f"Reading {path.name}") from None
+    if not is_regular(path):
+        raise DataError(f"{path}: not a regular file.")
     try:
-        columns = pyarrow.parquet.read_schema(path).names
-        image = next((name for name in _IMAGE_COLUMNS if name in columns), None)
-        label = next((name for name in _LABEL_COLUMNS if name in columns), None)
-        if image is None or label is None:
-            raise DataError(
-                f"{path}: columns {', '.join(columns)}; expected {' or '.join(_IMAGE_COLUMNS)} and "
-                f"{' or '.join(_LABEL_COLUMNS)}."
-            )
-        table = pyarrow.parquet.read_table(path, columns=[image, label])
-        blobs = [_blob(cell, path, row) for row, cell in enumerate(table[image].to_pylist())]
-        labels = table[label].to_numpy()
-    except (pyarrow.ArrowException, OSError) as reason:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            image, label = _columns(path, file.schema_arrow.names)
+            blobs, labels = _read_rows(path, file, image, label)
+            return blobs, labels, label, file.schema_arrow.metadata or {}
+    except DataError:
+        raise
+    except Exception as reason:  # a damaged file raises nearly anything
         raise DataError(f"{path}: truncated or damaged ({reason}). Download it again.") from reason
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"{path}: column {label} holds {labels.dtype}; whole numbers are accepted.")
-    return blobs, labels.astype(np.int64), label, table.schema.metadata or {}
+
+
+def _columns(path: Path, names: list[str]) -> tuple[str, str]:
+    """Return the names of the columns of images and labels."""
+    image = next((name for name in _IMAGE_COLUMNS if name in names), None)
+    label = next((name for name in _LABEL_COLUMNS if name in names), None)
+    if image is None or label is None:
+        raise DataError(
+            f"{path}: columns {', '.join(names)}; expected {' or '.join(_IMAGE_COLUMNS)} and "
+            f"{' or '.join(_LABEL_COLUMNS)}."
+        )
+    return image, label
+
+
+def _read_rows(path: Path, file: Any, image: str, label: str) -> tuple[list[bytes], np.ndarray]:
+    """Read some rows at a time: a picture that many rows refer to would otherwise be copied for all at once."""
+    most = most_unpacked(path.stat().st_size)
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    claimed = sum(group.total_byte_size for group in groups)
+    blobs: list[bytes] = []
+    labels = [np.empty(0, np.int64)]
+    held = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=[image, label]) if claimed <= most else ():
+        part = batch.column(label).to_numpy(zero_copy_only=False)
+        if part.dtype.kind not in "iu":
+            raise DataError(f"{path}: column {label} holds {part.dtype}; whole numbers are accepted.")
+        cells = batch.column(image).to_pylist()
+        blobs += [_blob(cell, path, len(blobs) + row) for row, cell in enumerate(cells)]
+        labels.append(part.astype(np.int64))
+        held += sum(map(len, blobs[-len(cells) :]))
+        claimed = max(claimed, held)
+        if held > most:
+            break
+    if claimed > most:
+        raise DataError(f"{path}: would unpack to more than {most:,} bytes, as no file of pictures does.")
+    return blobs, np.concatenate(labels)
 
 
 def _blob(cell: Any, path: Path, row: int) -> bytes:

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def _from_archive(archive: Path, names: set[str]) -> dict[str, bytes]:
             is_packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             unpacked = gzip.GzipFile(fileobj=raw) if is_packed else raw
-            with tarfile.open(fileobj=_Bounded(unpacked), mode="r:") as tar:  # type: ignore[arg-type]
+            with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(unpacked)), mode="r:") as tar:
                 return _members(tar, names)
     except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as reason:
         why = getattr(reason, "strerror", None) or reason
