@@ -1,4 +1,7 @@
-"""What survives a training: the best epoch's weights, and a checkpoint between epochs."""
+"""What survives a training: the best epoch's weights, and checkpoints."""
+
+import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ import pytest
 import tellapart
 from tellapart.api.listener import Listener
 from tellapart.errors import TellapartError
-from tellapart.events import EpochDone
+from tellapart.events import EpochDone, StepDone
 from tellapart.metrics.validation import validated
 from tellapart.recipes.config import OptimizerSettings
 from tellapart.recipes.recipes import quick
@@ -50,7 +53,9 @@ def test_the_model_has_the_weights_of_the_best_epoch(stopped_after, tmp_path):
 
 def test_a_training_that_diverges_stops_with_a_next_step(color_photos, tmp_path):
     config = quick().changed(optimizer=climbing(1e30), epochs=8, precision="float32", **SMALL)
-    with pytest.raises(TellapartError, match=r"diverged in epoch 1: .*nan.*smaller optimizer\.learning_rate"):
+    with pytest.raises(
+        TellapartError, match=r"diverged twice before its first .*smaller optimizer\.learning_rate"
+    ):
         tellapart.train(str(color_photos), recipe=config, out=tmp_path / "run", verbose=False)
 
 
@@ -77,19 +82,41 @@ class Epochs(Listener):
             self.finished.append(event.epoch)
 
 
-@pytest.mark.parametrize(("seconds", "repeated"), [(0.0, [2]), (3600.0, None)])
-def test_a_killed_training_goes_on_from_a_checkpoint_between_epochs(
-    seconds, repeated, color_photos, trained, tmp_path, monkeypatch
+@pytest.mark.parametrize(("seconds", "rest_of_epochs"), [(-1.0, [2]), (3600.0, [0, 1, 2])])
+def test_a_killed_training_goes_on_from_its_last_checkpoint(
+    seconds, rest_of_epochs, color_photos, trained, tmp_path, monkeypatch
 ):
-    """A checkpoint is saved once some seconds have passed since the last one; before the first there is none."""
+    """A checkpoint is saved once some seconds have passed since the last one; without one, all is repeated."""
     monkeypatch.setattr(checkpointer, "SECONDS_BETWEEN_CHECKPOINTS", seconds)
+    monkeypatch.setattr(checkpointer, "SHARE_FOR_SAVING", np.inf)
     with pytest.raises(Killed):
         tellapart.train(str(color_photos), out=tmp_path / "run", listener=Killer(), epochs=3, **SMALL)
-    if repeated is None:
-        assert not (tmp_path / "run" / "last.safetensors").exists()
-        return
+    assert (tmp_path / "run" / "last.safetensors").exists() == (rest_of_epochs == [2])
     rest = Epochs()
     resumed = tellapart.train(resume=tmp_path / "run", listener=rest)
-    assert rest.finished == repeated
+    assert rest.finished == rest_of_epochs
     for ours, theirs in zip(resumed.classifier.model.weights, trained.classifier.model.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_checkpoints_that_take_long_are_written_less_often(color_photos, tmp_path, monkeypatch):
+    """Saving takes a twentieth of the training's time at most: after a save that took 1 s, 20 s pass."""
+    now, saved_at = [0.0], []
+
+    def slow(*_):
+        saved_at.append(now[0])
+        now[0] += 1.0
+
+    class Clock(Listener):
+        def event(self, event):
+            if isinstance(event, StepDone):
+                now[0] += 1.0
+
+    monkeypatch.setattr(checkpointer, "SECONDS_BETWEEN_CHECKPOINTS", 3.0)
+    monkeypatch.setattr(checkpointer, "save_checkpoint", slow)
+    monkeypatch.setattr(checkpointer, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    tellapart.train(str(color_photos), out=tmp_path / "run", listener=Clock(), epochs=12, **SMALL)
+    assert saved_at[0] == 4.0
+    between = [after - before for before, after in itertools.pairwise(saved_at[:-1])]
+    assert between
+    assert min(between) >= 20.0

@@ -92,10 +92,10 @@ def test_a_run_stopped_anywhere_and_resumed_is_the_run_never_stopped(loader, sto
 
     resumed = small_model()
     resumed.set_weights([np.zeros_like(weight) for weight in resumed.get_weights()])
-    state, best = load_checkpoint(tmp_path / "last.safetensors", resumed)
+    state, best, said = load_checkpoint(tmp_path / "last.safetensors", resumed)
     run(resumed, loader, state)
 
-    assert best is None
+    assert (best, said) == (None, "")
     for ours, theirs in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     without_time = [(e.epoch, e.loss, e.accuracy, e.learning_rate) for e in state.history]
@@ -107,7 +107,7 @@ def test_the_best_weights_travel_with_the_checkpoint(tmp_path):
     model.optimizer.build(model.trainable_variables)
     best = [weight + 1 for weight in model.get_weights()]
     save_checkpoint(tmp_path / "last.safetensors", model, TrainState(epoch=2), best)
-    state, best_weights = load_checkpoint(tmp_path / "last.safetensors", small_model())
+    state, best_weights, _ = load_checkpoint(tmp_path / "last.safetensors", small_model())
     assert state.epoch == 2
     for ours, theirs in zip(best_weights, best, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -118,7 +118,8 @@ def test_a_damaged_or_missing_checkpoint_is_refused_in_words(content, tmp_path):
     path = tmp_path / "last.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match="not a readable checkpoint"):
+    met = "no such file" if content is None else "not a readable checkpoint"
+    with pytest.raises(ModelError, match=f"{met}.*in a new run folder"):
         load_checkpoint(path, small_model())
 
 
