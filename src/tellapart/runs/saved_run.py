@@ -93,7 +93,8 @@ def load_run(
             missing.append(f"{subject}: {reason}")
             return default
 
-    log, damaged = attempt(lambda: read_log(folder.path / LOG), ((), 0), "log.jsonl")
+    no_log: tuple[tuple[Mapping[str, Any], ...], int] = ((), 0)
+    log, damaged = attempt(lambda: read_log(folder.path / LOG), no_log, "log.jsonl")
     if damaged:
         missing.append(f"log.jsonl: {counted(damaged, 'damaged line')} left out.")
     history = _history(log) if config.head is None or _is_fine_tuned(log) else ()
@@ -126,7 +127,8 @@ def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
 def _epoch(line: Mapping[str, Any]) -> EpochDone | None:
     """Return an epoch as it was logged; None where a figure is missing or is not a finite number."""
     recalls = line.get("val_recalls", ())
-    numbers = {field.name: line.get(field.name) for field in fields(EpochDone) if field.name != "val_recalls"}
+    names = [field.name for field in fields(EpochDone) if field.name != "val_recalls"]
+    numbers: dict[str, Any] = {name: line.get(name) for name in names}
     if not isinstance(recalls, list | tuple) or not all(map(_is_number, numbers.values())):
         return None
     if not all(recall is None or _is_number(recall) for recall in recalls):
