@@ -81,7 +81,7 @@ def test_it_is_resumed(named_run, tmp_path):
 def test_it_is_evaluated(named_run, photos):
     result = tellapart("evaluate", named_run, photos, "--split", "train", "--json")
     assert result.code == 0, result.err
-    assert {row["name"] for row in result.json["classes"]} == set(CLASSES)
+    assert {row["name"] for row in result.json["scores"]["classes"]} == set(CLASSES)
 
 
 def test_json_has_every_name(named_run, photos):

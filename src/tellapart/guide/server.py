@@ -64,6 +64,9 @@ LIMITS = Limits()
 ACCEPTED_AT_ONCE = 128
 """Connections that are taken before any is read; fewer than `connections`, or they would end each other unheard."""
 
+SENT_AHEAD = 1 << 17
+"""Bytes that the system holds for a client that does not read; it would take megabytes for each."""
+
 FILES = 1024
 """Open files that the process asks for where it has fewer, as on macOS."""
 
@@ -129,6 +132,7 @@ def listening(port: int | None = None) -> socket.socket:
 def _bound(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_AHEAD)
     try:
         listener.bind((HOST, port))
     except OSError as reason:

@@ -23,6 +23,7 @@ from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.errors import DataError
+from tellapart.untrusted.regular_file import is_regular
 
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "id")
 _LABEL_COLUMNS = ("label", "class", "class_name", "category")
@@ -127,10 +128,10 @@ def _places(path: Path, header: list[str]) -> tuple[int, int, int | None]:
 
 def _find_image(root: Path, name: str, labels_path: Path, line: int) -> Path:
     exact = root / name
-    if exact.is_file():
+    if is_regular(exact):
         return exact
     with_suffix = (Path(f"{exact}{suffix}") for suffix in sorted(IMAGE_SUFFIXES))
-    image = next((path for path in with_suffix if path.is_file()), None)
+    image = next((path for path in with_suffix if is_regular(path)), None)
     if image is None:
         raise DataError(f"{labels_path}: line {line} names {name}, and there is no {exact}.")
     return image

@@ -13,7 +13,8 @@ from tellapart.data.sources.formats.raw import RawSet, RawSplit
 from tellapart.errors import DataError, MissingExtraError
 from tellapart.untrusted.regular_file import is_regular, most_unpacked
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 8
+"""Few: a file of one large picture and many references to it is copied that often before it is noticed."""
 
 _IMAGE_COLUMNS = ("img", "image")
 _LABEL_COLUMNS = ("fine_label", "label", "labels")
