@@ -16,7 +16,7 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
       tellapart demo
 
     \b
-    Exit codes: 0 done, 1 failed, 2 wrong option, 130 stopped by Ctrl-C, 143 by SIGTERM
+    Exit codes: 0 done, 1 failed, 2 wrong option, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
     with importing():
         from tellapart.cli.terminal.training import train_and_report

@@ -41,7 +41,7 @@ def train(
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
-    4 missing optional package, 130 stopped by Ctrl-C, 143 by SIGTERM
+    4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
     with importing():
         from tellapart.cli.terminal.training import train_and_report
