@@ -15,7 +15,7 @@ from tellapart.errors import ModelError
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import calls_of, is_tracing_shapes
 from tellapart.untrusted.archive import archive_of, most_bytes, read_entry, refused
-from tellapart.untrusted.hdf5 import checked_numbers, mapped
+from tellapart.untrusted.hdf5 import checked_numbers
 from tellapart.untrusted.model_config import LARGEST_OUTPUT, LARGEST_SUM, parsed_config
 
 INITIALIZED = 6
@@ -60,14 +60,14 @@ def _checked_archive(path: Path) -> int:
             f"{path} holds no model.weights.h5. Accepted: a file saved by Keras 3 or by tellapart."
         )
     with h5py.File(io.BytesIO(content), "r") as file:
-        return checked_numbers(file, content, most_bytes(path), str(path))
+        return checked_numbers(file, most_bytes(path), str(path))
 
 
 def _checked_hdf5(path: Path) -> int:
     import h5py
 
-    with h5py.File(path, "r") as file, mapped(path) as content:
-        numbers = checked_numbers(file, content, most_bytes(path), str(path))
+    with h5py.File(path, "r") as file:
+        numbers = checked_numbers(file, most_bytes(path), str(path))
         text = file.attrs.get("model_config")
     if text is not None:
         parsed_config(text.encode() if isinstance(text, str) else bytes(text), str(path))
@@ -134,5 +134,5 @@ def _scores(layer: Any, read: Shapes) -> int:
     if not type(layer).__name__.endswith("Attention") or not read:
         return 0
     places = [prod(side or 1 for side in shape[1:-1]) for shape in read[:2]]
-    heads = getattr(layer, "num_heads", None) or getattr(layer, "num_query_heads", 1)
+    heads: int = getattr(layer, "num_heads", None) or getattr(layer, "num_query_heads", 1)
     return places[0] * places[-1] * heads

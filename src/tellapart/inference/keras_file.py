@@ -49,7 +49,7 @@ def read_stored_net(path: Path) -> StoredNet | None:
         if not is_graph_of_layers(model):
             return None
         with h5py.File(io.BytesIO(content), "r") as file:
-            checked_numbers(file, content, most_bytes(path), str(path))
+            checked_numbers(file, most_bytes(path), str(path))
             for weights in (_Shapes(file.id, h5py), _Weights(file.id, h5py, content)):
                 net = _lowered(model["class_name"], model["config"], weights)
                 if net is None:
@@ -168,7 +168,17 @@ def _operation(layer: Mapping[str, Any], weights: Sequence[torch.Tensor]) -> Ope
     named = isinstance(config.get("activation", "linear"), str)
     if not plain or not named or _dtype(config) != "float32" or layer["class_name"] not in RULES:
         return None
+    if layer["class_name"] in ("Dense", "Conv1D", "Conv2D") and not _is_kernel_of(config, weights[0].shape):
+        return None
     return RULES[layer["class_name"]](config, weights, torch.float32)
+
+
+def _is_kernel_of(config: Mapping[str, Any], shape: Sequence[int]) -> bool:
+    """Return whether a kernel has as many outputs, and the size, that its layer's settings name."""
+    *size, _, outputs = shape
+    return outputs == config.get("filters", config.get("units")) and size == list(
+        config.get("kernel_size", ())
+    )
 
 
 class _Shapes:

@@ -5,16 +5,12 @@ HDF5 can also say that numbers lie in another file of the reader's disk, in a da
 """
 
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
-from mmap import ACCESS_READ, mmap
-from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ModelError
 from tellapart.untrusted.archive import LARGEST_TEXT, refused
-from tellapart.untrusted.regular_file import open_regular
+from tellapart.untrusted.little_memory import little_memory
 
 MOST_ENTRIES = 30_000
 """Groups and data sets. Keras's largest networks have 4,000, and three times that with their optimizer."""
@@ -28,19 +24,15 @@ KINDS = "fiubV"
 """NumPy's kinds of data that weights have; Keras stores bfloat16 as V, two bytes without a meaning."""
 
 
-SHORT_COLLECTION, MOST_LONG_COLLECTIONS = 4_096, 16
-"""HDF5 keeps texts together in pieces of so many bytes; a longer text, such as a model's configuration, has a piece of
-its own. A file of Keras has two of those."""
-
-Content = bytes | mmap
+TEXT_MEMORY = 256_000_000
+"""Bytes that reading the texts of one attribute may take."""
 
 
-def checked_numbers(file: Any, content: Content, most: int, where: str) -> int:
+def checked_numbers(file: Any, most: int, where: str) -> int:
     """Return how many numbers an open HDF5 file holds.
 
     Args:
         file: an `h5py.File`.
-        content: the bytes of the file.
         most: bytes that its numbers may have in memory.
         where: it lies, for the message.
 
@@ -49,21 +41,7 @@ def checked_numbers(file: Any, content: Content, most: int, where: str) -> int:
     """
     walk = _Walk(most, where)
     walk.enter(file, "/", 0)
-    if walk.texts and _bytes_of_texts(content, walk.texts, most) > most:
-        raise refused(where, "its lists of names name long texts again and again")
     return walk.numbers
-
-
-@contextmanager
-def mapped(path: Path) -> Iterator[mmap]:
-    """Map a file's bytes into memory within the block.
-
-    Raises:
-        OSError: it cannot be opened, or is no regular file.
-        ValueError: it is empty.
-    """
-    with open_regular(path) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        yield content
 
 
 class _Walk:
@@ -71,7 +49,7 @@ class _Walk:
 
     def __init__(self, most: int, where: str) -> None:
         self.where, self.most, self.room = where, most, most
-        self.entries = self.numbers = self.texts = 0
+        self.entries = self.numbers = 0
         self.seen: set[Any] = set()
 
     def enter(self, group: Any, place: str, depth: int) -> None:
@@ -162,8 +140,16 @@ class _Walk:
                 raise self._odd(place, f"its attribute {name} is neither numbers nor texts")
             if prod(attribute.shape or ()) * kind.itemsize > LARGEST_TEXT:
                 raise self._odd(place, f"its attribute {name} is too large")
-            if kind.hasobject and attribute.shape:
-                self.texts += prod(attribute.shape)
+            if kind.hasobject:
+                self._text(entry, name, place)
+
+    def _text(self, entry: Any, name: str, place: str) -> None:
+        """Read a text, or a list of them, once with little memory: each claims its length, up to four gigabytes."""
+        try:
+            with little_memory(TEXT_MEMORY):
+                entry.attrs[name]
+        except MemoryError as reason:
+            raise self._odd(place, f"its attribute {name} is too large") from reason
 
     def _odd(self, place: str, why: str) -> ModelError:
         return refused(self.where, f"at {place[:200]!r}, {why}")
@@ -175,30 +161,3 @@ def _unpacks_to_more_than(size: int, packed: bytes) -> bool:
         return len(zlib.decompressobj().decompress(packed, size + 1)) > size
     except zlib.error:
         return False
-
-
-def _bytes_of_texts(content: Content, texts: int, most: int) -> int:
-    """Return how many bytes the texts in lists may have in all.
-
-    A list holds where its texts lie, so it may name one long text many times. How often is counted in the file's bytes.
-    """
-    total, long_ones = texts * SHORT_COLLECTION, 0
-    place = content.find(b"GCOL")
-    while 0 <= place and total <= most:
-        size = int.from_bytes(content[place + 8 : place + 16], "little")
-        if size > SHORT_COLLECTION:
-            long_ones += 1
-            total += size * _count(content, place.to_bytes(8, "little"), most // size)
-        if long_ones > MOST_LONG_COLLECTIONS:
-            return most + 1
-        place = content.find(b"GCOL", place + 4)
-    return total
-
-
-def _count(content: Content, pattern: bytes, most: int) -> int:
-    """Return how often a pattern is met, up to one more than `most`."""
-    count, place = 0, content.find(pattern)
-    while 0 <= place and count <= most:
-        count += 1
-        place = content.find(pattern, place + len(pattern))
-    return count
