@@ -155,7 +155,7 @@ def photo():
     return file.getvalue()
 
 
-def attack(port, slow, floods, stop, told):
+def attack(port, slow, floods, begun, stop, told):
     """Be all bad clients, until `stop` is set; tell what became of them."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -167,6 +167,9 @@ def attack(port, slow, floods, stop, told):
     ]
     for thread in threads:
         thread.start()
+    while counts.total() < slow:
+        time.sleep(0.1)
+    begun.set()
     for thread in threads:
         thread.join()
     told.put((dict(counts), dict(replies)))
@@ -175,11 +178,11 @@ def attack(port, slow, floods, stop, told):
 def measured(guide, slow, floods, seconds):
     """Measure beside one mixture of bad clients, which are a process of their own: they must not slow the good one."""
     own = multiprocessing.get_context("spawn")
-    stop, told = own.Event(), own.Queue()
+    begun, stop, told = own.Event(), own.Event(), own.Queue()
     before = guide.megabytes()
-    bad = own.Process(target=attack, args=(guide.port, slow, floods, stop, told))
+    bad = own.Process(target=attack, args=(guide.port, slow, floods, begun, stop, told))
     bad.start()
-    time.sleep(3)
+    begun.wait()
     waits, failures, during, files = waits_of_a_good_client(guide, seconds)
     stop.set()
     counts, replies = told.get()

@@ -64,6 +64,10 @@ LIMITS = Limits()
 ACCEPTED_AT_ONCE = 128
 """Connections that are taken before any is read; fewer than `connections`, or they would end each other unheard."""
 
+QUEUED = 4096
+"""Connections that the system keeps until they are taken; one for which there is no room is tried again a second
+later."""
+
 SENT_AHEAD = 1 << 17
 """Bytes that the system holds for a client that does not read; it would take megabytes for each."""
 
@@ -157,7 +161,14 @@ def server(limits: Limits = LIMITS) -> uvicorn.Server:
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(QUEUED)  # uvicorn has one number for this queue and for those accepted in one go
 
 
 def _ask_for_files() -> None:
