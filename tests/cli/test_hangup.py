@@ -110,3 +110,28 @@ def test_interrupted_while_modules_are_imported_it_prints_no_traceback(module, f
     assert process.returncode == 130, said
     assert not [line for line in said if "Traceback" in line or "Exception ignored" in line]
     assert not (tmp_path / "run").exists()
+
+
+SWALLOWED = """
+import signal, sys
+from tellapart import __main__
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Swallowing:
+    def find_spec(name, *_):
+        if name == "tellapart.cli.main":
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except BaseException:
+                pass
+
+sys.meta_path.insert(0, Swallowing)
+sys.argv[1:] = ["--version"]
+sys.exit(__main__.run())
+"""
+
+
+def test_an_interruption_is_not_lost_in_a_module_that_catches_everything():
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Interrupted.\n")
