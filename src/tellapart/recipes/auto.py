@@ -24,7 +24,7 @@ FEWEST_FROM_SCRATCH = 30_000
 (90.5% against 86.2%), a little with 20,000 (90.8% against 89.6%); from scratch, all 50,000 give 94.1%."""
 
 FEWEST_GRAY_FROM_SCRATCH = 200
-"""Small gray pictures, likewise: they are unlike what a backbone was trained on. Of MNIST's, transfer was better with 100
+"""Small gray pictures, likewise: they are unlike a backbone's photos. Of MNIST's, transfer was better with 100
 (79.8% against 72.0%), from scratch with 200 (91.8% against 86.6%) and with 5,000 (99.5% against 94.7%)."""
 
 
