@@ -51,7 +51,7 @@ def choose_recipe(dataset: Dataset) -> Choice:
     if not sides:  # reading the images will name what is wrong with them
         return Choice("transfer", "")
     if (side := round(median(sides))) > SMALL_SIDE:
-        return Choice("transfer", f"chosen for photos: their longer side is {side} pixels")
+        return Choice("transfer", f"chosen for photos: the median of their longer sides is {side} pixels")
     are_gray = all(channels == 1 for _, _, channels in shapes)
     pictures = counted(len(train), "small gray picture" if are_gray else "small picture")
     if len(train) >= (FEWEST_GRAY_FROM_SCRATCH if are_gray else FEWEST_FROM_SCRATCH):

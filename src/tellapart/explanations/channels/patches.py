@@ -141,8 +141,8 @@ def boxes_of(
 ) -> list[Box]:
     """Return, for each image, the smallest box around the pixels with a gradient on one value of a layer.
 
-    A value at its activation's ceiling, such as the 6 of ReLU6, has no gradient: there the box is that of all channels at
-    its place.
+    A value at its activation's ceiling, such as the 6 of ReLU6, has no gradient: there the box is that of all channels
+    at its place.
 
     Args:
         recorder: of the network.
