@@ -24,12 +24,14 @@ LONGEST_PART = 200
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Return a share of 1 as a percentage; a share below 1 is never rounded up to 100%."""
+    """Return a share of 1 as a percentage; never rounded up to 100%, nor down to 0%."""
     if share is None:
         return "–"
     text = f"{100 * share:.{digits}f}%"
     if share < 1 and text == f"{100:.{digits}f}%":
         return f"> {100 - 10**-digits:.{digits}f}%"
+    if share > 0 and text == f"{0:.{digits}f}%":
+        return f"< {10**-digits:.{digits}f}%"
     return text
 
 

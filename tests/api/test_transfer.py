@@ -188,7 +188,8 @@ def dataset(side, count, channels=3):
     [
         (32, 100, 3, "transfer"),
         (32, FEWEST_FROM_SCRATCH, 3, "fast"),
-        (28, 100, 1, "fast"),
+        (28, 100, 1, "transfer"),
+        (28, 200, 1, "fast"),
         (96, 100, 3, "transfer"),
         (96, 200, 1, "transfer"),
     ],

@@ -87,7 +87,7 @@ def test_train_prints_its_epochs_unless_verbose_is_off(color_photos, tmp_path, c
 def test_train_prints_the_stages_of_a_transfer(color_photos, tmp_path, capsys):
     tellapart.train(str(color_photos), size=(32, 32), predictions=0, out=tmp_path / "run")
     begins = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert begins[0].startswith("Features of 36 training pictures and their mirror images")
+    assert begins[0].startswith("Features of 36 training pictures and their mirrored copies")
     assert begins[1:] == ["Last layer", "Fine-tuning not tried"]
 
 

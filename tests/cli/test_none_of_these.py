@@ -70,4 +70,4 @@ def test_evaluate_says_how_many(pictures):
     result = tellapart("evaluate", "cifar10", pictures)
     count = tellapart("evaluate", "cifar10", pictures, "--json").json["unfamiliar_pictures"]
     assert count >= 5
-    assert f"Probably none of these classes: {count} of 6 pictures ({count / 6:.1%})" in result.out
+    assert f"Wrongly taken for none of these classes: {count} of 6 pictures ({count / 6:.1%})" in result.out

@@ -33,7 +33,7 @@ def fine_tuned_line(done: FineTuned) -> str:
 def features_line(done: FeaturesDone) -> str:
     """Return how many pictures passed through the network, and how fast."""
     noun = {"train": "training"}.get(done.split, done.split)
-    mirrored = "" if done.views == 1 else " and their mirror images"
+    mirrored = "" if done.views == 1 else " and their mirrored copies"
     speed = done.pictures * done.views / max(done.seconds, 1e-9)
     return f"Features of {counted(done.pictures, f'{noun} picture')}{mirrored}: {done.seconds:.1f} s ({speed:,.0f}/s)"
 

@@ -127,14 +127,14 @@ Epochs = Annotated[
     int | None,
     typer.Option(
         "--epochs",
-        help="Passes over the training pictures; with transfer, those of its fine-tuning. Default: set by the recipe.",
+        help="Passes over the training pictures; with transfer, fine-tuning epochs. Default: set by the recipe.",
     ),
 ]
 BatchSize = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
-        help="Pictures per step; with transfer, of its fine-tuning. Default: set by the recipe.",
+        help="Pictures per step; with transfer, in fine-tuning. Default: set by the recipe.",
     ),
 ]
 Backbone = Annotated[
@@ -153,7 +153,7 @@ FineTune = Annotated[
     typer.Option(
         "--fine-tune",
         help="Recipe transfer: train the pretrained network further, and keep the result if it is better on validation "
-        "pictures. Default: auto (where they can tell, and the work is limited).",
+        "pictures. Default: auto (where there are enough of them, and it does not take too long).",
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Random seed. Default: 0.")]

@@ -31,8 +31,8 @@ def train(
 ) -> None:
     """Train a classifier on labeled pictures.
 
-    Photos are learned by a new last layer on a pretrained network, small pictures in great number from scratch.
-    Validates on held-out pictures, scores the model on test pictures at the end, and saves everything in a run
+    For photos, trains a new last layer on a pretrained network; for large sets of small pictures, trains from
+    scratch. Validates on held-out pictures, scores the model on test pictures at the end, and saves everything in a run
     folder. Ctrl-C saves and stops; --resume continues.
 
     \b

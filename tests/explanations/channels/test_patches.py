@@ -56,6 +56,26 @@ def test_patches_come_the_strongest_first_with_the_networks_own_values(recorder)
         np.testing.assert_allclose(activations, highest.numpy(), rtol=1e-4, atol=1e-5)
 
 
+def test_a_value_at_its_activations_ceiling_depends_on_its_window_too():
+    """ReLU6 has no gradient at 6."""
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 1)),
+            layers.Conv2D(2, 3, activation="relu6", name="light"),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    kernel = np.stack([np.full((3, 3, 1), 1.0), np.full((3, 3, 1), 1e-3)], -1).astype(np.float32)
+    model.get_layer("light").set_weights([kernel, np.zeros(2, np.float32)])
+    image = np.zeros((1, 16, 16, 1), np.uint8)
+    image[0, 4:7, 8:11] = 255
+    patches = top_patches(Recorder(model, "logits"), image, "light", [0], count=1)
+    assert patches[0][0].activation == 6
+    top, left, bottom, right = patches[0][0].box
+    assert (bottom - top, right - left) == (3, 3)
+
+
 def test_kernels_are_shown_from_black_to_white(edges, recorder):
     name, pictures = kernels_as_images(edges.run(torch.zeros(1, 16, 16, 1)))
     assert name == "edges"

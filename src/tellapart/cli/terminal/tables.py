@@ -123,7 +123,7 @@ def classes_table(scores: Scores) -> FittingTable:
 def unfamiliar_line(unfamiliar: int, pictures: int) -> str:
     """Return how many pictures are unlike the training pictures."""
     return (
-        f"Probably none of these classes: {unfamiliar:,} of {counted(pictures, 'picture')} "
+        f"Wrongly taken for none of these classes: {unfamiliar:,} of {counted(pictures, 'picture')} "
         f"({percent(unfamiliar / pictures)})"
     )
 
@@ -206,17 +206,18 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
         "picture",
         "predicted",
         "probability",
-        "runners-up",
+        "other classes",
         right=("probability",),
-        long=("picture", "predicted", "runners-up"),
-        spare=("runners-up",),
+        long=("picture", "predicted", "other classes"),
+        spare=("other classes",),
     )
     for prediction in predictions:
         shares = dict(zip(prediction.names, prediction.probabilities, strict=True))
         if (group := prediction.group) is None:
             name, share = prediction.names[0], shares.pop(prediction.names[0])
         else:
-            name, share = f"{group.name} ({group.kind})", group.probability
+            name = f"{group.name} ({group.kind} {percent(group.class_probability)})"
+            share = group.probability
             shares.pop(group.class_name, None)
         others = ", ".join(f"{other} {percent(value)}" for other, value in shares.items())
         add_row(table, prediction.picture, _unless_unfamiliar(prediction, name), percent(share), others)

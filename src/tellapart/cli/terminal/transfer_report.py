@@ -17,8 +17,8 @@ def model_line(setup: TrainingSetup, model: Any) -> str:
     trained = sum(weight.value.numel() for weight in model.get_layer("head").weights)
     name = setup.backbone.origin["backbone"]
     return (
-        f"{name}, {model.count_params():,} parameters, of which the {trained:,} of a new last layer "
-        f"are trained; input {height} x {width}"
+        f"{name}, {model.count_params():,} parameters, {trained:,} of them in a new last layer, which is trained; "
+        f"input {height} x {width}"
     )
 
 

@@ -141,6 +141,9 @@ def boxes_of(
 ) -> list[Box]:
     """Return, for each image, the smallest box around the pixels with a gradient on one value of a layer.
 
+    A value at its activation's ceiling, such as the 6 of ReLU6, has no gradient: there the box is that of all channels
+    at its place.
+
     Args:
         recorder: of the network.
         images: (N, H, W, C) uint8.
@@ -152,11 +155,21 @@ def boxes_of(
     for rows in _batches(images):
         pixels = torch.from_numpy(images[rows].astype(np.float32)).requires_grad_()
         maps = recorder.layer_outputs(pixels, [layer])[layer]
-        down, right = torch.from_numpy(places[rows]).unbind(1)
-        values = maps[torch.arange(len(rows)), down, right, torch.tensor([channels[row] for row in rows])]
-        (gradients,) = torch.autograd.grad(values.sum(), pixels)
-        boxes += [_around(gradient.abs().amax(-1) > 0) for gradient in gradients]
+        each, (down, right) = torch.arange(len(rows)), torch.from_numpy(places[rows]).unbind(1)
+        at_place = maps[each, down, right]  # (n, channels)
+        values = at_place[each, torch.tensor([channels[row] for row in rows])]
+        marked = _depended_on(values, pixels, keep=True)
+        without = ~marked.flatten(1).any(1) & (values != 0)
+        if bool(without.any()):
+            marked[without] = _depended_on(at_place[without], pixels)[without]
+        boxes += [_around(each_marked) for each_marked in marked]
     return boxes
+
+
+def _depended_on(values: Tensor, pixels: Tensor, *, keep: bool = False) -> Tensor:
+    """Return which pixels the values have a gradient by, (N, H, W) bool; `keep` for another call on the same run."""
+    (gradients,) = torch.autograd.grad(values.sum(), pixels, retain_graph=keep)
+    return gradients.abs().amax(-1) > 0
 
 
 def _batches(images: NDArray[np.uint8]) -> list[NDArray[np.int64]]:

@@ -57,6 +57,7 @@ def part(explanation: Explanation, has_maps: bool) -> Part:
             "url": overlay(heat, placement.target, is_smooth=not photo.is_small),
             "key": _key(maps[0].method, names[contrast.of], bool((heat < 0).any())),
             **_described(maps, names[contrast.of]),
+            "kind_of": None if group is None else group.name,
         }
     values["label"] = _label(values["map"])
     return Part(values)
@@ -115,7 +116,7 @@ def _caption(photo: Photo, subject: Subject, placement: Placement) -> str:
         return f"{size}, as the network sees it."
     left, top, right, bottom = map(round, placement.target)
     is_whole = placement.source == (0, 0, width, height)
-    part = "it" if is_whole else "its middle" if photo.is_seen_whole else "the framed part"
+    part = "it" if is_whole else "its center crop" if photo.is_seen_whole else "the framed part"
     return f"{size}. The network sees {part} at {right - left} × {bottom - top}."
 
 

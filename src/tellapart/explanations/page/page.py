@@ -73,7 +73,7 @@ def page(explanation: Explanation, progress: Progress | None = None) -> str:
     if not explanation.quick:
         return page_of(explanation, SECTIONS, progress)
     left_out = ", ".join(section.title for section in SECTIONS if section.name not in QUICK)
-    explanation.add_gap(f"Left out of a quick explanation: {left_out}; and all heat maps but one.")
+    explanation.add_gap(f"{left_out}, and five of six heat maps: left out by --quick.")
     return page_of(explanation, [section for section in SECTIONS if section.name in QUICK], progress)
 
 

@@ -30,6 +30,7 @@ export function softmax(logits, temperature) {
 /** A share in percent; below 1 it is never rounded up to 100%. */
 function percent(share) {
   const text = `${(100 * share).toFixed(2)}%`;
+  if (text === "0.00%" && share > 0) return "< 0.01%";
   return text === "100.00%" && share < 1 - 1e-9 ? "> 99.99%" : text;
 }
 
