@@ -9,6 +9,8 @@ import pytest
 import tellapart
 from tellapart.cli.main import COMMANDS
 
+CAT = Path(tellapart.__file__).parent / "guide" / "photos" / "cat.jpg"
+
 COMMANDS_ALONE = {"demo", "learn", "doctor", "bench"}
 """Commands without a function: they need a terminal or a browser."""
 
@@ -115,3 +117,18 @@ def test_an_empty_path_is_not_the_current_folder(trained):
 def test_one_run_alone_is_not_compared_letter_by_letter(trained):
     with pytest.raises(tellapart.TellapartError, match="two or more different runs"):
         tellapart.compare(str(trained.folder))
+
+
+def test_without_a_model_the_built_in_imagenet_model_predicts_and_explains():
+    picture = CAT
+    (prediction,) = tellapart.predict(picture, top=2)
+    assert prediction.group.name == "cat"
+    assert prediction == tellapart.predict("imagenet", [picture], top=2)[0]
+    explanation = tellapart.explain(picture, quick=True)
+    assert "cat" in explanation.to_dict()["answer"]["predicted"]
+
+
+@pytest.mark.parametrize("model", [None, "digits"])
+def test_a_model_without_pictures_is_asked_for_some(model):
+    with pytest.raises(tellapart.TellapartError, match="Which pictures"):
+        tellapart.predict(model)

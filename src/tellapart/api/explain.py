@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
-from tellapart.api.load import load, run_folder_of
+from tellapart.api.load import load, model_or_built_in, run_folder_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, PictureError, SaveError
@@ -30,15 +30,15 @@ class Page:
 
 
 def explain(
-    model: Classifier | str | Path,
-    picture: Any,
+    model: Classifier | str | Path | Any,
+    picture: Any = None,
     *,
     classes: Sequence[str] = (),
     quick: bool = False,
     run: str | Path | None = None,
     listener: Listener | None = None,
 ) -> Explanation:
-    """Explain one prediction.
+    """Explain one prediction: `explain(model, picture)`, or `explain(picture)` by the built-in ImageNet model.
 
     Args:
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
@@ -54,10 +54,11 @@ def explain(
         `save(path)` writes it.
 
     Raises:
-        ConfigError: there is no such class or run folder; or `quick` and classes to compare.
+        ConfigError: there is no such class or run folder; `quick` and classes to compare; or a model and no picture.
         ModelError: not a model.
         PictureError: the file is not a picture.
     """
+    model, picture = model_or_built_in(model, picture)
     run = run_folder_of(model) if run is None else run
     looking = None if listener is None else listener.looking
     return Explainer(load(model), run, looking).explain(picture, classes, quick)

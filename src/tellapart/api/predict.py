@@ -5,13 +5,13 @@ thousand classes.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tellapart.api.listener import Listener
-from tellapart.api.load import load
+from tellapart.api.load import load, model_or_built_in
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.prediction import Prediction
 from tellapart.data.decode import IMAGE_SUFFIXES
@@ -47,6 +47,15 @@ class Predictions:
 
     novelty_limit: float | None = None
     """Novelty score above which a picture counts as unfamiliar; None: the model has no limit."""
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self.predictions)
+
+    def __getitem__(self, index: int) -> Prediction:
+        return self.predictions[index]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -101,14 +110,14 @@ class Predictions:
 
 
 def predict(
-    model: Classifier | str | Path,
-    pictures: Any,
+    model: Classifier | str | Path | Any,
+    pictures: Any = None,
     *,
     top: int | None = None,
     precision: str = "float32",
     listener: Listener | None = None,
 ) -> Predictions:
-    """Predict the classes of images.
+    """Predict the classes of images: `predict(model, pictures)`, or `predict(pictures)` by the built-in ImageNet model.
 
     Args:
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
@@ -119,10 +128,11 @@ def predict(
         listener: hears how many images are done.
 
     Raises:
-        ConfigError: `top` or `precision` is out of range.
+        ConfigError: `top` or `precision` is out of range, or there is a model and no picture.
         DataError: a folder without pictures, or something that is neither a path nor such an array.
         ModelError: not a model.
     """
+    model, pictures = model_or_built_in(model, pictures)
     several = isinstance(pictures, Sequence) and not isinstance(pictures, str)
     given = list(pictures) if several else [pictures]
     if "" in [picture for picture in given if isinstance(picture, str)]:

@@ -84,7 +84,7 @@ def model_and_pictures(paths: Sequence[Path], command: str = "predict") -> tuple
         ModelError: the first of several paths does not exist.
     """
     first, *others = paths
-    if _is_model(first):
+    if is_model(first):
         if not others:
             raise ConfigError(
                 f"Which pictures? Give some after the model: tellapart {command} {first} PICTURE.jpg"
@@ -123,7 +123,8 @@ def _only_runs_in(path: Path) -> list[Path]:
         return sorted(runs, key=lambda run: -run.stat().st_mtime)
 
 
-def _is_model(path: Path) -> bool:
+def is_model(path: Path) -> bool:
+    """Return whether a path or a name is known to mean a model, and not a picture."""
     if path.is_dir():
         return any((path / name).exists() for name in (MODEL_IN_RUN, SETTINGS_IN_RUN))
     return is_model_file(path) or (str(path) in NAMES and not path.exists())
