@@ -161,7 +161,8 @@ def test_the_group_is_in_json_csv_and_the_table_of_many(tmp_path):
     (row,) = csv.DictReader(io.StringIO(tellapart("predict", CAT, "--csv", "-").out))
     assert (row["group"], float(row["group_probability"])) == ("cat", answer["group_probability"])
     assert row["group_class"] == answer["group_class"]
-    assert f"cat ({answer['group_class']})" in tellapart("predict", CAT, tmp_path / "again.jpg").out
+    kind = f"{answer['group_class']} {answer['probabilities'][answer['group_class']]:.1%}"
+    assert f"cat ({kind})" in tellapart("predict", CAT, tmp_path / "again.jpg").out
 
 
 def test_a_model_without_groups_answers_with_a_class(run, folder):

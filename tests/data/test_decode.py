@@ -10,7 +10,7 @@ import simplejpeg
 from PIL import Image
 
 from tellapart.data import decode as decode_module
-from tellapart.data.decode import decode, image_shape
+from tellapart.data.decode import decode, image_shape, load_image
 from tellapart.errors import PictureError
 
 RNG = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def test_a_truncated_heic_photo_is_named_and_refused(tmp_path, share):
 def test_the_reader_of_heic_is_imported_for_heic_alone():
     kinds = [encoded(Image.fromarray(SMOOTH), kind) for kind in ("JPEG", "PNG", "AVIF")]
     code = (
-        "import sys; from tellapart.data.decode import decode, image_shape\n"
+        "import sys; from tellapart.data.decode import decode, image_shape, load_image\n"
         f"for content in {kinds!r}: decode(content), image_shape(content)\n"
         "print('pi_heif' in sys.modules)\n"
         f"decode({str(HEIC / 'quadrants.heic')!r})\n"
@@ -248,3 +248,14 @@ def test_among_very_many_names_none_is_offered(tmp_path, monkeypatch):
     monkeypatch.setattr("tellapart.paths.LARGEST_FOLDER", 2)
     with pytest.raises(PictureError, match="Check the name"):
         decode(tmp_path / "photo.jpg")
+
+
+def test_a_pil_image_is_read_as_its_file_is(tmp_path):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    image.save(tmp_path / "turned.png", exif=exif)
+    name, pixels = load_image(Image.open(tmp_path / "turned.png"), 4)
+    assert name == "picture 4"
+    np.testing.assert_array_equal(pixels, load_image(tmp_path / "turned.png")[1])
+    assert pixels.shape == (9, 6, 3)

@@ -30,7 +30,7 @@ class Group:
     """The likeliest of its classes."""
 
     class_probability: float
-    """Divided among the classes of the group as the network does; at most `probability`."""
+    """As the network gives it; at most `probability`."""
 
     @property
     def kind(self) -> str:
@@ -114,5 +114,4 @@ def _group(
     probability: float,
 ) -> Group:
     best = int(np.where(is_member, row, -1).argmax())
-    share = float(row[best]) / max(float(row[is_member].sum()), 1e-12)
-    return Group(name, probability, class_names[best], share * probability)
+    return Group(name, probability, class_names[best], min(float(row[best]), probability))

@@ -257,21 +257,25 @@ def load_image(image: Any, index: int = 0) -> tuple[str, Pixels]:
     """Load one image to predict or explain, from a file or an array.
 
     Args:
-        image: a path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3).
+        image: a path, a uint8 array (H, W), (H, W, 1) or (H, W, 3), or a PIL image.
         index: the number in an array's name.
 
     Returns:
-        Its name, and (height, width, 1 or 3) uint8.
+        Its name, and (height, width, 1 or 3) uint8, turned upright.
 
     Raises:
         PictureError: the file cannot be decoded.
         DataError: the array has another type or shape.
     """
+    from PIL import Image
+
     if isinstance(image, np.ndarray):
         return f"picture {index}", _with_channels(image)
     if isinstance(image, str | Path):
         return str(image), decode(Path(image))
-    raise DataError(f"A picture is a file's path or a uint8 array; got {type(image).__name__}.")
+    if isinstance(image, Image.Image):
+        return f"picture {index}", _upright_rgb(image)
+    raise DataError(f"A picture is a file's path, a uint8 array or a PIL image; got {type(image).__name__}.")
 
 
 def _with_channels(array: NDArray[Any]) -> Pixels:

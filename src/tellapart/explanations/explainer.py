@@ -1,6 +1,7 @@
 """Explainer: explains one network's predictions; what several images share is computed once."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,9 @@ class Explainer:
             PictureError: the file is not a picture.
         """
         names = (classes,) if isinstance(classes, str) else classes
-        named = tuple(_index_of(name, self.classifier.class_names) for name in names)
+        named = tuple(
+            _index_of(name, self.classifier.class_names, self.classifier.card.groups) for name in names
+        )
         if quick and named:
             raise ConfigError(
                 "A quick explanation has one heat map, of the predicted class, and compares no other classes. "
@@ -124,7 +127,20 @@ def _weights(classifier: Classifier) -> list[NDArray[Any]]:
     return list(classifier.model.get_weights())
 
 
-def _index_of(name: str, names: tuple[str, ...]) -> int:
+MOST_LISTED = 100
+"""Classes that an error lists."""
+
+
+def _index_of(name: str, names: tuple[str, ...], groups: Mapping[str, str]) -> int:
     if name not in names:
-        raise ConfigError(f"The model has no class {name!r}. Its classes: {', '.join(names)}.")
+        similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        kinds = [other for other, group in groups.items() if group == name][:3]
+        if kinds:
+            advice = f"It is what several classes are kinds of, such as {', '.join(kinds)}."
+        else:
+            advice = f"Did you mean {' or '.join(similar)}?" if similar else ""
+        known = (
+            f"Its classes: {', '.join(names)}." if len(names) <= MOST_LISTED else f"It has {len(names):,}."
+        )
+        raise ConfigError(f"The model has no class {name!r}. {advice} {known}".replace("  ", " "))
     return names.index(name)

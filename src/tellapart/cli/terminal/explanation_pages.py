@@ -8,7 +8,7 @@ from tellapart.api.explain import Page
 from tellapart.classifier.groups import Group
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import note, say, say_json
-from tellapart.cli.terminal.predictions import note_model
+from tellapart.cli.terminal.predictions import TOO_FEW_TO_TELL, note_model
 from tellapart.cli.terminal.tables import answer_of
 from tellapart.data.store import UnreadableImage
 from tellapart.text import one_line
@@ -30,6 +30,9 @@ def report_pages(
         return
     if pages:
         note_model(model, list(pages[0].values["probabilities"]))
+        values = pages[0].values
+        if values["familiar"] is None and values["novelty"] is not None:
+            note(TOO_FEW_TO_TELL)
     for gap in dict.fromkeys(gap for page in pages for gap in page.values["missing"]):
         note(f"Missing on the page: {gap}", "yellow")
     for page in pages:

@@ -41,6 +41,9 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join([*names[:CLASSES_NAMED], f"{others:,} more"] if others > 1 else names)
 
 
+TOO_FEW_TO_TELL = "It was trained with too few pictures to say when a picture shows none of these."
+
+
 def report_predictions(predictions: Predictions, model: Path, csv: str | None, as_json: bool) -> None:
     """Print predictions in the chosen form; on stderr, the pictures that could not be read."""
     for image in predictions.unreadable:
@@ -56,7 +59,7 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
     elif predictions.predictions:
         note_model(model, predictions.class_names)
         if predictions.novelty_limit is None and predictions.predictions[0].novelty is not None:
-            note("It was trained with too few pictures to say when a picture shows none of these.")
+            note(TOO_FEW_TO_TELL)
         _print_tables(predictions.predictions)
 
 

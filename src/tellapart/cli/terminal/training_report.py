@@ -47,9 +47,8 @@ def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     config = setup.config
     height, width, channels = setup.preprocessing.shape
     plain = "" if config.augmentation else ", no augmentation"
-    recipe = (
-        f"{_recipe(setup)}: {config.epochs} epochs, batch size {config.batch_size}{plain}, seed {config.seed}"
-    )
+    epochs = counted(config.epochs, "epoch")
+    recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}{plain}, seed {config.seed}"
     return [
         ("Split", split_in_words(setup)),
         (
