@@ -134,5 +134,5 @@ def _scores(layer: Any, read: Shapes) -> int:
     if not type(layer).__name__.endswith("Attention") or not read:
         return 0
     places = [prod(side or 1 for side in shape[1:-1]) for shape in read[:2]]
-    heads = getattr(layer, "num_heads", None) or getattr(layer, "num_query_heads", 1)
+    heads: Any = getattr(layer, "num_heads", None) or getattr(layer, "num_query_heads", 1)
     return places[0] * places[-1] * int(heads)
