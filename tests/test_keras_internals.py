@@ -350,8 +350,8 @@ def test_every_function_is_tested_here():
 def private_names_in(text):
     """The private names that a source text uses of objects which are not its own, as "line: expression".
 
-    Its own are those of `self` and `cls`, and names that the text itself assigns or defines. Torch's are allowed,
-    and the two public methods of named tuples that begin with an underscore.
+    Its own are those of `self` and `cls`, and names that the text itself assigns or defines. Those of torch, os and
+    atexit are allowed, and the two public methods of named tuples that begin with an underscore.
     """
     tree = ast.parse(text)
     own = {"_asdict", "_replace"} | {name for node in ast.walk(tree) for name in _names_bound_by(node)}
@@ -359,7 +359,7 @@ def private_names_in(text):
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and _is_private(node.attr):
             is_own = ast.unparse(node.value) in ("self", "cls") or node.attr in own
-            if not is_own and _root_of(node) != "torch":
+            if not is_own and _root_of(node) not in ("torch", "os", "atexit"):
                 uses.append(f"{node.lineno}: {ast.unparse(node)}")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("attr"):
             names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]

@@ -109,8 +109,8 @@ def test_a_full_disk_is_one_paragraph_and_leaves_no_half_of_a_file(pictures, tmp
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
     assert done.stderr.count("Error: ") == 1
-    half_written = [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
-    assert half_written == []
+    hidden = {path.name for path in tmp_path.rglob("*") if path.name.startswith(".")}
+    assert hidden <= {".lock"}  # of the run, which can be resumed
     assert not list(tmp_path.rglob("*.safetensors"))
     assert not list(tmp_path.rglob("*.keras"))
 

@@ -120,6 +120,12 @@ def test_in_bfloat16_the_scores_are_close():
     np.testing.assert_allclose(rounded, exact, rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("end", [[layers.Dense(3), layers.Softmax()], [layers.Softmax()]])
+@pytest.mark.parametrize(
+    "end",
+    [
+        [layers.Dense(3), layers.Softmax()],
+        [layers.Reshape((-1, 3)), layers.GlobalAveragePooling1D(), layers.Softmax()],
+    ],
+)
 def test_a_network_whose_features_or_logits_cannot_be_seen_has_no_scored_form(end):
     assert scored_net(classifier_of(network(*end)).net, lambda features, _: features.sum(1)) is None

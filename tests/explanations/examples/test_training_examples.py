@@ -121,10 +121,10 @@ def test_a_damaged_cache_is_computed_again(copied, explained, damaged):
 
 
 def test_a_folder_that_cannot_be_written_to_breaks_nothing(copied, explained, monkeypatch):
-    def refuse(path, write):
+    def refuse(path, tensors, metadata):
         raise SaveError("read-only")
 
-    monkeypatch.setattr(feature_cache, "write_whole", refuse)
+    monkeypatch.setattr(feature_cache, "write_tensors", refuse)
     explanation = explained(of=copied)
     assert explanation.training_examples.nearest(1)
     assert explanation.gaps == []
