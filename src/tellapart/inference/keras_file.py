@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tellapart.errors import ModelError
 from tellapart.inference.stored_net import StoredNet, StoredStep
@@ -50,13 +51,10 @@ def read_stored_net(path: Path) -> StoredNet | None:
             return None
         with h5py.File(io.BytesIO(content), "r") as file:
             checked_numbers(file, most_bytes(path), str(path))
-            for weights in (_Shapes(file.id, h5py), _Weights(file.id, h5py, content)):
-                net = _lowered(model["class_name"], model["config"], weights)
-                if net is None:
-                    return None
-                if weights.device == "meta":
-                    _refuse_large_outputs(net, path)
-            return net
+            net = _lowered(model["class_name"], model["config"], _Weights(file.id, content, h5py))
+        if net is not None:
+            _refuse_large_outputs(net, path)
+        return net
     except ModelError:
         raise
     except (OSError, RuntimeError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
@@ -64,20 +62,26 @@ def read_stored_net(path: Path) -> StoredNet | None:
 
 
 def _refuse_large_outputs(net: StoredNet, path: Path) -> None:
-    """Run a net without memory, and look at the size of all that it computes for one image."""
+    """Run a net on no images at all, which takes no memory, and look at the shapes of what it computes.
+
+    Raises:
+        ModelError: an image would take more memory than there is.
+        RuntimeError: a layer needs an image.
+    """
     total = 0
 
     def check(output: torch.Tensor) -> None:
         nonlocal total
-        total += output.numel()
-        if output.numel() > LARGEST_OUTPUT or total > LARGEST_SUM:
-            raise refused(path, f"a layer of it computes {output.numel():,} numbers for each image")
+        size = math.prod(output.shape[1:])
+        total += size
+        if size > LARGEST_OUTPUT or total > LARGEST_SUM:
+            raise refused(path, f"a layer of it computes {size:,} numbers for each image")
 
     with torch.inference_mode():
-        net.run(torch.empty(1, *net.image_shape, device="meta"), check)
+        net.run(torch.empty(0, *net.image_shape), check)
 
 
-def _lowered(kind: str, config: Mapping[str, Any], weights: "_Shapes") -> StoredNet | None:
+def _lowered(kind: str, config: Mapping[str, Any], weights: "_Weights") -> StoredNet | None:
     layers = config["layers"]
     wiring = _in_a_row(layers) if kind == "Sequential" else _as_wired(config)
     if wiring is None:
@@ -181,13 +185,14 @@ def _is_kernel_of(config: Mapping[str, Any], shape: Sequence[int]) -> bool:
     )
 
 
-class _Shapes:
-    """The weights of a `.weights.h5` file as tensors of their shapes, without memory."""
+class _Weights:
+    """The weights of a `.weights.h5` file in memory.
 
-    device = "meta"
+    Where one lies in a single piece it is copied from there: h5py's own way takes three times as long.
+    """
 
-    def __init__(self, file: Any, h5py: Any) -> None:
-        self.file, self.h5py = file, h5py
+    def __init__(self, file: Any, content: bytes, h5py: Any) -> None:
+        self.file, self.content, self.h5py = file, content, h5py
 
     def of_layer(self, folder: str) -> list[torch.Tensor]:
         """Return a layer's weights, in Keras's order; none where the file has no such folder."""
@@ -196,37 +201,18 @@ class _Shapes:
             count = self.h5py.h5g.open(self.file, path.encode()).get_num_objs()
         except KeyError:
             return []
-        return [self._tensor(f"{path}/{index}") for index in range(count)]
+        return [torch.from_numpy(self._array(f"{path}/{index}")) for index in range(count)]
 
-    def _tensor(self, path: str) -> torch.Tensor:
+    def _array(self, path: str) -> NDArray[Any]:
         stored = self.h5py.h5d.open(self.file, path.encode())
-        kind = torch.from_numpy(np.empty(0, stored.dtype)).dtype
-        if kind.is_floating_point and kind != torch.float32:
+        kind = stored.dtype
+        if kind.kind == "f" and kind != np.float32:
             raise TypeError(f"{path} is {kind}")  # Keras casts it
-        return self._filled(stored, kind)
-
-    def _filled(self, stored: Any, kind: torch.dtype) -> torch.Tensor:
-        return torch.empty(stored.shape, dtype=kind, device="meta")
-
-
-class _Weights(_Shapes):
-    """The weights of a `.weights.h5` file in memory.
-
-    Where one lies in a single piece it is copied from there: h5py's own way takes three times as long.
-    """
-
-    device = "cpu"
-
-    def __init__(self, file: Any, h5py: Any, content: bytes) -> None:
-        super().__init__(file, h5py)
-        self.content = content
-
-    def _filled(self, stored: Any, kind: torch.dtype) -> torch.Tensor:
         place = stored.get_offset()
         if place is None:  # in several pieces, or compressed
-            return torch.from_numpy(np.array(self.h5py.Dataset(stored)))
-        flat = np.frombuffer(self.content, stored.dtype, math.prod(stored.shape), place)
-        return torch.from_numpy(flat.reshape(stored.shape).copy())
+            return np.array(self.h5py.Dataset(stored))
+        flat = np.frombuffer(self.content, kind, math.prod(stored.shape), place)
+        return flat.reshape(stored.shape).copy()
 
 
 def _dtype(config: Mapping[str, Any]) -> str:

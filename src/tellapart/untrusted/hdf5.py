@@ -8,6 +8,8 @@ import zlib
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from tellapart.errors import ModelError
 from tellapart.untrusted.archive import LARGEST_TEXT, refused
 from tellapart.untrusted.little_memory import little_memory
@@ -24,6 +26,9 @@ KINDS = "fiubV"
 """NumPy's kinds of data that weights have; Keras stores bfloat16 as V, two bytes without a meaning."""
 
 
+NEVER_READ = "name"
+"""An attribute that Keras writes and nobody reads."""
+
 TEXT_MEMORY = 256_000_000
 """Bytes that reading the texts of one attribute may take."""
 
@@ -39,8 +44,10 @@ def checked_numbers(file: Any, most: int, where: str) -> int:
     Raises:
         ModelError: not all its data sets are numbers within it, or there are too many; with the entry's name.
     """
+    import h5py
+
     walk = _Walk(most, where)
-    walk.enter(file, "/", 0)
+    walk.enter(h5py.h5g.open(file.id, b"/"), "/", 0)
     return walk.numbers
 
 
@@ -53,9 +60,10 @@ class _Walk:
         self.seen: set[Any] = set()
 
     def enter(self, group: Any, place: str, depth: int) -> None:
+        """Look at a group, an `h5py.h5g.GroupID`, and at all that is in it."""
         import h5py
 
-        address = h5py.h5o.get_info(group.id).addr
+        address = h5py.h5o.get_info(group).addr
         if address in self.seen:
             raise self._odd(place, "it is the same group as another one")
         self.seen.add(address)
@@ -66,17 +74,17 @@ class _Walk:
             self.entries += 1
             if self.entries > MOST_ENTRIES:
                 raise self._odd(place, f"the file has more than {MOST_ENTRIES:,} entries")
-            self._entry(group, name, f"{place.rstrip('/')}/{name}", depth)
+            self._entry(group, name, f"{place.rstrip('/')}/{name.decode(errors='replace')}", depth)
 
-    def _entry(self, group: Any, name: str, place: str, depth: int) -> None:
+    def _entry(self, group: Any, name: bytes, place: str, depth: int) -> None:
         import h5py
 
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        if group.links.get_info(name).type != h5py.h5l.TYPE_HARD:
             raise self._odd(place, "it is a link to another place")
-        entry = group[name]
-        if isinstance(entry, h5py.Dataset):
+        entry = h5py.h5o.open(group, name)
+        if isinstance(entry, h5py.h5d.DatasetID):
             self._data_set(entry, place)
-        elif isinstance(entry, h5py.Group):
+        elif isinstance(entry, h5py.h5g.GroupID):
             self.enter(entry, place, depth + 1)
         else:
             raise self._odd(place, "it is neither a group nor a data set")
@@ -84,16 +92,17 @@ class _Walk:
     def _data_set(self, entry: Any, place: str) -> None:
         import h5py
 
-        settings = entry.id.get_create_plist()
+        settings = entry.get_create_plist()
         if settings.get_external_count():  # asked first: a shape may already be read from elsewhere
             raise self._odd(place, "its numbers lie in another file")
         layout = settings.get_layout()
         if layout == h5py.h5d.VIRTUAL:
             raise self._odd(place, "its numbers lie in other data sets")
-        kind = entry.dtype
-        if entry.shape is None or kind.kind not in KINDS or kind.hasobject or kind.names or kind.subdtype:
+        kind, shape = entry.dtype, entry.shape
+        if shape is None or kind.kind not in KINDS or kind.hasobject or kind.names or kind.subdtype:
             raise self._odd(place, f"it holds no numbers, but {kind}")
-        stored, size = entry.id.get_storage_size(), entry.size * kind.itemsize
+        stored, count = entry.get_storage_size(), prod(shape)
+        size = count * kind.itemsize
         self.room -= max(size, stored)
         if self.room < 0:
             raise self._odd(place, f"it claims {max(size, stored):,} bytes, more than the file can hold")
@@ -102,7 +111,7 @@ class _Walk:
         elif stored < size:
             raise self._odd(place, "its numbers are not in the file")
         self._attributes(entry, place)
-        self.numbers += entry.size
+        self.numbers += count
 
     def _chunks(self, entry: Any, settings: Any, place: str) -> None:
         """Unpack every chunk once, to no more than its size: HDF5 itself would unpack all that there is."""
@@ -115,7 +124,7 @@ class _Walk:
         needed = prod(
             -(-side // piece) for side, piece in zip(entry.shape, settings.get_chunk(), strict=True)
         )
-        count = entry.id.get_num_chunks()
+        count = entry.get_num_chunks()
         if count < needed:
             raise self._odd(place, "its numbers are not in the file")
         self.entries += count
@@ -123,31 +132,33 @@ class _Walk:
             raise self._odd(place, f"the file has more than {MOST_ENTRIES:,} entries and pieces")
         if 1 in filters:
             for index in range(count):
-                _, packed = entry.id.read_direct_chunk(entry.id.get_chunk_info(index).chunk_offset)
+                _, packed = entry.read_direct_chunk(entry.get_chunk_info(index).chunk_offset)
                 if _unpacks_to_more_than(size + 4, packed):  # 4: a checksum
                     raise self._odd(place, "its pieces unpack to more than they claim")
 
     def _attributes(self, entry: Any, place: str) -> None:
         import h5py
 
-        self.entries += len(entry.attrs)
+        count = h5py.h5a.get_num_attrs(entry)
+        self.entries += count
         if self.entries > MOST_ENTRIES:
             raise self._odd(place, f"the file has more than {MOST_ENTRIES:,} entries and attributes")
-        for name in entry.attrs:
-            attribute = entry.attrs.get_id(name)
-            kind = attribute.dtype
+        for index in range(count):
+            attribute = h5py.h5a.open(entry, index=index)
+            name, kind = attribute.name.decode(errors="replace"), attribute.dtype
             if kind.hasobject and h5py.check_string_dtype(kind) is None:
                 raise self._odd(place, f"its attribute {name} is neither numbers nor texts")
             if prod(attribute.shape or ()) * kind.itemsize > LARGEST_TEXT:
                 raise self._odd(place, f"its attribute {name} is too large")
-            if kind.hasobject:
-                self._text(entry, name, place)
+            if kind.hasobject and name != NEVER_READ:
+                self._text(attribute, name, place)
 
-    def _text(self, entry: Any, name: str, place: str) -> None:
+    def _text(self, attribute: Any, name: str, place: str) -> None:
         """Read a text, or a list of them, once with little memory: each claims its length, up to four gigabytes."""
+        values = np.empty(attribute.shape or (), attribute.dtype)
         try:
             with little_memory(TEXT_MEMORY):
-                entry.attrs[name]
+                attribute.read(values)
         except MemoryError as reason:
             raise self._odd(place, f"its attribute {name} is too large") from reason
 

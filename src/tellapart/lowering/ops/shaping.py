@@ -1,6 +1,7 @@
 """Shaping layers: reorder, repeat, crop, or pad with zeros; nothing is computed but by UpSampling2D."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch.nn.functional as F
@@ -46,7 +47,13 @@ def _flatten(config: Config, *_: Any) -> Operation | None:
 
 def _reshape(config: Config, *_: Any) -> Operation:
     shape = [-1 if size is None else size for size in config["target_shape"]]
-    return FunctionOperation(lambda x: to_torch(to_keras(x).reshape(len(x), *shape)))
+    known = abs(prod(shape))  # without the -1
+
+    def reshaped(x: Tensor) -> Tensor:
+        open_side = prod(x.shape[1:]) // max(known, 1)  # torch cannot tell it for a batch without images
+        return to_torch(to_keras(x).reshape(len(x), *[open_side if side == -1 else side for side in shape]))
+
+    return FunctionOperation(reshaped)
 
 
 def _permute(config: Config, *_: Any) -> Operation:
