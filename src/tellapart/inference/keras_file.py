@@ -7,6 +7,7 @@ layers all have a rule, each called once; for anything else it returns None, and
 import io
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ def _refuse_large_outputs(net: StoredNet, path: Path) -> None:
         if size > LARGEST_OUTPUT or total > LARGEST_SUM:
             raise refused(path, f"a layer of it computes {size:,} numbers for each image")
 
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
         net.run(torch.empty(0, *net.image_shape), check)
 
 
