@@ -9,7 +9,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import uvicorn
@@ -55,8 +54,8 @@ class Limits:
     head_seconds: float = 10.0
     """Time for sending the head of a request, and for taking a response."""
 
-    connections: int = 400
-    """Open at once; a new one ends the oldest."""
+    connections: int = 1500
+    """Open at once, where the system grants so many files; a new one ends the oldest."""
 
 
 LIMITS = Limits()
@@ -71,8 +70,11 @@ later."""
 SENT_AHEAD = 1 << 17
 """Bytes that the system holds for a client that does not read; it would take megabytes for each."""
 
-FILES = 1024
-"""Open files that the process asks for where it has fewer, as on macOS."""
+FILES = 4096
+"""Open files that the process asks for where it has fewer."""
+
+OTHER_FILES = 100
+"""Files that are no connections."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -110,7 +112,7 @@ def application(limits: Limits = LIMITS) -> Starlette:
 
 @asynccontextmanager
 async def _trainings(app: Starlette) -> AsyncIterator[None]:
-    app.state.trainings = LiveTrainings()
+    app.state.trainings, app.state.pages = LiveTrainings(), {}
     app.state.predicting, app.state.waiting, app.state.received = asyncio.Lock(), 0, 0
     yield
     app.state.trainings.end()
@@ -150,10 +152,10 @@ def _bound(port: int) -> socket.socket:
 
 def server(limits: Limits = LIMITS) -> uvicorn.Server:
     """Build a uvicorn server of the guide that shuts down within a second."""
-    _ask_for_files()
+    most = _granted_files() - OTHER_FILES - 3 * ACCEPTED_AT_ONCE  # some are open before the oldest are closed
     config = uvicorn.Config(
         application(limits),
-        http=guarded_protocol(limits.head_seconds, limits.connections),
+        http=guarded_protocol(limits.head_seconds, max(1, min(limits.connections, most))),
         ws="none",
         headers=list(HEADERS.items()),  # here and not in the application, whose errors would lack them
         server_header=False,
@@ -171,29 +173,39 @@ class _Server(uvicorn.Server):
             listener.listen(QUEUED)  # uvicorn has one number for this queue and for those accepted in one go
 
 
-def _ask_for_files() -> None:
-    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit, and a system may refuse
+def _granted_files() -> int:
+    """Ask for FILES open files where there are fewer; return how many the system grants."""
+    try:
         import resource
+    except ImportError:  # Windows has no such limit
+        return FILES
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if granted < FILES:
+        with suppress(OSError, ValueError):  # the system refuses
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most) if most >= 0 else FILES, most))
+    granted, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return granted if granted >= 0 else FILES  # below 0: no limit
 
-        granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if granted < FILES:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
 
-
-async def _index(_: Request) -> Response:
-    return HTMLResponse(await run_in_threadpool(_html, None))
+async def _index(request: Request) -> Response:
+    return await _rendered(request.app.state, None)
 
 
 async def _page(request: Request) -> Response:
     lesson = next((each for each in LESSONS if each.name == request.path_params["name"]), None)
     if lesson is None:
         raise HTTPException(404, "The guide has no such page.")
-    return HTMLResponse(await run_in_threadpool(_html, lesson))
+    return await _rendered(request.app.state, lesson)
 
 
-@cache
-def _html(lesson: Lesson | None) -> str:
+async def _rendered(state: State, lesson: Lesson | None) -> Response:
     """Return a lesson's page, or the index, rendered once: many may ask for it at once."""
+    if lesson not in state.pages:
+        state.pages[lesson] = await run_in_threadpool(_html, lesson)
+    return HTMLResponse(state.pages[lesson])
+
+
+def _html(lesson: Lesson | None) -> str:
     return index_page() if lesson is None else page_of(lesson, live=True)
 
 
