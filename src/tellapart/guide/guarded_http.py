@@ -8,10 +8,26 @@ one that gets on is answered, and no file descriptor is lacking.
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import ClassVar
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+ACCEPTED_AT_ONCE = 128
+"""Connections that are taken before any is read; fewer than `connections`, or they would end each other unheard."""
+
+QUEUED = 4096
+"""Connections that the system keeps until they are taken; one for which there is no room is tried again a second
+later."""
+
+FILES = 4096
+"""Open files that the process asks for where it has fewer."""
+
+OTHER_FILES = 100
+"""Files that are no connections."""
 
 
 class GuardedProtocol(H11Protocol):
@@ -103,7 +119,34 @@ def guarded_protocol(seconds: float, most_connections: int) -> type[GuardedProto
 
     Args:
         seconds: for each request's head, and for taking what was sent.
-        most_connections: open at once.
+        most_connections: open at once, where the system grants so many files.
     """
-    own = {"seconds": seconds, "most_connections": most_connections, "oldest_first": {}}
+    granted = (
+        _granted_files() - OTHER_FILES - 3 * ACCEPTED_AT_ONCE
+    )  # some are open before the oldest are closed
+    own = {"seconds": seconds, "most_connections": max(1, min(most_connections, granted)), "oldest_first": {}}
     return type("ServersGuardedProtocol", (GuardedProtocol,), own)
+
+
+def _granted_files() -> int:
+    """Ask for FILES open files where there are fewer; return how many the system grants."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return FILES
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if granted < FILES:
+        with suppress(OSError, ValueError):  # the system refuses
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most) if most >= 0 else FILES, most))
+    granted, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return granted if granted >= 0 else FILES  # below 0: no limit
+
+
+class GuardedServer(uvicorn.Server):
+    """uvicorn's server with a longer queue."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and keep connections waiting that cannot be taken yet."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(QUEUED)  # uvicorn has one number for this queue and for those accepted in one go

@@ -7,7 +7,7 @@ of its own), and takes commands only from its own pages.
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from tellapart.errors import ConfigError, PictureError, TellapartError
 from tellapart.guide.contents import LESSONS, Lesson
-from tellapart.guide.guarded_http import guarded_protocol
+from tellapart.guide.guarded_http import ACCEPTED_AT_ONCE, GuardedServer, guarded_protocol
 from tellapart.guide.live_training import LiveTrainings
 from tellapart.guide.render import VENDOR, index_page, page_of
 from tellapart.guide.small_training import RATES
@@ -60,21 +60,8 @@ class Limits:
 
 LIMITS = Limits()
 
-ACCEPTED_AT_ONCE = 128
-"""Connections that are taken before any is read; fewer than `connections`, or they would end each other unheard."""
-
-QUEUED = 4096
-"""Connections that the system keeps until they are taken; one for which there is no room is tried again a second
-later."""
-
 SENT_AHEAD = 1 << 17
 """Bytes that the system holds for a client that does not read; it would take megabytes for each."""
-
-FILES = 4096
-"""Open files that the process asks for where it has fewer."""
-
-OTHER_FILES = 100
-"""Files that are no connections."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -152,10 +139,9 @@ def _bound(port: int) -> socket.socket:
 
 def server(limits: Limits = LIMITS) -> uvicorn.Server:
     """Build a uvicorn server of the guide that shuts down within a second."""
-    most = _granted_files() - OTHER_FILES - 3 * ACCEPTED_AT_ONCE  # some are open before the oldest are closed
     config = uvicorn.Config(
         application(limits),
-        http=guarded_protocol(limits.head_seconds, max(1, min(limits.connections, most))),
+        http=guarded_protocol(limits.head_seconds, limits.connections),
         ws="none",
         headers=list(HEADERS.items()),  # here and not in the application, whose errors would lack them
         server_header=False,
@@ -163,28 +149,7 @@ def server(limits: Limits = LIMITS) -> uvicorn.Server:
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
-    return _Server(config)
-
-
-class _Server(uvicorn.Server):
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for listener in sockets or ():
-            listener.listen(QUEUED)  # uvicorn has one number for this queue and for those accepted in one go
-
-
-def _granted_files() -> int:
-    """Ask for FILES open files where there are fewer; return how many the system grants."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return FILES
-    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if granted < FILES:
-        with suppress(OSError, ValueError):  # the system refuses
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most) if most >= 0 else FILES, most))
-    granted, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return granted if granted >= 0 else FILES  # below 0: no limit
+    return GuardedServer(config)
 
 
 async def _index(request: Request) -> Response:
