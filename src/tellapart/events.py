@@ -69,6 +69,9 @@ class EpochDone:
     val_recalls: tuple[float | None, ...] = ()
     """For each class, the share of its validation images predicted as it; None for a class without images."""
 
+    val_answers: tuple[int, ...] = ()
+    """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeaturesDone:
@@ -147,6 +150,44 @@ class Diverged:
     rate_factor: float | None
     """What learning rates are multiplied by from there on; None: it was the second time, and the training ends."""
 
+    @property
+    def in_words(self) -> str:
+        """Where the training goes on, or that it ends."""
+        back = f"the end of epoch {self.back_to}" if self.back_to else "the beginning"
+        met = f"Epoch {self.epoch + 1} diverged: loss or weights were not finite. Back to {back}"
+        if self.rate_factor is None:
+            return f"{met}; since it is the second time, the training ends here."
+        return f"{met}, and on at {self.rate_factor:g} times the learning rate."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something goes wrong with a training. Each kind is told once."""
+
+    kind: str
+    """"input scale", "rate too high", "rate too low", "batch statistics", "dead units", "exploding updates",
+    "vanishing updates", "labels", "few classes", "collapse", "overfitting" or "leak"."""
+
+    epoch: int | None
+    """After which it was noticed, from 0; None: before the first."""
+
+    since: int | None
+    """The epoch in which it began, from 0."""
+
+    seen: str
+    """What was seen, with its figures: a clause without a full stop."""
+
+    advice: str
+    """What to do: a sentence without its full stop."""
+
+    @property
+    def in_words(self) -> str:
+        """When and what was seen, and what to do."""
+        when = "Before training" if self.epoch is None else f"Epoch {self.epoch + 1}"
+        if self.epoch is not None and self.since not in (None, 0, self.epoch):
+            when += f" (since epoch {self.since + 1})"
+        return f"{when}, {self.kind}: {self.seen}. {self.advice}."
+
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
@@ -157,7 +198,17 @@ class Stopped:
     """Steps finished in this epoch."""
 
 
-Event = StepDone | EpochDone | FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned | Diverged | Stopped
+Event = (
+    StepDone
+    | EpochDone
+    | FeaturesDone
+    | HeadFitted
+    | FineTuningSkipped
+    | FineTuned
+    | Diverged
+    | Finding
+    | Stopped
+)
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.api.listener import Listener, diverged_line
+from tellapart.api.listener import Listener
 from tellapart.errors import TellapartError
 from tellapart.events import Diverged, EpochDone, StepDone, Stopped
 from tellapart.metrics.validation import validated
@@ -142,7 +142,7 @@ def test_after_the_second_divergence_the_best_epoch_is_scored(config, spoil, dat
     kept = best if CONFIGS[config].keep == "best" else result.history[-1]
     held_out = load_predictions(tmp_path / "run" / "predictions.safetensors")["validation"]
     assert validated(held_out.probabilities, held_out.labels).loss == pytest.approx(kept.val_loss, rel=1e-6)
-    assert "second time, the training ends here" in diverged_line(ears.of(Diverged)[1])
+    assert "second time, the training ends here" in ears.of(Diverged)[1].in_words
     log, _ = read_log(tmp_path / "run" / "log.jsonl")
     assert [line["rate_factor"] for line in log if line["event"] == "Diverged"] == [0.1, None]
     facts = tellapart.report(tmp_path / "run").facts
@@ -172,7 +172,7 @@ def test_diverged_once_before_any_epoch_it_begins_again_at_a_lower_rate(spoil, d
     made = spoil("inputs", 2)
     result, ears = trained(data, tmp_path / "run")
     assert ears.of(Diverged) == [Diverged(0, 0, 0.1)]
-    assert "Back to the beginning, and on at 0.1 times" in diverged_line(ears.of(Diverged)[0])
+    assert "Back to the beginning, and on at 0.1 times" in ears.of(Diverged)[0].in_words
     assert len(result.history) == EPOCHS
     assert len(made) == STEPS + EPOCHS * STEPS
 

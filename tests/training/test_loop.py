@@ -60,7 +60,9 @@ def run(model, loader, state, stop_after=None):
 
     step = TrainStep(lower(model))
     return list(
-        run_epochs(step, loader, lambda: Validation(0.5, 0.25, (0.5, 0.0)), state, EPOCHS, should_stop)
+        run_epochs(
+            step, loader, lambda: Validation(0.5, 0.25, (0.5, 0.0), (8, 8)), state, EPOCHS, should_stop
+        )
     )
 
 

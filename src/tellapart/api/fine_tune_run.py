@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tellapart.api.finish import HeldOut, calibrated
 from tellapart.api.listener import Listener
+from tellapart.api.watching import watch_over
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
@@ -206,6 +207,7 @@ class _Tuning:
             return validated(classifier.probabilities(images, tta_views=1, precision=setup.precision), labels)
 
         step = TrainStep(net, optimizer)
+        watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
             try:
                 for event in run_epochs(
@@ -213,6 +215,8 @@ class _Tuning:
                 ):
                     checkpointer.event(event)
                     tell(event)
+                    for finding in watch.after(event) if isinstance(event, EpochDone) else ():
+                        tell(finding)
             except NotFiniteError:
                 return True
         return False

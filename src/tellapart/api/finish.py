@@ -14,7 +14,7 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.prediction import ranked
 from tellapart.data.store import ImageStore
 from tellapart.errors import SaveError
-from tellapart.events import EpochDone
+from tellapart.events import EpochDone, Finding
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.metrics.calibration import fit_temperature
 from tellapart.metrics.scores import Scores, score
@@ -46,6 +46,9 @@ class TrainingResult:
 
     shown: tuple[PredictedImage, ...] = ()
     """Some test images with their predictions, as on predictions.png."""
+
+    findings: tuple[Finding, ...] = ()
+    """What the watch told while it was trained, in earlier sessions too."""
 
     report: Path | None = None
     """The report; None where the training did not finish, or the page could not be written."""
@@ -112,7 +115,7 @@ def score_test(
         _on_the_side(
             lambda: save_prediction_grid(shown, folder.prediction_grid), "the picture is missing", listener
         )
-    return TrainingResult(classifier, folder.path, history, True, scores, plain, shown)
+    return TrainingResult(classifier, folder.path, history, True, scores, plain, shown, folder.findings())
 
 
 def _on_the_side(save: Callable[[], None], without: str, listener: Listener) -> None:

@@ -4,17 +4,8 @@ import warnings
 from typing import Any
 
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.events import Diverged, EpochDone, Event
+from tellapart.events import Diverged, EpochDone, Event, Finding
 from tellapart.runs.setup import TrainingSetup
-
-
-def diverged_line(event: Diverged) -> str:
-    """Return where a training that diverged goes on, or that it ends."""
-    back = f"the end of epoch {event.back_to}" if event.back_to else "the beginning"
-    met = f"Epoch {event.epoch + 1} diverged: loss or weights were not finite. Back to {back}"
-    if event.rate_factor is None:
-        return f"{met}; since it is the second time, the training ends here."
-    return f"{met}, and on at {event.rate_factor:g} times the learning rate."
 
 
 class Listener:
@@ -66,7 +57,7 @@ class EpochPrinter(Listener):
         print(f"{words}.", flush=True)
 
     def event(self, event: Event) -> None:
-        """Print a finished epoch or stage, and where a training that diverged goes on."""
+        """Print a finished epoch or stage, what the watch noticed, and where a training that diverged goes on."""
         if isinstance(event, EpochDone):
             print(
                 f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
@@ -75,5 +66,5 @@ class EpochPrinter(Listener):
             )
         elif isinstance(event, Stage):
             print(event_line(event), flush=True)
-        elif isinstance(event, Diverged):
-            print(diverged_line(event), flush=True)
+        elif isinstance(event, Diverged | Finding):
+            print(event.in_words, flush=True)

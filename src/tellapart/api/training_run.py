@@ -8,11 +8,12 @@ import torch
 
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
+from tellapart.api.watching import findings_of_data, watch_over
 from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.errors import TellapartError
-from tellapart.events import Diverged, Event
+from tellapart.events import Diverged, EpochDone, Event
 from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.lowering import LoweredNet, lower
@@ -28,6 +29,8 @@ from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
+from tellapart.training.watch.vitals import Inside, WatchedStep
+from tellapart.training.watch.watch import Watch
 
 RATE_AFTER_DIVERGENCE = 0.1
 """What learning rates are multiplied by after the first divergence; after a second one the training ends."""
@@ -57,6 +60,7 @@ class _Training:
     loader: DataLoader
     checkpointer: Checkpointer
     validate: Callable[[], Validation]
+    watch: Watch
 
     @classmethod
     def at_last_checkpoint(cls, setup: TrainingSetup, warn: Callable[[str], None]) -> "_Training":
@@ -72,6 +76,7 @@ class _Training:
         lower_config = at_lower_rates(setup.config, RATE_AFTER_DIVERGENCE)
         training = self._built(setup, lower_config, False, before.warn)
         training.checkpointer.go_back_to(before.finite, before.best)
+        training.watch.course.history = list(training.checkpointer.state.history)
         return training
 
     @classmethod
@@ -98,7 +103,8 @@ class _Training:
             probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
             return validated(probabilities, held_out.labels)
 
-        return cls(config, classifier, net, loader, checkpointer, validate)
+        watch = watch_over(setup, config, model, checkpointer.state.history)
+        return cls(config, classifier, net, loader, checkpointer, validate, watch)
 
     @property
     def is_over(self) -> bool:
@@ -118,12 +124,18 @@ class _Training:
         """
         state, config = self.checkpointer.state, self.config
         # Built here, not with the network: an optimizer may count the steps on from the state that it begins in.
-        step = build_step(config, self.net, config.epochs * self.loader.batches.steps_per_epoch)
+        steps = self.loader.batches.steps_per_epoch
+        step = WatchedStep(build_step(config, self.net, config.epochs * steps), steps)
+        store = self.loader.store
+        inside = Inside(self.net.model, store.images, store.labels, config.seed)
         for event in run_epochs(
             step, self.loader, self.validate, state, config.epochs, should_stop, config.target
         ):
             self.checkpointer.event(event)
             tell(event)
+            if isinstance(event, EpochDone):
+                for finding in self.watch.after(event, inside.look(step.updates())):
+                    tell(finding)
 
 
 def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
@@ -138,6 +150,8 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
     with threads_for(setup.config.batch_size * count_flops(training.classifier.model).step):
         threads = torch.get_num_threads()
         listener.prepared(setup, training.classifier.model)
+        for finding in findings_of_data(setup):
+            tell(finding)
         training = _to_the_end(training, setup, tell, should_stop)
     checkpointer, classifier = training.checkpointer, training.classifier
     checkpointer.restore_best_weights()
@@ -147,7 +161,9 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
     setup.folder.log("Cost", {"seconds": seconds, "joules": energy.joules, "threads": threads})
     if not training.is_over:
         classifier.save(setup.folder.model)
-        return TrainingResult(classifier, setup.folder.path, history, finished=False)
+        return TrainingResult(
+            classifier, setup.folder.path, history, finished=False, findings=setup.folder.findings()
+        )
     held_out = None if setup.config.validation == "test" else _calibrate(setup, classifier)
     classifier.save(setup.folder.model)
     return score_test(setup, classifier, history, held_out, listener)

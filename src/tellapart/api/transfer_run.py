@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
+from tellapart.api.watching import findings_of_data, findings_of_head
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.events import Event, FeaturesDone, HeadFitted
@@ -61,13 +62,18 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         listener.event(event)
         energy.read_if_due()
 
+    for finding in findings_of_data(setup):
+        tell(finding)
     net, views = FeatureNet(features), 2 if settings.mirror else 1
     used = ["train"] if config.validation == "cross-validation" else ["train", "validation"]
     by_split = {name: _views(net, setup, name, views, listener, tell) for name in used}
     fitting = time.monotonic()
     choice = _choose(settings, by_split, len(setup.dataset.class_names), config.seed)
     model.get_layer("head").set_weights([choice.head.kernel, choice.head.bias])
-    tell(_fitted(choice, settings, setup, time.monotonic() - fitting))
+    fitted = _fitted(choice, settings, setup, time.monotonic() - fitting)
+    tell(fitted)
+    for finding in findings_of_head(setup, fitted):
+        tell(finding)
     card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), views)
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
@@ -84,7 +90,9 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     setup.folder.log("Cost", cost)
     classifier.save(setup.folder.model)
     if not outcome.finished:
-        return TrainingResult(classifier, setup.folder.path, (), finished=False)
+        return TrainingResult(
+            classifier, setup.folder.path, (), finished=False, findings=setup.folder.findings()
+        )
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
     return score_test(setup, classifier, outcome.history, held_out, listener)

@@ -17,6 +17,9 @@ class Validation(NamedTuple):
     recalls: tuple[float | None, ...]
     """For each class, the share of its images predicted as it; None for a class without images."""
 
+    answers: tuple[int, ...]
+    """For each class, how many images were predicted as it."""
+
 
 def validated(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:
     """Score an epoch.
@@ -27,9 +30,11 @@ def validated(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> 
     """
     count = probabilities.shape[1]
     present = np.bincount(labels, minlength=count)
-    correct = np.bincount(labels[probabilities.argmax(1) == labels], minlength=count)
+    answers = probabilities.argmax(1)
+    correct = np.bincount(labels[answers == labels], minlength=count)
     recalls = tuple(map(share, correct, present))
-    return Validation(*loss_and_accuracy(probabilities, labels), recalls)
+    counts = tuple(np.bincount(answers, minlength=count).tolist())
+    return Validation(*loss_and_accuracy(probabilities, labels), recalls, counts)
 
 
 def share(part: int, whole: int) -> float | None:

@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart import __version__
-from tellapart.events import EpochDone
+from tellapart.events import Diverged, EpochDone, Finding
 from tellapart.metrics.scores import Scores
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.curves import slow_classes
 from tellapart.reports.mistakes import Mistake
 from tellapart.reports.rerun_command import rerun_command
+from tellapart.runs.event_log import findings_in
 from tellapart.training.health import remarks
+from tellapart.training.watch.watch import findings_of_curves
 
 SCORED_ON = {"held out": "validation", "test": "test", "cross-validation": "train"}
 """A configuration's `validation` -> the split whose images choose settings."""
@@ -79,6 +81,10 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "scores": None if record.scores is None else _scores(record, record.scores),
         "curves": [asdict(done) for done in record.history] or None,
         "remarks": [asdict(remark) for remark in remarks(record.history, scoring_images)],
+        "findings": [
+            asdict(finding) | {"in_words": finding.in_words} for finding in _findings(record, scoring_images)
+        ],
+        "divergences": _divergences(record),
         "slow_classes": [asdict(row) for row in slow] or None,
         "head": _head(record),
         "fine_tuning": _fine_tuning(record),
@@ -88,6 +94,20 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "cost": _cost(record),
         "missing": list(record.missing),
     }
+
+
+def _findings(record: RunRecord, scoring_images: int) -> list[Finding]:
+    """Return what the watch told; in runs of earlier versions, what it would have told of the curves."""
+    told = findings_in(record.log)
+    kinds = {finding.kind for finding in told}
+    of_curves = findings_of_curves(record.history, scoring_images)
+    return [*told, *(finding for finding in of_curves if finding.kind not in kinds)]
+
+
+def _divergences(record: RunRecord) -> list[str]:
+    """Return, in words, how often the loss was not finite and where the training went on."""
+    lines = [line for line in record.log if line.get("event") == Diverged.__name__]
+    return [Diverged(line["epoch"], line["back_to"], line["rate_factor"]).in_words for line in lines]
 
 
 def _head(record: RunRecord) -> dict[str, Any] | None:

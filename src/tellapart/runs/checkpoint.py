@@ -122,7 +122,8 @@ def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None,
 def _state_of(metadata: Mapping[str, str]) -> TrainState:
     state = json.loads(metadata["standing"])
     history = [
-        EpochDone(**{**row, "val_recalls": tuple(row.get("val_recalls", ()))}) for row in state.pop("history")
+        EpochDone(**{**row, **{name: tuple(row.get(name, ())) for name in ("val_recalls", "val_answers")}})
+        for row in state.pop("history")
     ]
     return TrainState(**state, history=history)
 

@@ -3,11 +3,13 @@
 import json
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tellapart.events import Finding
 from tellapart.files import unreadable_is_bad_data
 
 _SEAL = ', "crc32": "'
@@ -38,6 +40,18 @@ def read_log(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
     entries = [_read(line) for line in lines]
     kept = tuple(entry for entry in entries if entry is not None)
     return kept, len(entries) - len(kept)
+
+
+def findings_in(log: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Return what the watch told, in order; a line that lacks something is left out."""
+    names = [field.name for field in fields(Finding)]
+    lines = [line for line in log if line["event"] == Finding.__name__]
+    return tuple(
+        Finding(**{name: line[name] for name in names})
+        for line in lines
+        if all(isinstance(line.get(name), str) for name in ("kind", "seen", "advice"))
+        and all(name in line and isinstance(line[name], int | None) for name in ("epoch", "since"))
+    )
 
 
 def _read(line: str) -> Mapping[str, Any] | None:

@@ -28,12 +28,12 @@ from tellapart import __version__
 from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.data.split import read_split_csv
 from tellapart.errors import DataError, SaveError
-from tellapart.events import EpochDone, Event, StepDone
+from tellapart.events import EpochDone, Event, Finding, StepDone
 from tellapart.files import remove_litter, write_text
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import checkpoint_exists
-from tellapart.runs.event_log import event_line, read_log
+from tellapart.runs.event_log import event_line, findings_in, read_log
 from tellapart.runs.settings_file import digest_of_file, read_settings_file, write_settings_file
 from tellapart.runtime.machine import hardware, versions
 
@@ -115,6 +115,10 @@ class RunFolder:
     def log(self, event: str, values: Mapping[str, Any]) -> None:
         """Append a line to log.jsonl."""
         self._append(self.path / LOG, event_line(event, values))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what the watch has told, in this session or an earlier one."""
+        return findings_in(read_log(self.path / LOG)[0])
 
     def write_settings(self, config: TrainConfig, data: Mapping[str, Any], threads: int) -> None:
         """Write run.toml, last of what a training needs to begin: the split is written already."""

@@ -126,14 +126,16 @@ def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
 
 def _epoch(line: Mapping[str, Any]) -> EpochDone | None:
     """Return an epoch as it was logged; None where a figure is missing or is not a finite number."""
-    recalls = line.get("val_recalls", ())
-    names = [field.name for field in fields(EpochDone) if field.name != "val_recalls"]
+    recalls, answers = line.get("val_recalls", ()), line.get("val_answers", ())
+    names = [field.name for field in fields(EpochDone) if field.name not in ("val_recalls", "val_answers")]
     numbers: dict[str, Any] = {name: line.get(name) for name in names}
-    if not isinstance(recalls, list | tuple) or not all(map(_is_number, numbers.values())):
+    if not isinstance(recalls, list | tuple) or not isinstance(answers, list | tuple):
+        return None
+    if not all(map(_is_number, [*numbers.values(), *answers])):
         return None
     if not all(recall is None or _is_number(recall) for recall in recalls):
         return None
-    return EpochDone(**numbers, val_recalls=tuple(recalls))
+    return EpochDone(**numbers, val_recalls=tuple(recalls), val_answers=tuple(answers))
 
 
 def _is_number(value: Any) -> bool:

@@ -162,7 +162,7 @@ def _chosen(
     best, predicted = 0, None
     for index, penalty in enumerate(penalties):
         candidate = predict()
-        loss, accuracy, _ = validated(candidate.plain, labels)
+        loss, accuracy, *_ = validated(candidate.plain, labels)
         path.append(PenaltyScore(penalty, loss, accuracy))
         if predicted is None or loss < path[best].loss:
             best, predicted = index, candidate

@@ -13,11 +13,11 @@ from tellapart.metrics.validation import Validation
 from tellapart.training.loader import DataLoader
 from tellapart.training.optim.native import current_learning_rate
 from tellapart.training.state import TrainState
-from tellapart.training.step import TrainStep
+from tellapart.training.step import Step
 
 
 def run_epochs(
-    step: TrainStep,
+    step: Step,
     loader: DataLoader,
     validate: Callable[[], Validation],
     state: TrainState,
@@ -58,6 +58,7 @@ def run_epochs(
             val_loss=scores.loss,
             val_accuracy=scores.accuracy,
             val_recalls=scores.recalls,
+            val_answers=scores.answers,
             learning_rate=rate,
             seconds=time.perf_counter() - began,
         )
@@ -71,7 +72,7 @@ def reached(history: Sequence[EpochDone], target: float | None) -> bool:
     return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
-def _learn_one_batch(step: TrainStep, loader: DataLoader, state: TrainState, epochs: int) -> StepDone:
+def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: int) -> StepDone:
     images, targets = loader.batch(state.epoch, state.step)
     result = step(images, targets)
     state.loss_sum = state.loss_sum + result.loss.double() * len(images)

@@ -7,7 +7,7 @@ one decides little.
 import warnings
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -28,6 +28,16 @@ class StepResult(NamedTuple):
 
     output: Any
     """Output of the net, (B, classes) for a classifier."""
+
+
+class Step(Protocol):
+    """Learns from one batch."""
+
+    net: LoweredNet
+
+    def __call__(self, inputs: Any, targets: Any) -> StepResult:
+        """Learn from inputs and targets, as in `TrainStep`."""
+        ...
 
 
 class TrainStep:

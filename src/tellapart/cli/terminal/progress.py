@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from tellapart.api.listener import Listener, diverged_line
+from tellapart.api.listener import Listener
 from tellapart.api.transfer_lines import Stage, event_line
 from tellapart.cli.terminal.console import notes
 from tellapart.cli.terminal.estimate import TimeEstimate
@@ -29,6 +29,7 @@ from tellapart.events import (
     Diverged,
     EpochDone,
     Event,
+    Finding,
     StepDone,
     Stopped,
 )
@@ -196,7 +197,7 @@ class ProgressListener(Listener):
         self.interruption.steps_are_running = setup.config.head is None
 
     def event(self, event: Event) -> None:
-        """Show a step, an epoch, a stage of a transfer, a divergence, or the stop."""
+        """Show a step, an epoch, a stage of a transfer, a finding, a divergence, or the stop."""
         with unless_hung_up():
             self._show(event)
 
@@ -213,8 +214,8 @@ class ProgressListener(Listener):
         elif isinstance(event, Stage):
             self.bars.close()
             self._tell(event_line(event))
-        elif isinstance(event, Diverged):
-            self.warned(diverged_line(event))
+        elif isinstance(event, Diverged | Finding):
+            self.warned(event.in_words)
         elif isinstance(event, Stopped):
             self._steps_are_over()
 

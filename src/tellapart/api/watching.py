@@ -1,0 +1,79 @@
+"""The watch over a training: what its rules know of the images, and the sentences it says."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tellapart.data.copies import copies_among
+from tellapart.events import EpochDone, Finding, HeadFitted
+from tellapart.keras_backend import import_keras
+from tellapart.recipes.config import TrainConfig
+from tellapart.runs.setup import TrainingSetup
+from tellapart.training.watch.course import Chance, Course, chance_of
+from tellapart.training.watch.learning import labels_not_learned_by_head
+from tellapart.training.watch.watch import RULES, RULES_OF_CURVES, Watch
+
+FEWEST_COPIED = 0.01
+"""Share of a split's images that are copies of training images, from which on its score says too much."""
+
+
+def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: Sequence[EpochDone]) -> Watch:
+    """Return the watch over a training in epochs; what the run's log has told is not told again.
+
+    Args:
+        setup: of the run.
+        config: of the training in epochs.
+        model: as it is trained.
+        history: epochs that are finished.
+    """
+    keras = import_keras()
+    normalizes = any(
+        isinstance(layer, keras.layers.BatchNormalization) and layer.trainable for layer in model.layers
+    )
+    course = Course(
+        images=len(setup.validation),
+        epochs=config.epochs,
+        chance=_chance(setup, config),
+        batch=config.batch_size,
+        statistics_over=(config.statistics_over or config.batch_size) if normalizes else None,
+        history=list(history),
+    )
+    return Watch(course, _kinds_told(setup), RULES if config.head is None else RULES_OF_CURVES)
+
+
+def findings_of_data(setup: TrainingSetup) -> Iterator[Finding]:
+    """Yield what is wrong before the first step: validation or test images that are training images too."""
+    told, counts = _kinds_told(setup), []
+    for name, store in setup.stores.items():
+        copied = 0 if name == "train" else len(copies_among(store.images, setup.stores["train"].images))
+        if copied >= FEWEST_COPIED * len(store) and copied:
+            counts.append(f"{copied:,} of {len(store):,} {name} pictures")
+    if counts and "leak" not in told:
+        yield Finding(
+            "leak",
+            None,
+            None,
+            f"{' and '.join(counts)} are also training pictures, pixel for pixel",
+            "Remove the copies: a score on pictures that the network was trained on is too high",
+        )
+
+
+def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Finding]:
+    """Yield what is wrong with a head that was fitted to a frozen network's features."""
+    finding = labels_not_learned_by_head(_chance(setup, setup.config), fitted)
+    if finding is not None and finding.kind not in _kinds_told(setup):
+        yield finding
+
+
+def _kinds_told(setup: TrainingSetup) -> set[str]:
+    return {finding.kind for finding in setup.folder.findings()}
+
+
+def _chance(setup: TrainingSetup, config: TrainConfig) -> Chance:
+    train = setup.stores["train"].labels
+    return chance_of(
+        train,
+        setup.validation.labels,
+        len(setup.dataset.class_names),
+        config.label_smoothing,
+        config.pictures_per_epoch or len(train),
+    )

@@ -1,0 +1,1 @@
+"""The watch: what goes wrong while training is named when it happens, with its figure and what to do."""

@@ -1,0 +1,138 @@
+"""Rules that read the curves of a training. They serve while it runs, and the report of a finished one."""
+
+from collections.abc import Sequence
+from math import exp, sqrt
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tellapart.events import EpochDone, Finding
+from tellapart.training.watch.course import Course, entropy
+
+COLLAPSE = 0.1
+"""Drop of the validation accuracy below its best, 0 to 1, that counts as a collapse."""
+
+NOISE = 2.0
+"""Divided by the square root of the number of validation images, at most four standard errors of an accuracy. The best
+of many epochs owes two or three of them to chance."""
+
+BACKWARDS = 1.1
+"""Ratio of the training loss to its lowest from which on the training goes backwards."""
+
+OVERFITTING = 1.25
+"""Ratio of the validation loss to its lowest from which on the network is overfitted."""
+
+FALLING = 0.95
+"""Ratio of the training loss to that at the lowest validation loss up to which it still falls."""
+
+FEW_CLASSES = 0.25
+"""Classes answered by those there are, both less one, at or below which the answers are stuck."""
+
+FEWEST_ANSWERS = 20
+"""Validation images below which answers on few classes say nothing."""
+
+PATIENCE_FOR_ANSWERS = 3
+"""Epochs in which the answers must be stuck."""
+
+
+def collapse(course: Course) -> Finding | None:
+    """Find a validation accuracy that has fallen for good.
+
+    Either the median of the last epochs is below the best such median while the training loss has risen too, or all of
+    the last epochs are.
+    """
+    history, window = course.history, course.window
+    if len(history) <= window:
+        return None
+    medians = np.median(_windows([done.val_accuracy for done in history], window), axis=1)
+    best = medians[:-1].max()
+    low = best - max(COLLAPSE, NOISE / sqrt(course.images))
+    last = [done.val_accuracy for done in history[-window:]]
+    if medians[-1] > low or (max(last) > low and not _goes_backwards(course)):
+        return None
+    half_way = (best + low) / 2
+    above = [index for index, done in enumerate(history[:-window]) if done.val_accuracy > half_way]
+    since = above[-1] + 1 if above else 0
+    return Finding(
+        "collapse",
+        history[-1].epoch,
+        history[since].epoch,
+        f"the validation accuracy has fallen from {best:.1%} to {medians[-1]:.1%} (medians of {window} epochs) and "
+        "does not come back",
+        "Stop here: the best epoch is kept unless the recipe keeps the last. Next time lower the learning rate, or let "
+        "it fall towards the end (recipes quick and fast do)",
+    )
+
+
+def going_backwards(course: Course) -> Finding | None:
+    """Find a training loss that rises: the learning rate is too high for what is left to learn."""
+    if not _goes_backwards(course):
+        return None
+    means = _windows([done.loss for done in course.history], course.window).mean(1)
+    lowest = int(means.argmin())
+    return Finding(
+        "rate too high",
+        course.history[-1].epoch,
+        course.history[lowest + course.window - 1].epoch,
+        f"the training loss has risen from {means[lowest]:.3f} to {means[-1]:.3f} (means of {course.window} epochs)",
+        "The learning rate is too high for this stage: lower it, or let it fall over the training",
+    )
+
+
+def overfitting(course: Course) -> Finding | None:
+    """Find a validation loss that rises, over several epochs in a row, while the training loss still falls."""
+    history = course.history
+    lowest = min(history, key=lambda done: done.val_loss)
+    last = [done for done in history[-course.window :] if done.epoch > lowest.epoch]
+    if len(last) < course.window or any(done.val_loss < OVERFITTING * lowest.val_loss for done in last):
+        return None
+    if max(done.loss for done in last) > FALLING * lowest.loss:
+        return None
+    return Finding(
+        "overfitting",
+        history[-1].epoch,
+        lowest.epoch,
+        f"the validation loss has risen from {lowest.val_loss:.3f} to {history[-1].val_loss:.3f}, while the training "
+        f"loss has fallen from {lowest.loss:.3f} to {history[-1].loss:.3f}",
+        "The network learns the training pictures by heart: more pictures, augmentation, fewer epochs or the recipe "
+        "transfer help",
+    )
+
+
+def few_classes(course: Course) -> Finding | None:
+    """Find answers that stay on few classes, where the images show more."""
+    chance, recent = course.chance, course.history[-PATIENCE_FOR_ANSWERS:]
+    if chance is None or len(recent) < PATIENCE_FOR_ANSWERS or chance.images < FEWEST_ANSWERS:
+        return None
+    answered = [variety(done) for done in recent]
+    if max(answered) - 1 > FEW_CLASSES * (chance.variety - 1):
+        return None
+    top = max(recent[-1].val_answers)
+    used = sum(count > 0 for count in recent[-1].val_answers)
+    return Finding(
+        "few classes",
+        recent[-1].epoch,
+        recent[0].epoch,
+        f"{top:,} of {chance.images:,} validation pictures are answered with one class, and only {used} of "
+        f"{len(recent[-1].val_answers)} classes are answered at all",
+        "Check that each class has enough pictures and that the labels are right; a lower learning rate may help",
+    )
+
+
+def variety(done: EpochDone) -> float:
+    """Return how many classes an epoch's answers have, in effect: the exponential of their entropy; 0: not known."""
+    total = sum(done.val_answers)
+    return exp(entropy([count / total for count in done.val_answers])) if total else float("inf")
+
+
+def _goes_backwards(course: Course) -> bool:
+    if len(course.history) <= course.window:
+        return False
+    means = _windows([done.loss for done in course.history], course.window).mean(1)
+    return bool(means[-1] >= BACKWARDS * means.min())
+
+
+def _windows(values: Sequence[float], window: int) -> NDArray[np.float64]:
+    """Return each run of `window` values, one a row."""
+    return sliding_window_view(np.array(values), window)

@@ -1,0 +1,136 @@
+"""Rules for a training that learns nothing: because of its learning rate, or because of its labels."""
+
+from tellapart.events import Finding, HeadFitted
+from tellapart.training.watch.course import Chance, Course
+
+AT_CHANCE = 0.99
+"""Training loss by that of chance from which on nothing has been learned."""
+
+BELOW_CHANCE = 0.95
+"""Validation loss by that of chance, below which something has been learned. Rare classes show here first."""
+
+FAR_ABOVE = 1.5
+"""Training loss by that of chance from which on only the learning rate, or the inputs, can be to blame."""
+
+LARGE_UPDATE = 0.01
+"""Part of its norm by which a step changes a kernel, from which on a network that learns nothing is overrun. Healthy
+steps of Adam and RMSprop stay below it, those of Muon at a tenth learn (`benchmarks/faults/watch.py`)."""
+
+STANDSTILL = 0.02
+"""Part of their norm that the kernels have moved in all the training so far, at most, where the rate is too low."""
+
+NEAR_CHANCE = 0.06
+"""How far a training loss may be from chance, as a share of it, where the weights have hardly moved."""
+
+FEWEST_STEPS, STEPS_FOR_LABELS = 20, 100
+"""Steps without which nothing can be expected."""
+
+EPOCHS_FOR_RATE, EPOCHS_FOR_LABELS = 3, 5
+
+FEWEST_JUDGES = 50
+"""Validation images without which it cannot be told whether the labels follow from the pictures."""
+
+BY_HEART = 0.2
+"""Training accuracy above chance, 0 to 1, from which on a network has learned something, if only by heart."""
+
+_CHECK_LABELS = "Check the labels of some pictures, and whether the classes can be told apart at this size"
+
+
+def rate_too_high(course: Course) -> Finding | None:
+    """Find steps so large that nothing is learned.
+
+    Either the loss is far above chance, or it stays there after large steps, and a layer is dead or epochs have passed.
+    """
+    chance = course.chance
+    if chance is None or not course.vitals or _steps(course) < FEWEST_STEPS:
+        return None
+    last, largest = course.history[-1], max(seen.largest_update for seen in course.vitals)
+    recent = course.history[-EPOCHS_FOR_RATE:]
+    waited = len(recent) == EPOCHS_FOR_RATE and all(d.loss >= AT_CHANCE * chance.loss for d in recent)
+    stays = last.loss >= AT_CHANCE * chance.loss and (waited or any(seen.dead for seen in course.vitals))
+    if last.loss < FAR_ABOVE * chance.loss and not (largest >= LARGE_UPDATE and stays):
+        return None
+    return Finding(
+        "rate too high",
+        last.epoch,
+        0,
+        f"the training loss, {last.loss:.3f}, is no better than without looking at the pictures ({chance.loss:.3f}), "
+        f"and single steps have changed weights by up to {largest:.0%} of their size",
+        "Stop, and train with a tenth of the learning rate or less",
+    )
+
+
+def rate_too_low(course: Course) -> Finding | None:
+    """Find weights that hardly move: the loss stays at chance."""
+    chance = course.chance
+    if chance is None or len(course.vitals) < 2 or _steps(course) < FEWEST_STEPS:
+        return None
+    last, per_epoch = course.history[-1], _steps(course) / len(course.history)
+    moved = sum(seen.largest_update for seen in course.vitals) * per_epoch
+    if moved > STANDSTILL or abs(last.loss / chance.loss - 1) > NEAR_CHANCE or course.vitals[-1].dead:
+        return None
+    return Finding(
+        "rate too low",
+        last.epoch,
+        0,
+        f"all steps together have moved the weights by at most {moved:.2%} of their size, and the training loss is "
+        f"still {last.loss:.3f}, as without looking at the pictures ({chance.loss:.3f})",
+        "Train with ten to a thousand times the learning rate",
+    )
+
+
+def labels_not_learned(course: Course) -> Finding | None:
+    """Find labels that do not follow from the pictures: chance on new ones, even where the old are known by heart."""
+    chance = course.chance
+    if chance is None or len(course.history) < EPOCHS_FOR_LABELS or chance.images < FEWEST_JUDGES:
+        return None
+    if _steps(course) < STEPS_FOR_LABELS:
+        return None
+    best = max(done.val_accuracy for done in course.history)
+    if _looked(chance, best, min(done.val_loss for done in course.history)):
+        return None
+    accuracy = course.history[-1].accuracy
+    by_heart = accuracy > chance.accuracy + BY_HEART
+    if not by_heart and any(chance.beaten_by(done.accuracy, chance.trained_on) for done in course.history):
+        return None
+    known = (
+        f"although {accuracy:.1%} of the training pictures are right, learned by heart"
+        if by_heart
+        else (
+            f"and no more than {max(done.accuracy for done in course.history):.1%} of the training pictures were right"
+        )
+    )
+    return Finding(
+        "labels",
+        course.history[-1].epoch,
+        0,
+        f"after {len(course.history)} epochs the validation accuracy, at best {best:.1%} of {chance.images:,} "
+        f"pictures, is what the most frequent class alone would score ({chance.accuracy:.1%}), {known}",
+        _CHECK_LABELS,
+    )
+
+
+def labels_not_learned_by_head(chance: Chance, fitted: HeadFitted) -> Finding | None:
+    """Find labels that do not follow from a pretrained network's features."""
+    if fitted.val_pictures < FEWEST_JUDGES or _looked(chance, fitted.val_accuracy, fitted.val_loss):
+        return None
+    return Finding(
+        "labels",
+        None,
+        None,
+        f"the validation accuracy, {fitted.val_accuracy:.1%} of {fitted.val_pictures:,} pictures, is what the most "
+        f"frequent class alone would score ({chance.accuracy:.1%})",
+        _CHECK_LABELS,
+    )
+
+
+def _looked(chance: Chance, accuracy: float, loss: float) -> bool:
+    """Return whether a validation accuracy or loss is better than without looking at the pictures."""
+    return chance.beaten_by(accuracy, chance.images) or loss < BELOW_CHANCE * chance.val_loss
+
+
+def _steps(course: Course) -> float:
+    """Return how many steps were made."""
+    assert course.chance is not None
+    per_epoch = max(1.0, course.chance.trained_on / course.batch) if course.batch else 0.0
+    return len(course.history) * per_epoch
