@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.errors import TellapartError
-from tellapart.events import Diverged, Event
+from tellapart.events import Event
 from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.lowering import LoweredNet, lower
@@ -21,16 +22,13 @@ from tellapart.profiling.flops import count_flops
 from tellapart.recipes.adapt import at_lower_rates
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.checkpointer import Checkpointer, NotFiniteError, recoverable
+from tellapart.runs.checkpointer import Checkpointer, recoverable
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
-
-RATE_AFTER_DIVERGENCE = 0.1
-"""What learning rates are multiplied by after the first divergence; after a second one the training ends."""
 
 
 def run_training(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
@@ -51,6 +49,7 @@ def run_training(setup: TrainingSetup, listener: Listener, should_stop: Callable
 class _Training:
     """A network with all that trains it, at some step."""
 
+    setup: TrainingSetup
     config: TrainConfig
     classifier: Classifier
     net: LoweredNet
@@ -64,13 +63,13 @@ class _Training:
         training = cls._built(setup, setup.config, setup.resumes, warn)
         if not training.checkpointer.state.divergences:
             return training
-        return training.at_lower_rates(setup)
+        return training.at_lower_rates()
 
-    def at_lower_rates(self, setup: TrainingSetup) -> "_Training":
+    def at_lower_rates(self) -> "_Training":
         """Return the same training in its last finite state, its learning rates lower."""
         before = self.checkpointer
-        lower_config = at_lower_rates(setup.config, RATE_AFTER_DIVERGENCE)
-        training = self._built(setup, lower_config, False, before.warn)
+        lower_config = at_lower_rates(self.setup.config, RATE_AFTER_DIVERGENCE)
+        training = self._built(self.setup, lower_config, False, before.warn)
         training.checkpointer.go_back_to(before.finite, before.best)
         return training
 
@@ -98,7 +97,7 @@ class _Training:
             probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
             return validated(probabilities, held_out.labels)
 
-        return cls(config, classifier, net, loader, checkpointer, validate)
+        return cls(setup, config, classifier, net, loader, checkpointer, validate)
 
     @property
     def is_over(self) -> bool:
@@ -156,25 +155,15 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
 def _to_the_end(
     training: _Training, setup: TrainingSetup, tell: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> _Training:
-    """Train; after a first divergence go on at lower rates, after a second one end with the last finite state.
+    """Train, whether it diverges or not.
 
     Raises:
         TellapartError: it diverged twice before any epoch was finished.
     """
-    while not training.is_over:
-        try:
-            training.run(tell, should_stop)
-            return training
-        except NotFiniteError as reason:
-            finite = training.checkpointer.finite.state
-            finite.divergences += 1
-            is_last = finite.divergences > 1
-            if is_last and not finite.history:
-                raise TellapartError(_diverged_at_once(setup)) from None
-            tell(Diverged(reason.epoch, finite.epoch, None if is_last else RATE_AFTER_DIVERGENCE))
-            training = training.at_lower_rates(setup)
-            setup.folder.resume_history(finite.history)
-            training.checkpointer.save()
+    training = train_to_the_end(training, setup.folder, tell, should_stop)
+    state = training.checkpointer.state
+    if state.divergences > 1 and not state.history:
+        raise TellapartError(_diverged_at_once(setup))
     return training
 
 
