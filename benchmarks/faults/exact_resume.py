@@ -3,10 +3,10 @@
     python benchmarks/faults/exact_resume.py [--only SGD ...] [--dry]
 
 For SGD, RMSprop, Adam and Muon, with and without augmentation, on one and on two threads of torch, and for recipe
-`transfer` (features, fit of the head, each step of its fine-tuning, scoring; two of these four settings): an uninterrupted training of three epochs
-saves a checkpoint at each step, and its folder is copied at each of them, as a kill would leave it: after every step,
-after every epoch's end, and between the saves at its end. Each copy is resumed to the end. One further training is
-killed after each single step and resumed each time.
+`transfer` (features, fit of the head, each step of its fine-tuning, scoring; two of these four settings): an
+uninterrupted training of three epochs saves a checkpoint at each step, and its folder is copied at each of them, as a
+kill would leave it: after every step, after every epoch's end, and between the saves at its end. Each copy is resumed
+to the end. One further training is killed after each single step and resumed each time.
 
 Compared with the uninterrupted one: every bit of weights, of the optimizer's state, of the best epoch's weights, of
 model.keras, of the predictions, and the figures of epochs and scores. Trainings are made to use two threads where they
@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import hardware, origin_lines, table, versions, write_results
 from small_runs import (
     OPTIMIZERS,
+    before,
     config_of,
     differing,
     forked,
@@ -91,17 +92,6 @@ def whole(name, augment, threads, out, copies):
     train(threads, Copier(), recipe=config_of(name, augment), out=out)
     copy("finished")
     return {"state": state_of(out), "copies": made}
-
-
-def before(module, name, act):
-    """Let `act` be called before a function of a module."""
-    function = getattr(module, name)
-
-    def acting(*arguments, **named):
-        act()
-        return function(*arguments, **named)
-
-    setattr(module, name, acting)
 
 
 def resumed(threads, run):

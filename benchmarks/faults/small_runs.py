@@ -94,6 +94,17 @@ def save_at_every_step():
     checkpointer.SHARE_FOR_SAVING = np.inf
 
 
+def before(module, name, act):
+    """Let `act` be called before a function of a module."""
+    function = getattr(module, name)
+
+    def acting(*arguments, **named):
+        act()
+        return function(*arguments, **named)
+
+    setattr(module, name, acting)
+
+
 class Forked:
     """A function in a forked process; what it returns comes back as JSON.
 
