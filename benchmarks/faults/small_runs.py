@@ -129,12 +129,12 @@ class Forked:
         self.reader = reader
 
     def end(self, seconds=120):
-        """Wait, at most so long; return {outcome, message, value, code, seconds}."""
+        """Wait, at most so long; return {outcome, message, value, pid, code, seconds}."""
         answer = _read(self.reader, time.perf_counter() + seconds)
         if answer is None:
             os.kill(self.pid, signal.SIGKILL)
         _, status = os.waitpid(self.pid, 0)
-        told = {"message": "", "value": None, "code": os.waitstatus_to_exitcode(status)}
+        told = {"message": "", "value": None, "pid": self.pid, "code": os.waitstatus_to_exitcode(status)}
         told["seconds"] = round(time.perf_counter() - self.began, 3)
         if answer is None:
             return told | {"outcome": "too slow"}
