@@ -172,6 +172,19 @@ def test_a_damaged_line_of_the_log_is_left_out_of_the_report_and_said(run):
     assert "log.jsonl: 1 damaged line left out." in facts["missing"]
 
 
+@pytest.mark.parametrize(("kept", "said"), [(-1, "with the scores"), (2, "with 1 epoch.")])
+def test_lines_that_the_end_of_the_log_lacks_are_said(kept, said, run):
+    """Cut short between two lines, no checksum tells; the files beside it do."""
+    place = run / "log.jsonl"
+    lines = place.read_text().splitlines(keepends=True)
+    place.write_text("".join(lines[:kept] if kept > 0 else [line for line in lines if "Scored" not in line]))
+    if kept > 0:
+        (run / "predictions.safetensors").unlink()
+    (gap,) = [gap for gap in tellapart.report(run).facts["missing"] if gap.startswith("log.jsonl")]
+    assert gap.startswith("log.jsonl: its end is missing")
+    assert said in gap
+
+
 def test_a_log_of_an_earlier_version_without_checksums_is_read_and_its_gaps_are_no_traceback(run):
     """A figure that was not finite was logged as null."""
     place = run / "log.jsonl"

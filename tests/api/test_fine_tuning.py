@@ -18,6 +18,7 @@ from tellapart.models.backbones import open_backbone
 from tellapart.models.stages import depths
 from tellapart.recipes.config import HeadSettings
 from tellapart.recipes.recipes import transfer
+from tellapart.training import loop
 
 keras = import_keras()
 PICTURES, SIDE = 500, 32
@@ -163,6 +164,36 @@ def test_a_network_that_diverges_is_left_as_it_was(digits, alone, tmp_path):
     assert (event["kept"], event["val_loss"]) == (False, None)
     assert_same_weights(diverged.folder, alone.folder)
     assert "its loss became infinite" in (diverged.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_after_nan_it_goes_on_at_a_lower_rate_and_after_a_second_one_the_last_epoch_is_kept(
+    digits, tmp_path, monkeypatch
+):
+    """Six steps an epoch: in the second, and once more where it is repeated. Resumed, it stays ended."""
+    made, learn = [], loop._learn_one_batch
+
+    def spoiling(step, *others):
+        event = learn(step, *others)
+        made.append(event)
+        if len(made) in (8, 14):
+            kernel = step.net.model.trainable_variables[-1]
+            kernel.assign(kernel * float("nan"))
+        return event
+
+    monkeypatch.setattr(loop, "_learn_one_batch", spoiling)
+    out = tmp_path / "run"
+    config = configured(epochs=2, batch_size=50)
+    result = tellapart.train(digits, recipe=config, out=out, verbose=False)
+    assert [event["rate_factor"] for event in events(out, "Diverged")] == [0.1, None]
+    assert len(events(out, "EpochDone")) == 1
+    (event,) = events(out, "FineTuned")
+    assert event["val_loss"] is not None
+    steps, weights = len(made), weights_of(out)
+    again = tellapart.train(digits, resume=out, verbose=False)
+    assert len(made) == steps
+    assert again.scores == result.scores
+    for ours, theirs in zip(weights_of(out), weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_stopped_and_resumed_it_ends_as_if_never_stopped(tuned, digits, alone, tmp_path):

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, calibrated
 from tellapart.api.listener import Listener
-from tellapart.api.watching import watch_over
+from tellapart.api.watching import watch_over, with_findings
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
@@ -31,7 +32,7 @@ from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.config import FineTuning, TrainConfig
-from tellapart.runs.checkpointer import Checkpointer, NotFiniteError
+from tellapart.runs.checkpointer import Checkpointer
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.threads import threads_for
 from tellapart.text import counted
@@ -105,16 +106,17 @@ def fine_tune(
         return Outcome(head)
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
-    checkpointer = Checkpointer(tuning.config, setup.folder, tuning.model, resumes=resumes, warn=warn)
-    setup.folder.resume_history(checkpointer.state.history)
-    diverged = tuning.run(checkpointer, tell, should_stop)
-    if checkpointer.state.epoch < settings.epochs and not diverged:
+    training = _Training.at_last_checkpoint(tuning, resumes, warn)
+    setup.folder.resume_history(training.checkpointer.state.history)
+    training = train_to_the_end(training, setup.folder, tell, should_stop)
+    if not training.is_over:
         return Outcome(head, finished=False)
-    tuned = None if diverged else tuning.candidate()
+    history = tuple(training.checkpointer.state.history)
+    tuned = training.tuning.candidate() if history else None
     event = _compared(head, tuned, time.monotonic() - began)
     tell(event)
     if tuned is not None and event.kept:
-        return Outcome(tuned, tuple(checkpointer.state.history))
+        return Outcome(tuned, history)
     shutil.rmtree(setup.folder.checkpoints, ignore_errors=True)
     return Outcome(head)
 
@@ -192,8 +194,12 @@ class _Tuning:
 
     def run(
         self, checkpointer: Checkpointer, tell: Callable[[Event], None], should_stop: Callable[[], bool]
-    ) -> bool:
-        """Train to the end, or until somebody asks to stop or the loss diverges; return whether it diverged."""
+    ) -> None:
+        """Train to the end, or until somebody asks to stop.
+
+        Raises:
+            NotFiniteError: loss or weights are NaN or infinite.
+        """
         setup, settings = self.setup, self.settings
         net = lower(self.model, setup.precision)
         factors = rate_factors(self.model, settings.stage_factor)
@@ -209,17 +215,10 @@ class _Tuning:
         step = TrainStep(net, optimizer)
         watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
-            try:
-                for event in run_epochs(
-                    step, loader, validate, checkpointer.state, settings.epochs, should_stop
-                ):
-                    checkpointer.event(event)
-                    tell(event)
-                    for finding in watch.after(event) if isinstance(event, EpochDone) else ():
-                        tell(finding)
-            except NotFiniteError:
-                return True
-        return False
+            events = run_epochs(step, loader, validate, checkpointer.state, settings.epochs, should_stop)
+            for event in with_findings(events, watch):
+                checkpointer.event(event)
+                tell(event)
 
     def candidate(self) -> Candidate:
         """Return the trained network as a plain model, with its predictions of the held-out images."""
@@ -237,6 +236,49 @@ class _Tuning:
         return Candidate(classifier, held_out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """A fine-tuning at some step."""
+
+    tuning: _Tuning
+    checkpointer: Checkpointer
+
+    @classmethod
+    def at_last_checkpoint(cls, tuning: _Tuning, resumes: bool, warn: Callable[[str], None]) -> "_Training":
+        """Set the network to its last checkpoint where the run is resumed."""
+        training = cls._of(tuning, resumes, warn)
+        return training.at_lower_rates() if training.checkpointer.state.divergences else training
+
+    @classmethod
+    def _of(cls, tuning: _Tuning, resumes: bool, warn: Callable[[str], None]) -> "_Training":
+        folder = tuning.setup.folder
+        return cls(tuning, Checkpointer(tuning.config, folder, tuning.model, resumes=resumes, warn=warn))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further step is to be done."""
+        state = self.checkpointer.state
+        return state.epoch >= self.tuning.settings.epochs or state.divergences > 1
+
+    def at_lower_rates(self) -> "_Training":
+        """Return the same fine-tuning in its last finite state, its learning rates lower."""
+        before, settings = self.checkpointer, self.tuning.settings
+        rate = RATE_AFTER_DIVERGENCE * settings.optimizer.learning_rate
+        lower_settings = replace(settings, optimizer=replace(settings.optimizer, learning_rate=rate))
+        tuning = _Tuning.of(self.tuning.setup, self.tuning.head, lower_settings)
+        training = self._of(tuning, False, before.warn)
+        training.checkpointer.go_back_to(before.finite, before.best)
+        return training
+
+    def run(self, tell: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
+        """Train to the end, or until somebody asks to stop.
+
+        Raises:
+            NotFiniteError: loss or weights are NaN or infinite.
+        """
+        self.tuning.run(self.checkpointer, tell, should_stop)
+
+
 def _tera(flops: float) -> str:
     """Return FLOPs in TFLOPs, to three digits."""
     tera = flops / 1e12
@@ -251,7 +293,7 @@ def _copied(model: Any) -> Any:
 
 
 def _compared(head: Candidate, tuned: Candidate | None, seconds: float) -> FineTuned:
-    """Compare the fine-tuned network, None where it diverged, with the head alone."""
+    """Compare the fine-tuned network, None where it diverged before any epoch was finished, with the head alone."""
     labels = head.held_out.images.labels
     head_loss, head_accuracy = loss_and_accuracy(head.probabilities, labels)
     outcome = FineTuned(False, head_loss, head_accuracy, len(labels), seconds)

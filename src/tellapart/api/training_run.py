@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
-from tellapart.api.watching import findings_of_data, watch_over
+from tellapart.api.watching import findings_of_data, watch_over, with_findings
 from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
 from tellapart.errors import TellapartError
-from tellapart.events import Diverged, EpochDone, Event
+from tellapart.events import Event
 from tellapart.explanations.ood import limit_of
 from tellapart.explanations.recorder import Recorder
 from tellapart.lowering import LoweredNet, lower
@@ -22,7 +23,7 @@ from tellapart.profiling.flops import count_flops
 from tellapart.recipes.adapt import at_lower_rates
 from tellapart.recipes.build import build_model, build_step, finish_model
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.checkpointer import Checkpointer, NotFiniteError, recoverable
+from tellapart.runs.checkpointer import Checkpointer, recoverable
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.power import EnergyMeter
@@ -30,10 +31,6 @@ from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import reached, run_epochs
 from tellapart.training.watch.vitals import Inside, WatchedStep
-from tellapart.training.watch.watch import Watch
-
-RATE_AFTER_DIVERGENCE = 0.1
-"""What learning rates are multiplied by after the first divergence; after a second one the training ends."""
 
 
 def run_training(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
@@ -54,13 +51,13 @@ def run_training(setup: TrainingSetup, listener: Listener, should_stop: Callable
 class _Training:
     """A network with all that trains it, at some step."""
 
+    setup: TrainingSetup
     config: TrainConfig
     classifier: Classifier
     net: LoweredNet
     loader: DataLoader
     checkpointer: Checkpointer
     validate: Callable[[], Validation]
-    watch: Watch
 
     @classmethod
     def at_last_checkpoint(cls, setup: TrainingSetup, warn: Callable[[str], None]) -> "_Training":
@@ -68,15 +65,14 @@ class _Training:
         training = cls._built(setup, setup.config, setup.resumes, warn)
         if not training.checkpointer.state.divergences:
             return training
-        return training.at_lower_rates(setup)
+        return training.at_lower_rates()
 
-    def at_lower_rates(self, setup: TrainingSetup) -> "_Training":
+    def at_lower_rates(self) -> "_Training":
         """Return the same training in its last finite state, its learning rates lower."""
         before = self.checkpointer
-        lower_config = at_lower_rates(setup.config, RATE_AFTER_DIVERGENCE)
-        training = self._built(setup, lower_config, False, before.warn)
+        lower_config = at_lower_rates(self.setup.config, RATE_AFTER_DIVERGENCE)
+        training = self._built(self.setup, lower_config, False, before.warn)
         training.checkpointer.go_back_to(before.finite, before.best)
-        training.watch.course.history = list(training.checkpointer.state.history)
         return training
 
     @classmethod
@@ -103,8 +99,7 @@ class _Training:
             probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
             return validated(probabilities, held_out.labels)
 
-        watch = watch_over(setup, config, model, checkpointer.state.history)
-        return cls(config, classifier, net, loader, checkpointer, validate, watch)
+        return cls(setup, config, classifier, net, loader, checkpointer, validate)
 
     @property
     def is_over(self) -> bool:
@@ -128,14 +123,13 @@ class _Training:
         step = WatchedStep(build_step(config, self.net, config.epochs * steps), steps)
         store = self.loader.store
         inside = Inside(self.net.model, store.images, store.labels, config.seed)
-        for event in run_epochs(
+        watch = watch_over(self.setup, config, self.net.model, state.history)
+        events = run_epochs(
             step, self.loader, self.validate, state, config.epochs, should_stop, config.target
-        ):
+        )
+        for event in with_findings(events, watch, lambda: inside.look(step.updates())):
             self.checkpointer.event(event)
             tell(event)
-            if isinstance(event, EpochDone):
-                for finding in self.watch.after(event, inside.look(step.updates())):
-                    tell(finding)
 
 
 def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], bool]) -> TrainingResult:
@@ -172,25 +166,15 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
 def _to_the_end(
     training: _Training, setup: TrainingSetup, tell: Callable[[Event], None], should_stop: Callable[[], bool]
 ) -> _Training:
-    """Train; after a first divergence go on at lower rates, after a second one end with the last finite state.
+    """Train, whether it diverges or not.
 
     Raises:
         TellapartError: it diverged twice before any epoch was finished.
     """
-    while not training.is_over:
-        try:
-            training.run(tell, should_stop)
-            return training
-        except NotFiniteError as reason:
-            finite = training.checkpointer.finite.state
-            finite.divergences += 1
-            is_last = finite.divergences > 1
-            if is_last and not finite.history:
-                raise TellapartError(_diverged_at_once(setup)) from None
-            tell(Diverged(reason.epoch, finite.epoch, None if is_last else RATE_AFTER_DIVERGENCE))
-            training = training.at_lower_rates(setup)
-            setup.folder.resume_history(finite.history)
-            training.checkpointer.save()
+    training = train_to_the_end(training, setup.folder, tell, should_stop)
+    state = training.checkpointer.state
+    if state.divergences > 1 and not state.history:
+        raise TellapartError(_diverged_at_once(setup))
     return training
 
 

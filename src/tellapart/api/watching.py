@@ -1,15 +1,16 @@
 """The watch over a training: what its rules know of the images, and the sentences it says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tellapart.data.copies import copies_among
-from tellapart.events import EpochDone, Finding, HeadFitted
+from tellapart.events import EpochDone, Event, Finding, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.setup import TrainingSetup
 from tellapart.training.watch.course import Chance, Course, chance_of
 from tellapart.training.watch.learning import labels_not_learned_by_head
+from tellapart.training.watch.vitals import Vitals
 from tellapart.training.watch.watch import RULES, RULES_OF_CURVES, Watch
 
 FEWEST_COPIED = 0.01
@@ -38,6 +39,22 @@ def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: S
         history=list(history),
     )
     return Watch(course, _kinds_told(setup), RULES if config.head is None else RULES_OF_CURVES)
+
+
+def with_findings(
+    events: Iterable[Event], watch: Watch, look: Callable[[], Vitals | None] = lambda: None
+) -> Iterator[Event]:
+    """Yield the events of a training, and after each epoch what the watch finds.
+
+    Args:
+        events: of the training.
+        watch: over it.
+        look: measures the vital signs after an epoch.
+    """
+    for event in events:
+        yield event
+        if isinstance(event, EpochDone):
+            yield from watch.after(event, look())
 
 
 def findings_of_data(setup: TrainingSetup) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ is written last, so a folder that has one can be resumed; one without it is as g
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -38,6 +39,7 @@ from tellapart.runs.settings_file import digest_of_file, read_settings_file, wri
 from tellapart.runtime.machine import hardware, versions
 
 LOG = "log.jsonl"
+METRICS_CSV = "metrics.csv"
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -74,6 +76,15 @@ class RunFolder:
             return '"event": "Scored"' in (self.path / LOG).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return False
+
+    @property
+    def epochs_measured(self) -> set[int]:
+        """Numbers of the epochs in metrics.csv, from 1; what cannot be read there is left out."""
+        try:
+            lines = (self.path / METRICS_CSV).read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            return set()
+        return {int(line.split(",")[0]) for line in lines if re.fullmatch(r"[0-9]{1,9},.*", line, re.ASCII)}
 
     @property
     def split(self) -> Path:
@@ -187,7 +198,7 @@ class RunFolder:
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / "metrics.csv", _csv_line(METRICS) + "".join(map(_metrics_line, history)))
+        write_text(self.path / METRICS_CSV, _csv_line(METRICS) + "".join(map(_metrics_line, history)))
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
@@ -195,7 +206,7 @@ class RunFolder:
                 self.log(EpochDone.__name__, asdict(done))
 
     def _append_metrics(self, event: EpochDone) -> None:
-        place = self.path / "metrics.csv"
+        place = self.path / METRICS_CSV
         heading = "" if place.exists() else _csv_line(METRICS)
         self._append(place, heading + _metrics_line(event))
 

@@ -97,6 +97,8 @@ def load_run(
     log, damaged = attempt(lambda: read_log(folder.path / LOG), no_log, "log.jsonl")
     if damaged:
         missing.append(f"log.jsonl: {counted(damaged, 'damaged line')} left out.")
+    elif lost := _lost_lines(folder, log):
+        missing.append(lost)
     history = _history(log) if config.head is None or _is_fine_tuned(log) else ()
     if not history and config.head is None:
         missing.append("Learning curves: no epoch was finished.")
@@ -110,6 +112,19 @@ def load_run(
             "Pictures",
         )
     return SavedRun(folder, config, settings, history, log, predictions, classifier, stores, tuple(missing))
+
+
+def _lost_lines(folder: RunFolder, log: tuple[Mapping[str, Any], ...]) -> str:
+    """Return what whole lines at the end of log.jsonl must have said, by the files beside it; empty where none lack."""
+    if folder.predictions.exists() and not any(line.get("event") == "Scored" for line in log):
+        return "log.jsonl: its end is missing, with the scores: the run was killed then, or the file was cut short."
+    logged = {
+        line["epoch"] + 1
+        for line in log
+        if line.get("event") == "EpochDone" and _is_number(line.get("epoch"))
+    }
+    lost = folder.epochs_measured - logged
+    return f"log.jsonl: its end is missing, with {counted(len(lost), 'epoch')}." if lost else ""
 
 
 def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:

@@ -4,24 +4,38 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 
 def leave_when_interrupted() -> None:
-    """Let Ctrl-C end the process at once, without a word from what is being imported.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the process at once, without a word from what is being imported.
 
     Nothing has begun yet. An exception raised while others' modules are imported could be swallowed or misreported by
     them, or break them half imported.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    for number, default in _DEFAULTS.items():
+        if signal.getsignal(number) is default:
+            signal.signal(number, _leave)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    os.write(2, b"Interrupted.\n")
-    os._exit(130)
+_DEFAULTS = {
+    getattr(signal, name): default
+    for name, default in (
+        ("SIGINT", signal.default_int_handler),
+        ("SIGTERM", signal.SIG_DFL),
+        ("SIGHUP", signal.SIG_DFL),
+    )
+    if hasattr(signal, name)  # Windows has no SIGHUP
+}
+"""Signal -> what Python does at it."""
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    with suppress(OSError):
+        os.write(2, b"Interrupted.\n")
+    os._exit(128 + number)
 
 
 @contextmanager
@@ -37,5 +51,6 @@ def importing() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-        if signal.getsignal(signal.SIGINT) is _leave:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, default in _DEFAULTS.items():
+            if signal.getsignal(number) is _leave:
+                signal.signal(number, default)
