@@ -21,7 +21,6 @@ machine's speed. Checkpoints are written after each step, or every 0.05 s. Anyth
 import argparse
 import datetime
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -32,99 +31,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import hardware, origin_lines, table, versions, write_results
-from training_process import (
-    OPERATIONS,
-    Training,
-    import_everything,
-    make_data,
-    operations_in,
-    result_of,
-    words_of,
-)
+from training_case import AS_USUAL, EACH_STEP, Case, Uninterrupted, watched
+from training_process import import_everything, make_data
 
 RESULTS = Path(__file__).parents[1] / "results"
 
-EACH_STEP, OFTEN, AS_USUAL = -1.0, 0.05, None
+OFTEN = 0.05
 """Seconds between two checkpoints."""
-
-SAVES_KILLED = 3
-"""The first saves of a training at each of whose operations one is killed."""
-
-
-class Uninterrupted:
-    """What a training of a recipe comes to, and how long it takes."""
-
-    def __init__(self, recipe, folder):
-        """Train twice: both must come to the same."""
-        run = folder / f"uninterrupted-{recipe}"
-        results = []
-        for name, pause in (("a", AS_USUAL), ("b", EACH_STEP)):
-            began = time.perf_counter()
-            training = Training((*words_of(recipe, folder), "--out", run / name), pause=pause).end()
-            if training.code != 0:
-                raise SystemExit(training.output)
-            self.seconds = time.perf_counter() - began
-            results.append(result_of(run / name))
-        assert results[0] == results[1]
-        self.result, self.steps = results[1], len(training.steps)
-        self.first_epoch = next(event[1] for event in training.events if event[0] == "epoch")
-        self.saves = training.count("save")
-        times = [event[1] for event in training.events if event[0] in ("save", "saved")]
-        self.save_seconds = float(np.mean(np.diff(times)[::2]))
-        shutil.rmtree(run)
-
-
-class Case:
-    """A training that is killed, again where it is resumed, and at last brought to its end."""
-
-    def __init__(self, number, kind, recipe, folder, whole):
-        self.told = {"number": number, "kind": kind, "recipe": recipe, "kills": [], "fault": ""}
-        self.words, self.whole, self.folder = words_of(recipe, folder), whole, folder
-        self.run = folder / f"run-{number}"
-        self.reached = self.saved = self.again = 0
-        self.per_epoch = whole.steps // 3
-
-    def start(self, pause, **named):
-        """Begin, go on, or begin anew, as what is in the folder wants it."""
-        self.resumes = (self.run / "run.toml").exists()
-        words = (
-            ("train", "--resume", self.run, "--quiet") if self.resumes else (*self.words, "--out", self.run)
-        )
-        return Training(words, pause=pause, **named)
-
-    def take_in(self, training):
-        """Note what an ended training did."""
-        steps = [epoch * self.per_epoch + step for epoch, step in training.steps]
-        if steps:
-            if steps != list(range(steps[0], steps[0] + len(steps))):
-                self.told["fault"] += f"steps out of order: {steps}; "
-            if steps[0] < self.saved:
-                self.told["fault"] += f"went on at step {steps[0]} although step {self.saved} was saved; "
-            self.again = max(self.again, self.reached - steps[0])
-            self.reached = steps[-1] + 1
-        for _, _, epoch, step in (event for event in training.events if event[0] == "saved"):
-            self.saved = epoch * self.per_epoch + step
-        if training.was_killed:
-            what = "resume" if self.resumes else "train"
-            self.told["kills"].append(what + " in a save" * training.ended_in_save)
-
-    def finish(self):
-        """Bring it to its end, and compare; return what there is to tell."""
-        training = self.start(EACH_STEP).end()
-        self.take_in(training)
-        how = "resumed" if self.resumes else "begun anew"
-        if training.code != 0:
-            self.told["fault"] += f"{how}, it ended with {training.code}: {training.output}"
-        else:
-            result = result_of(self.run)
-            differ = [name for name, value in self.whole.result.items() if result[name] != value]
-            if differ:
-                self.told["fault"] += f"{how}, its {', '.join(differ)} differ; "
-                self.told["left"] = sorted(set(result["files"]) ^ set(self.whole.result["files"]))
-        self.told |= {"how": how, "steps_again": self.again}
-        if not self.told["fault"]:
-            shutil.rmtree(self.run, ignore_errors=True)
-        return self.told
 
 
 def random_case(number, folder, wholes):
@@ -155,19 +68,6 @@ def early_case(number, folder, wholes):
     if training.count("epoch"):
         case.told["kills"] = ["later"]
     return case.finish()
-
-
-def watched(recipe, folder):
-    """Return the operations of a training up to its third save and from its last one on."""
-    run, trace = folder / "watched", folder / "trace"
-    arguments = ["-y", "-s0", "-o", str(trace), "-e", "signal=none", "-e", f"trace={','.join(OPERATIONS)}"]
-    training = Training((*words_of(recipe, folder), "--out", run), pause=EACH_STEP, traced=arguments).end()
-    assert training.code == 0, training.output
-    operations = operations_in(trace, run)
-    renamed = [n for n, (call, _, place) in enumerate(operations) if call == "rename" and "last-new" in place]
-    shutil.rmtree(run)
-    chosen = operations[: renamed[2 * SAVES_KILLED - 1] + 2] if recipe == "quick" else []
-    return [*chosen, *operations[renamed[-2] + 2 :]]
 
 
 def operation_case(number, operation, recipe, folder, whole):

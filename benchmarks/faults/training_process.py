@@ -256,7 +256,10 @@ def result_of(run):
     from tellapart.runs.event_log import read_log
     from tellapart.runs.tensors_file import read_tensors
 
-    tensors, metadata = read_tensors(run / "last.safetensors")
+    newest = next(
+        place for place in (run / "last.safetensors", run / "last-new.safetensors") if place.exists()
+    )
+    tensors, metadata = read_tensors(newest)
     state = json.loads(metadata["standing"])
     for done in state["history"]:
         del done["seconds"]
@@ -288,8 +291,11 @@ def _digest(tensors, prefix):
 
 
 def names_in(run):
-    """Return every file in a folder but the lock's own and the checkpoint before the last."""
-    names = {str(place.relative_to(run)) for place in run.rglob("*")}
+    """Return every file in a folder but the lock's own and the checkpoint before the last.
+
+    After a kill between two renames the newest checkpoint is called last-new, and stays so if no step is left to do.
+    """
+    names = {str(place.relative_to(run)).replace("last-new", "last") for place in run.rglob("*")}
     return sorted(name for name in names if not name.startswith(".lock") and "-previous" not in name)
 
 
