@@ -38,6 +38,18 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names_in(tmp_path) == ["note.txt"]
 
 
+def test_nothing_is_left_of_what_a_library_writes_beside_its_file(tmp_path):
+    """safetensors writes to `.tmpLVkEfF` beside its file and renames that."""
+
+    def write(place):
+        place.with_name(".tmpLVkEfF").write_text("half")
+        place.write_text("whole")
+
+    write_whole(tmp_path / "note.txt", write)
+    assert (tmp_path / "note.txt").read_text() == "whole"
+    assert names_in(tmp_path) == ["note.txt"]
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """What a save asks of the system, in order: ("fsync", inode) and ("rename", final name)."""
@@ -64,6 +76,15 @@ def test_a_save_survives_a_power_cut(tmp_path, calls):
     write_text(path, "hello")
     file, folder = path.stat().st_ino, tmp_path.stat().st_ino
     assert calls == [("fsync", file), ("rename", str(path)), ("fsync", folder)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows cannot flush a folder")
+def test_new_folders_survive_a_power_cut_too(tmp_path, calls):
+    """Each is flushed into the list of names of the one above it."""
+    path = tmp_path / "runs" / "cats" / "note.txt"
+    write_text(path, "hello")
+    flushed = [which for call, which in calls if call == "fsync"]
+    assert set(flushed) == {path.stat().st_ino, *(place.stat().st_ino for place in path.parents[:3])}
 
 
 def test_no_folder_is_flushed_where_the_system_cannot(tmp_path, monkeypatch, calls):

@@ -1,8 +1,9 @@
 """Files: written whole or not at all.
 
-Everything that tellapart saves is first written beside its place, flushed to the
-disk, and then renamed. A full disk or a killed process leaves the old file or no
-file, never half of one.
+Everything that tellapart saves is first written in a temporary folder beside its
+place, flushed to the disk, and then renamed. A full disk or a killed process leaves
+the old file or no file, never half of one. Libraries that make temporary files of
+their own make them in that folder too, so that nothing of theirs is left.
 """
 
 import os
@@ -18,34 +19,42 @@ from tellapart.errors import DataError, SaveError, TellapartError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file through a temporary file beside it.
+    """Write a file through a temporary folder beside it.
 
     Args:
         path: the file to create or replace. Missing parent folders are created.
-        write: writes the content to the path it is given, which has the same suffix.
+        write: writes the content to the path it is given, which has the same name.
 
     Raises:
         SaveError: it could not be written. Nothing half-written is left, and an existing file stays.
     """
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            suffix=path.suffix, prefix=f".{path.stem[:40]}-{_HOST}-{os.getpid()}-", dir=path.parent
-        )
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
+        make_folder(path.parent)
+        temporary = Path(tempfile.mkdtemp("", f".{path.stem[:40]}-{_HOST}-{os.getpid()}-", path.parent))
+        place = temporary / path.name
+        write(place)
+        _sync(place)
+        place.chmod(0o666 & ~_umask())
+        os.replace(place, path)
         sync_folder(path.parent)
     except Exception as error:
         raise _not_written(path, error) from error
     finally:
         if temporary is not None:
-            with suppress(OSError):  # what was raised says more
-                temporary.unlink(missing_ok=True)
+            _remove(temporary)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, that survives a power cut; one that exists is left as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        sync_folder(place.parent)
 
 
 def _not_written(path: Path, error: Exception) -> SaveError:
@@ -71,26 +80,39 @@ def move_files(moves: Sequence[tuple[Path, Path]]) -> None:
 
 
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
-"""This machine, in the names of temporary files."""
+"""This machine, in the names of temporary folders."""
 
-_TEMPORARY = re.compile(r"(?s)\..+-([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}(\.[A-Za-z0-9]+)?")
+_TEMPORARY = re.compile(r"(?s)\..+-([0-9a-f]{8})-(\d+)-[a-z0-9_]{8}")
 
 
 def is_temporary(place: Path) -> bool:
-    """Return whether a path is that of a file that was being written."""
+    """Return whether a path is that of a folder in which a file was being written."""
     return _TEMPORARY.fullmatch(place.name) is not None
 
 
 def remove_litter(folder: Path) -> None:
-    """Remove temporary files that killed processes of this machine left in a folder."""
+    """Remove temporary folders that killed processes of this machine left in a folder.
+
+    This process itself has none there yet: one with its number is of a process that died before, in a container that
+    numbers its processes alike each time.
+    """
     import psutil
 
     with suppress(OSError):
         for place in folder.iterdir():
-            parts = _TEMPORARY.fullmatch(place.name)
-            if parts and parts[1] == _HOST and not psutil.pid_exists(int(parts[2])):
-                with suppress(OSError):
-                    place.unlink()
+            if (parts := _TEMPORARY.fullmatch(place.name)) is None or parts[1] != _HOST:
+                continue
+            process = int(parts[2])
+            if process == os.getpid() or not psutil.pid_exists(process):
+                _remove(place)
+
+
+def _remove(temporary: Path) -> None:
+    """Remove a temporary folder, as far as the system lets us: there is nothing to be done about the rest."""
+    with suppress(OSError):
+        for place in temporary.iterdir():
+            place.unlink()
+        temporary.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -58,7 +58,7 @@ def call_at(monkeypatch, number, error):
 
         return call
 
-    for name in ("open", "fsync", "replace"):
+    for name in ("mkdir", "open", "fsync", "replace"):
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
     return calls
 

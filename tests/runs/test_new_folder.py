@@ -32,9 +32,10 @@ def dead_process():
 
 
 def temporary(folder, process, host=_HOST):
-    place = folder / f".last-{host}-{process}-abcd_123.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(b"half")
+    place = folder / f".last-{host}-{process}-abcd_123"
+    place.mkdir(parents=True)
+    (place / "last.safetensors").write_bytes(b"half")
+    (place / ".tmpLVkEfF").write_bytes(b"a library's own")
     return place
 
 
@@ -93,9 +94,11 @@ def test_a_finished_run_is_not_to_be_continued(tmp_path):
         refuse_taken(tmp_path)
 
 
-def test_temporary_files_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp_path):
+def test_temporary_folders_of_dead_processes_are_removed_and_those_of_living_ones_stay(tmp_path):
+    """One with this process's own number is of a dead one: a container gives its processes the same numbers again."""
     dead = dead_process()
     removed = [temporary(tmp_path, dead), temporary(tmp_path / "checkpoints", dead)]
+    removed.append(temporary(tmp_path, os.getpid()))
     stay = [temporary(tmp_path, os.getppid()), temporary(tmp_path, dead, "00000000")]
     RunFolder(tmp_path).remove_litter()
     assert not any(place.exists() for place in removed)

@@ -70,7 +70,10 @@ def _acquired(folder: Path) -> Any:
     except Timeout as reason:
         raise ConfigError(_held(folder)) from reason
     except OSError as reason:
-        raise SaveError(f"{folder} cannot be locked ({reason.strerror or reason}).") from reason
+        raise SaveError(
+            f"{folder} cannot be locked ({reason.strerror or reason}). Free some space or let us write there, then run "
+            "the command again; or choose another folder with --out."
+        ) from reason
 
 
 def _acquire(lock: Any) -> Any:

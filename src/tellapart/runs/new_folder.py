@@ -8,7 +8,7 @@ from errno import EEXIST
 from pathlib import Path
 
 from tellapart.errors import ConfigError, SaveError
-from tellapart.files import is_temporary
+from tellapart.files import is_temporary, make_folder, sync_folder
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.lock import is_of_lock, locked, refuse_held
 from tellapart.text import file_name
@@ -30,7 +30,7 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: Ex
     refuse_taken(out)
     path = Path("runs") if out is None else Path(out)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         if out is None:
             path = _made_dated(path, f"{file_name(data_name)}-{recipe}")
     except OSError as reason:
@@ -80,5 +80,6 @@ def _made_dated(parent: Path, name: str) -> Path:
     for path in (parent / stem, *(parent / f"{stem}-{number}" for number in range(2, 1000))):
         with suppress(FileExistsError):
             path.mkdir()
+            sync_folder(parent)
             return path
     raise FileExistsError(EEXIST, os.strerror(EEXIST), str(parent / stem))
