@@ -23,15 +23,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from isolation import is_fault
 from machine import hardware, origin_lines, table, versions, write_results
 from model_mutations import mutant
-from model_verbs import VERBS, import_everything, isolated
+from model_verbs import VERBS, import_everything, isolated_verb
 
 RESULTS = Path(__file__).parents[1] / "results"
-
-LONGEST_SECONDS, MOST_MEGABYTES = 10, 1024
-"""A process that takes longer, or more, is a fault."""
-
 
 def make_pictures(folder):
     from PIL import Image
@@ -75,11 +72,6 @@ def make_models(folder):
         classifier.save(folder / f"{name}.h5")
 
 
-def is_fault(told):
-    slow = told["seconds"] > LONGEST_SECONDS or told["megabytes"] > MOST_MEGABYTES
-    return told["outcome"] not in ("fine", "refused") or slow or bool(told["outside"])
-
-
 def run(options, folder):
     """Run the mutants; return how each ended."""
     import multiprocessing
@@ -98,7 +90,7 @@ def run(options, folder):
             break
         path, change = mutant(number, models, folder)
         verb = verbs[number % len(verbs)]
-        told = isolated(verb, path, pictures) | {"number": number, "change": change}
+        told = isolated_verb(verb, path, pictures) | {"number": number, "change": change}
         runs.append(told)
         if is_fault(told):
             print(json.dumps(told), flush=True)
