@@ -32,8 +32,10 @@ CHANGES = (
 )  # fmt: skip
 """Audit events of what is changed on the disk; their first arguments are paths."""
 
+OURS = Path(__file__).parents[2]
 READ_BY_ANYBODY = (
-    sys.prefix, sys.base_prefix, *site.getsitepackages(), str(Path(__file__).parents[2] / "src"),
+    sys.prefix, sys.base_prefix, *site.getsitepackages(), *map(str, (OURS / "src", OURS / "benchmarks")),
+    str(Path.home() / ".cache" / "tellapart" / "precision.json"),
     "/proc", "/sys", "/usr", "/dev/null", "/etc/localtime", "/etc/mime.types", "/etc/ld.so.cache",
 )  # fmt: skip
 """Where Python, its packages and the system keep what they read whatever they are given."""

@@ -30,6 +30,7 @@ from model_verbs import VERBS, import_everything, isolated_verb
 
 RESULTS = Path(__file__).parents[1] / "results"
 
+
 def make_pictures(folder):
     from PIL import Image
 
