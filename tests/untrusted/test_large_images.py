@@ -40,10 +40,14 @@ def test_large_images_are_decoded_one_at_a_time(pixels, at_once):
 
 
 def test_an_error_lets_the_next_one_go_on():
-    for _ in range(2):
-        with pytest.raises(ValueError, match="damaged"), large_images_alone():
+    def fail():
+        with large_images_alone():
             wait_until_alone(LARGE_PIXELS + 1)
             raise ValueError("damaged")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="damaged"):
+            fail()
 
 
 def test_outside_a_block_nobody_waits():
