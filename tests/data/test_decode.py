@@ -90,6 +90,20 @@ def test_the_camera_s_orientation_is_applied(kind, orientation):
     assert np.abs(ours.astype(int) - upright).max() <= 2
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16"])
+def test_a_picture_converted_a_few_rows_at_a_time_is_the_same(mode, orientation, monkeypatch):
+    if mode == "I;16":
+        image = Image.fromarray(SMOOTH[..., 0].astype(np.uint16) * 257)
+    else:
+        image = Image.fromarray(np.dstack([SMOOTH, SMOOTH[..., :1]])).convert(mode)
+    content = encoded(image, exif=with_orientation(orientation))
+    at_once = decode(content)
+    monkeypatch.setattr(decode_module, "_CONVERTED_AT_ONCE", 7 * 40)
+    np.testing.assert_array_equal(decode(content), at_once)
+    assert at_once.shape == ((40, 30, 3) if orientation > 4 else (30, 40, 3))
+
+
 def test_a_heic_photo_is_read_as_it_was_taken():
     """QUADRANTS is red and green over blue and white; the file's levels differ from these by one."""
     upright = decode(HEIC / "quadrants.heic")
@@ -226,6 +240,35 @@ def test_what_pillow_itself_refuses_is_refused_in_the_same_words(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize(
+    ("kind", "options", "bytes_each"),
+    [
+        ("WEBP", {}, 16),
+        ("JPEG2000", {}, 24),
+        ("AVIF", {}, 10),
+        ("JPEG", {"progressive": True}, 12),
+        ("JPEG", {}, 7),
+        ("PNG", {}, 7),
+    ],
+)
+def test_formats_that_take_more_memory_may_have_fewer_pixels(kind, options, bytes_each, monkeypatch):
+    monkeypatch.setattr(decode_module, "LARGEST_PIXELS", bytes_each * 100)
+    content = encoded(Image.fromarray(np.zeros((20, 35, 3), np.uint8)), kind, **options)
+    decode(content)
+    monkeypatch.setattr(decode_module, "LARGEST_PIXELS", bytes_each * 100 - 1)
+    with pytest.raises(PictureError, match="35 x 20 pixels; at most 699"):
+        decode(content)
+
+
+def test_a_jpeg_of_very_many_scans_is_refused_at_once():
+    """A scan of a few bytes goes over the whole image."""
+    content = encoded(Image.new("RGB", (2000, 1000)), "JPEG", progressive=True)
+    last = b"\xff\xda" + content[:-2].rpartition(b"\xff\xda")[2]
+    np.testing.assert_array_equal(decode(content[:-2] + 10 * last + b"\xff\xd9"), decode(content))
+    with pytest.raises(PictureError, match=r"1,0\d\d scans of 2000 x 1000 pixels"):
+        decode(content[:-2] + 1000 * last + b"\xff\xd9")
+
+
 def test_damaged_bytes_never_raise_anything_else():
     """Flip bytes all over small files of every kind: a picture comes out, or PictureError."""
     rng = np.random.default_rng(1)

@@ -144,6 +144,27 @@ ALLOCATES = {
 }
 
 
+class ArrayOf:
+    """Pickled as an array of whatever shape and bytes."""
+
+    def __init__(self, shape, data=bytes(9)):
+        self.state = (1, shape, np.dtype("u1"), False, data)
+
+    def __reduce__(self):
+        return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), self.state
+
+
+@pytest.mark.parametrize(
+    "odd", [ArrayOf((float("inf"),)), ArrayOf(5), ArrayOf(("x",)), ArrayOf((3, 3), None), np.array(7), None]
+)
+@pytest.mark.parametrize("name", ["data", "labels"])
+def test_pickled_arrays_that_are_none(tmp_path, name, odd):
+    batch = {"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1], name: odd}
+    for place in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        (tmp_path / place).write_bytes(pickle.dumps(batch, protocol=2))
+    assert "data_batch_1: " in refusal(tmp_path)
+
+
 @pytest.mark.parametrize("content", ALLOCATES.values(), ids=ALLOCATES)
 def test_pickles_that_ask_for_memory_or_time(tmp_path, content):
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
@@ -187,6 +208,18 @@ def test_an_archive_whose_header_claims_gigabytes(tmp_path):
     assert "more than 400,000,000 bytes" in refusal(path)
 
 
+def test_an_archive_whose_file_is_a_hole_of_gigabytes(tmp_path):
+    header = bytearray(tarfile.TarInfo("inside/data_batch_1.bin").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386:410] = b"%011o\0%011o\0" % (0, 0)
+    header[483:495] = b"%011o\0" % 8_000_000_000
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    path.write_bytes(gzip.compress(bytes(header) + bytes(10_240)))
+    assert "a file with holes, of 8,000,000,000 bytes" in refusal(path)
+
+
 def test_an_archive_of_very_many_files(tmp_path):
     path = tar(tmp_path / "cifar-10-binary.tar.gz", [(str(number), 0) for number in range(5000)])
     assert "more than 1,000 files" in refusal(path)
@@ -209,6 +242,45 @@ def test_a_parquet_file_of_which_all_rows_are_one_large_picture(tmp_path):
     pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=10**9)
     assert path.stat().st_size < 1_000_000
     assert "would unpack to more than" in refusal(path)
+
+
+def parquet(path, pictures, labels, **options):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"img": pictures, "label": pa.array(labels, pa.int32())}), path, **options)
+    return path
+
+
+def varint(number):
+    """Thrift's: a number by zigzag, seven bits a byte."""
+    number, content = 2 * number, b""
+    while number > 127:
+        content, number = content + bytes([number & 127 | 128]), number >> 7
+    return content + bytes([number])
+
+
+@pytest.mark.parametrize("claimed", [2**31 - 1, 300_000_000])
+def test_a_parquet_file_whose_page_claims_gigabytes(tmp_path, claimed):
+    """The first page lies at byte 4: its kind, and from byte 7 its size unpacked."""
+    options = {"compression": "snappy", "use_dictionary": False}
+    path = parquet(tmp_path / "train.parquet", [bytes(99_000)] * 2, [0, 1], **options)
+    content = path.read_bytes()
+    true = varint(198_014)
+    assert content[4:10] == b"\x15\0\x15" + true
+    path.write_bytes(content[:7] + varint(claimed) + content[10:])
+    assert f"claims {claimed:,}" in refusal(path)
+
+
+def test_a_parquet_file_of_millions_of_empty_pictures(tmp_path):
+    path = parquet(tmp_path / "train.parquet", [b""] * 2_000_000, [0, 1] * 1_000_000)
+    assert path.stat().st_size < 10_000_000
+    assert "would unpack to more than" in refusal(path)
+
+
+def test_a_parquet_file_without_rows(tmp_path):
+    path = parquet(tmp_path / "train.parquet", [b""] * 0, [])
+    assert "no training pictures" in refusal(path)
 
 
 @pytest.mark.parametrize("keep", [4, 8, 100, -9])
@@ -267,3 +339,16 @@ def test_names_that_are_not_utf8_are_found_by_a_labels_file(tmp_path):
     (tmp_path / "labels.csv").write_bytes(b"file,label\ncaf\xe9.png,caf\xe9\nth\xe9.png,th\xe9\n")
     dataset = open_dataset(root, labels=tmp_path / "labels.csv")
     assert dataset.class_names == ("caf\udce9", "th\udce9")
+
+
+def test_labels_from_a_pipe_are_refused_with_the_reason(pictures):
+    """As in `--labels <(...)`: a resumed run, and `evaluate`, would find nothing there."""
+    with open("/dev/null", "rb") as nothing:
+        command = f"exec {sys.executable} -c '{OPENS}' {pictures} <(echo file,label)"
+        done = subprocess.run(
+            ["bash", "-c", command], stdin=nothing, capture_output=True, text=True, timeout=60
+        )
+    assert (
+        "a named pipe, not a regular file). A resumed run reads its labels again: save them to a file"
+        in done.stdout
+    )

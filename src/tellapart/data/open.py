@@ -72,7 +72,7 @@ def _check_learnable(dataset: Dataset) -> None:
         DataError: no training images, a class that only another split has, or a single class.
     """
     train = dataset.splits.get("train")
-    if train is None:
+    if train is None or not len(train):
         raise DataError(f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}).")
     trained = set(np.unique(train.labels).tolist())
     for name, split in dataset.splits.items():

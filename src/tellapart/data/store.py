@@ -26,6 +26,7 @@ from tellapart.data.images import ArrayImages
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import ConfigError, DataError, PictureError, SaveError
+from tellapart.untrusted.large_images import large_images_alone
 
 _CHUNK = 512
 """Images decoded between two reports of progress; bounds what waits in memory."""
@@ -139,6 +140,11 @@ def refuse_small_images(shape: ImageShape | None, where: str) -> None:
 
 
 def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
+    with large_images_alone():
+        return _read_and_fit(split, row, preprocessing)
+
+
+def _read_and_fit(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
     try:
         image = split.images.read(row)
     except PictureError as reason:

@@ -110,7 +110,9 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
                 yield line, (file, unicodedata.normalize("NFC", label), split.lower() or "train")
     except (OSError, csv.Error) as reason:
         why = getattr(reason, "strerror", None) or reason
-        raise DataError(f"{path}: not a readable CSV file ({why}).") from reason
+        is_stream = path.exists() and not path.is_dir() and not is_regular(path)
+        advice = " A resumed run reads its labels again: save them to a file first." if is_stream else ""
+        raise DataError(f"{path}: not a readable CSV file ({why}).{advice}") from reason
 
 
 def _places(path: Path, header: list[str]) -> tuple[int, int, int | None]:

@@ -117,7 +117,9 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
     batch = read_batch(content, where)
     pixels: Any = batch.get("data")
     labels: Any = batch.get(facts.python_labels)
-    if not isinstance(pixels, np.ndarray) or not isinstance(labels, (list, np.ndarray)):
+    if isinstance(labels, np.ndarray) and labels.ndim == 1:
+        labels = labels.tolist()
+    if not isinstance(pixels, np.ndarray) or not isinstance(labels, list):
         raise DataError(
             f"{where}: holds {', '.join(batch)[:200] or 'nothing'}; a batch of this set holds data and "
             f"{facts.python_labels}."
@@ -128,7 +130,7 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
         )
     if len(labels) != len(pixels):
         raise DataError(f"{where}: {len(pixels)} pictures and {len(labels)} labels.")
-    if not all(isinstance(label, (int, np.integer)) and -1 < label < 2**60 for label in labels):
+    if not all(isinstance(label, int) and -1 < label < 2**60 for label in labels):
         raise DataError(f"{where}: {facts.python_labels} holds something other than whole numbers.")
     return _channels_last(pixels), labels_within(np.asarray(labels), facts.classes, where)
 

@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from tellapart.data.images import EncodedImages
+from tellapart.data.sources.formats.parquet_pages import check_pages
 from tellapart.data.sources.formats.raw import RawSet, RawSplit
 from tellapart.errors import DataError, MissingExtraError
-from tellapart.untrusted.regular_file import is_regular, most_unpacked
+from tellapart.untrusted.regular_file import is_regular, most_unpacked, open_regular
+
+BYTES_OF_A_ROW = 200
+"""Fewer do not count: a row takes some in memory, and an encoded picture hardly has fewer."""
 
 ROWS_AT_ONCE = 8
 """Few: a file of one large picture and many references to it is copied that often before it is noticed."""
@@ -74,11 +78,10 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
         import pyarrow.parquet
     except ImportError:
         raise MissingExtraError("pyarrow", "parquet", f"Reading {path.name}") from None
-    if not is_regular(path):
-        raise DataError(f"{path}: not a regular file.")
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with open_regular(path) as raw, pyarrow.parquet.ParquetFile(raw) as file:
             image, label = _columns(path, file.schema_arrow.names)
+            check_pages(raw, file.metadata, (image, label))
             blobs, labels = _read_rows(path, file, image, label)
             return blobs, labels, label, file.schema_arrow.metadata or {}
     except DataError:
@@ -103,7 +106,7 @@ def _read_rows(path: Path, file: Any, image: str, label: str) -> tuple[list[byte
     """Read some rows at a time: a picture that many rows refer to would otherwise be copied for all at once."""
     most = most_unpacked(path.stat().st_size)
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-    claimed = sum(group.total_byte_size for group in groups)
+    claimed = max(sum(group.total_byte_size for group in groups), BYTES_OF_A_ROW * file.metadata.num_rows)
     blobs: list[bytes] = []
     labels = [np.empty(0, np.int64)]
     held = 0
@@ -114,7 +117,7 @@ def _read_rows(path: Path, file: Any, image: str, label: str) -> tuple[list[byte
         cells = batch.column(image).to_pylist()
         blobs += [_blob(cell, path, len(blobs) + row) for row, cell in enumerate(cells)]
         labels.append(part.astype(np.int64))
-        held += sum(map(len, blobs[-len(cells) :]))
+        held += sum(max(len(blob), BYTES_OF_A_ROW) for blob in blobs[-len(cells) :])
         claimed = max(claimed, held)
         if held > most:
             break

@@ -257,7 +257,7 @@ def _array(record: _ArrayRecord, where: str) -> np.ndarray:
         if not isinstance(data, bytes) or math.prod(shape) * element.itemsize != len(data) or columns_first:
             raise DataError(f"{where}: an array {shape} whose bytes do not fit its shape.")
         return np.frombuffer(data, element).reshape(shape)
-    except (TypeError, ValueError, AttributeError) as reason:
-        if isinstance(reason, DataError):
-            raise
+    except DataError:
+        raise
+    except Exception as reason:  # whatever the pickle put in the place of a shape
         raise DataError(f"{where}: a damaged array ({reason}).") from reason
