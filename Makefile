@@ -5,7 +5,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 WORKERS ?= 2
+# PyTorch's CPU build where pip knows of one, else PyPI's.
+TORCH ?= torch$(shell $(BIN)/python -m pip index versions torch 2>/dev/null | grep -q +cpu && echo -cpu)
 
 .PHONY: demo learn test lint clean
 
@@ -36,11 +39,13 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(PIP) -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+# Only files whose hashes are locked, none of which runs code while it is installed.
+$(VENV)/installed-test: $(VENV)/bin/python pyproject.toml $(wildcard requirements*.lock)
+	@$(PIP) --require-hashes --only-binary :all: --no-deps -r requirements.lock -r requirements-$(TORCH).lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/installed
 
 clean:

@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from machine import hardware, origin_lines, table, versions, write_results
 
 from tellapart.guide.lessons._photo import CAT
-from tellapart.guide.server import LIMITS
+from tellapart.guide.limits import LIMITS
 
 RESULTS = Path(__file__).parents[1] / "results"
 HEAD = b"HTTP/1.1\r\nHost: 127.0.0.1\r\n"

@@ -8,6 +8,7 @@ from PIL import Image
 
 import tellapart
 from tellapart.classifier.groups import Group, among, likeliest_groups, thing_probabilities, things_of
+from tellapart.classifier.split_scores import names_things
 
 CAT = Path(tellapart.__file__).parent / "guide" / "photos" / "cat.jpg"
 NAMES = ("beagle", "pug", "collie", "tabby", "zebra")
@@ -96,7 +97,7 @@ def test_data_of_things_is_scored_by_the_sums_of_their_kinds():
 
 def test_a_breed_beside_a_group_is_not_compared():
     model = tellapart.load("imagenet")
-    assert model.names_things(("cat", "zebra"))
-    assert not model.names_things(("tabby", "dog"))
-    assert not model.names_things(("tabby", "zebra"))  # both are classes of the model's own
-    assert not tellapart.load("cifar10").names_things(("cat", "dog"))
+    assert names_things(model.card, ("cat", "zebra"))
+    assert not names_things(model.card, ("tabby", "dog"))
+    assert not names_things(model.card, ("tabby", "zebra"))  # both are classes of the model's own
+    assert not names_things(tellapart.load("cifar10").card, ("cat", "dog"))

@@ -19,7 +19,7 @@ SMOOTH = np.asarray(
 )
 
 HEIC = Path(__file__).parent / "pictures"
-"""QUADRANTS, saved by pillow-heif 1.8.1 (`Image.save("quadrants.heic", quality=90)`), which tellapart does without:
+"""QUADRANTS, saved by pillow-heif 1.8.1 (`Image.save("quadrants.heic", quality=90)`):
 upright, and with an EXIF block `exif[0x0112] = 6`, from which pillow-heif makes the box `irot` as well."""
 
 QUADRANTS = np.repeat(
@@ -134,11 +134,17 @@ def test_the_reader_of_heic_is_imported_for_heic_alone():
     code = (
         "import sys; from tellapart.data.decode import decode, image_shape, load_image\n"
         f"for content in {kinds!r}: decode(content), image_shape(content)\n"
-        "print('pi_heif' in sys.modules)\n"
+        "print('pillow_heif' in sys.modules)\n"
         f"decode({str(HEIC / 'quadrants.heic')!r})\n"
-        "print('pi_heif' in sys.modules)"
+        "print('pillow_heif' in sys.modules)"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "True"]
+
+
+def test_without_its_reader_a_heic_photo_is_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PictureError, match=r"quadrants\.heic: .*pip install 'tellapart\[heic\]'"):
+        decode(HEIC / "quadrants.heic")
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

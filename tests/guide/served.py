@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tellapart.guide import server as serving
+from tellapart.guide.limits import Limits
 
 
 class Reply(NamedTuple):
@@ -61,7 +62,7 @@ class Client:
 def served(**limits):
     """Serve the guide with these limits; yield a client."""
     listener = serving.listening(0)
-    server = serving.server(serving.Limits(**limits))
+    server = serving.server(Limits(**limits))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     yield Client(listener.getsockname()[1], server)

@@ -15,6 +15,7 @@ import tellapart
 from tellapart.cli.main import main
 from tellapart.data.preprocess import Preprocessing
 from tellapart.explanations.page import page as explained
+from tellapart.guide import sent_pictures
 from tellapart.guide import server as serving
 from tellapart.guide.contents import named
 from tellapart.guide.lessons import dog_or_cat as making
@@ -192,7 +193,7 @@ def test_a_photo_that_tellapart_is_given_goes_no_further(monkeypatch):
         return connect(one, address)
 
     monkeypatch.setattr(socket.socket, "connect", noted)
-    answer = serving._prediction(CAT.read_bytes(), "cat.jpg")
+    answer = sent_pictures.prediction(CAT.read_bytes(), "cat.jpg")
     assert answer["things"][0][0] == "cat"
     assert reached == []
     with serving.listening(0) as listener, socket.create_connection(listener.getsockname()):

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 from served import seconds_until_closed, served
 
+from tellapart.guide import sent_pictures
 from tellapart.guide import server as serving
 from tellapart.guide.lessons._photo import CAT
+from tellapart.guide.limits import LIMITS
 
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 PAGE = HALF_A_HEAD + b"\r\n"
@@ -114,7 +116,7 @@ def test_a_flood_of_photos_is_asked_to_come_back_and_pages_are_there_at_once(has
         time.sleep(0.02)
     assert max(waits) < 1
     assert {reply.status for reply in replies} == {200, 503}
-    assert {reply.json.get("error") for reply in replies} == {None, serving.BUSY}
+    assert {reply.json.get("error") for reply in replies} == {None, sent_pictures.BUSY}
 
 
 def test_photos_in_transit_have_a_limit_together(photo):
@@ -136,10 +138,10 @@ def test_every_response_has_every_header_once(hasty, monkeypatch):
         403: [hasty.post("/answer", Origin="http://evil.example")],
         404: [hasty.get("/nothing.html"), hasty.get("/vendor/nothing.js")],
         405: [hasty.get("/answer")],
-        413: [hasty.post("/answer", bytes(serving.LIMITS.picture_bytes + 1))],
+        413: [hasty.post("/answer", bytes(LIMITS.picture_bytes + 1))],
         422: [hasty.post("/answer", b"no picture")],
     }
-    monkeypatch.setattr(serving, "_prediction", broken)
+    monkeypatch.setattr(sent_pictures, "prediction", broken)
     replies[500] = [hasty.post("/answer", b"anything")]
     for status, of_status in replies.items():
         for reply in of_status:
@@ -214,7 +216,7 @@ def test_a_photo_of_the_largest_size_takes_its_memory_once(hasty):
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
     at_once = []
-    decode = serving._prediction
+    decode = sent_pictures.prediction
 
     def counted(*arguments):
         at_once.append(1)
@@ -224,7 +226,7 @@ def test_a_photo_of_the_largest_size_takes_its_memory_once(hasty):
         finally:
             at_once.pop()
 
-    serving._prediction = counted
+    sent_pictures.prediction = counted
     try:
         replies = []
         threads = [
@@ -236,6 +238,6 @@ def test_a_photo_of_the_largest_size_takes_its_memory_once(hasty):
         for thread in threads:
             thread.join(60)
     finally:
-        serving._prediction = decode
+        sent_pictures.prediction = decode
     assert {reply.status for reply in replies} <= {200, 503}
     assert 200 in {reply.status for reply in replies}

@@ -13,6 +13,7 @@ from tellapart.api.listener import Listener
 from tellapart.api.load import load, run_folder_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import display_name
+from tellapart.classifier.split_scores import names_things, takes_names_of
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.data.sources.catalog import find_known
@@ -166,12 +167,12 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")
     names = choice.dataset.class_names
-    if classifier.takes_names_of(names):
+    if takes_names_of(classifier.card, names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         notes.append(
             f"The model file has no class names, so its outputs are matched to the data's order ({listed})."
         )
-    if classifier.names_things(names):
+    if names_things(classifier.card, names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         notes.append(
             f"The model has {len(classifier.class_names):,} classes; only the data's are compared, each by all its "

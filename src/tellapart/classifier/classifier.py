@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.backbone_model import backbone_net
 from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model, refuse_other_images
-from tellapart.classifier.groups import among, likeliest_groups
+from tellapart.classifier.groups import likeliest_groups
 from tellapart.classifier.model_file import (
     H5_SUFFIXES,
     UNFITTING,
@@ -30,6 +30,7 @@ from tellapart.classifier.model_file import (
 )
 from tellapart.classifier.prediction import Prediction, ranked, with_novelty
 from tellapart.classifier.resolve import model_file
+from tellapart.classifier.split_scores import SplitScores, split_scores
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import load_image
 from tellapart.data.store import ImageStore, UnreadableImage, load_split
@@ -46,22 +47,9 @@ from tellapart.metrics.novelty import (
     fit_reference_and_limit,
     novelty_scores,
 )
-from tellapart.metrics.scores import Scores, score
+from tellapart.metrics.scores import Scores
 from tellapart.runtime.precision import resolve_checked
 from tellapart.runtime.threads import one_blas_thread
-
-
-class SplitScores(NamedTuple):
-    """Scores of a classifier on one split."""
-
-    averaged: Scores
-    """With the model's test-time augmentation."""
-
-    plain: Scores
-    """Without it; the same object where the model has a single view."""
-
-    unfamiliar: int | None
-    """Images that are unlike the training images; None: the model cannot tell."""
 
 
 class Classifier:
@@ -301,58 +289,11 @@ class Classifier:
             progress: called with (images done, images in all).
             precision: as in `probabilities`.
 
-        Returns:
-            The scores with test-time augmentation and without; the same object where the model has a single view.
-
         Raises:
             DataError: the images have classes that the model does not know.
         """
         predictions = self.tta_probabilities(store.images, progress, precision=precision, novelty=True)
-        labels, names = store.labels, class_names
-        if self.names_things(class_names):
-            predictions = predictions._replace(
-                averaged=self._among(predictions.averaged, names), plain=self._among(predictions.plain, names)
-            )
-        elif not self.takes_names_of(class_names):
-            labels, names = self._own_labels(store.labels, class_names), self.class_names
-        averaged = score(predictions.averaged, labels, names, split)
-        plain = averaged if self.card.tta_views == 1 else score(predictions.plain, labels, names, split)
-        limit, novelty = self.card.novelty, predictions.novelty
-        unfamiliar = None if limit is None or novelty is None else limit.count_unfamiliar(novelty)
-        return SplitScores(averaged, plain, unfamiliar)
-
-    def takes_names_of(self, class_names: tuple[str, ...]) -> bool:
-        """Return whether the model has no class names of its own and as many outputs as there are `class_names`.
-
-        Its outputs then count in the order of these, as for an `.h5` of the same training.
-        """
-        return not self.card.named and len(class_names) == len(self.class_names)
-
-    def names_things(self, class_names: tuple[str, ...]) -> bool:
-        """Return whether `class_names` are groups of the model's classes, such as cat and dog, and classes of none.
-
-        Only those are then compared, as if the model knew no others.
-        """
-        groups, classes = self.card.groups, set(self.class_names)
-        things = set(groups.values()) | (classes - set(groups))
-        return not classes.issuperset(class_names) and things.issuperset(class_names)
-
-    def _among(self, probabilities: NDArray[np.float32], class_names: tuple[str, ...]) -> NDArray[np.float32]:
-        return among(probabilities, self.class_names, self.card.groups, class_names)
-
-    def _own_labels(self, labels: NDArray[np.int64], class_names: tuple[str, ...]) -> NDArray[np.int64]:
-        if class_names == self.class_names:
-            return labels
-        present = {class_names[label] for label in np.unique(labels)}
-        unknown = sorted(present - set(self.class_names))
-        if unknown:
-            raise DataError(
-                f"The data has classes that the model does not know: {_some(unknown)}. "
-                f"The model's classes: {_some(self.class_names)}. Rename the data's classes to the model's, "
-                "or train a model on this data."
-            )
-        own = {name: index for index, name in enumerate(self.class_names)}
-        return np.array([own.get(name, -1) for name in class_names], np.int64)[labels]
+        return split_scores(self.card, predictions, store.labels, class_names, split)
 
     def _decode(
         self, pictures: Sequence[Any]
@@ -381,7 +322,3 @@ def _stored_net(path: Path, card: ModelCard) -> ProbabilityNet | None:
         raise
     except UNFITTING:
         return None
-
-
-def _some(names: Sequence[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -8,7 +8,7 @@ the content alone, so the same file always gives the same pixels:
 
     upright, undamaged JPEG, gray or color   -> `_decode_plain_jpeg`, simplejpeg
     everything else, through Pillow          -> `_upright_rgb`, which applies the orientation flag of EXIF
-    HEIC                                     -> the same, but pi-heif has turned the image already
+    HEIC                                     -> the same, but pillow-heif has turned the image already
 
 `images` calls `decode` for a data set, `load_image` for one image to predict; `preprocess` comes next.
 Color profiles are not applied. Knows nothing of the size a network wants.
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.types import ImageShape, Pixels
-from tellapart.errors import DataError, PictureError
+from tellapart.errors import DataError, MissingExtraError, PictureError
 from tellapart.paths import no_such_picture
 from tellapart.untrusted.large_images import wait_until_alone
 from tellapart.untrusted.regular_file import open_regular, read_regular
@@ -155,24 +155,31 @@ def _read_bytes(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
 
 
 def _open_header(file: IO[bytes]) -> Image.Image:
-    """Read the header. pi-heif is imported for HEIC files alone.
+    """Read the header. pillow-heif is imported for HEIC files alone.
 
     Raises:
-        PictureError: Pillow refuses even the header of an image beyond twice its own limit.
+        PictureError: Pillow refuses even the header of an image beyond twice its own limit, or a HEIC file needs
+            the package that reads it.
     """
     from PIL import Image
 
     beginning = file.read(_HEADER_BYTES)
     file.seek(0)
     if _is_heif(beginning):
-        from pi_heif import HeifImageFile
-
-        return HeifImageFile(file)
+        return _open_heic(file)
     try:
         return Image.open(file, formats=_FORMATS)
     except Image.DecompressionBombError as reason:
         pixels = re.search(r"\d+", str(reason))
         raise _too_large_error(f"{int(pixels[0]):,}" if pixels else "too many", LARGEST_PIXELS) from reason
+
+
+def _open_heic(file: IO[bytes]) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as reason:
+        raise PictureError(str(MissingExtraError("pillow-heif", "heic", "A HEIC photo"))) from reason
+    return HeifImageFile(file)
 
 
 def _is_heif(beginning: bytes) -> bool:
@@ -225,7 +232,7 @@ def _decode_plain_jpeg(encoded: bytes) -> Pixels | None:
 
 def _orientation(image: Image.Image) -> int:
     """Return the camera's orientation flag, 1 (upright) to 8; 1 where it is absent, invalid, or applied already."""
-    if image.format == "HEIF":  # pi-heif has turned it by the file's own box, as the standard wants
+    if image.format == "HEIF":  # pillow-heif has turned it by the file's own box, as the standard wants
         return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)

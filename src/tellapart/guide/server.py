@@ -4,11 +4,9 @@ Listens on 127.0.0.1 only, rejects other host names (so that no site that a brow
 of its own), and takes commands only from its own pages.
 """
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -18,47 +16,22 @@ from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from tellapart.errors import ConfigError, PictureError, TellapartError
+from tellapart.errors import ConfigError
 from tellapart.guide.contents import LESSONS, Lesson
 from tellapart.guide.guarded_http import ACCEPTED_AT_ONCE, GuardedServer, guarded_protocol
+from tellapart.guide.limits import LIMITS, Limits
 from tellapart.guide.live_training import LiveTrainings
 from tellapart.guide.render import VENDOR, index_page, page_of
+from tellapart.guide.sent_pictures import SentPictures
 from tellapart.guide.small_training import RATES
 from tellapart.pages.assemble import ASSETS, LIBRARIES
 
 HOST = "127.0.0.1"
 PORT = 8063
-BUSY = "Other pictures are being predicted. Try again in a moment."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one client may cost the others."""
-
-    picture_bytes: int = 20_000_000
-    """Largest accepted file."""
-
-    pictures_waiting: int = 8
-    """Pictures that wait while one is predicted; senders of others are asked to come back."""
-
-    bytes_waiting: int = 100_000_000
-    """Of all pictures that were sent, in part or whole, and are not yet predicted."""
-
-    body_seconds: float = 30.0
-    """Time for sending a picture."""
-
-    head_seconds: float = 10.0
-    """Time for sending the head of a request, and for taking a response."""
-
-    connections: int = 1500
-    """Open at once, where the system grants so many files; a new one ends the oldest."""
-
-
-LIMITS = Limits()
 
 SENT_AHEAD = 1 << 17
 """Bytes that the system holds for a client that does not read; it would take megabytes for each."""
@@ -90,19 +63,16 @@ def application(limits: Limits = LIMITS) -> Starlette:
         Route("/training/{name}/{command}", _training_command, methods=["POST"]),
     ]
     names = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    app = Starlette(
-        routes=routes, middleware=[names], exception_handlers={HTTPException: _error}, lifespan=_trainings
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.trainings, app.state.pictures, app.state.pages = LiveTrainings(), SentPictures(limits), {}
+        yield
+        app.state.trainings.end()
+
+    return Starlette(
+        routes=routes, middleware=[names], exception_handlers={HTTPException: _error}, lifespan=lifespan
     )
-    app.state.limits = limits
-    return app
-
-
-@asynccontextmanager
-async def _trainings(app: Starlette) -> AsyncIterator[None]:
-    app.state.trainings, app.state.pages = LiveTrainings(), {}
-    app.state.predicting, app.state.waiting, app.state.received = asyncio.Lock(), 0, 0
-    yield
-    app.state.trainings.end()
 
 
 def listening(port: int | None = None) -> socket.socket:
@@ -182,49 +152,8 @@ async def _library(request: Request) -> Response:
 
 
 async def _answer(request: Request) -> Response:
-    """Predict with the built-in ImageNet model; `name` is the file's name in error messages."""
     _must_be_ours(request)
-    state, name = request.app.state, request.query_params.get("name", "This file")
-    limits, data = state.limits, bytearray()
-    try:
-        _refuse_if_busy(state)
-        async with asyncio.timeout(limits.body_seconds):
-            await _receive(request, data, name)
-        _refuse_if_busy(state)
-        state.waiting += 1
-        try:
-            async with state.predicting:  # one picture at a time
-                return JSONResponse(await run_in_threadpool(_prediction, bytes(data), name))
-        finally:
-            state.waiting -= 1
-    except TimeoutError as reason:
-        raise HTTPException(408, f"{name} did not arrive within {limits.body_seconds:g} seconds.") from reason
-    except TellapartError as reason:
-        raise HTTPException(422, str(reason)) from reason
-    except ClientDisconnect:
-        return Response(status_code=400)  # nobody is there to read it
-    finally:
-        state.received -= len(data)
-
-
-def _refuse_if_busy(state: State) -> None:
-    if state.waiting > state.limits.pictures_waiting:  # one of them is predicted
-        raise HTTPException(503, BUSY)
-
-
-async def _receive(request: Request, data: bytearray, name: str) -> None:
-    """Append the request's body to `data`, and its size to what all requests have received."""
-    state, limits = request.app.state, request.app.state.limits
-    too_large = HTTPException(413, f"{name} is larger than {limits.picture_bytes / 1e6:g} MB.")
-    if int(request.headers.get("content-length", 0)) > limits.picture_bytes:
-        raise too_large
-    async for part in request.stream():
-        if len(data) + len(part) > limits.picture_bytes:
-            raise too_large
-        if state.received + len(part) > limits.bytes_waiting:
-            raise HTTPException(503, BUSY)
-        data += part
-        state.received += len(part)
+    return await request.app.state.pictures.answer(request)
 
 
 async def _training_command(request: Request) -> Response:
@@ -273,17 +202,3 @@ def _must_be_ours(request: Request) -> None:
 async def _error(_: Request, reason: Exception) -> Response:
     assert isinstance(reason, HTTPException)
     return JSONResponse({"error": reason.detail}, reason.status_code, reason.headers)
-
-
-def _prediction(data: bytes, name: str) -> dict[str, Any]:
-    from tellapart.data.decode import decode
-    from tellapart.guide.answers import answering_model, answers
-
-    try:
-        pixels = decode(data)
-    except PictureError as reason:
-        message = str(reason).replace("<bytes>", name)
-        hint = " Try a JPEG or a PNG." if "no known picture format" in message else ""
-        raise PictureError(message + hint) from reason
-    (prediction,), _ = answering_model().predict([pixels], top=1)
-    return {**answers([pixels])[0], "unfamiliar": prediction.familiar is False}

@@ -61,6 +61,7 @@ def examine(again: bool = False) -> list[Finding]:
         Finding("python", platform.python_version()),
         _backend_setting(),
         *(_package(package, module) for package, module in REQUIRED.items()),
+        _optional_package("pillow-heif", "HEIC photos", "pip install 'tellapart[heic]'"),
         _optional_package("pyarrow", "parquet files", "pip install 'tellapart[parquet]'"),
         *_guarded("processor", partial(_processor, again)),
         *_guarded("known sets", _data),
@@ -89,7 +90,7 @@ def _package(package: str, module: str) -> Finding:
 
 
 def _optional_package(package: str, purpose: str, remedy: str) -> Finding:
-    finding = _package(package, package)
+    finding = _package(package, package.replace("-", "_"))
     if finding.verdict == "ok":
         return finding
     return Finding(package, f"not installed; needed for {purpose}", "optional", remedy)
