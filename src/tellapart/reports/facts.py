@@ -106,8 +106,16 @@ def _findings(record: RunRecord, scoring_images: int) -> list[Finding]:
 
 def _divergences(record: RunRecord) -> list[str]:
     """Return, in words, how often the loss was not finite and where the training went on."""
-    lines = [line for line in record.log if line.get("event") == Diverged.__name__]
-    return [Diverged(line["epoch"], line["back_to"], line["rate_factor"]).in_words for line in lines]
+    lines = [
+        [line.get(name) for name in ("epoch", "back_to", "rate_factor")]
+        for line in record.log
+        if line.get("event") == Diverged.__name__
+    ]
+    return [
+        Diverged(epoch, back_to, factor).in_words
+        for epoch, back_to, factor in lines
+        if isinstance(epoch, int) and isinstance(back_to, int) and isinstance(factor, float | None)
+    ]
 
 
 def _head(record: RunRecord) -> dict[str, Any] | None:

@@ -78,7 +78,7 @@ class Course:
     """All that the rules look at."""
 
     images: int
-    """Validation images."""
+    """Validation images, at least 1."""
 
     epochs: int
     """Of the whole training."""

@@ -77,5 +77,5 @@ def findings_of_curves(history: Sequence[EpochDone], images: int) -> tuple[Findi
     """
     if not history:
         return ()
-    watch = Watch(Course(images=images, epochs=history[-1].epochs), rules=RULES_OF_CURVES)
+    watch = Watch(Course(images=max(1, images), epochs=history[-1].epochs), rules=RULES_OF_CURVES)
     return tuple(finding for done in history for finding in watch.after(done))
