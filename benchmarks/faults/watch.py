@@ -141,23 +141,29 @@ def of_sigmoids(model):
 
 
 ILL = {
-    "quick, rate x 100": ("rate too high", lambda: (color(3000), recipe("quick", 3000, 100))),
-    "fast, rate x 100": ("rate too high", lambda: (color(2000), recipe("fast", 2000, 100))),
-    "first-cnn, rate x 100": ("rate too high", lambda: (color(2000), recipe("first-cnn", 2000, 100))),
-    "quick, rate / 1000": ("rate too low", lambda: (color(3000), recipe("quick", 3000, 1e-3))),
-    "fast, rate / 1000": ("rate too low", lambda: (color(1000), recipe("fast", 1000, 1e-3))),
-    "quick, shuffled labels": ("labels", lambda: (shuffled(color(4000)), recipe("quick", 4000))),
-    "fast, shuffled labels": ("labels", lambda: (shuffled(color(2000)), recipe("fast", 2000))),
+    "quick, rate x 100": ("learning rate too high", lambda: (color(3000), recipe("quick", 3000, 100))),
+    "fast, rate x 100": ("learning rate too high", lambda: (color(2000), recipe("fast", 2000, 100))),
+    "first-cnn, rate x 100": (
+        "learning rate too high",
+        lambda: (color(2000), recipe("first-cnn", 2000, 100)),
+    ),
+    "quick, rate / 1000": ("learning rate too low", lambda: (color(3000), recipe("quick", 3000, 1e-3))),
+    "fast, rate / 1000": ("learning rate too low", lambda: (color(1000), recipe("fast", 1000, 1e-3))),
+    "quick, shuffled labels": ("labels not learned", lambda: (shuffled(color(4000)), recipe("quick", 4000))),
+    "fast, shuffled labels": ("labels not learned", lambda: (shuffled(color(2000)), recipe("fast", 2000))),
     "transfer, shuffled labels": (
-        "labels",
+        "labels not learned",
         lambda: (shuffled(color(600)), recipe("transfer", 600, fine_tune="off")),
     ),
     "dead convolution": ("dead units", lambda: (color(1500), recipe("quick", 1500), dead_layer)),
     "one class of two never answered": (
-        "few classes",
+        "stuck answers",
         lambda: (rare(color(8000), 0.1), recipe("quick", 870)),
     ),
-    "pixels not rescaled": ("input scale", lambda: (color(1500), recipe("quick", 1500), without_rescaling)),
+    "pixels not rescaled": (
+        "inputs not normalized",
+        lambda: (color(1500), recipe("quick", 1500), without_rescaling),
+    ),
     "twelve layers of sigmoids": (
         "vanishing updates",
         lambda: (color(3000), recipe("quick", 3000), of_sigmoids),
@@ -167,7 +173,7 @@ ILL = {
         lambda: (copied(color(600)), recipe("quick", 1200)),
     ),
     "batch normalization over 2 pictures": (
-        "batch statistics",
+        "batch too small",
         lambda: (color(300), recipe("best", 300, epochs=4, batch_size=2, statistics_over=2)),
     ),
     "no augmentation, 40 epochs": (

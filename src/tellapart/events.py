@@ -165,8 +165,9 @@ class Finding:
     """Something goes wrong with a training. Each kind is told once."""
 
     kind: str
-    """"input scale", "rate too high", "rate too low", "batch statistics", "dead units", "exploding updates",
-    "vanishing updates", "labels", "few classes", "collapse", "overfitting" or "leak"."""
+    """"inputs not normalized", "learning rate too high", "learning rate too low", "batch too small", "dead units",
+    "exploding updates", "vanishing updates", "labels not learned", "stuck answers", "collapse", "overfitting" or
+    "leak"."""
 
     epoch: int | None
     """After which it was noticed, from 0; None: before the first."""
@@ -182,11 +183,13 @@ class Finding:
 
     @property
     def in_words(self) -> str:
-        """When and what was seen, and what to do."""
-        when = "Before training" if self.epoch is None else f"Epoch {self.epoch + 1}"
-        if self.epoch is not None and self.since not in (None, 0, self.epoch):
-            when += f" (since epoch {self.since + 1})"
-        return f"{when}, {self.kind}: {self.seen}. {self.advice}."
+        """What was seen and when, and what to do."""
+        if self.epoch is None:
+            return f"{self.kind.capitalize()}: {self.seen}. {self.advice}."
+        when = f"epoch {self.epoch + 1}"
+        if self.since is not None and 0 < self.since < self.epoch:
+            when += f", since {self.since + 1}"
+        return f"{self.kind.capitalize()} ({when}): {self.seen}. {self.advice}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,9 @@ def test_a_rate_too_high_is_named_after_the_first_epoch_in_every_place(tmp_path,
     images, labels = striped(300)
     result = tellapart.train(images, labels=labels, recipe=at_lower_rates(CONFIG, 1000), out=out)
     finding = result.findings[0]
-    assert (finding.kind, finding.epoch) == ("rate too high", 0)
+    assert (finding.kind, finding.epoch) == ("learning rate too high", 0)
     assert finding.in_words in capsys.readouterr().out
-    assert "Epoch 1, rate too high: the training loss, " in finding.in_words
+    assert "Learning rate too high (epoch 1): the training loss, " in finding.in_words
     report = tellapart.report(out)
     assert report.facts["findings"][0]["in_words"] == finding.in_words
     assert "What went wrong while training" in report.path.read_text()
@@ -106,6 +106,6 @@ def test_a_transfer_whose_labels_mean_nothing_is_told(tmp_path):
     shuffled = np.random.default_rng(5).permutation(labels)
     config = replace(transfer().changed(size=(32, 32), predictions=0), fine_tune="off")
     result, _ = trained((images, shuffled), tmp_path / "run", config)
-    assert [finding.kind for finding in result.findings] == ["labels"]
+    assert [finding.kind for finding in result.findings] == ["labels not learned"]
     healthy, _ = trained((images, labels), tmp_path / "healthy", config)
     assert healthy.findings == ()

@@ -46,9 +46,9 @@ def recorded(name):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("as-meant", [(152, "rate too high"), (173, "collapse")]),
-        ("mid-2017", [(135, "rate too high"), (160, "collapse")]),
-        ("early-2017", [(13, "rate too high"), (14, "collapse")]),
+        ("as-meant", [(152, "learning rate too high"), (173, "collapse")]),
+        ("mid-2017", [(135, "learning rate too high"), (160, "collapse")]),
+        ("early-2017", [(13, "learning rate too high"), (14, "collapse")]),
         ("divided-twice", []),
     ],
 )
@@ -92,7 +92,7 @@ def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse(
 def test_a_rising_training_loss_says_that_the_rate_is_too_high():
     losses = [1.0, 0.8, 0.7, 0.7, 0.72, 0.8, 0.9, 1.0]
     (finding,) = findings_of_curves(epochs_of([0.6] * 8, losses), 1000)
-    assert (finding.kind, finding.epoch + 1) == ("rate too high", 7)
+    assert (finding.kind, finding.epoch + 1) == ("learning rate too high", 7)
     assert "from 0.707 to 0.807 (means of 3 epochs)" in finding.seen
     assert told(epochs_of([0.6] * 8, [1.0, 0.8, 0.7, 0.75, 0.7, 0.75, 0.7, 0.75])) == []
 
@@ -120,7 +120,7 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
     labels = [0, 1, 2, 3] * 10
     stuck = course_of([(40, 0, 0, 0), (39, 1, 0, 0), (40, 0, 0, 0)], labels)
     finding = few_classes(stuck)
-    assert finding.kind == "few classes"
+    assert finding.kind == "stuck answers"
     assert "40 of 40 validation pictures are answered with one class, and only 1 of 4 classes" in finding.seen
     assert few_classes(course_of([(40, 0, 0, 0), (20, 20, 0, 0), (40, 0, 0, 0)], labels)) is None
     assert few_classes(course_of([(40, 0, 0, 0)] * 2, labels)) is None
@@ -129,7 +129,7 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
 def test_a_rare_class_that_is_answered_now_and_then_is_no_fault():
     labels = [0] * 90 + [1] * 10
     assert few_classes(course_of([(93, 7)] * 3, labels)) is None
-    assert few_classes(course_of([(100, 0)] * 3, labels)).kind == "few classes"
+    assert few_classes(course_of([(100, 0)] * 3, labels)).kind == "stuck answers"
 
 
 def test_how_many_classes_are_answered_in_effect():

@@ -55,9 +55,9 @@ def test_large_steps_and_a_dead_layer_and_a_loss_at_chance_are_a_rate_too_high()
         HEALTHY, updates={"a": 0.03}, largest_update=0.03, constant=(ConstantUnits("relu", 64, 64),)
     )
     finding = rate_too_high(course_of([2.35], vitals=overrun))
-    assert (finding.kind, finding.epoch) == ("rate too high", 0)
+    assert (finding.kind, finding.epoch) == ("learning rate too high", 0)
     assert "the training loss, 2.350, is no better" in finding.seen
-    assert "up to 3% of their size" in finding.seen
+    assert "changed a layer's weights by 3%" in finding.seen
     assert "(2.303)" in finding.seen
     alive = replace(overrun, constant=())
     assert rate_too_high(course_of([2.35, 2.33], vitals=alive)) is None, "it may still begin to learn"
@@ -71,8 +71,8 @@ def test_large_steps_and_a_dead_layer_and_a_loss_at_chance_are_a_rate_too_high()
 def test_weights_that_hardly_move_are_a_rate_too_low():
     still = replace(HEALTHY, updates={"a": 4e-6, "b": 1e-6}, largest_update=4e-6)
     finding = rate_too_low(course_of([2.31, 2.3], vitals=still))
-    assert finding.kind == "rate too low"
-    assert "at most 0.08% of their size" in finding.seen
+    assert finding.kind == "learning rate too low"
+    assert "at most 0.08%" in finding.seen
     assert rate_too_low(course_of([2.31], vitals=still)) is None
     assert rate_too_low(course_of([2.31, 2.0], vitals=still)) is None
     assert rate_too_low(course_of([14.4, 14.4], vitals=still)) is None
@@ -81,7 +81,7 @@ def test_weights_that_hardly_move_are_a_rate_too_low():
 
 def test_labels_that_do_not_follow_from_the_pictures():
     finding = labels_not_learned(course_of([2.3] * 5))
-    assert finding.kind == "labels"
+    assert finding.kind == "labels not learned"
     assert "at best 10.0% of 200 pictures" in finding.seen
     assert "no more than 10.0% of the training pictures" in finding.seen
     by_heart = labels_not_learned(course_of([2.3, 2.0, 1.5, 1.0, 0.5], accuracy=0.9, val_loss=4.0))
@@ -104,7 +104,7 @@ def test_what_begins_to_be_learned_is_not_blamed_on_labels(learning):
 
 def test_a_head_at_chance_is_blamed_on_labels_where_enough_pictures_tell():
     fitted = HeadFitted(1.0, 2.31, 0.11, 200, 5, (), 1.0)
-    assert labels_not_learned_by_head(CHANCE, fitted).kind == "labels"
+    assert labels_not_learned_by_head(CHANCE, fitted).kind == "labels not learned"
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_accuracy=0.3)) is None
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_loss=2.0)) is None
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_pictures=30)) is None
@@ -134,7 +134,7 @@ def test_exploding_and_vanishing_updates():
 
 
 def test_batch_statistics_over_few_pictures_and_a_network_that_falls_apart_without_them():
-    assert batch_statistics(course_of([2.0], statistics_over=2)).kind == "batch statistics"
+    assert batch_statistics(course_of([2.0], statistics_over=2)).kind == "batch too small"
     assert batch_statistics(course_of([2.0], statistics_over=32)) is None
     assert batch_statistics(course_of([2.0, 1.0], accuracy=0.6, statistics_over=32)) is None
     apart = batch_statistics(course_of([2.0, 1.0], accuracy=0.9, statistics_over=32))
@@ -154,12 +154,18 @@ def test_a_kind_is_told_once_and_its_consequences_are_not_told():
         for epoch in range(8)
         for finding in watch.after(replace(done, epoch=epoch, val_accuracy=0.1), overrun)
     ]
-    assert told == ["rate too high"]
-    again = Watch(course_of([], vitals=()), told=("rate too high",))
+    assert told == ["learning rate too high"]
+    again = Watch(course_of([], vitals=()), told=("learning rate too high",))
     assert not list(again.after(done, overrun))
 
 
 def test_every_kind_that_explains_others_is_told_by_some_rule():
-    kinds = {"input scale", "rate too high", "rate too low", "dead units", "labels"}
+    kinds = {
+        "inputs not normalized",
+        "learning rate too high",
+        "learning rate too low",
+        "dead units",
+        "labels not learned",
+    }
     assert set(EXPLAINS) == kinds
     assert len(set(RULES)) == len(RULES)

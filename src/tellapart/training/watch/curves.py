@@ -72,7 +72,7 @@ def going_backwards(course: Course) -> Finding | None:
     means = _windows([done.loss for done in course.history], course.window).mean(1)
     lowest = int(means.argmin())
     return Finding(
-        "rate too high",
+        "learning rate too high",
         course.history[-1].epoch,
         course.history[lowest + course.window - 1].epoch,
         f"the training loss has risen from {means[lowest]:.3f} to {means[-1]:.3f} (means of {course.window} epochs)",
@@ -111,7 +111,7 @@ def few_classes(course: Course) -> Finding | None:
     top = max(recent[-1].val_answers)
     used = sum(count > 0 for count in recent[-1].val_answers)
     return Finding(
-        "few classes",
+        "stuck answers",
         recent[-1].epoch,
         recent[0].epoch,
         f"{top:,} of {chance.images:,} validation pictures are answered with one class, and only {used} of "

@@ -51,11 +51,11 @@ def rate_too_high(course: Course) -> Finding | None:
     if last.loss < FAR_ABOVE * chance.loss and not (largest >= LARGE_UPDATE and stays):
         return None
     return Finding(
-        "rate too high",
+        "learning rate too high",
         last.epoch,
         0,
-        f"the training loss, {last.loss:.3f}, is no better than without looking at the pictures ({chance.loss:.3f}), "
-        f"and single steps have changed weights by up to {largest:.0%} of their size",
+        f"the training loss, {last.loss:.3f}, is no better than guessing by class frequencies ({chance.loss:.3f}), and "
+        f"a single step has changed a layer's weights by {largest:.0%}",
         "Stop, and train with a tenth of the learning rate or less",
     )
 
@@ -70,11 +70,11 @@ def rate_too_low(course: Course) -> Finding | None:
     if moved > STANDSTILL or abs(last.loss / chance.loss - 1) > NEAR_CHANCE or course.vitals[-1].dead:
         return None
     return Finding(
-        "rate too low",
+        "learning rate too low",
         last.epoch,
         0,
-        f"all steps together have moved the weights by at most {moved:.2%} of their size, and the training loss is "
-        f"still {last.loss:.3f}, as without looking at the pictures ({chance.loss:.3f})",
+        f"all steps together have changed the weights by at most {moved:.2%}, and the training loss, {last.loss:.3f}, "
+        f"is still that of guessing by class frequencies ({chance.loss:.3f})",
         "Train with ten to a thousand times the learning rate",
     )
 
@@ -101,7 +101,7 @@ def labels_not_learned(course: Course) -> Finding | None:
         )
     )
     return Finding(
-        "labels",
+        "labels not learned",
         course.history[-1].epoch,
         0,
         f"after {len(course.history)} epochs the validation accuracy, at best {best:.1%} of {chance.images:,} "
@@ -115,7 +115,7 @@ def labels_not_learned_by_head(chance: Chance, fitted: HeadFitted) -> Finding | 
     if fitted.val_pictures < FEWEST_JUDGES or _looked(chance, fitted.val_accuracy, fitted.val_loss):
         return None
     return Finding(
-        "labels",
+        "labels not learned",
         None,
         None,
         f"the validation accuracy, {fitted.val_accuracy:.1%} of {fitted.val_pictures:,} pictures, is what the most "

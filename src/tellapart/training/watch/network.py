@@ -46,7 +46,7 @@ def input_scale(course: Course) -> Finding | None:
     if SMALLEST_INPUT <= seen.input_std <= LARGEST_INPUT and abs(seen.input_mean) <= LARGEST_INPUT:
         return None
     return Finding(
-        "input scale",
+        "inputs not normalized",
         course.history[-1].epoch,
         0,
         f"the numbers that reach the first layer have mean {seen.input_mean:.3g} and deviation {seen.input_std:.3g}, "
@@ -100,7 +100,7 @@ def batch_statistics(course: Course) -> Finding | None:
             f"right, for {done.accuracy:.0%} while training"
         )
     return Finding(
-        "batch statistics",
+        "batch too small",
         done.epoch,
         0,
         figure,

@@ -30,11 +30,18 @@ RULES_OF_CURVES: tuple[Rule, ...] = (going_backwards, collapse, overfitting)
 """Rules that need nothing but the epochs."""
 
 EXPLAINS: dict[str, tuple[str, ...]] = {
-    "input scale": ("rate too high", "rate too low", "dead units", "updates", "labels", "few classes"),
-    "rate too high": ("dead units", "vanishing updates", "labels", "few classes"),
-    "rate too low": ("labels", "few classes"),
-    "dead units": ("vanishing updates", "labels", "few classes"),
-    "labels": ("few classes", "overfitting"),
+    "inputs not normalized": (
+        "learning rate too high",
+        "learning rate too low",
+        "dead units",
+        "updates",
+        "labels not learned",
+        "stuck answers",
+    ),
+    "learning rate too high": ("dead units", "vanishing updates", "labels not learned", "stuck answers"),
+    "learning rate too low": ("labels not learned", "stuck answers"),
+    "dead units": ("vanishing updates", "labels not learned", "stuck answers"),
+    "labels not learned": ("stuck answers", "overfitting"),
 }
 """Kind -> kinds that follow from it, and are not told after it."""
 
