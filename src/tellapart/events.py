@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:  # opening data and showing progress need no torch
     from torch import Tensor
@@ -160,14 +160,28 @@ class Diverged:
         return f"{met}, and on at {self.rate_factor:g} times the learning rate."
 
 
+FindingKind = Literal[
+    "leak",
+    "inputs not normalized",
+    "learning rate too high",
+    "learning rate too low",
+    "batch too small",
+    "dead units",
+    "exploding updates",
+    "vanishing updates",
+    "labels not learned",
+    "stuck answers",
+    "collapse",
+    "overfitting",
+]
+"""What can go wrong with a training."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Something goes wrong with a training. Each kind is told once."""
 
-    kind: str
-    """"inputs not normalized", "learning rate too high", "learning rate too low", "batch too small", "dead units",
-    "exploding updates", "vanishing updates", "labels not learned", "stuck answers", "collapse", "overfitting" or
-    "leak"."""
+    kind: FindingKind
 
     epoch: int | None
     """After which it was noticed, from 0; None: before the first."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from tellapart.data.copies import copies_among
-from tellapart.events import EpochDone, Event, Finding, HeadFitted
+from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.setup import TrainingSetup
@@ -81,7 +81,7 @@ def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Findi
         yield finding
 
 
-def _kinds_told(setup: TrainingSetup) -> set[str]:
+def _kinds_told(setup: TrainingSetup) -> set[FindingKind]:
     return {finding.kind for finding in setup.folder.findings()}
 
 

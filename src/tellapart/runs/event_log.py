@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from tellapart.events import Finding
+from tellapart.events import Finding, FindingKind
 from tellapart.files import unreadable_is_bad_data
 
 _SEAL = ', "crc32": "'
@@ -49,7 +49,8 @@ def findings_in(log: Iterable[Mapping[str, Any]]) -> tuple[Finding, ...]:
     return tuple(
         Finding(**{name: line[name] for name in names})
         for line in lines
-        if all(isinstance(line.get(name), str) for name in ("kind", "seen", "advice"))
+        if line.get("kind") in get_args(FindingKind)
+        and all(isinstance(line.get(name), str) for name in ("seen", "advice"))
         and all(name in line and isinstance(line[name], int | None) for name in ("epoch", "since"))
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from tellapart.events import EpochDone, Finding
+from tellapart.events import EpochDone, Finding, FindingKind
 from tellapart.training.watch.course import Course
 from tellapart.training.watch.curves import collapse, few_classes, going_backwards, overfitting
 from tellapart.training.watch.learning import labels_not_learned, rate_too_high, rate_too_low
@@ -29,16 +29,23 @@ RULES: tuple[Rule, ...] = (
 RULES_OF_CURVES: tuple[Rule, ...] = (going_backwards, collapse, overfitting)
 """Rules that need nothing but the epochs."""
 
-EXPLAINS: dict[str, tuple[str, ...]] = {
+EXPLAINS: dict[FindingKind, tuple[FindingKind, ...]] = {
     "inputs not normalized": (
         "learning rate too high",
         "learning rate too low",
         "dead units",
-        "updates",
+        "exploding updates",
+        "vanishing updates",
         "labels not learned",
         "stuck answers",
     ),
-    "learning rate too high": ("dead units", "vanishing updates", "labels not learned", "stuck answers"),
+    "learning rate too high": (
+        "dead units",
+        "exploding updates",
+        "vanishing updates",
+        "labels not learned",
+        "stuck answers",
+    ),
     "learning rate too low": ("labels not learned", "stuck answers"),
     "dead units": ("vanishing updates", "labels not learned", "stuck answers"),
     "labels not learned": ("stuck answers", "overfitting"),
@@ -49,7 +56,9 @@ EXPLAINS: dict[str, tuple[str, ...]] = {
 class Watch:
     """Tells what goes wrong, each kind once."""
 
-    def __init__(self, course: Course, told: Collection[str] = (), rules: Sequence[Rule] = RULES) -> None:
+    def __init__(
+        self, course: Course, told: Collection[FindingKind] = (), rules: Sequence[Rule] = RULES
+    ) -> None:
         """Begin to watch.
 
         Args:
@@ -71,7 +80,7 @@ class Watch:
             self.told.add(finding.kind)
             yield finding
 
-    def _explained(self, kind: str) -> bool:
+    def _explained(self, kind: FindingKind) -> bool:
         return any(kind in EXPLAINS.get(told, ()) for told in self.told)
 
 
