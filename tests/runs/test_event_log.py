@@ -7,7 +7,9 @@ import pytest
 from tellapart.events import Finding
 from tellapart.runs.event_log import event_line, findings_in, read_log
 
-FINDING = Finding("collapse", 11, 8, "the validation accuracy has fallen from 78.0% to 61.0%", "Lower the rate")
+FINDING = Finding(
+    "collapse", 11, 8, "the validation accuracy has fallen from 78.0% to 61.0%", "Lower the rate"
+)
 
 
 def test_findings_come_back_as_they_were_told(tmp_path):

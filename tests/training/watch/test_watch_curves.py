@@ -121,7 +121,11 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
     stuck = course_of([(40, 0, 0, 0), (39, 1, 0, 0), (40, 0, 0, 0)], labels)
     finding = few_classes(stuck)
     assert finding.kind == "stuck answers"
-    assert "40 of 40 validation pictures are answered with one class, and only 1 of 4 classes" in finding.seen
+    assert finding.seen == "40 of 40 validation pictures get the same answer"
+    two = few_classes(course_of([(39, 1, 0, 0)] * 3, labels))
+    assert (
+        two.seen == "39 of 40 validation pictures get the same answer, and only 2 of 4 classes are ever given"
+    )
     assert few_classes(course_of([(40, 0, 0, 0), (20, 20, 0, 0), (40, 0, 0, 0)], labels)) is None
     assert few_classes(course_of([(40, 0, 0, 0)] * 2, labels)) is None
 

@@ -77,6 +77,8 @@ def test_weights_that_hardly_move_are_a_rate_too_low():
     assert rate_too_low(course_of([2.31, 2.0], vitals=still)) is None
     assert rate_too_low(course_of([14.4, 14.4], vitals=still)) is None
     assert rate_too_low(course_of([2.31, 2.3])) is None
+    dead = replace(still, constant=(ConstantUnits("relu", 64, 64),))
+    assert rate_too_low(course_of([2.31, 2.3], vitals=dead)) is None, "nothing can move"
 
 
 def test_labels_that_do_not_follow_from_the_pictures():

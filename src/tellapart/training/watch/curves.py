@@ -108,14 +108,15 @@ def few_classes(course: Course) -> Finding | None:
     answered = [variety(done) for done in recent]
     if max(answered) - 1 > FEW_CLASSES * (chance.variety - 1):
         return None
-    top = max(recent[-1].val_answers)
-    used = sum(count > 0 for count in recent[-1].val_answers)
+    top, used = max(recent[-1].val_answers), sum(count > 0 for count in recent[-1].val_answers)
+    seen = f"{top:,} of {chance.images:,} validation pictures get the same answer"
+    if used > 1:
+        seen += f", and only {used} of {len(recent[-1].val_answers)} classes are ever given"
     return Finding(
         "stuck answers",
         recent[-1].epoch,
         recent[0].epoch,
-        f"{top:,} of {chance.images:,} validation pictures are answered with one class, and only {used} of "
-        f"{len(recent[-1].val_answers)} classes are answered at all",
+        seen,
         "Check that each class has enough pictures and that the labels are right; a lower learning rate may help",
     )
 

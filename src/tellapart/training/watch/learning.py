@@ -22,7 +22,7 @@ STANDSTILL = 0.02
 NEAR_CHANCE = 0.06
 """How far a training loss may be from chance, as a share of it, where the weights have hardly moved."""
 
-FEWEST_STEPS, STEPS_FOR_LABELS = 20, 100
+FEWEST_STEPS, STEPS_FOR_LABELS = 15, 100
 """Steps without which nothing can be expected."""
 
 EPOCHS_FOR_RATE, EPOCHS_FOR_LABELS = 3, 5

@@ -22,6 +22,9 @@ from tellapart.training.step import StepResult, TrainStep
 STEPS_MEASURED = 4
 """Steps of an epoch whose updates are measured."""
 
+EARLY_STEP = 2
+"""A step that is measured besides. Not the first: Muon brings the kernels to its norm there, whatever its rate."""
+
 SAMPLED_SHARE, FEWEST_SAMPLED, MOST_SAMPLED = 1 / 32, 32, 256
 """Of the training images, in the sample: about 2% of an epoch's work."""
 
@@ -87,7 +90,7 @@ class Updates(NamedTuple):
 
 
 class WatchedStep:
-    """A training step that measures, at its first call and now and then, how far it moves the kernels."""
+    """A training step that measures, early and now and then, how far it moves the kernels."""
 
     def __init__(self, step: TrainStep, steps_per_epoch: int) -> None:
         self.step, self.net = step, step.net
@@ -99,7 +102,7 @@ class WatchedStep:
     def __call__(self, inputs: Any, targets: Any) -> StepResult:
         """Learn from one batch, as the step does."""
         self.made += 1
-        if self.made % self.every and self.made > 1:
+        if self.made % self.every and self.made != EARLY_STEP:
             return self.step(inputs, targets)
         before = {name: kernel.detach().clone() for name, kernel in self.kernels.items()}
         result = self.step(inputs, targets)
