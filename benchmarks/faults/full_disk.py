@@ -76,7 +76,7 @@ class FaultyCase(Case):
     def _judge(self, error, reason):
         if reason not in error:
             self._blame("the error does not give the system's reason")
-        if "--resume" not in error and "the command again" not in error:
+        if not any(step in error for step in ("--resume", "the command again", "another folder with --out")):
             self._blame("the error names no next step")
         if (self.run / "run.toml").exists() != ("--resume" in error):
             self._blame("the next step is the wrong one")

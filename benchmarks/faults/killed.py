@@ -3,12 +3,12 @@
     python benchmarks/faults/killed.py [--kills 300] [--early 50] [--first 0] [--no-operations] [--dry]
 
 Three kinds of cases, each a real process of the command `train` and real files:
-- random: killed at a random time, or at a random time within a save, by turns; then `--resume` is killed too in two of
-  three cases, once or twice. One of four trains with `transfer` (a small backbone, fine-tuned). About 10 minutes.
+- random: killed at a random time, or at a random time within a save, by turns; then `--resume` is killed too, one to
+  four times. One of five trains with `transfer` (a small backbone, fine-tuned). About 5 minutes.
 - early: killed before the end of the first epoch, in half of them with checkpoints as seldom as people have them, so
-  that nothing was saved. About 3 minutes.
+  that nothing was saved. About 1 minute.
 - operations: a training is watched by strace, and then one is killed at each single write, flush, rename and other
-  change of a file that it made in its run folder: in its beginning, its first three saves and its end. About 10
+  change of a file that it made in its run folder: in its beginning, its first three saves and its end. About 6
   minutes.
 
 After the last kill `train --resume` must end well, or the same command where run.toml was not written yet. Then the
@@ -42,11 +42,11 @@ OFTEN = 0.05
 
 def random_case(number, folder, wholes):
     rng = np.random.default_rng((1, number))
-    recipe = "transfer" if number % 4 == 3 else "quick"
+    recipe = "transfer" if number % 5 == 3 else "quick"
     whole = wholes[recipe]
     case = Case(f"random-{number}", "random", recipe, folder, whole)
     case.told["pause"] = pause = (EACH_STEP, OFTEN)[number % 2]
-    for turn in range(1 + number % 3):
+    for turn in range(2 + number % 4):
         training = case.start(pause)
         if (number + turn) % 2:
             saves = whole.saves if pause == EACH_STEP else 3
@@ -60,7 +60,7 @@ def random_case(number, folder, wholes):
 
 def early_case(number, folder, wholes):
     rng = np.random.default_rng((2, number))
-    recipe = "transfer" if number % 4 == 3 else "quick"
+    recipe = "transfer" if number % 5 == 3 else "quick"
     case = Case(f"early-{number}", "early", recipe, folder, wholes[recipe])
     case.told["pause"] = pause = (EACH_STEP, AS_USUAL)[number // 4 % 2]
     training = case.start(pause).kill_at(rng.uniform(0, wholes[recipe].first_epoch))

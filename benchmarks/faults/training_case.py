@@ -4,7 +4,7 @@ import shutil
 import time
 
 import numpy as np
-from training_process import OPERATIONS, Training, operations_in, result_of, words_of
+from training_process import OPERATIONS, Training, import_what_it_imported, operations_in, result_of, words_of
 
 EACH_STEP, AS_USUAL = -1.0, None
 """Seconds between two checkpoints."""
@@ -25,6 +25,7 @@ class Uninterrupted:
             training = Training((*words_of(recipe, folder), "--out", run / name), pause=pause).end()
             if training.code != 0:
                 raise SystemExit(training.output)
+            import_what_it_imported(training)
             self.seconds = time.perf_counter() - began
             results.append(result_of(run / name))
         assert results[0] == results[1]
@@ -47,7 +48,7 @@ class Case:
         self.told = {"number": number, "kind": kind, "recipe": recipe, "kills": [], "fault": ""}
         self.words, self.whole = words_of(recipe, data or folder), whole
         self.run = folder / f"run-{number}"
-        self.reached = self.saved = self.again = 0
+        self.reached = self.saved = self.again = self.unsaved = 0
         self.per_epoch = whole.steps // 3
 
     def start(self, pause, **named):
@@ -73,6 +74,7 @@ class Case:
         if training.was_killed:
             what = "resume" if self.resumes else "train"
             self.told["kills"].append(what + " in a save" * training.ended_in_save)
+            self.unsaved = max(self.unsaved, training.seconds_unsaved)
 
     def finish(self):
         """Bring it to its end, and compare; return what there is to tell."""
@@ -83,7 +85,7 @@ class Case:
             self.told["fault"] += f"{how}, it ended with {training.code}: {training.output}"
         else:
             self._compare(result_of(self.run), how)
-        self.told |= {"how": how, "steps_again": self.again}
+        self.told |= {"how": how, "steps_again": self.again, "seconds_again": round(self.unsaved, 3)}
         if not self.told["fault"]:
             shutil.rmtree(self.run, ignore_errors=True)
         return self.told
