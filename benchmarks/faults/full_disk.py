@@ -6,9 +6,9 @@ Two kinds of cases, each a real process of the command `train` and real files:
 - full: the run folder lies on a file system in memory (tmpfs; needs root) of a size drawn from 4 kB to what the
   training needs, in a quarter of them with room for some files only. About 8 minutes.
 - injected: strace lets one system call of the training fail: each write, flush, rename, new file, new folder and change
-  of length in its run folder, in its beginning, its first three saves and its end, with ENOSPC and with EIO, by turns
-  this one call only and all such calls from this one on (but not of opening files, without which nothing runs). About
-  20 minutes.
+  of length in its run folder, in its beginning, its first two saves, at its first epoch's end, and from its last save
+  on, with ENOSPC and with EIO, by turns this one call only and all such calls from this one on (but not of opening
+  files, without which nothing runs). About 15 minutes.
 
 A training must end with 0 and all that matters, or with 1 and one paragraph that has the system's reason and the next
 step; no temporary file may be left. When there is room again, `train --resume`, or the same command where run.toml was

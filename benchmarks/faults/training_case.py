@@ -9,9 +9,6 @@ from training_process import OPERATIONS, Training, import_what_it_imported, oper
 EACH_STEP, AS_USUAL = -1.0, None
 """Seconds between two checkpoints."""
 
-FIRST_SAVES = 3
-"""So many saves of a training are watched operation by operation, besides its last one."""
-
 
 class Uninterrupted:
     """What a training of a recipe comes to, and how long it takes."""
@@ -101,13 +98,28 @@ class Case:
 
 
 def watched(recipe, folder):
-    """Return the operations of a training up to its third save and from its last one on."""
+    """Return the operations of a training up to its second save, at the first epoch's end, and from its last save on.
+
+    Of a transfer, those from its last save on.
+    """
     run, trace = folder / "watched", folder / "trace"
     arguments = ["-y", "-s0", "-o", str(trace), "-e", "signal=none", "-e", f"trace={','.join(OPERATIONS)}"]
     training = Training((*words_of(recipe, folder), "--out", run), pause=EACH_STEP, traced=arguments).end()
     assert training.code == 0, training.output
     operations = operations_in(trace, run)
-    renamed = [n for n, (call, _, place) in enumerate(operations) if call == "rename" and "last-new" in place]
     shutil.rmtree(run)
-    chosen = operations[: renamed[2 * FIRST_SAVES - 1] + 2] if recipe == "quick" else []
-    return [*chosen, *operations[renamed[-2] + 2 :]]
+    ends = [
+        n + 2  # after the folder is flushed
+        for n, (call, _, place) in enumerate(operations)
+        if call == "rename" and place == "last-new.safetensors"
+    ]
+    of_end = operations[ends[-2] :]
+    if recipe == "transfer":
+        return of_end
+    saves = [
+        n
+        for n, event in enumerate(e for e in training.events if e[0] in ("saved", "epoch"))
+        if event[0] == "epoch"
+    ]
+    first = saves[0]  # saves before the first epoch's end
+    return [*operations[: ends[1]], *operations[ends[first - 1] : ends[first] + 4], *of_end]
