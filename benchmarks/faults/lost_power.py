@@ -1,6 +1,6 @@
 """Power lost at every operation of real trainings: what was acknowledged as saved is there, and the training goes on.
 
-    python benchmarks/faults/lost_power.py [--every 40] [--dry]
+    python benchmarks/faults/lost_power.py [--every 40] [--without-flushes] [--dry]
 
 Trainings with a checkpoint after each step run under strace, which records every write, flush (fsync), rename, removal
 and new folder with all content (Python could be watched from within, but safetensors writes from Rust): one with the
@@ -12,7 +12,8 @@ In every such state: the newest checkpoint whose save had returned, or a newer o
 memory; every other file that was acknowledged (run.toml, split.csv, model.keras, predictions, kept weights) has its
 content; and log.jsonl can be read. In each fortieth (`--every`) the command goes on in a copy of the state: `--resume`,
 or the same command where run.toml is not there, must come to the bytes of an uninterrupted training. Anything else is a
-fault, and the exit code 1. Writes a dated page and every fault to benchmarks/results/, unless --dry.
+fault, and the exit code 1. Writes a dated page and every fault to benchmarks/results/, unless --dry. With
+--without-flushes the trainings flush no file: faults must be found, which tries the check itself.
 """
 
 import argparse
@@ -59,13 +60,17 @@ def mark(path):
     os.access(f"{MARK}{path}", os.F_OK)
 
 
-def prepared(say_digest):
+def prepared(say_digest, flushes):
     """Return what lets a forked training mark what it has saved; a digest of each checkpoint goes to `say_digest`."""
 
     def prepare():
         from importlib import import_module
 
+        from tellapart import files
         from tellapart.runs import checkpointer
+
+        if not flushes:
+            files._sync = str
 
         for module, name, index in ACKNOWLEDGED:
             _wrap(import_module(module), name, lambda arguments, index=index: mark(arguments[index]))
@@ -102,7 +107,7 @@ def digest_of_training(model, state, best):
     return digest.hexdigest()
 
 
-def recorded(recipe, folder):
+def recorded(recipe, folder, flushes):
     """Train, kill and resume under strace; return the operations, and the digests of all checkpoints in order."""
     place, digests_file = folder / recipe / "disk", folder / recipe / "digests"
     place.mkdir(parents=True)
@@ -114,7 +119,7 @@ def recorded(recipe, folder):
     operations, run = [], place / "runs" / "mine"
     for words in ((*words_of(recipe, folder), "--out", run), ("train", "--resume", run, "--quiet")):
         trace = folder / recipe / "trace"
-        named = {"prepare": prepared(say_digest), "traced": [*TRACED, "-o", str(trace)]}
+        named = {"prepare": prepared(say_digest, flushes), "traced": [*TRACED, "-o", str(trace)]}
         training = Training(words, pause=EACH_STEP, **named)
         if "--resume" in words:
             training.end()
@@ -253,9 +258,9 @@ def gone_on(number, recipe, folder, place, files, expected):
     return ""
 
 
-def run(recipe, folder, every):
+def run(recipe, folder, every, flushes):
     """Return what there is to tell of a recipe's trainings, and the faults."""
-    place, operations, order, expected, model = recorded(recipe, folder)
+    place, operations, order, expected, model = recorded(recipe, folder, flushes)
     checker = Checker(place / "runs" / "mine", folder, order, model)
     faults, count, promised, going_on = [], 0, 0, 0
     for number, how, files, acknowledged, saved in states(place, operations):
@@ -288,6 +293,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--every", type=int, default=40)
+    parser.add_argument("--without-flushes", action="store_true")
     parser.add_argument("--dry", action="store_true")
     options = parser.parse_args()
     machine, began, rows, faults = hardware(), time.perf_counter(), [], []
@@ -295,7 +301,7 @@ def main():
         import_everything()
         make_data(Path(folder))
         for recipe in ("transfer", "quick"):
-            row, found = run(recipe, Path(folder), options.every)
+            row, found = run(recipe, Path(folder), options.every, not options.without_flushes)
             rows.append(row)
             faults += found
     now = datetime.datetime.now(datetime.UTC)

@@ -4,13 +4,10 @@ import shutil
 import time
 
 import numpy as np
-from training_process import OPERATIONS, Training, operations_in, result_of, words_of
+from training_process import OPERATIONS, Training, import_what_it_imported, operations_in, result_of, words_of
 
 EACH_STEP, AS_USUAL = -1.0, None
 """Seconds between two checkpoints."""
-
-FIRST_SAVES = 3
-"""So many saves of a training are watched operation by operation, besides its last one."""
 
 
 class Uninterrupted:
@@ -25,6 +22,7 @@ class Uninterrupted:
             training = Training((*words_of(recipe, folder), "--out", run / name), pause=pause).end()
             if training.code != 0:
                 raise SystemExit(training.output)
+            import_what_it_imported(training)
             self.seconds = time.perf_counter() - began
             results.append(result_of(run / name))
         assert results[0] == results[1]
@@ -47,7 +45,7 @@ class Case:
         self.told = {"number": number, "kind": kind, "recipe": recipe, "kills": [], "fault": ""}
         self.words, self.whole = words_of(recipe, data or folder), whole
         self.run = folder / f"run-{number}"
-        self.reached = self.saved = self.again = 0
+        self.reached = self.saved = self.again = self.unsaved = 0
         self.per_epoch = whole.steps // 3
 
     def start(self, pause, **named):
@@ -73,6 +71,7 @@ class Case:
         if training.was_killed:
             what = "resume" if self.resumes else "train"
             self.told["kills"].append(what + " in a save" * training.ended_in_save)
+            self.unsaved = max(self.unsaved, training.seconds_unsaved)
 
     def finish(self):
         """Bring it to its end, and compare; return what there is to tell."""
@@ -83,7 +82,7 @@ class Case:
             self.told["fault"] += f"{how}, it ended with {training.code}: {training.output}"
         else:
             self._compare(result_of(self.run), how)
-        self.told |= {"how": how, "steps_again": self.again}
+        self.told |= {"how": how, "steps_again": self.again, "seconds_again": round(self.unsaved, 3)}
         if not self.told["fault"]:
             shutil.rmtree(self.run, ignore_errors=True)
         return self.told
@@ -99,13 +98,28 @@ class Case:
 
 
 def watched(recipe, folder):
-    """Return the operations of a training up to its third save and from its last one on."""
+    """Return the operations of a training up to its second save, at the first epoch's end, and from its last save on.
+
+    Of a transfer, those from its last save on.
+    """
     run, trace = folder / "watched", folder / "trace"
     arguments = ["-y", "-s0", "-o", str(trace), "-e", "signal=none", "-e", f"trace={','.join(OPERATIONS)}"]
     training = Training((*words_of(recipe, folder), "--out", run), pause=EACH_STEP, traced=arguments).end()
     assert training.code == 0, training.output
     operations = operations_in(trace, run)
-    renamed = [n for n, (call, _, place) in enumerate(operations) if call == "rename" and "last-new" in place]
     shutil.rmtree(run)
-    chosen = operations[: renamed[2 * FIRST_SAVES - 1] + 2] if recipe == "quick" else []
-    return [*chosen, *operations[renamed[-2] + 2 :]]
+    ends = [
+        n + 2  # after the folder is flushed
+        for n, (call, _, place) in enumerate(operations)
+        if call == "rename" and place == "last-new.safetensors"
+    ]
+    of_end = operations[ends[-2] :]
+    if recipe == "transfer":
+        return of_end
+    saves = [
+        n
+        for n, event in enumerate(e for e in training.events if e[0] in ("saved", "epoch"))
+        if event[0] == "epoch"
+    ]
+    first = saves[0]  # saves before the first epoch's end
+    return [*operations[: ends[1]], *operations[ends[first - 1] : ends[first] + 4], *of_end]

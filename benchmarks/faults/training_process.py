@@ -4,6 +4,7 @@ A training is the command as people type it. Its steps, saves and epochs are hea
 started it can kill it within a save; it can be attached to by strace before it begins.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from importlib import import_module
 
 import numpy as np
 
@@ -47,6 +49,13 @@ def import_everything():
 
     torch.set_num_threads(1)
     import_keras()
+
+
+def import_what_it_imported(training):
+    """Import what an ended training did, so that the next ones need not."""
+    for name in training.modules:
+        with contextlib.suppress(Exception):  # a few cannot be imported by themselves
+            import_module(name)
 
 
 def words_of(recipe, folder):
@@ -107,7 +116,7 @@ class Training:
         ours, theirs = socket.socketpair()
         hold, go = os.pipe()
         self.pid, self.events, self.rest = os.fork(), [], b""
-        self.code = self.output = None
+        self.code = self.output = self.modules = None
         if self.pid == 0:
             ours.close()
             os.close(go)
@@ -128,7 +137,7 @@ class Training:
         for line in lines:
             told = json.loads(line)
             if isinstance(told, dict):
-                self.code, self.output = told["code"], told["output"]
+                self.code, self.output, self.modules = told["code"], told["output"], told["modules"]
             else:
                 self.events.append(told)
         return bool(part)
@@ -181,10 +190,12 @@ class Training:
         return [tuple(event[2:4]) for event in self.events if event[0] == "step"]
 
     @property
-    def steps_since_save(self):
-        """Number of steps since the last save was done."""
-        names = [event[0] for event in self.events]
-        return names[::-1][: names[::-1].index("saved") if "saved" in names else None].count("step")
+    def seconds_unsaved(self):
+        """From the end of the last save, or the beginning of the first step, to the last step: what a kill costs."""
+        times = [event[1] for event in self.events if event[0] in ("step", "saved")]
+        names = [event[0] for event in self.events if event[0] in ("step", "saved")]
+        last = len(names) - 1 - names[::-1].index("saved") if "saved" in names else 0
+        return times[-1] - times[last] if names else 0.0
 
 
 def _attached(pid, arguments):
@@ -213,8 +224,8 @@ def _child(channel, hold, words, pause, prepare):
     began = time.perf_counter()
     out = sys.stdout = sys.stderr = io.StringIO()
     code = main(words)
-    output = out.getvalue()
-    channel.sendall(json.dumps({"code": code, "output": output}).encode() + b"\n")
+    told = {"code": code, "output": out.getvalue(), "modules": list(sys.modules)}
+    channel.sendall(json.dumps(told).encode() + b"\n")
     os._exit(0)
 
 
