@@ -72,6 +72,9 @@ def spoil(monkeypatch):
                 loader.batch = lambda *where: (batch(*where)[0] * math.nan, batch(*where)[1])
             event = learn(step, loader, state, epochs)
             loader.batch = batch
+            if what == "optimizer" and len(made) in at:  # as a gradient of 1e30 leaves its square
+                moments = step.net.model.optimizer.variables[-1]
+                moments.assign(moments + math.inf)
             if what in ("weights", "infinity") and len(made) in at:
                 kernel = step.net.model.trainable_variables[-1]
                 kernel.assign(kernel * (math.nan if what == "weights" else math.inf))
@@ -93,7 +96,8 @@ def trained(data, out, config="Adam", **others):
 
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize(
-    ("what", "step", "epoch"), [("inputs", 6, 1), ("weights", 6, 1), ("weights", 8, 1), ("infinity", 5, 1)]
+    ("what", "step", "epoch"),
+    [("inputs", 6, 1), ("weights", 6, 1), ("weights", 8, 1), ("infinity", 5, 1), ("optimizer", 8, 1)],
 )
 def test_after_one_divergence_it_goes_on_from_the_last_epoch_at_a_tenth_of_the_rate(
     what, step, epoch, config, spoil, data, tmp_path

@@ -27,7 +27,7 @@ SHARE_FOR_SAVING = 0.05
 
 
 class NotFiniteError(Exception):
-    """Loss or weights became NaN or infinite."""
+    """Loss, weights or the optimizer's state became NaN or infinite."""
 
     def __init__(self, epoch: int) -> None:
         super().__init__(epoch)
@@ -88,7 +88,7 @@ class Checkpointer:
         """Keep the best epoch's weights; save a checkpoint at a stop, at the end, and every few seconds.
 
         Raises:
-            NotFiniteError: loss or weights are NaN or infinite. Nothing of it was saved.
+            NotFiniteError: loss, weights or the optimizer's state are NaN or infinite. Nothing of it was saved.
             SaveError: a checkpoint could not be written; earlier ones stay.
         """
         is_due = time.monotonic() - self.saved_at > self.pause
@@ -130,7 +130,8 @@ class Checkpointer:
         losses = [float(self.state.loss_sum)]
         if isinstance(event, EpochDone):
             losses += [event.loss, event.val_loss]
-        if not all(map(isfinite, losses)) or not all(np.isfinite(w).all() for w in self.model.get_weights()):
+        held = [*self.model.get_weights(), *(np.asarray(v.numpy()) for v in self.model.optimizer.variables)]
+        if not all(map(isfinite, losses)) or not all(np.isfinite(values).all() for values in held):
             self.state.history = [done for done in self.state.history if done is not event]
             raise NotFiniteError(event.epoch)
 
