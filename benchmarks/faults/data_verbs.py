@@ -10,7 +10,6 @@ def import_everything():
     """Import what the verbs need before they are forked, without starting a thread."""
     import pi_heif  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-    import sklearn.datasets  # noqa: F401
     import torch
     from PIL import AvifImagePlugin, Image  # noqa: F401
 

@@ -14,6 +14,7 @@ exit code 1. Writes a dated page and every fault to benchmarks/results/, unless 
 
 import argparse
 import datetime
+import gc
 import json
 import random
 import shutil
@@ -37,6 +38,7 @@ def run(options, folder):
     """Run the mutants; return how each ended."""
     goods = make_goods(folder / "good")
     import_everything()
+    gc.freeze()  # a collection in each process would copy all that the imports made
     runs, begun = [], time.monotonic()
     for number in range(options.first, options.first + options.mutants):
         if time.monotonic() - begun > 60 * options.minutes:
