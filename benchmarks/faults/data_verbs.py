@@ -50,8 +50,7 @@ def open_known(case):
     from tellapart.data.open import open_dataset
 
     os.environ["TELLAPART_DATA"] = str(case.data.parent)
-    sets = [open_dataset(name).splits for name in ("cifar10", "cifar100", "mnist")]
-    return sets
+    return [open_dataset(name).splits for name in ("cifar10", "cifar100", "mnist")]
 
 
 def prepare(case):
@@ -83,7 +82,7 @@ def predict(case):
 
     answers = tellapart.predict(case.model, case.data)
     rows = list(csv.reader(io.StringIO(answers.to_csv(), newline="")))
-    assert len(rows) == len(answers) + 1 and {len(row) for row in rows} == {len(rows[0])}
+    assert [len(row) for row in rows] == [len(rows[0])] * (1 + len(answers))
     return len(answers), [picture.reason for picture in answers.unreadable][:2]
 
 

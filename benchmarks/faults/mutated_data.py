@@ -102,8 +102,8 @@ def told_of(runs, faults, options, machine):
         f"{len(runs):,} mutants from number {options.first}, "
         f"{len({(told['kind of data'], told['change']) for told in runs})} kinds of change, each through one of "
         f"{', '.join(f'{verb} ({count:,})' for verb, count in verbs.most_common())}. "
-        f"Faults: {len(faults)}; done outside: {sum(bool(told['outside']) for told in runs)}. Seconds and megabytes are "
-        "the most that one process took; of the megabytes, the imported packages are about 300.",
+        f"Faults: {len(faults)}; done outside: {sum(bool(told['outside']) for told in runs)}. "
+        "Seconds and megabytes are the most that one process took, with its imported packages.",
         "",
         table(rows, ["kind", "mutants", *OUTCOMES, "seconds", "megabytes"]),
         "",

@@ -79,7 +79,7 @@ _USUAL_BYTES = 7
 _MOST_SCANS, _MOST_SCANNED = 1_000, 2_000_000_000
 """Of a JPEG: scans, and pixels that they go over. Photos have about ten; each may be a few bytes for all the image."""
 
-_CONVERTED_AT_ONCE = 1_000_000
+_CONVERTED_AT_ONCE = 250_000
 """Pixels."""
 
 _FORMATS = (
