@@ -22,7 +22,9 @@ def import_everything():
     import tellapart.api.train
     import tellapart.cli.main
     import tellapart.cli.terminal.training  # noqa: F401
+    from tellapart.keras_backend import leave_out_optional
 
+    leave_out_optional()
     Image.init()
     platform.platform()  # asks a program the first time
     torch.set_num_threads(1)
