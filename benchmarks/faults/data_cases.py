@@ -175,11 +175,16 @@ def labels_case(rng, kind, goods, place):
 
 
 ODD_NAMES = (
-    "a\nb", "\x1b[2J", "\u202egnp.tac", "\u200b", "\u2028", "caf\udce9", "\udcff\udcfe", "-rf", "--help", "'", '"', "'\"`", "=cmd|'calc'!A0",
-    "+1", "@x", "\t", " ", "  x ", ".", "x.", "~", "$HOME", "$(id)", "`id`", ";", "&", "|", "*", "?", "[x]", "{x}", "%s", "%n",
-    "\\", "\\x1b", "C:", "con", "NUL", "x" * 255, "\u00e9" * 127, "\U0001f600", "e\u0301", "\u00e9", "\u1e9e", "\u0130", "\ufeff", "0", "00", "1e5", "nan", "null",
-    "true", "<script>alert(1)</script>", "</script>", "]]>", "&amp;", "{{x}}", "x/../y", "train", "test", "validation", "9" * 200, "\u0661",
-    "\x7f", "\x00", "a,b", "a;b", "file", "label", "#", "data:", "http://x", "file:x", "hub:x", "cifar10", "digits", "\r", "\x85",
+    "a\nb", "\x1b[2J", "\u202egnp.tac", "\u200b", "\u2028", "caf\udce9", "\udcff\udcfe", "-rf", "--help", "'", '"',
+    "'\"`", "=cmd|'calc'!A0",
+    "+1", "@x", "\t", " ", "  x ", ".", "x.", "~", "$HOME", "$(id)", "`id`", ";", "&", "|", "*", "?", "[x]", "{x}",
+    "%s", "%n",
+    "\\", "\\x1b", "C:", "con", "NUL", "x" * 255, "\u00e9" * 127, "\U0001f600", "e\u0301", "\u00e9", "\u1e9e",
+    "\u0130", "\ufeff", "0", "00", "1e5", "nan", "null",
+    "true", "<script>alert(1)</script>", "</script>", "]]>", "&amp;", "{{x}}", "x/../y", "train", "test",
+    "validation", "9" * 200, "\u0661",
+    "\x7f", "\x00", "a,b", "a;b", "file", "label", "#", "data:", "http://x", "file:x", "hub:x", "cifar10", "digits",
+    "\r", "\x85",
 )  # fmt: skip
 
 
@@ -241,13 +246,20 @@ def names_case(rng, kind, goods, place):
 
 
 VALUES = (
-    "", " ", "0", "-1", "1", "1e9", "1e999", "nan", "inf", "-inf", "99999999999999999999", "0x10", "1.5", "x", "None", "true", "\u0661",
-    "\x1b[2J", "\udcff", "../../etc/passwd", "/dev/zero", "/dev/stdin", "/etc/passwd", "-", "--", "=", "16", "16x16", "0x0", "99999x99999",
-    "-1x-1", "16x", "63%", "-5%", "1000%", "x" * 5000, "9" * 5000, "on", "auto", "lite0", "MobileNetV2=/etc/passwd", "hub:../../x",
-    "http://127.0.0.1:1/x", "file:///etc/passwd", "cifar10", "first-cnn", "transfer", "quick", ".", "/", "~", "\n", "a,b",
+    "", " ", "0", "-1", "1", "1e9", "1e999", "nan", "inf", "-inf", "99999999999999999999", "0x10", "1.5", "x", "None",
+    "true", "\u0661",
+    "\x1b[2J", "\udcff", "../../etc/passwd", "/dev/zero", "/dev/stdin", "/etc/passwd", "-", "--", "=", "16", "16x16",
+    "0x0", "99999x99999",
+    "-1x-1", "16x", "63%", "-5%", "1000%", "x" * 5000, "9" * 5000, "on", "auto", "lite0", "MobileNetV2=/etc/passwd",
+    "hub:../../x",
+    "http://127.0.0.1:1/x", "file:///etc/passwd", "cifar10", "first-cnn", "transfer", "quick", ".", "/", "~", "\n",
+    "a,b",
 )  # fmt: skip
 OPTIONS = {
-    "train": ("--epochs", "--batch-size", "--size", "--seed", "--target", "--labels", "--fine-tune", "--backbone", "--recipe", "--resume"),
+    "train": (
+        "--epochs", "--batch-size", "--size", "--seed", "--target", "--labels", "--fine-tune", "--backbone", "--recipe",
+        "--resume",
+    ),
     "evaluate": ("--split", "--labels", "--precision"),
     "predict": ("--top", "--precision"),
     "explain": ("--out", "--against"),
@@ -282,17 +294,17 @@ def settings_case(rng, kind, goods, place):
     return Case(kind, f"{verb}'s options", place, data, (command,), model, None, words)
 
 
-def cases(kind, inside, changes, model, *more):
-    return of_a_folder((inside, *more), changes, (open_all, open_all, prepare, evaluate), model)
+def cases(inside, changes, model, *folders):
+    return of_a_folder((inside, *folders), changes, (open_all, open_all, prepare, evaluate), model)
 
 
 KINDS = {
     "pictures": picture_case,
     "npz": of_a_file(".npz", NPZ, (open_all, prepare, evaluate), "0"),
-    "idx": cases("idx", "idx", IDX, "0", "plain"),
-    "idx.gz": cases("idx.gz", "idx", PACKED_IDX, "0", "packed"),
-    "CIFAR binary": cases("", "cifar", CIFAR, "airplane", "cifar-10-binary", "cifar-100-binary"),
-    "CIFAR pickles": cases("", "cifar", PICKLE, "airplane", "cifar-10-python", "cifar-100-python"),
+    "idx": cases("idx", IDX, "0", "plain"),
+    "idx.gz": cases("idx", PACKED_IDX, "0", "packed"),
+    "CIFAR binary": cases("cifar", CIFAR, "airplane", "cifar-10-binary", "cifar-100-binary"),
+    "CIFAR pickles": cases("cifar", PICKLE, "airplane", "cifar-10-python", "cifar-100-python"),
     "archives": archive_case,
     "parquet": of_a_file(".parquet", PARQUET, (open_all, prepare, evaluate), "0"),
     "labels": labels_case,

@@ -82,7 +82,7 @@ def bomb(folder, name):
         if path.stem == "turned":
             options["exif"] = Image.Exif()
             options["exif"][0x0112] = 6
-        Image.new(BOMBS[name], (9459, 9459)).save(path, **options)
+        Image.new(BOMBS[name], (8944, 8944)).save(path, **options)
     return path
 
 

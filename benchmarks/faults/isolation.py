@@ -108,6 +108,7 @@ def _child(writer, call, folder, readable, megabytes):
     for stream in range(3):
         os.dup2(nothing, stream)
     tempfile.tempdir = str(folder)
+    os.environ |= {"KERAS_HOME": f"{folder}/.keras", "MPLCONFIGDIR": f"{folder}/.matplotlib"}
     os.chdir(folder)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     allowed = pages * resource.getpagesize() + (megabytes << 20)

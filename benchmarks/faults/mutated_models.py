@@ -16,6 +16,7 @@ Writes a dated page and every fault to benchmarks/results/, unless --dry. 5,000 
 
 import argparse
 import datetime
+import gc
 import json
 import shutil
 import sys
@@ -100,6 +101,7 @@ def run(options, folder):
     )
     import_everything()
     import_for_runs()
+    gc.freeze()  # a collection in each process would copy all that the imports made
     runs, begun = [], time.monotonic()
     for number in range(options.first, options.first + options.mutants):
         if time.monotonic() - begun > 60 * options.minutes:

@@ -277,7 +277,8 @@ def box_structure(rng, content, _):
 def ppm_text(rng, content, _):
     words = content.split(maxsplit=4)[:4]
     words[rng.randrange(len(words))] = rng.choice(
-        [b"P1", b"P3", b"P5", b"P7", b"Pf", b"0", b"-1", b"9459", b"65535", b"9" * 5000, b"#", str(rng.choice(NUMBERS)).encode()]
+        [b"P1", b"P3", b"P5", b"P7", b"Pf", b"0", b"-1", b"9459", b"65535", b"9" * 5000, b"#",
+        str(rng.choice(NUMBERS)).encode()]
     )  # fmt: skip
     return b"\n".join(words) + b"\n" + content[-rng.choice([0, 100, 1728]) :]
 

@@ -15,12 +15,15 @@ from byte_mutations import BLIND
 from model_mutations import ODD, OF_ARCHIVES, changed_json
 
 TEXTS = (
-    "", "x", "\n", "\x1b[2J", "\u202egnp", "\udcff", "a" * 10**5, "../../etc/passwd", "/etc/passwd", "/dev/zero", "nan", "1e999", "train",
-    "test", "validation", "cat", "transfer", "first-cnn", "SGD", "Muon", "held out", "cross-validation", "=1+1", "<script>", "~", "lite0",
+    "", "x", "\n", "\x1b[2J", "\u202egnp", "\udcff", "a" * 10**5, "../../etc/passwd", "/etc/passwd", "/dev/zero",
+    "nan", "1e999", "train",
+    "test", "validation", "cat", "transfer", "first-cnn", "SGD", "Muon", "held out", "cross-validation", "=1+1",
+    "<script>", "~", "lite0",
     "best", "float16", "bfloat16", "crop", "{}", "[1]", "null", "-1", "999999999999", "1.5",
 )  # fmt: skip
 NUMBERS = (
-    0, -1, 1, 2, 3, 7, 16, 255, 256, 1000, 10**5, 10**6, 10**9, 2**31, 2**53, 2**63 - 1, -(2**63), 10**30, 0.0, -0.5, 0.1, 0.999, 1.0,
+    0, -1, 1, 2, 3, 7, 16, 255, 256, 1000, 10**5, 10**6, 10**9, 2**31, 2**53, 2**63 - 1, -(2**63), 10**30, 0.0, -0.5,
+    0.1, 0.999, 1.0,
     1.5, 1e-300, 1e300, float("nan"), float("inf"), True, False,
 )  # fmt: skip
 
@@ -150,7 +153,8 @@ def data_settings(rng, run, other):
 def settings_text(rng, run, _):
     """Numbers and structures that our writer would not write."""
     odd = [
-        "9" * 5000, "1e999", "-nan", "+inf", "[" * 3000 + "]" * 3000, "{a=" * 900 + "1" + "}" * 900, "1979-05-27T07:32:00Z", "07:32:00",
+        "9" * 5000, "1e999", "-nan", "+inf", "[" * 3000 + "]" * 3000, "{a=" * 900 + "1" + "}" * 900,
+        "1979-05-27T07:32:00Z", "07:32:00",
         '"\\uD800"', "'''\n'''", "0xffffffffffffffffffff", "[{}, {}]",
     ]  # fmt: skip
 
@@ -217,26 +221,30 @@ def tensors(rng, run, _):
         if not name or rng.random() < 0.4:
             _change_notes(rng, notes)
             continue
-        value = values[name]
-        values[name] = rng.choice(
-            [
-                lambda: value.astype(rng.choice(["f2", "f8", "i1", "i8", "u1", "?"])),
-                lambda: value * np.array(rng.choice([0, -1, 2]), value.dtype),
-                lambda: np.full(value.shape, rng.choice([np.nan, np.inf, -np.inf, 1e38]), "f4"),
-                lambda: np.full(value.shape, rng.choice([-1, 7, 2**62, -(2**63)]), "i8"),
-                lambda: value[:0],
-                lambda: value[:-1] if value.ndim else value[None],
-                lambda: value.reshape(-1),
-                lambda: value[None],
-                lambda: np.concatenate([value, value]) if value.ndim else value,
-                lambda: np.zeros((), value.dtype),
-            ]
-        )()
+        values[name] = changed_tensor(rng, values[name])
         if rng.random() < 0.2:
             values[rng.choice(["x", "weights/9999", name + "x", "best/0000", "a/b/c"])] = values.pop(name)
     write_tensors(
         path, values, {name: str(value).encode("utf-8", "replace").decode() for name, value in notes.items()}
     )
+
+
+def changed_tensor(rng, value):
+    """Return other numbers, another type or another shape."""
+    return rng.choice(
+        [
+            lambda: value.astype(rng.choice(["f2", "f8", "i1", "i8", "u1", "?"])),
+            lambda: value * np.array(rng.choice([0, -1, 2]), value.dtype),
+            lambda: np.full(value.shape, rng.choice([np.nan, np.inf, -np.inf, 1e38]), "f4"),
+            lambda: np.full(value.shape, rng.choice([-1, 7, 2**62, -(2**63)]), "i8"),
+            lambda: value[:0],
+            lambda: value[:-1] if value.ndim else value[None],
+            lambda: value.reshape(-1),
+            lambda: value[None],
+            lambda: np.concatenate([value, value]) if value.ndim else value,
+            lambda: np.zeros((), value.dtype),
+        ]
+    )()
 
 
 def _change_notes(rng, notes):
@@ -272,7 +280,8 @@ def model(rng, run, other):
 
 CHANGES = (
     *(blind,) * 3, swap_files, *(file_of_another,) * 2, *(odd_file,) * 2, *(settings,) * 2, *(training_settings,) * 5,
-    *(data_settings,) * 4, *(settings_text,) * 2, *(split,) * 2, *(log,) * 3, *(tensors,) * 5, *(safetensors_header,) * 2,
+    *(data_settings,) * 4, *(settings_text,) * 2, *(split,) * 2, *(log,) * 3, *(tensors,) * 5,
+    *(safetensors_header,) * 2,
     *(model,) * 2,
 )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Checkpoints: whole after a crash anywhere in a save; of two, the newest that is whole is taken, and it is said."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from tellapart.errors import ModelError, SaveError
 from tellapart.files import is_temporary
 from tellapart.keras_backend import import_keras
 from tellapart.runs.checkpoint import checkpoint_exists, load_checkpoint, previous, save_checkpoint
+from tellapart.runs.tensors_file import read_tensors, write_tensors
 from tellapart.training.state import TrainState
 
 keras = import_keras()
@@ -168,6 +170,44 @@ def test_a_checkpoint_cut_short_is_found(path, length):
     assert (epoch, bias) == (1, 1)
     assert said.startswith(f"{path} is not a readable checkpoint")
     assert said.endswith("going on from the one before it, last-previous.safetensors.")
+
+
+def rewritten(path, change):
+    """Write a checkpoint again as somebody with bad intent would: its digest fits."""
+    tensors, metadata = read_tensors(path)
+    state = json.loads(metadata["standing"])
+    change(tensors, state)
+    write_tensors(path, tensors, {"standing": json.dumps(state)})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"epoch": "x"},
+        {"step": -1},
+        {"pictures": 1.5},
+        {"right": 10**30},
+        {"loss_sum": None},
+        {"divergences": []},
+        {"history": [{}]},
+        {"history": ["x"]},
+        {"history": 3},
+        {"other": 1},
+    ],
+    ids=str,
+)
+def test_a_state_that_no_training_has_is_passed_over(path, odd):
+    rewritten(path, lambda _, state: state.update(odd))
+    epoch, bias, said = loaded(path)
+    assert (epoch, bias) == (1, 1.0)
+    assert said.startswith(f"{path} is not a readable checkpoint (")
+
+
+@pytest.mark.parametrize("best", [{"0": (4, 3)}, {"0": (4, 3), "1": (2,)}, {"0": (3, 4), "1": (3,)}])
+def test_best_weights_of_another_shape_are_refused(path, best):
+    rewritten(path, lambda tensors, _: tensors.update({f"best/{n}": np.zeros(s) for n, s in best.items()}))
+    with pytest.raises(ModelError, match="belongs to another network"):
+        loaded(path)
 
 
 def test_with_both_damaged_nothing_is_loaded(path):

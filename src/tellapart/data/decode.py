@@ -64,13 +64,14 @@ IMAGE_SUFFIXES = frozenset(
 LARGEST_FILE = 300_000_000
 """Bytes of an image file: a bitmap of LARGEST_PIXELS takes less."""
 
-LARGEST_PIXELS = 89_478_485
-"""Height times width, the size at which Pillow starts to warn: a small file may unpack into gigabytes."""
+LARGEST_PIXELS = 80_000_000
+"""Height times width: a small file may unpack into gigabytes. Of these, 560 MB: with what is imported for a training,
+just less than one."""
 
-_BYTES_EACH = {"WEBP": 16, "JPEG2000": 24, "AVIF": 10, "HEIF": 12, "progressive JPEG": 12}
+_BYTES_EACH = {"WEBP": 16, "JPEG2000": 24, "AVIF": 10, "HEIF": 11, "progressive JPEG": 12}
 """What a pixel takes at most while it is decoded, where that is more than _USUAL_BYTES: with fewer pixels these take no
-more memory than others. Measured on images of LARGEST_PIXELS, whose process grew by 1,370, 1,650, 800 and 1,030 MB (not
-HEIF, which nothing here writes); all other formats took 600 to 620."""
+more memory than others. Measured on images of 89 million pixels, for which a process grew by 1,370, 1,650, 800 and
+1,030 MB (HEIF, which nothing here writes, is estimated); all other formats took 600 to 620."""
 
 _USUAL_BYTES = 7
 """Three of the result, four of Pillow's image."""
@@ -78,7 +79,7 @@ _USUAL_BYTES = 7
 _MOST_SCANS, _MOST_SCANNED = 1_000, 2_000_000_000
 """Of a JPEG: scans, and pixels that they go over. Photos have about ten; each may be a few bytes for all the image."""
 
-_CONVERTED_AT_ONCE = 1_000_000
+_CONVERTED_AT_ONCE = 250_000
 """Pixels."""
 
 _FORMATS = (

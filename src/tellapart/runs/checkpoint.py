@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone
 from tellapart.files import move_files
+from tellapart.runs.event_log import epoch_of
 from tellapart.runs.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 from tellapart.training.state import TrainState
 
@@ -104,28 +105,34 @@ def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None,
             state = _state_of(metadata)
         except FileNotFoundError:
             continue
-        except (OSError, UnreadableTensorsError, KeyError, TypeError, ValueError) as reason:
+        except (OSError, UnreadableTensorsError, *_NO_STATE) as reason:
             reasons.append(f"{place} is not a readable checkpoint ({reason})")
             continue
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         _assign(place, model.weights, _group(tensors, "weights"))
         _assign(place, model.optimizer.variables, _group(tensors, "optimizer"))
+        best = _group(tensors, "best")
+        _refuse_other_shapes(place, model.weights if best else [], best)
         said = "".join(
             f"{reason}; going on from the one before it, {place.name}. " for reason in reasons
         ).strip()
-        return state, _group(tensors, "best") or None, said
+        return state, best or None, said
     what = reasons[0] if reasons else f"{path}: no such file"
     raise ModelError(f"{what}. Start the training again, in a new run folder.")
 
 
+_NO_STATE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+
+
 def _state_of(metadata: Mapping[str, str]) -> TrainState:
     state = json.loads(metadata["standing"])
-    history = [
-        EpochDone(**{**row, **{name: tuple(row.get(name, ())) for name in ("val_recalls", "val_answers")}})
-        for row in state.pop("history")
-    ]
-    return TrainState(**state, history=history)
+    rows = state.pop("history")
+    history = [done for row in rows if (done := epoch_of(row)) is not None]
+    counts = [state[name] for name in ("epoch", "step", "pictures", "right", "divergences") if name in state]
+    if len(history) < len(rows) or not all(type(count) is int and 0 <= count < 2**53 for count in counts):
+        raise ValueError("its state is none of a training")
+    return TrainState(**{**state, "loss_sum": float(state["loss_sum"])}, history=history)
 
 
 def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> Weights:
@@ -133,11 +140,15 @@ def _group(tensors: Mapping[str, NDArray[Any]], name: str) -> Weights:
 
 
 def _assign(path: Path, variables: list[Any], values: Weights) -> None:
+    _refuse_other_shapes(path, variables, values)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _refuse_other_shapes(path: Path, variables: list[Any], values: Weights) -> None:
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
         raise ModelError(
             f"{path} belongs to another network: its tensor shapes differ from this network's. "
             "Resume with the recipe that the run was started with."
         )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

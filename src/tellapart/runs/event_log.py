@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from tellapart.events import Finding, FindingKind
+from tellapart.events import EpochDone, Finding, FindingKind
 from tellapart.files import unreadable_is_bad_data
+
+MOST = 1e18
+"""Figures of an epoch are smaller. Python's whole numbers have no end, and fit into no array then."""
 
 _SEAL = ', "crc32": "'
 
@@ -66,6 +69,24 @@ def _read(line: str) -> Mapping[str, Any] | None:
     if entry.pop("crc32", None) is not None and _sealed(f"{text}}}") != line:
         return None
     return entry
+
+
+def epoch_of(line: Mapping[str, Any]) -> EpochDone | None:
+    """Return an epoch as it was recorded; None where a figure is missing or is not a finite number."""
+    recalls, answers = line.get("val_recalls", ()), line.get("val_answers", ())
+    names = [field.name for field in fields(EpochDone) if field.name not in ("val_recalls", "val_answers")]
+    numbers: dict[str, Any] = {name: line.get(name) for name in names}
+    if not isinstance(recalls, list | tuple) or not isinstance(answers, list | tuple):
+        return None
+    if not all(map(_is_number, [*numbers.values(), *answers])):
+        return None
+    if not all(recall is None or _is_number(recall) for recall in recalls):
+        return None
+    return EpochDone(**numbers, val_recalls=tuple(recalls), val_answers=tuple(answers))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and -MOST < value < MOST
 
 
 def _sealed(line: str) -> str:

@@ -4,9 +4,8 @@ A run that was stopped, is old, or whose images are gone still gets a report of
 the rest, which names each gap.
 """
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone, Progress
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.event_log import read_log
+from tellapart.runs.event_log import epoch_of, read_log
 from tellapart.runs.folder import LOG, RunFolder, existing_run_folder
 from tellapart.runs.predictions import SplitPredictions, load_predictions
 from tellapart.text import counted
@@ -121,7 +120,7 @@ def _lost_lines(folder: RunFolder, log: tuple[Mapping[str, Any], ...]) -> str:
     logged = {
         line["epoch"] + 1
         for line in log
-        if line.get("event") == "EpochDone" and _is_number(line.get("epoch"))
+        if line.get("event") == "EpochDone" and isinstance(line.get("epoch"), int)
     }
     lost = folder.epochs_measured - logged
     return f"log.jsonl: its end is missing, with {counted(len(lost), 'epoch')}." if lost else ""
@@ -134,27 +133,9 @@ def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:
 
 def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
     """Return the finished epochs in order; of one repeated after a stop, the last."""
-    epochs = [_epoch(line) for line in log if line.get("event") == "EpochDone"]
+    epochs = [epoch_of(line) for line in log if line.get("event") == EpochDone.__name__]
     by_epoch = {done.epoch: done for done in epochs if done is not None}
     return tuple(by_epoch[epoch] for epoch in sorted(by_epoch))
-
-
-def _epoch(line: Mapping[str, Any]) -> EpochDone | None:
-    """Return an epoch as it was logged; None where a figure is missing or is not a finite number."""
-    recalls, answers = line.get("val_recalls", ()), line.get("val_answers", ())
-    names = [field.name for field in fields(EpochDone) if field.name not in ("val_recalls", "val_answers")]
-    numbers: dict[str, Any] = {name: line.get(name) for name in names}
-    if not isinstance(recalls, list | tuple) or not isinstance(answers, list | tuple):
-        return None
-    if not all(map(_is_number, [*numbers.values(), *answers])):
-        return None
-    if not all(recall is None or _is_number(recall) for recall in recalls):
-        return None
-    return EpochDone(**numbers, val_recalls=tuple(recalls), val_answers=tuple(answers))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _stores(

@@ -74,8 +74,8 @@ def photo_of(original: NDArray[np.uint8], placement: Placement) -> Photo:
     sides = shown[2] - shown[0], shown[3] - shown[1]
     scale = min(1, LARGEST_SIDE / max(sides))
     size = max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
-    whole = Image.fromarray(original[..., 0] if original.shape[2] == 1 else original).convert("RGB")
-    image = whole.resize(size, Image.Resampling.LANCZOS, box=shown, reducing_gap=3.0)
+    whole = Image.fromarray(original[..., 0] if original.shape[2] == 1 else original)
+    image = whole.resize(size, Image.Resampling.LANCZOS, box=shown, reducing_gap=3.0).convert("RGB")
     has_visible_pixels = is_small(*size)
     url = webp_url(image, lossless=True) if has_visible_pixels else webp_url(image, quality=88)
     seen = (left / width, top / height, (right - left) / width, (bottom - top) / height)

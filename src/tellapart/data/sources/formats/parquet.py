@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.data.images import EncodedImages
-from tellapart.data.sources.formats.parquet_pages import check_pages
+from tellapart.data.sources.formats.parquet_pages import ParquetFooter, check_pages, read_footer
 from tellapart.data.sources.formats.raw import RawSet, RawSplit
 from tellapart.errors import DataError, MissingExtraError
 from tellapart.untrusted.regular_file import is_regular, most_unpacked, open_regular
@@ -81,13 +81,15 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
     try:
         with open_regular(path) as raw, pyarrow.parquet.ParquetFile(raw) as file:
             image, label = _columns(path, file.schema_arrow.names)
-            check_pages(raw, file.metadata, (image, label))
-            blobs, labels = _read_rows(path, file, image, label)
+            footer = read_footer(raw)
+            check_pages(raw, footer)
+            blobs, labels = _read_rows(path, file, footer, (image, label))
             return blobs, labels, label, file.schema_arrow.metadata or {}
     except DataError:
         raise
     except Exception as reason:  # a damaged file raises nearly anything
-        raise DataError(f"{path}: truncated or damaged ({reason}). Download it again.") from reason
+        why = "it lacks a field" if isinstance(reason, KeyError) else reason
+        raise DataError(f"{path}: truncated or damaged ({why}). Download it again.") from reason
 
 
 def _columns(path: Path, names: list[str]) -> tuple[str, str]:
@@ -102,15 +104,17 @@ def _columns(path: Path, names: list[str]) -> tuple[str, str]:
     return image, label
 
 
-def _read_rows(path: Path, file: Any, image: str, label: str) -> tuple[list[bytes], np.ndarray]:
+def _read_rows(
+    path: Path, file: Any, footer: ParquetFooter, columns: tuple[str, str]
+) -> tuple[list[bytes], np.ndarray]:
     """Read some rows at a time: a picture that many rows refer to would otherwise be copied for all at once."""
     most = most_unpacked(path.stat().st_size)
-    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-    claimed = max(sum(group.total_byte_size for group in groups), BYTES_OF_A_ROW * file.metadata.num_rows)
+    claimed = max(footer.unpacked_bytes, BYTES_OF_A_ROW * footer.rows)
+    image, label = columns
     blobs: list[bytes] = []
     labels = [np.empty(0, np.int64)]
     held = 0
-    for batch in file.iter_batches(ROWS_AT_ONCE, columns=[image, label]) if claimed <= most else ():
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)) if claimed <= most else ():
         part = batch.column(label).to_numpy(zero_copy_only=False)
         if part.dtype.kind not in "iu":
             raise DataError(f"{path}: column {label} holds {part.dtype}; whole numbers are accepted.")

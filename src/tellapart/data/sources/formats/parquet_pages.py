@@ -1,11 +1,15 @@
 """The pages of a parquet file, whose headers are read before pyarrow allocates what they claim.
 
-A header is a struct of Thrift's compact protocol. Source: https://parquet.apache.org/docs/file-format/data-pages/
+Footer and headers are structs of Thrift's compact protocol. pyarrow checks no page, and shows its own reading of some
+damaged footers by ending the process.
+
+Source: https://github.com/apache/parquet-format, parquet.thrift
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -14,42 +18,64 @@ from tellapart.untrusted.regular_file import ALWAYS_ALLOWED
 LARGEST_PAGE_GROWTH = 20
 """How many times its packed size a page may have: encoded pictures hardly shrink."""
 
-MOST_PAGES = 100_000
+MOST_PAGES, LARGEST_FOOTER = 300_000, 50_000_000
 
-_BOOLEANS, _BYTE, _NUMBERS, _DOUBLE, _BINARY, _LISTS, _STRUCT = (1, 2), 3, (4, 5, 6), 7, 8, (9, 10), 12
+_BOOLEANS, _BYTE, _NUMBERS, _I32, _I64, _DOUBLE = (1, 2), 3, (4, 5, 6), 5, 6, 7
+_BINARY, _LIST, _SET, _STRUCT = 8, 9, 10, 12
 """Types of the compact protocol; a boolean's value is its type."""
 
-_UNPACKED, _PACKED, _DATA_HEADER, _DICTIONARY_HEADER, _DATA_HEADER_V2, _COUNT = 2, 3, 5, 7, 8, 1
-"""Numbers of fields, of a page's header and of the headers within it."""
+Struct = dict[tuple[int, int], Any]
+"""Values by number and type of their field: as in pyarrow, a field of another type is as good as none."""
 
 
-def check_pages(file: IO[bytes], metadata: Any, columns: Collection[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class ParquetFooter:
+    """What a footer claims."""
+
+    rows: int
+    unpacked_bytes: int
+    chunks: tuple[Struct, ...]
+    """The metadata of each column of each group of rows."""
+
+
+def read_footer(file: IO[bytes]) -> ParquetFooter:
+    """Read the footer of a parquet file.
+
+    Raises:
+        ValueError: it is damaged.
+        KeyError: it lacks something.
+        EOFError: it ends too early.
+    """
+    end = file.seek(-8, io.SEEK_END)
+    size = int.from_bytes(file.read(4), "little")
+    if size > min(end, LARGEST_FOOTER):
+        raise ValueError(f"its footer has {size:,} bytes")
+    file.seek(end - size)
+    groups = _struct(io.BytesIO(file.read(size)))[4, _LIST]
+    chunks = tuple(chunk[3, _STRUCT] for group in groups for chunk in group[1, _LIST])
+    return ParquetFooter(
+        sum(group[3, _I64] for group in groups), sum(group[2, _I64] for group in groups), chunks
+    )
+
+
+def check_pages(file: IO[bytes], footer: ParquetFooter) -> None:
     """Hold what pages claim to be against what the file holds.
-
-    Args:
-        file: a parquet file.
-        metadata: of pyarrow, which checks no page.
-        columns: the names of those that will be read.
 
     Raises:
         ValueError: a page claims more values or bytes than it can have.
+        KeyError: a header lacks something.
         EOFError: there is none where one should be.
     """
     pages = 0
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for number in range(row_group.num_columns):
-            chunk = row_group.column(number)
-            if chunk.path_in_schema.split(".")[0] not in columns:
-                continue
-            for page in _pages(file, chunk):
-                pages += 1
-                if page.unpacked > max(ALWAYS_ALLOWED, LARGEST_PAGE_GROWTH * page.packed):
-                    raise ValueError(f"a page of {page.packed:,} bytes claims {page.unpacked:,}")
-                if page.values > (page.unpacked if page.is_dictionary else chunk.num_values):
-                    raise ValueError(f"a page of {page.unpacked:,} bytes claims {page.values:,} values")
-                if pages > MOST_PAGES:
-                    raise ValueError(f"it has more than {MOST_PAGES:,} pages")
+    for chunk in footer.chunks:
+        for page in _pages(file, chunk):
+            pages += 1
+            if page.unpacked > max(ALWAYS_ALLOWED, LARGEST_PAGE_GROWTH * page.packed):
+                raise ValueError(f"a page of {page.packed:,} bytes claims {page.unpacked:,}")
+            if page.values > (page.unpacked if page.is_dictionary else chunk[5, _I64]):
+                raise ValueError(f"a page of {page.unpacked:,} bytes claims {page.values:,} values")
+            if pages > MOST_PAGES:
+                raise ValueError(f"it has more than {MOST_PAGES:,} pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,53 +88,50 @@ class _Page:
     is_dictionary: bool
 
 
-def _pages(file: IO[bytes], chunk: Any) -> Iterator[_Page]:
-    place, values = chunk.data_page_offset, 0
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < place:
-        place = chunk.dictionary_page_offset
-    while values < chunk.num_values:
+def _pages(file: IO[bytes], chunk: Struct) -> Iterator[_Page]:
+    first, dictionary = chunk[9, _I64], chunk.get((11, _I64), 0)
+    place, values = dictionary if 0 < dictionary < first else first, 0
+    while values < chunk[5, _I64]:
         file.seek(place)
-        header = _struct(file)
-        page = _page(header)
-        place = file.tell() + page.packed
+        page = _page(_struct(file))
         if page.packed < 0 or page.unpacked < 0 or page.values < 0:
             raise ValueError("a page of less than nothing")
+        place = file.tell() + page.packed
         values += 0 if page.is_dictionary else page.values
         yield page
 
 
-def _page(header: dict[int, Any]) -> _Page:
-    dictionary = header.get(_DICTIONARY_HEADER)
-    of_values = dictionary or header.get(_DATA_HEADER) or header.get(_DATA_HEADER_V2) or {_COUNT: 0}
-    return _Page(header[_PACKED], header[_UNPACKED], of_values[_COUNT], dictionary is not None)
+def _page(header: Struct) -> _Page:
+    dictionary = header.get((7, _STRUCT))
+    of_values = dictionary or header.get((5, _STRUCT)) or header.get((8, _STRUCT)) or {(1, _I32): 0}
+    return _Page(header[3, _I32], header[2, _I32], of_values[1, _I32], dictionary is not None)
 
 
-def _struct(file: IO[bytes]) -> dict[int, Any]:
-    """Return the numbers and structs of a struct by field."""
-    fields: dict[int, Any] = {}
+def _struct(file: IO[bytes]) -> Struct:
+    fields: Struct = {}
     last = 0
     while head := _byte(file):
         last = last + (head >> 4) if head >> 4 else _signed(file)
-        fields[last] = _value(file, head & 15)
+        if any(field == last for field, _ in fields):
+            raise ValueError(f"its field {last} stands there twice")
+        fields[last, head & 15] = _value(file, head & 15)
     return fields
 
 
 def _value(file: IO[bytes], kind: int) -> Any:
-    """Return a number or a struct; pass over what else there may be."""
+    """Return a number, a struct or a list; pass over what else there may be."""
     if kind in _NUMBERS:
         return _signed(file)
     if kind == _STRUCT:
         return _struct(file)
-    if kind in _LISTS:
+    if kind in (_LIST, _SET):
         head = _byte(file)
-        for _ in range(head >> 4 if head >> 4 < 15 else _unsigned(file)):
-            _value(file, head & 15)
-    elif kind == _BINARY:
-        file.seek(_unsigned(file), 1)
-    elif kind in (_BYTE, _DOUBLE):
-        file.seek(1 if kind == _BYTE else 8, 1)
-    elif kind not in _BOOLEANS:
-        raise ValueError(f"a page's header has a field of type {kind}")
+        inner = _BYTE if head & 15 in _BOOLEANS else head & 15
+        return [_value(file, inner) for _ in range(head >> 4 if head >> 4 < 15 else _unsigned(file))]
+    if kind not in (*_BOOLEANS, _BYTE, _DOUBLE, _BINARY):
+        raise ValueError(f"a field of type {kind}")
+    size = _unsigned(file) if kind == _BINARY else {_BYTE: 1, _DOUBLE: 8}.get(kind, 0)
+    file.seek(size, io.SEEK_CUR)
     return None
 
 
@@ -124,11 +147,11 @@ def _unsigned(file: IO[bytes]) -> int:
         value |= (byte & 127) << shift
         if byte < 128:
             return value
-    raise ValueError("a number of more than 64 bits in a page's header")
+    raise ValueError("a number of more than 64 bits")
 
 
 def _byte(file: IO[bytes]) -> int:
     byte = file.read(1)
     if not byte:
-        raise EOFError("a page's header lies beyond its end")
+        raise EOFError("it ends within a header")
     return byte[0]
