@@ -65,6 +65,8 @@ def sending(client, count):
 def test_one_picture_is_predicted_as_many_wait_as_may_and_no_more(slow):
     with served(pictures_waiting=2) as client, sending(client, 3) as accepted:
         assert answered(client) == 503
+        soon(lambda: slow.begun)
+        time.sleep(0.1)
         assert len(slow.begun) == 1
         slow.set()
         assert [status_of(connection) for connection in accepted] == [200] * 3
@@ -85,6 +87,25 @@ def test_a_server_that_became_busy_meanwhile_says_so_after_it(slow):
             assert status_of(late) == 503
 
 
+def test_the_pieces_of_a_picture_count_together():
+    with served(picture_bytes=1500) as client:
+        piece = b"3e8\r\n" + JUNK + b"\r\n"
+        sender = client.connect(head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + piece)
+        soon(lambda: held_by(client)._received == len(JUNK))
+        sender.sendall(piece)
+        assert status_of(sender) == 413
+
+
+def test_a_client_whose_picture_is_being_predicted_makes_room_for_nobody(slow):
+    with served(connections=2) as client, sending(client, 1) as (oldest,):
+        others = [client.connect() for _ in range(10)]
+        soon(lambda: len(client.server.server_state.connections) <= 2)
+        slow.set()
+        assert status_of(oldest) == 200
+        for other in others:
+            other.close()
+
+
 def test_pictures_in_transit_count_together():
     with served(bytes_waiting=2 * len(JUNK)) as client:
         first = client.connect(head(3000) + JUNK + JUNK[:1])
@@ -99,7 +120,7 @@ def test_pictures_in_transit_count_together():
         (head(len(JUNK)) + JUNK, 422),
         (head(4000) + JUNK * 4, 503),
         (head(1500) + JUNK, 408),
-        (head(2_000_000), 413),
+        (head(1_000_001), 413),
         (head(1500) + JUNK, None),
     ],
     ids=["answered", "refused", "too slow", "too large", "gone"],
