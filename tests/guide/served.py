@@ -65,6 +65,8 @@ def served(**limits):
     server = serving.server(Limits(**limits))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
+    while not server.started:
+        time.sleep(0.01)
     yield Client(listener.getsockname()[1], server)
     server.should_exit = True
     thread.join(20)
