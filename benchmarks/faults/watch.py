@@ -149,15 +149,15 @@ ILL = {
     ),
     "quick, rate / 1000": ("learning rate too low", lambda: (color(3000), recipe("quick", 3000, 1e-3))),
     "fast, rate / 1000": ("learning rate too low", lambda: (color(1000), recipe("fast", 1000, 1e-3))),
-    "quick, shuffled labels": ("labels not learned", lambda: (shuffled(color(4000)), recipe("quick", 4000))),
-    "fast, shuffled labels": ("labels not learned", lambda: (shuffled(color(2000)), recipe("fast", 2000))),
+    "quick, shuffled labels": ("no better than chance", lambda: (shuffled(color(4000)), recipe("quick", 4000))),
+    "fast, shuffled labels": ("no better than chance", lambda: (shuffled(color(2000)), recipe("fast", 2000))),
     "transfer, shuffled labels": (
-        "labels not learned",
+        "no better than chance",
         lambda: (shuffled(color(600)), recipe("transfer", 600, fine_tune="off")),
     ),
     "dead convolution": ("dead units", lambda: (color(1500), recipe("quick", 1500), dead_layer)),
     "one class of two never answered": (
-        "stuck answers",
+        "few classes predicted",
         lambda: (rare(color(8000), 0.1), recipe("quick", 870)),
     ),
     "pixels not rescaled": (
@@ -169,7 +169,7 @@ ILL = {
         lambda: (color(3000), recipe("quick", 3000), of_sigmoids),
     ),
     "the same pictures in training and validation": (
-        "leak",
+        "data leak",
         lambda: (copied(color(600)), recipe("quick", 1200)),
     ),
     "batch normalization over 2 pictures": (

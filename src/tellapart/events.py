@@ -153,25 +153,27 @@ class Diverged:
     @property
     def in_words(self) -> str:
         """Where the training goes on, or that it ends."""
+        met = f"in epoch {self.epoch + 1}: the loss or weights became NaN or infinite."
         back = f"the end of epoch {self.back_to}" if self.back_to else "the beginning"
-        met = f"Epoch {self.epoch + 1} diverged: loss or weights were not finite. Back to {back}"
-        if self.rate_factor is None:
-            return f"{met}; since it is the second time, the training ends here."
-        return f"{met}, and on at {self.rate_factor:g} times the learning rate."
+        if self.rate_factor is not None:
+            return f"Training diverged {met} Resuming from {back} at {self.rate_factor:g} times the learning rate."
+        kept = f"Epochs up to {self.back_to} are kept." if self.back_to else "No epoch was finished."
+        return f"Training diverged again {met} It ends here. {kept}"
 
 
 FindingKind = Literal[
-    "leak",
+    "data leak",
     "inputs not normalized",
     "learning rate too high",
     "learning rate too low",
     "batch too small",
+    "train/inference gap",
     "dead units",
     "exploding updates",
     "vanishing updates",
-    "labels not learned",
-    "stuck answers",
-    "collapse",
+    "no better than chance",
+    "few classes predicted",
+    "accuracy collapse",
     "overfitting",
 ]
 """What can go wrong with a training."""
@@ -202,7 +204,7 @@ class Finding:
             return f"{self.kind.capitalize()}: {self.seen}. {self.advice}."
         when = f"epoch {self.epoch + 1}"
         if self.since is not None and 0 < self.since < self.epoch:
-            when += f", since {self.since + 1}"
+            when = f"since epoch {self.since + 1}, noticed in {when}"
         return f"{self.kind.capitalize()} ({when}): {self.seen}. {self.advice}."
 
 

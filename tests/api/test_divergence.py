@@ -146,7 +146,10 @@ def test_after_the_second_divergence_the_best_epoch_is_scored(config, spoil, dat
     kept = best if CONFIGS[config].keep == "best" else result.history[-1]
     held_out = load_predictions(tmp_path / "run" / "predictions.safetensors")["validation"]
     assert validated(held_out.probabilities, held_out.labels).loss == pytest.approx(kept.val_loss, rel=1e-6)
-    assert "second time, the training ends here" in ears.of(Diverged)[1].in_words
+    assert (
+        "Training diverged again in epoch 3: the loss or weights became NaN or infinite. It ends here. "
+        in ears.of(Diverged)[1].in_words
+    )
     log, _ = read_log(tmp_path / "run" / "log.jsonl")
     assert [line["rate_factor"] for line in log if line["event"] == "Diverged"] == [0.1, None]
     facts = tellapart.report(tmp_path / "run").facts
@@ -166,7 +169,7 @@ def test_a_run_that_ended_so_stays_ended(spoil, data, tmp_path):
 
 def test_diverged_twice_before_any_epoch_it_says_what_to_change(spoil, data, tmp_path):
     spoil("inputs", 1, 5)
-    with pytest.raises(TellapartError, match="diverged twice before its first epoch") as reason:
+    with pytest.raises(TellapartError, match="diverged twice in its first epoch") as reason:
         trained(data, tmp_path / "run")
     assert "smaller optimizer.learning_rate" in str(reason.value)
     assert "\n" not in str(reason.value)
@@ -176,7 +179,7 @@ def test_diverged_once_before_any_epoch_it_begins_again_at_a_lower_rate(spoil, d
     made = spoil("inputs", 2)
     result, ears = trained(data, tmp_path / "run")
     assert ears.of(Diverged) == [Diverged(0, 0, 0.1)]
-    assert "Back to the beginning, and on at 0.1 times" in ears.of(Diverged)[0].in_words
+    assert "Resuming from the beginning at 0.1 times the learning rate." in ears.of(Diverged)[0].in_words
     assert len(result.history) == EPOCHS
     assert len(made) == STEPS + EPOCHS * STEPS
 

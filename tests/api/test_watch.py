@@ -57,10 +57,10 @@ def test_a_rate_too_high_is_named_after_the_first_epoch_in_every_place(tmp_path,
     finding = result.findings[0]
     assert (finding.kind, finding.epoch) == ("learning rate too high", 0)
     assert finding.in_words in capsys.readouterr().out
-    assert "Learning rate too high (epoch 1): the training loss, " in finding.in_words
+    assert "Learning rate too high (epoch 1): the training loss (" in finding.in_words
     report = tellapart.report(out)
     assert report.facts["findings"][0]["in_words"] == finding.in_words
-    assert "What went wrong while training" in report.path.read_text()
+    assert "Training problems" in report.path.read_text()
     assert finding.advice in report.path.read_text()
 
 
@@ -69,12 +69,14 @@ def test_copies_are_told_before_the_first_epoch_and_not_again_when_the_run_is_re
     twice = np.concatenate([images, images]), np.concatenate([labels, labels])
     _, ears = trained(twice, tmp_path / "run", should_stop=lambda: True)
     (leak,) = ears.heard
-    assert (leak.kind, leak.epoch) == ("leak", None)
+    assert (leak.kind, leak.epoch) == ("data leak", None)
     assert " validation pictures and " in leak.seen
-    assert leak.seen.endswith(" test pictures are also training pictures, pixel for pixel")
+    assert (
+        " test pictures are exact copies of training pictures (after resizing), such as train/0" in leak.seen
+    )
     result, ears = trained(twice, None, resume=tmp_path / "run")
     assert ears.findings == []
-    assert [finding.kind for finding in result.findings] == ["leak"]
+    assert [finding.kind for finding in result.findings] == ["data leak"]
 
 
 def test_the_copies_are_counted(tmp_path):
@@ -98,7 +100,10 @@ def test_the_copies_are_counted(tmp_path):
         for where, count in counts.items()
         if count
     )
-    assert ears.findings[0].seen == f"{words} are also training pictures, pixel for pixel"
+    seen, _, example = ears.findings[0].seen.partition(", such as ")
+    assert seen == f"{words} are exact copies of training pictures (after resizing)"
+    one, other = (int(name.removeprefix("train/")) for name in example.split(" = "))
+    assert copy_of[one] == other
 
 
 def test_a_transfer_whose_labels_mean_nothing_is_told(tmp_path):
@@ -106,6 +111,6 @@ def test_a_transfer_whose_labels_mean_nothing_is_told(tmp_path):
     shuffled = np.random.default_rng(5).permutation(labels)
     config = replace(transfer().changed(size=(32, 32), predictions=0), fine_tune="off")
     result, _ = trained((images, shuffled), tmp_path / "run", config)
-    assert [finding.kind for finding in result.findings] == ["labels not learned"]
+    assert [finding.kind for finding in result.findings] == ["no better than chance"]
     healthy, _ = trained((images, labels), tmp_path / "healthy", config)
     assert healthy.findings == ()

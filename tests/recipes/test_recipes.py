@@ -194,5 +194,29 @@ def test_epochs_and_batch_size_of_a_transfer_are_those_of_its_fine_tuning_which_
     assert changed(transfer(), {"epochs": None}) == transfer()
 
 
+def test_a_learning_rate_is_the_highest_of_the_schedule_and_muon_keeps_its_proportions():
+    assert changed(quick(), {"learning_rate": 0.02}).optimizer == dataclasses.replace(
+        quick().optimizer, learning_rate=0.02
+    )
+    before, after = fast().optimizer, changed(fast(), {"learning_rate": 0.02}).optimizer
+    assert after.learning_rate == 0.02
+    for name in ("bias_rate", "head_rate"):
+        assert getattr(after, name) / getattr(before, name) == pytest.approx(0.02 / before.learning_rate)
+    tuned = changed(transfer(), {"learning_rate": 0.02})
+    assert (tuned.fine_tune, tuned.fine_tuning.optimizer.learning_rate) == ("on", 0.02)
+    assert tuned.optimizer == transfer().optimizer
+    with pytest.raises(
+        ConfigError,
+        match=r"Learning rate of a transfer is that of its fine-tuning, which is off. Leave it out",
+    ):
+        changed(transfer(), {"learning_rate": 0.02, "fine_tune": "off"})
+
+
+@pytest.mark.parametrize("rate", [0, -1.0, float("nan"), float("inf"), True, "fast"])
+def test_a_learning_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ConfigError, match=r"learning_rate is a number above 0, such as 0.001; got"):
+        changed(quick(), {"learning_rate": rate})
+
+
 def test_epochs_of_a_training_from_scratch_are_its_own():
     assert changed(fast(), {"epochs": 3}) == fast().changed(epochs=3)

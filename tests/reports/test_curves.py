@@ -39,7 +39,7 @@ def test_of_equal_epochs_the_one_with_the_lowest_loss_is_the_best():
 
 def test_what_the_watch_finds_is_marked_where_it_began():
     collapse = [0.5, 0.78, 0.77, 0.6, 0.55, 0.59]
-    assert (4, "collapse") in kinds(remarks(history(collapse), 1000))
+    assert (4, "accuracy collapse") in kinds(remarks(history(collapse), 1000))
     overfitted = history([0.5, 0.6, 0.6, 0.6, 0.6], val_losses=[1.0, 0.8, 1.1, 1.2, 1.3])
     assert (2, "overfitting") in kinds(remarks(overfitted, 1000))
 

@@ -30,7 +30,13 @@ def config_of(command, monkeypatch, images=PICTURES):
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"epochs": 3, "seed": 7}, {"batch_size": 16, "predictions": 0}, {"size": (48, 64), "policy": "pad"}],
+    [
+        {},
+        {"epochs": 3, "seed": 7},
+        {"batch_size": 16, "predictions": 0},
+        {"size": (48, 64), "policy": "pad"},
+        {"learning_rate": 3e-4, "batch_size": 64},
+    ],
 )
 def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
     config = configured(recipe, True, True, None, changes, PICTURES)

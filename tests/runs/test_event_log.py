@@ -8,7 +8,7 @@ from tellapart.events import Finding
 from tellapart.runs.event_log import event_line, findings_in, read_log
 
 FINDING = Finding(
-    "collapse", 11, 8, "the validation accuracy has fallen from 78.0% to 61.0%", "Lower the rate"
+    "accuracy collapse", 11, 8, "the validation accuracy has fallen from 78.0% to 61.0%", "Lower the rate"
 )
 
 
@@ -17,7 +17,8 @@ def test_findings_come_back_as_they_were_told(tmp_path):
     log.write_text(event_line("EpochDone", {"epoch": 11}) + event_line("Finding", asdict(FINDING)))
     assert findings_in(read_log(log)[0]) == (FINDING,)
     assert FINDING.in_words == (
-        "Collapse (epoch 12, since 9): the validation accuracy has fallen from 78.0% to 61.0%. Lower the rate."
+        "Accuracy collapse (since epoch 9, noticed in epoch 12): "
+        "the validation accuracy has fallen from 78.0% to 61.0%. Lower the rate."
     )
 
 

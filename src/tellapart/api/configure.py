@@ -33,7 +33,7 @@ def configured(
         mirrors: whether a mirrored image keeps its class.
         augment: False switches augmentation off.
         target: validation accuracy, 0 to 1, at which the training may end.
-        changes: fields to change.
+        changes: fields to change, and learning_rate, that of the optimizer.
         images: how many there are to train on.
         has_validation: whether the data has a validation split of its own.
 
@@ -44,7 +44,7 @@ def configured(
         config = recipe
     else:
         config = adapted_to(find_recipe(recipe)(mirrors=mirrors), images, has_validation=has_validation)
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
+    known = {field.name for field in dataclasses.fields(TrainConfig)} | {"learning_rate"}
     if unknown := sorted(set(changes) - known):
         raise ConfigError(
             f"A training has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}."

@@ -66,7 +66,8 @@ def train(
         verbose: whether to print one line per epoch; ignored where `listener` is given.
         listener: hears what happens.
         should_stop: called after every step; True saves a checkpoint and returns.
-        **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48).
+        **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48); and learning_rate, the
+            highest of its optimizer's schedule.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.

@@ -180,9 +180,9 @@ def _to_the_end(
 
 def _diverged_at_once(setup: TrainingSetup) -> str:
     return (
-        "The training diverged twice before its first epoch was finished, the second time at "
-        f"{RATE_AFTER_DIVERGENCE:g} of the learning rate: its loss was not finite. Check the labels; in Python, pass a "
-        f"TrainConfig with a smaller optimizer.learning_rate as the recipe. {setup.folder.path} can be deleted."
+        "Training diverged twice in its first epoch, even at a tenth of the learning rate: the loss became NaN or "
+        f"infinite. Try a much lower --learning-rate (this run: {setup.config.optimizer.learning_rate:g}). "
+        f"{setup.folder.path} can be deleted."
     )
 
 

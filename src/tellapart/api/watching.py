@@ -8,6 +8,7 @@ from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.setup import TrainingSetup
+from tellapart.text import one_line
 from tellapart.training.watch.course import Chance, Course, chance_of
 from tellapart.training.watch.learning import labels_not_learned_by_head
 from tellapart.training.watch.vitals import Vitals
@@ -34,8 +35,14 @@ def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: S
         images=len(setup.validation),
         epochs=config.epochs,
         chance=_chance(setup, config),
+        rate=config.optimizer.learning_rate,
+        rate_falls=getattr(config.optimizer, "schedule", "linear") != "inverse time",
+        augments=config.augmentation is not None,
+        fine_tunes=config.head is not None,
         batch=config.batch_size,
-        statistics_over=(config.statistics_over or config.batch_size) if normalizes else None,
+        statistics_over=min(config.statistics_over or config.batch_size, config.batch_size)
+        if normalizes
+        else None,
         history=list(history),
     )
     return Watch(course, _kinds_told(setup), RULES if config.head is None else RULES_OF_CURVES)
@@ -59,18 +66,20 @@ def with_findings(
 
 def findings_of_data(setup: TrainingSetup) -> Iterator[Finding]:
     """Yield what is wrong before the first step: validation or test images that are training images too."""
-    told, counts = _kinds_told(setup), []
+    train, counts, examples = setup.stores["train"], [], []
     for name, store in setup.stores.items():
-        copied = 0 if name == "train" else len(copies_among(store.images, setup.stores["train"].images))
-        if copied >= FEWEST_COPIED * len(store) and copied:
-            counts.append(f"{copied:,} of {len(store):,} {name} pictures")
-    if counts and "leak" not in told:
+        copies = {} if name == "train" else copies_among(store.images, train.images)
+        if copies and len(copies) >= FEWEST_COPIED * len(store):
+            counts.append(f"{len(copies):,} of {len(store):,} {name} pictures")
+            examples += [f"{store.ids[row]} = {train.ids[other]}" for row, other in copies.items()]
+    if counts and "data leak" not in _kinds_told(setup):
         yield Finding(
-            "leak",
+            "data leak",
             None,
             None,
-            f"{' and '.join(counts)} are also training pictures, pixel for pixel",
-            "Remove the copies: a score on pictures that the network was trained on is too high",
+            f"{' and '.join(counts)} are exact copies of training pictures (after resizing), such as "
+            f"{one_line(examples[0])}",
+            "Remove the duplicates: they inflate the score",
         )
 
 

@@ -137,6 +137,13 @@ BatchSize = Annotated[
         help="Pictures per step; with transfer, in fine-tuning. Default: set by the recipe.",
     ),
 ]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        "--learning-rate",
+        help="Highest learning rate of the schedule; with transfer, in fine-tuning. Default: set by the recipe.",
+    ),
+]
 Backbone = Annotated[
     str | None,
     typer.Option(

@@ -9,8 +9,8 @@ _COMPARED_FIRST = 256
 """Numbers of an image that are compared before the whole image is."""
 
 
-def copies_among(images: Pixels, others: Pixels) -> NDArray[np.intp]:
-    """Return which of `images` are also among `others`, in ascending order.
+def copies_among(images: Pixels, others: Pixels) -> dict[int, int]:
+    """Return which of `images` are also among `others`: row -> row of the first equal one.
 
     Args:
         images: (N, H, W, C) uint8.
@@ -19,17 +19,17 @@ def copies_among(images: Pixels, others: Pixels) -> NDArray[np.intp]:
     by_sample: dict[bytes, list[int]] = {}
     for row, sample in enumerate(_samples(others)):
         by_sample.setdefault(sample.tobytes(), []).append(row)
-    whole: dict[bytes, set[bytes]] = {}
-    copied = []
+    whole: dict[bytes, dict[bytes, int]] = {}
+    copies = {}
     for row, sample in enumerate(_samples(images)):
         key = sample.tobytes()
         if key not in by_sample:
             continue
         if key not in whole:
-            whole[key] = {others[other].tobytes() for other in by_sample[key]}
-        if images[row].tobytes() in whole[key]:
-            copied.append(row)
-    return np.array(copied, np.intp)
+            whole[key] = {others[other].tobytes(): other for other in reversed(by_sample[key])}
+        if (content := images[row].tobytes()) in whole[key]:
+            copies[row] = whole[key][content]
+    return copies
 
 
 def _samples(images: Pixels) -> NDArray[np.uint8]:

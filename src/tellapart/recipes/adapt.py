@@ -1,11 +1,13 @@
 """Adapt a recipe to few images or to a target accuracy."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from tellapart.errors import ConfigError
-from tellapart.recipes.config import MuonSettings, TrainConfig
+from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
+
+Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings)
 
 _SHORT: dict[str, Any] = {
     "widths": (64, 128, 256),
@@ -90,7 +92,7 @@ def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False
     )
 
 
-OF_FINE_TUNING = ("epochs", "batch_size")
+OF_FINE_TUNING = ("epochs", "batch_size", "learning_rate")
 """Settings that a transfer has for its fine-tuning alone."""
 
 NOT_OF_TRANSFER = (
@@ -101,11 +103,11 @@ NOT_OF_TRANSFER = (
 
 
 def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
-    """Return the configuration with some fields changed; epochs and batch size of a transfer ask for fine-tuning.
+    """Return the configuration with some settings changed; those of OF_FINE_TUNING make a transfer fine-tune.
 
     Args:
         config: complete.
-        changes: fields of the configuration; None: not given.
+        changes: fields of the configuration, and learning_rate, that of its optimizer; None: not given.
 
     Raises:
         ConfigError: a setting is out of range, or belongs to fine-tuning, which is off.
@@ -117,16 +119,44 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
             f"A transfer has no {' or '.join(without_effect)}. Change its head (HeadSettings) or its fine_tuning "
             "(FineTuning), or train from scratch with recipe fast."
         )
+    rate = changes.get("learning_rate")
+    others = {name: value for name, value in changes.items() if name != "learning_rate"}
     if config.head is None or not given:
-        return config.changed(**changes)
+        config = config.changed(**others)
+        if rate is None:
+            return config
+        return config.changed(optimizer=at_learning_rate(config.optimizer, rate))
     if config.fine_tuning is None or changes.get("fine_tune") == "off":
+        names = " and ".join(given).capitalize().replace("_", " ")
+        verb, them = ("is that", "it") if [*given] == ["learning_rate"] else ("are those", "them")
         raise ConfigError(
-            f"{' and '.join(given).capitalize().replace('_', ' ')} of a transfer are those of its fine-tuning, which "
-            "is off. Leave them out, or leave out --fine-tune off."
+            f"{names} of a transfer {verb} of its fine-tuning, which is off. Leave {them} out, or leave out "
+            "--fine-tune off."
         )
-    others = {name: value for name, value in changes.items() if name not in OF_FINE_TUNING}
-    tuning = dataclasses.replace(config.fine_tuning, **given)
+    tuning = dataclasses.replace(
+        config.fine_tuning, **{name: value for name, value in given.items() if name != "learning_rate"}
+    )
+    if rate is not None:
+        tuning = dataclasses.replace(tuning, optimizer=at_learning_rate(tuning.optimizer, rate))
+    others = {name: value for name, value in others.items() if name not in OF_FINE_TUNING}
     return config.changed(**{**others, "fine_tune": changes.get("fine_tune") or "on", "fine_tuning": tuning})
+
+
+def at_learning_rate(settings: Settings, rate: float) -> Settings:
+    """Return an optimizer's settings with another learning rate; Muon's rates of biases and head change alike.
+
+    Raises:
+        ConfigError: the rate is not a number above 0.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
+        raise ConfigError(f"learning_rate is a number above 0, such as 0.001; got {rate!r}.")
+    factor = rate / settings.learning_rate
+    rates = {name: factor * getattr(settings, name) for name in _other_rates(settings)}
+    return dataclasses.replace(settings, learning_rate=float(rate), **rates)
+
+
+def _other_rates(settings: OptimizerSettings | MuonSettings) -> Sequence[str]:
+    return ("bias_rate", "head_rate") if isinstance(settings, MuonSettings) else ()
 
 
 def held_out_for_transfer(config: TrainConfig, images: int, share: float | None) -> TrainConfig:
@@ -152,10 +182,8 @@ def _share_of_few(config: TrainConfig, images: int) -> float:
 
 def at_lower_rates(config: TrainConfig, factor: float) -> TrainConfig:
     """Return the configuration with all its learning rates multiplied by a factor."""
-    settings = config.optimizer
-    names = ["learning_rate", *(["bias_rate", "head_rate"] if isinstance(settings, MuonSettings) else [])]
-    rates = {name: factor * getattr(settings, name) for name in names}
-    return config.changed(optimizer=dataclasses.replace(settings, **rates))
+    rate = factor * config.optimizer.learning_rate
+    return config.changed(optimizer=at_learning_rate(config.optimizer, rate))
 
 
 def without_augmentation(config: TrainConfig) -> TrainConfig:

@@ -22,6 +22,7 @@ OPTIONS = {
     "fine_tune": "--fine-tune",
     "epochs": "--epochs",
     "batch_size": "--batch-size",
+    "learning_rate": "--learning-rate",
     "seed": "--seed",
     "precision": "--precision",
     "policy": "--policy",
@@ -29,7 +30,7 @@ OPTIONS = {
     "test_share": "--test-share",
     "predictions": "--predictions",
 }
-"""Field of a TrainConfig -> the option of the command line that sets it."""
+"""Setting of a training -> the option of the command line that sets it."""
 
 
 def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> str | None:
@@ -71,6 +72,14 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
         if config.validation == "held out" and default.validation != "held out":
             options += ["--validation-share", str(config.validation_share)]
             default = held_out_for_transfer(default, images, config.validation_share)
+    if config.head is None and type(config.optimizer) is type(default.optimizer):
+        rate = config.optimizer.learning_rate
+        if (
+            rate > 0
+            and changed(default, {"learning_rate": rate}).optimizer == config.optimizer != default.optimizer
+        ):
+            options += [OPTIONS["learning_rate"], str(rate)]
+            default = changed(default, {"learning_rate": rate})
     plain = without_augmentation(default)
     if plain != default and _is_plain(config):
         options.append("--no-augment")
@@ -89,11 +98,17 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
 
 
 def _of_fine_tuning(default: TrainConfig, config: TrainConfig) -> dict[str, Any]:
-    """Return the epochs and the batch size that somebody gave for fine-tuning."""
+    """Return what somebody gave for fine-tuning."""
     if default.fine_tuning is None or config.fine_tuning is None:
         return {}
-    given = {name: getattr(config.fine_tuning, name) for name in OF_FINE_TUNING}
-    return {name: value for name, value in given.items() if value != getattr(default.fine_tuning, name)}
+    given, before = (
+        {
+            name: getattr(tuning.optimizer if name == "learning_rate" else tuning, name)
+            for name in OF_FINE_TUNING
+        }
+        for tuning in (config.fine_tuning, default.fine_tuning)
+    )
+    return {name: value for name, value in given.items() if value != before[name]}
 
 
 def _is_plain(config: TrainConfig) -> bool:

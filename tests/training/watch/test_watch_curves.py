@@ -46,9 +46,9 @@ def recorded(name):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("as-meant", [(152, "learning rate too high"), (173, "collapse")]),
-        ("mid-2017", [(135, "learning rate too high"), (160, "collapse")]),
-        ("early-2017", [(13, "learning rate too high"), (14, "collapse")]),
+        ("as-meant", [(152, "learning rate too high"), (173, "accuracy collapse")]),
+        ("mid-2017", [(135, "learning rate too high"), (160, "accuracy collapse")]),
+        ("early-2017", [(13, "learning rate too high"), (14, "accuracy collapse")]),
         ("divided-twice", []),
     ],
 )
@@ -64,7 +64,7 @@ def test_a_collapse_is_named_within_ten_epochs_of_its_start(name):
     accuracies = np.array([done.val_accuracy for done in history])
     highest_later = np.maximum.accumulate(accuracies[::-1])[::-1]
     start = int(np.argmax(highest_later <= accuracies.max() - 0.1)) + 1
-    assert {kind: epoch for epoch, kind in told(history, images)}["collapse"] <= start + 10
+    assert {kind: epoch for epoch, kind in told(history, images)}["accuracy collapse"] <= start + 10
 
 
 def test_a_collapse_is_told_from_a_dip_and_once():
@@ -72,14 +72,14 @@ def test_a_collapse_is_told_from_a_dip_and_once():
     assert told(epochs_of(dip)) == []
     fallen = epochs_of([0.5, 0.78, 0.77, 0.6, 0.55, 0.59, 0.58])
     (collapse,) = findings_of_curves(fallen, 1000)
-    assert (collapse.kind, collapse.epoch + 1, collapse.since + 1) == ("collapse", 6, 4)
+    assert (collapse.kind, collapse.epoch + 1, collapse.since + 1) == ("accuracy collapse", 6, 4)
     assert "from 77.0% to 59.0%" in collapse.seen
 
 
 def test_with_few_images_the_same_fall_may_be_chance():
     fallen = epochs_of([0.5, 0.875, 0.75, 0.75, 0.625, 0.625, 0.625])
     assert told(fallen, images=8) == []
-    assert told(fallen, images=1000) == [(7, "collapse")]
+    assert told(fallen, images=1000) == [(7, "accuracy collapse")]
 
 
 def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse():
@@ -93,7 +93,7 @@ def test_a_rising_training_loss_says_that_the_rate_is_too_high():
     losses = [1.0, 0.8, 0.7, 0.7, 0.72, 0.8, 0.9, 1.0]
     (finding,) = findings_of_curves(epochs_of([0.6] * 8, losses), 1000)
     assert (finding.kind, finding.epoch + 1) == ("learning rate too high", 7)
-    assert "from 0.707 to 0.807 (means of 3 epochs)" in finding.seen
+    assert "from 0.707 to 0.807 (3-epoch means)" in finding.seen
     assert told(epochs_of([0.6] * 8, [1.0, 0.8, 0.7, 0.75, 0.7, 0.75, 0.7, 0.75])) == []
 
 
@@ -120,11 +120,12 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
     labels = [0, 1, 2, 3] * 10
     stuck = course_of([(40, 0, 0, 0), (39, 1, 0, 0), (40, 0, 0, 0)], labels)
     finding = few_classes(stuck)
-    assert finding.kind == "stuck answers"
-    assert finding.seen == "40 of 40 validation pictures get the same answer"
+    assert finding.kind == "few classes predicted"
+    assert finding.seen == "40 of 40 validation pictures are predicted as the same class"
     two = few_classes(course_of([(39, 1, 0, 0)] * 3, labels))
     assert (
-        two.seen == "39 of 40 validation pictures get the same answer, and only 2 of 4 classes are ever given"
+        two.seen
+        == "39 of 40 validation pictures are predicted as the same class; only 2 of 4 classes are predicted at all"
     )
     assert few_classes(course_of([(40, 0, 0, 0), (20, 20, 0, 0), (40, 0, 0, 0)], labels)) is None
     assert few_classes(course_of([(40, 0, 0, 0)] * 2, labels)) is None
@@ -133,7 +134,7 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
 def test_a_rare_class_that_is_answered_now_and_then_is_no_fault():
     labels = [0] * 90 + [1] * 10
     assert few_classes(course_of([(93, 7)] * 3, labels)) is None
-    assert few_classes(course_of([(100, 0)] * 3, labels)).kind == "stuck answers"
+    assert few_classes(course_of([(100, 0)] * 3, labels)).kind == "few classes predicted"
 
 
 def test_how_many_classes_are_answered_in_effect():

@@ -13,7 +13,7 @@ from tellapart.training.watch.learning import (
     rate_too_high,
     rate_too_low,
 )
-from tellapart.training.watch.network import batch_statistics, dead_units, input_scale, updates
+from tellapart.training.watch.network import batch_too_small, dead_units, falls_apart, input_scale, updates
 from tellapart.training.watch.vitals import ConstantUnits, Vitals
 from tellapart.training.watch.watch import Watch
 
@@ -56,15 +56,19 @@ def test_large_steps_and_a_dead_layer_and_a_loss_at_chance_are_a_rate_too_high()
     )
     finding = rate_too_high(course_of([2.35], vitals=overrun))
     assert (finding.kind, finding.epoch) == ("learning rate too high", 0)
-    assert "the training loss, 2.350, is no better" in finding.seen
-    assert "changed a layer's weights by 3%" in finding.seen
-    assert "(2.303)" in finding.seen
+    assert "the training loss (2.350) is no better than chance (2.303)" in finding.seen
+    assert "one step changed a layer's weights by 3%" in finding.seen
+    assert finding.advice == "Train again with a lower --learning-rate"
+    known = rate_too_high(course_of([2.35], vitals=overrun, rate=0.2))
+    assert known.advice == "Train again with --learning-rate 0.02"
     alive = replace(overrun, constant=())
     assert rate_too_high(course_of([2.35, 2.33], vitals=alive)) is None, "it may still begin to learn"
     assert rate_too_high(course_of([2.35, 2.33, 2.31], vitals=alive)) is not None
     assert rate_too_high(course_of([2.35, 2.33, 2.2], vitals=alive)) is None
     assert rate_too_high(course_of([2.35])) is None, "small steps"
-    assert rate_too_high(course_of([9.0])) is not None, "a loss so high needs no other sign"
+    assert (
+        rate_too_high(course_of([9.0])).seen == "the training loss (9.000) is far worse than chance (2.303)"
+    )
     assert rate_too_high(course_of([2.35], vitals=overrun, batch=100)) is None, "ten steps say nothing"
 
 
@@ -83,11 +87,16 @@ def test_weights_that_hardly_move_are_a_rate_too_low():
 
 def test_labels_that_do_not_follow_from_the_pictures():
     finding = labels_not_learned(course_of([2.3] * 5))
-    assert finding.kind == "labels not learned"
-    assert "at best 10.0% of 200 pictures" in finding.seen
-    assert "no more than 10.0% of the training pictures" in finding.seen
+    assert finding.kind == "no better than chance"
+    assert finding.seen == (
+        "after 5 epochs, validation accuracy is at best 10.0% (200 pictures), no better than always predicting the "
+        "most frequent class (10.0%); training accuracy is at best 10.0%"
+    )
     by_heart = labels_not_learned(course_of([2.3, 2.0, 1.5, 1.0, 0.5], accuracy=0.9, val_loss=4.0))
-    assert "90.0% of the training pictures are right, learned by heart" in by_heart.seen
+    assert (
+        "although training accuracy is 90.0%: the network has memorized the training pictures"
+        in by_heart.seen
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +115,7 @@ def test_what_begins_to_be_learned_is_not_blamed_on_labels(learning):
 
 def test_a_head_at_chance_is_blamed_on_labels_where_enough_pictures_tell():
     fitted = HeadFitted(1.0, 2.31, 0.11, 200, 5, (), 1.0)
-    assert labels_not_learned_by_head(CHANCE, fitted).kind == "labels not learned"
+    assert labels_not_learned_by_head(CHANCE, fitted).kind == "no better than chance"
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_accuracy=0.3)) is None
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_loss=2.0)) is None
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_pictures=30)) is None
@@ -114,14 +123,14 @@ def test_a_head_at_chance_is_blamed_on_labels_where_enough_pictures_tell():
 
 def test_dead_units_of_the_worst_layer():
     dead = replace(HEALTHY, constant=(ConstantUnits("relu", 52, 64), ConstantUnits("relu_1", 64, 64)))
-    assert "64 of 64 units of layer relu_1 are dead" in dead_units(course_of([2.0], vitals=dead)).seen
+    assert "64 of 64 units in layer relu_1 are dead" in dead_units(course_of([2.0], vitals=dead)).seen
     assert dead_units(course_of([2.0])) is None
 
 
 @pytest.mark.parametrize(("mean", "std"), [(120.0, 60.0), (0.4, 0.001), (-50.0, 1.0)])
 def test_inputs_that_are_not_normalized(mean, std):
     finding = input_scale(course_of([2.0], vitals=replace(HEALTHY, input_mean=mean, input_std=std)))
-    assert f"mean {mean:.3g} and deviation {std:.3g}" in finding.seen
+    assert f"mean {mean:.3g} and standard deviation {std:.3g}" in finding.seen
     assert input_scale(course_of([2.0])) is None
 
 
@@ -131,17 +140,24 @@ def test_exploding_and_vanishing_updates():
     vanishing = replace(HEALTHY, updates={"first": 1e-7, "b": 2e-3, "c": 3e-3})
     finding = updates(course_of([2.0, 2.0], vitals=vanishing))
     assert finding.kind == "vanishing updates"
-    assert "changes first by 1.0e-07 of its size" in finding.seen
+    assert "first hardly learns: one step changes it by 1.0e-07 of its norm" in finding.seen
     assert updates(course_of([2.0, 2.0])) is None
 
 
-def test_batch_statistics_over_few_pictures_and_a_network_that_falls_apart_without_them():
-    assert batch_statistics(course_of([2.0], statistics_over=2)).kind == "batch too small"
-    assert batch_statistics(course_of([2.0], statistics_over=32)) is None
-    assert batch_statistics(course_of([2.0, 1.0], accuracy=0.6, statistics_over=32)) is None
-    apart = batch_statistics(course_of([2.0, 1.0], accuracy=0.9, statistics_over=32))
-    assert "answers 50% of 64 training pictures right, for 90% while training" in apart.seen
-    assert batch_statistics(course_of([2.0, 1.0], accuracy=0.9)) is None, "no batch normalization"
+def test_batch_statistics_over_few_pictures():
+    assert "averages over only 2 pictures" in batch_too_small(course_of([2.0], statistics_over=2)).seen
+    assert batch_too_small(course_of([2.0], statistics_over=8)) is None
+    assert batch_too_small(course_of([2.0])) is None, "no batch normalization"
+
+
+def test_a_network_that_falls_apart_without_its_batch_statistics():
+    assert falls_apart(course_of([2.0, 1.0], accuracy=0.6, statistics_over=32)) is None
+    apart = falls_apart(course_of([2.0, 1.0], accuracy=0.9, statistics_over=32))
+    assert "is 90% in training mode, but 50% in inference mode" in apart.seen
+    assert falls_apart(course_of([2.0], accuracy=0.9, statistics_over=32)) is None, (
+        "the averages have just begun"
+    )
+    assert falls_apart(course_of([2.0, 1.0], accuracy=0.9)) is None, "no batch normalization"
 
 
 def test_a_kind_is_told_once_and_its_consequences_are_not_told():

@@ -1,5 +1,6 @@
 """What `train` prints before the first step and after the last; for `first-cnn`, the classic tutorial's lines too."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
+from tellapart.events import Finding
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
@@ -190,15 +192,13 @@ def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
 
 def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, Any]:
     """Return a finished training as plain values, for JSON."""
-    from dataclasses import asdict
-
     assert result.scores is not None
     return {
         "run": str(result.folder),
         "model": str(RunFolder(result.folder).model),
         "saved_to": None if saved_to is None else str(saved_to),
         "history": [{**asdict(done), "epoch": done.epoch + 1} for done in result.history],
-        "findings": [asdict(finding) for finding in result.findings],
+        "findings": [_finding_as_dict(finding) for finding in result.findings],
         "scores": result.scores.to_dict(),
         "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
         "report": None if result.report is None else str(result.report),
@@ -213,3 +213,10 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
             for shown in result.shown
         ],
     }
+
+
+def _finding_as_dict(finding: Finding) -> dict[str, Any]:
+    """Return what the watch told, epochs from 1."""
+    told = asdict(finding)
+    epochs = {name: None if told[name] is None else told[name] + 1 for name in ("epoch", "since")}
+    return {**told, **epochs, "in_words": finding.in_words}

@@ -86,6 +86,16 @@ class Course:
     chance: Chance | None = None
     """None where the labels are not at hand."""
 
+    rate: float | None = None
+    """Highest learning rate of the schedule; None: not known."""
+
+    rate_falls: bool = False
+    """Whether the schedule lowers it to zero."""
+
+    augments: bool = True
+    fine_tunes: bool = False
+    """Whether a pretrained network is trained."""
+
     batch: int = 0
     """Images in a batch; 0: not known."""
 
@@ -100,6 +110,12 @@ class Course:
     def window(self) -> int:
         """Epochs that are looked at together: single ones say little."""
         return 5 if self.epochs >= LONG else 3
+
+    def with_rate(self, factor: float) -> str:
+        """Return the option of a training with another learning rate, the configured one times a factor."""
+        if self.rate is None:
+            return f"a {'lower' if factor < 1 else 'higher'} --learning-rate"
+        return f"--learning-rate {self.rate * factor:.2g}"
 
 
 LONG = 25

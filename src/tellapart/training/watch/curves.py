@@ -55,13 +55,12 @@ def collapse(course: Course) -> Finding | None:
     above = [index for index, done in enumerate(history[:-window]) if done.val_accuracy > half_way]
     since = above[-1] + 1 if above else 0
     return Finding(
-        "collapse",
+        "accuracy collapse",
         history[-1].epoch,
         history[since].epoch,
-        f"the validation accuracy has fallen from {best:.1%} to {medians[-1]:.1%} (medians of {window} epochs) and "
-        "does not come back",
-        "Stop here: the best epoch is kept unless the recipe keeps the last. Next time lower the learning rate, or let "
-        "it fall towards the end (recipes quick and fast do)",
+        f"validation accuracy has fallen from {best:.1%} to {medians[-1]:.1%} ({window}-epoch medians) and has not "
+        "recovered",
+        _lower_later(course),
     )
 
 
@@ -75,8 +74,8 @@ def going_backwards(course: Course) -> Finding | None:
         "learning rate too high",
         course.history[-1].epoch,
         course.history[lowest + course.window - 1].epoch,
-        f"the training loss has risen from {means[lowest]:.3f} to {means[-1]:.3f} (means of {course.window} epochs)",
-        "The learning rate is too high for this stage: lower it, or let it fall over the training",
+        f"the training loss has risen from {means[lowest]:.3f} to {means[-1]:.3f} ({course.window}-epoch means)",
+        _lower_later(course),
     )
 
 
@@ -93,10 +92,9 @@ def overfitting(course: Course) -> Finding | None:
         "overfitting",
         history[-1].epoch,
         lowest.epoch,
-        f"the validation loss has risen from {lowest.val_loss:.3f} to {history[-1].val_loss:.3f}, while the training "
-        f"loss has fallen from {lowest.loss:.3f} to {history[-1].loss:.3f}",
-        "The network learns the training pictures by heart: more pictures, augmentation, fewer epochs or the recipe "
-        "transfer help",
+        f"validation loss has risen from {lowest.val_loss:.3f} to {history[-1].val_loss:.3f}, while training loss fell "
+        f"from {lowest.loss:.3f} to {history[-1].loss:.3f}",
+        _against_memorizing(course),
     )
 
 
@@ -109,15 +107,15 @@ def few_classes(course: Course) -> Finding | None:
     if max(answered) - 1 > FEW_CLASSES * (chance.variety - 1):
         return None
     top, used = max(recent[-1].val_answers), sum(count > 0 for count in recent[-1].val_answers)
-    seen = f"{top:,} of {chance.images:,} validation pictures get the same answer"
+    seen = f"{top:,} of {chance.images:,} validation pictures are predicted as the same class"
     if used > 1:
-        seen += f", and only {used} of {len(recent[-1].val_answers)} classes are ever given"
+        seen += f"; only {used} of {len(recent[-1].val_answers)} classes are predicted at all"
     return Finding(
-        "stuck answers",
+        "few classes predicted",
         recent[-1].epoch,
         recent[0].epoch,
         seen,
-        "Check that each class has enough pictures and that the labels are right; a lower learning rate may help",
+        f"Check that every class has enough correctly labeled pictures; if so, try {course.with_rate(0.3)}",
     )
 
 
@@ -125,6 +123,27 @@ def variety(done: EpochDone) -> float:
     """Return how many classes an epoch's answers have, in effect: the exponential of their entropy; 0: not known."""
     total = sum(done.val_answers)
     return exp(entropy([count / total for count in done.val_answers])) if total else float("inf")
+
+
+def _lower_later(course: Course) -> str:
+    """Return what to do where the learning rate is too high late in training."""
+    rate = course.with_rate(0.3)
+    if course.rate_falls:
+        return f"Usually the learning rate is too high: try {rate} or fewer --epochs"
+    return (
+        f"Usually the learning rate is too high late in training: try {rate}, fewer --epochs, or --recipe quick, which "
+        "lowers it to zero and keeps the best epoch"
+    )
+
+
+def _against_memorizing(course: Course) -> str:
+    if course.fine_tunes:
+        return f"Use fewer --epochs or {course.with_rate(0.3)}. Unless fine-tuning helps, the frozen network is kept"
+    without = "" if course.augments else "leave out --no-augment, "
+    return (
+        f"The network memorizes the training pictures. Add pictures, {without}use fewer --epochs, or try "
+        "--recipe transfer"
+    )
 
 
 def _goes_backwards(course: Course) -> bool:

@@ -33,7 +33,7 @@ FEWEST_JUDGES = 50
 BY_HEART = 0.2
 """Training accuracy above chance, 0 to 1, from which on a network has learned something, if only by heart."""
 
-_CHECK_LABELS = "Check the labels of some pictures, and whether the classes can be told apart at this size"
+_CHECK_LABELS = "Check some labels. If they are right, the pictures may be too small: try a larger --size"
 
 
 def rate_too_high(course: Course) -> Finding | None:
@@ -50,13 +50,18 @@ def rate_too_high(course: Course) -> Finding | None:
     stays = last.loss >= AT_CHANCE * chance.loss and (waited or any(seen.dead for seen in course.vitals))
     if last.loss < FAR_ABOVE * chance.loss and not (largest >= LARGE_UPDATE and stays):
         return None
+    seen = f"the training loss ({last.loss:.3f}) is far worse than chance ({chance.loss:.3f})"
+    if last.loss < FAR_ABOVE * chance.loss:
+        seen = (
+            f"the training loss ({last.loss:.3f}) is no better than chance ({chance.loss:.3f}), and one step changed a "
+            f"layer's weights by {largest:.0%}"
+        )
     return Finding(
         "learning rate too high",
         last.epoch,
         0,
-        f"the training loss, {last.loss:.3f}, is no better than guessing by class frequencies ({chance.loss:.3f}), and "
-        f"a single step has changed a layer's weights by {largest:.0%}",
-        "Stop, and train with a tenth of the learning rate or less",
+        seen,
+        f"Train again with {course.with_rate(0.1)}",
     )
 
 
@@ -73,9 +78,9 @@ def rate_too_low(course: Course) -> Finding | None:
         "learning rate too low",
         last.epoch,
         0,
-        f"all steps together have changed the weights by at most {moved:.2%}, and the training loss, {last.loss:.3f}, "
-        f"is still that of guessing by class frequencies ({chance.loss:.3f})",
-        "Train with ten to a thousand times the learning rate",
+        f"the weights have changed by at most {moved:.2%} so far, and the training loss ({last.loss:.3f}) is still at "
+        f"chance ({chance.loss:.3f})",
+        f"Train again with {course.with_rate(100)}",
     )
 
 
@@ -93,19 +98,16 @@ def labels_not_learned(course: Course) -> Finding | None:
     by_heart = accuracy > chance.accuracy + BY_HEART
     if not by_heart and any(chance.beaten_by(done.accuracy, chance.trained_on) for done in course.history):
         return None
-    known = (
-        f"although {accuracy:.1%} of the training pictures are right, learned by heart"
-        if by_heart
-        else (
-            f"and no more than {max(done.accuracy for done in course.history):.1%} of the training pictures were right"
+    known = f"; training accuracy is at best {max(done.accuracy for done in course.history):.1%}"
+    if by_heart:
+        known = (
+            f", although training accuracy is {accuracy:.1%}: the network has memorized the training pictures"
         )
-    )
     return Finding(
-        "labels not learned",
+        "no better than chance",
         course.history[-1].epoch,
         0,
-        f"after {len(course.history)} epochs the validation accuracy, at best {best:.1%} of {chance.images:,} "
-        f"pictures, is what the most frequent class alone would score ({chance.accuracy:.1%}), {known}",
+        f"after {len(course.history)} epochs, {_at_best(best, chance, chance.images)}{known}",
         _CHECK_LABELS,
     )
 
@@ -115,12 +117,18 @@ def labels_not_learned_by_head(chance: Chance, fitted: HeadFitted) -> Finding | 
     if fitted.val_pictures < FEWEST_JUDGES or _looked(chance, fitted.val_accuracy, fitted.val_loss):
         return None
     return Finding(
-        "labels not learned",
+        "no better than chance",
         None,
         None,
-        f"the validation accuracy, {fitted.val_accuracy:.1%} of {fitted.val_pictures:,} pictures, is what the most "
-        f"frequent class alone would score ({chance.accuracy:.1%})",
+        _at_best(fitted.val_accuracy, chance, fitted.val_pictures),
         _CHECK_LABELS,
+    )
+
+
+def _at_best(accuracy: float, chance: Chance, images: int) -> str:
+    return (
+        f"validation accuracy is at best {accuracy:.1%} ({images:,} pictures), no better than always predicting the "
+        f"most frequent class ({chance.accuracy:.1%})"
     )
 
 

@@ -32,9 +32,9 @@ def dead_units(course: Course) -> Finding | None:
         "dead units",
         course.history[-1].epoch,
         course.history[-1].epoch,
-        f"{worst.constant:,} of {worst.units:,} units of layer {worst.layer} are dead: they put out the same number "
-        f"for {course.vitals[-1].sampled:,} different training pictures",
-        "Lower the learning rate and start again: dead units hardly ever come back",
+        f"{worst.constant:,} of {worst.units:,} units in layer {worst.layer} are dead: their output is the same for "
+        f"all {course.vitals[-1].sampled:,} sampled training pictures",
+        f"Dead units rarely recover: train again with {course.with_rate(0.1)}",
     )
 
 
@@ -49,9 +49,9 @@ def input_scale(course: Course) -> Finding | None:
         "inputs not normalized",
         course.history[-1].epoch,
         0,
-        f"the numbers that reach the first layer have mean {seen.input_mean:.3g} and deviation {seen.input_std:.3g}, "
-        "where a network expects about 0 and 1",
-        "Put a Rescaling(1/255) or Normalization layer first, or check that the pictures are not all alike",
+        f"the network's input has mean {seen.input_mean:.3g} and standard deviation {seen.input_std:.3g}; "
+        "expected: about 0 and 1",
+        "Look at the pictures: are they almost blank? A network of your own must begin with a Rescaling layer",
     )
 
 
@@ -67,8 +67,8 @@ def updates(course: Course) -> Finding | None:
             "exploding updates",
             epoch,
             epoch,
-            f"a step changes {name} by {largest:.0%} of its size",
-            "Lower the learning rate, or clip the gradients",
+            f"one step changes {name} by {largest:.0%} of its norm",
+            f"Train again with {course.with_rate(0.1)}",
         )
     middle = median(last.values())
     name, smallest = min(last.items(), key=lambda item: item[1])
@@ -78,32 +78,36 @@ def updates(course: Course) -> Finding | None:
         "vanishing updates",
         epoch,
         epoch,
-        f"a step changes {name} by {smallest:.1e} of its size, other layers by {middle:.1e}: it hardly learns",
-        "Use ReLU, batch normalization or shortcuts instead of sigmoid or tanh in a deep network",
+        f"{name} hardly learns: one step changes it by {smallest:.1e} of its norm, other layers by {middle:.1e}",
+        "Try --recipe fast, whose network has batch normalization and no saturating activations",
     )
 
 
-def batch_statistics(course: Course) -> Finding | None:
-    """Find batch statistics of so few images that the network falls apart without them."""
-    if course.statistics_over is None or not course.vitals:
+def batch_too_small(course: Course) -> Finding | None:
+    """Find batch statistics of few images."""
+    if course.statistics_over is None or course.statistics_over >= FEWEST_STATISTICS:
         return None
-    seen, done = course.vitals[-1], course.history[-1]
-    error = (0.25 / seen.sampled) ** 0.5
-    lost = done.accuracy - seen.sample_accuracy
-    falls_apart = len(course.vitals) > 1 and lost > max(FALLS_APART, Z * error)
-    if course.statistics_over >= FEWEST_STATISTICS and not falls_apart:
-        return None
-    figure = f"batch normalization computes its statistics over {course.statistics_over} pictures"
-    if falls_apart:
-        figure += (
-            f", and without them the network answers {seen.sample_accuracy:.0%} of {seen.sampled} training pictures "
-            f"right, for {done.accuracy:.0%} while training"
-        )
     return Finding(
         "batch too small",
-        done.epoch,
+        course.history[-1].epoch,
         0,
-        figure,
-        f"Use batches of 16 pictures or more, or another normalization (statistics over less than "
-        f"{FEWEST_STATISTICS} are noise)",
+        f"batch normalization averages over only {course.statistics_over} pictures",
+        "Its statistics are then mostly noise: use --batch-size 16 or more",
+    )
+
+
+def falls_apart(course: Course) -> Finding | None:
+    """Find a network that needs its batch statistics: with their moving averages, it answers training images worse."""
+    if course.statistics_over is None or len(course.vitals) < 2:
+        return None
+    seen, done = course.vitals[-1], course.history[-1]
+    if done.accuracy - seen.sample_accuracy <= max(FALLS_APART, Z * (0.25 / seen.sampled) ** 0.5):
+        return None
+    return Finding(
+        "train/inference gap",
+        done.epoch,
+        done.epoch,
+        f"accuracy on training pictures is {done.accuracy:.0%} in training mode, but {seen.sample_accuracy:.0%} in "
+        "inference mode, with the moving averages of batch normalization",
+        f"Train longer (--epochs), or with {course.with_rate(0.3)}",
     )

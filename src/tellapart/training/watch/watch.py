@@ -6,7 +6,7 @@ from tellapart.events import EpochDone, Finding, FindingKind
 from tellapart.training.watch.course import Course
 from tellapart.training.watch.curves import collapse, few_classes, going_backwards, overfitting
 from tellapart.training.watch.learning import labels_not_learned, rate_too_high, rate_too_low
-from tellapart.training.watch.network import batch_statistics, dead_units, input_scale, updates
+from tellapart.training.watch.network import batch_too_small, dead_units, falls_apart, input_scale, updates
 from tellapart.training.watch.vitals import Vitals
 
 Rule = Callable[[Course], Finding | None]
@@ -15,7 +15,8 @@ RULES: tuple[Rule, ...] = (
     input_scale,
     rate_too_high,
     rate_too_low,
-    batch_statistics,
+    batch_too_small,
+    falls_apart,
     dead_units,
     updates,
     labels_not_learned,
@@ -36,19 +37,20 @@ EXPLAINS: dict[FindingKind, tuple[FindingKind, ...]] = {
         "dead units",
         "exploding updates",
         "vanishing updates",
-        "labels not learned",
-        "stuck answers",
+        "no better than chance",
+        "few classes predicted",
     ),
     "learning rate too high": (
         "dead units",
         "exploding updates",
         "vanishing updates",
-        "labels not learned",
-        "stuck answers",
+        "no better than chance",
+        "few classes predicted",
     ),
-    "learning rate too low": ("labels not learned", "stuck answers"),
-    "dead units": ("vanishing updates", "labels not learned", "stuck answers"),
-    "labels not learned": ("stuck answers", "overfitting"),
+    "learning rate too low": ("no better than chance", "few classes predicted"),
+    "batch too small": ("train/inference gap",),
+    "dead units": ("vanishing updates", "no better than chance", "few classes predicted"),
+    "no better than chance": ("few classes predicted", "overfitting"),
 }
 """Kind -> kinds that follow from it, and are not told after it."""
 
