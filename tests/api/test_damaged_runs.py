@@ -172,6 +172,21 @@ def test_a_damaged_line_of_the_log_is_left_out_of_the_report_and_said(run):
     assert "log.jsonl: 1 damaged line left out." in facts["missing"]
 
 
+def test_without_an_epoch_of_the_log_no_influence_is_computed_from_the_learning_rates_of_others(
+    run, color_photos
+):
+    place, photo = run / "log.jsonl", str(next(color_photos.rglob("*.png")))
+    healthy = tellapart.explain(run, photo)
+    assert healthy.training_examples.epochs == (1, 2, 3)
+    place.write_text(place.read_text().replace('"epoch": 1', '"epoch": 7', 1))
+    damaged = tellapart.explain(run, photo)
+    assert damaged.training_examples.epochs == ()
+    said = [gap for gap in damaged.gaps if gap not in healthy.gaps]
+    assert [gap.partition(": ")[2] for gap in said] == [
+        "learning rates may be missing. log.jsonl: 1 damaged line left out."
+    ]
+
+
 @pytest.mark.parametrize(("kept", "said"), [(-1, "with the scores"), (2, "with 1 epoch.")])
 def test_lines_that_the_end_of_the_log_lacks_are_said(kept, said, run):
     """Cut short between two lines, no checksum tells; the files beside it do."""
