@@ -187,17 +187,24 @@ def test_without_an_epoch_of_the_log_no_influence_is_computed_from_the_learning_
     ]
 
 
-@pytest.mark.parametrize(("kept", "said"), [(-1, "with the scores"), (2, "with 1 epoch.")])
-def test_lines_that_the_end_of_the_log_lacks_are_said(kept, said, run):
+@pytest.mark.parametrize(
+    ("lost", "is_scored", "said"),
+    [
+        ("Scored", True, "the scores"),
+        ("EpochDone", False, "1 epoch"),
+        ("Cost", False, "the time that it took"),
+    ],
+)
+def test_lines_that_the_end_of_the_log_lacks_are_said(lost, is_scored, said, run):
     """Cut short between two lines, no checksum tells; the files beside it do."""
     place = run / "log.jsonl"
     lines = place.read_text().splitlines(keepends=True)
-    place.write_text("".join(lines[:kept] if kept > 0 else [line for line in lines if "Scored" not in line]))
-    if kept > 0:
+    last = max(index for index, line in enumerate(lines) if f'"event": "{lost}"' in line)
+    place.write_text("".join(lines[:last]))
+    if not is_scored:
         (run / "predictions.safetensors").unlink()
     (gap,) = [gap for gap in tellapart.report(run).facts["missing"] if gap.startswith("log.jsonl")]
-    assert gap.startswith("log.jsonl: its end is missing")
-    assert said in gap
+    assert gap.startswith(f"log.jsonl: its end is missing, with {said}: ")
 
 
 def test_a_log_of_an_earlier_version_without_checksums_is_read_and_its_gaps_are_no_traceback(run):
