@@ -222,7 +222,7 @@ def run_damages(options, folder):
         if not verbs:
             rows.append(of_damage | {"verb": "none", "verdict": "never opened"})
         for verb in verbs:
-            run = folder / f"run-{number}"
+            run = folder / "copy"  # where the undamaged one lay: a report names the place
             shutil.copytree(folder / name, run)
             (run / file).write_bytes(apply((run / file).read_bytes()))
             told = forked(VERBS[verb], run, photos)

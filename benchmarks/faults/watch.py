@@ -149,7 +149,10 @@ ILL = {
     ),
     "quick, rate / 1000": ("learning rate too low", lambda: (color(3000), recipe("quick", 3000, 1e-3))),
     "fast, rate / 1000": ("learning rate too low", lambda: (color(1000), recipe("fast", 1000, 1e-3))),
-    "quick, shuffled labels": ("no better than chance", lambda: (shuffled(color(4000)), recipe("quick", 4000))),
+    "quick, shuffled labels": (
+        "no better than chance",
+        lambda: (shuffled(color(4000)), recipe("quick", 4000)),
+    ),
     "fast, shuffled labels": ("no better than chance", lambda: (shuffled(color(2000)), recipe("fast", 2000))),
     "transfer, shuffled labels": (
         "no better than chance",

@@ -172,17 +172,39 @@ def test_a_damaged_line_of_the_log_is_left_out_of_the_report_and_said(run):
     assert "log.jsonl: 1 damaged line left out." in facts["missing"]
 
 
-@pytest.mark.parametrize(("kept", "said"), [(-1, "with the scores"), (2, "with 1 epoch.")])
-def test_lines_that_the_end_of_the_log_lacks_are_said(kept, said, run):
+def test_without_an_epoch_of_the_log_no_influence_is_computed_from_the_learning_rates_of_others(
+    run, color_photos
+):
+    place, photo = run / "log.jsonl", str(next(color_photos.rglob("*.png")))
+    healthy = tellapart.explain(run, photo)
+    assert healthy.training_examples.epochs == (1, 2, 3)
+    place.write_text(place.read_text().replace('"epoch": 1', '"epoch": 7', 1))
+    damaged = tellapart.explain(run, photo)
+    assert damaged.training_examples.epochs == ()
+    said = [gap for gap in damaged.gaps if gap not in healthy.gaps]
+    assert [gap.partition(": ")[2] for gap in said] == [
+        "learning rates may be missing. log.jsonl: 1 damaged line left out."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "is_scored", "said"),
+    [
+        ("Scored", True, "the scores"),
+        ("EpochDone", False, "1 epoch"),
+        ("Cost", False, "the time that it took"),
+    ],
+)
+def test_lines_that_the_end_of_the_log_lacks_are_said(lost, is_scored, said, run):
     """Cut short between two lines, no checksum tells; the files beside it do."""
     place = run / "log.jsonl"
     lines = place.read_text().splitlines(keepends=True)
-    place.write_text("".join(lines[:kept] if kept > 0 else [line for line in lines if "Scored" not in line]))
-    if kept > 0:
+    last = max(index for index, line in enumerate(lines) if f'"event": "{lost}"' in line)
+    place.write_text("".join(lines[:last]))
+    if not is_scored:
         (run / "predictions.safetensors").unlink()
     (gap,) = [gap for gap in tellapart.report(run).facts["missing"] if gap.startswith("log.jsonl")]
-    assert gap.startswith("log.jsonl: its end is missing")
-    assert said in gap
+    assert gap.startswith(f"log.jsonl is incomplete: it lacks {said} (")
 
 
 def test_a_log_of_an_earlier_version_without_checksums_is_read_and_its_gaps_are_no_traceback(run):

@@ -217,7 +217,7 @@ def test_an_archive_whose_file_is_a_hole_of_gigabytes(tmp_path):
     header[148:156] = b"%06o\0 " % sum(header)
     path = tmp_path / "cifar-10-binary.tar.gz"
     path.write_bytes(gzip.compress(bytes(header) + bytes(10_240)))
-    assert "a file with holes, of 8,000,000,000 bytes" in refusal(path)
+    assert "a sparse file of 8,000,000,000 bytes" in refusal(path)
 
 
 def test_an_archive_of_very_many_files(tmp_path):
@@ -269,7 +269,7 @@ def test_a_parquet_file_whose_page_claims_gigabytes(tmp_path, claimed):
     true = varint(198_014)
     assert content[4:10] == b"\x15\0\x15" + true
     path.write_bytes(content[:7] + varint(claimed) + content[10:])
-    assert f"claims {claimed:,}" in refusal(path)
+    assert f"claims to unpack to {claimed:,}" in refusal(path)
 
 
 def test_a_parquet_file_of_millions_of_empty_pictures(tmp_path):
@@ -349,6 +349,6 @@ def test_labels_from_a_pipe_are_refused_with_the_reason(pictures):
             ["bash", "-c", command], stdin=nothing, capture_output=True, text=True, timeout=60
         )
     assert (
-        "a named pipe, not a regular file). A resumed run reads its labels again: save them to a file"
+        "a named pipe, not a regular file). Save the labels to a file first: --resume reads it again"
         in done.stdout
     )

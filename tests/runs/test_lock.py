@@ -131,7 +131,7 @@ def test_a_damaged_note_of_the_holder_is_no_traceback(tmp_path, holder):
 def test_a_folder_that_cannot_be_written_is_refused_in_words(tmp_path):
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(SaveError, match=r"cannot be locked .*then run the command again"):
+        with pytest.raises(SaveError, match=r"cannot be locked .*and run the command again"):
             is_free(tmp_path)
         refuse_held(tmp_path)
     finally:

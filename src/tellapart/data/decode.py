@@ -193,7 +193,7 @@ def _is_heif(beginning: bytes) -> bool:
 
 def _too_large_error(size: str, most: int, of_what: str = "") -> PictureError:
     return PictureError(
-        f"{size} pixels; at most {most:,}{of_what} are read. Save it in a smaller size first."
+        f"too large: {size} pixels; at most {most:,}{of_what} are read. Save it in a smaller size first."
     )
 
 
@@ -218,7 +218,9 @@ def _refuse_costly(image: Image.Image, encoded: bytes) -> None:
         raise _too_large_error(f"{width} x {height}", most, f" of {kind}" if kind in _BYTES_EACH else "")
     scans = encoded.count(b"\xff\xda") if "progressive" in image.info else 0
     if scans > _MOST_SCANS or scans * width * height > _MOST_SCANNED:
-        raise PictureError(f"{scans:,} scans of {width} x {height} pixels, as no program writes.")
+        raise PictureError(
+            f"a JPEG with {scans:,} scans; photos have about ten. Save it again with an image editor."
+        )
 
 
 def _decode_plain_jpeg(encoded: bytes) -> Pixels | None:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from tellapart.errors import PictureError, TellapartError
 from tellapart.guide.limits import Limits
 
-BUSY = "Other pictures are being predicted. Try again in a moment."
+BUSY = "Busy with other pictures. Try again in a moment."
 
 
 class SentPictures:
@@ -40,7 +40,9 @@ class SentPictures:
             return JSONResponse(await self._predicted_in_turn(bytes(data), name))
         except TimeoutError as reason:
             seconds = self._limits.body_seconds
-            raise HTTPException(408, f"{name} did not arrive within {seconds:g} seconds.") from reason
+            raise HTTPException(
+                408, f"Uploading {name} took longer than {seconds:g} seconds. Try a smaller file."
+            ) from reason
         except TellapartError as reason:
             raise HTTPException(422, str(reason)) from reason
         except ClientDisconnect:

@@ -131,7 +131,7 @@ def _state_of(metadata: Mapping[str, str]) -> TrainState:
     history = [done for row in rows if (done := epoch_of(row)) is not None]
     counts = [state[name] for name in ("epoch", "step", "pictures", "right", "divergences") if name in state]
     if len(history) < len(rows) or not all(type(count) is int and 0 <= count < 2**53 for count in counts):
-        raise ValueError("its state is none of a training")
+        raise ValueError("it holds no state of a training")
     return TrainState(**{**state, "loss_sum": float(state["loss_sum"])}, history=history)
 
 

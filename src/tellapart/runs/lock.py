@@ -71,8 +71,8 @@ def _acquired(folder: Path) -> Any:
         raise ConfigError(_held(folder)) from reason
     except OSError as reason:
         raise SaveError(
-            f"{folder} cannot be locked ({reason.strerror or reason}). Free some space or let us write there, then run "
-            "the command again; or choose another folder with --out."
+            f"{folder} cannot be locked ({reason.strerror or reason}). Free some disk space or make the folder "
+            "writable, and run the command again; or choose another folder with --out."
         ) from reason
 
 

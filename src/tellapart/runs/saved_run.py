@@ -114,16 +114,26 @@ def load_run(
 
 
 def _lost_lines(folder: RunFolder, log: tuple[Mapping[str, Any], ...]) -> str:
-    """Return what whole lines at the end of log.jsonl must have said, by the files beside it; empty where none lack."""
-    if folder.predictions.exists() and not any(line.get("event") == "Scored" for line in log):
-        return "log.jsonl: its end is missing, with the scores: the run was killed then, or the file was cut short."
-    logged = {
-        line["epoch"] + 1
+    """Return what whole lines at the end of log.jsonl must have said, by what is beside them; empty where none lack."""
+    events = {line.get("event") for line in log}
+    views = [line["tta_views"] for line in log if isinstance(line.get("tta_views"), int)]
+    epochs = [
+        line["epoch"]
         for line in log
         if line.get("event") == "EpochDone" and isinstance(line.get("epoch"), int)
-    }
-    lost = folder.epochs_measured - logged
-    return f"log.jsonl: its end is missing, with {counted(len(lost), 'epoch')}." if lost else ""
+    ]
+    lost = folder.epochs_measured - {epoch + 1 for epoch in epochs}
+    lacks = ""
+    if folder.predictions.exists() and (
+        "Scored" not in events or ("ScoredWithoutTta" not in events and max(views, default=1) > 1)
+    ):
+        lacks = "the scores"
+    elif lost:
+        lacks = counted(len(lost), "epoch")
+    elif folder.model.exists() and "Cost" not in events:
+        lacks = "the time that it took"
+    why = "the process was killed, or the file was truncated"
+    return f"{LOG} is incomplete: it lacks {lacks} ({why})." if lacks else ""
 
 
 def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:

@@ -111,7 +111,7 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
     except (OSError, csv.Error) as reason:
         why = getattr(reason, "strerror", None) or reason
         is_stream = path.exists() and not path.is_dir() and not is_regular(path)
-        advice = " A resumed run reads its labels again: save them to a file first." if is_stream else ""
+        advice = " Save the labels to a file first: --resume reads it again." if is_stream else ""
         raise DataError(f"{path}: not a readable CSV file ({why}).{advice}") from reason
 
 

@@ -30,6 +30,7 @@ from tellapart.explanations.examples.nearest import nearest
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 from tellapart.profiling.summary import summarize
+from tellapart.runs.folder import LOG
 from tellapart.runs.saved_run import SavedRun
 
 MAX_FLOPS = 1e14
@@ -186,6 +187,8 @@ class ExampleSearch:
         alone = [CheckpointModel(0, 0.0, self.classifier)]
         if not self.run.history:
             return alone, "the run has no log of its learning rates."
+        if damage := [reason for reason in self.run.missing if reason.startswith(f"{LOG}:")]:
+            return alone, f"learning rates may be missing. {damage[0]}"
         try:
             models = checkpoint_models(self.run, self.classifier)
         except TellapartError as reason:

@@ -88,7 +88,7 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
     except DataError:
         raise
     except Exception as reason:  # a damaged file raises nearly anything
-        why = "it lacks a field" if isinstance(reason, KeyError) else reason
+        why = "a field is missing" if isinstance(reason, KeyError) else reason
         raise DataError(f"{path}: truncated or damaged ({why}). Download it again.") from reason
 
 

@@ -71,9 +71,9 @@ def check_pages(file: IO[bytes], footer: ParquetFooter) -> None:
         for page in _pages(file, chunk):
             pages += 1
             if page.unpacked > max(ALWAYS_ALLOWED, LARGEST_PAGE_GROWTH * page.packed):
-                raise ValueError(f"a page of {page.packed:,} bytes claims {page.unpacked:,}")
+                raise ValueError(f"a page of {page.packed:,} bytes claims to unpack to {page.unpacked:,}")
             if page.values > (page.unpacked if page.is_dictionary else chunk[5, _I64]):
-                raise ValueError(f"a page of {page.unpacked:,} bytes claims {page.values:,} values")
+                raise ValueError(f"a page of {page.unpacked:,} bytes claims to hold {page.values:,} values")
             if pages > MOST_PAGES:
                 raise ValueError(f"it has more than {MOST_PAGES:,} pages")
 
@@ -95,7 +95,7 @@ def _pages(file: IO[bytes], chunk: Struct) -> Iterator[_Page]:
         file.seek(place)
         page = _page(_struct(file))
         if page.packed < 0 or page.unpacked < 0 or page.values < 0:
-            raise ValueError("a page of less than nothing")
+            raise ValueError("a page has a negative size")
         place = file.tell() + page.packed
         values += 0 if page.is_dictionary else page.values
         yield page
@@ -113,7 +113,7 @@ def _struct(file: IO[bytes]) -> Struct:
     while head := _byte(file):
         last = last + (head >> 4) if head >> 4 else _signed(file)
         if any(field == last for field, _ in fields):
-            raise ValueError(f"its field {last} stands there twice")
+            raise ValueError(f"field {last} occurs twice")
         fields[last, head & 15] = _value(file, head & 15)
     return fields
 

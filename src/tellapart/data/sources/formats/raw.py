@@ -107,7 +107,7 @@ def _members(tar: tarfile.TarFile, names: set[str]) -> dict[str, bytes]:
         if number >= MOST_MEMBERS:
             raise tarfile.ReadError(f"more than {MOST_MEMBERS:,} files")
         if member.issparse():  # whose size is whatever it says
-            raise tarfile.ReadError(f"a file with holes, of {member.size:,} bytes")
+            raise tarfile.ReadError(f"a sparse file of {member.size:,} bytes")
         name = Path(member.name).name
         if name in names and member.isfile() and (file := tar.extractfile(member)) is not None:
             members[name] = file.read()
