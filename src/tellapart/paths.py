@@ -14,6 +14,19 @@ LARGEST_FOLDER = 1_000
 _WEB = ("http:/", "https:/")  # a Path has joined their two slashes
 
 
+def with_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ~ as the user's home; `Path.expanduser` raises where there is no such user."""
+    return Path(os.path.expanduser(path))
+
+
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return an absolute path without links; `Path.resolve` raises where links lead in a circle."""
+    try:
+        return Path(os.path.realpath(with_home(path)))
+    except ValueError:  # a zero byte: nothing can lie there
+        return with_home(path).absolute()
+
+
 def similar_paths(path: Path) -> list[str]:
     """Return paths in the same folder with a similar name, the most similar first."""
     beside: list[str] = []

@@ -1,4 +1,4 @@
-"""A hundred mutants of good model files: an answer or a refusal, never a traceback. `benchmarks/faults/` runs more."""
+"""A hundred mutants of good model files and run folders: an answer or a refusal. `benchmarks/faults/` runs more."""
 
 import os
 import subprocess

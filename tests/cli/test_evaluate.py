@@ -16,6 +16,13 @@ def test_its_own_data_given_again_is_not_scored_on_training_pictures(pictures_an
     assert tellapart("evaluate", run, folder, "--json").json["scores"] == told["scores"]
 
 
+def test_labels_given_with_its_own_data_are_used(pictures_and_run, tmp_path):
+    folder, run, _ = pictures_and_run
+    (tmp_path / "labels.csv").write_text("file,label\ndark/0.png,light\nlight/0.png,dark\n")
+    scores = tellapart("evaluate", run, folder, "--labels", tmp_path / "labels.csv", "--json").json["scores"]
+    assert sum(row["pictures"] for row in scores["classes"]) == 2
+
+
 def test_a_model_file_needs_to_be_told_what_to_score(run):
     result = tellapart("evaluate", run / "model.keras")
     assert result.code == 2

@@ -157,3 +157,46 @@ def test_so_are_they_in_a_folder_of_a_known_set(tmp_path, name):
     result = tellapart("train", tmp_path)
     assert result.code == 3
     assert "Traceback" not in result.err
+
+
+NOWHERE = {
+    "the home of nobody": "~nobody-of-this-name/x",
+    "a link to itself": "{loop}",
+    "below a link to itself": "{loop}/x",
+    "a zero byte": "a\0b",
+    "a name of 5,000 letters": "x" * 5000,
+}
+"""Paths at which nothing can lie."""
+
+
+@pytest.mark.parametrize("odd", NOWHERE.values(), ids=NOWHERE)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "{odd}"),
+        ("train", "{folder}", "--labels", "{odd}"),
+        ("train", "{folder}", "--backbone", "{odd}"),
+        ("train", "{folder}", "--backbone", "MobileNetV2={odd}"),
+        ("train", "--resume", "{odd}"),
+        ("evaluate", "{run}", "{odd}"),
+        ("evaluate", "{run}", "{folder}", "--labels", "{odd}"),
+        ("predict", "{run}", "{odd}"),
+        ("predict", "{odd}"),
+        ("explain", "{odd}"),
+        ("report", "{odd}"),
+        ("summary", "{odd}"),
+        ("data", "show", "{odd}"),
+    ],
+    ids=" ".join,
+)
+def test_paths_at_which_nothing_can_lie_are_refused(run, folder, tmp_path, odd, command):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    words = {"run": run, "folder": folder, "odd": odd.format(loop=tmp_path / "loop")}
+    result = tellapart(*(word.format(**words) for word in command))
+    assert result.code in (1, 2, 3)
+    assert "Traceback" not in result.err
+
+
+def test_a_known_set_is_not_looked_for_in_the_home_of_nobody(monkeypatch):
+    monkeypatch.setenv("TELLAPART_DATA", "~nobody-of-this-name")
+    assert "this folder does not exist" in tellapart("train", "cifar10").err

@@ -119,7 +119,11 @@ def _chosen(
 ) -> _Choice:
     """Choose the images: the run's own split of its own data, else a split of what is given."""
     name = split or "test"
-    is_own = data is None or reopening(data, labels).get("argument") == saved.get("argument", "")
+    given = reopening(data, labels)
+    is_own = data is None or (
+        given.get("argument") == saved.get("argument", "")
+        and (labels is None or given.get("labels") == saved.get("labels"))
+    )
     if run is not None and is_own:
         data, labels = saved["argument"], saved.get("labels")
     dataset = open_dataset(data, labels=labels, download=True, progress=listener.downloading)

@@ -29,7 +29,7 @@ from tellapart.models.backbones import BACKBONES, open_backbone, weights_file
 from tellapart.models.headless import headless, resized
 from tellapart.models.pretrained import BUILT_IN, NAMES, pretrained_model
 from tellapart.models.weights_file import SUFFIXES, read_shapes
-from tellapart.paths import in_which_folder, similar_paths
+from tellapart.paths import in_which_folder, real_path, similar_paths, with_home
 
 HUB = "hub:"
 """What a KerasHub preset's name may begin with."""
@@ -134,13 +134,13 @@ def _application(name: str, _: Size) -> BackboneChoice | None:
         return None
     if equals and not after:
         raise ConfigError(f"--backbone {name} lacks a file: {application}=FILE.h5, or {application} alone.")
-    weights = Path(after).expanduser() if after else None
+    weights = with_home(after) if after else None
     if weights is not None:
         read_shapes(weights, application)  # what is missing or damaged is said before any image is read
     side = APPLICATIONS[application].side
     return BackboneChoice(
         name=application,
-        argument=application if weights is None else f"{application}={weights.resolve()}",
+        argument=application if weights is None else f"{application}={real_path(weights)}",
         preprocessing=Preprocessing(height=side, width=side),
         features=lambda height, width, progress: open_application(
             application, height, width, weights, progress
@@ -165,17 +165,17 @@ def _download(what: str, parameters: int, file: Path) -> str:
 def _preset(name: str, _: Size) -> BackboneChoice | None:
     """Take a preset of KerasHub: after `hub:`, by its name alone, or a folder that holds one."""
     preset = name.removeprefix(HUB)
-    is_folder = hub.is_preset_folder(Path(preset).expanduser())
+    is_folder = hub.is_preset_folder(with_home(preset))
     if not name.startswith((HUB, *hub.SCHEMES)) and not is_folder:
-        is_path = Path(name).expanduser().exists() or name in NAMES
+        is_path = with_home(name).exists() or name in NAMES
         if is_path or preset not in hub.image_presets():  # looking there imports keras-hub
             return None
-    preset = str(Path(preset).expanduser()) if is_folder else preset
+    preset = str(with_home(preset)) if is_folder else preset
     described = hub.describe_preset(preset)
     file, parameters = described.file, described.parameters
     return BackboneChoice(
         name=f"{HUB}{preset}",
-        argument=f"{HUB}{Path(preset).resolve() if is_folder else preset}",
+        argument=f"{HUB}{real_path(preset) if is_folder else preset}",
         preprocessing=Preprocessing(
             height=described.height, width=described.width, policy=cast(Policy, described.policy)
         ),
@@ -189,7 +189,7 @@ def _preset(name: str, _: Size) -> BackboneChoice | None:
 
 def _trained_model(name: str, size: Size) -> BackboneChoice | None:
     """Take a model file, a run folder, or a built-in model: its card says which images it reads."""
-    path = Path(name).expanduser()
+    path = with_home(name)
     if not (path.is_dir() or is_model_file(path) or (name in NAMES and not path.exists())):
         return None
     if path.is_dir() and not any((path / entry).exists() for entry in (MODEL_IN_RUN, SETTINGS_IN_RUN)):
@@ -213,7 +213,7 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
         preprocessing = card.preprocessing
     return BackboneChoice(
         name=display_name(resolve_model(name)),
-        argument=str(path.resolve()) if path.exists() else name,
+        argument=str(real_path(path)) if path.exists() else name,
         preprocessing=preprocessing,
         features=lambda height, width, _: _features_of(file, height, width),
         file=lambda *_: file,

@@ -9,7 +9,7 @@ from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, built_in, pretrained_model
-from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths
+from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths, with_home
 
 MODEL_IN_RUN = "model.keras"
 """The trained model in a run folder."""
@@ -32,7 +32,7 @@ def resolve_model(model: str | Path) -> Path:
         raise ModelError(
             f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {model!r}."
         )
-    path = Path(model).expanduser()
+    path = with_home(model)
     return path if path.exists() or str(model) not in NAMES else pretrained_model(str(model))
 
 

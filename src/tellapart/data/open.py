@@ -24,7 +24,7 @@ from tellapart.data.sources.source import OpenRequest
 from tellapart.errors import DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
-from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths
+from tellapart.paths import in_which_folder, is_web_address, no_such_picture, real_path, similar_paths
 
 __all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_dataset"]
 
@@ -125,5 +125,5 @@ def reopening(data: Any, labels: Any = None) -> dict[str, str]:
         return {}
     if isinstance(data, str) and (known := find_known(data)) is not None:
         return {"argument": known.name}
-    values = {"argument": str(Path(data).expanduser().resolve())}
-    return values if labels is None else {**values, "labels": str(Path(labels).expanduser().resolve())}
+    values = {"argument": str(real_path(data))}
+    return values if labels is None else {**values, "labels": str(real_path(labels))}

@@ -26,7 +26,12 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     Raises:
         OSError: it cannot be opened, or is no regular file; `strerror` says which.
     """
-    _refuse_odd(os.stat(path).st_mode, path)  # before it is opened: opening alone may wait, or move a tape
+    try:
+        _refuse_odd(
+            os.stat(path).st_mode, path
+        )  # before it is opened: opening alone may wait, or move a tape
+    except ValueError as reason:
+        raise FileNotFoundError(errno.ENOENT, "No file has a name with a zero byte", str(path)) from reason
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
         _refuse_odd(os.fstat(descriptor).st_mode, path)  # somebody may have put another in its place

@@ -6,12 +6,13 @@ import webbrowser
 from pathlib import Path
 
 from tellapart.cli.terminal.console import note
+from tellapart.paths import real_path
 
 
 def open_page(path: Path) -> None:
     """Open a page in the browser; where none can be opened, say where the page is."""
-    if not (has_browser() and webbrowser.open(path.resolve().as_uri())):
-        note(f"No browser can be opened from here. Open this file yourself: {path.resolve()}", "yellow")
+    if not (has_browser() and webbrowser.open(real_path(path).as_uri())):
+        note(f"No browser can be opened from here. Open this file yourself: {real_path(path)}", "yellow")
 
 
 def has_browser() -> bool:

@@ -1,6 +1,5 @@
 """What `data list`, `data show` and `data get` print."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
 from tellapart.data.sources.known import download_known, find_on_this_machine
 from tellapart.files import unreadable_is_bad_data
+from tellapart.paths import with_home
 from tellapart.profiling.doctor import known_sets_here
 from tellapart.text import printable
 
@@ -36,7 +36,7 @@ def report_set(name: str, as_json: bool) -> None:
     """Print a known set, or the pictures at a path."""
     known = find_known(name)
     with unreadable_is_bad_data(name):
-        is_somewhere = Path(name).expanduser().exists()
+        is_somewhere = with_home(name).exists()
     if known is None and not is_somewhere:
         known = known_set(name)
     place = known_sets_here()[known.name] if known else name

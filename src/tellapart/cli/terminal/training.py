@@ -14,6 +14,7 @@ from tellapart.cli.terminal.progress import ProgressListener
 from tellapart.cli.terminal.training_report import introduce, report_finished, trained_as_dict
 from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
+from tellapart.paths import real_path
 from tellapart.recipes.auto import AUTO, AUTO_CHOOSES
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
@@ -120,7 +121,7 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:
         return recipe, known.name
-    path = Path(str(data)).expanduser().resolve()
+    path = real_path(str(data))
     return recipe, (path.name if os.path.isdir(path) else path.stem) or "pictures"
 
 

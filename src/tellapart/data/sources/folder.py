@@ -21,6 +21,7 @@ from tellapart.data.images import FileImages
 from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.errors import DataError
+from tellapart.paths import real_path
 from tellapart.text import natural_key
 
 SPLIT_FOLDERS = {
@@ -80,7 +81,7 @@ def _open(request: OpenRequest) -> Dataset:
 
 def folder_name(root: Path) -> str:
     """Return what a data set in this folder is called: the folder's own name."""
-    return root.resolve().name or "pictures"
+    return real_path(root).name or "pictures"
 
 
 def scan_folder(root: Path) -> FolderListing:
@@ -215,7 +216,7 @@ def _refuse_unsorted(root: Path, classes: dict[str, list[Path]]) -> None:
 
 def _classes_above(root: Path) -> str:
     """Return a line for an error where `root` seems to be one class folder of several, else nothing."""
-    above = root.resolve().parent
+    above = real_path(root).parent
     with suppress(OSError):
         beside = _subfolders(above)
         if len(beside) > 1 and all(map(_has_images, beside)):

@@ -19,14 +19,14 @@ from tellapart.data.sources.formats import Layout, RawSet, RawSplit, find_layout
 from tellapart.errors import DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
-from tellapart.paths import cache_folder
+from tellapart.paths import cache_folder, with_home
 
 
 def folders_searched(known: KnownSet) -> list[Path]:
     """Return the folders in which a set is looked for, in order."""
     data_folder = os.environ.get("TELLAPART_DATA")
     return [
-        *([Path(data_folder).expanduser()] if data_folder else []),
+        *([with_home(data_folder)] if data_folder else []),
         cache_folder(),
         *map(Path, known.system_folders),
     ]
@@ -40,7 +40,7 @@ def missing_data_folder() -> Path | None:
     """
     folder = os.environ.get("TELLAPART_DATA")
     with unreadable_is_bad_data(folder):
-        return None if not folder or Path(folder).expanduser().is_dir() else Path(folder)
+        return None if not folder or with_home(folder).is_dir() else Path(folder)
 
 
 def _check_data_folder() -> None:

@@ -15,6 +15,7 @@ from tellapart.data.sources.known import find_place
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.errors import DataError
+from tellapart.paths import real_path
 
 
 def _has_layout(request: OpenRequest) -> bool:
@@ -62,7 +63,7 @@ def _known_set_at(path: Path, layout: Layout) -> KnownSet | None:
     """Return the known set at a path: by its layout where only one set has it, else by the folder's name."""
     if len(layout.known) == 1:
         return KNOWN_SETS[layout.known[0]]
-    words = [part.lower().replace("_", "-") for part in path.resolve().parts[-2:]]
+    words = [part.lower().replace("_", "-") for part in real_path(path).parts[-2:]]
     if any("fashion" in word for word in words):
         return KNOWN_SETS["fashion-mnist"]
     return next((KNOWN_SETS[name] for name in layout.known if name in words), None)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tellapart.data.dataset import Dataset
 from tellapart.events import Progress
+from tellapart.paths import with_home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class OpenRequest:
     @property
     def path(self) -> Path | None:
         """`data` as a path, `~` expanded; None for arrays."""
-        return Path(self.data).expanduser() if isinstance(self.data, str | os.PathLike) else None
+        return with_home(self.data) if isinstance(self.data, str | os.PathLike) else None
 
     @property
     def existing_path(self) -> Path:
