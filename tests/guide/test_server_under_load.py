@@ -106,6 +106,8 @@ def test_a_connection_that_is_used_is_not_the_oldest():
     request = PAGE.replace(b"GET", b"HEAD")
     with served(connections=3) as client:
         used, oldest, _ = connections = [client.connect() for _ in range(3)]
+        while len(client.server.server_state.connections) < 3:
+            time.sleep(0.01)
         used.sendall(request)
         assert used.recv(10_000).startswith(b"HTTP/1.1 200 ")
         connections.append(client.connect())
