@@ -204,7 +204,7 @@ def test_lines_that_the_end_of_the_log_lacks_are_said(lost, is_scored, said, run
     if not is_scored:
         (run / "predictions.safetensors").unlink()
     (gap,) = [gap for gap in tellapart.report(run).facts["missing"] if gap.startswith("log.jsonl")]
-    assert gap.startswith(f"log.jsonl is incomplete: it lacks {said} (")
+    assert gap.startswith(f"log.jsonl: incomplete, it lacks {said} (")
 
 
 def test_a_log_of_an_earlier_version_without_checksums_is_read_and_its_gaps_are_no_traceback(run):

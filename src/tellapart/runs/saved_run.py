@@ -133,7 +133,7 @@ def _lost_lines(folder: RunFolder, log: tuple[Mapping[str, Any], ...]) -> str:
     elif folder.model.exists() and "Cost" not in events:
         lacks = "the time that it took"
     why = "the process was killed, or the file was truncated"
-    return f"{LOG} is incomplete: it lacks {lacks} ({why})." if lacks else ""
+    return f"{LOG}: incomplete, it lacks {lacks} ({why})." if lacks else ""
 
 
 def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:
