@@ -119,7 +119,7 @@ def _most_again(told, pause):
     steps, seconds = (
         max((each[key] for each in mine), default=0) for key in ("steps_again", "seconds_again")
     )
-    return f"{steps} steps, {seconds:.2f} s"
+    return f"{steps} step{'s' * (steps != 1)}, {seconds:.2f} s"
 
 
 def page_of(told, seconds, now, record):
