@@ -248,7 +248,7 @@ def case_of(number, durations):
         return case | {"kind": "folder", "phase": "start"}
     phase = list(PHASES)[number // 9 % len(PHASES)]
     kinds = {"download": ["known"], "features": ["transfer"], "head": ["transfer"]}
-    kind = rng.choice(kinds.get(phase, ["folder", "folder", "known", "transfer"]))
+    kind = rng.choice(kinds.get(phase, [*["folder"] * 4, "known", "known", "transfer"]))
     return case | {"kind": kind, "phase": phase, "occurrence": rng.randrange(len(durations[kind, phase]))}
 
 
