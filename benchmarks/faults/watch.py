@@ -96,6 +96,15 @@ def recipe(name, images, rate=1.0, **changes):
     return dataclasses.replace(config, **changes)
 
 
+def sgd(images):
+    """Return the configuration of `quick` with SGD, whose steps shrink with the gradients; Adam's do not."""
+    from tellapart.recipes.config import OptimizerSettings
+
+    return recipe(
+        "quick", images, optimizer=OptimizerSettings(name="SGD", learning_rate=0.1, schedule="cosine")
+    )
+
+
 def with_network(change):
     """Return a patch under which a training begins with a changed network."""
     import tellapart.api.training_run as training_run
@@ -167,10 +176,7 @@ ILL = {
         "inputs not normalized",
         lambda: (color(1500), recipe("quick", 1500), without_rescaling),
     ),
-    "twelve layers of sigmoids": (
-        "vanishing updates",
-        lambda: (color(3000), recipe("quick", 3000), of_sigmoids),
-    ),
+    "twelve layers of sigmoids, SGD": ("vanishing updates", lambda: (color(3000), sgd(3000), of_sigmoids)),
     "the same pictures in training and validation": (
         "data leak",
         lambda: (copied(color(600)), recipe("quick", 1200)),
