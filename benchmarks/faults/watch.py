@@ -183,7 +183,7 @@ ILL = {
     ),
     "batch normalization over 2 pictures": (
         "batch too small",
-        lambda: (color(300), recipe("best", 300, epochs=4, batch_size=2, statistics_over=2)),
+        lambda: (color(100), recipe("best", 100, epochs=2, batch_size=2, statistics_over=2)),
     ),
     "no augmentation, 40 epochs": (
         "overfitting",
@@ -211,7 +211,7 @@ WELL = {
     "first-cnn, 3,000 color": lambda: (color(3000), recipe("first-cnn", 3000)),
     "first-cnn, 2,000 handwritten": lambda: (handwritten(2000), recipe("first-cnn", 2000)),
     "accurate, 400 color": lambda: (color(400), recipe("accurate", 400, epochs=4)),
-    "best, 400 color": lambda: (color(400), recipe("best", 400, epochs=5)),
+    "best, 200 color": lambda: (color(200), recipe("best", 200, epochs=4)),
     "transfer, 400 color": lambda: (color(400), recipe("transfer", 400)),
     "transfer, 1,200 color, fine-tuned": lambda: (color(1200), recipe("transfer", 1200, fine_tune="on")),
 }
