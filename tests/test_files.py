@@ -50,6 +50,18 @@ def test_nothing_is_left_of_what_a_library_writes_beside_its_file(tmp_path):
     assert names_in(tmp_path) == ["note.txt"]
 
 
+def test_a_disk_that_lists_no_folder_leaves_none_behind(tmp_path, monkeypatch):
+    """The temporary folder is empty once its file has been renamed, so it need not be listed."""
+
+    def fail(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "iterdir", fail)
+        write_text(tmp_path / "note.txt", "hello")
+    assert names_in(tmp_path) == ["note.txt"]
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """What a save asks of the system, in order: ("fsync", inode) and ("rename", final name)."""

@@ -1,6 +1,6 @@
 """Trainings on a disk that is full, or that fails, at each write: finished epochs are kept, and one sentence says so.
 
-    python benchmarks/faults/full_disk.py [--sizes 80] [--first 0] [--no-injected] [--dry]
+    python benchmarks/faults/full_disk.py [--sizes 80] [--first 0] [--calls write openat ...] [--dry]
 
 Two kinds of cases, each a real process of the command `train` and real files:
 - full: the run folder lies on a file system in memory (tmpfs; needs root) of a size drawn from 4 kB to what the
@@ -195,7 +195,7 @@ def main():
     )
     parser.add_argument("--sizes", type=int, default=80)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--no-injected", action="store_true")
+    parser.add_argument("--calls", nargs="*", default=FAILING, choices=FAILING)
     parser.add_argument("--dry", action="store_true")
     options = parser.parse_args()
     machine, began, told = hardware(), time.perf_counter(), []
@@ -207,7 +207,8 @@ def main():
             if each["fault"]:
                 print(json.dumps(each), flush=True)
     now = datetime.datetime.now(datetime.UTC)
-    command = f"python benchmarks/faults/full_disk.py --sizes {options.sizes}"
+    calls = "" if options.calls == FAILING else f" --calls {' '.join(options.calls)}"
+    command = f"python benchmarks/faults/full_disk.py --sizes {options.sizes}{calls}"
     record = {"cases": told, "hardware": machine, "versions": versions(), "command": command}
     page = "\n".join(page_of(told, time.perf_counter() - began, now, record))
     if options.dry:

@@ -110,6 +110,9 @@ def remove_litter(folder: Path) -> None:
 def _remove(temporary: Path) -> None:
     """Remove a temporary folder, as far as the system lets us: there is nothing to be done about the rest."""
     with suppress(OSError):
+        temporary.rmdir()  # empty, once its file has been renamed
+        return
+    with suppress(OSError):
         for place in temporary.iterdir():
             place.unlink()
         temporary.rmdir()
