@@ -240,7 +240,8 @@ def test_what_pillow_itself_refuses_is_refused_in_the_same_words(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     for read in (decode, image_shape):
         with pytest.raises(
-            PictureError, match=r"<bytes>: too large: 1,200 pixels; at most .* Save it in a smaller size first"
+            PictureError,
+            match=r"<bytes>: too large: 1,200 pixels; at most .* Save it in a smaller size first",
         ):
             read(encoded(Image.fromarray(SMOOTH)))
 
