@@ -141,10 +141,8 @@ def cases(options, folder):
     wholes = {recipe: Uninterrupted(recipe, folder) for recipe in ("quick", "transfer")}
     for number in range(options.first, options.first + options.sizes):
         yield full_case(number, folder, wholes)
-    for recipe in () if options.no_injected else ("quick", "transfer"):
-        operations = [
-            each for each in watched(recipe, folder) if each[0] in FAILING and ".lock" not in each[2]
-        ]
+    for recipe in ("quick", "transfer") if options.calls else ():
+        operations = [e for e in watched(recipe, folder) if e[0] in options.calls and ".lock" not in e[2]]
         for number, operation in enumerate(operations):
             for error in REASONS:
                 yield injected_case(
@@ -159,8 +157,8 @@ def row_of(kind, told):
         "disk": kind,
         "cases": len(mine),
         "ended in the beginning": points["the beginning"],
-        "in saves": points["saves"],
-        "in the end": points["the end"],
+        "before the model was written": points["saves"],
+        "after it": points["the end"],
         "went on (a warning, or harmless)": points["a warning, or nothing"],
         "resumed": sum(each["how"] == "resumed" for each in mine),
         "begun anew": sum(each["how"] == "begun anew" for each in mine),
@@ -170,7 +168,7 @@ def row_of(kind, told):
 
 def page_of(told, seconds, now, record):
     rows = [row_of(kind, told) for kind in ("full", *(f"injected {error}" for error in REASONS))]
-    points = {(each["recipe"], each["operation"].split("+")[0]) for each in told if "operation" in each}
+    points = {(e["recipe"], *e["operation"].replace("+", "").split()[:2]) for e in told if "operation" in e}
     calls = Counter(each["operation"].split()[0] for each in told if "operation" in each)
     return [
         f"# Full and failing disks, {now:%Y-%m-%d}",
