@@ -113,7 +113,7 @@ def course_of(answers, labels):
     labels = np.array(labels)
     chance = chance_of(labels, labels, len(answers[0]), 0.0, 1000)
     history = epochs_of([0.5] * len(answers), answers=answers)
-    return Course(images=len(labels), epochs=20, chance=chance, history=history)
+    return Course(images=len(labels), epochs=5, chance=chance, history=history)
 
 
 def test_answers_stuck_on_few_classes_for_three_epochs():
@@ -129,6 +129,14 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
     )
     assert few_classes(course_of([(40, 0, 0, 0), (20, 20, 0, 0), (40, 0, 0, 0)], labels)) is None
     assert few_classes(course_of([(40, 0, 0, 0)] * 2, labels)) is None
+
+
+def test_a_longer_training_gets_more_time_before_its_answers_count_as_stuck():
+    course = course_of([(40, 0, 0, 0)] * 5, [0, 1, 2, 3] * 10)
+    course.epochs = 30
+    assert few_classes(course) is None
+    course.epochs = 20
+    assert few_classes(course).since == 0
 
 
 def test_a_rare_class_that_is_answered_now_and_then_is_no_fault():

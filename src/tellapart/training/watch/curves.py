@@ -26,14 +26,14 @@ OVERFITTING = 1.25
 FALLING = 0.95
 """Ratio of the training loss to that at the lowest validation loss up to which it still falls."""
 
-FEW_CLASSES = 0.25
+FEW_CLASSES = 0.12
 """Classes answered by those there are, both less one, at or below which the answers are stuck."""
 
 FEWEST_ANSWERS = 20
 """Validation images below which answers on few classes say nothing."""
 
-PATIENCE_FOR_ANSWERS = 3
-"""Epochs in which the answers must be stuck."""
+PATIENCE_FOR_ANSWERS, PATIENCE_SHARE, MOST_PATIENCE = 3, 0.1, 10
+"""Epochs in which the answers must be stuck: so many, and a share of the training, in which the rate may rise first."""
 
 
 def collapse(course: Course) -> Finding | None:
@@ -100,8 +100,9 @@ def overfitting(course: Course) -> Finding | None:
 
 def few_classes(course: Course) -> Finding | None:
     """Find answers that stay on few classes, where the images show more."""
-    chance, recent = course.chance, course.history[-PATIENCE_FOR_ANSWERS:]
-    if chance is None or len(recent) < PATIENCE_FOR_ANSWERS or chance.images < FEWEST_ANSWERS:
+    patience = min(MOST_PATIENCE, PATIENCE_FOR_ANSWERS + round(PATIENCE_SHARE * course.epochs))
+    chance, recent = course.chance, course.history[-patience:]
+    if chance is None or len(recent) < patience or chance.images < FEWEST_ANSWERS:
         return None
     answered = [variety(done) for done in recent]
     if max(answered) - 1 > FEW_CLASSES * (chance.variety - 1):
