@@ -237,3 +237,29 @@ def test_a_resumed_training_says_that_the_last_checkpoint_is_damaged_and_ends_th
     expected = tellapart.load(whole).model.get_weights()
     for ours, theirs in zip(resumed.classifier.model.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("table", "odd"),
+    [
+        ("data", {"left_out": {"train": 3}}),
+        ("data", {"left_out": {}}),
+        ("data", {"fingerprints": {"x": "y"}}),
+        ("data", {"pictures": {"train": 10**30, "validation": 1, "test": 1}}),
+        ("data", {"argument": 7}),
+        ("data", {"precision": []}),
+        ("run", {"epochs": 10**30}),
+        ("run", {"seed": 2**63}),
+        ("run", {"size": [16, 10**30]}),
+    ],
+    ids=str,
+)
+def test_settings_that_no_training_has_are_refused_although_their_digest_fits(table, odd, run, color_photos):
+    from tellapart.runs.settings_file import read_settings_file, write_settings_file
+
+    settings = read_settings_file(run / "run.toml")
+    settings[table] |= odd
+    write_settings_file(run / "run.toml", settings)
+    photo = str(next(color_photos.rglob("*.png")))
+    for verb, use in verbs(run, photo):
+        assert outcome(use).startswith(f"refused: {run / 'run.toml'} is damaged ("), verb

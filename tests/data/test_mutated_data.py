@@ -1,4 +1,4 @@
-"""A hundred and twenty mutants of good data: an answer or a refusal, never a traceback. More: `benchmarks/faults/`."""
+"""Mutants of good data: an answer or a refusal, never a traceback. `benchmarks/faults/` runs thousands."""
 
 import os
 import subprocess

@@ -153,8 +153,9 @@ def prepare_again(
             f"The backbone {config.backbone} is not the one that the run began with: its file has changed. Restore it, "
             "or start a new training."
         )
+    precision = saved.get("precision") or resolve(config.precision)
     return TrainingSetup(
-        config, folder, dataset, preprocessing, stores, saved["precision"], backbone=backbone, resumes=True
+        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, resumes=True
     )
 
 

@@ -10,6 +10,9 @@ from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
 
+LARGEST_NUMBER = 2**53
+"""Whole numbers are smaller: Python's have no end, and fit into no array."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
@@ -325,6 +328,9 @@ def _check_types(settings: Any) -> None:
         if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
             names = " or ".join(kind.__name__ for kind in kinds)
             raise ConfigError(f"{name} is of type {names}; got {value!r}.")
+        whole = [each for each in (value if isinstance(value, tuple) else (value,)) if type(each) is int]
+        if any(abs(each) >= LARGEST_NUMBER for each in whole):
+            raise ConfigError(f"{name} is out of range: {value!r}.")
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class RunRecord:
 
 def facts_of(record: RunRecord) -> dict[str, Any]:
     """Return all facts; the value of one that is not available is None, and `missing` gives the reason."""
-    scoring_images = int(record.data["pictures"][SCORED_ON[record.config.validation]])
+    scoring_images = record.data["pictures"].get(SCORED_ON[record.config.validation], 0)
     slow = slow_classes(record.history, record.class_names)
     return {
         "tellapart": __version__,

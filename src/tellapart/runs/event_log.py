@@ -11,9 +11,7 @@ from typing import Any, get_args
 
 from tellapart.events import EpochDone, Finding, FindingKind
 from tellapart.files import unreadable_is_bad_data
-
-MOST = 1e18
-"""Figures of an epoch are smaller. Python's whole numbers have no end, and fit into no array then."""
+from tellapart.runs.logged_values import LARGEST_NUMBER, has_its_values
 
 _SEAL = ', "crc32": "'
 
@@ -68,7 +66,7 @@ def _read(line: str) -> Mapping[str, Any] | None:
     text, _, _ = line.rpartition(_SEAL)
     if entry.pop("crc32", None) is not None and _sealed(f"{text}}}") != line:
         return None
-    return entry
+    return entry if has_its_values(entry) else None
 
 
 def epoch_of(line: Mapping[str, Any]) -> EpochDone | None:
@@ -86,7 +84,7 @@ def epoch_of(line: Mapping[str, Any]) -> EpochDone | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and -MOST < value < MOST
+    return isinstance(value, int | float) and abs(value) < LARGEST_NUMBER
 
 
 def _sealed(line: str) -> str:

@@ -90,8 +90,15 @@ def _check(settings: Mapping[str, Any]) -> None:
     data = settings["data"]
     if not all(isinstance(each, str) for each in (*data["class_names"], *data["fingerprints"].values())):
         raise TypeError("a class name or a fingerprint is no text")
-    if not all(isinstance(count, int) for count in data["pictures"].values()):
+    if not all(type(count) is int and 0 <= count < 2**53 for count in data["pictures"].values()):
         raise TypeError("a count of pictures is no whole number")
+    if set(data["fingerprints"]) != set(data["pictures"]):
+        raise KeyError("a fingerprint")
+    if not all(isinstance(data["left_out"][split], list) for split in data["pictures"]):
+        raise TypeError("the pictures left out are no list")
+    for name in ("argument", "labels", "precision", "split_sha256"):
+        if not isinstance(data.get(name, ""), str):
+            raise TypeError(f"{name} is {data[name]!r}")
     TrainConfig.from_dict(settings["run"])
     Preprocessing.from_dict(data["preprocessing"])
 
