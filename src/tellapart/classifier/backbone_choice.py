@@ -30,6 +30,7 @@ from tellapart.models.headless import headless, resized
 from tellapart.models.pretrained import BUILT_IN, NAMES, pretrained_model
 from tellapart.models.weights_file import SUFFIXES, read_shapes
 from tellapart.paths import in_which_folder, real_path, similar_paths, with_home
+from tellapart.untrusted.hdf5 import DAMAGED
 
 HUB = "hub:"
 """What a KerasHub preset's name may begin with."""
@@ -235,7 +236,7 @@ def _holds_network(file: Path) -> bool:
     try:
         with h5py.File(file, "r") as content:
             return "model_config" in content.attrs
-    except (OSError, RuntimeError, LookupError, ValueError):
+    except DAMAGED:
         return True
 
 

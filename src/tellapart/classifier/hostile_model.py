@@ -15,7 +15,7 @@ from tellapart.errors import ModelError
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import calls_of, is_tracing_shapes
 from tellapart.untrusted.archive import archive_of, most_bytes, read_entry, refused
-from tellapart.untrusted.hdf5 import checked_numbers
+from tellapart.untrusted.hdf5 import DAMAGED, checked_numbers
 from tellapart.untrusted.model_config import LARGEST_OUTPUT, LARGEST_SUM, parsed_config
 
 INITIALIZED = 6
@@ -39,7 +39,7 @@ def checked_file(path: Path) -> int:
     """
     try:
         return _checked_archive(path) if path.suffix == ".keras" else _checked_hdf5(path)
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError) as reason:
+    except DAMAGED as reason:
         if isinstance(reason, ModelError):
             raise
         raise ModelError(

@@ -12,7 +12,7 @@ from tellapart.errors import ModelError
 from tellapart.models.headless import first_line
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.untrusted.archive import most_bytes
-from tellapart.untrusted.hdf5 import checked_numbers
+from tellapart.untrusted.hdf5 import DAMAGED, checked_numbers
 
 Weight = tuple[str, tuple[int, ...]]
 """A weight's name and shape."""
@@ -83,7 +83,7 @@ def read_shapes(path: Path, name: str) -> list[Weight]:
             checked_numbers(file, most_bytes(path), str(path))
             root = file.get("model_weights", file)
             root.get("layers", root).visititems(note)  # beside them, a compiled model's optimizer and metrics
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError) as reason:
+    except DAMAGED as reason:
         if isinstance(reason, ModelError):
             raise
         raise ModelError(

@@ -14,6 +14,9 @@ from tellapart.errors import ModelError
 from tellapart.untrusted.archive import LARGEST_TEXT, refused
 from tellapart.untrusted.little_memory import little_memory
 
+DAMAGED = (OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError, ArithmeticError)
+"""What h5py raises at damaged files."""
+
 MOST_ENTRIES = 30_000
 """Groups and data sets. Keras's largest networks have 4,000, and three times that with their optimizer."""
 
