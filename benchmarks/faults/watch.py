@@ -200,10 +200,16 @@ WELL = {
     "quick, digits, 30 epochs": lambda: (digits(), recipe("quick", 1500, epochs=30)),
     "quick, batches of 8": lambda: (color(800), recipe("quick", 800, batch_size=8)),
     "quick, cats and dogs of 32 pixels": lambda: (of_classes(color(10_000), 3, 5), recipe("quick", 2000)),
+    "quick, zeros and ones": lambda: (of_classes(handwritten(2000), 0, 1), recipe("quick", 400, epochs=20)),
+    "quick, threes and few eights": lambda: (
+        rare(of_classes(handwritten(4000), 3, 8), 0.1),
+        recipe("quick", 400, epochs=15),
+    ),
     "quick, 3 epochs": lambda: (color(4000), recipe("quick", 4000, epochs=3)),
     "fast, 3,000 color": lambda: (color(3000), recipe("fast", 3000)),
     "fast, 800 color": lambda: (color(800), recipe("fast", 800)),
     "fast, 100 color": lambda: (color(100), recipe("fast", 100)),
+    "fast, 20 color": lambda: (color(20), recipe("fast", 20)),
     "fast, 2,000 handwritten": lambda: (handwritten(2000), recipe("fast", 2000)),
     "fast, digits": lambda: (digits(), recipe("fast", 1500)),
     "fast, 1 epoch": lambda: (color(3000), recipe("fast", 3000, epochs=1)),
@@ -251,6 +257,7 @@ def run_case(name):
 def recorded():
     """Replay the recorded epochs; return what the watch says of each form."""
     from tellapart.events import EpochDone
+    from tellapart.training.watch.course import Course
     from tellapart.training.watch.watch import findings_of_curves
 
     runs = []
@@ -260,7 +267,7 @@ def recorded():
             EpochDone(i, 200, loss, 0.5, val, accuracy, 1e-4, 1.0)
             for i, (loss, val, accuracy) in enumerate(curves)
         ]
-        told = findings_of_curves(history, run["pictures"]["validation"])
+        told = findings_of_curves(history, Course(images=run["pictures"]["validation"], epochs=200))
         runs.append({"case": f"recorded, {name}", "told": [dataclasses.asdict(finding) for finding in told]})
     return runs
 

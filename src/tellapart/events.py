@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # opening data and showing progress need no torch
     from torch import Tensor
@@ -206,6 +206,14 @@ class Finding:
         if self.since is not None and 0 < self.since < self.epoch:
             when = f"since epoch {self.since + 1}, noticed in {when}"
         return f"{self.kind.capitalize()} ({when}): {self.seen}. {self.advice}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; epochs count from 1 there."""
+        epochs = {
+            name: None if number is None else number + 1
+            for name, number in (("epoch", self.epoch), ("since", self.since))
+        }
+        return {**asdict(self), **epochs, "in_words": self.in_words}
 
 
 @dataclass(frozen=True, slots=True)

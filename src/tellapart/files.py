@@ -60,7 +60,7 @@ def make_folder(path: Path) -> None:
 def _not_written(path: Path, error: Exception) -> SaveError:
     return SaveError(
         f"{path} could not be written ({_reason(error)}). Nothing half-written was left. "
-        "Free some space, or choose another place."
+        "Free some space, make the folder writable, or choose another place."
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from PIL import Image
 
 import tellapart
 from tellapart.api.listener import Listener
@@ -71,9 +72,7 @@ def test_copies_are_told_before_the_first_epoch_and_not_again_when_the_run_is_re
     (leak,) = ears.heard
     assert (leak.kind, leak.epoch) == ("data leak", None)
     assert " validation pictures and " in leak.seen
-    assert (
-        " test pictures are exact copies of training pictures (after resizing), such as train/0" in leak.seen
-    )
+    assert leak.seen.startswith("exact copies (after resizing) of training pictures: ")
     result, ears = trained(twice, None, resume=tmp_path / "run")
     assert ears.findings == []
     assert [finding.kind for finding in result.findings] == ["data leak"]
@@ -91,17 +90,16 @@ def test_the_copies_are_counted(tmp_path):
     assert len(split) == 150
     copy_of = {row: row + 130 for row in range(20)} | {row + 130: row for row in range(20)}
     counts = {
-        where: sum(split[row] == where and split[other] == "train" for row, other in copy_of.items())
-        for where in ("validation", "test")
+        (where, base): sum(split[row] == where and split[other] == base for row, other in copy_of.items())
+        for where, base in (("validation", "train"), ("test", "train"), ("test", "validation"))
     }
-    assert sum(counts.values()) > 3
-    words = " and ".join(
-        f"{count} of {list(split.values()).count(where)} {where} pictures"
-        for where, count in counts.items()
-        if count
-    )
+    assert min(counts.values()) > 1
+    words = {pair: f"{count} of 30 {pair[0]} pictures" for pair, count in counts.items()}
     seen, _, example = ears.findings[0].seen.partition(", such as ")
-    assert seen == f"{words} are exact copies of training pictures (after resizing)"
+    assert seen == (
+        f"exact copies (after resizing) of training pictures: {words['validation', 'train']} and "
+        f"{words['test', 'train']}, and of validation pictures: {words['test', 'validation']}"
+    )
     one, other = (int(name.removeprefix("train/")) for name in example.split(" = "))
     assert copy_of[one] == other
 
@@ -114,3 +112,20 @@ def test_a_transfer_whose_labels_mean_nothing_is_told(tmp_path):
     assert [finding.kind for finding in result.findings] == ["no better than chance"]
     healthy, _ = trained((images, labels), tmp_path / "healthy", config)
     assert healthy.findings == ()
+
+
+def test_a_picture_that_is_tested_and_validated_on_is_told(tmp_path):
+    """With a validation split of the data's own, so that nothing is drawn."""
+    images, labels = striped(90)
+    images[81:84] = images[60:63]
+    for split, rows in {"train": range(60), "validation": range(60, 75), "test": range(75, 90)}.items():
+        for row in rows:
+            place = tmp_path / "data" / split / f"class{labels[row]}" / f"{row}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(images[row]).save(place)
+    ears = Ears()
+    out = tmp_path / "run"
+    tellapart.train(tmp_path / "data", recipe=CONFIG, out=out, listener=ears, should_stop=lambda: True)
+    seen, _, example = ears.findings[0].seen.partition(", such as ")
+    assert seen == "exact copies (after resizing) of validation pictures: 3 of 15 test pictures"
+    assert example == "test/class0/81.png = validation/class0/60.png"

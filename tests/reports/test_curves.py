@@ -4,7 +4,9 @@ import pytest
 
 from tellapart.events import EpochDone
 from tellapart.reports.curves import slow_classes
-from tellapart.training.health import remarks
+from tellapart.training import health
+from tellapart.training.watch.course import Course
+from tellapart.training.watch.watch import findings_of_curves
 
 
 def history(accuracies, losses=None, val_losses=None, rates=None, recalls=None):
@@ -27,6 +29,11 @@ def history(accuracies, losses=None, val_losses=None, rates=None, recalls=None):
 
 def kinds(remarks):
     return [(remark.epoch, remark.kind) for remark in remarks]
+
+
+def remarks(epochs, images):
+    course = Course(images=images, epochs=len(epochs))
+    return health.remarks(epochs, findings_of_curves(epochs, course))
 
 
 def test_the_best_epoch_is_named():

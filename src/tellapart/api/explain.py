@@ -157,7 +157,7 @@ def _make_ready(folder: Path) -> None:
             pass
     except OSError as reason:
         raise SaveError(
-            f"Pages cannot be written into {folder}: {reason.strerror}. Choose another --out FOLDER."
+            f"Pages cannot be written into {folder}: {reason.strerror or reason}. Choose another --out FOLDER."
         ) from reason
 
 

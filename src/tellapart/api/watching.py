@@ -7,12 +7,15 @@ from tellapart.data.copies import copies_among
 from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
+from tellapart.runs.course import course_of
 from tellapart.runs.setup import TrainingSetup
-from tellapart.text import one_line
-from tellapart.training.watch.course import Chance, Course, chance_of
+from tellapart.text import counted, one_line
+from tellapart.training.watch.course import Chance, chance_of
 from tellapart.training.watch.learning import labels_not_learned_by_head
 from tellapart.training.watch.vitals import Vitals
 from tellapart.training.watch.watch import RULES, RULES_OF_CURVES, Watch
+
+LONGEST_NAME = 60
 
 FEWEST_COPIED = 0.01
 """Share of a split's images that are copies of training images, from which on its score says too much."""
@@ -31,15 +34,10 @@ def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: S
     normalizes = any(
         isinstance(layer, keras.layers.BatchNormalization) and layer.trainable for layer in model.layers
     )
-    course = Course(
-        images=len(setup.validation),
-        epochs=config.epochs,
+    course = course_of(
+        config,
+        len(setup.validation),
         chance=_chance(setup, config),
-        rate=config.optimizer.learning_rate,
-        rate_falls=getattr(config.optimizer, "schedule", "linear") != "inverse time",
-        augments=config.augmentation is not None,
-        fine_tunes=config.head is not None,
-        batch=config.batch_size,
         statistics_over=min(config.statistics_over or config.batch_size, config.batch_size)
         if normalizes
         else None,
@@ -65,22 +63,40 @@ def with_findings(
 
 
 def findings_of_data(setup: TrainingSetup) -> Iterator[Finding]:
-    """Yield what is wrong before the first step: validation or test images that are training images too."""
-    train, counts, examples = setup.stores["train"], [], []
-    for name, store in setup.stores.items():
-        copies = {} if name == "train" else copies_among(store.images, train.images)
+    """Yield what is wrong before the first step: images of one split that are in another too."""
+    counts: dict[str, list[str]] = {}
+    examples = []
+    for name, base in _COMPARED:
+        if name not in setup.stores or base not in setup.stores:
+            continue
+        store, other = setup.stores[name], setup.stores[base]
+        copies = copies_among(store.images, other.images)
         if copies and len(copies) >= FEWEST_COPIED * len(store):
-            counts.append(f"{len(copies):,} of {len(store):,} {name} pictures")
-            examples += [f"{store.ids[row]} = {train.ids[other]}" for row, other in copies.items()]
+            subject = f"{len(copies):,} of {counted(len(store), f'{name} picture')}"
+            counts.setdefault(_OF[base], []).append(subject)
+            row, first = next(iter(copies.items()))
+            examples.append(f"{_short(store.ids[row])} = {_short(other.ids[first])}")
     if counts and "data leak" not in _kinds_told(setup):
+        copied = ", and ".join(
+            f"of {base} pictures: {' and '.join(subjects)}" for base, subjects in counts.items()
+        )
         yield Finding(
             "data leak",
             None,
             None,
-            f"{' and '.join(counts)} are exact copies of training pictures (after resizing), such as "
-            f"{one_line(examples[0])}",
+            f"exact copies (after resizing) {copied}, such as {examples[0]}",
             "Remove the duplicates: they inflate the score",
         )
+
+
+_COMPARED = (("validation", "train"), ("test", "train"), ("test", "validation"))
+_OF = {"train": "training", "validation": "validation"}
+
+
+def _short(name: str) -> str:
+    """Return a picture's name, harmless and not too long."""
+    name = one_line(name)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 2 :]}"
 
 
 def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Finding]:

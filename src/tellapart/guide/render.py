@@ -94,7 +94,7 @@ def write_libraries(folder: Path) -> None:
         for name in (*LIBRARIES, *LICENSES):
             shutil.copyfile(ASSETS / name, folder / name)
     except OSError as reason:
-        raise SaveError(f"Cannot write the guide to {folder}: {reason.strerror}.") from reason
+        raise SaveError(f"Cannot write the guide to {folder}: {reason.strerror or reason}.") from reason
 
 
 def _common() -> dict[str, object]:

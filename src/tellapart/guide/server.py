@@ -101,7 +101,7 @@ def _bound(port: int) -> socket.socket:
     except OSError as reason:
         listener.close()
         raise ConfigError(
-            f"Cannot listen on port {port}: {reason.strerror}. Omit --port, or choose another port."
+            f"Cannot listen on port {port}: {reason.strerror or reason}. Omit --port, or choose another port."
         ) from reason
     listener.listen()
     return listener

@@ -1,7 +1,8 @@
 """Adapt a recipe to few images or to a target accuracy."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
 from tellapart.errors import ConfigError
@@ -92,6 +93,9 @@ def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False
     )
 
 
+LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
+"""Learning rates outside are slips of the hand; float32 holds what they are multiplied by."""
+
 OF_FINE_TUNING = ("epochs", "batch_size", "learning_rate")
 """Settings that a transfer has for its fine-tuning alone."""
 
@@ -146,17 +150,19 @@ def at_learning_rate(settings: Settings, rate: float) -> Settings:
     """Return an optimizer's settings with another learning rate; Muon's rates of biases and head change alike.
 
     Raises:
-        ConfigError: the rate is not a number above 0.
+        ConfigError: the rate is no number, or out of range.
     """
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
-        raise ConfigError(f"learning_rate is a number above 0, such as 0.001; got {rate!r}.")
-    factor = rate / settings.learning_rate
-    rates = {name: factor * getattr(settings, name) for name in _other_rates(settings)}
-    return dataclasses.replace(settings, learning_rate=float(rate), **rates)
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ConfigError(
+            f"learning_rate is a number from {LOWEST_RATE:g} to {HIGHEST_RATE:g}, such as 0.001; got {str(rate)[:40]}."
+        )
+    factor = float(rate) / settings.learning_rate if settings.learning_rate else 1.0
+    return dataclasses.replace(_scaled(settings, factor), learning_rate=float(rate))
 
 
-def _other_rates(settings: OptimizerSettings | MuonSettings) -> Sequence[str]:
-    return ("bias_rate", "head_rate") if isinstance(settings, MuonSettings) else ()
+def _scaled(settings: Settings, factor: float) -> Settings:
+    names = ["learning_rate", *(["bias_rate", "head_rate"] if isinstance(settings, MuonSettings) else [])]
+    return dataclasses.replace(settings, **{name: factor * getattr(settings, name) for name in names})
 
 
 def held_out_for_transfer(config: TrainConfig, images: int, share: float | None) -> TrainConfig:
@@ -182,8 +188,7 @@ def _share_of_few(config: TrainConfig, images: int) -> float:
 
 def at_lower_rates(config: TrainConfig, factor: float) -> TrainConfig:
     """Return the configuration with all its learning rates multiplied by a factor."""
-    rate = factor * config.optimizer.learning_rate
-    return config.changed(optimizer=at_learning_rate(config.optimizer, rate))
+    return config.changed(optimizer=_scaled(config.optimizer, factor))
 
 
 def without_augmentation(config: TrainConfig) -> TrainConfig:

@@ -329,7 +329,9 @@ def _check_types(settings: Any) -> None:
             names = " or ".join(kind.__name__ for kind in kinds)
             raise ConfigError(f"{name} is of type {names}; got {value!r}.")
         whole = [each for each in (value if isinstance(value, tuple) else (value,)) if type(each) is int]
-        if any(abs(each) >= LARGEST_NUMBER for each in whole):
+        if name != "seed" and any(
+            abs(each) >= LARGEST_NUMBER for each in whole
+        ):  # which has a range of its own
             raise ConfigError(f"{name} is out of range: {value!r}.")
 
 

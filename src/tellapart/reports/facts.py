@@ -17,6 +17,7 @@ from tellapart.recipes.config import TrainConfig
 from tellapart.reports.curves import slow_classes
 from tellapart.reports.mistakes import Mistake
 from tellapart.reports.rerun_command import rerun_command
+from tellapart.runs.course import course_of
 from tellapart.runs.event_log import findings_in
 from tellapart.training.health import remarks
 from tellapart.training.watch.watch import findings_of_curves
@@ -74,16 +75,15 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
     """Return all facts; the value of one that is not available is None, and `missing` gives the reason."""
     scoring_images = record.data["pictures"].get(SCORED_ON[record.config.validation], 0)
     slow = slow_classes(record.history, record.class_names)
+    findings = _findings(record, scoring_images)
     return {
         "tellapart": __version__,
         "run": _run(record),
         "data": _data(record),
         "scores": None if record.scores is None else _scores(record, record.scores),
         "curves": [asdict(done) for done in record.history] or None,
-        "remarks": [asdict(remark) for remark in remarks(record.history, scoring_images)],
-        "findings": [
-            asdict(finding) | {"in_words": finding.in_words} for finding in _findings(record, scoring_images)
-        ],
+        "remarks": [asdict(remark) for remark in remarks(record.history, findings)],
+        "findings": [finding.to_dict() for finding in findings],
         "divergences": _divergences(record),
         "slow_classes": [asdict(row) for row in slow] or None,
         "head": _head(record),
@@ -100,7 +100,7 @@ def _findings(record: RunRecord, scoring_images: int) -> list[Finding]:
     """Return what the watch told; in runs of earlier versions, what it would have told of the curves."""
     told = findings_in(record.log)
     kinds = {finding.kind for finding in told}
-    of_curves = findings_of_curves(record.history, scoring_images)
+    of_curves = findings_of_curves(record.history, course_of(record.config, scoring_images))
     return [*told, *(finding for finding in of_curves if finding.kind not in kinds)]
 
 

@@ -190,7 +190,7 @@ class RunFolder:
             with suppress(FileNotFoundError), log.open("rb+") as file:
                 file.truncate(file.read().rfind(b"\n") + 1)
         except OSError as reason:
-            raise SaveError(f"{log} could not be written ({reason.strerror}).") from reason
+            raise SaveError(f"{log} could not be written ({reason.strerror or reason}).") from reason
 
     def resume_history(self, history: Sequence[EpochDone]) -> None:
         """Bring metrics.csv and log.jsonl to these epochs, which are those of the checkpoint that is gone on from.
@@ -215,7 +215,9 @@ class RunFolder:
             with place.open("a", encoding="utf-8", newline="") as file:
                 file.write(text)
         except OSError as reason:
-            raise SaveError(f"{place} could not be written ({reason.strerror}). Free some space.") from reason
+            raise SaveError(
+                f"{place} could not be written ({reason.strerror or reason}). Free some space."
+            ) from reason
 
 
 def _metrics_line(event: EpochDone) -> str:

@@ -72,7 +72,7 @@ def _acquired(folder: Path) -> Any:
     except OSError as reason:
         raise SaveError(
             f"{folder} cannot be locked ({reason.strerror or reason}). Free some disk space or make the folder "
-            "writable, and run the command again; or choose another folder with --out."
+            "writable, and run the command again."
         ) from reason
 
 

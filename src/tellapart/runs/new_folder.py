@@ -35,7 +35,7 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: Ex
             path = _made_dated(path, f"{file_name(data_name)}-{recipe}")
     except OSError as reason:
         raise SaveError(
-            f"{path} cannot be created ({reason.strerror}). Choose another folder with --out."
+            f"{path} cannot be created ({reason.strerror or reason}). Choose another folder with --out."
         ) from reason
     held.enter_context(locked(path))
     refuse_taken(path)  # another training may have been faster

@@ -42,7 +42,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError as reason:
         raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from reason
     except OSError as reason:
-        raise ConfigError(f"{path} cannot be read ({reason.strerror}).") from reason
+        raise ConfigError(f"{path} cannot be read ({reason.strerror or reason}).") from reason
     first, newline, rest = text.partition("\n")
     if first.startswith(_SEAL) and newline and first.removeprefix(_SEAL) != _digest(rest):
         raise ConfigError(

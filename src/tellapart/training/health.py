@@ -1,11 +1,10 @@
-"""Remarks on the curves of a finished training: its best epoch, jumps of the rate, and what the watch finds in them."""
+"""Remarks on the curves of a finished training: its best epoch, jumps of the rate, and what the watch found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tellapart.events import EpochDone
-from tellapart.training.watch.watch import findings_of_curves
+from tellapart.events import EpochDone, Finding
 
 JUMP = 1.5
 """Factor between the learning rates of two epochs from which a change is remarked on ..."""
@@ -28,12 +27,12 @@ class Remark:
     text: str
 
 
-def remarks(history: Sequence[EpochDone], images: int) -> tuple[Remark, ...]:
+def remarks(history: Sequence[EpochDone], findings: Iterable[Finding]) -> tuple[Remark, ...]:
     """Return what is noteworthy about the curves, in the order of the epochs.
 
     Args:
         history: all finished epochs.
-        images: number of validation images.
+        findings: of the watch.
     """
     if not history:
         return ()
@@ -41,7 +40,8 @@ def remarks(history: Sequence[EpochDone], images: int) -> tuple[Remark, ...]:
     notes = [Remark(best.epoch + 1, "best", f"best validation accuracy, {best.val_accuracy:.1%}")]
     notes += [
         Remark((finding.since or 0) + 1, finding.kind, f"{finding.kind}: {finding.seen}")
-        for finding in findings_of_curves(history, images)
+        for finding in findings
+        if finding.epoch is not None
     ]
     notes += _rate_changes(history)
     return tuple(sorted(notes, key=lambda remark: remark.epoch))

@@ -34,8 +34,12 @@ def epochs_of(accuracies, losses=None, val_losses=None, answers=None, epochs=Non
     ]
 
 
+def found(history, images=1000):
+    return findings_of_curves(history, Course(images=images, epochs=history[-1].epochs))
+
+
 def told(history, images=1000):
-    return [(finding.epoch + 1, finding.kind) for finding in findings_of_curves(history, images)]
+    return [(finding.epoch + 1, finding.kind) for finding in found(history, images)]
 
 
 def recorded(name):
@@ -71,7 +75,7 @@ def test_a_collapse_is_told_from_a_dip_and_once():
     dip = [0.5, 0.78, 0.5, 0.77, 0.76, 0.78, 0.7, 0.78]
     assert told(epochs_of(dip)) == []
     fallen = epochs_of([0.5, 0.78, 0.77, 0.6, 0.55, 0.59, 0.58])
-    (collapse,) = findings_of_curves(fallen, 1000)
+    (collapse,) = found(fallen)
     assert (collapse.kind, collapse.epoch + 1, collapse.since + 1) == ("accuracy collapse", 6, 4)
     assert "from 77.0% to 59.0%" in collapse.seen
 
@@ -91,7 +95,7 @@ def test_accuracies_that_move_by_chance_alone_are_hardly_ever_called_a_collapse(
 
 def test_a_rising_training_loss_says_that_the_rate_is_too_high():
     losses = [1.0, 0.8, 0.7, 0.7, 0.72, 0.8, 0.9, 1.0]
-    (finding,) = findings_of_curves(epochs_of([0.6] * 8, losses), 1000)
+    (finding,) = found(epochs_of([0.6] * 8, losses))
     assert (finding.kind, finding.epoch + 1) == ("learning rate too high", 7)
     assert "from 0.707 to 0.807 (3-epoch means)" in finding.seen
     assert told(epochs_of([0.6] * 8, [1.0, 0.8, 0.7, 0.75, 0.7, 0.75, 0.7, 0.75])) == []
@@ -100,7 +104,7 @@ def test_a_rising_training_loss_says_that_the_rate_is_too_high():
 def test_overfitting_needs_a_validation_loss_that_stays_high_and_a_training_loss_that_falls():
     accuracies = [0.5, 0.6, 0.6, 0.6, 0.6, 0.6]
     high = [1.0, 0.8, 0.9, 1.1, 1.2, 1.3]
-    (finding,) = findings_of_curves(epochs_of(accuracies, val_losses=high), 1000)
+    (finding,) = found(epochs_of(accuracies, val_losses=high))
     assert (finding.kind, finding.epoch + 1, finding.since + 1) == ("overfitting", 6, 2)
     assert "risen from 0.800 to 1.300" in finding.seen
     once = [1.0, 0.8, 1.1, 0.8, 1.1, 0.9]
@@ -109,11 +113,25 @@ def test_overfitting_needs_a_validation_loss_that_stays_high_and_a_training_loss
     assert told(epochs_of(accuracies, flat, high)) == []
 
 
+def test_near_a_loss_of_zero_ratios_say_nothing():
+    """As in a training that gets every picture right."""
+    losses = [0.5, 0.1, 0.03, 0.02, 0.03, 0.04, 0.04, 0.04]
+    val_losses = [0.5, 0.1, 0.0001, 0.0002, 0.0004, 0.0004, 0.0005, 0.0005]
+    assert told(epochs_of([0.9, 0.99] + [1.0] * 6, losses, val_losses)) == []
+
+
+def test_with_few_images_a_higher_validation_loss_may_be_chance():
+    losses = [1.0, 0.7, 0.5, 0.4, 0.3, 0.2]
+    val_losses = [0.9, 0.6, 0.8, 0.8, 0.8, 0.8]
+    assert told(epochs_of([0.6] * 6, losses, val_losses), images=10) == []
+    assert told(epochs_of([0.6] * 6, losses, val_losses), images=100) == [(5, "overfitting")]
+
+
 def course_of(answers, labels):
     labels = np.array(labels)
     chance = chance_of(labels, labels, len(answers[0]), 0.0, 1000)
     history = epochs_of([0.5] * len(answers), answers=answers)
-    return Course(images=len(labels), epochs=5, chance=chance, history=history)
+    return Course(images=len(labels), epochs=20, chance=chance, batch=20, history=history)
 
 
 def test_answers_stuck_on_few_classes_for_three_epochs():
@@ -131,12 +149,14 @@ def test_answers_stuck_on_few_classes_for_three_epochs():
     assert few_classes(course_of([(40, 0, 0, 0)] * 2, labels)) is None
 
 
-def test_a_longer_training_gets_more_time_before_its_answers_count_as_stuck():
+def test_during_the_warm_up_and_in_the_first_steps_answers_may_be_stuck():
     course = course_of([(40, 0, 0, 0)] * 5, [0, 1, 2, 3] * 10)
-    course.epochs = 30
-    assert few_classes(course) is None
-    course.epochs = 20
+    course.warmup_share = 0.1
     assert few_classes(course).since == 0
+    course.warmup_share = 0.15
+    assert few_classes(course) is None
+    course.warmup_share, course.batch = 0.1, 200
+    assert few_classes(course) is None, "25 steps"
 
 
 def test_a_rare_class_that_is_answered_now_and_then_is_no_fault():

@@ -89,8 +89,8 @@ def test_labels_that_do_not_follow_from_the_pictures():
     finding = labels_not_learned(course_of([2.3] * 5))
     assert finding.kind == "no better than chance"
     assert finding.seen == (
-        "after 5 epochs, validation accuracy is at best 10.0% (200 pictures), no better than always predicting the "
-        "most frequent class (10.0%); training accuracy is at best 10.0%"
+        "after 5 epochs, validation accuracy is at best 10.0% (200 pictures), not clearly better than always "
+        "predicting the most frequent class (10.0%); training accuracy is at best 10.0%"
     )
     by_heart = labels_not_learned(course_of([2.3, 2.0, 1.5, 1.0, 0.5], accuracy=0.9, val_loss=4.0))
     assert (
@@ -121,6 +121,30 @@ def test_a_head_at_chance_is_blamed_on_labels_where_enough_pictures_tell():
     assert labels_not_learned_by_head(CHANCE, replace(fitted, val_pictures=30)) is None
 
 
+def test_after_a_stop_weights_that_hardly_move_say_nothing_about_the_rate():
+    still = replace(HEALTHY, updates={"a": 4e-6}, largest_update=4e-6)
+    assert rate_too_low(course_of([2.31] * 4, vitals=[still] * 2)) is None, (
+        "of two epochs nothing was measured"
+    )
+    warming = course_of([2.31] * 3, vitals=still, warmup_share=0.2)
+    assert warming.warmup == 4
+    assert rate_too_low(warming) is None
+    assert rate_too_low(course_of([2.31] * 5, vitals=still, warmup_share=0.2)) is not None
+
+
+def test_a_rare_class_begins_above_its_chance():
+    """A network that has not begun to learn gives both classes the same probability, whatever their shares."""
+    rare = np.array([0] * 950 + [1] * 50)
+    chance = chance_of(rare, rare, 2, 0.0, 1000)
+    assert (chance.loss, chance.at_start) == (pytest.approx(0.1985, abs=1e-4), pytest.approx(np.log(2)))
+    overrun = replace(HEALTHY, largest_update=0.03)
+    course = course_of([0.5, 0.3, 0.21], vitals=overrun)
+    course.chance = chance
+    assert rate_too_high(course) is None
+    course.history = [replace(done, loss=1.2) for done in course.history]
+    assert rate_too_high(course).seen == "the training loss (1.200) is far worse than chance (0.199)"
+
+
 def test_dead_units_of_the_worst_layer():
     dead = replace(HEALTHY, constant=(ConstantUnits("relu", 52, 64), ConstantUnits("relu_1", 64, 64)))
     assert "64 of 64 units in layer relu_1 are dead" in dead_units(course_of([2.0], vitals=dead)).seen
@@ -135,7 +159,7 @@ def test_inputs_that_are_not_normalized(mean, std):
 
 
 def test_exploding_and_vanishing_updates():
-    exploding = replace(HEALTHY, updates={"a": 0.7, "b": 0.01})
+    exploding = replace(HEALTHY, updates={"a": 1.2, "b": 0.01})
     assert updates(course_of([2.0], vitals=exploding)).kind == "exploding updates"
     vanishing = replace(HEALTHY, updates={"first": 1e-7, "b": 2e-3, "c": 3e-3})
     finding = updates(course_of([2.0, 2.0], vitals=vanishing))

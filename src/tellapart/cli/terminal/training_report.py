@@ -12,7 +12,6 @@ from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
-from tellapart.events import Finding
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
@@ -198,7 +197,7 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
         "model": str(RunFolder(result.folder).model),
         "saved_to": None if saved_to is None else str(saved_to),
         "history": [{**asdict(done), "epoch": done.epoch + 1} for done in result.history],
-        "findings": [_finding_as_dict(finding) for finding in result.findings],
+        "findings": [finding.to_dict() for finding in result.findings],
         "scores": result.scores.to_dict(),
         "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
         "report": None if result.report is None else str(result.report),
@@ -213,10 +212,3 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
             for shown in result.shown
         ],
     }
-
-
-def _finding_as_dict(finding: Finding) -> dict[str, Any]:
-    """Return what the watch told, epochs from 1."""
-    told = asdict(finding)
-    epochs = {name: None if told[name] is None else told[name] + 1 for name in ("epoch", "since")}
-    return {**told, **epochs, "in_words": finding.in_words}

@@ -70,7 +70,9 @@ def download(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as reason:
-        raise DownloadError(f"{destination.parent}: cannot be written ({reason.strerror}).") from reason
+        raise DownloadError(
+            f"{destination.parent}: cannot be written ({reason.strerror or reason})."
+        ) from reason
     _check_room(part, size)
     reasons = []
     for url in urls:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from math import ceil, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ class Chance:
 
     loss: float
     """Training loss: the entropy of the class frequencies, after label smoothing."""
+
+    at_start: float
+    """Training loss of a network that gives all classes the same probability."""
 
     val_loss: float
     """Entropy of the class frequencies of the validation images."""
@@ -58,6 +61,7 @@ def chance_of(
     held_out = np.bincount(validation, minlength=classes) / len(validation)
     return Chance(
         loss=entropy((1 - smoothing) * shares + smoothing / classes),
+        at_start=log(classes),
         val_loss=entropy(held_out),
         accuracy=float(held_out.max()),
         variety=float(np.exp(entropy(held_out))),
@@ -92,6 +96,9 @@ class Course:
     rate_falls: bool = False
     """Whether the schedule lowers it to zero."""
 
+    warmup_share: float = 0.0
+    """Of all steps, those in which the rate rises first."""
+
     augments: bool = True
     fine_tunes: bool = False
     """Whether a pretrained network is trained."""
@@ -105,6 +112,18 @@ class Course:
     history: list[EpochDone] = field(default_factory=list)
     vitals: list[Vitals] = field(default_factory=list)
     """Of the last epochs; empty where nothing was measured."""
+
+    @property
+    def warmup(self) -> int:
+        """Epochs in which the learning rate rises first, in part or whole."""
+        return ceil(self.warmup_share * self.epochs)
+
+    @property
+    def steps(self) -> float:
+        """Steps made so far; 0: not known."""
+        if self.chance is None or not self.batch:
+            return 0.0
+        return len(self.history) * max(1.0, self.chance.trained_on / self.batch)
 
     @property
     def window(self) -> int:

@@ -17,11 +17,13 @@ NOISE = 2.0
 """Divided by the square root of the number of validation images, at most four standard errors of an accuracy. The best
 of many epochs owes two or three of them to chance."""
 
-BACKWARDS = 1.1
-"""Ratio of the training loss to its lowest from which on the training goes backwards."""
+BACKWARDS, BACKWARDS_AT_LEAST = 1.1, 0.05
+"""Ratio of the training loss to its lowest from which on the training goes backwards, and the least rise. Ratios alone
+say nothing where a loss is near 0."""
 
-OVERFITTING = 1.25
-"""Ratio of the validation loss to its lowest from which on the network is overfitted."""
+OVERFITTING, OVERFITTING_AT_LEAST = 1.25, 0.1
+"""Ratio of the validation loss to its lowest from which on the network is overfitted, and the least rise; with few
+images that is 1 / sqrt(images), about two standard errors."""
 
 FALLING = 0.95
 """Ratio of the training loss to that at the lowest validation loss up to which it still falls."""
@@ -32,8 +34,11 @@ FEW_CLASSES = 0.12
 FEWEST_ANSWERS = 20
 """Validation images below which answers on few classes say nothing."""
 
-PATIENCE_FOR_ANSWERS, PATIENCE_SHARE, MOST_PATIENCE = 3, 0.1, 10
-"""Epochs in which the answers must be stuck: so many, and a share of the training, in which the rate may rise first."""
+FEWEST_STEPS_FOR_ANSWERS = 50
+"""Steps after which more classes can be expected."""
+
+PATIENCE_FOR_ANSWERS = 3
+"""Epochs after the warm-up in which the answers must be stuck."""
 
 
 def collapse(course: Course) -> Finding | None:
@@ -84,7 +89,9 @@ def overfitting(course: Course) -> Finding | None:
     history = course.history
     lowest = min(history, key=lambda done: done.val_loss)
     last = [done for done in history[-course.window :] if done.epoch > lowest.epoch]
-    if len(last) < course.window or any(done.val_loss < OVERFITTING * lowest.val_loss for done in last):
+    rise = max(OVERFITTING_AT_LEAST, 1 / sqrt(course.images))
+    high = max(OVERFITTING * lowest.val_loss, lowest.val_loss + rise)
+    if len(last) < course.window or any(done.val_loss < high for done in last):
         return None
     if max(done.loss for done in last) > FALLING * lowest.loss:
         return None
@@ -100,9 +107,11 @@ def overfitting(course: Course) -> Finding | None:
 
 def few_classes(course: Course) -> Finding | None:
     """Find answers that stay on few classes, where the images show more."""
-    patience = min(MOST_PATIENCE, PATIENCE_FOR_ANSWERS + round(PATIENCE_SHARE * course.epochs))
+    patience = PATIENCE_FOR_ANSWERS + course.warmup
     chance, recent = course.chance, course.history[-patience:]
     if chance is None or len(recent) < patience or chance.images < FEWEST_ANSWERS:
+        return None
+    if course.steps < FEWEST_STEPS_FOR_ANSWERS:
         return None
     answered = [variety(done) for done in recent]
     if max(answered) - 1 > FEW_CLASSES * (chance.variety - 1):
@@ -151,7 +160,8 @@ def _goes_backwards(course: Course) -> bool:
     if len(course.history) <= course.window:
         return False
     means = _windows([done.loss for done in course.history], course.window).mean(1)
-    return bool(means[-1] >= BACKWARDS * means.min())
+    lowest = means.min()
+    return bool(means[-1] >= max(BACKWARDS * lowest, lowest + BACKWARDS_AT_LEAST))
 
 
 def _windows(values: Sequence[float], window: int) -> NDArray[np.float64]:

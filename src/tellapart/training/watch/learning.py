@@ -42,16 +42,17 @@ def rate_too_high(course: Course) -> Finding | None:
     Either the loss is far above chance, or it stays there after large steps, and a layer is dead or epochs have passed.
     """
     chance = course.chance
-    if chance is None or not course.vitals or _steps(course) < FEWEST_STEPS:
+    if chance is None or not course.vitals or course.steps < FEWEST_STEPS:
         return None
     last, largest = course.history[-1], max(seen.largest_update for seen in course.vitals)
     recent = course.history[-EPOCHS_FOR_RATE:]
-    waited = len(recent) == EPOCHS_FOR_RATE and all(d.loss >= AT_CHANCE * chance.loss for d in recent)
+    waited = len(recent) == EPOCHS_FOR_RATE and all(d.loss >= AT_CHANCE * chance.at_start for d in recent)
     stays = last.loss >= AT_CHANCE * chance.loss and (waited or any(seen.dead for seen in course.vitals))
-    if last.loss < FAR_ABOVE * chance.loss and not (largest >= LARGE_UPDATE and stays):
+    far_above = last.loss >= FAR_ABOVE * max(chance.loss, chance.at_start)
+    if not far_above and not (largest >= LARGE_UPDATE and stays):
         return None
     seen = f"the training loss ({last.loss:.3f}) is far worse than chance ({chance.loss:.3f})"
-    if last.loss < FAR_ABOVE * chance.loss:
+    if not far_above:
         seen = (
             f"the training loss ({last.loss:.3f}) is no better than chance ({chance.loss:.3f}), and one step changed a "
             f"layer's weights by {largest:.0%}"
@@ -66,13 +67,16 @@ def rate_too_high(course: Course) -> Finding | None:
 
 
 def rate_too_low(course: Course) -> Finding | None:
-    """Find weights that hardly move: the loss stays at chance."""
+    """Find weights that have hardly moved once the warm-up is over: the loss is still what it was at the start."""
     chance = course.chance
-    if chance is None or len(course.vitals) < 2 or _steps(course) < FEWEST_STEPS:
+    if chance is None or len(course.history) < max(2, course.warmup + 1) or course.steps < FEWEST_STEPS:
         return None
-    last, per_epoch = course.history[-1], _steps(course) / len(course.history)
+    if len(course.vitals) < len(course.history):  # of earlier sessions none are known
+        return None
+    last, per_epoch = course.history[-1], course.steps / len(course.history)
     moved = sum(seen.largest_update for seen in course.vitals) * per_epoch
-    if moved > STANDSTILL or abs(last.loss / chance.loss - 1) > NEAR_CHANCE or course.vitals[-1].dead:
+    low, high = (1 - NEAR_CHANCE) * chance.loss, (1 + NEAR_CHANCE) * max(chance.loss, chance.at_start)
+    if moved > STANDSTILL or not low <= last.loss <= high or course.vitals[-1].dead:
         return None
     return Finding(
         "learning rate too low",
@@ -89,7 +93,7 @@ def labels_not_learned(course: Course) -> Finding | None:
     chance = course.chance
     if chance is None or len(course.history) < EPOCHS_FOR_LABELS or chance.images < FEWEST_JUDGES:
         return None
-    if _steps(course) < STEPS_FOR_LABELS:
+    if course.steps < STEPS_FOR_LABELS:
         return None
     best = max(done.val_accuracy for done in course.history)
     if _looked(chance, best, min(done.val_loss for done in course.history)):
@@ -127,18 +131,11 @@ def labels_not_learned_by_head(chance: Chance, fitted: HeadFitted) -> Finding | 
 
 def _at_best(accuracy: float, chance: Chance, images: int) -> str:
     return (
-        f"validation accuracy is at best {accuracy:.1%} ({images:,} pictures), no better than always predicting the "
-        f"most frequent class ({chance.accuracy:.1%})"
+        f"validation accuracy is at best {accuracy:.1%} ({images:,} pictures), not clearly better than always "
+        f"predicting the most frequent class ({chance.accuracy:.1%})"
     )
 
 
 def _looked(chance: Chance, accuracy: float, loss: float) -> bool:
     """Return whether a validation accuracy or loss is better than without looking at the pictures."""
     return chance.beaten_by(accuracy, chance.images) or loss < BELOW_CHANCE * chance.val_loss
-
-
-def _steps(course: Course) -> float:
-    """Return how many steps were made."""
-    assert course.chance is not None
-    per_epoch = max(1.0, course.chance.trained_on / course.batch) if course.batch else 0.0
-    return len(course.history) * per_epoch

@@ -9,7 +9,7 @@ LARGEST_INPUT, SMALLEST_INPUT = 10.0, 0.02
 """Deviation of the first layer's inputs, about 1 where they are normalized: above or below they are not. The largest
 holds for the mean too."""
 
-EXPLODING = 0.5
+EXPLODING = 1.0
 """Part of its norm by which a single step may change a kernel at most."""
 
 VANISHING = 1e-3
@@ -51,7 +51,8 @@ def input_scale(course: Course) -> Finding | None:
         0,
         f"the network's input has mean {seen.input_mean:.3g} and standard deviation {seen.input_std:.3g}; "
         "expected: about 0 and 1",
-        "Look at the pictures: are they almost blank? A network of your own must begin with a Rescaling layer",
+        "Look at the pictures: are they almost blank or very dark? A network must begin with a Rescaling layer, as "
+        "tellapart's do",
     )
 
 

@@ -86,14 +86,12 @@ class Watch:
         return any(kind in EXPLAINS.get(told, ()) for told in self.told)
 
 
-def findings_of_curves(history: Sequence[EpochDone], images: int) -> tuple[Finding, ...]:
+def findings_of_curves(history: Sequence[EpochDone], course: Course) -> tuple[Finding, ...]:
     """Return what the rules of curves would have told while these epochs were trained.
 
     Args:
         history: finished epochs.
-        images: number of validation images.
+        course: of the training, before its first epoch.
     """
-    if not history:
-        return ()
-    watch = Watch(Course(images=max(1, images), epochs=history[-1].epochs), rules=RULES_OF_CURVES)
+    watch = Watch(course, rules=RULES_OF_CURVES)
     return tuple(finding for done in history for finding in watch.after(done))

@@ -1,0 +1,33 @@
+"""What the watch knows of a training by its configuration."""
+
+from typing import Any
+
+from tellapart.recipes.config import OptimizerSettings, TrainConfig
+from tellapart.training.watch.course import Course
+
+
+def course_of(config: TrainConfig, images: int, **more: Any) -> Course:
+    """Return the course of a training in epochs, before its first.
+
+    Args:
+        config: of a run; of a transfer, the epochs are those of its fine-tuning.
+        images: that score an epoch.
+        **more: fields of the Course that the images or the network decide.
+    """
+    epochs = config if config.head is None or config.fine_tuning is None else config.fine_tuning
+    optimizer = epochs.optimizer
+    rate_falls, warmup = True, 0.0
+    if isinstance(optimizer, OptimizerSettings):
+        rate_falls = optimizer.schedule == "cosine"
+        warmup = optimizer.warmup_fraction if rate_falls else 0.0
+    return Course(
+        images=max(1, images),
+        epochs=epochs.epochs,
+        rate=optimizer.learning_rate,
+        rate_falls=rate_falls,
+        warmup_share=warmup,
+        batch=epochs.batch_size,
+        augments=epochs.augmentation is not None,
+        fine_tunes=config.head is not None,
+        **more,
+    )
