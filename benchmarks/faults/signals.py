@@ -268,14 +268,16 @@ def run_case(case, place):
             if wanted < 0:
                 break
         time.sleep(case["share"] * place.durations[case["kind"], case["phase"]][case["occurrence"]])
+    had_ended = os.waitid(os.P_PID, command.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     os.kill(command.pid, number)
     sent = time.monotonic()
     code, text = command.end()
     took = time.monotonic() - sent
     told = case | {"code": code, "seconds": round(took, 3), "said": text[-600:]}
     wrong = []
-    if code == 0:
+    if had_ended:
         told["then"] = "had ended"
+        wrong += [] if code == 0 else [f"exit code {code}"]
     else:
         told["then"], again = what_continues(text, words)
         wrong += [] if code in (128 + number, -number) else [f"exit code {code}"]

@@ -142,6 +142,46 @@ def test_stopped_at_once_before_the_first_checkpoint_a_run_begins_again_and_it_s
     assert "A resumed run keeps its settings" in resumed.err
 
 
+SIGNALLED = """
+import importlib, os, signal, sys
+from tellapart.cli.main import main
+
+module, name, number = importlib.import_module(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+function, calls = getattr(module, name), []
+
+def signalled(*given):
+    calls.append(None)
+    if len(calls) == number:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return function(*given)
+
+setattr(module, name, signalled)
+sys.exit(main(sys.argv[4:]))
+"""
+
+
+def signalled_at(module, name, number, *arguments):
+    """Run the command in a process that gets SIGTERM where it calls a function for the number-th time."""
+    words = [sys.executable, "-c", SIGNALLED, module, name, str(number), *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=100, env=dict(os.environ))
+
+
+def test_asked_to_stop_after_its_last_step_a_training_does_not_go_on_to_the_scores(pictures, tmp_path):
+    """In the last validation nobody asks any more; nor where a resumed run has no step to do."""
+    run = tmp_path / "run"
+    options = ("--recipe", "quick", "--size", "16", "--epochs", "2", "--out", run, "--quiet")
+    done = signalled_at("tellapart.training.loop", "_last_learning_rate", 2, "train", pictures, *options)
+    assert done.returncode == 143
+    assert f"tellapart train --resume {run}" in done.stderr
+    assert not (run / "predictions.safetensors").exists()
+    resume = ("train", "--resume", run, "--quiet")
+    again = signalled_at("tellapart.api.training_run", "score_test", 1, *resume)
+    assert again.returncode == 143
+    assert not (run / "predictions.safetensors").exists()
+    assert tellapart(*resume).code == 0
+    assert (run / "predictions.safetensors").exists()
+
+
 def test_an_ignored_signal_stays_ignored():
     """As `nohup` has it for SIGHUP, and a shell for Ctrl-C of what runs in the background."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -75,7 +75,7 @@ def fine_tune(
     head: Candidate,
     tell: Callable[[Event], None],
     should_stop: Callable[[], bool],
-    warn: Callable[[str], None],
+    listener: Listener,
 ) -> Outcome:
     """Train the backbone further, if that is asked for or promises a gain; return the better of both.
 
@@ -84,7 +84,7 @@ def fine_tune(
         head: the fitted head on the frozen backbone; it stays as it is.
         tell: hears of every event.
         should_stop: called after every step; True saves a checkpoint and returns.
-        warn: is told of a damaged checkpoint, or of a file that could not be written.
+        listener: hears of a damaged checkpoint, of a file that could not be written, and of the last step.
 
     Raises:
         ModelError: fine-tuning was asked for, and the backbone's weights cannot be trained.
@@ -106,11 +106,12 @@ def fine_tune(
         return Outcome(head)
     if obstacle:
         raise ModelError(f"Fine-tuning is not possible: {obstacle}. Use --fine-tune off.")
-    training = _Training.at_last_checkpoint(tuning, resumes, warn)
+    training = _Training.at_last_checkpoint(tuning, resumes, listener.warned)
     setup.folder.resume_history(training.checkpointer.state.history)
     training = train_to_the_end(training, setup.folder, tell, should_stop)
     if not training.is_over:
         return Outcome(head, finished=False)
+    listener.trained()
     history = tuple(training.checkpointer.state.history)
     tuned = training.tuning.candidate() if history else None
     event = _compared(head, tuned, time.monotonic() - began)

@@ -27,6 +27,9 @@ class Listener:
     def event(self, event: Event) -> None:
         """A step or an epoch is done, or the training stops."""
 
+    def trained(self) -> None:
+        """The last step is done: what follows does not ask whether to stop."""
+
     def downloading(self, done: int, total: int) -> None:
         """Bytes of the data set have arrived."""
 

@@ -147,6 +147,8 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
         for finding in findings_of_data(setup):
             tell(finding)
         training = _to_the_end(training, setup, tell, should_stop)
+    if training.is_over:
+        listener.trained()
     checkpointer, classifier = training.checkpointer, training.classifier
     checkpointer.restore_best_weights()
     finish_model(setup.config, classifier.model)

@@ -78,7 +78,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
     head = Candidate(Classifier.of_model(model, calibrated(card, held_out)), held_out)
-    outcome = fine_tune(setup, head, tell, should_stop, listener.warned)
+    outcome = fine_tune(setup, head, tell, should_stop, listener)
     classifier, held_out = outcome.better
     of_images = by_split["train"].features[0]
     if outcome.history:

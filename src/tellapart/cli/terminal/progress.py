@@ -196,6 +196,16 @@ class ProgressListener(Listener):
         self.interruption.on_request = self.stop_requested
         self.interruption.steps_are_running = setup.config.head is None
 
+    def trained(self) -> None:
+        """Stop at once where that was asked for after the last step, so that nobody has seen to it.
+
+        Raises:
+            KeyboardInterrupt: it was.
+        """
+        self._steps_are_over()
+        if self.interruption.should_stop():
+            raise KeyboardInterrupt
+
     def event(self, event: Event) -> None:
         """Show a step, an epoch, a stage of a transfer, a finding, a divergence, or the stop."""
         with unless_hung_up():
