@@ -1,6 +1,7 @@
 """Progress on stderr: bars on a terminal, otherwise one plain line an epoch."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -238,7 +239,9 @@ class ProgressListener(Listener):
 
     def stop_requested(self) -> None:
         """Say so, from a signal handler, in a way that is safe there."""
-        words = "Stopping after this step. Press Ctrl-C again to stop at once."
+        words = "Stopping after this step."
+        if self.interruption.received == signal.SIGINT:
+            words += " Press Ctrl-C again to stop at once."
         if self.bars.shown:
             # A line above the bars, by a thread: this one may be in the middle of drawing them.
             self._speaker = Thread(target=self._tell, args=(words,), daemon=True)

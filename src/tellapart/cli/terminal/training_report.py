@@ -49,7 +49,8 @@ def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     height, width, channels = setup.preprocessing.shape
     plain = "" if config.augmentation else ", no augmentation"
     epochs = counted(config.epochs, "epoch")
-    recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}{plain}, seed {config.seed}"
+    rate = f"learning rate {config.optimizer.learning_rate:.3g}"
+    recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}, {rate}{plain}, seed {config.seed}"
     return [
         ("Split", split_in_words(setup)),
         (
@@ -79,7 +80,8 @@ def _fine_tuning(setup: TrainingSetup) -> str:
     settings = setup.config.fine_tuning
     if settings is None or setup.config.fine_tune != "on":
         return ""
-    return f": fine-tuning for {counted(settings.epochs, 'epoch')}, batch size {settings.batch_size}"
+    epochs, rate = counted(settings.epochs, "epoch"), settings.optimizer.learning_rate
+    return f": fine-tuning for {epochs}, batch size {settings.batch_size}, learning rate {rate:.3g}"
 
 
 def _device_line(setup: TrainingSetup, model: Any) -> str:
