@@ -22,6 +22,7 @@ def at_a_terminal(*arguments):
     pid, leader = pty.fork()
     if pid == 0:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored by whoever runs the tests under nohup
         os.execvp(sys.executable, [sys.executable, "-m", "tellapart", *map(str, arguments)])
     return pid, leader
 

@@ -16,10 +16,13 @@ from tellapart.cli.terminal.interruption import Interruption
 
 @pytest.fixture(autouse=True)
 def heard():
-    """Ctrl-C as at a terminal: whoever starts the tests in the background has it ignored, and children inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Signals as at a terminal: in the background and under nohup some are ignored, and children inherit that."""
+    heard = {signal.SIGINT: signal.default_int_handler}
+    heard |= {signal.SIGHUP: signal.SIG_DFL} if hasattr(signal, "SIGHUP") else {}
+    before = {number: signal.signal(number, handler) for number, handler in heard.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 OPTIONS = ("--recipe", "quick", "--size", "16", "--epochs", "400", "--seed", "3")
