@@ -1,6 +1,7 @@
 """A run folder with flipped bits and files cut short: found and said in one paragraph, or without effect."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -263,3 +264,20 @@ def test_settings_that_no_training_has_are_refused_although_their_digest_fits(ta
     photo = str(next(color_photos.rglob("*.png")))
     for verb, use in verbs(run, photo):
         assert outcome(use).startswith(f"refused: {run / 'run.toml'} is damaged ("), verb
+
+
+def make_endless(place):
+    place.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, make_endless], ids=["pipe", "device"])
+@pytest.mark.parametrize("name", [*FILES, ".lock-holder.json", "model.keras", "report.html"])
+def test_pipes_and_devices_in_a_run_folder_are_not_waited_for(name, make, run, color_photos):
+    """Otherwise this test would have no end."""
+    (run / name).unlink(missing_ok=True)
+    make(run / name)
+    photo = str(next(color_photos.rglob("*.png")))
+    for verb, use in verbs(run, photo):
+        words = outcome(use)
+        refused = words.startswith("refused: ")
+        assert not refused or "Traceback" not in words, verb

@@ -9,7 +9,7 @@ from tellapart.runs.logged_values import has_its_values
 
 GOOD = [
     asdict(FeaturesDone("train", 10, 2, 0.5)),
-    asdict(HeadFitted(1.0, 0.5, 0.9, 10, None, ({"penalty": 1.0, "loss": float("nan")},), 1)),
+    asdict(HeadFitted(1.0, 0.5, 0.9, 10, None, ({"penalty": 1.0, "loss": float("nan"), "accuracy": 0},), 1)),
     asdict(FineTuningSkipped("no time")),
     {"reason": "an earlier version has no other field"},
     asdict(FineTuned(False, 0.5, 0.9, 10, 1.0)),
@@ -40,7 +40,8 @@ def test_what_a_training_logs_is_kept(event, values):
         ("FeaturesDone", {"seconds": "x"}),
         ("FeaturesDone", {"views": 10**30}),
         ("HeadFitted", {"path": [1]}),
-        ("HeadFitted", {"path": [{"loss": "x"}]}),
+        ("HeadFitted", {"path": [{"penalty": 1.0, "loss": "x", "accuracy": 0.5}]}),
+        ("HeadFitted", {"path": [{"penalty": 1.0, "loss": 0.5}]}),
         ("HeadFitted", {"val_loss": None}),
         ("FineTuned", {"kept": 1}),
         ("Cost", {"joules": []}),

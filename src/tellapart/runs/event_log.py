@@ -12,6 +12,10 @@ from typing import Any, get_args
 from tellapart.events import EpochDone, Finding, FindingKind
 from tellapart.files import unreadable_is_bad_data
 from tellapart.runs.logged_values import LARGEST_NUMBER, has_its_values
+from tellapart.untrusted.regular_file import read_regular
+
+LARGEST_LOG = 200_000_000
+"""Bytes. An epoch takes a few hundred."""
 
 _SEAL = ', "crc32": "'
 
@@ -37,7 +41,7 @@ def read_log(path: Path) -> tuple[tuple[Mapping[str, Any], ...], int]:
     if not path.is_file():
         return (), 0
     with unreadable_is_bad_data(path):
-        *lines, _cut_short = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        *lines, _cut_short = read_regular(path, LARGEST_LOG).decode("utf-8", "replace").split("\n")
     entries = [_read(line) for line in lines]
     kept = tuple(entry for entry in entries if entry is not None)
     return kept, len(entries) - len(kept)

@@ -34,9 +34,10 @@ from tellapart.files import remove_litter, write_text
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import checkpoint_exists
-from tellapart.runs.event_log import event_line, findings_in, read_log
+from tellapart.runs.event_log import LARGEST_LOG, event_line, findings_in, read_log
 from tellapart.runs.settings_file import digest_of_file, read_settings_file, write_settings_file
 from tellapart.runtime.machine import hardware, versions
+from tellapart.untrusted.regular_file import read_regular, refuse_odd
 
 LOG = "log.jsonl"
 METRICS_CSV = "metrics.csv"
@@ -73,7 +74,7 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether the run was scored on its test split, which comes last."""
         try:
-            return '"event": "Scored"' in (self.path / LOG).read_text(encoding="utf-8", errors="replace")
+            return b'"event": "Scored"' in read_regular(self.path / LOG, LARGEST_LOG)
         except OSError:
             return False
 
@@ -187,6 +188,7 @@ class RunFolder:
             remove_litter(place)
         log = self.path / LOG
         try:
+            refuse_odd(log)
             with suppress(FileNotFoundError), log.open("rb+") as file:
                 file.truncate(file.read().rfind(b"\n") + 1)
         except OSError as reason:
@@ -212,6 +214,7 @@ class RunFolder:
 
     def _append(self, place: Path, text: str) -> None:
         try:
+            refuse_odd(place)
             with place.open("a", encoding="utf-8", newline="") as file:
                 file.write(text)
         except OSError as reason:

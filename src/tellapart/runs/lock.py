@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ConfigError, SaveError
+from tellapart.untrusted.regular_file import read_regular, refuse_odd
 
 LOCK, MARKER, HOLDER = ".lock", ".lock-marker", ".lock-holder.json"
 
@@ -49,6 +50,7 @@ def locked(folder: Path) -> Iterator[None]:
     holder = {"process": os.getpid(), "machine": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
     try:
         with suppress(OSError):
+            refuse_odd(folder / HOLDER)
             (folder / HOLDER).write_text(json.dumps(holder), encoding="utf-8")
         yield
     finally:
@@ -84,7 +86,7 @@ def _acquire(lock: Any) -> Any:
 def _held(folder: Path) -> str:
     """Return who holds the lock, and what to do."""
     try:
-        holder = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        holder = json.loads(read_regular(folder / HOLDER, 10_000))
         who = f"process {holder['process']} on {holder['machine']}, since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         who = "another process"

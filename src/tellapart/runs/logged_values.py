@@ -10,6 +10,9 @@ from tellapart.events import FeaturesDone, FineTuned, FineTuningSkipped, HeadFit
 LARGEST_NUMBER = 2**53
 """Python's whole numbers have no end; figures of a training are smaller, and fit into any array."""
 
+PENALTY_TRIED = {"penalty", "loss", "accuracy"}
+"""The fields of each entry in HeadFitted's path."""
+
 _OF_CLASSES = {
     kind.__name__: {
         field.name: (get_type_hints(kind)[field.name], field.default is MISSING) for field in fields(kind)
@@ -39,7 +42,8 @@ def _is_a(value: Any, kind: Any) -> bool:
     if get_origin(kind) is tuple:
         return isinstance(value, list | tuple) and all(_is_a(each, inner[0]) for each in value)
     if get_origin(kind) is dict:
-        return isinstance(value, dict) and all(_is_a(each, inner[1]) for each in value.values())
+        has_all = isinstance(value, dict) and set(value) == PENALTY_TRIED
+        return has_all and all(_is_a(each, inner[1]) for each in value.values())
     if kind in (int, float):
         is_whole = type(value) is int and abs(value) < LARGEST_NUMBER
         return is_whole or (kind is float and type(value) is float)

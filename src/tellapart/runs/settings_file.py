@@ -13,6 +13,10 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError
 from tellapart.files import write_text
 from tellapart.recipes.config import TrainConfig
+from tellapart.untrusted.regular_file import open_regular, read_regular
+
+LARGEST_SETTINGS = 100_000_000
+"""Bytes. The names of the pictures that were left out are in it."""
 
 _SEAL = "# sha256 of the lines below: "
 
@@ -38,7 +42,8 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         ConfigError: there is no such file, it is damaged, or somebody changed it.
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        content = read_regular(path, LARGEST_SETTINGS)
+        text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     except FileNotFoundError as reason:
         raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from reason
     except OSError as reason:
@@ -117,5 +122,5 @@ def digest_of_file(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -39,6 +40,16 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     except OSError:
         os.close(descriptor)
         raise
+
+
+def refuse_odd(path: str | os.PathLike[str]) -> None:
+    """Raise if something else than a regular file lies at a path; nothing may lie there.
+
+    Raises:
+        OSError: `strerror` says what it is.
+    """
+    with suppress(FileNotFoundError):
+        _refuse_odd(os.stat(path).st_mode, path)
 
 
 def read_regular(path: str | os.PathLike[str], most_bytes: int) -> bytes:
