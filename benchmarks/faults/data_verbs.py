@@ -12,7 +12,7 @@ def import_everything():
 
     Not Keras: where a command does without it, it takes 200 MB less.
     """
-    import pi_heif  # noqa: F401
+    import pillow_heif  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     import torch
     from PIL import AvifImagePlugin, Image  # noqa: F401

@@ -171,7 +171,7 @@ def test_diverged_twice_before_any_epoch_it_says_what_to_change(spoil, data, tmp
     spoil("inputs", 1, 5)
     with pytest.raises(TellapartError, match="diverged twice in its first epoch") as reason:
         trained(data, tmp_path / "run")
-    assert "smaller optimizer.learning_rate" in str(reason.value)
+    assert "Try a much lower --learning-rate (this run: 0.001)." in str(reason.value)
     assert "\n" not in str(reason.value)
 
 

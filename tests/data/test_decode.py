@@ -272,7 +272,7 @@ def test_a_jpeg_of_very_many_scans_is_refused_at_once():
     content = encoded(Image.new("RGB", (2000, 1000)), "JPEG", progressive=True)
     last = b"\xff\xda" + content[:-2].rpartition(b"\xff\xda")[2]
     np.testing.assert_array_equal(decode(content[:-2] + 10 * last + b"\xff\xd9"), decode(content))
-    with pytest.raises(PictureError, match=r"1,0\d\d scans of 2000 x 1000 pixels"):
+    with pytest.raises(PictureError, match=r"a JPEG with 1,0\d\d scans; photos have about ten"):
         decode(content[:-2] + 1000 * last + b"\xff\xd9")
 
 
