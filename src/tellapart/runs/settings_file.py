@@ -101,8 +101,11 @@ def _check(settings: Mapping[str, Any]) -> None:
         raise KeyError("a fingerprint")
     if not all(isinstance(data["left_out"][split], list) for split in data["pictures"]):
         raise TypeError("the pictures left out are no list")
-    for name in ("argument", "labels", "precision", "split_sha256"):
+    for name in ("argument", "labels", "names", "label_pattern", "precision", "split_sha256"):
         if not isinstance(data.get(name, ""), str):
+            raise TypeError(f"{name} is {data[name]!r}")
+    for name in ("path_column", "label_column", "split_column"):
+        if type(data.get(name, "")) not in (str, int):
             raise TypeError(f"{name} is {data[name]!r}")
     TrainConfig.from_dict(settings["run"])
     Preprocessing.from_dict(data["preprocessing"])

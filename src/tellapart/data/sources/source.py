@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.label_choice import Labels, as_labels
 from tellapart.events import Progress
 from tellapart.paths import with_home
 
@@ -22,6 +23,11 @@ class OpenRequest:
     class_names: Sequence[str] | None = None
     download: bool = False
     progress: Progress | None = None
+
+    @property
+    def choice(self) -> Labels:
+        """`labels` and everything that was said about them."""
+        return as_labels(self.labels)
 
     @property
     def path(self) -> Path | None:
