@@ -1,11 +1,15 @@
 """The kinds of source, in the order in which they are tried. A new kind is a file of this folder and a line here."""
 
+from tellapart.data.sources.archive import ARCHIVE
 from tellapart.data.sources.arrays import ARRAYS
 from tellapart.data.sources.csv_labels import CSV_LABELS, LABEL_FILE
+from tellapart.data.sources.doubtful_folder import BOXES, FLAT_FOLDER
 from tellapart.data.sources.folder import CLASS_FOLDERS
 from tellapart.data.sources.known_name import KNOWN_NAME
+from tellapart.data.sources.metadata import METADATA
 from tellapart.data.sources.npz import NPZ
 from tellapart.data.sources.official import HOLDS_KNOWN_SET, OFFICIAL_LAYOUT
+from tellapart.data.sources.pattern import PATTERN
 from tellapart.data.sources.source import Source
 
 SOURCES: tuple[Source, ...] = (
@@ -13,8 +17,13 @@ SOURCES: tuple[Source, ...] = (
     ARRAYS,
     CSV_LABELS,
     LABEL_FILE,
+    PATTERN,
     NPZ,
+    METADATA,
     OFFICIAL_LAYOUT,
     HOLDS_KNOWN_SET,
+    ARCHIVE,
+    BOXES,
+    FLAT_FOLDER,
     CLASS_FOLDERS,  # last: it accepts every folder
 )

@@ -31,9 +31,15 @@ class Finder:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._by_name: dict[str, list[str]] | None = None
+        self._found: dict[str, Found] = {}
 
     def find(self, cell: str) -> Found:
         """Return the image that a cell means."""
+        if cell not in self._found:
+            self._found[cell] = self._search(cell)
+        return self._found[cell]
+
+    def _search(self, cell: str) -> Found:
         if not cell.strip("/\\. "):
             return Found(None)
         for name in dict.fromkeys((cell, cell.replace("\\", "/").removeprefix("file://"))):

@@ -47,27 +47,35 @@ class FolderPlace:
         """
         self.root, self.name, self.where = root, folder_name(root), str(root)
         self._bases = (root,) if beside is None or beside == root else (root, beside)
+        self._above = os.path.join(os.path.normpath(root), "")
         self._keys: tuple[str, ...] | None = None
 
     def exact(self, name: str) -> str | None:
         """Return the key of the file at a path relative to the folder, or to that of the labels, or absolute."""
-        return next((self._key(base / name) for base in self._bases if is_regular(base / name)), None)
+        for base in self._bases:
+            path = os.path.join(base, name)
+            if is_regular(path):
+                return self._key(path)
+        return None
 
     def listed(self) -> Sequence[str]:
         """Return the paths of all images below the folder; they are listed once."""
         if self._keys is None:
-            self._keys = tuple(sorted(self._key(path) for path in image_files(self.root)))
+            self._keys = tuple(sorted(self._key(os.fspath(path)) for path in image_files(self.root)))
         return self._keys
 
     def images(self, keys: Sequence[str]) -> Images:
         """Return the files."""
         return FileImages(tuple(self.root / key for key in keys))
 
-    def _key(self, path: Path) -> str:
+    def _key(self, path: str) -> str:
+        plain = os.path.normpath(path)
+        if plain.startswith(self._above):
+            return plain[len(self._above) :].replace(os.sep, "/")
         try:
             return os.path.relpath(path, self.root).replace(os.sep, "/")
         except ValueError:  # on another drive of Windows
-            return path.as_posix()
+            return Path(path).as_posix()
 
 
 def image_files(folder: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tellapart.data.sources.formats.parquet_table import read_parquet_table
 from tellapart.data.sources.tables.objects import read_json, read_json_lines
 from tellapart.data.sources.tables.table import Table, refused_table
 from tellapart.data.sources.tables.text import read_text_table
@@ -18,6 +19,7 @@ READERS: dict[str, Callable[[Path], Table]] = {
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".json": read_json,
+    ".parquet": read_parquet_table,
 }
 """Ending, lower case -> reader. A file of another ending is read as text."""
 

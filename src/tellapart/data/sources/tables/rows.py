@@ -55,7 +55,10 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     columns = columns_of(table, finder)
     path, split, label = _roles(columns, finder, choice)
     if not columns.rows:
-        raise DataError(f"{table.path}: no lines after the header. Add one line per picture.")
+        raise DataError(
+            f"{table.path}: no {table.row_word}s{' after the header' * (table.row_word == 'line')}, so no training "
+            f"pictures. Add one {table.row_word} per picture."
+        )
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from tellapart.data.csv_file import LONGEST_LINE, bounded_lines
-from tellapart.data.sources.tables.table import Table, refused_table
+from tellapart.data.sources.tables.table import MOST_ROWS, Table, refused_table
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.text import name_in_cell
 from tellapart.untrusted.regular_file import is_regular, open_regular
@@ -82,8 +82,11 @@ def _table(path: Path, file: IO[str]) -> Table:
     if sample and (stated := _SEPARATOR_LINE.fullmatch(sample[0])):
         separator, skipped = stated[1], 1
     separator = separator or separator_of(sample)
-    rows, numbers = [], []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
     for number, row in _rows(chain(sample[skipped:], lines), separator):
+        if len(rows) > MOST_ROWS:
+            raise csv.Error(f"more than {MOST_ROWS:,} rows")
         if any(cell.strip() for cell in row):
             rows.append([name_in_cell(cell) for cell in row])
             numbers.append(number + skipped)
