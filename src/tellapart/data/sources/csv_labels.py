@@ -18,9 +18,10 @@ from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.images import FileImages
 from tellapart.data.sources.assemble import assemble
-from tellapart.data.sources.folder import SPLIT_FOLDERS, folder_name
+from tellapart.data.sources.folder import folder_name
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
+from tellapart.data.sources.split_words import split_of
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.errors import DataError
 from tellapart.untrusted.regular_file import is_regular
@@ -77,10 +78,11 @@ def read_labels_file(path: Path, root: Path) -> list[LabeledFile]:
     """
     files: list[LabeledFile] = []
     line_of: dict[str, int] = {}
-    for line, (name, label, split) in _lines(path):
-        if not name or not label or len(label) > LONGEST_LABEL or split not in SPLIT_FOLDERS:
+    for line, (name, label, word) in _lines(path):
+        split = split_of(word)
+        if not name or not label or len(label) > LONGEST_LABEL or split is None:
             raise DataError(
-                f"{path}: line {line} says file {name!r}, label {label[:LONGEST_LABEL]!r}, split {split!r}. Every line "
+                f"{path}: line {line} says file {name!r}, label {label[:LONGEST_LABEL]!r}, split {word!r}. Every line "
                 f"needs a file and a label of at most {LONGEST_LABEL:,} characters, and a split is train, validation "
                 "or test."
             )
@@ -90,7 +92,7 @@ def read_labels_file(path: Path, root: Path) -> list[LabeledFile]:
             raise DataError(
                 f"{path}: line {line} names {name}, which line {first} names already. Keep one line per picture."
             )
-        files.append(LabeledFile(image, label, SPLIT_FOLDERS[split]))
+        files.append(LabeledFile(image, label, split))
     if not files:
         raise DataError(f"{path}: no lines after the header. Add one line per picture.")
     return files

@@ -23,6 +23,15 @@ class OpenRequest:
     download: bool = False
     progress: Progress | None = None
 
+    class_depth: int | None = None
+    """As for `open_dataset`."""
+
+    for_training: bool = True
+    """Whether training pictures are needed."""
+
+    known_classes: Sequence[str] = ()
+    """Classes of the model that the pictures are for."""
+
     @property
     def path(self) -> Path | None:
         """`data` as a path, `~` expanded; None for arrays."""
