@@ -184,7 +184,10 @@ def test_pictures_and_classes_added_since_are_left_out_and_counted(tmp_path):
     grown = dataset_of([0, 2, 0, 2, 1])  # p3 is new, and so is class 1 with p4
     again = apply_split(grown, recorded)
     assert again.class_names == ("class 0", "class 2")
-    assert {name: split.ids for name, split in again.splits.items()} == {"train": ("p0", "p1"), "test": ("p2",)}
+    assert {name: split.ids for name, split in again.splits.items()} == {
+        "train": ("p0", "p1"),
+        "test": ("p2",),
+    }
     np.testing.assert_array_equal(again.splits["train"].labels, [0, 1])
     assert again.notices == ("2 pictures added since the training: left out.",)
 
