@@ -47,7 +47,7 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
 
 
 def foreign_content(encoded: bytes) -> str | None:
-    """Return what a file that is no picture holds, and what to do, in two sentences; None where nothing is known.
+    """Return what a file that is no picture holds, and what to do; None where nothing is known.
 
     Args:
         encoded: the whole file, or its beginning.
@@ -58,5 +58,5 @@ def foreign_content(encoded: bytes) -> str | None:
             return f"not a picture but {what}. {remedy}"
     if beginning and not re.search(rb"[\x00-\x08\x0e-\x1f\x80-\xff]", beginning):
         words = beginning[:60].decode("ascii").split("\n")[0].strip()
-        return f"not a picture but text ({words!r}). {_DOWNLOAD_AGAIN}"
+        return f"not a picture but text ({words!r})."
     return None
