@@ -26,6 +26,7 @@ _HOMES = {
     "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",
     "open_dataset": "tellapart.data.open",
+    "Labels": "tellapart.data.sources.label_choice",
     "TellapartError": "tellapart.errors",
 }
 """Public name -> the module that defines it."""

@@ -189,7 +189,7 @@ def test_pictures_and_classes_added_since_are_left_out_and_counted(tmp_path):
         "test": ("p2",),
     }
     np.testing.assert_array_equal(again.splits["train"].labels, [0, 1])
-    assert again.notices == ("2 pictures added since the training: left out.",)
+    assert again.notices == ("2 pictures added since the training: left out",)
 
 
 def test_of_data_that_grew_a_changed_label_is_still_named():

@@ -15,8 +15,9 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import display_name
 from tellapart.classifier.split_scores import names_things, takes_names_of
 from tellapart.data.dataset import Dataset
-from tellapart.data.open import open_dataset, reopening
+from tellapart.data.open import open_dataset, opens_the_same, reopening
 from tellapart.data.sources.catalog import find_known
+from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
@@ -88,7 +89,7 @@ def evaluate(
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
         data: anything that `open_dataset` opens. Default: a run folder's own data.
         split: "train", "validation" or "test". Default: the test split, or everything where data is undivided.
-        labels: CSV for a folder without class folders.
+        labels: a file of labels, or a `Labels`, for images that are not in class folders.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`. Default: for a run folder
             that of its training, otherwise "float32".
         listener: hears of the images read and scored.
@@ -120,13 +121,9 @@ def _chosen(
 ) -> _Choice:
     """Choose the images: the run's own split of its own data, else a split of what is given."""
     name = split or "test"
-    given = reopening(data, labels)
-    is_own = data is None or (
-        given.get("argument") == saved.get("argument", "")
-        and (labels is None or given.get("labels") == saved.get("labels"))
-    )
+    is_own = data is None or opens_the_same(reopening(data, labels), saved)
     if run is not None and is_own:
-        data, labels = saved["argument"], saved.get("labels")
+        data, labels = saved["argument"], labels_from(saved)
     dataset = open_dataset(
         data,
         labels=labels,
@@ -175,7 +172,7 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         ]
     else:
         notes = [choice.note] if choice.note else []
-    notes += choice.dataset.notices
+    notes += [f"{words}." for words in choice.dataset.notices]
     if store.unreadable:
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")

@@ -1,11 +1,15 @@
 """The command `train`."""
 
+from typing import Any
+
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 
+@with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
@@ -23,7 +27,7 @@ def train(
     policy: options.PolicyOption = None,
     validation_share: options.ValidationShare = None,
     test_share: options.TestShare = None,
-    labels: options.Labels = None,
+    labels: Any = None,
     predictions: options.Predictions = None,
     out: options.Out = None,
     save_to: options.SaveTo = None,

@@ -75,7 +75,7 @@ class Dataset:
     """Splits that the data came without: their images were held out of the training split."""
 
     notices: tuple[str, ...] = ()
-    """What was assumed about the data, or left out: sentences for people."""
+    """What people should know about how it was read: sentences without their full stops."""
 
     def __post_init__(self) -> None:
         unknown = set(self.splits) - set(SPLIT_NAMES)

@@ -162,7 +162,7 @@ def _without_new(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> D
         if len(old):
             splits[name] = dataclasses.replace(old, labels=number_of[old.labels])
     _check_classes(dataset, rows, recorded)
-    notice = f"{counted(new, 'picture')} added since the training: left out."
+    notice = f"{counted(new, 'picture')} added since the training: left out"
     return dataset.replace(
         class_names=tuple(dataset.class_names[number] for number in kept),
         splits=splits,

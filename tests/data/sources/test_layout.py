@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tellapart.data.open import open_dataset
+from tellapart.data.sources.label_choice import Labels
 from tellapart.errors import DataError
 
 CATS_DOGS = ("cat", "dog")
@@ -305,19 +306,19 @@ DEPTHS = [
 @pytest.mark.parametrize(("depth", "expected"), DEPTHS)
 def test_the_class_depth_chooses_between_two_readings(tmp_path, depth, expected):
     files = {f"{vehicle}/{time}": 1 for vehicle in ("bus", "car", "train") for time in ("day", "night")}
-    dataset = open_dataset(build(tmp_path, files), class_depth=depth)
+    dataset = open_dataset(build(tmp_path, files), labels=Labels(class_depth=depth))
     assert counts(dataset) == expected
     assert set(dataset.ignored) == ({"bus/", "car/"} if depth == 2 else set())
 
 
 def test_without_split_words_a_class_depth_of_two_takes_all_outer_folders(tmp_path):
     files = {f"{city}/{kind}": 1 for city in ("bern", "rome") for kind in CATS_DOGS}
-    assert counts(open_dataset(build(tmp_path, files), class_depth=2)) == {"train": both(2, 2)}
+    assert counts(open_dataset(build(tmp_path, files), labels=Labels(class_depth=2))) == {"train": both(2, 2)}
 
 
 def test_a_class_depth_without_pictures_is_refused(tmp_path):
     with pytest.raises(DataError, match="no pictures in folders 4 levels below"):
-        open_dataset(build(tmp_path, {"cat": 1, "dog": 1}), class_depth=4)
+        open_dataset(build(tmp_path, {"cat": 1, "dog": 1}), labels=Labels(class_depth=4))
 
 
 def test_to_be_scored_pictures_need_no_training_split(tmp_path):

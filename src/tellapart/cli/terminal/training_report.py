@@ -14,7 +14,7 @@ from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_li
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
-from tellapart.text import counted, one_line, percent
+from tellapart.text import counted, percent
 from tellapart.training.health import best_epoch
 
 UNREADABLE_NAMED = 5
@@ -99,9 +99,9 @@ def _in_the_tutorials_words(setup: TrainingSetup) -> None:
 
 
 def left_out_lines(setup: TrainingSetup) -> list[str]:
-    """Return what was assumed of the data, and what of it is not used: unreadable pictures, misplaced files."""
+    """Return what of the data is not used: unreadable pictures, and files in places where none belong."""
     unreadable = [picture for store in setup.stores.values() for picture in store.unreadable]
-    lines = [*map(one_line, setup.dataset.notices), *left_out_of_folders(setup.dataset.ignored)]
+    lines = left_out_of_folders(setup.dataset.ignored)
     if unreadable:
         lines.append(f"Skipped {counted(len(unreadable), 'picture')} that could not be read:")
         lines += [f"  {picture.reason}" for picture in unreadable[:UNREADABLE_NAMED]]

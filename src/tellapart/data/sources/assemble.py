@@ -35,7 +35,7 @@ def assemble(
         where: the place it comes from, for people.
         mirrors: whether an image may be mirrored; None: guessed, carefully, from the class names.
         ignored: visible entries of a folder that are not in the data set.
-        notices: what was assumed or left out, for people.
+        notices: what people should know about how it was read.
     """
     names = tuple(map(storable, class_names))
     safe = _may_mirror(names, splits) if mirrors is None else mirrors

@@ -28,7 +28,7 @@ def _open(request: OpenRequest) -> Dataset:
     root = request.existing_path
     tree = walk(root)
     wish = Wish(
-        class_depth=request.class_depth,
+        class_depth=request.choice.class_depth,
         for_training=request.for_training,
         known_classes=request.known_classes,
     )

@@ -91,7 +91,7 @@ def read_layout(root: Folder, wish: Wish) -> Layout:
     layout = _by_splits(root, base, names, wish) if divided else _by_classes(root, base)
     if base is not root:
         place = base.path.relative_to(root.path)
-        layout.notices.insert(0, f"Reading {place}/, the only folder of {root.path} that holds classes.")
+        layout.notices.insert(0, f"Reading {place}/, the only folder of {root.path} that holds classes")
     return layout
 
 
@@ -152,7 +152,7 @@ def _by_splits(root: Folder, base: Folder, names: Mapping[str, str], wish: Wish)
             count = sum(1 for _ in folder.every_image())
             layout.left_out.append(folder)
             layout.notices.append(
-                f"{folder.name}/ left out: its {counted(count, 'picture')} are in no class folders."
+                f"{folder.name}/ left out: its {counted(count, 'picture')} are in no class folders"
             )
             continue
         if split == "train":
@@ -194,7 +194,7 @@ def _classes_of(folder: Folder) -> Classes:
 
 def _splits_inside(base: Folder) -> Layout | None:
     """Return the layout of classes that are each divided into splits; None where they are not."""
-    layout = Layout({}, notices=["Each class folder is divided into splits of its own."])
+    layout = Layout({}, notices=["Each class folder is divided into splits of its own"])
     if len(base.filled) < 2:
         return None
     for folder in base.filled:

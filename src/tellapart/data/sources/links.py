@@ -86,12 +86,12 @@ def _of_files(layout: Layout) -> Iterator[str]:
         first, here = two_classes[0]
         yield (
             f"{counted(len(two_classes), 'picture')} in two classes by links, so labeled as both: {first.path} is "
-            f"{first.class_name}, {here.path} is {here.class_name}."
+            f"{first.class_name}, {here.path} is {here.class_name}"
         )
 
 
 def _in_two_splits(count: int, one: str, other: str) -> str:
     return (
         f"{counted(count, 'picture')} in both {one} and {other}, by links: a score on {other} says nothing about new "
-        "pictures."
+        "pictures"
     )

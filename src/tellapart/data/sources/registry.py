@@ -1,7 +1,7 @@
 """The kinds of source, in the order in which they are tried. A new kind is a file of this folder and a line here."""
 
 from tellapart.data.sources.arrays import ARRAYS
-from tellapart.data.sources.csv_labels import CSV_LABELS
+from tellapart.data.sources.csv_labels import CSV_LABELS, LABEL_FILE
 from tellapart.data.sources.folder import CLASS_FOLDERS
 from tellapart.data.sources.known_name import KNOWN_NAME
 from tellapart.data.sources.npz import NPZ
@@ -12,6 +12,7 @@ SOURCES: tuple[Source, ...] = (
     KNOWN_NAME,
     ARRAYS,
     CSV_LABELS,
+    LABEL_FILE,
     NPZ,
     OFFICIAL_LAYOUT,
     HOLDS_KNOWN_SET,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.label_choice import Labels, as_labels
 from tellapart.events import Progress
 from tellapart.paths import with_home
 
@@ -23,14 +24,16 @@ class OpenRequest:
     download: bool = False
     progress: Progress | None = None
 
-    class_depth: int | None = None
-    """As for `open_dataset`."""
-
     for_training: bool = True
     """Whether training pictures are needed."""
 
     known_classes: Sequence[str] = ()
     """Classes of the model that the pictures are for."""
+
+    @property
+    def choice(self) -> Labels:
+        """`labels` and everything that was said about them."""
+        return as_labels(self.labels)
 
     @property
     def path(self) -> Path | None:
