@@ -4,7 +4,7 @@ A run folder knows its own test images. Where it is given its own data again, th
 that it was trained on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def evaluate(
     classifier = load(model)
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
-    choice = _chosen(run, saved, data, labels, split, listener)
+    choice = _chosen(run, saved, data, labels, split, classifier.class_names, listener)
     return _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
 
 
@@ -116,6 +116,7 @@ def _chosen(
     data: Any,
     labels: Any,
     split: str | None,
+    known_classes: Sequence[str],
     listener: Listener,
 ) -> _Choice:
     """Choose the images: the run's own split of its own data, else a split of what is given."""
@@ -123,9 +124,14 @@ def _chosen(
     is_own = data is None or opens_the_same(reopening(data, labels), saved)
     if run is not None and is_own:
         data, labels = saved["argument"], labels_from(saved)
-    dataset = open_dataset(data, labels=labels, download=True, progress=listener.downloading)
-    for words in dataset.notices:
-        listener.notice(words)
+    dataset = open_dataset(
+        data,
+        labels=labels,
+        download=True,
+        progress=listener.downloading,
+        for_training=False,
+        known_classes=known_classes,
+    )
     if run is not None and is_own:
         own = apply_split(dataset, run.read_split(saved))
         return _Choice(own, name, name, fingerprints=saved["fingerprints"])
@@ -166,6 +172,7 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         ]
     else:
         notes = [choice.note] if choice.note else []
+    notes += [f"{words}." for words in choice.dataset.notices]
     if store.unreadable:
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")

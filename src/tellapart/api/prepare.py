@@ -59,6 +59,8 @@ def prepare(
         held: gets the folder's lock.
         reason: why the recipe was chosen, where nobody named it.
     """
+    for words in dataset.notices:
+        listener.notice(words)
     refuse_small_images(dataset.image_shape, dataset.where)
     held_out = config.validation_share if config.validation == "held out" else 0.0
     keep = 1 if config.head is None else 2
@@ -141,6 +143,8 @@ def prepare_again(
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     dataset = opened(saved["argument"], labels_from(saved)) if data is None else opened(data, labels)
     dataset = apply_split(dataset, folder.read_split(saved))
+    for words in dataset.notices:
+        listener.notice(words)
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
     backbone, stores = open_and_load(dataset, preprocessing, config, listener)
     recorded = saved["fingerprints"]

@@ -128,15 +128,9 @@ def _opened_and_configured(
 
 
 def _opener(class_names: Sequence[str] | None, listener: Listener) -> Opener:
-    def opened(data: Any, labels: Any) -> Dataset:
-        dataset = open_dataset(
-            data, labels=labels, class_names=class_names, download=True, progress=listener.downloading
-        )
-        for words in dataset.notices:
-            listener.notice(words)
-        return dataset
-
-    return opened
+    return lambda data, labels: open_dataset(
+        data, labels=labels, class_names=class_names, download=True, progress=listener.downloading
+    )
 
 
 def _with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:

@@ -59,6 +59,16 @@ LabelPattern = Annotated[
     ),
 ]
 
+ClassDepth = Annotated[
+    int | None,
+    typer.Option(
+        "--class-depth",
+        metavar="N",
+        help="Take the names of the folders N levels below DATA as classes, 1 for those directly in it. Default: read "
+        "from the folders' names.",
+    ),
+]
+
 
 OPTIONS = {
     "labels": LabelFile,
@@ -67,6 +77,7 @@ OPTIONS = {
     "split_column": SplitColumn,
     "names": Names,
     "label_pattern": LabelPattern,
+    "class_depth": ClassDepth,
 }
 """Parameter -> option. `with_label_options` puts them in the place of a command's parameter `labels`."""
 
@@ -78,9 +89,15 @@ def with_label_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(**given: Any) -> None:
         from tellapart.data.sources.label_choice import Labels
 
-        file, path, label, split, names, pattern = (given.pop(name) for name in OPTIONS)
+        file, path, label, split, names, pattern, depth = (given.pop(name) for name in OPTIONS)
         labels = Labels(
-            file=file, path_column=path, label_column=label, split_column=split, names=names, pattern=pattern
+            file=file,
+            path_column=path,
+            label_column=label,
+            split_column=split,
+            names=names,
+            pattern=pattern,
+            class_depth=depth,
         )
         command(**given, labels=labels if labels.is_given else None)
 

@@ -25,6 +25,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.foreign_content import foreign_content
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import DataError, MissingExtraError, PictureError
 from tellapart.paths import no_such_picture
@@ -117,6 +118,8 @@ def decode(source: str | os.PathLike[str] | bytes) -> Pixels:
     except PictureError as reason:
         raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:  # A decoder fed with damaged bytes raises nearly anything.
+        if foreign := foreign_content(encoded):
+            raise PictureError(f"{name}: {foreign}") from reason
         raise PictureError(f"{name}: not a readable picture ({_message_of(reason)}).") from reason
 
 

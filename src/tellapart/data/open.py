@@ -38,6 +38,8 @@ def open_dataset(
     class_names: Sequence[str] | None = None,
     download: bool = False,
     progress: Progress | None = None,
+    for_training: bool = True,
+    known_classes: Sequence[str] = (),
 ) -> Dataset:
     """Open labeled images, wherever they are.
 
@@ -50,6 +52,8 @@ def open_dataset(
         class_names: of labels 0, 1, 2, ... in arrays.
         download: fetch a known set that is not on this machine.
         progress: called with (bytes done, bytes in all) while downloading.
+        for_training: whether it needs training pictures of at least two classes, as a training does.
+        known_classes: of the model that the pictures are for, where there is one.
 
     Raises:
         DataError: it cannot be used as it is; the message says what was met, what is accepted, what to do.
@@ -57,7 +61,13 @@ def open_dataset(
         MissingExtraError: parquet files, and pyarrow is not installed.
     """
     request = OpenRequest(
-        data=data, labels=labels, class_names=class_names, download=download, progress=progress
+        data=data,
+        labels=labels,
+        class_names=class_names,
+        download=download,
+        progress=progress,
+        for_training=for_training,
+        known_classes=known_classes,
     )
     with unreadable_is_bad_data(request.path or "arrays in memory"):
         source = next((source for source in SOURCES if source.accepts(request)), None)
@@ -65,7 +75,8 @@ def open_dataset(
             raise DataError(_accepted_by_none(request.existing_path))
         dataset = source.open(request)
         dataset = with_class_names(dataset, request.choice.names)
-    _check_learnable(dataset)
+    if for_training:
+        _check_learnable(dataset)
     return dataset.replace(notices=(*dataset.notices, *doubtful_classes(dataset.class_names)))
 
 

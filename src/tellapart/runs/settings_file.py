@@ -107,6 +107,8 @@ def _check(settings: Mapping[str, Any]) -> None:
     for name in ("path_column", "label_column", "split_column"):
         if type(data.get(name, "")) not in (str, int):
             raise TypeError(f"{name} is {data[name]!r}")
+    if type(data.get("class_depth", 1)) is not int:
+        raise TypeError(f"class_depth is {data['class_depth']!r}")
     TrainConfig.from_dict(settings["run"])
     Preprocessing.from_dict(data["preprocessing"])
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tellapart.errors import ConfigError
 from tellapart.paths import real_path
 
 SPLIT_BY_NONE = "none"
@@ -40,6 +41,13 @@ class Labels:
     pattern: str | None = None
     """Regular expression, searched in each image's path; its group `label` (or the first) is the class."""
 
+    class_depth: int | None = None
+    """Of class folders: the class is the name of the folder so many levels below the root."""
+
+    def __post_init__(self) -> None:
+        if self.class_depth is not None and self.class_depth < 1:
+            raise ConfigError(f"class_depth is a number of levels from 1; got {self.class_depth}.")
+
     @property
     def is_file(self) -> bool:
         """Whether `file` is a path."""
@@ -59,11 +67,12 @@ class Labels:
             "split_column": self.split_column,
             "names": None if self.names is None else str(real_path(self.names)),
             "label_pattern": self.pattern,
+            "class_depth": self.class_depth,
         }
         return {name: value for name, value in values.items() if value is not None}
 
 
-RECORDED = ("labels", "path_column", "label_column", "split_column", "names", "label_pattern")
+RECORDED = ("labels", "path_column", "label_column", "split_column", "names", "label_pattern", "class_depth")
 """Keys of what `Labels.reopening` returns; each is the name of an option too."""
 
 
@@ -74,8 +83,14 @@ def as_labels(labels: Any) -> Labels:
 
 def labels_from(saved: Mapping[str, Any]) -> Labels | None:
     """Return the labels that run.toml records; None where it records none."""
-    file, path, label, split, names, pattern = (saved.get(name) for name in RECORDED)
+    file, path, label, split, names, pattern, depth = (saved.get(name) for name in RECORDED)
     labels = Labels(
-        file=file, path_column=path, label_column=label, split_column=split, names=names, pattern=pattern
+        file=file,
+        path_column=path,
+        label_column=label,
+        split_column=split,
+        names=names,
+        pattern=pattern,
+        class_depth=depth,
     )
     return labels if labels.is_given else None

@@ -24,6 +24,12 @@ class OpenRequest:
     download: bool = False
     progress: Progress | None = None
 
+    for_training: bool = True
+    """Whether training pictures are needed."""
+
+    known_classes: Sequence[str] = ()
+    """Classes of the model that the pictures are for."""
+
     @property
     def choice(self) -> Labels:
         """`labels` and everything that was said about them."""

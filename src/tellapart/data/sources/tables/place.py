@@ -9,7 +9,8 @@ from typing import Protocol
 
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.images import FileImages, Images
-from tellapart.data.sources.folder import folder_name, is_hidden
+from tellapart.data.sources.folder import folder_name
+from tellapart.data.sources.walk import is_hidden
 from tellapart.untrusted.regular_file import is_regular
 
 

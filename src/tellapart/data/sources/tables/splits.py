@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tellapart.data.sources.folder import SPLIT_FOLDERS
+from tellapart.data.sources.split_words import split_of
 from tellapart.data.sources.tables.table import LabeledRow
 
 _OF_COMPETITIONS = {
@@ -22,7 +22,7 @@ def split_word(cell: str) -> str | None:
     word = cell.strip().lower()
     if not word:
         return "train"
-    return SPLIT_FOLDERS.get(word) or _OF_COMPETITIONS.get(word)
+    return split_of(word) or _OF_COMPETITIONS.get(word)
 
 
 def split_of_folders(rows: list[LabeledRow]) -> tuple[list[LabeledRow], list[str]]:
@@ -32,9 +32,9 @@ def split_of_folders(rows: list[LabeledRow]) -> tuple[list[LabeledRow], list[str
         The rows, and a notice of it; as they were, and none, where the folders mean nothing.
     """
     firsts = {row.key.partition("/")[0] for row in rows if "/" in row.key}
-    split_of = {first: split_word(first) for first in firsts}
-    splits = set(split_of.values())
+    word_of = {first: split_word(first) for first in firsts}
+    splits = set(word_of.values())
     if not all("/" in row.key for row in rows) or None in splits or len(splits) < 2 or "train" not in splits:
         return rows, []
-    divided = [replace(row, split=split_of[row.key.partition("/")[0]] or "train") for row in rows]
+    divided = [replace(row, split=word_of[row.key.partition("/")[0]] or "train") for row in rows]
     return divided, [f"Splits by folder: {', '.join(sorted(firsts))}"]
