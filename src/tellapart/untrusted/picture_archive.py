@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -118,6 +119,20 @@ def contents_of_packed_tar(path: Path, wanted: Callable[[str], bool]) -> dict[st
     except _DAMAGED as reason:
         raise _damaged(path, reason) from reason
     return contents
+
+
+def beginning_of_tar(path: Path, count: int) -> list[str]:
+    """Return the names of the first files of a tar file, compressed or not; none where it cannot be read."""
+    try:
+        with open_regular(path) as raw:
+            is_packed = raw.read(2) in (b"\x1f\x8b", b"BZ")
+            raw.seek(0)
+            file: Any = _Bounded(_decompressed(path, raw), path) if is_packed else raw
+            headers = cast("IO[bytes]", _SmallReads(file, _LARGEST_HEADER, "a header"))
+            with tarfile.open(fileobj=headers, mode="r:") as tar:
+                return [info.name for info in islice(tar, count) if info.isfile()]
+    except (*_DAMAGED, DataError):
+        return []
 
 
 def _members_of_zip(path: Path) -> Iterator[Member]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name, is_foreign_archive
 from tellapart.data.sources.csv_labels import dataset_of_rows
+from tellapart.data.sources.layout import Wish, read_layout
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.rows import LabeledRows
-from tellapart.data.sources.tables.splits import split_word
 from tellapart.data.sources.tables.table import LabeledRow
+from tellapart.data.sources.walk import Folder, is_image_name
 from tellapart.errors import DataError
+from tellapart.text import natural_key
 
 
 def _accepts(request: OpenRequest) -> bool:
@@ -29,39 +31,44 @@ def _open(request: OpenRequest) -> Dataset:
             f"{path}: such archives are not read. Unpack it and give the folder, or pack it as .zip or .tar."
         )
     place = ArchivePlace(path)
-    rows = rows_of_class_folders(place.listed(), str(path))
-    return dataset_of_rows(LabeledRows(rows, ()), place, str(path))
+    tree = tree_of(place.names, PurePosixPath(path.as_posix()))
+    wish = Wish(
+        class_depth=request.choice.class_depth,
+        for_training=request.for_training,
+        known_classes=request.known_classes,
+    )
+    layout = read_layout(tree, wish)
+    rows = [
+        LabeledRow(image.relative_to(tree.path).as_posix(), label, split, 0)
+        for split in layout.splits
+        for image, label in layout.images(split)
+    ]
+    return dataset_of_rows(LabeledRows(rows, tuple(layout.notices)), place, str(path))
 
 
-def rows_of_class_folders(names: Sequence[str], where: str) -> list[LabeledRow]:
-    """Read splits and classes from the folders in which images lie: split/class/image, or class/image.
+def tree_of(names: Iterable[str], root: PurePosixPath) -> Folder:
+    """Return the folders that the names of an archive's files spell.
 
     Args:
-        names: of images, with slashes. Folders that all of them share are passed over.
-        where: they lie, for errors.
-
-    Raises:
-        DataError: there are none, or some lie in no class folder.
+        names: relative, with slashes.
+        root: what the archive is called.
     """
-    parts = {name: PurePosixPath(name).parts for name in names}
-    if not parts:
-        raise DataError(f"{where}: no pictures in it. Give an archive of class folders.")
-    while len({inner[0] for inner in parts.values()}) == 1 and min(map(len, parts.values())) > 2:
-        parts = {name: inner[1:] for name, inner in parts.items()}
-    loose = next((name for name, inner in parts.items() if len(inner) < 2), None)
-    if loose is not None:
-        raise DataError(
-            f"{where}: {loose} lies in no class folder. Put each class's pictures in a folder of their own, name the "
-            "classes in a file (--labels), or take them from the pictures' names (--label-pattern)."
-        )
-    split_of = {inner[0]: split_word(inner[0]) for inner in parts.values()}
-    is_divided = None not in split_of.values() and all(len(inner) > 2 for inner in parts.values())
-    return [
-        LabeledRow(name, inner[1], split_of[inner[0]] or "train", 0)
-        if is_divided
-        else LabeledRow(name, inner[0], "train", 0)
-        for name, inner in parts.items()
-    ]
+    inside: dict[str, list[str]] = {}
+    loose: list[PurePosixPath] = []
+    for name in names:
+        first, slash, rest = name.partition("/")
+        if slash:
+            inside.setdefault(first, []).append(rest)
+        else:
+            loose.append(root / name)
+    images = [path for path in loose if is_image_name(path.name)]
+    return Folder(
+        root,
+        str(root),
+        tuple(tree_of(inside[name], root / name) for name in sorted(inside, key=natural_key)),
+        tuple(sorted(images, key=lambda path: natural_key(path.name))),
+        tuple(path for path in loose if not is_image_name(path.name)),
+    )
 
 
 ARCHIVE = Source(title="an archive of class folders", accepts=_accepts, open=_open)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tellapart.data.images import Images
 from tellapart.data.sources.blobs import BlobImages
-from tellapart.data.sources.tables.place import is_image_name, is_left_behind
+from tellapart.data.sources.walk import is_hidden, is_image_name
 from tellapart.errors import DataError
 from tellapart.untrusted.picture_archive import contents_of_packed_tar, members_of, read_member
 
@@ -79,4 +79,4 @@ class ArchivePlace:
 
 
 def _is_used(name: str) -> bool:
-    return not any(is_left_behind(part) for part in name.split("/"))
+    return not any(is_hidden(part) for part in name.split("/"))

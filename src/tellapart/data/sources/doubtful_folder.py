@@ -16,8 +16,8 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.pattern import labels_by, suggested_pattern
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.boxes import boxes_refused
-from tellapart.data.sources.tables.place import image_files, is_image_name, is_left_behind
 from tellapart.data.sources.tables.readers import is_table_name
+from tellapart.data.sources.walk import is_hidden, is_image_name, walk
 from tellapart.errors import DataError
 
 _LOOKED_AT = 10_000
@@ -29,7 +29,7 @@ _NO_LABELS = re.compile(r"(read.?me|licen[cs]e|requirements|classes|names|notes|
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    return (path for path in islice(folder.iterdir(), _LOOKED_AT) if not is_left_behind(path.name))
+    return (path for path in islice(folder.iterdir(), _LOOKED_AT) if not is_hidden(path.name))
 
 
 def _box_files(root: Path) -> str:
@@ -54,10 +54,11 @@ def _is_yolo(folder: Path) -> bool:
 
 
 def _is_flat(root: Path) -> bool:
-    """Return whether images lie in the folder itself, or in its one folder, and no class folders beside them."""
+    """Return whether images lie in the folder itself, and none below it."""
     entries = list(_entries(root))
-    folders = [path for path in entries if path.is_dir() and next(image_files(path), None) is not None]
-    return not folders and any(is_image_name(path.name) for path in entries)
+    if not any(is_image_name(path.name) for path in entries):
+        return False
+    return not any(walk(path).holds_images for path in entries if path.is_dir())
 
 
 def _advice_on_flat(root: Path) -> str:

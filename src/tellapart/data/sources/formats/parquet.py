@@ -173,7 +173,7 @@ def _bytes_of(image: bytes | Path) -> int:
 def _image(cell: Any, path: Path, row: int) -> bytes | Path:
     """Return an encoded image, or the file of one, which lies beside the parquet file."""
     content, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, cell)
-    if isinstance(content, bytes):
+    if isinstance(content, bytes) and (content or not name):
         return content
     if isinstance(name, str) and name:
         return path.parent / name.replace("\\", "/")

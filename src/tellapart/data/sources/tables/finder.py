@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tellapart.data.sources.tables.place import Place, is_image_name
+from tellapart.data.sources.tables.place import Place
+from tellapart.data.sources.walk import is_image_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from tellapart.data.sources.tables.columns import Columns
 from tellapart.data.sources.tables.finder import Found
-from tellapart.data.sources.tables.place import FolderPlace, Place, is_image_name
+from tellapart.data.sources.tables.place import FolderPlace, Place
+from tellapart.data.sources.walk import is_image_name
 from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.untrusted.regular_file import is_regular
