@@ -14,11 +14,12 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.csv_labels import dataset_of_rows
 from tellapart.data.sources.source import OpenRequest, Source
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
 from tellapart.data.sources.tables.place import FolderPlace, Place
 from tellapart.data.sources.tables.rows import LabeledRows
 from tellapart.data.sources.tables.splits import split_of_folders, split_word
 from tellapart.data.sources.tables.table import LabeledRow
-from tellapart.errors import ConfigError, DataError
+from tellapart.errors import DataError
 from tellapart.text import counted
 
 _MOST_UNMATCHED = 0.5
@@ -72,8 +73,8 @@ def rows_by_pattern(place: Place, pattern: str) -> LabeledRows:
         ConfigError: it is no regular expression, or has no group.
         DataError: more than half of the paths do not match, or a split is none.
     """
-    expression = _compiled(pattern)
-    group: str | int = "label" if "label" in expression.groupindex else 1
+    expression = compiled_pattern(pattern)
+    group = group_of_label(expression)
     keys = place.listed()
     rows, unmatched = [], []
     for key in keys:
@@ -99,19 +100,6 @@ def rows_by_pattern(place: Place, pattern: str) -> LabeledRows:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
     return LabeledRows(rows, tuple(notices))
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        expression = re.compile(pattern)
-    except re.error as reason:
-        raise ConfigError(f"--label-pattern {pattern}: no regular expression ({reason}).") from None
-    if not expression.groups:
-        raise ConfigError(
-            f"--label-pattern {pattern}: it has no group that is the class. Put the class's part in parentheses, as in "
-            "'(?P<label>[a-z]+)_[0-9]+'."
-        )
-    return expression
 
 
 def _few_match(place: Place, pattern: str, keys: Sequence[str], unmatched: Sequence[str]) -> str:
