@@ -1,6 +1,6 @@
 """Opening labeled images: a name, a folder, a file or arrays become one Dataset.
 
-`sources.registry.SOURCES` lists the kinds of source; the first that accepts what the caller named opens it,
+`sources.registry` lists the kinds of source; the first that accepts what the caller named opens it,
 and the checks here hold for all of them. Opening reads names, labels and array bytes; image files stay closed
 until somebody asks for pixels.
 
@@ -21,7 +21,7 @@ from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.sources.catalog import KNOWN_SETS, find_known
 from tellapart.data.sources.class_names import doubtful_classes, with_class_names
 from tellapart.data.sources.label_choice import RECORDED, as_labels
-from tellapart.data.sources.registry import SOURCES
+from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
 from tellapart.errors import DataError
 from tellapart.events import Progress
@@ -70,7 +70,7 @@ def open_dataset(
         known_classes=known_classes,
     )
     with unreadable_is_bad_data(request.path or "arrays in memory"):
-        source = next((source for source in SOURCES if source.accepts(request)), None)
+        source = source_of(request)
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
         dataset = source.open(request)
@@ -139,6 +139,9 @@ def reopening(data: Any, labels: Any = None) -> dict[str, Any]:
         return {}
     if isinstance(data, str) and (known := find_known(data)) is not None:
         return {"argument": known.name, **choice.reopening()}
+    source = source_of(OpenRequest(data=data, labels=labels))
+    if source is not None and source.by_name:
+        return {"argument": str(data), **choice.reopening()}
     return {"argument": str(real_path(data)), **choice.reopening()}
 
 

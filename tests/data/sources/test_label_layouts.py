@@ -184,6 +184,41 @@ CASES = {
         "file,width,height,label\na.png,3,9,cat\nb.png,4,8,dog\nc.png,5,7,cat\nd.png,6,6,dog\n"
     ),
     "spaces around labels": Case(lines("file,label", classes=("cat ", " dog", "cat", "dog"))),
+    "the class in the path, beside a file of names": Case(
+        "cats/a.png\ndogs/b.png\ncats/c.png\n",
+        {
+            "cats/a.png": ("train", "cat"),
+            "dogs/b.png": ("train", "dog"),
+            "cats/c.png": ("train", "cat"),
+        },
+        name="names.txt",
+        images=("cats/a.png", "dogs/b.png", "cats/c.png"),
+        labels={"pattern": "^(cat|dog)s/"},
+    ),
+    "Oxford's pets, whose columns are chosen": Case(
+        "# Image CLASS-ID SPECIES BREED\n#CLASS-ID: 1 to 37\na 1 1 1\nb 2 2 1\nc 3 1 2\nd 4 2 2\n",
+        {name: ("train", "1" if label == "cat" else "2") for name, label in zip(FOUR, CLASSES, strict=True)},
+        name="list.txt",
+        labels={"label_column": "SPECIES"},
+    ),
+    "Kaggle's dogs: ids, and folders of train and test": Case(
+        "id,breed\n" + "".join(f"{name},{label}\n" for name, label in zip(STEMS, CLASSES, strict=True)),
+        {f"train/{name}": meant for name, meant in MEANT.items()},
+        images=(*(f"train/{name}" for name in FOUR), "test/e.png", "test/f.png"),
+        notice="a: train/a.png",
+    ),
+    "HAM10000: pictures in two folders, further columns": Case(
+        "lesion_id,image_id,dx,dx_type,age,sex\nH1,a,nv,histo,80.0,male\nH1,b,mel,histo,80.0,male\n"
+        "H2,c,nv,follow_up,,female\nH3,d,mel,consensus,50.0,female\n",
+        {
+            "part_1/a.png": ("train", "nv"),
+            "part_1/b.png": ("train", "mel"),
+            "part_2/c.png": ("train", "nv"),
+            "part_2/d.png": ("train", "mel"),
+        },
+        images=("part_1/a.png", "part_1/b.png", "part_2/c.png", "part_2/d.png"),
+        notice="found by name",
+    ),
     # Splits
     **{
         f"splits called {words}": Case("file,label,split\n" + WITH_SPLIT.format(*words.split()), DIVIDED)
@@ -196,9 +231,12 @@ CASES = {
     "fastai's is_valid": Case(
         "name,label,is_valid\n" + WITH_SPLIT.format("False", "True", "False"),
         {**MEANT, "c.png": ("validation", "cat")},
+        notice="Splits by is_valid, of yes and no",
     ),
     "is_train": Case(
-        "file,label,is_train\n" + WITH_SPLIT.format(1, 1, 0), {**MEANT, "d.png": ("test", "dog")}
+        "file,label,is_train\n" + WITH_SPLIT.format(1, 1, 0),
+        {**MEANT, "d.png": ("test", "dog")},
+        notice="Splits by is_train",
     ),
     "splits by folder": Case(
         "file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/c.png,cat\n",
@@ -260,6 +298,9 @@ CASES = {
     ),
     "JSON, name to label": Case(json.dumps(dict(zip(FOUR, CLASSES, strict=True))), name="labels.json"),
     "JSON columns": Case(json.dumps({"file": FOUR, "label": CLASSES}), name="labels.json"),
+    "JSON, class to names, as in Food-101": Case(
+        json.dumps({"cat": ["a", "c"], "dog": ["b", "d"]}), name="train.json"
+    ),
     "COCO's labels of whole images": Case(
         json.dumps(
             {
@@ -367,7 +408,24 @@ CASES = {
         others={"names.txt": "cat\ndog\n"},
     ),
     "a spreadsheet": Case("PK", "a spreadsheet.*Save it as CSV", name="labels.xlsx"),
+    "MATLAB's file": Case("MATLAB", "a file of MATLAB.*Save it as CSV", name="imagelabels.mat"),
+    "a pickle": Case("x", "a pickle, which may run programs", name="labels.pkl"),
     "broken JSON": Case("{", "no JSON", name="labels.json"),
+    "pixels in columns": Case(
+        ",".join(["label", *(f"pixel{place}" for place in range(784))]) + "\n" + ",".join(["7"] * 785) + "\n",
+        r"pixel0, pixel1, pixel2, \.\.\. hold the pixels themselves.*pass arrays",
+    ),
+    "FER2013's pixels": Case(
+        "emotion,pixels,Usage\n0,70 80 82,Training\n", "the columns pixels, ... hold the pixels themselves"
+    ),
+    "two paths that are both split words, and something else": Case(
+        "file,label,split\n" + WITH_SPLIT.format("train", "first", "test"),
+        "line 4 says file 'c.png', label 'cat', split 'first'",
+    ),
+    "yes and yes": Case(
+        "file,label,is_valid,is_test\na.png,cat,0,0\nb.png,dog,0,0\nc.png,cat,1,1\n",
+        "line 4 says .* split '1, 1'",
+    ),
 }
 
 

@@ -253,7 +253,7 @@ REFUSED = {
     "flat train and test": ({"train": 2, "test": 2}, "hold pictures directly"),
     "an empty class": ({"cat": 1, "dog": 1, "bird": 0}, "(?s)class folder bird.*bird/ is empty"),
     "a class of documents": ({"cat": 1, "dog": 1, "bird/a.pdf": ""}, r"(?s)bird/ holds 1 \.pdf file"),
-    "boxes, not classes": ({"images": 2, "labels/0.txt": "0 0.5 0.5 1 1"}, r"data set of boxes \(YOLO"),
+    "boxes, not classes": ({"images": 2, "labels/0.txt": "0 0.5 0.5 1 1"}, r"boxes around objects"),
     "archives": ({"train.zip": "", "test1.zip": ""}, r"holds archives \(test1\.zip, train\.zip\)"),
     "one class": ({"cat": 2}, r"one class only \(cat\)"),
     "a class that is only in test": (

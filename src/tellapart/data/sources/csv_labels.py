@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
+from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.assemble import assemble
+from tellapart.data.sources.formats.parquet import has_images
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
@@ -26,14 +28,18 @@ def _has_labels(request: OpenRequest) -> bool:
 
 def _open_with_labels(request: OpenRequest) -> Dataset:
     root, labels_path = request.existing_path, with_home(request.choice.file)
+    if root.is_file() and is_archive_name(root.name):
+        return dataset_of_table(labels_path, ArchivePlace(root), request.choice)
     if not root.is_dir():
-        raise DataError(f"{root} is no folder; --labels names the pictures of a folder.")
+        raise DataError(f"{root} is no folder; --labels names the pictures of a folder or an archive.")
     return dataset_of_table(labels_path, FolderPlace(root, labels_path.parent), request.choice)
 
 
 def _is_table(request: OpenRequest) -> bool:
     path = request.path
-    return path is not None and is_table_name(path.name) and path.is_file()
+    if path is None or not is_table_name(path.name) or not path.is_file():
+        return False
+    return path.suffix.lower() != ".parquet" or not has_images(path)
 
 
 def _open_table(request: OpenRequest) -> Dataset:

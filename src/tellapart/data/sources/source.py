@@ -58,3 +58,6 @@ class Source:
 
     open: Callable[[OpenRequest], Dataset]
     """Raises DataError where the request is of this kind and its content cannot be used."""
+
+    by_name: bool = False
+    """Whether `data` is a name that the source knows, no path: it is recorded as it is."""

@@ -34,8 +34,9 @@ def boxes_refused(place: object, what: str) -> DataError:
         place: of the labels.
         what: in it holds them.
     """
+    verb = "hold" if what.split(" (")[0].endswith("s") else "holds"
     return DataError(
-        f"{place}: {what} {'hold' if what.endswith('s') else 'holds'} boxes around objects, and tellapart tells whole "
-        "pictures apart: it needs one class for each. Cut the objects out and sort the pieces into one folder a class, "
-        "or write a CSV with the columns file,label and pass it as --labels."
+        f"{place}: {what} {verb} boxes around objects, and tellapart tells whole pictures apart: it needs one class "
+        "for each. Cut the objects out and sort the pieces into one folder a class; or write a CSV with the columns "
+        "file,label and pass it as --labels."
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from tellapart.data.sources.label_choice import SPLIT_BY_NONE, Labels
 from tellapart.data.sources.tables.finder import Finder
-from tellapart.data.sources.tables.place import is_image_name
 from tellapart.data.sources.tables.roles import (
     FLAG_NAMES,
     FOLD_NAMES,
@@ -25,6 +24,7 @@ from tellapart.data.sources.tables.roles import (
 )
 from tellapart.data.sources.tables.splits import split_word
 from tellapart.data.sources.tables.table import Table
+from tellapart.data.sources.walk import is_image_name
 from tellapart.errors import DataError
 
 LOOKED_UP = 40

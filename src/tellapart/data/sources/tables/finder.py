@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tellapart.data.sources.tables.place import Place, is_image_name
+from tellapart.data.sources.tables.place import Place
+from tellapart.data.sources.walk import is_image_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,15 @@ class Finder:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._by_name: dict[str, list[str]] | None = None
+        self._found: dict[str, Found] = {}
 
     def find(self, cell: str) -> Found:
         """Return the image that a cell means."""
+        if cell not in self._found:
+            self._found[cell] = self._search(cell)
+        return self._found[cell]
+
+    def _search(self, cell: str) -> Found:
         if not cell.strip("/\\. "):
             return Found(None)
         for name in dict.fromkeys((cell, cell.replace("\\", "/").removeprefix("file://"))):

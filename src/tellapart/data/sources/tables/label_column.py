@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.boxes import are_box_columns, boxes_refused
 from tellapart.data.sources.tables.columns import Columns
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
 from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, WEAK_LABEL_NAMES, squashed
 from tellapart.errors import DataError
 
@@ -31,6 +33,18 @@ class _Column:
 
 
 @dataclass(frozen=True, slots=True)
+class _InPath:
+    """The path holds the class."""
+
+    column: int
+    expression: re.Pattern[str]
+
+    def __call__(self, row: Sequence[str]) -> str:
+        match = self.expression.search(row[self.column])
+        return match[group_of_label(self.expression)].strip() if match else ""
+
+
+@dataclass(frozen=True, slots=True)
 class _OneHot:
     """Each of several columns is a class; a 1 stands in one of them."""
 
@@ -42,17 +56,20 @@ class _OneHot:
         return hot[0] if len(hot) == 1 else ""
 
 
-def label_of_rows(columns: Columns, free: Sequence[int], choice: Labels) -> LabelOf | None:
+def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labels) -> LabelOf | None:
     """Return what tells a row's label; None: no column does.
 
     Args:
         columns: the table.
+        path: the column of the paths.
         free: columns that are neither the path nor the split.
         choice: what somebody said.
 
     Raises:
         DataError: two columns could be the label, the columns are those of boxes, or several classes are 1 in a row.
     """
+    if choice.pattern is not None:
+        return _InPath(path, compiled_pattern(choice.pattern))
     if choice.label_column is not None:
         return _Column(columns.chosen(choice.label_column, "--label-column"))
     if are_box_columns(columns.names):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from tellapart.data.sources.tables.columns import Columns
 from tellapart.data.sources.tables.finder import Found
-from tellapart.data.sources.tables.place import FolderPlace, Place, is_image_name
+from tellapart.data.sources.tables.place import FolderPlace, Place
+from tellapart.data.sources.walk import is_image_name
 from tellapart.errors import DataError
 from tellapart.text import counted
 from tellapart.untrusted.regular_file import is_regular
 
 MOST_MISSING = 0.5
 """Share of the rows whose images may be missing."""
+
+_MANY_PIXELS = 64
 
 _BESIDE_AT_MOST = 200
 """Folders beside the images' that are looked into."""
@@ -36,6 +40,23 @@ def refuse_many_missing(columns: Columns, path: int, found: list[Found], place: 
         f"{columns.table.path}: {columns.table.row_word} {line} names {name}, and "
         f"{_what_is_there(name, found[first], place)}{rest}.\n{_advice(columns, path, name, found[first], place)}"
     )
+
+
+def refuse_pixels(columns: Columns) -> None:
+    """Raise if the cells are the pixels themselves, as in many copies of MNIST.
+
+    Raises:
+        DataError: they are.
+    """
+    of_pixels = [
+        name for name in columns.names if re.fullmatch(r"(pixel|px)s?[_ ]?\d*|\d+x\d+", name.lower())
+    ]
+    if len(of_pixels) >= _MANY_PIXELS or "pixels" in of_pixels:
+        raise DataError(
+            f"{columns.table.path}: the columns {', '.join(of_pixels[:3])}, ... hold the pixels themselves, and name no"
+            " picture files. Read them with NumPy or pandas, and pass arrays: tellapart.train((x, y)), where x is "
+            "(N, height, width) of whole numbers 0 to 255."
+        )
 
 
 def _what_is_there(name: str, hit: Found, place: Place) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.data.sources.tables.boxes import boxes_refused, is_box_key
+from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, squashed
 from tellapart.data.sources.tables.table import Table, refused_table
 from tellapart.untrusted.regular_file import read_regular
 
@@ -15,8 +16,8 @@ LARGEST_JSON = 200_000_000
 """Bytes. Parsed, it takes up to ten times as many."""
 
 _FORMS = (
-    'one object an image, such as {"file_name": "0.jpg", "label": "cat"}; an object of columns; or '
-    '{"0.jpg": "cat", ...}'
+    'one object an image, such as {"file_name": "0.jpg", "label": "cat"}; an object of columns; '
+    '{"0.jpg": "cat", ...}; or {"cat": ["0.jpg", ...], ...}'
 )
 
 
@@ -84,6 +85,10 @@ def _of_objects(path: Path, objects: list[Any], lines: list[int], word: str) -> 
 
 def _of_mapping(path: Path, content: Mapping[str, Any]) -> Table:
     values = list(content.values())
+    if _are_classes(content):
+        pairs = [(str(name), str(label)) for label, names in content.items() for name in names]
+        rows = [list(pair) for pair in pairs]
+        return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="entry")
     if values and all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
         rows = [[_cell(cell) for cell in row] for row in zip(*values, strict=True)]
         return Table(path, tuple(map(str, content)), rows, list(range(1, len(rows) + 1)), row_word="row")
@@ -91,6 +96,15 @@ def _of_mapping(path: Path, content: Mapping[str, Any]) -> Table:
         raise refused_table(path, "a JSON object of another form", f" Accepted: {_FORMS}.")
     rows = [[str(name), _cell(label)] for name, label in content.items()]
     return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="entry")
+
+
+def _are_classes(content: Mapping[str, Any]) -> bool:
+    """Return whether it is class -> names of images, as Food-101 has it, and not column -> cells."""
+    of_columns = {*PATH_NAMES, *LABEL_NAMES}
+    return not any(squashed(str(name)) in of_columns for name in content) and all(
+        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        for names in content.values()
+    )
 
 
 def _of_coco(path: Path, content: Mapping[str, Any]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tellapart.data.sources.formats.parquet_table import read_parquet_table
 from tellapart.data.sources.tables.objects import read_json, read_json_lines
 from tellapart.data.sources.tables.table import Table, refused_table
 from tellapart.data.sources.tables.text import read_text_table
@@ -18,10 +19,18 @@ READERS: dict[str, Callable[[Path], Table]] = {
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,
     ".json": read_json,
+    ".parquet": read_parquet_table,
 }
 """Ending, lower case -> reader. A file of another ending is read as text."""
 
-_SPREADSHEETS = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
+_FOREIGN = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "a spreadsheet"),
+    ".mat": "a file of MATLAB",
+    **dict.fromkeys((".pkl", ".pickle"), "a pickle, which may run programs"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a data base"),
+    ".xml": "XML",
+}
+"""Ending, lower case -> what files of it are, which are not read."""
 
 
 def is_table_name(name: str) -> bool:
@@ -36,6 +45,8 @@ def read_table(path: Path) -> Table:
         DataError: it cannot be read, or is of another kind.
     """
     suffix = path.suffix.lower()
-    if suffix in _SPREADSHEETS:
-        raise refused_table(path, "a spreadsheet", " Save it as CSV, and give that file.")
+    if suffix in _FOREIGN:
+        raise refused_table(
+            path, _FOREIGN[suffix], " Save it as CSV with the columns file,label, and give that file."
+        )
     return READERS.get(suffix, read_text_table)(path)

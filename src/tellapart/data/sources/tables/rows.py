@@ -14,7 +14,7 @@ from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.columns import Columns, SplitRule, columns_of, path_column, split_rule
 from tellapart.data.sources.tables.finder import Finder, Found
 from tellapart.data.sources.tables.label_column import LabelOf, label_of_rows
-from tellapart.data.sources.tables.misses import refuse_many_missing
+from tellapart.data.sources.tables.misses import refuse_many_missing, refuse_pixels
 from tellapart.data.sources.tables.place import Place
 from tellapart.data.sources.tables.splits import split_of_folders
 from tellapart.data.sources.tables.table import LabeledRow, Table
@@ -55,10 +55,15 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     columns = columns_of(table, finder)
     path, split, label = _roles(columns, finder, choice)
     if not columns.rows:
-        raise DataError(f"{table.path}: no lines after the header. Add one line per picture.")
+        raise DataError(
+            f"{table.path}: no {table.row_word}s{' after the header' * (table.row_word == 'line')}, so no training "
+            f"pictures. Add one {table.row_word} per picture."
+        )
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)
+    if split.flags:
+        notices.append(f"Splits by {columns.called(split.used)}, of yes and no")
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
@@ -76,11 +81,12 @@ def _roles(columns: Columns, finder: Finder, choice: Labels) -> tuple[int, Split
     path = path_column(columns, finder, choice)
     free = [column for column in range(len(columns.names)) if column != path]
     split, label = SplitRule(), None
-    if path is not None and free:
+    if path is not None and (free or choice.pattern is not None):
         split = split_rule(columns, free, choice)
-        label = label_of_rows(columns, [column for column in free if column not in split.used], choice)
+        label = label_of_rows(columns, path, [column for column in free if column not in split.used], choice)
     if path is None or label is None:
         header = columns.called(range(len(columns.names))) or "none"
+        refuse_pixels(columns)
         lacks = "file and label" if path is None else "a label column"
         raise DataError(
             f"{columns.table.path}: columns {header[:200]}; expected {lacks}. One column names the pictures and one "

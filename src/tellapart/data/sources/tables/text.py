@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import IO
 
 from tellapart.data.csv_file import LONGEST_LINE, bounded_lines
-from tellapart.data.sources.tables.table import Table, refused_table
+from tellapart.data.sources.tables.table import MOST_ROWS, Table, refused_table
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.text import name_in_cell
 from tellapart.untrusted.regular_file import is_regular, open_regular
 
 SEPARATORS = (",", "\t", ";", "|")
 """In the order in which they are preferred where several divide all rows alike."""
+
+_SPACES = "  "
+"""Stands for runs of spaces between more than two cells, none of which has a space in it."""
 
 _LOOKED_AT = 100
 """Lines by which the separator is chosen."""
@@ -82,9 +85,13 @@ def _table(path: Path, file: IO[str]) -> Table:
     if sample and (stated := _SEPARATOR_LINE.fullmatch(sample[0])):
         separator, skipped = stated[1], 1
     separator = separator or separator_of(sample)
-    rows, numbers = [], []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
     for number, row in _rows(chain(sample[skipped:], lines), separator):
-        if any(cell.strip() for cell in row):
+        if len(rows) > MOST_ROWS:
+            raise csv.Error(f"more than {MOST_ROWS:,} rows")
+        is_comment = bool(rows) and separator in (" ", _SPACES) and row[:1] and row[0].startswith("#")
+        if any(cell.strip() for cell in row) and not is_comment:
             rows.append([name_in_cell(cell) for cell in row])
             numbers.append(number + skipped)
     if (
@@ -95,9 +102,10 @@ def _table(path: Path, file: IO[str]) -> Table:
 
 
 def _rows(lines: Iterator[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    if separator == " ":
+    if separator in (" ", _SPACES):
         for number, line in enumerate(lines, 1):
-            yield number, line.rsplit(maxsplit=1)
+            line = line.removeprefix("# ") if number == 1 else line
+            yield number, line.split() if separator == _SPACES else line.rsplit(maxsplit=1)
         return
     reader = csv.reader(lines, delimiter=separator)
     for row in reader:
@@ -122,7 +130,8 @@ def separator_of(sample: list[str]) -> str:
             best, separator = score, candidate
     filled = [line for line in sample if line.strip()]
     if best == (0.0, 0) and filled and all(len(line.split()) >= 2 for line in filled):
-        return " "
+        widths = Counter(len(line.split()) for line in filled if not line.startswith("#"))
+        return _SPACES if len(widths) == 1 and min(widths) > 2 else " "
     return separator
 
 
