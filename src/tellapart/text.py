@@ -81,14 +81,18 @@ def storable(name: str) -> str:
 
 
 LONGEST_SHOWN = 60
-"""Characters of a name in a table or a sentence."""
+"""Characters of a name in a sentence."""
 
 
-def short_name(name: str) -> str:
-    """Return a name harmless in a line; of a long one the beginning and the end, which tell files apart."""
-    name = one_line(name)
-    half = LONGEST_SHOWN // 2
-    return name if len(name) <= LONGEST_SHOWN else f"{name[:half]}…{name[-half + 1 :]}"
+def short_name(name: str, longest: int = LONGEST_SHOWN) -> str:
+    """Return a name harmless in a line; of a long one the beginning and the end, which tell files apart.
+
+    Args:
+        name: of a file or a class.
+        longest: characters that it may have, 4 or more.
+    """
+    name, half = one_line(name), longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) :]}"
 
 
 def file_name(name: str) -> str:
