@@ -16,6 +16,7 @@ from tellapart.classifier.resolve import display_name
 from tellapart.classifier.split_scores import names_things, takes_names_of
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, opens_the_same, reopening
+from tellapart.data.reading_notes import in_words
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.split import apply_split
@@ -176,6 +177,7 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
     if store.unreadable:
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")
+    notes += [f"{line}." for line in in_words(store.notes)]
     names = choice.dataset.class_names
     if takes_names_of(classifier.card, names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
