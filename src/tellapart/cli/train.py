@@ -3,6 +3,7 @@
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.terminal.startup import importing
 
 
@@ -16,7 +17,7 @@ def train(
     backbone: options.Backbone = None,
     fine_tune: options.FineTune = None,
     seed: options.Seed = None,
-    augment: options.Augment = None,
+    augment: Augment = None,
     no_augment: options.NoAugment = False,
     precision: options.TrainPrecision = None,
     resume: options.Resume = None,
@@ -58,7 +59,7 @@ def train(
         "backbone": backbone,
         "fine_tune": fine_tune and fine_tune.value,
         "seed": seed,
-        "augment": options.parse_augment(augment, no_augment),
+        "augment": parse_augment(augment, no_augment),
         "precision": precision and precision.value,
         "resume": resume,
         "size": size and options.parse_size(size),

@@ -34,7 +34,7 @@ def with_augmentation(config: TrainConfig, text: str) -> TrainConfig:
         )
     if after.mixing != "none":
         raise ConfigError(
-            f"{after.mixing} mixes pictures while a network is trained from scratch; the recipe {config.recipe} cannot. "
+            f"{after.mixing} mixes pictures while a network is trained from scratch; {config.recipe} cannot. "
             "Leave it out, or train with --recipe fast."
         )
     if config.fine_tuning is None or config.fine_tune == "off":
@@ -62,8 +62,8 @@ def check_augmentation(config: TrainConfig, mirrors: bool) -> None:
     changing = augmentation.changes_direction
     if changing and not mirrors and not augmentation.any_orientation:
         raise ConfigError(
-            f"{' and '.join(changing)} would mirror or turn pictures whose class depends on their direction, as digits, "
-            "letters, or classes such as left and right do: a 6 upside down is a 9. Leave "
+            f"{' and '.join(changing)} would mirror or turn pictures whose class depends on their direction, as "
+            "digits, letters, or classes such as left and right do: a 6 upside down is a 9. Leave "
             f"{'it' if len(changing) == 1 else 'them'} out; or, if your classes stay the same, add any_orientation to "
             "--augment (in Python: Augmentation(any_orientation=True))."
         )
@@ -76,7 +76,7 @@ def _check_standardization(config: TrainConfig, augmentation: Augmentation) -> N
     on = [name for name in STANDARDIZING if getattr(augmentation, name)]
     able = [name for name, network in NETWORKS.items() if network.standardizes]
     raise ConfigError(
-        f"{' and '.join(on)}: the network {config.network} of the recipe {config.recipe} scales and standardizes pixels "
-        f"itself. Leave {'it' if len(on) == 1 else 'them'} out, or use a recipe with the network {' or '.join(able)}, "
-        "such as quick."
+        f"{' and '.join(on)}: the network {config.network} of the recipe {config.recipe} scales and standardizes "
+        f"pixels itself. Leave {'it' if len(on) == 1 else 'them'} out, or use a recipe with the network "
+        f"{' or '.join(able)}, such as quick."
     )

@@ -213,7 +213,7 @@ class TrainConfig:
     """How several training images and their targets are combined; see `data.augmentation.mix`."""
 
     mixing_strength: float | None = None
-    """Both parameters of the Beta distribution that says how much of each image is in the mixture; None: the paper's."""
+    """Both parameters of the Beta distribution that says how much of each image is mixed in; None: the paper's."""
 
     validation: Literal["test", "held out", "cross-validation"]
     """Images that settings are chosen by: the test split, as in the tutorial; some held out of the training split; or
@@ -351,5 +351,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_plain(each) for each in value)
     if callable(value):
-        return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+        return (
+            f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+        )
     return value

@@ -31,6 +31,7 @@ def standardized(model: Any, settings: Augmentation, images: NDArray[np.uint8] |
         ConfigError: the images are too large to be whitened.
     """
     keras = import_keras()
+    settings = settings.as_combined()
     scaling = next(layer for layer in model.layers if type(layer).__name__ == "Rescaling")
     scale, offset = (settings.rescale, 0.0) if settings.rescale else (scaling.scale, scaling.offset)
     shape = model.input_shape[1:]
@@ -42,7 +43,7 @@ def standardized(model: Any, settings: Augmentation, images: NDArray[np.uint8] |
         scaled = keras.layers.Rescaling(scale, offset, name=scaling.name)(*arguments)
         return _standardized(keras, scaled, settings, statistics)
 
-    functional = keras.Model(model.inputs, model.outputs, name=model.name)
+    functional = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     changed = keras.models.clone_model(functional, call_function=called)
     if statistics.whitening is not None:
         changed.get_layer("zca_whitening").kernel.assign(statistics.whitening)
@@ -55,12 +56,13 @@ def _standardized(keras: Any, x: Any, settings: Augmentation, statistics: Statis
     if settings.samplewise_center:
         x = x - operations.mean(x, axis=(1, 2, 3), keepdims=True)
     if settings.samplewise_std_normalization:
-        centered = x - operations.mean(x, axis=(1, 2, 3), keepdims=True)
-        variance = operations.mean(centered * centered, axis=(1, 2, 3), keepdims=True)
+        variance = operations.mean(x * x, axis=(1, 2, 3), keepdims=True)  # of what is centered
         x = x / (operations.sqrt(variance) + LEAST_DEVIATION)
-    if settings.featurewise_center or settings.featurewise_std_normalization:
+    if settings.featurewise_center:
         variance = statistics.deviation**2
-        x = keras.layers.Normalization(mean=statistics.mean.tolist(), variance=variance.tolist(), name="featurewise")(x)
+        x = keras.layers.Normalization(
+            mean=statistics.mean.tolist(), variance=variance.tolist(), name="featurewise"
+        )(x)
     if settings.zca_whitening:
         shape = x.shape[1:]
         values = int(np.prod(shape))

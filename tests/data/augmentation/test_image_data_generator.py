@@ -226,7 +226,9 @@ def test_every_switch_of_image_data_generator_has_its_field():
     switches = set(inspect.signature(ImageDataGenerator).parameters)
     of_the_training = {"data_format", "validation_split", "interpolation_order", "dtype"}
     of_our_own = {"alternating_flip", "cutout", "policies", "any_orientation"}
-    assert {field.name for field in dataclasses.fields(Augmentation)} - of_our_own == switches - of_the_training
+    assert {
+        field.name for field in dataclasses.fields(Augmentation)
+    } - of_our_own == switches - of_the_training
 
 
 @pytest.mark.parametrize(

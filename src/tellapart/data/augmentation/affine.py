@@ -72,9 +72,7 @@ def warp(
     height, width = images.shape[2:]
     rows = _places(matrix[:, 0], height, width)  # (B, H, W)
     columns = _places(matrix[:, 1], height, width)
-    grid = torch.stack(
-        [_normalized(columns, width, fill_mode), _normalized(rows, height, fill_mode)], dim=3
-    )
+    grid = torch.stack([_normalized(columns, width, fill_mode), _normalized(rows, height, fill_mode)], dim=3)
     warped = F.grid_sample(
         images.float().contiguous(),
         grid,

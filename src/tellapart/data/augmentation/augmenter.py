@@ -103,7 +103,7 @@ def apply_all(images: Tensor, drawn: Drawn, settings: Augmentation) -> Tensor:
         (B, C, H, W) float32, pixel values of 0 to 255, not rounded; channels_last. A new tensor.
 
     Raises:
-        ConfigError: the preprocessing function is not at hand, or returned something else than an image of the same shape.
+        ConfigError: the preprocessing function is not at hand, or returned no image of the same shape.
     """
     moves, bends = drawn.moves, drawn.bends
     if settings.bends and bends is not None:

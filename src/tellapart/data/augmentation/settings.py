@@ -53,13 +53,14 @@ class Augmentation:
     """Subtract each image's own mean."""
 
     featurewise_std_normalization: bool = False
-    """Divide by the training images' standard deviation of each channel."""
+    """Divide by the training images' standard deviation of each channel, after subtracting their mean."""
 
     samplewise_std_normalization: bool = False
-    """Divide by each image's own standard deviation."""
+    """Divide by each image's own standard deviation, after subtracting its mean."""
 
     zca_whitening: bool = False
-    """Remove correlations between all pixel values of an image; at most `standardization.LARGEST_ZCA` values."""
+    """Remove correlations between all pixel values of an image, at most `standardization.LARGEST_ZCA`, after
+    subtracting the mean of each channel; `featurewise_std_normalization` then does nothing."""
 
     zca_epsilon: float = 1e-6
     """Added by `zca_whitening` to the singular values of the training images before it divides by them."""
@@ -136,7 +137,9 @@ class Augmentation:
             raise ConfigError(
                 f"preprocessing_function is called with an image and returns one; got {function!r}."
             )
-        if not isinstance(self.policies, tuple) or not all(isinstance(each, Policy) for each in self.policies):
+        if not isinstance(self.policies, tuple) or not all(
+            isinstance(each, Policy) for each in self.policies
+        ):
             raise ConfigError(
                 "policies is a tuple of policies, such as (RandAugment(),); "
                 f"got {self.policies!r}. Names work on the command line and in tellapart.train(augment=...)."
@@ -182,7 +185,16 @@ class Augmentation:
         turned += ["rotation_range"] if self.rotation_range > LARGEST_TURN else []
         return (*turned, *(each.name for each in self.policies if each.changes_direction))
 
-    def without_standardization(self) -> "Augmentation":
-        """Return the settings of what happens to images alone."""
-        off = {name: getattr(Augmentation(), name) for name in STANDARDIZING}
-        return dataclasses.replace(self, **off)
+    def as_combined(self) -> "Augmentation":
+        """Return the settings with what ImageDataGenerator turns on and off where several are combined.
+
+        Normalizing includes centering, whitening includes centering of each channel, and replaces normalizing.
+        """
+        return dataclasses.replace(
+            self,
+            samplewise_center=self.samplewise_center or self.samplewise_std_normalization,
+            featurewise_center=self.featurewise_center
+            or self.featurewise_std_normalization
+            or self.zca_whitening,
+            featurewise_std_normalization=self.featurewise_std_normalization and not self.zca_whitening,
+        )

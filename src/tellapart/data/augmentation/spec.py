@@ -146,11 +146,17 @@ def _number(name: str, value: str) -> float | int:
 def _items(after: Augmented, before: Augmented) -> list[str]:
     each, old = after.each or Augmentation(), before.each or Augmentation()
     items = [
-        f"{name}={_text(getattr(each, name))}" for name in SWITCHES if getattr(each, name) != getattr(old, name)
+        f"{name}={_text(getattr(each, name))}"
+        for name in SWITCHES
+        if getattr(each, name) != getattr(old, name)
     ]
-    items += [item for policy in each.policies if policy not in old.policies for item in _policy_items(policy)]
+    items += [
+        item for policy in each.policies if policy not in old.policies for item in _policy_items(policy)
+    ]
     if (after.mixing, after.strength) != (before.mixing, before.strength):
-        items.append(after.mixing if after.strength is None else f"{after.mixing}.strength={_text(after.strength)}")
+        items.append(
+            after.mixing if after.strength is None else f"{after.mixing}.strength={_text(after.strength)}"
+        )
     return items
 
 
@@ -166,7 +172,9 @@ def _text(value: Any) -> str:
 
 
 def _example_value(name: str) -> str:
-    return {"rescale": "1/255", "brightness_range": "0.8:1.2", "rotation_range": "15", "cutout": "8"}.get(name, "0.1")
+    return {"rescale": "1/255", "brightness_range": "0.8:1.2", "rotation_range": "15", "cutout": "8"}.get(
+        name, "0.1"
+    )
 
 
 def _examples() -> str:

@@ -66,7 +66,9 @@ def fit_statistics(
             f"at most {LARGEST_ZCA:,} values are whitened. Choose a smaller --size, such as 32."
         )
     if images is None:
-        return Statistics(mean, deviation, np.eye(values, dtype=np.float32) if settings.zca_whitening else None)
+        return Statistics(
+            mean, deviation, np.eye(values, dtype=np.float32) if settings.zca_whitening else None
+        )
     pixel_mean, pixel_deviation = _moments(images)
     if settings.featurewise_center:
         mean = scale * pixel_mean + offset
@@ -83,7 +85,9 @@ def _moments(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np
     counts = np.zeros((images.shape[3], 256))
     for start in range(0, len(images), AT_ONCE):
         for channel in range(images.shape[3]):
-            counts[channel] += np.bincount(images[start : start + AT_ONCE, ..., channel].ravel(), minlength=256)
+            counts[channel] += np.bincount(
+                images[start : start + AT_ONCE, ..., channel].ravel(), minlength=256
+            )
     shares, levels = counts / counts.sum(1, keepdims=True), np.arange(256)
     mean = shares @ levels
     return mean, np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(1))

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -44,11 +44,6 @@ def rectangles(
     return (top * (height - high + 1)).floor(), (left * (width - wide + 1)).floor(), high, wide, fits.any(1)
 
 
-def _draw_rectangles(n: int, more: int, generator: torch.Generator) -> Tensor:
-    size = (n, TRIES, 4 + more)
-    return torch.rand(size, generator=generator, dtype=torch.float64, device=generator.device)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomResizedCrop(Policy):
     """A random part of the image, brought back to its size.
@@ -66,9 +61,10 @@ class RandomResizedCrop(Policy):
     def __post_init__(self) -> None:
         _check_rectangle(self, self.scale, self.ratio)
 
-    def draw(self, n: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Draw rectangles, (n, TRIES, 4)."""
-        return _draw_rectangles(n, 0, generator)
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Rectangles."""
+        return (TRIES, 4)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Enlarge each image's part; where no rectangle fits, the image stays as it is."""
@@ -91,7 +87,10 @@ class ReflectPadCrop(Policy):
     pixels: int = 4
     """Largest shift, either way."""
 
-    numbers: ClassVar[int] = 2
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return (2,)
 
     def __post_init__(self) -> None:
         whole_between(f"{self.name}.pixels", self.pixels, 1, 10_000)
@@ -122,9 +121,10 @@ class RandomErasing(Policy):
         _check_rectangle(self, self.scale, self.ratio)
         number(f"{self.name}.probability", self.probability, 0, 1, "a probability, 0 to 1")
 
-    def draw(self, n: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Draw rectangles; and, in the first of them, whether to erase, and a level for each channel."""
-        return _draw_rectangles(n, 1 + shape[0], generator)
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Rectangles; and, beside the first, whether to erase, beside the next ones a level for each channel."""
+        return (TRIES, 5)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Cover the rectangles."""
@@ -136,7 +136,7 @@ class RandomErasing(Policy):
         within_columns = (columns >= left[:, None]) & (columns < (left + wide)[:, None])
         covered = within_rows[:, None, :, None] & within_columns[:, None, None, :]
         covered = covered & erased[:, None, None, None]
-        color = (drawn[:, 0, 5:] * 256).floor().float()[:, :, None, None]  # (B, C, 1, 1)
+        color = (drawn[:, 1 : 1 + images.shape[1], 4] * 256).floor().float()[:, :, None, None]  # (B, C, 1, 1)
         return torch.where(covered, color, images)
 
 

@@ -36,11 +36,10 @@ class RandAugment(Policy):
         whole_between(f"{self.name}.operations", self.operations, 1, 8)
         whole_between(f"{self.name}.magnitude", self.magnitude, 0, LEVELS - 1)
 
-    def draw(self, n: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Draw operation and sign of each step: (n, operations, 2)."""
-        return torch.rand(
-            (n, self.operations, 2), generator=generator, dtype=torch.float64, device=generator.device
-        )
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """For each step, operation and sign."""
+        return (self.operations, 2)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Do the operations one after the other."""
@@ -62,7 +61,11 @@ class TrivialAugmentWide(Policy):
 
     name: Literal["trivial-augment-wide"] = "trivial-augment-wide"
     changes_direction: ClassVar[bool] = True
-    numbers: ClassVar[int] = 3
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Operation, level, sign."""
+        return (3,)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Do the operation."""
@@ -110,7 +113,11 @@ class AutoAugmentCifar10(Policy):
     """
 
     name: Literal["auto-augment-cifar10"] = "auto-augment-cifar10"
-    numbers: ClassVar[int] = 5
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Pair; and for each of its operations, whether it is done, and its sign."""
+        return (5,)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Do both operations of the pair, each with its probability."""
@@ -119,7 +126,9 @@ class AutoAugmentCifar10(Policy):
         for step in range(2):
             choices, probabilities, levels = (
                 constant(tuple(column), drawn.device)[pair]
-                for column in zip(*((Operation[name], p, level) for name, p, level in _steps(step)), strict=True)
+                for column in zip(
+                    *((Operation[name], p, level) for name, p, level in _steps(step)), strict=True
+                )
             )
             done = drawn[:, 1 + 2 * step] < probabilities
             choice = torch.where(done, choices, torch.zeros_like(choices)).long()
@@ -157,10 +166,10 @@ class AugMix(Policy):
     def __post_init__(self) -> None:
         whole_between(f"{self.name}.severity", self.severity, 1, 10)
 
-    def draw(self, n: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Draw for each chain its weight, its length, and the operations: (n, 3, 12); the first also how to mix."""
-        size = (n, WIDTH, 3 + 3 * DEPTH)
-        return torch.rand(size, generator=generator, dtype=torch.float64, device=generator.device)
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """For each chain its weight, its length, how to mix (of the first), and its operations."""
+        return (WIDTH, 3 + 3 * DEPTH)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Mix the chains' results with the images."""
@@ -178,8 +187,6 @@ class AugMix(Policy):
                 choice = operations[(which * len(AUGMIX_OPERATIONS)).long()]
                 choice = torch.where(step < length, choice, torch.zeros_like(choice)).long()
                 level = (0.1 + how_strong * (self.severity - 0.1)) / 10
-                changed = perform(
-                    changed, choice, strengths.of(choice, level, sign < 0.5, *images.shape[2:])
-                )
+                changed = perform(changed, choice, strengths.of(choice, level, sign < 0.5, *images.shape[2:]))
             mixed += per_image(weights[:, chain]) * changed
         return torch.lerp(images, mixed, per_image(drawn[:, 0, 2]))  # Beta(1, 1)

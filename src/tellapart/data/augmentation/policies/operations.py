@@ -76,7 +76,9 @@ class Strengths:
         weakest = constant((*(6 * [0.0]), *(4 * [1.0]), 8.0, 255.0, 0.0, 0.0, 0.0), choice.device)
         change = strongest[choice] * level
         change = torch.where(choice == Operation.POSTERIZE, change.round(), change)
-        change = torch.where(_between(choice, Operation.TRANSLATE_X, Operation.TRANSLATE_Y), change.trunc(), change)
+        change = torch.where(
+            _between(choice, Operation.TRANSLATE_X, Operation.TRANSLATE_Y), change.trunc(), change
+        )
         is_signed = _between(choice, Operation.SHEAR_X, Operation.SHARPNESS)
         return weakest[choice] + torch.where(is_signed & negative, -change, change)
 
@@ -168,15 +170,21 @@ def _table(images: Tensor, choice: Tensor, strength: Tensor) -> Tensor:
 
 def _stretching(images: Tensor, levels: Tensor) -> Tensor:
     least, most = images.amin((2, 3))[:, :, None].double(), images.amax((2, 3))[:, :, None].double()
-    scale = 255 / (most - least).clamp(min=1)
+    scale = torch.full_like(most, 255.0) / (most - least).clamp(
+        min=1
+    )  # `255 / x` would be 255 times a reciprocal
     stretched = (levels * scale - least * scale).clamp(0, 255).trunc().float()
     return torch.where(most > least, stretched, levels)
 
 
 def _equalizing(images: Tensor, levels: Tensor) -> Tensor:
     """Return Pillow's table of ImageOps.equalize for each channel."""
-    counts = torch.zeros_like(levels).scatter_add(2, images.flatten(2).long(), torch.ones_like(images).flatten(2))
-    last = torch.where(counts > 0, levels, torch.zeros_like(levels)).amax(2, keepdim=True)  # the largest level
+    counts = torch.zeros_like(levels).scatter_add(
+        2, images.flatten(2).long(), torch.ones_like(images).flatten(2)
+    )
+    last = torch.where(counts > 0, levels, torch.zeros_like(levels)).amax(
+        2, keepdim=True
+    )  # the largest level
     step = ((counts.sum(2, keepdim=True) - counts.gather(2, last.long())) / 255).floor()
     before = counts.cumsum(2) - counts
     table = ((before + (step / 2).floor()) / step.clamp(min=1)).floor().clamp(0, 255)

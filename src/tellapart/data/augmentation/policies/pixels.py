@@ -1,7 +1,7 @@
 """Policies that change colors and sharpness: color jitter, noise, blur."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +38,10 @@ class ColorJitter(Policy):
     hue: float = 0.1
     """Largest turn of the color circle to either side, as a share of it; 0 to 0.5."""
 
-    numbers: ClassVar[int] = 4
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Brightness, contrast, saturation, hue."""
+        return (4,)
 
     def __post_init__(self) -> None:
         for name in ("brightness", "contrast", "saturation"):
@@ -49,7 +52,8 @@ class ColorJitter(Policy):
         """Change the colors."""
         strengths = (self.brightness, self.contrast, self.saturation)
         brightness, contrast, saturation = (
-            per_image(between(drawn[:, k], 1 - strength, 1 + strength)) for k, strength in enumerate(strengths)
+            per_image(between(drawn[:, k], 1 - strength, 1 + strength))
+            for k, strength in enumerate(strengths)
         )
         images = (images * brightness).clamp_(0, 255)
         mean = gray(images).mean((2, 3), keepdim=True)
@@ -95,9 +99,10 @@ class GaussianNoise(Policy):
     def __post_init__(self) -> None:
         number(f"{self.name}.deviation", self.deviation, 0, 255, "a number of levels, 0 to 255")
 
-    def draw(self, n: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
-        """Draw a number for each level, (n, C, H, W) float32."""
-        return torch.randn((n, *shape), generator=generator, device=generator.device)
+    @property
+    def numbers(self) -> None:
+        """Return None: a normal number for each level."""
+        return None
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Add the numbers."""
@@ -116,7 +121,10 @@ class GaussianBlur(Policy):
     sigma: tuple[float, float] = (0.1, 2.0)
     """Smallest and largest standard deviation, in pixels."""
 
-    numbers: ClassVar[int] = 2
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Whether to blur, and how widely."""
+        return (2,)
 
     def __post_init__(self) -> None:
         number(f"{self.name}.probability", self.probability, 0, 1, "a probability, 0 to 1")
@@ -138,6 +146,8 @@ def blurred(images: Tensor, sigma: Tensor) -> Tensor:
     kernels = torch.exp(-((places / sigma.clamp(min=1e-3)[:, None]) ** 2) / 2)
     kernels = (kernels / kernels.sum(1, keepdim=True)).float()  # (B, k)
     kernels = kernels.repeat_interleave(images.shape[1], dim=0)[:, None, :]
-    flat = F.pad(images, [reach] * 4, mode="reflect").reshape(1, -1, *(side + 2 * reach for side in images.shape[2:]))
+    flat = F.pad(images, [reach] * 4, mode="reflect").reshape(
+        1, -1, *(side + 2 * reach for side in images.shape[2:])
+    )
     flat = F.conv2d(flat, kernels[:, :, :, None], groups=len(kernels))
     return F.conv2d(flat, kernels[:, :, None, :], groups=len(kernels)).view_as(images)

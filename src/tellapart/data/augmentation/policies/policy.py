@@ -23,14 +23,17 @@ class Policy:
     changes_direction: ClassVar[bool] = False
     """Whether it may turn an image so far that a digit or an arrow means something else."""
 
-    numbers: ClassVar[int] = 0
-    """Random numbers that an image takes."""
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """Shape of the uniform random numbers that an image takes; None: a normal one for each of its levels."""
+        raise NotImplementedError
 
     def draw(self, n: int, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
         """Draw what happens to `n` images of `shape` (C, H, W): (n, ...) on the generator's device."""
-        return torch.rand(
-            (n, self.numbers), generator=generator, dtype=torch.float64, device=generator.device
-        )
+        if self.numbers is None:
+            return torch.randn((n, *shape), generator=generator, device=generator.device)
+        size = (n, *self.numbers)
+        return torch.rand(size, generator=generator, dtype=torch.float64, device=generator.device)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         """Change images as drawn.
@@ -61,9 +64,7 @@ def per_image(values: Tensor) -> Tensor:
     return values.float()[:, None, None, None]
 
 
-def where_chosen(
-    chosen: Tensor, change: Callable[..., Tensor], images: Tensor, *arguments: Tensor
-) -> Tensor:
+def where_chosen(chosen: Tensor, change: Callable[..., Tensor], images: Tensor, *arguments: Tensor) -> Tensor:
     """Return images, those that are chosen changed.
 
     A processor changes the chosen ones alone; a GPU changes all and keeps the others, without asking how many.

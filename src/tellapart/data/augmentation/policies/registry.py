@@ -52,4 +52,7 @@ def policy_from_dict(saved: Mapping[str, Any]) -> Policy:
         raise ConfigError(
             f"{name} has no setting {', '.join(unknown)}; it has: {', '.join(known) or 'none'}."
         )
-    return policy(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
+    return policy(**values)
