@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "tellapart.training.keras_fit",
     "train": "tellapart.api.train",
+    "augment": "tellapart.api.augment",
+    "Augmentation": "tellapart.data.augmentation.settings",
     "evaluate": "tellapart.api.evaluate",
     "predict": "tellapart.api.predict",
     "explain": "tellapart.api.explain",
