@@ -162,7 +162,7 @@ def test_during_the_warm_up_and_in_the_first_steps_answers_may_be_stuck():
 def test_a_rare_class_that_is_answered_now_and_then_is_no_fault():
     labels = [0] * 90 + [1] * 10
     assert few_classes(course_of([(93, 7)] * 3, labels)) is None
-    assert few_classes(course_of([(100, 0)] * 3, labels)).kind == "few classes predicted"
+    assert few_classes(course_of([(100, 0)] * 10, labels)).kind == "few classes predicted"
 
 
 def test_how_many_classes_are_answered_in_effect():
