@@ -44,7 +44,7 @@ def train(
     resume: str | Path | None = None,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
-    augment: bool = True,
+    augment: bool | str = True,
     target: float | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
@@ -59,9 +59,11 @@ def train(
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
-        labels: CSV for a folder without class folders, or the labels of an array `data`.
+        labels: a file of labels, one row an image; a `Labels`, which also names columns, a pattern or class names; or
+            the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
-        augment: False to train on the images as they are, whatever the recipe says.
+        augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
+            augmentation as a text, such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`).
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
         verbose: whether to print one line per epoch; ignored where `listener` is given.
         listener: hears what happens.
@@ -79,7 +81,7 @@ def train(
     opened = _opener(class_names, listener)
     with ExitStack() as held:
         if resume is not None:
-            if not augment or target is not None:
+            if augment is not True or target is not None:
                 changes["augmentation or target"] = False
             setup = prepare_again(resume, data, labels, opened, changes, listener, held)
         elif data is None:
@@ -103,7 +105,7 @@ def _opened_and_configured(
     labels: Any,
     opened: Opener,
     recipe: str | TrainConfig | None,
-    augment: bool,
+    augment: bool | str,
     target: float | None,
     changes: dict[str, Any],
 ) -> tuple[Dataset, TrainConfig, str]:

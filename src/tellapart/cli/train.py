@@ -1,11 +1,16 @@
 """The command `train`."""
 
+from typing import Any
+
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.augment import Augment, parse_augment
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 
+@with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
@@ -16,6 +21,7 @@ def train(
     backbone: options.Backbone = None,
     fine_tune: options.FineTune = None,
     seed: options.Seed = None,
+    augment: Augment = None,
     no_augment: options.NoAugment = False,
     precision: options.TrainPrecision = None,
     resume: options.Resume = None,
@@ -23,7 +29,7 @@ def train(
     policy: options.PolicyOption = None,
     validation_share: options.ValidationShare = None,
     test_share: options.TestShare = None,
-    labels: options.Labels = None,
+    labels: Any = None,
     predictions: options.Predictions = None,
     out: options.Out = None,
     save_to: options.SaveTo = None,
@@ -57,7 +63,7 @@ def train(
         "backbone": backbone,
         "fine_tune": fine_tune and fine_tune.value,
         "seed": seed,
-        "augment": not no_augment,
+        "augment": parse_augment(augment, no_augment),
         "precision": precision and precision.value,
         "resume": resume,
         "size": size and options.parse_size(size),

@@ -31,6 +31,7 @@ from tellapart.data.decoding.levels import DEEP_MODES
 from tellapart.data.decoding.limits import LARGEST_FILE, refuse_costly
 from tellapart.data.decoding.profiles import pixels_to_srgb
 from tellapart.data.decoding.upright import as_stored, turned, upright_rgb
+from tellapart.data.foreign_content import foreign_content
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import DataError, PictureError
 from tellapart.paths import no_such_picture
@@ -112,6 +113,8 @@ def read_image(
     except PictureError as reason:
         raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:  # A decoder fed with damaged bytes raises nearly anything.
+        if foreign := foreign_content(encoded):
+            raise PictureError(f"{name}: {foreign}") from reason
         raise PictureError(f"{name}: not a readable picture ({_message_of(reason)}).") from reason
 
 

@@ -156,7 +156,7 @@ def _read_and_fit(split: Split, row: int, preprocessing: Preprocessing) -> Fitte
     try:
         image = fitted(split.images.source(row), preprocessing)
     except PictureError as reason:
-        return UnreadableImage(split.ids[row], str(reason))
+        return UnreadableImage(split.ids[row], str(reason).replace("<bytes>", split.ids[row], 1))
     height, width = image.size
     if min(height, width) < SMALLEST_SIDE:
         size = f"{height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"

@@ -55,6 +55,9 @@ class Network:
     side: Callable[[NetworkSettings], int] | None = None
     """Height and width of the color images that it wants unless asked otherwise; None: the images' own."""
 
+    standardizes: bool = False
+    """Whether its first layer is a Rescaling, behind which layers that standardize images can stand."""
+
     initialize: Callable[[Any, NDArray[np.uint8], int], None] | None = None
     """(model, training images, seed): sets the initial weights; None: Keras's own are kept."""
 
@@ -93,6 +96,7 @@ NETWORKS: dict[str, Network] = {
         build=lambda shape, classes, _: first_cnn(shape, classes),
         has_widths=False,
         depths=(2,),
+        standardizes=True,
     ),
     "whitened-cnn": Network(
         build=lambda shape, classes, settings: whitened_cnn(
@@ -103,7 +107,8 @@ NETWORKS: dict[str, Network] = {
         finish=freeze_whitening,
     ),
     "wide-resnet": Network(
-        build=lambda shape, classes, settings: wide_resnet(shape, classes, _widths(settings), settings.depth)
+        build=lambda shape, classes, settings: wide_resnet(shape, classes, _widths(settings), settings.depth),
+        standardizes=True,
     ),
     "backbone": Network(
         build=lambda shape, classes, settings: with_head(

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+from tellapart.data.augmentation.spec import write_spec
+from tellapart.data.sources.label_choice import RECORDED
 from tellapart.errors import ConfigError
 from tellapart.recipes.adapt import (
     OF_FINE_TUNING,
@@ -14,6 +16,7 @@ from tellapart.recipes.adapt import (
     held_out_for_transfer,
     without_augmentation,
 )
+from tellapart.recipes.augmented import augmentation_of, with_augmentation
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 
@@ -53,9 +56,13 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         options = _options(default, config, images)
         if options is not None:
             words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
-            words += ["--labels", data["labels"]] if "labels" in data else []
+            words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
             return shlex.join(words)
     return None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
@@ -84,6 +91,9 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
     if plain != default and _is_plain(config):
         options.append("--no-augment")
         default = plain
+    if spec := write_spec(augmentation_of(config), augmentation_of(default)):
+        options += ["--augment", spec]
+        default = with_augmentation(default, spec)
     before, after = default.to_dict(), config.to_dict()
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) == after.get(name):
