@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.models.first_cnn import check_shape_and_classes
 from tellapart.models.whitened_cnn import PATCH, group
+
+SMALLEST_SIDE = 16
+"""Pixels. Below this, the third pooling would leave nothing."""
 
 
 def photo_resnet(
@@ -16,7 +20,7 @@ def photo_resnet(
     `whitened_cnn.initialize` sets its weights.
 
     Args:
-        image_shape: (height, width, channels), at least 32 x 32 pixels.
+        image_shape: (height, width, channels), at least 16 x 16 pixels.
         classes: the number of classes, at least 2.
         widths: channels of the three groups, each of which halves height and width.
         depth: convolutions in a group: 2, or 3, of which the second and third are bridged by a shortcut.
@@ -30,6 +34,11 @@ def photo_resnet(
     Sources: He et al. 2015, arXiv:1512.03385 (shortcuts); Jordan 2024, arXiv:2404.00498 (the rest).
     """
     check_shape_and_classes(image_shape, classes)
+    if min(image_shape[:2]) < SMALLEST_SIDE:
+        raise ConfigError(
+            f"The network photo-resnet needs pictures of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; got "
+            f"{image_shape[0]} x {image_shape[1]}. Enlarge them with --size 64."
+        )
     keras = import_keras()
     layers = keras.layers
     images = keras.Input(image_shape)
