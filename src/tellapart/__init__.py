@@ -28,6 +28,11 @@ _HOMES = {
     "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",
     "open_dataset": "tellapart.data.open",
+    "Labels": "tellapart.data.sources.label_choice",
+    "Source": "tellapart.data.sources.source",
+    "LabeledImage": "tellapart.data.sources.own",
+    "dataset_of": "tellapart.data.sources.own",
+    "register_source": "tellapart.data.sources.registry",
     "TellapartError": "tellapart.errors",
 }
 """Public name -> the module that defines it."""

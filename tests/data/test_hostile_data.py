@@ -314,10 +314,11 @@ def test_a_labels_file_of_one_line_of_a_gigabyte(tmp_path, pictures):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"file,label\n" + b"no.png,x\n" * 20_000_000, "line 2 names no.png"),
+        (b"file,label\n" + b"no.png,x\n" * 20_000_000, "more than 1,500,000 rows"),
+        (b"file,label\n" + b"no.png,x\n" * 400_000, "line 2 names no.png"),
         (b'file,label\n"' + b"x\n" * 50_000_000, "field larger than field limit"),
         (b"," * 900_000 + b"\n", "expected file and label"),
-        ("file,label\na.png,x\n".encode("utf-16"), "UTF-16"),
+        ("file,label\na.png,x\n".encode("utf-32"), "UTF-32"),
         (b"file,label\na.png," + b"x" * 100_000 + b"\nb.png,y\n", "a label of at most 1,000 characters"),
         (b"file,label\n/,x\n", "names /"),
         (b"file,label\n" + b"y" * 300 + b",x\n", "line 2 names y"),

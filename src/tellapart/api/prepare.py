@@ -15,6 +15,7 @@ from tellapart.api.listener import Listener
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
+from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.split import apply_split, divide, write_split_csv
 from tellapart.data.store import ImageStore, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
@@ -42,7 +43,7 @@ def prepare(
     dataset: Dataset,
     config: TrainConfig,
     out: str | Path | None,
-    reopening: Mapping[str, str],
+    reopening: Mapping[str, Any],
     listener: Listener,
     held: ExitStack,
     reason: str = "",
@@ -58,6 +59,8 @@ def prepare(
         held: gets the folder's lock.
         reason: why the recipe was chosen, where nobody named it.
     """
+    for words in dataset.notices:
+        listener.notice(words)
     refuse_small_images(dataset.image_shape, dataset.where)
     held_out = config.validation_share if config.validation == "held out" else 0.0
     keep = 1 if config.head is None else 2
@@ -138,8 +141,10 @@ def prepare_again(
         raise ConfigError(f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others out.")
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    dataset = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
+    dataset = opened(saved["argument"], labels_from(saved)) if data is None else opened(data, labels)
     dataset = apply_split(dataset, folder.read_split(saved))
+    for words in dataset.notices:
+        listener.notice(words)
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
     backbone, stores = open_and_load(dataset, preprocessing, config, listener)
     recorded = saved["fingerprints"]
@@ -223,7 +228,7 @@ def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     if config.backbone is not None:
         own = choose_backbone(config.backbone, config.size).preprocessing
         height, width = config.size or (own.height, own.width)
-        return dataclasses.replace(own, height=height, width=width, policy=config.policy)
+        return dataclasses.replace(own, height=height, width=width, policy=config.policy, reading="fast")
     height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if config.size is not None:
         height, width = config.size
@@ -232,7 +237,7 @@ def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     elif min(height, width) < SMALLEST_SIDE:
         factor = -(-SMALLEST_SIDE // min(height, width))
         height, width = factor * height, factor * width
-    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy)
+    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy, reading="fast")
 
 
 def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def train(
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
-        labels: CSV for a folder without class folders, or the labels of an array `data`.
+        labels: a file of labels, one row an image; a `Labels`, which also names columns, a pattern or class names; or
+            the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
         augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
             augmentation as a text, such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`).

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 from tellapart.errors import ConfigError
 
@@ -28,6 +29,7 @@ Pictures = Annotated[int, typer.Option("--pictures", min=1, max=64, help="Rows: 
 Draws = Annotated[int, typer.Option("--draws", min=1, max=32, help="Columns beside the original.")]
 
 
+@with_label_options
 def augment(
     data: Data,
     changes: Augment = None,
@@ -38,7 +40,7 @@ def augment(
     seed: options.Seed = None,
     size: options.Size = None,
     policy: options.PolicyOption = None,
-    labels: options.Labels = None,
+    labels: Any = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

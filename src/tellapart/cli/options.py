@@ -78,8 +78,8 @@ TrainData = Annotated[
     str | None,
     typer.Argument(
         metavar="DATA",
-        help="A known data set (see tellapart data list), a folder with one subfolder per class, or an .npz or "
-        "Parquet file.",
+        help="A known data set (see tellapart data list), a folder with one subfolder per class, a file of labels "
+        "(CSV), an archive of pictures, or an .npz or Parquet file.",
     ),
 ]
 EvaluateData = Annotated[
@@ -93,14 +93,6 @@ SetOrFolder = Annotated[
 SplitOption = Annotated[
     SplitName | None,
     typer.Option("--split", help="Split to score. Default: test, or everything if there are no splits."),
-]
-Labels = Annotated[
-    Path | None,
-    typer.Option(
-        "--labels",
-        metavar="FILE.csv",
-        help="CSV with the columns file,label, for a folder without subfolders.",
-    ),
 ]
 
 # Training

@@ -1,12 +1,16 @@
 """The command `train`."""
 
+from typing import Any
+
 import typer
 
 from tellapart.cli import options
 from tellapart.cli.augment import Augment, parse_augment
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 
+@with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
@@ -25,7 +29,7 @@ def train(
     policy: options.PolicyOption = None,
     validation_share: options.ValidationShare = None,
     test_share: options.TestShare = None,
-    labels: options.Labels = None,
+    labels: Any = None,
     predictions: options.Predictions = None,
     out: options.Out = None,
     save_to: options.SaveTo = None,

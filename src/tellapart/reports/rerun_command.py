@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from tellapart.data.augmentation.spec import write_spec
+from tellapart.data.sources.label_choice import RECORDED
 from tellapart.errors import ConfigError
 from tellapart.recipes.adapt import (
     OF_FINE_TUNING,
@@ -55,9 +56,13 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         options = _options(default, config, images)
         if options is not None:
             words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
-            words += ["--labels", data["labels"]] if "labels" in data else []
+            words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
             return shlex.join(words)
     return None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:

@@ -335,9 +335,18 @@ def test_damaged_parquet_is_named(tmp_path):
 
 
 def test_parquet_without_pictures_is_refused(tmp_path):
-    path = write_parquet(tmp_path / "train.parquet", picture_column="text")
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"text": ["a cat"], "label": [0]}), path)
     with pytest.raises(DataError, match=r"columns text, label; expected img or image"):
         formats.read_parquet(path)
+
+
+def test_the_only_column_of_bytes_in_parquet_is_the_picture(tmp_path):
+    path = write_parquet(tmp_path / "train.parquet", picture_column="scan")
+    assert formats.read_parquet(path).splits["train"].images.read(0).shape[2] == 3
 
 
 def test_without_pyarrow_the_install_line_is_given(tmp_path, monkeypatch):
