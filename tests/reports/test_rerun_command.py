@@ -45,6 +45,20 @@ def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
     assert config_of(command, monkeypatch) == config
 
 
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+@pytest.mark.parametrize(
+    "spec",
+    ["rotation_range=15,zoom_range=0.8:1.2", "none,random-resized-crop,rand-augment.magnitude=5", "cutmix"],
+)
+def test_its_augmentation_is_repeated(recipe, spec, monkeypatch):
+    if recipe == "transfer" and spec == "cutmix":
+        pytest.skip("pictures are not mixed in fine-tuning")
+    config = configured(recipe, True, spec, None, {}, PICTURES)
+    command = rerun_command(config, {"argument": "photos"}, PICTURES)
+    assert "--augment" in command
+    assert config_of(command, monkeypatch) == config
+
+
 def test_held_out_pictures_of_a_transfer_are_repeated(monkeypatch):
     config = configured("transfer", True, True, None, {"validation_share": 0.3}, 400)
     assert (config.validation, config.validation_share) == ("held out", 0.3)

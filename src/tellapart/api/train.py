@@ -16,6 +16,7 @@ from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.errors import ConfigError, TellapartError
+from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.new_folder import refuse_taken
@@ -84,6 +85,7 @@ def train(
             if augment is not True or target is not None:
                 changes["augmentation or target"] = False
             setup = prepare_again(resume, data, labels, opened, changes, listener, held)
+            refuse_unknown_function(setup.config)
         elif data is None:
             raise ConfigError(
                 "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from tellapart.data.augmentation.augmenter import function_is_missing
 from tellapart.data.augmentation.settings import STANDARDIZING, Augmentation
 from tellapart.data.augmentation.spec import Augmented, read_spec
 from tellapart.errors import ConfigError
@@ -68,6 +69,17 @@ def check_augmentation(config: TrainConfig, mirrors: bool) -> None:
             "--augment (in Python: Augmentation(any_orientation=True))."
         )
     _check_standardization(config, augmentation)
+
+
+def refuse_unknown_function(config: TrainConfig) -> None:
+    """Check before a run is resumed that its preprocessing function, of which it keeps the name alone, is not needed.
+
+    Raises:
+        ConfigError: it is.
+    """
+    each = augmentation_of(config).each
+    if each is not None and isinstance(each.preprocessing_function, str):
+        raise ConfigError(f"This run cannot be resumed. {function_is_missing(each.preprocessing_function)}")
 
 
 def _check_standardization(config: TrainConfig, augmentation: Augmentation) -> None:

@@ -71,7 +71,7 @@ class DataLoader:
         """
         rows = self.batches.rows(epoch, step)
         on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        seed = step_seed(self.batches.seed, epoch, step)
+        seed = step_seed(self.batches.seed, epoch, step, self.batches.rank)
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
