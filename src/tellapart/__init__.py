@@ -18,6 +18,7 @@ _HOMES = {
     "fit": "tellapart.training.keras_fit",
     "train": "tellapart.api.train",
     "evaluate": "tellapart.api.evaluate",
+    "check": "tellapart.api.check",
     "predict": "tellapart.api.predict",
     "explain": "tellapart.api.explain",
     "report": "tellapart.api.report",

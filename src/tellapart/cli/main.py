@@ -13,6 +13,7 @@ import typer
 
 from tellapart import __version__
 from tellapart.cli.bench import bench
+from tellapart.cli.check import check
 from tellapart.cli.data import get, list_sets, show
 from tellapart.cli.demo import demo
 from tellapart.cli.doctor import doctor
@@ -31,6 +32,7 @@ from tellapart.keras_backend import leave_out_optional
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
+    "check": check,
     "train": train,
     "evaluate": evaluate,
     "predict": predict,

@@ -140,6 +140,22 @@ def image_shape(source: str | os.PathLike[str] | bytes) -> ImageShape:
         raise PictureError(f"{name}: not a readable picture ({_message_of(reason)}).") from reason
 
 
+def image_mode(source: str | os.PathLike[str] | bytes) -> str:
+    """Return Pillow's name for what the pixels are, from the header: RGB, L (gray), RGBA, P, CMYK, I;16, ...
+
+    Raises:
+        PictureError: the header cannot be read.
+    """
+    name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
+            return _open_header(file).mode
+    except PictureError as reason:
+        raise PictureError(f"{name}: {reason}") from None
+    except Exception as reason:
+        raise PictureError(f"{name}: not a readable picture ({_message_of(reason)}).") from reason
+
+
 def _read_bytes(source: str | os.PathLike[str] | bytes, name: str) -> bytes:
     if isinstance(source, bytes):
         encoded = source

@@ -36,6 +36,7 @@ def open_dataset(
     class_names: Sequence[str] | None = None,
     download: bool = False,
     progress: Progress | None = None,
+    learnable: bool = True,
 ) -> Dataset:
     """Open labeled images, wherever they are.
 
@@ -47,6 +48,7 @@ def open_dataset(
         class_names: of labels 0, 1, 2, ... in arrays.
         download: fetch a known set that is not on this machine.
         progress: called with (bytes done, bytes in all) while downloading.
+        learnable: refuse data that no classifier could be trained on, such as a single class.
 
     Raises:
         DataError: it cannot be used as it is; the message says what was met, what is accepted, what to do.
@@ -61,7 +63,8 @@ def open_dataset(
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
         dataset = source.open(request)
-    _check_learnable(dataset)
+    if learnable:
+        _check_learnable(dataset)
     return dataset
 
 
