@@ -62,7 +62,6 @@ def label_suspects(album: Album, rows: NDArray[np.int64]) -> LabelSuspects | Non
     if len(classes) < 2 or album.features is None:
         return None
     probabilities = _held_out_probabilities(album.features[rows], labels)
-    filtering, ranking = _cleanlab()
     quality = get_label_quality_scores(labels, probabilities, method="self_confidence")
     issues = find_label_issues(labels, probabilities, n_jobs=1)
     found = np.flatnonzero(issues)
