@@ -18,7 +18,7 @@ from tellapart.recipes.adapt import (
 )
 from tellapart.recipes.augmented import augmentation_of, with_augmentation
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import find_recipe
+from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS, find_recipe, quick
 
 OPTIONS = {
     "backbone": "--backbone",
@@ -46,6 +46,8 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     """
     if "argument" not in data:
         return None
+    if _is_demo(config, data, images):
+        return "tellapart demo"
     try:
         recipe = find_recipe(config.recipe)
     except ConfigError:
@@ -63,6 +65,11 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
+    demo = adapted_to(quick(mirrors=False), images).changed(epochs=DEMO_EPOCHS, **DEMO_CHANGES)
+    return data["argument"] == "digits" and config == demo
 
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from scipy import stats
 
 from tellapart.data.augmentation.mix import MIXINGS, cutmix, mixer, mixup, ricap
