@@ -52,15 +52,18 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
+    candidates = []
     for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
         options = _options(default, config, images)
-        if options is not None:
-            words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
-            words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
-            return shlex.join(words)
-    return None
+        candidates += [] if options is None else [options]
+    if not candidates:
+        return None
+    words = ["tellapart", "train", data["argument"], "--recipe", config.recipe]
+    words += min(candidates, key=len)  # what the data decides, such as mirroring, needs no option
+    words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
+    return shlex.join(words)
 
 
 def _option(name: str) -> str:
