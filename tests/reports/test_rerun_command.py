@@ -6,7 +6,7 @@ import pytest
 
 from tellapart.api.configure import configured
 from tellapart.cli.main import app
-from tellapart.recipes.recipes import RECIPES
+from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS, RECIPES
 from tellapart.reports.rerun_command import rerun_command
 
 PICTURES = 5000
@@ -57,6 +57,18 @@ def test_its_augmentation_is_repeated(recipe, spec, monkeypatch):
     command = rerun_command(config, {"argument": "photos"}, PICTURES)
     assert "--augment" in command
     assert config_of(command, monkeypatch) == config
+
+
+def test_the_demo_is_repeated_as_the_demo():
+    changes = {"epochs": DEMO_EPOCHS, **DEMO_CHANGES}
+    config = configured("quick", False, True, None, changes, 1438)
+    assert rerun_command(config, {"argument": "digits"}, 1438) == "tellapart demo"
+    assert rerun_command(config, {"argument": "others"}, 1438) is None
+    shorter = configured("quick", False, True, None, {"epochs": 3}, 1438)
+    assert (
+        rerun_command(shorter, {"argument": "digits"}, 1438)
+        == "tellapart train digits --recipe quick --epochs 3"
+    )
 
 
 def test_held_out_pictures_of_a_transfer_are_repeated(monkeypatch):
