@@ -129,7 +129,7 @@ def found(planted_pairs, pairs):
 
 def plant(root, random):
     """Return the ids of what was planted."""
-    train = [path for path in sorted(root.glob("train/*/*"))]
+    train = sorted(root.glob("train/*/*"))
     order = [train[index] for index in random.permutation(len(train))]
     copied, changed = order[:COPIES], order[COPIES : COPIES + CHANGED]
     rest = order[COPIES + CHANGED :] + sorted(root.glob("test/*/*"))
@@ -143,7 +143,7 @@ def plant(root, random):
         target = root / "test" / path.parent.name / f"changed-{path.stem}"
         target = CHANGES[number % len(CHANGES)](path, target, random)
         faults["changed"].append((name_of(path, root), name_of(target, root)))
-    faults["flipped"] = {name_of(flip(path, root, random), root) for path in rest[:FLIPPED]}
+    faults["flipped"] = {name_of(flip(path, random), root) for path in rest[:FLIPPED]}
     damaged = rest[FLIPPED : FLIPPED + DAMAGED]
     for number, path in enumerate(damaged):
         path.write_bytes(DAMAGES[number % len(DAMAGES)](path.read_bytes(), random))
@@ -181,7 +181,7 @@ def saved(image, target):
 CHANGES = (resized, cropped, saved_as_jpeg)
 
 
-def flip(path, root, random):
+def flip(path, random):
     """Move a picture to another class's folder."""
     others = sorted(folder for folder in path.parent.parent.iterdir() if folder != path.parent)
     target = others[random.integers(len(others))] / f"moved-{path.name}"
@@ -189,12 +189,23 @@ def flip(path, root, random):
     return target
 
 
-DAMAGES = (
-    lambda content, random: content[: len(content) // 2],
-    lambda content, random: b"",
-    lambda content, random: b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
-    lambda content, random: random.bytes(len(content)),
-)
+def cut_off(content, _random):
+    return content[: len(content) // 2]
+
+
+def emptied(_content, _random):
+    return b""
+
+
+def error_page(_content, _random):
+    return b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
+
+
+def overwritten(content, random):
+    return random.bytes(len(content))
+
+
+DAMAGES = (cut_off, emptied, error_page, overwritten)
 
 
 def name_of(path, root):
@@ -220,9 +231,13 @@ def all_of_cifar(now):
     seconds = time.monotonic() - began
     values, album = result.to_dict(), result.checked.album
     crossing = [pair for pair in values["pairs"] if split_of(pair["first"]) != split_of(pair["second"])]
-    tests = {pair[side] for pair in crossing for side in ("first", "second") if split_of(pair[side]) == "test"}
+    tests = {
+        pair[side] for pair in crossing for side in ("first", "second") if split_of(pair[side]) == "test"
+    }
     within = {
-        pair["second"] for pair in values["pairs"] if split_of(pair["first"]) == split_of(pair["second"]) == "test"
+        pair["second"]
+        for pair in values["pairs"]
+        if split_of(pair["first"]) == split_of(pair["second"]) == "test"
     }
     chosen = np.random.default_rng(0).permutation(len(crossing))[:10]
     row_of = {identifier: row for row, identifier in enumerate(album.ids)}
