@@ -189,12 +189,23 @@ def flip(path, random):
     return target
 
 
-DAMAGES = (
-    lambda content, _: content[: len(content) // 2],
-    lambda _content, _random: b"",
-    lambda _content, _random: b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
-    lambda content, random: random.bytes(len(content)),
-)
+def cut_off(content, _random):
+    return content[: len(content) // 2]
+
+
+def emptied(_content, _random):
+    return b""
+
+
+def error_page(_content, _random):
+    return b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
+
+
+def overwritten(content, random):
+    return random.bytes(len(content))
+
+
+DAMAGES = (cut_off, emptied, error_page, overwritten)
 
 
 def name_of(path, root):

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from tellapart.checks.findings import Finding
 from tellapart.data.dataset import Dataset
+from tellapart.metrics.scores import UNEQUAL
 from tellapart.text import counted
-
-UNEQUAL = 10
-"""Times as many pictures as the rarest class has, from which the commonest makes a set unequal."""
 
 NAMED = 5
 """Classes that a finding names."""

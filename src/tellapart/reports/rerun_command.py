@@ -52,7 +52,7 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
-    candidates = []
+    candidates: list[list[str]] = []
     for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
