@@ -61,7 +61,7 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     if not candidates:
         return None
     words = ["tellapart", "train", data["argument"], "--recipe", config.recipe]
-    words += min(candidates, key=len)  # what the data decides, such as mirroring, needs no option
+    words += min(candidates, key=lambda options: len(options))  # what the data decides, such as mirroring, needs no option
     words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
     return shlex.join(words)
 
