@@ -17,7 +17,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "tellapart.training.keras_fit",
     "train": "tellapart.api.train",
+    "augment": "tellapart.api.augment",
+    "Augmentation": "tellapart.data.augmentation.settings",
     "evaluate": "tellapart.api.evaluate",
+    "check": "tellapart.api.check",
     "predict": "tellapart.api.predict",
     "explain": "tellapart.api.explain",
     "report": "tellapart.api.report",

@@ -3,7 +3,7 @@
 Names of files and classes come from strangers. Inside they are as Python has them: bytes that are not UTF-8 are
 lone surrogates (PEP 383). This file decides how they leave:
 
-    a terminal      `printable`, `one_line`: what a terminal would obey is escaped
+    a terminal      `printable`, `one_line`: what a terminal would obey is escaped; `short_name`: and in few columns
     a page          `on_page`: as in a terminal, but of any language's spaces and joiners
     a CSV file      `csv_line`, read back by `name_in_cell`: a cell that a spreadsheet would run gets an apostrophe
     bytes           `as_bytes`: the bytes that the file system has
@@ -78,6 +78,21 @@ def as_bytes(text: str) -> bytes:
 def storable(name: str) -> str:
     """Return a name that every file can hold: half a character, of no file system's making, is replaced."""
     return re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name)
+
+
+LONGEST_SHOWN = 60
+"""Characters of a name in a sentence."""
+
+
+def short_name(name: str, longest: int = LONGEST_SHOWN) -> str:
+    """Return a name harmless in a line; of a long one the beginning and the end, which tell files apart.
+
+    Args:
+        name: of a file or a class.
+        longest: characters that it may have, 4 or more.
+    """
+    name, half = one_line(name), longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) :]}"
 
 
 def file_name(name: str) -> str:

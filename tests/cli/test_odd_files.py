@@ -7,8 +7,8 @@ import time
 import pytest
 from command_line import SMALL, in_own_process, tellapart
 
-from tellapart.data import decode as decoding
 from tellapart.data.decode import decode, image_shape
+from tellapart.data.decoding import limits
 from tellapart.errors import PictureError
 
 
@@ -64,7 +64,7 @@ def test_a_file_of_a_terabyte_is_refused_unread(tmp_path):
 
 
 def test_the_largest_uncompressed_picture_is_small_enough():
-    assert 3 * decoding.LARGEST_PIXELS < decoding.LARGEST_FILE
+    assert 3 * limits.LARGEST_PIXELS < limits.LARGEST_FILE
 
 
 def test_what_starts_another_program_is_no_picture():

@@ -70,6 +70,7 @@ class Predictions:
             **(self._group(prediction) if self.has_groups else {}),
             **self._novelty(prediction),
             "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
+            **({"note": prediction.note} if prediction.note else {}),
         }
 
     def _group(self, prediction: Prediction) -> dict[str, Any]:

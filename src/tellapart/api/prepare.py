@@ -228,7 +228,7 @@ def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     if config.backbone is not None:
         own = choose_backbone(config.backbone, config.size).preprocessing
         height, width = config.size or (own.height, own.width)
-        return dataclasses.replace(own, height=height, width=width, policy=config.policy)
+        return dataclasses.replace(own, height=height, width=width, policy=config.policy, reading="fast")
     height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if config.size is not None:
         height, width = config.size
@@ -237,7 +237,7 @@ def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     elif min(height, width) < SMALLEST_SIDE:
         factor = -(-SMALLEST_SIDE // min(height, width))
         height, width = factor * height, factor * width
-    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy)
+    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy, reading="fast")
 
 
 def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
 from tellapart.errors import ConfigError, TellapartError
+from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.new_folder import refuse_taken
@@ -44,7 +45,7 @@ def train(
     resume: str | Path | None = None,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
-    augment: bool = True,
+    augment: bool | str = True,
     target: float | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
@@ -62,7 +63,8 @@ def train(
         labels: a file of labels, one row an image; a `Labels`, which also names columns, a pattern or class names; or
             the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
-        augment: False to train on the images as they are, whatever the recipe says.
+        augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
+            augmentation as a text, such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`).
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
         verbose: whether to print one line per epoch; ignored where `listener` is given.
         listener: hears what happens.
@@ -80,9 +82,10 @@ def train(
     opened = _opener(class_names, listener)
     with ExitStack() as held:
         if resume is not None:
-            if not augment or target is not None:
+            if augment is not True or target is not None:
                 changes["augmentation or target"] = False
             setup = prepare_again(resume, data, labels, opened, changes, listener, held)
+            refuse_unknown_function(setup.config)
         elif data is None:
             raise ConfigError(
                 "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
@@ -104,7 +107,7 @@ def _opened_and_configured(
     labels: Any,
     opened: Opener,
     recipe: str | TrainConfig | None,
-    augment: bool,
+    augment: bool | str,
     target: float | None,
     changes: dict[str, Any],
 ) -> tuple[Dataset, TrainConfig, str]:

@@ -9,7 +9,7 @@ import torch
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
-from tellapart.api.watching import findings_of_data, watch_over, with_findings
+from tellapart.api.watching import look_at_data, watch_over, with_findings
 from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
@@ -89,7 +89,9 @@ class _Training:
         steps = batches.steps_per_epoch
         model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
         net = lower(model, setup.precision)
-        loader = DataLoader(train, classes, batches, config.augmentation, net.device, config.mixing)
+        loader = DataLoader(
+            train, classes, batches, config.augmentation, net.device, config.mixing, config.mixing_strength
+        )
         card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)
@@ -144,7 +146,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
     with threads_for(setup.config.batch_size * count_flops(training.classifier.model).step):
         threads = torch.get_num_threads()
         listener.prepared(setup, training.classifier.model)
-        for finding in findings_of_data(setup):
+        for finding in look_at_data(setup):
             tell(finding)
         training = _to_the_end(training, setup, tell, should_stop)
     if training.is_over:

@@ -60,7 +60,8 @@ ModelOrRecipe = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|RECIPE",
-        help=f"A recipe (transfer, fast, quick, accurate, best or first-cnn), or a model. {MODEL_HELP}",
+        help="A recipe (transfer, fast, quick, accurate, best, photos-from-scratch or first-cnn), or a model. "
+        f"{MODEL_HELP}",
     ),
 ]
 ModelAndPictures = Annotated[
@@ -93,6 +94,23 @@ SplitOption = Annotated[
     SplitName | None,
     typer.Option("--split", help="Split to score. Default: test, or everything if there are no splits."),
 ]
+CheckData = Annotated[str, typer.Argument(metavar="DATA", help="Same as for train.")]
+CheckSplit = Annotated[
+    SplitName | None, typer.Option("--split", help="Check this split alone. Default: all of them.")
+]
+CheckOut = Annotated[
+    Path,
+    typer.Option("--out", metavar="FILE.html", help="The page. A page of an earlier check is replaced."),
+]
+Fix = Annotated[
+    Path | None,
+    typer.Option(
+        "--fix",
+        metavar="FILE.csv",
+        help="Write a new file of labels and splits for train --labels: without pictures that are unreadable, copies, "
+        "in two splits or in two classes. A folder's pictures stay as they are.",
+    ),
+]
 
 # Training
 
@@ -100,11 +118,11 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        metavar="auto|transfer|fast|quick|accurate|best|first-cnn",
+        metavar="auto|transfer|fast|quick|accurate|best|photos-from-scratch|first-cnn",
         help="How to train. auto: transfer for photos and for few small pictures, else fast. transfer: a last layer on "
         "a network trained on a million photos, in seconds. fast: from scratch, in minutes. quick: a small network, 30 "
-        "epochs. accurate: a larger network, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
-        "Default: auto.",
+        "epochs. accurate: a larger network, in hours. best: for a GPU. photos-from-scratch: a residual network for "
+        "photos where no pretrained one may be used. first-cnn: the classic Keras tutorial. Default: auto.",
     ),
 ]
 Target = Annotated[
@@ -273,7 +291,8 @@ Classes = Annotated[
     int | None, typer.Option("--classes", help="Number of classes of a recipe's network. Default: 10.")
 ]
 BenchRecipe = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best or first-cnn.")
+    str,
+    typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best, photos-from-scratch or first-cnn."),
 ]
 Seconds = Annotated[
     float | None,

@@ -5,6 +5,7 @@ from typing import Any
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
@@ -20,6 +21,7 @@ def train(
     backbone: options.Backbone = None,
     fine_tune: options.FineTune = None,
     seed: options.Seed = None,
+    augment: Augment = None,
     no_augment: options.NoAugment = False,
     precision: options.TrainPrecision = None,
     resume: options.Resume = None,
@@ -61,7 +63,7 @@ def train(
         "backbone": backbone,
         "fine_tune": fine_tune and fine_tune.value,
         "seed": seed,
-        "augment": not no_augment,
+        "augment": parse_augment(augment, no_augment),
         "precision": precision and precision.value,
         "resume": resume,
         "size": size and options.parse_size(size),

@@ -22,8 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
+from tellapart.data.fitted import FittedImage, fitted
 from tellapart.data.images import ArrayImages
 from tellapart.data.preprocess import Preprocessing
+from tellapart.data.reading_notes import ReadingNote
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import ConfigError, DataError, PictureError, SaveError
 from tellapart.untrusted.large_images import large_images_alone
@@ -58,6 +60,8 @@ class ImageStore:
 
     ids: tuple[str, ...]
     unreadable: tuple[UnreadableImage, ...] = ()
+    notes: tuple[ReadingNote, ...] = ()
+    """On images whose levels their files do not define."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -104,6 +108,7 @@ def load_split(
     images = _allocate((len(split), *preprocessing.shape), memory_budget_bytes, folder)
     kept: list[int] = []
     unreadable: list[UnreadableImage] = []
+    notes: list[ReadingNote] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(split), _CHUNK):
             rows = range(start, min(start + _CHUNK, len(split)))
@@ -113,13 +118,16 @@ def load_split(
                 if isinstance(picture, UnreadableImage):
                     unreadable.append(picture)
                     continue
-                images[len(kept)] = picture
+                images[len(kept)] = picture.pixels
                 kept.append(row)
+                if picture.note:
+                    notes.append(ReadingNote(split.ids[row], picture.note))
             if progress is not None:
                 progress(rows.stop, len(split))
     labels = split.labels[kept]
     _check_classes_left(split, labels, unreadable)
-    return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(unreadable))
+    ids = tuple(split.ids[row] for row in kept)
+    return ImageStore(images[: len(kept)], labels, ids, tuple(unreadable), tuple(notes))
 
 
 def refuse_small_images(shape: ImageShape | None, where: str) -> None:
@@ -139,21 +147,21 @@ def refuse_small_images(shape: ImageShape | None, where: str) -> None:
         )
 
 
-def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
+def _read(split: Split, row: int, preprocessing: Preprocessing) -> FittedImage | UnreadableImage:
     with large_images_alone():
         return _read_and_fit(split, row, preprocessing)
 
 
-def _read_and_fit(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
+def _read_and_fit(split: Split, row: int, preprocessing: Preprocessing) -> FittedImage | UnreadableImage:
     try:
-        image = split.images.read(row)
+        image = fitted(split.images.source(row), preprocessing)
     except PictureError as reason:
-        return UnreadableImage(split.ids[row], str(reason))
-    height, width, _ = image.shape
+        return UnreadableImage(split.ids[row], str(reason).replace("<bytes>", split.ids[row], 1))
+    height, width = image.size
     if min(height, width) < SMALLEST_SIDE:
         size = f"{height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
         return UnreadableImage(split.ids[row], f"{split.ids[row]}: too small: {size}")
-    return preprocessing.apply(image)
+    return image
 
 
 def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:

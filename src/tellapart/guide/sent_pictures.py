@@ -87,7 +87,7 @@ def prediction(data: bytes, name: str) -> dict[str, Any]:
     from tellapart.guide.answers import answering_model, answers
 
     try:
-        pixels = decode(data)
+        pixels = decode(data, answering_model().card.preprocessing)
     except PictureError as reason:
         message = str(reason).replace("<bytes>", name)
         is_other = any(words in message for words in ("no known picture format", "not a picture but text"))

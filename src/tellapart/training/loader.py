@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellapart.data.augmentation.mix import MIXINGS, Mixing
+from tellapart.data.augmentation.augmenter import apply_all, draw_all
+from tellapart.data.augmentation.mix import Mixing, mixer
 from tellapart.data.augmentation.settings import Augmentation
-from tellapart.data.augmentation.shift_flip import apply, draw
 from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
 from tellapart.runtime.cuda_graph import CudaGraphed
@@ -38,6 +38,7 @@ class DataLoader:
         augmentation: Augmentation | None,
         device: torch.device | str = "cpu",
         mixing: Mixing = "none",
+        mixing_strength: float | None = None,
     ) -> None:
         """Create a loader.
 
@@ -48,16 +49,18 @@ class DataLoader:
             augmentation: how images are augmented; None: not at all.
             device: where the batches are needed.
             mixing: how images of a batch are combined; a name in `MIXINGS`.
+            mixing_strength: how strongly; None: as in the paper.
         """
         self.store, self.batches, self.augmentation = store, batches, augmentation
-        self.mix = MIXINGS[mixing]
+        self.mix = mixer(mixing, mixing_strength)
         self.device = torch.device(device)
         self.on_device = None if self.device.type == "cpu" else torch.tensor(store.images, device=device)
         self.labels = torch.tensor(store.labels, device=device)
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
-        on_gpu = self.device.type == "cuda"
-        self.prepare = CudaGraphed(self._prepare, [self.generator]) if on_gpu else self._prepare
+        # A function in Python reads images back from the GPU, which no recording can.
+        recorded = self.device.type == "cuda" and not (augmentation and augmentation.preprocessing_function)
+        self.prepare = CudaGraphed(self._prepare, [self.generator]) if recorded else self._prepare
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """Return the batch of one step, and seed torch's global generator for its dropout.
@@ -68,7 +71,7 @@ class DataLoader:
         """
         rows = self.batches.rows(epoch, step)
         on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        seed = step_seed(self.batches.seed, epoch, step)
+        seed = step_seed(self.batches.seed, epoch, step, self.batches.rank)
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
@@ -88,15 +91,13 @@ class DataLoader:
 
     def _augment(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
         """Augment (B, H, W, C): draw at random for all images at once, then augment a part on each core."""
-        n, height, width, _ = images.shape
-        params = draw(plan, n, height, width, self.generator)
+        n, height, width, channels = images.shape
+        drawn = draw_all(plan, n, (channels, height, width), self.generator)
         if mirrored is not None:
-            params = replace(params, mirrored=mirrored)
+            drawn = replace(drawn, moves=replace(drawn.moves, mirrored=mirrored))
 
         def augment(part: slice) -> Tensor:
-            return apply(
-                images[part].permute(0, 3, 1, 2), params.of(part), plan.fill_mode, plan.cval, plan.cutout
-            )
+            return apply_all(images[part].permute(0, 3, 1, 2), drawn.of(part), plan)
 
         count = 1 if self.on_device is not None or n < IMAGES_TO_DIVIDE else workers().count
         if count == 1:

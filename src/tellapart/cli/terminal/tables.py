@@ -13,10 +13,17 @@ from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
-from tellapart.text import counted, one_line, percent
+from tellapart.runs.untrusted_pictures import TrustedScores
+from tellapart.text import counted, one_line, percent, short_name
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
+
+LONGEST_NAME = 100
+"""Characters of a name in a table. Where no terminal limits the width, a name of 250 would make 280 columns."""
+
+FEWEST_UNTRUSTED = 0.01
+"""Share of the test pictures that cannot be trusted, from which on the score without them is printed."""
 
 OF_UNDIVIDED = "train/"
 """Prefix of ids in data without splits, also for pictures held out for the test."""
@@ -36,8 +43,10 @@ def new_table(
 
 
 def add_row(table: Table | FittingTable, *cells: Any) -> None:
-    """Add a row of plain text; Text cells keep their style."""
-    table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(str(cell))) for cell in cells))
+    """Add a row of plain text, long names shortened; Text cells stay as they are."""
+    table.add_row(
+        *(cell if isinstance(cell, Text) else Text(short_name(str(cell), LONGEST_NAME)) for cell in cells)
+    )
 
 
 def score_lines(scores: Scores) -> list[str]:
@@ -53,6 +62,40 @@ def score_lines(scores: Scores) -> list[str]:
         *_few_in_words(scores),
         f"Baseline: {percent(scores.naive_accuracy, digits)} (always predicting {commonest})",
         *_beside_guessing(scores),
+        *_of_rare_classes(scores),
+    ]
+
+
+def _of_rare_classes(scores: Scores) -> list[str]:
+    """Return the balanced accuracy and the rarest class's recall where accuracy alone would hide both."""
+    if not scores.is_unequal:
+        return []
+    rarest = min((row for row in scores.classes if row.pictures), key=lambda row: row.pictures)
+    correct = round((rarest.recall or 0.0) * rarest.pictures)
+    return [
+        f"Balanced accuracy: {percent(scores.balanced_accuracy)} (each class counts the same; of {rarest.name}, "
+        f"{correct:,} of {counted(rarest.pictures, 'picture')} correct)"
+    ]
+
+
+def trusted_lines(trusted: TrustedScores | None, pictures: int) -> list[str]:
+    """Return the accuracy without copies of training pictures and doubtful pictures, where they are 1% or more.
+
+    Args:
+        trusted: None where there are none of them.
+        pictures: of the test split, all of them.
+    """
+    if trusted is None or trusted.copies + trusted.doubtful < FEWEST_UNTRUSTED * pictures:
+        return []
+    scores = trusted.scores
+    if scores is None:
+        what = "is a copy of a training picture" if trusted.copies == pictures else "is a copy or doubtful"
+        return [f"Every test picture {what}: this accuracy says nothing about new pictures."]
+    copies = [f"{trusted.copies:,} that are copies of training pictures"] * bool(trusted.copies)
+    doubtful = [f"{trusted.doubtful:,} blank or with two labels"] * bool(trusted.doubtful)
+    correct = sum(row[index] for index, row in enumerate(scores.confusion))
+    return [
+        f"Without {' and '.join(copies + doubtful)}: {percent(scores.accuracy)} ({correct:,} of {scores.pictures:,})"
     ]
 
 
@@ -219,7 +262,7 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
             name = f"{group.name} ({group.kind} {percent(group.class_probability)})"
             share = group.probability
             shares.pop(group.class_name, None)
-        others = ", ".join(f"{other} {percent(value)}" for other, value in shares.items())
+        others = Text(one_line(", ".join(f"{other} {percent(value)}" for other, value in shares.items())))
         add_row(table, prediction.picture, _unless_unfamiliar(prediction, name), percent(share), others)
     return table
 

@@ -10,8 +10,9 @@ import torch
 from tellapart.api.finish import TrainingResult
 from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
-from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
+from tellapart.cli.terminal.tables import predictions_table, score_lines, trusted_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
+from tellapart.data.reading_notes import in_words
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
@@ -99,7 +100,8 @@ def _in_the_tutorials_words(setup: TrainingSetup) -> None:
 
 
 def left_out_lines(setup: TrainingSetup) -> list[str]:
-    """Return what of the data is not used: unreadable pictures, and files in places where none belong."""
+    """Return what of the data is not used: unreadable pictures, and files in places where none belong; and what
+    is used by an assumption about its levels."""
     unreadable = [picture for store in setup.stores.values() for picture in store.unreadable]
     lines = left_out_of_folders(setup.dataset.ignored)
     if unreadable:
@@ -107,6 +109,7 @@ def left_out_lines(setup: TrainingSetup) -> list[str]:
         lines += [f"  {picture.reason}" for picture in unreadable[:UNREADABLE_NAMED]]
     if len(unreadable) > UNREADABLE_NAMED:
         lines.append(f"  and {len(unreadable) - UNREADABLE_NAMED} more")
+    lines += in_words(note for store in setup.stores.values() for note in store.notes)
     return [*lines, ""] if lines else []
 
 
@@ -144,6 +147,8 @@ def report_finished(
         say(_target_in_words(setup, result, setup.config.target))
     for line in score_lines(result.scores):
         say(line)
+    for line in trusted_lines(result.trusted, result.scores.pictures):
+        say(line, "bold red")
     if result.plain_scores is not None:
         say(tta_line(result.plain_scores, result.classifier.card.tta_views))
     if setup.config.head is not None:
@@ -202,6 +207,7 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
         "findings": [finding.to_dict() for finding in result.findings],
         "scores": result.scores.to_dict(),
         "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
+        "scores_of_trusted_pictures": None if result.trusted is None else result.trusted.to_dict(),
         "report": None if result.report is None else str(result.report),
         "predictions": [
             {

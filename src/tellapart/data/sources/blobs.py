@@ -29,11 +29,22 @@ class BlobImages:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def source(self, index: int) -> bytes | Path | Pixels:
+        """Fetch an image, without decoding it.
+
+        Raises:
+            PictureError: it is not there; with its name.
+        """
+        try:
+            return self.fetch(self.keys[index])
+        except PictureError:
+            raise
+        except DataError as reason:
+            raise PictureError(f"{self.names[index]}: {reason}") from reason
+
     def read(self, index: int) -> Pixels:
         """Fetch and decode an image: uint8 (H, W, 3 or 1), upright."""
-        from tellapart.data.decode import load_image
-
-        return self._with_name(index, lambda content: _decoded(content, load_image))
+        return self._with_name(index, _decoded)
 
     def take(self, rows: Rows) -> BlobImages:
         """Return only these."""
@@ -56,14 +67,12 @@ class BlobImages:
 
     def _with_name(self, index: int, use: Callable[[Any], Any]) -> Any:
         try:
-            return use(self.fetch(self.keys[index]))
+            return use(self.source(index))
         except PictureError as reason:
             raise PictureError(str(reason).replace("<bytes>", self.names[index], 1)) from reason
-        except DataError as reason:
-            raise PictureError(f"{self.names[index]}: {reason}") from reason
 
 
-def _decoded(content: Any, load_image: Callable[[Any], tuple[str, Pixels]]) -> Pixels:
-    from tellapart.data.decode import decode
+def _decoded(content: bytes | Path | Pixels) -> Pixels:
+    from tellapart.data.decode import decode, load_image
 
-    return decode(content) if isinstance(content, bytes | Path) else load_image(content)[1]
+    return decode(content) if isinstance(content, bytes | Path) else load_image(content)[1].pixels
