@@ -380,6 +380,44 @@ def test_the_file_of_labels_may_itself_be_the_data(tmp_path):
     assert dataset.name == "photos"
 
 
+def test_files_of_labels_may_be_one_for_each_split(tmp_path):
+    flat(tmp_path, "a.png", "b.png", "c.png")
+    written(
+        tmp_path / "labels",
+        train_dot_csv="file,label\na.png,cat\nb.png,dog\n",
+        valid_dot_csv="file,label\nc.png,dog\n",
+        notes_dot_txt="x",
+    )
+    assert meaning(open_dataset(tmp_path, labels=tmp_path / "labels")) == {
+        "a.png": ("train", "cat"),
+        "b.png": ("train", "dog"),
+        "c.png": ("validation", "dog"),
+    }
+    with pytest.raises(DataError, match="no files of labels called after splits"):
+        open_dataset(tmp_path, labels=tmp_path)
+
+
+def test_class_folders_of_codes_get_their_names_from_a_file(tmp_path):
+    flat(tmp_path, "set/n02123045/a.png", "set/n02084071/b.png")
+    written(tmp_path, names_dot_txt="n02084071 dog, domestic dog\nn02123045 tabby\n")
+    labels = Labels(names=tmp_path / "names.txt")
+    assert meaning(open_dataset(tmp_path / "set", labels=labels)) == {
+        "n02084071/b.png": ("train", "dog, domestic dog"),
+        "n02123045/a.png": ("train", "tabby"),
+    }
+
+
+def test_of_several_tables_the_one_with_labels_is_suggested(tmp_path):
+    flat(tmp_path, "train/a.png", "train/b.png", "test/c.png")
+    written(
+        tmp_path,
+        sample_submission_dot_csv="id,pug,manx\nc,0.5,0.5\n",
+        train_dot_csv="id,breed\na,pug\nb,manx\n",
+    )
+    with pytest.raises(DataError, match=r"pass --labels .*/train\.csv"):
+        open_dataset(tmp_path)
+
+
 # Names of files
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
+from tellapart.data.sources.tables.likely import likely_label_file
 from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
 from tellapart.errors import DataError
 from tellapart.paths import real_path
@@ -121,7 +122,8 @@ def _hint(root: Folder) -> str:
         return "It looks like a data set of boxes (YOLO, VOC, COCO), which label places in pictures, not pictures.\n"
     tables = [path for path in others if path.suffix.lower() in _TABLES]
     if tables:
-        return f"Does {tables[0]} name the classes? Then pass --labels {tables[0]}.\n"
+        table = likely_label_file(tables)
+        return f"Does {table} name the classes? Then pass --labels {table}.\n"
     archives = [path for path in others if path.suffix.lower() in _ARCHIVES]
     if archives and not root.holds_images:
         return f"It holds archives ({listed([path.name for path in archives])}): give one of them, or unpack it.\n"
