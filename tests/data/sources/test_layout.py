@@ -260,6 +260,10 @@ REFUSED = {
         {"train/cat": 1, "train/dog": 1, "test/cow": 1, "test/cat": 1},
         "cow is in test",
     ),
+    "classes that are spelled otherwise in test": (
+        {"train/cat": 1, "train/dog": 1, "test/Cats": 1, "test/dog": 1},
+        "Is Cats the class cat of train",
+    ),
 }
 
 
