@@ -117,6 +117,7 @@ def _dataset_facts(dataset: Dataset | None) -> dict[str, Any]:
         "size": " x ".join(map(str, shape)) if shape else "mixed",
         "may_be_mirrored": dataset.mirrors,
         "ignored_files": len(dataset.ignored),
+        "notices": list(dataset.notices),
     }
 
 
