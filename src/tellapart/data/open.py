@@ -120,8 +120,9 @@ def _accepted_by_none(path: Path) -> str:
     """Return the error for a path that no source accepts: nothing is there, or it is a file of another kind."""
     if path.exists():
         return (
-            f"{path} is a single file. Accepted: a folder of class folders, an .npz, a .parquet, an official "
-            f"archive, or a known data set ({', '.join(KNOWN_SETS)})."
+            f"{path} is a single file. Accepted: a folder of class folders, a file of labels (CSV, JSON), an archive "
+            "of pictures (.zip, .tar), an .npz, a .parquet, an official archive, or a known data set "
+            f"({', '.join(KNOWN_SETS)})."
         )
     if is_web_address(path):
         return no_such_picture(path)
