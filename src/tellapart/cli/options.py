@@ -188,6 +188,14 @@ Resume = Annotated[
         "--resume", metavar="RUN", help="Resume a stopped run, with its original data and settings."
     ),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="BYTES",
+        help="Memory for decoded pictures, such as 1GiB; more lie in a file in the cache folder. Default: 2GiB.",
+    ),
+]
 Size = Annotated[
     str | None,
     typer.Option(

@@ -110,6 +110,7 @@ def left_out_lines(setup: TrainingSetup) -> list[str]:
     if len(unreadable) > UNREADABLE_NAMED:
         lines.append(f"  and {len(unreadable) - UNREADABLE_NAMED} more")
     lines += in_words(note for store in setup.stores.values() for note in store.notes)
+    lines += dict.fromkeys(f"{store.remark}." for store in setup.stores.values() if store.remark)
     return [*lines, ""] if lines else []
 
 
