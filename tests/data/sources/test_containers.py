@@ -504,6 +504,55 @@ def test_folders_of_boxes_are_refused(files, tmp_path):
         open_dataset(written(tmp_path, **files))
 
 
+# Arrays in files of their own
+
+X, Y = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 3), np.uint8), np.array([0, 1] * 3)
+
+
+@pytest.mark.parametrize(
+    ("files", "splits"),
+    [
+        ({"x_train": X, "y_train": Y, "x_test": X[:2], "y_test": Y[:2]}, {"train": 6, "test": 2}),
+        (
+            {"train_images": X, "train_labels": Y, "val_images": X, "val_labels": Y},
+            {"train": 6, "validation": 6},
+        ),
+        ({"X": X, "y": Y, "unrelated": Y}, {"train": 6}),
+    ],
+)
+def test_a_folder_of_arrays_is_read(files, splits, tmp_path):
+    for name, array in files.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    dataset = open_dataset(tmp_path)
+    assert {name: len(split) for name, split in dataset.splits.items()} == splits
+    np.testing.assert_array_equal(dataset.splits["train"].images.read(3), X[3])
+    assert dataset.splits["train"].labels.tolist() == Y.tolist()
+
+
+def test_an_array_of_pictures_takes_its_labels_from_another(tmp_path):
+    np.save(tmp_path / "pictures.npy", X)
+    np.save(tmp_path / "marks.npy", np.array(["a", "b"] * 3))
+    dataset = open_dataset(tmp_path / "pictures.npy", labels=tmp_path / "marks.npy")
+    assert (dataset.class_names, dataset.splits["train"].labels.tolist()) == (("a", "b"), Y.tolist())
+    with pytest.raises(DataError, match=r"without labels\. Give theirs with --labels y\.npy"):
+        open_dataset(tmp_path / "pictures.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\1\0", b"no array"])
+def test_a_file_that_is_no_array_is_named(content, tmp_path):
+    (tmp_path / "x.npy").write_bytes(content)
+    np.save(tmp_path / "y.npy", Y)
+    with pytest.raises(DataError, match=r"x\.npy: not readable as an array"):
+        open_dataset(tmp_path)
+
+
+def test_pickles_in_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{}], object), allow_pickle=True)
+    np.save(tmp_path / "y.npy", Y)
+    with pytest.raises(DataError, match="not readable as an array"):
+        open_dataset(tmp_path)
+
+
 # Sources of one's own, and Hugging Face's
 
 
