@@ -3,18 +3,23 @@
 import io
 import json
 import tarfile
+import tomllib
 import zipfile
 
 import numpy as np
 import pytest
+import tomli_w
 from PIL import Image
 
 import tellapart
 from tellapart.data.open import open_dataset, reopening
-from tellapart.data.sources.label_choice import Labels
+from tellapart.data.preprocess import Preprocessing
+from tellapart.data.sources.label_choice import Labels, labels_from
 from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
 from tellapart.data.sources.webdataset import expanded
+from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
+from tellapart.data.store import load_split
 from tellapart.errors import ConfigError, DataError, MissingExtraError, PictureError
 
 
@@ -551,6 +556,77 @@ def test_pickles_in_arrays_are_refused(tmp_path):
     np.save(tmp_path / "y.npy", Y)
     with pytest.raises(DataError, match="not readable as an array"):
         open_dataset(tmp_path)
+
+
+# What a run folder records opens the same pictures again
+
+
+def of_files(root):
+    return flat(root, "cat.0.png", "cat.1.png", "dog.0.png", "dog.1.png")
+
+
+def as_zip(root):
+    names = ("cat/0", "cat/1", "dog/0", "dog/1")
+    return zipped(root / "set.zip", {f"{name}.png": PNGS[place] for place, name in enumerate(names)}), None
+
+
+def as_shards(root):
+    for shard in range(2):
+        tarred(root / f"s-{shard}.tar", samples((2 * shard, 2 * shard + 1), lambda n: "ab"[n % 2], "cls"))
+    return root / "s-{0..1}.tar", None
+
+
+def as_table(root):
+    cells = [{"bytes": content, "path": None} for content in PNGS[:4]]
+    return parquet(root / "x.parquet", scan=cells, mark=["a", "b"] * 2, size=[1, 2, 3, 4]), Labels(
+        label_column=2
+    )
+
+
+def as_metadata(root):
+    written(root, metadata_dot_csv="file_name,label\ncat.0.png,0\ncat.1.png,0\ndog.0.png,1\ndog.1.png,1\n")
+    written(root, names_dot_txt="cat\ndog\n")
+    return of_files(root), Labels(names=root / "names.txt")
+
+
+def as_json(root):
+    rows = {"cat": ["cat.0", "cat.1"], "dog": ["dog.0", "dog.1"]}
+    written(root / "labels", train_dot_json=json.dumps(rows))
+    return of_files(root), Labels(file=root / "labels" / "train.json", split_column="none")
+
+
+def as_pattern(root):
+    return of_files(root), Labels(pattern=r"(\w+)\.\d")
+
+
+def as_arrays(root):
+    np.save(root / "x.npy", X)
+    np.save(root / "y.npy", Y)
+    return root, None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [as_zip, as_shards, as_table, as_metadata, as_json, as_pattern, as_arrays],
+    ids=lambda make: make.__name__,
+)
+def test_what_a_run_records_opens_the_same_pictures_again(make, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    data, labels = make(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    divided = divide(open_dataset(data.relative_to(tmp_path), labels=labels), validation=0, test=0.5, seed=1)
+    write_split_csv(divided, tmp_path / "split.csv")
+    record = tomllib.loads(tomli_w.dumps(reopening(data.relative_to(tmp_path), labels)))
+    path = Preprocessing(height=10, width=10)
+    before = {name: load_split(split, path).fingerprint() for name, split in divided.splits.items()}
+    monkeypatch.chdir("/")
+    again = open_dataset(record["argument"], labels=labels_from(record))
+    again = apply_split(again, read_split_csv(tmp_path / "split.csv"))
+    assert again.class_names == divided.class_names
+    assert {name: split.ids for name, split in again.splits.items()} == {
+        name: split.ids for name, split in divided.splits.items()
+    }
+    assert {name: load_split(split, path).fingerprint() for name, split in again.splits.items()} == before
 
 
 # Sources of one's own, and Hugging Face's
