@@ -116,6 +116,19 @@ def test_a_file_of_labels_names_pictures_in_an_archive(tmp_path):
     np.testing.assert_array_equal(dataset.splits["train"].images.read(1), pixels(PNGS[1]))
 
 
+@pytest.mark.parametrize("kind", ["stored.zip", "packed.tar.gz"])
+def test_the_file_of_labels_may_lie_in_the_archive_too(kind, tmp_path):
+    members = {"train/a.png": PNGS[0], "train/b.png": PNGS[1], "test/c.png": PNGS[2]}
+    table = b"id,breed\na,pug\nb,manx\n"
+    path = ARCHIVES[kind](tmp_path / kind, members | {"labels.csv": table})
+    with pytest.raises(DataError, match=rf"pass --labels {path}/labels\.csv"):
+        open_dataset(path)
+    dataset = open_dataset(path, labels=path / "labels.csv")
+    assert meaning(dataset) == {"train/a.png": ("train", "pug"), "train/b.png": ("train", "manx")}
+    with pytest.raises(DataError, match=r"lost\.csv is not in"):
+        open_dataset(path, labels=path / "lost.csv")
+
+
 def test_a_damaged_member_is_named_like_any_unreadable_picture(tmp_path):
     path = zipped(tmp_path / "photos.zip", CLASS_FOLDERS)
     content = bytearray(path.read_bytes())

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.label_choice import Labels
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 
 FOUR = ("a.png", "b.png", "c.png", "d.png")
 CLASSES = ("cat", "dog", "cat", "dog")
@@ -451,6 +451,20 @@ CASES = {
         "line 4 says .* split '1, 1'",
     ),
 }
+
+
+def test_a_missing_file_of_labels_suggests_near_names(tmp_path):
+    folder_of(FOUR, tmp_path)
+    (tmp_path / "labels.csv").write_text(lines("file,label"))
+    with pytest.raises(DataError, match=r"lables\.csv: no such file.*Did you mean .*labels\.csv"):
+        open_dataset(tmp_path, labels=tmp_path / "lables.csv")
+
+
+def test_labels_without_data_name_the_command(tmp_path):
+    import tellapart
+
+    with pytest.raises(ConfigError, match=r"give that file: tellapart train labels\.csv"):
+        tellapart.train(labels="labels.csv")
 
 
 @pytest.mark.parametrize("name", CASES)

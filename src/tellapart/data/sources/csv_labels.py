@@ -22,7 +22,7 @@ from tellapart.data.sources.tables.readers import is_table_name, read_table
 from tellapart.data.sources.tables.rows import LabeledRows, labeled_rows
 from tellapart.data.sources.tables.table import LabeledRow
 from tellapart.errors import DataError
-from tellapart.paths import with_home
+from tellapart.paths import real_path, with_home
 
 
 def _has_labels(request: OpenRequest) -> bool:
@@ -34,7 +34,10 @@ def _open_with_labels(request: OpenRequest) -> Dataset:
     if labels_path.is_dir():
         return _dataset_of_tables(labels_path, FolderPlace(root, labels_path), request.choice)
     if root.is_file() and is_archive_name(root.name):
-        return dataset_of_table(labels_path, ArchivePlace(root), request.choice)
+        place = ArchivePlace(root)
+        inside = _name_inside(labels_path, root)
+        content = None if inside is None else place.content(inside)
+        return dataset_of_table(labels_path, place, request.choice, content)
     if not root.is_dir():
         raise DataError(f"{root} is no folder; --labels names the pictures of a folder or an archive.")
     return dataset_of_table(labels_path, FolderPlace(root, labels_path.parent), request.choice)
@@ -52,13 +55,27 @@ def _open_table(request: OpenRequest) -> Dataset:
     return dataset_of_table(path, FolderPlace(path.parent), request.choice)
 
 
-def dataset_of_table(path: Path, place: Place, choice: Labels) -> Dataset:
+def _name_inside(path: Path, archive: Path) -> str | None:
+    """Return a file's name inside an archive, as in `photos.zip/labels.csv`; None where it lies elsewhere."""
+    try:
+        return real_path(path).relative_to(real_path(archive)).as_posix()
+    except ValueError:
+        return None
+
+
+def dataset_of_table(path: Path, place: Place, choice: Labels, content: bytes | None = None) -> Dataset:
     """Read a file of labels and find its images.
+
+    Args:
+        path: of the file.
+        place: of the images.
+        choice: what somebody said about columns.
+        content: of the file, where it does not lie on the disk.
 
     Raises:
         DataError: it cannot be read, or does not fit the images.
     """
-    labeled = labeled_rows(read_table(path), place, choice)
+    labeled = labeled_rows(read_table(path, content), place, choice)
     return dataset_of_rows(labeled, place, f"{place.where}, labeled by {path}")
 
 

@@ -121,8 +121,6 @@ def _hint(root: Folder) -> str:
     ):
         return "It looks like a data set of boxes (YOLO, VOC, COCO), which label places in pictures, not pictures.\n"
     tables = [path for path in others if path.suffix.lower() in _TABLES]
-    if tables and Path(root.path).is_file():
-        return f"Does {tables[0].name} in it name the classes? Take it out, then pass --labels {tables[0].name}.\n"
     if tables:
         table = likely_label_file(tables)
         return f"Does {table} name the classes? Then pass --labels {table}.\n"

@@ -21,45 +21,55 @@ _FORMS = (
 )
 
 
-def read_json_lines(path: Path) -> Table:
+def read_json_lines(path: Path, content: bytes | None = None) -> Table:
     """Read a file of one JSON object a line.
+
+    Args:
+        path: of the file.
+        content: of it, where it does not lie on the disk.
 
     Raises:
         DataError: it cannot be read, or holds something else.
     """
     objects, lines = [], []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path, content).splitlines(), 1):
         if line.strip():
             objects.append(_parsed(path, line, f"line {number}: "))
             lines.append(number)
     return _of_objects(path, objects, lines, "line")
 
 
-def read_json(path: Path) -> Table:
+def read_json(path: Path, content: bytes | None = None) -> Table:
     """Read a JSON file.
+
+    Args:
+        path: of the file.
+        content: of it, where it does not lie on the disk.
 
     Raises:
         DataError: it cannot be read, or holds something else.
     """
-    text = _text(path)
+    text = _text(path, content)
     try:
-        content = json.loads(text)
+        parsed = json.loads(text)
     except (ValueError, RecursionError) as reason:
         if "\n" in text.strip():  # JSON Lines are often called .json
-            return read_json_lines(path)
+            return read_json_lines(path, content)
         raise refused_table(path, f"no JSON: {reason}") from None
-    if isinstance(content, Mapping) and {"images", "annotations"} <= content.keys():
-        return _of_coco(path, content)
-    if isinstance(content, Mapping):
-        return _of_mapping(path, content)
-    if not isinstance(content, list):
-        raise refused_table(path, f"a JSON {type(content).__name__}", f" Accepted: {_FORMS}.")
-    return _of_objects(path, content, list(range(1, len(content) + 1)), "object")
+    if isinstance(parsed, Mapping) and {"images", "annotations"} <= parsed.keys():
+        return _of_coco(path, parsed)
+    if isinstance(parsed, Mapping):
+        return _of_mapping(path, parsed)
+    if not isinstance(parsed, list):
+        raise refused_table(path, f"a JSON {type(parsed).__name__}", f" Accepted: {_FORMS}.")
+    return _of_objects(path, parsed, list(range(1, len(parsed) + 1)), "object")
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, content: bytes | None) -> str:
     try:
-        return read_regular(path, LARGEST_JSON).decode("utf-8-sig", "surrogateescape")
+        return (read_regular(path, LARGEST_JSON) if content is None else content).decode(
+            "utf-8-sig", "surrogateescape"
+        )
     except OSError as reason:
         raise refused_table(path, reason.strerror or reason) from reason
 
