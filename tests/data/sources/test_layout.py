@@ -274,7 +274,7 @@ def test_a_refusal_names_the_real_cause(tmp_path, files, words):
         open_dataset(build(tmp_path / "set", files))
 
 
-def test_a_table_inside_an_archive_is_to_be_taken_out(tmp_path):
+def test_a_table_inside_an_archive_is_suggested(tmp_path):
     shutil.make_archive(
         str(tmp_path / "set"), "zip", build(tmp_path / "set", {".": 2, "labels.csv": "file,label"})
     )
