@@ -434,6 +434,11 @@ CASES = {
     "a spreadsheet": Case("PK", "a spreadsheet.*Save it as CSV", name="labels.xlsx"),
     "MATLAB's file": Case("MATLAB", "a file of MATLAB.*Save it as CSV", name="imagelabels.mat"),
     "a pickle": Case("x", "a pickle, which may run programs", name="labels.pkl"),
+    "files outside that are no pictures": Case(
+        "file,label\n/etc/passwd,cat\n../labels.txt,dog\n",
+        "line 2 names /etc/passwd, and there is no such file",
+        others={"../labels.txt": "x"},
+    ),
     "broken JSON": Case("{", "no JSON", name="labels.json"),
     "pixels in columns": Case(
         ",".join(["label", *(f"pixel{place}" for place in range(784))]) + "\n" + ",".join(["7"] * 785) + "\n",

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from tellapart.data.sources.tables.columns import Columns
 from tellapart.data.sources.tables.finder import Found
 from tellapart.data.sources.tables.place import FolderPlace, Place
+from tellapart.data.sources.tables.table import MOST_COLUMNS
 from tellapart.data.sources.walk import is_image_name
 from tellapart.errors import DataError
 from tellapart.text import counted
@@ -43,7 +44,7 @@ def refuse_many_missing(columns: Columns, path: int, found: list[Found], place: 
 
 
 def refuse_pixels(columns: Columns) -> None:
-    """Raise if the cells are the pixels themselves, as in many copies of MNIST.
+    """Raise if the cells are the pixels themselves, as in many copies of MNIST, or there are too many columns.
 
     Raises:
         DataError: they are.
@@ -56,6 +57,11 @@ def refuse_pixels(columns: Columns) -> None:
             f"{columns.table.path}: the columns {', '.join(of_pixels[:3])}, ... hold the pixels themselves, and name no"
             " picture files. Read them with NumPy or pandas, and pass arrays: tellapart.train((x, y)), where x is "
             "(N, height, width) of whole numbers 0 to 255."
+        )
+    if len(columns.names) > MOST_COLUMNS:
+        raise DataError(
+            f"{columns.table.path}: {len(columns.names):,} columns; at most {MOST_COLUMNS:,} are read. Keep those of "
+            "the pictures' paths and their classes."
         )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tellapart.data.images import FileImages, Images
 from tellapart.data.sources.folder import folder_name
-from tellapart.data.sources.walk import walk
+from tellapart.data.sources.walk import is_image_name, walk
 from tellapart.untrusted.regular_file import is_regular
 
 
@@ -58,7 +58,9 @@ class FolderPlace:
         for base in self._bases:
             path = os.path.join(base, name)
             if is_regular(path):
-                return self._key(path)
+                key = self._key(path)
+                # Of what lies elsewhere on this machine, a file of labels may name pictures alone.
+                return key if is_image_name(key) or not key.startswith(("../", "/")) else None
         return None
 
     def listed(self) -> Sequence[str]:

@@ -17,7 +17,7 @@ from tellapart.data.sources.tables.label_column import LabelOf, label_of_rows
 from tellapart.data.sources.tables.misses import refuse_many_missing, refuse_pixels
 from tellapart.data.sources.tables.place import Place
 from tellapart.data.sources.tables.splits import split_of_folders
-from tellapart.data.sources.tables.table import LabeledRow, Table
+from tellapart.data.sources.tables.table import MOST_COLUMNS, LabeledRow, Table
 from tellapart.errors import DataError
 from tellapart.text import counted
 
@@ -56,6 +56,8 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     finder = Finder(place)
     table = _decoded(table, finder)
     columns = columns_of(table, finder)
+    if len(columns.names) > MOST_COLUMNS:
+        refuse_pixels(columns)
     path, split, label = _roles(columns, finder, choice)
     if not columns.rows:
         raise DataError(
