@@ -35,7 +35,7 @@ FOREIGN = {
     "a JSON file": b'{"error": "not found"}',
     "a PDF document": b"%PDF-1.7\n",
     "a Photoshop file": b"8BPS\0\1",
-    "a JPEG XL picture": b"\xff\x0a\xfa\x7f",
+    "a JPEG XL file": b"\xff\x0a\xfa\x7f",
     "an archive": zipped(),
     "a video": b"\0\0\0\x20ftypisom\0\0\2\0",
     "a NumPy array": saved_array(),
