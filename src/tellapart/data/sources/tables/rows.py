@@ -27,6 +27,9 @@ LONGEST_LABEL = 1000
 NAMED_AT_MOST = 3
 """Examples in a notice."""
 
+_MANY = 10
+"""Rows from which on labels that are all different are refused."""
+
 _MOST = 0.5
 """Share of rows that may lack something."""
 
@@ -62,11 +65,20 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)
+    if choice.label_column is None:
+        _refuse_all_unlike(columns, rows)
     if split.flags:
         notices.append(f"Splits by {columns.called(split.used)}, of yes and no")
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
+    rivals = [place for place, hit in enumerate(found) if hit.rivals]
+    if rivals:
+        first = rivals[0]
+        notices.append(
+            f"{table.path.name}: {counted(len(rivals), 'name')} of several pictures, which cannot be read "
+            f"({columns.rows[first][path]}: {', '.join(found[first].rivals[:3])})"
+        )
     elsewhere = [place for place, hit in enumerate(found) if hit.is_elsewhere]
     if elsewhere:
         first = elsewhere[0]
@@ -163,6 +175,17 @@ def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> li
             f"{where.name}: left out {counted(len(repeated), f'repeated {word}')} ({_few(repeated, word)})"
         )
     return notices
+
+
+def _refuse_all_unlike(columns: Columns, rows: list[LabeledRow]) -> None:
+    """Raise if no two images share a label: it is then a caption, an id or a measurement."""
+    if len(rows) >= _MANY and len({row.label for row in rows}) == len(rows):
+        others = columns.called(range(len(columns.names)))
+        raise DataError(
+            f"{columns.table.path}: each of the {len(rows):,} pictures has a label of its own, such as "
+            f"{rows[0].label[:60]!r}: no class has two pictures. If another column names the classes, say so with "
+            f"--label-column (columns: {others})."
+        )
 
 
 def _few(lines: list[int], word: str) -> str:
