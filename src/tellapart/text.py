@@ -147,3 +147,17 @@ def natural_key(text: str) -> tuple[object, ...]:
         tuple(int(part[:_MOST_DIGITS]) if place % 2 else part.casefold() for place, part in enumerate(parts)),
         text,
     )
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE | re.ASCII)
+
+
+def amount_of_bytes(text: str) -> int | None:
+    """Return the bytes that a text such as 1GiB, 500 MB or 2g means; None where it means none."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None or (match[3] and not match[2]):
+        return None
+    units = _BINARY_UNITS if match[3] else _UNITS
+    return int(float(match[1]) * units[match[2].upper()])

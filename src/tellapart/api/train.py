@@ -15,12 +15,14 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
+from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.setup import TrainingSetup
+from tellapart.text import amount_of_bytes
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
 ANY_RECIPE = "quick"
@@ -50,6 +52,7 @@ def train(
     verbose: bool = True,
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    memory: int | str = MEMORY_BUDGET,
     **changes: Any,
 ) -> TrainingResult:
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
@@ -69,6 +72,8 @@ def train(
         verbose: whether to print one line per epoch; ignored where `listener` is given.
         listener: hears what happens.
         should_stop: called after every step; True saves a checkpoint and returns.
+        memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
+            changes no result.
         **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48); and learning_rate, the
             highest of its optimizer's schedule.
 
@@ -80,11 +85,12 @@ def train(
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
     opened = _opener(class_names, listener)
+    budget = _bytes_of(memory)
     with ExitStack() as held:
         if resume is not None:
             if augment is not True or target is not None:
                 changes["augmentation or target"] = False
-            setup = prepare_again(resume, data, labels, opened, changes, listener, held)
+            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
             refuse_unknown_function(setup.config)
         elif data is None:
             raise ConfigError(
@@ -95,11 +101,21 @@ def train(
             dataset, config, reason = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes
             )
-            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason)
+            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason, budget)
         listener.folder_made(setup)
         run = run_training if setup.config.head is None else run_transfer
         result = run(setup, listener, should_stop)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _bytes_of(memory: int | str) -> int:
+    amount = amount_of_bytes(memory) if isinstance(memory, str) else memory
+    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
+        raise ConfigError(
+            f"memory is a number of bytes, or a text such as 500MB or 2GiB; got {memory!r}. It is for decoded pictures "
+            "alone; beyond it they are read from a file."
+        )
+    return amount
 
 
 def _opened_and_configured(

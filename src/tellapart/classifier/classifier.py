@@ -172,7 +172,7 @@ class Classifier:
 
     def _check_images(self, images: Any) -> None:
         shape = self.card.preprocessing.shape
-        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape:
+        if getattr(images, "dtype", None) == np.uint8 and tuple(images.shape[1:]) == shape:
             return
         received = (
             f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__

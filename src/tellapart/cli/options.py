@@ -94,6 +94,23 @@ SplitOption = Annotated[
     SplitName | None,
     typer.Option("--split", help="Split to score. Default: test, or everything if there are no splits."),
 ]
+CheckData = Annotated[str, typer.Argument(metavar="DATA", help="Same as for train.")]
+CheckSplit = Annotated[
+    SplitName | None, typer.Option("--split", help="Check this split alone. Default: all of them.")
+]
+CheckOut = Annotated[
+    Path,
+    typer.Option("--out", metavar="FILE.html", help="The page. A page of an earlier check is replaced."),
+]
+Fix = Annotated[
+    Path | None,
+    typer.Option(
+        "--fix",
+        metavar="FILE.csv",
+        help="Write a new file of labels and splits for train --labels: without pictures that are unreadable, copies, "
+        "in two splits or in two classes. A folder's pictures stay as they are.",
+    ),
+]
 
 # Training
 
@@ -169,6 +186,14 @@ Resume = Annotated[
     Path | None,
     typer.Option(
         "--resume", metavar="RUN", help="Resume a stopped run, with its original data and settings."
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="BYTES",
+        help="Memory for decoded pictures, such as 1GiB; more lie in a file in the cache folder. Default: 2GiB.",
     ),
 ]
 Size = Annotated[

@@ -93,11 +93,11 @@ def _check_learnable(dataset: Dataset) -> None:
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
         if missing:
-            classes = ", ".join(dataset.class_names[label] for label in missing)
+            names = [dataset.class_names[label] for label in missing]
             raise DataError(
-                f"{dataset.where}: {classes} {'is' if len(missing) == 1 else 'are'} in {name} and not in "
+                f"{dataset.where}: {', '.join(names)} {'is' if len(missing) == 1 else 'are'} in {name} and not in "
                 "train. A model can only learn a class that has training pictures: add some, or remove the "
-                f"class from {name}."
+                f"class from {name}.{_meant(names, [dataset.class_names[label] for label in trained])}"
             )
     if len(trained) < 2:
         only = dataset.class_names[trained.pop()]
@@ -107,12 +107,22 @@ def _check_learnable(dataset: Dataset) -> None:
         )
 
 
+def _meant(names: Sequence[str], trained: Sequence[str]) -> str:
+    """Return a question for classes that are spelled nearly as those of the training split; empty where none are."""
+    for name in names:
+        if alike := difflib.get_close_matches(name.casefold(), [other.casefold() for other in trained], n=1):
+            other = next(other for other in trained if other.casefold() == alike[0])
+            return f"\nIs {name} the class {other} of train? A class is spelled alike in every split."
+    return ""
+
+
 def _accepted_by_none(path: Path) -> str:
     """Return the error for a path that no source accepts: nothing is there, or it is a file of another kind."""
     if path.exists():
         return (
-            f"{path} is a single file. Accepted: a folder of class folders, an .npz, a .parquet, an official "
-            f"archive, or a known data set ({', '.join(KNOWN_SETS)})."
+            f"{path} is a single file. Accepted: a folder of class folders, a file of labels (CSV, JSON), an archive "
+            "of pictures (.zip, .tar), an .npz, a .parquet, an official archive, or a known data set "
+            f"({', '.join(KNOWN_SETS)})."
         )
     if is_web_address(path):
         return no_such_picture(path)

@@ -1,4 +1,4 @@
-"""Notes on pictures that were read by an assumption: each kind told once, with how many pictures it concerns."""
+"""Pictures that could not be read, and why; and notes on those that were read by an assumption, each kind told once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tellapart.text import counted, one_line, short_name
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableImage:
+    """An image that could not be read or is too small, and why."""
+
+    id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

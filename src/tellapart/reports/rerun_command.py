@@ -52,7 +52,7 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
-    candidates = []
+    candidates: list[list[str]] = []
     for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
@@ -60,8 +60,10 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         candidates += [] if options is None else [options]
     if not candidates:
         return None
-    words = ["tellapart", "train", data["argument"], "--recipe", config.recipe]
-    words += min(candidates, key=len)  # what the data decides, such as mirroring, needs no option
+    shortest: list[str] = min(
+        candidates, key=len
+    )  # what the data decides, such as mirroring, needs no option
+    words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *shortest]
     words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
     return shlex.join(words)
 

@@ -1,4 +1,4 @@
-"""The data loader: the tensors of one step, from the images in memory.
+"""The data loader: the tensors of one step, from images in memory or read ahead from a disk.
 
 Everything random in a step (which images, how they are augmented, and which units
 dropout zeroes) is seeded by (seed, epoch, step) alone.
@@ -16,8 +16,10 @@ from tellapart.data.augmentation.mix import Mixing, mixer
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
+from tellapart.data.types import Pixels
 from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.runtime.workers import workers
+from tellapart.training.read_ahead import ReadAhead
 
 IMAGES_TO_DIVIDE = 128
 """Batch size from which on each core augments a part. On busy cores, torch's own threads waited for each
@@ -27,7 +29,8 @@ other a hundred times longer than they worked (1,000 images: 2,100 ms, and 50 ms
 class DataLoader:
     """Loads the training batch of any (epoch, step).
 
-    For a GPU all images are kept there as bytes, and are picked and augmented there.
+    For a GPU all images are kept there as bytes, and are picked and augmented there, unless they are beyond the
+    memory budget; then, on any device, the next batches are read while this one is learned from.
     """
 
     def __init__(
@@ -54,12 +57,17 @@ class DataLoader:
         self.store, self.batches, self.augmentation = store, batches, augmentation
         self.mix = mixer(mixing, mixing_strength)
         self.device = torch.device(device)
-        self.on_device = None if self.device.type == "cpu" else torch.tensor(store.images, device=device)
+        is_kept = self.device.type != "cpu" and store.is_in_memory
+        self.on_device = torch.tensor(store.images, device=device) if is_kept else None
+        self.ahead = None if store.is_in_memory else ReadAhead(store, batches)
+        self.read: Pixels | None = None
+        """The images of the step that is being prepared, where they are not in memory."""
+
         self.labels = torch.tensor(store.labels, device=device)
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
         # A function in Python reads images back from the GPU, which no recording can.
-        recorded = self.device.type == "cuda" and not (augmentation and augmentation.preprocessing_function)
+        recorded = is_kept and not (augmentation and augmentation.preprocessing_function)
         self.prepare = CudaGraphed(self._prepare, [self.generator]) if recorded else self._prepare
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
@@ -75,19 +83,21 @@ class DataLoader:
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
+        self.read = None if self.ahead is None else self.ahead.images(epoch, step)
         images, targets = self.prepare(on_device) if mirrored is None else self.prepare(on_device, mirrored)
         return self.mix(images, targets, seed)
 
     def _prepare(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the images of these rows, augmented, and their targets; `mirrored` replaces the random flips."""
-        images = (
-            torch.from_numpy(self.store.images[rows.numpy()])
-            if self.on_device is None
-            else self.on_device[rows]
-        )
+        images = self._taken(rows) if self.on_device is None else self.on_device[rows]
         if self.augmentation is not None:
             images = self._augment(images, self.augmentation, mirrored)
         return images, self.one_hot[self.labels[rows]]
+
+    def _taken(self, rows: Tensor) -> Tensor:
+        """Return the images of these rows: those that were read ahead, or from memory."""
+        images = self.store.images[rows.numpy()] if self.read is None else self.read
+        return torch.from_numpy(images).to(self.device, non_blocking=True)
 
     def _augment(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
         """Augment (B, H, W, C): draw at random for all images at once, then augment a part on each core."""
@@ -99,7 +109,7 @@ class DataLoader:
         def augment(part: slice) -> Tensor:
             return apply_all(images[part].permute(0, 3, 1, 2), drawn.of(part), plan)
 
-        count = 1 if self.on_device is not None or n < IMAGES_TO_DIVIDE else workers().count
+        count = 1 if self.device.type != "cpu" or n < IMAGES_TO_DIVIDE else workers().count
         if count == 1:
             augmented = augment(slice(None))
         else:

@@ -273,7 +273,7 @@ CASES = {
         notice="left out 2 lines without a label (lines 4, 5)",
     ),
     "a repeated line is counted": Case(
-        lines("file,label") + "a.png,cat\n", notice="left out 1 line that repeat"
+        lines("file,label") + "a.png,cat\n", notice="left out 1 repeated line (line 6)"
     ),
     "Cat and cat": Case(
         lines("file,label", classes=("Cat", "dog", "cat", "dog")),

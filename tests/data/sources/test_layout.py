@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -260,6 +261,10 @@ REFUSED = {
         {"train/cat": 1, "train/dog": 1, "test/cow": 1, "test/cat": 1},
         "cow is in test",
     ),
+    "classes that are spelled otherwise in test": (
+        {"train/cat": 1, "train/dog": 1, "test/Cats": 1, "test/dog": 1},
+        "Is Cats the class cat of train",
+    ),
 }
 
 
@@ -267,6 +272,14 @@ REFUSED = {
 def test_a_refusal_names_the_real_cause(tmp_path, files, words):
     with pytest.raises(DataError, match=words):
         open_dataset(build(tmp_path / "set", files))
+
+
+def test_a_table_inside_an_archive_is_to_be_taken_out(tmp_path):
+    shutil.make_archive(
+        str(tmp_path / "set"), "zip", build(tmp_path / "set", {".": 2, "labels.csv": "file,label"})
+    )
+    with pytest.raises(DataError, match=r"Take it out, then pass --labels labels\.csv"):
+        open_dataset(tmp_path / "set.zip")
 
 
 REFUSED_LINKS = {

@@ -120,6 +120,8 @@ def _hint(root: Folder) -> str:
     ):
         return "It looks like a data set of boxes (YOLO, VOC, COCO), which label places in pictures, not pictures.\n"
     tables = [path for path in others if path.suffix.lower() in _TABLES]
+    if tables and Path(root.path).is_file():
+        return f"Does {tables[0].name} in it name the classes? Take it out, then pass --labels {tables[0].name}.\n"
     if tables:
         return f"Does {tables[0]} name the classes? Then pass --labels {tables[0]}.\n"
     archives = [path for path in others if path.suffix.lower() in _ARCHIVES]

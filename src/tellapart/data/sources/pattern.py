@@ -36,6 +36,18 @@ _SUGGESTIONS = (
 )
 """For a name without its ending: n01440764_10, cat.0 or dog (12), yorkshire_terrier_2, 0001_cat."""
 
+_SIMPLE = (
+    r"(?P<label>n\d{8})_",
+    *(
+        rf"(?P<label>{letters}+){gap}\d"
+        for gap in (r"\.", "_", "-", " ", "")
+        for letters in ("[a-z]", "[A-Za-z]")
+    ),
+    r"(?P<label>[^/]+)_\d",
+    r"\d_(?P<label>[^/]+)\.",
+)
+"""The same for people to read, where they find the same."""
+
 _OF_CAMERAS = frozenset(
     {
         "img", "dsc", "dscn", "dscf", "dcim", "image", "images", "photo", "photos", "pic", "picture", "pictures", "p",
@@ -119,6 +131,7 @@ def suggested_pattern(names: Iterable[str]) -> str | None:
     Args:
         names: paths of images.
     """
+    names = list(names)
     stems = [PurePosixPath(name).stem for name in names]
     for suggestion in _SUGGESTIONS:
         expression = re.compile(suggestion)
@@ -129,14 +142,24 @@ def suggested_pattern(names: Iterable[str]) -> str | None:
             and repeated >= _ENOUGH_MATCHED * len(stems)
             and not any(label.lower().strip(" ._-") in _OF_CAMERAS for label in labels)
         ):
-            return rf"(?:^|/){suggestion}\.\w+$"
+            return _simplest(rf"(?:^|/){suggestion}\.\w+$", names)
     return None
+
+
+def _simplest(suggestion: str, names: Sequence[str]) -> str:
+    """Return the shortest of some regular expressions that finds the same classes as one, which may be itself."""
+    meant = _labels(suggestion, names)
+    return next((simple for simple in _SIMPLE if _labels(simple, names) == meant), suggestion)
+
+
+def _labels(pattern: str, names: Sequence[str]) -> list[str | None]:
+    expression = re.compile(pattern)
+    return [match["label"] if (match := expression.search(name)) else None for name in names]
 
 
 def labels_by(pattern: str, names: Iterable[str]) -> list[str]:
     """Return the classes that a suggested expression finds, the most frequent first."""
-    expression = re.compile(pattern)
-    found = Counter(match["label"] for name in names if (match := expression.search(name)))
+    found = Counter(label for label in _labels(pattern, list(names)) if label is not None)
     return [label for label, _ in found.most_common()]
 
 

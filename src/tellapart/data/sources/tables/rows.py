@@ -160,7 +160,7 @@ def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> li
         )
     if repeated:
         notices.append(
-            f"{where.name}: left out {counted(len(repeated), word)} that repeat another ({_few(repeated, word)})"
+            f"{where.name}: left out {counted(len(repeated), f'repeated {word}')} ({_few(repeated, word)})"
         )
     return notices
 
