@@ -159,7 +159,6 @@ CASES = {
         lines("file,label"),
         {f"images/{name}": meant for name, meant in MEANT.items()},
         images=tuple(f"images/{name}" for name in FOUR),
-        notice="a.png: images/a.png",
     ),
     "endings in another case": Case(
         lines("file,label", names=("a.PNG", "b.PNG", "c.PNG", "d.PNG")),

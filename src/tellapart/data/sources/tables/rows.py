@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,14 +87,25 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
             f"{table.path.name}: {counted(len(rivals), 'name')} of several pictures, which cannot be read "
             f"({columns.rows[first][path]}: {', '.join(found[first].rivals[:3])})"
         )
-    elsewhere = [place for place, hit in enumerate(found) if hit.is_elsewhere]
-    if elsewhere:
+    elsewhere = [row for row, hit in enumerate(found) if hit.is_elsewhere]
+    if elsewhere and not _is_one_folder([columns.rows[row][path] for row in elsewhere], place.listed()):
         first = elsewhere[0]
         notices.append(
             f"{table.path.name}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
             f"({columns.rows[first][path]}: {found[first].key})"
         )
     return LabeledRows(rows, tuple(notices))
+
+
+def _is_one_folder(names: Sequence[str], keys: Sequence[str]) -> bool:
+    """Return whether names say no folder and all pictures lie in one, as with the commonest file of labels.
+
+    Args:
+        names: as the table gives them.
+        keys: of all pictures of the place.
+    """
+    says_folder = any("/" in name or "\\" in name for name in names)
+    return not says_folder and len({key.rpartition("/")[0] for key in keys}) == 1
 
 
 def _roles(columns: Columns, finder: Finder, choice: Labels) -> tuple[int, SplitRule, LabelOf]:
