@@ -558,6 +558,21 @@ def test_pickles_in_arrays_are_refused(tmp_path):
         open_dataset(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("labels", "option"),
+    [
+        (Labels(label_column="x"), "--label-column"),
+        (Labels(split_column="x", path_column=2), "--path-column, --split-column"),
+    ],
+)
+def test_options_without_meaning_are_refused_not_ignored(labels, option, tmp_path):
+    flat(tmp_path, "cat/a.png", "dog/b.png")
+    archive = zipped(tmp_path / "x.zip", CLASS_FOLDERS)
+    for data in (tmp_path, archive, "digits"):
+        with pytest.raises(ConfigError, match=f"{option} cannot be used here"):
+            open_dataset(data, labels=labels)
+
+
 # What a run folder records opens the same pictures again
 
 

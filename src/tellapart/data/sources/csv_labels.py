@@ -13,7 +13,7 @@ from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.formats.parquet import has_images
-from tellapart.data.sources.label_choice import SPLIT_BY_NONE, Labels
+from tellapart.data.sources.label_choice import SPLIT_BY_NONE, TABLE_OPTIONS, Labels
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.split_words import splits_among
@@ -101,5 +101,12 @@ def dataset_of_rows(labeled: LabeledRows, place: Place, where: str) -> Dataset:
     return assemble(place.name, names, splits, where, notices=labeled.notices)
 
 
-CSV_LABELS = Source(title="a folder and a file of labels", accepts=_has_labels, open=_open_with_labels)
-LABEL_FILE = Source(title="a file of labels beside its images", accepts=_is_table, open=_open_table)
+CSV_LABELS = Source(
+    title="a folder and a file of labels",
+    accepts=_has_labels,
+    open=_open_with_labels,
+    options=("file", *TABLE_OPTIONS),
+)
+LABEL_FILE = Source(
+    title="a file of labels beside its images", accepts=_is_table, open=_open_table, options=TABLE_OPTIONS
+)

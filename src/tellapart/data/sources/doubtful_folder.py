@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.label_choice import EVERY_OPTION
 from tellapart.data.sources.pattern import labels_by, suggested_pattern
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.boxes import boxes_refused
@@ -113,5 +114,12 @@ def _refuse_flat(request: OpenRequest) -> Dataset:
     )
 
 
-BOXES = Source(title="a folder of pictures with boxes", accepts=_accepts(_box_files), open=_refuse_boxes)
-FLAT_FOLDER = Source(title="a flat folder", accepts=_accepts(_advice_on_flat), open=_refuse_flat)
+BOXES = Source(
+    title="a folder of pictures with boxes",
+    accepts=_accepts(_box_files),
+    open=_refuse_boxes,
+    options=EVERY_OPTION,
+)
+FLAT_FOLDER = Source(
+    title="a flat folder", accepts=_accepts(_advice_on_flat), open=_refuse_flat, options=EVERY_OPTION
+)

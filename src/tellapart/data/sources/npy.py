@@ -81,4 +81,4 @@ def _mapped(path: Path) -> Any:
         ) from reason
 
 
-NPY = Source(title="files of single arrays", accepts=_accepts, open=_open)
+NPY = Source(title="files of single arrays", accepts=_accepts, open=_open, options=("file",))
