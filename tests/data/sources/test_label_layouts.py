@@ -34,7 +34,7 @@ def png(seed: int) -> bytes:
     return file.getvalue()
 
 
-PNGS = [png(seed) for seed in range(12)]
+PNGS = [png(seed) for seed in range(60)]
 
 
 def meaning(dataset):
@@ -159,7 +159,6 @@ CASES = {
         lines("file,label"),
         {f"images/{name}": meant for name, meant in MEANT.items()},
         images=tuple(f"images/{name}" for name in FOUR),
-        notice="a.png: images/a.png",
     ),
     "endings in another case": Case(
         lines("file,label", names=("a.PNG", "b.PNG", "c.PNG", "d.PNG")),
@@ -416,6 +415,24 @@ CASES = {
     ),
     "one picture with two labels": Case(
         lines("file,label") + "a.png,dog\n", "line 6 names a.png, which line 2 names already as cat"
+    ),
+    "a quantity with fractions": Case(
+        lines("file,age", classes=("1.470", "2.840", "1.470", "3.0")),
+        r"3 different numbers, such as 1\.470, 2\.840: a quantity.*--label-column",
+    ),
+    "a quantity with fractions, insisted on": Case(
+        lines("file,age", classes=("1.5", "2.5", "1.5", "2.5")),
+        {name: ("train", label) for name, label in zip(FOUR, ("1.5", "2.5", "1.5", "2.5"), strict=True)},
+        labels={"label_column": "age"},
+    ),
+    "whole ages": Case(
+        "file,age\n" + "".join(f"{place}.png,{20 + place // 2}\n" for place in range(60)),
+        "the labels are 30 different numbers, such as 20, 21, 22: a quantity",
+        images=tuple(f"{place}.png" for place in range(60)),
+    ),
+    "numbers of classes written as decimals": Case(
+        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")),
+        {name: ("train", label) for name, label in zip(FOUR, ("0.0", "1.0", "0.0", "1.0"), strict=True)},
     ),
     "each picture has a label of its own": Case(
         "file,caption\n" + "".join(f"{place}.png,text {place}\n" for place in range(10)),
