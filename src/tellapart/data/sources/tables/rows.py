@@ -82,21 +82,27 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
-    rivals = [place for place, hit in enumerate(found) if hit.rivals]
-    if rivals:
-        first = rivals[0]
+    notices += _how_found(columns, path, found, place)
+    return LabeledRows(rows, tuple(notices))
+
+
+def _how_found(columns: Columns, path: int, found: Sequence[Found], place: Place) -> list[str]:
+    """Return notices of names that fit several images, and of images that lie elsewhere than their names say."""
+    notices = []
+    where = columns.table.path.name
+    if rivals := [row for row, hit in enumerate(found) if hit.rivals]:
         notices.append(
-            f"{table.path.name}: {counted(len(rivals), 'name')} of several pictures, which cannot be read "
-            f"({columns.rows[first][path]}: {', '.join(found[first].rivals[:3])})"
+            f"{where}: {counted(len(rivals), 'name')} of several pictures, which cannot be read "
+            f"({columns.rows[rivals[0]][path]}: {', '.join(found[rivals[0]].rivals[:3])})"
         )
     elsewhere = [row for row, hit in enumerate(found) if hit.is_elsewhere]
     if elsewhere and not _is_one_folder([columns.rows[row][path] for row in elsewhere], place.listed()):
         first = elsewhere[0]
         notices.append(
-            f"{table.path.name}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
+            f"{where}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
             f"({columns.rows[first][path]}: {found[first].key})"
         )
-    return LabeledRows(rows, tuple(notices))
+    return notices
 
 
 def _is_one_folder(names: Sequence[str], keys: Sequence[str]) -> bool:
