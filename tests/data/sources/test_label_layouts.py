@@ -182,7 +182,10 @@ CASES = {
     "further columns": Case(
         "file,width,height,label\na.png,3,9,cat\nb.png,4,8,dog\nc.png,5,7,cat\nd.png,6,6,dog\n"
     ),
-    "spaces around labels": Case(lines("file,label", classes=("cat ", " dog", "cat", "dog"))),
+    "spaces around some labels": Case(
+        lines("file,label", classes=("cat ", "dog", "cat", "dog")), notice="'cat' and 'cat ' are one class"
+    ),
+    "spaces around all labels": Case(lines("file ,label ", classes=("cat ", "dog ", "cat ", "dog "))),
     "the class in the path, beside a file of names": Case(
         "cats/a.png\ndogs/b.png\ncats/c.png\n",
         {
@@ -430,9 +433,8 @@ CASES = {
         "the labels are 30 different numbers, such as 20, 21, 22: a quantity",
         images=tuple(f"{place}.png" for place in range(60)),
     ),
-    "numbers of classes written as decimals": Case(
-        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")),
-        {name: ("train", label) for name, label in zip(FOUR, ("0.0", "1.0", "0.0", "1.0"), strict=True)},
+    "numbers of classes as pandas writes them": Case(
+        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")), NUMBERS
     ),
     "each picture has a label of its own": Case(
         "file,caption\n" + "".join(f"{place}.png,text {place}\n" for place in range(10)),

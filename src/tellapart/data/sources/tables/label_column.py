@@ -22,12 +22,13 @@ LabelOf = Callable[[Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class NamedColumn:
     """One column names the class."""
 
     column: int
 
     def __call__(self, row: Sequence[str]) -> str:
+        """Return a row's label."""
         label = row[self.column]
         return "" if label.lower() in _NO_LABELS else label
 
@@ -71,7 +72,7 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
     if choice.pattern is not None:
         return _InPath(path, compiled_pattern(choice.pattern))
     if choice.label_column is not None:
-        return _Column(columns.chosen(choice.label_column, "--label-column"))
+        return NamedColumn(columns.chosen(choice.label_column, "--label-column"))
     if are_box_columns(columns.names):
         raise boxes_refused(columns.table.path, "its columns")
     known = [column for column in free if squashed(columns.names[column]) in LABEL_NAMES]
@@ -82,7 +83,7 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
     others = [column for column in others if len(set(columns.cells(column))) > 1] or others
     for group in (known, weak, others, list(free)):
         if group:
-            return _Column(_only(columns, group, is_known=group is known or group is weak))
+            return NamedColumn(_only(columns, group, is_known=group is known or group is weak))
     return None
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.columns import Columns, SplitRule, columns_of, path_column, split_rule
 from tellapart.data.sources.tables.finder import Finder, Found
-from tellapart.data.sources.tables.label_column import LabelOf, label_of_rows
+from tellapart.data.sources.tables.label_column import LabelOf, NamedColumn, label_of_rows
 from tellapart.data.sources.tables.misses import refuse_many_missing, refuse_pixels
 from tellapart.data.sources.tables.place import Place
 from tellapart.data.sources.tables.splits import split_of_folders
 from tellapart.data.sources.tables.table import MOST_COLUMNS, LabeledRow, Table
+from tellapart.data.sources.tables.tidy import notices_of_spaces, without_decimals
 from tellapart.errors import DataError
 from tellapart.text import counted
 
@@ -74,6 +75,8 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)
+    rows = without_decimals(rows)
+    notices += notices_of_spaces(columns, label.column if isinstance(label, NamedColumn) else None)
     if choice.label_column is None:
         _refuse_all_unlike(columns, rows)
         _refuse_quantities(columns, rows)
