@@ -197,6 +197,13 @@ CASES = {
         images=("cats/a.png", "dogs/b.png", "cats/c.png"),
         labels={"pattern": "^(cat|dog)s/"},
     ),
+    "the class in some paths only": Case(
+        "a.png\nb.png\nc.png\n",
+        {"a.png": ("train", "a"), "b.png": ("train", "b")},
+        name="names.txt",
+        labels={"pattern": r"(a|b)?\.png"},
+        notice="left out 1 line without a label (line 3)",
+    ),
     "Oxford's pets, whose columns are chosen": Case(
         "# Image CLASS-ID SPECIES BREED\n#CLASS-ID: 1 to 37\na 1 1 1\nb 2 2 1\nc 3 1 2\nd 4 2 2\n",
         {name: ("train", "1" if label == "cat" else "2") for name, label in zip(FOUR, CLASSES, strict=True)},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.boxes import are_box_columns, boxes_refused
 from tellapart.data.sources.tables.columns import Columns
-from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_in
 from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, WEAK_LABEL_NAMES, squashed
 from tellapart.errors import DataError
 
@@ -41,8 +41,7 @@ class _InPath:
     expression: re.Pattern[str]
 
     def __call__(self, row: Sequence[str]) -> str:
-        match = self.expression.search(row[self.column])
-        return match[group_of_label(self.expression)].strip() if match else ""
+        return label_in(self.expression, row[self.column])
 
 
 @dataclass(frozen=True, slots=True)
