@@ -23,7 +23,7 @@ from tellapart.data.sources.class_names import doubtful_classes, with_class_name
 from tellapart.data.sources.label_choice import RECORDED, as_labels
 from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, real_path, similar_paths
@@ -73,6 +73,11 @@ def open_dataset(
         source = source_of(request)
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
+        if unused := request.choice.beyond(source.options):
+            raise ConfigError(
+                f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
+                f"{'it' if len(unused) == 1 else 'them'} out, or name the classes in a file of labels (--labels)."
+            )
         dataset = source.open(request)
         dataset = with_class_names(dataset, request.choice.names)
     if for_training:

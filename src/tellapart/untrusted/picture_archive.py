@@ -270,8 +270,11 @@ class _Bounded:
 
 
 def _damaged(path: Path, reason: BaseException) -> DataError:
-    why = getattr(reason, "strerror", None) or reason
-    return DataError(f"{path}: a damaged archive ({why}). Download it again, or unpack what is left of it.")
+    if isinstance(reason, OSError) and reason.errno is not None:
+        return DataError(f"{path}: cannot be read ({reason.strerror}).")
+    return DataError(
+        f"{path}: a damaged archive ({reason}). Download it again, or unpack what is left of it."
+    )
 
 
 def refused(path: Path, why: str) -> DataError:

@@ -34,7 +34,7 @@ def png(seed: int) -> bytes:
     return file.getvalue()
 
 
-PNGS = [png(seed) for seed in range(12)]
+PNGS = [png(seed) for seed in range(60)]
 
 
 def meaning(dataset):
@@ -159,7 +159,6 @@ CASES = {
         lines("file,label"),
         {f"images/{name}": meant for name, meant in MEANT.items()},
         images=tuple(f"images/{name}" for name in FOUR),
-        notice="a.png: images/a.png",
     ),
     "endings in another case": Case(
         lines("file,label", names=("a.PNG", "b.PNG", "c.PNG", "d.PNG")),
@@ -285,6 +284,21 @@ CASES = {
         {**MEANT, "c.png": ("train", "cat dog")},
         notice="'cat dog' is a class of its own, beside 'cat' and 'dog'",
     ),
+    "a name that fits two pictures": Case(
+        "id,label\na,cat\nb,dog\nc,cat\n",
+        {"a": ("train", "cat"), "b.png": ("train", "dog"), "c.png": ("train", "cat")},
+        images=("a.png", "a.jpg", "b.png", "c.png"),
+        notice="1 name of several pictures, which cannot be read (a: a.jpg, a.png)",
+    ),
+    "several labels in one cell": Case(
+        lines("file,label", classes=("cat|dog", "owl", "cat|dog", "owl")),
+        {name: (part, {"cat": "cat|dog", "dog": "owl"}[label]) for name, (part, label) in MEANT.items()},
+        notice="'cat|dog' looks like several labels",
+    ),
+    "labels 1 and -1": Case(
+        lines("file,label", classes=("1", "-1", "1", "-1")),
+        {name: (part, {"cat": "1", "dog": "-1"}[label]) for name, (part, label) in MEANT.items()},
+    ),
     # Other forms
     "JSON Lines": Case(
         "\n".join(
@@ -297,6 +311,10 @@ CASES = {
         name="labels.json",
     ),
     "JSON, name to label": Case(json.dumps(dict(zip(FOUR, CLASSES, strict=True))), name="labels.json"),
+    "JSON Lines with lists of one label": Case(
+        "\n".join(json.dumps({"file_name": n, "labels": [c]}) for n, c in zip(FOUR, CLASSES, strict=True)),
+        name="metadata.jsonl",
+    ),
     "JSON columns": Case(json.dumps({"file": FOUR, "label": CLASSES}), name="labels.json"),
     "JSON, class to names, as in Food-101": Case(
         json.dumps({"cat": ["a", "c"], "dog": ["b", "d"]}), name="train.json"
@@ -377,7 +395,7 @@ CASES = {
     ),
     "the pictures are elsewhere": Case(
         lines("file,label"),
-        r"line 2 names a\.png, and there is no .*images/a\.png.*4 of 4(.|\n)*Did you mean DATA = .*photos",
+        r"line 2 names a\.png, and there is no .*images/a\.png.*4 of 4(.|\n)*Did you mean .*photos, where",
         name="../labels.csv",
         others={"DATA": "images"},
         images=(*FOUR, "images/other.png"),
@@ -397,6 +415,29 @@ CASES = {
     ),
     "one picture with two labels": Case(
         lines("file,label") + "a.png,dog\n", "line 6 names a.png, which line 2 names already as cat"
+    ),
+    "a quantity with fractions": Case(
+        lines("file,age", classes=("1.470", "2.840", "1.470", "3.0")),
+        r"3 different numbers, such as 1\.470, 2\.840: a quantity.*--label-column",
+    ),
+    "a quantity with fractions, insisted on": Case(
+        lines("file,age", classes=("1.5", "2.5", "1.5", "2.5")),
+        {name: ("train", label) for name, label in zip(FOUR, ("1.5", "2.5", "1.5", "2.5"), strict=True)},
+        labels={"label_column": "age"},
+    ),
+    "whole ages": Case(
+        "file,age\n" + "".join(f"{place}.png,{20 + place // 2}\n" for place in range(60)),
+        "the labels are 30 different numbers, such as 20, 21, 22: a quantity",
+        images=tuple(f"{place}.png" for place in range(60)),
+    ),
+    "numbers of classes written as decimals": Case(
+        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")),
+        {name: ("train", label) for name, label in zip(FOUR, ("0.0", "1.0", "0.0", "1.0"), strict=True)},
+    ),
+    "each picture has a label of its own": Case(
+        "file,caption\n" + "".join(f"{place}.png,text {place}\n" for place in range(10)),
+        "each of the 10 pictures has a label of its own, such as 'text 0'.*--label-column",
+        images=tuple(f"{place}.png" for place in range(10)),
     ),
     "most labels are empty": Case(
         lines("file,label", classes=("cat", "", "", "")), "3 of 4 lines have no label"

@@ -71,4 +71,4 @@ def tree_of(names: Iterable[str], root: PurePosixPath) -> Folder:
     )
 
 
-ARCHIVE = Source(title="an archive of class folders", accepts=_accepts, open=_open)
+ARCHIVE = Source(title="an archive of class folders", accepts=_accepts, open=_open, options=("class_depth",))

@@ -160,7 +160,8 @@ def doubtful_classes(class_names: Sequence[str]) -> list[str]:
     """Return a notice for classes that may be one and the same, or several at once: `Cat` and `cat`, `cat dog`."""
     by_spelling: dict[str, list[str]] = {}
     for name in class_names:
-        by_spelling.setdefault(re.sub(r"[\W_]+", "", name).casefold() or name, []).append(name)
+        plain = re.sub(r"[\W_]+", "", name).casefold()
+        by_spelling.setdefault(name if not plain or plain.isdecimal() else plain, []).append(name)
     notices = [
         f"{' and '.join(repr(name) for name in names)} are different classes, and differ only in case, spaces or "
         "punctuation"
@@ -175,4 +176,9 @@ def doubtful_classes(class_names: Sequence[str]) -> list[str]:
                 f"{name!r} is a class of its own, beside {' and '.join(map(repr, sorted(set(parts))))}: a picture "
                 "has one class"
             )
+    several = [name for name in class_names if "|" in name.strip("|") or ";" in name.strip(";")]
+    if several and not any(repr(several[0]) in words for words in notices):
+        notices.append(
+            f"{several[0]!r} looks like several labels; it is a class of its own: a picture has one class"
+        )
     return notices

@@ -13,9 +13,11 @@ from itertools import islice
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.label_choice import EVERY_OPTION
 from tellapart.data.sources.pattern import labels_by, suggested_pattern
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.boxes import boxes_refused
+from tellapart.data.sources.tables.likely import likely_label_file
 from tellapart.data.sources.tables.readers import is_table_name
 from tellapart.data.sources.walk import is_hidden, is_image_name, walk
 from tellapart.errors import DataError
@@ -70,10 +72,11 @@ def _advice_on_flat(root: Path) -> str:
         for path in _entries(root)
         if is_table_name(path.name) and path.is_file() and not _NO_LABELS.match(path.name)
     ]
-    if len(tables) == 1:
+    if tables:
+        table = likely_label_file(tables)
         return (
-            f"the pictures lie in one folder, and {tables[0].name} beside them. If it says which picture is of which "
-            f"class, pass --labels {tables[0]}"
+            f"the pictures lie in one folder, and {table.name} beside them. If it says which picture is of which "
+            f"class, pass --labels {table}"
         )
     names = [path.name for path in _entries(root) if is_image_name(path.name)]
     pattern = suggested_pattern(names)
@@ -111,5 +114,12 @@ def _refuse_flat(request: OpenRequest) -> Dataset:
     )
 
 
-BOXES = Source(title="a folder of pictures with boxes", accepts=_accepts(_box_files), open=_refuse_boxes)
-FLAT_FOLDER = Source(title="a flat folder", accepts=_accepts(_advice_on_flat), open=_refuse_flat)
+BOXES = Source(
+    title="a folder of pictures with boxes",
+    accepts=_accepts(_box_files),
+    open=_refuse_boxes,
+    options=EVERY_OPTION,
+)
+FLAT_FOLDER = Source(
+    title="a flat folder", accepts=_accepts(_advice_on_flat), open=_refuse_flat, options=EVERY_OPTION
+)

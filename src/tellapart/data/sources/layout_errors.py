@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
+from tellapart.data.sources.tables.likely import likely_label_file
 from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
 from tellapart.errors import DataError
 from tellapart.paths import real_path
@@ -123,7 +124,8 @@ def _hint(root: Folder) -> str:
     if tables and Path(root.path).is_file():
         return f"Does {tables[0].name} in it name the classes? Take it out, then pass --labels {tables[0].name}.\n"
     if tables:
-        return f"Does {tables[0]} name the classes? Then pass --labels {tables[0]}.\n"
+        table = likely_label_file(tables)
+        return f"Does {table} name the classes? Then pass --labels {table}.\n"
     archives = [path for path in others if path.suffix.lower() in _ARCHIVES]
     if archives and not root.holds_images:
         return f"It holds archives ({listed([path.name for path in archives])}): give one of them, or unpack it.\n"

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.csv_labels import dataset_of_rows
-from tellapart.data.sources.label_choice import Labels
+from tellapart.data.sources.label_choice import TABLE_OPTIONS, Labels
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.place import FolderPlace
 from tellapart.data.sources.tables.readers import read_table
@@ -94,4 +94,4 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")
 
 
-METADATA = Source(title="a folder with a metadata file", accepts=_accepts, open=_open)
+METADATA = Source(title="a folder with a metadata file", accepts=_accepts, open=_open, options=TABLE_OPTIONS)

@@ -163,4 +163,6 @@ def labels_by(pattern: str, names: Iterable[str]) -> list[str]:
     return [label for label, _ in found.most_common()]
 
 
-PATTERN = Source(title="images whose names hold the class", accepts=_accepts, open=_open)
+PATTERN = Source(
+    title="images whose names hold the class", accepts=_accepts, open=_open, options=("pattern",)
+)

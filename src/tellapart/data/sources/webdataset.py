@@ -206,4 +206,6 @@ def _split_of(shard: Path) -> str:
     return by_name or split_of(shard.parent.name) or "train"
 
 
-WEBDATASET = Source(title="tar files of samples (WebDataset)", accepts=_accepts, open=_open)
+WEBDATASET = Source(
+    title="tar files of samples (WebDataset)", accepts=_accepts, open=_open, options=("label_column",)
+)

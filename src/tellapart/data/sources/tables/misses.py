@@ -102,4 +102,4 @@ def _folder_beside(place: Place, name: str) -> str:
     except OSError:
         return ""
     there = next((folder for folder in folders if is_regular(folder / name.replace("\\", "/"))), None)
-    return "" if there is None else f" Did you mean DATA = {there}, where {name} is?"
+    return "" if there is None else f" Did you mean {there}, where {name} is, with --labels?"

@@ -135,4 +135,6 @@ def _objects(path: Path, values: Any) -> list[Mapping[str, Any]]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list) and value and all(isinstance(each, str | int) for each in value):
+        return "|".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

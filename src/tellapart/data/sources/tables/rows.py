@@ -6,7 +6,10 @@ a label cannot stay; it is counted. Where that befalls more than half, the cause
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +29,13 @@ LONGEST_LABEL = 1000
 
 NAMED_AT_MOST = 3
 """Examples in a notice."""
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
+_MANY_NUMBERS, _RARE = 20, 3
+"""Different numbers above which they are a quantity, if most of them stand at so few pictures each."""
+
+_MANY = 10
+"""Rows from which on labels that are all different are refused."""
 
 _MOST = 0.5
 """Share of rows that may lack something."""
@@ -62,19 +72,40 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)
+    if choice.label_column is None:
+        _refuse_all_unlike(columns, rows)
+        _refuse_quantities(columns, rows)
     if split.flags:
         notices.append(f"Splits by {columns.called(split.used)}, of yes and no")
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
-    elsewhere = [place for place, hit in enumerate(found) if hit.is_elsewhere]
-    if elsewhere:
+    rivals = [place for place, hit in enumerate(found) if hit.rivals]
+    if rivals:
+        first = rivals[0]
+        notices.append(
+            f"{table.path.name}: {counted(len(rivals), 'name')} of several pictures, which cannot be read "
+            f"({columns.rows[first][path]}: {', '.join(found[first].rivals[:3])})"
+        )
+    elsewhere = [row for row, hit in enumerate(found) if hit.is_elsewhere]
+    if elsewhere and not _is_one_folder([columns.rows[row][path] for row in elsewhere], place.listed()):
         first = elsewhere[0]
         notices.append(
             f"{table.path.name}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
             f"({columns.rows[first][path]}: {found[first].key})"
         )
     return LabeledRows(rows, tuple(notices))
+
+
+def _is_one_folder(names: Sequence[str], keys: Sequence[str]) -> bool:
+    """Return whether names say no folder and all pictures lie in one, as with the commonest file of labels.
+
+    Args:
+        names: as the table gives them.
+        keys: of all pictures of the place.
+    """
+    says_folder = any("/" in name or "\\" in name for name in names)
+    return not says_folder and len({key.rpartition("/")[0] for key in keys}) == 1
 
 
 def _roles(columns: Columns, finder: Finder, choice: Labels) -> tuple[int, SplitRule, LabelOf]:
@@ -163,6 +194,33 @@ def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> li
             f"{where.name}: left out {counted(len(repeated), f'repeated {word}')} ({_few(repeated, word)})"
         )
     return notices
+
+
+def _refuse_all_unlike(columns: Columns, rows: list[LabeledRow]) -> None:
+    """Raise if no two images share a label: it is then a caption, an id or a measurement."""
+    if len(rows) >= _MANY and len({row.label for row in rows}) == len(rows):
+        others = columns.called(range(len(columns.names)))
+        raise DataError(
+            f"{columns.table.path}: each of the {len(rows):,} pictures has a label of its own, such as "
+            f"{rows[0].label[:60]!r}: no class has two pictures. If another column names the classes, say so with "
+            f"--label-column (columns: {others})."
+        )
+
+
+def _refuse_quantities(columns: Columns, rows: list[LabeledRow]) -> None:
+    """Raise if the labels are numbers that somebody measured, not numbers of classes."""
+    counts = Counter(row.label for row in rows)
+    if not all(map(_NUMBER.fullmatch, counts)):
+        return
+    fractions = [label for label in counts if float(label) % 1]
+    rare = sum(count for count in counts.values() if count <= _RARE)
+    if fractions or (len(counts) > _MANY_NUMBERS and rare > _MOST * len(rows)):
+        shown = ", ".join((fractions or list(counts))[:NAMED_AT_MOST])
+        raise DataError(
+            f"{columns.table.path}: the labels are {len(counts):,} different numbers, such as {shown}: a quantity, it "
+            "seems. tellapart tells classes apart and estimates no numbers. Cut them into ranges; or, if each number "
+            "is a class, say so with --label-column."
+        )
 
 
 def _few(lines: list[int], word: str) -> str:
