@@ -100,8 +100,8 @@ OF_FINE_TUNING = ("epochs", "batch_size", "learning_rate")
 """Settings that a transfer has for its fine-tuning alone."""
 
 NOT_OF_TRANSFER = (
-    "optimizer", "augmentation", "mixing", "label_smoothing", "keep", "pictures_per_epoch", "statistics_over",
-    "tta_views", "widths", "depth",
+    "optimizer", "augmentation", "mixing", "mixing_strength", "label_smoothing", "keep", "pictures_per_epoch",
+    "statistics_over", "tta_views", "widths", "depth",
 )  # fmt: skip
 """Settings that a transfer does not read: its head and its fine-tuning have their own."""
 
