@@ -460,6 +460,10 @@ CASES = {
     "a spreadsheet": Case("PK", "a spreadsheet.*Save it as CSV", name="labels.xlsx"),
     "MATLAB's file": Case("MATLAB", "a file of MATLAB.*Save it as CSV", name="imagelabels.mat"),
     "a pickle": Case("x", "a pickle, which may run programs", name="labels.pkl"),
+    "a file outside that is no picture is as good as missing": Case(
+        lines("file,label", names=("a.png", "b.png", "c.png", "/etc/passwd")),
+        {**{name: MEANT[name] for name in ("a.png", "b.png", "c.png")}, "etc/passwd": ("train", "dog")},
+    ),
     "files outside that are no pictures": Case(
         "file,label\n/etc/passwd,cat\n../labels.txt,dog\n",
         "line 2 names /etc/passwd, and there is no such file",

@@ -11,7 +11,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.columns import Columns, SplitRule, columns_of, path_column, split_rule
@@ -173,7 +172,7 @@ def _rows(
         if not said:
             unlabeled.append(line)
             continue
-        row = LabeledRow(hit.key or Path(name.replace("\\", "/")).as_posix(), said, part, line)
+        row = LabeledRow(hit.key or _missing_key(name), said, part, line)
         first = first_of.setdefault(row.key, row)
         if first is row:
             rows.append(row)
@@ -185,6 +184,12 @@ def _rows(
                 f"{first.label} ({first.split}); here it is {said} ({part}). Keep one {word} per picture."
             )
     return rows, _left_out(columns, unlabeled, repeated)
+
+
+def _missing_key(name: str) -> str:
+    """Return a key for an image that was not found, below its place: nothing elsewhere is opened in its stead."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "unnamed"
 
 
 def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> list[str]:
