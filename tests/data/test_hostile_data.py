@@ -283,6 +283,21 @@ def test_a_parquet_file_without_rows(tmp_path):
     assert "no training pictures" in refusal(path)
 
 
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (b"\x13\0" * 100_000, "a header of more than 100 fields"),
+        (b"\x19\xf3" + b"\xff\xff\xff\x7f", "a list of 268,435,455 values"),
+    ],
+)
+def test_a_page_whose_header_has_no_end(header, reason):
+    from tellapart.data.sources.formats.parquet_pages import ParquetFooter, check_pages
+
+    chunk = {(9, 6): 0, (5, 6): 10}
+    with pytest.raises(ValueError, match=reason):
+        check_pages(io.BytesIO(header), ParquetFooter(10, 10, (chunk,)))
+
+
 @pytest.mark.parametrize("keep", [4, 8, 100, -9])
 def test_a_parquet_file_cut_short(tmp_path, keep):
     pa = pytest.importorskip("pyarrow")

@@ -18,7 +18,11 @@ from tellapart.untrusted.regular_file import ALWAYS_ALLOWED
 LARGEST_PAGE_GROWTH = 20
 """How many times its packed size a page may have: encoded pictures hardly shrink."""
 
-MOST_PAGES, LARGEST_FOOTER = 300_000, 50_000_000
+MOST_PAGES, LARGEST_FOOTER, LONGEST_LIST = 300_000, 50_000_000, 1_000_000
+"""The last is of a footer or header, where a list of a few bytes may claim any number of values."""
+
+MOST_FIELDS = 100
+"""Of a struct; the format's largest has 14. Each is compared with those before it."""
 
 _BOOLEANS, _BYTE, _NUMBERS, _I32, _I64, _DOUBLE = (1, 2), 3, (4, 5, 6), 5, 6, 7
 _BINARY, _LIST, _SET, _STRUCT = 8, 9, 10, 12
@@ -112,6 +116,8 @@ def _struct(file: IO[bytes]) -> Struct:
     last = 0
     while head := _byte(file):
         last = last + (head >> 4) if head >> 4 else _signed(file)
+        if len(fields) > MOST_FIELDS:
+            raise ValueError(f"a header of more than {MOST_FIELDS} fields")
         if any(field == last for field, _ in fields):
             raise ValueError(f"field {last} occurs twice")
         fields[last, head & 15] = _value(file, head & 15)
@@ -127,7 +133,10 @@ def _value(file: IO[bytes], kind: int) -> Any:
     if kind in (_LIST, _SET):
         head = _byte(file)
         inner = _BYTE if head & 15 in _BOOLEANS else head & 15
-        return [_value(file, inner) for _ in range(head >> 4 if head >> 4 < 15 else _unsigned(file))]
+        count = head >> 4 if head >> 4 < 15 else _unsigned(file)
+        if count > LONGEST_LIST:
+            raise ValueError(f"a list of {count:,} values")
+        return [_value(file, inner) for _ in range(count)]
     if kind not in (*_BOOLEANS, _BYTE, _DOUBLE, _BINARY):
         raise ValueError(f"a field of type {kind}")
     size = _unsigned(file) if kind == _BINARY else {_BYTE: 1, _DOUBLE: 8}.get(kind, 0)
