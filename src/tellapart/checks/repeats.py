@@ -25,9 +25,8 @@ def findings_of_repeats(album: Album, exact: list[Pair], near: list[Pair]) -> It
         within = [group for group in groups if len({album.split_of[row] for row in group}) == 1]
         if within:
             extra = sum(len(group) - 1 for group in within)
-            are = "repeats" if extra == 1 else "repeat"
-            how = "nearly " if name else ""
-            seen = f"{counted(extra, 'picture')} {are} another of the same split {how or 'exactly'}".strip()
+            are = f"is a {name}copy" if extra == 1 else f"are {name}copies"
+            seen = f"{counted(extra, 'picture')} {are} of another in the same split"
             yield Finding(
                 kind=f"{name}duplicate", seen=seen, groups=tuple(within), notes=_notes(album, pairs)
             )
@@ -53,8 +52,8 @@ def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[
     counts = {name: sum(album.split(row) == name for row in scored) for name in ORDER[1:]}
     sizes = {name: len(split) for name, split in album.dataset.splits.items()}
     subjects = [f"{count:,} of {sizes[name]:,} {name} pictures" for name, count in counts.items() if count]
-    how = "repeat" if kind == "leak" else "nearly repeat"
-    seen = f"{' and '.join(subjects)} {how} a picture of another split"
+    what = "a copy" if kind == "leak" else "a near copy"
+    seen = f"{' and '.join(subjects)} {'has' if len(scored) == 1 else 'have'} {what} in another split"
     yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(album, pairs))
 
 
@@ -69,7 +68,9 @@ def _conflicts(album: Album, pairs: list[Pair]) -> Iterator[Finding]:
     groups = _groups(album, differing)
     if groups:
         exact = sum(pair.exact for pair in differing)
-        seen = f"{counted(len(groups), 'shot')} with different labels; {exact:,} of the pairs have the very same pixels"
+        verb = "appears" if len(groups) == 1 else "appear"
+        same = f"{exact:,} of {counted(len(differing), 'pair')} identical in every pixel"
+        seen = f"{counted(len(groups), 'picture')} {verb} with different labels ({same})"
         notes = {row: f"labeled {album.label(row)}" for group in groups for row in group}
         yield Finding(kind="conflicting labels", seen=seen, groups=tuple(groups), notes=notes)
 
