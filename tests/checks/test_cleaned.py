@@ -47,8 +47,8 @@ def test_what_spoils_a_result_is_left_out_and_the_rest_is_read_back(folder, tmp_
     cleaned = write_cleaned(checked(read_album(open_dataset(folder))), tmp_path / "clean.csv")
     assert cleaned.left_out == {
         "train/cat/broken.png": "cannot be read",
-        "train/cat/3.png": "same shot with another label",
-        "train/dog/3.png": "same shot with another label",
+        "train/cat/3.png": "same picture with another label",
+        "train/dog/3.png": "same picture with another label",
         "train/cat/1.png": "same picture in another split",
         "train/cat/again.png": "same picture twice in the split",
     }

@@ -40,7 +40,7 @@ def findings_of_labels(
     if len(far_rows):
         yield Finding(
             kind="outlier",
-            seen=f"{counted(len(far_rows), 'picture')} have no picture near them",
+            seen=f"{counted(len(far_rows), 'picture')} far from all others",
             groups=tuple((int(row),) for row in far_rows),
             notes={
                 int(row): f"{far:.1f} times as far from its neighbors as usual"
@@ -55,7 +55,7 @@ def _suspicious(album: Album, rows: NDArray[np.int64], suspects: LabelSuspects) 
     return Finding(
         kind="wrong label",
         seen=(
-            f"{counted(len(suspects.rows), 'picture')} of {len(rows):,} look like another class, by features that "
+            f"{counted(len(suspects.rows), 'picture')} of {len(rows):,} that may belong to another class, by features that "
             f"agree with {percent(suspects.accuracy)} of the labels"
         ),
         groups=tuple((row,) for row in suggested),
