@@ -1,7 +1,8 @@
 """Cleaned: a labels and split file without the pictures that spoil a result. No picture is moved or changed.
 
-What is left out, in this order: unreadable pictures; shots with different labels, all of them; of shots in two splits
-those outside the test split; of exact copies within a split all but the first. Near duplicates within a split stay.
+What is left out, in this order: unreadable pictures; pictures with the same pixels and different labels, all of them;
+of shots in two splits those outside the test split; of exact copies within a split all but the first. What only looks
+alike stays where it is in one split: a person should look.
 """
 
 from dataclasses import dataclass
@@ -71,8 +72,11 @@ def rows_to_leave_out(checked: Checked) -> dict[int, str]:
 
 
 def _dropped(checked: Checked, kind: str, group: list[int]) -> list[int]:
-    if kind in ("unreadable", "conflicting labels"):
+    if kind == "unreadable":
         return group
+    if kind == "conflicting labels":
+        same = len({checked.album.digests[row].tobytes() for row in group}) == 1
+        return group if same else []
     if kind == "duplicate":
         return group[1:]
     splits = [checked.album.split(row) for row in group]

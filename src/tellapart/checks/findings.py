@@ -45,7 +45,7 @@ KINDS: dict[str, Kind] = {
         "Same picture, different labels",
         "serious",
         "One of the labels is wrong, and no network can learn both.",
-        f"Correct the label, or remove the pictures. {_FIX} them.",
+        f"Correct the label, or remove the pictures. {_FIX} those with the very same pixels.",
     ),
     "unreadable": Kind(
         "Unreadable",

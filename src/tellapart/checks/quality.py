@@ -60,7 +60,7 @@ def findings_of_quality(album: Album) -> Iterator[Finding]:
     if album.unreadable:
         yield Finding(
             kind="unreadable",
-            seen=f"{counted(len(album.unreadable), 'picture')} cannot be read or used",
+            seen=f"{counted(len(album.unreadable), 'picture')} that cannot be read or used",
             groups=tuple((row,) for row in sorted(album.unreadable)),
             notes=dict(album.unreadable),
         )
@@ -70,27 +70,24 @@ def findings_of_quality(album: Album) -> Iterator[Finding]:
     shown = there & ~blank
     sides = album.shapes.min(1)
     usual = float(np.median(sides[there])) if there.any() else 0.0
-    yield from _of("blank", "is a single color", "are a single color", blank, album.measure("mean"))
-    dark = shown & (album.measure("high") < DARK)
-    yield from _of("dark", "is nearly black", "are nearly black", dark, album.measure("mean"))
+    yield from _of("blank", "of one color", blank, album.measure("mean"))
+    yield from _of("dark", "nearly black", shown & (album.measure("high") < DARK), album.measure("mean"))
     bright = shown & (album.measure("low") > BRIGHT)
-    yield from _of("bright", "is nearly white", "are nearly white", bright, -album.measure("mean"))
+    yield from _of("bright", "nearly white", bright, -album.measure("mean"))
     sharpness = album.measure("sharpness")
     blurred = shown & (sharpness < BLURRED) & (sides >= SMALLEST_FOR_BLUR)
-    yield from _of("blurred", "has no sharp edges", "have no sharp edges", blurred, sharpness)
+    yield from _of("blurred", "without sharp edges", blurred, sharpness)
     tiny = there & (sides < min(TINY_SIDE, TINY * usual))
-    words = f"a side below {min(TINY_SIDE, TINY * usual):.0f} pixels (median: {usual:.0f})"
-    yield from _of("tiny", f"has {words}", f"have {words}", tiny, sides)
+    words = f"with a side of less than {min(TINY_SIDE, TINY * usual):.0f} pixels; half of all have at least {usual:.0f}"
+    yield from _of("tiny", words, tiny, sides)
     yield from _of_modes(album)
 
 
-def _of(
-    kind: str, one: str, several: str, which: NDArray[np.bool_], order: NDArray[np.generic]
-) -> Iterator[Finding]:
+def _of(kind: str, words: str, which: NDArray[np.bool_], order: NDArray[np.generic]) -> Iterator[Finding]:
     rows = np.flatnonzero(which)
     if len(rows):
         rows = rows[np.argsort(order[rows], kind="stable")]
-        seen = f"{counted(len(rows), 'picture')} {one if len(rows) == 1 else several}"
+        seen = f"{counted(len(rows), 'picture')} {words}"
         yield Finding(kind=kind, seen=seen, groups=tuple((int(row),) for row in rows))
 
 

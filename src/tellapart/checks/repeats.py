@@ -25,24 +25,13 @@ def findings_of_repeats(album: Album, exact: list[Pair], near: list[Pair]) -> It
         within = [group for group in groups if len({album.split_of[row] for row in group}) == 1]
         if within:
             extra = sum(len(group) - 1 for group in within)
-            are = f"is a {name}copy" if extra == 1 else f"are {name}copies"
-            seen = f"{counted(extra, 'picture')} {are} of another in the same split"
+            are = "repeats" if extra == 1 else "repeat"
+            verb = f"nearly {are}" if name else are
+            seen = f"{counted(extra, 'picture')} {verb} another of the same split"
             yield Finding(
                 kind=f"{name}duplicate", seen=seen, groups=tuple(within), notes=_notes(album, pairs)
             )
     yield from _conflicts(album, [*exact, *near])
-
-
-def leaked(album: Album, pairs: list[Pair]) -> list[int]:
-    """Return the test pictures, in order, that a training or validation picture repeats."""
-    rows = {
-        row
-        for group in _groups(album, pairs)
-        if len({album.split_of[each] for each in group}) > 1
-        for row in group
-        if album.split(row) == "test"
-    }
-    return sorted(rows)
 
 
 def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[Pair]) -> Iterator[Finding]:
@@ -52,8 +41,9 @@ def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[
     counts = {name: sum(album.split(row) == name for row in scored) for name in ORDER[1:]}
     sizes = {name: len(split) for name, split in album.dataset.splits.items()}
     subjects = [f"{count:,} of {sizes[name]:,} {name} pictures" for name, count in counts.items() if count]
-    what = "a copy" if kind == "leak" else "a near copy"
-    seen = f"{' and '.join(subjects)} {'has' if len(scored) == 1 else 'have'} {what} in another split"
+    verb = "repeats" if len(scored) == 1 else "repeat"
+    how = verb if kind == "leak" else f"nearly {verb}"
+    seen = f"{' and '.join(subjects)} {how} a picture of another split"
     yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(album, pairs))
 
 
@@ -67,10 +57,8 @@ def _conflicts(album: Album, pairs: list[Pair]) -> Iterator[Finding]:
     differing = [pair for pair in pairs if album.labels[pair.first] != album.labels[pair.second]]
     groups = _groups(album, differing)
     if groups:
-        exact = sum(pair.exact for pair in differing)
-        verb = "appears" if len(groups) == 1 else "appear"
-        same = f"{exact:,} of {counted(len(differing), 'pair')} identical in every pixel"
-        seen = f"{counted(len(groups), 'picture')} {verb} with different labels ({same})"
+        same = sum(len({album.digests[row].tobytes() for row in group}) == 1 for group in groups)
+        seen = f"{counted(len(groups), 'shot')} with different labels, {same:,} of them pixel for pixel"
         notes = {row: f"labeled {album.label(row)}" for group in groups for row in group}
         yield Finding(kind="conflicting labels", seen=seen, groups=tuple(groups), notes=notes)
 
@@ -89,10 +77,8 @@ def _groups(album: Album, pairs: list[Pair]) -> list[tuple[int, ...]]:
 
 
 def _notes(album: Album, pairs: list[Pair]) -> dict[int, str]:
-    """Return for the later picture of each pair how it repeats the other."""
+    """Return for the later picture of each pair how much it is like the other."""
     return {
-        pair.second: f"same pixels as {album.ids[pair.first]}"
-        if pair.exact
-        else f"similarity {pair.similarity:.2f} to {album.ids[pair.first]}"
+        pair.second: "same pixels" if pair.exact else f"similarity {pair.similarity:.2f}"
         for pair in reversed(pairs)
     }

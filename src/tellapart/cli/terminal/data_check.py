@@ -13,7 +13,7 @@ from tellapart.errors import ConfigError
 from tellapart.pages.assemble import is_marked
 from tellapart.text import counted
 
-MOST_LINES = 10
+MOST_LINES = 9
 """Findings that are printed; the page has them all."""
 
 STYLES = {"serious": "bold red", "look": "yellow", "note": None}
