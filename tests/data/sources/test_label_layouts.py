@@ -182,7 +182,10 @@ CASES = {
     "further columns": Case(
         "file,width,height,label\na.png,3,9,cat\nb.png,4,8,dog\nc.png,5,7,cat\nd.png,6,6,dog\n"
     ),
-    "spaces around labels": Case(lines("file,label", classes=("cat ", " dog", "cat", "dog"))),
+    "spaces around some labels": Case(
+        lines("file,label", classes=("cat ", "dog", "cat", "dog")), notice="'cat' and 'cat ' are one class"
+    ),
+    "spaces around all labels": Case(lines("file ,label ", classes=("cat ", "dog ", "cat ", "dog "))),
     "the class in the path, beside a file of names": Case(
         "cats/a.png\ndogs/b.png\ncats/c.png\n",
         {
@@ -193,6 +196,13 @@ CASES = {
         name="names.txt",
         images=("cats/a.png", "dogs/b.png", "cats/c.png"),
         labels={"pattern": "^(cat|dog)s/"},
+    ),
+    "the class in some paths only": Case(
+        "a.png\nb.png\nc.png\n",
+        {"a.png": ("train", "a"), "b.png": ("train", "b")},
+        name="names.txt",
+        labels={"pattern": r"(a|b)?\.png"},
+        notice="left out 1 line without a label (line 3)",
     ),
     "Oxford's pets, whose columns are chosen": Case(
         "# Image CLASS-ID SPECIES BREED\n#CLASS-ID: 1 to 37\na 1 1 1\nb 2 2 1\nc 3 1 2\nd 4 2 2\n",
@@ -430,9 +440,8 @@ CASES = {
         "the labels are 30 different numbers, such as 20, 21, 22, and look like measurements",
         images=tuple(f"{place}.png" for place in range(60)),
     ),
-    "numbers of classes written as decimals": Case(
-        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")),
-        {name: ("train", label) for name, label in zip(FOUR, ("0.0", "1.0", "0.0", "1.0"), strict=True)},
+    "numbers of classes as pandas writes them": Case(
+        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")), NUMBERS
     ),
     "each picture has a label of its own": Case(
         "file,caption\n" + "".join(f"{place}.png,text {place}\n" for place in range(10)),
@@ -451,6 +460,10 @@ CASES = {
     "a spreadsheet": Case("PK", "a spreadsheet.*Save it as CSV", name="labels.xlsx"),
     "MATLAB's file": Case("MATLAB", "a MATLAB file.*Save it as CSV", name="imagelabels.mat"),
     "a pickle": Case("x", "a pickle, which may run programs", name="labels.pkl"),
+    "a file outside that is no picture is as good as missing": Case(
+        lines("file,label", names=("a.png", "b.png", "c.png", "/etc/passwd")),
+        {**{name: MEANT[name] for name in ("a.png", "b.png", "c.png")}, "etc/passwd": ("train", "dog")},
+    ),
     "files outside that are no pictures": Case(
         "file,label\n/etc/passwd,cat\n../labels.txt,dog\n",
         "line 2 names /etc/passwd, and there is no such file",

@@ -17,8 +17,9 @@ from tellapart.errors import DataError
 from tellapart.paths import with_home
 from tellapart.untrusted.regular_file import read_regular
 
-LARGEST_FILE = 20_000_000
-"""Bytes of a file of class names."""
+LARGEST_FILE, LARGEST_LITERAL = 20_000_000, 1_000_000
+"""Bytes of a file of class names, and of one that is a Python literal, whose syntax tree takes a hundred times as
+many. ImageNet's has 30,000."""
 
 _FORMS = (
     "Accepted: one name a line, for labels 0, 1, 2, ...; lines of a label and a name, such as 3 cat or n02123045 tabby"
@@ -89,6 +90,8 @@ def _literal(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
+        if len(text) > LARGEST_LITERAL:
+            raise
         return ast.literal_eval(text)
 
 

@@ -5,6 +5,7 @@ Source: https://huggingface.co/docs/datasets/image_dataset
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -36,11 +37,10 @@ def _files(root: Path) -> dict[str, Path]:
     if whole is not None:
         return {"": whole}
     return {
-        split: folder / name
-        for folder in sorted(root.iterdir())
-        if (split := split_word(folder.name)) is not None
+        split: root / folder / name
+        for folder in sorted(folder for folder in os.listdir(root) if split_word(folder) is not None)
         for name in NAMES
-        if (folder / name).is_file()
+        if (split := split_word(folder)) is not None and (root / folder / name).is_file()
     }
 
 

@@ -8,6 +8,7 @@ Source: https://github.com/webdataset/webdataset, "The WebDataset Format"
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,10 +85,10 @@ def _shards(path: Path) -> list[Path]:
     if not path.exists():
         braces = _BRACES.search(path.name) and path.name.lower().endswith(_SUFFIXES)
         return [Path(name) for name in expanded(str(path))] if braces else []
-    folders = [path, *(inner for inner in path.iterdir() if split_of(inner.name) and inner.is_dir())]
-    inside = (shard for folder in folders for shard in folder.iterdir())
+    folders = [path, *(path / name for name in os.listdir(path) if split_of(name) and (path / name).is_dir())]
+    inside = ((folder, name) for folder in folders for name in os.listdir(folder))
     shards = [
-        shard for shard in inside if shard.name.lower().endswith(_SUFFIXES) and not is_hidden(shard.name)
+        folder / name for folder, name in inside if name.lower().endswith(_SUFFIXES) and not is_hidden(name)
     ]
     return sorted(shards, key=lambda shard: natural_key(shard.as_posix()))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.boxes import are_box_columns, boxes_refused
 from tellapart.data.sources.tables.columns import Columns
-from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_in
 from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, WEAK_LABEL_NAMES, squashed
 from tellapart.errors import DataError
 
@@ -22,12 +22,13 @@ LabelOf = Callable[[Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class NamedColumn:
     """One column names the class."""
 
     column: int
 
     def __call__(self, row: Sequence[str]) -> str:
+        """Return a row's label."""
         label = row[self.column]
         return "" if label.lower() in _NO_LABELS else label
 
@@ -40,8 +41,7 @@ class _InPath:
     expression: re.Pattern[str]
 
     def __call__(self, row: Sequence[str]) -> str:
-        match = self.expression.search(row[self.column])
-        return match[group_of_label(self.expression)].strip() if match else ""
+        return label_in(self.expression, row[self.column])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
     if choice.pattern is not None:
         return _InPath(path, compiled_pattern(choice.pattern))
     if choice.label_column is not None:
-        return _Column(columns.chosen(choice.label_column, "--label-column"))
+        return NamedColumn(columns.chosen(choice.label_column, "--label-column"))
     if are_box_columns(columns.names):
         raise boxes_refused(columns.table.path, "its columns")
     known = [column for column in free if squashed(columns.names[column]) in LABEL_NAMES]
@@ -82,7 +82,7 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
     others = [column for column in others if len(set(columns.cells(column))) > 1] or others
     for group in (known, weak, others, list(free)):
         if group:
-            return _Column(_only(columns, group, is_known=group is known or group is weak))
+            return NamedColumn(_only(columns, group, is_known=group is known or group is weak))
     return None
 
 

@@ -25,6 +25,9 @@ def compiled_pattern(pattern: str) -> re.Pattern[str]:
     return expression
 
 
-def group_of_label(expression: re.Pattern[str]) -> str | int:
-    """Return the group that is the class."""
-    return "label" if "label" in expression.groupindex else 1
+def label_in(expression: re.Pattern[str], path: str) -> str:
+    """Return the class that a path holds; empty where the expression does not match, or its group is not in it."""
+    match = expression.search(path)
+    if match is None:
+        return ""
+    return (match["label" if "label" in expression.groupindex else 1] or "").strip()

@@ -11,16 +11,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.columns import Columns, SplitRule, columns_of, path_column, split_rule
 from tellapart.data.sources.tables.finder import Finder, Found
-from tellapart.data.sources.tables.label_column import LabelOf, label_of_rows
+from tellapart.data.sources.tables.label_column import LabelOf, NamedColumn, label_of_rows
 from tellapart.data.sources.tables.misses import refuse_many_missing, refuse_pixels
 from tellapart.data.sources.tables.place import Place
 from tellapart.data.sources.tables.splits import split_of_folders
 from tellapart.data.sources.tables.table import MOST_COLUMNS, LabeledRow, Table
+from tellapart.data.sources.tables.tidy import notices_of_spaces, without_decimals
 from tellapart.errors import DataError
 from tellapart.text import counted
 
@@ -74,6 +74,8 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)
+    rows = without_decimals(rows)
+    notices += notices_of_spaces(columns, label.column if isinstance(label, NamedColumn) else None)
     if choice.label_column is None:
         _refuse_all_unlike(columns, rows)
         _refuse_quantities(columns, rows)
@@ -82,21 +84,27 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
-    rivals = [place for place, hit in enumerate(found) if hit.rivals]
-    if rivals:
-        first = rivals[0]
+    notices += _how_found(columns, path, found, place)
+    return LabeledRows(rows, tuple(notices))
+
+
+def _how_found(columns: Columns, path: int, found: Sequence[Found], place: Place) -> list[str]:
+    """Return notices of names that fit several images, and of images that lie elsewhere than their names say."""
+    notices = []
+    where = columns.table.path.name
+    if rivals := [row for row, hit in enumerate(found) if hit.rivals]:
         notices.append(
-            f"{table.path.name}: {counted(len(rivals), 'name')} shared by several pictures, so not read "
-            f"({columns.rows[first][path]}: {', '.join(found[first].rivals[:3])})"
+            f"{where}: {counted(len(rivals), 'name')} shared by several pictures, so not read "
+            f"({columns.rows[rivals[0]][path]}: {', '.join(found[rivals[0]].rivals[:3])})"
         )
     elsewhere = [row for row, hit in enumerate(found) if hit.is_elsewhere]
     if elsewhere and not _is_one_folder([columns.rows[row][path] for row in elsewhere], place.listed()):
         first = elsewhere[0]
         notices.append(
-            f"{table.path.name}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
+            f"{where}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
             f"({columns.rows[first][path]}: {found[first].key})"
         )
-    return LabeledRows(rows, tuple(notices))
+    return notices
 
 
 def _is_one_folder(names: Sequence[str], keys: Sequence[str]) -> bool:
@@ -164,7 +172,7 @@ def _rows(
         if not said:
             unlabeled.append(line)
             continue
-        row = LabeledRow(hit.key or Path(name.replace("\\", "/")).as_posix(), said, part, line)
+        row = LabeledRow(hit.key or _missing_key(name), said, part, line)
         first = first_of.setdefault(row.key, row)
         if first is row:
             rows.append(row)
@@ -176,6 +184,12 @@ def _rows(
                 f"{word} {line} labels it {said} ({part}). Keep one {word} per picture."
             )
     return rows, _left_out(columns, unlabeled, repeated)
+
+
+def _missing_key(name: str) -> str:
+    """Return a key for an image that was not found, below its place: nothing elsewhere is opened in its stead."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "unnamed"
 
 
 def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> list[str]:
