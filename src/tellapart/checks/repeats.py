@@ -28,9 +28,7 @@ def findings_of_repeats(album: Album, exact: list[Pair], near: list[Pair]) -> It
             are = "repeats" if extra == 1 else "repeat"
             verb = f"nearly {are}" if name else are
             seen = f"{counted(extra, 'picture')} {verb} another of the same split"
-            yield Finding(
-                kind=f"{name}duplicate", seen=seen, groups=tuple(within), notes=_notes(album, pairs)
-            )
+            yield Finding(kind=f"{name}duplicate", seen=seen, groups=tuple(within), notes=_notes(pairs))
     yield from _conflicts(album, [*exact, *near])
 
 
@@ -44,7 +42,7 @@ def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[
     verb = "repeats" if len(scored) == 1 else "repeat"
     how = verb if kind == "leak" else f"nearly {verb}"
     seen = f"{' and '.join(subjects)} {how} a picture of another split"
-    yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(album, pairs))
+    yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(pairs))
 
 
 def _scored(album: Album, group: tuple[int, ...]) -> list[int]:
@@ -76,7 +74,7 @@ def _groups(album: Album, pairs: list[Pair]) -> list[tuple[int, ...]]:
     return sorted(groups, key=lambda group: (-max(likeness[row] for row in group), group))
 
 
-def _notes(album: Album, pairs: list[Pair]) -> dict[int, str]:
+def _notes(pairs: list[Pair]) -> dict[int, str]:
     """Return for the later picture of each pair how much it is like the other."""
     return {
         pair.second: "same pixels" if pair.exact else f"similarity {pair.similarity:.2f}"

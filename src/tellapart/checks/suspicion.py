@@ -55,8 +55,8 @@ def _suspicious(album: Album, rows: NDArray[np.int64], suspects: LabelSuspects) 
     return Finding(
         kind="wrong label",
         seen=(
-            f"{counted(len(suspects.rows), 'picture')} of {len(rows):,} that may belong to another class, by features that "
-            f"agree with {percent(suspects.accuracy)} of the labels"
+            f"{counted(len(suspects.rows), 'picture')} of {len(rows):,} that may belong to another class, by features "
+            f"that agree with {percent(suspects.accuracy)} of the labels"
         ),
         groups=tuple((row,) for row in suggested),
         notes={
