@@ -59,7 +59,9 @@ def read_photos(folder, most):
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     paths = [paths[number] for number in np.random.default_rng(0).permutation(len(paths))[:most]]
     apply = Preprocessing(height=SIDE, width=SIDE).apply
-    return np.stack([apply(load_image(path)[1]) for path in paths]), [path.parent.name for path in paths]
+    return np.stack([apply(load_image(path)[1].pixels) for path in paths]), [
+        path.parent.name for path in paths
+    ]
 
 
 def crops(photos, count):

@@ -99,7 +99,7 @@ def scores(classifier, probabilities, is_dog):
 
 def compare(classifiers, files, is_dog):
     rows = []
-    pixels = [load_image(path, 0)[1] for path in files]
+    pixels = [load_image(path, 0)[1].pixels for path in files]
     for backbone, way in WAYS:
         classifier, side = classifiers[backbone], classifiers[backbone].card.preprocessing.height
         images = np.stack([square(each, way, side) for each in pixels])
@@ -153,7 +153,7 @@ def whole_commands(photo, rounds=7):
 
 
 def test_rows(classifier, files, is_dog):
-    pixels = [load_image(path, 0)[1] for path in files]
+    pixels = [load_image(path, 0)[1].pixels for path in files]
     images = np.stack([classifier.card.preprocessing.apply(each) for each in pixels])
     found = scores(classifier, classifier.probabilities(images), is_dog)
     rows = []

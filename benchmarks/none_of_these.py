@@ -157,7 +157,7 @@ class Network:
 
         apply, parts = self.classifier.card.preprocessing.apply, []
         for start in range(0, len(pictures), 100):
-            images = [apply(load_image(each, 0)[1]) for each in pictures[start : start + 100]]
+            images = [apply(load_image(each, 0)[1].pixels) for each in pictures[start : start + 100]]
             parts.append(features(self.classifier, np.stack(images)))
         return np.concatenate(parts).astype(np.float64)
 

@@ -122,7 +122,7 @@ def main():
     effort = effort_of(cost_of(recorder, torch.zeros(preprocessing.shape)))
     photos = []
     for index in chosen.tolist():
-        pixels = torch.from_numpy(preprocessing.apply(load_image(files[index])[1]).astype(np.float32))
+        pixels = torch.from_numpy(preprocessing.apply(load_image(files[index])[1].pixels).astype(np.float32))
         photos.append({"file": files[index].name, "maps": figures_of(recorder, pixels, effort)})
         print(f"{len(photos)}/{len(chosen)}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     record = {

@@ -6,7 +6,18 @@ import io
 import pytest
 
 from tellapart.data.csv_file import csv_rows
-from tellapart.text import as_bytes, csv_line, file_name, natural_key, on_page, one_line, printable, storable
+from tellapart.text import (
+    amount_of_bytes,
+    as_bytes,
+    csv_line,
+    file_name,
+    natural_key,
+    on_page,
+    one_line,
+    printable,
+    short_name,
+    storable,
+)
 
 NAMES = [
     "cat",
@@ -82,3 +93,27 @@ def test_a_name_becomes_part_of_a_file_name():
 def test_names_with_digits_of_any_script_and_any_length_are_sorted():
     names = ["a10", "a2", "a\u0661", "a" + "9" * 5000]
     assert sorted(names, key=natural_key) == ["a\u0661", "a2", "a10", "a" + "9" * 5000]
+
+
+def test_a_long_name_keeps_its_ends():
+    assert short_name("a\nb") == "a\\nb"
+    assert short_name("x" * 60) == "x" * 60
+    assert short_name("holidays/" + "x" * 99 + ".jpg", 20) == "holidays/x…xxxxx.jpg"
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1GiB", 2**30),
+        ("500MB", 500_000_000),
+        (" 2g ", 2_000_000_000),
+        ("1.5 MiB", 1_572_864),
+        ("64", 64),
+        ("1furlong", None),
+        ("GiB", None),
+        ("-1GB", None),
+        ("5i", None),
+    ],
+)
+def test_an_amount_of_bytes_is_read_as_people_write_it(text, amount):
+    assert amount_of_bytes(text) == amount

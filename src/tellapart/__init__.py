@@ -17,6 +17,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "fit": "tellapart.training.keras_fit",
     "train": "tellapart.api.train",
+    "augment": "tellapart.api.augment",
+    "Augmentation": "tellapart.data.augmentation.settings",
     "evaluate": "tellapart.api.evaluate",
     "check": "tellapart.api.check",
     "predict": "tellapart.api.predict",
@@ -27,6 +29,11 @@ _HOMES = {
     "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",
     "open_dataset": "tellapart.data.open",
+    "Labels": "tellapart.data.sources.label_choice",
+    "Source": "tellapart.data.sources.source",
+    "LabeledImage": "tellapart.data.sources.own",
+    "dataset_of": "tellapart.data.sources.own",
+    "register_source": "tellapart.data.sources.registry",
     "TellapartError": "tellapart.errors",
 }
 """Public name -> the module that defines it."""

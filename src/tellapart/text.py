@@ -3,7 +3,7 @@
 Names of files and classes come from strangers. Inside they are as Python has them: bytes that are not UTF-8 are
 lone surrogates (PEP 383). This file decides how they leave:
 
-    a terminal      `printable`, `one_line`: what a terminal would obey is escaped
+    a terminal      `printable`, `one_line`: what a terminal would obey is escaped; `short_name`: and in few columns
     a page          `on_page`: as in a terminal, but of any language's spaces and joiners
     a CSV file      `csv_line`, read back by `name_in_cell`: a cell that a spreadsheet would run gets an apostrophe
     bytes           `as_bytes`: the bytes that the file system has
@@ -80,6 +80,21 @@ def storable(name: str) -> str:
     return re.sub("[\ud800-\udc7f\udd00-\udfff]", "\ufffd", name)
 
 
+LONGEST_SHOWN = 60
+"""Characters of a name in a sentence."""
+
+
+def short_name(name: str, longest: int = LONGEST_SHOWN) -> str:
+    """Return a name harmless in a line; of a long one the beginning and the end, which tell files apart.
+
+    Args:
+        name: of a file or a class.
+        longest: characters that it may have, 4 or more.
+    """
+    name, half = one_line(name), longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) :]}"
+
+
 def file_name(name: str) -> str:
     """Return the letters and digits of a name, other runs as a hyphen, as part of a file's name."""
     return shortened(re.sub(r"[^\w.]+", "-", name).strip("-.") or "unnamed")
@@ -132,3 +147,17 @@ def natural_key(text: str) -> tuple[object, ...]:
         tuple(int(part[:_MOST_DIGITS]) if place % 2 else part.casefold() for place, part in enumerate(parts)),
         text,
     )
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE | re.ASCII)
+
+
+def amount_of_bytes(text: str) -> int | None:
+    """Return the bytes that a text such as 1GiB, 500 MB or 2g means; None where it means none."""
+    match = _AMOUNT.fullmatch(text.strip())
+    if match is None or (match[3] and not match[2]):
+        return None
+    units = _BINARY_UNITS if match[3] else _UNITS
+    return int(float(match[1]) * units[match[2].upper()])

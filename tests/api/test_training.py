@@ -12,8 +12,12 @@ import tellapart.api
 import keras  # isort: skip
 
 from tellapart.api.listener import Listener
+from tellapart.api.prepare import load_stores
+from tellapart.data.open import open_dataset
+from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ConfigError
 from tellapart.events import Stopped
+from tellapart.recipes.recipes import quick
 
 SMALL = {"recipe": "quick", "epochs": 3, "size": (16, 16), "batch_size": 8, "validation_share": 0.2}
 
@@ -123,3 +127,17 @@ def test_plain_keras_reads_what_any_recipe_saved_and_trains_it_on(tmp_path, reci
     read.fit(images.astype("float32"), np.eye(3)[np.arange(60) % 3], epochs=1, verbose=0)
     for before, after in zip(frozen, [v for v in read.weights if "whitening" in v.path], strict=True):
         np.testing.assert_array_equal(before, after.numpy())
+
+
+@pytest.mark.parametrize("memory", ["much", "", -1, True, 1.5])
+def test_memory_that_is_no_amount_is_refused_before_anything_is_read(memory):
+    with pytest.raises(ConfigError, match="memory is a number of bytes, or a text such as 500MB or 2GiB"):
+        tellapart.train("nowhere", memory=memory)
+
+
+def test_the_smallest_splits_come_into_memory_first(color_photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    dataset = open_dataset(str(color_photos))
+    size = Preprocessing(height=10, width=10)
+    stores = load_stores(dataset, size, quick(), lambda *_: None, 15 * 300)
+    assert {name: store.is_in_memory for name, store in stores.items()} == {"train": False, "test": True}

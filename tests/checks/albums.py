@@ -19,7 +19,7 @@ def album_of(train, test=None, labels=None, test_labels=None):
     data = {"x_train": np.stack(train), "y_train": _labels(train, labels)}
     if test is not None:
         data |= {"x_test": np.stack(test), "y_test": _labels(test, test_labels)}
-    return read_album(open_dataset(data, class_names=("cat", "dog"), learnable=False))
+    return read_album(open_dataset(data, class_names=("cat", "dog"), for_training=False))
 
 
 def _labels(images, labels):

@@ -46,7 +46,7 @@ def dataset(train, test=()):
     arrays = {"x_train": np.zeros((len(train), 8, 8, 3), np.uint8), "y_train": np.array(train)}
     if test:
         arrays |= {"x_test": np.zeros((len(test), 8, 8, 3), np.uint8), "y_test": np.array(test)}
-    return open_dataset(arrays, class_names=("cat", "dog", "owl"), learnable=False)
+    return open_dataset(arrays, class_names=("cat", "dog", "owl"), for_training=False)
 
 
 @pytest.mark.parametrize(

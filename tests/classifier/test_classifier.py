@@ -138,7 +138,7 @@ def test_the_model_file_is_a_keras_file_with_one_more_entry(trained):
         assert {"config.json", "metadata.json", "model.weights.h5", ENTRY} == set(archive.namelist())
         card = ModelCard.from_json(archive.read(ENTRY).decode())
     assert card.class_names == ("blue", "green", "red")
-    assert card.preprocessing == Preprocessing(height=16, width=16)
+    assert card.preprocessing == Preprocessing(height=16, width=16, reading="fast")
 
 
 def test_data_with_classes_that_the_model_does_not_know_is_refused(trained):

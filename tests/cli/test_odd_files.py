@@ -7,8 +7,8 @@ import time
 import pytest
 from command_line import SMALL, in_own_process, tellapart
 
-from tellapart.data import decode as decoding
 from tellapart.data.decode import decode, image_shape
+from tellapart.data.decoding import limits
 from tellapart.errors import PictureError
 
 
@@ -64,12 +64,12 @@ def test_a_file_of_a_terabyte_is_refused_unread(tmp_path):
 
 
 def test_the_largest_uncompressed_picture_is_small_enough():
-    assert 3 * decoding.LARGEST_PIXELS < decoding.LARGEST_FILE
+    assert 3 * limits.LARGEST_PIXELS < limits.LARGEST_FILE
 
 
 def test_what_starts_another_program_is_no_picture():
     """PostScript: Pillow would hand it to Ghostscript."""
-    with pytest.raises(PictureError, match="no known picture format"):
+    with pytest.raises(PictureError, match="a PostScript file, a format that is not read"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n")
 
 

@@ -9,8 +9,8 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from tellapart.data import decode as decode_module
 from tellapart.data.decode import decode, image_shape, load_image
+from tellapart.data.decoding import limits, upright
 from tellapart.errors import PictureError
 
 RNG = np.random.default_rng(0)
@@ -99,7 +99,7 @@ def test_a_picture_converted_a_few_rows_at_a_time_is_the_same(mode, orientation,
         image = Image.fromarray(np.dstack([SMOOTH, SMOOTH[..., :1]])).convert(mode)
     content = encoded(image, exif=with_orientation(orientation))
     at_once = decode(content)
-    monkeypatch.setattr(decode_module, "_CONVERTED_AT_ONCE", 7 * 40)
+    monkeypatch.setattr(upright, "CONVERTED_AT_ONCE", 7 * 40)
     np.testing.assert_array_equal(decode(content), at_once)
     assert at_once.shape == ((40, 30, 3) if orientation > 4 else (30, 40, 3))
 
@@ -216,7 +216,7 @@ def test_a_truncated_picture_is_named_and_refused(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "an empty file"), (b"hello, this is text", "no known picture format"), (b"\xff\xd8\xff", "")],
+    [(b"", "an empty file"), (b"hello, this is text", "text, not a picture"), (b"\xff\xd8\xff", "")],
 )
 def test_what_is_no_picture_is_named_and_refused(tmp_path, content, reason):
     (tmp_path / "odd.jpg").write_bytes(content)
@@ -230,7 +230,7 @@ def test_a_missing_file_is_named():
 
 
 def test_a_picture_that_unpacks_into_gigabytes_is_refused(monkeypatch):
-    monkeypatch.setattr(decode_module, "LARGEST_PIXELS", 1000)
+    monkeypatch.setattr(limits, "LARGEST_PIXELS", 1000)
     with pytest.raises(PictureError, match="40 x 30 pixels; at most 1,000 are read"):
         decode(encoded(Image.fromarray(SMOOTH)))
 
@@ -259,10 +259,10 @@ def test_what_pillow_itself_refuses_is_refused_in_the_same_words(monkeypatch):
     ],
 )
 def test_formats_that_take_more_memory_may_have_fewer_pixels(kind, options, bytes_each, monkeypatch):
-    monkeypatch.setattr(decode_module, "LARGEST_PIXELS", bytes_each * 100)
+    monkeypatch.setattr(limits, "LARGEST_PIXELS", bytes_each * 100)
     content = encoded(Image.fromarray(np.zeros((20, 35, 3), np.uint8)), kind, **options)
     decode(content)
-    monkeypatch.setattr(decode_module, "LARGEST_PIXELS", bytes_each * 100 - 1)
+    monkeypatch.setattr(limits, "LARGEST_PIXELS", bytes_each * 100 - 1)
     with pytest.raises(PictureError, match="35 x 20 pixels; at most 699"):
         decode(content)
 
@@ -307,5 +307,5 @@ def test_a_pil_image_is_read_as_its_file_is(tmp_path):
     image.save(tmp_path / "turned.png", exif=exif)
     name, pixels = load_image(Image.open(tmp_path / "turned.png"), 4)
     assert name == "picture 4"
-    np.testing.assert_array_equal(pixels, load_image(tmp_path / "turned.png")[1])
-    assert pixels.shape == (9, 6, 3)
+    np.testing.assert_array_equal(pixels.pixels, load_image(tmp_path / "turned.png")[1].pixels)
+    assert pixels.pixels.shape == (9, 6, 3)

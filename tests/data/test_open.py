@@ -373,11 +373,11 @@ def test_a_labels_file_stands_in_for_class_folders(picture_folder, tmp_path):
     ("text", "message"),
     [
         ("", "columns none"),
-        ("a,b\n1,2\n", "columns a, b; expected file and label"),
+        ("a,b\nx,y\n", "columns a, b; expected file and label"),
         ("file,label\n", "no lines"),
         ("file,label\n9.png,cat\n", r"line 2 names 9\.png"),
-        ("id,class\n0,cat\n1,\n", "line 3 says file '1', label ''"),
-        ("id,class,split\n0,cat,dev\n", "a split is train, validation or test"),
+        ("id,class\n0,cat\n,dog\n", "line 3 says file ''"),
+        ("id,class,split\n0,cat,train\n1,dog,soon\n", "a split is train, validation or test"),
         ("file,label\n0.png,cat\n\n./0,dog\n", r"labels\.csv: line 4 names \./0, which line 2 names already"),
     ],
 )

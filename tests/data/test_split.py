@@ -152,7 +152,7 @@ def test_pictures_that_changed_since_are_named(tmp_path):
     dataset = dataset_of([0, 1, 0, 1])
     write_split_csv(dataset, tmp_path / "split.csv")
     recorded = read_split_csv(tmp_path / "split.csv")
-    with pytest.raises(DataError, match=r"1 recorded pictures are gone and 0 are new \(for example, p3\)"):
+    with pytest.raises(DataError, match=r"1 recorded picture is gone \(for example, p3\)"):
         apply_split(dataset_of([0, 1, 0]), recorded)
     with pytest.raises(DataError, match="p2 was recorded as class 0"):
         apply_split(dataset_of([0, 1, 1, 1]), recorded)
@@ -177,3 +177,22 @@ def test_advice_for_classes_of_one_picture_can_be_followed():
         divide(dataset_of([0, 1]), validation=0.1, test=0.2, seed=0)
     divided = divide(dataset_of([0, 0, 0, 1]), validation=0.1, test=0.2, seed=0)
     assert set(divided.splits) == {"train", "validation", "test"}
+
+
+def test_pictures_and_classes_added_since_are_left_out_and_counted(tmp_path):
+    recorded = {"p0": ("class 0", "train"), "p1": ("class 2", "train"), "p2": ("class 0", "test")}
+    grown = dataset_of([0, 2, 0, 2, 1])  # p3 is new, and so is class 1 with p4
+    again = apply_split(grown, recorded)
+    assert again.class_names == ("class 0", "class 2")
+    assert {name: split.ids for name, split in again.splits.items()} == {
+        "train": ("p0", "p1"),
+        "test": ("p2",),
+    }
+    np.testing.assert_array_equal(again.splits["train"].labels, [0, 1])
+    assert again.notices == ("2 pictures added since the training: left out",)
+
+
+def test_of_data_that_grew_a_changed_label_is_still_named():
+    recorded = {"p0": ("class 0", "train"), "p1": ("class 1", "train")}
+    with pytest.raises(DataError, match="p0 was recorded as class 0"):
+        apply_split(dataset_of([1, 1, 0]), recorded)

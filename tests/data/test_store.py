@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tellapart.data import store as store_module
 from tellapart.data.decode import decode
+from tellapart.data.decoded import cache
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import ImageStore, load_split, refuse_small_images
-from tellapart.errors import ConfigError, DataError, SaveError
+from tellapart.errors import ConfigError, DataError
 
 PATH = Preprocessing(height=8, width=12)
 TINY = 10  # bytes: everything is larger
@@ -48,25 +48,39 @@ def test_every_picture_takes_the_same_pixel_path(real_data):
         np.testing.assert_array_equal(store.images[row], path.apply(decode(file)))
 
 
-def test_a_small_budget_gives_the_same_pictures_from_a_file_that_goes_away(picture_folder, tmp_path):
+def test_a_small_budget_gives_the_same_pictures_from_a_file(picture_folder, tmp_path):
     split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
-    folder = tmp_path / "maps"
-    folder.mkdir()
-    mapped = load_split(split, PATH, memory_budget_bytes=TINY, folder=folder)
-    assert isinstance(mapped.images, np.memmap)
-    np.testing.assert_array_equal(mapped.images, load_split(split, PATH).images)
-    assert mapped.fingerprint() == load_split(split, PATH).fingerprint()
-    del mapped
-    assert list(folder.iterdir()) == []
+    on_disk, in_memory = (
+        load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path),
+        load_split(split, PATH),
+    )
+    assert in_memory.is_in_memory
+    assert not on_disk.is_in_memory
+    np.testing.assert_array_equal(on_disk.images, in_memory.images)
+    assert not on_disk.images.flags.writeable
+    assert on_disk.fingerprint() == in_memory.fingerprint()
+    for rows in ([3], [10, 0, 3, 3], []):
+        rows = np.array(rows, np.int64)
+        for store in (on_disk, in_memory):
+            np.testing.assert_array_equal(store.rows(rows), in_memory.images[rows])
 
 
-def test_a_picture_that_cannot_be_read_is_named_and_left_out(picture_folder):
+def test_the_file_of_arrays_goes_with_the_store(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 1), np.uint8)
+    store = load_split(
+        open_dataset((images, [0, 1] * 3)).splits["train"], PATH, memory_budget_bytes=TINY, folder=tmp_path
+    )
+    np.testing.assert_array_equal(store.images[5], PATH.apply(images[5]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_left_out(picture_folder, tmp_path):
     root = picture_folder({"a": 5, "b": 5})
     (root / "a" / "1.png").write_bytes(b"")
     (root / "b" / "0.png").write_text("not a picture")
     split = open_dataset(root).splits["train"]
     for budget in (TINY, 1 << 30):
-        store = load_split(split, PATH, memory_budget_bytes=budget)
+        store = load_split(split, PATH, memory_budget_bytes=budget, folder=tmp_path / "cache")
         assert store.images.shape == (8, 8, 12, 3)
         assert [unreadable.id for unreadable in store.unreadable] == ["a/1.png", "b/0.png"]
         assert "empty file" in store.unreadable[0].reason
@@ -117,25 +131,42 @@ def test_arrays_of_another_size_are_resized():
         np.testing.assert_array_equal(store.images[row], PATH.apply(images[row]))
 
 
-def test_a_disk_without_room_is_an_error_before_decoding(picture_folder, tmp_path, monkeypatch):
-    split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
-    usage = store_module.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(store_module.shutil, "disk_usage", lambda _: usage._replace(free=100))
-    with pytest.raises(SaveError, match="3,168 bytes are needed for the decoded pictures and 100 are free"):
-        load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+def test_without_room_on_the_disk_pictures_are_decoded_whenever_they_are_needed(
+    picture_folder, tmp_path, monkeypatch
+):
+    root = picture_folder({"a": 5, "b": 6})
+    (root / "a" / "1.png").write_bytes(b"")
+    split = open_dataset(root).splits["train"]
+    usage = cache.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: usage._replace(free=cache.ROOM_LEFT + 100))
+    streamed = load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path / "cache")
+    whole = load_split(split, PATH)
+    assert "3,168 bytes are needed, 100 free" in streamed.remark
+    assert (streamed.ids, streamed.unreadable) == (whole.ids, whole.unreadable)
+    assert streamed.fingerprint() == whole.fingerprint()
+    assert not streamed.is_in_memory
+    images = streamed.images
+    assert (images.shape, len(images), images.dtype, images.ndim) == (whole.images.shape, 10, np.uint8, 4)
+    rows = np.array([7, 0, 7])
+    for index in (rows, 3, -1, slice(2, 5), (slice(None), slice(None), slice(None, None, -1)), (2, 0)):
+        np.testing.assert_array_equal(np.asarray(images[index]), whole.images[index])
+    np.testing.assert_array_equal(images[:, :, ::-1][4:6][1], whole.images[5, :, ::-1])
+    np.testing.assert_array_equal(streamed.rows(rows), whole.images[rows])
+    (root / "a" / "2.png").unlink()
+    with pytest.raises(DataError, match=r"2\.png: no such file(.|\n)*when the training began"):
+        images[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves no blocks")
-def test_a_disk_that_is_fuller_than_it_says_is_an_error_too(picture_folder, tmp_path, monkeypatch):
+def test_a_disk_that_is_fuller_than_it_says_is_streamed_too(picture_folder, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     split = open_dataset(picture_folder({"a": 5, "b": 6})).splits["train"]
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(SaveError, match="bytes are needed"):
-        load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+    store = load_split(split, PATH, memory_budget_bytes=TINY, folder=tmp_path / "cache")
+    assert "No space left" in store.remark
+    assert not list((tmp_path / "cache").rglob("pixels"))
 
 
 def test_fingerprints_differ_with_one_pixel(picture_folder):
@@ -168,8 +199,8 @@ def test_the_fingerprint_covers_labels_and_ids():
     assert len({store.fingerprint() for store in stores}) == 3
 
 
-def test_a_mapped_store_holds_and_fingerprints_pictures_of_every_chunk(tmp_path):
-    """5,000 pictures are decoded in ten chunks and hashed in two pieces; one changes in the last of each."""
+def test_a_store_in_a_file_holds_and_fingerprints_pictures_of_every_chunk(tmp_path):
+    """5,000 pictures are decoded in ten chunks; one changes in the last."""
     pictures = np.random.default_rng(0).integers(0, 256, (5000, 8, 9, 1), np.uint8)
     changed = pictures.copy()
     changed[4999] = 255 - changed[4999]
@@ -178,10 +209,7 @@ def test_a_mapped_store_holds_and_fingerprints_pictures_of_every_chunk(tmp_path)
     for array in (pictures, changed):
         split = open_dataset((array, np.arange(5000) % 2)).splits["train"]
         store = load_split(split, gray, memory_budget_bytes=TINY, folder=tmp_path)
-        assert isinstance(store.images, np.memmap)
         for row in (0, 511, 512, 4095, 4096, 4999):
             np.testing.assert_array_equal(store.images[row], gray.apply(array[row]))
         stores.append(store)
     assert stores[0].fingerprint() != stores[1].fingerprint()
-    stores[0].images[4999] = stores[1].images[4999]
-    assert stores[0].fingerprint() == stores[1].fingerprint()

@@ -92,7 +92,7 @@ def check(
         class_names=class_names,
         download=True,
         progress=listener.downloading,
-        learnable=False,
+        for_training=False,
     )
     if split is not None:
         dataset = dataset.replace(splits={split: dataset.part(split)})

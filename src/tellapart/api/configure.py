@@ -12,6 +12,7 @@ from tellapart.recipes.adapt import (
     held_out_for_transfer,
     without_augmentation,
 )
+from tellapart.recipes.augmented import check_augmentation, with_augmentation
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import find_recipe
 
@@ -19,7 +20,7 @@ from tellapart.recipes.recipes import find_recipe
 def configured(
     recipe: str | TrainConfig,
     mirrors: bool,
-    augment: bool,
+    augment: bool | str,
     target: float | None,
     changes: dict[str, Any],
     images: int,
@@ -31,7 +32,7 @@ def configured(
     Args:
         recipe: its name, or a configuration.
         mirrors: whether a mirrored image keeps its class.
-        augment: False switches augmentation off.
+        augment: False switches augmentation off; a text changes the recipe's, see `data.augmentation.spec`.
         target: validation accuracy, 0 to 1, at which the training may end.
         changes: fields to change, and learning_rate, that of the optimizer.
         images: how many there are to train on.
@@ -57,6 +58,8 @@ def configured(
             "target out, or train from scratch with --recipe fast."
         )
     config = changed(config, changes)
+    if isinstance(augment, str):
+        config = with_augmentation(config, augment)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):
         choice = choose_backbone(config.backbone, config.size)
         policy = changes.get("policy") or choice.preprocessing.policy
@@ -68,4 +71,7 @@ def configured(
             f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
             "test pictures. Leave out the validation share, or use the recipe quick."
         )
-    return config if augment else without_augmentation(config)
+    if not augment:
+        config = without_augmentation(config)
+    check_augmentation(config, mirrors)
+    return config

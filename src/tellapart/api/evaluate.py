@@ -4,7 +4,7 @@ A run folder knows its own test images. Where it is given its own data again, th
 that it was trained on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import display_name
 from tellapart.classifier.split_scores import names_things, split_scores, takes_names_of
 from tellapart.data.dataset import Dataset
-from tellapart.data.open import open_dataset, reopening
+from tellapart.data.open import open_dataset, opens_the_same, reopening
+from tellapart.data.reading_notes import in_words
 from tellapart.data.sources.catalog import find_known
+from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
@@ -103,7 +105,7 @@ def evaluate(
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
         data: anything that `open_dataset` opens. Default: a run folder's own data.
         split: "train", "validation" or "test". Default: the test split, or everything where data is undivided.
-        labels: CSV for a folder without class folders.
+        labels: a file of labels, or a `Labels`, for images that are not in class folders.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`. Default: for a run folder
             that of its training, otherwise "float32".
         listener: hears of the images read and scored.
@@ -120,7 +122,7 @@ def evaluate(
     classifier = load(model)
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
-    choice = _chosen(run, saved, data, labels, split, listener)
+    choice = _chosen(run, saved, data, labels, split, classifier.class_names, listener)
     return _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
 
 
@@ -130,18 +132,22 @@ def _chosen(
     data: Any,
     labels: Any,
     split: str | None,
+    known_classes: Sequence[str],
     listener: Listener,
 ) -> _Choice:
     """Choose the images: the run's own split of its own data, else a split of what is given."""
     name = split or "test"
-    given = reopening(data, labels)
-    is_own = data is None or (
-        given.get("argument") == saved.get("argument", "")
-        and (labels is None or given.get("labels") == saved.get("labels"))
-    )
+    is_own = data is None or opens_the_same(reopening(data, labels), saved)
     if run is not None and is_own:
-        data, labels = saved["argument"], saved.get("labels")
-    dataset = open_dataset(data, labels=labels, download=True, progress=listener.downloading)
+        data, labels = saved["argument"], labels_from(saved)
+    dataset = open_dataset(
+        data,
+        labels=labels,
+        download=True,
+        progress=listener.downloading,
+        for_training=False,
+        known_classes=known_classes,
+    )
     if run is not None and is_own:
         own = apply_split(dataset, run.read_split(saved))
         untrusted = untrusted_in(read_log(run.path / LOG)[0]) if name == "test" else NONE_KNOWN
@@ -189,9 +195,11 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         ]
     else:
         notes = [choice.note] if choice.note else []
+    notes += [f"{words}." for words in choice.dataset.notices]
     if store.unreadable:
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")
+    notes += [f"{line}." for line in in_words(store.notes)]
     names = choice.dataset.class_names
     if takes_names_of(classifier.card, names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -4,7 +4,6 @@ Files are read and predicted a few hundred at a time; only the predictions of al
 thousand classes.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from tellapart.api.load import load, model_or_built_in
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.prediction import Prediction
 from tellapart.data.decode import IMAGE_SUFFIXES
-from tellapart.data.sources.folder import is_hidden
+from tellapart.data.sources.walk import walk
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import DataError
 from tellapart.files import unreadable_is_bad_data
@@ -71,6 +70,7 @@ class Predictions:
             **(self._group(prediction) if self.has_groups else {}),
             **self._novelty(prediction),
             "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
+            **({"note": prediction.note} if prediction.note else {}),
         }
 
     def _group(self, prediction: Prediction) -> dict[str, Any]:
@@ -191,15 +191,14 @@ def files_in(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return files, others
 
 
-def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
-    pictures: list[Path] = []
-    others: list[Path] = []
-    for place, _, names in os.walk(folder, onerror=_stop):
-        for path in (Path(place, name) for name in names if not is_hidden(name)):
-            (pictures if path.suffix.lower() in IMAGE_SUFFIXES else others).append(path)
+def _inside(path: Path) -> tuple[list[Path], list[Path]]:
+    folder = walk(path)
+    pictures, others = (
+        [Path(place) for place in places] for places in (folder.every_image(), folder.every_other())
+    )
     if not pictures:
         raise DataError(
-            f"{folder}: no pictures in it or in its subfolders (looked for "
+            f"{path}: no pictures in it or in its subfolders (looked for "
             f"{', '.join(sorted(IMAGE_SUFFIXES)[:6])} and others; it holds {len(others):,} other files)."
         )
     return _sorted(pictures), _sorted(others)
@@ -207,8 +206,3 @@ def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _sorted(paths: list[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: natural_key(path.as_posix()))
-
-
-def _stop(reason: OSError) -> None:
-    """Raise: os.walk would skip a folder that it cannot read."""
-    raise reason

@@ -15,8 +15,9 @@ from tellapart.api.listener import Listener
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
+from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.split import apply_split, divide, write_split_csv
-from tellapart.data.store import ImageStore, load_split, refuse_small_images
+from tellapart.data.store import MEMORY_BUDGET, ImageStore, bytes_of, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.models.first_cnn import check_image_size
@@ -42,10 +43,11 @@ def prepare(
     dataset: Dataset,
     config: TrainConfig,
     out: str | Path | None,
-    reopening: Mapping[str, str],
+    reopening: Mapping[str, Any],
     listener: Listener,
     held: ExitStack,
     reason: str = "",
+    memory_bytes: int = MEMORY_BUDGET,
 ) -> TrainingSetup:
     """Split the images, read them, and make the run folder.
 
@@ -57,7 +59,10 @@ def prepare(
         listener: hears of the images read.
         held: gets the folder's lock.
         reason: why the recipe was chosen, where nobody named it.
+        memory_bytes: of decoded images; more lie in a file.
     """
+    for words in dataset.notices:
+        listener.notice(words)
     refuse_small_images(dataset.image_shape, dataset.where)
     held_out = config.validation_share if config.validation == "held out" else 0.0
     keep = 1 if config.head is None else 2
@@ -66,7 +71,7 @@ def prepare(
         refuse_single_images(dataset, dataset.splits["train"].labels)
     preprocessing = preprocessing_for(dataset, config)
     check_image_size(preprocessing.shape)
-    backbone, stores = open_and_load(dataset, preprocessing, config, listener)
+    backbone, stores = open_and_load(dataset, preprocessing, config, listener, memory_bytes)
     if config.head is not None:
         refuse_single_images(dataset, stores["train"].labels)  # some could not be read
     folder = new_run_folder(out, dataset.name, config.recipe, held)
@@ -113,6 +118,7 @@ def prepare_again(
     changes: Mapping[str, Any],
     listener: Listener,
     held: ExitStack,
+    memory_bytes: int = MEMORY_BUDGET,
 ) -> TrainingSetup:
     """Prepare a run that was stopped, on the very same images.
 
@@ -124,6 +130,7 @@ def prepare_again(
         changes: settings that somebody gave; a resumed run takes none.
         listener: hears of the images read.
         held: gets the folder's lock.
+        memory_bytes: of decoded images; more lie in a file.
 
     Raises:
         ConfigError: settings were given, another training holds the folder, or the run's images are gone with the
@@ -138,10 +145,12 @@ def prepare_again(
         raise ConfigError(f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others out.")
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    dataset = opened(saved["argument"], saved.get("labels")) if data is None else opened(data, labels)
+    dataset = opened(saved["argument"], labels_from(saved)) if data is None else opened(data, labels)
     dataset = apply_split(dataset, folder.read_split(saved))
+    for words in dataset.notices:
+        listener.notice(words)
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
-    backbone, stores = open_and_load(dataset, preprocessing, config, listener)
+    backbone, stores = open_and_load(dataset, preprocessing, config, listener, memory_bytes)
     recorded = saved["fingerprints"]
     if changed := [name for name, store in stores.items() if store.fingerprint() != recorded[name]]:
         raise DataError(
@@ -164,7 +173,11 @@ class _CancelledError(Exception):
 
 
 def open_and_load(
-    dataset: Dataset, preprocessing: Preprocessing, config: TrainConfig, listener: Listener
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    config: TrainConfig,
+    listener: Listener,
+    memory_bytes: int = MEMORY_BUDGET,
 ) -> tuple[OpenBackbone | None, dict[str, ImageStore]]:
     """Open the configured backbone and read every split that the training uses, at the same time.
 
@@ -172,11 +185,11 @@ def open_and_load(
     read for it.
     """
     if config.backbone is None:
-        return None, load_stores(dataset, preprocessing, config, listener.decoding)
+        return None, load_stores(dataset, preprocessing, config, listener.decoding, memory_bytes)
     choice = choose_backbone(config.backbone, config.size)
     if notice := choice.notice(preprocessing.height, preprocessing.width):
         backbone = open_backbone(choice, preprocessing, listener, notice)
-        return backbone, load_stores(dataset, preprocessing, config, listener.decoding)
+        return backbone, load_stores(dataset, preprocessing, config, listener.decoding, memory_bytes)
     needed = True
 
     def decoding(done: int, total: int) -> None:
@@ -185,7 +198,7 @@ def open_and_load(
         listener.decoding(done, total)
 
     with ThreadPoolExecutor(1) as reader:
-        stores = reader.submit(load_stores, dataset, preprocessing, config, decoding)
+        stores = reader.submit(load_stores, dataset, preprocessing, config, decoding, memory_bytes)
         try:
             backbone = open_backbone(choice, preprocessing, listener)
         except BaseException:
@@ -211,11 +224,34 @@ def open_backbone(
 
 
 def load_stores(
-    dataset: Dataset, preprocessing: Preprocessing, config: TrainConfig, progress: Progress
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    config: TrainConfig,
+    progress: Progress,
+    memory_bytes: int = MEMORY_BUDGET,
 ) -> dict[str, ImageStore]:
-    """Read every split that the training uses; `progress` is called with (images read, images of the split)."""
+    """Read every split that the training uses.
+
+    Args:
+        dataset: divided.
+        preprocessing: of the network.
+        config: of the training.
+        progress: called with (images read, images of the split).
+        memory_bytes: that all splits have together; the smallest ones come into memory, the others lie in files.
+    """
     used = [name for name in dataset.splits if name != "validation" or config.validation == "held out"]
-    return {name: load_split(dataset.splits[name], preprocessing, progress=progress) for name in used}
+    sizes = {name: bytes_of(dataset.splits[name], preprocessing) for name in used}
+    budgets, left = dict.fromkeys(used, 0), memory_bytes
+    for name in sorted(used, key=sizes.__getitem__):
+        if sizes[name] <= left:
+            budgets[name] = sizes[name]
+            left -= sizes[name]
+    return {
+        name: load_split(
+            dataset.splits[name], preprocessing, memory_budget_bytes=budgets[name], progress=progress
+        )
+        for name in used
+    }
 
 
 def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
@@ -223,7 +259,7 @@ def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     if config.backbone is not None:
         own = choose_backbone(config.backbone, config.size).preprocessing
         height, width = config.size or (own.height, own.width)
-        return dataclasses.replace(own, height=height, width=width, policy=config.policy)
+        return dataclasses.replace(own, height=height, width=width, policy=config.policy, reading="fast")
     height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if config.size is not None:
         height, width = config.size
@@ -232,7 +268,7 @@ def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
     elif min(height, width) < SMALLEST_SIDE:
         factor = -(-SMALLEST_SIDE // min(height, width))
         height, width = factor * height, factor * width
-    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy)
+    return Preprocessing(height=height, width=width, channels=channels, policy=config.policy, reading="fast")
 
 
 def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[str, Any]:

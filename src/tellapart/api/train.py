@@ -15,11 +15,15 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
+from tellapart.data.sources.label_choice import as_labels
+from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
+from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.setup import TrainingSetup
+from tellapart.text import amount_of_bytes
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
 ANY_RECIPE = "quick"
@@ -44,11 +48,12 @@ def train(
     resume: str | Path | None = None,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
-    augment: bool = True,
+    augment: bool | str = True,
     target: float | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    memory: int | str = MEMORY_BUDGET,
     **changes: Any,
 ) -> TrainingResult:
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
@@ -59,13 +64,17 @@ def train(
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own.
-        labels: CSV for a folder without class folders, or the labels of an array `data`.
+        labels: a file of labels, one row an image; a `Labels`, which also names columns, a pattern or class names; or
+            the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
-        augment: False to train on the images as they are, whatever the recipe says.
+        augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
+            augmentation as a text, such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`).
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
         verbose: whether to print one line per epoch; ignored where `listener` is given.
         listener: hears what happens.
         should_stop: called after every step; True saves a checkpoint and returns.
+        memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
+            changes no result.
         **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48); and learning_rate, the
             highest of its optimizer's schedule.
 
@@ -77,25 +86,35 @@ def train(
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
     opened = _opener(class_names, listener)
+    budget = _bytes_of(memory)
     with ExitStack() as held:
         if resume is not None:
-            if not augment or target is not None:
+            if augment is not True or target is not None:
                 changes["augmentation or target"] = False
-            setup = prepare_again(resume, data, labels, opened, changes, listener, held)
+            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
+            refuse_unknown_function(setup.config)
         elif data is None:
-            raise ConfigError(
-                "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
-            )
+            raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
             dataset, config, reason = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes
             )
-            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason)
+            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason, budget)
         listener.folder_made(setup)
         run = run_training if setup.config.head is None else run_transfer
         result = run(setup, listener, should_stop)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _bytes_of(memory: int | str) -> int:
+    amount = amount_of_bytes(memory) if isinstance(memory, str) else memory
+    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 0:
+        raise ConfigError(
+            f"memory is a number of bytes, or a text such as 500MB or 2GiB; got {memory!r}. It is for decoded pictures "
+            "alone; beyond it they are read from a file."
+        )
+    return amount
 
 
 def _opened_and_configured(
@@ -103,7 +122,7 @@ def _opened_and_configured(
     labels: Any,
     opened: Opener,
     recipe: str | TrainConfig | None,
-    augment: bool,
+    augment: bool | str,
     target: float | None,
     changes: dict[str, Any],
 ) -> tuple[Dataset, TrainConfig, str]:
@@ -124,6 +143,17 @@ def _opened_and_configured(
         has_validation="validation" in dataset.splits,
     )
     return dataset, config, choice.reason
+
+
+def _nothing_to_train_on(labels: Any) -> str:
+    """Return the error where no data are given, or a file of labels alone."""
+    choice = as_labels(labels)
+    beside = (
+        f" For pictures beside {choice.file}, give that file: tellapart train {choice.file}"
+        if choice.is_file
+        else ""
+    )
+    return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
 def _opener(class_names: Sequence[str] | None, listener: Listener) -> Opener:

@@ -89,7 +89,9 @@ class _Training:
         steps = batches.steps_per_epoch
         model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
         net = lower(model, setup.precision)
-        loader = DataLoader(train, classes, batches, config.augmentation, net.device, config.mixing)
+        loader = DataLoader(
+            train, classes, batches, config.augmentation, net.device, config.mixing, config.mixing_strength
+        )
         card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)

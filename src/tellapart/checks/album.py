@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tellapart.checks.measures import Measures, measure
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import image_mode
-from tellapart.data.images import ArrayImages, EncodedImages, FileImages, Images
+from tellapart.data.images import Images
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import SMALLEST_SIDE
 from tellapart.data.types import Pixels
@@ -161,7 +161,7 @@ class _Pages:
         self.modes = [""] * count
         self.digests = np.zeros(count, "V16")
         self.thumbnails = np.zeros((count, *THUMBNAIL.shape), np.uint8)
-        self.measures = np.zeros((count, len(Measures._fields)), np.float32)
+        self.measures = np.zeros((count, len(Measures.__annotations__)), np.float32)
         self.features: NDArray[np.float16] | None = None
 
     def fill(self, start: int, entries: list[_Entry | str], look: Look | None) -> None:
@@ -213,9 +213,7 @@ def _entry(images: Images, row: int, look: Look | None) -> _Entry | str:
 
 
 def _mode(images: Images, row: int) -> str:
-    if isinstance(images, FileImages):
-        return image_mode(images.paths[row])
-    if isinstance(images, EncodedImages):
-        return image_mode(images.blobs[row])
-    gray = isinstance(images, ArrayImages) and images.array.shape[-1] == 1
-    return "L" if gray else "RGB"
+    source = images.source(row)
+    if isinstance(source, np.ndarray):
+        return "L" if source.shape[-1] == 1 else "RGB"
+    return image_mode(source)

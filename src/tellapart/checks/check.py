@@ -106,7 +106,7 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, alone: boo
         near = near_pairs(album, blank, exact)
     else:
         left_out.append(
-            f"Near duplicates were not looked for: {len(album.ids):,} pictures; at most {MOST_COMPARED:,} are compared."
+            f"Near duplicates: not checked, because {len(album.ids):,} pictures are more than {MOST_COMPARED:,}."
         )
     findings = [
         *findings_of_repeats(album, exact, near),

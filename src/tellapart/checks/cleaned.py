@@ -53,8 +53,7 @@ def refuse_fix(checked_images: object, where: str) -> None:
     """
     if not isinstance(checked_images, FileImages):
         raise ConfigError(
-            f"{where}: --fix writes a file of labels for a folder of pictures; these are no single files. "
-            "--csv lists what was found."
+            f"{where}: --fix works only for folders of picture files. To list what was found, pass --csv FILE."
         )
 
 
@@ -100,7 +99,9 @@ def write_cleaned(checked: Checked, path: Path) -> Cleaned:
     left = rows_to_leave_out(checked)
     kept = [row for row in range(len(album.ids)) if row not in left]
     if not kept:
-        raise ConfigError(f"{album.dataset.where}: no picture would be left in {path}.")
+        raise ConfigError(
+            f"{album.dataset.where}: --fix would leave out every picture; {path} was not written."
+        )
     lines = [csv_line(SPLIT_COLUMNS)]
     lines += [csv_line((album.ids[row], album.label(row), album.split(row))) for row in kept]
     text = as_bytes("".join(lines))

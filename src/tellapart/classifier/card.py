@@ -184,7 +184,7 @@ def card_of_plain_model(model: Any, path: Path) -> ModelCard:
             "Accepted: images (batch, height, width, 1 or 3) of a fixed size to scores (batch, classes)."
         )
     names = tuple(str(index) for index in range(max(2, output[1])))
-    preprocessing = Preprocessing(height=image[1], width=image[2], channels=image[3])
+    preprocessing = Preprocessing(height=image[1], width=image[2], channels=image[3], reading="fast")
     return ModelCard(names, preprocessing, {"file": path.name}, named=False)
 
 

@@ -28,11 +28,11 @@ from tellapart.classifier.model_file import (
     save_keras,
     unusable_is_model_error,
 )
-from tellapart.classifier.prediction import Prediction, ranked, with_novelty
+from tellapart.classifier.prediction import Prediction, ranked, with_notes, with_novelty
 from tellapart.classifier.resolve import model_file
 from tellapart.classifier.split_scores import SplitScores, split_scores
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import load_image
+from tellapart.data.fitted import FittedImage, fitted
 from tellapart.data.store import ImageStore, UnreadableImage, load_split
 from tellapart.errors import ConfigError, DataError, ModelError, PictureError
 from tellapart.events import Progress
@@ -172,7 +172,7 @@ class Classifier:
 
     def _check_images(self, images: Any) -> None:
         shape = self.card.preprocessing.shape
-        if isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.shape[1:] == shape:
+        if getattr(images, "dtype", None) == np.uint8 and tuple(images.shape[1:]) == shape:
             return
         received = (
             f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
@@ -243,12 +243,16 @@ class Classifier:
         if top is not None and top < 1:
             raise ConfigError(f"top is a number of classes, 1 or more; got {top}.")
         single = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4)
-        images, names, unreadable = self._decode([pictures] if single else pictures)
-        if not names:
+        images, unreadable = self._read([pictures] if single else pictures)
+        if not images:
             return [], unreadable
-        answers = self.tta_probabilities(np.stack(images), precision=precision, novelty=True)
+        pixels = np.stack([image.pixels for image in images])
+        answers = self.tta_probabilities(pixels, precision=precision, novelty=True)
         groups = likeliest_groups(answers.averaged, self.class_names, self.card.groups)
-        predictions = ranked(answers.averaged, names, self.class_names, top, groups)
+        predictions = ranked(
+            answers.averaged, [image.name for image in images], self.class_names, top, groups
+        )
+        predictions = with_notes(predictions, [image.note for image in images])
         return with_novelty(predictions, self.card.novelty, answers.novelty), unreadable
 
     def evaluate(
@@ -295,19 +299,14 @@ class Classifier:
         predictions = self.tta_probabilities(store.images, progress, precision=precision, novelty=True)
         return split_scores(self.card, predictions, store.labels, class_names, split)
 
-    def _decode(
-        self, pictures: Sequence[Any]
-    ) -> tuple[list[NDArray[np.uint8]], list[str], list[UnreadableImage]]:
-        images, names, unreadable = [], [], []
+    def _read(self, pictures: Sequence[Any]) -> tuple[list[FittedImage], list[UnreadableImage]]:
+        images, unreadable = [], []
         for index, picture in enumerate(pictures):
             try:
-                name, pixels = load_image(picture, index)
+                images.append(fitted(picture, self.card.preprocessing, index))
             except PictureError as reason:
                 unreadable.append(UnreadableImage(str(picture), str(reason)))
-                continue
-            images.append(self.card.preprocessing.apply(pixels))
-            names.append(name)
-        return images, names, unreadable
+        return images, unreadable
 
 
 def _stored_net(path: Path, card: ModelCard) -> ProbabilityNet | None:

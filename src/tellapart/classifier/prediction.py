@@ -34,6 +34,9 @@ class Prediction:
     novelty: float | None = None
     """How unlike them it is, by the score that the model card names; None: the model has none."""
 
+    note: str = ""
+    """What was assumed to read the picture, where its file does not define its levels."""
+
 
 def ranked(
     probabilities: NDArray[np.float32],
@@ -61,3 +64,8 @@ def with_novelty(
         replace(prediction, familiar=limit.is_familiar(score), novelty=score)
         for prediction, score in zip(predictions, scores.tolist(), strict=True)
     ]
+
+
+def with_notes(predictions: list[Prediction], notes: Sequence[str]) -> list[Prediction]:
+    """Return the predictions with what was assumed to read each picture."""
+    return [replace(prediction, note=note) for prediction, note in zip(predictions, notes, strict=True)]

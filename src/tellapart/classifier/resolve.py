@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tellapart.classifier.model_file import is_model_file
 from tellapart.data.decode import IMAGE_SUFFIXES
+from tellapart.data.sources.walk import walk
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, built_in, pretrained_model
@@ -117,8 +118,8 @@ def _only_runs_in(path: Path) -> list[Path]:
         return []
     with unreadable_is_bad_data(path):
         runs = {settings.parent for settings in path.glob(f"*/{SETTINGS_IN_RUN}")}
-        pictures = (file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-        if runs and any(runs.isdisjoint(picture.parents) for picture in pictures):
+        pictures = walk(path).every_image() if runs else iter(())
+        if any(runs.isdisjoint(Path(picture).parents) for picture in pictures):
             return []
         return sorted(runs, key=lambda run: -run.stat().st_mtime)
 

@@ -1,10 +1,12 @@
 """The command `check`."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.console import say_json
 from tellapart.cli.terminal.startup import importing
 
@@ -12,9 +14,10 @@ SERIOUS = 5
 """The exit code of a check that found something serious."""
 
 
+@with_label_options
 def check(
     data: options.CheckData,
-    labels: options.Labels = None,
+    labels: Any = None,
     split: options.CheckSplit = None,
     out: options.CheckOut = Path("check.html"),
     csv: options.Csv = None,
@@ -23,7 +26,7 @@ def check(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check labeled pictures before training: what would spoil the result?
+    """Find problems in labeled pictures before training.
 
     Finds copies and near copies within and across splits, labels that look wrong, unreadable, blank, dark and blurred
     pictures, unequal and missing classes, and pictures unlike all others. Writes a page with the pictures side by side.

@@ -1,15 +1,19 @@
 """The command `evaluate`."""
 
+from typing import Any
+
 from tellapart.cli import options
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.console import say_json
 from tellapart.cli.terminal.startup import importing
 
 
+@with_label_options
 def evaluate(
     model: options.Model,
     data: options.EvaluateData = None,
     split: options.SplitOption = None,
-    labels: options.Labels = None,
+    labels: Any = None,
     precision: options.ScorePrecision = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart import __version__
+from tellapart.cli.augment import augment
 from tellapart.cli.bench import bench
 from tellapart.cli.check import check
 from tellapart.cli.data import get, list_sets, show
@@ -33,6 +34,7 @@ from tellapart.keras_backend import leave_out_optional
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
     "check": check,
+    "augment": augment,
     "train": train,
     "evaluate": evaluate,
     "predict": predict,

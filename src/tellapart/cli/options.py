@@ -60,7 +60,8 @@ ModelOrRecipe = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|RECIPE",
-        help=f"A recipe (transfer, fast, quick, accurate, best or first-cnn), or a model. {MODEL_HELP}",
+        help="A recipe (transfer, fast, quick, accurate, best, photos-from-scratch or first-cnn), or a model. "
+        f"{MODEL_HELP}",
     ),
 ]
 ModelAndPictures = Annotated[
@@ -77,8 +78,8 @@ TrainData = Annotated[
     str | None,
     typer.Argument(
         metavar="DATA",
-        help="A known data set (see tellapart data list), a folder with one subfolder per class, or an .npz or "
-        "Parquet file.",
+        help="A known data set (see tellapart data list), a folder with one subfolder per class, a file of labels "
+        "(CSV), an archive of pictures, or an .npz or Parquet file.",
     ),
 ]
 EvaluateData = Annotated[
@@ -95,27 +96,21 @@ SplitOption = Annotated[
 ]
 CheckData = Annotated[str, typer.Argument(metavar="DATA", help="Same as for train.")]
 CheckSplit = Annotated[
-    SplitName | None, typer.Option("--split", help="Check this split alone. Default: all of them.")
+    SplitName | None, typer.Option("--split", help="Check only this split. Default: all splits.")
 ]
 CheckOut = Annotated[
     Path,
-    typer.Option("--out", metavar="FILE.html", help="The page. A page of an earlier check is replaced."),
+    typer.Option(
+        "--out", metavar="FILE.html", help="HTML page to write. It replaces the page of an earlier check."
+    ),
 ]
 Fix = Annotated[
     Path | None,
     typer.Option(
         "--fix",
         metavar="FILE.csv",
-        help="Write a new file of labels and splits for train --labels: without pictures that are unreadable, copies, "
-        "in two splits or in two classes. A folder's pictures stay as they are.",
-    ),
-]
-Labels = Annotated[
-    Path | None,
-    typer.Option(
-        "--labels",
-        metavar="FILE.csv",
-        help="CSV with the columns file,label, for a folder without subfolders.",
+        help="Write a cleaned list of labels and splits for train --labels. It leaves out unreadable pictures, copies "
+        "within and across splits, and pictures with conflicting labels. No picture is changed.",
     ),
 ]
 
@@ -125,11 +120,11 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        metavar="auto|transfer|fast|quick|accurate|best|first-cnn",
+        metavar="auto|transfer|fast|quick|accurate|best|photos-from-scratch|first-cnn",
         help="How to train. auto: transfer for photos and for few small pictures, else fast. transfer: a last layer on "
         "a network trained on a million photos, in seconds. fast: from scratch, in minutes. quick: a small network, 30 "
-        "epochs. accurate: a larger network, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
-        "Default: auto.",
+        "epochs. accurate: a larger network, in hours. best: for a GPU. photos-from-scratch: a residual network for "
+        "photos where no pretrained one may be used. first-cnn: the classic Keras tutorial. Default: auto.",
     ),
 ]
 Target = Annotated[
@@ -193,6 +188,14 @@ Resume = Annotated[
     Path | None,
     typer.Option(
         "--resume", metavar="RUN", help="Resume a stopped run, with its original data and settings."
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="BYTES",
+        help="Memory for decoded pictures, such as 1GiB; the rest go into a file in the cache folder. Default: 2GiB.",
     ),
 ]
 Size = Annotated[
@@ -298,7 +301,8 @@ Classes = Annotated[
     int | None, typer.Option("--classes", help="Number of classes of a recipe's network. Default: 10.")
 ]
 BenchRecipe = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best or first-cnn.")
+    str,
+    typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best, photos-from-scratch or first-cnn."),
 ]
 Seconds = Annotated[
     float | None,

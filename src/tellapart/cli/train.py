@@ -1,11 +1,22 @@
 """The command `train`."""
 
+from typing import Any
+
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.augment import Augment, parse_augment
+from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
+AS_GIVEN = (
+    "recipe", "epochs", "batch_size", "learning_rate", "backbone", "seed", "resume", "validation_share", "test_share",
+    "labels", "predictions", "memory", "out",
+)  # fmt: skip
+"""Options that `tellapart.train` takes as they are."""
 
+
+@with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
@@ -16,6 +27,7 @@ def train(
     backbone: options.Backbone = None,
     fine_tune: options.FineTune = None,
     seed: options.Seed = None,
+    augment: Augment = None,
     no_augment: options.NoAugment = False,
     precision: options.TrainPrecision = None,
     resume: options.Resume = None,
@@ -23,8 +35,9 @@ def train(
     policy: options.PolicyOption = None,
     validation_share: options.ValidationShare = None,
     test_share: options.TestShare = None,
-    labels: options.Labels = None,
+    labels: Any = None,
     predictions: options.Predictions = None,
+    memory: options.Memory = None,
     out: options.Out = None,
     save_to: options.SaveTo = None,
     as_json: options.Json = False,
@@ -44,28 +57,17 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
+    given = locals()
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    settings = {
-        "recipe": recipe,
+    settings = {name: given[name] for name in AS_GIVEN} | {
         "target": None if target is None else options.parse_target(target),
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "backbone": backbone,
         "fine_tune": fine_tune and fine_tune.value,
-        "seed": seed,
-        "augment": not no_augment,
+        "augment": parse_augment(augment, no_augment),
         "precision": precision and precision.value,
-        "resume": resume,
         "size": size and options.parse_size(size),
         "policy": policy and policy.value,
-        "validation_share": validation_share,
-        "test_share": test_share,
-        "labels": labels,
-        "predictions": predictions,
-        "out": out,
     }
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

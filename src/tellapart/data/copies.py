@@ -1,7 +1,11 @@
-"""Copies: images that occur more than once, pixel for pixel, so that a score on one of them says too much."""
+"""Copies: images that occur more than once, pixel for pixel, so that a score on one of them says too much.
+
+Images may lie in a file: some are looked at at a time.
+"""
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +14,9 @@ from tellapart.data.types import Pixels
 
 _COMPARED_FIRST = 256
 """Numbers of an image that are compared before the whole image is."""
+
+_BYTES_AT_ONCE = 64 << 20
+"""Of images that are looked at together."""
 
 _BLANK = 6
 """Levels of 255 between the darkest and the brightest pixel, below which an image shows nothing."""
@@ -52,9 +59,12 @@ def copies_among(images: Pixels, others: Pixels) -> dict[int, int]:
 
 def blank_images(images: Pixels) -> NDArray[np.bool_]:
     """Return which images are of one color, as far as some hundred of their pixels show: (N, H, W, C) -> (N,)."""
-    flat = images.reshape(len(images), -1, images.shape[-1])
-    some = flat[:, :: max(1, flat.shape[1] // _COMPARED_FIRST)]
-    return (some.max(1).astype(int) - some.min(1)).max(1) < _BLANK
+    blank = [np.empty(0, np.bool_)]
+    for part in _parts(images):
+        flat = part.reshape(len(part), -1, part.shape[-1])
+        some = flat[:, :: max(1, flat.shape[1] // _COMPARED_FIRST)]
+        blank.append((some.max(1).astype(int) - some.min(1)).max(1) < _BLANK)
+    return np.concatenate(blank)
 
 
 def _first_equal(keys: NDArray[np.void]) -> NDArray[np.int64]:
@@ -64,6 +74,15 @@ def _first_equal(keys: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def _samples(images: Pixels) -> NDArray[np.uint8]:
-    """Return the same few numbers of each image, (N, numbers), without reading the rest."""
-    flat = images.reshape(len(images), -1)
-    return np.ascontiguousarray(flat[:, :: max(1, flat.shape[1] // _COMPARED_FIRST)])
+    """Return the same few numbers of each image, (N, numbers)."""
+    numbers = math.prod(images.shape[1:])
+    step = max(1, numbers // _COMPARED_FIRST)
+    parts = [np.ascontiguousarray(part.reshape(len(part), numbers)[:, ::step]) for part in _parts(images)]
+    return np.concatenate(parts) if parts else np.empty((0, -(-numbers // step)), np.uint8)
+
+
+def _parts(images: Pixels) -> Iterator[Pixels]:
+    """Yield the images, some at a time."""
+    at_once = max(1, _BYTES_AT_ONCE // max(1, math.prod(images.shape[1:])))
+    for start in range(0, len(images), at_once):
+        yield images[start : start + at_once]

@@ -25,15 +25,22 @@ def csv_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
         csv.Error: a line or a cell is too long, or it is UTF-16.
     """
     with io.TextIOWrapper(open_regular(path), "utf-8-sig", "surrogateescape", newline="") as file:
-        reader = csv.reader(_lines(file))
+        reader = csv.reader(bounded_lines(file))
         for row in reader:
             yield reader.line_num, [name_in_cell(cell) for cell in row]
 
 
-def _lines(file: IO[str]) -> Iterator[str]:
+def bounded_lines(file: IO[str]) -> Iterator[str]:
+    """Yield the lines of a text.
+
+    Raises:
+        csv.Error: a line is longer than LONGEST_LINE, or holds zero bytes.
+    """
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise csv.Error(f"a line of more than {LONGEST_LINE:,} characters")
         if "\0" in line:
-            raise csv.Error("it holds zero bytes, as UTF-16 does: save it as UTF-8")
+            raise csv.Error(
+                "it holds zero bytes: it is no text, or text in UTF-16 or UTF-32; save it as UTF-8"
+            )
         yield line

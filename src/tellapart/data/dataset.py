@@ -74,6 +74,9 @@ class Dataset:
     carved: tuple[str, ...] = ()
     """Splits that the data came without: their images were held out of the training split."""
 
+    notices: tuple[str, ...] = ()
+    """What people should know about how it was read: sentences without their full stops."""
+
     def __post_init__(self) -> None:
         unknown = set(self.splits) - set(SPLIT_NAMES)
         if unknown:

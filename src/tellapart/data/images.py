@@ -1,7 +1,8 @@
 """Images that are read one by one, wherever they lie: rows of an array, files, or encoded bytes.
 
-Each kind gives image `i` as uint8 (H, W, 3 or 1) and can be narrowed to some of its rows without copying
-pixels. Files stay closed until `read`, which calls `decode.decode`.
+Each kind says where image `i` lies, gives it as uint8 (H, W, 3 or 1) and can be narrowed to some of its rows
+without copying pixels. Files stay closed until they are read: whole by `read`, or by `fitted.fitted` from their
+`source`, at a network's size.
 
 Knows nothing of labels, classes or splits.
 """
@@ -25,8 +26,12 @@ class Images(Protocol):
 
     def __len__(self) -> int: ...
 
+    def source(self, index: int) -> Path | bytes | Pixels:
+        """Return what `fitted` reads image `index` from: a file, a file's content, or pixels (H, W, 3 or 1)."""
+        ...
+
     def read(self, index: int) -> Pixels:
-        """Return image `index` as uint8 (H, W, 3 or 1)."""
+        """Return image `index` as uint8 (H, W, 3 or 1), all its pixels."""
         ...
 
     def take(self, rows: Rows) -> Images:
@@ -51,9 +56,13 @@ class ArrayImages:
     def __len__(self) -> int:
         return len(self.array) if self.rows is None else len(self.rows)
 
-    def read(self, index: int) -> Pixels:
+    def source(self, index: int) -> Pixels:
         """Return image `index`, a view."""
         return self.array[index if self.rows is None else self.rows[index]]
+
+    def read(self, index: int) -> Pixels:
+        """Return image `index`, a view."""
+        return self.source(index)
 
     def take(self, rows: Rows) -> ArrayImages:
         """Return only these rows; the array itself is shared."""
@@ -78,6 +87,10 @@ class FileImages:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def source(self, index: int) -> Path:
+        """Return the file's path."""
+        return self.paths[index]
+
     def read(self, index: int) -> Pixels:
         """Decode the file: uint8 (H, W, 3), upright."""
         from tellapart.data.decode import decode
@@ -101,6 +114,10 @@ class EncodedImages:
 
     def __len__(self) -> int:
         return len(self.blobs)
+
+    def source(self, index: int) -> bytes:
+        """Return the bytes."""
+        return self.blobs[index]
 
     def read(self, index: int) -> Pixels:
         """Decode the bytes: uint8 (H, W, 3), upright."""

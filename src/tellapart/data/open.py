@@ -1,6 +1,6 @@
 """Opening labeled images: a name, a folder, a file or arrays become one Dataset.
 
-`sources.registry.SOURCES` lists the kinds of source; the first that accepts what the caller named opens it,
+`sources.registry` lists the kinds of source; the first that accepts what the caller named opens it,
 and the checks here hold for all of them. Opening reads names, labels and array bytes; image files stay closed
 until somebody asks for pixels.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,11 @@ import numpy as np
 
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.sources.catalog import KNOWN_SETS, find_known
-from tellapart.data.sources.registry import SOURCES
+from tellapart.data.sources.class_names import doubtful_classes, with_class_names
+from tellapart.data.sources.label_choice import RECORDED, as_labels
+from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, real_path, similar_paths
@@ -36,19 +38,22 @@ def open_dataset(
     class_names: Sequence[str] | None = None,
     download: bool = False,
     progress: Progress | None = None,
-    learnable: bool = True,
+    for_training: bool = True,
+    known_classes: Sequence[str] = (),
 ) -> Dataset:
     """Open labeled images, wherever they are.
 
     Args:
         data: the name of a known set; the path of a folder of images, of a folder or archive in an official
             layout, or of an `.npz`; or arrays: (x, y), ((x_train, y_train), (x_test, y_test)), a dict.
-        labels: for a folder without class folders, the path of a CSV file (file, label); for an array of
+        labels: where the labels are, if not in the names of folders: the path of a file, one row an image (CSV, JSON
+            Lines, JSON, Parquet); a `Labels`, which also names columns, a pattern or class names; or, for an array of
             images given alone, its labels.
         class_names: of labels 0, 1, 2, ... in arrays.
         download: fetch a known set that is not on this machine.
         progress: called with (bytes done, bytes in all) while downloading.
-        learnable: refuse data that no classifier could be trained on, such as a single class.
+        for_training: whether it needs training pictures of at least two classes, as a training does.
+        known_classes: of the model that the pictures are for, where there is one.
 
     Raises:
         DataError: it cannot be used as it is; the message says what was met, what is accepted, what to do.
@@ -56,16 +61,28 @@ def open_dataset(
         MissingExtraError: parquet files, and pyarrow is not installed.
     """
     request = OpenRequest(
-        data=data, labels=labels, class_names=class_names, download=download, progress=progress
+        data=data,
+        labels=labels,
+        class_names=class_names,
+        download=download,
+        progress=progress,
+        for_training=for_training,
+        known_classes=known_classes,
     )
     with unreadable_is_bad_data(request.path or "arrays in memory"):
-        source = next((source for source in SOURCES if source.accepts(request)), None)
+        source = source_of(request)
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
+        if unused := request.choice.beyond(source.options):
+            raise ConfigError(
+                f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
+                f"{'it' if len(unused) == 1 else 'them'} out, or name the classes in a file of labels (--labels)."
+            )
         dataset = source.open(request)
-    if learnable:
+        dataset = with_class_names(dataset, request.choice.names)
+    if for_training:
         _check_learnable(dataset)
-    return dataset
+    return dataset.replace(notices=(*dataset.notices, *doubtful_classes(dataset.class_names)))
 
 
 def _check_learnable(dataset: Dataset) -> None:
@@ -76,16 +93,18 @@ def _check_learnable(dataset: Dataset) -> None:
     """
     train = dataset.splits.get("train")
     if train is None or not len(train):
-        raise DataError(f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}).")
+        raise DataError(
+            f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
+        )
     trained = set(np.unique(train.labels).tolist())
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
         if missing:
-            classes = ", ".join(dataset.class_names[label] for label in missing)
+            names = [dataset.class_names[label] for label in missing]
             raise DataError(
-                f"{dataset.where}: {classes} {'is' if len(missing) == 1 else 'are'} in {name} and not in "
+                f"{dataset.where}: {', '.join(names)} {'is' if len(missing) == 1 else 'are'} in {name} and not in "
                 "train. A model can only learn a class that has training pictures: add some, or remove the "
-                f"class from {name}."
+                f"class from {name}.{_meant(names, [dataset.class_names[label] for label in trained])}"
             )
     if len(trained) < 2:
         only = dataset.class_names[trained.pop()]
@@ -95,12 +114,22 @@ def _check_learnable(dataset: Dataset) -> None:
         )
 
 
+def _meant(names: Sequence[str], trained: Sequence[str]) -> str:
+    """Return a question for classes that are spelled nearly as those of the training split; empty where none are."""
+    for name in names:
+        if alike := difflib.get_close_matches(name.casefold(), [other.casefold() for other in trained], n=1):
+            other = next(other for other in trained if other.casefold() == alike[0])
+            return f"\nIs {name} the same class as {other} in train? Use the same spelling in every split."
+    return ""
+
+
 def _accepted_by_none(path: Path) -> str:
     """Return the error for a path that no source accepts: nothing is there, or it is a file of another kind."""
     if path.exists():
         return (
-            f"{path} is a single file. Accepted: a folder of class folders, an .npz, a .parquet, an official "
-            f"archive, or a known data set ({', '.join(KNOWN_SETS)})."
+            f"{path} is a single file. Accepted: a folder of class folders, a file of labels (CSV, JSON), an archive "
+            "of pictures (.zip, .tar), an .npz, a .parquet, an official archive, or a known data set "
+            f"({', '.join(KNOWN_SETS)})."
         )
     if is_web_address(path):
         return no_such_picture(path)
@@ -112,7 +141,7 @@ def _accepted_by_none(path: Path) -> str:
     )
 
 
-def reopening(data: Any, labels: Any = None) -> dict[str, str]:
+def reopening(data: Any, labels: Any = None) -> dict[str, Any]:
     """Return the arguments that open the same data in another process, from any folder; empty for arrays.
 
     Args:
@@ -120,13 +149,26 @@ def reopening(data: Any, labels: Any = None) -> dict[str, str]:
         labels: as for `open_dataset`.
 
     Returns:
-        `argument`, a known set's name or an absolute path; and `labels`, an absolute path, where there are any.
+        `argument`, a known set's name or an absolute path; and what `Labels.reopening` returns.
     """
-    if not isinstance(data, str | os.PathLike) or not (
-        labels is None or isinstance(labels, str | os.PathLike)
-    ):
+    choice = as_labels(labels)
+    if not isinstance(data, str | os.PathLike) or not (choice.file is None or choice.is_file):
         return {}
     if isinstance(data, str) and (known := find_known(data)) is not None:
-        return {"argument": known.name}
-    values = {"argument": str(real_path(data))}
-    return values if labels is None else {**values, "labels": str(real_path(labels))}
+        return {"argument": known.name, **choice.reopening()}
+    source = source_of(OpenRequest(data=data, labels=labels))
+    if source is not None and source.by_name:
+        return {"argument": str(data), **choice.reopening()}
+    return {"argument": str(real_path(data)), **choice.reopening()}
+
+
+def opens_the_same(given: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
+    """Return whether data, as somebody gives it again, is what a run was trained on.
+
+    Args:
+        given: from `reopening`. Where it says nothing of labels, those of the run are meant.
+        saved: the table `data` of run.toml.
+    """
+    says_labels = any(name in given for name in RECORDED)
+    same_labels = all(given.get(name) == saved.get(name) for name in RECORDED)
+    return given.get("argument") == saved.get("argument", "") and (same_labels or not says_labels)

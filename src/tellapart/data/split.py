@@ -6,6 +6,7 @@ Official splits stay what they are; only a missing one is carved from the traini
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from tellapart.data.csv_file import csv_rows
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import write_whole
-from tellapart.text import as_bytes, csv_line
+from tellapart.text import as_bytes, counted, csv_line
 
 SPLIT_COLUMNS = ("id", "label", "split")
 
@@ -114,9 +115,12 @@ def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
 def apply_split(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:
     """Divide a data set as recorded, whatever its present splits.
 
+    Pictures that came after the record are left out, and so are classes of such pictures alone; a notice counts them.
+
     Raises:
-        DataError: images were removed, added, or changed their class since.
+        DataError: recorded images were removed or changed their class since.
     """
+    dataset = _without_new(dataset, recorded)
     present = {
         identifier: (name, row)
         for name, split in dataset.splits.items()
@@ -139,29 +143,63 @@ def apply_split(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Da
     return _with_splits(dataset, splits)
 
 
+def _without_new(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:
+    """Return the data set without the pictures, classes and splits that the record does not know."""
+    rows = {
+        name: np.array([row for row, identifier in enumerate(split.ids) if identifier in recorded], np.int64)
+        for name, split in dataset.splits.items()
+    }
+    new = sum(len(split) - len(rows[name]) for name, split in dataset.splits.items())
+    if not new:
+        return dataset
+    of_record = {class_name for class_name, _ in recorded.values()}
+    kept = [number for number, name in enumerate(dataset.class_names) if name in of_record]
+    number_of = np.full(len(dataset.class_names), -1, np.int64)
+    number_of[kept] = np.arange(len(kept))
+    splits = {}
+    for name, split in dataset.splits.items():
+        old = split.take(rows[name])
+        if len(old):
+            splits[name] = dataclasses.replace(old, labels=number_of[old.labels])
+    _check_classes(dataset, rows, recorded)
+    notice = f"{counted(new, 'picture')} added since the training: left out"
+    return dataset.replace(
+        class_names=tuple(dataset.class_names[number] for number in kept),
+        splits=splits,
+        notices=(*dataset.notices, notice),
+    )
+
+
 def _check_unchanged(
     dataset: Dataset, present: Mapping[str, tuple[str, int]], recorded: Mapping[str, tuple[str, str]]
 ) -> None:
-    """Refuse a data set whose images or classes are not those of the record.
+    """Refuse a data set whose recorded images are gone or have another class.
 
     Args:
         dataset: as it is now.
         present: id -> (split, row) in it.
         recorded: id -> (class name, split).
     """
-    removed, added = recorded.keys() - present.keys(), present.keys() - recorded.keys()
-    if removed or added:
+    if removed := recorded.keys() - present.keys():
         raise DataError(
-            f"{dataset.where}: {len(removed)} recorded pictures are gone and {len(added)} are new"
-            f" (for example, {min(removed or added)}). Start a new training, or restore the pictures."
+            f"{dataset.where}: {counted(len(removed), 'recorded picture')} {'is' if len(removed) == 1 else 'are'} gone "
+            f"(for example, {min(removed)}). Start a new training, or restore the pictures."
         )
-    for identifier, (class_name, _) in recorded.items():
-        name, row = present[identifier]
-        if dataset.class_names[dataset.splits[name].labels[row]] != class_name:
-            raise DataError(
-                f"{dataset.where}: {identifier} was recorded as {class_name} and no longer is. Start a new "
-                "training, or restore its label."
-            )
+    _check_classes(dataset, {name: np.arange(len(split)) for name, split in dataset.splits.items()}, recorded)
+
+
+def _check_classes(
+    dataset: Dataset, rows: Mapping[str, NDArray[np.int64]], recorded: Mapping[str, tuple[str, str]]
+) -> None:
+    """Refuse recorded images, in these rows of each split, that have another class now."""
+    for name, split in dataset.splits.items():
+        for row in rows[name].tolist():
+            identifier, class_name = split.ids[row], recorded[split.ids[row]][0]
+            if dataset.class_names[split.labels[row]] != class_name:
+                raise DataError(
+                    f"{dataset.where}: {identifier} was recorded as {class_name} and no longer is. Start a new "
+                    "training, or restore its label."
+                )
 
 
 def _with_splits(dataset: Dataset, splits: Mapping[str, Split]) -> Dataset:

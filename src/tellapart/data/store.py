@@ -1,4 +1,4 @@
-"""A whole split decoded to one size: in memory, or in a memory-mapped file where it is larger than the budget.
+"""A whole split decoded to one size: in memory, beyond the budget in a file, and without room for that, image by image.
 
 An image that cannot be read is left out and named; its file is never deleted.
 
@@ -7,43 +7,35 @@ Knows nothing of batches or augmentation.
 
 from __future__ import annotations
 
-import errno
 import hashlib
+import math
 import os
-import shutil
 import tempfile
-import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Split
+from tellapart.data.decoded.cache import cached, default_folder
+from tellapart.data.decoded.pixel_file import NoRoomError, PixelFile, PixelWriter
+from tellapart.data.decoded.reading import SMALLEST_SIDE, Reading, read_all
+from tellapart.data.decoded.streamed import StreamedPixels
 from tellapart.data.images import ArrayImages
 from tellapart.data.preprocess import Preprocessing
-from tellapart.data.types import ImageShape, Pixels
-from tellapart.errors import ConfigError, DataError, PictureError, SaveError
-from tellapart.untrusted.large_images import large_images_alone
+from tellapart.data.reading_notes import ReadingNote, UnreadableImage
+from tellapart.data.types import ImageShape, Pixels, Rows
+from tellapart.errors import ConfigError, DataError, SaveError
 
-_CHUNK = 512
-"""Images decoded between two reports of progress; bounds what waits in memory."""
+MEMORY_BUDGET = 2 << 30
+"""Bytes of decoded images in memory, where nobody says another number."""
 
-_HASHED_AT_ONCE = 4096
-"""Images that a fingerprint reads at a time."""
-
-SMALLEST_SIDE = 8
-"""Pixels. An image with a smaller side is left out: it shows nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableImage:
-    """An image that could not be read or is too small, and why."""
-
-    id: str
-    reason: str
+_HASHED_BYTES = 64 << 20
+"""Of images that a fingerprint reads at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,32 +43,58 @@ class ImageStore:
     """Images of one shape, with labels and ids in the same rows."""
 
     images: Pixels
-    """(N, H, W, C) uint8; memory-mapped where larger than the budget. Never written to."""
+    """(N, H, W, C) uint8, never written to. Beyond the budget mapped to a file, whose pages leave the memory by
+    themselves; or StreamedPixels, which has an array's shape, rows and slices."""
 
     labels: NDArray[np.int64]
     """(N,)."""
 
     ids: tuple[str, ...]
     unreadable: tuple[UnreadableImage, ...] = ()
+    notes: tuple[ReadingNote, ...] = ()
+    """On images whose levels their files do not define."""
+
+    file: PixelFile | None = None
+    """Where the images lie in a file."""
+
+    remark: str = ""
+    """What a user must know of where the images lie; often empty."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether taking rows costs no reading."""
+        return self.file is None and isinstance(self.images, np.ndarray)
+
+    def rows(self, rows: Rows) -> Pixels:
+        """Return some images, (len(rows), H, W, C), read or decoded where they are not in memory."""
+        return self.images[rows] if self.file is None else self.file.rows(rows)
+
     def fingerprint(self) -> str:
         """Return a sha256 (hexadecimal) over ids, labels and every decoded pixel."""
-        digest = hashlib.sha256(repr(self.images.shape).encode())
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
         digest.update("\0".join(self.ids).encode("utf-8", "surrogateescape"))
         digest.update(np.ascontiguousarray(self.labels, "<i8").data)
-        for start in range(0, len(self.images), _HASHED_AT_ONCE):
-            digest.update(np.ascontiguousarray(self.images[start : start + _HASHED_AT_ONCE]).data)
+        at_once = max(1, _HASHED_BYTES // max(1, math.prod(self.images.shape[1:])))
+        for start in range(0, len(self.images), at_once):
+            digest.update(np.ascontiguousarray(self.images[start : start + at_once]).data)
         return digest.hexdigest()
+
+
+def bytes_of(split: Split, preprocessing: Preprocessing) -> int:
+    """Return the bytes of a split's images after this preprocessing, at most; 0 where they are in memory already."""
+    if _is_ready(split, preprocessing):
+        return 0
+    return len(split) * math.prod(preprocessing.shape)
 
 
 def load_split(
     split: Split,
     preprocessing: Preprocessing,
     *,
-    memory_budget_bytes: int = 2 << 30,
+    memory_budget_bytes: int = MEMORY_BUDGET,
     folder: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImageStore:
@@ -85,8 +103,10 @@ def load_split(
     Args:
         split: of a Dataset.
         preprocessing: the size, channels and policy.
-        memory_budget_bytes: a larger result lies in a memory-mapped file, which goes when the array goes.
-        folder: where that file is made. Default: the system's temporary folder.
+        memory_budget_bytes: a larger result lies in a file, which the next training reuses where the images are files
+            or their content; that of resized arrays goes with the store. Where the disk has no room, images are
+            decoded anew whenever they are needed.
+        folder: where that file is made. Default: `decoded` in the cache folder.
         progress: called with (images done, images in all).
 
     Returns:
@@ -95,31 +115,87 @@ def load_split(
 
     Raises:
         DataError: no image could be read, or none of some class.
-        SaveError: the memory-mapped file does not fit on the disk.
     """
     if not len(split):
         raise DataError("The split is empty; there is nothing to load.")
-    if isinstance(split.images, ArrayImages) and split.images.array.shape[1:] == preprocessing.shape:
-        return ImageStore(split.images.gathered(), split.labels, split.ids)
-    images = _allocate((len(split), *preprocessing.shape), memory_budget_bytes, folder)
-    kept: list[int] = []
-    unreadable: list[UnreadableImage] = []
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, len(split), _CHUNK):
-            rows = range(start, min(start + _CHUNK, len(split)))
-            for row, picture in zip(
-                rows, threads.map(lambda row: _read(split, row, preprocessing), rows), strict=True
-            ):
-                if isinstance(picture, UnreadableImage):
-                    unreadable.append(picture)
-                    continue
-                images[len(kept)] = picture
-                kept.append(row)
-            if progress is not None:
-                progress(rows.stop, len(split))
-    labels = split.labels[kept]
-    _check_classes_left(split, labels, unreadable)
-    return ImageStore(images[: len(kept)], labels, tuple(split.ids[row] for row in kept), tuple(unreadable))
+    if _is_ready(split, preprocessing):
+        return ImageStore(cast(ArrayImages, split.images).gathered(), split.labels, split.ids)
+    if bytes_of(split, preprocessing) <= memory_budget_bytes:
+        return _in_memory(split, preprocessing, progress)
+    place = default_folder() if folder is None else Path(folder)
+    try:
+        return _in_file(split, preprocessing, place, progress)
+    except (NoRoomError, OSError, SaveError) as reason:
+        return _streamed(split, preprocessing, progress, place, reason)
+
+
+def _is_ready(split: Split, preprocessing: Preprocessing) -> bool:
+    return isinstance(split.images, ArrayImages) and split.images.array.shape[1:] == preprocessing.shape
+
+
+def _in_memory(
+    split: Split, preprocessing: Preprocessing, progress: Callable[[int, int], None] | None
+) -> ImageStore:
+    images, count = np.empty((len(split), *preprocessing.shape), np.uint8), 0
+
+    def keep(pixels: Pixels) -> None:
+        nonlocal count
+        images[count] = pixels
+        count += 1
+
+    reading = read_all(split, preprocessing, keep, progress)
+    return _store(split, images[:count], reading)
+
+
+def _in_file(
+    split: Split, preprocessing: Preprocessing, folder: Path, progress: Callable[[int, int], None] | None
+) -> ImageStore:
+    def decode(writer: PixelWriter) -> Reading:
+        return read_all(split, preprocessing, writer.append, progress)
+
+    if not isinstance(split.images, ArrayImages):
+        found = cached(split, preprocessing, decode, folder)
+        if found is None:  # the same words as for few images
+            return _in_memory(split, preprocessing, progress)
+        file, reading = found
+        return _store(split, file.images, reading, file)
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix="tellapart-", dir=folder)
+    os.close(handle)
+    try:
+        with PixelWriter(Path(name), bytes_of(split, preprocessing)) as writer:
+            reading = decode(writer)
+        file = PixelFile(Path(name), len(reading.rows), preprocessing.shape)
+    finally:
+        with suppress(OSError):  # On Windows it stays while it is open, and is removed as a temporary file.
+            os.unlink(name)
+    return _store(split, file.images, reading, file)
+
+
+def _streamed(
+    split: Split,
+    preprocessing: Preprocessing,
+    progress: Callable[[int, int], None] | None,
+    folder: Path,
+    reason: Exception,
+) -> ImageStore:
+    reading = read_all(split, preprocessing, lambda _: None, progress)
+    readable = split.take(np.array(reading.rows, np.int64))
+    remark = (
+        "Pictures are decoded again at every step, which is slower: decoded, they take "
+        f"{bytes_of(split, preprocessing) / 1e9:.1f} GB, more than --memory allows, and {folder} has no room for them "
+        f"({reason}). Free disk space, set XDG_CACHE_HOME to a folder on a larger disk, or raise --memory"
+    )
+    return _store(split, cast(Pixels, StreamedPixels(readable, preprocessing)), reading, remark=remark)
+
+
+def _store(
+    split: Split, images: Pixels, reading: Reading, file: PixelFile | None = None, remark: str = ""
+) -> ImageStore:
+    labels = split.labels[reading.rows]
+    _check_classes_left(split, labels, reading.unreadable)
+    ids = tuple(split.ids[row] for row in reading.rows)
+    return ImageStore(images, labels, ids, tuple(reading.unreadable), tuple(reading.notes), file, remark)
 
 
 def refuse_small_images(shape: ImageShape | None, where: str) -> None:
@@ -139,23 +215,6 @@ def refuse_small_images(shape: ImageShape | None, where: str) -> None:
         )
 
 
-def _read(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
-    with large_images_alone():
-        return _read_and_fit(split, row, preprocessing)
-
-
-def _read_and_fit(split: Split, row: int, preprocessing: Preprocessing) -> Pixels | UnreadableImage:
-    try:
-        image = split.images.read(row)
-    except PictureError as reason:
-        return UnreadableImage(split.ids[row], str(reason))
-    height, width, _ = image.shape
-    if min(height, width) < SMALLEST_SIDE:
-        size = f"{height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
-        return UnreadableImage(split.ids[row], f"{split.ids[row]}: too small: {size}")
-    return preprocessing.apply(image)
-
-
 def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:
     if not unreadable:
         return
@@ -172,52 +231,3 @@ def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: lis
             f"No picture of {', '.join(folders)} could be read, so a class is left empty:\n{shown}{more}\n"
             "Replace these files, or remove the class."
         )
-
-
-def _allocate(
-    shape: tuple[int, ...], memory_budget_bytes: int, folder: str | os.PathLike[str] | None
-) -> Pixels:
-    """Return an array to decode into: in memory, or mapped to a file that has no name any more."""
-    size = int(np.prod(shape, dtype=np.int64))
-    if size <= memory_budget_bytes:
-        return np.empty(shape, np.uint8)
-    folder = Path(folder) if folder is not None else Path(tempfile.gettempdir())
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise SaveError(_disk_full(folder, size, free))
-    handle, name = tempfile.mkstemp(prefix="tellapart-", suffix=".npy", dir=folder)
-    os.close(handle)
-    images = np.lib.format.open_memmap(name, mode="w+", dtype=np.uint8, shape=shape)
-    # The name goes as soon as the system allows: at once on POSIX, where the space is freed with the last
-    # mapping whatever happens to the process; on Windows when the array goes.
-    try:
-        _reserve(name, folder, size)
-    finally:
-        try:
-            os.unlink(name)
-        except OSError:
-            weakref.finalize(images, _unlink_quietly, name)
-    return images
-
-
-def _reserve(name: str, folder: Path, size: int) -> None:
-    """Claim the file's blocks now: writing into a mapped hole on a full disk would kill the process."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    with open(name, "r+b") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        except OSError as reason:
-            if reason.errno == errno.ENOSPC:
-                raise SaveError(_disk_full(folder, size, shutil.disk_usage(folder).free)) from reason
-
-
-def _unlink_quietly(name: str) -> None:
-    Path(name).unlink(missing_ok=True)
-
-
-def _disk_full(folder: Path, size: int, free: int) -> str:
-    return (
-        f"{folder}: {size:,} bytes are needed for the decoded pictures and {free:,} are free. "
-        "Choose smaller pictures, or a folder on a larger disk (TMPDIR)."
-    )

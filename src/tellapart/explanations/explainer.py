@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.decode import load_image
+from tellapart.data.fitted import fitted, shown
 from tellapart.errors import ConfigError
 from tellapart.events import Progress
 from tellapart.explanations.channels.channels import ModelFilters
 from tellapart.explanations.examples.training_examples import ExampleSearch
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.page import FORM
+from tellapart.explanations.page.photo import LARGEST_SIDE
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
 from tellapart.inference.stored_net import StoredNet
@@ -98,13 +99,22 @@ class Explainer:
                 "A quick explanation has one heat map, of the predicted class, and compares no other classes. "
                 "Leave out either quick or the classes."
             )
-        name, original = load_image(picture)
-        image = self.classifier.card.preprocessing.apply(original)
-        subject = Subject(self.classifier, self.recorder, name, original, image)
+        preprocessing = self.classifier.card.preprocessing
+        image = fitted(picture, preprocessing)
+        original = shown(picture, preprocessing, LARGEST_SIDE)
+        subject = Subject(
+            self.classifier,
+            self.recorder,
+            image.name,
+            original.pixels,
+            image.pixels,
+            original.size,
+            image.note,
+        )
         return Explanation(
             subject,
             FORM,
-            filters=ModelFilters(self.recorder, image.shape) if quick else self._filters,
+            filters=ModelFilters(self.recorder, preprocessing.shape) if quick else self._filters,
             training=None if quick else self._training,
             named=named,
             quick=quick,

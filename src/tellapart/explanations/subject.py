@@ -26,10 +26,16 @@ class Subject:
     """The file's path, or another name."""
 
     original: NDArray[np.uint8]
-    """(height, width, 1 or 3), as it was read."""
+    """(height, width, 1 or 3), as people see it; of a very large JPEG a smaller size."""
 
     image: NDArray[np.uint8]
     """(H, W, C), as the network gets it."""
+
+    full_size: tuple[int, int] | None = None
+    """Height and width of the picture where `original` is smaller; None: that of `original`."""
+
+    note: str = ""
+    """What was assumed to read the picture, where its file does not define its levels."""
 
     @property
     def card(self) -> ModelCard:
@@ -40,6 +46,11 @@ class Subject:
     def class_names(self) -> tuple[str, ...]:
         """Class names in the order of the network's outputs."""
         return self.classifier.class_names
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the whole picture, in its own pixels."""
+        return self.full_size or self.original.shape[:2]
 
     @cached_property
     def mark(self) -> str:

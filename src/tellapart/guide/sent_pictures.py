@@ -87,10 +87,11 @@ def prediction(data: bytes, name: str) -> dict[str, Any]:
     from tellapart.guide.answers import answering_model, answers
 
     try:
-        pixels = decode(data)
+        pixels = decode(data, answering_model().card.preprocessing)
     except PictureError as reason:
         message = str(reason).replace("<bytes>", name)
-        hint = " Try a JPEG or a PNG." if "no known picture format" in message else ""
+        is_other = any(words in message for words in ("no known picture format", "text, not a picture"))
+        hint = " Try a JPEG or a PNG." if is_other else ""
         raise PictureError(message + hint) from reason
     (predicted,), _ = answering_model().predict([pixels], top=1)
     return {**answers([pixels])[0], "unfamiliar": predicted.familiar is False}

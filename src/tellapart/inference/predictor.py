@@ -6,6 +6,7 @@ image, or a few small ones, take one core. Validation, evaluation and prediction
 come through here, so they give the same numbers for the same image.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -96,11 +97,17 @@ def _in_chunks(predictor: Predictor, images: NDArray[np.uint8]) -> Iterator[NDAr
 
     cores, count = workers().count, -(-len(images) // MOST_AT_ONCE)
     if cores == 1 or not predictor.divides:
-        return map(predict, np.array_split(images, count))
+        return map(predict, _divided(images, count))
     busy = min(cores, len(images), math.prod(images.shape[:3]) // PIXELS_PER_CORE)
     if busy > 1:
         count = -(-count // busy) * busy
-    return workers().each(predict, np.array_split(images, count))
+    return workers().each(predict, _divided(images, count))
+
+
+def _divided(images: NDArray[np.uint8], count: int) -> list[NDArray[np.uint8]]:
+    """Return as many slices as `np.array_split` would; of images on a disk, nothing is read yet."""
+    ends = [len(images) * part // count for part in range(count + 1)]
+    return [images[start:stop] for start, stop in itertools.pairwise(ends)]
 
 
 def tta_probabilities(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE, backbone_side, open_backbone, with_head
 from tellapart.models.first_cnn import first_cnn
+from tellapart.models.photo_resnet import photo_resnet
 from tellapart.models.whitened_cnn import freeze_whitening, initialize, whitened_cnn
 from tellapart.models.wide_resnet import wide_resnet
 
@@ -55,6 +56,9 @@ class Network:
     side: Callable[[NetworkSettings], int] | None = None
     """Height and width of the color images that it wants unless asked otherwise; None: the images' own."""
 
+    standardizes: bool = False
+    """Whether its first layer is a Rescaling, behind which layers that standardize images can stand."""
+
     initialize: Callable[[Any, NDArray[np.uint8], int], None] | None = None
     """(model, training images, seed): sets the initial weights; None: Keras's own are kept."""
 
@@ -93,6 +97,7 @@ NETWORKS: dict[str, Network] = {
         build=lambda shape, classes, _: first_cnn(shape, classes),
         has_widths=False,
         depths=(2,),
+        standardizes=True,
     ),
     "whitened-cnn": Network(
         build=lambda shape, classes, settings: whitened_cnn(
@@ -102,8 +107,17 @@ NETWORKS: dict[str, Network] = {
         initialize=initialize,
         finish=freeze_whitening,
     ),
+    "photo-resnet": Network(
+        build=lambda shape, classes, settings: photo_resnet(
+            shape, classes, _widths(settings), settings.depth
+        ),
+        depths=(2, 3),
+        initialize=initialize,
+        finish=freeze_whitening,
+    ),
     "wide-resnet": Network(
-        build=lambda shape, classes, settings: wide_resnet(shape, classes, _widths(settings), settings.depth)
+        build=lambda shape, classes, settings: wide_resnet(shape, classes, _widths(settings), settings.depth),
+        standardizes=True,
     ),
     "backbone": Network(
         build=lambda shape, classes, settings: with_head(

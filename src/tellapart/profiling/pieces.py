@@ -95,7 +95,13 @@ class Pieces:
         self.step.optimizer = self.update = _TimedUpdate(self.step.optimizer, self.device)
         batches = BatchSampler(n=len(store), batch_size=config.batch_size, seed=config.seed)
         self.loader = DataLoader(
-            store, RECIPE_CLASSES, batches, config.augmentation, self.device, config.mixing
+            store,
+            RECIPE_CLASSES,
+            batches,
+            config.augmentation,
+            self.device,
+            config.mixing,
+            config.mixing_strength,
         )
         height, width, channels = RECIPE_SHAPE
         card = ModelCard(_CLASS_NAMES, Preprocessing(height=height, width=width, channels=channels))

@@ -9,6 +9,7 @@ from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
 from tellapart.models.networks import NETWORKS
 from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.standardized import standardized
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
 
@@ -35,7 +36,7 @@ def build_model(
     """
     keras = import_keras()
     keras.utils.set_random_seed(config.seed % 2**32)
-    model = build_network(config, image_shape, classes)
+    model = build_network(config, image_shape, classes, images)
     initialize = NETWORKS[config.network].initialize
     if initialize is not None and images is not None:
         rows = np.random.default_rng(config.seed).permutation(len(images))[:INITIALIZED_FROM]
@@ -48,9 +49,18 @@ def build_model(
     return model
 
 
-def build_network(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> Any:
-    """Return the configured network, uncompiled."""
-    return NETWORKS[config.network].build(image_shape, classes, config)
+def build_network(
+    config: TrainConfig,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    images: NDArray[np.uint8] | None = None,
+) -> Any:
+    """Return the configured network, uncompiled; with the layers that standardize images, learned from `images`."""
+    model = NETWORKS[config.network].build(image_shape, classes, config)
+    augmentation = config.augmentation
+    if augmentation is None or not augmentation.standardizes:
+        return model
+    return standardized(model, augmentation, images)
 
 
 def finish_model(config: TrainConfig, model: Any) -> None:

@@ -151,7 +151,7 @@ class FineTuning:
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "FineTuning":
         """Return the settings that `asdict` described."""
-        augmentation = Augmentation(**saved["augmentation"]) if "augmentation" in saved else None
+        augmentation = Augmentation.from_dict(saved["augmentation"]) if "augmentation" in saved else None
         return cls(
             **{**saved, "optimizer": OptimizerSettings(**saved["optimizer"]), "augmentation": augmentation}
         )
@@ -210,7 +210,10 @@ class TrainConfig:
     """How training images are augmented; None: not at all."""
 
     mixing: Mixing = "none"
-    """How parts of several training images and their targets are combined; see `data.augmentation.mix`."""
+    """How several training images and their targets are combined; see `data.augmentation.mix`."""
+
+    mixing_strength: float | None = None
+    """Both parameters of the Beta distribution that says how much of each image is mixed in; None: the paper's."""
 
     validation: Literal["test", "held out", "cross-validation"]
     """Images that settings are chosen by: the test split, as in the tutorial; some held out of the training split; or
@@ -279,6 +282,8 @@ class TrainConfig:
                 raise ConfigError(f"{name} is a number of pictures from 1; got {getattr(self, name)}.")
         if not 0 <= self.label_smoothing < 1:
             raise ConfigError(f"label_smoothing is a share from 0 to below 1; got {self.label_smoothing}.")
+        if self.mixing_strength is not None and not 0 < self.mixing_strength <= 100:
+            raise ConfigError(f"mixing_strength is above 0 and at most 100; got {self.mixing_strength}.")
         if self.predictions < 0:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
@@ -291,8 +296,8 @@ class TrainConfig:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values for TOML, which has no None: fields that are None are left out."""
-        return _without_none(asdict(self))
+        """Return plain values for TOML, which has no None: fields that are None are left out, functions are names."""
+        return _for_toml(asdict(self))
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
@@ -300,7 +305,8 @@ class TrainConfig:
         fields = dict(saved)
         kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
         fields["optimizer"] = kind(**fields["optimizer"])
-        fields["augmentation"] = Augmentation(**fields["augmentation"]) if "augmentation" in fields else None
+        augmentation = fields.get("augmentation")
+        fields["augmentation"] = None if augmentation is None else Augmentation.from_dict(augmentation)
         fields["head"] = HeadSettings.from_dict(fields["head"]) if "head" in fields else None
         if "fine_tuning" in fields:
             fields["fine_tuning"] = FineTuning.from_dict(fields["fine_tuning"])
@@ -335,9 +341,17 @@ def _check_types(settings: Any) -> None:
             raise ConfigError(f"{name} is out of range: {value!r}.")
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _without_none(value) if isinstance(value, Mapping) else value
-        for name, value in values.items()
-        if value is not None
-    }
+def _for_toml(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _for_toml(value)
+    if isinstance(value, tuple):
+        return tuple(_plain(each) for each in value)
+    if callable(value):
+        return (
+            f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+        )
+    return value

@@ -82,9 +82,10 @@ class RunFolder:
     def epochs_measured(self) -> set[int]:
         """Numbers of the epochs in metrics.csv, from 1; what cannot be read there is left out."""
         try:
-            lines = (self.path / METRICS_CSV).read_text(encoding="utf-8", errors="replace").split("\n")
+            content = read_regular(self.path / METRICS_CSV, LARGEST_LOG)
         except OSError:
             return set()
+        lines = content.decode("utf-8", "replace").split("\n")
         return {int(line.split(",")[0]) for line in lines if re.fullmatch(r"[0-9]{1,9},.*", line, re.ASCII)}
 
     @property

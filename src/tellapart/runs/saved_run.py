@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.open import open_dataset
+from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
@@ -162,7 +163,7 @@ def _stores(
 
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
-    dataset = apply_split(open_dataset(data["argument"], labels=data.get("labels")), folder.read_split(data))
+    dataset = apply_split(open_dataset(data["argument"], labels=labels_from(data)), folder.read_split(data))
     preprocessing = Preprocessing.from_dict(data["preprocessing"])
     stores = {
         name: load_split(dataset.splits[name], preprocessing, progress=progress)

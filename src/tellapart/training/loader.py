@@ -1,7 +1,7 @@
-"""The data loader: the tensors of one step, from the images in memory.
+"""The data loader: the tensors of one step, from images in memory or read ahead from a disk.
 
 Everything random in a step (which images, how they are augmented, and which units
-dropout zeroes) is seeded by (seed, epoch, step) alone.
+dropout zeroes) is seeded by (seed, epoch, step, rank) alone.
 """
 
 from dataclasses import replace
@@ -11,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellapart.data.augmentation.mix import MIXINGS, Mixing
+from tellapart.data.augmentation.augmenter import apply_all, draw_all
+from tellapart.data.augmentation.mix import Mixing, mixer
 from tellapart.data.augmentation.settings import Augmentation
-from tellapart.data.augmentation.shift_flip import apply, draw
 from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
+from tellapart.data.types import Pixels
 from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.runtime.workers import workers
+from tellapart.training.read_ahead import ReadAhead
 
 IMAGES_TO_DIVIDE = 128
 """Batch size from which on each core augments a part. On busy cores, torch's own threads waited for each
@@ -27,7 +29,8 @@ other a hundred times longer than they worked (1,000 images: 2,100 ms, and 50 ms
 class DataLoader:
     """Loads the training batch of any (epoch, step).
 
-    For a GPU all images are kept there as bytes, and are picked and augmented there.
+    For a GPU all images are kept there as bytes, and are picked and augmented there, unless they are beyond the
+    memory budget; then, on any device, the next batches are read while this one is learned from.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class DataLoader:
         augmentation: Augmentation | None,
         device: torch.device | str = "cpu",
         mixing: Mixing = "none",
+        mixing_strength: float | None = None,
     ) -> None:
         """Create a loader.
 
@@ -48,16 +52,23 @@ class DataLoader:
             augmentation: how images are augmented; None: not at all.
             device: where the batches are needed.
             mixing: how images of a batch are combined; a name in `MIXINGS`.
+            mixing_strength: how strongly; None: as in the paper.
         """
         self.store, self.batches, self.augmentation = store, batches, augmentation
-        self.mix = MIXINGS[mixing]
+        self.mix = mixer(mixing, mixing_strength)
         self.device = torch.device(device)
-        self.on_device = None if self.device.type == "cpu" else torch.tensor(store.images, device=device)
+        is_kept = self.device.type != "cpu" and store.is_in_memory
+        self.on_device = torch.tensor(store.images, device=device) if is_kept else None
+        self.ahead = None if store.is_in_memory else ReadAhead(store, batches)
+        self.read: Pixels | None = None
+        """The images of the step that is being prepared, where they are not in memory."""
+
         self.labels = torch.tensor(store.labels, device=device)
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
-        on_gpu = self.device.type == "cuda"
-        self.prepare = CudaGraphed(self._prepare, [self.generator]) if on_gpu else self._prepare
+        # A function in Python reads images back from the GPU, which no recording can.
+        recorded = is_kept and not (augmentation and augmentation.preprocessing_function)
+        self.prepare = CudaGraphed(self._prepare, [self.generator]) if recorded else self._prepare
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """Return the batch of one step, and seed torch's global generator for its dropout.
@@ -68,37 +79,37 @@ class DataLoader:
         """
         rows = self.batches.rows(epoch, step)
         on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        seed = step_seed(self.batches.seed, epoch, step)
+        seed = step_seed(self.batches.seed, epoch, step, self.batches.rank)
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
+        self.read = None if self.ahead is None else self.ahead.images(epoch, step)
         images, targets = self.prepare(on_device) if mirrored is None else self.prepare(on_device, mirrored)
         return self.mix(images, targets, seed)
 
     def _prepare(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the images of these rows, augmented, and their targets; `mirrored` replaces the random flips."""
-        images = (
-            torch.from_numpy(self.store.images[rows.numpy()])
-            if self.on_device is None
-            else self.on_device[rows]
-        )
+        images = self._taken(rows) if self.on_device is None else self.on_device[rows]
         if self.augmentation is not None:
             images = self._augment(images, self.augmentation, mirrored)
         return images, self.one_hot[self.labels[rows]]
 
+    def _taken(self, rows: Tensor) -> Tensor:
+        """Return the images of these rows: those that were read ahead, or from memory."""
+        images = self.store.images[rows.numpy()] if self.read is None else self.read
+        return torch.from_numpy(images).to(self.device, non_blocking=True)
+
     def _augment(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
         """Augment (B, H, W, C): draw at random for all images at once, then augment a part on each core."""
-        n, height, width, _ = images.shape
-        params = draw(plan, n, height, width, self.generator)
+        n, height, width, channels = images.shape
+        drawn = draw_all(plan, n, (channels, height, width), self.generator)
         if mirrored is not None:
-            params = replace(params, mirrored=mirrored)
+            drawn = replace(drawn, moves=replace(drawn.moves, mirrored=mirrored))
 
         def augment(part: slice) -> Tensor:
-            return apply(
-                images[part].permute(0, 3, 1, 2), params.of(part), plan.fill_mode, plan.cval, plan.cutout
-            )
+            return apply_all(images[part].permute(0, 3, 1, 2), drawn.of(part), plan)
 
-        count = 1 if self.on_device is not None or n < IMAGES_TO_DIVIDE else workers().count
+        count = 1 if self.device.type != "cpu" or n < IMAGES_TO_DIVIDE else workers().count
         if count == 1:
             augmented = augment(slice(None))
         else:

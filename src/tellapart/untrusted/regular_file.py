@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
 
 LARGEST_GROWTH, ALWAYS_ALLOWED = 100, 256_000_000
@@ -74,7 +73,7 @@ def most_unpacked(packed_bytes: int) -> int:
     return max(ALWAYS_ALLOWED, LARGEST_GROWTH * packed_bytes)
 
 
-def is_regular(path: Path) -> bool:
+def is_regular(path: str | os.PathLike[str]) -> bool:
     """Return whether a regular file lies at a path; links are followed."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)

@@ -3,7 +3,6 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import dataclasses
-import inspect
 
 import numpy as np
 import pytest
@@ -236,47 +235,10 @@ def test_mirror_fills_as_scipy_does():
             np.testing.assert_allclose(answer.numpy(), expected, atol=1e-3)
 
 
-def test_every_switch_of_image_data_generator_has_its_field():
-    switches = set(inspect.signature(ImageDataGenerator).parameters)
-    elsewhere = {
-        "rescale",
-        "preprocessing_function",
-        "data_format",
-        "validation_split",
-        "interpolation_order",
-        "dtype",
-    }
-    of_our_own = {"alternating_flip", "cutout"}
-    assert {field.name for field in dataclasses.fields(Augmentation)} - of_our_own == switches - elsewhere
-
-
 def test_the_tutorial_plan_is_three_switches():
     assert Augmentation.tutorial() == Augmentation(
         width_shift_range=0.1, height_shift_range=0.1, horizontal_flip=True
     )
-
-
-@pytest.mark.parametrize(
-    ("switch", "value"),
-    [
-        ("featurewise_center", True),
-        ("samplewise_center", True),
-        ("featurewise_std_normalization", True),
-        ("samplewise_std_normalization", True),
-        ("zca_whitening", True),
-        ("zca_epsilon", 1e-3),
-        ("rotation_range", 15),
-        ("brightness_range", (0.5, 1.5)),
-        ("shear_range", 0.2),
-        ("zoom_range", 0.1),
-        ("channel_shift_range", 10.0),
-    ],
-)
-def test_a_switch_that_is_not_implemented_cannot_be_turned_on(switch, value):
-    with pytest.raises(ConfigError) as refusal:
-        Augmentation(**{switch: value})
-    assert f"{switch} = {value!r}" in str(refusal.value)
-    assert f"only value accepted is {getattr(Augmentation(), switch)!r}" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -285,9 +247,10 @@ def test_a_switch_that_is_not_implemented_cannot_be_turned_on(switch, value):
         ({"width_shift_range": -0.1}, "width_shift_range is 0 or more"),
         ({"height_shift_range": float("nan")}, "got nan"),
         ({"height_shift_range": float("inf")}, "got inf"),
-        ({"width_shift_range": [1, 2]}, "got [1, 2]"),
+        ({"width_shift_range": []}, "got []"),
+        ({"width_shift_range": ["a", 2]}, "got ['a', 2]"),
         ({"width_shift_range": True}, "got True"),
-        ({"fill_mode": "reflect"}, "one of nearest, constant, mirror; got 'reflect'"),
+        ({"fill_mode": "edge"}, "one of nearest, constant, reflect, wrap, mirror; got 'edge'"),
         ({"cval": 256}, "0 to 255; got 256"),
         ({"horizontal_flip": "yes"}, "horizontal_flip is true or false; got 'yes'"),
     ],

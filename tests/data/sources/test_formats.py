@@ -174,7 +174,7 @@ def test_a_pickle_that_wants_to_run_something_is_refused_and_not_run(tmp_path, p
         Malicious(os.mkdir, str(trace)),
     ):
         content = pickle.dumps({"data": ROWS, "labels": [payload]}, protocol=protocol)
-        with pytest.raises(DataError, match="nothing of it was run"):
+        with pytest.raises(DataError, match="Nothing in it was run"):
             read_batch(content, "batch")
         assert not trace.exists()
         pickle.loads(content)  # The same bytes do run under pickle itself.
@@ -335,9 +335,18 @@ def test_damaged_parquet_is_named(tmp_path):
 
 
 def test_parquet_without_pictures_is_refused(tmp_path):
-    path = write_parquet(tmp_path / "train.parquet", picture_column="text")
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"text": ["a cat"], "label": [0]}), path)
     with pytest.raises(DataError, match=r"columns text, label; expected img or image"):
         formats.read_parquet(path)
+
+
+def test_the_only_column_of_bytes_in_parquet_is_the_picture(tmp_path):
+    path = write_parquet(tmp_path / "train.parquet", picture_column="scan")
+    assert formats.read_parquet(path).splits["train"].images.read(0).shape[2] == 3
 
 
 def test_without_pyarrow_the_install_line_is_given(tmp_path, monkeypatch):

@@ -37,7 +37,7 @@ def test_every_kind_is_recognized(picture_folder, mnist_files, tmp_path):
     assert source_of(data=tmp_path / "anything.parquet") is None
     assert source_of(data=mnist_files.parent) == "a folder that holds a known set"
     assert source_of(data=root) == source_of(data=str(root)) == "a folder of class folders"
-    assert source_of(data=root, labels="labels.csv") == "a folder and a CSV file of labels"
+    assert source_of(data=root, labels="labels.csv") == "a folder and a file of labels"
 
 
 def test_a_path_at_which_nothing_lies_is_of_no_kind(tmp_path):

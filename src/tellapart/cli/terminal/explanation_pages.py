@@ -8,8 +8,9 @@ from tellapart.api.explain import Page
 from tellapart.classifier.groups import Group
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import note, say, say_json
-from tellapart.cli.terminal.predictions import TOO_FEW_TO_TELL, note_model
+from tellapart.cli.terminal.predictions import TOO_FEW_TO_TELL, note_model, note_reading
 from tellapart.cli.terminal.tables import answer_of
+from tellapart.data.reading_notes import ReadingNote
 from tellapart.data.store import UnreadableImage
 from tellapart.text import one_line
 
@@ -20,6 +21,9 @@ def report_pages(
     """Print the predictions in the chosen form; on stderr, unreadable pictures and what the pages lack."""
     for image in unreadable:
         note(one_line(f"Skipped: {image.reason}"), "yellow")
+    note_reading(
+        [ReadingNote(page.values["picture"], page.values["note"]) for page in pages if page.values["note"]]
+    )
     if as_json:
         say_json(
             {

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from tellapart.data.decode import IMAGE_SUFFIXES
-from tellapart.text import counted, one_line
+from tellapart.text import counted, one_line, short_name
 
 SKIPPED_NAMED = 3
 """At most so many are named."""
+
+LONGEST_NAME = 100
+"""Characters of a name."""
 
 REASONS = {
     "picture": "outside the class folders",
@@ -28,7 +31,7 @@ def left_out_of_folders(names: Sequence[str]) -> list[str]:
         skipped = [name for name in names if _kind(name) == kind]
         if skipped:
             more = f" and {len(skipped) - SKIPPED_NAMED:,} more" if len(skipped) > SKIPPED_NAMED else ""
-            listed = ", ".join(skipped[:SKIPPED_NAMED])
+            listed = ", ".join(short_name(name, LONGEST_NAME) for name in skipped[:SKIPPED_NAMED])
             what = " ".join(filter(None, (counted(len(skipped), kind), reason)))
             lines.append(one_line(f"Skipped {what}: {listed}{more}"))
     return lines

@@ -9,6 +9,7 @@ from tellapart.classifier.resolve import display_name, shadow_warning, title_of
 from tellapart.cli.terminal import tables
 from tellapart.cli.terminal.console import note, results, say, say_csv, say_json
 from tellapart.cli.terminal.left_out import left_out_of_folders
+from tellapart.data.reading_notes import ReadingNote, in_words
 from tellapart.files import write_whole
 from tellapart.models.pretrained import built_in
 from tellapart.text import as_bytes, counted, one_line
@@ -26,6 +27,12 @@ def note_taken_name(model: str | Path) -> None:
 def note_left_out(files: Sequence[Path]) -> None:
     """Note which files of folders are skipped because they are not pictures."""
     for line in left_out_of_folders([str(path) for path in files]):
+        note(line, "yellow")
+
+
+def note_reading(notes: Sequence[ReadingNote]) -> None:
+    """Note which pictures were read by an assumption about their levels."""
+    for line in in_words(notes):
         note(line, "yellow")
 
 
@@ -48,6 +55,7 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
     """Print predictions in the chosen form; on stderr, the pictures that could not be read."""
     for image in predictions.unreadable:
         note(one_line(f"Skipped: {image.reason}"), "yellow")
+    note_reading([ReadingNote(each.picture, each.note) for each in predictions if each.note])
     if as_json:
         say_json({"model": display_name(model), **predictions.to_dict()})
     elif csv == "-":

@@ -14,10 +14,13 @@ from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.runs.untrusted_pictures import TrustedScores
-from tellapart.text import counted, one_line, percent
+from tellapart.text import counted, one_line, percent, short_name
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
+
+LONGEST_NAME = 100
+"""Characters of a name in a table. Where no terminal limits the width, a name of 250 would make 280 columns."""
 
 FEWEST_UNTRUSTED = 0.01
 """Share of the test pictures that cannot be trusted, from which on the score without them is printed."""
@@ -40,8 +43,10 @@ def new_table(
 
 
 def add_row(table: Table | FittingTable, *cells: Any) -> None:
-    """Add a row of plain text; Text cells keep their style."""
-    table.add_row(*(cell if isinstance(cell, Text) else Text(one_line(str(cell))) for cell in cells))
+    """Add a row of plain text, long names shortened; Text cells stay as they are."""
+    table.add_row(
+        *(cell if isinstance(cell, Text) else Text(short_name(str(cell), LONGEST_NAME)) for cell in cells)
+    )
 
 
 def score_lines(scores: Scores) -> list[str]:
@@ -257,7 +262,7 @@ def many_predictions_table(predictions: Sequence[Prediction]) -> FittingTable:
             name = f"{group.name} ({group.kind} {percent(group.class_probability)})"
             share = group.probability
             shares.pop(group.class_name, None)
-        others = ", ".join(f"{other} {percent(value)}" for other, value in shares.items())
+        others = Text(one_line(", ".join(f"{other} {percent(value)}" for other, value in shares.items())))
         add_row(table, prediction.picture, _unless_unfamiliar(prediction, name), percent(share), others)
     return table
 

@@ -12,6 +12,7 @@ from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, trusted_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
+from tellapart.data.reading_notes import in_words
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent
@@ -99,7 +100,8 @@ def _in_the_tutorials_words(setup: TrainingSetup) -> None:
 
 
 def left_out_lines(setup: TrainingSetup) -> list[str]:
-    """Return what of the data is not used: unreadable pictures, and files in places where none belong."""
+    """Return what of the data is not used: unreadable pictures, and files in places where none belong; and what
+    is used by an assumption about its levels."""
     unreadable = [picture for store in setup.stores.values() for picture in store.unreadable]
     lines = left_out_of_folders(setup.dataset.ignored)
     if unreadable:
@@ -107,6 +109,8 @@ def left_out_lines(setup: TrainingSetup) -> list[str]:
         lines += [f"  {picture.reason}" for picture in unreadable[:UNREADABLE_NAMED]]
     if len(unreadable) > UNREADABLE_NAMED:
         lines.append(f"  and {len(unreadable) - UNREADABLE_NAMED} more")
+    lines += in_words(note for store in setup.stores.values() for note in store.notes)
+    lines += dict.fromkeys(f"{store.remark}." for store in setup.stores.values() if store.remark)
     return [*lines, ""] if lines else []
 
 

@@ -1,4 +1,6 @@
 """Augmentation: changes to training batches, as pure functions of tensors.
 
-`settings` says what may happen, `shift_flip` does it to each image, `mix` puts several images together.
+`settings` says what may happen, `spec` reads and writes it as text; `augmenter` does it, with `shift_flip`, `affine`,
+`levels` and the named `policies`; `mix` puts several images together. `standardization` learns what the network's
+fixed layers need.
 """

@@ -15,6 +15,8 @@ cores, 2 threads, torch 2.13, n >= 200 and 25): this way 0.37 and 2.9; one flat 
 grid_sample 0.45 and 6.6, and 1e-3 off; a matrix product per axis 0.66 and 4.8; pixels packed into int32 0.71
 and 7.4.
 
+Rotations and other bends are `affine`'s; `augmenter` does whatever the settings say.
+
 Knows nothing of epochs, files or models.
 """
 
@@ -24,11 +26,15 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from tellapart.data.augmentation.settings import FILL_MODES, Augmentation
+from tellapart.data.augmentation.policies.policy import constant
+from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 
 GRAY: Final = 128.0
 """Pixel value of a cut-out square."""
+
+FILL_MODES: Final = ("nearest", "constant", "mirror")
+"""Those of this way; `affine` has others."""
 
 _VALUES_AT_ONCE: Final = 2**17
 """Pixel values moved at a time. The allocator reuses half a megabyte of floats; larger pieces it gives back
@@ -113,8 +119,12 @@ def _squares(side: int, n: int, height: int, width: int, generator: torch.Genera
     return torch.stack([uniform[:, 0] * places[0], uniform[:, 1] * places[1]], dim=1).long()
 
 
-def _shift(uniform: Tensor, shift_range: float | int, size: int) -> Tensor:
+def _shift(uniform: Tensor, shift_range: float | int | tuple[float, ...], size: int) -> Tensor:
     """Turn numbers (B,), uniform in [0, 1), into shifts (B,) float32 in pixels along an axis of `size` pixels."""
+    if isinstance(shift_range, tuple):
+        unit = size if max(shift_range) < 1 else 1
+        either_way = [sign * unit * value for value in shift_range for sign in (1, -1)]
+        return constant(tuple(either_way), uniform.device)[(uniform * len(either_way)).long()].float()
     if isinstance(shift_range, int):
         # One of 2n equally likely numbers gives both choices: k in 0..n-1, and its sign.
         choice = (uniform * (2 * shift_range)).floor()
@@ -139,7 +149,7 @@ def apply(
         (B, C, H, W) float32, channels_last, blended linearly between pixels, not rounded. A new tensor.
 
     Raises:
-        ConfigError: an unknown `fill_mode`.
+        ConfigError: a `fill_mode` that is none of FILL_MODES.
         ValueError: `params` and `images` differ in B.
 
     Source: keras/src/legacy/preprocessing/image.py, ImageDataGenerator.apply_transform, where dy is `ty` and
@@ -155,9 +165,13 @@ def apply(
     moved = _shifted(pixels, params, mirror=fill_mode == "mirror")
     if fill_mode == "constant":
         moved.masked_fill_(~_comes_from_inside(params, *moved.shape[1:3]), cval)
-    if params.squares is not None:
-        moved.masked_fill_(_inside_squares(params.squares, cutout, *moved.shape[1:3]), GRAY)
-    return moved.permute(0, 3, 1, 2)
+    moved = moved.permute(0, 3, 1, 2)
+    return moved if params.squares is None else cover(moved, params.squares, cutout)
+
+
+def cover(images: Tensor, squares: Tensor, side: int) -> Tensor:
+    """Cover a square of each image (B, C, H, W) with gray, in place; `squares` (B, 2) are first rows and columns."""
+    return images.masked_fill_(_inside_squares(squares, side, *images.shape[2:]), GRAY)
 
 
 def _shifted(pixels: Tensor, params: AugmentParams, mirror: bool) -> Tensor:
@@ -231,9 +245,9 @@ def _inside(shift: Tensor, reverse: Tensor, size: int) -> Tensor:
 
 
 def _inside_squares(squares: Tensor, side: int, height: int, width: int) -> Tensor:
-    """Return whether each pixel lies in its image's square, (B, H, W, 1) bool."""
+    """Return whether each pixel lies in its image's square, (B, 1, H, W) bool."""
     rows, columns = _within(squares[:, 0], side, height), _within(squares[:, 1], side, width)
-    return (rows[:, :, None] & columns[:, None, :])[..., None]
+    return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 
 def _within(first: Tensor, count: int, size: int) -> Tensor:

@@ -24,6 +24,7 @@ def assemble(
     *,
     mirrors: bool | None = None,
     ignored: tuple[str, ...] = (),
+    notices: tuple[str, ...] = (),
 ) -> Dataset:
     """Build a Dataset and fill in its image shape.
 
@@ -34,10 +35,11 @@ def assemble(
         where: the place it comes from, for people.
         mirrors: whether an image may be mirrored; None: guessed, carefully, from the class names.
         ignored: visible entries of a folder that are not in the data set.
+        notices: what people should know about how it was read.
     """
     names = tuple(map(storable, class_names))
     safe = _may_mirror(names, splits) if mirrors is None else mirrors
-    return Dataset(name, names, splits, safe, _common_shape(splits), where, ignored)
+    return Dataset(name, names, splits, safe, _common_shape(splits), where, ignored, notices=notices)
 
 
 def numbered_split(name: str, labels: NDArray[np.int64], images: Images) -> Split:

@@ -1,142 +1,129 @@
-"""A CSV file that labels the images of a folder, for images that do not lie in class folders.
+"""A file of labels and the images it speaks of: one row an image, in whatever form people have it.
 
-One line per image, with a header: `file` (or id, path, filename, image) and `label` (or class); a `split`
-column (train, validation, test) if the file divides them.
+Either `labels` is the file and `data` the folder of its images, or `data` is the file itself, and its folder holds
+the images. `tables/` reads it.
 """
 
 from __future__ import annotations
 
-import csv
-import os
-import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from tellapart.data.csv_file import csv_rows
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
-from tellapart.data.decode import IMAGE_SUFFIXES
-from tellapart.data.images import FileImages
+from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.assemble import assemble
-from tellapart.data.sources.folder import SPLIT_FOLDERS, folder_name
+from tellapart.data.sources.formats.parquet import has_images
+from tellapart.data.sources.label_choice import SPLIT_BY_NONE, TABLE_OPTIONS, Labels
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
-from tellapart.data.split import SPLIT_COLUMNS
+from tellapart.data.sources.split_words import splits_among
+from tellapart.data.sources.tables.place import FolderPlace, Place
+from tellapart.data.sources.tables.readers import is_table_name, read_table
+from tellapart.data.sources.tables.rows import LabeledRows, labeled_rows
+from tellapart.data.sources.tables.table import LabeledRow
 from tellapart.errors import DataError
-from tellapart.untrusted.regular_file import is_regular
-
-_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "id")
-_LABEL_COLUMNS = ("label", "class", "class_name", "category")
-_SPLIT_COLUMN = "split"
-
-LONGEST_LABEL = 1000
-"""Characters: all labels together are one array, of which each row is as long as the longest."""
+from tellapart.paths import real_path, with_home
 
 
-@dataclass(frozen=True, slots=True)
-class LabeledFile:
-    """One line: an image, its label, its split."""
-
-    path: Path
-    label: str
-    split: str
+def _has_labels(request: OpenRequest) -> bool:
+    return request.choice.is_file and request.path is not None and request.path.exists()
 
 
-def _accepts(request: OpenRequest) -> bool:
-    return request.labels is not None and request.path is not None and request.path.exists()
-
-
-def _open(request: OpenRequest) -> Dataset:
-    root, labels_path = request.existing_path, Path(request.labels)
+def _open_with_labels(request: OpenRequest) -> Dataset:
+    root, labels_path = request.existing_path, with_home(request.choice.file)
+    if labels_path.is_dir():
+        return _dataset_of_tables(labels_path, FolderPlace(root, labels_path), request.choice)
+    if root.is_file() and is_archive_name(root.name):
+        place = ArchivePlace(root)
+        inside = _name_inside(labels_path, root)
+        content = None if inside is None else place.content(inside)
+        return dataset_of_table(labels_path, place, request.choice, content)
     if not root.is_dir():
-        raise DataError(f"{root} is no folder; --labels names the pictures of a folder.")
-    lines = read_labels_file(labels_path, root)
-    by_split = {
-        split: rows for split in SPLIT_NAMES if (rows := [line for line in lines if line.split == split])
-    }
-    labels, names = checked_labels(
-        {split: [line.label for line in rows] for split, rows in by_split.items()}, None
-    )
-    splits = {
-        split: Split(
-            tuple(os.path.relpath(line.path, root).replace(os.sep, "/") for line in rows),
-            labels[split],
-            FileImages(tuple(line.path for line in rows)),
-        )
-        for split, rows in by_split.items()
-    }
-    return assemble(folder_name(root), names, splits, f"{root}, labeled by {labels_path}")
+        raise DataError(f"{root} is no folder; --labels names the pictures of a folder or an archive.")
+    return dataset_of_table(labels_path, FolderPlace(root, labels_path.parent), request.choice)
 
 
-def read_labels_file(path: Path, root: Path) -> list[LabeledFile]:
-    """Read the lines and find each image under `root`; a missing suffix is found by trying each of them.
+def _is_table(request: OpenRequest) -> bool:
+    path = request.path
+    if path is None or not is_table_name(path.name) or not path.is_file():
+        return False
+    return path.suffix.lower() != ".parquet" or not has_images(path)
+
+
+def _open_table(request: OpenRequest) -> Dataset:
+    path = request.existing_path
+    return dataset_of_table(path, FolderPlace(path.parent), request.choice)
+
+
+def _name_inside(path: Path, archive: Path) -> str | None:
+    """Return a file's name inside an archive, as in `photos.zip/labels.csv`; None where it lies elsewhere."""
+    try:
+        return real_path(path).relative_to(real_path(archive)).as_posix()
+    except ValueError:
+        return None
+
+
+def dataset_of_table(path: Path, place: Place, choice: Labels, content: bytes | None = None) -> Dataset:
+    """Read a file of labels and find its images.
+
+    Args:
+        path: of the file.
+        place: of the images.
+        choice: what somebody said about columns.
+        content: of the file, where it does not lie on the disk.
 
     Raises:
-        DataError: columns are missing, a line is incomplete, or an image is not there or named twice; it
-            names the line.
+        DataError: it cannot be read, or does not fit the images.
     """
-    files: list[LabeledFile] = []
-    line_of: dict[str, int] = {}
-    for line, (name, label, split) in _lines(path):
-        if not name or not label or len(label) > LONGEST_LABEL or split not in SPLIT_FOLDERS:
-            raise DataError(
-                f"{path}: line {line} says file {name!r}, label {label[:LONGEST_LABEL]!r}, split {split!r}. Every line "
-                f"needs a file and a label of at most {LONGEST_LABEL:,} characters, and a split is train, validation "
-                "or test."
-            )
-        image = _find_image(root, name, path, line)
-        first = line_of.setdefault(os.path.normpath(image), line)
-        if first != line:
-            raise DataError(
-                f"{path}: line {line} names {name}, which line {first} names already. Keep one line per picture."
-            )
-        files.append(LabeledFile(image, label, SPLIT_FOLDERS[split]))
-    if not files:
-        raise DataError(f"{path}: no lines after the header. Add one line per picture.")
-    return files
+    labeled = labeled_rows(read_table(path, content), place, choice)
+    return dataset_of_rows(labeled, place, f"{place.where}, labeled by {path}")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
-    """Yield each line's number, and its file, label and split."""
-    try:
-        rows = csv_rows(path)
-        _, header = next(rows, (0, []))
-        places = _places(path, header)
-        is_ours = tuple(header) == SPLIT_COLUMNS  # names are as they are, with spaces at their ends
-        for line, row in rows:
-            if row:
-                cells = [row[place] if place is not None and place < len(row) else "" for place in places]
-                file, label, split = cells if is_ours else map(str.strip, cells)
-                yield line, (file, unicodedata.normalize("NFC", label), split.lower() or "train")
-    except (OSError, csv.Error) as reason:
-        why = getattr(reason, "strerror", None) or reason
-        is_stream = path.exists() and not path.is_dir() and not is_regular(path)
-        advice = " Save the labels to a file first: --resume reads it again." if is_stream else ""
-        raise DataError(f"{path}: not a readable CSV file ({why}).{advice}") from reason
-
-
-def _places(path: Path, header: list[str]) -> tuple[int, int, int | None]:
-    """Return where in a row the file, the label and the split stand; None: nowhere."""
-    columns = {name.strip().lower(): place for place, name in enumerate(header)}
-    file = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
-    label = next((columns[name] for name in _LABEL_COLUMNS if name in columns), None)
-    if file is None or label is None:
+def _dataset_of_tables(folder: Path, place: Place, choice: Labels) -> Dataset:
+    """Read files of labels that are called after splits, such as `train.csv` and `test.csv`."""
+    files = [path for path in sorted(folder.iterdir()) if is_table_name(path.name) and path.is_file()]
+    split_of_file = splits_among(path.stem for path in files)
+    rows: list[LabeledRow] = []
+    notices: list[str] = []
+    for path in files:
+        if (split := split_of_file.get(path.stem)) is not None:
+            labeled = labeled_rows(read_table(path), place, replace(choice, split_column=SPLIT_BY_NONE))
+            rows += [replace(row, split=split) for row in labeled.rows]
+            notices += labeled.notices
+    if not rows:
         raise DataError(
-            f"{path}: columns {', '.join(columns)[:200] or 'none'}; expected {_FILE_COLUMNS[0]} and "
-            f"{_LABEL_COLUMNS[0]} in the first line."
+            f"{folder}: no files of labels called after splits, such as train.csv and test.csv. Give one file."
         )
-    return file, label, columns.get(_SPLIT_COLUMN)
+    return dataset_of_rows(LabeledRows(rows, tuple(notices)), place, f"{place.where}, labeled by {folder}")
 
 
-def _find_image(root: Path, name: str, labels_path: Path, line: int) -> Path:
-    exact = root / name
-    if is_regular(exact):
-        return exact
-    with_suffix = (Path(f"{exact}{suffix}") for suffix in sorted(IMAGE_SUFFIXES))
-    image = next((path for path in with_suffix if is_regular(path)), None)
-    if image is None:
-        raise DataError(f"{labels_path}: line {line} names {name}, and there is no {exact}.")
-    return image
+def dataset_of_rows(labeled: LabeledRows, place: Place, where: str) -> Dataset:
+    """Build a Dataset of labeled rows.
+
+    Args:
+        labeled: the rows.
+        place: that holds their images.
+        where: both lie, for people.
+    """
+    by_split = {
+        split: rows for split in SPLIT_NAMES if (rows := [row for row in labeled.rows if row.split == split])
+    }
+    labels, names = checked_labels(
+        {split: [row.label for row in rows] for split, rows in by_split.items()}, None
+    )
+    splits = {}
+    for split, rows in by_split.items():
+        keys = tuple(row.key for row in rows)
+        splits[split] = Split(keys, labels[split], place.images(keys))
+    return assemble(place.name, names, splits, where, notices=labeled.notices)
 
 
-CSV_LABELS = Source(title="a folder and a CSV file of labels", accepts=_accepts, open=_open)
+CSV_LABELS = Source(
+    title="a folder and a file of labels",
+    accepts=_has_labels,
+    open=_open_with_labels,
+    options=("file", *TABLE_OPTIONS),
+)
+LABEL_FILE = Source(
+    title="a file of labels beside its images", accepts=_is_table, open=_open_table, options=TABLE_OPTIONS
+)

@@ -12,9 +12,10 @@ from tellapart.data.sources.assemble import assemble, numbered_split
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet
 from tellapart.data.sources.formats import Layout, find_layout
 from tellapart.data.sources.known import find_place
+from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 from tellapart.paths import real_path
 
 
@@ -26,7 +27,7 @@ def _open_layout(request: OpenRequest) -> Dataset:
     path = request.existing_path
     layout = find_layout(path)
     assert layout is not None
-    return _read(path, layout)
+    return _read(path, layout, request.choice)
 
 
 def _holds_known_set(request: OpenRequest) -> bool:
@@ -46,17 +47,21 @@ def _open_known_inside(request: OpenRequest) -> Dataset:
             f"{path} holds several sets: {', '.join(places)}. Give the path of one of them, or set "
             "TELLAPART_DATA to this folder and give its name."
         )
-    return _read(*next(iter(places.values())))
+    return _read(*next(iter(places.values())), request.choice)
 
 
-def _read(path: Path, layout: Layout) -> Dataset:
-    raw = layout.read(path)
+def _read(path: Path, layout: Layout, choice: Labels) -> Dataset:
+    if not layout.has_columns and (unused := choice.beyond(())):
+        raise ConfigError(
+            f"{', '.join(unused)} cannot be used here: {layout.title} has no columns. Leave it out."
+        )
+    raw = layout.read(path, choice) if layout.has_columns else layout.read(path)
     known = _known_set_at(path, layout)
     names = raw.class_names or (known.class_names if known else None)
     labels, class_names = checked_labels({split: part.labels for split, part in raw.splits.items()}, names)
     splits = {split: numbered_split(split, labels[split], part.images) for split, part in raw.splits.items()}
     name, mirrors = (known.name, known.mirrors) if known else (path.stem, None)
-    return assemble(name, class_names, splits, str(path), mirrors=mirrors)
+    return assemble(name, class_names, splits, str(path), mirrors=mirrors, notices=raw.notices)
 
 
 def _known_set_at(path: Path, layout: Layout) -> KnownSet | None:
@@ -69,7 +74,15 @@ def _known_set_at(path: Path, layout: Layout) -> KnownSet | None:
     return next((KNOWN_SETS[name] for name in layout.known if name in words), None)
 
 
-OFFICIAL_LAYOUT = Source(title="an official layout", accepts=_has_layout, open=_open_layout)
+OFFICIAL_LAYOUT = Source(
+    title="an official layout",
+    accepts=_has_layout,
+    open=_open_layout,
+    options=("path_column", "label_column"),
+)
 HOLDS_KNOWN_SET = Source(
-    title="a folder that holds a known set", accepts=_holds_known_set, open=_open_known_inside
+    title="a folder that holds a known set",
+    accepts=_holds_known_set,
+    open=_open_known_inside,
+    options=("path_column", "label_column"),
 )

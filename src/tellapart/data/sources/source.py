@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.label_choice import Labels, as_labels
 from tellapart.events import Progress
 from tellapart.paths import with_home
 
@@ -22,6 +23,17 @@ class OpenRequest:
     class_names: Sequence[str] | None = None
     download: bool = False
     progress: Progress | None = None
+
+    for_training: bool = True
+    """Whether training pictures are needed."""
+
+    known_classes: Sequence[str] = ()
+    """Classes of the model that the pictures are for."""
+
+    @property
+    def choice(self) -> Labels:
+        """`labels` and everything that was said about them."""
+        return as_labels(self.labels)
 
     @property
     def path(self) -> Path | None:
@@ -46,3 +58,10 @@ class Source:
 
     open: Callable[[OpenRequest], Dataset]
     """Raises DataError where the request is of this kind and its content cannot be used."""
+
+    options: tuple[str, ...] = ()
+    """The fields of Labels that it uses, besides `names`, which names any source's classes. Others are refused where
+    somebody gives them."""
+
+    by_name: bool = False
+    """Whether `data` is a name that the source knows, no path: it is recorded as it is."""

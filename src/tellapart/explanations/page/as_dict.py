@@ -31,6 +31,7 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
         else [_counterfactual(each, names) for each in explanation.counterfactuals],
         "training": None if explanation.quick else _training(explanation),
         "missing": list(explanation.gaps),
+        "note": explanation.subject.note,
     }
 
 

@@ -110,12 +110,12 @@ def _headline(names: Sequence[str], predicted: str, is_unfamiliar: bool) -> str:
 
 def _caption(photo: Photo, subject: Subject, placement: Placement) -> str:
     """Return the picture's size, and in which size the network sees which part of it."""
-    (height, width), (seen_height, seen_width) = subject.original.shape[:2], subject.image.shape[:2]
+    (height, width), (seen_height, seen_width) = subject.size, subject.image.shape[:2]
     size = f"{width:,} × {height:,} pixels"
     if (height, width) == (seen_height, seen_width):
         return f"{size}, as the network sees it."
     left, top, right, bottom = map(round, placement.target)
-    is_whole = placement.source == (0, 0, width, height)
+    is_whole = placement.source == (0, 0, *subject.original.shape[1::-1])
     part = "it" if is_whole else "its center crop" if photo.is_seen_whole else "the framed part"
     return f"{size}. The network sees {part} at {right - left} × {bottom - top}."
 

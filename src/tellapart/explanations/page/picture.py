@@ -15,8 +15,8 @@ def part(explanation: Explanation) -> Part:
         "height": height,
         "width": width,
         "channels": channels,
-        "original_height": subject.original.shape[0],
-        "original_width": subject.original.shape[1],
+        "original_height": subject.size[0],
+        "original_width": subject.size[1],
         "still": sheet({"picture": subject.image}, quality=95, side=SIDE, doubled=True),
         "policy": subject.card.preprocessing.policy,
     }

@@ -44,9 +44,14 @@ class Layout:
 
     title: str
     fits: Callable[[Path], bool]
-    read: Callable[[Path], RawSet]
+    read: Callable[..., RawSet]
+    """Takes the place; and Labels, where `has_columns`."""
+
     known: tuple[str, ...]
     """Names of the known sets that are published in it."""
+
+    has_columns: bool = False
+    """Whether somebody may choose the columns of images and labels."""
 
 
 def _files_or_archive(archive: str, *names: str) -> Callable[[Path], bool]:
@@ -91,6 +96,7 @@ LAYOUTS = (
         lambda path: path.suffix == ".parquet" if path.is_file() else holds_parquet(path),
         read_parquet,
         ("cifar10", "cifar100", "mnist", "fashion-mnist"),
+        has_columns=True,
     ),
 )
 

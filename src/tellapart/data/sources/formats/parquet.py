@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tellapart.data.images import EncodedImages
+from tellapart.data.images import EncodedImages, FileImages, Images
+from tellapart.data.sources.blobs import BlobImages
+from tellapart.data.sources.formats.parquet_columns import holds_bytes, image_and_label, label_array
 from tellapart.data.sources.formats.parquet_pages import ParquetFooter, check_pages, read_footer
 from tellapart.data.sources.formats.raw import RawSet, RawSplit
+from tellapart.data.sources.label_choice import Labels
+from tellapart.data.sources.tables.splits import split_word
 from tellapart.errors import DataError, MissingExtraError
+from tellapart.text import counted
 from tellapart.untrusted.regular_file import is_regular, most_unpacked, open_regular
 
 BYTES_OF_A_ROW = 200
 """Fewer do not count: a row takes some in memory, and an encoded picture hardly has fewer."""
 
+NO_CHOICE = Labels()
+
 ROWS_AT_ONCE = 8
 """Few: a file of one large picture and many references to it is copied that often before it is noticed."""
-
-_IMAGE_COLUMNS = ("img", "image")
-_LABEL_COLUMNS = ("fine_label", "label", "labels")
-_SPLITS = {
-    "train": "train",
-    "test": "test",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-}
 
 
 def holds_parquet(folder: Path) -> bool:
@@ -36,8 +36,14 @@ def holds_parquet(folder: Path) -> bool:
     return bool(_files(folder))
 
 
-def read_parquet(place: Path) -> RawSet:
+def read_parquet(place: Path, choice: Labels = NO_CHOICE) -> RawSet:
     """Read one parquet file, or a folder of `train-*.parquet`, `test-*.parquet` (also one folder down).
+
+    Rows without a label, and splits without any (label -1, as Hugging Face has them), are left out.
+
+    Args:
+        place: of the file or the folder.
+        choice: what somebody said about columns.
 
     Raises:
         DataError: a column is missing or a file is damaged.
@@ -50,14 +56,34 @@ def read_parquet(place: Path) -> RawSet:
         raise DataError(f"{place}: no parquet file found.")
     class_names = None
     splits = {}
+    notices: list[str] = []
     for split, paths in by_split.items():
-        tables = [_read_table(path) for path in paths]
-        class_names = class_names or _class_names(tables[0][2], tables[0][3])
-        splits[split] = RawSplit(
-            EncodedImages(tuple(blob for blobs, *_ in tables for blob in blobs)),
-            np.concatenate([labels for _, labels, *_ in tables]),
-        )
-    return RawSet(splits, class_names)
+        tables = [_read_table(path, choice) for path in paths]
+        class_names = class_names or tables[0].class_names
+        images = [image for table in tables for image in table.images]
+        labels = np.concatenate([table.labels for table in tables])
+        kept = np.array([label is not None and label != -1 for label in labels], bool)
+        if not kept.all():
+            notices.append(f"Left out {counted(int((~kept).sum()), 'row')} of {split} without a label")
+        if kept.any():
+            rows = np.flatnonzero(kept)
+            splits[split] = RawSplit(_images([images[row] for row in rows]), _plain(labels[kept]))
+    return RawSet(splits, class_names, tuple(notices))
+
+
+def _images(images: list[bytes | Path]) -> Images:
+    """Return encoded images, or files of images."""
+    blobs = tuple(image for image in images if isinstance(image, bytes))
+    if len(blobs) == len(images):
+        return EncodedImages(blobs)
+    paths = tuple(image for image in images if isinstance(image, Path))
+    if len(paths) == len(images):
+        return FileImages(paths)
+    return BlobImages(tuple(images), lambda image: image, tuple(f"row {row}" for row in range(len(images))))
+
+
+def _plain(labels: np.ndarray) -> np.ndarray:
+    return labels.astype(np.int64 if isinstance(labels[0], int) else str)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -68,11 +94,38 @@ def _files(folder: Path) -> list[Path]:
 
 def _split_of(path: Path) -> str:
     first_word = path.name.split("-")[0].split(".")[0]
-    return _SPLITS.get(first_word, "train")
+    by_name = split_word(first_word) if first_word else None
+    return by_name or split_word(path.parent.name) or "train"
 
 
-def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, bytes]]:
-    """Read encoded images, labels, the label column's name, and the schema's metadata."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """What is in one file."""
+
+    images: list[bytes | Path]
+    labels: np.ndarray
+    """(N,) objects: whole numbers or text, or None."""
+
+    class_names: tuple[str, ...] | None
+
+
+def _read_table(path: Path, choice: Labels) -> _Rows:
+    """Read images, labels, and the class names that Hugging Face keeps in the schema."""
+    with opened_parquet(path) as (file, footer):
+        schema = file.schema_arrow
+        image, label = image_and_label(path, schema, choice)
+        images, labels = _read_rows(path, file, footer, (image, label))
+        return _Rows(images, label_array(labels, path, label), _class_names(label, schema.metadata or {}))
+
+
+@contextmanager
+def opened_parquet(path: Path) -> Iterator[tuple[Any, ParquetFooter]]:
+    """Open a parquet file whose pages claim no more than they can hold.
+
+    Raises:
+        DataError: it is damaged, also while it is read within the block.
+        MissingExtraError: pyarrow is not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -80,11 +133,9 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
         raise MissingExtraError("pyarrow", "parquet", f"Reading {path.name}") from None
     try:
         with open_regular(path) as raw, pyarrow.parquet.ParquetFile(raw) as file:
-            image, label = _columns(path, file.schema_arrow.names)
             footer = read_footer(raw)
             check_pages(raw, footer)
-            blobs, labels = _read_rows(path, file, footer, (image, label))
-            return blobs, labels, label, file.schema_arrow.metadata or {}
+            yield file, footer
     except DataError:
         raise
     except Exception as reason:  # a damaged file raises nearly anything
@@ -92,49 +143,41 @@ def _read_table(path: Path) -> tuple[list[bytes], np.ndarray, str, dict[bytes, b
         raise DataError(f"{path}: truncated or damaged ({why}). Download it again.") from reason
 
 
-def _columns(path: Path, names: list[str]) -> tuple[str, str]:
-    """Return the names of the columns of images and labels."""
-    image = next((name for name in _IMAGE_COLUMNS if name in names), None)
-    label = next((name for name in _LABEL_COLUMNS if name in names), None)
-    if image is None or label is None:
-        raise DataError(
-            f"{path}: columns {', '.join(names)}; expected {' or '.join(_IMAGE_COLUMNS)} and "
-            f"{' or '.join(_LABEL_COLUMNS)}."
-        )
-    return image, label
-
-
 def _read_rows(
     path: Path, file: Any, footer: ParquetFooter, columns: tuple[str, str]
-) -> tuple[list[bytes], np.ndarray]:
+) -> tuple[list[bytes | Path], list[Any]]:
     """Read some rows at a time: a picture that many rows refer to would otherwise be copied for all at once."""
     most = most_unpacked(path.stat().st_size)
     claimed = max(footer.unpacked_bytes, BYTES_OF_A_ROW * footer.rows)
     image, label = columns
-    blobs: list[bytes] = []
-    labels = [np.empty(0, np.int64)]
+    images: list[bytes | Path] = []
+    labels: list[Any] = []
     held = 0
     for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(columns)) if claimed <= most else ():
-        part = batch.column(label).to_numpy(zero_copy_only=False)
-        if part.dtype.kind not in "iu":
-            raise DataError(f"{path}: column {label} holds {part.dtype}; whole numbers are accepted.")
+        labels += batch.column(label).to_pylist()
         cells = batch.column(image).to_pylist()
-        blobs += [_blob(cell, path, len(blobs) + row) for row, cell in enumerate(cells)]
-        labels.append(part.astype(np.int64))
-        held += sum(max(len(blob), BYTES_OF_A_ROW) for blob in blobs[-len(cells) :])
+        images += [_image(cell, path, len(images) + row) for row, cell in enumerate(cells)]
+        held += sum(_bytes_of(image) for image in images[-len(cells) :])
         claimed = max(claimed, held)
         if held > most:
             break
     if claimed > most:
         raise DataError(f"{path}: would unpack to more than {most:,} bytes, as no file of pictures does.")
-    return blobs, np.concatenate(labels)
+    return images, labels
 
 
-def _blob(cell: Any, path: Path, row: int) -> bytes:
-    content = cell.get("bytes") if isinstance(cell, dict) else cell
-    if not isinstance(content, bytes):
-        raise DataError(f"{path}: row {row} holds no encoded picture (a struct with bytes is expected).")
-    return content
+def _bytes_of(image: bytes | Path) -> int:
+    return max(len(image), BYTES_OF_A_ROW) if isinstance(image, bytes) else BYTES_OF_A_ROW
+
+
+def _image(cell: Any, path: Path, row: int) -> bytes | Path:
+    """Return an encoded image, or the file of one, which lies beside the parquet file."""
+    content, name = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, cell)
+    if isinstance(content, bytes) and (content or not name):
+        return content
+    if isinstance(name, str) and name:
+        return path.parent / name.replace("\\", "/")
+    raise DataError(f"{path}: row {row} holds no encoded picture (a struct with bytes is expected).")
 
 
 def _class_names(label: str, metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
@@ -144,3 +187,14 @@ def _class_names(label: str, metadata: dict[bytes, bytes]) -> tuple[str, ...] | 
     except (KeyError, TypeError, ValueError):
         return None
     return tuple(map(str, names))
+
+
+def has_images(path: Path) -> bool:
+    """Return whether a parquet file holds encoded images.
+
+    Raises:
+        DataError: it is damaged.
+        MissingExtraError: pyarrow is not installed.
+    """
+    with opened_parquet(path) as (file, _):
+        return any(holds_bytes(file.schema_arrow.field(name).type) for name in file.schema_arrow.names)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ LARGEST_MEMBER, LARGEST_ARCHIVE, MOST_MEMBERS = 200_000_000, 400_000_000, 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawSplit:
-    """Images and their label numbers, as the files have them."""
+    """Images and their labels, as the files have them."""
 
     images: Images
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
+    """(N,) whole numbers, or names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +36,7 @@ class RawSet:
 
     splits: dict[str, RawSplit]
     class_names: tuple[str, ...] | None = None
+    notices: tuple[str, ...] = ()
 
 
 def labels_within(labels: NDArray[np.integer], class_count: int, where: str) -> NDArray[np.int64]:

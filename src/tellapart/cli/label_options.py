@@ -1,0 +1,111 @@
+"""The options that say where labels are and how to read them; `train` and `evaluate` share them."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+LabelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Labels for pictures that are not sorted into class folders: a CSV, JSON, JSON Lines or Parquet file with "
+        "one row per picture, such as file,label.",
+    ),
+]
+PathColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--path-column",
+        metavar="NAME|NUMBER",
+        help="Column with each picture's path: its header, or its number from 1. Default: detected automatically.",
+    ),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--label-column",
+        metavar="NAME|NUMBER",
+        help="Column with each picture's class: its header, or its number from 1. Default: detected automatically.",
+    ),
+]
+SplitColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--split-column",
+        metavar="NAME|NUMBER|none",
+        help="Column that says train, validation or test. none: ignore such columns. Default: detected automatically.",
+    ),
+]
+Names = Annotated[
+    Path | None,
+    typer.Option(
+        "--names",
+        metavar="FILE",
+        help="Class names, where labels are numbers or codes. A file with one name per line, with lines such as 3 cat, "
+        "or in JSON or YAML.",
+    ),
+]
+LabelPattern = Annotated[
+    str | None,
+    typer.Option(
+        "--label-pattern",
+        metavar="REGEX",
+        help="Read the class from each picture's path with a regular expression: it is the group named label, as in "
+        "'(?P<label>[a-z]+)_[0-9]+'.",
+    ),
+]
+
+ClassDepth = Annotated[
+    int | None,
+    typer.Option(
+        "--class-depth",
+        metavar="N",
+        help="Use the folders N levels below DATA as classes; 1 means those directly in it. Default: detected from the "
+        "folder names.",
+    ),
+]
+
+
+OPTIONS = {
+    "labels": LabelFile,
+    "path_column": PathColumn,
+    "label_column": LabelColumn,
+    "split_column": SplitColumn,
+    "names": Names,
+    "label_pattern": LabelPattern,
+    "class_depth": ClassDepth,
+}
+"""Parameter -> option. `with_label_options` puts them in the place of a command's parameter `labels`."""
+
+
+def with_label_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options; its parameter `labels` gets what they say, None where they say nothing."""
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        from tellapart.data.sources.label_choice import Labels
+
+        file, path, label, split, names, pattern, depth = (given.pop(name) for name in OPTIONS)
+        labels = Labels(
+            file=file,
+            path_column=path,
+            label_column=label,
+            split_column=split,
+            names=names,
+            pattern=pattern,
+            class_depth=depth,
+        )
+        command(**given, labels=labels if labels.is_given else None)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        own = [parameter.replace(name=name, annotation=kind, default=None) for name, kind in OPTIONS.items()]
+        parameters += own if parameter.name == "labels" else [parameter]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options

@@ -1,0 +1,111 @@
+"""Labels: what somebody said about where the labels are, and how to read them.
+
+One value travels from the command line or a script to the source that reads them, and through run.toml back again.
+Fields that are None are worked out from the data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tellapart.errors import ConfigError
+from tellapart.paths import real_path
+
+SPLIT_BY_NONE = "none"
+"""A split column that no file has: the rows are not divided by any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Where the labels of images are."""
+
+    file: Any = None
+    """CSV, JSON Lines, JSON or Parquet file, one row an image; or, beside an array of images, their labels."""
+
+    path_column: str | int | None = None
+    """Column of the images' paths or names: its header, or its number from 1."""
+
+    label_column: str | int | None = None
+    """Column of the classes."""
+
+    split_column: str | int | None = None
+    """Column that says which rows are for training, validation and testing; "none": no column does."""
+
+    names: str | os.PathLike[str] | None = None
+    """File of class names: the label's number or code -> what people call it."""
+
+    pattern: str | None = None
+    """Regular expression, searched in each image's path; its group `label` (or the first) is the class."""
+
+    class_depth: int | None = None
+    """Of class folders: the class is the name of the folder so many levels below the root."""
+
+    def __post_init__(self) -> None:
+        if self.class_depth is not None and self.class_depth < 1:
+            raise ConfigError(f"class_depth is a number of levels from 1; got {self.class_depth}.")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether `file` is a path."""
+        return isinstance(self.file, str | os.PathLike)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything was said."""
+        return any(getattr(self, field.name) is not None for field in dataclasses.fields(self))
+
+    def beyond(self, options: Collection[str]) -> list[str]:
+        """Return the command line's names of what was said and is not among some fields."""
+        option_of = {"file": "--labels", "pattern": "--label-pattern"}
+        return [
+            option_of.get(field.name, f"--{field.name.replace('_', '-')}")
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is not None and field.name not in (*options, "names")
+        ]
+
+    def reopening(self) -> dict[str, str | int]:
+        """Return what run.toml records of it; `labels_from` reads it. Paths are absolute."""
+        values = {
+            "labels": None if self.file is None else str(real_path(self.file)),
+            "path_column": self.path_column,
+            "label_column": self.label_column,
+            "split_column": self.split_column,
+            "names": None if self.names is None else str(real_path(self.names)),
+            "label_pattern": self.pattern,
+            "class_depth": self.class_depth,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+TABLE_OPTIONS = ("path_column", "label_column", "split_column", "pattern")
+"""Fields that a file of labels uses."""
+
+EVERY_OPTION = ("file", *TABLE_OPTIONS, "class_depth")
+"""Fields that a source which refuses everything leaves to it."""
+
+RECORDED = ("labels", "path_column", "label_column", "split_column", "names", "label_pattern", "class_depth")
+"""Keys of what `Labels.reopening` returns; each is the name of an option too."""
+
+
+def as_labels(labels: Any) -> Labels:
+    """Return what a caller gave as labels, a path or an array among them, as Labels."""
+    return labels if isinstance(labels, Labels) else Labels(file=labels)
+
+
+def labels_from(saved: Mapping[str, Any]) -> Labels | None:
+    """Return the labels that run.toml records; None where it records none."""
+    file, path, label, split, names, pattern, depth = (saved.get(name) for name in RECORDED)
+    labels = Labels(
+        file=file,
+        path_column=path,
+        label_column=label,
+        split_column=split,
+        names=names,
+        pattern=pattern,
+        class_depth=depth,
+    )
+    return labels if labels.is_given else None

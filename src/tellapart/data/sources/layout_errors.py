@@ -1,0 +1,153 @@
+"""Errors about the layout of a folder: what really lies there, and what was probably meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from tellapart.data.sources.tables.likely import likely_label_file
+from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
+from tellapart.errors import DataError
+from tellapart.paths import real_path
+from tellapart.text import counted
+
+NAMED_AT_MOST = 6
+"""Folders that a message names."""
+
+_TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar", ".bz2", ".xz")
+_BOXES = frozenset({"annotations", "labels", "bboxes"})
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names, and dots for the others."""
+    return ", ".join(names[:NAMED_AT_MOST]) + (", ..." if len(names) > NAMED_AT_MOST else "")
+
+
+def ambiguous(root: Folder, base: Folder, names: Mapping[str, str]) -> DataError:
+    """Return the error for folders that can be read in two ways.
+
+    Args:
+        root: the folder that was named.
+        base: the one inside its wrappers.
+        names: folder -> split, of those that may be splits.
+    """
+    depth = len(base.path.relative_to(root.path).parts) + 1
+    outer = [folder.name for folder in base.filled]
+    inner = sorted({below.name for folder in base.filled for below in folder.filled})
+    first = f"the classes {listed(outer)} (--class-depth {depth})"
+    if not inner:
+        divided = ", ".join(f"{name}/" for name in names)
+        return DataError(
+            f"{base.path}: {divided} may be a class, or hold pictures that are not sorted into classes. If it "
+            f"is a class, pass --class-depth {depth} (classes: {listed(outer)}). Otherwise move {divided} out of "
+            f"{base.path}."
+        )
+    second = f"the classes {listed(inner)} inside them (--class-depth {depth + 1})"
+    if names:
+        second += f", where {', '.join(f'{name}/ is the {split} split' for name, split in names.items())}"
+    return DataError(f"{base.path} can be read in two ways: {first}; or {second}. Choose one.")
+
+
+def too_shallow(root: Folder, depth: int) -> DataError:
+    """Return the error for a tree that holds no pictures so deep."""
+    return DataError(
+        f"{root.path}: no pictures in folders {counted(depth, 'level')} below it. Choose a smaller --class-depth, or "
+        "leave it out."
+    )
+
+
+def empty_classes(folder: Folder, empty: Sequence[Folder]) -> DataError:
+    """Return the error for class folders that hold no pictures."""
+    lines = [f"  {inner.name}/ {_content(inner)}" for inner in empty[:NAMED_AT_MOST]]
+    lines += [f"  {loop.name} is a link to a folder above it, which is not followed" for loop in folder.loops]
+    names = [inner.name for inner in empty] + [loop.name for loop in folder.loops]
+    return DataError(
+        f"{folder.path}: no pictures in the class folder{'s' * (len(names) > 1)} {listed(names)}.\n"
+        + "\n".join(lines)
+        + "\nPut pictures there, or remove the folder."
+    )
+
+
+def _content(folder: Folder) -> str:
+    """Return what a folder without pictures holds."""
+    loops, others = list(folder.every_loop()), list(folder.every_other())
+    if loops:
+        return f"holds {loops[0].name}, a link to a folder above it, which is not followed"
+    if not others:
+        return "is empty"
+    broken = [path for path in others if Path(path).is_symlink() and not Path(path).exists()]
+    if broken:
+        return f"holds {broken[0].name}, a broken link to {Path(broken[0]).readlink()}"
+    return f"holds {_kinds(others)}, but no pictures"
+
+
+def _kinds(paths: Sequence[PurePath]) -> str:
+    endings = Counter(path.suffix.lower() or "no ending" for path in paths)
+    words = [f"{count:,} {ending}" for ending, count in endings.most_common(3)]
+    return f"{', '.join(words)} file{'s' * (len(paths) != 1)}"
+
+
+def unsorted(root: Folder, folder: Folder) -> DataError:
+    """Return the error for pictures that do not lie in class folders.
+
+    Args:
+        root: the folder that was named.
+        folder: the one in it that was expected to hold class folders.
+    """
+    places = [inner.name for inner in folder.every_folder() if inner.images and inner is not root]
+    images = sum(1 for _ in folder.every_image())
+    files = images + sum(1 for _ in folder.every_other())
+    hollow = sum(1 for inner in folder.folders if not inner.holds_images)
+    where = f" ({listed(places)} hold{'s' * (len(places) == 1)} pictures directly)" if places else ""
+    nothing = f" and {counted(hollow, 'empty folder')}" if hollow else ""
+    of_these = f", {images:,} of them pictures" if 0 < images < files else ""
+    return DataError(
+        f"{folder.path}: no class folders found (looked for {folder.path}/<class>/*.jpg and "
+        f"{folder.path}/train/<class>/*.jpg){where}.\n"
+        f"It holds {counted(files, 'file')}{of_these}{nothing}.\n"
+        f"{_hint(root)}Put each class's pictures in a folder of their own, or pass --labels FILE.csv."
+    )
+
+
+def _hint(root: Folder) -> str:
+    """Return a line that names what is probably meant; empty where nothing suggests itself."""
+    others = list(root.every_other())
+    if above := _classes_above(root):
+        return above
+    if {folder.name.lower() for folder in root.every_folder()} & _BOXES and any(
+        path.suffix.lower() in (".txt", ".xml", ".json") for path in others
+    ):
+        return "This looks like an object detection data set (YOLO, VOC, COCO). tellapart needs a class per picture.\n"
+    tables = [path for path in others if path.suffix.lower() in _TABLES]
+    if tables:
+        table = likely_label_file(tables)
+        return f"Does {table} name the classes? Then pass --labels {table}.\n"
+    archives = [path for path in others if path.suffix.lower() in _ARCHIVES]
+    if archives and not root.holds_images:
+        return f"It holds archives ({listed([path.name for path in archives])}): give one of them, or unpack it.\n"
+    if loops := list(root.every_loop()):
+        return f"{loops[0]} is a link to a folder above it, which is not followed.\n"
+    broken = [path for path in others if Path(path).is_symlink() and not Path(path).exists()]
+    return f"{broken[0]} is a broken link to {Path(broken[0]).readlink()}.\n" if broken else ""
+
+
+def _classes_above(root: Folder) -> str:
+    """Return a line where `root` seems to be one class folder of several, else nothing."""
+    above = real_path(Path(root.path)).parent
+    with suppress(OSError, DataError):
+        beside = [place for place in sorted(above.iterdir()) if place.is_dir() and not is_hidden(place.name)]
+        if (
+            root.images
+            and len(beside) > 1
+            and all(any(map(is_image_name, _names(place))) for place in beside)
+        ):
+            names = listed([place.name for place in beside])
+            return f"Did you mean {above}, which holds {len(beside)} folders with pictures: {names}?\n"
+    return ""
+
+
+def _names(folder: Path) -> list[str]:
+    return [place.name for place in folder.iterdir()]

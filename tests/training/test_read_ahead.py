@@ -1,0 +1,43 @@
+"""Reading ahead: the images of every step as the store has them, asked for in order, repeated or resumed."""
+
+import numpy as np
+import pytest
+import torch
+
+from tellapart.data.augmentation.settings import Augmentation
+from tellapart.data.open import open_dataset
+from tellapart.data.preprocess import Preprocessing
+from tellapart.data.sampler import BatchSampler
+from tellapart.data.store import load_split
+from tellapart.training.loader import DataLoader
+from tellapart.training.read_ahead import ReadAhead
+
+PATH = Preprocessing(height=8, width=8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (23, 9, 9, 3), np.uint8)
+
+
+@pytest.fixture
+def stores(tmp_path):
+    """The same images in memory and in a file."""
+    split = open_dataset((IMAGES, np.arange(23) % 2)).splits["train"]
+    return load_split(split, PATH), load_split(split, PATH, memory_budget_bytes=1, folder=tmp_path)
+
+
+def test_steps_in_any_order_get_their_own_images(stores):
+    in_memory, on_disk = stores
+    batches = BatchSampler(n=23, batch_size=5, seed=3)
+    ahead = ReadAhead(on_disk, batches)
+    for place in [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 0), (7, 2), (7, 3), (0, 0)]:
+        np.testing.assert_array_equal(ahead.images(*place), in_memory.images[batches.rows(*place)])
+    assert ahead.waited_seconds > 0
+
+
+def test_a_training_from_a_file_gets_the_same_batches_as_from_memory(stores):
+    batches = BatchSampler(n=23, batch_size=6, seed=1)
+    plan = Augmentation(horizontal_flip=True, width_shift_range=0.1, height_shift_range=0.1)
+    loaders = [DataLoader(store, 2, batches, plan) for store in stores]
+    for epoch in range(2):
+        for step in range(batches.steps_per_epoch):
+            (images, targets), (others, other_targets) = (loader.batch(epoch, step) for loader in loaders)
+            assert torch.equal(images, others)
+            assert torch.equal(targets, other_targets)
