@@ -15,7 +15,7 @@ FLOORS = (
     ("inference",),
     ("training",),
     ("recipes", "classifier"),
-    ("runs", "profiling"),
+    ("runs", "profiling", "checks"),
     ("explanations",),
     ("reports",),
     ("api",),

@@ -11,7 +11,7 @@ from data_verbs import command, evaluate, explain, open_all, open_known, predict
 from isolation import isolated
 from parquet_mutations import PARQUET
 from picture_mutations import of_pictures
-from table_mutations import CIFAR, IDX, LABELS, NPZ, PACKED_IDX, PACKED_TAR, PICKLE
+from table_mutations import CIFAR, IDX, LABELS, NPZ, PACKED_IDX, PACKED_TAR, PICKLE, TAR, ZIP
 
 
 @dataclass
@@ -135,6 +135,18 @@ def archive_case(rng, kind, goods, place):
     return Case(kind, change, place, path, (open_all, prepare, evaluate, open_known), goods.model("airplane"))
 
 
+def picture_archive_case(rng, kind, goods, place):
+    """A changed archive of pictures."""
+    files = sorted(goods.folders[kind].iterdir())
+    path = Path(shutil.copy(rng.choice(files), place))
+    changes = {".zip": ZIP, ".tar": TAR, ".gz": PACKED_TAR}[path.suffix]
+    others = [other for other in files if other.suffix == path.suffix]
+    model = goods.model("0" if "samples" in path.name else "cat")
+    return Case(
+        kind, changed(rng, path, others, changes), place, path, (open_all, open_all, prepare, evaluate), model
+    )
+
+
 def picture_case(rng, kind, goods, place):
     """A changed picture, among good ones or alone; one in forty a bomb."""
     data = Path(shutil.copytree(goods.folders["pictures"], place / "pictures"))
@@ -163,7 +175,16 @@ def labels_case(rng, kind, goods, place):
     origin = goods.folders["labels"]
     data = Path(shutil.copytree(origin / "pictures", place / "pictures"))
     files = [
-        origin / f"{name}" for name in ("labels.csv", "labels.csv", "split.csv", "labels.tsv", "labels.json")
+        origin / f"{name}"
+        for name in (
+            "labels.csv",
+            "split.csv",
+            "labels.tsv",
+            "labels.json",
+            "labels.jsonl",
+            "classes.json",
+            "one-hot.csv",
+        )
     ]
     labels = Path(shutil.copy(rng.choice(files), place))
     change = changed(rng, labels, files, LABELS)
@@ -312,6 +333,7 @@ KINDS = {
     "CIFAR binary": cases("cifar", CIFAR, "airplane", "cifar-10-binary", "cifar-100-binary"),
     "CIFAR pickles": cases("cifar", PICKLE, "airplane", "cifar-10-python", "cifar-100-python"),
     "archives": archive_case,
+    "picture archives": picture_archive_case,
     "parquet": of_a_file(".parquet", PARQUET, (open_all, prepare, evaluate), "0"),
     "labels": labels_case,
     "names": names_case,

@@ -93,6 +93,13 @@ def write_labels(folder):
     for number, (name, _) in enumerate(rows):
         (folder / "pictures" / name).write_bytes(picture(number))
     (folder / "labels.csv").write_text("file,label\n" + "".join(f"{name},{label}\n" for name, label in rows))
+    by_name = [json.dumps({"file_name": name, "label": label}) for name, label in rows]
+    (folder / "labels.jsonl").write_text("\n".join(by_name))
+    (folder / "classes.json").write_text(
+        json.dumps({"cat": ["0", "2", "4", "6"], "dog": ["1", "3", "5", "7"]})
+    )
+    one_hot = "".join(f"{name};{1 - number % 2};{number % 2}\n" for number, (name, _) in enumerate(rows))
+    (folder / "one-hot.csv").write_bytes(f"id;cat;dog\n{one_hot}".encode("utf-16"))
     splits = ["train"] * 6 + ["test"] * 2
     lines = [f'"{name}",{label},{split}' for (name, label), split in zip(rows, splits, strict=True)]
     (folder / "split.csv").write_bytes(("\ufeffid,label,split\r\n" + "\r\n".join(lines) + "\r\n").encode())
@@ -174,6 +181,25 @@ def archive(files, prefix="inside/"):
     return place.getvalue()
 
 
+def write_archives(folder):
+    """Class folders and samples (WebDataset) in archives, compressed and not."""
+    import zipfile
+
+    folder.mkdir(parents=True)
+    sorted_files = {f"{('cat', 'dog')[number % 2]}/{number}.png": picture(number) for number in range(8)}
+    samples = {}
+    for number in range(8):
+        samples |= {f"{number:03d}.png": picture(number), f"{number:03d}.cls": b"%d" % (number % 2)}
+        samples |= {f"{number:03d}.json": json.dumps({"label": number % 2}).encode()} if number % 3 else {}
+    for name, files in (("folders", sorted_files), ("samples", samples)):
+        (folder / f"{name}.tar").write_bytes(archive(files))
+        (folder / f"{name}.tar.gz").write_bytes(gzip.compress(archive(files), mtime=0))
+    for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
+        with zipfile.ZipFile(folder / f"{name}.zip", "w", method) as place:
+            for member, content in sorted_files.items():
+                place.writestr(zipfile.ZipInfo(member), content, method)
+
+
 def write_parquet(folder):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -198,7 +224,7 @@ def write_all(folder):
     """Write everything; return kind -> its folder."""
     writers = {
         "pictures": write_pictures, "labels": write_labels, "npz": write_npz, "idx": write_idx, "cifar": write_cifar,
-        "parquet": write_parquet,
+        "parquet": write_parquet, "picture archives": write_archives,
     }  # fmt: skip
     for kind, write in writers.items():
         write(folder / kind)

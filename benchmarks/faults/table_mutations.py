@@ -364,6 +364,7 @@ def many_lines(rng, content, _):
 TAR = (*BLIND, *(tar_members,) * 8, *(tar_header,) * 5)
 PICKLE = (*BLIND, *(pickle_program,) * 18)
 NPZ = (*BLIND, *(npz_entries,) * 18, *(zip_directory,) * 8)
+ZIP = (*BLIND, *(zip_directory,) * 8)
 IDX = (*BLIND, *(idx_header,) * 10)
 PACKED_IDX = (*BLIND, *(in_gzip(idx_header),) * 8, in_gzip(flip), in_gzip(truncate), in_gzip(insert))
 PACKED_TAR = (*BLIND, *map(in_gzip, (tar_members,) * 8 + (tar_header,) * 4 + (flip, truncate, insert)))

@@ -20,6 +20,7 @@ _HOMES = {
     "augment": "tellapart.api.augment",
     "Augmentation": "tellapart.data.augmentation.settings",
     "evaluate": "tellapart.api.evaluate",
+    "check": "tellapart.api.check",
     "predict": "tellapart.api.predict",
     "explain": "tellapart.api.explain",
     "report": "tellapart.api.report",

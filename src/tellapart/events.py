@@ -163,6 +163,9 @@ class Diverged:
 
 FindingKind = Literal[
     "data leak",
+    "conflicting labels",
+    "unequal classes",
+    "blank pictures",
     "inputs not normalized",
     "learning rate too high",
     "learning rate too low",

@@ -28,7 +28,7 @@ def real_path(path: str | os.PathLike[str]) -> Path:
 
 
 def similar_paths(path: Path) -> list[str]:
-    """Return paths in the same folder with a similar name, the most similar first."""
+    """Return paths in the same folder with a similar name, whatever the case, the most similar first."""
     beside: list[str] = []
     with suppress(OSError):
         beside = [
@@ -38,7 +38,11 @@ def similar_paths(path: Path) -> list[str]:
         ]
     if len(beside) > LARGEST_FOLDER:
         return []
-    return [str(path.parent / name) for name in difflib.get_close_matches(path.name, beside, n=3)]
+    by_case: dict[str, list[str]] = {}
+    for name in beside:
+        by_case.setdefault(name.casefold(), []).append(name)
+    alike = difflib.get_close_matches(path.name.casefold(), by_case, n=3)
+    return [str(path.parent / name) for key in alike for name in by_case[key]][:3]
 
 
 def is_web_address(path: Path) -> bool:

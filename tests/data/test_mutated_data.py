@@ -20,6 +20,7 @@ def test_mutated_data_are_answered_or_refused():
         "CIFAR binary",
         "CIFAR pickles",
         "archives",
+        "picture archives",
         "parquet",
         "labels",
     )

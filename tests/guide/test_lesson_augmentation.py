@@ -13,8 +13,8 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from scipy import ndimage
 
 import tellapart
-from tellapart.data.augmentation.settings import FILL_MODES, Augmentation
-from tellapart.data.augmentation.shift_flip import draw
+from tellapart.data.augmentation.settings import Augmentation
+from tellapart.data.augmentation.shift_flip import FILL_MODES, draw
 from tellapart.data.open import open_dataset
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.sources.catalog import find_known
@@ -176,13 +176,13 @@ def test_things_are_mirrored_and_digits_are_not():
 def test_only_training_pictures_are_moved(monkeypatch, tmp_path):
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (60, 16, 16, 3), dtype=np.uint8), np.arange(60) % 2
-    counts, own = [], tellapart.training.loader.apply
+    counts, own = [], tellapart.training.loader.apply_all
 
     def counting(pictures, *others):
         counts.append(len(pictures))
         return own(pictures, *others)
 
-    monkeypatch.setattr("tellapart.training.loader.apply", counting)
+    monkeypatch.setattr("tellapart.training.loader.apply_all", counting)
     arrays = {"x_train": images[:40], "y_train": labels[:40], "x_test": images[40:], "y_test": labels[40:]}
     np.savez(tmp_path / "set.npz", **arrays)
     trained = tellapart.train(tmp_path / "set.npz", epochs=2, out=tmp_path / "run", recipe="first-cnn")

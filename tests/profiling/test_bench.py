@@ -139,8 +139,8 @@ def test_a_slow_update_is_seen_within_its_step(monkeypatch, clock):
 
 
 def test_slow_augmentation_is_seen_outside_the_step(monkeypatch, clock):
-    move = loader.apply
-    monkeypatch.setattr(loader, "apply", lambda *given: (clock.sleep(0.1), move(*given))[1])
+    move = loader.apply_all
+    monkeypatch.setattr(loader, "apply_all", lambda *given: (clock.sleep(0.1), move(*given))[1])
     timings = bench.measure(config(), seconds=0)
     assert timings.row("augmentation").figure.median == pytest.approx(101)
     assert timings.row("time of a step").figure.median == pytest.approx(3)

@@ -6,7 +6,7 @@ import pytest
 
 from tellapart.api.configure import configured
 from tellapart.cli.main import app
-from tellapart.recipes.recipes import RECIPES
+from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS, RECIPES
 from tellapart.reports.rerun_command import rerun_command
 
 PICTURES = 5000
@@ -43,6 +43,40 @@ def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
     command = rerun_command(config, {"argument": "some photos"}, PICTURES)
     assert command.startswith("tellapart train 'some photos'")
     assert config_of(command, monkeypatch) == config
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+@pytest.mark.parametrize(
+    "spec",
+    ["rotation_range=15,zoom_range=0.8:1.2", "none,random-resized-crop,rand-augment.magnitude=5", "cutmix"],
+)
+def test_its_augmentation_is_repeated(recipe, spec, monkeypatch):
+    if recipe == "transfer" and spec == "cutmix":
+        pytest.skip("pictures are not mixed in fine-tuning")
+    config = configured(recipe, True, spec, None, {}, PICTURES)
+    command = rerun_command(config, {"argument": "photos"}, PICTURES)
+    assert "--augment" in command
+    assert config_of(command, monkeypatch) == config
+
+
+def test_a_transfer_with_augmentation_of_its_own_holds_pictures_out(monkeypatch):
+    """It fine-tunes, and without held-out pictures nothing could tell whether that helps."""
+    config = configured("transfer", True, "rotation_range=15", None, {}, 400)
+    assert (config.fine_tune, config.validation) == ("on", "held out")
+    command = rerun_command(config, {"argument": "photos"}, 400)
+    assert config_of(command, monkeypatch, 400) == config
+
+
+def test_the_demo_is_repeated_as_the_demo():
+    changes = {"epochs": DEMO_EPOCHS, **DEMO_CHANGES}
+    config = configured("quick", False, True, None, changes, 1438)
+    assert rerun_command(config, {"argument": "digits"}, 1438) == "tellapart demo"
+    assert rerun_command(config, {"argument": "others"}, 1438) is None
+    shorter = configured("quick", False, True, None, {"epochs": 3}, 1438)
+    assert (
+        rerun_command(shorter, {"argument": "digits"}, 1438)
+        == "tellapart train digits --recipe quick --epochs 3"
+    )
 
 
 def test_held_out_pictures_of_a_transfer_are_repeated(monkeypatch):

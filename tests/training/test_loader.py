@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from tellapart.data.augmentation.policies.crops import RandomResizedCrop
+from tellapart.data.augmentation.policies.learned import AugMix, AutoAugmentCifar10
+from tellapart.data.augmentation.policies.pixels import GaussianBlur, GaussianNoise
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
@@ -97,3 +100,36 @@ def test_mixing_is_chosen_by_name(store):
     assert (plain.max(1).values == 1).all()
     assert (mixed.max(1).values < 1).any()
     torch.testing.assert_close(mixed.sum(1), torch.ones(N))
+
+
+EVERYTHING = Augmentation(
+    rotation_range=20, zoom_range=0.2, channel_shift_range=20, brightness_range=(0.7, 1.3), cutout=3,
+    policies=(AutoAugmentCifar10(), AugMix(), GaussianNoise(), GaussianBlur(), RandomResizedCrop()),
+)  # fmt: skip
+
+
+def test_policies_give_the_same_bits_with_any_number_of_threads(store, threads):
+    threads(1)
+    whole, _ = fed(store, EVERYTHING)
+    threads(2)
+    parts, _ = fed(store, EVERYTHING)
+    assert torch.equal(whole, parts)
+
+
+def test_every_process_of_a_training_draws_for_itself(store):
+    """The same pictures, another rank: another augmentation."""
+    plan = Augmentation(rotation_range=20)
+    first, second = (
+        DataLoader(store, 4, BatchSampler(n=N, batch_size=50, seed=5), plan),
+        DataLoader(store, 4, Ranked(n=N, batch_size=50, seed=5, rank=1, world_size=2), plan),
+    )
+    images, again = first.batch(0, 0)[0], first.batch(0, 0)[0]
+    assert torch.equal(images, again)
+    assert not torch.equal(images, second.batch(0, 0)[0])
+
+
+class Ranked(BatchSampler):
+    """Gives another process the pictures of the first."""
+
+    def rows(self, epoch, step):
+        return BatchSampler(n=self.n, batch_size=self.batch_size, seed=self.seed).rows(epoch, step)

@@ -13,7 +13,7 @@ from tellapart.api.listener import Listener
 from tellapart.api.load import load, run_folder_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import display_name
-from tellapart.classifier.split_scores import names_things, takes_names_of
+from tellapart.classifier.split_scores import names_things, split_scores, takes_names_of
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, opens_the_same, reopening
 from tellapart.data.reading_notes import in_words
@@ -23,7 +23,15 @@ from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
-from tellapart.runs.folder import RunFolder
+from tellapart.runs.event_log import read_log
+from tellapart.runs.folder import LOG, RunFolder
+from tellapart.runs.untrusted_pictures import (
+    NONE_KNOWN,
+    TrustedScores,
+    UntrustedPictures,
+    trusted_scores,
+    untrusted_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,9 @@ class Evaluation:
     unfamiliar: int | None = None
     """Images that are unlike the model's training images; None: the model cannot tell."""
 
+    trusted: TrustedScores | None = None
+    """The same without test images that are copies of training images or doubtful; None where none are known."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -58,6 +69,7 @@ class Evaluation:
             "scores": self.scores.to_dict(),
             "unfamiliar_pictures": self.unfamiliar,
             "scores_without_tta": None if self.plain_scores is None else self.plain_scores.to_dict(),
+            "scores_of_trusted_pictures": None if self.trusted is None else self.trusted.to_dict(),
         }
 
 
@@ -73,6 +85,9 @@ class _Choice:
     note: str = ""
     fingerprints: Mapping[str, str] | None = None
     """By split, as they were when the model was trained."""
+
+    untrusted: UntrustedPictures = NONE_KNOWN
+    """Of a run's own test images, those whose result says nothing."""
 
 
 def evaluate(
@@ -135,7 +150,8 @@ def _chosen(
     )
     if run is not None and is_own:
         own = apply_split(dataset, run.read_split(saved))
-        return _Choice(own, name, name, fingerprints=saved["fingerprints"])
+        untrusted = untrusted_in(read_log(run.path / LOG)[0]) if name == "test" else NONE_KNOWN
+        return _Choice(own, name, name, fingerprints=saved["fingerprints"], untrusted=untrusted)
     if split is None and set(dataset.splits) == {"train"}:
         note = (
             "This data has no test split, so all of it is scored. If the model was trained on some of these "
@@ -148,8 +164,11 @@ def _chosen(
 def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: Listener) -> Evaluation:
     dataset = choice.dataset
     store = load_split(dataset.part(choice.split), classifier.card.preprocessing, progress=listener.decoding)
-    scores, plain, unfamiliar = classifier.score(
-        store, dataset.class_names, choice.name, listener.scoring, precision
+    predictions = classifier.tta_probabilities(
+        store.images, listener.scoring, precision=precision, novelty=True
+    )
+    scores, plain, unfamiliar = split_scores(
+        classifier.card, predictions, store.labels, dataset.class_names, choice.name
     )
     tta_views = classifier.card.tta_views
     note = " ".join(_notes(classifier, choice, store))
@@ -161,6 +180,9 @@ def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: L
         plain_scores=plain if tta_views > 1 else None,
         tta_views=tta_views,
         unfamiliar=unfamiliar,
+        trusted=trusted_scores(
+            choice.untrusted, predictions.averaged, store.labels, store.ids, dataset.class_names
+        ),
     )
 
 

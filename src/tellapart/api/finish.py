@@ -21,8 +21,11 @@ from tellapart.metrics.scores import Scores, score
 from tellapart.metrics.validation import is_better
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage, save_prediction_grid
+from tellapart.runs.event_log import read_log
+from tellapart.runs.folder import LOG
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runs.setup import TrainingSetup
+from tellapart.runs.untrusted_pictures import TrustedScores, trusted_scores, untrusted_in
 
 FEWEST_HELD_OUT = 20
 """Held-out images from which the model card gets a temperature, and views are chosen."""
@@ -43,6 +46,9 @@ class TrainingResult:
 
     plain_scores: Scores | None = None
     """The same without test-time augmentation, where the recipe uses it."""
+
+    trusted: TrustedScores | None = None
+    """The same without test images that are copies of training images or doubtful; None where there are none."""
 
     shown: tuple[PredictedImage, ...] = ()
     """Some test images with their predictions, as on predictions.png."""
@@ -110,12 +116,16 @@ def score_test(
     if views > 1:
         plain = score(probabilities.plain, test.labels, names, "test")
         folder.log("ScoredWithoutTta", plain.to_dict())
+    untrusted = untrusted_in(read_log(folder.path / LOG)[0])
+    trusted = trusted_scores(untrusted, probabilities.averaged, test.labels, test.ids, names)
     shown = images_to_show(classifier, test, setup.config)
     if shown:
         _on_the_side(
             lambda: save_prediction_grid(shown, folder.prediction_grid), "the picture is missing", listener
         )
-    return TrainingResult(classifier, folder.path, history, True, scores, plain, shown, folder.findings())
+    return TrainingResult(
+        classifier, folder.path, history, True, scores, plain, trusted, shown, folder.findings()
+    )
 
 
 def _on_the_side(save: Callable[[], None], without: str, listener: Listener) -> None:

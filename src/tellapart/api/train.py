@@ -15,8 +15,10 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
+from tellapart.data.sources.label_choice import as_labels
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
+from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.new_folder import refuse_taken
@@ -90,10 +92,9 @@ def train(
             if augment is not True or target is not None:
                 changes["augmentation or target"] = False
             setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
+            refuse_unknown_function(setup.config)
         elif data is None:
-            raise ConfigError(
-                "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
-            )
+            raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
             dataset, config, reason = _opened_and_configured(
@@ -142,6 +143,17 @@ def _opened_and_configured(
         has_validation="validation" in dataset.splits,
     )
     return dataset, config, choice.reason
+
+
+def _nothing_to_train_on(labels: Any) -> str:
+    """Return the error where no data are given, or a file of labels alone."""
+    choice = as_labels(labels)
+    beside = (
+        f" For pictures beside {choice.file}, give that file: tellapart train {choice.file}"
+        if choice.is_file
+        else ""
+    )
+    return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
 def _opener(class_names: Sequence[str] | None, listener: Listener) -> Opener:

@@ -9,7 +9,7 @@ import torch
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
-from tellapart.api.watching import findings_of_data, watch_over, with_findings
+from tellapart.api.watching import look_at_data, watch_over, with_findings
 from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler
@@ -146,7 +146,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
     with threads_for(setup.config.batch_size * count_flops(training.classifier.model).step):
         threads = torch.get_num_threads()
         listener.prepared(setup, training.classifier.model)
-        for finding in findings_of_data(setup):
+        for finding in look_at_data(setup):
             tell(finding)
         training = _to_the_end(training, setup, tell, should_stop)
     if training.is_over:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
 from tellapart.api.listener import Listener
-from tellapart.api.watching import findings_of_data, findings_of_head
+from tellapart.api.watching import findings_of_head, look_at_data
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.events import Event, FeaturesDone, HeadFitted
@@ -62,7 +62,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         listener.event(event)
         energy.read_if_due()
 
-    for finding in findings_of_data(setup):
+    for finding in look_at_data(setup):
         tell(finding)
     net, views = FeatureNet(features), 2 if settings.mirror else 1
     used = ["train"] if config.validation == "cross-validation" else ["train", "validation"]

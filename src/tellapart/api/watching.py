@@ -3,12 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from tellapart.data.copies import copies_among
+import numpy as np
+
+from tellapart.checks.balance import imbalance
+from tellapart.checks.quick import Place, QuickCheck, quick_check
 from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.course import course_of
+from tellapart.runs.event_log import read_log
+from tellapart.runs.folder import LOG
 from tellapart.runs.setup import TrainingSetup
+from tellapart.runs.untrusted_pictures import EVENT, UntrustedPictures, untrusted_in
 from tellapart.text import counted, one_line
 from tellapart.training.watch.course import Chance, chance_of
 from tellapart.training.watch.learning import labels_not_learned_by_head
@@ -62,21 +68,55 @@ def with_findings(
             yield from watch.after(event, look())
 
 
-def findings_of_data(setup: TrainingSetup) -> Iterator[Finding]:
-    """Yield what is wrong before the first step: images of one split that are in another too."""
+def look_at_data(setup: TrainingSetup) -> Iterator[Finding]:
+    """Yield what is wrong before the first step; keep in the run's log which test images say nothing."""
+    checked = quick_check(setup.stores)
+    ids = setup.stores["test"].ids
+    untrusted = UntrustedPictures(
+        *(tuple(ids[row] for row in rows) for rows in (checked.copied("test"), checked.doubtful("test")))
+    )
+    if untrusted and not untrusted_in(read_log(setup.folder.path / LOG)[0]):
+        setup.folder.log(EVENT, untrusted.to_dict())
+    told = _kinds_told(setup)
+    yield from (finding for finding in findings_of_data(setup, checked) if finding.kind not in told)
+
+
+def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Finding]:
+    """Yield a finding each for copies between splits, conflicting labels, unequal classes and blank images."""
+    yield from _leak(setup, checked)
+    if checked.conflicts:
+        pairs = checked.conflicts
+        names = [
+            f"{_short(setup.stores[place.split].ids[place.row])} ({_label(setup, place)})"
+            for place in pairs[0]
+        ]
+        seen = f"{counted(len(pairs), 'picture')} with the pixels of another and a different label, such as "
+        advice = "Correct or remove them: tellapart check lists them"
+        yield Finding("conflicting labels", None, None, seen + " = ".join(names), advice)
+    train = setup.stores["train"].labels
+    counts = np.bincount(train, minlength=len(setup.dataset.class_names))
+    for finding in imbalance(counts, setup.dataset.class_names):
+        advice = "Read the balanced accuracy and each class's recall"
+        yield Finding("unequal classes", None, None, finding.seen, advice)
+    blank = {name: rows for name, rows in checked.blank.items() if len(rows)}
+    if blank:
+        subjects = " and ".join(f"{counted(len(rows), f'{name} picture')}" for name, rows in blank.items())
+        name, rows = next(iter(blank.items()))
+        seen = f"{subjects} of one color, such as {_short(setup.stores[name].ids[rows[0]])}"
+        yield Finding("blank pictures", None, None, seen, "Remove them: they show nothing")
+
+
+def _leak(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Finding]:
     counts: dict[str, list[str]] = {}
     examples = []
-    for name, base in _COMPARED:
-        if name not in setup.stores or base not in setup.stores:
-            continue
+    for (name, base), copies in checked.copies.items():
         store, other = setup.stores[name], setup.stores[base]
-        copies = copies_among(store.images, other.images)
         if copies and len(copies) >= FEWEST_COPIED * len(store):
             subject = f"{len(copies):,} of {counted(len(store), f'{name} picture')}"
             counts.setdefault(_OF[base], []).append(subject)
             row, first = next(iter(copies.items()))
             examples.append(f"{_short(store.ids[row])} = {_short(other.ids[first])}")
-    if counts and "data leak" not in _kinds_told(setup):
+    if counts:
         copied = ", and ".join(
             f"of {base} pictures: {' and '.join(subjects)}" for base, subjects in counts.items()
         )
@@ -89,8 +129,11 @@ def findings_of_data(setup: TrainingSetup) -> Iterator[Finding]:
         )
 
 
-_COMPARED = (("validation", "train"), ("test", "train"), ("test", "validation"))
 _OF = {"train": "training", "validation": "validation"}
+
+
+def _label(setup: TrainingSetup, place: Place) -> str:
+    return setup.dataset.class_names[setup.stores[place.split].labels[place.row]]
 
 
 def _short(name: str) -> str:

@@ -1,6 +1,9 @@
 """The commands `data list`, `data show` and `data get`."""
 
+from typing import Any
+
 from tellapart.cli import options
+from tellapart.cli.label_options import with_label_options
 
 
 def list_sets(as_json: options.Json = False) -> None:
@@ -18,13 +21,15 @@ def list_sets(as_json: options.Json = False) -> None:
     data_sets.report_sets(as_json)
 
 
-def show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
-    """Show a data set's classes and how many pictures each has.
+@with_label_options
+def show(name: options.SetOrFolder, labels: Any = None, as_json: options.Json = False) -> None:
+    """Show a data set's classes, its pictures per class and split, and notes on how it was read.
 
     \b
     Examples:
       tellapart data show cifar10
       tellapart data show photos/
+      tellapart data show photos/ --labels labels.csv
 
     \b
     Exit codes: 0 done, 2 wrong option, 3 unusable data, 4 missing optional package
@@ -32,7 +37,7 @@ def show(name: options.SetOrFolder, as_json: options.Json = False) -> None:
     from tellapart.cli.terminal import data_sets
 
     options.refuse_empty(name)
-    data_sets.report_set(name, as_json)
+    data_sets.report_set(name, as_json, labels)
 
 
 def get(name: options.SetName, as_json: options.Json = False, quiet: options.Quiet = False) -> None:

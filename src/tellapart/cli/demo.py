@@ -20,7 +20,7 @@ def demo(out: options.Out = None, as_json: options.Json = False, quiet: options.
     """
     with importing():
         from tellapart.cli.terminal.training import train_and_report
-        from tellapart.recipes.recipes import DEMO_EPOCHS
+        from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS
 
-    settings = {"recipe": "quick", "out": out, "epochs": DEMO_EPOCHS}
+    settings = {"recipe": "quick", "out": out, "epochs": DEMO_EPOCHS, **DEMO_CHANGES}
     raise typer.Exit(train_and_report("digits", settings, as_json=as_json, quiet=quiet, is_demo=True))

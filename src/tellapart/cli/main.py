@@ -14,6 +14,7 @@ import typer
 from tellapart import __version__
 from tellapart.cli.augment import augment
 from tellapart.cli.bench import bench
+from tellapart.cli.check import check
 from tellapart.cli.data import get, list_sets, show
 from tellapart.cli.demo import demo
 from tellapart.cli.doctor import doctor
@@ -32,6 +33,7 @@ from tellapart.keras_backend import leave_out_optional
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "demo": demo,
+    "check": check,
     "augment": augment,
     "train": train,
     "evaluate": evaluate,

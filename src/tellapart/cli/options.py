@@ -60,7 +60,8 @@ ModelOrRecipe = Annotated[
     str,
     typer.Argument(
         metavar="MODEL|RECIPE",
-        help=f"A recipe (transfer, fast, quick, accurate, best or first-cnn), or a model. {MODEL_HELP}",
+        help="A recipe (transfer, fast, quick, accurate, best, photos-from-scratch or first-cnn), or a model. "
+        f"{MODEL_HELP}",
     ),
 ]
 ModelAndPictures = Annotated[
@@ -93,6 +94,25 @@ SplitOption = Annotated[
     SplitName | None,
     typer.Option("--split", help="Split to score. Default: test, or everything if there are no splits."),
 ]
+CheckData = Annotated[str, typer.Argument(metavar="DATA", help="Same as for train.")]
+CheckSplit = Annotated[
+    SplitName | None, typer.Option("--split", help="Check only this split. Default: all splits.")
+]
+CheckOut = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="FILE.html", help="HTML page to write. It replaces the page of an earlier check."
+    ),
+]
+Fix = Annotated[
+    Path | None,
+    typer.Option(
+        "--fix",
+        metavar="FILE.csv",
+        help="Write a cleaned list of labels and splits for train --labels. It leaves out unreadable pictures, copies "
+        "within and across splits, and pictures with conflicting labels. No picture is changed.",
+    ),
+]
 
 # Training
 
@@ -100,11 +120,11 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        metavar="auto|transfer|fast|quick|accurate|best|first-cnn",
+        metavar="auto|transfer|fast|quick|accurate|best|photos-from-scratch|first-cnn",
         help="How to train. auto: transfer for photos and for few small pictures, else fast. transfer: a last layer on "
         "a network trained on a million photos, in seconds. fast: from scratch, in minutes. quick: a small network, 30 "
-        "epochs. accurate: a larger network, in hours. best: for a GPU. first-cnn: the classic Keras tutorial. "
-        "Default: auto.",
+        "epochs. accurate: a larger network, in hours. best: for a GPU. photos-from-scratch: a residual network for "
+        "photos where no pretrained one may be used. first-cnn: the classic Keras tutorial. Default: auto.",
     ),
 ]
 Target = Annotated[
@@ -175,7 +195,7 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="BYTES",
-        help="Memory for decoded pictures, such as 1GiB; more lie in a file in the cache folder. Default: 2GiB.",
+        help="Memory for decoded pictures, such as 1GiB; the rest go into a file in the cache folder. Default: 2GiB.",
     ),
 ]
 Size = Annotated[
@@ -281,7 +301,8 @@ Classes = Annotated[
     int | None, typer.Option("--classes", help="Number of classes of a recipe's network. Default: 10.")
 ]
 BenchRecipe = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best or first-cnn.")
+    str,
+    typer.Argument(metavar="RECIPE", help="quick, fast, accurate, best, photos-from-scratch or first-cnn."),
 ]
 Seconds = Annotated[
     float | None,

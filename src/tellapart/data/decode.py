@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ IMAGE_SUFFIXES = frozenset(
     }
 )
 """Suffixes, lower case, of the files that count as images in a folder."""
+
+Seen = TypeVar("Seen")
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", *DEEP_MODES} - {"F"})
 
@@ -124,11 +127,25 @@ def image_shape(source: str | os.PathLike[str] | bytes) -> ImageShape:
     Raises:
         PictureError: the header cannot be read.
     """
+    return _seen_in_header(
+        source, lambda image: (*upright_size(image), 1 if image.mode in _GRAY_MODES else 3)
+    )
+
+
+def image_mode(source: str | os.PathLike[str] | bytes) -> str:
+    """Return Pillow's name for what the pixels are, from the header: RGB, L (gray), RGBA, P, CMYK, I;16, ...
+
+    Raises:
+        PictureError: the header cannot be read.
+    """
+    return _seen_in_header(source, lambda image: image.mode)
+
+
+def _seen_in_header(source: str | os.PathLike[str] | bytes, look: Callable[[Image.Image], Seen]) -> Seen:
     name = "<bytes>" if isinstance(source, bytes) else os.fspath(source)
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as file:
-            image = open_header(file)
-            return *upright_size(image), 1 if image.mode in _GRAY_MODES else 3
+            return look(open_header(file))
     except PictureError as reason:
         raise PictureError(f"{name}: {reason}") from None
     except Exception as reason:

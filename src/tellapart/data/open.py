@@ -23,7 +23,7 @@ from tellapart.data.sources.class_names import doubtful_classes, with_class_name
 from tellapart.data.sources.label_choice import RECORDED, as_labels
 from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, real_path, similar_paths
@@ -73,6 +73,11 @@ def open_dataset(
         source = source_of(request)
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
+        if unused := request.choice.beyond(source.options):
+            raise ConfigError(
+                f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
+                f"{'it' if len(unused) == 1 else 'them'} out, or name the classes in a file of labels (--labels)."
+            )
         dataset = source.open(request)
         dataset = with_class_names(dataset, request.choice.names)
     if for_training:
@@ -88,16 +93,18 @@ def _check_learnable(dataset: Dataset) -> None:
     """
     train = dataset.splits.get("train")
     if train is None or not len(train):
-        raise DataError(f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}).")
+        raise DataError(
+            f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
+        )
     trained = set(np.unique(train.labels).tolist())
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
         if missing:
-            classes = ", ".join(dataset.class_names[label] for label in missing)
+            names = [dataset.class_names[label] for label in missing]
             raise DataError(
-                f"{dataset.where}: {classes} {'is' if len(missing) == 1 else 'are'} in {name} and not in "
+                f"{dataset.where}: {', '.join(names)} {'is' if len(missing) == 1 else 'are'} in {name} and not in "
                 "train. A model can only learn a class that has training pictures: add some, or remove the "
-                f"class from {name}."
+                f"class from {name}.{_meant(names, [dataset.class_names[label] for label in trained])}"
             )
     if len(trained) < 2:
         only = dataset.class_names[trained.pop()]
@@ -107,12 +114,22 @@ def _check_learnable(dataset: Dataset) -> None:
         )
 
 
+def _meant(names: Sequence[str], trained: Sequence[str]) -> str:
+    """Return a question for classes that are spelled nearly as those of the training split; empty where none are."""
+    for name in names:
+        if alike := difflib.get_close_matches(name.casefold(), [other.casefold() for other in trained], n=1):
+            other = next(other for other in trained if other.casefold() == alike[0])
+            return f"\nIs {name} the same class as {other} in train? Use the same spelling in every split."
+    return ""
+
+
 def _accepted_by_none(path: Path) -> str:
     """Return the error for a path that no source accepts: nothing is there, or it is a file of another kind."""
     if path.exists():
         return (
-            f"{path} is a single file. Accepted: a folder of class folders, an .npz, a .parquet, an official "
-            f"archive, or a known data set ({', '.join(KNOWN_SETS)})."
+            f"{path} is a single file. Accepted: a folder of class folders, a file of labels (CSV, JSON), an archive "
+            "of pictures (.zip, .tar), an .npz, a .parquet, an official archive, or a known data set "
+            f"({', '.join(KNOWN_SETS)})."
         )
     if is_web_address(path):
         return no_such_picture(path)

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from tellapart.metrics.validation import loss_and_accuracy, share
 
+UNEQUAL = 10
+"""Times as many images as the rarest class has, from which the commonest makes accuracy say little."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
@@ -46,9 +49,21 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
     """Confusion matrix: a row for each true class, a column for each predicted class."""
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean recall of the classes that have images: what guessing by frequency cannot raise."""
+        recalls = [row.recall for row in self.classes if row.recall is not None]
+        return sum(recalls) / len(recalls)
+
+    @property
+    def is_unequal(self) -> bool:
+        """Whether the commonest class has so many more images than the rarest that accuracy says little."""
+        counts = [row.pictures for row in self.classes if row.pictures]
+        return max(counts) >= UNEQUAL * min(counts)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "balanced_accuracy": self.balanced_accuracy}
 
 
 def wilson_interval(correct: int, images: int, z: float = 1.959964) -> tuple[float, float]:

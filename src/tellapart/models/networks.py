@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE, backbone_side, open_backbone, with_head
 from tellapart.models.first_cnn import first_cnn
+from tellapart.models.photo_resnet import photo_resnet
 from tellapart.models.whitened_cnn import freeze_whitening, initialize, whitened_cnn
 from tellapart.models.wide_resnet import wide_resnet
 
@@ -100,6 +101,14 @@ NETWORKS: dict[str, Network] = {
     ),
     "whitened-cnn": Network(
         build=lambda shape, classes, settings: whitened_cnn(
+            shape, classes, _widths(settings), settings.depth
+        ),
+        depths=(2, 3),
+        initialize=initialize,
+        finish=freeze_whitening,
+    ),
+    "photo-resnet": Network(
+        build=lambda shape, classes, settings: photo_resnet(
             shape, classes, _widths(settings), settings.depth
         ),
         depths=(2, 3),

@@ -48,7 +48,7 @@ def whitened_cnn(
     x = layers.Conv2D(2 * PATCH * PATCH * image_shape[2], PATCH, name="whitening")(x)
     x = layers.Activation("hard_silu")(x)
     for width in widths:
-        x = _group(layers, x, width, depth)
+        x = group(layers, x, width, depth)
     x = layers.GlobalMaxPooling2D()(x)
     x = layers.Dense(classes, use_bias=False, name="head")(x)
     x = layers.Rescaling(1 / widths[2])(x)
@@ -60,7 +60,9 @@ def whitened_cnn(
     return model
 
 
-def _group(layers: Any, x: Any, width: int, depth: int) -> Any:
+def group(layers: Any, x: Any, width: int, depth: int) -> Any:
+    """Add `depth` convolutions, the first of which halves height and width; three are bridged by a shortcut."""
+
     def convolved(x: Any) -> Any:
         return layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
 

@@ -18,7 +18,7 @@ from tellapart.recipes.adapt import (
 )
 from tellapart.recipes.augmented import augmentation_of, with_augmentation
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.recipes import find_recipe
+from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS, find_recipe, quick
 
 OPTIONS = {
     "backbone": "--backbone",
@@ -46,23 +46,35 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     """
     if "argument" not in data:
         return None
+    if _is_demo(config, data, images):
+        return "tellapart demo"
     try:
         recipe = find_recipe(config.recipe)
     except ConfigError:
         return None
+    candidates: list[list[str]] = []
     for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
         options = _options(default, config, images)
-        if options is not None:
-            words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *options]
-            words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
-            return shlex.join(words)
-    return None
+        candidates += [] if options is None else [options]
+    if not candidates:
+        return None
+    shortest: list[str] = min(
+        candidates, key=len
+    )  # what the data decides, such as mirroring, needs no option
+    words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *shortest]
+    words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
+    return shlex.join(words)
 
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
+    demo = adapted_to(quick(mirrors=False), images).changed(epochs=DEMO_EPOCHS, **DEMO_CHANGES)
+    return data["argument"] == "digits" and config == demo
 
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:

@@ -21,6 +21,7 @@ _OF_CLASSES = {
 }
 _VALUES: dict[str, dict[str, tuple[Any, bool]]] = _OF_CLASSES | {
     "Cost": {"seconds": (float, True), "joules": (float | None, True), "threads": (int, False)},
+    "Untrusted": {"copies": (tuple[str, ...], True), "doubtful": (tuple[str, ...], True)},
     "Scored": {"tta_views": (int, False)},
     "ScoredWithoutTta": {"accuracy": (float, True), "interval": (tuple[float, ...], True)},
 }

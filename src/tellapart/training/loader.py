@@ -1,7 +1,7 @@
 """The data loader: the tensors of one step, from images in memory or read ahead from a disk.
 
 Everything random in a step (which images, how they are augmented, and which units
-dropout zeroes) is seeded by (seed, epoch, step) alone.
+dropout zeroes) is seeded by (seed, epoch, step, rank) alone.
 """
 
 from dataclasses import replace
@@ -79,7 +79,7 @@ class DataLoader:
         """
         rows = self.batches.rows(epoch, step)
         on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        seed = step_seed(self.batches.seed, epoch, step)
+        seed = step_seed(self.batches.seed, epoch, step, self.batches.rank)
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)

@@ -138,6 +138,20 @@ def test_images_that_are_not_square_bend_about_their_center(mode, size):
         np.testing.assert_allclose(bent, expected, atol=BLENDED)
 
 
+@pytest.mark.parametrize("mode", ["constant", "nearest", "reflect", "wrap", "mirror"])
+def test_whole_shifts_fall_on_the_same_pixels_as_scipys(mode):
+    """Also those by exactly one or two sizes of the image, where a period ends."""
+    size = (6, 5)
+    shifts = [(row, column) for row in range(-13, 14) for column in (-8, -4, 0, 4, 5)]
+    images = torch.from_numpy(smooth_images(1, size, 1)).permute(0, 3, 1, 2).expand(len(shifts), -1, -1, -1)
+    linear = torch.eye(2, dtype=torch.float64).expand(len(shifts), 2, 2)
+    result = warp(images, about_center(linear, torch.tensor(shifts, dtype=torch.float64), *size), mode, 9.0)
+    for shift, image, moved in zip(shifts, images[:, 0].numpy(), result[:, 0], strict=True):
+        back = tuple(-step for step in shift)
+        expected = ndimage.shift(image.astype(float), back, order=1, mode=mode, cval=9.0)
+        np.testing.assert_allclose(moved, expected, atol=BLENDED, err_msg=str(shift))
+
+
 def test_the_center_pixel_stays_where_it_is():
     image = torch.zeros(1, 1, 5, 9)
     image[0, 0, 2, 4] = 200

@@ -174,7 +174,7 @@ def test_a_pickle_that_wants_to_run_something_is_refused_and_not_run(tmp_path, p
         Malicious(os.mkdir, str(trace)),
     ):
         content = pickle.dumps({"data": ROWS, "labels": [payload]}, protocol=protocol)
-        with pytest.raises(DataError, match="nothing of it was run"):
+        with pytest.raises(DataError, match="Nothing in it was run"):
             read_batch(content, "batch")
         assert not trace.exists()
         pickle.loads(content)  # The same bytes do run under pickle itself.

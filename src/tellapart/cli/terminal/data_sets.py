@@ -12,6 +12,8 @@ from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
 from tellapart.data.sources.known import download_known, find_on_this_machine
+from tellapart.data.sources.registry import source_of
+from tellapart.data.sources.source import OpenRequest
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import with_home
 from tellapart.profiling.doctor import known_sets_here
@@ -32,23 +34,27 @@ def report_sets(as_json: bool) -> None:
     say("Details: tellapart data show NAME. Download: tellapart data get NAME")
 
 
-def report_set(name: str, as_json: bool) -> None:
+def report_set(name: str, as_json: bool, labels: Any = None) -> None:
     """Print a known set, or the pictures at a path."""
     known = find_known(name)
     with unreadable_is_bad_data(name):
-        is_somewhere = with_home(name).exists()
+        source = source_of(OpenRequest(data=name, labels=labels))
+        is_somewhere = with_home(name).exists() or source is not None
     if known is None and not is_somewhere:
         known = known_set(name)
     place = known_sets_here()[known.name] if known else name
-    dataset = open_dataset(known.name if known else name) if place else None
+    dataset = open_dataset(known.name if known else name, labels=labels) if place else None
     facts = _facts(known, place) if known else _dataset_facts(dataset)
     counts = {} if dataset is None else class_counts(dataset)
     if as_json:
         say_json({**facts, "counts": counts})
         return
+    facts.pop("notices", None)
     results().print(facts_table({name: value for name, value in facts.items() if value not in ([], None, 0)}))
     if dataset is not None:
         _print_counts(dataset, counts)
+        for words in dataset.notices:
+            say(f"{words}.")
     elif known is not None:
         say(f"Not on this machine. Download it: {command('data', 'get', known.name)}")
 
@@ -117,6 +123,7 @@ def _dataset_facts(dataset: Dataset | None) -> dict[str, Any]:
         "size": " x ".join(map(str, shape)) if shape else "mixed",
         "may_be_mirrored": dataset.mirrors,
         "ignored_files": len(dataset.ignored),
+        "notices": list(dataset.notices),
     }
 
 

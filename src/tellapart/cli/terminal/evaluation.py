@@ -12,6 +12,8 @@ def report_evaluation(evaluation: Evaluation) -> None:
     say(f"Data: {evaluation.data} ({evaluation.where})")
     for line in tables.score_lines(evaluation.scores):
         say(line)
+    for line in tables.trusted_lines(evaluation.trusted, evaluation.scores.pictures):
+        say(line, "bold red")
     if evaluation.plain_scores is not None:
         say(tables.tta_line(evaluation.plain_scores, evaluation.tta_views))
     if evaluation.unfamiliar is not None:

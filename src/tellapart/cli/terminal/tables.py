@@ -13,6 +13,7 @@ from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
+from tellapart.runs.untrusted_pictures import TrustedScores
 from tellapart.text import counted, one_line, percent, short_name
 
 MOST_CONFUSIONS = 5
@@ -20,6 +21,9 @@ BAR_CELLS = 24
 
 LONGEST_NAME = 100
 """Characters of a name in a table. Where no terminal limits the width, a name of 250 would make 280 columns."""
+
+FEWEST_UNTRUSTED = 0.01
+"""Share of the test pictures that cannot be trusted, from which on the score without them is printed."""
 
 OF_UNDIVIDED = "train/"
 """Prefix of ids in data without splits, also for pictures held out for the test."""
@@ -58,6 +62,40 @@ def score_lines(scores: Scores) -> list[str]:
         *_few_in_words(scores),
         f"Baseline: {percent(scores.naive_accuracy, digits)} (always predicting {commonest})",
         *_beside_guessing(scores),
+        *_of_rare_classes(scores),
+    ]
+
+
+def _of_rare_classes(scores: Scores) -> list[str]:
+    """Return the balanced accuracy and the rarest class's recall where accuracy alone would hide both."""
+    if not scores.is_unequal:
+        return []
+    rarest = min((row for row in scores.classes if row.pictures), key=lambda row: row.pictures)
+    correct = round((rarest.recall or 0.0) * rarest.pictures)
+    return [
+        f"Balanced accuracy: {percent(scores.balanced_accuracy)} (each class counts the same; of {rarest.name}, "
+        f"{correct:,} of {counted(rarest.pictures, 'picture')} correct)"
+    ]
+
+
+def trusted_lines(trusted: TrustedScores | None, pictures: int) -> list[str]:
+    """Return the accuracy without copies of training pictures and doubtful pictures, where they are 1% or more.
+
+    Args:
+        trusted: None where there are none of them.
+        pictures: of the test split, all of them.
+    """
+    if trusted is None or trusted.copies + trusted.doubtful < FEWEST_UNTRUSTED * pictures:
+        return []
+    scores = trusted.scores
+    if scores is None:
+        what = "is a copy of a training picture" if trusted.copies == pictures else "is a copy or doubtful"
+        return [f"Every test picture {what}: this accuracy says nothing about new pictures."]
+    copies = [f"{trusted.copies:,} that are copies of training pictures"] * bool(trusted.copies)
+    doubtful = [f"{trusted.doubtful:,} blank or with two labels"] * bool(trusted.doubtful)
+    correct = sum(row[index] for index, row in enumerate(scores.confusion))
+    return [
+        f"Without {' and '.join(copies + doubtful)}: {percent(scores.accuracy)} ({correct:,} of {scores.pictures:,})"
     ]
 
 

@@ -10,7 +10,7 @@ import torch
 from tellapart.api.finish import TrainingResult
 from tellapart.cli.terminal.console import command, results, say
 from tellapart.cli.terminal.left_out import left_out_of_folders
-from tellapart.cli.terminal.tables import predictions_table, score_lines, tta_line
+from tellapart.cli.terminal.tables import predictions_table, score_lines, trusted_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
 from tellapart.data.reading_notes import in_words
 from tellapart.runs.folder import RunFolder
@@ -148,6 +148,8 @@ def report_finished(
         say(_target_in_words(setup, result, setup.config.target))
     for line in score_lines(result.scores):
         say(line)
+    for line in trusted_lines(result.trusted, result.scores.pictures):
+        say(line, "bold red")
     if result.plain_scores is not None:
         say(tta_line(result.plain_scores, result.classifier.card.tta_views))
     if setup.config.head is not None:
@@ -206,6 +208,7 @@ def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, 
         "findings": [finding.to_dict() for finding in result.findings],
         "scores": result.scores.to_dict(),
         "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
+        "scores_of_trusted_pictures": None if result.trusted is None else result.trusted.to_dict(),
         "report": None if result.report is None else str(result.report),
         "predictions": [
             {

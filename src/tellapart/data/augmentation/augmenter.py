@@ -141,13 +141,18 @@ def _bent(images: Tensor, moves: AugmentParams, bends: Bends, settings: Augmenta
     return warp(images, matrix, settings.fill_mode, settings.cval)
 
 
+def function_is_missing(name: str) -> str:
+    """Return what an error says where a preprocessing function is needed and only its name is known."""
+    return (
+        f"Its training images went through {name}, a function in Python that no run folder can hold. "
+        "Train again with it: tellapart.train(..., augmentation=Augmentation(preprocessing_function=...))."
+    )
+
+
 def _by_function(images: Tensor, function: object) -> Tensor:
     """Return images after a function of NumPy arrays, one image (H, W, C) at a time."""
     if not callable(function):
-        raise ConfigError(
-            f"This run's training images went through {function}, a function in Python that no run folder can hold. "
-            "Train again with it: tellapart.train(..., augmentation=Augmentation(preprocessing_function=...))."
-        )
+        raise ConfigError(function_is_missing(str(function)))
     results = []
     for image in images.permute(0, 2, 3, 1).cpu().numpy():
         result = np.asarray(function(image.copy()), dtype=np.float32)

@@ -43,10 +43,11 @@ def _open(request: OpenRequest) -> Dataset:
 def _split(layout: Layout, split: str, names: tuple[str, ...], root: Path) -> Split:
     number_of = {name: number for number, name in enumerate(names)}
     images = list(layout.images(split))
+    above = len((root / "x").as_posix()) - 1  # of "root/", which is nothing for the current folder
     return Split(
-        tuple(path.relative_to(root).as_posix() for path, _ in images),
+        tuple(path.as_posix()[above:] for path, _ in images),
         np.array([number_of[name] for _, name in images], np.int64),
-        FileImages(tuple(Path(path) for path, _ in images)),
+        FileImages(tuple(path if isinstance(path, Path) else Path(path) for path, _ in images)),
     )
 
 
@@ -76,4 +77,6 @@ def _ignored(root: Folder, layout: Layout) -> Iterator[str]:
     return inside(root, False)
 
 
-CLASS_FOLDERS = Source(title="a folder of class folders", accepts=_accepts, open=_open)
+CLASS_FOLDERS = Source(
+    title="a folder of class folders", accepts=_accepts, open=_open, options=("class_depth",)
+)

@@ -73,7 +73,9 @@ class Layout:
                     if place.real not in seen:  # a second link to it in the same class
                         seen.add(place.real)
                         paths += place.images
-            for path in sorted(paths, key=lambda path: natural_key(path.as_posix())):
+            if len(seen) > 1:  # the pictures of one folder are in order
+                paths.sort(key=lambda path: natural_key(path.as_posix()))
+            for path in paths:
                 yield path, name
 
 

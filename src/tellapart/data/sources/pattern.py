@@ -14,7 +14,7 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.csv_labels import dataset_of_rows
 from tellapart.data.sources.source import OpenRequest, Source
-from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_in
 from tellapart.data.sources.tables.place import FolderPlace, Place
 from tellapart.data.sources.tables.rows import LabeledRows
 from tellapart.data.sources.tables.splits import split_of_folders, split_word
@@ -35,6 +35,18 @@ _SUGGESTIONS = (
     r"\d+[ ._-]+(?P<label>[^\W\d_].*)",
 )
 """For a name without its ending: n01440764_10, cat.0 or dog (12), yorkshire_terrier_2, 0001_cat."""
+
+_SIMPLE = (
+    r"(?P<label>n\d{8})_",
+    *(
+        rf"(?P<label>{letters}+){gap}\d"
+        for gap in (r"\.", "_", "-", " ", "")
+        for letters in ("[a-z]", "[A-Za-z]")
+    ),
+    r"(?P<label>[^/]+)_\d",
+    r"\d_(?P<label>[^/]+)\.",
+)
+"""The same for people to read, where they find the same."""
 
 _OF_CAMERAS = frozenset(
     {
@@ -74,12 +86,11 @@ def rows_by_pattern(place: Place, pattern: str) -> LabeledRows:
         DataError: more than half of the paths do not match, or a split is none.
     """
     expression = compiled_pattern(pattern)
-    group = group_of_label(expression)
     keys = place.listed()
     rows, unmatched = [], []
     for key in keys:
-        match = expression.search(key)
-        if match is None or not match[group]:
+        match, label = expression.search(key), label_in(expression, key)
+        if match is None or not label:
             unmatched.append(key)
             continue
         split = match["split"] if "split" in expression.groupindex else ""
@@ -87,7 +98,7 @@ def rows_by_pattern(place: Place, pattern: str) -> LabeledRows:
             raise DataError(
                 f"{place.where}: {pattern} finds the split {split!r} in {key}; it is train, validation or test."
             )
-        rows.append(LabeledRow(key, match[group].strip(), split_word(split or "") or "train", 0))
+        rows.append(LabeledRow(key, label, split_word(split or "") or "train", 0))
     if len(unmatched) > _MOST_UNMATCHED * len(keys) or not keys:
         raise DataError(_few_match(place, pattern, keys, unmatched))
     notices = []
@@ -108,8 +119,8 @@ def _few_match(place: Place, pattern: str, keys: Sequence[str], unmatched: Seque
     suggestion = suggested_pattern(keys)
     advice = f" Did you mean --label-pattern '{suggestion}'?" if suggestion else ""
     return (
-        f"{place.where}: --label-pattern {pattern} matches {len(keys) - len(unmatched):,} of {len(keys):,} pictures, "
-        f"and not {unmatched[0]}.{advice}"
+        f"{place.where}: --label-pattern {pattern} matches {len(keys) - len(unmatched):,} of {len(keys):,} pictures; "
+        f"for example, it does not match {unmatched[0]}.{advice}"
     )
 
 
@@ -119,6 +130,7 @@ def suggested_pattern(names: Iterable[str]) -> str | None:
     Args:
         names: paths of images.
     """
+    names = list(names)
     stems = [PurePosixPath(name).stem for name in names]
     for suggestion in _SUGGESTIONS:
         expression = re.compile(suggestion)
@@ -129,15 +141,27 @@ def suggested_pattern(names: Iterable[str]) -> str | None:
             and repeated >= _ENOUGH_MATCHED * len(stems)
             and not any(label.lower().strip(" ._-") in _OF_CAMERAS for label in labels)
         ):
-            return rf"(?:^|/){suggestion}\.\w+$"
+            return _simplest(rf"(?:^|/){suggestion}\.\w+$", names)
     return None
+
+
+def _simplest(suggestion: str, names: Sequence[str]) -> str:
+    """Return the shortest of some regular expressions that finds the same classes as one, which may be itself."""
+    meant = _labels(suggestion, names)
+    return next((simple for simple in _SIMPLE if _labels(simple, names) == meant), suggestion)
+
+
+def _labels(pattern: str, names: Sequence[str]) -> list[str | None]:
+    expression = re.compile(pattern)
+    return [match["label"] if (match := expression.search(name)) else None for name in names]
 
 
 def labels_by(pattern: str, names: Iterable[str]) -> list[str]:
     """Return the classes that a suggested expression finds, the most frequent first."""
-    expression = re.compile(pattern)
-    found = Counter(match["label"] for name in names if (match := expression.search(name)))
+    found = Counter(label for label in _labels(pattern, list(names)) if label is not None)
     return [label for label, _ in found.most_common()]
 
 
-PATTERN = Source(title="images whose names hold the class", accepts=_accepts, open=_open)
+PATTERN = Source(
+    title="images whose names hold the class", accepts=_accepts, open=_open, options=("pattern",)
+)

@@ -38,7 +38,8 @@ def facts() -> dict[str, Any]:
 
 def quick_facts() -> dict[str, Any]:
     """Of these, what needs no training."""
-    from tellapart.data.augmentation.settings import FILL_MODES, Augmentation
+    from tellapart.data.augmentation.settings import Augmentation
+    from tellapart.data.augmentation.shift_flip import FILL_MODES
 
     tutorial, (train, test) = Augmentation.tutorial(), digits()
     return {

@@ -42,7 +42,7 @@ PATIENCE_FOR_ANSWERS = 3
 
 LOPSIDED = 1.6
 """Classes there are in effect, below which one has most of the images (two of 85% and 15% are 1.5). Predicting it alone
-is how a sound training begins there, and is said in the second half of the epochs."""
+is how a sound training begins there, and is said in the last fifth of the epochs."""
 
 
 def collapse(course: Course) -> Finding | None:
@@ -117,7 +117,7 @@ def few_classes(course: Course) -> Finding | None:
         return None
     if course.steps < FEWEST_STEPS_FOR_ANSWERS:
         return None
-    if chance.variety < LOPSIDED and len(course.history) < course.epochs / 2:
+    if chance.variety < LOPSIDED and len(course.history) < 0.8 * course.epochs:
         return None
     answered = [variety(done) for done in recent]
     if max(answered) - 1 > FEW_CLASSES * (chance.variety - 1):

@@ -96,6 +96,8 @@ def perform(images: Tensor, choice: Tensor, strength: Tensor, fill: float = 0.0)
         (B, C, H, W) float32, whole levels.
     """
 
+    images = images.contiguous()  # whole channels are searched and counted
+
     def moved(images: Tensor, choice: Tensor, strength: Tensor) -> Tensor:
         matrix = _moving(choice, strength, *images.shape[2:])
         return warp(images, matrix, "constant", fill, nearest=True)
@@ -158,18 +160,18 @@ def _table(images: Tensor, choice: Tensor, strength: Tensor) -> Tensor:
         Operation.CONTRAST: (mean + factor * (levels - mean)).clamp(0, 255).floor(),
         Operation.POSTERIZE: (levels / lost).floor() * lost,
         Operation.SOLARIZE: torch.where(levels < factor, levels, 255 - levels),
-        Operation.AUTO_CONTRAST: _stretching(images, levels),
-        Operation.EQUALIZE: _equalizing(images, levels),
         Operation.INVERT: 255 - levels,
     }
     result = levels
     for operation, table in tables.items():
         result = torch.where((choice == operation)[:, None, None], table, result)
-    return result
+    result = where_chosen(choice == Operation.AUTO_CONTRAST, _stretching, result, images)
+    return where_chosen(choice == Operation.EQUALIZE, _equalizing, result, images)
 
 
-def _stretching(images: Tensor, levels: Tensor) -> Tensor:
-    least, most = images.amin((2, 3))[:, :, None].double(), images.amax((2, 3))[:, :, None].double()
+def _stretching(levels: Tensor, images: Tensor) -> Tensor:
+    """Return Pillow's table of ImageOps.autocontrast for each channel; `levels` (B, C, 256) are 0 to 255."""
+    least, most = (each[:, :, None].double() for each in images.flatten(2).aminmax(dim=2))
     scale = torch.full_like(most, 255.0) / (most - least).clamp(
         min=1
     )  # `255 / x` would be 255 times a reciprocal
@@ -177,11 +179,10 @@ def _stretching(images: Tensor, levels: Tensor) -> Tensor:
     return torch.where(most > least, stretched, levels)
 
 
-def _equalizing(images: Tensor, levels: Tensor) -> Tensor:
-    """Return Pillow's table of ImageOps.equalize for each channel."""
-    counts = torch.zeros_like(levels).scatter_add(
-        2, images.flatten(2).long(), torch.ones_like(images).flatten(2)
-    )
+def _equalizing(levels: Tensor, images: Tensor) -> Tensor:
+    """Return Pillow's table of ImageOps.equalize for each channel; `levels` (B, C, 256) are 0 to 255."""
+    pixels = images.flatten(2)
+    counts = torch.zeros_like(levels).scatter_add(2, pixels.long(), torch.ones_like(pixels))
     last = torch.where(counts > 0, levels, torch.zeros_like(levels)).amax(
         2, keepdim=True
     )  # the largest level

@@ -71,12 +71,13 @@ def where_chosen(chosen: Tensor, change: Callable[..., Tensor], images: Tensor, 
 
     Args:
         chosen: (B,) bool.
-        change: a function of images (B, C, H, W) and of `arguments`, image by image.
-        images: (B, C, H, W) float32.
+        change: a function of images and of `arguments`, image by image.
+        images: (B, ...) float32.
         *arguments: (B, ...) each.
     """
     if images.device.type != "cpu":
-        return torch.where(chosen[:, None, None, None], change(images, *arguments), images)
+        which = chosen.view(-1, *[1] * (images.ndim - 1))
+        return torch.where(which, change(images, *arguments), images)
     rows = chosen.nonzero()[:, 0]
     if not len(rows):
         return images
