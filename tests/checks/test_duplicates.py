@@ -45,7 +45,7 @@ def test_blank_pictures_are_no_near_copies_of_each_other():
 def test_a_copy_in_the_other_split_is_a_leak_and_no_duplicate():
     findings = found(album_of([scene(0), scene(1)], [scene(0), scene(2)]))
     assert list(findings) == ["leak"]
-    assert findings["leak"].seen == "1 of 2 test pictures repeats a picture of another split"
+    assert findings["leak"].seen == "1 of 2 test pictures has a copy in another split"
     assert findings["leak"].groups == ((2, 0),)
 
 

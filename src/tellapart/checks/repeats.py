@@ -39,9 +39,9 @@ def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[
     counts = {name: sum(album.split(row) == name for row in scored) for name in ORDER[1:]}
     sizes = {name: len(split) for name, split in album.dataset.splits.items()}
     subjects = [f"{count:,} of {sizes[name]:,} {name} pictures" for name, count in counts.items() if count]
-    verb = "repeats" if len(scored) == 1 else "repeat"
-    how = verb if kind == "leak" else f"nearly {verb}"
-    seen = f"{' and '.join(subjects)} {how} a picture of another split"
+    verb = "has" if len(scored) == 1 else "have"
+    what = "a copy" if kind == "leak" else "a near copy"
+    seen = f"{' and '.join(subjects)} {verb} {what} in another split"
     yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(pairs))
 
 
@@ -56,7 +56,7 @@ def _conflicts(album: Album, pairs: list[Pair]) -> Iterator[Finding]:
     groups = _groups(album, differing)
     if groups:
         same = sum(len({album.digests[row].tobytes() for row in group}) == 1 for group in groups)
-        seen = f"{counted(len(groups), 'shot')} with different labels, {same:,} of them pixel for pixel"
+        seen = f"{counted(len(groups), 'picture')} with different labels ({same:,} identical in every pixel)"
         notes = {row: f"labeled {album.label(row)}" for group in groups for row in group}
         yield Finding(kind="conflicting labels", seen=seen, groups=tuple(groups), notes=notes)
 

@@ -141,8 +141,8 @@ def test_a_truncated_archive_is_named(tmp_path, keep):
         ({"data": ROWS[:3]}, "3 pictures and 12 labels"),
         ({"labels": [0] * 11 + [10]}, "picture 11 has label 10"),
         ({"labels": [0] * 11 + ["cat"]}, "something other than whole numbers"),
-        ({"labels": None}, "a batch of this set holds data and labels"),
-        ({"data": [1, 2]}, "a batch of this set holds data and labels"),
+        ({"labels": None}, r"expected data \(an array\) and labels \(a list\)"),
+        ({"data": [1, 2]}, r"expected data \(an array\) and labels \(a list\)"),
         ({"data": ROWS.astype(np.float32)}, "an array of type f4"),
     ],
 )

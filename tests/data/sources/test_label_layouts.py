@@ -245,7 +245,7 @@ CASES = {
     "is_train": Case(
         "file,label,is_train\n" + WITH_SPLIT.format(1, 1, 0),
         {**MEANT, "d.png": ("test", "dog")},
-        notice="Splits by is_train",
+        notice="Splits read from is_train",
     ),
     "splits by folder": Case(
         "file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/c.png,cat\n",
@@ -466,7 +466,7 @@ CASES = {
     ),
     "files outside that are no pictures": Case(
         "file,label\n/etc/passwd,cat\n../labels.txt,dog\n",
-        "line 2 names /etc/passwd, and there is no such file",
+        "line 2 names /etc/passwd, but there is no such file",
         others={"../labels.txt": "x"},
     ),
     "broken JSON": Case("{", "not valid JSON", name="labels.json"),
@@ -477,7 +477,7 @@ CASES = {
     "FER2013's pixels": Case("emotion,pixels,Usage\n0,70 80 82,Training\n", r"holds pixel values \(pixels\)"),
     "two paths that are both split words, and something else": Case(
         "file,label,split\n" + WITH_SPLIT.format("train", "first", "test"),
-        "line 4: file 'c.png', label 'cat', split 'first'",
+        "line 4 says file 'c.png', label 'cat', split 'first'",
     ),
     "yes and yes": Case(
         "file,label,is_valid,is_test\na.png,cat,0,0\nb.png,dog,0,0\nc.png,cat,1,1\n",

@@ -102,7 +102,7 @@ def _advice(columns: Columns, path: int, name: str, hit: Found, place: Place) ->
 
 def _folder_beside(place: Place, name: str) -> str:
     """Return a hint at a folder beside the images' in which the name is found; empty where there is none."""
-    if not isinstance(place, FolderPlace):
+    if not isinstance(place, FolderPlace) or os.path.isabs(name):
         return ""
     above = Path(os.path.realpath(place.root)).parent
     try:
