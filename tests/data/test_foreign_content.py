@@ -39,7 +39,7 @@ FOREIGN = {
     "an archive": zipped(),
     "a video": b"\0\0\0\x20ftypisom\0\0\2\0",
     "a NumPy array": saved_array(),
-    "zero bytes alone": bytes(5000),
+    "only zero bytes": bytes(5000),
     "text, not a picture ('Not found')": b"Not found\n",
 }
 

@@ -41,7 +41,7 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (_begins(b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba"), "a video", "Take a frame of it as PNG or JPEG."),
     (_matches(rb"\ARIFF....AVI "), "a video", "Take a frame of it as PNG or JPEG."),
     (_begins(b"\x93NUMPY"), "a NumPy array", "Give arrays as an .npz file."),
-    (_matches(rb"\A\0+\Z"), "zero bytes alone, as an interrupted copy leaves them", _DOWNLOAD_AGAIN),
+    (_matches(rb"\A\0+\Z"), "only zero bytes, probably an interrupted copy", _DOWNLOAD_AGAIN),
 )
 """Whether the beginning of a file is of the kind, what it is called, and what to do."""
 

@@ -93,7 +93,9 @@ def _check_learnable(dataset: Dataset) -> None:
     """
     train = dataset.splits.get("train")
     if train is None or not len(train):
-        raise DataError(f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}).")
+        raise DataError(
+            f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
+        )
     trained = set(np.unique(train.labels).tolist())
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
@@ -117,7 +119,7 @@ def _meant(names: Sequence[str], trained: Sequence[str]) -> str:
     for name in names:
         if alike := difflib.get_close_matches(name.casefold(), [other.casefold() for other in trained], n=1):
             other = next(other for other in trained if other.casefold() == alike[0])
-            return f"\nIs {name} the class {other} of train? A class is spelled alike in every split."
+            return f"\nIs {name} the same class as {other} in train? Use the same spelling in every split."
     return ""
 
 

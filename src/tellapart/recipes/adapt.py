@@ -131,10 +131,10 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
             return config
         return config.changed(optimizer=at_learning_rate(config.optimizer, rate))
     if config.fine_tuning is None or changes.get("fine_tune") == "off":
-        names = " and ".join(given).capitalize().replace("_", " ")
-        verb, them = ("is that", "it") if [*given] == ["learning_rate"] else ("are those", "them")
+        names = " and ".join(given).replace("_", " ")
+        them = "it" if len(given) == 1 and "epochs" not in given else "them"
         raise ConfigError(
-            f"{names} of a transfer {verb} of its fine-tuning, which is off. Leave {them} out, or leave out "
+            f"The recipe transfer uses the {names} only in fine-tuning, which is off. Leave {them} out, or leave out "
             "--fine-tune off."
         )
     tuning = dataclasses.replace(

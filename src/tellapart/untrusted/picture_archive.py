@@ -203,8 +203,8 @@ def _checked_name(name: str, path: Path, *, is_link: bool) -> str:
     parts = [part for part in name.replace("\\", "/").split("/") if part != "."]
     if is_link:
         raise DataError(
-            f"{path}: {name[:200]} is a link (or a device), which is not followed inside an archive. Unpack it "
-            "where you trust it, and give the folder."
+            f"{path}: {name[:200]} is a link (or a device), which is not followed inside an archive. If you trust "
+            "the archive, unpack it and give the folder."
         )
     if ".." in parts or parts[0] == "" or parts[0].endswith(":") or "\0" in name:
         raise refused(path, f"its member {name[:200]!r} leads out of the archive")

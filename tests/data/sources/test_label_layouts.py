@@ -240,12 +240,12 @@ CASES = {
     "fastai's is_valid": Case(
         "name,label,is_valid\n" + WITH_SPLIT.format("False", "True", "False"),
         {**MEANT, "c.png": ("validation", "cat")},
-        notice="Splits by is_valid, of yes and no",
+        notice="Splits read from is_valid (yes or no)",
     ),
     "is_train": Case(
         "file,label,is_train\n" + WITH_SPLIT.format(1, 1, 0),
         {**MEANT, "d.png": ("test", "dog")},
-        notice="Splits by is_train",
+        notice="Splits read from is_train",
     ),
     "splits by folder": Case(
         "file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/c.png,cat\n",
@@ -298,7 +298,7 @@ CASES = {
         "id,label\na,cat\nb,dog\nc,cat\n",
         {"a": ("train", "cat"), "b.png": ("train", "dog"), "c.png": ("train", "cat")},
         images=("a.png", "a.jpg", "b.png", "c.png"),
-        notice="1 name of several pictures, which cannot be read (a: a.jpg, a.png)",
+        notice="1 name shared by several pictures, so not read (a: a.jpg, a.png)",
     ),
     "several labels in one cell": Case(
         lines("file,label", classes=("cat|dog", "owl", "cat|dog", "owl")),
@@ -405,14 +405,14 @@ CASES = {
     ),
     "the pictures are elsewhere": Case(
         lines("file,label"),
-        r"line 2 names a\.png, and there is no .*images/a\.png.*4 of 4(.|\n)*Did you mean .*photos, where",
+        r"line 2 names a\.png, but there is no .*images/a\.png.*4 of 4(.|\n)*a\.png is in .*photos",
         name="../labels.csv",
         others={"DATA": "images"},
         images=(*FOUR, "images/other.png"),
     ),
     "the wrong ending": Case(
         lines("file,label", names=("a.jpg", "b.jpg", "c.jpg", "d.jpg")),
-        r"Did you mean a\.png\? Correct the ending",
+        r"Did you mean a\.png\? Correct the file extensions",
     ),
     "web addresses": Case(
         lines("url,label", names=[f"https://example.org/{name}x" for name in FOUR]),
@@ -420,15 +420,15 @@ CASES = {
     ),
     "names of several pictures": Case(
         "file,label\na.png,cat\n",
-        r"several of that name: x/a\.png, y/a\.png(.|\n)*Write the folder too",
+        r"several pictures have that name: x/a\.png, y/a\.png(.|\n)*Include the folder",
         images=("x/a.png", "y/a.png"),
     ),
     "one picture with two labels": Case(
-        lines("file,label") + "a.png,dog\n", "line 6 names a.png, which line 2 names already as cat"
+        lines("file,label") + "a.png,dog\n", "line 2 labels a.png cat .train., but line 6 labels it dog"
     ),
     "a quantity with fractions": Case(
         lines("file,age", classes=("1.470", "2.840", "1.470", "3.0")),
-        r"3 different numbers, such as 1\.470, 2\.840: a quantity.*--label-column",
+        r"3 different numbers, such as 1\.470, 2\.840, and look like measurements.*--label-column",
     ),
     "a quantity with fractions, insisted on": Case(
         lines("file,age", classes=("1.5", "2.5", "1.5", "2.5")),
@@ -437,7 +437,7 @@ CASES = {
     ),
     "whole ages": Case(
         "file,age\n" + "".join(f"{place}.png,{20 + place // 2}\n" for place in range(60)),
-        "the labels are 30 different numbers, such as 20, 21, 22: a quantity",
+        "the labels are 30 different numbers, such as 20, 21, 22, and look like measurements",
         images=tuple(f"{place}.png" for place in range(60)),
     ),
     "numbers of classes as pandas writes them": Case(
@@ -453,12 +453,12 @@ CASES = {
     ),
     "labels from 1, names from 0": Case(
         lines("file,label", classes="1212"),
-        "The labels begin at 1, and the names are counted from 0",
+        "The labels start at 1, but lines without a number count from 0",
         labels={"names": "names.txt"},
         others={"names.txt": "cat\ndog\n"},
     ),
     "a spreadsheet": Case("PK", "a spreadsheet.*Save it as CSV", name="labels.xlsx"),
-    "MATLAB's file": Case("MATLAB", "a file of MATLAB.*Save it as CSV", name="imagelabels.mat"),
+    "MATLAB's file": Case("MATLAB", "a MATLAB file.*Save it as CSV", name="imagelabels.mat"),
     "a pickle": Case("x", "a pickle, which may run programs", name="labels.pkl"),
     "a file outside that is no picture is as good as missing": Case(
         lines("file,label", names=("a.png", "b.png", "c.png", "/etc/passwd")),
@@ -466,17 +466,15 @@ CASES = {
     ),
     "files outside that are no pictures": Case(
         "file,label\n/etc/passwd,cat\n../labels.txt,dog\n",
-        "line 2 names /etc/passwd, and there is no such file",
+        "line 2 names /etc/passwd, but there is no such file",
         others={"../labels.txt": "x"},
     ),
-    "broken JSON": Case("{", "no JSON", name="labels.json"),
+    "broken JSON": Case("{", "not valid JSON", name="labels.json"),
     "pixels in columns": Case(
         ",".join(["label", *(f"pixel{place}" for place in range(784))]) + "\n" + ",".join(["7"] * 785) + "\n",
-        r"pixel0, pixel1, pixel2, \.\.\. hold the pixels themselves.*pass arrays",
+        r"pixel values \(pixel0, pixel1, pixel2, \.\.\.\).*pass arrays",
     ),
-    "FER2013's pixels": Case(
-        "emotion,pixels,Usage\n0,70 80 82,Training\n", "the columns pixels, ... hold the pixels themselves"
-    ),
+    "FER2013's pixels": Case("emotion,pixels,Usage\n0,70 80 82,Training\n", r"holds pixel values \(pixels\)"),
     "two paths that are both split words, and something else": Case(
         "file,label,split\n" + WITH_SPLIT.format("train", "first", "test"),
         "line 4 says file 'c.png', label 'cat', split 'first'",

@@ -185,12 +185,12 @@ def test_a_split_that_is_a_link_to_another_is_read_and_named(tmp_path):
     files = {"train/cat": 2, "train/dog": 1, "test/cat": 1, "test/dog": 1}
     dataset = open_dataset(build(tmp_path, files, {"val": "test"}))
     assert counts(dataset)["validation"] == counts(dataset)["test"] == both(1)
-    assert "2 pictures in both validation and test, by links" in " ".join(dataset.notices)
+    assert "2 pictures in both validation and test through links" in " ".join(dataset.notices)
 
 
 def test_files_linked_into_two_splits_are_named(tmp_path):
     build(tmp_path, {"train/cat": 2, "train/dog": 1}, {"test/cat/copy.png": "../../train/cat/0.png"})
-    assert "1 picture in both train and test, by links" in " ".join(open_dataset(tmp_path).notices)
+    assert "1 picture in both train and test through links" in " ".join(open_dataset(tmp_path).notices)
 
 
 def test_a_file_linked_into_two_classes_is_named(tmp_path):
@@ -263,7 +263,7 @@ REFUSED = {
     ),
     "classes that are spelled otherwise in test": (
         {"train/cat": 1, "train/dog": 1, "test/Cats": 1, "test/dog": 1},
-        "Is Cats the class cat of train",
+        "Is Cats the same class as cat in train",
     ),
 }
 

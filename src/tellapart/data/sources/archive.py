@@ -28,7 +28,7 @@ def _open(request: OpenRequest) -> Dataset:
     path = request.existing_path
     if is_foreign_archive(path.name):
         raise DataError(
-            f"{path}: such archives are not read. Unpack it and give the folder, or pack it as .zip or .tar."
+            f"{path}: this archive format is not read. Unpack it and give the folder, or repack it as .zip or .tar."
         )
     place = ArchivePlace(path)
     tree = tree_of(place.names, PurePosixPath(path.as_posix()))

@@ -142,7 +142,7 @@ def _lacking(
     file: object, name_of: Mapping[str, str], lacking: Sequence[str], class_names: Sequence[str]
 ) -> str:
     shown = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-    what = f"{file} names {len(name_of)} classes, and not {shown} of the data's {len(class_names)}."
+    what = f"{file} has {len(name_of)} class names, but none for label{'s' * (len(lacking) > 1)} {shown}."
     if set(class_names) <= set(name_of.values()):
         return f"{what} The data's classes already have these names: leave out --names."
     numbers = [int(name) for name in class_names if name.isdecimal()]
@@ -153,10 +153,10 @@ def _lacking(
         and "0" in name_of
     ):
         return (
-            f"{what} The labels begin at 1, and the names are counted from 0: write each line as a number and a name, "
-            "such as 1 cat."
+            f"{what} The labels start at 1, but lines without a number count from 0. Begin each line with its "
+            "label, such as 1 cat."
         )
-    return f"{what} Add them, or correct the labels."
+    return f"{what} Add the missing names, or correct the labels."
 
 
 def doubtful_classes(class_names: Sequence[str]) -> list[str]:

@@ -38,14 +38,14 @@ def _box_files(root: Path) -> str:
     """Return what in a folder holds boxes; empty where nothing does."""
     for inner in (root, root / "train"):
         if (inner / "Annotations").is_dir() and (inner / "JPEGImages").is_dir():
-            return "Annotations (Pascal VOC's form)"
+            return "Annotations (Pascal VOC format)"
         if next(inner.glob("_annotations.coco.json"), None) or next(
             inner.glob("annotations/instances_*.json"), None
         ):
-            return "annotations (COCO's form)"
+            return "annotations (COCO format)"
         if (inner / "labels").is_dir() and (inner / "images").is_dir() and _is_yolo(inner / "labels"):
-            return "labels (YOLO's form)"
-    return "labels (YOLO's form)" if _is_flat(root) and _is_yolo(root) else ""
+            return "labels (YOLO format)"
+    return "labels (YOLO format)" if _is_flat(root) and _is_yolo(root) else ""
 
 
 def _is_yolo(folder: Path) -> bool:
@@ -75,8 +75,8 @@ def _advice_on_flat(root: Path) -> str:
     if tables:
         table = likely_label_file(tables)
         return (
-            f"the pictures lie in one folder, and {table.name} beside them. If it says which picture is of which "
-            f"class, pass --labels {table}"
+            f"the pictures are not in class folders, but {table.name} lies beside them. If it holds their "
+            f"labels, pass --labels {table}"
         )
     names = [path.name for path in _entries(root) if is_image_name(path.name)]
     pattern = suggested_pattern(names)
@@ -85,8 +85,8 @@ def _advice_on_flat(root: Path) -> str:
     labels = labels_by(pattern, names)
     shown = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
     return (
-        f"the pictures lie in one folder, and their names look like {len(labels)} classes ({shown}). If that is meant, "
-        f"pass --label-pattern '{pattern}'"
+        f"the pictures are not in class folders, but their names look like {len(labels)} classes ({shown}). If that "
+        f"is right, pass --label-pattern '{pattern}'"
     )
 
 

@@ -41,8 +41,9 @@ def ambiguous(root: Folder, base: Folder, names: Mapping[str, str]) -> DataError
     if not inner:
         divided = ", ".join(f"{name}/" for name in names)
         return DataError(
-            f"{base.path}: {divided} may be a class, or hold pictures that are not sorted into classes. Read as a "
-            f"class: {first}. Otherwise move {divided} out of {base.path}."
+            f"{base.path}: {divided} may be a class, or hold pictures that are not sorted into classes. If it "
+            f"is a class, pass --class-depth {depth} (classes: {listed(outer)}). Otherwise move {divided} out of "
+            f"{base.path}."
         )
     second = f"the classes {listed(inner)} inside them (--class-depth {depth + 1})"
     if names:
@@ -80,7 +81,7 @@ def _content(folder: Folder) -> str:
     broken = [path for path in others if Path(path).is_symlink() and not Path(path).exists()]
     if broken:
         return f"holds {broken[0].name}, a broken link to {Path(broken[0]).readlink()}"
-    return f"holds {_kinds(others)}, and no file with the ending of a picture"
+    return f"holds {_kinds(others)}, but no pictures"
 
 
 def _kinds(paths: Sequence[PurePath]) -> str:
@@ -119,7 +120,7 @@ def _hint(root: Folder) -> str:
     if {folder.name.lower() for folder in root.every_folder()} & _BOXES and any(
         path.suffix.lower() in (".txt", ".xml", ".json") for path in others
     ):
-        return "It looks like a data set of boxes (YOLO, VOC, COCO), which label places in pictures, not pictures.\n"
+        return "This looks like an object detection data set (YOLO, VOC, COCO). tellapart needs a class per picture.\n"
     tables = [path for path in others if path.suffix.lower() in _TABLES]
     if tables:
         table = likely_label_file(tables)

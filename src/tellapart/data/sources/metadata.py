@@ -85,8 +85,8 @@ def _refuse_other_classes(labeled: LabeledRows, root: Path, file: Path) -> None:
     ):
         return
     raise DataError(
-        f"{root}: two readings. The folders sort the pictures into {_listed(folders)}, and {file.name} into "
-        f"{_listed(labels)}. For the file's classes, pass --labels {file}; for the folders', move the file elsewhere."
+        f"{root} can be read in two ways: the folders give the classes {_listed(folders)}, and {file.name} gives "
+        f"{_listed(labels)}. To use the file, pass --labels {file}; to use the folders, move the file elsewhere."
     )
 
 

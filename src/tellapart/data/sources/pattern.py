@@ -119,8 +119,8 @@ def _few_match(place: Place, pattern: str, keys: Sequence[str], unmatched: Seque
     suggestion = suggested_pattern(keys)
     advice = f" Did you mean --label-pattern '{suggestion}'?" if suggestion else ""
     return (
-        f"{place.where}: --label-pattern {pattern} matches {len(keys) - len(unmatched):,} of {len(keys):,} pictures, "
-        f"and not {unmatched[0]}.{advice}"
+        f"{place.where}: --label-pattern {pattern} matches {len(keys) - len(unmatched):,} of {len(keys):,} pictures; "
+        f"for example, it does not match {unmatched[0]}.{advice}"
     )
 
 

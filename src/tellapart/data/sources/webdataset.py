@@ -119,7 +119,9 @@ def _open(request: OpenRequest) -> Dataset:
     path = request.existing_path
     shards = _shards(path)
     if missing := [shard for shard in shards if not shard.is_file()]:
-        raise DataError(f"{path}: {missing[0]} is not there, nor {counted(len(missing) - 1, 'other file')}.")
+        raise DataError(
+            f"{path}: {len(missing):,} of {counted(len(shards), 'file')} missing, such as {missing[0]}."
+        )
     by_split: dict[str, list[_Sample]] = {}
     unlabeled = 0
     for shard in shards:
@@ -132,8 +134,8 @@ def _open(request: OpenRequest) -> Dataset:
     count = sum(map(len, by_split.values()))
     if unlabeled > count:
         raise DataError(
-            f"{path}: {unlabeled:,} of {unlabeled + count:,} samples have no label. A label is a member .cls, .txt or "
-            ".json of the same name as the picture; of JSON, choose a field with --label-column."
+            f"{path}: {unlabeled:,} of {unlabeled + count:,} samples have no label. A label is a .cls, .txt or "
+            ".json file with the picture's name. For JSON, choose the field with --label-column."
         )
     notices = (f"Left out {counted(unlabeled, 'sample')} without a label",) if unlabeled else ()
     return _dataset(path, {name: by_split[name] for name in SPLIT_NAMES if name in by_split}, notices)

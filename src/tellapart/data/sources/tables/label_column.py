@@ -105,7 +105,7 @@ def _only(columns: Columns, group: Sequence[int], *, is_known: bool) -> int:
     what = "both could be the label" if len(firsts) == 2 else "could each be the label"
     why = "" if is_known else "no column is called label or class, and "
     raise DataError(
-        f"{columns.table.path}: {why}the columns {counts} {what}. Say which one is: "
+        f"{columns.table.path}: {why}the columns {counts} {what}. Choose one, for example with "
         f"--label-column {columns.names[firsts[0]]}"
     )
 
@@ -132,7 +132,7 @@ def _one_hot(columns: Columns, free: Sequence[int]) -> _OneHot | None:
     both = [columns.names[column] for column in binary if row[column].lower() in _HOT]
     raise DataError(
         f"{columns.table.path}: {columns.table.row_word} {columns.lines[several[0]]} has a 1 for "
-        f"{' and '.join(both[:3])}, as {len(several):,} of {len(hot):,} do. tellapart gives each picture one class. "
-        "Keep the rows with one 1, or choose a column whose 1 and 0 are the classes: --label-column "
-        + columns.names[binary[0]]
+        f"{' and '.join(both[:3])}, but tellapart gives each picture one class ({len(several):,} of {len(hot):,} "
+        f"{columns.table.row_word}s have several). Keep only those with a single 1; or, to predict one column alone "
+        f"(1 or 0), pass --label-column {columns.names[binary[0]]}"
     )

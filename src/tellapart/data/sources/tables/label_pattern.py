@@ -16,10 +16,10 @@ def compiled_pattern(pattern: str) -> re.Pattern[str]:
     try:
         expression = re.compile(pattern)
     except re.error as reason:
-        raise ConfigError(f"--label-pattern {pattern}: no regular expression ({reason}).") from None
+        raise ConfigError(f"--label-pattern {pattern}: not a valid regular expression ({reason}).") from None
     if not expression.groups:
         raise ConfigError(
-            f"--label-pattern {pattern}: it has no group that is the class. Put the class's part in parentheses, as in "
+            f"--label-pattern {pattern}: it has no group for the class. Put parentheses around the class, as in "
             "'(?P<label>[a-z]+)_[0-9]+'."
         )
     return expression

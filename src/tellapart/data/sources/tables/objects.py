@@ -56,7 +56,7 @@ def read_json(path: Path, content: bytes | None = None) -> Table:
     except (ValueError, RecursionError) as reason:
         if "\n" in text.strip():  # JSON Lines are often called .json
             return read_json_lines(path, content)
-        raise refused_table(path, f"no JSON: {reason}") from None
+        raise refused_table(path, f"not valid JSON: {reason}") from None
     if isinstance(parsed, Mapping) and {"images", "annotations"} <= parsed.keys():
         return _of_coco(path, parsed)
     if isinstance(parsed, Mapping):
@@ -81,7 +81,7 @@ def _parsed(path: Path, text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as reason:
-        raise refused_table(path, f"{where}no JSON: {reason}") from None
+        raise refused_table(path, f"{where}not valid JSON: {reason}") from None
 
 
 def _of_objects(path: Path, objects: Iterable[tuple[int, Any]], word: str) -> Table:
@@ -111,14 +111,14 @@ def _of_mapping(path: Path, content: Mapping[str, Any]) -> Table:
     if _are_classes(content):
         pairs = [(str(name), str(label)) for label, names in content.items() for name in names]
         rows = [list(pair) for pair in pairs]
-        return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="entry")
+        return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="item")
     if values and all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
         rows = [[_cell(cell) for cell in row] for row in zip(*values, strict=True)]
         return Table(path, tuple(map(str, content)), rows, list(range(1, len(rows) + 1)), row_word="row")
     if any(isinstance(value, list | dict) for value in values) or not values:
         raise refused_table(path, "a JSON object of another form", f" Accepted: {_FORMS}.")
     rows = [[str(name), _cell(label)] for name, label in content.items()]
-    return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="entry")
+    return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="item")
 
 
 def _are_classes(content: Mapping[str, Any]) -> bool:

@@ -27,9 +27,9 @@ READERS: dict[str, Callable[[Path, bytes | None], Table]] = {
 
 _FOREIGN = {
     **dict.fromkeys((".xlsx", ".xls", ".ods", ".numbers"), "a spreadsheet"),
-    ".mat": "a file of MATLAB",
+    ".mat": "a MATLAB file",
     **dict.fromkeys((".pkl", ".pickle"), "a pickle, which may run programs"),
-    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a data base"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "a database"),
     ".xml": "XML",
 }
 """Ending, lower case -> what files of it are, which are not read."""

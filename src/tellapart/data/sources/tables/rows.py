@@ -80,7 +80,7 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
         _refuse_all_unlike(columns, rows)
         _refuse_quantities(columns, rows)
     if split.flags:
-        notices.append(f"Splits by {columns.called(split.used)}, of yes and no")
+        notices.append(f"Splits read from {columns.called(split.used)} (yes or no)")
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
@@ -94,7 +94,7 @@ def _how_found(columns: Columns, path: int, found: Sequence[Found], place: Place
     where = columns.table.path.name
     if rivals := [row for row, hit in enumerate(found) if hit.rivals]:
         notices.append(
-            f"{where}: {counted(len(rivals), 'name')} of several pictures, which cannot be read "
+            f"{where}: {counted(len(rivals), 'name')} shared by several pictures, so not read "
             f"({columns.rows[rivals[0]][path]}: {', '.join(found[rivals[0]].rivals[:3])})"
         )
     elsewhere = [row for row, hit in enumerate(found) if hit.is_elsewhere]
@@ -180,8 +180,8 @@ def _rows(
             repeated.append(line)
         else:
             raise DataError(
-                f"{where}: {word} {line} names {name}, which {word} {first.line} names already as "
-                f"{first.label} ({first.split}); here it is {said} ({part}). Keep one {word} per picture."
+                f"{where}: {word} {first.line} labels {name} {first.label} ({first.split}), but "
+                f"{word} {line} labels it {said} ({part}). Keep one {word} per picture."
             )
     return rows, _left_out(columns, unlabeled, repeated)
 
@@ -233,9 +233,9 @@ def _refuse_quantities(columns: Columns, rows: list[LabeledRow]) -> None:
     if fractions or (len(counts) > _MANY_NUMBERS and rare > _MOST * len(rows)):
         shown = ", ".join((fractions or list(counts))[:NAMED_AT_MOST])
         raise DataError(
-            f"{columns.table.path}: the labels are {len(counts):,} different numbers, such as {shown}: a quantity, it "
-            "seems. tellapart tells classes apart and estimates no numbers. Cut them into ranges; or, if each number "
-            "is a class, say so with --label-column."
+            f"{columns.table.path}: the labels are {len(counts):,} different numbers, such as {shown}, and look like "
+            "measurements. tellapart predicts classes, not numbers. Group them into ranges; or, if each number is a "
+            "class, confirm that with --label-column."
         )
 
 
