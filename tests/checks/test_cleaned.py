@@ -72,7 +72,7 @@ def test_an_existing_file_is_not_replaced(folder, tmp_path):
 
 
 def test_arrays_have_no_files_to_name(tmp_path):
-    with pytest.raises(ConfigError, match="no single files"):
+    with pytest.raises(ConfigError, match="only for folders of picture files"):
         write_cleaned(checked(album_of([scene(0), scene(1)])), tmp_path / "clean.csv")
     assert not (tmp_path / "clean.csv").exists()
 
