@@ -201,8 +201,7 @@ def _entry(images: Images, row: int, look: Look | None) -> _Entry | str:
         try:
             pixels, mode = images.read(row), _mode(images, row)
         except PictureError as reason:
-            place = images.paths[row] if isinstance(images, FileImages) else ""
-            return str(reason).removeprefix(f"{place}: ")
+            return str(reason).removeprefix(f"{images.source(row)}: ")
         height, width, _ = pixels.shape
         if min(height, width) < SMALLEST_SIDE:
             return f"too small: {height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
