@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -201,7 +202,8 @@ def _entry(images: Images, row: int, look: Look | None) -> _Entry | str:
         try:
             pixels, mode = images.read(row), _mode(images, row)
         except PictureError as reason:
-            return str(reason).removeprefix(f"{images.source(row)}: ")
+            place = images.source(row)
+            return str(reason).removeprefix(f"{place}: " if isinstance(place, Path) else "<bytes>: ")
         height, width, _ = pixels.shape
         if min(height, width) < SMALLEST_SIDE:
             return f"too small: {height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
