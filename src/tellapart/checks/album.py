@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checks.measures import Measures, measure
+from tellapart.checks.principal import principal
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import image_mode
 from tellapart.data.images import Images
@@ -64,8 +65,8 @@ class Album:
     measures: NDArray[np.float32]
     """(N, measures), in the order of `Measures`."""
 
-    features: NDArray[np.float16] | None
-    """(N, features) of a pretrained network; None where it was not asked."""
+    features: NDArray[np.float32] | None
+    """(N, directions) of a pretrained network, in their main directions; None where it was not asked."""
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ def read_album(dataset: Dataset, look: Look | None = None, progress: Progress | 
         pages.digests,
         pages.thumbnails,
         pages.measures,
-        pages.features,
+        None if pages.features is None else principal(pages.features, pages.readable),
     )
 
 
@@ -164,6 +165,11 @@ class _Pages:
         self.thumbnails = np.zeros((count, *THUMBNAIL.shape), np.uint8)
         self.measures = np.zeros((count, len(Measures.__annotations__)), np.float32)
         self.features: NDArray[np.float16] | None = None
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """Rows of the pictures that were read."""
+        return np.setdiff1d(np.arange(len(self.modes)), list(self.unreadable))
 
     def fill(self, start: int, entries: list[_Entry | str], look: Look | None) -> None:
         """Take what was read of some pictures, or why they could not be read."""
