@@ -20,7 +20,7 @@ def album():
     features[120] = -6 * np.eye(16)[5]
     labels[[4, 9]] = 1 - labels[[4, 9]]
     small = album_of([scene(0, 12)] * 121, labels=labels)
-    return replace(small, features=features.astype(np.float16))
+    return replace(small, features=features.astype(np.float32))
 
 
 def test_flipped_labels_are_the_suspects_and_get_their_class_back(album):

@@ -9,12 +9,14 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checks.measures import Measures, measure
+from tellapart.checks.principal import principal
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import image_mode
 from tellapart.data.images import Images
@@ -63,8 +65,8 @@ class Album:
     measures: NDArray[np.float32]
     """(N, measures), in the order of `Measures`."""
 
-    features: NDArray[np.float16] | None
-    """(N, features) of a pretrained network; None where it was not asked."""
+    features: NDArray[np.float32] | None
+    """(N, directions) of a pretrained network, in their main directions; None where it was not asked."""
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -136,7 +138,7 @@ def read_album(dataset: Dataset, look: Look | None = None, progress: Progress | 
         pages.digests,
         pages.thumbnails,
         pages.measures,
-        pages.features,
+        None if pages.features is None else principal(pages.features, pages.readable),
     )
 
 
@@ -163,6 +165,11 @@ class _Pages:
         self.thumbnails = np.zeros((count, *THUMBNAIL.shape), np.uint8)
         self.measures = np.zeros((count, len(Measures.__annotations__)), np.float32)
         self.features: NDArray[np.float16] | None = None
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """Rows of the pictures that were read."""
+        return np.setdiff1d(np.arange(len(self.modes)), list(self.unreadable))
 
     def fill(self, start: int, entries: list[_Entry | str], look: Look | None) -> None:
         """Take what was read of some pictures, or why they could not be read."""
@@ -201,7 +208,8 @@ def _entry(images: Images, row: int, look: Look | None) -> _Entry | str:
         try:
             pixels, mode = images.read(row), _mode(images, row)
         except PictureError as reason:
-            return str(reason)
+            place = images.source(row)
+            return str(reason).removeprefix(f"{place}: " if isinstance(place, Path) else "<bytes>: ")
         height, width, _ = pixels.shape
         if min(height, width) < SMALLEST_SIDE:
             return f"too small: {height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from tellapart.checks.album import Album
 from tellapart.checks.alignment import similarity
-from tellapart.checks.principal import principal
 from tellapart.data.types import Pixels
 
 NEIGHBORS = 4
@@ -94,7 +93,7 @@ def near_pairs(album: Album, blank: NDArray[np.bool_], exact: list[Pair]) -> lis
 
 
 def _candidates(
-    thumbnails: Pixels, features: NDArray[np.float16] | None
+    thumbnails: Pixels, features: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return pairs of rows, the first smaller, that are neighbors and whose blurred pictures are alike."""
     from sklearn.decomposition import PCA
@@ -106,8 +105,7 @@ def _candidates(
     queries = axes.transform(mirrored).astype(np.float32)
     near = [_neighbors(points, points), _neighbors(points, queries)]
     if features is not None:
-        by_features = principal(features)
-        near.append(_neighbors(by_features, by_features))
+        near.append(_neighbors(features, features))
     theirs = np.concatenate(near, 1)
     ours = np.repeat(np.arange(len(points)), theirs.shape[1])
     pairs = np.sort(np.stack([ours, theirs.ravel()], 1), 1)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checks.album import Album
-from tellapart.checks.principal import principal
 
 FOLDS = 5
 FEWEST_OF_A_CLASS = 10
@@ -70,15 +69,14 @@ def label_suspects(album: Album, rows: NDArray[np.int64]) -> LabelSuspects | Non
     )
 
 
-def _held_out_probabilities(features: NDArray[np.float16], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def _held_out_probabilities(features: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return probabilities (N, classes), each picture's by a classifier that was not fitted to it."""
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    points = principal(features)
     classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    return cross_val_predict(classifier, points, labels, cv=folds, method="predict_proba")
+    return cross_val_predict(classifier, features, labels, cv=folds, method="predict_proba")
 
 
 def outliers(album: Album, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -91,7 +89,7 @@ def outliers(album: Album, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
 
     if album.features is None or len(rows) < FEWEST_FOR_OUTLIERS:
         return np.empty(0, np.int64), np.empty(0)
-    points = principal(album.features[rows])
+    points = album.features[rows]
     search = NearestNeighbors(n_neighbors=NEIGHBORS, algorithm="brute").fit(points)
     distances = search.kneighbors(return_distance=True)[0].mean(1)
     far = distances / max(float(np.median(distances)), 1e-12)
