@@ -85,4 +85,4 @@ def _parts(images: Pixels) -> Iterator[Pixels]:
     """Yield the images, some at a time."""
     at_once = max(1, _BYTES_AT_ONCE // max(1, math.prod(images.shape[1:])))
     for start in range(0, len(images), at_once):
-        yield images[start : start + at_once]
+        yield np.asarray(images[start : start + at_once])  # streamed ones are decoded here
