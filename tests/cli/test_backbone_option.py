@@ -128,7 +128,7 @@ def test_without_network_it_says_what_was_to_be_downloaded_and_what_else_there_i
         (
             ("--backbone", "lite0", "--epochs", "3", "--fine-tune", "off"),
             2,
-            "Epochs of a transfer are those of its fine-tuning, which is off",
+            "The recipe transfer uses the epochs only in fine-tuning, which is off",
         ),
         (("--backbone", "lite0", "--epochs", "0"), 2, "epochs must be a whole number of at least 1; got 0"),
         (("--backbone", "lite0", "--size", "10"), 2, "The network needs pictures of at least 14 x 14 pixels"),

@@ -69,7 +69,7 @@ def test_the_largest_uncompressed_picture_is_small_enough():
 
 def test_what_starts_another_program_is_no_picture():
     """PostScript: Pillow would hand it to Ghostscript."""
-    with pytest.raises(PictureError, match="not a picture but a PostScript file"):
+    with pytest.raises(PictureError, match="a PostScript file, a format that is not read"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n")
 
 

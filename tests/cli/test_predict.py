@@ -183,7 +183,7 @@ def test_an_unreadable_picture_is_named_and_the_others_are_answered(run, folder,
         "predict", run, tmp_path / "bad.png", tmp_path / "missing.png", folder / "dark" / "1.png"
     )
     assert result.code == 3
-    assert "bad.png: not a picture but text" in result.err
+    assert "bad.png: text, not a picture" in result.err
     assert "missing.png: no such file" in result.err
     assert str(folder / "dark" / "1.png") in result.out
 
@@ -248,9 +248,9 @@ def test_another_precision_names_the_same_classes(run, folder):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("notes.txt", b"milk, eggs", "notes.txt: not a picture but text"),
-        ("notes", b"milk, eggs", "notes: not a picture but text"),
-        ("album.zip", b"PK\x03\x04", "album.zip: not a picture but an archive"),
+        ("notes.txt", b"milk, eggs", "notes.txt: text, not a picture"),
+        ("notes", b"milk, eggs", "notes: text, not a picture"),
+        ("album.zip", b"PK\x03\x04", "album.zip: an archive, not a picture"),
         ("none.jpg", None, "none.jpg: no such file in the current folder, "),
     ],
 )

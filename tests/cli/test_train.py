@@ -187,7 +187,7 @@ def test_pictures_left_out_are_named_with_the_reason(pictures):
     assert "Skipped 1 picture outside the class folders: loose.png\n" in result.out
     assert "Skipped 1 non-picture file: dark/notes.txt\n" in result.out
     assert "Skipped 1 picture that could not be read:" in result.out
-    assert "broken.png: not a picture but text" in result.out
+    assert "broken.png: text, not a picture" in result.out
     assert "DS_Store" not in result.out
     assert "\nWith so few pictures the accuracy is uncertain." in result.out
 

@@ -216,7 +216,7 @@ def test_a_truncated_picture_is_named_and_refused(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "an empty file"), (b"hello, this is text", "not a picture but text"), (b"\xff\xd8\xff", "")],
+    [(b"", "an empty file"), (b"hello, this is text", "text, not a picture"), (b"\xff\xd8\xff", "")],
 )
 def test_what_is_no_picture_is_named_and_refused(tmp_path, content, reason):
     (tmp_path / "odd.jpg").write_bytes(content)

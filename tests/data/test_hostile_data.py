@@ -318,6 +318,8 @@ def test_a_labels_file_of_one_line_of_a_gigabyte(tmp_path, pictures):
         (b"file,label\n" + b"no.png,x\n" * 400_000, "line 2 names no.png"),
         (b'file,label\n"' + b"x\n" * 50_000_000, "field larger than field limit"),
         (b"," * 900_000 + b"\n", "expected file and label"),
+        ((b"a.png," + b"0," * 400_000 + b"\n") * 60, "400,002 columns; at most 10,000"),
+        ((b"a.png," + b"0," * 9_000 + b"\n") * 60, "one class only"),
         ("file,label\na.png,x\n".encode("utf-32"), "UTF-32"),
         (b"file,label\na.png," + b"x" * 100_000 + b"\nb.png,y\n", "a label of at most 1,000 characters"),
         (b"file,label\n/,x\n", "names /"),
@@ -328,6 +330,27 @@ def test_a_labels_file_of_one_line_of_a_gigabyte(tmp_path, pictures):
 def test_labels_files_that_are_none(tmp_path, pictures, content, reason):
     (tmp_path / "labels.csv").write_bytes(content)
     assert reason in refusal(pictures, tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            b"\n".join(b'{"k%d": 1}' % number for number in range(300_000)),
+            "more than 10,000 different fields",
+        ),
+        (b"[" * 5_000_000, "no JSON"),
+        (b"[" + b'"ab",' * 5_000_000 + b'"ab"]', "object 1 holds a str"),
+        (b"[" + b'"ab",' * 15_000_000, "at most 30,000,000 are read"),
+        (b'{"images": [], "annotations": [' + b"{}," * 5_000_000 + b"{}]}", "image_id' is missing"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_json_that_means_harm(tmp_path, pictures, content, reason, suffix):
+    if suffix == "jsonl":
+        content, reason = content[:900_000], ""
+    (tmp_path / f"labels.{suffix}").write_bytes(content)
+    assert reason in refusal(pictures, tmp_path / f"labels.{suffix}")
 
 
 def test_names_that_are_not_utf8_are_found_by_a_labels_file(tmp_path):

@@ -378,7 +378,7 @@ def test_a_labels_file_stands_in_for_class_folders(picture_folder, tmp_path):
         ("file,label\n9.png,cat\n", r"line 2 names 9\.png"),
         ("id,class\n0,cat\n,dog\n", "line 3 says file ''"),
         ("id,class,split\n0,cat,train\n1,dog,soon\n", "a split is train, validation or test"),
-        ("file,label\n0.png,cat\n\n./0,dog\n", r"labels\.csv: line 4 names \./0, which line 2 names already"),
+        ("file,label\n0.png,cat\n\n./0,dog\n", r"line 2 labels \./0 cat .*, but line 4 labels it dog"),
     ],
 )
 def test_a_wrong_labels_file_is_named_with_its_line(picture_folder, tmp_path, text, message):

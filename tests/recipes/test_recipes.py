@@ -207,7 +207,7 @@ def test_a_learning_rate_is_the_highest_of_the_schedule_and_muon_keeps_its_propo
     assert tuned.optimizer == transfer().optimizer
     with pytest.raises(
         ConfigError,
-        match=r"Learning rate of a transfer is that of its fine-tuning, which is off. Leave it out",
+        match=r"uses the learning rate only in fine-tuning, which is off. Leave it out",
     ):
         changed(transfer(), {"learning_rate": 0.02, "fine_tune": "off"})
 

@@ -120,7 +120,7 @@ def test_large_images_are_not_whitened():
 def test_networks_that_standardize_by_themselves_refuse(name, switch):
     text = f"{switch}=1/255" if switch == "rescale" else switch
     config = with_augmentation(RECIPES[name](), text)
-    with pytest.raises(ConfigError, match=rf"{switch}: the network .* standardizes pixels itself"):
+    with pytest.raises(ConfigError, match=rf"{switch}: not possible with .* standardizes pixels itself"):
         check_augmentation(config, mirrors=True)
 
 

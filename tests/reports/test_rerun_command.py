@@ -59,6 +59,14 @@ def test_its_augmentation_is_repeated(recipe, spec, monkeypatch):
     assert config_of(command, monkeypatch) == config
 
 
+def test_a_transfer_with_augmentation_of_its_own_holds_pictures_out(monkeypatch):
+    """It fine-tunes, and without held-out pictures nothing could tell whether that helps."""
+    config = configured("transfer", True, "rotation_range=15", None, {}, 400)
+    assert (config.fine_tune, config.validation) == ("on", "held out")
+    command = rerun_command(config, {"argument": "photos"}, 400)
+    assert config_of(command, monkeypatch, 400) == config
+
+
 def test_the_demo_is_repeated_as_the_demo():
     changes = {"epochs": DEMO_EPOCHS, **DEMO_CHANGES}
     config = configured("quick", False, True, None, changes, 1438)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from tellapart.data.augmentation.policies.registry import POLICIES
+from tellapart.data.augmentation.spec import Augmented, read_spec
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.keras_backend import import_keras
@@ -24,6 +26,11 @@ CONFIGS = {
     "Adam": quick(),
     "SGD": quick().changed(
         optimizer=dataclasses.replace(quick().optimizer, name="SGD", momentum=0.9, weight_decay=1e-3)
+    ),
+    "bends and policies": first_cnn().changed(
+        augmentation=read_spec(
+            f"rotation_range=20,brightness_range=0.7:1.3,{','.join(POLICIES)}", Augmented(None)
+        ).each
     ),
     "alternating": first_cnn().changed(
         augmentation=dataclasses.replace(first_cnn().augmentation, alternating_flip=True)

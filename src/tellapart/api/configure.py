@@ -58,6 +58,8 @@ def configured(
             "target out, or train from scratch with --recipe fast."
         )
     config = changed(config, changes)
+    if isinstance(augment, str):
+        config = with_augmentation(config, augment)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):
         choice = choose_backbone(config.backbone, config.size)
         policy = changes.get("policy") or choice.preprocessing.policy
@@ -69,9 +71,7 @@ def configured(
             f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
             "test pictures. Leave out the validation share, or use the recipe quick."
         )
-    if isinstance(augment, str):
-        config = with_augmentation(config, augment)
-    elif not augment:
+    if not augment:
         config = without_augmentation(config)
     check_augmentation(config, mirrors)
     return config

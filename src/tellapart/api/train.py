@@ -15,6 +15,7 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
+from tellapart.data.sources.label_choice import as_labels
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import refuse_unknown_function
@@ -93,9 +94,7 @@ def train(
             setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
             refuse_unknown_function(setup.config)
         elif data is None:
-            raise ConfigError(
-                "Nothing to train on: give a known data set's name, a folder of pictures, or arrays."
-            )
+            raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
             dataset, config, reason = _opened_and_configured(
@@ -144,6 +143,17 @@ def _opened_and_configured(
         has_validation="validation" in dataset.splits,
     )
     return dataset, config, choice.reason
+
+
+def _nothing_to_train_on(labels: Any) -> str:
+    """Return the error where no data are given, or a file of labels alone."""
+    choice = as_labels(labels)
+    beside = (
+        f" For pictures beside {choice.file}, give that file: tellapart train {choice.file}"
+        if choice.is_file
+        else ""
+    )
+    return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
 def _opener(class_names: Sequence[str] | None, listener: Listener) -> Opener:

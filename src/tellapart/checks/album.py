@@ -161,7 +161,7 @@ class _Pages:
         self.modes = [""] * count
         self.digests = np.zeros(count, "V16")
         self.thumbnails = np.zeros((count, *THUMBNAIL.shape), np.uint8)
-        self.measures = np.zeros((count, len(Measures._fields)), np.float32)
+        self.measures = np.zeros((count, len(Measures.__annotations__)), np.float32)
         self.features: NDArray[np.float16] | None = None
 
     def fill(self, start: int, entries: list[_Entry | str], look: Look | None) -> None:

@@ -33,7 +33,7 @@ def findings_of_balance(dataset: Dataset, alone: bool = False) -> Iterator[Findi
         yield from imbalance(total, names)
         return
     if "train" not in counts or not counts["train"].sum():
-        yield Finding(kind="no training pictures", seen=f"there are only: {', '.join(counts)}")
+        yield Finding(kind="no training pictures", seen=f"the data has only: {', '.join(counts)}")
         return
     if (total > 0).sum() < 2:
         only = [names[label] for label in np.flatnonzero(total)]

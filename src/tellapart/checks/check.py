@@ -13,7 +13,7 @@ from tellapart.checks.look import look_for
 from tellapart.checks.quality import blank_pictures, findings_of_quality, modes_in
 from tellapart.checks.repeats import findings_of_repeats
 from tellapart.checks.suspicion import findings_of_labels
-from tellapart.data.dataset import Dataset
+from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.events import Progress
 
 
@@ -63,6 +63,7 @@ def facts_of(album: Album) -> dict[str, Any]:
     """Return counts, sizes and kinds of pixels as plain values."""
     dataset, readable = album.dataset, album.readable
     counts = class_counts(dataset)
+    names = [name for name in SPLIT_NAMES if name in dataset.splits]
     shapes = album.shapes[readable]
     sizes = None
     if len(readable):
@@ -75,10 +76,9 @@ def facts_of(album: Album) -> dict[str, Any]:
         }
     return {
         "classes": list(dataset.class_names),
-        "pictures": {name: len(split) for name, split in dataset.splits.items()},
+        "pictures": {name: len(dataset.splits[name]) for name in names},
         "counts": {
-            name: dict(zip(dataset.class_names, of_split.tolist(), strict=True))
-            for name, of_split in counts.items()
+            name: dict(zip(dataset.class_names, counts[name].tolist(), strict=True)) for name in names
         },
         "sizes": sizes,
         "modes": modes_in(album),
@@ -106,7 +106,7 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, alone: boo
         near = near_pairs(album, blank, exact)
     else:
         left_out.append(
-            f"Near duplicates were not looked for: {len(album.ids):,} pictures; at most {MOST_COMPARED:,} are compared."
+            f"Near duplicates: not checked, because {len(album.ids):,} pictures are more than {MOST_COMPARED:,}."
         )
     findings = [
         *findings_of_repeats(album, exact, near),

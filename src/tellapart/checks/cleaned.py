@@ -1,7 +1,8 @@
 """Cleaned: a labels and split file without the pictures that spoil a result. No picture is moved or changed.
 
-What is left out, in this order: unreadable pictures; shots with different labels, all of them; of shots in two splits
-those outside the test split; of exact copies within a split all but the first. Near duplicates within a split stay.
+What is left out, in this order: unreadable pictures; pictures with the same pixels and different labels, all of them;
+of shots in two splits those outside the test split; of exact copies within a split all but the first. What only looks
+alike stays where it is in one split: a person should look.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from tellapart.text import as_bytes, counted, csv_line
 
 REASONS = {
     "unreadable": "cannot be read",
-    "conflicting labels": "same shot with another label",
+    "conflicting labels": "same picture with another label",
     "leak": "same picture in another split",
     "near leak": "nearly the same picture in another split",
     "duplicate": "same picture twice in the split",
@@ -52,8 +53,7 @@ def refuse_fix(checked_images: object, where: str) -> None:
     """
     if not isinstance(checked_images, FileImages):
         raise ConfigError(
-            f"{where}: --fix writes a file of labels for a folder of pictures; these are no single files. "
-            "--csv lists what was found."
+            f"{where}: --fix works only for folders of picture files. To list what was found, pass --csv FILE."
         )
 
 
@@ -72,8 +72,11 @@ def rows_to_leave_out(checked: Checked) -> dict[int, str]:
 
 
 def _dropped(checked: Checked, kind: str, group: list[int]) -> list[int]:
-    if kind in ("unreadable", "conflicting labels"):
+    if kind == "unreadable":
         return group
+    if kind == "conflicting labels":
+        same = len({checked.album.digests[row].tobytes() for row in group}) == 1
+        return group if same else []
     if kind == "duplicate":
         return group[1:]
     splits = [checked.album.split(row) for row in group]
@@ -96,7 +99,9 @@ def write_cleaned(checked: Checked, path: Path) -> Cleaned:
     left = rows_to_leave_out(checked)
     kept = [row for row in range(len(album.ids)) if row not in left]
     if not kept:
-        raise ConfigError(f"{album.dataset.where}: no picture would be left in {path}.")
+        raise ConfigError(
+            f"{album.dataset.where}: --fix would leave out every picture; {path} was not written."
+        )
     lines = [csv_line(SPLIT_COLUMNS)]
     lines += [csv_line((album.ids[row], album.label(row), album.split(row))) for row in kept]
     text = as_bytes("".join(lines))

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tellapart.checks.album import Album
 from tellapart.checks.alignment import similarity
+from tellapart.checks.principal import principal
 from tellapart.data.types import Pixels
 
 NEIGHBORS = 4
-"""Pictures with which each is compared, and as many with its mirror image."""
+"""Pictures with which each is compared, as many with its mirror image, and as many by its features."""
 
 COARSE_SIDE = 8
 """Pixels of the blurred pictures whose neighbors are looked for."""
@@ -23,13 +24,16 @@ COARSE_SIDE = 8
 DIRECTIONS = 64
 """Numbers to which they are reduced (principal components)."""
 
-ALIKE = 0.75
+ALIKE = 0.65
 """Correlation of two blurred pictures, in color, from which they are compared in detail."""
 
-SAME_SHOT = 0.73
-"""Similarity of detail from which two pictures count as one shot. Of pictures resized, cut by up to 12%, or saved as
-JPEG, at least 98% reach it; in CIFAR-10, pairs below are often two shots of one thing
-(`benchmarks/check_planted.py`)."""
+SAME_SHOT = 0.8
+"""Similarity of detail from which two pictures count as one shot. All of 400 photos and 400 pictures of CIFAR-10 that
+were resized, cut by up to a tenth at every edge or saved as JPEG reach 0.85; in CIFAR-10, pairs below 0.8 are often two
+shots of one thing."""
+
+MOST_PAIRS = 100_000
+"""Pairs that are compared in detail, the most alike first: more than enough for 10,000 pictures."""
 
 MOST_COMPARED = 150_000
 """Pictures up to which near duplicates are looked for: every picture is compared with every other."""
@@ -79,7 +83,7 @@ def near_pairs(album: Album, blank: NDArray[np.bool_], exact: list[Pair]) -> lis
     if len(rows) < 2:
         return []
     thumbnails = album.thumbnails[rows]
-    first, second = _candidates(thumbnails)
+    first, second = _candidates(thumbnails, None if album.features is None else album.features[rows])
     gray = torch.from_numpy(thumbnails).float() @ _LUMA
     scores = similarity(gray[first], gray[second]).numpy()
     kept = np.flatnonzero(scores >= SAME_SHOT)
@@ -89,24 +93,38 @@ def near_pairs(album: Album, blank: NDArray[np.bool_], exact: list[Pair]) -> lis
     ]
 
 
-def _candidates(thumbnails: Pixels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return pairs of rows, the first smaller, whose blurred pictures are alike."""
+def _candidates(
+    thumbnails: Pixels, features: NDArray[np.float16] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return pairs of rows, the first smaller, that are neighbors and whose blurred pictures are alike."""
     from sklearn.decomposition import PCA
-    from sklearn.neighbors import NearestNeighbors
 
     plain, mirrored = _blurred(thumbnails), _blurred(thumbnails[:, :, ::-1])
     count = min(DIRECTIONS, *plain.shape)
     axes = PCA(count, svd_solver="randomized", random_state=0).fit(plain)
     points = axes.transform(plain).astype(np.float32)
     queries = axes.transform(mirrored).astype(np.float32)
-    search = NearestNeighbors(n_neighbors=min(NEIGHBORS + 1, len(points)), algorithm="brute").fit(points)
-    near = np.concatenate([search.kneighbors(each, return_distance=False) for each in (points, queries)], 1)
-    ours = np.repeat(np.arange(len(points)), near.shape[1])
-    pairs = np.sort(np.stack([ours, near.ravel()], 1), 1)
+    near = [_neighbors(points, points), _neighbors(points, queries)]
+    if features is not None:
+        by_features = principal(features)
+        near.append(_neighbors(by_features, by_features))
+    theirs = np.concatenate(near, 1)
+    ours = np.repeat(np.arange(len(points)), theirs.shape[1])
+    pairs = np.sort(np.stack([ours, theirs.ravel()], 1), 1)
     pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
     first, second = pairs.T
     alike = np.maximum(_products(plain[first], plain[second]), _products(mirrored[first], plain[second]))
-    return first[alike >= ALIKE], second[alike >= ALIKE]
+    kept = np.flatnonzero(alike >= ALIKE)
+    kept = kept[np.argsort(-alike[kept], kind="stable")[:MOST_PAIRS]]
+    return first[kept], second[kept]
+
+
+def _neighbors(points: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return for each query the rows of the nearest points; of a point that is among them, itself too."""
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=min(NEIGHBORS + 1, len(points)), algorithm="brute").fit(points)
+    return search.kneighbors(queries, return_distance=False)
 
 
 def _products(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,20 +32,20 @@ KINDS: dict[str, Kind] = {
     "leak": Kind(
         "Same picture in two splits",
         "serious",
-        "The test score is too good: the network has seen these pictures.",
+        "The score is too high: the network has already seen these pictures.",
         f"Keep each in one split. {_FIX} the copies in the training split.",
     ),
     "near leak": Kind(
         "Nearly the same picture in two splits",
         "serious",
-        "The test score is too good: the network has seen these shots, resized, cropped, mirrored or saved again.",
-        f"Look at the pairs, and keep each shot in one split. {_FIX} those in the training split.",
+        "The score is too high: the network has seen these pictures resized, cropped, mirrored or saved again.",
+        f"Compare them, and keep all versions of a picture in one split. {_FIX} the copies in the training split.",
     ),
     "conflicting labels": Kind(
         "Same picture, different labels",
         "serious",
         "One of the labels is wrong, and no network can learn both.",
-        f"Correct the label, or remove the pictures. {_FIX} them.",
+        f"Correct the label, or remove the pictures. {_FIX} those with the very same pixels.",
     ),
     "unreadable": Kind(
         "Unreadable",
@@ -80,7 +80,7 @@ KINDS: dict[str, Kind] = {
     "wrong label": Kind(
         "Label that looks wrong",
         "look",
-        "Wrong training labels cost accuracy, wrong test labels make the score too low.",
+        "Wrong training labels lower the accuracy; wrong test labels falsify the score.",
         "Look at them, the most suspicious first, and correct those that are wrong.",
     ),
     "outlier": Kind(
@@ -90,7 +90,7 @@ KINDS: dict[str, Kind] = {
         "Remove those that belong to no class.",
     ),
     "imbalance": Kind(
-        "Unequal classes",
+        "Imbalanced classes",
         "look",
         "A high accuracy may hide that rare classes are never predicted.",
         "Read the balanced accuracy and each class's recall, and add pictures of the rare classes.",
@@ -98,33 +98,30 @@ KINDS: dict[str, Kind] = {
     "duplicate": Kind(
         "Same picture twice in one split",
         "look",
-        "These pictures count more than others; held-out pictures drawn from the split may be copies.",
+        "Copies count more than other pictures. If test pictures are held out from this split, some may be copies.",
         f"Keep one of each. {_FIX} the others.",
     ),
     "near duplicate": Kind(
         "Nearly the same picture in one split",
         "look",
-        "A split that is drawn at random puts them on both sides, and the score is then too good.",
-        "Keep one of each, or divide the data by hand.",
+        "If pictures are held out at random, near copies land in both splits, and the score is too high.",
+        "Keep one of each, or split the data yourself.",
     ),
     "blank": Kind("Blank", "look", "They show nothing, so their label cannot be learned.", "Remove them."),
     "dark": Kind("Very dark", "look", "There is little to see.", "Brighten or remove them."),
     "bright": Kind("Overexposed", "look", "There is little to see.", "Replace or remove them."),
-    "blurred": Kind(
-        "Blurred", "look", "Details are lost.", "Keep them only if such pictures are to be expected."
-    ),
+    "blurred": Kind("Blurred", "look", "Details are lost.", "Remove them, unless you expect such pictures."),
     "tiny": Kind(
         "Much smaller than the others",
         "look",
-        "Enlarged, they are blurred, and a network may learn the blur.",
-        "Replace them by larger ones, or remove them.",
+        "Enlarging blurs them, and a network may learn the blur.",
+        "Replace them with larger ones, or remove them.",
     ),
     "modes": Kind(
         "Different kinds of pixels",
         "note",
-        "All are brought to 8 bits of red, green and blue. Where one class is gray and another in color, that alone "
-        "tells them apart.",
-        "Check that each class has them all.",
+        "All are converted to 8-bit RGB. If one class is gray and another in color, a network may learn only that.",
+        "Check that every class has pictures of each kind.",
     ),
 }
 """Name -> kind, in the order in which findings are told."""

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checks.album import Album
-
-DIRECTIONS = 128
-"""Principal components of the features. With 64 or 256 as many flipped labels are found."""
+from tellapart.checks.principal import principal
 
 FOLDS = 5
 FEWEST_OF_A_CLASS = 10
@@ -81,16 +79,6 @@ def _held_out_probabilities(features: NDArray[np.float16], labels: NDArray[np.in
     classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     return cross_val_predict(classifier, points, labels, cv=folds, method="predict_proba")
-
-
-def principal(features: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return the features of length 1 in their main directions: (N, features) -> (N, at most DIRECTIONS)."""
-    from sklearn.decomposition import PCA
-
-    points = features.astype(np.float32)
-    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-6)
-    count = min(DIRECTIONS, points.shape[1], max(1, len(points) // 4))
-    return PCA(count, svd_solver="randomized", random_state=0).fit_transform(points)
 
 
 def outliers(album: Album, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -70,15 +70,15 @@ def findings_of_quality(album: Album) -> Iterator[Finding]:
     shown = there & ~blank
     sides = album.shapes.min(1)
     usual = float(np.median(sides[there])) if there.any() else 0.0
-    yield from _of("blank", "are of one color", blank, album.measure("mean"))
-    yield from _of("dark", "are nearly black", shown & (album.measure("high") < DARK), album.measure("mean"))
+    yield from _of("blank", "of a single color", blank, album.measure("mean"))
+    yield from _of("dark", "nearly black", shown & (album.measure("high") < DARK), album.measure("mean"))
     bright = shown & (album.measure("low") > BRIGHT)
-    yield from _of("bright", "are nearly white", bright, -album.measure("mean"))
+    yield from _of("bright", "nearly white", bright, -album.measure("mean"))
     sharpness = album.measure("sharpness")
     blurred = shown & (sharpness < BLURRED) & (sides >= SMALLEST_FOR_BLUR)
-    yield from _of("blurred", "have no sharp edges", blurred, sharpness)
+    yield from _of("blurred", "without sharp edges", blurred, sharpness)
     tiny = there & (sides < min(TINY_SIDE, TINY * usual))
-    words = f"have a side of less than {min(TINY_SIDE, TINY * usual):.0f} pixels; half of all have at least {usual:.0f}"
+    words = f"with a side below {min(TINY_SIDE, TINY * usual):.0f} pixels (median: {usual:.0f})"
     yield from _of("tiny", words, tiny, sides)
     yield from _of_modes(album)
 

@@ -26,24 +26,10 @@ def findings_of_repeats(album: Album, exact: list[Pair], near: list[Pair]) -> It
         if within:
             extra = sum(len(group) - 1 for group in within)
             are = "repeats" if extra == 1 else "repeat"
-            how = "nearly " if name else ""
-            seen = f"{counted(extra, 'picture')} {are} another of the same split {how or 'exactly'}".strip()
-            yield Finding(
-                kind=f"{name}duplicate", seen=seen, groups=tuple(within), notes=_notes(album, pairs)
-            )
+            verb = f"nearly {are}" if name else are
+            seen = f"{counted(extra, 'picture')} {verb} another of the same split"
+            yield Finding(kind=f"{name}duplicate", seen=seen, groups=tuple(within), notes=_notes(pairs))
     yield from _conflicts(album, [*exact, *near])
-
-
-def leaked(album: Album, pairs: list[Pair]) -> list[int]:
-    """Return the test pictures, in order, that a training or validation picture repeats."""
-    rows = {
-        row
-        for group in _groups(album, pairs)
-        if len({album.split_of[each] for each in group}) > 1
-        for row in group
-        if album.split(row) == "test"
-    }
-    return sorted(rows)
 
 
 def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[Pair]) -> Iterator[Finding]:
@@ -53,9 +39,10 @@ def _leak(album: Album, kind: str, crossing: list[tuple[int, ...]], pairs: list[
     counts = {name: sum(album.split(row) == name for row in scored) for name in ORDER[1:]}
     sizes = {name: len(split) for name, split in album.dataset.splits.items()}
     subjects = [f"{count:,} of {sizes[name]:,} {name} pictures" for name, count in counts.items() if count]
-    how = "repeat" if kind == "leak" else "nearly repeat"
-    seen = f"{' and '.join(subjects)} {how} a picture of another split"
-    yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(album, pairs))
+    verb = "has" if len(scored) == 1 else "have"
+    what = "a copy" if kind == "leak" else "a near copy"
+    seen = f"{' and '.join(subjects)} {verb} {what} in another split"
+    yield Finding(kind=kind, seen=seen, groups=tuple(crossing), notes=_notes(pairs))
 
 
 def _scored(album: Album, group: tuple[int, ...]) -> list[int]:
@@ -68,8 +55,8 @@ def _conflicts(album: Album, pairs: list[Pair]) -> Iterator[Finding]:
     differing = [pair for pair in pairs if album.labels[pair.first] != album.labels[pair.second]]
     groups = _groups(album, differing)
     if groups:
-        exact = sum(pair.exact for pair in differing)
-        seen = f"{counted(len(groups), 'shot')} with different labels; {exact:,} of the pairs have the very same pixels"
+        same = sum(len({album.digests[row].tobytes() for row in group}) == 1 for group in groups)
+        seen = f"{counted(len(groups), 'picture')} with different labels ({same:,} identical in every pixel)"
         notes = {row: f"labeled {album.label(row)}" for group in groups for row in group}
         yield Finding(kind="conflicting labels", seen=seen, groups=tuple(groups), notes=notes)
 
@@ -87,11 +74,9 @@ def _groups(album: Album, pairs: list[Pair]) -> list[tuple[int, ...]]:
     return sorted(groups, key=lambda group: (-max(likeness[row] for row in group), group))
 
 
-def _notes(album: Album, pairs: list[Pair]) -> dict[int, str]:
-    """Return for the later picture of each pair how it repeats the other."""
+def _notes(pairs: list[Pair]) -> dict[int, str]:
+    """Return for the later picture of each pair how much it is like the other."""
     return {
-        pair.second: f"same pixels as {album.ids[pair.first]}"
-        if pair.exact
-        else f"similarity {pair.similarity:.2f} to {album.ids[pair.first]}"
+        pair.second: "same pixels" if pair.exact else f"similarity {pair.similarity:.2f}"
         for pair in reversed(pairs)
     }

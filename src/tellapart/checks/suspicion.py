@@ -24,7 +24,7 @@ def findings_of_labels(
         left_out: gets the reason where labels were not looked at.
     """
     if album.features is None:
-        left_out.append(f"Wrong labels were not looked for: {len(album.ids):,} pictures are too many.")
+        left_out.append(f"Wrong labels: {len(album.ids):,} pictures are too many for this check.")
         return
     ignored = blank.copy()
     ignored[[pair.second for pair in exact]] = True
@@ -32,7 +32,7 @@ def findings_of_labels(
     suspects = label_suspects(album, rows)
     if suspects is None:
         left_out.append(
-            f"Wrong labels were not looked for: that needs two classes of {FEWEST_OF_A_CLASS} pictures."
+            f"Wrong labels: this check needs two classes with at least {FEWEST_OF_A_CLASS} pictures each."
         )
     elif len(suspects.rows):
         yield _suspicious(album, rows, suspects)
@@ -40,7 +40,7 @@ def findings_of_labels(
     if len(far_rows):
         yield Finding(
             kind="outlier",
-            seen=f"{counted(len(far_rows), 'picture')} have no picture near them",
+            seen=f"{counted(len(far_rows), 'picture')} unlike all others",
             groups=tuple((int(row),) for row in far_rows),
             notes={
                 int(row): f"{far:.1f} times as far from its neighbors as usual"
@@ -55,14 +55,14 @@ def _suspicious(album: Album, rows: NDArray[np.int64], suspects: LabelSuspects) 
     return Finding(
         kind="wrong label",
         seen=(
-            f"{counted(len(suspects.rows), 'picture')} of {len(rows):,} look like another class, by features that "
-            f"agree with {percent(suspects.accuracy)} of the labels"
+            f"{len(suspects.rows):,} of {counted(len(rows), 'picture')} may belong to another class (the check "
+            f"agrees with {percent(suspects.accuracy)} of all labels)"
         ),
         groups=tuple((row,) for row in suggested),
         notes={
             int(
                 row
-            ): f"labeled {album.label(row)} ({percent(float(share))}), looks like {suggested[int(row)]}"
+            ): f"labeled {album.label(row)} (probability {percent(float(share))}), looks like {suggested[int(row)]}"
             for row, share in zip(suspects.rows, suspects.probability, strict=True)
         },
         suggested=suggested,

@@ -15,18 +15,18 @@ Augment = Annotated[
     typer.Option(
         "--augment",
         metavar="CHANGES",
-        help="Changes of the recipe's augmentation, divided by commas: a switch of Keras's ImageDataGenerator "
-        "(rotation_range=15, zoom_range=0.8:1.2, horizontal_flip), a policy (trivial-augment-wide, "
-        "rand-augment.magnitude=5), or a mixing (mixup, cutmix); none comes first to start from nothing. To see it: "
-        "tellapart augment DATA. With transfer, in fine-tuning. Can be repeated.",
+        help="Changes to the recipe's augmentation, separated by commas: settings of Keras's ImageDataGenerator "
+        "(rotation_range=15, zoom_range=0.8:1.2, horizontal_flip), policies (trivial-augment-wide, "
+        "rand-augment.magnitude=5) and mixing (mixup, cutmix). Begin with none to drop the recipe's own. With "
+        "transfer, for fine-tuning only. To preview: tellapart augment DATA. Can be repeated.",
     ),
 ]
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Same as for train.")]
 SheetOut = Annotated[
     Path, typer.Option("--out", metavar="FILE.png", help="Picture to write; it is not overwritten.")
 ]
-Pictures = Annotated[int, typer.Option("--pictures", min=1, max=64, help="Rows: training pictures.")]
-Draws = Annotated[int, typer.Option("--draws", min=1, max=32, help="Columns beside the original.")]
+Pictures = Annotated[int, typer.Option("--pictures", min=1, max=64, help="Number of pictures, one per row.")]
+Draws = Annotated[int, typer.Option("--draws", min=1, max=32, help="Augmented versions of each picture.")]
 
 
 @with_label_options
@@ -44,9 +44,9 @@ def augment(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show what augmentation makes of the training pictures, before any training.
+    """Preview the augmented training pictures.
 
-    Writes one PNG: a row for each picture, with the original and several draws.
+    Writes one PNG. Each row shows a picture and several random augmentations of it.
 
     \b
     Examples:

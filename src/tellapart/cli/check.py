@@ -26,7 +26,7 @@ def check(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check labeled pictures before training: what would spoil the result?
+    """Find problems in labeled pictures before training.
 
     Finds copies and near copies within and across splits, labels that look wrong, unreadable, blank, dark and blurred
     pictures, unequal and missing classes, and pictures unlike all others. Writes a page with the pictures side by side.

@@ -23,7 +23,7 @@ def list_sets(as_json: options.Json = False) -> None:
 
 @with_label_options
 def show(name: options.SetOrFolder, labels: Any = None, as_json: options.Json = False) -> None:
-    """Show a data set's classes and how many pictures each has, and what to know about how it was read.
+    """Show a data set's classes, its pictures per class and split, and notes on how it was read.
 
     \b
     Examples:

@@ -13,8 +13,8 @@ LabelFile = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE",
-        help="File of labels for pictures that are not in class folders: CSV, JSON Lines, JSON or Parquet, one row a "
-        "picture, such as file,label.",
+        help="Labels for pictures that are not sorted into class folders: a CSV, JSON, JSON Lines or Parquet file with "
+        "one row per picture, such as file,label.",
     ),
 ]
 PathColumn = Annotated[
@@ -22,13 +22,15 @@ PathColumn = Annotated[
     typer.Option(
         "--path-column",
         metavar="NAME|NUMBER",
-        help="Column of the picture's path, by its header or its number from 1. Default: found by what it holds.",
+        help="Column with each picture's path: its header, or its number from 1. Default: detected automatically.",
     ),
 ]
 LabelColumn = Annotated[
     str | None,
     typer.Option(
-        "--label-column", metavar="NAME|NUMBER", help="Column of the class. Default: found by its header."
+        "--label-column",
+        metavar="NAME|NUMBER",
+        help="Column with each picture's class: its header, or its number from 1. Default: detected automatically.",
     ),
 ]
 SplitColumn = Annotated[
@@ -36,8 +38,7 @@ SplitColumn = Annotated[
     typer.Option(
         "--split-column",
         metavar="NAME|NUMBER|none",
-        help="Column of train, validation and test. none: divide the pictures at random. Default: found by what it "
-        "holds.",
+        help="Column that says train, validation or test. none: ignore such columns. Default: detected automatically.",
     ),
 ]
 Names = Annotated[
@@ -45,8 +46,8 @@ Names = Annotated[
     typer.Option(
         "--names",
         metavar="FILE",
-        help="Class names for labels that are numbers or codes: a name a line, lines such as 3 cat, JSON, or a YAML "
-        "file with names.",
+        help="Class names, where labels are numbers or codes. A file with one name per line, with lines such as 3 cat, "
+        "or in JSON or YAML.",
     ),
 ]
 LabelPattern = Annotated[
@@ -54,7 +55,7 @@ LabelPattern = Annotated[
     typer.Option(
         "--label-pattern",
         metavar="REGEX",
-        help="Take the class from each picture's path: the regular expression's group label, as in "
+        help="Read the class from each picture's path with a regular expression: it is the group named label, as in "
         "'(?P<label>[a-z]+)_[0-9]+'.",
     ),
 ]
@@ -64,8 +65,8 @@ ClassDepth = Annotated[
     typer.Option(
         "--class-depth",
         metavar="N",
-        help="Take the names of the folders N levels below DATA as classes, 1 for those directly in it. Default: read "
-        "from the folders' names.",
+        help="Use the folders N levels below DATA as classes; 1 means those directly in it. Default: detected from the "
+        "folder names.",
     ),
 ]
 

@@ -96,19 +96,21 @@ SplitOption = Annotated[
 ]
 CheckData = Annotated[str, typer.Argument(metavar="DATA", help="Same as for train.")]
 CheckSplit = Annotated[
-    SplitName | None, typer.Option("--split", help="Check this split alone. Default: all of them.")
+    SplitName | None, typer.Option("--split", help="Check only this split. Default: all splits.")
 ]
 CheckOut = Annotated[
     Path,
-    typer.Option("--out", metavar="FILE.html", help="The page. A page of an earlier check is replaced."),
+    typer.Option(
+        "--out", metavar="FILE.html", help="HTML page to write. It replaces the page of an earlier check."
+    ),
 ]
 Fix = Annotated[
     Path | None,
     typer.Option(
         "--fix",
         metavar="FILE.csv",
-        help="Write a new file of labels and splits for train --labels: without pictures that are unreadable, copies, "
-        "in two splits or in two classes. A folder's pictures stay as they are.",
+        help="Write a cleaned list of labels and splits for train --labels. It leaves out unreadable pictures, copies "
+        "within and across splits, and pictures with conflicting labels. No picture is changed.",
     ),
 ]
 
@@ -193,7 +195,7 @@ Memory = Annotated[
     typer.Option(
         "--memory",
         metavar="BYTES",
-        help="Memory for decoded pictures, such as 1GiB; more lie in a file in the cache folder. Default: 2GiB.",
+        help="Memory for decoded pictures, such as 1GiB; the rest go into a file in the cache folder. Default: 2GiB.",
     ),
 ]
 Size = Annotated[

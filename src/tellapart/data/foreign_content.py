@@ -35,13 +35,13 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (_begins(b"%PDF"), "a PDF document", _SAVE_AS),
     (_begins(b"%!PS"), "a PostScript file", _SAVE_AS),
     (_begins(b"8BPS"), "a Photoshop file", _SAVE_AS),
-    (_begins(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL picture, which is not read", _SAVE_AS),
+    (_begins(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL file", _SAVE_AS),
     (_begins(b"PK\x03\x04", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"BZh"), "an archive", "Unpack it."),
     (_matches(rb"\A....ftyp(isom|mp4|M4V|qt  |avc1|3gp)"), "a video", "Take a frame of it as PNG or JPEG."),
     (_begins(b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba"), "a video", "Take a frame of it as PNG or JPEG."),
     (_matches(rb"\ARIFF....AVI "), "a video", "Take a frame of it as PNG or JPEG."),
     (_begins(b"\x93NUMPY"), "a NumPy array", "Give arrays as an .npz file."),
-    (_matches(rb"\A\0+\Z"), "zero bytes alone, as an interrupted copy leaves them", _DOWNLOAD_AGAIN),
+    (_matches(rb"\A\0+\Z"), "only zero bytes, probably an interrupted copy", _DOWNLOAD_AGAIN),
 )
 """Whether the beginning of a file is of the kind, what it is called, and what to do."""
 
@@ -55,8 +55,10 @@ def foreign_content(encoded: bytes) -> str | None:
     beginning = encoded[:_LOOKED_AT]
     for is_kind, what, remedy in _KINDS:
         if is_kind(beginning):
-            return f"not a picture but {what}. {remedy}"
+            return (
+                f"{what}, {'a format that is not read' if remedy == _SAVE_AS else 'not a picture'}. {remedy}"
+            )
     if beginning and not re.search(rb"[\x00-\x08\x0e-\x1f\x80-\xff]", beginning):
         words = beginning[:60].decode("ascii").split("\n")[0].strip()
-        return f"not a picture but text ({words!r})."
+        return f"text, not a picture ({words!r})."
     return None

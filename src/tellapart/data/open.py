@@ -23,7 +23,7 @@ from tellapart.data.sources.class_names import doubtful_classes, with_class_name
 from tellapart.data.sources.label_choice import RECORDED, as_labels
 from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, real_path, similar_paths
@@ -73,6 +73,11 @@ def open_dataset(
         source = source_of(request)
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
+        if unused := request.choice.beyond(source.options):
+            raise ConfigError(
+                f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
+                f"{'it' if len(unused) == 1 else 'them'} out, or name the classes in a file of labels (--labels)."
+            )
         dataset = source.open(request)
         dataset = with_class_names(dataset, request.choice.names)
     if for_training:
@@ -88,7 +93,9 @@ def _check_learnable(dataset: Dataset) -> None:
     """
     train = dataset.splits.get("train")
     if train is None or not len(train):
-        raise DataError(f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}).")
+        raise DataError(
+            f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
+        )
     trained = set(np.unique(train.labels).tolist())
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
@@ -112,7 +119,7 @@ def _meant(names: Sequence[str], trained: Sequence[str]) -> str:
     for name in names:
         if alike := difflib.get_close_matches(name.casefold(), [other.casefold() for other in trained], n=1):
             other = next(other for other in trained if other.casefold() == alike[0])
-            return f"\nIs {name} the class {other} of train? A class is spelled alike in every split."
+            return f"\nIs {name} the same class as {other} in train? Use the same spelling in every split."
     return ""
 
 

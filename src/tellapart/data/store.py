@@ -182,9 +182,9 @@ def _streamed(
     reading = read_all(split, preprocessing, lambda _: None, progress)
     readable = split.take(np.array(reading.rows, np.int64))
     remark = (
-        f"Pictures are decoded anew for every step, which takes longer: {bytes_of(split, preprocessing) / 1e9:.1f} GB "
-        f"of decoded pictures are more than the memory given, and {folder} cannot hold them ({reason}). Free "
-        "disk space, set XDG_CACHE_HOME to a larger disk, or give more memory (--memory)"
+        "Pictures are decoded again at every step, which is slower: decoded, they take "
+        f"{bytes_of(split, preprocessing) / 1e9:.1f} GB, more than --memory allows, and {folder} has no room for them "
+        f"({reason}). Free disk space, set XDG_CACHE_HOME to a folder on a larger disk, or raise --memory"
     )
     return _store(split, cast(Pixels, StreamedPixels(readable, preprocessing)), reading, remark=remark)
 

@@ -90,7 +90,7 @@ def prediction(data: bytes, name: str) -> dict[str, Any]:
         pixels = decode(data, answering_model().card.preprocessing)
     except PictureError as reason:
         message = str(reason).replace("<bytes>", name)
-        is_other = any(words in message for words in ("no known picture format", "not a picture but text"))
+        is_other = any(words in message for words in ("no known picture format", "text, not a picture"))
         hint = " Try a JPEG or a PNG." if is_other else ""
         raise PictureError(message + hint) from reason
     (predicted,), _ = answering_model().predict([pixels], top=1)

@@ -100,8 +100,8 @@ OF_FINE_TUNING = ("epochs", "batch_size", "learning_rate")
 """Settings that a transfer has for its fine-tuning alone."""
 
 NOT_OF_TRANSFER = (
-    "optimizer", "augmentation", "mixing", "label_smoothing", "keep", "pictures_per_epoch", "statistics_over",
-    "tta_views", "widths", "depth",
+    "optimizer", "augmentation", "mixing", "mixing_strength", "label_smoothing", "keep", "pictures_per_epoch",
+    "statistics_over", "tta_views", "widths", "depth",
 )  # fmt: skip
 """Settings that a transfer does not read: its head and its fine-tuning have their own."""
 
@@ -131,10 +131,10 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
             return config
         return config.changed(optimizer=at_learning_rate(config.optimizer, rate))
     if config.fine_tuning is None or changes.get("fine_tune") == "off":
-        names = " and ".join(given).capitalize().replace("_", " ")
-        verb, them = ("is that", "it") if [*given] == ["learning_rate"] else ("are those", "them")
+        names = " and ".join(given).replace("_", " ")
+        them = "it" if len(given) == 1 and "epochs" not in given else "them"
         raise ConfigError(
-            f"{names} of a transfer {verb} of its fine-tuning, which is off. Leave {them} out, or leave out "
+            f"The recipe transfer uses the {names} only in fine-tuning, which is off. Leave {them} out, or leave out "
             "--fine-tune off."
         )
     tuning = dataclasses.replace(

@@ -40,8 +40,8 @@ def with_augmentation(config: TrainConfig, text: str) -> TrainConfig:
         )
     if config.fine_tuning is None or config.fine_tune == "off":
         raise ConfigError(
-            "A transfer's pictures are augmented in its fine-tuning, which is off. Leave out --augment, or leave out "
-            "--fine-tune off."
+            "With the recipe transfer, --augment applies only to fine-tuning, which is off. Leave out --augment, or "
+            "leave out --fine-tune off."
         )
     tuning = dataclasses.replace(config.fine_tuning, augmentation=after.each)
     return config.changed(fine_tune="on", fine_tuning=tuning)
@@ -63,8 +63,8 @@ def check_augmentation(config: TrainConfig, mirrors: bool) -> None:
     changing = augmentation.changes_direction
     if changing and not mirrors and not augmentation.any_orientation:
         raise ConfigError(
-            f"{' and '.join(changing)} would mirror or turn pictures whose class depends on their direction, as "
-            "digits, letters, or classes such as left and right do: a 6 upside down is a 9. Leave "
+            f"{' and '.join(changing)} would mirror or rotate pictures whose class may depend on their "
+            "orientation, such as digits, letters, or left and right: a 6 upside down is a 9. Leave "
             f"{'it' if len(changing) == 1 else 'them'} out; or, if your classes stay the same, add any_orientation to "
             "--augment (in Python: Augmentation(any_orientation=True))."
         )
@@ -88,7 +88,7 @@ def _check_standardization(config: TrainConfig, augmentation: Augmentation) -> N
     on = [name for name in STANDARDIZING if getattr(augmentation, name)]
     able = [name for name, network in NETWORKS.items() if network.standardizes]
     raise ConfigError(
-        f"{' and '.join(on)}: the network {config.network} of the recipe {config.recipe} scales and standardizes "
+        f"{' and '.join(on)}: not possible with the recipe {config.recipe}, whose network scales and standardizes "
         f"pixels itself. Leave {'it' if len(on) == 1 else 'them'} out, or use a recipe with the network "
         f"{' or '.join(able)}, such as quick."
     )

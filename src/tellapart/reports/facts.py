@@ -19,6 +19,7 @@ from tellapart.reports.mistakes import Mistake
 from tellapart.reports.rerun_command import rerun_command
 from tellapart.runs.course import course_of
 from tellapart.runs.event_log import findings_in
+from tellapart.runs.untrusted_pictures import TrustedScores
 from tellapart.training.health import remarks
 from tellapart.training.watch.watch import findings_of_curves
 
@@ -44,6 +45,9 @@ class RunRecord:
 
     scores: Scores | None
     """On the test split; None where the run was not finished."""
+
+    trusted: TrustedScores | None = None
+    """On the test split without copies of training images and doubtful images; None where none are known."""
 
     calibration: Mapping[str, Any] | None
     """From `calibration_facts`."""
@@ -191,6 +195,8 @@ def _scores(record: RunRecord, scores: Scores) -> dict[str, Any]:
         **scores.to_dict(),
         "naive_class": record.class_names[int(np.argmax(images_of_class))],
         "tta_views": _tta_views(record),
+        "is_unequal": scores.is_unequal,
+        "trusted": None if record.trusted is None else record.trusted.to_dict(),
         "without_tta": {key: without_tta[-1][key] for key in ("accuracy", "interval")}
         if without_tta
         else None,

@@ -14,6 +14,7 @@ from tellapart.reports.mistakes import Mistake, confident_mistakes
 from tellapart.reports.nearest_examples import neighbors
 from tellapart.reports.page import page
 from tellapart.runs.saved_run import SavedRun
+from tellapart.runs.untrusted_pictures import trusted_scores, untrusted_in
 
 
 def write_report(saved: SavedRun, progress: Progress | None = None) -> dict[str, Any]:
@@ -55,6 +56,11 @@ def _record(saved: SavedRun, mistakes: Sequence[Mistake] | None, missing: Sequen
         log=saved.log,
         labels={split: store.labels for split, store in saved.stores.items()},
         scores=None if test is None else score(test.probabilities, test.labels, saved.class_names, "test"),
+        trusted=None
+        if test is None
+        else trusted_scores(
+            untrusted_in(saved.log), test.probabilities, test.labels, test.ids, saved.class_names
+        ),
         calibration=None if test is None else calibration_facts(test, temperature, fitted_on),
         mistakes=mistakes,
         network=None if saved.classifier is None else network_facts(saved.classifier.model),

@@ -1,7 +1,7 @@
 """The data loader: the tensors of one step, from images in memory or read ahead from a disk.
 
 Everything random in a step (which images, how they are augmented, and which units
-dropout zeroes) is seeded by (seed, epoch, step) alone.
+dropout zeroes) is seeded by (seed, epoch, step, rank) alone.
 """
 
 from dataclasses import replace

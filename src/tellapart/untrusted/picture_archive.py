@@ -203,8 +203,8 @@ def _checked_name(name: str, path: Path, *, is_link: bool) -> str:
     parts = [part for part in name.replace("\\", "/").split("/") if part != "."]
     if is_link:
         raise DataError(
-            f"{path}: {name[:200]} is a link (or a device), which is not followed inside an archive. Unpack it "
-            "where you trust it, and give the folder."
+            f"{path}: {name[:200]} is a link (or a device), which is not followed inside an archive. If you trust "
+            "the archive, unpack it and give the folder."
         )
     if ".." in parts or parts[0] == "" or parts[0].endswith(":") or "\0" in name:
         raise refused(path, f"its member {name[:200]!r} leads out of the archive")
@@ -270,8 +270,11 @@ class _Bounded:
 
 
 def _damaged(path: Path, reason: BaseException) -> DataError:
-    why = getattr(reason, "strerror", None) or reason
-    return DataError(f"{path}: a damaged archive ({why}). Download it again, or unpack what is left of it.")
+    if isinstance(reason, OSError) and reason.errno is not None:
+        return DataError(f"{path}: cannot be read ({reason.strerror}).")
+    return DataError(
+        f"{path}: a damaged archive ({reason}). Download it again, or unpack what is left of it."
+    )
 
 
 def refused(path: Path, why: str) -> DataError:

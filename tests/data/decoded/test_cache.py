@@ -8,12 +8,14 @@ import time
 import numpy as np
 import pytest
 
+from tellapart.data.dataset import Split
 from tellapart.data.decoded import cache, pixel_file, resident
 from tellapart.data.decoded.cache import cached, make_room
 from tellapart.data.decoded.pixel_file import NoRoomError, PixelFile, PixelWriter
 from tellapart.data.decoded.reading import read_all
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import Preprocessing
+from tellapart.data.sources.blobs import BlobImages
 from tellapart.data.store import load_split
 from tellapart.errors import DataError
 
@@ -188,3 +190,27 @@ def test_mapped_pages_are_given_back(tmp_path, monkeypatch):
         time.sleep(0.01)
     assert psutil.Process().memory_info().shared <= before + (8 << 20)
     assert int(file.images[7, 0, 0, 0]) == 7
+
+
+def test_pictures_that_are_fetched_are_cached_by_their_content(pictures, folder):
+    """Encoded, as pixels, and one that is not there, as from an archive."""
+    paths = sorted(pictures.rglob("*.png"))
+    pixels = {"as pixels": np.full((9, 12, 3), 7, np.uint8)}
+
+    def fetch(key):
+        if key == "gone":
+            raise DataError("not in the archive")
+        return pixels[key] if key in pixels else key.read_bytes()
+
+    keys = (*paths, "as pixels", "gone")
+    split = Split(tuple(map(str, keys)), np.arange(11) % 2, BlobImages(keys, fetch, tuple(map(str, keys))))
+    paths[3].write_bytes(b"damaged")
+    images, reading, decoded = read(split, folder)
+    assert decoded == 1
+    damaged, gone = (each.reason for each in reading.unreadable)
+    assert damaged.startswith(f"{paths[3]}: text, not a picture")
+    assert gone == "gone: not in the archive"
+    np.testing.assert_array_equal(images[-1], pixels["as pixels"])
+    assert read(split, folder)[2] == 0
+    pixels["as pixels"][0, 0, 0] = 8
+    assert read(split, folder)[2] == 1

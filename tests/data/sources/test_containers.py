@@ -3,18 +3,23 @@
 import io
 import json
 import tarfile
+import tomllib
 import zipfile
 
 import numpy as np
 import pytest
+import tomli_w
 from PIL import Image
 
 import tellapart
 from tellapart.data.open import open_dataset, reopening
-from tellapart.data.sources.label_choice import Labels
+from tellapart.data.preprocess import Preprocessing
+from tellapart.data.sources.label_choice import Labels, labels_from
 from tellapart.data.sources.registry import source_of
 from tellapart.data.sources.source import OpenRequest
 from tellapart.data.sources.webdataset import expanded
+from tellapart.data.split import apply_split, divide, read_split_csv, write_split_csv
+from tellapart.data.store import load_split
 from tellapart.errors import ConfigError, DataError, MissingExtraError, PictureError
 
 
@@ -111,6 +116,19 @@ def test_a_file_of_labels_names_pictures_in_an_archive(tmp_path):
     np.testing.assert_array_equal(dataset.splits["train"].images.read(1), pixels(PNGS[1]))
 
 
+@pytest.mark.parametrize("kind", ["stored.zip", "packed.tar.gz"])
+def test_the_file_of_labels_may_lie_in_the_archive_too(kind, tmp_path):
+    members = {"train/a.png": PNGS[0], "train/b.png": PNGS[1], "test/c.png": PNGS[2]}
+    table = b"id,breed\na,pug\nb,manx\n"
+    path = ARCHIVES[kind](tmp_path / kind, members | {"labels.csv": table})
+    with pytest.raises(DataError, match=rf"pass --labels {path}/labels\.csv"):
+        open_dataset(path)
+    dataset = open_dataset(path, labels=path / "labels.csv")
+    assert meaning(dataset) == {"train/a.png": ("train", "pug"), "train/b.png": ("train", "manx")}
+    with pytest.raises(DataError, match=r"lost\.csv is not in"):
+        open_dataset(path, labels=path / "lost.csv")
+
+
 def test_a_damaged_member_is_named_like_any_unreadable_picture(tmp_path):
     path = zipped(tmp_path / "photos.zip", CLASS_FOLDERS)
     content = bytearray(path.read_bytes())
@@ -123,7 +141,7 @@ def test_a_damaged_member_is_named_like_any_unreadable_picture(tmp_path):
 def test_a_member_that_is_no_picture_is_named(tmp_path):
     path = zipped(tmp_path / "photos.zip", {**CLASS_FOLDERS, "cat/3.png": b"<html>"})
     train = open_dataset(path).splits["train"]
-    with pytest.raises(PictureError, match=r"photos\.zip/cat/3\.png: no"):
+    with pytest.raises(PictureError, match=r"photos\.zip/cat/3\.png: a web page"):
         train.images.read(train.ids.index("cat/3.png"))
 
 
@@ -173,7 +191,7 @@ def understated(path):
         (lambda path: path.write_bytes(b"no tar at all" * 100), "x.tar", "a damaged archive"),
         (lambda path: path.write_bytes(b"\x1f\x8b broken"), "x.tar.gz", "a damaged archive"),
         (lambda path: path.write_bytes(b"\xfd7zXZ\0"), "x.tar.xz", r"pack it as \.tar"),
-        (lambda path: path.write_bytes(b"7z"), "x.7z", "such archives are not read"),
+        (lambda path: path.write_bytes(b"7z"), "x.7z", "archive format is not read"),
         (lambda path: zipped(path, {"readme.txt": b"x"}), "x.zip", "no class folders"),
         (lambda path: zipped(path, {"0.png": PNGS[0], "1.png": PNGS[1]}), "x.zip", "no class folders"),
     ],
@@ -248,7 +266,7 @@ def test_shards_without_labels_and_missing_shards_are_named(tmp_path):
     tarred(tmp_path / "a.tar", samples((0, 1, 2), lambda n: json.dumps({"x": n}), "json"))
     with pytest.raises(DataError, match="3 of 3 samples have no label"):
         open_dataset(tmp_path / "a.tar")
-    with pytest.raises(DataError, match=r"b-1\.tar is not there, nor 1 other file"):
+    with pytest.raises(DataError, match=r"2 of 2 files missing, such as .*b-1\.tar"):
         open_dataset(tmp_path / "b-{1..2}.tar")
 
 
@@ -368,7 +386,7 @@ def test_a_metadata_file_and_class_folders_that_disagree_are_asked_about(tmp_pat
         written(root, **{name.replace("/", "__").replace(".", "_dot_"): PNGS[place]})
     rows = "".join(f"{name},{'cat' if '0' in name else 'dog'}\n" for name in names)
     written(root, metadata_dot_csv=f"file_name,label\n{rows}")
-    with pytest.raises(DataError, match=r"two readings.*x, y.*cat, dog.*--labels .*metadata\.csv"):
+    with pytest.raises(DataError, match=r"two ways.*x, y.*cat, dog.*--labels .*metadata\.csv"):
         open_dataset(root)
     assert open_dataset(root, labels=root / "metadata.csv").class_names == ("cat", "dog")
 
@@ -378,6 +396,44 @@ def test_the_file_of_labels_may_itself_be_the_data(tmp_path):
     dataset = open_dataset(root / "labels.csv")
     assert meaning(dataset) == {"a.png": ("train", "cat"), "b.png": ("train", "dog")}
     assert dataset.name == "photos"
+
+
+def test_files_of_labels_may_be_one_for_each_split(tmp_path):
+    flat(tmp_path, "a.png", "b.png", "c.png")
+    written(
+        tmp_path / "labels",
+        train_dot_csv="file,label\na.png,cat\nb.png,dog\n",
+        valid_dot_csv="file,label\nc.png,dog\n",
+        notes_dot_txt="x",
+    )
+    assert meaning(open_dataset(tmp_path, labels=tmp_path / "labels")) == {
+        "a.png": ("train", "cat"),
+        "b.png": ("train", "dog"),
+        "c.png": ("validation", "dog"),
+    }
+    with pytest.raises(DataError, match="no files of labels called after splits"):
+        open_dataset(tmp_path, labels=tmp_path)
+
+
+def test_class_folders_of_codes_get_their_names_from_a_file(tmp_path):
+    flat(tmp_path, "set/n02123045/a.png", "set/n02084071/b.png")
+    written(tmp_path, names_dot_txt="n02084071 dog, domestic dog\nn02123045 tabby\n")
+    labels = Labels(names=tmp_path / "names.txt")
+    assert meaning(open_dataset(tmp_path / "set", labels=labels)) == {
+        "n02084071/b.png": ("train", "dog, domestic dog"),
+        "n02123045/a.png": ("train", "tabby"),
+    }
+
+
+def test_of_several_tables_the_one_with_labels_is_suggested(tmp_path):
+    flat(tmp_path, "train/a.png", "train/b.png", "test/c.png")
+    written(
+        tmp_path,
+        sample_submission_dot_csv="id,pug,manx\nc,0.5,0.5\n",
+        train_dot_csv="id,breed\na,pug\nb,manx\n",
+    )
+    with pytest.raises(DataError, match=r"pass --labels .*/train\.csv"):
+        open_dataset(tmp_path)
 
 
 # Names of files
@@ -440,7 +496,7 @@ def test_a_pattern_may_name_the_split_too(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "error", "reason"),
     [
-        ("[", ConfigError, "no regular expression"),
+        ("[", ConfigError, "not a valid regular expression"),
         ("cat", ConfigError, "no group"),
         (r"(\d{9})", DataError, r"matches 0 of 4 pictures.*Did you mean --label-pattern"),
     ],
@@ -464,6 +520,141 @@ def test_a_wrong_pattern_says_what_is_wrong(pattern, error, reason, tmp_path):
 def test_folders_of_boxes_are_refused(files, tmp_path):
     with pytest.raises(DataError, match="boxes around objects"):
         open_dataset(written(tmp_path, **files))
+
+
+# Arrays in files of their own
+
+X, Y = np.random.default_rng(0).integers(0, 256, (6, 9, 9, 3), np.uint8), np.array([0, 1] * 3)
+
+
+@pytest.mark.parametrize(
+    ("files", "splits"),
+    [
+        ({"x_train": X, "y_train": Y, "x_test": X[:2], "y_test": Y[:2]}, {"train": 6, "test": 2}),
+        (
+            {"train_images": X, "train_labels": Y, "val_images": X, "val_labels": Y},
+            {"train": 6, "validation": 6},
+        ),
+        ({"X": X, "y": Y, "unrelated": Y}, {"train": 6}),
+    ],
+)
+def test_a_folder_of_arrays_is_read(files, splits, tmp_path):
+    for name, array in files.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    dataset = open_dataset(tmp_path)
+    assert {name: len(split) for name, split in dataset.splits.items()} == splits
+    np.testing.assert_array_equal(dataset.splits["train"].images.read(3), X[3])
+    assert dataset.splits["train"].labels.tolist() == Y.tolist()
+
+
+def test_an_array_of_pictures_takes_its_labels_from_another(tmp_path):
+    np.save(tmp_path / "pictures.npy", X)
+    np.save(tmp_path / "marks.npy", np.array(["a", "b"] * 3))
+    dataset = open_dataset(tmp_path / "pictures.npy", labels=tmp_path / "marks.npy")
+    assert (dataset.class_names, dataset.splits["train"].labels.tolist()) == (("a", "b"), Y.tolist())
+    with pytest.raises(DataError, match=r"without labels\. Give theirs with --labels y\.npy"):
+        open_dataset(tmp_path / "pictures.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\1\0", b"no array"])
+def test_a_file_that_is_no_array_is_named(content, tmp_path):
+    (tmp_path / "x.npy").write_bytes(content)
+    np.save(tmp_path / "y.npy", Y)
+    with pytest.raises(DataError, match=r"x\.npy: not readable as an array"):
+        open_dataset(tmp_path)
+
+
+def test_pickles_in_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{}], object), allow_pickle=True)
+    np.save(tmp_path / "y.npy", Y)
+    with pytest.raises(DataError, match="not readable as an array"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "option"),
+    [
+        (Labels(label_column="x"), "--label-column"),
+        (Labels(split_column="x", path_column=2), "--path-column, --split-column"),
+    ],
+)
+def test_options_without_meaning_are_refused_not_ignored(labels, option, tmp_path):
+    flat(tmp_path, "cat/a.png", "dog/b.png")
+    archive = zipped(tmp_path / "x.zip", CLASS_FOLDERS)
+    for data in (tmp_path, archive, "digits"):
+        with pytest.raises(ConfigError, match=f"{option} cannot be used here"):
+            open_dataset(data, labels=labels)
+
+
+# What a run folder records opens the same pictures again
+
+
+def of_files(root):
+    return flat(root, "cat.0.png", "cat.1.png", "dog.0.png", "dog.1.png")
+
+
+def as_zip(root):
+    names = ("cat/0", "cat/1", "dog/0", "dog/1")
+    return zipped(root / "set.zip", {f"{name}.png": PNGS[place] for place, name in enumerate(names)}), None
+
+
+def as_shards(root):
+    for shard in range(2):
+        tarred(root / f"s-{shard}.tar", samples((2 * shard, 2 * shard + 1), lambda n: "ab"[n % 2], "cls"))
+    return root / "s-{0..1}.tar", None
+
+
+def as_table(root):
+    cells = [{"bytes": content, "path": None} for content in PNGS[:4]]
+    return parquet(root / "x.parquet", scan=cells, mark=["a", "b"] * 2, size=[1, 2, 3, 4]), Labels(
+        label_column=2
+    )
+
+
+def as_metadata(root):
+    written(root, metadata_dot_csv="file_name,label\ncat.0.png,0\ncat.1.png,0\ndog.0.png,1\ndog.1.png,1\n")
+    written(root, names_dot_txt="cat\ndog\n")
+    return of_files(root), Labels(names=root / "names.txt")
+
+
+def as_json(root):
+    rows = {"cat": ["cat.0", "cat.1"], "dog": ["dog.0", "dog.1"]}
+    written(root / "labels", train_dot_json=json.dumps(rows))
+    return of_files(root), Labels(file=root / "labels" / "train.json", split_column="none")
+
+
+def as_pattern(root):
+    return of_files(root), Labels(pattern=r"(\w+)\.\d")
+
+
+def as_arrays(root):
+    np.save(root / "x.npy", X)
+    np.save(root / "y.npy", Y)
+    return root, None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [as_zip, as_shards, as_table, as_metadata, as_json, as_pattern, as_arrays],
+    ids=lambda make: make.__name__,
+)
+def test_what_a_run_records_opens_the_same_pictures_again(make, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    data, labels = make(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    divided = divide(open_dataset(data.relative_to(tmp_path), labels=labels), validation=0, test=0.5, seed=1)
+    write_split_csv(divided, tmp_path / "split.csv")
+    record = tomllib.loads(tomli_w.dumps(reopening(data.relative_to(tmp_path), labels)))
+    path = Preprocessing(height=10, width=10)
+    before = {name: load_split(split, path).fingerprint() for name, split in divided.splits.items()}
+    monkeypatch.chdir("/")
+    again = open_dataset(record["argument"], labels=labels_from(record))
+    again = apply_split(again, read_split_csv(tmp_path / "split.csv"))
+    assert again.class_names == divided.class_names
+    assert {name: split.ids for name, split in again.splits.items()} == {
+        name: split.ids for name, split in divided.splits.items()
+    }
+    assert {name: load_split(split, path).fingerprint() for name, split in again.splits.items()} == before
 
 
 # Sources of one's own, and Hugging Face's

@@ -141,8 +141,8 @@ def test_a_truncated_archive_is_named(tmp_path, keep):
         ({"data": ROWS[:3]}, "3 pictures and 12 labels"),
         ({"labels": [0] * 11 + [10]}, "picture 11 has label 10"),
         ({"labels": [0] * 11 + ["cat"]}, "something other than whole numbers"),
-        ({"labels": None}, "a batch of this set holds data and labels"),
-        ({"data": [1, 2]}, "a batch of this set holds data and labels"),
+        ({"labels": None}, r"expected data \(an array\) and labels \(a list\)"),
+        ({"data": [1, 2]}, r"expected data \(an array\) and labels \(a list\)"),
         ({"data": ROWS.astype(np.float32)}, "an array of type f4"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_pickle_that_wants_to_run_something_is_refused_and_not_run(tmp_path, p
         Malicious(os.mkdir, str(trace)),
     ):
         content = pickle.dumps({"data": ROWS, "labels": [payload]}, protocol=protocol)
-        with pytest.raises(DataError, match="nothing of it was run"):
+        with pytest.raises(DataError, match="Nothing in it was run"):
             read_batch(content, "batch")
         assert not trace.exists()
         pickle.loads(content)  # The same bytes do run under pickle itself.

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.label_choice import Labels
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 
 FOUR = ("a.png", "b.png", "c.png", "d.png")
 CLASSES = ("cat", "dog", "cat", "dog")
@@ -34,7 +34,7 @@ def png(seed: int) -> bytes:
     return file.getvalue()
 
 
-PNGS = [png(seed) for seed in range(12)]
+PNGS = [png(seed) for seed in range(60)]
 
 
 def meaning(dataset):
@@ -159,7 +159,6 @@ CASES = {
         lines("file,label"),
         {f"images/{name}": meant for name, meant in MEANT.items()},
         images=tuple(f"images/{name}" for name in FOUR),
-        notice="a.png: images/a.png",
     ),
     "endings in another case": Case(
         lines("file,label", names=("a.PNG", "b.PNG", "c.PNG", "d.PNG")),
@@ -183,7 +182,10 @@ CASES = {
     "further columns": Case(
         "file,width,height,label\na.png,3,9,cat\nb.png,4,8,dog\nc.png,5,7,cat\nd.png,6,6,dog\n"
     ),
-    "spaces around labels": Case(lines("file,label", classes=("cat ", " dog", "cat", "dog"))),
+    "spaces around some labels": Case(
+        lines("file,label", classes=("cat ", "dog", "cat", "dog")), notice="'cat' and 'cat ' are one class"
+    ),
+    "spaces around all labels": Case(lines("file ,label ", classes=("cat ", "dog ", "cat ", "dog "))),
     "the class in the path, beside a file of names": Case(
         "cats/a.png\ndogs/b.png\ncats/c.png\n",
         {
@@ -194,6 +196,13 @@ CASES = {
         name="names.txt",
         images=("cats/a.png", "dogs/b.png", "cats/c.png"),
         labels={"pattern": "^(cat|dog)s/"},
+    ),
+    "the class in some paths only": Case(
+        "a.png\nb.png\nc.png\n",
+        {"a.png": ("train", "a"), "b.png": ("train", "b")},
+        name="names.txt",
+        labels={"pattern": r"(a|b)?\.png"},
+        notice="left out 1 line without a label (line 3)",
     ),
     "Oxford's pets, whose columns are chosen": Case(
         "# Image CLASS-ID SPECIES BREED\n#CLASS-ID: 1 to 37\na 1 1 1\nb 2 2 1\nc 3 1 2\nd 4 2 2\n",
@@ -231,12 +240,12 @@ CASES = {
     "fastai's is_valid": Case(
         "name,label,is_valid\n" + WITH_SPLIT.format("False", "True", "False"),
         {**MEANT, "c.png": ("validation", "cat")},
-        notice="Splits by is_valid, of yes and no",
+        notice="Splits read from is_valid (yes or no)",
     ),
     "is_train": Case(
         "file,label,is_train\n" + WITH_SPLIT.format(1, 1, 0),
         {**MEANT, "d.png": ("test", "dog")},
-        notice="Splits by is_train",
+        notice="Splits read from is_train",
     ),
     "splits by folder": Case(
         "file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/c.png,cat\n",
@@ -285,6 +294,21 @@ CASES = {
         {**MEANT, "c.png": ("train", "cat dog")},
         notice="'cat dog' is a class of its own, beside 'cat' and 'dog'",
     ),
+    "a name that fits two pictures": Case(
+        "id,label\na,cat\nb,dog\nc,cat\n",
+        {"a": ("train", "cat"), "b.png": ("train", "dog"), "c.png": ("train", "cat")},
+        images=("a.png", "a.jpg", "b.png", "c.png"),
+        notice="1 name shared by several pictures, so not read (a: a.jpg, a.png)",
+    ),
+    "several labels in one cell": Case(
+        lines("file,label", classes=("cat|dog", "owl", "cat|dog", "owl")),
+        {name: (part, {"cat": "cat|dog", "dog": "owl"}[label]) for name, (part, label) in MEANT.items()},
+        notice="'cat|dog' looks like several labels",
+    ),
+    "labels 1 and -1": Case(
+        lines("file,label", classes=("1", "-1", "1", "-1")),
+        {name: (part, {"cat": "1", "dog": "-1"}[label]) for name, (part, label) in MEANT.items()},
+    ),
     # Other forms
     "JSON Lines": Case(
         "\n".join(
@@ -297,6 +321,10 @@ CASES = {
         name="labels.json",
     ),
     "JSON, name to label": Case(json.dumps(dict(zip(FOUR, CLASSES, strict=True))), name="labels.json"),
+    "JSON Lines with lists of one label": Case(
+        "\n".join(json.dumps({"file_name": n, "labels": [c]}) for n, c in zip(FOUR, CLASSES, strict=True)),
+        name="metadata.jsonl",
+    ),
     "JSON columns": Case(json.dumps({"file": FOUR, "label": CLASSES}), name="labels.json"),
     "JSON, class to names, as in Food-101": Case(
         json.dumps({"cat": ["a", "c"], "dog": ["b", "d"]}), name="train.json"
@@ -377,14 +405,14 @@ CASES = {
     ),
     "the pictures are elsewhere": Case(
         lines("file,label"),
-        r"line 2 names a\.png, and there is no .*images/a\.png.*4 of 4(.|\n)*Did you mean DATA = .*photos",
+        r"line 2 names a\.png, but there is no .*images/a\.png.*4 of 4(.|\n)*a\.png is in .*photos",
         name="../labels.csv",
         others={"DATA": "images"},
         images=(*FOUR, "images/other.png"),
     ),
     "the wrong ending": Case(
         lines("file,label", names=("a.jpg", "b.jpg", "c.jpg", "d.jpg")),
-        r"Did you mean a\.png\? Correct the ending",
+        r"Did you mean a\.png\? Correct the file extensions",
     ),
     "web addresses": Case(
         lines("url,label", names=[f"https://example.org/{name}x" for name in FOUR]),
@@ -392,32 +420,61 @@ CASES = {
     ),
     "names of several pictures": Case(
         "file,label\na.png,cat\n",
-        r"several of that name: x/a\.png, y/a\.png(.|\n)*Write the folder too",
+        r"several pictures have that name: x/a\.png, y/a\.png(.|\n)*Include the folder",
         images=("x/a.png", "y/a.png"),
     ),
     "one picture with two labels": Case(
-        lines("file,label") + "a.png,dog\n", "line 6 names a.png, which line 2 names already as cat"
+        lines("file,label") + "a.png,dog\n", "line 2 labels a.png cat .train., but line 6 labels it dog"
+    ),
+    "a quantity with fractions": Case(
+        lines("file,age", classes=("1.470", "2.840", "1.470", "3.0")),
+        r"3 different numbers, such as 1\.470, 2\.840, and look like measurements.*--label-column",
+    ),
+    "a quantity with fractions, insisted on": Case(
+        lines("file,age", classes=("1.5", "2.5", "1.5", "2.5")),
+        {name: ("train", label) for name, label in zip(FOUR, ("1.5", "2.5", "1.5", "2.5"), strict=True)},
+        labels={"label_column": "age"},
+    ),
+    "whole ages": Case(
+        "file,age\n" + "".join(f"{place}.png,{20 + place // 2}\n" for place in range(60)),
+        "the labels are 30 different numbers, such as 20, 21, 22, and look like measurements",
+        images=tuple(f"{place}.png" for place in range(60)),
+    ),
+    "numbers of classes as pandas writes them": Case(
+        lines("file,label", classes=("0.0", "1.0", "0.0", "1.0")), NUMBERS
+    ),
+    "each picture has a label of its own": Case(
+        "file,caption\n" + "".join(f"{place}.png,text {place}\n" for place in range(10)),
+        "each of the 10 pictures has a label of its own, such as 'text 0'.*--label-column",
+        images=tuple(f"{place}.png" for place in range(10)),
     ),
     "most labels are empty": Case(
         lines("file,label", classes=("cat", "", "", "")), "3 of 4 lines have no label"
     ),
     "labels from 1, names from 0": Case(
         lines("file,label", classes="1212"),
-        "The labels begin at 1, and the names are counted from 0",
+        "The labels start at 1, but lines without a number count from 0",
         labels={"names": "names.txt"},
         others={"names.txt": "cat\ndog\n"},
     ),
     "a spreadsheet": Case("PK", "a spreadsheet.*Save it as CSV", name="labels.xlsx"),
-    "MATLAB's file": Case("MATLAB", "a file of MATLAB.*Save it as CSV", name="imagelabels.mat"),
+    "MATLAB's file": Case("MATLAB", "a MATLAB file.*Save it as CSV", name="imagelabels.mat"),
     "a pickle": Case("x", "a pickle, which may run programs", name="labels.pkl"),
-    "broken JSON": Case("{", "no JSON", name="labels.json"),
+    "a file outside that is no picture is as good as missing": Case(
+        lines("file,label", names=("a.png", "b.png", "c.png", "/etc/passwd")),
+        {**{name: MEANT[name] for name in ("a.png", "b.png", "c.png")}, "etc/passwd": ("train", "dog")},
+    ),
+    "files outside that are no pictures": Case(
+        "file,label\n/etc/passwd,cat\n../labels.txt,dog\n",
+        "line 2 names /etc/passwd, but there is no such file",
+        others={"../labels.txt": "x"},
+    ),
+    "broken JSON": Case("{", "not valid JSON", name="labels.json"),
     "pixels in columns": Case(
         ",".join(["label", *(f"pixel{place}" for place in range(784))]) + "\n" + ",".join(["7"] * 785) + "\n",
-        r"pixel0, pixel1, pixel2, \.\.\. hold the pixels themselves.*pass arrays",
+        r"pixel values \(pixel0, pixel1, pixel2, \.\.\.\).*pass arrays",
     ),
-    "FER2013's pixels": Case(
-        "emotion,pixels,Usage\n0,70 80 82,Training\n", "the columns pixels, ... hold the pixels themselves"
-    ),
+    "FER2013's pixels": Case("emotion,pixels,Usage\n0,70 80 82,Training\n", r"holds pixel values \(pixels\)"),
     "two paths that are both split words, and something else": Case(
         "file,label,split\n" + WITH_SPLIT.format("train", "first", "test"),
         "line 4 says file 'c.png', label 'cat', split 'first'",
@@ -427,6 +484,20 @@ CASES = {
         "line 4 says .* split '1, 1'",
     ),
 }
+
+
+def test_a_missing_file_of_labels_suggests_near_names(tmp_path):
+    folder_of(FOUR, tmp_path)
+    (tmp_path / "labels.csv").write_text(lines("file,label"))
+    with pytest.raises(DataError, match=r"lables\.csv: no such file.*Did you mean .*labels\.csv"):
+        open_dataset(tmp_path, labels=tmp_path / "lables.csv")
+
+
+def test_labels_without_data_name_the_command(tmp_path):
+    import tellapart
+
+    with pytest.raises(ConfigError, match=r"give that file: tellapart train labels\.csv"):
+        tellapart.train(labels="labels.csv")
 
 
 @pytest.mark.parametrize("name", CASES)

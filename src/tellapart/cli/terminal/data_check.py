@@ -13,7 +13,7 @@ from tellapart.errors import ConfigError
 from tellapart.pages.assemble import is_marked
 from tellapart.text import counted
 
-MOST_LINES = 10
+MOST_LINES = 9
 """Findings that are printed; the page has them all."""
 
 STYLES = {"serious": "bold red", "look": "yellow", "note": None}
@@ -33,7 +33,7 @@ def report_check(result: CheckResult, page: Path, cleaned: Cleaned | None, data:
     if len(result.findings) > MOST_LINES:
         say(f"And {counted(len(result.findings) - MOST_LINES, 'more finding')}")
     if not result.findings:
-        say("Nothing found", "green")
+        say("No problems found", "green")
     if cleaned is not None:
         say(f"Cleaned labels: {cleaned.path} ({in_words(cleaned)})")
         say(f"  {command('train', data, '--labels', cleaned.path)}")
@@ -70,7 +70,9 @@ def refuse_other_page(out: Path) -> None:
         ConfigError: it is none.
     """
     if out.exists() and not (out.is_file() and is_marked(out, MARK)):
-        raise ConfigError(f"{out} already exists and is no page of a check. Choose another --out.")
+        raise ConfigError(
+            f"{out} already exists and is not a page of an earlier check. Choose another --out."
+        )
 
 
 def refuse_existing(fix: Path | None) -> None:

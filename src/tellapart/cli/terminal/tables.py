@@ -294,7 +294,7 @@ def facts_table(facts: Mapping[str, Any]) -> Table:
     """Return a table of names and values, without a heading."""
     table = two_columns()
     for name, value in facts.items():
-        add_row(table, name.replace("_", " "), in_words(value))
+        add_row(table, name.replace("_", " "), Text(one_line(in_words(value))))
     return table
 
 

@@ -140,7 +140,9 @@ def _number(name: str, value: str) -> float | int:
             return float(above) / float(below)
         return int(value) if value.lstrip("+-").isdigit() else float(value)
     except (ValueError, ZeroDivisionError) as reason:
-        raise ConfigError(f"{name} needs a number, or several divided by colons; got {value!r}.") from reason
+        raise ConfigError(
+            f"{name} needs a number, or several separated by colons; got {value!r}."
+        ) from reason
 
 
 def _items(after: Augmented, before: Augmented) -> list[str]:

@@ -18,13 +18,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from tellapart.data.dataset import Split
 from tellapart.data.decoded.pixel_file import NoRoomError, PixelFile, PixelWriter, is_whole
 from tellapart.data.decoded.reading import Reading
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.reading_notes import ReadingNote, UnreadableImage
+from tellapart.data.types import Pixels
+from tellapart.errors import PictureError
 from tellapart.files import write_whole
 from tellapart.paths import cache_folder
 
@@ -88,14 +91,22 @@ def cached(
 def _key(split: Split, preprocessing: Preprocessing) -> str:
     digest = hashlib.sha256(json.dumps([_FORMAT, preprocessing.to_dict()], sort_keys=True).encode())
     for row, name in enumerate(split.ids):
-        digest.update(f"{name}\0{stamp(split.images.source(row))}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{name}\0{_stamp_of(split, row)}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32]
 
 
-def stamp(source: Any) -> str:
+def _stamp_of(split: Split, row: int) -> str:
+    try:
+        return stamp(split.images.source(row))
+    except PictureError:  # whoever decodes will name it
+        return "cannot be read"
+
+
+def stamp(source: Path | bytes | Pixels) -> str:
     """Return what tells one state of an image's file or content from another."""
-    if isinstance(source, bytes):
-        return hashlib.sha256(source).hexdigest()
+    if isinstance(source, bytes | np.ndarray):
+        content = source if isinstance(source, bytes) else np.ascontiguousarray(source).data
+        return hashlib.sha256(content).hexdigest()
     try:
         state = os.stat(source)
     except (OSError, ValueError):

@@ -6,6 +6,7 @@ import errno
 import math
 import mmap
 import os
+import weakref
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -39,15 +40,11 @@ class PixelFile:
         self._bytes_each = math.prod(shape)
         with open(path, "rb") as file:
             self._descriptor = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._descriptor)
             mapped = mmap.mmap(file.fileno(), count * self._bytes_each, access=mmap.ACCESS_READ)
         keep_small(mapped)
         self.images: Pixels = np.frombuffer(mapped, np.uint8).reshape(count, *shape)
         """(N, H, W, C), mapped, read-only: for whatever looks at a few images, or at all one after the other."""
-
-    def __del__(self) -> None:
-        descriptor = getattr(self, "_descriptor", None)
-        if descriptor is not None:
-            os.close(descriptor)
 
     def rows(self, rows: Rows) -> Pixels:
         """Return these rows, (len(rows), H, W, C), read while other threads compute."""

@@ -77,8 +77,8 @@ def _read(split: Split, row: int, preprocessing: Preprocessing) -> FittedImage |
     with large_images_alone():
         try:
             image = fitted(split.images.source(row), preprocessing)
-        except PictureError as reason:
-            return UnreadableImage(split.ids[row], str(reason))
+        except PictureError as reason:  # what has no file has no name of its own
+            return UnreadableImage(split.ids[row], str(reason).replace("<bytes>", split.ids[row], 1))
     height, width = image.size
     if min(height, width) < SMALLEST_SIDE:
         size = f"{height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"

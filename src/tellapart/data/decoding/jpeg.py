@@ -1,8 +1,9 @@
 """JPEG at the smallest scale that suffices: libjpeg reconstructs 1/2, 1/4 or 1/8 of the pixels from the coefficients.
 
 Of each block of 8 x 8 pixels it takes the lowest frequencies, which is a mean without aliasing and costs less than all
-pixels. Against decoding all of them, photos resampled to 1/5 of their size differ by 0.4 levels in the mean
-(`benchmarks/reduced_decoding.py`).
+pixels. 200 photos at a fifth of their size came out 1.8 levels from exact reading in the mean (0.7 without the
+reduction, by the place of the pixels alone), and 174 instead of 177 were recognized as cat or dog; at a tenth, 146
+instead of 147 (`benchmarks/reduced_decoding.py`).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def _open(request: OpenRequest) -> Dataset:
     path = request.existing_path
     if is_foreign_archive(path.name):
         raise DataError(
-            f"{path}: such archives are not read. Unpack it and give the folder, or pack it as .zip or .tar."
+            f"{path}: this archive format is not read. Unpack it and give the folder, or repack it as .zip or .tar."
         )
     place = ArchivePlace(path)
     tree = tree_of(place.names, PurePosixPath(path.as_posix()))
@@ -71,4 +71,4 @@ def tree_of(names: Iterable[str], root: PurePosixPath) -> Folder:
     )
 
 
-ARCHIVE = Source(title="an archive of class folders", accepts=_accepts, open=_open)
+ARCHIVE = Source(title="an archive of class folders", accepts=_accepts, open=_open, options=("class_depth",))

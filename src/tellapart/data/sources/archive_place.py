@@ -74,7 +74,7 @@ class ArchivePlace:
         if name in self._contents:
             return self._contents[name]
         if self._contents or name not in self._members:
-            raise DataError("not in the archive")
+            raise DataError(f"{name} is not in {self.path.name}")
         return read_member(self.path, self._members[name])
 
 

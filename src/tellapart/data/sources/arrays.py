@@ -166,4 +166,4 @@ def _type_and_shape(data: Any) -> str:
     return f"a {type(data).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
-ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open)
+ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file",))

@@ -17,8 +17,9 @@ from tellapart.errors import DataError
 from tellapart.paths import with_home
 from tellapart.untrusted.regular_file import read_regular
 
-LARGEST_FILE = 20_000_000
-"""Bytes of a file of class names."""
+LARGEST_FILE, LARGEST_LITERAL = 20_000_000, 1_000_000
+"""Bytes of a file of class names, and of one that is a Python literal, whose syntax tree takes a hundred times as
+many. ImageNet's has 30,000."""
 
 _FORMS = (
     "Accepted: one name a line, for labels 0, 1, 2, ...; lines of a label and a name, such as 3 cat or n02123045 tabby"
@@ -89,6 +90,8 @@ def _literal(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
+        if len(text) > LARGEST_LITERAL:
+            raise
         return ast.literal_eval(text)
 
 
@@ -139,7 +142,7 @@ def _lacking(
     file: object, name_of: Mapping[str, str], lacking: Sequence[str], class_names: Sequence[str]
 ) -> str:
     shown = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
-    what = f"{file} names {len(name_of)} classes, and not {shown} of the data's {len(class_names)}."
+    what = f"{file} has {len(name_of)} class names, but none for label{'s' * (len(lacking) > 1)} {shown}."
     if set(class_names) <= set(name_of.values()):
         return f"{what} The data's classes already have these names: leave out --names."
     numbers = [int(name) for name in class_names if name.isdecimal()]
@@ -150,17 +153,18 @@ def _lacking(
         and "0" in name_of
     ):
         return (
-            f"{what} The labels begin at 1, and the names are counted from 0: write each line as a number and a name, "
-            "such as 1 cat."
+            f"{what} The labels start at 1, but lines without a number count from 0. Begin each line with its "
+            "label, such as 1 cat."
         )
-    return f"{what} Add them, or correct the labels."
+    return f"{what} Add the missing names, or correct the labels."
 
 
 def doubtful_classes(class_names: Sequence[str]) -> list[str]:
     """Return a notice for classes that may be one and the same, or several at once: `Cat` and `cat`, `cat dog`."""
     by_spelling: dict[str, list[str]] = {}
     for name in class_names:
-        by_spelling.setdefault(re.sub(r"[\W_]+", "", name).casefold() or name, []).append(name)
+        plain = re.sub(r"[\W_]+", "", name).casefold()
+        by_spelling.setdefault(name if not plain or plain.isdecimal() else plain, []).append(name)
     notices = [
         f"{' and '.join(repr(name) for name in names)} are different classes, and differ only in case, spaces or "
         "punctuation"
@@ -175,4 +179,9 @@ def doubtful_classes(class_names: Sequence[str]) -> list[str]:
                 f"{name!r} is a class of its own, beside {' and '.join(map(repr, sorted(set(parts))))}: a picture "
                 "has one class"
             )
+    several = [name for name in class_names if "|" in name.strip("|") or ";" in name.strip(";")]
+    if several and not any(repr(several[0]) in words for words in notices):
+        notices.append(
+            f"{several[0]!r} looks like several labels; it is a class of its own: a picture has one class"
+        )
     return notices

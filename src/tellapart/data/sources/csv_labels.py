@@ -6,20 +6,23 @@ the images. `tables/` reads it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.formats.parquet import has_images
-from tellapart.data.sources.label_choice import Labels
+from tellapart.data.sources.label_choice import SPLIT_BY_NONE, TABLE_OPTIONS, Labels
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
+from tellapart.data.sources.split_words import splits_among
 from tellapart.data.sources.tables.place import FolderPlace, Place
 from tellapart.data.sources.tables.readers import is_table_name, read_table
 from tellapart.data.sources.tables.rows import LabeledRows, labeled_rows
+from tellapart.data.sources.tables.table import LabeledRow
 from tellapart.errors import DataError
-from tellapart.paths import with_home
+from tellapart.paths import real_path, with_home
 
 
 def _has_labels(request: OpenRequest) -> bool:
@@ -28,8 +31,13 @@ def _has_labels(request: OpenRequest) -> bool:
 
 def _open_with_labels(request: OpenRequest) -> Dataset:
     root, labels_path = request.existing_path, with_home(request.choice.file)
+    if labels_path.is_dir():
+        return _dataset_of_tables(labels_path, FolderPlace(root, labels_path), request.choice)
     if root.is_file() and is_archive_name(root.name):
-        return dataset_of_table(labels_path, ArchivePlace(root), request.choice)
+        place = ArchivePlace(root)
+        inside = _name_inside(labels_path, root)
+        content = None if inside is None else place.content(inside)
+        return dataset_of_table(labels_path, place, request.choice, content)
     if not root.is_dir():
         raise DataError(f"{root} is no folder; --labels names the pictures of a folder or an archive.")
     return dataset_of_table(labels_path, FolderPlace(root, labels_path.parent), request.choice)
@@ -47,14 +55,46 @@ def _open_table(request: OpenRequest) -> Dataset:
     return dataset_of_table(path, FolderPlace(path.parent), request.choice)
 
 
-def dataset_of_table(path: Path, place: Place, choice: Labels) -> Dataset:
+def _name_inside(path: Path, archive: Path) -> str | None:
+    """Return a file's name inside an archive, as in `photos.zip/labels.csv`; None where it lies elsewhere."""
+    try:
+        return real_path(path).relative_to(real_path(archive)).as_posix()
+    except ValueError:
+        return None
+
+
+def dataset_of_table(path: Path, place: Place, choice: Labels, content: bytes | None = None) -> Dataset:
     """Read a file of labels and find its images.
+
+    Args:
+        path: of the file.
+        place: of the images.
+        choice: what somebody said about columns.
+        content: of the file, where it does not lie on the disk.
 
     Raises:
         DataError: it cannot be read, or does not fit the images.
     """
-    labeled = labeled_rows(read_table(path), place, choice)
+    labeled = labeled_rows(read_table(path, content), place, choice)
     return dataset_of_rows(labeled, place, f"{place.where}, labeled by {path}")
+
+
+def _dataset_of_tables(folder: Path, place: Place, choice: Labels) -> Dataset:
+    """Read files of labels that are called after splits, such as `train.csv` and `test.csv`."""
+    files = [path for path in sorted(folder.iterdir()) if is_table_name(path.name) and path.is_file()]
+    split_of_file = splits_among(path.stem for path in files)
+    rows: list[LabeledRow] = []
+    notices: list[str] = []
+    for path in files:
+        if (split := split_of_file.get(path.stem)) is not None:
+            labeled = labeled_rows(read_table(path), place, replace(choice, split_column=SPLIT_BY_NONE))
+            rows += [replace(row, split=split) for row in labeled.rows]
+            notices += labeled.notices
+    if not rows:
+        raise DataError(
+            f"{folder}: no files of labels called after splits, such as train.csv and test.csv. Give one file."
+        )
+    return dataset_of_rows(LabeledRows(rows, tuple(notices)), place, f"{place.where}, labeled by {folder}")
 
 
 def dataset_of_rows(labeled: LabeledRows, place: Place, where: str) -> Dataset:
@@ -78,5 +118,12 @@ def dataset_of_rows(labeled: LabeledRows, place: Place, where: str) -> Dataset:
     return assemble(place.name, names, splits, where, notices=labeled.notices)
 
 
-CSV_LABELS = Source(title="a folder and a file of labels", accepts=_has_labels, open=_open_with_labels)
-LABEL_FILE = Source(title="a file of labels beside its images", accepts=_is_table, open=_open_table)
+CSV_LABELS = Source(
+    title="a folder and a file of labels",
+    accepts=_has_labels,
+    open=_open_with_labels,
+    options=("file", *TABLE_OPTIONS),
+)
+LABEL_FILE = Source(
+    title="a file of labels beside its images", accepts=_is_table, open=_open_table, options=TABLE_OPTIONS
+)

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.classes_in_names import labels_by, suggested_pattern
+from tellapart.data.sources.label_choice import EVERY_OPTION
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.boxes import boxes_refused
+from tellapart.data.sources.tables.likely import likely_label_file
 from tellapart.data.sources.tables.readers import is_table_name
 from tellapart.data.sources.walk import is_hidden, is_image_name, walk
 from tellapart.errors import DataError
@@ -36,14 +38,14 @@ def _box_files(root: Path) -> str:
     """Return what in a folder holds boxes; empty where nothing does."""
     for inner in (root, root / "train"):
         if (inner / "Annotations").is_dir() and (inner / "JPEGImages").is_dir():
-            return "Annotations (Pascal VOC's form)"
+            return "Annotations (Pascal VOC format)"
         if next(inner.glob("_annotations.coco.json"), None) or next(
             inner.glob("annotations/instances_*.json"), None
         ):
-            return "annotations (COCO's form)"
+            return "annotations (COCO format)"
         if (inner / "labels").is_dir() and (inner / "images").is_dir() and _is_yolo(inner / "labels"):
-            return "labels (YOLO's form)"
-    return "labels (YOLO's form)" if _is_flat(root) and _is_yolo(root) else ""
+            return "labels (YOLO format)"
+    return "labels (YOLO format)" if _is_flat(root) and _is_yolo(root) else ""
 
 
 def _is_yolo(folder: Path) -> bool:
@@ -70,10 +72,11 @@ def _advice_on_flat(root: Path) -> str:
         for path in _entries(root)
         if is_table_name(path.name) and path.is_file() and not _NO_LABELS.match(path.name)
     ]
-    if len(tables) == 1:
+    if tables:
+        table = likely_label_file(tables)
         return (
-            f"the pictures lie in one folder, and {tables[0].name} beside them. If it says which picture is of which "
-            f"class, pass --labels {tables[0]}"
+            f"the pictures are not in class folders, but {table.name} lies beside them. If it holds their "
+            f"labels, pass --labels {table}"
         )
     names = [path.name for path in _entries(root) if is_image_name(path.name)]
     pattern = suggested_pattern(names)
@@ -82,8 +85,8 @@ def _advice_on_flat(root: Path) -> str:
     labels = labels_by(pattern, names)
     shown = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
     return (
-        f"the pictures lie in one folder, and their names look like {len(labels)} classes ({shown}). If that is meant, "
-        f"pass --label-pattern '{pattern}'"
+        f"the pictures are not in class folders, but their names look like {len(labels)} classes ({shown}). If that "
+        f"is right, pass --label-pattern '{pattern}'"
     )
 
 
@@ -111,5 +114,12 @@ def _refuse_flat(request: OpenRequest) -> Dataset:
     )
 
 
-BOXES = Source(title="a folder of pictures with boxes", accepts=_accepts(_box_files), open=_refuse_boxes)
-FLAT_FOLDER = Source(title="a flat folder", accepts=_accepts(_advice_on_flat), open=_refuse_flat)
+BOXES = Source(
+    title="a folder of pictures with boxes",
+    accepts=_accepts(_box_files),
+    open=_refuse_boxes,
+    options=EVERY_OPTION,
+)
+FLAT_FOLDER = Source(
+    title="a flat folder", accepts=_accepts(_advice_on_flat), open=_refuse_flat, options=EVERY_OPTION
+)

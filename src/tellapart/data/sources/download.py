@@ -85,7 +85,7 @@ def download(
         sync_folder(destination.parent)
         return destination
     raise DownloadError(
-        f"{destination.name}: no address gave the file.\n"
+        f"{destination.name}: the download failed.\n"
         + "\n".join(reasons)
         + f"\nTry again later; or fetch it by hand ({size:,} bytes, sha256 {sha256})\n"
         f"and put it at {destination}, or set TELLAPART_DATA to the folder that holds it."
@@ -146,7 +146,9 @@ def _fill(url: str, part: Path, size: int, progress: Progress | None, timeout_se
     except (OSError, http.client.HTTPException) as reason:
         if isinstance(reason, OSError) and reason.errno in (errno.ENOSPC, errno.EDQUOT):
             part.unlink(missing_ok=True)
-            raise DownloadError(f"{part.parent}: the disk is full; {part.name} was removed.") from reason
+            raise DownloadError(
+                f"{part.parent}: the disk is full; {part.name} was removed. Make room."
+            ) from reason
         words = getattr(reason, "reason", None) or str(reason) or type(reason).__name__
         raise _FailedError(f"the connection failed: {words}", again=True) from None
     if (got := _bytes_in(part)) != size:

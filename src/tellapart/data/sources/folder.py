@@ -77,4 +77,6 @@ def _ignored(root: Folder, layout: Layout) -> Iterator[str]:
     return inside(root, False)
 
 
-CLASS_FOLDERS = Source(title="a folder of class folders", accepts=_accepts, open=_open)
+CLASS_FOLDERS = Source(
+    title="a folder of class folders", accepts=_accepts, open=_open, options=("class_depth",)
+)

@@ -146,9 +146,11 @@ HUB = Source(
     accepts=lambda request: bool(_name(request.data)),
     open=_open,
     by_name=True,
+    options=("path_column", "label_column"),
 )
 SAVED = Source(
     title="a folder that Hugging Face's datasets saved",
     accepts=lambda request: _is_saved(request.path),
     open=_open,
+    options=("path_column", "label_column"),
 )

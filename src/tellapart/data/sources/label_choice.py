@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,15 @@ class Labels:
         """Whether anything was said."""
         return any(getattr(self, field.name) is not None for field in dataclasses.fields(self))
 
+    def beyond(self, options: Collection[str]) -> list[str]:
+        """Return the command line's names of what was said and is not among some fields."""
+        option_of = {"file": "--labels", "pattern": "--label-pattern"}
+        return [
+            option_of.get(field.name, f"--{field.name.replace('_', '-')}")
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is not None and field.name not in (*options, "names")
+        ]
+
     def reopening(self) -> dict[str, str | int]:
         """Return what run.toml records of it; `labels_from` reads it. Paths are absolute."""
         values = {
@@ -71,6 +80,12 @@ class Labels:
         }
         return {name: value for name, value in values.items() if value is not None}
 
+
+TABLE_OPTIONS = ("path_column", "label_column", "split_column", "pattern")
+"""Fields that a file of labels uses."""
+
+EVERY_OPTION = ("file", *TABLE_OPTIONS, "class_depth")
+"""Fields that a source which refuses everything leaves to it."""
 
 RECORDED = ("labels", "path_column", "label_column", "split_column", "names", "label_pattern", "class_depth")
 """Keys of what `Labels.reopening` returns; each is the name of an option too."""

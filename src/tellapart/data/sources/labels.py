@@ -32,6 +32,8 @@ def checked_labels(
         DataError: a label is negative, not a whole number, unknown, or beyond the class names; it names the
             row.
     """
+    if not by_split:
+        raise DataError("No labels, so no training pictures. Give at least two pictures, of two classes.")
     flat = {split: _flattened(labels, f"y of {split}") for split, labels in by_split.items()}
     if len({labels.dtype.kind for labels, _ in flat.values()}) > 1:
         raise DataError("Labels are names in one split and numbers in another; give the same kind in all.")

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from tellapart.data.sources.classes_in_names import labels_by, suggested_pattern
 from tellapart.data.sources.split_words import split_of
+from tellapart.data.sources.tables.likely import likely_label_file
 from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
 from tellapart.errors import DataError
 from tellapart.paths import real_path
@@ -43,8 +44,9 @@ def ambiguous(root: Folder, base: Folder, names: Mapping[str, str]) -> DataError
     if not inner:
         divided = ", ".join(f"{name}/" for name in names)
         return DataError(
-            f"{base.path}: {divided} may be a class, or hold pictures that are not sorted into classes. Read as a "
-            f"class: {first}. Otherwise move {divided} out of {base.path}."
+            f"{base.path}: {divided} may be a class, or hold pictures that are not sorted into classes. If it "
+            f"is a class, pass --class-depth {depth} (classes: {listed(outer)}). Otherwise move {divided} out of "
+            f"{base.path}."
         )
     second = f"the classes {listed(inner)} inside them (--class-depth {depth + 1})"
     if names:
@@ -151,7 +153,7 @@ def _content(folder: Folder) -> str:
     broken = [path for path in others if Path(path).is_symlink() and not Path(path).exists()]
     if broken:
         return f"holds {broken[0].name}, a broken link to {Path(broken[0]).readlink()}"
-    return f"holds {_kinds(others)}, and no file with the ending of a picture"
+    return f"holds {_kinds(others)}, but no pictures"
 
 
 def _kinds(paths: Sequence[PurePath]) -> str:
@@ -193,14 +195,13 @@ def _hint(root: Folder) -> str:
     if {folder.name.lower() for folder in root.every_folder()} & _BOXES and any(
         path.suffix.lower() in (".txt", ".xml", ".json") for path in others
     ):
-        return "It looks like a data set of boxes (YOLO, VOC, COCO), which label places in pictures, not pictures.\n"
+        return "This looks like an object detection data set (YOLO, VOC, COCO). tellapart needs a class per picture.\n"
     tables = [
         path for path in others if path.suffix.lower() in _TABLES and "submission" not in path.name.lower()
     ]
-    if tables and Path(root.path).is_file():
-        return f"Does {tables[0].name} in it name the classes? Take it out, then pass --labels {tables[0].name}.\n"
     if tables:
-        return f"Does {tables[0]} name the classes? Then pass --labels {tables[0]}.\n"
+        table = likely_label_file(tables)
+        return f"Does {table} name the classes? Then pass --labels {table}.\n"
     archives = [path for path in others if path.suffix.lower() in _ARCHIVES]
     if archives and not root.holds_images:
         return f"It holds archives ({listed([path.name for path in archives])}): give one of them, or unpack it.\n"

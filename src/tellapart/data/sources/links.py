@@ -49,9 +49,9 @@ def _of_folders(layout: Layout) -> Iterator[str]:
         first = seen.setdefault(place.real, _Seen(split, name, place.path))
         if first.class_name != name:
             raise DataError(
-                f"{first.path} and {place.path} are the same folder by a link, so its "
+                f"{first.path} and {place.path} are linked to the same folder, so its "
                 f"{counted(len(place.images), 'picture')} would be both {first.class_name} and {name}. Remove the "
-                "link, or copy the pictures that belong to it."
+                "link, or replace it with a folder of its own pictures."
             )
         if first.split != split:
             pair = first.split, split
@@ -92,6 +92,6 @@ def _of_files(layout: Layout) -> Iterator[str]:
 
 def _in_two_splits(count: int, one: str, other: str) -> str:
     return (
-        f"{counted(count, 'picture')} in both {one} and {other}, by links: a score on {other} says nothing about new "
-        "pictures"
+        f"{counted(count, 'picture')} in both {one} and {other} through links: the score on {other} does not show "
+        "how well new pictures are classified"
     )

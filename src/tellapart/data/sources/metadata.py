@@ -5,12 +5,13 @@ Source: https://huggingface.co/docs/datasets/image_dataset
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.csv_labels import dataset_of_rows
-from tellapart.data.sources.label_choice import Labels
+from tellapart.data.sources.label_choice import TABLE_OPTIONS, Labels
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.place import FolderPlace
 from tellapart.data.sources.tables.readers import read_table
@@ -36,11 +37,10 @@ def _files(root: Path) -> dict[str, Path]:
     if whole is not None:
         return {"": whole}
     return {
-        split: folder / name
-        for folder in sorted(root.iterdir())
-        if (split := split_word(folder.name)) is not None
+        split: root / folder / name
+        for folder in sorted(folder for folder in os.listdir(root) if split_word(folder) is not None)
         for name in NAMES
-        if (folder / name).is_file()
+        if (split := split_word(folder)) is not None and (root / folder / name).is_file()
     }
 
 
@@ -85,8 +85,8 @@ def _refuse_other_classes(labeled: LabeledRows, root: Path, file: Path) -> None:
     ):
         return
     raise DataError(
-        f"{root}: two readings. The folders sort the pictures into {_listed(folders)}, and {file.name} into "
-        f"{_listed(labels)}. For the file's classes, pass --labels {file}; for the folders', move the file elsewhere."
+        f"{root} can be read in two ways: the folders give the classes {_listed(folders)}, and {file.name} gives "
+        f"{_listed(labels)}. To use the file, pass --labels {file}; to use the folders, move the file elsewhere."
     )
 
 
@@ -94,4 +94,4 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")
 
 
-METADATA = Source(title="a folder with a metadata file", accepts=_accepts, open=_open)
+METADATA = Source(title="a folder with a metadata file", accepts=_accepts, open=_open, options=TABLE_OPTIONS)

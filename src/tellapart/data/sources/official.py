@@ -15,7 +15,7 @@ from tellapart.data.sources.known import find_place
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 from tellapart.paths import real_path
 
 
@@ -51,6 +51,10 @@ def _open_known_inside(request: OpenRequest) -> Dataset:
 
 
 def _read(path: Path, layout: Layout, choice: Labels) -> Dataset:
+    if not layout.has_columns and (unused := choice.beyond(())):
+        raise ConfigError(
+            f"{', '.join(unused)} cannot be used here: {layout.title} has no columns. Leave it out."
+        )
     raw = layout.read(path, choice) if layout.has_columns else layout.read(path)
     known = _known_set_at(path, layout)
     names = raw.class_names or (known.class_names if known else None)
@@ -70,7 +74,15 @@ def _known_set_at(path: Path, layout: Layout) -> KnownSet | None:
     return next((KNOWN_SETS[name] for name in layout.known if name in words), None)
 
 
-OFFICIAL_LAYOUT = Source(title="an official layout", accepts=_has_layout, open=_open_layout)
+OFFICIAL_LAYOUT = Source(
+    title="an official layout",
+    accepts=_has_layout,
+    open=_open_layout,
+    options=("path_column", "label_column"),
+)
 HOLDS_KNOWN_SET = Source(
-    title="a folder that holds a known set", accepts=_holds_known_set, open=_open_known_inside
+    title="a folder that holds a known set",
+    accepts=_holds_known_set,
+    open=_open_known_inside,
+    options=("path_column", "label_column"),
 )

@@ -9,7 +9,7 @@ from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.classes_in_names import suggested_pattern
 from tellapart.data.sources.csv_labels import dataset_of_rows
 from tellapart.data.sources.source import OpenRequest, Source
-from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_in
 from tellapart.data.sources.tables.place import FolderPlace, Place
 from tellapart.data.sources.tables.rows import LabeledRows
 from tellapart.data.sources.tables.splits import split_of_folders, split_word
@@ -49,12 +49,11 @@ def rows_by_pattern(place: Place, pattern: str) -> LabeledRows:
         DataError: more than half of the paths do not match, or a split is none.
     """
     expression = compiled_pattern(pattern)
-    group = group_of_label(expression)
     keys = place.listed()
     rows, unmatched = [], []
     for key in keys:
-        match = expression.search(key)
-        if match is None or not match[group]:
+        match, label = expression.search(key), label_in(expression, key)
+        if match is None or not label:
             unmatched.append(key)
             continue
         split = match["split"] if "split" in expression.groupindex else ""
@@ -62,7 +61,7 @@ def rows_by_pattern(place: Place, pattern: str) -> LabeledRows:
             raise DataError(
                 f"{place.where}: {pattern} finds the split {split!r} in {key}; it is train, validation or test."
             )
-        rows.append(LabeledRow(key, match[group].strip(), split_word(split or "") or "train", 0))
+        rows.append(LabeledRow(key, label, split_word(split or "") or "train", 0))
     if len(unmatched) > _MOST_UNMATCHED * len(keys) or not keys:
         raise DataError(_few_match(place, pattern, keys, unmatched))
     notices = []
@@ -83,8 +82,8 @@ def _few_match(place: Place, pattern: str, keys: Sequence[str], unmatched: Seque
     suggestion = suggested_pattern(keys)
     advice = f" Did you mean --label-pattern '{suggestion}'?" if suggestion else ""
     return (
-        f"{place.where}: --label-pattern {pattern} matches {len(keys) - len(unmatched):,} of {len(keys):,} pictures, "
-        f"and not {unmatched[0]}.{advice}"
+        f"{place.where}: --label-pattern {pattern} matches {len(keys) - len(unmatched):,} of {len(keys):,} pictures; "
+        f"for example, it does not match {unmatched[0]}.{advice}"
     )
 
 

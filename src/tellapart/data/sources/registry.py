@@ -16,6 +16,7 @@ from tellapart.data.sources.folder import CLASS_FOLDERS
 from tellapart.data.sources.hugging_face import HUB, SAVED
 from tellapart.data.sources.known_name import KNOWN_NAME
 from tellapart.data.sources.metadata import METADATA
+from tellapart.data.sources.npy import NPY
 from tellapart.data.sources.npz import NPZ
 from tellapart.data.sources.official import HOLDS_KNOWN_SET, OFFICIAL_LAYOUT
 from tellapart.data.sources.pattern import PATTERN
@@ -28,6 +29,7 @@ SOURCES: tuple[Source, ...] = (
     HUB,
     SAVED,
     ARRAYS,
+    NPY,
     CSV_LABELS,
     LABEL_FILE,
     PATTERN,

@@ -59,5 +59,9 @@ class Source:
     open: Callable[[OpenRequest], Dataset]
     """Raises DataError where the request is of this kind and its content cannot be used."""
 
+    options: tuple[str, ...] = ()
+    """The fields of Labels that it uses, besides `names`, which names any source's classes. Others are refused where
+    somebody gives them."""
+
     by_name: bool = False
     """Whether `data` is a name that the source knows, no path: it is recorded as it is."""

@@ -8,6 +8,7 @@ Source: https://github.com/webdataset/webdataset, "The WebDataset Format"
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,10 +85,10 @@ def _shards(path: Path) -> list[Path]:
     if not path.exists():
         braces = _BRACES.search(path.name) and path.name.lower().endswith(_SUFFIXES)
         return [Path(name) for name in expanded(str(path))] if braces else []
-    folders = [path, *(inner for inner in path.iterdir() if split_of(inner.name) and inner.is_dir())]
-    inside = (shard for folder in folders for shard in folder.iterdir())
+    folders = [path, *(path / name for name in os.listdir(path) if split_of(name) and (path / name).is_dir())]
+    inside = ((folder, name) for folder in folders for name in os.listdir(folder))
     shards = [
-        shard for shard in inside if shard.name.lower().endswith(_SUFFIXES) and not is_hidden(shard.name)
+        folder / name for folder, name in inside if name.lower().endswith(_SUFFIXES) and not is_hidden(name)
     ]
     return sorted(shards, key=lambda shard: natural_key(shard.as_posix()))
 
@@ -118,7 +119,9 @@ def _open(request: OpenRequest) -> Dataset:
     path = request.existing_path
     shards = _shards(path)
     if missing := [shard for shard in shards if not shard.is_file()]:
-        raise DataError(f"{path}: {missing[0]} is not there, nor {counted(len(missing) - 1, 'other file')}.")
+        raise DataError(
+            f"{path}: {len(missing):,} of {counted(len(shards), 'file')} missing, such as {missing[0]}."
+        )
     by_split: dict[str, list[_Sample]] = {}
     unlabeled = 0
     for shard in shards:
@@ -131,8 +134,8 @@ def _open(request: OpenRequest) -> Dataset:
     count = sum(map(len, by_split.values()))
     if unlabeled > count:
         raise DataError(
-            f"{path}: {unlabeled:,} of {unlabeled + count:,} samples have no label. A label is a member .cls, .txt or "
-            ".json of the same name as the picture; of JSON, choose a field with --label-column."
+            f"{path}: {unlabeled:,} of {unlabeled + count:,} samples have no label. A label is a .cls, .txt or "
+            ".json file with the picture's name. For JSON, choose the field with --label-column."
         )
     notices = (f"Left out {counted(unlabeled, 'sample')} without a label",) if unlabeled else ()
     return _dataset(path, {name: by_split[name] for name in SPLIT_NAMES if name in by_split}, notices)
@@ -206,4 +209,6 @@ def _split_of(shard: Path) -> str:
     return by_name or split_of(shard.parent.name) or "train"
 
 
-WEBDATASET = Source(title="tar files of samples (WebDataset)", accepts=_accepts, open=_open)
+WEBDATASET = Source(
+    title="tar files of samples (WebDataset)", accepts=_accepts, open=_open, options=("label_column",)
+)

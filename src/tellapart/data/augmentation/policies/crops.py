@@ -144,5 +144,8 @@ def _check_rectangle(policy: Policy, scale: tuple[float, float], ratio: tuple[fl
     for name, value in (("scale", scale), ("ratio", ratio)):
         pair = factors(f"{policy.name}.{name}", value)
         if not pair[0] or (name == "scale" and pair[1] > 1):
-            raise ConfigError(f"{policy.name}.{name} is out of range: {value!r}.")
+            most = " and at most 1" if name == "scale" else ""
+            raise ConfigError(
+                f"{policy.name}.{name} is out of range: {value!r}. Its numbers are above 0{most}."
+            )
         object.__setattr__(policy, name, pair)

@@ -121,8 +121,8 @@ def _batch(content: bytes, facts: _Facts, where: str) -> tuple[Pixels, np.ndarra
         labels = labels.tolist()
     if not isinstance(pixels, np.ndarray) or not isinstance(labels, list):
         raise DataError(
-            f"{where}: holds {', '.join(batch)[:200] or 'nothing'}; a batch of this set holds data and "
-            f"{facts.python_labels}."
+            f"{where}: holds {', '.join(batch)[:200] or 'nothing'}; expected data (an array) and "
+            f"{facts.python_labels} (a list)."
         )
     if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != _PIXEL_BYTES or not len(pixels):
         raise DataError(

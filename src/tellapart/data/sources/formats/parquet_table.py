@@ -16,13 +16,19 @@ LONGEST_CELL = 20_000
 _ROWS_AT_ONCE = 1_000
 
 
-def read_parquet_table(path: Path) -> Table:
+def read_parquet_table(path: Path, content: bytes | None = None) -> Table:
     """Read a parquet file of labels.
+
+    Args:
+        path: of the file.
+        content: of it, where it does not lie on the disk; such a file is refused.
 
     Raises:
         DataError: it is damaged, or too large.
         MissingExtraError: pyarrow is not installed.
     """
+    if content is not None:
+        raise DataError(f"{path}: Parquet is not read inside an archive. Unpack this file, and give it.")
     rows: list[list[str]] = []
     with opened_parquet(path) as (file, footer):
         schema = file.schema_arrow

@@ -224,8 +224,8 @@ def read_batch(encoded: bytes, where: str) -> dict[str, Any]:
         batch = _Machine().run(encoded)
     except _Refused as name:
         raise DataError(
-            f"{where}: a pickle that asks for {name}. A CIFAR batch holds lists, bytes and one NumPy array; "
-            "this file was refused and nothing of it was run. Download it from the original host."
+            f"{where}: refused, because this pickle uses {name}. A CIFAR batch needs only lists, bytes and one NumPy "
+            "array. Nothing in it was run. Download it from the original host."
         ) from None
     except Exception as reason:  # A damaged pickle raises nearly anything.
         raise DataError(

@@ -36,7 +36,7 @@ def boxes_refused(place: object, what: str) -> DataError:
     """
     verb = "hold" if what.split(" (")[0].endswith("s") else "holds"
     return DataError(
-        f"{place}: {what} {verb} boxes around objects, and tellapart tells whole pictures apart: it needs one class "
-        "for each. Cut the objects out and sort the pieces into one folder a class; or write a CSV with the columns "
-        "file,label and pass it as --labels."
+        f"{place}: {what} {verb} boxes around objects, but tellapart needs one class per picture.\n"
+        "To classify the objects, crop them and sort the crops into one folder per class. To classify whole pictures, "
+        "write a CSV with the columns file,label and pass it with --labels."
     )

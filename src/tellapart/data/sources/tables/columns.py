@@ -126,8 +126,8 @@ def path_column(columns: Columns, finder: Finder, choice: Labels) -> int | None:
         differ = any(a != b for a, b in zip(keys, rivals, strict=True) if a and b)
         if differ and _path_rank(columns, other, 0)[0] == _path_rank(columns, best, 0)[0]:
             raise DataError(
-                f"{columns.table.path}: the columns {columns.called([best, other])} both name pictures, and not the "
-                f"same ones. Choose one: --path-column {columns.names[best]}"
+                f"{columns.table.path}: the columns {columns.called([best, other])} both name pictures, but "
+                f"different ones. Choose one, for example with --path-column {columns.names[best]}"
             )
     return best
 
@@ -191,9 +191,9 @@ def split_rule(columns: Columns, free: Sequence[int], choice: Labels) -> SplitRu
         cells = columns.cells(column)
         if word in FOLD_NAMES and _says_fold(cells):
             raise DataError(
-                f"{columns.table.path}: the column {columns.names[column]} numbers the folds of a cross-validation and "
-                "does not say which are for testing. Add a column split of train, validation and test; or leave folds "
-                f"out of account with --split-column {SPLIT_BY_NONE}."
+                f"{columns.table.path}: the column {columns.names[column]} numbers the folds of a cross-validation, "
+                "but not which fold to test on. Add a column named split with train, validation or test; or ignore "
+                f"the folds with --split-column {SPLIT_BY_NONE}."
             )
         if word in SPLIT_NAMES or _divides(cells) or (word in WEAK_SPLIT_NAMES and _mostly_splits(cells)):
             return SplitRule(column)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.boxes import are_box_columns, boxes_refused
 from tellapart.data.sources.tables.columns import Columns
-from tellapart.data.sources.tables.label_pattern import compiled_pattern, group_of_label
+from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_in
 from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, WEAK_LABEL_NAMES, squashed
 from tellapart.errors import DataError
 
@@ -22,12 +22,13 @@ LabelOf = Callable[[Sequence[str]], str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class NamedColumn:
     """One column names the class."""
 
     column: int
 
     def __call__(self, row: Sequence[str]) -> str:
+        """Return a row's label."""
         label = row[self.column]
         return "" if label.lower() in _NO_LABELS else label
 
@@ -40,8 +41,7 @@ class _InPath:
     expression: re.Pattern[str]
 
     def __call__(self, row: Sequence[str]) -> str:
-        match = self.expression.search(row[self.column])
-        return match[group_of_label(self.expression)].strip() if match else ""
+        return label_in(self.expression, row[self.column])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
     if choice.pattern is not None:
         return _InPath(path, compiled_pattern(choice.pattern))
     if choice.label_column is not None:
-        return _Column(columns.chosen(choice.label_column, "--label-column"))
+        return NamedColumn(columns.chosen(choice.label_column, "--label-column"))
     if are_box_columns(columns.names):
         raise boxes_refused(columns.table.path, "its columns")
     known = [column for column in free if squashed(columns.names[column]) in LABEL_NAMES]
@@ -82,7 +82,7 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
     others = [column for column in others if len(set(columns.cells(column))) > 1] or others
     for group in (known, weak, others, list(free)):
         if group:
-            return _Column(_only(columns, group, is_known=group is known or group is weak))
+            return NamedColumn(_only(columns, group, is_known=group is known or group is weak))
     return None
 
 
@@ -105,7 +105,7 @@ def _only(columns: Columns, group: Sequence[int], *, is_known: bool) -> int:
     what = "both could be the label" if len(firsts) == 2 else "could each be the label"
     why = "" if is_known else "no column is called label or class, and "
     raise DataError(
-        f"{columns.table.path}: {why}the columns {counts} {what}. Say which one is: "
+        f"{columns.table.path}: {why}the columns {counts} {what}. Choose one, for example with "
         f"--label-column {columns.names[firsts[0]]}"
     )
 
@@ -132,7 +132,7 @@ def _one_hot(columns: Columns, free: Sequence[int]) -> _OneHot | None:
     both = [columns.names[column] for column in binary if row[column].lower() in _HOT]
     raise DataError(
         f"{columns.table.path}: {columns.table.row_word} {columns.lines[several[0]]} has a 1 for "
-        f"{' and '.join(both[:3])}, as {len(several):,} of {len(hot):,} do. tellapart gives each picture one class. "
-        "Keep the rows with one 1, or choose a column whose 1 and 0 are the classes: --label-column "
-        + columns.names[binary[0]]
+        f"{' and '.join(both[:3])}, but tellapart gives each picture one class ({len(several):,} of {len(hot):,} "
+        f"{columns.table.row_word}s have several). Keep only those with a single 1; or, to predict one column alone "
+        f"(1 or 0), pass --label-column {columns.names[binary[0]]}"
     )

@@ -16,15 +16,18 @@ def compiled_pattern(pattern: str) -> re.Pattern[str]:
     try:
         expression = re.compile(pattern)
     except re.error as reason:
-        raise ConfigError(f"--label-pattern {pattern}: no regular expression ({reason}).") from None
+        raise ConfigError(f"--label-pattern {pattern}: not a valid regular expression ({reason}).") from None
     if not expression.groups:
         raise ConfigError(
-            f"--label-pattern {pattern}: it has no group that is the class. Put the class's part in parentheses, as in "
+            f"--label-pattern {pattern}: it has no group for the class. Put parentheses around the class, as in "
             "'(?P<label>[a-z]+)_[0-9]+'."
         )
     return expression
 
 
-def group_of_label(expression: re.Pattern[str]) -> str | int:
-    """Return the group that is the class."""
-    return "label" if "label" in expression.groupindex else 1
+def label_in(expression: re.Pattern[str], path: str) -> str:
+    """Return the class that a path holds; empty where the expression does not match, or its group is not in it."""
+    match = expression.search(path)
+    if match is None:
+        return ""
+    return (match["label" if "label" in expression.groupindex else 1] or "").strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,11 +11,11 @@ from typing import Any
 
 from tellapart.data.sources.tables.boxes import boxes_refused, is_box_key
 from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, squashed
-from tellapart.data.sources.tables.table import Table, refused_table
+from tellapart.data.sources.tables.table import MOST_COLUMNS, MOST_ROWS, Table, refused_table
 from tellapart.untrusted.regular_file import read_regular
 
-LARGEST_JSON = 200_000_000
-"""Bytes. Parsed, it takes up to ten times as many."""
+LARGEST_JSON, LARGEST_LINES = 30_000_000, 200_000_000
+"""Bytes of a JSON file, and of one whose lines are parsed one by one: parsed, it takes up to twenty times as many."""
 
 _FORMS = (
     'one object an image, such as {"file_name": "0.jpg", "label": "cat"}; an object of columns; '
@@ -21,66 +23,87 @@ _FORMS = (
 )
 
 
-def read_json_lines(path: Path) -> Table:
+def read_json_lines(path: Path, content: bytes | None = None) -> Table:
     """Read a file of one JSON object a line.
 
+    Args:
+        path: of the file.
+        content: of it, where it does not lie on the disk.
+
     Raises:
         DataError: it cannot be read, or holds something else.
     """
-    objects, lines = [], []
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if line.strip():
-            objects.append(_parsed(path, line, f"line {number}: "))
-            lines.append(number)
-    return _of_objects(path, objects, lines, "line")
+    numbered = enumerate(io.BytesIO(_bytes(path, content, LARGEST_LINES)), 1)
+    objects = (
+        (number, _parsed(path, _text(line), f"line {number}: ")) for number, line in numbered if line.strip()
+    )
+    return _of_objects(path, objects, "line")
 
 
-def read_json(path: Path) -> Table:
+def read_json(path: Path, content: bytes | None = None) -> Table:
     """Read a JSON file.
 
+    Args:
+        path: of the file.
+        content: of it, where it does not lie on the disk.
+
     Raises:
         DataError: it cannot be read, or holds something else.
     """
-    text = _text(path)
+    text = _text(_bytes(path, content, LARGEST_JSON))
     try:
-        content = json.loads(text)
+        parsed = json.loads(text)
     except (ValueError, RecursionError) as reason:
         if "\n" in text.strip():  # JSON Lines are often called .json
-            return read_json_lines(path)
-        raise refused_table(path, f"no JSON: {reason}") from None
-    if isinstance(content, Mapping) and {"images", "annotations"} <= content.keys():
-        return _of_coco(path, content)
-    if isinstance(content, Mapping):
-        return _of_mapping(path, content)
-    if not isinstance(content, list):
-        raise refused_table(path, f"a JSON {type(content).__name__}", f" Accepted: {_FORMS}.")
-    return _of_objects(path, content, list(range(1, len(content) + 1)), "object")
+            return read_json_lines(path, content)
+        raise refused_table(path, f"not valid JSON: {reason}") from None
+    if isinstance(parsed, Mapping) and {"images", "annotations"} <= parsed.keys():
+        return _of_coco(path, parsed)
+    if isinstance(parsed, Mapping):
+        return _of_mapping(path, parsed)
+    if not isinstance(parsed, list):
+        raise refused_table(path, f"a JSON {type(parsed).__name__}", f" Accepted: {_FORMS}.")
+    return _of_objects(path, enumerate(parsed, 1), "object")
 
 
-def _text(path: Path) -> str:
+def _bytes(path: Path, content: bytes | None, most: int) -> bytes:
     try:
-        return read_regular(path, LARGEST_JSON).decode("utf-8-sig", "surrogateescape")
+        return read_regular(path, most) if content is None else content
     except OSError as reason:
         raise refused_table(path, reason.strerror or reason) from reason
+
+
+def _text(content: bytes) -> str:
+    return content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
 def _parsed(path: Path, text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as reason:
-        raise refused_table(path, f"{where}no JSON: {reason}") from None
+        raise refused_table(path, f"{where}not valid JSON: {reason}") from None
 
 
-def _of_objects(path: Path, objects: list[Any], lines: list[int], word: str) -> Table:
-    header: dict[str, None] = {}
-    for line, each in zip(lines, objects, strict=True):
+def _of_objects(path: Path, objects: Iterable[tuple[int, Any]], word: str) -> Table:
+    """Return a table of objects, each with its line or number."""
+    place_of: dict[str, int] = {}
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    for line, each in objects:
         if not isinstance(each, Mapping):
             raise refused_table(path, f"{word} {line} holds a {type(each).__name__}", f" Accepted: {_FORMS}.")
         if any(is_box_key(key) and value for key, value in each.items()):
             raise boxes_refused(path, f"{word} {line}")
-        header |= dict.fromkeys(map(str, each))
-    rows = [[_cell(each.get(name)) for name in header] for each in objects]
-    return Table(path, tuple(header), rows, lines, row_word=word)
+        row = [""] * len(place_of)
+        for name, value in each.items():
+            place = place_of.setdefault(str(name), len(place_of))
+            row += [""] * (place + 1 - len(row))
+            row[place] = _cell(value)
+        rows.append(row)
+        lines.append(line)
+        if len(place_of) > MOST_COLUMNS or len(rows) > MOST_ROWS:
+            raise refused_table(path, f"more than {MOST_COLUMNS:,} different fields or {MOST_ROWS:,} {word}s")
+    return Table(path, tuple(place_of), rows, lines, row_word=word)
 
 
 def _of_mapping(path: Path, content: Mapping[str, Any]) -> Table:
@@ -88,14 +111,14 @@ def _of_mapping(path: Path, content: Mapping[str, Any]) -> Table:
     if _are_classes(content):
         pairs = [(str(name), str(label)) for label, names in content.items() for name in names]
         rows = [list(pair) for pair in pairs]
-        return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="entry")
+        return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="item")
     if values and all(isinstance(value, list) for value in values) and len(set(map(len, values))) == 1:
         rows = [[_cell(cell) for cell in row] for row in zip(*values, strict=True)]
         return Table(path, tuple(map(str, content)), rows, list(range(1, len(rows) + 1)), row_word="row")
     if any(isinstance(value, list | dict) for value in values) or not values:
         raise refused_table(path, "a JSON object of another form", f" Accepted: {_FORMS}.")
     rows = [[str(name), _cell(label)] for name, label in content.items()]
-    return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="entry")
+    return Table(path, ("file", "label"), rows, list(range(1, len(rows) + 1)), row_word="item")
 
 
 def _are_classes(content: Mapping[str, Any]) -> bool:
@@ -135,4 +158,6 @@ def _objects(path: Path, values: Any) -> list[Mapping[str, Any]]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list) and value and all(isinstance(each, str | int) for each in value):
+        return "|".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

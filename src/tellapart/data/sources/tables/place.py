@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tellapart.data.images import FileImages, Images
 from tellapart.data.sources.folder import folder_name
-from tellapart.data.sources.walk import walk
+from tellapart.data.sources.walk import is_image_name, walk
 from tellapart.untrusted.regular_file import is_regular
 
 
@@ -49,19 +49,25 @@ class FolderPlace:
         self._bases = (root,) if beside is None or beside == root else (root, beside)
         self._above = os.path.join(os.path.normpath(root), "")
         self._keys: tuple[str, ...] | None = None
+        self._known: frozenset[str] = frozenset()
 
     def exact(self, name: str) -> str | None:
         """Return the key of the file at a path relative to the folder, or to that of the labels, or absolute."""
+        if name in self._known:
+            return name
         for base in self._bases:
             path = os.path.join(base, name)
             if is_regular(path):
-                return self._key(path)
+                key = self._key(path)
+                # Of what lies elsewhere on this machine, a file of labels may name pictures alone.
+                return key if is_image_name(key) or not key.startswith(("../", "/")) else None
         return None
 
     def listed(self) -> Sequence[str]:
         """Return the paths of all images below the folder; they are listed once."""
         if self._keys is None:
             self._keys = tuple(self._key(os.fspath(path)) for path in walk(self.root).every_image())
+            self._known = frozenset(self._keys)
         return self._keys
 
     def images(self, keys: Sequence[str]) -> Images:

@@ -6,18 +6,21 @@ a label cannot stay; it is counted. Where that befalls more than half, the cause
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.tables.columns import Columns, SplitRule, columns_of, path_column, split_rule
 from tellapart.data.sources.tables.finder import Finder, Found
-from tellapart.data.sources.tables.label_column import LabelOf, label_of_rows
+from tellapart.data.sources.tables.label_column import LabelOf, NamedColumn, label_of_rows
 from tellapart.data.sources.tables.misses import refuse_many_missing, refuse_pixels
 from tellapart.data.sources.tables.place import Place
 from tellapart.data.sources.tables.splits import split_of_folders
-from tellapart.data.sources.tables.table import LabeledRow, Table
+from tellapart.data.sources.tables.table import MOST_COLUMNS, LabeledRow, Table
+from tellapart.data.sources.tables.tidy import notices_of_spaces, without_decimals
 from tellapart.errors import DataError
 from tellapart.text import counted
 
@@ -26,6 +29,13 @@ LONGEST_LABEL = 1000
 
 NAMED_AT_MOST = 3
 """Examples in a notice."""
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
+_MANY_NUMBERS, _RARE = 20, 3
+"""Different numbers above which they are a quantity, if most of them stand at so few pictures each."""
+
+_MANY = 10
+"""Rows from which on labels that are all different are refused."""
 
 _MOST = 0.5
 """Share of rows that may lack something."""
@@ -53,6 +63,8 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     finder = Finder(place)
     table = _decoded(table, finder)
     columns = columns_of(table, finder)
+    if len(columns.names) > MOST_COLUMNS:
+        refuse_pixels(columns)
     path, split, label = _roles(columns, finder, choice)
     if not columns.rows:
         raise DataError(
@@ -62,19 +74,48 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     found = [finder.find(cell) for cell in columns.cells(path)]
     refuse_many_missing(columns, path, found, place)
     rows, notices = _rows(columns, path, split, label, found)
+    rows = without_decimals(rows)
+    notices += notices_of_spaces(columns, label.column if isinstance(label, NamedColumn) else None)
+    if choice.label_column is None:
+        _refuse_all_unlike(columns, rows)
+        _refuse_quantities(columns, rows)
     if split.flags:
-        notices.append(f"Splits by {columns.called(split.used)}, of yes and no")
+        notices.append(f"Splits read from {columns.called(split.used)} (yes or no)")
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
-    elsewhere = [place for place, hit in enumerate(found) if hit.is_elsewhere]
-    if elsewhere:
+    notices += _how_found(columns, path, found, place)
+    return LabeledRows(rows, tuple(notices))
+
+
+def _how_found(columns: Columns, path: int, found: Sequence[Found], place: Place) -> list[str]:
+    """Return notices of names that fit several images, and of images that lie elsewhere than their names say."""
+    notices = []
+    where = columns.table.path.name
+    if rivals := [row for row, hit in enumerate(found) if hit.rivals]:
+        notices.append(
+            f"{where}: {counted(len(rivals), 'name')} shared by several pictures, so not read "
+            f"({columns.rows[rivals[0]][path]}: {', '.join(found[rivals[0]].rivals[:3])})"
+        )
+    elsewhere = [row for row, hit in enumerate(found) if hit.is_elsewhere]
+    if elsewhere and not _is_one_folder([columns.rows[row][path] for row in elsewhere], place.listed()):
         first = elsewhere[0]
         notices.append(
-            f"{table.path.name}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
+            f"{where}: {counted(len(elsewhere), 'picture')} found by name in another folder than it says "
             f"({columns.rows[first][path]}: {found[first].key})"
         )
-    return LabeledRows(rows, tuple(notices))
+    return notices
+
+
+def _is_one_folder(names: Sequence[str], keys: Sequence[str]) -> bool:
+    """Return whether names say no folder and all pictures lie in one, as with the commonest file of labels.
+
+    Args:
+        names: as the table gives them.
+        keys: of all pictures of the place.
+    """
+    says_folder = any("/" in name or "\\" in name for name in names)
+    return not says_folder and len({key.rpartition("/")[0] for key in keys}) == 1
 
 
 def _roles(columns: Columns, finder: Finder, choice: Labels) -> tuple[int, SplitRule, LabelOf]:
@@ -131,7 +172,7 @@ def _rows(
         if not said:
             unlabeled.append(line)
             continue
-        row = LabeledRow(hit.key or Path(name.replace("\\", "/")).as_posix(), said, part, line)
+        row = LabeledRow(hit.key or _missing_key(name), said, part, line)
         first = first_of.setdefault(row.key, row)
         if first is row:
             rows.append(row)
@@ -139,10 +180,16 @@ def _rows(
             repeated.append(line)
         else:
             raise DataError(
-                f"{where}: {word} {line} names {name}, which {word} {first.line} names already as "
-                f"{first.label} ({first.split}); here it is {said} ({part}). Keep one {word} per picture."
+                f"{where}: {word} {first.line} labels {name} {first.label} ({first.split}), but "
+                f"{word} {line} labels it {said} ({part}). Keep one {word} per picture."
             )
     return rows, _left_out(columns, unlabeled, repeated)
+
+
+def _missing_key(name: str) -> str:
+    """Return a key for an image that was not found, below its place: nothing elsewhere is opened in its stead."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "unnamed"
 
 
 def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> list[str]:
@@ -163,6 +210,33 @@ def _left_out(columns: Columns, unlabeled: list[int], repeated: list[int]) -> li
             f"{where.name}: left out {counted(len(repeated), f'repeated {word}')} ({_few(repeated, word)})"
         )
     return notices
+
+
+def _refuse_all_unlike(columns: Columns, rows: list[LabeledRow]) -> None:
+    """Raise if no two images share a label: it is then a caption, an id or a measurement."""
+    if len(rows) >= _MANY and len({row.label for row in rows}) == len(rows):
+        others = columns.called(range(len(columns.names)))
+        raise DataError(
+            f"{columns.table.path}: each of the {len(rows):,} pictures has a label of its own, such as "
+            f"{rows[0].label[:60]!r}: no class has two pictures. If another column names the classes, say so with "
+            f"--label-column (columns: {others})."
+        )
+
+
+def _refuse_quantities(columns: Columns, rows: list[LabeledRow]) -> None:
+    """Raise if the labels are numbers that somebody measured, not numbers of classes."""
+    counts = Counter(row.label for row in rows)
+    if not all(map(_NUMBER.fullmatch, counts)):
+        return
+    fractions = [label for label in counts if float(label) % 1]
+    rare = sum(count for count in counts.values() if count <= _RARE)
+    if fractions or (len(counts) > _MANY_NUMBERS and rare > _MOST * len(rows)):
+        shown = ", ".join((fractions or list(counts))[:NAMED_AT_MOST])
+        raise DataError(
+            f"{columns.table.path}: the labels are {len(counts):,} different numbers, such as {shown}, and look like "
+            "measurements. tellapart predicts classes, not numbers. Group them into ranges; or, if each number is a "
+            "class, confirm that with --label-column."
+        )
 
 
 def _few(lines: list[int], word: str) -> str:

@@ -10,6 +10,9 @@ from tellapart.errors import DataError
 MOST_ROWS = 1_500_000
 """Of a file of labels: ImageNet has 1,281,167 training pictures."""
 
+MOST_COLUMNS = 10_000
+"""Of a file of labels. Each is looked at; more are pixels, or somebody means harm."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:

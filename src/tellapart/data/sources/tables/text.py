@@ -42,16 +42,20 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 """What Excel writes first."""
 
 
-def read_text_table(path: Path) -> Table:
+def read_text_table(path: Path, content: bytes | None = None) -> Table:
     """Read a text file of one row an image.
 
     Bytes that are no UTF-8 become what Python makes of them in names of files (PEP 383).
+
+    Args:
+        path: of the file.
+        content: of it, where it does not lie on the disk.
 
     Raises:
         DataError: it cannot be read, or is no table.
     """
     try:
-        with open_regular(path) as raw:
+        with open_regular(path) if content is None else io.BytesIO(content) as raw:
             encoding = encoding_of(raw.read(_BEGINNING))
             raw.seek(0)
             errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
