@@ -88,3 +88,29 @@ def test_a_reading_that_was_chosen_is_remembered(tmp_path):
     assert trained.code == 0, trained.err
     assert class_names(tellapart("evaluate", tmp_path / "run", "--json")) == ["dark", "light"]
     assert load_run(tmp_path / "run").missing == ()
+
+
+@pytest.fixture(scope="module")
+def partly_used(tmp_path_factory):
+    """Pictures of which some lie where none are used."""
+    root = tmp_path_factory.mktemp("partly")
+    make_pictures(root / "set" / "train", {"dark": 12, "light": 12})
+    make_pictures(root / "set" / "test", {"dark": 2, "light": 2})
+    make_pictures(root / "set", {"val": 3, "more": 2})
+    return root
+
+
+def test_what_is_left_out_is_said_also_quietly_and_in_json(partly_used, tmp_path):
+    result = tellapart("train", partly_used, *SMALL, "--out", tmp_path / "run", "--json", "--quiet")
+    said = result.err.splitlines()[:2]
+    assert said == [
+        f"Reading set/, the only folder of {partly_used} that holds classes.",
+        "val/ left out: its 3 pictures are in no class folders.",
+    ]
+    assert result.json["notices"][:2] == [line.removesuffix(".") for line in said]
+    assert result.json["notices"][2:] == ["Skipped 2 folders: set/more/, set/val/"]
+
+
+def test_evaluate_says_what_it_leaves_out(run, partly_used):
+    note = tellapart("evaluate", run, partly_used, "--json").json["note"]
+    assert "Skipped 2 folders: set/more/, set/val/." in note

@@ -11,8 +11,8 @@ from command_line import SMALL, make_pictures, tellapart
 
 from tellapart.api import finish
 from tellapart.cli.terminal.estimate import in_words
-from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import score_lines
+from tellapart.data.left_out import left_out_of_folders
 from tellapart.metrics.scores import score, wilson_interval
 from tellapart.recipes import recipes
 
@@ -195,7 +195,7 @@ def test_pictures_left_out_are_named_with_the_reason(pictures):
 def test_of_much_that_is_left_out_three_are_named():
     assert left_out_of_folders([*(f"a/{n}.txt" for n in range(1_005)), "0.jpg", "old/"]) == [
         "Skipped 1 picture outside the class folders: 0.jpg",
-        "Skipped 1 folder beside train, validation and test: old/",
+        "Skipped 1 folder: old/",
         "Skipped 1,005 non-picture files: a/0.txt, a/1.txt, a/2.txt and 1,002 more",
     ]
 

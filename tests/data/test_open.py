@@ -299,7 +299,7 @@ def test_a_folder_without_class_folders_says_what_it_holds(picture_folder):
         open_dataset(root)
     assert str(raised.value) == (
         f"{root}: no class folders found (looked for {root}/<class>/*.jpg and {root}/train/<class>/*.jpg).\n"
-        "It holds 3 files and 1 empty folder.\n"
+        "It holds 3 files and 1 folder without pictures.\n"
         "Put each class's pictures in a folder of their own, or pass --labels FILE.csv."
     )
 

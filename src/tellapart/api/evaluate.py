@@ -15,6 +15,7 @@ from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.resolve import display_name
 from tellapart.classifier.split_scores import names_things, split_scores, takes_names_of
 from tellapart.data.dataset import Dataset
+from tellapart.data.left_out import is_picture_or_folder, left_out_of_folders
 from tellapart.data.open import open_dataset, opens_the_same, reopening
 from tellapart.data.reading_notes import in_words
 from tellapart.data.sources.catalog import find_known
@@ -195,7 +196,8 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         ]
     else:
         notes = [choice.note] if choice.note else []
-    notes += [f"{words}." for words in choice.dataset.notices]
+    skipped = left_out_of_folders(list(filter(is_picture_or_folder, choice.dataset.ignored)))
+    notes += [f"{words}." for words in (*choice.dataset.notices, *skipped)]
     if store.unreadable:
         count = f"{len(store.unreadable)} unreadable picture{'s' * (len(store.unreadable) != 1)}"
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")

@@ -131,6 +131,38 @@ READ = {
         {"train/cat/images": 2, "train/dog/images": 1, "val/images": 4},
         {"train": both(2)},
     ),
+    "the classes once more inside themselves, as in a popular download of blood cells": (
+        {"cells/cat": 2, "cells/dog": 1, "cells/cells/cat": 2, "cells/cells/dog": 1},
+        {"train": both(2)},
+    ),
+    "the classes once more beside themselves, as in a popular download of brain scans": (
+        {"cat": 2, "dog": 1, "scans/cat": 2, "scans/dog": 1},
+        {"train": both(2)},
+    ),
+    "a test folder of loose pictures, nested once more, as in a popular download of hand signs": (
+        {"signs_train/signs_train/cat": 2, "signs_train/signs_train/dog": 1, "signs_test/signs_test": 3},
+        {"train": both(2)},
+    ),
+    "train256 beside val256": (
+        {"train256/cat": 2, "train256/dog": 1, "val256/dog": 1},
+        {"train": both(2), "validation": {"dog": 1}},
+    ),
+    "train2017 beside val2017": (
+        {"train2017/cat": 2, "train2017/dog": 1, "val2017/dog": 1},
+        {"train": both(2), "validation": {"dog": 1}},
+    ),
+    "0_train beside 1_test": (
+        {"0_train/cat": 2, "0_train/dog": 1, "1_test/dog": 1},
+        {"train": both(2), "test": {"dog": 1}},
+    ),
+    "trainval beside test": (
+        {"trainval/cat": 2, "trainval/dog": 1, "test/dog": 1},
+        {"train": both(2), "test": {"dog": 1}},
+    ),
+    "each class divided by itself, one without test pictures": (
+        {"cat/train": 2, "dog/train": 1, "cat/test": 1},
+        {"train": both(2), "test": {"cat": 1}},
+    ),
     "vehicles, one of them a train": (
         {"bus": 1, "car": 1, "train": 1},
         {"train": {"bus": 1, "car": 1, "train": 1}},
@@ -171,6 +203,7 @@ LINKED = {
         {"pool/a": 2, "set/dog": 1},
         {"set/cat/one": "../../pool/a", "set/cat/two": "../../pool/a"},
     ),
+    "a link to itself that is called as a folder": ({"set/cat": 2, "set/dog": 1}, {"set/cat/up": "up"}),
     "a circle beside pictures": ({"set/cat": 2, "set/dog": 1}, {"set/cat/up": ".."}),
 }
 
@@ -207,6 +240,14 @@ NOTED = {
         {"train/cat": 2, "train/dog": 1, "test": 4},
         "test/ left out: its 4 pictures are in no class folders",
     ),
+    "the set once more inside itself": (
+        {"cat": 2, "dog": 1, "scans/cat": 2, "scans/dog": 1},
+        "scans/ left out: by their names, its 3 pictures are those beside it once more",
+    ),
+    "folders inside a class": (
+        {"cat": 1, "dog/poodle": 1, "dog/pug": 1},
+        r"Folders inside a class count as that class: dog \(poodle, pug\)",
+    ),
     "classes divided by themselves": (
         {"cat/train": 1, "dog/train": 1, "cat/test": 1, "dog/test": 1},
         "Each class folder is divided into splits of its own",
@@ -229,6 +270,45 @@ REFUSED = {
         {"bus/day": 1, "bus/night": 1, "car/day": 1, "car/night": 1},
         r"two ways: the classes bus, car \(--class-depth 1\); or the classes day, night",
     ),
+    "kinds inside kinds": (
+        {"bird/owl": 1, "bird/tern": 1, "cat/lion": 1, "cat/lynx": 1},
+        r"two ways: the classes bird, cat \(--class-depth 1\); or the classes lion, lynx, owl, tern inside",
+    ),
+    "a class inside another": (
+        {"cat": 1, "dog": 1, "dog/cat": 2},
+        "dog/cat is called as the class cat and lies in the class dog, so its 2 pictures would be dog",
+    ),
+    "the classes once more, with other pictures": (
+        {"cat": 1, "dog": 1, "wild/cat": 2, "wild/dog": 1},
+        "wild holds cat, dog once more, .* and with other pictures",
+    ),
+    "classes beside a test folder": (
+        {"cat": 1, "dog": 1, "test/cat": 1, "test/dog": 1},
+        "test/ holds cat, dog, and so does .* Put what lies beside test/ into a split of its own, such as train/",
+    ),
+    "one class divided, another not": (
+        {"cat/train": 1, "cat/test": 1, "dog": 1},
+        "cat/ is divided into test, train, and dog/ is not",
+    ),
+    "parts of a download": (
+        {"scans_part_1": 1, "scans_part_2": 1, "scans.csv": "image_id,dx"},
+        r"(?s)scans_part_1, scans_part_2 look like the parts of one set.*pass --labels .*scans\.csv",
+    ),
+    "numbered folders of pictures": ({"images_001/images": 1, "images_002/images": 1}, "parts of one set"),
+    "pictures and masks": ({"images": 1, "masks": 1}, "pictures and masks"),
+    "classes called test 1 and test 2": (
+        {"test 1": 1, "test 2": 1},
+        "If they are classes, pass --class-depth 1",
+    ),
+    "classes in the names, and a table that is none of labels": (
+        {
+            **{f"train/{kind}.{number}.jpg": "" for kind in CATS_DOGS for number in range(3)},
+            "test1": 2,
+            "sampleSubmission.csv": "id,label",
+        },
+        r"(?s)train look like the classes cat, dog\. If that is meant, give .*train --label-pattern '",
+    ),
+    "files without an ending": ({"cat/a": "", "dog/b": ""}, "2 files, none with the ending of a picture"),
     "a test set with another kind of name": (
         {"rps/paper": 1, "rps/rock": 1, "rps-test-set/paper": 1, "rps-test-set/rock": 1},
         "two ways: the classes rps, rps-test-set.*or the classes paper, rock",
@@ -322,6 +402,19 @@ def test_the_class_depth_chooses_between_two_readings(tmp_path, depth, expected)
     dataset = open_dataset(build(tmp_path, files), labels=Labels(class_depth=depth))
     assert counts(dataset) == expected
     assert set(dataset.ignored) == ({"bus/", "car/"} if depth == 2 else set())
+
+
+def test_the_class_depth_finds_splits_inside_a_wrapper(tmp_path):
+    files = {f"x/{split}/{time}": 1 for split in ("bus", "train") for time in ("day", "night")}
+    dataset = open_dataset(build(tmp_path, files), labels=Labels(class_depth=3))
+    assert counts(dataset) == {"train": {"day": 1, "night": 1}}
+    assert dataset.ignored == ("x/bus/",)
+
+
+def test_folders_that_are_called_as_the_models_classes_are_these(tmp_path):
+    files = {"bird/owl": 1, "bird/tern": 1, "cat/lion": 1, "cat/lynx": 1}
+    dataset = open_dataset(build(tmp_path, files), for_training=False, known_classes=("bird", "cat"))
+    assert counts(dataset) == {"train": {"bird": 2, "cat": 2}}
 
 
 def test_without_split_words_a_class_depth_of_two_takes_all_outer_folders(tmp_path):

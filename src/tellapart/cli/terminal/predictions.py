@@ -8,7 +8,7 @@ from tellapart.classifier.prediction import Prediction
 from tellapart.classifier.resolve import display_name, shadow_warning, title_of
 from tellapart.cli.terminal import tables
 from tellapart.cli.terminal.console import note, results, say, say_csv, say_json
-from tellapart.cli.terminal.left_out import left_out_of_folders
+from tellapart.data.left_out import left_out_of_folders
 from tellapart.data.reading_notes import ReadingNote, in_words
 from tellapart.files import write_whole
 from tellapart.models.pretrained import built_in

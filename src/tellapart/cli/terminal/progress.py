@@ -174,10 +174,11 @@ class ProgressListener(Listener):
         self.bars.count("Explaining, section", done, total)
 
     def notice(self, words: str) -> None:
-        """Print it; a download that follows is counted anew."""
+        """Print it, also where no progress is wanted; a download that follows is counted anew."""
         self.bars.close()
         self._quarters_shown = 0
-        self._tell(f"{words}.")
+        with unless_hung_up():
+            self.console.print(printable(f"{words}."), soft_wrap=True)
 
     def warned(self, words: str) -> None:
         """Print it above the bars, also where no progress is wanted."""

@@ -71,7 +71,8 @@ def train_and_report(
         return _report_stop(listener.setup, interruption, as_json, at_once=False)
     if as_json:
         error = {} if failure is None else error_as_dict("SaveError", str(failure), failure.exit_code)
-        say_json({**trained_as_dict(result, target), **error})
+        assert listener.setup is not None
+        say_json({**trained_as_dict(listener.setup, result, target), **error})
     else:
         assert listener.setup is not None
         report_finished(listener.setup, result, target, is_demo)

@@ -9,9 +9,9 @@ import torch
 
 from tellapart.api.finish import TrainingResult
 from tellapart.cli.terminal.console import command, results, say
-from tellapart.cli.terminal.left_out import left_out_of_folders
 from tellapart.cli.terminal.tables import predictions_table, score_lines, trusted_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
+from tellapart.data.left_out import left_out_of_folders
 from tellapart.data.reading_notes import in_words
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
@@ -197,13 +197,14 @@ def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
     return f"Best epoch: {best.epoch + 1} of {count} (validation accuracy {percent(best.val_accuracy, 2)})"
 
 
-def trained_as_dict(result: TrainingResult, saved_to: Path | None) -> dict[str, Any]:
+def trained_as_dict(setup: TrainingSetup, result: TrainingResult, saved_to: Path | None) -> dict[str, Any]:
     """Return a finished training as plain values, for JSON."""
     assert result.scores is not None
     return {
         "run": str(result.folder),
         "model": str(RunFolder(result.folder).model),
         "saved_to": None if saved_to is None else str(saved_to),
+        "notices": [*setup.dataset.notices, *filter(None, map(str.strip, left_out_lines(setup)))],
         "history": [{**asdict(done), "epoch": done.epoch + 1} for done in result.history],
         "findings": [finding.to_dict() for finding in result.findings],
         "scores": result.scores.to_dict(),

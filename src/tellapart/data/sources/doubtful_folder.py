@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.classes_in_names import labels_by, suggested_pattern
 from tellapart.data.sources.label_choice import EVERY_OPTION
-from tellapart.data.sources.pattern import labels_by, suggested_pattern
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.boxes import boxes_refused
 from tellapart.data.sources.tables.likely import likely_label_file

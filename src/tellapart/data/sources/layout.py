@@ -13,27 +13,34 @@ Works on `walk.Folder`, so it reads archives as well. Opens nothing.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from tellapart.data.sources.layout_errors import ambiguous, empty_classes, too_shallow, unsorted
-from tellapart.data.sources.split_words import splits_among
+from tellapart.data.sources.layout_doubts import (
+    GENERIC,
+    notice_of_copy,
+    notice_of_depth,
+    plain_name,
+    refuse_doubtful,
+    without_copies,
+)
+from tellapart.data.sources.layout_errors import (
+    ambiguous,
+    as_classes,
+    beside_its_classes,
+    divided_in_part,
+    empty_classes,
+    too_shallow,
+    unsorted,
+)
+from tellapart.data.sources.split_words import split_of, splits_among
 from tellapart.data.sources.walk import Folder
 from tellapart.errors import DataError
 from tellapart.text import counted, natural_key
 
 Classes = dict[str, list[Folder]]
 """Class name -> the folders that hold its pictures."""
-
-_GENERIC = frozenset(
-    {"images", "image", "imgs", "img", "pictures", "photos", "jpg", "jpeg", "png", "data", "unknown"}
-)
-"""Folder names that say nothing of a class."""
-
-_ALIKE = 0.5
-"""Share of folder names common to all classes from which on they could be the classes themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +97,7 @@ def read_layout(root: Folder, wish: Wish) -> Layout:
     base = _inside_wrappers(root, wish.known_classes)
     names = splits_among(folder.name for folder in base.filled)
     divided = _is_divided(root, base, names)
-    layout = _by_splits(root, base, names, wish) if divided else _by_classes(root, base)
+    layout = _by_splits(root, base, names, wish) if divided else _by_classes(root, base, wish)
     if base is not root:
         place = base.path.relative_to(root.path)
         layout.notices.insert(0, f"Reading {place}/, the only folder of {root.path} that holds classes")
@@ -130,6 +137,10 @@ def _is_divided(root: Folder, base: Folder, names: Mapping[str, str]) -> bool:
         return True
     if set(names.values()) == {"train"} and not any(is_sorted):
         return False  # a train among other vehicles
+    beside = {folder.name for folder in others}
+    for folder in base.filled:
+        if folder.name in names and folder.filled and {inner.name for inner in folder.filled} <= beside:
+            raise beside_its_classes(root, base, folder)
     raise ambiguous(root, base, names)
 
 
@@ -140,15 +151,16 @@ def _by_splits(root: Folder, base: Folder, names: Mapping[str, str], wish: Wish)
         split = names.get(folder.name)
         if split in folder_of:
             raise DataError(
-                f"{base.path}: {folder_of[split].name} and {folder.name} both mean {split}. Keep one of them."
+                f"{base.path}: {folder_of[split].name} and {folder.name} both mean {split}. Keep one of them. "
+                + as_classes(root, base, "they are classes")
             )
         if split is not None:
             folder_of[split] = folder
     for split in sorted(folder_of, key=["train", "validation", "test"].index):
         folder, known = folder_of[split], layout.splits.get("train", wish.known_classes)
         inner = _inside_wrappers(folder, known, in_split=True)
-        classes = _classes_of(inner)
-        if not classes or (len(classes) == 1 and {*classes} <= _GENERIC - {*known}):
+        classes = _classes_of(inner.filled, inner)
+        if not classes or _says_no_class(classes, folder, known):
             if split == "train" or not (layout.splits or set(folder_of) - {split}):
                 raise unsorted(root, folder if any(each.filled for each in folder_of.values()) else base)
             count = sum(1 for _ in folder.every_image())
@@ -157,94 +169,116 @@ def _by_splits(root: Folder, base: Folder, names: Mapping[str, str], wish: Wish)
                 f"{folder.name}/ left out: its {counted(count, 'picture')} are in no class folders"
             )
             continue
-        if split == "train":
-            _refuse_alike(root, inner)
-            if wish.for_training:
-                _refuse_empty(inner, classes)
-        layout.splits[split] = classes
+        layout.splits[split] = _checked_classes(root, inner, layout, wish, known, is_train=split == "train")
     if not layout.splits:
         raise unsorted(root, base)
     return layout
 
 
-def _by_classes(root: Folder, base: Folder) -> Layout:
-    classes = _classes_of(base)
-    if not classes or (len(classes) == 1 and {*classes} <= _GENERIC):
+def _says_no_class(classes: Classes, folder: Folder, known: Collection[str]) -> bool:
+    """Return whether a split holds a lone folder whose name says nothing of a class: images, or the split's own."""
+    if len(classes) != 1:
+        return False
+    (name,) = classes
+    of_split = name.casefold() == plain_name(folder).casefold() or split_of(name) is not None
+    return name not in known and (name in GENERIC or of_split)
+
+
+def _by_classes(root: Folder, base: Folder, wish: Wish) -> Layout:
+    classes = _classes_of(base.filled, base)
+    if not classes or (len(classes) == 1 and {*classes} <= GENERIC):
         raise unsorted(root, base)
     if (inner := _splits_inside(base)) is not None:
         return inner
-    _refuse_alike(root, base)
-    _refuse_empty(base, classes)
-    return Layout({"train": classes})
+    layout = Layout({})
+    layout.splits["train"] = _checked_classes(root, base, layout, wish, wish.known_classes)
+    return layout
 
 
-def _classes_of(folder: Folder) -> Classes:
-    """Return the class folders directly in a folder.
+def _checked_classes(
+    root: Folder, base: Folder, layout: Layout, wish: Wish, known: Collection[str], *, is_train: bool = True
+) -> Classes:
+    """Return the class folders directly in a folder, and note in the layout what must be known of them.
+
+    Folders that are all called as known classes are these.
+
+    Raises:
+        DataError: they are probably no classes, or hold no pictures where that is needed.
+    """
+    folders, copies = without_copies(root, base)
+    layout.left_out += copies
+    layout.notices += map(notice_of_copy, copies)
+    classes = _classes_of(folders, base)
+    if not known or not {*classes} <= {*known}:
+        refuse_doubtful(root, base, folders)
+    if is_train:
+        if wish.for_training:
+            _refuse_empty(base, {plain_name(folder) for folder in base.filled})
+        if depth := notice_of_depth(folders):
+            layout.notices.append(depth)
+    return classes
+
+
+def _classes_of(folders: Iterable[Folder], base: Folder) -> Classes:
+    """Return these folders by the names of their classes.
 
     Raises:
         DataError: two have one name, spelled with composed and with decomposed accents.
     """
     classes: Classes = {}
-    for inner in folder.filled:
-        # macOS writes accents decomposed, Linux composed: one spelling, so both give the same class.
-        name = unicodedata.normalize("NFC", inner.name)
+    for inner in folders:
+        name = plain_name(inner)
         if name in classes:
-            raise DataError(f"{folder.path}: two folders are both spelled {name!r}. Rename or merge them.")
+            raise DataError(f"{base.path}: two folders are both spelled {name!r}. Rename or merge them.")
         classes[name] = [inner]
     return classes
 
 
 def _splits_inside(base: Folder) -> Layout | None:
-    """Return the layout of classes that are each divided into splits; None where they are not."""
+    """Return the layout of classes that are each divided into splits; None where they are not.
+
+    Raises:
+        DataError: some are, and others are not.
+    """
     layout = Layout({}, notices=["Each class folder is divided into splits of its own"])
-    if len(base.filled) < 2:
-        return None
+    whole: list[Folder] = []
+    divided: list[Folder] = []
     for folder in base.filled:
         names = splits_among(inner.name for inner in folder.filled)
-        if folder.images or len(names) < len(folder.filled) or len(set(names.values())) < 2:
-            return None
-        for inner in folder.filled:
-            of_split = layout.splits.setdefault(names[inner.name], {})
-            of_split.setdefault(unicodedata.normalize("NFC", folder.name), []).append(inner)
-    return layout if "train" in layout.splits else None
+        is_divided = bool(names) and not folder.images and len(names) == len(folder.filled)
+        (divided if is_divided else whole).append(folder)
+        for inner in folder.filled if is_divided else ():
+            layout.splits.setdefault(names[inner.name], {}).setdefault(plain_name(folder), []).append(inner)
+    if len(base.filled) < 2 or "train" not in layout.splits or len(layout.splits) < 2:
+        return None
+    if whole:
+        raise divided_in_part(base, divided[0], whole[0])
+    return layout
 
 
-def _refuse_alike(root: Folder, base: Folder) -> None:
-    """Refuse folders that all hold folders of the same names: either could be the classes."""
-    inside = [{inner.name.casefold() for inner in folder.filled} for folder in base.filled]
-    if len(inside) < 2 or any(folder.images for folder in base.filled) or min(map(len, inside)) < 2:
-        return
-    if len(set.intersection(*inside)) >= _ALIKE * len(set.union(*inside)):
-        raise ambiguous(root, base, {})
-
-
-def _refuse_empty(folder: Folder, classes: Classes) -> None:
-    empty = [inner for inner in folder.folders if unicodedata.normalize("NFC", inner.name) not in classes]
+def _refuse_empty(folder: Folder, filled: Collection[str]) -> None:
+    empty = [inner for inner in folder.folders if plain_name(inner) not in filled]
     if empty or folder.loops:
         raise empty_classes(folder, empty)
 
 
 def _at_depth(root: Folder, depth: int) -> Layout:
     """Take the folders at this depth for the classes; split words above them divide the set."""
-    top = splits_among(folder.name for folder in root.filled) if depth > 1 else {}
     layout = Layout({})
-    for folder in root.filled:
-        if top and folder.name not in top:
-            layout.left_out.append(folder)
-            continue
-        classes = layout.splits.setdefault(top.get(folder.name, "train"), {})
-        for inner in _below(folder, depth - 1):
-            classes.setdefault(unicodedata.normalize("NFC", inner.name), []).append(inner)
-    layout.splits = {split: classes for split, classes in layout.splits.items() if classes}
+
+    def collect(folder: Folder, levels: int, split: str | None) -> None:
+        if levels == 0:
+            layout.splits.setdefault(split or "train", {}).setdefault(plain_name(folder), []).append(folder)
+            return
+        above = levels > 1 and split is None
+        names = splits_among(inner.name for inner in folder.filled) if above else {}
+        for inner in folder.filled:
+            if names and inner.name not in names:
+                layout.left_out.append(inner)
+            else:
+                collect(inner, levels - 1, names.get(inner.name, split))
+
+    collect(root, depth, None)
     if not layout.splits:
         raise too_shallow(root, depth)
     return layout
-
-
-def _below(folder: Folder, levels: int) -> Iterator[Folder]:
-    """Yield the folders with pictures that lie so many levels below one."""
-    if levels == 0:
-        yield folder
-    else:
-        for inner in folder.filled:
-            yield from _below(inner, levels - 1)

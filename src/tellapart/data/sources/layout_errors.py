@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
+from tellapart.data.sources.classes_in_names import labels_by, suggested_pattern
+from tellapart.data.sources.split_words import split_of
 from tellapart.data.sources.tables.likely import likely_label_file
 from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
 from tellapart.errors import DataError
@@ -18,6 +20,7 @@ NAMED_AT_MOST = 6
 
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar", ".bz2", ".xz")
+_NAMES_LOOKED_AT = 2_000
 _BOXES = frozenset({"annotations", "labels", "bboxes"})
 
 
@@ -49,6 +52,75 @@ def ambiguous(root: Folder, base: Folder, names: Mapping[str, str]) -> DataError
     if names:
         second += f", where {', '.join(f'{name}/ is the {split} split' for name, split in names.items())}"
     return DataError(f"{base.path} can be read in two ways: {first}; or {second}. Choose one.")
+
+
+def as_classes(root: Folder, base: Folder, words: str) -> str:
+    """Return the sentence that says how to read the folders as classes all the same."""
+    return f"If {words}, pass --class-depth {len(base.path.relative_to(root.path).parts) + 1}."
+
+
+def beside_its_classes(root: Folder, base: Folder, split_folder: Folder) -> DataError:
+    """Return the error for a split's folder, such as test/, beside classes that it holds too."""
+    names = listed([inner.name for inner in split_folder.filled])
+    return DataError(
+        f"{base.path}: {split_folder.name}/ holds {names}, and so does {base.path} itself. Put what lies beside "
+        f"{split_folder.name}/ into a split of its own, such as {_other_split(split_folder.name)}/. "
+        + as_classes(root, base, f"{split_folder.name} is a class")
+    )
+
+
+def _other_split(name: str) -> str:
+    return "test" if name.lower().startswith("train") else "train"
+
+
+def divided_in_part(base: Folder, divided: Folder, undivided: Folder) -> DataError:
+    """Return the error for classes of which one is divided into splits and another is not."""
+    names = listed([inner.name for inner in divided.filled])
+    return DataError(
+        f"{base.path}: {divided.name}/ is divided into {names}, and {undivided.name}/ is not. Divide every class "
+        "alike, or none: then put the pictures of each directly into its folder."
+    )
+
+
+def holds_its_siblings(root: Folder, folder: Folder, inner: Folder) -> DataError:
+    """Return the error for a folder that holds the classes beside it once more, with other pictures."""
+    base = Folder(folder.path.parent, folder.real)
+    names = listed([place.name for place in inner.filled])
+    return DataError(
+        f"{inner.path} holds {names} once more, beside folders of these names in {base.path}, and with other "
+        "pictures. Move its pictures into those, or move it away. "
+        + as_classes(root, base, f"{folder.name} is a class")
+    )
+
+
+def class_in_another(root: Folder, folder: Folder, place: Folder) -> DataError:
+    """Return the error for a folder that is called as one class and lies in another."""
+    base = Folder(folder.path.parent, folder.real)
+    count = counted(sum(1 for _ in place.every_image()), "picture")
+    return DataError(
+        f"{place.path} is called as the class {place.name} and lies in the class {folder.name}, so its {count} would "
+        f"be {folder.name}. Move it, or give it another name. {as_classes(root, base, f'{folder.name} is right')}"
+    )
+
+
+def numbered_parts(root: Folder, base: Folder, folders: Sequence[Folder]) -> DataError:
+    """Return the error for folders that are the parts of a download."""
+    names = listed([folder.name for folder in folders])
+    return DataError(
+        f"{base.path}: {names} look like the parts of one set, not like classes.\n{_hint(root)}"
+        f"Put each class's pictures in a folder of their own, or pass --labels FILE.csv. "
+        + as_classes(root, base, "they are classes")
+    )
+
+
+def pictures_and_masks(root: Folder, base: Folder, folders: Sequence[Folder]) -> DataError:
+    """Return the error for pictures beside masks of what is in them."""
+    names = listed([folder.name for folder in folders])
+    return DataError(
+        f"{base.path}: {names} seem to hold pictures and masks, which say where in a picture something is. tellapart "
+        "tells whole pictures apart: give the pictures' folder with --labels FILE.csv, or sort the pictures into class "
+        "folders. " + as_classes(root, base, "they are classes")
+    )
 
 
 def too_shallow(root: Folder, depth: int) -> DataError:
@@ -102,8 +174,9 @@ def unsorted(root: Folder, folder: Folder) -> DataError:
     files = images + sum(1 for _ in folder.every_other())
     hollow = sum(1 for inner in folder.folders if not inner.holds_images)
     where = f" ({listed(places)} hold{'s' * (len(places) == 1)} pictures directly)" if places else ""
-    nothing = f" and {counted(hollow, 'empty folder')}" if hollow else ""
-    of_these = f", {images:,} of them pictures" if 0 < images < files else ""
+    nothing = f" and {counted(hollow, 'folder')} without pictures" if hollow else ""
+    of_these = f", {images:,} of them pictures" if images else ", none with the ending of a picture"
+    of_these = of_these if images < files else ""
     return DataError(
         f"{folder.path}: no class folders found (looked for {folder.path}/<class>/*.jpg and "
         f"{folder.path}/train/<class>/*.jpg){where}.\n"
@@ -117,11 +190,15 @@ def _hint(root: Folder) -> str:
     others = list(root.every_other())
     if above := _classes_above(root):
         return above
+    if names := _classes_in_names(root):
+        return names
     if {folder.name.lower() for folder in root.every_folder()} & _BOXES and any(
         path.suffix.lower() in (".txt", ".xml", ".json") for path in others
     ):
         return "This looks like an object detection data set (YOLO, VOC, COCO). tellapart needs a class per picture.\n"
-    tables = [path for path in others if path.suffix.lower() in _TABLES]
+    tables = [
+        path for path in others if path.suffix.lower() in _TABLES and "submission" not in path.name.lower()
+    ]
     if tables:
         table = likely_label_file(tables)
         return f"Does {table} name the classes? Then pass --labels {table}.\n"
@@ -132,6 +209,24 @@ def _hint(root: Folder) -> str:
         return f"{loops[0]} is a link to a folder above it, which is not followed.\n"
     broken = [path for path in others if Path(path).is_symlink() and not Path(path).exists()]
     return f"{broken[0]} is a broken link to {Path(broken[0]).readlink()}.\n" if broken else ""
+
+
+def _classes_in_names(root: Folder) -> str:
+    """Return a line where the names of the pictures in one folder show their classes, as cat.0.jpg does."""
+    flat = [folder for folder in root.every_folder() if len(folder.images) > 1]
+    places = [(root.path, [path for folder in flat for path in folder.images])]
+    places += [
+        (folder.path, list(folder.images))
+        for folder in sorted(flat, key=lambda folder: split_of(folder.name) != "train")
+    ]
+    for place, images in places:
+        names = [path.name for path in images[:: 1 + len(images) // _NAMES_LOOKED_AT]]
+        if pattern := suggested_pattern(names):
+            return (
+                f"The names in {place} look like the classes {listed(labels_by(pattern, names))}. If that is meant, "
+                f"give {root.path if Path(root.path).is_file() else place} --label-pattern '{pattern}'.\n"
+            )
+    return ""
 
 
 def _classes_above(root: Folder) -> str:

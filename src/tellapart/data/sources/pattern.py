@@ -1,17 +1,12 @@
-"""The class in each image's name or path, such as `cat.0.jpg`, by a regular expression that somebody gives.
-
-Also what such an expression could be, for the refusal of a folder whose images' names show classes.
-"""
+"""The class in each image's name or path, such as `cat.0.jpg`, by a regular expression that somebody gives."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
+from tellapart.data.sources.classes_in_names import suggested_pattern
 from tellapart.data.sources.csv_labels import dataset_of_rows
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_in
@@ -24,38 +19,6 @@ from tellapart.text import counted
 
 _MOST_UNMATCHED = 0.5
 """Share of the images that may not match."""
-
-_ENOUGH_MATCHED = 0.9
-"""Share of the names that a suggested expression matches."""
-
-_SUGGESTIONS = (
-    r"(?P<label>n\d{8})_\d+",
-    r"(?P<label>[^\W\d_]+)[ ._-]*\(?\d+\)?",
-    r"(?P<label>.*[^\W\d_])[ ._-]+\(?\d+\)?",
-    r"\d+[ ._-]+(?P<label>[^\W\d_].*)",
-)
-"""For a name without its ending: n01440764_10, cat.0 or dog (12), yorkshire_terrier_2, 0001_cat."""
-
-_SIMPLE = (
-    r"(?P<label>n\d{8})_",
-    *(
-        rf"(?P<label>{letters}+){gap}\d"
-        for gap in (r"\.", "_", "-", " ", "")
-        for letters in ("[a-z]", "[A-Za-z]")
-    ),
-    r"(?P<label>[^/]+)_\d",
-    r"\d_(?P<label>[^/]+)\.",
-)
-"""The same for people to read, where they find the same."""
-
-_OF_CAMERAS = frozenset(
-    {
-        "img", "dsc", "dscn", "dscf", "dcim", "image", "images", "photo", "photos", "pic", "picture", "pictures", "p",
-        "pxl", "mvimg", "wp", "screenshot", "scan", "frame", "vid", "video", "gopr", "unnamed", "download", "file",
-        "test", "train", "val", "whatsapp",
-    }
-)  # fmt: skip
-"""Lower case. Words that begin names and mean no class."""
 
 
 def _accepts(request: OpenRequest) -> bool:
@@ -124,44 +87,4 @@ def _few_match(place: Place, pattern: str, keys: Sequence[str], unmatched: Seque
     )
 
 
-def suggested_pattern(names: Iterable[str]) -> str | None:
-    """Return a regular expression by which images' names show two classes or more; None: they show none.
-
-    Args:
-        names: paths of images.
-    """
-    names = list(names)
-    stems = [PurePosixPath(name).stem for name in names]
-    for suggestion in _SUGGESTIONS:
-        expression = re.compile(suggestion)
-        labels = Counter(match["label"] for stem in stems if (match := expression.fullmatch(stem)))
-        repeated = sum(count for count in labels.values() if count > 1)
-        if (
-            len(labels) > 1
-            and repeated >= _ENOUGH_MATCHED * len(stems)
-            and not any(label.lower().strip(" ._-") in _OF_CAMERAS for label in labels)
-        ):
-            return _simplest(rf"(?:^|/){suggestion}\.\w+$", names)
-    return None
-
-
-def _simplest(suggestion: str, names: Sequence[str]) -> str:
-    """Return the shortest of some regular expressions that finds the same classes as one, which may be itself."""
-    meant = _labels(suggestion, names)
-    return next((simple for simple in _SIMPLE if _labels(simple, names) == meant), suggestion)
-
-
-def _labels(pattern: str, names: Sequence[str]) -> list[str | None]:
-    expression = re.compile(pattern)
-    return [match["label"] if (match := expression.search(name)) else None for name in names]
-
-
-def labels_by(pattern: str, names: Iterable[str]) -> list[str]:
-    """Return the classes that a suggested expression finds, the most frequent first."""
-    found = Counter(label for label in _labels(pattern, list(names)) if label is not None)
-    return [label for label, _ in found.most_common()]
-
-
-PATTERN = Source(
-    title="images whose names hold the class", accepts=_accepts, open=_open, options=("pattern",)
-)
+PATTERN = Source(title="images whose names hold the class", accepts=_accepts, open=_open)

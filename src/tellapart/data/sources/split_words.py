@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 _WORDS = {
-    "train": ("train", "training"),
+    "train": ("train", "training", "trainval", "train_val", "train-val"),
     "validation": ("val", "valid", "validation", "dev", "development", "eval", "evaluation"),
     "test": ("test", "testing"),
 }
@@ -14,10 +14,13 @@ SPLIT_OF_WORD = {word: split for split, words in _WORDS.items() for word in word
 
 _FILLING = r"(?:set|data|dataset|split|images?|imgs?|pics?|pictures?|photos?|folder|dir|samples?)"
 _SEPARATOR = r"[\s_.\-]*"
+_NUMBER = r"\d+(?:x\d+)?(?:px)?"
+"""A size, a year, a place in an order: train_160, val2017."""
+
 _NAME = re.compile(
-    rf"(?:{_FILLING}{_SEPARATOR})*"
+    rf"(?:\d{{1,2}}{_SEPARATOR})?(?:{_FILLING}{_SEPARATOR})*"
     rf"({'|'.join(sorted(SPLIT_OF_WORD, key=len, reverse=True))})"
-    rf"(?:{_SEPARATOR}{_FILLING})*\d?"
+    rf"(?:{_SEPARATOR}(?:{_FILLING}|{_NUMBER}))*"
 )
 _TOKEN = re.compile(r"[^\W_]+")
 

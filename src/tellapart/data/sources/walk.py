@@ -9,6 +9,7 @@ Knows nothing of classes or splits: `layout` reads those from the names.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -123,6 +124,16 @@ def walk(root: str | os.PathLike[str]) -> Folder:
     return _walk(path, real, (real,), Counter())
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether it is a folder or a link to one; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError as reason:
+        if reason.errno != errno.ELOOP:
+            raise
+        return False
+
+
 def _walk(path: Path, real: str, above: tuple[str, ...], visits: Counter[str]) -> Folder:
     if len(above) > DEEPEST:
         raise DataError(f"{path}: folders are nested more than {DEEPEST} deep. Give one further down.")
@@ -138,7 +149,7 @@ def _walk(path: Path, real: str, above: tuple[str, ...], visits: Counter[str]) -
         visible = [entry for entry in entries if not is_hidden(entry.name)]
     for entry in sorted(visible, key=lambda entry: natural_key(entry.name)):
         place = Path(entry.path)
-        if entry.is_dir():
+        if _is_folder(entry):
             inner = os.path.realpath(place) if entry.is_symlink() else os.path.join(real, entry.name)
             if inner in above:
                 loops.append(place)

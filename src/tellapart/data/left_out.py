@@ -14,7 +14,7 @@ LONGEST_NAME = 100
 
 REASONS = {
     "picture": "outside the class folders",
-    "folder": "beside train, validation and test",
+    "folder": "",
     "non-picture file": "",
 }
 """Kind of file -> why it is skipped, where its kind does not say so."""
@@ -40,4 +40,9 @@ def left_out_of_folders(names: Sequence[str]) -> list[str]:
 def _kind(name: str) -> str:
     if name.endswith("/"):
         return "folder"
-    return "picture" if PurePath(name).suffix.lower() in IMAGE_SUFFIXES else "non-picture file"
+    return "picture" if is_picture_or_folder(name) else "non-picture file"
+
+
+def is_picture_or_folder(name: str) -> bool:
+    """Return whether what is skipped may hold pictures that were meant to be used."""
+    return name.endswith("/") or PurePath(name).suffix.lower() in IMAGE_SUFFIXES
