@@ -29,7 +29,13 @@ class Checked:
     """Of pictures that show the same shot, exact ones first."""
 
     not_looked_for: tuple[str, ...]
-    """What was left out, each with its reason: a sentence."""
+    """What was not looked for, each with its reason: a sentence without its full stop."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was assumed about the data, left out of it, or not looked for: sentences without their full stops."""
+        dataset = self.album.dataset
+        return (*dataset.notices, *left_out_of_folders(dataset.ignored), *self.not_looked_for)
 
     @property
     def is_serious(self) -> bool:
@@ -54,6 +60,7 @@ class Checked:
                 }
                 for pair in self.pairs
             ],
+            "notices": list(dataset.notices),
             "not_looked_for": list(self.not_looked_for),
             "ignored_files": list(dataset.ignored),
         }
@@ -106,7 +113,7 @@ def check_dataset(dataset: Dataset, progress: Progress | None = None, alone: boo
         near = near_pairs(album, blank, exact)
     else:
         left_out.append(
-            f"Near duplicates: not checked, because {len(album.ids):,} pictures are more than {MOST_COMPARED:,}."
+            f"Near duplicates: not checked, because {len(album.ids):,} pictures are more than {MOST_COMPARED:,}"
         )
     findings = [
         *findings_of_repeats(album, exact, near),

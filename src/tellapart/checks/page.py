@@ -44,7 +44,7 @@ def page(checked: Checked) -> str:
         "version": __version__,
         "sections": sections,
         "serious": sum(section["severity"] == "serious" for section in sections),
-        "not_looked_for": checked.not_looked_for,
+        "remarks": checked.remarks,
         "sheet": sprites,
         "positions": {} if sprites is None else sprites.positions,
         "total": len(album.ids),

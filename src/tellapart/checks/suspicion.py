@@ -24,7 +24,7 @@ def findings_of_labels(
         left_out: gets the reason where labels were not looked at.
     """
     if album.features is None:
-        left_out.append(f"Wrong labels: {len(album.ids):,} pictures are too many for this check.")
+        left_out.append(f"Wrong labels: {len(album.ids):,} pictures are too many for this check")
         return
     ignored = blank.copy()
     ignored[[pair.second for pair in exact]] = True
@@ -32,7 +32,7 @@ def findings_of_labels(
     suspects = label_suspects(album, rows)
     if suspects is None:
         left_out.append(
-            f"Wrong labels: this check needs two classes with at least {FEWEST_OF_A_CLASS} pictures each."
+            f"Wrong labels: this check needs two classes with at least {FEWEST_OF_A_CLASS} pictures each"
         )
     elif len(suspects.rows):
         yield _suspicious(album, rows, suspects)

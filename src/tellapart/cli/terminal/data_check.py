@@ -26,8 +26,8 @@ def report_check(result: CheckResult, page: Path, cleaned: Cleaned | None, data:
     total = sum(facts["pictures"].values())
     classes = len(dataset.class_names)
     say(f"{dataset.name}: {counted(total, 'picture')} ({splits}), {classes} class{'es' * (classes != 1)}")
-    for reason in result.checked.not_looked_for:
-        note(reason, "yellow")
+    for words in result.checked.remarks:
+        note(f"{words}.", "yellow")
     for finding in result.findings[:MOST_LINES]:
         say(_line(finding), STYLES[finding.severity])
     if len(result.findings) > MOST_LINES:
