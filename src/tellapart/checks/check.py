@@ -14,6 +14,7 @@ from tellapart.checks.quality import blank_pictures, findings_of_quality, modes_
 from tellapart.checks.repeats import findings_of_repeats
 from tellapart.checks.suspicion import findings_of_labels
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
+from tellapart.data.left_out import left_out_of_folders
 from tellapart.events import Progress
 
 
