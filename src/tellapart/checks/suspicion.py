@@ -60,9 +60,7 @@ def _suspicious(album: Album, rows: NDArray[np.int64], suspects: LabelSuspects) 
         ),
         groups=tuple((row,) for row in suggested),
         notes={
-            int(
-                row
-            ): f"labeled {album.label(row)} (probability {percent(float(share))}), looks like {suggested[int(row)]}"
+            int(row): f"probability of {album.label(row)}: {percent(float(share))}"
             for row, share in zip(suspects.rows, suspects.probability, strict=True)
         },
         suggested=suggested,
