@@ -76,7 +76,7 @@ def measured(path):
     outcome, reason = json.loads(answer) if answer else ("crashed", f"signal {os.WTERMSIG(status)}")
     return {
         "outcome": outcome,
-        "reason": reason,
+        "reason": reason.replace(f"{path.parent}{os.sep}", ""),
         "seconds": time.perf_counter() - began,
         "cpu_seconds": used.ru_utime + used.ru_stime,
         "bytes": used.ru_maxrss * 1024,
