@@ -114,3 +114,43 @@ def test_what_is_left_out_is_said_also_quietly_and_in_json(partly_used, tmp_path
 def test_evaluate_says_what_it_leaves_out(run, partly_used):
     note = tellapart("evaluate", run, partly_used, "--json").json["note"]
     assert "Skipped 2 folders: set/more/, set/val/." in note
+
+
+@pytest.fixture
+def own(tmp_path, folder):
+    """A copy of a run's pictures, and a run of them."""
+    root = tmp_path / "pictures"
+    shutil.copytree(folder, root)
+    made = tellapart("train", root, *SMALL, "--out", tmp_path / "own", "--json", "--quiet")
+    assert made.code == 0, made.err
+    return root, tmp_path / "own"
+
+
+NEW_FOLDERS = ["test/dark", "dark/light", "empty", "other/dark"]
+
+
+@pytest.mark.parametrize("new", NEW_FOLDERS)
+def test_new_folders_do_not_part_a_run_from_its_pictures(own, new):
+    root, path = own
+    before = tellapart("evaluate", path, "--json").json
+    (root / new).mkdir(parents=True)
+    if new != "empty":
+        shutil.copy(root / "dark" / "0.png", root / new / "new.png")
+    after = tellapart("evaluate", path, "--json")
+    assert after.code == 0, after.err
+    assert after.json["scores"] == before["scores"]
+    saved = load_run(path)
+    assert saved.missing == ()
+    assert {name: len(store) for name, store in saved.stores.items()} == saved.data["pictures"]
+
+
+def test_a_training_picture_that_is_gone_does_not_keep_the_test_pictures_from_being_scored(own):
+    root, path = own
+    splits = {
+        row[0]: row[2] for row in (line.split(",") for line in (path / "split.csv").read_text().split())
+    }
+    (root / next(name for name, split in splits.items() if split == "train")).unlink()
+    result = tellapart("evaluate", path, "--json")
+    assert "1 recorded picture of other splits gone since the training." in result.json["note"]
+    (root / next(name for name, split in splits.items() if split == "test")).unlink()
+    assert tellapart("evaluate", path, "--json").code == 3

@@ -6,6 +6,7 @@ that it was trained on.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from tellapart.data.dataset import Dataset
 from tellapart.data.left_out import is_picture_or_folder, left_out_of_folders
 from tellapart.data.open import open_dataset, opens_the_same, reopening
 from tellapart.data.reading_notes import in_words
+from tellapart.data.recorded import open_recorded
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.sources.label_choice import labels_from
-from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
@@ -141,18 +142,20 @@ def _chosen(
     is_own = data is None or opens_the_same(reopening(data, labels), saved)
     if run is not None and is_own:
         data, labels = saved["argument"], labels_from(saved)
-    dataset = open_dataset(
-        data,
-        labels=labels,
+    opened = partial(
+        open_dataset,
         download=True,
         progress=listener.downloading,
         for_training=False,
         known_classes=known_classes,
     )
     if run is not None and is_own:
-        own = apply_split(dataset, run.read_split(saved))
+        own = open_recorded(
+            lambda data, labels: opened(data, labels=labels), data, labels, run.read_split(saved), only=name
+        )
         untrusted = untrusted_in(read_log(run.path / LOG)[0]) if name == "test" else NONE_KNOWN
         return _Choice(own, name, name, fingerprints=saved["fingerprints"], untrusted=untrusted)
+    dataset = opened(data, labels=labels)
     if split is None and set(dataset.splits) == {"train"}:
         note = (
             "This data has no test split, so all of it is scored. If the model was trained on some of these "

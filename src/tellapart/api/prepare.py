@@ -15,8 +15,9 @@ from tellapart.api.listener import Listener
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
+from tellapart.data.recorded import open_recorded
 from tellapart.data.sources.label_choice import labels_from
-from tellapart.data.split import apply_split, divide, write_split_csv
+from tellapart.data.split import divide, write_split_csv
 from tellapart.data.store import MEMORY_BUDGET, ImageStore, bytes_of, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
@@ -145,8 +146,9 @@ def prepare_again(
         raise ConfigError(f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others out.")
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    dataset = opened(saved["argument"], labels_from(saved)) if data is None else opened(data, labels)
-    dataset = apply_split(dataset, folder.read_split(saved))
+    if data is None:
+        data, labels = saved["argument"], labels_from(saved)
+    dataset = open_recorded(opened, data, labels, folder.read_split(saved))
     for words in dataset.notices:
         listener.notice(words)
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])

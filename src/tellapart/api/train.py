@@ -85,7 +85,7 @@ def train(
     """
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
-    opened = _opener(class_names, listener)
+    opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)
     with ExitStack() as held:
         if resume is not None:
@@ -156,9 +156,14 @@ def _nothing_to_train_on(labels: Any) -> str:
     return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
-def _opener(class_names: Sequence[str] | None, listener: Listener) -> Opener:
+def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
     return lambda data, labels: open_dataset(
-        data, labels=labels, class_names=class_names, download=True, progress=listener.downloading
+        data,
+        labels=labels,
+        class_names=class_names,
+        download=True,
+        progress=listener.downloading,
+        for_training=for_training,
     )
 
 

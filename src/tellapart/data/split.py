@@ -112,10 +112,18 @@ def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
         raise DataError(f"{path}: not readable ({getattr(reason, 'strerror', None) or reason}).") from reason
 
 
-def apply_split(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Dataset:
+def apply_split(
+    dataset: Dataset, recorded: Mapping[str, tuple[str, str]], only: str | None = None
+) -> Dataset:
     """Divide a data set as recorded, whatever its present splits.
 
     Pictures that came after the record are left out, and so are classes of such pictures alone; a notice counts them.
+
+    Args:
+        dataset: as it is now.
+        recorded: id -> (class name, split).
+        only: the split that is wanted; recorded pictures of the others may be gone, and a notice counts them. None:
+            all are wanted.
 
     Raises:
         DataError: recorded images were removed or changed their class since.
@@ -126,6 +134,11 @@ def apply_split(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> Da
         for name, split in dataset.splits.items()
         for row, identifier in enumerate(split.ids)
     }
+    gone = recorded.keys() - present.keys()
+    if only is not None and gone and all(recorded[identifier][1] != only for identifier in gone):
+        recorded = {identifier: row for identifier, row in recorded.items() if identifier in present}
+        notice = f"{counted(len(gone), 'recorded picture')} of other splits gone since the training"
+        dataset = dataset.replace(notices=(*dataset.notices, notice))
     _check_unchanged(dataset, present, recorded)
     if all(present[identifier][0] == split for identifier, (_, split) in recorded.items()):
         return dataset

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tellapart.classifier.classifier import Classifier
+from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset
+from tellapart.data.recorded import open_recorded
 from tellapart.data.sources.label_choice import labels_from
-from tellapart.data.split import apply_split
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone, Progress
@@ -163,7 +164,11 @@ def _stores(
 
     if "argument" not in data:
         raise DataError("the run was trained on arrays in memory, which are gone.")
-    dataset = apply_split(open_dataset(data["argument"], labels=labels_from(data)), folder.read_split(data))
+
+    def opened(argument: Any, labels: Any) -> Dataset:
+        return open_dataset(argument, labels=labels, for_training=False)
+
+    dataset = open_recorded(opened, data["argument"], labels_from(data), folder.read_split(data))
     preprocessing = Preprocessing.from_dict(data["preprocessing"])
     stores = {
         name: load_split(dataset.splits[name], preprocessing, progress=progress)
