@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tellapart.checks.measures import Measures, measure
 from tellapart.checks.principal import principal
 from tellapart.data.dataset import Dataset
-from tellapart.data.decode import image_mode
+from tellapart.data.decode import DecodedImage, image_mode, load_image, read_image
 from tellapart.data.images import Images
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import SMALLEST_SIDE
@@ -30,6 +30,9 @@ from tellapart.untrusted.large_images import large_images_alone
 
 THUMBNAIL = Preprocessing(height=32, width=32, policy="stretch")
 """How pictures are brought to the size at which they are compared."""
+
+WHOLE = Preprocessing(height=512, width=512, policy="pad", reading="exact")
+"""How pictures are read: all their pixels, but of a JPEG that is too large for that no less than this needs."""
 
 CHUNK = 256
 """Pictures that are in memory at once."""
@@ -206,11 +209,11 @@ def _entry(images: Images, row: int, look: Look | None) -> _Entry | str:
     """Read one picture; return why, where that fails."""
     with large_images_alone():
         try:
-            pixels, mode = images.read(row), _mode(images, row)
+            decoded, mode = _decoded(images.source(row)), _mode(images, row)
         except PictureError as reason:
             place = images.source(row)
             return str(reason).removeprefix(f"{place}: " if isinstance(place, Path) else "<bytes>: ")
-        height, width, _ = pixels.shape
+        (height, width), pixels = decoded.size, decoded.pixels
         if min(height, width) < SMALLEST_SIDE:
             return f"too small: {height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
         digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
@@ -218,6 +221,10 @@ def _entry(images: Images, row: int, look: Look | None) -> _Entry | str:
         view = None if look is None else look.preprocessing.apply(pixels)
         thumbnail = THUMBNAIL.apply(pixels)
         return _Entry((height, width), mode, digest.digest(), thumbnail, measure(pixels, thumbnail), view)
+
+
+def _decoded(source: Any) -> DecodedImage:
+    return read_image(source, WHOLE) if isinstance(source, bytes) else load_image(source, 0, WHOLE)[1]
 
 
 def _mode(images: Images, row: int) -> str:

@@ -1,7 +1,7 @@
 """From an image, wherever it lies, to the pixels that a network gets: the one way of every command.
 
-Training, validation, evaluation, prediction, explanation and `check` all come through here, so that the same file gives
-the same bytes to each.
+Training, validation, evaluation, prediction and explanation all come through here, so that the same file gives the same
+bytes to each. `check` looks at all pixels, by the same decoding.
 """
 
 from __future__ import annotations
