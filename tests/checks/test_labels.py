@@ -7,6 +7,7 @@ import pytest
 from albums import album_of, scene
 
 from tellapart.checks.labels import judged_rows, label_suspects, outliers
+from tellapart.checks.suspicion import findings_of_labels
 
 NONE = np.zeros(121, bool)
 
@@ -45,3 +46,15 @@ def test_a_class_of_few_pictures_is_not_judged():
 
 def test_one_class_alone_cannot_be_judged(album):
     assert label_suspects(album, np.flatnonzero(album.labels == 0)) is None
+
+
+def test_labels_that_have_nothing_to_do_with_the_pictures_are_not_judged(album):
+    """Every second picture would be suspicious, for no reason."""
+    random = np.random.default_rng(1)
+    shuffled = replace(album, labels=random.permutation(album.labels))
+    suspects = label_suspects(shuffled, judged_rows(shuffled, NONE))
+    assert not suspects.has_grounds
+    left_out = []
+    findings = list(findings_of_labels(shuffled, NONE, [], left_out))
+    assert "wrong label" not in {finding.kind for finding in findings}
+    assert "Wrong labels: not judged" in left_out[0]

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from tellapart.checks.album import Album
 
 FOLDS = 5
+LEAST_GROUNDS = 0.3
+"""Share of the way from guessing to certainty that the features must go for their word to count against a label."""
+
 FEWEST_OF_A_CLASS = 10
 """Pictures of a class with fewer are not judged: their own class would hardly be known without them."""
 
@@ -41,6 +44,14 @@ class LabelSuspects:
     accuracy: float
     """Share of all judged pictures whose label is the likeliest class: what the suspicion rests on."""
 
+    chance: float
+    """Share of the commonest class."""
+
+    @property
+    def has_grounds(self) -> bool:
+        """Whether the features tell these classes apart; if not, every other picture would be suspicious."""
+        return self.accuracy - self.chance > LEAST_GROUNDS * (1 - self.chance)
+
 
 def judged_rows(album: Album, left_out: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return the pictures that can be judged: readable, not left out, and of a class with enough others."""
@@ -65,7 +76,11 @@ def label_suspects(album: Album, rows: NDArray[np.int64]) -> LabelSuspects | Non
     found = found[np.argsort(quality[found], kind="stable")]
     likeliest = probabilities.argmax(1)
     return LabelSuspects(
-        rows[found], classes[likeliest[found]], quality[found], float((likeliest == labels).mean())
+        rows[found],
+        classes[likeliest[found]],
+        quality[found],
+        accuracy=float((likeliest == labels).mean()),
+        chance=float(np.bincount(labels).max() / len(labels)),
     )
 
 

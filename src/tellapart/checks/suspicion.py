@@ -34,6 +34,11 @@ def findings_of_labels(
         left_out.append(
             f"Wrong labels: this check needs two classes with at least {FEWEST_OF_A_CLASS} pictures each"
         )
+    elif not suspects.has_grounds:
+        left_out.append(
+            f"Wrong labels: not judged, because the check agrees with only {percent(suspects.accuracy)} of the labels "
+            f"(always naming the commonest class: {percent(suspects.chance)})"
+        )
     elif len(suspects.rows):
         yield _suspicious(album, rows, suspects)
     far_rows, times = outliers(album, rows)
