@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import tellapart
 from tellapart.classifier.classifier import Classifier
@@ -16,6 +17,7 @@ from tellapart.classifier.resolve import (
     shadow_warning,
     title_of,
 )
+from tellapart.errors import ModelError
 from tellapart.models.pretrained import pretrained_model
 
 SOURCE = Path(__file__).parents[2] / "src" / "tellapart"
@@ -26,6 +28,12 @@ def test_a_run_folder_means_the_model_in_it(trained):
     assert [model_file(path) for path in (trained.folder, str(trained.folder), file)] == [file] * 3
     assert run_folder_of(trained.folder) == trained.folder
     assert run_folder_of(file) is None
+
+
+def test_the_folder_of_a_stopped_run_says_how_it_goes_on(tmp_path):
+    (tmp_path / "run.toml").touch()
+    with pytest.raises(ModelError, match=r"(?s)holds no model.*tellapart train --resume "):
+        model_file(tmp_path)
 
 
 def test_a_name_means_a_built_in_model_unless_a_path_has_that_name(tmp_path, monkeypatch):

@@ -37,6 +37,7 @@ FOREIGN = {
     "a Photoshop file": b"8BPS\0\1",
     "a JPEG XL file": b"\xff\x0a\xfa\x7f",
     "an archive": zipped(),
+    "an archive (tar)": b"cat.jpg".ljust(257, b"\0") + b"ustar\x0000",
     "a video": b"\0\0\0\x20ftypisom\0\0\2\0",
     "a NumPy array": saved_array(),
     "only zero bytes": bytes(5000),

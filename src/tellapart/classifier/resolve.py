@@ -38,9 +38,20 @@ def resolve_model(model: str | Path) -> Path:
 
 
 def model_file(model: str | Path) -> Path:
-    """Return the model file that is meant; for a run folder, the model in it."""
+    """Return the model file that is meant; for a run folder, the model in it.
+
+    Raises:
+        ModelError: it is neither a path nor a name, or the folder of a run that was stopped before it had a model.
+    """
     path = resolve_model(model)
-    return path / MODEL_IN_RUN if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    if (path / SETTINGS_IN_RUN).is_file() and not (path / MODEL_IN_RUN).exists():
+        raise ModelError(
+            f"{path} holds no model: its training was stopped before it was finished. Continue it with\n"
+            f"  tellapart train --resume {shlex.quote(str(path))}"
+        )
+    return path / MODEL_IN_RUN
 
 
 def run_folder_of(model: str | Path) -> Path | None:

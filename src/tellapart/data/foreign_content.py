@@ -37,6 +37,7 @@ _KINDS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (_begins(b"8BPS"), "a Photoshop file", _SAVE_AS),
     (_begins(b"\xff\x0a", b"\0\0\0\x0cJXL "), "a JPEG XL file", _SAVE_AS),
     (_begins(b"PK\x03\x04", b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf", b"BZh"), "an archive", "Unpack it."),
+    (_matches(rb"\A[\s\S]{257}ustar"), "an archive (tar)", "Unpack it."),
     (_matches(rb"\A....ftyp(isom|mp4|M4V|qt  |avc1|3gp)"), "a video", "Take a frame of it as PNG or JPEG."),
     (_begins(b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba"), "a video", "Take a frame of it as PNG or JPEG."),
     (_matches(rb"\ARIFF....AVI "), "a video", "Take a frame of it as PNG or JPEG."),

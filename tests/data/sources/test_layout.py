@@ -375,6 +375,16 @@ REFUSED_LINKS = {
         r"(?s)bird/ holds up, a link to a folder above it",
     ),
     "a broken link instead of a class": ({}, {"cat": "/nowhere/cat"}, "cat is a broken link to /nowhere/cat"),
+    "a broken link beside the classes": (
+        {"cat": 1, "dog": 1},
+        {"bird": "/nowhere/bird"},
+        "bird is a broken link to /nowhere/bird. Correct or remove it",
+    ),
+    "a broken link beside the splits": (
+        {"train/cat": 1, "train/dog": 1},
+        {"val": "test"},
+        "val is a broken link to test. Correct or remove it",
+    ),
     "a broken link in a class": (
         {"cat": 1, "dog": 1},
         {"bird/all": "/nowhere"},

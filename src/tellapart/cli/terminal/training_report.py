@@ -122,7 +122,9 @@ def split_in_words(setup: TrainingSetup) -> str:
     if setup.config.validation == "cross-validation" and setup.config.head is not None:
         return f"{train:,} training ({setup.config.head.folds}-fold cross-validation), {test:,} test"
     origin = "held out from training" if "validation" in setup.dataset.carved else "the data's own split"
-    return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test"
+    carved = {"validation", "test"} & {*setup.dataset.carved}
+    of_test = " (held out from training)" if carved == {"test"} else ""
+    return f"{train:,} training, {len(setup.validation):,} validation ({origin}), {test:,} test{of_test}"
 
 
 def _device_in_words(device: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from tellapart.data.sources.layout_doubts import (
     GENERIC,
@@ -29,6 +29,7 @@ from tellapart.data.sources.layout_errors import (
     ambiguous,
     as_classes,
     beside_its_classes,
+    broken_folders,
     divided_in_part,
     empty_classes,
     too_shallow,
@@ -97,6 +98,8 @@ def read_layout(root: Folder, wish: Wish) -> Layout:
     base = _inside_wrappers(root, wish.known_classes)
     names = splits_among(folder.name for folder in base.filled)
     divided = _is_divided(root, base, names)
+    if divided and wish.for_training:
+        _refuse_broken(base)
     layout = _by_splits(root, base, names, wish) if divided else _by_classes(root, base, wish)
     if base is not root:
         place = base.path.relative_to(root.path)
@@ -258,8 +261,16 @@ def _splits_inside(base: Folder) -> Layout | None:
 
 def _refuse_empty(folder: Folder, filled: Collection[str]) -> None:
     empty = [inner for inner in folder.folders if plain_name(inner) not in filled]
+    _refuse_broken(folder)
     if empty or folder.loops:
         raise empty_classes(folder, empty)
+
+
+def _refuse_broken(folder: Folder) -> None:
+    """Refuse links to nowhere beside the folders of splits or classes: one of these is missing."""
+    links = (Path(path) for path in folder.others if not path.suffix)
+    if broken := [path for path in links if path.is_symlink() and not path.exists()]:
+        raise broken_folders(folder, broken)
 
 
 def _at_depth(root: Folder, depth: int) -> Layout:

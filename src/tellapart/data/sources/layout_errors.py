@@ -143,6 +143,14 @@ def empty_classes(folder: Folder, empty: Sequence[Folder]) -> DataError:
     )
 
 
+def broken_folders(folder: Folder, broken: Sequence[PurePath]) -> DataError:
+    """Return the error for links beside the folders of a set that lead nowhere."""
+    links = [f"{path.name} is a broken link to {Path(path).readlink()}" for path in broken[:NAMED_AT_MOST]]
+    return DataError(
+        f"{folder.path}: {', '.join(links)}. Correct or remove {'it' if len(broken) == 1 else 'them'}."
+    )
+
+
 def _content(folder: Folder) -> str:
     """Return what a folder without pictures holds."""
     loops, others = list(folder.every_loop()), list(folder.every_other())
