@@ -12,7 +12,7 @@ PATCH = 2
 """Side of the patches that are whitened, in pixels; there is one at every pixel."""
 
 IMAGES_AT_ONCE, PIXELS_AT_ONCE = 64, 64 * 64 * 64
-"""Images whose patches are laid out at a time."""
+"""Images whose patches are laid out at a time, and the pixels that they have at most."""
 
 EPSILON = 5e-4
 """Added to the variance along a direction before dividing by its root."""
