@@ -48,9 +48,8 @@ def main():
             name = f"{options.cifar:,} of CIFAR-10"
             runs.append({"pictures": name, "draw": draw} | planted_in_cifar(options.cifar, draw))
     whole = all_of_cifar(now) if options.all_of_cifar else None
-    words = [f"--photos {options.photos.name}"] * bool(options.photos) + [f"--cifar {options.cifar}"] * bool(
-        options.cifar
-    )
+    words = ["--photos", options.photos.name] if options.photos else []
+    words += ["--cifar", str(options.cifar)] if options.cifar else []
     words += [f"--draws {options.draws}", *["--all-of-cifar"] * options.all_of_cifar]
     record = {
         "runs": runs,

@@ -15,13 +15,11 @@ from tellapart.runs.event_log import read_log
 from tellapart.runs.folder import LOG
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runs.untrusted_pictures import EVENT, UntrustedPictures, untrusted_in
-from tellapart.text import counted, one_line
+from tellapart.text import counted, short_name
 from tellapart.training.watch.course import Chance, chance_of
 from tellapart.training.watch.learning import labels_not_learned_by_head
 from tellapart.training.watch.vitals import Vitals
 from tellapart.training.watch.watch import RULES, RULES_OF_CURVES, Watch
-
-LONGEST_NAME = 60
 
 FEWEST_COPIED = 0.01
 """Share of a split's images that are copies of training images, from which on its score says too much."""
@@ -87,7 +85,7 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
     if checked.conflicts:
         pairs = checked.conflicts
         names = [
-            f"{_short(setup.stores[place.split].ids[place.row])} ({_label(setup, place)})"
+            f"{short_name(setup.stores[place.split].ids[place.row])} ({_label(setup, place)})"
             for place in pairs[0]
         ]
         seen = f"{counted(len(pairs), 'picture')} with the pixels of another and a different label, such as "
@@ -102,7 +100,7 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
     if blank:
         subjects = " and ".join(f"{counted(len(rows), f'{name} picture')}" for name, rows in blank.items())
         name, rows = next(iter(blank.items()))
-        seen = f"{subjects} of one color, such as {_short(setup.stores[name].ids[rows[0]])}"
+        seen = f"{subjects} of one color, such as {short_name(setup.stores[name].ids[rows[0]])}"
         yield Finding("blank pictures", None, None, seen, "Remove them: they show nothing")
 
 
@@ -115,7 +113,7 @@ def _leak(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Finding]:
             subject = f"{len(copies):,} of {counted(len(store), f'{name} picture')}"
             counts.setdefault(_OF[base], []).append(subject)
             row, first = next(iter(copies.items()))
-            examples.append(f"{_short(store.ids[row])} = {_short(other.ids[first])}")
+            examples.append(f"{short_name(store.ids[row])} = {short_name(other.ids[first])}")
     if counts:
         copied = ", and ".join(
             f"of {base} pictures: {' and '.join(subjects)}" for base, subjects in counts.items()
@@ -134,12 +132,6 @@ _OF = {"train": "training", "validation": "validation"}
 
 def _label(setup: TrainingSetup, place: Place) -> str:
     return setup.dataset.class_names[setup.stores[place.split].labels[place.row]]
-
-
-def _short(name: str) -> str:
-    """Return a picture's name, harmless and not too long."""
-    name = one_line(name)
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}…{name[-LONGEST_NAME // 2 :]}"
 
 
 def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Finding]:

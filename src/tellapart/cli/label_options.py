@@ -88,19 +88,10 @@ def with_label_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
-        from tellapart.data.sources.label_choice import Labels
+        from tellapart.data.sources.label_choice import labels_from
 
-        file, path, label, split, names, pattern, depth = (given.pop(name) for name in OPTIONS)
-        labels = Labels(
-            file=file,
-            path_column=path,
-            label_column=label,
-            split_column=split,
-            names=names,
-            pattern=pattern,
-            class_depth=depth,
-        )
-        command(**given, labels=labels if labels.is_given else None)
+        chosen = {name: given.pop(name) for name in OPTIONS}
+        command(**given, labels=labels_from(chosen))
 
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():

@@ -11,8 +11,8 @@ from tellapart.models.first_cnn import check_shape_and_classes
 PATCH = 2
 """Side of the patches that are whitened, in pixels; there is one at every pixel."""
 
-IMAGES_AT_ONCE = 64
-"""Images whose patches are laid out at a time."""
+IMAGES_AT_ONCE, PIXELS_AT_ONCE = 64, 64 * 64 * 64
+"""Images whose patches are laid out at a time, and the pixels that they have at most."""
 
 EPSILON = 5e-4
 """Added to the variance along a direction before dividing by its root."""
@@ -142,8 +142,9 @@ def whitening_filters(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     channels = images.shape[3]
     moments, count = np.zeros((channels * PATCH * PATCH,) * 2), 0
-    for start in range(0, len(images), IMAGES_AT_ONCE):
-        scaled = images[start : start + IMAGES_AT_ONCE].astype(np.float32) / 64 - 2
+    at_once = max(1, min(IMAGES_AT_ONCE, PIXELS_AT_ONCE // (images.shape[1] * images.shape[2])))
+    for start in range(0, len(images), at_once):
+        scaled = images[start : start + at_once].astype(np.float32) / 64 - 2
         windows = np.lib.stride_tricks.sliding_window_view(scaled, (PATCH, PATCH), axis=(1, 2))
         patches = windows.reshape(-1, channels * PATCH * PATCH)  # (.., C * 2 * 2)
         moments += patches.T @ patches

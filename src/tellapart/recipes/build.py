@@ -13,8 +13,11 @@ from tellapart.recipes.standardized import standardized
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
 
-INITIALIZED_FROM = 2000
-"""Most training images that initial weights are computed from."""
+INITIALIZED_FROM, FEWEST_FROM = 2000, 200
+"""Most training images that initial weights are computed from, and of very large ones the fewest."""
+
+LARGEST_WHOLE = 64 * 64
+"""Pixels of an image, above which fewer are taken: each has more patches."""
 
 
 def build_model(
@@ -39,7 +42,11 @@ def build_model(
     model = build_network(config, image_shape, classes, images)
     initialize = NETWORKS[config.network].initialize
     if initialize is not None and images is not None:
-        rows = np.random.default_rng(config.seed).permutation(len(images))[:INITIALIZED_FROM]
+        count = min(
+            INITIALIZED_FROM,
+            max(FEWEST_FROM, INITIALIZED_FROM * LARGEST_WHOLE // (image_shape[0] * image_shape[1])),
+        )
+        rows = np.random.default_rng(config.seed).permutation(len(images))[:count]
         initialize(model, images[np.sort(rows)], config.seed)
     optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
     loss: Any = "categorical_crossentropy"

@@ -97,7 +97,7 @@ def as_labels(labels: Any) -> Labels:
 
 
 def labels_from(saved: Mapping[str, Any]) -> Labels | None:
-    """Return the labels that run.toml records; None where it records none."""
+    """Return the labels that run.toml records, or that options of the same names say; None where nothing is said."""
     file, path, label, split, names, pattern, depth = (saved.get(name) for name in RECORDED)
     labels = Labels(
         file=file,
