@@ -551,6 +551,12 @@ def test_a_parquet_set_opens_by_path(tmp_path):
 @pytest.mark.parametrize(
     ("class_names", "mirrors"),
     [
+        (("six", "nine"), False),
+        (("letter_b", "letter_d"), False),
+        (("links", "rechts"), False),
+        (("clockwise", "counter-clockwise"), False),
+        (("type_a", "type_b"), True),
+        (("one", "many"), True),
         (["cat", "dog"], True),
         (["A", "B"], False),
         (["Turn Left", "stop"], False),

@@ -15,6 +15,18 @@ from tellapart.data.types import ImageShape
 from tellapart.errors import DataError
 from tellapart.text import storable
 
+_OF_SIDES = frozenset(
+    {"left", "right", "links", "rechts", "gauche", "droite", "izquierda", "derecha", "sinistra", "destra"}
+    | {"east", "west", "clockwise", "counterclockwise", "anticlockwise"}
+)
+"""Words of class names that a mirror turns into their opposite."""
+
+_NUMBERS = frozenset({"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"})
+_OF_CHARACTERS = frozenset(
+    {"letter", "digit", "number", "char", "character", "sign", "symbol", "glyph", "asl"}
+)
+"""First words of the names of characters, such as letter_b."""
+
 
 def assemble(
     name: str,
@@ -66,8 +78,11 @@ def _may_mirror(class_names: tuple[str, ...], splits: Mapping[str, Split]) -> bo
         images = splits["train"].images if "train" in splits else None
         are_photos = isinstance(images, ArrayImages) and images.array.shape[-1] == 3
         return are_photos and all(name.isdigit() for name in class_names)
-    words = {word for name in class_names for word in re.split(r"[\W_]+", name.lower())}
-    return not words & {"left", "right"}
+    split = [[word for word in re.split(r"[\W_]+", name.lower()) if word] for name in class_names]
+    words = {word for parts in split for word in parts}
+    if words & _OF_SIDES or words <= _NUMBERS:
+        return False
+    return not all(len(parts) == 2 and parts[0] in _OF_CHARACTERS and len(parts[1]) == 1 for parts in split)
 
 
 def _common_shape(splits: Mapping[str, Split]) -> ImageShape | None:
