@@ -308,6 +308,13 @@ REFUSED = {
         },
         r"(?s)train look like the classes cat, dog\. If that is meant, give .*train --label-pattern '",
     ),
+    "classes in the names, and a table of labels": (
+        {
+            **{f"images/{kind}.{number}.jpg": "" for kind in CATS_DOGS for number in range(3)},
+            "breeds.csv": "file,label\ncat.0.jpg,siam\n",
+        },
+        r"pass --labels .*breeds\.csv",
+    ),
     "files without an ending": ({"cat/a": "", "dog/b": ""}, "2 files, none with the ending of a picture"),
     "a test set with another kind of name": (
         {"rps/paper": 1, "rps/rock": 1, "rps-test-set/paper": 1, "rps-test-set/rock": 1},

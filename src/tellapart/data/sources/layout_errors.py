@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from tellapart.data.sources.classes_in_names import labels_by, suggested_pattern
 from tellapart.data.sources.split_words import split_of
-from tellapart.data.sources.tables.likely import likely_label_file
+from tellapart.data.sources.tables.likely import likely_label_file, says_labels
 from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
 from tellapart.errors import DataError
 from tellapart.paths import real_path
@@ -198,18 +198,21 @@ def _hint(root: Folder) -> str:
     others = list(root.every_other())
     if above := _classes_above(root):
         return above
+    tables = [
+        path for path in others if path.suffix.lower() in _TABLES and "submission" not in path.name.lower()
+    ]
+    table = likely_label_file(tables) if tables else None
+    with_table = f"Does {table} name the classes? Then pass --labels {table}.\n"
+    if table is not None and says_labels(table):
+        return with_table
     if names := _classes_in_names(root):
         return names
     if {folder.name.lower() for folder in root.every_folder()} & _BOXES and any(
         path.suffix.lower() in (".txt", ".xml", ".json") for path in others
     ):
         return "This looks like an object detection data set (YOLO, VOC, COCO). tellapart needs a class per picture.\n"
-    tables = [
-        path for path in others if path.suffix.lower() in _TABLES and "submission" not in path.name.lower()
-    ]
-    if tables:
-        table = likely_label_file(tables)
-        return f"Does {table} name the classes? Then pass --labels {table}.\n"
+    if table is not None:
+        return with_table
     archives = [path for path in others if path.suffix.lower() in _ARCHIVES]
     if archives and not root.holds_images:
         return f"It holds archives ({listed([path.name for path in archives])}): give one of them, or unpack it.\n"
