@@ -163,6 +163,11 @@ READ = {
         {"cat/train": 2, "dog/train": 1, "cat/test": 1},
         {"train": both(2), "test": {"cat": 1}},
     ),
+    "classes called label": ({"label 1": 1, "label 2": 1}, {"train": {"label 1": 1, "label 2": 1}}),
+    "unsorted test pictures in a folder of all": (
+        {"train/cat": 2, "train/dog": 1, "test/all_images": 3},
+        {"train": both(2)},
+    ),
     "vehicles, one of them a train": (
         {"bus": 1, "car": 1, "train": 1},
         {"train": {"bus": 1, "car": 1, "train": 1}},
@@ -328,6 +333,10 @@ REFUSED = {
         {"cat": 1, "dog": 1, "test": 1},
         "test/ may be a class, or hold pictures",
     ),
+    "class and split in one name": (
+        {"cat_train": 1, "dog_train": 1, "cat_test": 1, "dog_test": 1},
+        r"both mean test, and seem to name a class too.*--label-pattern '\(\?:\^\|/\)\(\?P<label>",
+    ),
     "two folders for one split": (
         {"train/cat": 1, "train/dog": 1, "val/cat": 1, "valid/cat": 1},
         "val and valid both mean validation",
@@ -472,6 +481,14 @@ def test_folders_nested_beyond_reason_are_refused(tmp_path):
     (tmp_path / "/".join("a" * 70)).mkdir(parents=True)
     with pytest.raises(DataError, match="nested more than 64 deep"):
         open_dataset(tmp_path)
+
+
+def test_the_pattern_that_is_suggested_for_class_and_split_in_one_name_reads_both(tmp_path):
+    root = build(tmp_path, {"cat_train": 2, "dog_train": 1, "cat_test": 1, "dog_test": 1})
+    with pytest.raises(DataError) as refused:
+        open_dataset(root)
+    pattern = re.search("--label-pattern '(.*)'", str(refused.value))[1]
+    assert counts(open_dataset(root, labels=Labels(pattern=pattern))) == {"train": both(2), "test": both(1)}
 
 
 def test_ids_are_paths_below_the_named_folder(tmp_path):

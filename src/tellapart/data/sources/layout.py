@@ -13,6 +13,7 @@ Works on `walk.Folder`, so it reads archives as well. Opens nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -27,12 +28,12 @@ from tellapart.data.sources.layout_doubts import (
 )
 from tellapart.data.sources.layout_errors import (
     ambiguous,
-    as_classes,
     beside_its_classes,
     broken_folders,
     divided_in_part,
     empty_classes,
     too_shallow,
+    two_for_one_split,
     unsorted,
 )
 from tellapart.data.sources.split_words import split_of, splits_among
@@ -153,10 +154,7 @@ def _by_splits(root: Folder, base: Folder, names: Mapping[str, str], wish: Wish)
     for folder in base.filled:
         split = names.get(folder.name)
         if split in folder_of:
-            raise DataError(
-                f"{base.path}: {folder_of[split].name} and {folder.name} both mean {split}. Keep one of them. "
-                + as_classes(root, base, "they are classes")
-            )
+            raise two_for_one_split(root, base, split, folder_of[split], folder, names)
         if split is not None:
             folder_of[split] = folder
     for split in sorted(folder_of, key=["train", "validation", "test"].index):
@@ -184,7 +182,7 @@ def _says_no_class(classes: Classes, folder: Folder, known: Collection[str]) -> 
         return False
     (name,) = classes
     of_split = name.casefold() == plain_name(folder).casefold() or split_of(name) is not None
-    return name not in known and (name in GENERIC or of_split)
+    return name not in known and (re.sub(r"^all[\s_-]*", "", name.casefold()) in {*GENERIC, ""} or of_split)
 
 
 def _by_classes(root: Folder, base: Folder, wish: Wish) -> Layout:

@@ -47,6 +47,8 @@ _MASKS = frozenset(
 )
 """Lower case, letters alone. Folders whose files look like pictures and say where in a picture something is."""
 
+_OF_PICTURES = GENERIC | {"jpegimages", "original", "originals"}
+
 _DEEPER_NAMED = 3
 """Classes that a notice names."""
 
@@ -119,7 +121,7 @@ def refuse_doubtful(root: Folder, base: Folder, folders: Sequence[Folder]) -> No
     ):
         raise numbered_parts(root, base, folders)
     letters = {re.sub(r"[\W\d_]+", "", name) for name in names}
-    if len(names) > 1 and letters & _MASKS and letters <= _MASKS | GENERIC | {"jpegimages", "original"}:
+    if letters & _MASKS and letters & _OF_PICTURES and letters <= _MASKS | _OF_PICTURES:
         raise pictures_and_masks(root, base, folders)
     classes = {plain_name(folder) for folder in folders} - GENERIC
     for folder in folders:

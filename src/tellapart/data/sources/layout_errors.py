@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
 from tellapart.data.sources.classes_in_names import labels_by, suggested_pattern
-from tellapart.data.sources.split_words import split_of
+from tellapart.data.sources.split_words import SPLIT_OF_WORD, split_of
 from tellapart.data.sources.tables.likely import likely_label_file, says_labels
 from tellapart.data.sources.walk import Folder, is_hidden, is_image_name
 from tellapart.errors import DataError
@@ -120,6 +121,29 @@ def pictures_and_masks(root: Folder, base: Folder, folders: Sequence[Folder]) ->
         f"{base.path}: {names} seem to hold pictures and masks, which say where in a picture something is. tellapart "
         "tells whole pictures apart: give the pictures' folder with --labels FILE.csv, or sort the pictures into class "
         "folders. " + as_classes(root, base, "they are classes")
+    )
+
+
+def two_for_one_split(
+    root: Folder, base: Folder, split: str, one: Folder, other: Folder, names: Mapping[str, str]
+) -> DataError:
+    """Return the error for two folders that mean one split: two versions of it, or the split beside a class's name."""
+    words = "|".join(SPLIT_OF_WORD)
+    forms = rf"(?P<label>[^/]+)[_ -](?P<split>{words})", rf"(?P<split>{words})[_ -](?P<label>[^/]+)"
+    for form in forms:
+        matches = [re.fullmatch(form, name, re.IGNORECASE) for name in names]
+        if all(match and re.search(r"[^\W\d_]", match["label"]) for match in matches):
+            used = "|".join(sorted({match["split"] for match in matches if match}))
+            pattern = rf"(?:^|/){form}/".replace(words, used).replace(
+                "[_ -]", "_" if "_" in one.name else "[_ -]"
+            )
+            return DataError(
+                f"{base.path}: {one.name} and {other.name} both mean {split}, and seem to name a class too. If that is "
+                f"meant, pass --label-pattern '{pattern}'. {as_classes(root, base, 'each is a class')}"
+            )
+    return DataError(
+        f"{base.path}: {one.name} and {other.name} both mean {split}. Keep one of them. "
+        + as_classes(root, base, "they are classes")
     )
 
 

@@ -87,4 +87,6 @@ def _few_match(place: Place, pattern: str, keys: Sequence[str], unmatched: Seque
     )
 
 
-PATTERN = Source(title="images whose names hold the class", accepts=_accepts, open=_open)
+PATTERN = Source(
+    title="images whose names hold the class", accepts=_accepts, open=_open, options=("pattern",)
+)
