@@ -97,7 +97,7 @@ def test_a_function_has_no_text():
     ("text", "words"),
     [
         ("rotation=15", "Did you mean rotation_range"),
-        ("randaugment", "Did you mean rand-augment"),
+        ("ran-augmnt", "Did you mean rand-augment"),
         ("nonsense", "Policies: random-resized-crop"),
         ("", "has an empty entry"),
         ("rotation_range=15,,cutout=3", "has an empty entry"),
@@ -124,3 +124,19 @@ def test_what_means_nothing_is_refused_with_the_next_step(text, words):
 def test_all_switches_but_functions_can_be_written():
     left_out = {"policies", "preprocessing_function"}
     assert {field.name for field in dataclasses.fields(Augmentation)} - left_out == set(SWITCHES)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "name"),
+    [
+        ("TrivialAugmentWide", "trivial-augment-wide"),
+        ("RandAugment.magnitude=5", "rand-augment.magnitude=5"),
+        ("AutoAugment", "auto-augment-cifar10"),
+        ("augmix", "aug-mix"),
+        ("CutMix", "cutmix"),
+        ("rotation-range = 15", "rotation_range=15"),
+        ("Horizontal_Flip=no", "horizontal_flip=false"),
+    ],
+)
+def test_names_as_papers_and_people_spell_them(spelled, name):
+    assert read_spec(spelled, TUTORIAL) == read_spec(name, TUTORIAL)

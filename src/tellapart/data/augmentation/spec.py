@@ -8,6 +8,7 @@ are divided by colons.
 
 import dataclasses
 import difflib
+import re
 import typing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -80,8 +81,10 @@ def write_spec(after: Augmented, before: Augmented) -> str | None:
 def _changed(before: Augmented, item: str) -> Augmented:
     if item == NOTHING:
         return Augmented(None)
-    key, _, value = item.partition("=")
+    key, _, value = (part.strip() for part in item.partition("="))
     name, _, setting = key.partition(".")
+    name = _OF_SPELLING.get(_squashed(name), name)
+    key = f"{name}.{setting}" if setting else name
     each = before.each or Augmentation()
     if key in SWITCHES:
         return dataclasses.replace(before, each=dataclasses.replace(each, **{key: _switch_value(key, value)}))
@@ -93,6 +96,16 @@ def _changed(before: Augmented, item: str) -> Augmented:
         strength = _number(key, value) if setting else None
         return Augmented(before.each, name, strength)
     raise ConfigError(_unknown(key))
+
+
+def _squashed(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
+_OF_SPELLING: Final = {_squashed(name): name for name in (*SWITCHES, *POLICIES, *MIXINGS)} | {
+    "autoaugment": "auto-augment-cifar10"
+}
+"""A name without case, hyphens, underscores and spaces, as papers write it -> the name here."""
 
 
 def _with_policy(each: Augmentation, name: str, setting: str, value: str) -> Augmentation:
@@ -115,7 +128,7 @@ def _switch_value(name: str, value: str) -> Any:
     """Return the value of a switch: of the type of its field."""
     kind = typing.get_type_hints(Augmentation)[name]
     if kind is bool:
-        words = {"": True, "true": True, "on": True, "false": False, "off": False}
+        words = {"": True, "true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
         if value.lower() not in words:
             raise ConfigError(f"{name} is true or false; got {value!r}.")
         return words[value.lower()]
