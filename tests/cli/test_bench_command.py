@@ -55,8 +55,8 @@ def test_a_narrow_terminal_keeps_every_figure(monkeypatch):
 def test_augmentation_beyond_what_it_may_cost_is_said(monkeypatch):
     from tellapart.training import loader as feed
 
-    move = feed.apply
-    monkeypatch.setattr(feed, "apply", lambda *given: (time.sleep(0.1), move(*given))[1])
+    move = feed.apply_all
+    monkeypatch.setattr(feed, "apply_all", lambda *given: (time.sleep(0.1), move(*given))[1])
     out = tellapart(*SMALL).out
     assert "the augmentation takes the most time" in out
     assert "should stay below 5.0%" in out
@@ -67,7 +67,7 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones():
     assert result.code == 2
     assert result.out == ""
     assert (
-        "Unknown recipe 'slow'. Available recipes: first-cnn, quick, fast, accurate, best, transfer."
+        "Unknown recipe 'slow'. Available recipes: first-cnn, quick, fast, accurate, best, photos-from-scratch, transfer."
         in result.err
     )
     told = tellapart("bench", "slow", "--json").json["error"]

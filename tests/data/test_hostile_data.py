@@ -355,7 +355,7 @@ def test_labels_files_that_are_none(tmp_path, pictures, content, reason):
             b"\n".join(b'{"k%d": 1}' % number for number in range(30_000)),
             "more than 10,000 different",
         ),
-        ("json", b"[" * 5_000_000, "no JSON"),
+        ("json", b"[" * 5_000_000, "not valid JSON"),
         ("json", b"[" + b'"ab",' * 5_000_000 + b'"ab"]', "object 1 holds a str"),
         ("json", b"[" + b'"ab",' * 6_500_000, "at most 30,000,000 are read"),
     ],

@@ -93,7 +93,7 @@ class Album:
 
     def measure(self, name: str) -> NDArray[np.float32]:
         """Return one of the measures of every picture: (N,)."""
-        return self.measures[:, Measures._fields.index(name)]
+        return self.measures[:, tuple(Measures.__annotations__).index(name)]
 
     def place(self, row: int) -> tuple[Images, int]:
         """Return where a picture is read from: the images of its split, and its index in them."""
