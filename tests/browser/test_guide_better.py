@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tellapart.guide.lessons.better import SHOWN
 from tellapart.profiling.summary import describe
 from tellapart.recipes.measured import MEASURED
-from tellapart.recipes.recipes import FROM_SCRATCH, RECIPES
+from tellapart.recipes.recipes import RECIPES
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -81,7 +82,7 @@ def test_what_was_reached_by_then_is_what_the_results_say(page, minutes):
         assert f"by {best} (" in says
 
 
-@pytest.mark.parametrize("name", FROM_SCRATCH)
+@pytest.mark.parametrize("name", SHOWN)
 def test_a_recipe_is_shown_with_its_layers_and_changes(page, name):
     page.select_option("#recipe", name)
     says = page.inner_text("#recipe-says")

@@ -67,8 +67,8 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones():
     assert result.code == 2
     assert result.out == ""
     assert (
-        "Unknown recipe 'slow'. Available recipes: first-cnn, quick, fast, accurate, best, photos-from-scratch, transfer."
-        in result.err
+        "Unknown recipe 'slow'. Available recipes: first-cnn, quick, fast, accurate, best, photos-from-scratch, "
+        "transfer." in result.err
     )
     told = tellapart("bench", "slow", "--json").json["error"]
     assert (told["type"], told["exit_code"]) == ("ConfigError", 2)
