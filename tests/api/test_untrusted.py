@@ -49,3 +49,4 @@ def test_the_report_says_it(trained):
     facts = tellapart.report(result.folder).facts
     assert facts["scores"]["trusted"] == result.trusted.to_dict()
     assert "Without 15 that are copies of training pictures and 1 blank" in result.report.read_text()
+    assert "unseen pictures)" not in result.report.read_text()

@@ -94,8 +94,8 @@ def _installed() -> tuple[Source, ...]:
             source = point.load()
         except Exception as reason:
             raise DataError(
-                f"The data source {point.name} of the package {point.dist and point.dist.name} cannot be loaded "
-                f"({type(reason).__name__}: {reason}). Update or uninstall the package."
+                f"The data source {point.name} ({point.value}) cannot be loaded "
+                f"({type(reason).__name__}: {reason}). Update or uninstall its package."
             ) from reason
         sources.append(source)
     return tuple(sources)
