@@ -6,7 +6,12 @@ from typing import Any
 
 import torch
 
-from tellapart.keras_internals import is_keras_class, is_keras_operator, nested_layers
+from tellapart.keras_internals import (
+    is_as_keras_made_it,
+    is_keras_class,
+    is_keras_operator,
+    nested_layers,
+)
 from tellapart.lowering.dtypes import PRECISIONS, has_float32_weights, layer_input_dtype
 from tellapart.lowering.graph import Call, Graph
 from tellapart.lowering.ops.base import Operation
@@ -67,7 +72,7 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
         return None
     kind = type(layer)
     extras = any(_has_extras(part) for part in nested_layers(layer))
-    if extras or not is_keras_class(kind) or kind.__name__ not in RULES or not _has_keras_activation(layer):
+    if extras or kind.__name__ not in RULES or not _has_keras_activation(layer):
         return None
     dtype = PRECISIONS.get(precision or layer.compute_dtype)
     if dtype is None or not has_float32_weights(layer):
@@ -83,6 +88,8 @@ def lower_operator_call(call: Call) -> Operation | None:
     kind = type(call.layer)
     floating = all("float" in tensor.dtype for tensor in call.node.input_tensors)
     if call.arguments is None or not floating or not is_keras_operator(kind):
+        return None
+    if not is_as_keras_made_it(call.layer):
         return None
     arguments = [TENSOR if isinstance(value, keras.KerasTensor) else value for value in call.arguments]
     return lower_operator(kind.__name__, arguments, vars(call.layer))
@@ -102,7 +109,8 @@ def is_callable_on_tensors(call: Call) -> bool:
 def _has_extras(layer: Any) -> bool:
     """Return whether a layer does more than its config and weights say, or has other weights than those."""
     return (
-        getattr(layer, "activity_regularizer", None) is not None
+        not is_as_keras_made_it(layer)
+        or getattr(layer, "activity_regularizer", None) is not None
         or getattr(layer, "lora_enabled", False)
         or getattr(layer, "quantization_mode", None) is not None
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.base import Config, Operation, Rule
-from tellapart.lowering.ops.dropout import drop
+from tellapart.lowering.ops.dropout import Dropout
 
 
 class Attention(Operation):
@@ -29,7 +29,7 @@ class Attention(Operation):
         super().__init__()
         for name, weight in zip(names, weights, strict=True):
             setattr(self, name, weight)
-        self.names, self.rate, self.dtype = tuple(names), rate, dtype
+        self.names, self.dropout, self.dtype = tuple(names), Dropout(rate), dtype
         self.scale = 1 / math.sqrt(weights[0].shape[-1])
 
     def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -51,10 +51,11 @@ class Attention(Operation):
         return to_torch(self._project(means.flatten(-2), "output"))
 
     def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, training: bool) -> Tensor:
-        if not (training and self.rate):
+        if not (training and self.dropout.rate):
             return F.scaled_dot_product_attention(queries, keys, values, scale=self.scale)
         scores = torch.softmax(self.scale * queries @ keys.mT, dim=-1)
-        return drop(scores, self.rate) @ values  # torch's own would not draw from the micro-batch's generator
+        kept = to_keras(self.dropout(to_torch(scores), training=True))  # torch's own would draw other numbers
+        return kept @ values
 
     def _heads(self, x: Tensor, name: str) -> Tensor:
         """Project (B, T, ..., C) to (B, ..., heads, T, size)."""
