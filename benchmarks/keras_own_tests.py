@@ -117,7 +117,9 @@ class Recorder:
         """Keep the outcome of a test's call, or of a setup or teardown that went wrong."""
         if report.when == "call" or report.outcome != "passed":
             name = report.nodeid.split("keras/src/")[-1]
-            record = self.tests.setdefault(name, {"outcome": report.outcome, "fits": 0, "steps": 0, "reason": ""})
+            record = self.tests.setdefault(
+                name, {"outcome": report.outcome, "fits": 0, "steps": 0, "reason": ""}
+            )
             record["fits"], record["steps"] = max(record["fits"], self.fits), max(record["steps"], self.steps)
             if report.outcome != "passed":
                 reason = reason_of(report)
@@ -238,7 +240,10 @@ def compared(theirs, ours):
     rows, differing = {}, {}
     for name in sorted(theirs):
         row = rows.setdefault(name.split("/")[0], collections.Counter())
-        expected, actual = theirs[name], ours.get(name, {"outcome": "missing", "reason": "", "fits": 0, "steps": 0})
+        expected, actual = (
+            theirs[name],
+            ours.get(name, {"outcome": "missing", "reason": "", "fits": 0, "steps": 0}),
+        )
         if expected["outcome"] == "skipped":
             row["skipped"] += 1
         elif name in training:

@@ -38,7 +38,9 @@ def test_keras_s_own_tests_pass(tmp_path):
     outcomes = json.loads((tmp_path / "record.json").read_text())
     failed = [name for name, test in outcomes.items() if test["outcome"] == "failed"]
     assert not failed, ended.stdout[-3000:]
-    trained = {name.split("::test_")[-1]: test["steps"] > 0 for name, test in outcomes.items() if test["fits"]}
+    trained = {
+        name.split("::test_")[-1]: test["steps"] > 0 for name, test in outcomes.items() if test["fits"]
+    }
     assert len(trained) >= 20
     assert [name for name in TRAINER if not trained[name]] == []
     assert [name for name in LEFT_TO_KERAS if trained[name]] == []
