@@ -110,7 +110,9 @@ def run(examples, options):
 def page(record, now):
     """Return the results as Markdown."""
     compared = [(result, fit) for result in record["examples"] for fit in result["fits"]]
-    kept = [pair for pair in compared if "weights" in pair[1]]
+    kept = sorted(
+        (pair for pair in compared if "weights" in pair[1]), key=lambda pair: pair[0]["example"].lower()
+    )
     ours_alone = [pair for pair in compared if "keras_fails" in pair[1]]
     own = [pair for pair in compared if pair[1]["own_train_step"]]
     missing = [result for result in record["examples"] if not result["fits"]]
@@ -130,7 +132,8 @@ def page(record, now):
         "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
         "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's.",
         "",
-        f"Farther from Keras than three times the control: {', '.join(worse) or 'none'}.",
+        "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
+        f"{', '.join(worse) or 'none'}.",
         "",
         table([weights_row(*pair) for pair in kept], WEIGHT_COLUMNS),
         "",

@@ -31,6 +31,7 @@ TODAY = (
     (r"import tensorflow\.keras", "import keras"),
     (r"\btf\.keras\.", "keras."),
     (r"optimizers\.experimental\b", "optimizers"),
+    (r"\bimage=images\b", "images=images"),
     (r"os\.environ\[.KERAS_BACKEND.\] *=.*", "pass"),
     (r"^[!%].*$", ""),
 )
