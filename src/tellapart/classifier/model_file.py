@@ -7,7 +7,7 @@ the entries were not there.
 
 import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from typing import Any
 from tellapart.classifier.backbone_model import backbone_card
 from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.classifier.hostile_model import checked_file, limited_to, refuse_large_outputs
+from tellapart.classifier.plain.old_files import load_model
 from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
 from tellapart.errors import ModelError, TellapartError
 from tellapart.files import write_whole
-from tellapart.keras_backend import import_keras
 from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
 from tellapart.models.backbones import pretrained_keras_model
 from tellapart.models.headless import first_line
@@ -122,7 +122,7 @@ def _entry(path: Path, name: str, *, is_text: bool) -> bytes | None:
         return read_entry(archive, name, path, is_text=is_text)
 
 
-def load_keras(path: Path) -> Any:
+def load_keras(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Load the Keras model of a `.keras` or `.h5` file, without its optimizer, or of a built-in backbone.
 
     Raises:
@@ -134,10 +134,9 @@ def load_keras(path: Path) -> Any:
     if obstacle is not None:
         raise _unreadable(path, obstacle)
     numbers = checked_file(path)
-    keras = import_keras()
     try:
         with limited_to(numbers, path):
-            model = keras.models.load_model(path, compile=False)
+            model = load_model(path, custom_objects)
         refuse_large_outputs(model, path)
         return model
     except ModelError:

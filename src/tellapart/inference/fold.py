@@ -11,6 +11,7 @@ be folded again for each prediction.
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -100,10 +101,28 @@ def fold(steps: Sequence[Step], result: int) -> tuple[list[Step], int]:
     Returns:
         Fewer steps, with copies of their weights, and the slot that now holds the result.
     """
+    steps = _with_activations_apart(steps)
     folding = _Folding(steps, result)
     for step in steps:
         folding.take(step)
     return list(folding.writers.values()), folding.replaced_by.get(result, result)
+
+
+def _with_activations_apart(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with each activation that a batch normalization applies as a step of its own."""
+    apart: list[Step] = []
+    free = max(slot for step in steps for slot in (*step.inputs, step.output)) + 1 if steps else 0
+    for step in steps:
+        operation = step.operation
+        if not isinstance(operation, BatchNormalization) or operation.activation == "linear":
+            apart.append(step)
+            continue
+        plain = copy(operation)
+        plain.activation = "linear"
+        apart.append(Step(plain, step.inputs, free))
+        apart.append(Step(ActivationOperation(operation.activation), (free,), step.output))
+        free += 1
+    return apart
 
 
 class _Folding:

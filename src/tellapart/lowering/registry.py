@@ -36,5 +36,8 @@ RULES: dict[str, Rule] = {
 }
 """Keras class name -> rule. Only Keras's own classes are looked up; a subclass runs as itself."""
 
-SEPARATE_TENSORS = frozenset({"MultiHeadAttention", "GroupedQueryAttention"})
-"""Layers called as `layer(query, value)`; others with several inputs take a list, `layer([x, y])`."""
+SIGNATURES: dict[str, tuple[str, ...]] = {
+    "MultiHeadAttention": ("query", "value", "key"),
+    "GroupedQueryAttention": ("query", "value", "key"),
+}
+"""Layers called with several tensors, in this order or by name; others take a list, `layer([x, y])`."""
