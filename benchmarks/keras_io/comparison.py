@@ -22,7 +22,7 @@ from tellapart.lowering import lower
 STEPS = 3
 """Batches of each training whose weights are compared."""
 
-PROBE_ROWS, STEP_SECONDS = 4, 0.3
+PROBE_ROWS, STEP_SECONDS, UNTIMED_ROWS = 2, 0.3, 8
 """A batch is cut so that one step of Keras takes about STEP_SECONDS, estimated on PROBE_ROWS rows."""
 
 ROUNDING = 2.0**-23
@@ -95,7 +95,7 @@ def compare(model, x, y, sample_weight, batch_size, class_weight, *, timed):
     except Exception as error:  # whatever Keras raises is the finding
         return only_ours(model, facts, error, cut(whole, PROBE_ROWS), options)
     affordable = int(PROBE_ROWS * STEP_SECONDS / min(probe))
-    facts["rows"] = min(own_rows, max(PROBE_ROWS, affordable) if timed else PROBE_ROWS)
+    facts["rows"] = min(own_rows, max(PROBE_ROWS, affordable), own_rows if timed else UNTIMED_ROWS)
     facts["parameters"] = model.count_params()
     batches = cut(whole, facts["rows"])
     if facts["own_train_step"]:
