@@ -13,8 +13,9 @@ from tellapart.models.pixel_scaling import PIXEL_SCALINGS
 PICTURES = 200
 """Enough to see a network that gets pixels 255 times too large."""
 
-CLEARLY = 0.7
-"""Share of the loss that another scaling must leave to be mentioned."""
+CLEARLY = 0.5
+"""Share of the loss that another scaling must leave to be mentioned. Pixels 255 times too large often cost little
+accuracy: a network trained on x / 255 had 44.1% and a loss of 8.80 on raw pixels, 43.3% and 1.56 on its own."""
 
 OTHERS = ("0-1", "-1-1")
 
@@ -36,10 +37,11 @@ def doubt_about_pixels(net: ProbabilityNet, images: NDArray[np.uint8], targets: 
     for name in OTHERS:
         rescaling = PIXEL_SCALINGS[name].rescaling or {}
         other_loss, other_right = _scores(net, pixels * rescaling["scale"] + rescaling["offset"], wanted)
-        if other_loss < CLEARLY * loss and other_right >= right:
+        if other_loss < CLEARLY * loss:
             return (
-                f"With --pixels {name}, {other_right:.1%} of {len(rows)} of these pictures would be right (loss "
-                f"{other_loss:.2f}) instead of {right:.1%} (loss {loss:.2f}): it was probably trained on such pixels."
+                f"With --pixels {name} the loss would be {other_loss:.2f} instead of {loss:.2f} (accuracy "
+                f"{other_right:.1%}, not {right:.1%}, on {len(rows)} of these pictures): it was probably trained on "
+                "such pixels."
             )
     return ""
 
