@@ -18,7 +18,6 @@ import datetime
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -52,7 +51,7 @@ def main():
     record = {
         "hardware": hardware(),
         "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.argv]),
+        "command": "python benchmarks/keras_io_examples.py --source KERAS_IO --into FOLDER",
     }
     with tempfile.TemporaryDirectory() as folder:
         names, record["commit"] = unpacked(options.source, Path(folder))
@@ -65,6 +64,8 @@ def main():
         print(f"{len(missing)} examples have not run yet: {', '.join(missing)}")
         return
     record["examples"] = [json.loads(path.read_text()) for path in results.values()]
+    for result in record["examples"]:
+        result.pop("traceback", None)
     now = datetime.datetime.now(datetime.UTC)
     write_results(HERE / "results", "keras_io_examples", now, page(record, now), record)
 
@@ -130,7 +131,7 @@ def page(record, now):
         "",
         f"{len(record['examples'])} examples; {len({r['example'] for r, _ in kept})} train through Keras's own steps "
         f"and are compared below, {len({r['example'] for r, _ in own})} bring a `train_step` of their own, "
-        f"{len(missing)} do not reach `fit` under Keras on torch.",
+        f"{len(missing)} do not train under Keras on torch, for the causes below.",
         "",
         "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
         "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
@@ -143,9 +144,9 @@ def page(record, now):
         "",
         "## With a `train_step` of their own",
         "",
-        "`tellapart.fit` says so and calls Keras's own `fit`: the same result, no speedup.",
-        "",
-        ", ".join(dict.fromkeys(f"{r['example'][:-3]} ({f['kind']})" for r, f in own)) + ".",
+        "`tellapart.fit` says so and calls Keras's own `fit`: the same result, no speedup. "
+        + (", ".join(dict.fromkeys(f"{r['example'][:-3]} ({f['kind']})" for r, f in own)) or "None here")
+        + ".",
         "",
         "## Trained by `tellapart.fit`, not by Keras on torch",
         "",
@@ -198,8 +199,8 @@ def left_to_keras(fit):
 def cause(result):
     """Return why an example was not compared."""
     error = result.get("error")
-    if result.get("uses_gradient_tape") and not result["fit_reached"]:
-        return "trains with `tf.GradientTape`: " + (in_a_cell(error)[:100] if error else "without `fit`")
+    if result.get("uses_gradient_tape"):
+        return "computes gradients with `tf.GradientTape`, which knows no torch"
     if not error:
         return "makes no call of `fit`"
     for pattern, words in CAUSES:
