@@ -125,6 +125,7 @@ def page(record, now):
     users = {
         kind: {result["example"] for result, fit in kept if kind in left_to_keras(fit)} for kind in kinds
     }
+    loads = [fit["load"] for _, fit in kept if "load" in fit] or [0.0]
     worse = [result["example"] for result, fit in kept if not fit["equal"]]
     lines = [
         f"# The vision examples of keras.io under `tellapart.fit`, {now:%Y-%m-%dT%H:%M}+00:00",
@@ -135,7 +136,8 @@ def page(record, now):
         "",
         "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
         "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
-        "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's.",
+        "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's, measured in turn; "
+        f"the machine's load meanwhile was {min(loads):.1f} to {max(loads):.1f}, one of which is the benchmark itself.",
         "",
         "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
         f"{', '.join(worse) or 'none'}.",

@@ -7,6 +7,7 @@ differs from itself when its weights start 1e-7 apart.
 Knows nothing of where an example comes from or what it trains on.
 """
 
+import os
 import statistics
 import time
 import warnings
@@ -173,7 +174,7 @@ def compare_speed(model, batches, options):
         for name, fit in (("keras", KERAS_FIT), ("tellapart", tellapart.fit)):
             times[name] += train(fit, model, batches, options)[0]
     theirs, ours = statistics.median(times["keras"]), statistics.median(times["tellapart"])
-    return {"seconds": times, "speedup": theirs / ours}
+    return {"seconds": times, "speedup": theirs / ours, "load": os.getloadavg()[0]}
 
 
 def train(fit, model, batches, options):
