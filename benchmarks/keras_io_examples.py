@@ -9,8 +9,8 @@ Keras from weights 1e-7 away (the control), and by tellapart. Batches are cut to
 a fraction of a second; sizes of pictures and networks are the example's. TensorFlow must be installed beside
 PyTorch, since most examples read their data with it.
 
-FOLDER keeps one JSON file for each example: a run that is cut short goes on with those that are missing. The
-table is written to benchmarks/results/ once every example has its file.
+FOLDER keeps one JSON file for each example: a run that is cut short goes on with those that are missing, and
+--only runs some again. Without --only, the table is written to benchmarks/results/ once all have their files.
 """
 
 import argparse
@@ -58,6 +58,8 @@ def main():
         chosen = options.only or [name for name in names if not (options.into / f"{name}.json").exists()]
         if chosen:
             run([Path(folder) / f"{name}.py" for name in chosen], options)
+    if options.only:
+        return
     results = {name: options.into / f"{name}.json" for name in names}
     missing = [name for name, path in results.items() if not path.exists()]
     if missing:
