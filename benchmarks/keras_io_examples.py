@@ -35,6 +35,10 @@ CAUSES = (
     (r"cannot import name '(\w+)'", r"imports `\1`, which its package no longer has"),
     (r"No stand-in for the (.*)", r"no stand-in for the \1"),
     (r"KerasTensor cannot be used as input to a TensorFlow", "calls TensorFlow operations on Keras tensors"),
+    (r"URL fetch failure on (\S+?):", r"downloads \1, for which there is no stand-in"),
+    (r"No such file or directory: '([^']+)'", r"reads `\1`, for which there is no stand-in"),
+    (r"symbolic tf.Tensor", "its `tf.data` pipeline calls Keras operations, which run on torch"),
+    (r"InvalidArgumentError|Attempt to convert a value \(tensor", "calls TensorFlow operations on torch tensors"),
     (r"requires grad|Can't call numpy\(\)|EagerTensor", "mixes TensorFlow operations with torch tensors"),
     (r"in user code:", "its `tf.data` pipeline calls Keras operations, which run on torch"),
     (r"has no attribute '(\w+)'", r"uses `\1`, which Keras 3 on torch does not have"),
@@ -110,7 +114,9 @@ def run(examples, options):
 def page(record, now):
     """Return the results as Markdown."""
     compared = [(result, fit) for result in record["examples"] for fit in result["fits"]]
-    kept = [pair for pair in compared if "weights" in pair[1]]
+    kept = sorted(
+        (pair for pair in compared if "weights" in pair[1]), key=lambda pair: pair[0]["example"].lower()
+    )
     ours_alone = [pair for pair in compared if "keras_fails" in pair[1]]
     own = [pair for pair in compared if pair[1]["own_train_step"]]
     missing = [result for result in record["examples"] if not result["fits"]]
@@ -130,7 +136,8 @@ def page(record, now):
         "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
         "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's.",
         "",
-        f"Farther from Keras than three times the control: {', '.join(worse) or 'none'}.",
+        "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
+        f"{', '.join(worse) or 'none'}.",
         "",
         table([weights_row(*pair) for pair in kept], WEIGHT_COLUMNS),
         "",

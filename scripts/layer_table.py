@@ -6,6 +6,7 @@ It is counted over the configurations that `tests/lowering/test_every_layer.py` 
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "lowering"))
@@ -71,6 +72,7 @@ def page() -> str:
     return HEAD.format(version=keras.version()) + "".join(rows) + TAIL + "".join(untested)
 
 
+@cache
 def counts() -> dict[str, tuple[int, int]]:
     """Return for each layer class how many of its configurations run lowered, and how many there are."""
     found = {}

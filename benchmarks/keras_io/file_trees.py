@@ -3,6 +3,7 @@
 Each function plants one archive's files below the working folder, with the names and sizes that examples rely on.
 """
 
+import json
 import os
 import tarfile
 import zipfile
@@ -84,7 +85,8 @@ def berkeley():
 
 
 def moving_digits():
-    np.save("mnist_test_seq.npy", random.integers(0, 256, (20, 1000, 64, 64), dtype=np.uint8))
+    """Videos of 6 frames; the example's have 20."""
+    np.save("mnist_test_seq.npy", random.integers(0, 256, (6, 1000, 64, 64), dtype=np.uint8))
     return "mnist_test_seq.npy"
 
 
@@ -100,11 +102,28 @@ def tiny_scene():
 
 
 def videos():
-    for split, count in (("train", 24), ("test", 8)):
+    """Tables of videos, whose frames are `stand_ins.Video`, and the features that one example prepares of them."""
+    for split, count in (("train", 12), ("test", 4)):
         np.save(f"{split}_data.npy", random.random((count, 20, 1024), dtype="float32"))
-        np.save(f"{split}_labels.npy", (np.arange(count) % 5)[:, None])
-        rows = [f"v_{number}.avi,class{number % 5}" for number in range(count)]
+        np.save(f"{split}_labels.npy", (np.arange(count) % 4)[:, None])
+        rows = [f"v_{number}.avi,class{number % 4}" for number in range(count)]
         Path(f"{split}.csv").write_text("\n".join(["video_name,tag", *rows]) + "\n")
+
+
+def airplane_points():
+    """Point clouds of airplanes, each point of one of four parts."""
+    parts = ["wing", "body", "tail", "engine"]
+    about = {"directory": "planes", "lables": parts, "colors": ["blue", "green", "red", "pink"]}
+    folder = Path("PartAnnotation/planes")
+    for name in ("points", *(f"points_label/{part}" for part in parts)):
+        (folder / name).mkdir(parents=True)
+    Path("PartAnnotation/metadata.json").write_text(json.dumps({"Airplane": about}))
+    for number in range(64):
+        np.savetxt(folder / "points" / f"{number}.pts", random.random((1100, 3)), "%.4f")
+        of_part = random.integers(0, 4, 1100)
+        for index, part in enumerate(parts):
+            np.savetxt(folder / "points_label" / part / f"{number}.seg", (of_part == index).astype(int), "%d")
+    return "PartAnnotation"
 
 
 def elephant():
@@ -143,7 +162,7 @@ PLANTED = {
     "captcha_images_v2": captchas,
     "instance-level_human_parsing": human_parsing,
     "lol_dataset": dark_pictures,
-    "top5_data_prepared": videos,
+    "train.csv": videos,
 }
 """Words of an example -> what it expects in its folder."""
 
@@ -155,6 +174,7 @@ FETCHED = {
     "caltech_101": airplanes,
     "caltech-101": airplanes,
     "CT-": scans,
+    "shapenet": airplane_points,
     ".jpg": elephant,
     ".png": elephant,
 }

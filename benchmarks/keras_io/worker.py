@@ -29,12 +29,13 @@ TODAY = (
     (r"from tensorflow import keras", "import keras"),
     (r"from tensorflow\.keras", "from keras"),
     (r"import tensorflow\.keras", "import keras"),
-    (r"\btf\.keras\.", "keras."),
     (r"optimizers\.experimental\b", "optimizers"),
+    (r"\bimage=images\b", "images=images"),
+    (r"/tmp/\.keras/datasets/", ""),
     (r"os\.environ\[.KERAS_BACKEND.\] *=.*", "pass"),
     (r"^[!%].*$", ""),
 )
-"""Spellings of older Keras, and commands of notebooks, as they are read today."""
+"""Spellings of older Keras, commands of notebooks and fixed folders, as they are read here."""
 
 FITS_AT_MOST = 2
 

@@ -24,8 +24,12 @@ from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.net import LoweredNet
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.augmentation import Augmentation
 from tellapart.lowering.ops.base import FunctionOperation, Operation, as_list
 from tellapart.lowering.ops.normalization import BatchNormalization
+
+ONLY_IN_TRAINING = (BatchNormalization, Augmentation)
+"""Operations that let the images of a batch touch in training alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
         for call in graph.calls
     ):
         return None  # a nested model would run once for each of its results
-    if any(part.couples_images and not isinstance(part, BatchNormalization) for part in net.operations):
+    if any(part.couples_images and not isinstance(part, ONLY_IN_TRAINING) for part in net.operations):
         return None  # images pass through a few at a time
     steps = [step for call in graph.calls for step in _steps_of(call, net.operation_of(call))]
     return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.input_dtypes[0])

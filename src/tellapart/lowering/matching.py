@@ -135,7 +135,10 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
     if dtype is None or not has_float32_weights(layer):
         return None
     weights = [variable.value for variable in layer.weights]
-    return RULES[kind.__name__](config, weights, dtype)
+    operation = RULES[kind.__name__](config, weights, dtype)
+    if operation is not None:
+        operation.belongs_to(layer)
+    return operation
 
 
 def lower_operator_call(call: Call, precision: str | None) -> Operation | None:

@@ -177,6 +177,11 @@ class LoweredNet(nn.Module):
             part.dtype == torch.float32 for part in parts if part.castable_weights()
         )
 
+    @cached_property
+    def recordable(self) -> bool:
+        """Whether a CUDA graph of a training step may be replayed for the next ones."""
+        return not self.keeps_layer_losses() and all(part.recordable for part in self._parts())
+
     @property
     def output_size(self) -> int:
         """How many numbers the model returns for one image; 0 where its output is not one (B, n) tensor."""

@@ -11,6 +11,7 @@ Nothing is written here for a new layer: a new pooling layer, say, is an operati
 from tellapart.lowering.ops import (
     activation_layers,
     attention,
+    augmentation,
     convolution,
     dense,
     dropout,
@@ -33,6 +34,7 @@ RULES: dict[str, Rule] = {
     **shaping.RULES,
     **merging.RULES,
     **preprocessing.RULES,
+    **augmentation.RULES,
 }
 """Keras class name -> rule. Only Keras's own classes are looked up; a subclass runs as itself."""
 

@@ -13,6 +13,7 @@ from tellapart.errors import ModelError
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import loss_tracker
 from tellapart.lowering import lower
+from tellapart.old_keras.unknown_arguments import refuse_unknown
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.training.keras_metrics import metrics_of
 from tellapart.training.loss import overrides
@@ -43,9 +44,11 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 
     Raises:
         ModelError: `model` is not a compiled Keras model, or runs several steps per execution.
+        ArgumentError: an argument is unknown to `keras.Model.fit`; of one that older versions had, it says today's.
     """
     keras = import_keras()
     _check(keras, model)
+    refuse_unknown(options, model.fit)
     if overrides(model, "train_step") or overrides(model, "fit"):
         warnings.warn(
             f"{type(model).__name__} overrides train_step or fit, so tellapart.fit calls Keras's own fit: "

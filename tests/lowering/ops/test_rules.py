@@ -14,7 +14,6 @@ from against_keras import (
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.lowering.ops.activations import ACTIVATIONS
-from tellapart.lowering.registry import RULES
 
 keras = import_keras()
 layers = keras.layers
@@ -412,13 +411,3 @@ def test_weights_cast_once_a_step_get_the_gradients_of_weights_cast_at_every_use
 def test_a_layer_that_lets_pictures_of_a_batch_touch_says_so(layer, coupled):
     (operation,) = lower(model_of(layer, (6,))).operations
     assert operation.couples_images == coupled
-
-
-def test_every_rule_is_tested_here_or_with_the_noise():
-    factories = [*OF_PICTURES.values(), *OF_SEQUENCES.values(), *OF_ROWS.values(), *MERGES.values()]
-    tested = {type(factory()).__name__ for factory in factories}
-    elsewhere = {"Activation", "Embedding", "MultiHeadAttention", "GroupedQueryAttention"}
-    noise = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "StochasticDepth"}
-    noise |= {"GaussianNoise", "GaussianDropout", "AlphaDropout"}
-    in_whole_nets = {"LayerScale", "CustomScaleLayer"}
-    assert set(RULES) - tested - elsewhere - noise - in_whole_nets == set()

@@ -55,12 +55,18 @@ class Operation(nn.Module):
     couples_images = False
     """Whether, in training, the output for one image depends on the others of its batch."""
 
+    recordable = True
+    """Whether a CUDA graph of it may be replayed: it asks nobody for random numbers but torch."""
+
     dtype: torch.dtype = torch.float32
     """The dtype to compute in."""
 
     def __init__(self) -> None:
         super().__init__()
         self._cast_values: dict[str, Tensor] = {}
+
+    def belongs_to(self, layer: Any) -> None:
+        """Note the Keras layer, for an operation that asks it for more than its config and weights."""
 
     def called_with(self, names: Sequence[str], settings: Mapping[str, Any]) -> "Operation | None":
         """Return the operation of a call whose tensors and further arguments have these names; None: not supported."""
