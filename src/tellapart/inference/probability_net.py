@@ -175,8 +175,9 @@ def head_of(
     if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):
         return "probabilities"
     if output.shape[1] == 1 or activation != "linear":
+        outputs = counted(output.shape[1], "output")
         raise ModelError(
-            f"The model {name!r} ends in {activation} with {counted(output.shape[1], 'output')} per image: these are not the "
+            f"The model {name!r} ends in {activation} with {outputs} per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
             "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
         )

@@ -95,8 +95,8 @@ def _of_lambda(entry: dict[str, Any], where: str) -> str:
     settings = entry.get("config")
     name = str(settings.get("name", "")) if isinstance(settings, dict) else ""
     return (
-        f"{where} is refused: its layer {name[:100] or 'Lambda'} is a Lambda, which is Python code inside the file, and "
-        "tellapart runs no code from files. If you trust the file, open it in Keras with "
+        f"{where} is refused: its layer {name[:100] or 'Lambda'} is a Lambda, which is Python code inside the file, "
+        "and tellapart runs no code from files. If you trust the file, open it in Keras with "
         "keras.models.load_model(..., safe_mode=False), put a layer of Keras in its place, and save it again: "
         "Rescaling(1 / 255) for x / 255, Rescaling(1 / 127.5, offset=-1) for x / 127.5 - 1."
     )
