@@ -16,6 +16,7 @@ from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import is_keras_attribute, loss_tracker, trainer_class
 from tellapart.lowering import lower
 from tellapart.lowering.keras_draws import draw_as_keras
+from tellapart.old_keras.unknown_arguments import refuse_unknown
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.training.keras_metrics import metrics_of
 from tellapart.training.snapshot import Snapshot
@@ -49,12 +50,14 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 
     Raises:
         ModelError: `model` is no Keras model. Whatever else is wrong raises Keras's own exception.
+        ArgumentError: an argument is unknown to `keras.Model.fit`; of one that older versions had, it says today's.
     """
     if not isinstance(model, trainer_class(import_keras())):
         raise ModelError(
             f"tellapart.fit trains a keras.Model; got {type(model).__name__}. "
             "Call it as tellapart.fit(model, x, y, ...)."
         )
+    refuse_unknown(options, model.fit)
     if not model.compiled or model.steps_per_execution != 1:
         return model.fit(x, y, *positional, **options)  # which raises Keras's error
     if own := _own(model, OF_TRAINING):
