@@ -7,6 +7,7 @@ differs from itself when its weights start 1e-7 apart.
 Knows nothing of where an example comes from or what it trains on.
 """
 
+import os
 import statistics
 import time
 import warnings
@@ -22,10 +23,13 @@ from tellapart.lowering import lower
 STEPS = 3
 """Batches of each training whose weights are compared."""
 
-PROBE_ROWS, STEP_SECONDS = 4, 0.3
+PROBE_ROWS, STEP_SECONDS, UNTIMED_ROWS = 2, 0.3, 8
 """A batch is cut so that one step of Keras takes about STEP_SECONDS, estimated on PROBE_ROWS rows."""
 
-ROUNDS, TIMING_SECONDS = 5, 15.0
+ROUNDING = 2.0**-23
+"""A distance that float32 cannot express: one unit in the last place."""
+
+ROUNDS, TIMING_SECONDS = 5, 6.0
 """Trainings of each engine that are timed, in turn: fewer where they would take longer than that together."""
 
 KERAS_FIT, KERAS_EVALUATE = keras.Model.fit, keras.Model.evaluate
@@ -92,7 +96,7 @@ def compare(model, x, y, sample_weight, batch_size, class_weight, *, timed):
     except Exception as error:  # whatever Keras raises is the finding
         return only_ours(model, facts, error, cut(whole, PROBE_ROWS), options)
     affordable = int(PROBE_ROWS * STEP_SECONDS / min(probe))
-    facts["rows"] = min(own_rows, max(PROBE_ROWS, affordable) if timed else PROBE_ROWS)
+    facts["rows"] = min(own_rows, max(PROBE_ROWS, affordable), own_rows if timed else UNTIMED_ROWS)
     facts["parameters"] = model.count_params()
     batches = cut(whole, facts["rows"])
     if facts["own_train_step"]:
@@ -150,7 +154,7 @@ def compare_weights(model, batches, options):
         "moved": distance(start, theirs),
         "worst": worst(ours, theirs, control),
     }
-    equal = weights["ours"] <= max(3 * weights["control"], 1e-7)
+    equal = weights["ours"] <= max(3 * weights["control"], ROUNDING)
     return {
         "weights": weights,
         "equal": equal,
@@ -170,7 +174,7 @@ def compare_speed(model, batches, options):
         for name, fit in (("keras", KERAS_FIT), ("tellapart", tellapart.fit)):
             times[name] += train(fit, model, batches, options)[0]
     theirs, ours = statistics.median(times["keras"]), statistics.median(times["tellapart"])
-    return {"seconds": times, "speedup": theirs / ours}
+    return {"seconds": times, "speedup": theirs / ours, "load": os.getloadavg()[0]}
 
 
 def train(fit, model, batches, options):

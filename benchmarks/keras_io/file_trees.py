@@ -3,6 +3,7 @@
 Each function plants one archive's files below the working folder, with the names and sizes that examples rely on.
 """
 
+import json
 import os
 import tarfile
 import zipfile
@@ -68,6 +69,7 @@ def dark_pictures():
 
 def many(folder, end, count, write, different=16):
     """Write `different` files and fill up with links to the first."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         target = folder / f"{number:05}.{end}"
         if number < different:
@@ -84,7 +86,8 @@ def berkeley():
 
 
 def moving_digits():
-    np.save("mnist_test_seq.npy", random.integers(0, 256, (20, 1000, 64, 64), dtype=np.uint8))
+    """Videos of 32 x 32 pixels; the example's have 64 x 64."""
+    np.save("mnist_test_seq.npy", random.integers(0, 256, (20, 1000, 32, 32), dtype=np.uint8))
     return "mnist_test_seq.npy"
 
 
@@ -100,11 +103,31 @@ def tiny_scene():
 
 
 def videos():
-    for split, count in (("train", 24), ("test", 8)):
+    """Tables of videos, whose frames are `stand_ins.Video`, and the features that one example prepares of them."""
+    for split, count in (("train", 12), ("test", 4)):
         np.save(f"{split}_data.npy", random.random((count, 20, 1024), dtype="float32"))
-        np.save(f"{split}_labels.npy", (np.arange(count) % 5)[:, None])
-        rows = [f"v_{number}.avi,class{number % 5}" for number in range(count)]
+        np.save(f"{split}_labels.npy", (np.arange(count) % 4)[:, None])
+        rows = [f"v_{number}.avi,class{number % 4}" for number in range(count)]
         Path(f"{split}.csv").write_text("\n".join(["video_name,tag", *rows]) + "\n")
+
+
+def airplane_points():
+    """Point clouds of airplanes, each point of one of four parts."""
+    parts = ["wing", "body", "tail", "engine"]
+    about = {"directory": "planes", "lables": parts, "colors": ["blue", "green", "red", "pink"]}
+    folder = Path("PartAnnotation/planes")
+    folder.mkdir(parents=True)
+    Path("PartAnnotation/metadata.json").write_text(json.dumps({"Airplane": about}))
+    many(folder / "points", "pts", 320, lambda path: np.savetxt(path, random.random((1100, 3)), "%.4f"))
+    for index, part in enumerate(parts):  # points in the same order everywhere, so that each is of one part
+        of_part = (np.arange(1100) * 4 // 1100 == index).astype(int)
+        many(
+            folder / "points_label" / part,
+            "seg",
+            320,
+            lambda path, of_part=of_part: np.savetxt(path, of_part, "%d"),
+        )
+    return "PartAnnotation"
 
 
 def elephant():
@@ -143,7 +166,7 @@ PLANTED = {
     "captcha_images_v2": captchas,
     "instance-level_human_parsing": human_parsing,
     "lol_dataset": dark_pictures,
-    "top5_data_prepared": videos,
+    "train.csv": videos,
 }
 """Words of an example -> what it expects in its folder."""
 
@@ -155,6 +178,8 @@ FETCHED = {
     "caltech_101": airplanes,
     "caltech-101": airplanes,
     "CT-": scans,
+    "shapenet": airplane_points,
+    "gcvit": lambda: "random weights, since `load_weights` is replaced",
     ".jpg": elephant,
     ".png": elephant,
 }

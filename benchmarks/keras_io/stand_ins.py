@@ -19,6 +19,7 @@ from unittest.mock import MagicMock
 import file_trees
 import keras
 import numpy as np
+from PIL import Image
 
 TRAIN, TEST = 2048, 512
 """Pictures of CIFAR. MNIST is as long as it is, since examples count on its length."""
@@ -43,12 +44,19 @@ def install(text):
     keras.Model.load_weights = lambda *_, **__: None
     for name in SHOWS_ONLY:
         if importlib.util.find_spec(name) is None:
-            for part in (name, f"{name}.vis"):
+            for part in (name, f"{name}.vis", f"{name}.v2"):
                 sys.modules[part] = MagicMock(name=part)
+            sys.modules[name].VideoCapture, sys.modules[name].resize = Video, resized
     keras.utils.plot_model = keras.utils.model_to_dot = lambda *_, **__: None
+    if "pandas" in text:
+        importlib.import_module(
+            "pandas"
+        ).options.future.infer_string = False  # as when the examples were written
+    if 'projection="3d"' in text:
+        importlib.import_module("mpl_toolkits.mplot3d").Axes3D.plot = lambda *_, **__: []
     if "nibabel" in text:
         sys.modules["nibabel"] = MagicMock(load=lambda _: MagicMock(get_fdata=scan))
-    if "tensorflow_datasets" in text:
+    if "tensorflow_datasets" in text or "keras_cv" in text:  # which imports it too
         sys.modules["tensorflow_datasets"] = tensorflow_datasets()
     if "tensorflow_addons" in text:
         sys.modules["tensorflow_addons"] = tensorflow_addons()
@@ -56,10 +64,17 @@ def install(text):
 
 
 def without_pretrained_weights(module):
-    """Let every network of `keras.applications` begin with random weights."""
+    """Let every network of `keras.applications` begin with random weights, and name no classes."""
     for name, value in list(vars(module).items()):
         if inspect.isfunction(value) and "weights" in inspect.signature(value).parameters:
             setattr(module, name, random_weights(value))
+        elif name == "decode_predictions":
+            setattr(module, name, unnamed)
+
+
+def unnamed(predictions, top=5):
+    """Stand in for `decode_predictions`, which downloads ImageNet's names."""
+    return [[("n00000000", "thing", 0.5)] * top for _ in predictions]
 
 
 def random_weights(function):
@@ -101,6 +116,23 @@ def colored(classes):
         drawn = labels if classes == 10 else random.integers(0, classes, (count, 1))
         parts.append((np.ascontiguousarray(images), drawn.astype(np.uint8)))
     return tuple(parts)
+
+
+class Video:
+    """Two frames of noise, as OpenCV reads a file."""
+
+    def __init__(self, _path):
+        self.frames = [noise(240, 320, 3) for _ in range(2)]
+
+    def read(self):
+        return (True, self.frames.pop()) if self.frames else (False, None)
+
+    def release(self):
+        pass
+
+
+def resized(image, size, **_):
+    return np.asarray(Image.fromarray(image).resize(size))
 
 
 def scan():

@@ -57,7 +57,8 @@ def adopt(model: str | Path, to: str | Path | None = None, **said: Unpack[SaidOp
         raise ConfigError(
             f"{place} already exists and is not overwritten. Give another name: --to NAME.keras"
         )
-    classifier = Classifier.load(file, Said.of(said))
+    beforehand = Said.of(said)
+    classifier = Classifier.load(file, beforehand)
     if classifier.usage is None:
         raise ConfigError(f"{file} has a model card already, and needs no other.")
     if not classifier.card.named:
@@ -68,4 +69,5 @@ def adopt(model: str | Path, to: str | Path | None = None, **said: Unpack[SaidOp
     origin = {"file": file.name, "usage": classifier.usage.to_dict(), "tellapart": __version__}
     classifier.card = replace(classifier.card, origin=origin)
     classifier.save(place)
-    return Adopted(place, Classifier.load(place), classifier.usage)
+    written = Classifier.load(place, Said(custom_objects=beforehand.custom_objects))
+    return Adopted(place, written, classifier.usage)

@@ -22,6 +22,7 @@ from tellapart.cli.doctor import doctor
 from tellapart.cli.evaluate import evaluate
 from tellapart.cli.explain import explain
 from tellapart.cli.learn import learn
+from tellapart.cli.modernize import modernize
 from tellapart.cli.predict import predict
 from tellapart.cli.report import report
 from tellapart.cli.summary import summary
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "summary": summary,
     "adopt": adopt,
     "learn": learn,
+    "modernize": modernize,
     "doctor": doctor,
     "bench": bench,
 }

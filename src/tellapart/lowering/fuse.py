@@ -2,7 +2,8 @@
 
 Nothing here changes a value. A maximum of ReLUs is the ReLU of the maximum, bit for bit, gradients
 included, on a quarter of the pixels; a convolution may apply ReLU itself, and a batch normalization some
-activations, while their input is in the cache; and an activation may write over its input.
+activations, while their input is in the cache; a convolution normalizes its result itself, so that it can fold a
+normalization that is fixed; and an activation may write over its input.
 """
 
 from collections import Counter
@@ -42,6 +43,8 @@ def fuse(graph: Graph, operation_of: OperationOf) -> None:
     for pair in _pairs(graph, operation_of):
         _relu_into_convolution(pair)
         _activation_into_normalization(pair)
+    for pair in _pairs(graph, operation_of):
+        _normalization_into_convolution(pair)
     _let_activations_overwrite(graph, operation_of)
 
 
@@ -84,6 +87,15 @@ def _activation_into_normalization(pair: _Pair) -> None:
         return
     if type(activation) is ActivationOperation and activation.name in ACTIVATIONS:
         activation.name, normalization.activation = "linear", activation.name
+        normalization.overwritable = not ACTIVATIONS[normalization.activation].from_result
+
+
+def _normalization_into_convolution(pair: _Pair) -> None:
+    convolution, normalization = pair.first, pair.second
+    if not isinstance(convolution, Convolution2D) or not isinstance(normalization, BatchNormalization):
+        return
+    if convolution.activation == "linear" and normalization.axis in (-1, 3):
+        convolution.normalize_by(normalization)
 
 
 def _let_activations_overwrite(graph: Graph, operation_of: OperationOf) -> None:

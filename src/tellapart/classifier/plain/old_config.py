@@ -59,6 +59,10 @@ def todays(config: Any, layer_classes: Mapping[str, Any]) -> Any:
         return config
     values = {key: todays(value, layer_classes) for key, value in config.items()}
     settings = values.get("config")
+    if values.get("class_name") == "Sequential" and isinstance(settings, list):
+        settings = {"name": "sequential", "layers": settings}  # as until 2.2.2
+    if values.get("class_name") == "Sequential" and isinstance(settings, dict):
+        return {**values, "config": {**settings, "layers": _behind_an_input(settings["layers"])}}
     if values.get("class_name") == "Model" and isinstance(settings, dict) and "layers" in settings:
         values["class_name"] = "Functional"  # as Keras called it until 2.3
     if not isinstance(settings, dict):
@@ -69,6 +73,38 @@ def todays(config: Any, layer_classes: Mapping[str, Any]) -> Any:
         return _as_rescaling(values)
     kind = layer_classes.get(str(values.get("class_name")))
     return values if kind is None else {**values, "config": _without_effectless(settings, kind)}
+
+
+def _behind_an_input(layers: Any) -> Any:
+    """Return a Sequential model's layers with an InputLayer as the first, which alone says what the model reads."""
+    if (
+        not isinstance(layers, list)
+        or not layers
+        or not all(isinstance(_settings(layer), dict) for layer in layers)
+    ):
+        return layers
+    first, shape = layers[0], _settings(layers[0]).get("batch_input_shape")
+    if first.get("class_name") == "InputLayer" or shape is None:
+        entry = []
+    else:
+        entry = [
+            {
+                "class_name": "InputLayer",
+                "config": {"batch_shape": shape, "dtype": "float32", "name": "entry"},
+            }
+        ]
+    return entry + [_without_shape(layer) for layer in layers]
+
+
+def _settings(layer: Any) -> Any:
+    return layer.get("config") if isinstance(layer, dict) else None
+
+
+def _without_shape(layer: dict[str, Any]) -> dict[str, Any]:
+    if layer.get("class_name") == "InputLayer":
+        return layer
+    settings = {name: value for name, value in layer["config"].items() if name != "batch_input_shape"}
+    return {**layer, "config": settings}
 
 
 def _with_single_ends(settings: dict[str, Any]) -> dict[str, Any]:

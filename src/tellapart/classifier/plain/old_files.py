@@ -17,6 +17,9 @@ from tellapart.keras_internals import load_hdf5_model
 from tellapart.untrusted.archive import archive_of, read_entry
 from tellapart.untrusted.model_config import parsed_config
 
+ENTRIES = ("metadata.json", "config.json", "model.weights.h5")
+"""Of a `.keras` file, all that Keras reads."""
+
 TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 """Layers whose kernels Theano's backend kept turned by 180 degrees: it convolves where the others correlate."""
 
@@ -39,8 +42,9 @@ def load_model(path: Path, custom_objects: Mapping[str, Any] | None = None) -> A
             return keras.models.load_model(file, custom_objects, compile=False)
     import h5py
 
+    config = config_of(path)
     with h5py.File(path, "r") as file:
-        config, backend = _saved_config(file, path), _text(file.attrs.get("backend"))
+        backend = _text(file.attrs.get("backend"))
     if config is None:
         return keras.models.load_model(path, custom_objects, compile=False)  # which says so
     model = load_hdf5_model(keras, path, json.dumps(todays(config, vars(keras.layers))), custom_objects)
@@ -71,9 +75,20 @@ def is_old(version: str) -> bool:
     return version.split(".")[0] in ("0", "1", "2")
 
 
-def _saved_config(file: Any, path: Path) -> Any:
-    """Return the configuration in an open HDF5 file; None where it has none."""
-    text = file.attrs.get("model_config")
+def config_of(path: Path) -> Any:
+    """Return the configuration in a model file; None where it has none.
+
+    Raises:
+        ModelError: it is damaged, or asks for what no network of images needs.
+    """
+    import h5py
+
+    if path.suffix == ".keras":
+        with archive_of(path) as archive:
+            text: Any = read_entry(archive, "config.json", path, is_text=True)
+    else:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("model_config")
     if text is None:
         return None
     return parsed_config(text.encode() if isinstance(text, str) else bytes(text), str(path))
@@ -89,8 +104,8 @@ def _in_todays_words(path: Path, layer_classes: Mapping[str, Any]) -> Iterator[P
     with archive_of(path) as archive, tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         with zipfile.ZipFile(copy, "w") as written:
-            for name in archive.namelist():
-                content = read_entry(archive, name, path, is_text=False) or b""
+            for name in ENTRIES:
+                content = read_entry(archive, name, path, is_text=name.endswith(".json")) or b""
                 if name == "config.json":
                     config = todays(parsed_config(content, str(path)), layer_classes)
                     content = json.dumps(config).encode()

@@ -40,7 +40,14 @@ class BatchNormalization(Operation):
         self.activation = "linear"
         """What to apply to the result, one of `batch_statistics.ACTIVATIONS` (`fuse`)."""
 
+        self.within_convolution = False
+        """Whether the convolution before it normalizes its own result (`fuse`)."""
+
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return x if self.within_convolution else self.normalize(x, training=training)
+
+    def normalize(self, x: Tensor, *, training: bool) -> Tensor:
+        """Normalize and activate."""
         y = _channels_second(x, self.axis)
         if training and self.learns:
             y = self._by_batch_statistics(y)
@@ -67,6 +74,16 @@ class BatchNormalization(Operation):
         else:
             micro_batch.afterward.append(partial(self._update, mean.detach(), variance.detach(), weight))
         return y
+
+    def factor_and_offset(self) -> tuple[Tensor, Tensor]:
+        """Return what the moving statistics come to for each channel: (C,) both, computed in float64."""
+        factor = (self.moving_variance.double() + self.epsilon).rsqrt()
+        if self.gamma is not None:
+            factor = factor * self.gamma.double()
+        offset = -self.moving_mean.double() * factor
+        if self.beta is not None:
+            offset = offset + self.beta.double()
+        return factor.detach().float(), offset.detach().float()
 
     def _by_torch(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the result, the mean and the biased variance, by torch's own kernel."""
