@@ -94,6 +94,10 @@ def with_new_imports(
     context: Context, original: cst.Module, body: list[cst.BaseStatement]
 ) -> list[cst.BaseStatement]:
     """Return the file's statements with the imports that it needs now, before its first import of Keras."""
+    if context.findings.is_old:
+        context.findings.imports.add(
+            BEFORE_KERAS
+        )  # chooses PyTorch for Keras, in a script that trains nothing too
     present = {text.strip() for statement in body for text in _texts(statement)}
     wanted = sorted(
         context.findings.imports - present, key=lambda text: ("keras" in text, text == BEFORE_KERAS, text)

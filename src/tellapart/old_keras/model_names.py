@@ -80,18 +80,14 @@ class ModelNames:
         return parts is not None and ".".join(parts) in self._makers
 
     def _own_classes(self) -> set[str]:
-        classes = [
-            node for node in m.findall(self.script.module, m.ClassDef()) if isinstance(node, cst.ClassDef)
-        ]
         return {
             node.name.value
-            for node in classes
+            for node in self.script.all(cst.ClassDef)
             if any(self.script.today(base.value) in MAKERS for base in node.bases)
         }
 
     def _look_at_assignments(self) -> None:
-        for node in m.findall(self.script.module, m.Assign()):
-            assert isinstance(node, cst.Assign)
+        for node in self.script.all(cst.Assign):
             for target in node.targets:
                 parts = parts_of(target.target)
                 if parts is None:
@@ -113,8 +109,7 @@ class ModelNames:
 
     def _functions_that_return_models(self) -> set[str]:
         found = set()
-        for node in m.findall(self.script.module, m.FunctionDef()):
-            assert isinstance(node, cst.FunctionDef)
+        for node in self.script.all(cst.FunctionDef):
             values = [
                 each.value
                 for each in m.findall(node.body, m.Return())
@@ -126,9 +121,9 @@ class ModelNames:
         return found
 
     def _look_at_calls(self) -> None:
-        for node in m.findall(self.script.module, m.Call(func=m.Attribute())):
-            assert isinstance(node, cst.Call)
-            assert isinstance(node.func, cst.Attribute)
+        for node in self.script.all(cst.Call):
+            if not isinstance(node.func, cst.Attribute):
+                continue
             method = node.func.attr.value
             parts = parts_of(node.func.value)
             keywords = {arg.keyword.value for arg in node.args if arg.keyword is not None}

@@ -19,7 +19,6 @@ from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_cal
 from tellapart.old_keras.layer_calls import layer_call, same_quotes
 from tellapart.old_keras.merge_calls import merge_call
 from tellapart.old_keras.model_calls import model_call
-from tellapart.old_keras.names import from_keras
 from tellapart.old_keras.optimizer_calls import optimizer_call
 from tellapart.old_keras.script import Script, text_of
 
@@ -47,7 +46,7 @@ def rewrite(text: str, is_python_2: bool = False) -> Rewritten:
     while (found := context.findings.age(is_python_2)) != age:  # older than it was taken for
         age = found
         context, done = _look(module, age)
-    uses = any(from_keras(each.full) is not None for each in context.references.imported)
+    uses = context.references.uses_keras
     return Rewritten(
         done.code if uses else text, tuple(sorted(context.findings.remarks)) if uses else (), uses
     )
