@@ -1,8 +1,9 @@
 """Training speed of `tellapart.fit` against Keras's own `fit` on TensorFlow, JAX and PyTorch, in images per second.
 
-The networks (`networks.py`: the Keras CIFAR-10 tutorial's, ResNet-20, MobileNetV2 on images of 32 and of 96
-pixels) are plain Keras, the same code for all. Random images stand in for real ones, since speed does not depend
-on their content. Each peer runs in its own environment, so that none imports another's libraries:
+The networks (`networks.py`: the Keras CIFAR-10 tutorial's, ResNet-20, MobileNetV2 on images of 32, 96 and 224
+pixels, EfficientNetB0 on 224; "-head": only the last layer learns) are plain Keras, the same code for all. Random
+images stand in for real ones, since speed does not depend on their content. Each peer runs in its own environment,
+so that none imports another's libraries:
 
     for peer in tensorflow-cpu jax torch; do
         python -m venv ENVIRONMENTS/$peer
@@ -12,6 +13,8 @@ on their content. Each peer runs in its own environment, so that none imports an
         --tensorflow-python ENVIRONMENTS/tensorflow-cpu/bin/python \
         --jax-python ENVIRONMENTS/jax/bin/python \
         --torch-python ENVIRONMENTS/torch/bin/python
+
+Photos alone: `--networks photos`. Images of 224 pixels are measured in batches of 32 only.
 
 tellapart runs under the interpreter that runs this script. All compute on the CPU, even if a build supports
 more. Use a quiet machine: the load before the run is recorded.
@@ -50,7 +53,13 @@ OURS = "tellapart"
 PEERS = ("tensorflow", "jax", "torch")
 RESULTS = Path(__file__).parent / "results"
 HOPELESS = 0.5  # a precision slower than this share of the contestant's best is not measured again
-PICTURES_PER_FIT = {"tutorial": 4096, "resnet20": 2048, "mobilenetv2-32": 1536, "mobilenetv2-96": 384}
+PICTURES_PER_FIT = {
+    "tutorial": 4096, "resnet20": 2048, "mobilenetv2-32": 1536, "mobilenetv2-96": 384,
+    "mobilenetv2-224": 96, "mobilenetv2-224-head": 192,
+    "efficientnetb0-224": 96, "efficientnetb0-224-head": 192,
+}  # fmt: skip
+PHOTOS = tuple(name for name in PICTURES_PER_FIT if PICTURES[name] == 224)
+PHOTO_BATCH = 32
 FAR_BEHIND = 0.25  # nor a peer slower than this share of the fastest peer
 
 
@@ -322,7 +331,12 @@ def parse(arguments):
     for peer in PEERS:
         parser.add_argument(f"--{peer}-python", metavar="PATH", help=f"interpreter with Keras and {peer}")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="measurements of each kind (7)")
-    parser.add_argument("--networks", default=",".join(PICTURES), metavar="A,B", help="default: all")
+    parser.add_argument(
+        "--networks",
+        default=",".join(PICTURES_PER_FIT),
+        metavar="A,B",
+        help=f"of {', '.join(PICTURES_PER_FIT)}; or photos: {', '.join(PHOTOS)} (all)",
+    )
     parser.add_argument("--batches", default="32,512", metavar="A,B", help="batch sizes (32,512)")
     parser.add_argument(
         "--share",
@@ -347,16 +361,18 @@ def main(arguments):
     pythons = {OURS: sys.executable} | {
         peer: path for peer in PEERS if (path := getattr(options, f"{peer}_python"))
     }
-    networks, batches = options.networks.split(","), [int(batch) for batch in options.batches.split(",")]
+    networks = PHOTOS if options.networks == "photos" else options.networks.split(",")
+    batches = [int(batch) for batch in options.batches.split(",")]
     steps = {
         (network, batch): max(2, round(options.share * PICTURES_PER_FIT[network] / batch))
-        for network, batch in itertools.product(networks, batches)
+        for network in networks
+        for batch in ([PHOTO_BATCH] if network in PHOTOS else batches)
     }
     now = datetime.datetime.now().astimezone()
     machine = hardware()
     contestants = [Contestant(name, python, options.threads) for name, python in pythons.items()]
     package_versions = {contestant.name: contestant.ask(ask="versions") for contestant in contestants}
-    kinds = list(itertools.product(networks, batches, PRECISIONS))
+    kinds = [(*place, precision) for place in steps for precision in PRECISIONS]
     measurements, ended = measure(contestants, kinds, steps, options.rounds)
     for contestant in contestants:
         contestant.close()

@@ -1,20 +1,30 @@
 """Networks that the benchmarks train, in plain Keras: the same code for every contestant."""
 
-PICTURES = {"tutorial": 32, "resnet20": 32, "mobilenetv2-32": 32, "mobilenetv2-96": 96}
-"""Network -> side of its pictures, in pixels."""
+PICTURES = {
+    "tutorial": 32, "resnet20": 32, "mobilenetv2-32": 32, "mobilenetv2-96": 96,
+    "mobilenetv2-224": 224, "mobilenetv2-224-head": 224,
+    "efficientnetb0-224": 224, "efficientnetb0-224-head": 224, "resnet50-224": 224,
+}  # fmt: skip
+"""Network -> side of its pictures, in pixels. "-head": only the last layer learns, as in transfer learning."""
+
+SCALES = {"MobileNetV2": (1 / 127.5, -1.0), "ResNet50": (1.0, -118.0)}
+"""Of keras.applications -> factor and offset of the pixels that it takes; EfficientNet scales them itself."""
 
 
 def compiled(keras, name, precision):
     """Return the network `name`, compiled; probabilities in float32, as Keras's guide to mixed precision says."""
     keras.config.set_dtype_policy(precision)
     size = PICTURES[name]
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     if name == "tutorial":
         model = tutorial(keras)
         rate = keras.optimizers.schedules.InverseTimeDecay(1e-4, decay_steps=1, decay_rate=1e-6)
         optimizer = keras.optimizers.RMSprop(rate)
+    elif name == "resnet20":
+        model = resnet20(keras)
     else:
-        model = resnet20(keras) if name == "resnet20" else mobilenetv2(keras, size)
-        optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+        kinds = {"mobilenetv2": "MobileNetV2", "efficientnetb0": "EfficientNetB0", "resnet50": "ResNet50"}
+        model = transfer(keras, kinds[name.split("-")[0]], size, head_only=name.endswith("-head"))
     model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -76,14 +86,23 @@ def resnet20(keras):
     return keras.Model(pictures, layers.Dense(10, activation="softmax", dtype="float32")(x))
 
 
-def mobilenetv2(keras, size):
-    """MobileNetV2 (Sandler et al. 2018) of keras.applications, with random weights and ten classes."""
+def transfer(keras, kind, size, *, head_only):
+    """A network of keras.applications with random weights and ten classes, as Keras's guide to transfer learning.
+
+    Args:
+        keras: the module.
+        kind: its name in keras.applications.
+        size: side of the pictures, in pixels.
+        head_only: whether everything but the last layer is frozen, and its batch statistics too.
+    """
     layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input((size, size, 3)),
-            layers.Rescaling(1 / 127.5, offset=-1),
-            keras.applications.MobileNetV2((size, size, 3), weights=None, include_top=False, pooling="avg"),
-            layers.Dense(10, activation="softmax", dtype="float32"),
-        ]
+    body = getattr(keras.applications, kind)(
+        input_shape=(size, size, 3), weights=None, include_top=False, pooling="avg"
     )
+    body.trainable = not head_only
+    pictures = keras.Input((size, size, 3))
+    x = pictures
+    if kind in SCALES:
+        x = layers.Rescaling(*SCALES[kind])(x)
+    x = body(x, training=False) if head_only else body(x)
+    return keras.Model(pictures, layers.Dense(10, activation="softmax", dtype="float32")(x))

@@ -4,6 +4,7 @@ import ast
 import inspect
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -317,6 +318,16 @@ def test_calls_are_those_of_the_graph_whatever_the_kind_of_model():
         assert {layer.name for layer in model.layers} <= names
         assert "dense" in names
     assert internals.calls_of(layers.Dense(2)) == []
+
+
+def test_a_model_is_built_from_another_configuration_than_its_files(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="relu", name="dense")])
+    model.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        config = file.attrs["model_config"].replace('"activation": "relu"', '"activation": "tanh"')
+    loaded = internals.load_hdf5_model(keras, tmp_path / "model.h5", config, None)
+    assert loaded.layers[0].activation is keras.activations.tanh
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 
 def test_keras_says_when_it_traces_shapes():

@@ -26,6 +26,7 @@ _HOMES = {
     "report": "tellapart.api.report",
     "compare": "tellapart.api.compare",
     "summary": "tellapart.api.summary",
+    "adopt": "tellapart.api.adopt",
     "modernize": "tellapart.api.modernize",
     "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",

@@ -34,6 +34,27 @@ def is_graph_of_layers(saved: Mapping[str, Any]) -> bool:
     return saved["class_name"] in ("Sequential", "Functional") and saved["module"] in modules
 
 
+def load_hdf5_model(keras: Any, path: Any, config: str, custom_objects: Mapping[str, Any] | None) -> Any:
+    """Return the model of an HDF5 file, built from another configuration than the file's own.
+
+    Args:
+        keras: the module.
+        path: of the file.
+        config: JSON, in the form in which Keras saves it in such a file.
+        custom_objects: class name -> class.
+    """
+    import h5py
+
+    class WithConfig(h5py.File):  # Keras takes an open file, and asks it for two attributes
+        @property
+        def attrs(self) -> dict[str, Any]:
+            return {"model_config": config}
+
+    with WithConfig(path, "r") as file:
+        loader = keras.src.legacy.saving.legacy_h5_format
+        return loader.load_model_from_hdf5(file, custom_objects, compile=False)
+
+
 def functional_inside(sequential: Any) -> Any | None:
     """Return the Functional model that a Sequential model runs; None before it is built."""
     return sequential._functional

@@ -11,6 +11,7 @@ import pytest
 import tellapart
 from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.said import Said
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
 from tellapart.data.preprocess import Preprocessing
@@ -296,7 +297,8 @@ class TestWhatOutputsMean:
 
 def test_an_h5_without_class_names_is_scored_in_the_order_of_the_datas(trained, color_photos, tmp_path):
     trained.classifier.save(tmp_path / "keras_first_cnn_test.h5")
-    loaded = Classifier.load(tmp_path / "keras_first_cnn_test.h5")
+    own_way = Said(policy="crop", resampling="antialiased")
+    loaded = Classifier.load(tmp_path / "keras_first_cnn_test.h5", own_way)
     source = open_dataset(str(color_photos))
     assert loaded.evaluate(source) == trained.classifier.evaluate(source)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart import __version__
+from tellapart.cli.adopt import adopt
 from tellapart.cli.augment import augment
 from tellapart.cli.bench import bench
 from tellapart.cli.check import check
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": explain,
     "report": report,
     "summary": summary,
+    "adopt": adopt,
     "learn": learn,
     "modernize": modernize,
     "doctor": doctor,

@@ -11,6 +11,7 @@ be folded again for each prediction.
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -22,6 +23,7 @@ from tellapart.inference.folded_convolution import NO_MARGINS, FoldedConvolution
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.augmentation import Augmentation
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.convolution import Convolution2D, DepthwiseConvolution2D
 from tellapart.lowering.ops.dense import Dense
@@ -100,10 +102,40 @@ def fold(steps: Sequence[Step], result: int) -> tuple[list[Step], int]:
     Returns:
         Fewer steps, with copies of their weights, and the slot that now holds the result.
     """
+    steps = _taken_apart(steps)
     folding = _Folding(steps, result)
     for step in steps:
         folding.take(step)
     return list(folding.writers.values()), folding.replaced_by.get(result, result)
+
+
+def _taken_apart(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with what training has joined as steps of their own again."""
+    apart: list[Step] = []
+    free = 1 + max((slot for step in steps for slot in (*step.inputs, step.output)), default=0)
+    for step in steps:
+        *before, last = _parts(step.operation)
+        inputs = step.inputs
+        for operation in before:
+            apart.append(Step(operation, inputs, free))
+            inputs, free = (free,), free + 1
+        apart.append(Step(last, inputs, step.output))
+    return apart
+
+
+def _parts(operation: Operation) -> list[Operation]:
+    """Return the operations that one is made of, in order; see `lowering/fuse.py`."""
+    if isinstance(operation, Convolution2D) and operation.normalization is not None:
+        convolution, normalization = copy(operation), copy(operation.normalization)
+        convolution.normalization, normalization.within_convolution = None, False
+        return [convolution, *_parts(normalization)]
+    if isinstance(operation, BatchNormalization):
+        if operation.within_convolution:
+            return [ActivationOperation("linear")]
+        normalization = copy(operation)
+        normalization.activation = "linear"
+        return [normalization, ActivationOperation(operation.activation)]
+    return [operation]
 
 
 class _Folding:
@@ -167,7 +199,7 @@ def _is_open(operation: Operation | None) -> TypeGuard[FoldedConvolution]:
 def _takes_over(before: Step | None, further: Step | None, operation: Operation) -> bool:
     """Return whether the step can be dropped: it does nothing, or earlier steps now do its work."""
     activation = operation.name if type(operation) is ActivationOperation else ""
-    if isinstance(operation, Dropout) or activation == "linear":
+    if isinstance(operation, Dropout | Augmentation) or activation == "linear":
         return True
     if before is None:
         return False
@@ -185,7 +217,7 @@ def _takes_over(before: Step | None, further: Step | None, operation: Operation)
     convolution = further.operation if pooled and further is not None else writer
     if not _is_open(convolution):
         return False
-    factor, offset = factor_and_offset(operation)
+    factor, offset = operation.factor_and_offset()
     if pooled and not bool((factor > 0).all()):
         return False  # the largest of the pooled pixels would become the smallest
     convolution.multiply(factor, offset)
@@ -207,16 +239,5 @@ def _takes_in(before: Operation, operation: Operation) -> bool:
     return False
 
 
-def _normalizes_channels(operation: Operation) -> bool:
+def _normalizes_channels(operation: Operation) -> TypeGuard[BatchNormalization]:
     return type(operation) is BatchNormalization and operation.axis in (-1, 3)
-
-
-def factor_and_offset(normalization: Any) -> tuple[Tensor, Tensor]:
-    """Return a batch normalization's factor and offset per channel in inference, computed in float64."""
-    factor = (normalization.moving_variance.double() + normalization.epsilon).rsqrt()
-    if normalization.gamma is not None:
-        factor = factor * normalization.gamma.double()
-    offset = -normalization.moving_mean.double() * factor
-    if normalization.beta is not None:
-        offset = offset + normalization.beta.double()
-    return factor.detach().float(), offset.detach().float()

@@ -15,21 +15,12 @@ from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.convolution import Convolution2D, same_margins
 from tellapart.lowering.ops.convolution_bf16 import has_onednn
+from tellapart.lowering.ops.pointwise import WITHIN_PRODUCT, pointwise
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Pixels before and after the data: ((top, bottom), (left, right))."""
 
 NO_MARGINS: Sides = ((0, 0), (0, 0))
-
-WITHIN_PRODUCT: dict[str, tuple[str, list[float], str]] = {
-    "linear": ("none", [], ""),
-    "relu": ("relu", [], ""),
-    "relu6": ("hardtanh", [0.0, 6.0], ""),
-    "silu": ("swish", [], ""),
-    "hard_silu": ("hardswish", [], ""),
-    "gelu": ("gelu", [], "none"),
-}
-"""Activations that oneDNN can apply within a product: its name, parameters and algorithm of each."""
 
 AFTER_SUM = ("linear", "relu")
 """Those that it can apply after adding another tensor."""
@@ -115,11 +106,8 @@ class FoldedConvolution(Operation):
         )  # fmt: skip
 
     def _product(self, x: Tensor, plan: Plan, activation: str) -> Tensor:
-        name, parameters, algorithm = WITHIN_PRODUCT.get(activation, WITHIN_PRODUCT["linear"])
-        x = torch.ops.mkldnn._convolution_pointwise.default(
-            x, self._packed_for(x, plan), self.bias, plan.padding, self.strides, self.dilation, self.groups,
-            name, parameters, algorithm,
-        )  # fmt: skip
+        kernel, options = self._packed_for(x, plan), (self.strides, plan.padding, self.dilation, self.groups)
+        x = pointwise(x, kernel, self.bias, *options, activation=activation)
         return x if activation in WITHIN_PRODUCT else activate_over(activation, x)
 
     def _plainly(self, x: Tensor, added: Tensor | None, plan: Plan) -> Tensor:

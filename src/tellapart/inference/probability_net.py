@@ -12,8 +12,12 @@ from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.dtypes import HALF
 from tellapart.runtime.workers import workers
 
-Head = Literal["probabilities", "one probability", "logits"]
-"""What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or logits."""
+Head = Literal["probabilities", "one probability", "logits", "one logit"]
+"""What a network's outputs mean: a softmax, or one sigmoid for the second of two classes; or what these are given."""
+
+LOGITS: tuple[Head, ...] = ("logits", "one logit")
+OF_SECOND: tuple[Head, ...] = ("one probability", "one logit")
+"""Heads of a single number, which is the second class's."""
 
 
 MOST_OFF_ONE = 1e-3
@@ -45,6 +49,8 @@ class ProbabilityNet:
             return normalized(output)
         if self.head == "one probability":
             return torch.cat([1 - output, output], dim=-1)
+        if self.head == "one logit":
+            return two_logits(output.float()).softmax(-1)
         return output.float().softmax(-1)
 
     def ready(self, precision: str = "float32") -> "ProbabilityNet":
@@ -96,6 +102,11 @@ def stored_probability_net(net: StoredNet, shape: tuple[int, ...], classes: int,
     if folded is not None:
         probability_net._kept["float32"] = ProbabilityNet(folded, head)
     return probability_net
+
+
+def two_logits(logit: torch.Tensor) -> torch.Tensor:
+    """Return logits of two classes, (B, 1) -> (B, 2), whose softmax is the sigmoid of one logit."""
+    return torch.cat([-logit / 2, logit / 2], dim=-1)
 
 
 def single_output(net: Callable[..., Any], images: torch.Tensor) -> torch.Tensor:
@@ -152,15 +163,15 @@ def head_of(
             f"The model {name!r} gives {tuple(output.shape[1:])} numbers for each image, and has {classes} classes. "
             "Accepted: one score for each class."
         )
-    if output.shape[1] == 1 and classes == 2 and activation == "sigmoid":
-        return "one probability"
+    if output.shape[1] == 1 and classes == 2 and activation in ("sigmoid", "linear"):
+        return "one probability" if activation == "sigmoid" else "one logit"
     if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):
         return "probabilities"
     if output.shape[1] == 1 or activation != "linear":
         raise ModelError(
             f"The model {name!r} ends in {activation} with {output.shape[1]} outputs per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
-            "in Dense(classes), or in Dense(1, activation='sigmoid') for two classes."
+            "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
         )
     return "logits"
 

@@ -1,8 +1,9 @@
 """Fuse: neighboring operations that become one, or share memory, so that fewer feature maps are written.
 
 Nothing here changes a value. A maximum of ReLUs is the ReLU of the maximum, bit for bit, gradients
-included, on a quarter of the pixels; a convolution may apply ReLU itself; and an activation may write over
-its input.
+included, on a quarter of the pixels; a convolution may apply ReLU itself, and a batch normalization some
+activations, while their input is in the cache; a convolution normalizes its result itself, so that it can fold a
+normalization that is fixed; and an activation may write over its input.
 """
 
 from collections import Counter
@@ -14,7 +15,9 @@ import torch
 from tellapart.lowering.graph import Call, Graph
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.base import Operation
+from tellapart.lowering.ops.batch_statistics import ACTIVATIONS
 from tellapart.lowering.ops.convolution import Convolution2D
+from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.lowering.ops.pooling import MaxPooling2D
 
 OperationOf = Callable[[Call], Operation | None]
@@ -39,6 +42,9 @@ def fuse(graph: Graph, operation_of: OperationOf) -> None:
         _relu_after_pooling(pair)
     for pair in _pairs(graph, operation_of):
         _relu_into_convolution(pair)
+        _activation_into_normalization(pair)
+    for pair in _pairs(graph, operation_of):
+        _normalization_into_convolution(pair)
     _let_activations_overwrite(graph, operation_of)
 
 
@@ -73,6 +79,23 @@ def _relu_into_convolution(pair: _Pair) -> None:
         return
     if isinstance(relu, ActivationOperation) and relu.name == "relu":
         relu.name, convolution.activation, convolution.overwritable = "linear", "relu", False
+
+
+def _activation_into_normalization(pair: _Pair) -> None:
+    normalization, activation = pair.first, pair.second
+    if not isinstance(normalization, BatchNormalization) or normalization.activation != "linear":
+        return
+    if type(activation) is ActivationOperation and activation.name in ACTIVATIONS:
+        activation.name, normalization.activation = "linear", activation.name
+        normalization.overwritable = not ACTIVATIONS[normalization.activation].from_result
+
+
+def _normalization_into_convolution(pair: _Pair) -> None:
+    convolution, normalization = pair.first, pair.second
+    if not isinstance(convolution, Convolution2D) or not isinstance(normalization, BatchNormalization):
+        return
+    if convolution.activation == "linear" and normalization.axis in (-1, 3):
+        convolution.normalize_by(normalization)
 
 
 def _let_activations_overwrite(graph: Graph, operation_of: OperationOf) -> None:

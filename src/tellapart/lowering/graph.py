@@ -39,6 +39,9 @@ class Call:
     """The positional arguments, as in `layer(a, b)` or `a + 1`: symbolic tensors in the order of `inputs`,
     with numbers and other values between them. None where an argument but `training` is passed by name."""
 
+    named: Mapping[str, Any]
+    """The arguments passed by name, without `training` and without those that are None."""
+
     last_use: tuple[int, ...]
     """Slots that no later call reads; their tensors are freed after this call."""
 
@@ -108,14 +111,19 @@ def analyze(functional: Any) -> Graph:
 
 
 def _call(node: Any, read: tuple[int, ...], written: tuple[int, ...], freed: list[int]) -> Call:
-    passed = {name for name, value in node.arguments.kwargs.items() if value is not None}
+    named = {
+        name: value
+        for name, value in node.arguments.kwargs.items()
+        if value is not None and name != "training"
+    }
     return Call(
         layer=node.operation,
         node=node,
         inputs=read,
         outputs=written,
-        plain=passed <= {"training"} and _only_tensors(node.arguments.args, len(read)),
-        arguments=node.arguments.args if passed <= {"training"} else None,
+        plain=not named and _only_tensors(node.arguments.args, len(read)),
+        arguments=None if named else node.arguments.args,
+        named=named,
         last_use=tuple(freed),
     )
 

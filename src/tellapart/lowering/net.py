@@ -25,7 +25,7 @@ from tellapart.lowering.fuse import fuse
 from tellapart.lowering.graph import Call, Graph, analyze, functional_of
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.matching import Matches, match
-from tellapart.lowering.ops.base import CastWeight, Operation
+from tellapart.lowering.ops.base import CastWeight, Operation, as_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class LoweredNet(nn.Module):
         self._positions, self._casts = matches.positions, matches.casts
         if self.graph is not None:
             self.input_dtypes = [input_dtype(tensor, precision) for tensor in self.graph.functional.inputs]
-            self.output_dtypes = [output_dtype(tensor, precision) for tensor in self.graph.functional.outputs]
+            self.output_dtypes = self._output_dtypes(self.graph, precision)
             if fused:
                 fuse(self.graph, self.operation_of)
         self._runs_layers = self.keeps_layer_losses()
@@ -81,6 +81,16 @@ class LoweredNet(nn.Module):
         with one_call_of(self.model) if self._runs_layers else nullcontext():
             return self._run(self.graph, inputs, training)
 
+    def _output_dtypes(self, graph: Graph, precision: str | None) -> list[torch.dtype | None]:
+        """Return the dtype that each output is cast to; what a layer run as itself returns is not touched."""
+        as_themselves = {
+            slot for call in graph.calls if self.operation_of(call) is None for slot in call.outputs
+        }
+        return [
+            None if slot in as_themselves else output_dtype(tensor, precision)
+            for slot, tensor in zip(graph.outputs, graph.functional.outputs, strict=True)
+        ]
+
     def _run(self, graph: Graph, inputs: Any, training: bool) -> Any:
         values = self._enter(inputs)
         for call in graph.calls:
@@ -88,7 +98,7 @@ class LoweredNet(nn.Module):
             if operation is None:
                 results = self._run_keras(call, values, training)
             else:
-                results = [operation(*self._inputs_of(call, values), training=training)]
+                results = as_list(operation(*self._inputs_of(call, values), training=training))
             if self._observer is not None and not isinstance(operation, _Nested):
                 self._observer(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
@@ -167,6 +177,11 @@ class LoweredNet(nn.Module):
             part.dtype == torch.float32 for part in parts if part.castable_weights()
         )
 
+    @cached_property
+    def recordable(self) -> bool:
+        """Whether a CUDA graph of a training step may be replayed for the next ones."""
+        return not self.keeps_layer_losses() and all(part.recordable for part in self._parts())
+
     @property
     def output_size(self) -> int:
         """How many numbers the model returns for one image; 0 where its output is not one (B, n) tensor."""
@@ -229,15 +244,19 @@ class LoweredNet(nn.Module):
 
 
 class _Nested(Operation):
-    """A whole model used as a layer."""
+    """A whole model used as a layer, with one result or several."""
 
     def __init__(self, net: LoweredNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor | list[Tensor]:
+        import keras
+
         keras_inputs = [to_keras(tensor) for tensor in inputs]
-        return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
+        results = self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training)
+        outputs = [to_torch(result) for result in keras.tree.flatten(results)]
+        return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _lower_nested(model: Any, precision: str | None, fused: bool) -> Operation | None:

@@ -56,7 +56,7 @@ class TrainStep:
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
-        records = self.optimizer.recordable and isinstance(self.loss, PerImageLoss)
+        records = self.optimizer.recordable and net.recordable and isinstance(self.loss, PerImageLoss)
         self.run = net if records else compile_on_gpu(net)
         self.recorded = CudaGraphed(self._learn_whole) if records else None
         self.part_size = part_size

@@ -1,6 +1,7 @@
 """Convolutional layers of images and sequences: plain, depthwise, separable and transposed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,9 @@ from tellapart.lowering.ops.base import (
     is_channels_last,
     sequence_rule,
 )
-from tellapart.lowering.ops.convolution_bf16 import convolve
+from tellapart.lowering.ops.convolution_bf16 import convolve, has_onednn
+from tellapart.lowering.ops.normalization import BatchNormalization
+from tellapart.lowering.ops.pointwise import WITHIN_PRODUCT, pointwise
 
 
 class Convolution2D(KernelOperation):
@@ -26,12 +29,45 @@ class Convolution2D(KernelOperation):
         super().__init__(config, weights, dtype, has_bias=config["use_bias"])
         self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
         self.groups, self.padding = config["groups"], config["padding"]
+        self.normalization: BatchNormalization | None = None
+        """Normalizes the result as part of this operation."""
+
+    def normalize_by(self, normalization: BatchNormalization) -> None:
+        """Let the convolution normalize its own result (`fuse`)."""
+        object.__setattr__(
+            self, "normalization", normalization
+        )  # not a submodule: a copy's are the original's
+        normalization.within_convolution = True
+        self.overwritable = normalization.overwritable
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         kernel, x, padding = self.cast("kernel"), x.to(self.dtype), (0, 0)
         if self.padding == "same":
             x, padding = pad_same(x, kernel.shape[2:], self.strides, self.dilation)
         options = (self.strides, padding, self.dilation, self.groups)
+        if self.normalization is None:
+            return self._convolved(x, kernel, options)
+        if self._can_fold(x, self.normalization, training=training):
+            return self._folded(x, self.normalization, options)
+        return self.normalization.normalize(self._convolved(x, kernel, options), training=training)
+
+    def _can_fold(self, x: Tensor, normalization: BatchNormalization, *, training: bool) -> bool:
+        """Return whether the normalization is a fixed factor and offset, and nothing here needs a gradient."""
+        weights = (x, self.kernel, self.bias, normalization.gamma, normalization.beta)
+        learns = torch.is_grad_enabled() and any(w is not None and w.requires_grad for w in weights)
+        fixed = not learns and not (training and normalization.learns)
+        return fixed and self.activation == "linear" and x.device.type == "cpu" and has_onednn(self.dtype)
+
+    def _folded(self, x: Tensor, normalization: BatchNormalization, options: Any) -> Tensor:
+        """Convolve with a kernel and a bias that have the normalization within them, and activate."""
+        factor, offset = normalization.factor_and_offset()
+        kernel = (self.torch_kernel() * factor[:, None, None, None]).detach()
+        bias = offset if self.bias is None else offset + factor * self.bias.detach()
+        activation = normalization.activation
+        x = pointwise(x, kernel.to(self.dtype), bias.to(self.dtype), *options, activation=activation)
+        return x if activation in WITHIN_PRODUCT else activate_over(activation, x)
+
+    def _convolved(self, x: Tensor, kernel: Tensor, options: Any) -> Tensor:
         if self.dtype == torch.float32:
             x = F.conv2d(x, kernel, None, *options)
             x = x if self.bias is None else x.add_(self.bias[:, None, None])

@@ -9,13 +9,14 @@ In float32 a convolution is torch's own, whose bits are Keras's. In bfloat16:
   (`benchmarks/NOTES.md`);
 - convolutions with 1x1 kernels are matrix products: all those of MobileNetV2 on 32 images of 32x32, forward
   and backward, take 15 ms instead of 41;
-- two gradients of depthwise convolutions are computed in float32 or tap by tap: the input's under strides
-  (32 maps of 96x16x16: 0.6 ms instead of 46) and the kernel's on maps of a few pixels (960 channels of
-  1x1: 0.3 ms instead of 7.6).
+- gradients of depthwise convolutions: the input's under strides is computed in float32 (32 maps of 96x16x16:
+  0.6 ms instead of 46), the kernel's on maps of a few pixels tap by tap (960 channels of 1x1: 0.3 ms instead
+  of 7.6), and that of kernels larger than 3x3 in blocks of 3x3 cells.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 import torch
@@ -145,8 +146,10 @@ def _kernel_gradient_for(
 ) -> Any:
     """Return the faster algorithm for the kernel's gradient; None where oneDNN's is faster."""
     pixels, channels = gradient.shape[2] * gradient.shape[3], kernel.shape[0] * kernel.shape[1]
-    if _is_depthwise(x, kernel, groups) and dilation == (1, 1) and pixels <= 4:
-        return gradient_tap_by_tap
+    if _is_depthwise(x, kernel, groups) and dilation == (1, 1):
+        if pixels <= 4:
+            return gradient_tap_by_tap
+        return gradient_by_blocks if min(kernel.shape[2:]) > BLOCK else None
     if groups != 1 or strides != (1, 1) or dilation != (1, 1) or kernel.shape[2:].numel() == 1:
         return None
     if padding[0] >= kernel.shape[2] or padding[1] >= kernel.shape[3]:
@@ -189,6 +192,33 @@ def gradient_tap_by_tap(
         for j in range(size[1])
     ]  # fmt: skip
     return torch.stack(sums, dim=1).view(x.shape[1], 1, *size).to(x.dtype)
+
+
+BLOCK = 3
+"""Side of a kernel whose gradient oneDNN computes fast in any case."""
+
+
+def gradient_by_blocks(
+    x: Tensor, gradient: Tensor, size: Sequence[int], padding: Pair, strides: Pair
+) -> Tensor:
+    """Return a depthwise kernel's gradient, 3x3 cells at a time; arguments as in `gradient_by_shifts`.
+
+    Returns:
+        (C, 1, kh, kw).
+    """
+    height, width = gradient.shape[2:]
+    images = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    rows, columns = (n + BLOCK - 1 for n in ((height - 1) * strides[0] + 1, (width - 1) * strides[1] + 1))
+    cells = x.new_empty(x.shape[1], 1, *size)
+    for i, j in product(*[[*range(0, n - BLOCK, BLOCK), n - BLOCK] for n in size]):
+        block = cells[:, :, i : i + BLOCK, j : j + BLOCK]
+        part = images[:, :, i : i + rows, j : j + columns].contiguous(memory_format=torch.channels_last)
+        _, kernel_gradient, _ = torch.ops.aten.convolution_backward(
+            gradient, part, block.contiguous(), None, strides, (0, 0), (1, 1), False, [0, 0], len(cells),
+            [False, True, False],
+        )  # fmt: skip
+        block.copy_(kernel_gradient)
+    return cells
 
 
 def gradient_by_shifts(

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from tellapart.lowering.layout import image_to_sequence, sequence_to_image, to_keras, to_torch, torch_axis
 from tellapart.lowering.microbatch import current_micro_batch
+from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, over_axes
+from tellapart.lowering.ops.batch_statistics import is_read_in_pieces, normalize_by_batch
 
 LEAST_LENGTH = 1e-12
 """The least length that UnitNormalization divides by."""
@@ -35,8 +37,17 @@ class BatchNormalization(Operation):
         self.moving_mean, self.moving_variance = statistics
         self.momentum, self.epsilon, self.axis = config["momentum"], config["epsilon"], config["axis"]
         self.learns = config.get("trainable", True)
+        self.activation = "linear"
+        """What to apply to the result, one of `batch_statistics.ACTIVATIONS` (`fuse`)."""
+
+        self.within_convolution = False
+        """Whether the convolution before it normalizes its own result (`fuse`)."""
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        return x if self.within_convolution else self.normalize(x, training=training)
+
+    def normalize(self, x: Tensor, *, training: bool) -> Tensor:
+        """Normalize and activate."""
         y = _channels_second(x, self.axis)
         if training and self.learns:
             y = self._by_batch_statistics(y)
@@ -44,33 +55,51 @@ class BatchNormalization(Operation):
             y = F.batch_norm(
                 y, self.moving_mean, self.moving_variance, self.gamma, self.beta, False, 0.0, self.epsilon
             )
+            y = activate_over(self.activation, y)
         return _channels_back(y, self.axis, x.ndim)
 
     def _by_batch_statistics(self, x: Tensor) -> Tensor:
-        """Normalize (B, C, ...) by its own statistics, and update the moving ones."""
+        """Normalize (B, C, ...) by its own statistics, apply the activation, and update the moving statistics."""
+        if is_read_in_pieces(x):
+            y, mean, variance = normalize_by_batch(x, self.gamma, self.beta, self.epsilon, self.activation)
+        else:
+            y, mean, variance = self._by_torch(x)
+        micro_batch = current_micro_batch()
+        if micro_batch is None:
+            self._update(mean, variance, 1 - self.momentum)
+            return y
+        weight = 1 - self.momentum**micro_batch.share  # all parts together move as far as the whole batch
+        if x.device.type == "cuda":  # parts run in order, and the next part's graph reuses this one's memory
+            self._update(mean, variance, weight)
+        else:
+            micro_batch.afterward.append(partial(self._update, mean.detach(), variance.detach(), weight))
+        return y
+
+    def factor_and_offset(self) -> tuple[Tensor, Tensor]:
+        """Return what the moving statistics come to for each channel: (C,) both, computed in float64."""
+        factor = (self.moving_variance.double() + self.epsilon).rsqrt()
+        if self.gamma is not None:
+            factor = factor * self.gamma.double()
+        offset = -self.moving_mean.double() * factor
+        if self.beta is not None:
+            offset = offset + self.beta.double()
+        return factor.detach().float(), offset.detach().float()
+
+    def _by_torch(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the result, the mean and the biased variance, by torch's own kernel."""
         gamma = self.gamma
         if gamma is None and self.beta is None and x.dtype != torch.float32:
             gamma = torch.ones_like(self.moving_mean)  # so that torch keeps float32 statistics
-        x, mean, inverse_deviation = torch.native_batch_norm(
+        y, mean, inverse_deviation = torch.native_batch_norm(
             x, gamma, self.beta, None, None, True, 0.0, self.epsilon
         )
-        micro_batch = current_micro_batch()
-        if micro_batch is None:
-            self._update(mean, inverse_deviation, 1 - self.momentum)
-            return x
-        weight = 1 - self.momentum**micro_batch.share  # all parts together move as far as the whole batch
-        if x.device.type == "cuda":  # parts run in order, and the next part's graph reuses this one's memory
-            self._update(mean, inverse_deviation, weight)
-        else:
-            update = partial(self._update, mean.detach(), inverse_deviation.detach(), weight)
-            micro_batch.afterward.append(update)
-        return x
+        variance = inverse_deviation.detach().double().pow(-2).sub(self.epsilon)
+        return activate_over(self.activation, y), mean, variance
 
     @torch.no_grad()
-    def _update(self, mean: Tensor, inverse_deviation: Tensor, weight: float) -> None:
-        variance = inverse_deviation.double().pow(-2).sub(self.epsilon).float()
+    def _update(self, mean: Tensor, variance: Tensor, weight: float) -> None:
         self.moving_mean.lerp_(mean.float(), weight)
-        self.moving_variance.lerp_(variance, weight)
+        self.moving_variance.lerp_(variance.float(), weight)
 
 
 class LayerNormalization(Operation):

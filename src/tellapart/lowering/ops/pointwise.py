@@ -1,0 +1,38 @@
+"""Pointwise: a convolution on oneDNN with an activation applied while the sums are in registers. Without gradients."""
+
+import torch
+from torch import Tensor
+
+WITHIN_PRODUCT: dict[str, tuple[str, list[float], str]] = {
+    "linear": ("none", [], ""),
+    "relu": ("relu", [], ""),
+    "relu6": ("hardtanh", [0.0, 6.0], ""),
+    "silu": ("swish", [], ""),
+    "hard_silu": ("hardswish", [], ""),
+    "gelu": ("gelu", [], "none"),
+}
+"""Activations that oneDNN can apply within a product: its name, parameters and algorithm of each."""
+
+Pair = tuple[int, int]
+
+
+def pointwise(
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor | None,
+    strides: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    *,
+    activation: str,
+) -> Tensor:
+    """Return an activated convolution; arguments as in `convolution_bf16.convolve`, the kernel perhaps packed.
+
+    Args:
+        activation: applied if it is in `WITHIN_PRODUCT`.
+    """
+    return torch.ops.mkldnn._convolution_pointwise.default(
+        x, kernel, bias, padding, strides, dilation, groups,
+        *WITHIN_PRODUCT.get(activation, WITHIN_PRODUCT["linear"]),
+    )  # fmt: skip
