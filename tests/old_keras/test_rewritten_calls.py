@@ -248,6 +248,12 @@ def test_what_cannot_be_rewritten_is_named_with_its_line(line, words):
     assert remark.line == HEAD.count("\n") + 1 + line.count("\n")
 
 
+def test_epochs_that_keras_1_took_by_default_are_named():
+    (remark,) = rewritten("model.fit(x, y)", KERAS_1).remarks
+    assert "10 epochs" in remark.advice
+    assert rewritten("model.fit(x, y, 32, 5)", KERAS_1).remarks == ()
+
+
 def test_a_number_that_may_be_pictures_or_batches_is_left_to_the_reader():
     result = rewritten("model.fit_generator(g, n, 3)")
     assert result.text.splitlines()[-1] == "model.fit_generator(g, n, 3)"

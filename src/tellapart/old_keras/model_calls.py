@@ -119,7 +119,12 @@ def _method(args: ArgumentList, name: str) -> cst.Call:
 # What single methods need besides
 
 
-def _fit(context: Context, _call: cst.Call, args: ArgumentList) -> cst.BaseExpression:
+def _fit(context: Context, call: cst.Call, args: ArgumentList) -> cst.BaseExpression:
+    is_plain = isinstance(call.func, cst.Attribute) and call.func.attr.value == "fit"
+    if is_plain and context.age.is_keras_1 and "epochs" not in args.keywords and len(args.positional) < 4:
+        context.findings.leave(
+            call, "Keras 1 trained for 10 epochs by default, Keras 3 trains for one. Write epochs=."
+        )
     if "generator" in args.keywords:
         args.rename("generator", "x")
     assert isinstance(args.call.func, cst.Attribute)
