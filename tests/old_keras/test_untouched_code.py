@@ -123,6 +123,53 @@ tellapart.fit(net, x, y)
     )
 
 
+def today(text):
+    result = modernized(text, "s.py")
+    assert modernized(result.text, "s.py").text == result.text
+    return result.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "from keras.layers.core import *\nDense(output_dim=3)\n",
+            "from keras.layers import *\nDense(units=3)\n",
+        ),
+        (
+            "if x: from keras.utils import np_utils; np_utils.normalize(x)\n",
+            "if x: keras.utils.normalize(x)\n",
+        ),
+        ("import keras.layers.core as c, os\nc.Dense(3)\n", "import os\nkeras.layers.Dense(3)\n"),
+        (
+            "from keras.optimizers import adam as a\na(lr=1)\n",
+            "from keras.optimizers import Adam as a\na(learning_rate=1)\n",
+        ),
+        ("def f():\n    from keras.utils import np_utils\n", "def f():\n    pass\n"),
+        (
+            "try:\n    from keras.layers.core import Dense\n"
+            "except ImportError:\n    from tensorflow.keras.layers import Dense\nDense(output_dim=3)\n",
+            "try:\n    from keras.layers import Dense\n"
+            "except ImportError:\n    from keras.layers import Dense\nDense(units=3)\n",
+        ),
+        (
+            "Adam = 3\nfrom keras.optimizers import adam\nadam(lr=1)\n",
+            "Adam = 3\nfrom keras.optimizers import Adam as adam\nadam(learning_rate=1)\n",
+        ),
+    ],
+)
+def test_every_way_of_importing_leads_to_keras(old, new):
+    kept = [line for line in today(old).splitlines() if line not in ("import tellapart", "import keras")]
+    assert kept == new.splitlines()
+
+
+def test_a_models_name_is_another_thing_where_a_function_has_its_own():
+    text = "import tellapart\nimport keras\nm = keras.Sequential()\ntellapart.fit(m, x)\nf = lambda m: m.fit(x)\n"
+    assert today(text) == text
+    inner = text + "def g(m):\n    m.fit(x)\ndef h():\n    m.fit(x)\n"
+    assert today(inner) == inner.removesuffix("m.fit(x)\n") + "tellapart.fit(m, x)\n"
+
+
 def test_what_else_needs_tensorflow_is_named():
     result = modernized("import tensorflow as tf\nm = tf.keras.Sequential()\ny = tf.one_hot(x, 3)\n", "s.py")
     assert "import tensorflow as tf" in result.text

@@ -120,7 +120,11 @@ def _method(args: ArgumentList, name: str) -> cst.Call:
 
 
 def _fit(context: Context, call: cst.Call, args: ArgumentList) -> cst.BaseExpression:
-    is_plain = isinstance(call.func, cst.Attribute) and call.func.attr.value == "fit"
+    is_plain = (
+        isinstance(call.func, cst.Attribute)
+        and call.func.attr.value == "fit"
+        and not any(a.star for a in args)
+    )
     if is_plain and context.age.is_keras_1 and "epochs" not in args.keywords and len(args.positional) < 4:
         context.findings.leave(
             call, "Keras 1 trained for 10 epochs by default, Keras 3 trains for one. Write epochs=."

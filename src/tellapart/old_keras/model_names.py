@@ -52,10 +52,12 @@ class ModelNames:
         for place in [*self._functions_around(node), None]:
             if (place, name) in self._models:
                 return (place, name) not in self._others
+            if place is not None and self._binds(place, parts[0]):
+                return False
         return name == "self.model" and self._is_in_callback(node)
 
     def _functions_around(self, node: cst.CSTNode) -> list[cst.CSTNode]:
-        return [above for above in self.script.above(node) if isinstance(above, cst.FunctionDef)]
+        return [above for above in self.script.above(node) if isinstance(above, cst.FunctionDef | cst.Lambda)]
 
     def _place(self, node: cst.CSTNode, name: str) -> Key:
         """Return where a name lives: `self.model` belongs to the file, whichever method it is set in."""
@@ -134,23 +136,14 @@ class ModelNames:
     def _nearest(self, node: cst.CSTNode, name: str) -> Key:
         """Return the key of a name that is used: in the file, unless the function has it as its own."""
         for function in self._functions_around(node):
-            assert isinstance(function, cst.FunctionDef)
-            own = {
-                param.name.value
-                for param in m.findall(function.params, m.Param())
-                if isinstance(param, cst.Param)
-            }
-            if (
-                name in own
-                or any((function, name) == key for key in self._models | self._others)
-                or self._assigns(function, name)
-            ):
+            if not name.startswith("self.") and self._binds(function, name):
                 return (function, name)
         return (None, name)
 
     @staticmethod
-    def _assigns(function: cst.FunctionDef, name: str) -> bool:
-        return any(
-            isinstance(node, cst.AssignTarget) and parts_of(node.target) == [name]
-            for node in m.findall(function.body, m.AssignTarget())
-        )
+    def _binds(function: cst.CSTNode, name: str) -> bool:
+        """Return whether a function has a parameter or a variable of its own by this name, other than `self`."""
+        if name == "self" or not isinstance(function, cst.FunctionDef | cst.Lambda):
+            return False
+        parameters = m.findall(function.params, m.Param(name=m.Name(name)))
+        return bool(parameters or m.findall(function.body, m.AssignTarget(target=m.Name(name))))

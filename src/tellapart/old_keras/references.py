@@ -7,7 +7,7 @@ import libcst as cst
 
 from tellapart.old_keras import installed
 from tellapart.old_keras.findings import Findings
-from tellapart.old_keras.imports import Imported, ImportPlan, imported
+from tellapart.old_keras.imports import STAR, Imported, ImportPlan, imported
 from tellapart.old_keras.names import TEMPLATES, Gone, today_of
 from tellapart.old_keras.script import Script, parts_of, text_of
 
@@ -194,7 +194,7 @@ class References:
         if needed and not is_there:
             self.findings.leave(each.node, _NOT_IN_KERAS_3.format(each.old))
             plan.keep(each)
-        elif needed or (each.old == each.today and not self._is_used_up(each)):
+        elif needed or each.name == STAR or (each.old == each.today and not self._is_used_up(each)):
             plan.write(each, str(each.today))
         else:
             plan.keep(each, dropped=True)

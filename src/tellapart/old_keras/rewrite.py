@@ -10,7 +10,7 @@ import libcst as cst
 
 from tellapart.old_keras.accuracy import rename_keys
 from tellapart.old_keras.alignment import aligned
-from tellapart.old_keras.blocks import edited_body, with_new_imports
+from tellapart.old_keras.blocks import edited_body, edited_suite, with_new_imports
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
 from tellapart.old_keras.file_names import rename_files
@@ -153,6 +153,11 @@ class _Rewriting(cst.CSTTransformer):
         return updated_node.with_changes(
             body=edited_body(self.context, original_node.body, updated_node.body, True)
         )
+
+    def leave_SimpleStatementSuite(
+        self, original_node: cst.SimpleStatementSuite, updated_node: cst.SimpleStatementSuite
+    ) -> cst.SimpleStatementSuite:
+        return edited_suite(self.context, original_node, updated_node)
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         body = edited_body(self.context, original_node.body, updated_node.body, False)

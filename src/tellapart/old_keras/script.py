@@ -95,6 +95,8 @@ class Script:
         if parts is None:
             return None
         bases = self._imported_as(node, parts[0])
+        if len(bases) > 1:  # `try` one Keras, `except ImportError` another
+            bases = {_today(base) or base for base in bases}
         return ".".join([next(iter(bases)), *parts[1:]]) if len(bases) == 1 else None
 
     def _imported_as(self, node: cst.CSTNode, root: str) -> set[str]:
