@@ -66,7 +66,7 @@ def test_every_scaling_is_tested_here():
 
 def test_pixels_that_a_batch_normalization_never_saw_are_not_assumed(models, photos):
     """Fed 0 to 255, this model would be right about a quarter of the pictures."""
-    with pytest.raises(ConfigError, match=r"0-1.keras: which pixels .* times smaller .*--pixels 0-1"):
+    with pytest.raises(ConfigError, match=r"(?s)0-1.keras: which pixels .* times smaller .*--pixels 0-1"):
         tellapart.evaluate(models["0-1"][0], photos)
 
 
@@ -155,7 +155,7 @@ def test_a_network_of_keras_applications_without_scaling_is_asked_about(network,
     keras.Sequential([base, layers.Dense(2, activation="softmax")]).save(tmp_path / "net.keras")
     with pytest.raises(ConfigError, match="almost surely wrong") as caught:
         tellapart.load(tmp_path / "net.keras")
-    assert asked in str(caught.value)
+    assert asked in str(caught.value).replace("  ", " ")
     assert network[:3] in str(caught.value)
 
 
