@@ -9,8 +9,8 @@ Keras from weights 1e-7 away (the control), and by tellapart. Batches are cut to
 a fraction of a second; sizes of pictures and networks are the example's. TensorFlow must be installed beside
 PyTorch, since most examples read their data with it.
 
-FOLDER keeps one JSON file for each example: a run that is cut short goes on with those that are missing. The
-table is written to benchmarks/results/ once every example has its file.
+FOLDER keeps one JSON file for each example: a run that is cut short goes on with those that are missing, and
+--only runs some again. Without --only, the table is written to benchmarks/results/ once all have their files.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import datetime
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -52,19 +51,23 @@ def main():
     record = {
         "hardware": hardware(),
         "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.argv]),
+        "command": "python benchmarks/keras_io_examples.py --source KERAS_IO --into FOLDER",
     }
     with tempfile.TemporaryDirectory() as folder:
         names, record["commit"] = unpacked(options.source, Path(folder))
         chosen = options.only or [name for name in names if not (options.into / f"{name}.json").exists()]
         if chosen:
             run([Path(folder) / f"{name}.py" for name in chosen], options)
+    if options.only:
+        return
     results = {name: options.into / f"{name}.json" for name in names}
     missing = [name for name, path in results.items() if not path.exists()]
     if missing:
         print(f"{len(missing)} examples have not run yet: {', '.join(missing)}")
         return
     record["examples"] = [json.loads(path.read_text()) for path in results.values()]
+    for result in record["examples"]:
+        result.pop("traceback", None)
     now = datetime.datetime.now(datetime.UTC)
     write_results(HERE / "results", "keras_io_examples", now, page(record, now), record)
 
@@ -124,17 +127,19 @@ def page(record, now):
     users = {
         kind: {result["example"] for result, fit in kept if kind in left_to_keras(fit)} for kind in kinds
     }
+    loads = [fit["load"] for _, fit in kept if "load" in fit] or [0.0]
     worse = [result["example"] for result, fit in kept if not fit["equal"]]
     lines = [
         f"# The vision examples of keras.io under `tellapart.fit`, {now:%Y-%m-%dT%H:%M}+00:00",
         "",
         f"{len(record['examples'])} examples; {len({r['example'] for r, _ in kept})} train through Keras's own steps "
         f"and are compared below, {len({r['example'] for r, _ in own})} bring a `train_step` of their own, "
-        f"{len(missing)} do not reach `fit` under Keras on torch.",
+        f"{len(missing)} do not train under Keras on torch, for the causes below.",
         "",
         "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
         "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
-        "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's.",
+        "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's, measured in turn; "
+        f"the machine's load meanwhile was {min(loads):.1f} to {max(loads):.1f}, one of which is the benchmark itself.",
         "",
         "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
         f"{', '.join(worse) or 'none'}.",
@@ -143,9 +148,9 @@ def page(record, now):
         "",
         "## With a `train_step` of their own",
         "",
-        "`tellapart.fit` says so and calls Keras's own `fit`: the same result, no speedup.",
-        "",
-        ", ".join(dict.fromkeys(f"{r['example'][:-3]} ({f['kind']})" for r, f in own)) + ".",
+        "`tellapart.fit` says so and calls Keras's own `fit`: the same result, no speedup. "
+        + (", ".join(dict.fromkeys(f"{r['example'][:-3]} ({f['kind']})" for r, f in own)) or "None here")
+        + ".",
         "",
         "## Trained by `tellapart.fit`, not by Keras on torch",
         "",
@@ -198,8 +203,8 @@ def left_to_keras(fit):
 def cause(result):
     """Return why an example was not compared."""
     error = result.get("error")
-    if result.get("uses_gradient_tape") and not result["fit_reached"]:
-        return "trains with `tf.GradientTape`: " + (in_a_cell(error)[:100] if error else "without `fit`")
+    if result.get("uses_gradient_tape"):
+        return "computes gradients with `tf.GradientTape`, which knows no torch"
     if not error:
         return "makes no call of `fit`"
     for pattern, words in CAUSES:

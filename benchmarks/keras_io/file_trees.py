@@ -69,6 +69,7 @@ def dark_pictures():
 
 def many(folder, end, count, write, different=16):
     """Write `different` files and fill up with links to the first."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         target = folder / f"{number:05}.{end}"
         if number < different:
@@ -85,8 +86,8 @@ def berkeley():
 
 
 def moving_digits():
-    """Videos of 6 frames; the example's have 20."""
-    np.save("mnist_test_seq.npy", random.integers(0, 256, (6, 1000, 64, 64), dtype=np.uint8))
+    """Videos of 32 x 32 pixels; the example's have 64 x 64."""
+    np.save("mnist_test_seq.npy", random.integers(0, 256, (20, 1000, 32, 32), dtype=np.uint8))
     return "mnist_test_seq.npy"
 
 
@@ -115,14 +116,17 @@ def airplane_points():
     parts = ["wing", "body", "tail", "engine"]
     about = {"directory": "planes", "lables": parts, "colors": ["blue", "green", "red", "pink"]}
     folder = Path("PartAnnotation/planes")
-    for name in ("points", *(f"points_label/{part}" for part in parts)):
-        (folder / name).mkdir(parents=True)
+    folder.mkdir(parents=True)
     Path("PartAnnotation/metadata.json").write_text(json.dumps({"Airplane": about}))
-    for number in range(64):
-        np.savetxt(folder / "points" / f"{number}.pts", random.random((1100, 3)), "%.4f")
-        of_part = random.integers(0, 4, 1100)
-        for index, part in enumerate(parts):
-            np.savetxt(folder / "points_label" / part / f"{number}.seg", (of_part == index).astype(int), "%d")
+    many(folder / "points", "pts", 320, lambda path: np.savetxt(path, random.random((1100, 3)), "%.4f"))
+    for index, part in enumerate(parts):  # points in the same order everywhere, so that each is of one part
+        of_part = (np.arange(1100) * 4 // 1100 == index).astype(int)
+        many(
+            folder / "points_label" / part,
+            "seg",
+            320,
+            lambda path, of_part=of_part: np.savetxt(path, of_part, "%d"),
+        )
     return "PartAnnotation"
 
 
@@ -175,6 +179,7 @@ FETCHED = {
     "caltech-101": airplanes,
     "CT-": scans,
     "shapenet": airplane_points,
+    "gcvit": lambda: "random weights, since `load_weights` is replaced",
     ".jpg": elephant,
     ".png": elephant,
 }

@@ -31,6 +31,7 @@ TODAY = (
     (r"import tensorflow\.keras", "import keras"),
     (r"optimizers\.experimental\b", "optimizers"),
     (r"\bimage=images\b", "images=images"),
+    (r"\bnew_shape=", "newshape="),
     (r"/tmp/\.keras/datasets/", ""),
     (r"os\.environ\[.KERAS_BACKEND.\] *=.*", "pass"),
     (r"^[!%].*$", ""),
@@ -138,7 +139,8 @@ def compare_in(folder, example, place, *, timed):
     except EnoughError:
         pass
     except BaseException as error:  # whatever an example raises is its result
-        result["error"] = f"{type(error).__name__}: {error}"[:600]
+        words = f"{type(error).__name__}: {error}".replace(f"{example.parent}/", "").replace(f"{folder}/", "")
+        result["error"] = words.replace(str(Path.home()), "~")[:600]
         frames = traceback.extract_tb(error.__traceback__)
         result["error_line"] = next((f.lineno for f in reversed(frames) if f.filename == str(example)), None)
         result["traceback"] = traceback.format_exc()[-3000:]
