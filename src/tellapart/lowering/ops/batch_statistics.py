@@ -215,7 +215,7 @@ def _wide(values: Tensor, x: Tensor) -> Tensor:
     """Return (..., C) as float32, repeated for each pixel in a row of a piece."""
     channels = x.shape[1]
     side = _pixels_a_row(x.numel() // channels, channels)
-    return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2)
+    return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2).contiguous()
 
 
 def _pieces(x: Tensor) -> Sequence[Tensor]:
