@@ -86,6 +86,13 @@ def test_where_nothing_tells_0_to_255_is_assumed_and_said(pixels, tmp_path):
     assert "--pixels 0-1" in setting.otherwise
 
 
+def test_a_batch_normalization_that_cannot_tell_is_not_asked(pixels, tmp_path):
+    """Behind a tanh, pixels 255 times too large are hardly larger: 0 to 255 is then assumed, not found."""
+    x, y = pixels
+    trained_on(x / 255, y, first=[layers.Conv2D(8, 3, activation="tanh")]).save(tmp_path / "net.keras")
+    assert tellapart.load(tmp_path / "net.keras").usage.pixels.source == "assumed"
+
+
 def adapted(x):
     layer = layers.Normalization()
     layer.adapt(x)

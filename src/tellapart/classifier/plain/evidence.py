@@ -23,6 +23,11 @@ FITS, TOO_LARGE = 8.0, 30.0
 pixels are too large. Right pixels gave 0.2 to 3 times, 255 times too large ones 40 to 600."""
 
 
+PASSED_ON = 64.0
+"""Of a factor of 255 in the pixels, what must reach the batch normalization: behind a sigmoid, a tanh or another
+normalization nothing of it does, and its deviation tells nothing."""
+
+
 class Evidence(NamedTuple):
     """What a network shows of pixels 0 to 255."""
 
@@ -73,18 +78,13 @@ def _inputs_of(net: LoweredNet, kind: str, wanted: list[tuple[Any, Tensor]]) -> 
 
 
 def _by_statistics(net: LoweredNet, pictures: Tensor) -> Evidence:
-    seen: list[tuple[Any, Tensor]] = []
-    with _inputs_of(net, "BatchNormalization", seen):
-        net(pictures)
-    if not seen:
+    raw, scaled = _deviations(net, pictures), _deviations(net, pictures / 255)
+    if raw is None or scaled is None:
         return Evidence(None)
-    layer, read = seen[0]
-    kept = layer.moving_variance.value.float().cpu()
-    if bool((kept == 1).all()):  # never trained
+    layer, kept = raw.layer, raw.layer.moving_variance.value.float().cpu()
+    if bool((kept == 1).all()) or _factor(raw.read, scaled.read) < PASSED_ON:  # never trained, or never told
         return Evidence(None)
-    channels = read.float().cpu().movedim(1, 0).flatten(1)  # (C, the rest)
-    ratio = (channels.var(1) + 1e-12).sqrt() / (kept + 1e-12).sqrt()
-    factor = math.exp(float(ratio.log().median()))
+    factor = _factor(raw.read, kept.sqrt())
     if 1 / FITS < factor < FITS:
         return Evidence(True, f"its first batch normalization ({layer.name}) saw such pixels in training")
     if factor > TOO_LARGE:
@@ -94,6 +94,28 @@ def _by_statistics(net: LoweredNet, pictures: Tensor) -> Evidence:
             "training",
         )
     return Evidence(None)
+
+
+class _Deviations(NamedTuple):
+    layer: Any
+    read: Tensor
+    """(C,), of what the layer reads."""
+
+
+def _deviations(net: LoweredNet, pictures: Tensor) -> _Deviations | None:
+    """Return the first batch normalization and the deviations that these pictures give it; None where there is none."""
+    seen: list[tuple[Any, Tensor]] = []
+    with _inputs_of(net, "BatchNormalization", seen):
+        net(pictures)
+    if not seen:
+        return None
+    layer, read = seen[0]
+    return _Deviations(layer, read.float().cpu().movedim(1, 0).flatten(1).std(1))
+
+
+def _factor(one: Tensor, other: Tensor) -> float:
+    """Return how many times larger the one deviations are, in the median."""
+    return math.exp(float(((one + 1e-6) / (other + 1e-6)).log().median()))
 
 
 def _rounded(number: float) -> str:

@@ -1,7 +1,7 @@
 """Batch statistics on processors: normalize by them, as fast as torch's own kernel and without its rounding error.
 
 For maps in channels_last memory torch adds the pixels of a channel one after the other in float32: over 400,000 of
-them the variance is off by 1e-3 (`benchmarks/precision.py`). Here a map is read in pieces of at most 512 rows that are
+them the variance is off by 1e-3 (`benchmarks/precision.py`). Here a map is read in pieces of at most 256 rows that are
 wide: many pixels side by side, each a column of its own. The same kernel sums each column over those few rows, and the
 columns of a channel are added in float64. A piece fits the cache, so that its second reading, for the variance around
 the mean, costs little; so does an activation, which is applied piece by piece.
@@ -20,11 +20,19 @@ from torch.autograd.function import once_differentiable
 
 aten: Any = torch.ops.aten
 
-WIDTH = 1024
-"""The most numbers in a row of a piece, where one pixel has no more: such rows and their sums fit the fastest cache."""
 
-MOST_ROWS = 512
-"""The most rows that are summed one after the other; a piece is then 2 MB in float32."""
+class _Cut(NamedTuple):
+    """How maps are cut into pieces."""
+
+    width: int
+    """The most numbers in a row, where one pixel has no more: rows, and sums of as many, that fit the fastest cache."""
+
+    rows: int
+    """The most rows, which are summed one after the other."""
+
+
+FORWARD, BACKWARD = _Cut(2048, 128), _Cut(1024, 256)
+"""Pieces of 1 MB in float32. The gradient's kernel holds twice as many sums, and its sums need less precision."""
 
 FEWEST_PIXELS = 256
 """With fewer in the whole batch torch's own sums are short enough."""
@@ -98,15 +106,15 @@ class _NormalizeByBatch(torch.autograd.Function):
     def backward(ctx: Any, y_gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         x, y, mean, inverse, factor, offset = ctx.saved_tensors
         x_gradient = torch.empty_like(x)
-        pieces, places = _pieces(x), _pieces(x_gradient)
-        gradients = _pieces(y_gradient.movedim(1, -1).contiguous().movedim(-1, 1))
+        pieces, places = _pieces(x, BACKWARD), _pieces(x_gradient, BACKWARD)
+        gradients = _pieces(y_gradient.movedim(1, -1).contiguous().movedim(-1, 1), BACKWARD)
         sums = _GradientSums(x, mean, inverse)
         if ctx.activation == "linear":
             for piece, gradient in zip(pieces, gradients, strict=True):
                 sums.add(piece, gradient)
         else:
             backward = ACTIVATIONS[ctx.activation].gradient
-            inputs = map(_Scaling(factor, offset, x), pieces) if y is None else _pieces(y)
+            inputs = map(_Scaling(factor, offset, x, BACKWARD), pieces) if y is None else _pieces(y, BACKWARD)
             for piece, before, gradient, place in zip(pieces, inputs, gradients, places, strict=True):
                 backward(gradient, before, grad_input=place)
                 sums.add(piece, place)
@@ -116,7 +124,9 @@ class _NormalizeByBatch(torch.autograd.Function):
         if wants_x:
             part = factor / (-x.numel() // len(mean))
             slope = part * inverse * dot
-            slopes, factors, shifts = _wide(torch.stack([slope, factor, part * total - slope * mean]), x)
+            slopes, factors, shifts = _wide(
+                torch.stack([slope, factor, part * total - slope * mean]), x, BACKWARD
+            )
             for piece, gradient, place in reversed(list(zip(pieces, gradients, places, strict=True))):
                 torch.addcmul(torch.addcmul(shifts, piece, slopes), gradient, factors, out=place)
         return (
@@ -130,7 +140,7 @@ class _NormalizeByBatch(torch.autograd.Function):
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return each channel's mean and biased variance, (C,) float64; `x` as in `normalize_by_batch`."""
-    channels, pieces = x.shape[1], _pieces(x)
+    channels, pieces = x.shape[1], _pieces(x, FORWARD)
     # Running averages in float32 keep torch from rounding the statistics of half precision.
     unused = None if x.dtype == torch.float32 else torch.zeros(pieces[0].shape[1])
     parts = [torch.batch_norm_update_stats(piece, unused, unused, 0.0) for piece in pieces]
@@ -144,8 +154,8 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 class _Scaling:
     """A factor and an offset for each channel of a map, given piece by piece."""
 
-    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor) -> None:
-        self.factor, self.offset = _wide(torch.stack([factor, offset]), x)
+    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor, cut: _Cut) -> None:
+        self.factor, self.offset = _wide(torch.stack([factor, offset]), x, cut)
         self.zeros, self.ones = torch.zeros_like(self.factor), torch.ones_like(self.factor)
 
     def __call__(self, piece: Tensor) -> Tensor:
@@ -167,11 +177,11 @@ def _scaled_and_activated(x: Tensor, factor: Tensor, offset: Tensor, activation:
         return F.batch_norm(x, zeros, ones, factor.float(), offset.float(), False, 0.0, 0.0)
     y, scaling, overwrite = (
         torch.empty_like(x),
-        _Scaling(factor, offset, x),
+        _Scaling(factor, offset, x, FORWARD),
         ACTIVATIONS[activation].overwrite,
     )
     # From the end: what the statistics read last may still be in the cache.
-    for piece, result in reversed(list(zip(_pieces(x), _pieces(y), strict=True))):
+    for piece, result in reversed(list(zip(_pieces(x, FORWARD), _pieces(y, FORWARD), strict=True))):
         scaling.write(piece, result)
         overwrite(result)
     return y
@@ -182,7 +192,7 @@ class _GradientSums:
 
     def __init__(self, x: Tensor, mean: Tensor, inverse: Tensor) -> None:
         self.mean, self.inverse, self.rounded = mean, inverse, mean.float()
-        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x)
+        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x, BACKWARD)
         self.ones = torch.ones_like(self.wide_mean)
         self.parts: list[tuple[Tensor, Tensor]] = []
 
@@ -206,28 +216,28 @@ class _GradientSums:
 
 
 @lru_cache(maxsize=512)
-def _pixels_a_row(pixels: int, channels: int) -> int:
+def _pixels_a_row(pixels: int, channels: int, cut: _Cut) -> int:
     """Return how many pixels stand side by side: as many as divide all of them and fit the width."""
-    return next(side for side in range(max(1, WIDTH // channels), 0, -1) if pixels % side == 0)
+    return next(side for side in range(max(1, cut.width // channels), 0, -1) if pixels % side == 0)
 
 
-def _wide(values: Tensor, x: Tensor) -> Tensor:
+def _wide(values: Tensor, x: Tensor, cut: _Cut) -> Tensor:
     """Return (..., C) as float32, repeated for each pixel in a row of a piece."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels)
+    side = _pixels_a_row(x.numel() // channels, channels, cut)
     return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2).contiguous()
 
 
-def _pieces(x: Tensor) -> Sequence[Tensor]:
-    """Return views of (B, C, ...): rows of pixels side by side, at most `MOST_ROWS` in a piece."""
+def _pieces(x: Tensor, cut: _Cut) -> Sequence[Tensor]:
+    """Return views of (B, C, ...): rows of pixels side by side."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels)
-    return x.movedim(1, -1).view(-1, side * channels).split(MOST_ROWS)
+    side = _pixels_a_row(x.numel() // channels, channels, cut)
+    return x.movedim(1, -1).view(-1, side * channels).split(cut.rows)
 
 
 @lru_cache(maxsize=512)
 def _shares(pixels: int, channels: int) -> Tensor:
     """Return the share of all pixels that each column of each piece holds: (columns of a channel, 1) float64."""
-    side = _pixels_a_row(pixels, channels)
-    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(MOST_ROWS)]
+    side = _pixels_a_row(pixels, channels, FORWARD)
+    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(FORWARD.rows)]
     return torch.tensor([[count / pixels] for count in rows for _ in range(side)], dtype=torch.float64)

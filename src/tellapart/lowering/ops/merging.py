@@ -19,10 +19,18 @@ def _fold(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]
     """Combine the inputs from left to right."""
     if len(inputs) == 1:
         return inputs[0].clone()  # never an input itself, which may not be written over
+    if len({x.ndim for x in inputs}) > 1:
+        inputs = _of_one_rank(inputs)
     result = inputs[0]
     for other in inputs[1:]:
         result = function(result, other)
     return result
+
+
+def _of_one_rank(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Give all tensors as many axes: of size 1 behind the batch, in Keras's order."""
+    rank = max(x.ndim for x in inputs)
+    return [to_torch(to_keras(x)[(slice(None),) + (None,) * (rank - x.ndim)]) for x in inputs]
 
 
 def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
@@ -105,3 +113,6 @@ RULES: dict[str, Rule] = {
     "Dot": _dot,
     "CustomScaleLayer": _scaled_addition,
 }
+
+MIXED_RANKS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average"})
+"""Layers whose inputs may have different ranks."""
