@@ -116,61 +116,82 @@ def run(examples, options):
 
 def page(record, now):
     """Return the results as Markdown."""
-    compared = [(result, fit) for result in record["examples"] for fit in result["fits"]]
+    examples = record["examples"]
+    pairs = [(result, fit) for result in examples for fit in result["fits"]]
     kept = sorted(
-        (pair for pair in compared if "weights" in pair[1]), key=lambda pair: pair[0]["example"].lower()
+        (pair for pair in pairs if "weights" in pair[1]), key=lambda pair: pair[0]["example"].lower()
     )
-    ours_alone = [pair for pair in compared if "keras_fails" in pair[1]]
-    own = [pair for pair in compared if pair[1]["own_train_step"]]
-    missing = [result for result in record["examples"] if not result["fits"]]
-    kinds = Counter(kind for _, fit in kept for _, kind, lowered in fit["layers"] if not lowered)
-    users = {
-        kind: {result["example"] for result, fit in kept if kind in left_to_keras(fit)} for kind in kinds
-    }
-    loads = [fit["load"] for _, fit in kept if "load" in fit] or [0.0]
-    worse = [result["example"] for result, fit in kept if not fit["equal"]]
+    alone = [alone_row(*pair) for pair in pairs if "keras_fails" in pair[1]]
+    missing = [result for result in examples if not result["fits"] and not is_slow(result)]
     lines = [
         f"# The vision examples of keras.io under `tellapart.fit`, {now:%Y-%m-%dT%H:%M}+00:00",
         "",
-        f"{len(record['examples'])} examples; {len({r['example'] for r, _ in kept})} train through Keras's own steps "
-        f"and are compared below, {len({r['example'] for r, _ in own})} bring a `train_step` of their own, "
-        f"{len(missing)} do not train under Keras on torch, for the causes below.",
-        "",
-        "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
-        "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
-        "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's, measured in turn; "
-        f"the machine's load meanwhile was {min(loads):.1f} to {max(loads):.1f}, one of which is the benchmark itself.",
-        "",
-        "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
-        f"{', '.join(worse) or 'none'}.",
+        *opening(examples, pairs, kept, missing),
         "",
         table([weights_row(*pair) for pair in kept], WEIGHT_COLUMNS),
         "",
-        "## With a `train_step` of their own",
-        "",
-        "`tellapart.fit` says so and calls Keras's own `fit`: the same result, no speedup. "
-        + (", ".join(dict.fromkeys(f"{r['example'][:-3]} ({f['kind']})" for r, f in own)) or "None here")
-        + ".",
-        "",
         "## Trained by `tellapart.fit`, not by Keras on torch",
         "",
-        table([alone_row(*pair) for pair in ours_alone], ["example", "lowered", "Keras"]),
+        table(alone, ["example", "lowered", "Keras"]),
         "",
         "## Left to Keras within the compared networks",
         "",
-        table(
-            [{"layer": k, "count": n, "examples": len(users[k])} for k, n in kinds.most_common()],
-            ["layer", "count", "examples"],
-        ),
+        table(left_rows(kept), ["layer", "count", "examples"]),
         "",
         "## Not run",
         "",
-        table([{"example": r["example"][:-3], "cause": cause(r)} for r in missing], ["example", "cause"]),
+        table([{"example": title(r), "cause": cause(r)} for r in missing], ["example", "cause"]),
         "",
         f"- Source: github.com/keras-team/keras-io, commit {record['commit']}",
         *origin_lines(record),
     ]
     return "\n".join(lines)
+
+
+def opening(examples, pairs, kept, missing):
+    """Return the lines above the table: how many, what the columns say, what is off."""
+    own = titles(pair for pair in pairs if pair[1]["own_train_step"])
+    slow = [title(result) for result in examples if is_slow(result)]
+    loads = [fit["load"] for _, fit in kept if "load" in fit] or [0.0]
+    return [
+        f"{len(examples)} examples. {len(titles(kept))} train through Keras's own steps and are compared below. "
+        f"{len(own)} bring a `train_step` of their own that runs on torch, where `tellapart.fit` says so and calls "
+        f"Keras's own `fit` ({', '.join(own) or 'none'}). {len(slow)} take longer than the limit here "
+        f"({', '.join(slow) or 'none'}). {len(missing)} do not train under Keras on torch, for the causes below.",
+        "",
+        "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
+        "for Keras itself, from weights 1e-7 away. Dropout: off, where its masks differ from Keras's, so that the "
+        "weights are compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's, "
+        f"measured in turn. The machine's load meanwhile was {min(loads):.1f} to {max(loads):.1f}, of which the "
+        "benchmark makes 1: read the speeds as rough. A control above 1e-4 (batch statistics of two rows, say) "
+        "means that training amplifies rounding so much that weights prove little.",
+        "",
+        "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
+        f"{', '.join(titles(pair for pair in kept if not pair[1]['equal'])) or 'none'}.",
+    ]
+
+
+def left_rows(kept):
+    """Return a row for each kind of layer that runs as itself: how often, in how many examples."""
+    counts, users = Counter(), {}
+    for result, fit in kept:
+        for kind in (kind for _, kind, lowered in fit["layers"] if not lowered):
+            counts[kind] += 1
+            users.setdefault(kind, set()).add(title(result))
+    return [{"layer": k, "count": n, "examples": len(users[k])} for k, n in counts.most_common()]
+
+
+def title(result):
+    return result["example"].removesuffix(".py")
+
+
+def titles(pairs):
+    """Return the examples of pairs of a result and a fit, each once."""
+    return list(dict.fromkeys(title(result) for result, _ in pairs))
+
+
+def is_slow(result):
+    return not result["fits"] and (result["error"] or "").startswith("not done within")
 
 
 WEIGHT_COLUMNS = ["example", "network", "rows", "weights", "control", "dropout", "lowered", "speed"]
@@ -180,7 +201,7 @@ def weights_row(result, fit):
     own = fit["rows_of_the_example"]
     lowered = sum(lowered for *_, lowered in fit["layers"])
     return {
-        "example": result["example"][:-3],
+        "example": title(result),
         "network": f"{fit['kind']}, {fit['parameters']:,} parameters",
         "rows": fit["rows"] if fit["rows"] == own else f"{fit['rows']} of {own}",
         "weights": f"{fit['weights']['ours']:.1e}" if fit["weights"]["ours"] else "0",
@@ -193,11 +214,7 @@ def weights_row(result, fit):
 
 def alone_row(result, fit):
     lowered = f"{sum(lowered for *_, lowered in fit['layers'])} of {len(fit['layers'])}"
-    return {"example": result["example"][:-3], "lowered": lowered, "Keras": in_a_cell(fit["keras_fails"])}
-
-
-def left_to_keras(fit):
-    return {kind for _, kind, lowered in fit["layers"] if not lowered}
+    return {"example": title(result), "lowered": lowered, "Keras": in_a_cell(fit["keras_fails"])}
 
 
 def cause(result):
