@@ -63,7 +63,8 @@ def convolution(context: Context, call: cst.Call, args: ArgumentList) -> None:
     if len(given) >= 3 and _is_kernel_of_two(context, call, given):
         args.join([1, 2])
         if len(given) > 3:
-            args.name_positional([None, None, "kernel_initializer"])
+            if not (context.today(call.func) or "").endswith("Transpose"):
+                args.name_positional([None, None, "kernel_initializer"])
             context.findings.leave(call, "Name the arguments after the kernel: their order has changed.")
     _padding(context, call, args)
 

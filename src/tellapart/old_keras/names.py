@@ -168,7 +168,6 @@ NAMES = {
     "keras.utils.plot": "keras.utils.plot_model",
     "keras.applications.mobilenet.DepthwiseConv2D": "keras.layers.DepthwiseConv2D",
     "keras.applications.mobilenet.relu6": "keras.activations.relu6",
-    "keras.applications.resnet50.Layer": "keras.layers.Layer",
     "keras.wrappers.scikit_learn.KerasClassifier": "keras.wrappers.SKLearnClassifier",
     "keras.wrappers.scikit_learn.KerasRegressor": "keras.wrappers.SKLearnRegressor",
     "keras.preprocessing.sequence.pad_sequences": "keras.utils.pad_sequences",
