@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "tellapart"
 
 FLOORS = (
     ("errors", "events", "keras_internals", "metrics"),
-    ("lowering", "untrusted", "files", "paths", "text", "keras_backend"),
+    ("lowering", "untrusted", "old_keras", "files", "paths", "text", "keras_backend"),
     ("data", "models", "pages", "runtime"),
     ("inference",),
     ("training",),

@@ -26,6 +26,8 @@ _HOMES = {
     "report": "tellapart.api.report",
     "compare": "tellapart.api.compare",
     "summary": "tellapart.api.summary",
+    "adopt": "tellapart.api.adopt",
+    "modernize": "tellapart.api.modernize",
     "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",
     "open_dataset": "tellapart.data.open",
@@ -43,8 +45,15 @@ __all__ = ["__version__", *_HOMES]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'tellapart' has no attribute {name!r}")
+        raise AttributeError(f"module 'tellapart' has no attribute {name!r}{_instead(name)}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def _instead(name: str) -> str:
+    """Return what to write for a name that Keras had long ago; nothing for any other."""
+    from tellapart.old_keras.methods import INSTEAD
+
+    return f". In today's Keras, write {INSTEAD[name]}" if name in INSTEAD else ""
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
     TellapartError            1  something failed; the message says what and what to do next
     ├── ConfigError           2  a setting out of range, an unknown recipe or option value
+    │   └── ArgumentError     2  an argument that a function does not have; a TypeError, as Python's own
     ├── DataError             3  pictures, labels or data files that cannot be used as they are
     │   └── PictureError      3  one picture that cannot be read; a run leaves it out and names it
     ├── MissingExtraError     4  an optional package is not installed; the message has the install line
@@ -24,6 +25,10 @@ class ConfigError(TellapartError, ValueError):
     """A setting is out of range or unknown."""
 
     exit_code = 2
+
+
+class ArgumentError(ConfigError, TypeError):
+    """A function was given an argument that it does not have, such as one that an older Keras had."""
 
 
 class DataError(TellapartError, ValueError):

@@ -205,3 +205,45 @@ def test_known_networks_predict_as_in_keras_with_nothing_left_to_fuse(name, norm
     assert float(expected.std(0).min()) > 1e-3
     torch.testing.assert_close(net(images), expected, rtol=0, atol=1e-5)
     assert {BatchNormalization, ActivationOperation, Addition}.isdisjoint(kinds(net))
+
+
+def halves_of_channels():
+    inputs = keras.Input((12, 14, 3))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.Rescaling(1 / 255)(inputs))
+    kept, changed = keras.ops.split(x, 2, axis=-1)
+    x = keras.ops.concatenate([kept, layers.Conv2D(4, 3, padding="same")(changed)], axis=-1)
+    return keras.Model(inputs, layers.Dense(5, "softmax")(keras.ops.mean(x, axis=(1, 2))))
+
+
+def channel_offsets():
+    """A tensor of another rank is added to a convolution's result, which the convolution cannot do itself."""
+    inputs = keras.Input((12, 12, 3))
+    x = layers.Conv2D(4, 3, padding="same")(layers.Rescaling(1 / 255)(inputs))
+    offsets = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(5, "softmax")(layers.Flatten()(layers.Add()([x, offsets]))))
+
+
+def windows_of_pictures():
+    """As in Swin: windows become a larger batch, and pictures again."""
+    inputs = keras.Input((12, 12, 3))
+    x = layers.Conv2D(8, 1)(layers.Rescaling(1 / 255)(inputs))
+    windows = keras.ops.reshape(
+        keras.ops.transpose(keras.ops.reshape(x, (-1, 2, 6, 2, 6, 8)), (0, 1, 3, 2, 4, 5)), (-1, 36, 8)
+    )
+    windows = layers.MultiHeadAttention(2, 4)(query=windows, value=windows)
+    x = keras.ops.reshape(windows, (-1, 4 * 36 * 8))
+    return keras.Model(inputs, layers.Dense(5, "softmax")(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "folds"), [(halves_of_channels, True), (channel_offsets, True), (windows_of_pictures, False)]
+)
+def test_a_net_folds_unless_images_cannot_pass_a_few_at_a_time(build, folds):
+    model = build()
+    net = lower(model, "float32")
+    assert all(row.lowered for row in net.report())
+    folded = inference_net(net)
+    assert (folded is not None) == folds
+    images = torch.rand(70, *model.input_shape[1:]) * 255
+    with torch.no_grad():
+        torch.testing.assert_close((folded or net)(images), model(images), rtol=1e-4, atol=1e-5)

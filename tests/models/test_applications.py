@@ -12,7 +12,8 @@ import pytest
 
 from tellapart.errors import ConfigError, DownloadError, ModelError
 from tellapart.inference.feature_net import FeatureNet
-from tellapart.models.applications import _RESCALING, APPLICATIONS, BGR, application_file, open_application
+from tellapart.models.applications import APPLICATIONS, application_file, open_application
+from tellapart.models.pixel_scaling import PIXEL_SCALINGS
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
 
@@ -98,11 +99,11 @@ def test_every_network_of_keras_is_in_the_table_but_one_that_torch_cannot_build(
 def test_the_first_layer_scales_pixels_as_preprocess_input_does(name):
     entry = APPLICATIONS[name]
     expected = own_module(name).preprocess_input(PIXELS.astype(np.float32))
-    settings = _RESCALING[entry.scaling]
+    settings = PIXEL_SCALINGS[entry.scaling].rescaling
     scaled = (
         PIXELS.astype(np.float32) if settings is None else outputs(keras.layers.Rescaling(**settings), PIXELS)
     )
-    if entry.scaling == BGR:
+    if entry.scaling == "caffe":
         expected = expected[..., ::-1]  # the first convolution is turned round instead
     np.testing.assert_allclose(scaled, expected, rtol=0, atol=2e-5)
 

@@ -8,13 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
+
+import numpy as np
 
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, run_folder_of
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.pixel_doubt import doubt_about_pixels
+from tellapart.classifier.plain.said import SaidOptions
+from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.resolve import display_name
-from tellapart.classifier.split_scores import names_things, split_scores, takes_names_of
+from tellapart.classifier.split_scores import names_things, split_scores
 from tellapart.data.dataset import Dataset
 from tellapart.data.left_out import is_picture_or_folder, left_out_of_folders
 from tellapart.data.open import open_dataset, opens_the_same, reopening
@@ -62,6 +67,9 @@ class Evaluation:
     trusted: TrustedScores | None = None
     """The same without test images that are copies of training images or doubtful; None where none are known."""
 
+    usage: Usage | None = None
+    """How a model without a model card was used, and what its outputs were taken for; None: it has a card."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
@@ -72,6 +80,7 @@ class Evaluation:
             "unfamiliar_pictures": self.unfamiliar,
             "scores_without_tta": None if self.plain_scores is None else self.plain_scores.to_dict(),
             "scores_of_trusted_pictures": None if self.trusted is None else self.trusted.to_dict(),
+            **({} if self.usage is None else {"usage": self.usage.to_dict()}),
         }
 
 
@@ -100,6 +109,7 @@ def evaluate(
     labels: Any = None,
     precision: str | None = None,
     listener: Listener | None = None,
+    **said: Unpack[SaidOptions],
 ) -> Evaluation:
     """Score a model: a run folder on its own test images, any model on `data`.
 
@@ -111,6 +121,7 @@ def evaluate(
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`. Default: for a run folder
             that of its training, otherwise "float32".
         listener: hears of the images read and scored.
+        said: of a model that tellapart did not save, as for `load`.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.
@@ -121,10 +132,11 @@ def evaluate(
     folder = run_folder_of(model)
     run = None if folder is None else RunFolder(folder)
     saved = {} if run is None else run.read_settings()[1]
-    classifier = load(model)
+    classifier = load(model, **said)
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
-    choice = _chosen(run, saved, data, labels, split, classifier.class_names, listener)
+    known_classes = classifier.class_names if classifier.card.named else ()
+    choice = _chosen(run, saved, data, labels, split, known_classes, listener)
     return _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
 
 
@@ -167,6 +179,7 @@ def _chosen(
 
 def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: Listener) -> Evaluation:
     dataset = choice.dataset
+    classifier = classifier.named_by(dataset)
     store = load_split(dataset.part(choice.split), classifier.card.preprocessing, progress=listener.decoding)
     predictions = classifier.tta_probabilities(
         store.images, listener.scoring, precision=precision, novelty=True
@@ -187,6 +200,7 @@ def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: L
         trusted=trusted_scores(
             choice.untrusted, predictions.averaged, store.labels, store.ids, dataset.class_names
         ),
+        usage=classifier.usage,
     )
 
 
@@ -206,11 +220,10 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")
     notes += [f"{line}." for line in in_words(store.notes)]
     names = choice.dataset.class_names
-    if takes_names_of(classifier.card, names):
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        notes.append(
-            f"The model file has no class names, so its outputs are matched to the data's order ({listed})."
-        )
+    if classifier.usage is not None and classifier.usage.pixels.source == "assumed":
+        own = {name: index for index, name in enumerate(classifier.class_names)}
+        targets = np.array([own.get(name, -1) for name in names], np.int64)[store.labels]
+        notes += filter(None, [doubt_about_pixels(classifier.net, store.images, targets)])
     if names_things(classifier.card, names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         notes.append(

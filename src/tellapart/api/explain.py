@@ -4,11 +4,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, model_or_built_in, run_folder_of
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.said import SaidOptions
 from tellapart.data.store import UnreadableImage
 from tellapart.errors import ConfigError, PictureError, SaveError
 from tellapart.events import Progress
@@ -37,6 +38,7 @@ def explain(
     quick: bool = False,
     run: str | Path | None = None,
     listener: Listener | None = None,
+    **said: Unpack[SaidOptions],
 ) -> Explanation:
     """Explain one prediction: `explain(model, picture)`, or `explain(picture)` by the built-in ImageNet model.
 
@@ -48,6 +50,7 @@ def explain(
         run: the folder of the training that made the model, so that training images can be shown too.
             Default: `model`, where that is a run folder.
         listener: hears of training images looked at.
+        said: of a model that tellapart did not save, as for `load`.
 
     Returns:
         Arrays of every part, each computed when it is first asked for. A notebook shows its page, and
@@ -61,26 +64,29 @@ def explain(
     model, picture = model_or_built_in(model, picture)
     run = run_folder_of(model) if run is None else run
     looking = None if listener is None else listener.looking
-    return Explainer(load(model), run, looking).explain(picture, classes, quick)
+    return Explainer(load(model, **said), run, looking).explain(picture, classes, quick)
 
 
 def explain_to_pages(
-    model: str | Path,
+    model: Classifier | str | Path,
     pictures: Sequence[str | Path],
     out: str | Path,
     classes: Sequence[str] = (),
     listener: Listener | None = None,
     quick: bool = False,
+    run: str | Path | None = None,
 ) -> tuple[list[Page], list[UnreadableImage]]:
     """Do what the command does: write a page for each picture.
 
     Args:
-        model: a run folder, whose training images are then shown too, a model file, or a built-in model's name.
+        model: a run folder, whose training images are then shown too, a model file, a built-in model's name, or a
+            classifier.
         pictures: files.
         out: the folder for the pages; made where it is missing.
         classes: as in `explain`.
         listener: hears of training images looked at, and of sections made.
         quick: as in `explain`.
+        run: as in `explain`.
 
     Returns:
         The pages, and the pictures that could not be read.
@@ -91,7 +97,8 @@ def explain_to_pages(
         SaveError: a page could not be written; what was there stays.
     """
     listener = listener or Listener()
-    explainer = Explainer(load(model), run_folder_of(model), listener.looking)
+    run = run_folder_of(model) if run is None else run
+    explainer = Explainer(load(model), run, listener.looking)
     files = [Path(path) for path in pictures]
     return write_pages(explainer, files, Path(out), classes, listener.explaining, quick)
 

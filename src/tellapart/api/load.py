@@ -1,24 +1,44 @@
 """`load`: a classifier by its path or name."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from tellapart.classifier import resolve
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.said import Said, SaidOptions
 from tellapart.errors import ConfigError
 
 
-def load(model: Classifier | str | Path) -> Classifier:
+def load(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classifier:
     """Load a classifier.
+
+    A `.keras` or `.h5` file that tellapart did not save says neither which pixels its network wants nor what its
+    outputs mean. What nobody says here is found in its layers or assumed; `Classifier.usage` tells which.
 
     Args:
         model: a run folder, a `.keras` or an `.h5` file, or the name of a built-in model: "imagenet", "cifar10" or
             "digits". A classifier is returned as it is.
+        said: of a model that tellapart did not save:
+            `pixels`, on which it was trained: "0-255"; "0-1", as with x / 255; "-1-1", as with x / 127.5 - 1;
+            "imagenet", by ImageNet's means and deviations; or "caffe", blue, green, red around their means.
+            `policy`, how pictures were brought to its size: "stretch", "crop" or "pad".
+            `resampling`: "bilinear", "nearest" or "antialiased".
+            `class_names`, in the order of its outputs: names, a file of them, or the folder of its training.
+            `size`, of the pictures of a network of any size: (height, width).
+            `custom_objects`, for layers that are not Keras's own: class name -> class.
 
     Raises:
+        ConfigError: something was said of a model that has a card, or must be said of one that has none.
         ModelError: there is no such file, or it is not an image classifier.
     """
-    return model if isinstance(model, Classifier) else Classifier.load(model)
+    beforehand = Said.of(said)
+    if isinstance(model, Classifier):
+        if flags := beforehand.flags():
+            raise ConfigError(
+                f"{', '.join(flags)} cannot be said of a loaded classifier: give it to tellapart.load with the file."
+            )
+        return model
+    return Classifier.load(model, beforehand)
 
 
 def model_or_built_in(model: Any, pictures: Any) -> tuple[Any, Any]:

@@ -7,11 +7,13 @@ thousand classes.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, model_or_built_in
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.said import SaidOptions
+from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.sources.walk import walk
@@ -47,6 +49,9 @@ class Predictions:
     novelty_limit: float | None = None
     """Novelty score above which a picture counts as unfamiliar; None: the model has no limit."""
 
+    usage: Usage | None = None
+    """How a model without a model card was used; None: it has a card."""
+
     def __len__(self) -> int:
         return len(self.predictions)
 
@@ -61,6 +66,7 @@ class Predictions:
         return {
             "predictions": [self._prediction(prediction) for prediction in self.predictions],
             "unreadable": [{"picture": image.id, "reason": image.reason} for image in self.unreadable],
+            **({} if self.usage is None else {"usage": self.usage.to_dict()}),
         }
 
     def _prediction(self, prediction: Prediction) -> dict[str, Any]:
@@ -116,6 +122,7 @@ def predict(
     top: int | None = None,
     precision: str = "float32",
     listener: Listener | None = None,
+    **said: Unpack[SaidOptions],
 ) -> Predictions:
     """Predict the classes of images: `predict(model, pictures)`, or `predict(pictures)` by the built-in ImageNet model.
 
@@ -126,6 +133,7 @@ def predict(
         top: how many classes to name for each image, the likeliest first. Default: all.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
         listener: hears how many images are done.
+        said: of a model that tellapart did not save, as for `load`.
 
     Raises:
         ConfigError: `top` or `precision` is out of range, or there is a model and no picture.
@@ -141,7 +149,7 @@ def predict(
         )
     paths = all(isinstance(picture, str | Path) for picture in given)
     images = files_in([Path(path) for path in given])[0] if paths else given
-    return predict_images(load(model), images, top, precision, listener or Listener())
+    return predict_images(load(model, **said), images, top, precision, listener or Listener())
 
 
 def predict_images(
@@ -164,6 +172,7 @@ def predict_images(
         tuple(unreadable),
         has_groups=bool(classifier.card.groups),
         novelty_limit=None if novelty is None else novelty.limit,
+        usage=classifier.usage,
     )
 
 

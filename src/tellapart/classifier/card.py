@@ -170,21 +170,42 @@ def _novelty_of(values: Mapping[str, Any]) -> NoveltyLimit | None:
     return None if stored is None else NoveltyLimit(stored["method"], _finite(stored["limit"]))
 
 
-def card_of_plain_model(model: Any, path: Path) -> ModelCard:
-    """Return the card of a Keras model that tellapart did not save.
+def image_and_outputs(model: Any, path: Path) -> tuple[tuple[Any, ...], int]:
+    """Return the shape (H, W, C) of a Keras model's images, of any size where H or W is None, and how many numbers it
+    gives for each.
 
     Raises:
         ModelError: it does not map one image to one row of class scores.
     """
-    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    image, output = (shape if isinstance(shape, tuple) else () for shape in shapes)
-    if len(image) != 4 or len(output) != 2 or None in (*image[1:], output[1]) or image[3] not in (1, 3):
-        raise ModelError(
-            f"{path} is not an image classifier that tellapart can use: it maps {shapes[0]} to {shapes[1]}. "
-            "Accepted: images (batch, height, width, 1 or 3) of a fixed size to scores (batch, classes)."
-        )
-    names = tuple(str(index) for index in range(max(2, output[1])))
-    preprocessing = Preprocessing(height=image[1], width=image[2], channels=image[3], reading="fast")
+    read, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    image, output = (shape if isinstance(shape, tuple) else () for shape in (read, given))
+    if len(image) == 4 and len(output) == 2 and output[1] is not None and image[3] in (1, 3):
+        return image[1:], output[1]
+    problem = f"it maps {read} to {given}"
+    if isinstance(given, dict | list):
+        problem = f"it has {len(given)} outputs, {given}"
+    elif isinstance(read, dict | list):
+        problem = f"it has {len(read)} inputs, {read}"
+    elif len(image) == 4 and image[1] in (1, 3) and image[3] not in (1, 3):
+        problem = f"it reads images with the channels first, {read}"
+    raise ModelError(
+        f"{path} is not an image classifier that tellapart can use: {problem}. Accepted: images "
+        "(batch, height, width, 1 or 3) to one row of scores (batch, classes)."
+    )
+
+
+def card_of_plain_model(model: Any, path: Path) -> ModelCard:
+    """Return the card of a Keras model that tellapart did not save, for images of one size: classes are numbers, and
+    images are brought to its size as Keras's loaders do.
+
+    Raises:
+        ModelError: it does not map one image of a fixed size to one row of class scores.
+    """
+    (height, width, channels), outputs = image_and_outputs(model, path)
+    names = tuple(str(index) for index in range(max(2, outputs)))
+    preprocessing = Preprocessing(
+        height=height, width=width, channels=channels, policy="stretch", reading="bilinear"
+    )
     return ModelCard(names, preprocessing, {"file": path.name}, named=False)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.backbone_model import backbone_net
-from tellapart.classifier.card import ModelCard, NoveltyLimit, card_of_plain_model, refuse_other_images
+from tellapart.classifier.card import ModelCard, NoveltyLimit, refuse_other_images
 from tellapart.classifier.groups import likeliest_groups
 from tellapart.classifier.model_file import (
     H5_SUFFIXES,
@@ -28,6 +28,10 @@ from tellapart.classifier.model_file import (
     save_keras,
     unusable_is_model_error,
 )
+from tellapart.classifier.plain.by_data import named_by_data
+from tellapart.classifier.plain.open_plain import open_plain
+from tellapart.classifier.plain.said import Said
+from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction, ranked, with_notes, with_novelty
 from tellapart.classifier.resolve import model_file
 from tellapart.classifier.split_scores import SplitScores, split_scores
@@ -61,8 +65,11 @@ class Classifier:
         net: ProbabilityNet,
         load_model: Callable[[], Any],
         reference: FeatureReference | None = None,
+        usage: Usage | None = None,
     ) -> None:
         self.card = card
+        self.usage = usage
+        """How a model without a model card is used, and what of that is assumed; None: it has a card."""
         self.reference = reference
         """Of the training images' features, where the card's novelty score needs one."""
         self.net = net
@@ -84,35 +91,61 @@ class Classifier:
         return self.card.class_names
 
     @classmethod
-    def load(cls, path: str | Path) -> "Classifier":
+    def load(cls, path: str | Path, said: Said | None = None) -> "Classifier":
         """Load a run folder, a `.keras` or an `.h5` file, or a built-in model by its name.
 
-        Any Keras image classifier is accepted. One without tellapart's model card has classes named
-        0, 1, 2, ... and takes raw pixels 0-255.
+        Any Keras image classifier is accepted. What one without tellapart's model card does not say of its pixels
+        and classes is found in its layers, or assumed as `usage` tells.
+
+        Args:
+            path: of the model.
+            said: what somebody knows of a model without a card.
 
         Raises:
+            ConfigError: something was said of a model that has a card, or must be said of one that has none.
             ModelError: there is no such file, or it is not an image classifier.
         """
-        path = model_file(path)
+        path, said = model_file(path), said or Said()
         card = read_card(path)
+        if card is not None and (flags := said.flags()):
+            raise ConfigError(
+                f"{path} has a model card, which says how it is used. Leave out {', '.join(flags)}."
+            )
         if card is not None and (backbone := backbone_of(path)):
             return cls(
                 card, ProbabilityNet(backbone_net(backbone), "probabilities"), lambda: load_keras(path)
             )
         with unusable_is_model_error(path):
-            return cls._of_file(path, card)
+            return cls._of_plain_file(path, said) if card is None else cls._of_file(path, card, said)
 
     @classmethod
-    def _of_file(cls, path: Path, card: ModelCard | None) -> "Classifier":
-        reference = None if card is None else read_reference(path, card)
-        net = None if card is None else _stored_net(path, card)
-        if card is not None and net is not None:
+    def _of_file(cls, path: Path, card: ModelCard, said: Said) -> "Classifier":
+        reference = read_reference(path, card)
+        net = _stored_net(path, card)
+        if net is not None:
             return cls(card, net, lambda: load_keras(path), reference)
-        model = load_keras(path)
-        if card is not None:
-            refuse_other_images(card, model.input_shape[1:], path)
-        card = card_of_plain_model(model, path) if card is None else card
+        model = load_keras(path, said.custom_objects)
+        refuse_other_images(card, model.input_shape[1:], path)
         return cls(card, probability_net_of(model, len(card.class_names)), lambda: model, reference)
+
+    @classmethod
+    def _of_plain_file(cls, path: Path, said: Said) -> "Classifier":
+        model, card, usage = open_plain(load_keras(path, said.custom_objects), path, said)
+        net = probability_net_of(model, len(card.class_names))
+        return cls(card, net, lambda: model, usage=usage.with_head(net.head))
+
+    def named_by(self, dataset: Dataset) -> "Classifier":
+        """Return the classifier with class names: its own, or for a model without any those that a data set's classes
+        give its outputs.
+
+        Raises:
+            DataError: the data has more or fewer classes than a model without names.
+        """
+        if self.card.named:
+            return self
+        card, classes = named_by_data(self.card, dataset.class_names, numbered=dataset.numbered)
+        usage = None if self.usage is None else replace(self.usage, classes=classes)
+        return Classifier(card, self.net, self._load_model, self.reference, usage)
 
     def learn_familiar(
         self, features: NDArray[np.float32], labels: NDArray[np.integer], seed: int = 0
@@ -265,7 +298,7 @@ class Classifier:
         """Score the classifier on one split of labeled images.
 
         Args:
-            dataset: from `open_dataset`; its classes are matched to the model's by name.
+            dataset: from `open_dataset`; its classes are matched to the model's by name, as `named_by` has them.
             split: "train", "validation" or "test".
             progress: called with (images done, images in all).
             precision: as in `probabilities`.
@@ -274,7 +307,7 @@ class Classifier:
             DataError: there is no such split, or it has classes that the model does not know.
         """
         store = load_split(dataset.part(split), self.card.preprocessing)
-        return self.score(store, dataset.class_names, split, progress, precision).averaged
+        return self.named_by(dataset).score(store, dataset.class_names, split, progress, precision).averaged
 
     def score(
         self,

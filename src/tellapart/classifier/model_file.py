@@ -7,7 +7,7 @@ the entries were not there.
 
 import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 from tellapart.classifier.backbone_model import backbone_card
 from tellapart.classifier.card import ENTRY, ModelCard
 from tellapart.classifier.hostile_model import checked_file, limited_to, refuse_large_outputs
+from tellapart.classifier.plain.old_files import load_model
+from tellapart.classifier.plain.refusals import refusal, unreadable
 from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
 from tellapart.errors import ModelError, TellapartError
 from tellapart.files import write_whole
-from tellapart.keras_backend import import_keras
 from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
 from tellapart.models.backbones import pretrained_keras_model
 from tellapart.models.headless import first_line
@@ -78,7 +79,7 @@ def read_card(path: Path) -> ModelCard | None:
     if backbone := backbone_of(path):
         return backbone_card(backbone, path)
     if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise _unreadable(path, "it is no regular file")
+        raise unreadable(path, "it is no regular file")
     if not path.is_file():
         raise ModelError(
             f"{path}: no such model file{in_which_folder(path)}. Train one with `tellapart train DATA`, or give the "
@@ -88,7 +89,7 @@ def read_card(path: Path) -> ModelCard | None:
     try:
         return None if content is None else ModelCard.from_json(content.decode())
     except UnicodeDecodeError as reason:
-        raise _unreadable(path, f"the file is damaged: {reason}") from reason
+        raise unreadable(path, f"the file is damaged: {reason}") from reason
     except ModelError as reason:
         raise ModelError(f"{path}: {reason}") from reason
 
@@ -122,7 +123,7 @@ def _entry(path: Path, name: str, *, is_text: bool) -> bytes | None:
         return read_entry(archive, name, path, is_text=is_text)
 
 
-def load_keras(path: Path) -> Any:
+def load_keras(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Load the Keras model of a `.keras` or `.h5` file, without its optimizer, or of a built-in backbone.
 
     Raises:
@@ -132,25 +133,17 @@ def load_keras(path: Path) -> Any:
         return pretrained_keras_model(backbone)
     obstacle = _obstacle(path)
     if obstacle is not None:
-        raise _unreadable(path, obstacle)
+        raise unreadable(path, obstacle)
     numbers = checked_file(path)
-    keras = import_keras()
     try:
         with limited_to(numbers, path):
-            model = keras.models.load_model(path, compile=False)
+            model = load_model(path, custom_objects)
         refuse_large_outputs(model, path)
         return model
     except ModelError:
         raise
     except Exception as reason:  # Keras raises many kinds here
-        raise _unreadable(path, first_line(reason)) from reason
-
-
-def _unreadable(path: Path, why: str) -> ModelError:
-    return ModelError(
-        f"{path} cannot be read as a Keras model ({why}). "
-        "Accepted: a .keras or .h5 file saved by Keras 3 or by tellapart."
-    )
+        raise refusal(path, reason) from reason
 
 
 UNFITTING = (
@@ -177,7 +170,7 @@ def unusable_is_model_error(path: Path) -> Iterator[None]:
     except TellapartError:
         raise
     except UNFITTING as reason:
-        raise _unreadable(path, f"it cannot be run: {first_line(reason)}") from reason
+        raise unreadable(path, f"it cannot be run: {first_line(reason)}") from reason
 
 
 def _obstacle(path: Path) -> str | None:

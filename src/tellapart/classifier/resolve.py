@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellapart.classifier.model_file import is_model_file
+from tellapart.classifier.other_formats import other_format, refuse_other_format
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.sources.walk import walk
 from tellapart.errors import ConfigError, ModelError
@@ -41,9 +42,11 @@ def model_file(model: str | Path) -> Path:
     """Return the model file that is meant; for a run folder, the model in it.
 
     Raises:
-        ModelError: it is neither a path nor a name, or the folder of a run that was stopped before it had a model.
+        ModelError: it is neither a path nor a name, a model of another library, or the folder of a run that was
+            stopped before it had a model.
     """
     path = resolve_model(model)
+    refuse_other_format(path)
     if not path.is_dir():
         return path
     if (path / SETTINGS_IN_RUN).is_file() and not (path / MODEL_IN_RUN).exists():
@@ -137,6 +140,8 @@ def _only_runs_in(path: Path) -> list[Path]:
 
 def is_model(path: Path) -> bool:
     """Return whether a path or a name is known to mean a model, and not a picture."""
+    if path.exists() and other_format(path) is not None:
+        return True
     if path.is_dir():
         return any((path / name).exists() for name in (MODEL_IN_RUN, SETTINGS_IN_RUN))
     return is_model_file(path) or (str(path) in NAMES and not path.exists())

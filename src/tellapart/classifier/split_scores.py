@@ -1,7 +1,7 @@
 """Scores of a model on one split of a data set, whatever that calls its classes.
 
-They are the model's own classes by name; or groups of these, such as dog, and then only those are compared; or, where
-a model has no names, its outputs in their order.
+They are the model's own classes by name; or groups of these, such as dog, and then only those are compared. What the
+outputs of a model without names stand for is decided before (`plain.by_data`).
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def split_scores(
     """Score predictions, and count unfamiliar images.
 
     Args:
-        card: of the model that predicted.
+        card: of the model that predicted, with class names.
         predictions: of N images.
         labels: (N,) indices of `class_names`.
         class_names: the data's.
@@ -54,21 +54,13 @@ def split_scores(
         averaged, plain = (
             among(each, card.class_names, card.groups, class_names) for each in (averaged, plain)
         )
-    elif not takes_names_of(card, class_names):
+    else:
         labels, class_names = _own_labels(card.class_names, labels, class_names), card.class_names
     scores = score(averaged, labels, class_names, split)
     plain_scores = scores if card.tta_views == 1 else score(plain, labels, class_names, split)
     limit, novelty = card.novelty, predictions.novelty
     unfamiliar = None if limit is None or novelty is None else limit.count_unfamiliar(novelty)
     return SplitScores(scores, plain_scores, unfamiliar)
-
-
-def takes_names_of(card: ModelCard, class_names: tuple[str, ...]) -> bool:
-    """Return whether a model has no class names of its own and as many outputs as there are `class_names`.
-
-    Its outputs then count in the order of these, as for an `.h5` of the same training.
-    """
-    return not card.named and len(class_names) == len(card.class_names)
 
 
 def names_things(card: ModelCard, class_names: tuple[str, ...]) -> bool:

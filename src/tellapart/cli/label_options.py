@@ -1,12 +1,11 @@
 """The options that say where labels are and how to read them; `train` and `evaluate` share them."""
 
-import functools
-import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from tellapart.cli.option_groups import grouped
 
 LabelFile = Annotated[
     Path | None,
@@ -83,20 +82,11 @@ OPTIONS = {
 """Parameter -> option. `with_label_options` puts them in the place of a command's parameter `labels`."""
 
 
-def with_label_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options; its parameter `labels` gets what they say, None where they say nothing."""
+def _labels(chosen: dict[str, Any]) -> Any:
+    from tellapart.data.sources.label_choice import labels_from
 
-    @functools.wraps(command)
-    def with_options(**given: Any) -> None:
-        from tellapart.data.sources.label_choice import labels_from
+    return labels_from(chosen)
 
-        chosen = {name: given.pop(name) for name in OPTIONS}
-        command(**given, labels=labels_from(chosen))
 
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command).parameters.values():
-        own = [parameter.replace(name=name, annotation=kind, default=None) for name, kind in OPTIONS.items()]
-        parameters += own if parameter.name == "labels" else [parameter]
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
+with_label_options = grouped("labels", OPTIONS, _labels)
+"""Gives a command these options; its parameter `labels` gets what they say, None where they say nothing."""

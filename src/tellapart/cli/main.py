@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from tellapart import __version__
+from tellapart.cli.adopt import adopt
 from tellapart.cli.augment import augment
 from tellapart.cli.bench import bench
 from tellapart.cli.check import check
@@ -21,6 +22,7 @@ from tellapart.cli.doctor import doctor
 from tellapart.cli.evaluate import evaluate
 from tellapart.cli.explain import explain
 from tellapart.cli.learn import learn
+from tellapart.cli.modernize import modernize
 from tellapart.cli.predict import predict
 from tellapart.cli.report import report
 from tellapart.cli.summary import summary
@@ -41,7 +43,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": explain,
     "report": report,
     "summary": summary,
+    "adopt": adopt,
     "learn": learn,
+    "modernize": modernize,
     "doctor": doctor,
     "bench": bench,
 }

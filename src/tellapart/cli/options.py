@@ -333,6 +333,18 @@ WriteGuide = Annotated[
     ),
 ]
 
+# Old scripts
+
+Script = Annotated[
+    Path, typer.Argument(metavar="SCRIPT", help="A Python file or a Jupyter notebook for Keras 1 or 2.")
+]
+WriteScript = Annotated[
+    bool, typer.Option("--write", help="Replace SCRIPT by today's form; the old one is kept as SCRIPT.old.")
+]
+ToScript = Annotated[
+    Path | None, typer.Option("--to", metavar="FILE", help="Write today's form to a new file.")
+]
+
 # Output
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]

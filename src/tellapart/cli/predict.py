@@ -1,16 +1,21 @@
 """The command `predict`."""
 
+from typing import Any
+
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.model_options import with_model_options
 from tellapart.cli.terminal.startup import importing
 
 
+@with_model_options
 def predict(
     pictures: options.ModelAndPictures,
     top: options.Top = None,
     precision: options.PredictionPrecision = options.Precision.FLOAT32,
     csv: options.Csv = None,
+    said: Any = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -40,11 +45,13 @@ def predict(
         from tellapart.classifier.resolve import model_and_pictures
         from tellapart.cli.terminal.predictions import note_left_out, note_taken_name, report_predictions
         from tellapart.cli.terminal.progress import ProgressListener
+        from tellapart.cli.terminal.usage import note_usage
 
     options.refuse_two_outputs(csv, as_json)
     note_taken_name(pictures[0])
     model, pictures = model_and_pictures(pictures)
-    classifier = load(model)
+    classifier = load(model, **said)
+    note_usage(classifier.usage, model)
     files, left_out = files_in(pictures)
     note_left_out(left_out)
     count = top if csv or as_json else top or options.CLASSES_SHOWN

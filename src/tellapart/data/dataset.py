@@ -77,6 +77,9 @@ class Dataset:
     notices: tuple[str, ...] = ()
     """What people should know about how it was read: sentences without their full stops."""
 
+    numbered: bool = False
+    """Whether the data has its classes as numbers 0, 1, 2, ..., in this order; otherwise their names are all it has."""
+
     def __post_init__(self) -> None:
         unknown = set(self.splits) - set(SPLIT_NAMES)
         if unknown:

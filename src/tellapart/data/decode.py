@@ -174,9 +174,9 @@ def _decode(encoded: bytes, preprocessing: Preprocessing | None) -> DecodedImage
         refuse_costly(image, encoded, reduction)
         width, height = (-(-side // reduction) for side in stored_size)
         wait_until_alone(width * height)
-        is_fast = preprocessing is not None and preprocessing.reading == "fast"
-        if is_plain(image, is_fast):
-            pixels = decode_plain(encoded, (height, width), is_fast)
+        reading = "exact" if preprocessing is None else preprocessing.reading
+        if is_plain(image, reading):
+            pixels = decode_plain(encoded, (height, width), reading)
             if pixels is not None:
                 pixels = pixels_to_srgb(
                     without_rest(pixels, stored_size, reduction), image.info.get("icc_profile")

@@ -1,7 +1,8 @@
 """Preprocessing: from a decoded image to the size and channels that a network reads.
 
 It is saved inside the model, so training, evaluation and prediction see the same pixels. An image that
-already fits is left alone. `reading` keeps the way of earlier models beside the faster one of new trainings.
+already fits is left alone. `reading` keeps the way of earlier models, and that of Keras's loaders, beside the faster
+one of new trainings.
 
 Knows nothing of files; scaling to 0..1 is a layer of the network.
 """
@@ -14,13 +15,14 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from tellapart.data.keras_resizing import METHODS, resized_as_keras
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import ConfigError, DataError
 
 Policy = Literal["crop", "pad", "stretch"]
 POLICIES: tuple[str, ...] = get_args(Policy)
 
-Reading = Literal["exact", "fast"]
+Reading = Literal["exact", "fast", "bilinear", "nearest"]
 READINGS: tuple[str, ...] = get_args(Reading)
 
 LARGEST_SIDE = 16_384
@@ -73,7 +75,8 @@ class Preprocessing:
     reading: Reading = "exact"
     """exact: every pixel is decoded, and Pillow resamples. fast: large JPEGs are decoded at 1/2, 1/4 or 1/8, and torch
     resamples in its kernels for bytes, which come within two levels of Pillow's in a fifth of the time; the part that
-    `crop` keeps begins at a whole pixel. A model that does not say was trained with exact reading."""
+    `crop` keeps begins at a whole pixel. bilinear, nearest: every pixel is decoded and resized as Keras's loaders do,
+    for models that they fed (`keras_resizing`). A model that does not say was trained with exact reading."""
 
     def __post_init__(self) -> None:
         for name, side in (("height", self.height), ("width", self.width)):
@@ -115,6 +118,8 @@ class Preprocessing:
     def _resized(self, image: Pixels) -> Pixels:
         if image.shape[:2] == (self.height, self.width):
             return image
+        if self.reading in METHODS:
+            return resized_as_keras(image, self.height, self.width, self.policy, self.reading)
         if self.policy == "pad":
             return self._padded(image)
         box: Box = (0, 0, image.shape[1], image.shape[0])

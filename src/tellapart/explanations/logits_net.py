@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tellapart.inference.folded_net import InferenceNet, inference_net
-from tellapart.inference.probability_net import Head
+from tellapart.inference.probability_net import LOGITS, Head, two_logits
 from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering import LoweredNet
 from tellapart.lowering.ops.base import Operation
@@ -70,7 +70,7 @@ def logits_net(net: LoweredNet | StoredNet, head: Head) -> LogitsNet | None:
     if end is None:
         return None
     is_dense = isinstance(end.operation, Dense)
-    is_seen = head != "logits" and end.activation in NORMALIZING and (is_dense or not end.has_weights)
+    is_seen = head not in LOGITS and end.activation in NORMALIZING and (is_dense or not end.has_weights)
     if not is_seen:
         folded = inference_net(net)
     elif is_dense:
@@ -93,10 +93,12 @@ def logits_of(head: Head, output: Tensor, before_activation: Tensor | None) -> T
     """
     if head == "logits":
         return output
-    if head == "one probability":  # softmax over -z/2 and z/2 is the sigmoid of z
+    if head == "one logit":
+        return two_logits(output)
+    if head == "one probability":
         if before_activation is None:
             before_activation = output.clamp(SMALLEST, 1 - 1e-7).logit()
-        return torch.cat([-before_activation / 2, before_activation / 2], dim=-1)
+        return two_logits(before_activation)
     return output.clamp_min(SMALLEST).log() if before_activation is None else before_activation
 
 

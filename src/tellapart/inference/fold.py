@@ -23,6 +23,7 @@ from tellapart.inference.folded_convolution import NO_MARGINS, FoldedConvolution
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.augmentation import Augmentation
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.convolution import Convolution2D, DepthwiseConvolution2D
 from tellapart.lowering.ops.dense import Dense
@@ -198,7 +199,7 @@ def _is_open(operation: Operation | None) -> TypeGuard[FoldedConvolution]:
 def _takes_over(before: Step | None, further: Step | None, operation: Operation) -> bool:
     """Return whether the step can be dropped: it does nothing, or earlier steps now do its work."""
     activation = operation.name if type(operation) is ActivationOperation else ""
-    if isinstance(operation, Dropout) or activation == "linear":
+    if isinstance(operation, Dropout | Augmentation) or activation == "linear":
         return True
     if before is None:
         return False

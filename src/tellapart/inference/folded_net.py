@@ -19,10 +19,17 @@ from tellapart.inference.folded_convolution import FoldedConvolution
 from tellapart.inference.stages import MOST_AT_ONCE, Stage, in_stages, measured, run, through
 from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering.dtypes import PRECISIONS
+from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.net import LoweredNet
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.activations import activate_over
+from tellapart.lowering.ops.augmentation import Augmentation
+from tellapart.lowering.ops.base import FunctionOperation, Operation, as_list
+from tellapart.lowering.ops.normalization import BatchNormalization
+
+ONLY_IN_TRAINING = (BatchNormalization, Augmentation)
+"""Operations that let the images of a batch touch in training alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,8 @@ def inference_net(
 ) -> InferenceNet | None:
     """Return the folded form of a net, or None if it has none and must run unfolded.
 
-    It has none if its weights are not on a CPU, if Keras runs one of its layers, or if the model has
-    several inputs or outputs.
+    It has none if its weights are not on a CPU, if Keras runs one of its layers, if one lets the images of a batch
+    touch in inference, or if the model has several inputs or outputs.
 
     Args:
         net: lowered to float32.
@@ -174,9 +181,17 @@ def inference_net(
         activated: whether a last dense layer applies its activation; without it, it returns logits.
     """
     unfolded = _unfolded_stored(net) if isinstance(net, StoredNet) else _unfolded(net)
-    if unfolded is None:
+    if unfolded is None or _lets_images_touch(net):
         return None
     return InferenceNet(unfolded if until is None else _ending_at(until, unfolded), precision, activated)
+
+
+def _lets_images_touch(net: LoweredNet | StoredNet) -> bool:
+    """Return whether images cannot pass through a few at a time."""
+    return any(
+        isinstance(part, Operation) and part.couples_images and not isinstance(part, ONLY_IN_TRAINING)
+        for part in net.modules()
+    )
 
 
 def _ending_at(slot: int, net: Unfolded) -> Unfolded:
@@ -200,8 +215,32 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
         return None
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return None
-    steps = [Step(net.operation_of(call), call.inputs, call.outputs[0]) for call in graph.calls]  # type: ignore[arg-type]
+    if any(
+        len(call.outputs) > 1 and not isinstance(net.operation_of(call), FunctionOperation)
+        for call in graph.calls
+    ):
+        return None  # a nested model would run once for each of its results
+    steps = [step for call in graph.calls for step in _steps_of(call, net.operation_of(call))]
     return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.input_dtypes[0])
+
+
+def _steps_of(call: Call, operation: Operation | None) -> list[Step]:
+    """Return a call as steps, one for each of its results."""
+    assert operation is not None
+    if len(call.outputs) == 1:
+        return [Step(operation, call.inputs, call.outputs[0])]
+    return [Step(PartOf(operation, part), call.inputs, slot) for part, slot in enumerate(call.outputs)]
+
+
+class PartOf(Operation):
+    """One of the results of an operation that has several, such as a split, whose results are views."""
+
+    def __init__(self, operation: Operation, part: int) -> None:
+        super().__init__()
+        self.operation, self.part = operation, part
+
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+        return as_list(self.operation(*inputs, training=training))[self.part]
 
 
 def _leave_out_last_activation(steps: Sequence[Step], result: int) -> None:

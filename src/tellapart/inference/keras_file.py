@@ -21,7 +21,7 @@ from tellapart.errors import ModelError
 from tellapart.inference.stored_net import StoredNet, StoredStep
 from tellapart.keras_internals import is_graph_of_layers
 from tellapart.lowering.ops.base import Operation
-from tellapart.lowering.registry import RULES, SEPARATE_TENSORS
+from tellapart.lowering.registry import RULES, SIGNATURES
 from tellapart.untrusted.archive import archive_of, most_bytes, read_entry, refused
 from tellapart.untrusted.hdf5 import checked_numbers
 from tellapart.untrusted.model_config import LARGEST_OUTPUT, LARGEST_SUM, parsed_config
@@ -147,7 +147,7 @@ def _input_names(kind: str, node: Mapping[str, Any]) -> list[str] | None:
     args, kwargs = node["args"], node["kwargs"]
     if any(value is not None for name, value in kwargs.items() if name != "training"):
         return None
-    if kind in SEPARATE_TENSORS or len(args) != 1 or kwargs.get("training"):
+    if kind in SIGNATURES or len(args) != 1 or kwargs.get("training"):
         return None
     tensors = args[0] if isinstance(args[0], list) else [args[0]]
     names = [_tensor_name(tensor) for tensor in tensors]

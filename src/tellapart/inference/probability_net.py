@@ -11,9 +11,14 @@ from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.dtypes import HALF
 from tellapart.runtime.workers import workers
+from tellapart.text import counted
 
-Head = Literal["probabilities", "one probability", "logits"]
-"""What a network's outputs mean: a softmax, one sigmoid for the second of two classes, or logits."""
+Head = Literal["probabilities", "one probability", "logits", "one logit"]
+"""What a network's outputs mean: a softmax, or one sigmoid for the second of two classes; or what these are given."""
+
+LOGITS: tuple[Head, ...] = ("logits", "one logit")
+OF_SECOND: tuple[Head, ...] = ("one probability", "one logit")
+"""Heads of a single number, which is the second class's."""
 
 
 MOST_OFF_ONE = 1e-3
@@ -25,6 +30,10 @@ MOST_OFF_ONE_ROUNDED = 2**-7
 
 NOISE_IMAGES = 2
 """Images of noise by whose outputs a network's last layer is judged."""
+
+FAINTER = (1 / 16, 1 / 255)
+"""Contrasts at which a network is asked again whose outputs need not add up to 1. Sigmoids, each of its own, do so by
+chance where noise drives one of them to 1 and the others to 0."""
 
 
 class ProbabilityNet:
@@ -45,6 +54,8 @@ class ProbabilityNet:
             return normalized(output)
         if self.head == "one probability":
             return torch.cat([1 - output, output], dim=-1)
+        if self.head == "one logit":
+            return two_logits(output.float()).softmax(-1)
         return output.float().softmax(-1)
 
     def ready(self, precision: str = "float32") -> "ProbabilityNet":
@@ -98,6 +109,11 @@ def stored_probability_net(net: StoredNet, shape: tuple[int, ...], classes: int,
     return probability_net
 
 
+def two_logits(logit: torch.Tensor) -> torch.Tensor:
+    """Return logits of two classes, (B, 1) -> (B, 2), whose softmax is the sigmoid of one logit."""
+    return torch.cat([-logit / 2, logit / 2], dim=-1)
+
+
 def single_output(net: Callable[..., Any], images: torch.Tensor) -> torch.Tensor:
     """Return the output of a net that has one, also where the model returns it in a list or by name."""
     output = net(images, training=False)
@@ -133,6 +149,8 @@ def head_of(
         ModelError: the outputs are NaN, or neither probabilities nor logits of mutually exclusive classes.
     """
     noise = torch.rand((NOISE_IMAGES, *shape), generator=torch.Generator().manual_seed(0)) * 255
+    if activation != "softmax":
+        noise = torch.cat([noise, *(noise * contrast for contrast in FAINTER)])
 
     def outputs_of(images: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
@@ -152,15 +170,16 @@ def head_of(
             f"The model {name!r} gives {tuple(output.shape[1:])} numbers for each image, and has {classes} classes. "
             "Accepted: one score for each class."
         )
-    if output.shape[1] == 1 and classes == 2 and activation == "sigmoid":
-        return "one probability"
+    if output.shape[1] == 1 and classes == 2 and activation in ("sigmoid", "linear"):
+        return "one probability" if activation == "sigmoid" else "one logit"
     if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):
         return "probabilities"
     if output.shape[1] == 1 or activation != "linear":
+        outputs = counted(output.shape[1], "output")
         raise ModelError(
-            f"The model {name!r} ends in {activation} with {output.shape[1]} outputs per image: these are not the "
+            f"The model {name!r} ends in {activation} with {outputs} per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
-            "in Dense(classes), or in Dense(1, activation='sigmoid') for two classes."
+            "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
         )
     return "logits"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellapart.inference.folded_net import InferenceNet
-from tellapart.inference.probability_net import ProbabilityNet, single_output
+from tellapart.inference.probability_net import LOGITS, OF_SECOND, ProbabilityNet, single_output, two_logits
 from tellapart.lowering import LoweredNet
 from tellapart.lowering.layout import to_keras
 from tellapart.lowering.ops.activation_layers import ActivationOperation
@@ -48,7 +48,7 @@ def scored_net(net: ProbabilityNet, score: Score) -> ScoredNet | None:
     """Return the scored form of a net, or None where its features or logits cannot be seen."""
     ready = net.ready().net
     if isinstance(ready, InferenceNet):
-        seen = ready.has_features and (net.head == "logits" or ready.has_logits)
+        seen = ready.has_features and (net.head in LOGITS or ready.has_logits)
     else:
         seen = isinstance(ready, LoweredNet) and _ends_in_dense(ready)
     return ScoredNet(net, score) if seen else None
@@ -70,9 +70,7 @@ class _Ready:
         net: Any = self.net.net
         folded = isinstance(net, InferenceNet)
         run = Run(*net.features_logits_and_outputs(images)) if folded else _observed(net, images)
-        logits = run.logits
-        if self.net.head == "one probability":  # softmax over -z/2 and z/2 is the sigmoid of z
-            logits = torch.cat([-logits / 2, logits / 2], dim=-1)
+        logits = two_logits(run.logits) if self.net.head in OF_SECOND else run.logits
         scores = self.score(run.features.flatten(1).float().cpu().numpy(), logits.float().cpu().numpy())
         probabilities = self.net.meaning(run.outputs).float().cpu()
         return torch.cat([probabilities, torch.from_numpy(scores).float()[:, None]], dim=1)

@@ -9,9 +9,12 @@ from typing import Any
 import torch
 
 from tellapart.lowering.graph import Call
-from tellapart.lowering.ops import preprocessing
+from tellapart.lowering.ops import augmentation, preprocessing
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+IN_FLOAT32 = {*preprocessing.RULES, *augmentation.RULES}
+"""Layers of pixels, which bfloat16 would round to whole ones."""
 
 HALF = (torch.bfloat16, torch.float16)
 
@@ -51,7 +54,7 @@ def layer_input_dtype(call: Call) -> torch.dtype | None:
     layer = call.layer
     if not isinstance(layer, keras.Layer) or isinstance(layer, keras.Model) or not layer.autocast:
         return None
-    wanted = "float32" if type(layer).__name__ in preprocessing.RULES else layer.compute_dtype
+    wanted = "float32" if type(layer).__name__ in IN_FLOAT32 else layer.compute_dtype
     given = {tensor.dtype for tensor in call.node.input_tensors if "float" in tensor.dtype}
     return None if {wanted, *given} == {"float32"} else PRECISIONS[wanted]
 

@@ -25,7 +25,7 @@ from tellapart.lowering.fuse import fuse
 from tellapart.lowering.graph import Call, Graph, analyze, functional_of
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.matching import Matches, match
-from tellapart.lowering.ops.base import CastWeight, Operation
+from tellapart.lowering.ops.base import CastWeight, Operation, as_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class LoweredNet(nn.Module):
         self._positions, self._casts = matches.positions, matches.casts
         if self.graph is not None:
             self.input_dtypes = [input_dtype(tensor, precision) for tensor in self.graph.functional.inputs]
-            self.output_dtypes = [output_dtype(tensor, precision) for tensor in self.graph.functional.outputs]
+            self.output_dtypes = self._output_dtypes(self.graph, precision)
             if fused:
                 fuse(self.graph, self.operation_of)
         self._runs_layers = self.keeps_layer_losses()
@@ -81,6 +81,16 @@ class LoweredNet(nn.Module):
         with one_call_of(self.model) if self._runs_layers else nullcontext():
             return self._run(self.graph, inputs, training)
 
+    def _output_dtypes(self, graph: Graph, precision: str | None) -> list[torch.dtype | None]:
+        """Return the dtype that each output is cast to; what a layer run as itself returns is not touched."""
+        as_themselves = {
+            slot for call in graph.calls if self.operation_of(call) is None for slot in call.outputs
+        }
+        return [
+            None if slot in as_themselves else output_dtype(tensor, precision)
+            for slot, tensor in zip(graph.outputs, graph.functional.outputs, strict=True)
+        ]
+
     def _run(self, graph: Graph, inputs: Any, training: bool) -> Any:
         values = self._enter(inputs)
         for call in graph.calls:
@@ -88,8 +98,8 @@ class LoweredNet(nn.Module):
             if operation is None:
                 results = self._run_keras(call, values, training)
             else:
-                results = [operation(*self._inputs_of(call, values), training=training)]
-            if self._observer is not None and not isinstance(operation, _Nested):
+                results = as_list(operation(*self._inputs_of(call, values), training=training))
+            if self._observer is not None and not isinstance(operation, Nested):
                 self._observer(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
@@ -111,7 +121,7 @@ class LoweredNet(nn.Module):
         rows: dict[str, LoweredLayer] = {}
         for call in self.graph.calls:
             operation, layer = self.operation_of(call), call.layer
-            if isinstance(operation, _Nested):
+            if isinstance(operation, Nested):
                 own_rows = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
             else:
                 own_rows = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
@@ -128,7 +138,7 @@ class LoweredNet(nn.Module):
         with ExitStack() as inner:
             for call in self.graph.calls if self.graph is not None else ():
                 operation = self.operation_of(call)
-                if isinstance(operation, _Nested):
+                if isinstance(operation, Nested):
                     inner.enter_context(operation.net.observed_by(observer, f"{prefix}{call.layer.name}/"))
             self._observer = partial(observer, prefix)
             try:
@@ -137,13 +147,16 @@ class LoweredNet(nn.Module):
                 self._observer = None
 
     def lowered_layers(self) -> list[Any]:
-        """Return the Keras layers and operators whose settings this net read when it was built, nested ones too."""
+        """Return the Keras layers and operators whose settings this net read when it was built, nested ones too.
+
+        A nested model is among them: that it runs by its graph was read as well.
+        """
         layers: dict[int, Any] = {}
         for call in () if self.graph is None else self.graph.calls:
             operation = self.operation_of(call)
-            if isinstance(operation, _Nested):
+            if isinstance(operation, Nested):
                 layers.update({id(layer): layer for layer in operation.net.lowered_layers()})
-            elif operation is not None:
+            if operation is not None:
                 layers[id(call.layer)] = call.layer
         return list(layers.values())
 
@@ -151,7 +164,7 @@ class LoweredNet(nn.Module):
         """Return whether some layer runs as itself and may therefore add losses when it is called."""
         if self.graph is None:
             return True
-        nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
+        nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, Nested))
         return any(self.operation_of(call) is None for call in self.graph.calls) or any(nested)
 
     @cached_property
@@ -166,6 +179,11 @@ class LoweredNet(nn.Module):
         return not coupled and not any(
             part.dtype == torch.float32 for part in parts if part.castable_weights()
         )
+
+    @cached_property
+    def recordable(self) -> bool:
+        """Whether a CUDA graph of a training step may be replayed for the next ones."""
+        return not self.keeps_layer_losses() and all(part.recordable for part in self._parts())
 
     @property
     def output_size(self) -> int:
@@ -228,21 +246,25 @@ class LoweredNet(nn.Module):
         return [to_torch(result) for result in keras.tree.flatten(call.layer(*args, **kwargs))]
 
 
-class _Nested(Operation):
-    """A whole model used as a layer."""
+class Nested(Operation):
+    """A whole model used as a layer, with one result or several."""
 
     def __init__(self, net: LoweredNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor | list[Tensor]:
+        import keras
+
         keras_inputs = [to_keras(tensor) for tensor in inputs]
-        return to_torch(self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training))
+        results = self.net(keras_inputs[0] if len(inputs) == 1 else keras_inputs, training=training)
+        outputs = [to_torch(result) for result in keras.tree.flatten(results)]
+        return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _lower_nested(model: Any, precision: str | None, fused: bool) -> Operation | None:
     has_graph = functional_of(model) is not None
-    return _Nested(LoweredNet(model, precision, fused=fused)) if has_graph else None
+    return Nested(LoweredNet(model, precision, fused=fused)) if has_graph else None
 
 
 def lower(model: Any, precision: str | None = None, *, fused: bool = True) -> LoweredNet:

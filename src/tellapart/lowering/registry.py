@@ -11,6 +11,7 @@ Nothing is written here for a new layer: a new pooling layer, say, is an operati
 from tellapart.lowering.ops import (
     activation_layers,
     attention,
+    augmentation,
     convolution,
     dense,
     dropout,
@@ -33,8 +34,12 @@ RULES: dict[str, Rule] = {
     **shaping.RULES,
     **merging.RULES,
     **preprocessing.RULES,
+    **augmentation.RULES,
 }
 """Keras class name -> rule. Only Keras's own classes are looked up; a subclass runs as itself."""
 
-SEPARATE_TENSORS = frozenset({"MultiHeadAttention", "GroupedQueryAttention"})
-"""Layers called as `layer(query, value)`; others with several inputs take a list, `layer([x, y])`."""
+SIGNATURES: dict[str, tuple[str, ...]] = {
+    "MultiHeadAttention": ("query", "value", "key"),
+    "GroupedQueryAttention": ("query", "value", "key"),
+}
+"""Layers called with several tensors, in this order or by name; others take a list, `layer([x, y])`."""

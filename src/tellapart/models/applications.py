@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import keras_home
 from tellapart.models.headless import first_line, headless
 from tellapart.models.keras_download import fetching
+from tellapart.models.pixel_scaling import IMAGENET_DEVIATIONS, PIXEL_SCALINGS
 from tellapart.models.weights_file import load_weights_file
 
-Scaling = Literal["inside", "-1 to 1", "ImageNet deviations", "BGR around zero"]
-BGR: Final = "BGR around zero"
+Scaling = Literal["0-255", "-1-1", "imagenet", "caffe"]
+"""A name of PIXEL_SCALINGS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,7 @@ class Application:
     """Pixels of the images that it was trained on, height and width; Keras's default input size."""
 
     scaling: Scaling
-    """What `preprocess_input` does to pixels: nothing, as a layer of the network does it; to -1 to 1 ("tf"); by mean
-    and deviation of ImageNet's channels ("torch"); from red, green, blue to blue, green, red around 0 ("caffe")."""
+    """What `preprocess_input` makes of pixels; "0-255": nothing, as a layer of the network scales them."""
 
     parameters: int
     """Without its head."""
@@ -63,18 +63,18 @@ def _family(
 _KERNELS = "*_weights_tf_dim_ordering_tf_kernels_notop.h5"
 APPLICATIONS: dict[str, Application] = {
     "MobileNet": Application(
-        side=224, scaling="-1 to 1", parameters=3_228_864, file="mobilenet_1_0_{side}_tf_no_top.h5",
+        side=224, scaling="-1-1", parameters=3_228_864, file="mobilenet_1_0_{side}_tf_no_top.h5",
         sides=(128, 160, 192, 224),
     ),
     "MobileNetV2": Application(
-        side=224, scaling="-1 to 1", parameters=2_257_984,
+        side=224, scaling="-1-1", parameters=2_257_984,
         file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{side}_no_top.h5", sides=(96, 128, 160, 192, 224),
     ),
-    **_family("inside", "weights_mobilenet_v3_*_224_1.0_float_no_top_v2.h5", {
+    **_family("0-255", "weights_mobilenet_v3_*_224_1.0_float_no_top_v2.h5", {
         "MobileNetV3Small": ("small", 224, 939_120),
         "MobileNetV3Large": ("large", 224, 2_996_352),
     }),
-    **_family("inside", "efficientnet*_notop.h5", {
+    **_family("0-255", "efficientnet*_notop.h5", {
         "EfficientNetB0": ("b0", 224, 4_049_571),
         "EfficientNetB1": ("b1", 240, 6_575_239),
         "EfficientNetB2": ("b2", 260, 7_768_569),
@@ -84,7 +84,7 @@ APPLICATIONS: dict[str, Application] = {
         "EfficientNetB6": ("b6", 528, 40_960_143),
         "EfficientNetB7": ("b7", 600, 64_097_687),
     }),
-    **_family("inside", "efficientnetv2-*_notop.h5", {
+    **_family("0-255", "efficientnetv2-*_notop.h5", {
         "EfficientNetV2B0": ("b0", 224, 5_919_312),
         "EfficientNetV2B1": ("b1", 240, 6_931_124),
         "EfficientNetV2B2": ("b2", 260, 8_769_374),
@@ -93,26 +93,26 @@ APPLICATIONS: dict[str, Application] = {
         "EfficientNetV2M": ("m", 480, 53_150_388),
         "EfficientNetV2L": ("l", 480, 117_746_848),
     }),
-    **_family("inside", "convnext_*_notop.h5", {
+    **_family("0-255", "convnext_*_notop.h5", {
         "ConvNeXtTiny": ("tiny", 224, 27_820_128),
         "ConvNeXtSmall": ("small", 224, 49_454_688),
         "ConvNeXtBase": ("base", 224, 87_566_464),
         "ConvNeXtLarge": ("large", 224, 196_230_336),
         "ConvNeXtXLarge": ("xlarge", 224, 348_147_968),
     }),
-    **_family("BGR around zero", _KERNELS, {
+    **_family("caffe", _KERNELS, {
         "ResNet50": ("resnet50", 224, 23_587_712),
         "ResNet101": ("resnet101", 224, 42_658_176),
         "ResNet152": ("resnet152", 224, 58_370_944),
         "VGG16": ("vgg16", 224, 14_714_688),
         "VGG19": ("vgg19", 224, 20_024_384),
     }),
-    **_family("ImageNet deviations", _KERNELS, {
+    **_family("imagenet", _KERNELS, {
         "DenseNet121": ("densenet121", 224, 7_037_504),
         "DenseNet169": ("densenet169", 224, 12_642_880),
         "DenseNet201": ("densenet201", 224, 18_321_984),
     }),
-    **_family("-1 to 1", _KERNELS, {
+    **_family("-1-1", _KERNELS, {
         "ResNet50V2": ("resnet50v2", 224, 23_564_800),
         "ResNet101V2": ("resnet101v2", 224, 42_626_560),
         "ResNet152V2": ("resnet152v2", 224, 58_331_648),
@@ -120,26 +120,9 @@ APPLICATIONS: dict[str, Application] = {
         "InceptionResNetV2": ("inception_resnet_v2", 299, 54_336_736),
         "Xception": ("xception", 299, 20_861_480),
     }),
-    **_family("-1 to 1", "nasnet_*_no_top.h5", {"NASNetLarge": ("large", 331, 84_887_922)}),
+    **_family("-1-1", "nasnet_*_no_top.h5", {"NASNetLarge": ("large", 331, 84_887_922)}),
 }  # fmt: skip
 """Keras's name -> network. NASNetMobile is missing: Keras cannot build it on its torch backend."""
-
-_BGR_MEANS = (123.68, 116.779, 103.939)
-"""Of ImageNet's red, green and blue, 0 to 255, as the "caffe" networks were trained with."""
-
-_MEANS, _DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Likewise, 0 to 1, as the "torch" networks were trained with."""
-
-_RESCALING: dict[Scaling, dict[str, Any] | None] = {
-    "inside": None,
-    "-1 to 1": {"scale": 1 / 127.5, "offset": -1.0},
-    "ImageNet deviations": {
-        "scale": [1 / (255 * deviation) for deviation in _DEVIATIONS],
-        "offset": [-mean / deviation for mean, deviation in zip(_MEANS, _DEVIATIONS, strict=True)],
-    },
-    BGR: {"scale": [1.0, 1.0, 1.0], "offset": [-mean for mean in _BGR_MEANS]},
-}
-"""What a Rescaling layer does to pixels; the order of channels is the first convolution's (`_read_red_first`)."""
 
 
 def application_file(name: str, height: int, width: int) -> Path:
@@ -173,7 +156,7 @@ def open_application(
         side = APPLICATIONS[name].side  # of files with a head, whose shapes may depend on it
         load_weights_file(weights, name, network, lambda classes: _built(name, side, side, classes=classes))
         _as_downloaded(network)
-    if APPLICATIONS[name].scaling == BGR:
+    if PIXEL_SCALINGS[APPLICATIONS[name].scaling].blue_first:
         _read_red_first(network)
     return headless(network)
 
@@ -186,7 +169,7 @@ def _built(name: str, height: int, width: int, weights: str | None = None, **set
     """
     keras, shape = import_keras(), (height, width, 3)
     pixels = keras.Input(shape)
-    scaling = _RESCALING[APPLICATIONS[name].scaling]
+    scaling = PIXEL_SCALINGS[APPLICATIONS[name].scaling].rescaling
     scaled = pixels if scaling is None else keras.layers.Rescaling(**scaling)(pixels)
     try:
         with warnings.catch_warnings():
@@ -214,8 +197,8 @@ def _as_downloaded(network: Any) -> None:
     for layer in network.layers:
         if type(layer).__name__ == "Normalization" and layer.weights:
             mean, variance, count = layer.get_weights()
-            if np.allclose(variance, _DEVIATIONS, rtol=1e-3):
-                layer.set_weights([mean, variance * np.asarray(_DEVIATIONS, variance.dtype), count])
+            if np.allclose(variance, IMAGENET_DEVIATIONS, rtol=1e-3):
+                layer.set_weights([mean, variance * np.asarray(IMAGENET_DEVIATIONS, variance.dtype), count])
                 layer.finalize_state()
 
 

@@ -1,4 +1,4 @@
-"""Networks without their heads: where the features end and the scores of classes begin, and other image sizes.
+"""Networks without their heads: where the features end and the scores of classes begin; other image sizes and entries.
 
 The head is the last dense layer, or the last convolution of a network without dense layers, and all that follows it:
 the layers that turn features into one score for each class. Nested models are followed inside.
@@ -6,6 +6,7 @@ the layers that turn features into one score for each class. Nested models are f
 Knows nothing of where a model comes from.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from tellapart.errors import ConfigError, ModelError
@@ -64,11 +65,31 @@ def flat(model: Any) -> Any:
 
     A network used as a layer then runs, is fine-tuned stage by stage and is read from a file like any other.
     """
-    if not any(_is_nest(layer) for layer in model.operations):
+    functional = functional_of(model)
+    if functional is None or not any(_is_nest(layer) for layer in functional.operations):
         return model
     names: dict[str, Any] = {}
-    outputs = _replayed(model, model.inputs[0], names)
-    return _part(model, outputs, model.name)
+    outputs = _replayed(functional, functional.inputs[0], names)
+    return _part(functional, outputs, model.name)
+
+
+def behind(model: Any, layers: Sequence[Any]) -> Any:
+    """Return a model that runs other layers first; it shares the weights, and is flat as by `flat`.
+
+    Args:
+        model: of one input and one output, images (B, H, W, C).
+        layers: run on the images, in their order.
+    """
+    keras = import_keras()
+    entry = image = keras.Input(tuple(model.inputs[0].shape[1:]), name="pixels_0_to_255")
+    for layer in layers:
+        image = layer(image)
+    functional = functional_of(model)
+    if functional is None:  # it runs by its own code
+        return keras.Model(entry, model(image), name=model.name)
+    return keras.Model(
+        entry, _replayed(functional, image, {layer.name: layer for layer in layers}), name=model.name
+    )
 
 
 def _is_nest(layer: Any) -> bool:

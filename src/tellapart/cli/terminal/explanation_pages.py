@@ -16,7 +16,10 @@ from tellapart.text import one_line
 
 
 def report_pages(
-    model: Path, pages: Sequence[Page], unreadable: Sequence[UnreadableImage], as_json: bool
+    model: Path,
+    pages: Sequence[Page],
+    unreadable: Sequence[UnreadableImage],
+    as_json: bool,
 ) -> None:
     """Print the predictions in the chosen form; on stderr, unreadable pictures and what the pages lack."""
     for image in unreadable:

@@ -8,6 +8,7 @@ instead of 147 (`benchmarks/reduced_decoding.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,16 @@ ENOUGH = 2.5
 """Times the needed size that must be left after a reduction, for the resampling to remove what would alias."""
 
 
+ARITHMETIC: Mapping[str, Mapping[str, bool]] = {
+    "exact": {},
+    "fast": {"fastdct": False, "fastupsample": False},
+    "bilinear": {"fastdct": True, "fastupsample": False},
+    "nearest": {"fastdct": False, "fastupsample": False},
+}
+"""Reading -> libjpeg's: with both off that of Pillow, which does not darken; with the fast transform alone that of
+TensorFlow, by which `image_dataset_from_directory` decodes."""
+
+
 def reduction_of(image: Image.Image, preprocessing: Preprocessing | None) -> int:
     """Return by how much both sides are divided while an image is decoded.
 
@@ -36,7 +47,7 @@ def reduction_of(image: Image.Image, preprocessing: Preprocessing | None) -> int
         preprocessing: what comes next; None: all pixels are wanted.
 
     Returns:
-        1, 2, 4 or 8: for "fast" reading the largest that leaves ENOUGH, for "exact" reading the smallest with which
+        1, 2, 4 or 8: for "fast" reading the largest that leaves ENOUGH, for any other the smallest with which
         the image can be decoded at all. A function of the file and the preprocessing alone.
     """
     if preprocessing is None or image.format != "JPEG":
@@ -48,31 +59,30 @@ def reduction_of(image: Image.Image, preprocessing: Preprocessing | None) -> int
     return next((reduction for reduction in (1, *reversed(allowed)) if fits(image, reduction)), 1)
 
 
-def is_plain(image: Image.Image, is_fast: bool) -> bool:
+def is_plain(image: Image.Image, reading: str) -> bool:
     """Return whether simplejpeg decodes an image; for exact reading, only what it decoded for earlier models."""
     if image.format != "JPEG" or image.mode not in ("RGB", "L"):
         return False
-    return is_fast or (orientation_of(image) == 1 and "mp" not in image.info)
+    return reading != "exact" or (orientation_of(image) == 1 and "mp" not in image.info)
 
 
-def decode_plain(encoded: bytes, size: tuple[int, int], is_fast: bool) -> Pixels | None:
+def decode_plain(encoded: bytes, size: tuple[int, int], reading: str) -> Pixels | None:
     """Decode an undamaged JPEG.
 
     Args:
         encoded: the file.
         size: height and width to decode, a whole fraction of its own.
-        is_fast: with the arithmetic that Pillow uses, which does not darken, unlike libjpeg's fastest.
+        reading: of ARITHMETIC.
 
     Returns:
         (h, w, 3) as it is stored, not turned; None where the file has a flaw, however small, which is left to Pillow.
     """
     import simplejpeg
 
-    options = {"fastdct": False, "fastupsample": False} if is_fast else {}
     height, width = size
     try:
         pixels = simplejpeg.decode_jpeg(
-            encoded, colorspace="RGB", strict=True, min_height=height, min_width=width, **options
+            encoded, colorspace="RGB", strict=True, min_height=height, min_width=width, **ARITHMETIC[reading]
         )
     except ValueError:
         return None

@@ -13,7 +13,7 @@ import numpy as np
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import ArrayImages
 from tellapart.data.sources.assemble import assemble, numbered_split, prefix_errors
-from tellapart.data.sources.labels import checked_labels
+from tellapart.data.sources.labels import checked_labels, has_numbers
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.types import Pixels, describe
 from tellapart.errors import DataError
@@ -68,7 +68,8 @@ def dataset_of_arrays(
     splits = {
         split: numbered_split(split, labels[split], ArrayImages(array)) for split, array in arrays.items()
     }
-    return assemble(name, names, splits, where)
+    numbered = class_names is not None or has_numbers(y for _, y in pairs.values())
+    return assemble(name, names, splits, where, numbered=numbered)
 
 
 def named_pairs(data: Any) -> tuple[dict[str, Pair], tuple[str, ...] | None]:

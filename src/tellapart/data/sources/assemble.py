@@ -37,6 +37,7 @@ def assemble(
     mirrors: bool | None = None,
     ignored: tuple[str, ...] = (),
     notices: tuple[str, ...] = (),
+    numbered: bool = False,
 ) -> Dataset:
     """Build a Dataset and fill in its image shape.
 
@@ -48,10 +49,12 @@ def assemble(
         mirrors: whether an image may be mirrored; None: guessed, carefully, from the class names.
         ignored: visible entries of a folder that are not in the data set.
         notices: what people should know about how it was read.
+        numbered: whether the data has its classes as numbers.
     """
     names = tuple(map(storable, class_names))
     safe = _may_mirror(names, splits) if mirrors is None else mirrors
-    return Dataset(name, names, splits, safe, _common_shape(splits), where, ignored, notices=notices)
+    shape = _common_shape(splits)
+    return Dataset(name, names, splits, safe, shape, where, ignored, notices=notices, numbered=numbered)
 
 
 def numbered_split(name: str, labels: NDArray[np.int64], images: Images) -> Split:

@@ -14,7 +14,7 @@ from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.blobs import BlobImages
 from tellapart.data.sources.formats.parquet_columns import label_array
 from tellapart.data.sources.label_choice import Labels
-from tellapart.data.sources.labels import checked_labels
+from tellapart.data.sources.labels import checked_labels, has_numbers
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.split_words import split_of
 from tellapart.data.sources.tables.roles import LABEL_NAMES, squashed
@@ -94,7 +94,8 @@ def _dataset(datasets: Any, title: str, parts: Mapping[str, Any], where: str, ch
         raise DataError(f"{where}: no labeled pictures (parts: {', '.join(parts)}).")
     numbers, names = checked_labels(labels, class_names)
     splits = {split: Split(ids[split], numbers[split], images[split]) for split in numbers}
-    return assemble(title, names, splits, where, notices=tuple(notices))
+    numbered = class_names is not None or has_numbers(labels.values())
+    return assemble(title, names, splits, where, notices=tuple(notices), numbered=numbered)
 
 
 def _fetch(table: Any, image: str) -> Any:

@@ -23,7 +23,9 @@ def _open(request: OpenRequest) -> Dataset:
     splits = {split: numbered_split(split, part.labels, part.images) for split, part in raw.splits.items()}
     if known.default_test_share:
         splits = _with_default_test(splits["train"], known)
-    return Dataset(known.name, known.class_names, splits, known.mirrors, known.image_shape, where)
+    return Dataset(
+        known.name, known.class_names, splits, known.mirrors, known.image_shape, where, numbered=True
+    )
 
 
 def _with_default_test(train: Split, known: KnownSet) -> dict[str, Split]:

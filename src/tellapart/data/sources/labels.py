@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,11 @@ def checked_labels(
     if class_names is None and widths:
         class_names = [str(number) for number in range(widths.pop())]
     return _numbered({split: labels for split, (labels, _) in flat.items()}, class_names)
+
+
+def has_numbers(labels: Iterable[Any]) -> bool:
+    """Return whether labels are numbers, also as one-hot rows, and not names."""
+    return all(np.asarray(of_split).dtype.kind in "uifb" for of_split in labels)
 
 
 def _numbered(

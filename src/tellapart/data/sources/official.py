@@ -13,7 +13,7 @@ from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet
 from tellapart.data.sources.formats import Layout, find_layout
 from tellapart.data.sources.known import find_place
 from tellapart.data.sources.label_choice import Labels
-from tellapart.data.sources.labels import checked_labels
+from tellapart.data.sources.labels import checked_labels, has_numbers
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.errors import ConfigError, DataError
 from tellapart.paths import real_path
@@ -61,7 +61,10 @@ def _read(path: Path, layout: Layout, choice: Labels) -> Dataset:
     labels, class_names = checked_labels({split: part.labels for split, part in raw.splits.items()}, names)
     splits = {split: numbered_split(split, labels[split], part.images) for split, part in raw.splits.items()}
     name, mirrors = (known.name, known.mirrors) if known else (path.stem, None)
-    return assemble(name, class_names, splits, str(path), mirrors=mirrors, notices=raw.notices)
+    numbered = names is not None or has_numbers(part.labels for part in raw.splits.values())
+    return assemble(
+        name, class_names, splits, str(path), mirrors=mirrors, notices=raw.notices, numbered=numbered
+    )
 
 
 def _known_set_at(path: Path, layout: Layout) -> KnownSet | None:

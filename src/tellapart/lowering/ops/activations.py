@@ -36,13 +36,18 @@ def sparse_plus(x: Tensor) -> Tensor:
     return torch.where(x <= -1, 0, torch.where(x < 1, (x + 1).square() / 4, x))
 
 
-def sparsemax(x: Tensor) -> Tensor:
-    """Return sparsemax over Keras's last axis, as Keras computes it.
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Return the logarithm of the softmax over Keras's `axis`, in at least float32."""
+    return torch.log_softmax(_at_least_float32(x), dim=torch_axis(axis, x.ndim))
+
+
+def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
+    """Return sparsemax over Keras's `axis`, as Keras computes it.
 
     Martins and Astudillo 2016 (arXiv:1602.02068) use the last of the partial sums that they keep;
     Keras 3.15 adds all of them up, so its results do not sum to 1.
     """
-    x, dim = _at_least_float32(x), torch_axis(-1, x.ndim)
+    x, dim = _at_least_float32(x), torch_axis(axis, x.ndim)
     descending = x.sort(dim=dim, descending=True).values
     ranks = torch.arange(1, x.shape[dim] + 1, dtype=x.dtype, device=x.device)
     ranks = ranks.reshape([-1 if axis == dim else 1 for axis in range(x.ndim)])
@@ -61,6 +66,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "selu": F.selu,
     "celu": F.celu,
     "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "glu": glu,
     "silu": F.silu,
     "mish": F.mish,
@@ -80,10 +86,13 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_silu": F.hardswish,
     "exponential": torch.exp,
     "softmax": softmax,
-    "log_softmax": lambda x: torch.log_softmax(_at_least_float32(x), dim=torch_axis(-1, x.ndim)),
+    "log_softmax": log_softmax,
     "sparsemax": sparsemax,
 }
-"""Every activation without parameters: all of Keras's but `threshold`, which has two."""
+"""Every activation without parameters: all of Keras's but `threshold`, which has two.
+
+The name "gelu_tanh" is ours, for `keras.ops.gelu`, which approximates where `keras.activations.gelu` does not.
+"""
 
 OVERWRITING: dict[str, Activation] = {
     "relu": F.relu_,

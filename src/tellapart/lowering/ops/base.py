@@ -14,11 +14,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tellapart.lowering.layout import image_to_sequence, sequence_to_image
+from tellapart.lowering.layout import image_to_sequence, sequence_to_image, to_keras, to_torch
 from tellapart.lowering.ops.activations import ACTIVATIONS
 
 Config = Mapping[str, Any]
 """A layer's settings, as its `get_config` returns them."""
+
+
+def as_list(results: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """Return what an operation returned as a list."""
+    return [results] if isinstance(results, Tensor) else list(results)
 
 
 class CastWeight(NamedTuple):
@@ -41,7 +46,7 @@ class CastWeight(NamedTuple):
 
 
 class Operation(nn.Module):
-    """One layer of a lowered net. `forward(*inputs, training)` returns one tensor."""
+    """One layer of a lowered net. `forward(*inputs, training)` returns one tensor, or a list of several."""
 
     overwritable = False
     """Whether the output is a new tensor that nothing keeps for its backward pass,
@@ -50,12 +55,22 @@ class Operation(nn.Module):
     couples_images = False
     """Whether, in training, the output for one image depends on the others of its batch."""
 
+    recordable = True
+    """Whether a CUDA graph of it may be replayed: it asks nobody for random numbers but torch."""
+
     dtype: torch.dtype = torch.float32
     """The dtype to compute in."""
 
     def __init__(self) -> None:
         super().__init__()
         self._cast_values: dict[str, Tensor] = {}
+
+    def belongs_to(self, layer: Any) -> None:
+        """Note the Keras layer, for an operation that asks it for more than its config and weights."""
+
+    def called_with(self, names: Sequence[str], settings: Mapping[str, Any]) -> "Operation | None":
+        """Return the operation of a call whose tensors and further arguments have these names; None: not supported."""
+        return None
 
     def castable_weights(self) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the weights that are cast before use: name -> (Keras's tensor, a view in the layout used here)."""
@@ -94,12 +109,14 @@ def _cast(weight: Tensor, dtype: torch.dtype) -> Tensor:
 class FunctionOperation(Operation):
     """A layer that is one pure function of its inputs, without weights."""
 
-    def __init__(self, function: Callable[..., Tensor], *, overwritable: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Tensor | Sequence[Tensor]], *, overwritable: bool = False
+    ) -> None:
         super().__init__()
         self.function = function
         self.overwritable = overwritable
 
-    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor | Sequence[Tensor]:
         return self.function(*inputs)
 
 
@@ -134,6 +151,11 @@ class SequenceOperation(Operation):
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
         return image_to_sequence(self.operation(sequence_to_image(x), training=training))
+
+
+def in_keras_layout(function: Callable[..., Tensor]) -> FunctionOperation:
+    """Return the operation that applies a function to tensors in Keras's layout."""
+    return FunctionOperation(lambda *inputs: to_torch(function(*map(to_keras, inputs))))
 
 
 Rule = Callable[[Config, Sequence[Tensor], torch.dtype], Operation | None]

@@ -1,0 +1,84 @@
+"""Usage: how a plain model is used, and where each answer comes from.
+
+Whatever the file does not say is given by somebody, found in its layers, or assumed. Nothing is assumed in silence:
+every command prints `lines`, and `to_dict` is part of every result.
+"""
+
+import shlex
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from tellapart.inference.probability_net import Head
+
+Source = Literal["given", "found", "assumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One answer."""
+
+    value: str
+    source: Source
+    why: str = ""
+    """A clause; of something given, what speaks against it."""
+
+    otherwise: str = ""
+    """What to type if it is not so."""
+
+    def in_words(self) -> str:
+        """Return the answer as a line without its name."""
+        reason = f"{self.source}: {self.why}" if self.why else self.source
+        return f"{self.value} ({reason}).{f' {self.otherwise}' * bool(self.otherwise)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How a plain model is used."""
+
+    model: str
+    """Its file."""
+
+    pixels: Setting
+    policy: Setting
+    resampling: Setting
+    classes: Setting
+    outputs: Setting = Setting("probabilities", "found")
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """Return the answers by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "model"}
+
+    def with_head(self, head: Head) -> "Usage":
+        """Return it with what a network's outputs were found to be."""
+        return replace(self, outputs=_OUTPUTS[head])
+
+    def lines(self, model: str = "") -> list[str]:
+        """Return what people should know: all that was found or assumed; nothing where all was given.
+
+        Args:
+            model: how it was named; default: its file's name.
+        """
+        model = model or self.model
+        told = [f"  {name}: {setting.in_words()}" for name, setting in self.settings.items() if setting.why]
+        if not told:
+            return []
+        return [
+            f"{model} was not saved by tellapart, so this is how it is used:",
+            *told,
+            f"  To save these answers: tellapart adopt {shlex.quote(model)}, with the same options",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {name: asdict(setting) for name, setting in self.settings.items()}
+
+
+_SIGMOID = "one output: the probability of the second class"
+_NO_ACTIVATION = "the last layer has no activation, as with from_logits=True"
+_OUTPUTS: dict[Head, Setting] = {
+    "probabilities": Setting("probabilities", "found"),
+    "one probability": Setting(_SIGMOID, "found", "the last layer is a sigmoid"),
+    "logits": Setting("logits, put through a softmax", "assumed", _NO_ACTIVATION),
+    "one logit": Setting(f"{_SIGMOID}, by a sigmoid", "assumed", _NO_ACTIVATION),
+}
