@@ -16,7 +16,7 @@ from tellapart.lowering.dtypes import PRECISIONS, has_float32_weights, layer_inp
 from tellapart.lowering.graph import Call, Graph
 from tellapart.lowering.known_functions import name_of_activation
 from tellapart.lowering.ops.base import Operation
-from tellapart.lowering.ops.merging import MIXED_RANKS
+from tellapart.lowering.ops.merging import TAKE_MIXED_RANKS, MixedRanks
 from tellapart.lowering.ops.operands import Place
 from tellapart.lowering.ops.operators import lower_operator
 from tellapart.lowering.registry import RULES, SIGNATURES
@@ -86,8 +86,10 @@ def lower_layer_call(call: Call, lower_once: Callable[[Any], Operation | None]) 
         operation = None if given is None else lower_once(call.layer)
         return None if given is None or operation is None else operation.called_with(*given)
     ranks = {len(tensor.shape) for tensor in call.node.input_tensors}
-    one_rank = len(ranks) == 1 or type(call.layer).__name__ in MIXED_RANKS
-    is_simple = isinstance(call.layer, keras.Model) or (one_rank and len(call.outputs) == 1)
+    if call.plain and len(ranks) > 1 and type(call.layer).__name__ in TAKE_MIXED_RANKS:
+        merge = lower_once(call.layer)
+        return None if merge is None else MixedRanks(merge)
+    is_simple = isinstance(call.layer, keras.Model) or len(call.outputs) == len(ranks) == 1
     return lower_once(call.layer) if call.plain and is_simple else None
 
 

@@ -83,7 +83,7 @@ _POOL = _of(
     "ignore_border",
 )
 _RNN = _of(_RECURRENT, "consume_less implementation", forget_bias_init="Write unit_forget_bias=True.")
-_RATE = _of({"p": "rate", **_FORMAT})
+_RATE = _of({"p": "rate"})
 _OPTIMIZER = _of({"lr": "learning_rate"}, "schedule_decay")
 
 ARGUMENTS: dict[str, Arguments] = {
@@ -100,7 +100,8 @@ ARGUMENTS: dict[str, Arguments] = {
     "keras.layers.UpSampling3D": _of(_FORMAT),
     "keras.layers.Dropout": _RATE,
     "keras.layers.GaussianDropout": _RATE,
-    **{f"keras.layers.SpatialDropout{n}D": _RATE for n in (1, 2, 3)},
+    "keras.layers.SpatialDropout1D": _RATE,
+    **{f"keras.layers.SpatialDropout{n}D": _of({"p": "rate", **_FORMAT}) for n in (2, 3)},
     "keras.layers.GaussianNoise": _of({"sigma": "stddev"}),
     "keras.layers.Reshape": _of({"dims": "target_shape"}),
     "keras.layers.LeakyReLU": _of({"alpha": "negative_slope"}),

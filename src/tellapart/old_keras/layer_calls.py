@@ -209,11 +209,20 @@ def _batch_input_shape(context: Context, call: cst.Call, args: ArgumentList, pla
         )
 
 
+def checkpoint(context: Context, _call: cst.Call, args: ArgumentList) -> None:
+    """Drop `period=1`, which is the rule."""
+    period = args.get("period")
+    if period is not None and context.script.number(period) == 1:
+        context.findings.old()
+        args.drop_keyword("period")
+
+
 RULES: dict[str, Rule] = {
     **{f"keras.layers.Conv2D{kind}": convolution for kind in ("", "Transpose")},
     "keras.layers.SeparableConv2D": convolution,
     "keras.layers.Dense": dense,
     "keras.layers.BatchNormalization": batch_normalization,
+    "keras.callbacks.ModelCheckpoint": checkpoint,
 }
 """Today's name of a layer -> what its calls need besides new names of arguments."""
 

@@ -19,18 +19,27 @@ def _fold(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]
     """Combine the inputs from left to right."""
     if len(inputs) == 1:
         return inputs[0].clone()  # never an input itself, which may not be written over
-    if len({x.ndim for x in inputs}) > 1:
-        inputs = _of_one_rank(inputs)
     result = inputs[0]
     for other in inputs[1:]:
         result = function(result, other)
     return result
 
 
-def _of_one_rank(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Give all tensors as many axes: of size 1 behind the batch, in Keras's order."""
-    rank = max(x.ndim for x in inputs)
-    return [to_torch(to_keras(x)[(slice(None),) + (None,) * (rank - x.ndim)]) for x in inputs]
+class MixedRanks(Operation):
+    """One call of a merging layer with tensors of different ranks: each gets as many axes as the largest has."""
+
+    def __init__(self, merge: Operation) -> None:
+        super().__init__()
+        self.merge, self.overwritable = merge, merge.overwritable
+
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+        rank = max(x.ndim for x in inputs)
+        return self.merge(*[_with_rank(x, rank) for x in inputs], training=training)
+
+
+def _with_rank(x: Tensor, rank: int) -> Tensor:
+    """Return a view with axes of size 1 behind the batch, in Keras's order."""
+    return to_torch(to_keras(x)[(slice(None),) + (None,) * (rank - x.ndim)])
 
 
 def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
@@ -114,5 +123,5 @@ RULES: dict[str, Rule] = {
     "CustomScaleLayer": _scaled_addition,
 }
 
-MIXED_RANKS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average"})
+TAKE_MIXED_RANKS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average"})
 """Layers whose inputs may have different ranks."""
