@@ -1,6 +1,7 @@
 """Each private name of Keras that we use, held against the installed Keras; and no other file may use one."""
 
 import ast
+import importlib
 import inspect
 from pathlib import Path
 
@@ -49,6 +50,87 @@ def test_keras_classes_are_told_from_a_users_subclasses():
     assert not internals.is_keras_class(layers.Dense, "Conv2D")
     assert not internals.is_keras_class(Dense)
     assert internals.is_keras_class(keras.optimizers.SGD, "SGD")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (internals.LEGACY_IMAGE, "ImageDataGenerator"),
+        (internals.LEGACY_TEXT, "Tokenizer"),
+        (internals.LEGACY_SEQUENCE, "TimeseriesGenerator"),
+    ],
+)
+def test_what_keras_3_keeps_of_old_preprocessing_is_there(module, name):
+    kind = getattr(importlib.import_module(module), name)
+    assert internals.is_keras_class(kind, name)
+
+
+def test_a_method_of_ones_own_is_told_from_keras_s():
+    class Own(layers.Dense):
+        def call(self, inputs):
+            return inputs
+
+    assert internals.is_keras_attribute(layers.Dense(2), "call")
+    assert internals.is_keras_attribute(Own(2), "build")
+    assert internals.is_keras_attribute(Own(2), "no_such_name")
+    assert not internals.is_keras_attribute(Own(2), "call")
+    assert internals.is_as_keras_made_it(layers.Dense(2))
+    assert not internals.is_as_keras_made_it(Own(2))
+    layer = layers.Dense(2)
+    layer.call = layers.Dense(3).call  # Keras's code, but another layer's
+    assert not internals.is_keras_attribute(layer, "call")
+    assert not internals.is_as_keras_made_it(layer)
+
+
+def test_hooks_are_seen_where_torch_keeps_them():
+    layer, weight = layers.Dense(2), torch.ones(3, requires_grad=True)
+    assert not any(internals.tables_of_hooks(layer))
+    assert not internals.tables_of_hooks(keras.losses.MeanSquaredError())
+    assert not internals.has_gradient_hooks(weight)
+    handles = [
+        layer.register_forward_hook(print),
+        torch.nn.modules.module.register_module_forward_hook(print),
+    ]
+    assert sum(map(len, internals.tables_of_hooks(layer))) == 2
+    for handle in handles:
+        handle.remove()
+    assert not any(internals.tables_of_hooks(layer))
+    handle = weight.register_hook(print)
+    assert internals.has_gradient_hooks(weight)
+    handle.remove()
+    assert not internals.has_gradient_hooks(weight)
+    weight.register_post_accumulate_grad_hook(print)
+    assert internals.has_gradient_hooks(weight)
+
+
+def test_all_that_trains_is_a_trainer():
+    assert issubclass(keras.Model, internals.trainer_class(keras))
+    assert not issubclass(layers.Dense, internals.trainer_class(keras))
+
+
+def test_the_part_of_a_layer_that_draws():
+    attention = layers.MultiHeadAttention(2, 3, dropout=0.1)
+    attention.build((None, 4, 5), (None, 4, 5))
+    assert type(internals.random_layer_in(attention)) is layers.Dropout
+    dropout = layers.Dropout(0.1)
+    assert internals.random_layer_in(dropout) is dropout
+    assert internals.drops_by_torch(dropout)
+    assert internals.drops_by_torch(layers.Dropout(0.0))
+    assert not internals.drops_by_torch(layers.Dropout(0.1, seed=1))
+    assert not internals.drops_by_torch(layers.Dropout(0.1, noise_shape=(None, 1)))
+
+
+def test_the_tensor_of_a_variable():
+    dense = layers.Dense(2)
+    dense.build((None, 3))
+    assert internals.tensor_of(dense.kernel) is dense.kernel.value
+
+
+def test_the_losses_of_a_compiled_model():
+    model = fitted()
+    assert type(internals.container_of_losses(model)).__name__ == "CompileLoss"
+    loss = keras.losses.CategoricalCrossentropy()
+    assert internals.function_of_loss(loss) is keras.losses.categorical_crossentropy
 
 
 def test_operators_are_told_from_layers():

@@ -48,6 +48,11 @@ def oxford_pets():
     many(Path("annotations/trimaps"), "png", 1048, lambda path: labels(path, 160, 200, 1, 3))
 
 
+def salient_objects():
+    many(Path("DUTS-TE/DUTS-TE-Image"), "jpg", 140, lambda path: picture(path, 160, 200))
+    many(Path("DUTS-TE/DUTS-TE-Mask"), "png", 140, lambda path: labels(path, 160, 200, 0, 1))
+
+
 def captchas():
     letters = np.array(list("2345678bcdefgmnpwxy"))
     for number in range(160):
@@ -69,6 +74,7 @@ def dark_pictures():
 
 def many(folder, end, count, write, different=16):
     """Write `different` files and fill up with links to the first."""
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         target = folder / f"{number:05}.{end}"
         if number < different:
@@ -85,8 +91,8 @@ def berkeley():
 
 
 def moving_digits():
-    """Videos of 6 frames; the example's have 20."""
-    np.save("mnist_test_seq.npy", random.integers(0, 256, (6, 1000, 64, 64), dtype=np.uint8))
+    """Videos of 32 x 32 pixels; the example's have 64 x 64."""
+    np.save("mnist_test_seq.npy", random.integers(0, 256, (20, 1000, 32, 32), dtype=np.uint8))
     return "mnist_test_seq.npy"
 
 
@@ -115,14 +121,17 @@ def airplane_points():
     parts = ["wing", "body", "tail", "engine"]
     about = {"directory": "planes", "lables": parts, "colors": ["blue", "green", "red", "pink"]}
     folder = Path("PartAnnotation/planes")
-    for name in ("points", *(f"points_label/{part}" for part in parts)):
-        (folder / name).mkdir(parents=True)
+    folder.mkdir(parents=True)
     Path("PartAnnotation/metadata.json").write_text(json.dumps({"Airplane": about}))
-    for number in range(64):
-        np.savetxt(folder / "points" / f"{number}.pts", random.random((1100, 3)), "%.4f")
-        of_part = random.integers(0, 4, 1100)
-        for index, part in enumerate(parts):
-            np.savetxt(folder / "points_label" / part / f"{number}.seg", (of_part == index).astype(int), "%d")
+    many(folder / "points", "pts", 320, lambda path: np.savetxt(path, random.random((1100, 3)), "%.4f"))
+    for index, part in enumerate(parts):  # points in the same order everywhere, so that each is of one part
+        of_part = (np.arange(1100) * 4 // 1100 == index).astype(int)
+        many(
+            folder / "points_label" / part,
+            "seg",
+            320,
+            lambda path, of_part=of_part: np.savetxt(path, of_part, "%d"),
+        )
     return "PartAnnotation"
 
 
@@ -159,6 +168,7 @@ def scans():
 PLANTED = {
     "PetImages": cats_and_dogs,
     "annotations/trimaps": oxford_pets,
+    "DUTS-TE": salient_objects,
     "captcha_images_v2": captchas,
     "instance-level_human_parsing": human_parsing,
     "lol_dataset": dark_pictures,
@@ -175,6 +185,7 @@ FETCHED = {
     "caltech-101": airplanes,
     "CT-": scans,
     "shapenet": airplane_points,
+    "gcvit": lambda: "random weights, since `load_weights` is replaced",
     ".jpg": elephant,
     ".png": elephant,
 }

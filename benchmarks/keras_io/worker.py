@@ -31,6 +31,7 @@ TODAY = (
     (r"import tensorflow\.keras", "import keras"),
     (r"optimizers\.experimental\b", "optimizers"),
     (r"\bimage=images\b", "images=images"),
+    (r"\bnew_shape=", "newshape="),
     (r"/tmp/\.keras/datasets/", ""),
     (r"os\.environ\[.KERAS_BACKEND.\] *=.*", "pass"),
     (r"^[!%].*$", ""),

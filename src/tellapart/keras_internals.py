@@ -7,12 +7,23 @@ private name of Keras. Imports neither Keras nor torch.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
+
+PRIVATE_MODULES = "keras.src."
+"""How the full names of Keras's own modules begin."""
+
+LEGACY_IMAGE = "keras.src.legacy.preprocessing.image"
+"""Where Keras 3 keeps ImageDataGenerator on PyTorch; it has no public name for it."""
+
+LEGACY_TEXT = "keras.src.legacy.preprocessing.text"
+
+LEGACY_SEQUENCE = "keras.src.legacy.preprocessing.sequence"
 
 
 def is_keras_class(kind: type, name: str | None = None) -> bool:
     """Return whether `kind` is a class of Keras itself, of the given name if any, and not a user's subclass."""
-    return kind.__module__.startswith("keras.src.") and name in (None, kind.__name__)
+    return kind.__module__.startswith(PRIVATE_MODULES) and name in (None, kind.__name__)
 
 
 def is_keras_operator(kind: type) -> bool:
@@ -20,9 +31,106 @@ def is_keras_operator(kind: type) -> bool:
     return kind.__module__.startswith("keras.src.ops.")
 
 
+# Whose code decides
+
+
+def is_keras_attribute(thing: Any, name: str) -> bool:
+    """Return whether a method or property of an object is the code of Keras or torch.
+
+    It is not where the object itself or a user's class has one of its own, or where somebody gave Keras's class
+    another one.
+    """
+    if name in vars(thing):
+        return _wraps_method(vars(thing)[name], thing, name)
+    owner = next((kind for kind in type(thing).__mro__ if name in vars(kind)), None)
+    return owner is None or (_is_library_class(owner) and _is_library_code(vars(owner)[name]))
+
+
+def is_as_keras_made_it(thing: Any) -> bool:
+    """Return whether Keras's code alone decides what an object does.
+
+    It does not for an object of a user's class, for one with a method of its own in place of its class's, for one
+    of a class of Keras's that was given another method, or for one with torch's hooks.
+    """
+    kinds = type(thing).__mro__
+    own = [name for name, value in vars(thing).items() if callable(value) and hasattr(kinds[0], name)]
+    return (
+        is_keras_class(kinds[0])
+        and not any(tables_of_hooks(thing))
+        and all(is_keras_attribute(thing, name) for name in own)
+        and all(is_keras_attribute(thing, name) for name in _CALLS if hasattr(thing, name))
+        and all(
+            _is_library_code(value) for kind in kinds if _is_special(kind) for value in vars(kind).values()
+        )
+    )
+
+
+def tables_of_hooks(module: Any) -> list[Mapping[int, Any]]:
+    """Return the tables of hooks that torch calls around a module's forward and backward pass, its own and global ones.
+
+    Nothing but a module has any.
+    """
+    if not hasattr(module, "_forward_hooks"):
+        return []
+    from torch.nn.modules import module as torch_module
+
+    kinds = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
+    own = [getattr(module, f"_{kind}") for kind in kinds]
+    return own + [getattr(torch_module, f"_global_{kind}") for kind in kinds]
+
+
+def has_gradient_hooks(tensor: Any) -> bool:
+    """Return whether torch calls hooks with the gradient of a tensor."""
+    return bool(tensor._backward_hooks) or bool(getattr(tensor, "_post_accumulate_grad_hooks", None))
+
+
+_CALLS = ("__call__", "forward", "call")
+"""What runs when an object is called, in this order."""
+
+
+def _is_special(kind: type) -> bool:
+    """Return whether a class is one of Keras's for a purpose, and not the large base of all layers."""
+    return is_keras_class(kind) and kind.__name__ not in ("Layer", "TorchLayer", "Operation", "KerasSaveable")
+
+
+def _wraps_method(value: Any, thing: Any, name: str) -> bool:
+    """Return whether an object's own attribute is its class's method, or wraps it as Keras wraps `build`.
+
+    Where the class has none, such as `train_function`, whether the attribute is no function but Keras's.
+    """
+    of_class = getattr(type(thing), name, None)
+    if of_class is None:
+        return _is_library_code(value)
+    for method in (value, getattr(value, "__wrapped__", None)):
+        if getattr(method, "__func__", None) is of_class and getattr(method, "__self__", None) is thing:
+            return _is_library_code(value)
+    return False
+
+
+def _is_library_class(kind: type) -> bool:
+    return _is_library_module(kind.__module__)
+
+
+def _is_library_code(attribute: Any) -> bool:
+    """Return whether a class's attribute is no function, or one of Keras or torch."""
+    if isinstance(attribute, property):
+        return all(_is_library_code(part) for part in (attribute.fget, attribute.fset))
+    function = getattr(attribute, "__func__", attribute)
+    return not isinstance(function, FunctionType) or _is_library_module(function.__module__)
+
+
+def _is_library_module(name: str | None) -> bool:
+    return (name or "").startswith(("keras.src.", "torch."))
+
+
 def keras_home(keras: Any) -> str:
     """Return the folder in which Keras keeps what it downloads; `keras` is the module."""
     return keras.src.backend.config.keras_home()
+
+
+def trainer_class(keras: Any) -> Any:
+    """Return the class of everything that has `fit`, of which `keras.Model` is one; `keras` is the module."""
+    return keras.src.trainers.trainer.Trainer
 
 
 # Models and their graphs
@@ -118,6 +226,22 @@ def is_tracing_shapes(keras: Any) -> bool:
     return keras.src.backend.common.symbolic_scope.in_symbolic_scope()
 
 
+def random_layer_in(layer: Any) -> Any:
+    """Return the part of a layer that draws its random numbers: in attention the dropout, else the layer itself."""
+    return next((part for part in layer._flatten_layers() if hasattr(part, "seed_generator")), layer)
+
+
+def drops_by_torch(dropout: Any) -> bool:
+    """Return whether a Dropout layer draws from torch's global generator, as it does without a seed or a shape."""
+    generator = getattr(dropout, "seed_generator", None)  # none where the rate is 0
+    return dropout.noise_shape is None and getattr(generator, "_initial_seed", None) is None
+
+
+def tensor_of(variable: Any) -> Any:
+    """Return the tensor of a built Keras variable, whatever the scope."""
+    return variable._value
+
+
 # Compiled models: losses and metrics
 
 
@@ -133,6 +257,16 @@ def compute_loss(
 def has_loss_weights(model: Any) -> bool:
     """Return whether `loss_weights` were passed to `compile`."""
     return model._compile_loss._user_loss_weights is not None
+
+
+def container_of_losses(model: Any) -> Any:
+    """Return the object in which a compiled model keeps its losses."""
+    return model._compile_loss
+
+
+def function_of_loss(loss: Any) -> Any:
+    """Return the function that a LossFunctionWrapper calls."""
+    return loss.fn
 
 
 def loss_tracker(model: Any) -> Any:

@@ -294,6 +294,19 @@ class TestWhatOutputsMean:
         with pytest.raises(ModelError, match="ends in sigmoid"):
             self.answers(layers, tmp_path)
 
+    def test_two_sigmoids_that_noise_drives_to_1_and_0_are_refused_too(self, tmp_path):
+        """Pixels of 0 to 255 do so in most networks, and then the two add up to 1 by chance."""
+        opposed = keras.initializers.Constant(np.array([1.0, -1.0]))
+        positive = keras.initializers.Constant(0.5)
+        last = keras.layers.Dense(2, "sigmoid", kernel_initializer=opposed, bias_initializer=positive)
+        with pytest.raises(ModelError, match="ends in sigmoid with 2 outputs"):
+            self.answers([keras.layers.Flatten(), last], tmp_path)
+
+    def test_a_lambda_layer_is_refused_with_what_to_put_in_its_place(self, tmp_path):
+        scaling = keras.layers.Lambda(lambda image: image / 255, name="scale")
+        with pytest.raises(ModelError, match=r"its layer scale is a Lambda.*Rescaling\(1 / 255\)"):
+            self.answers([scaling, keras.layers.Flatten(), keras.layers.Dense(3)], tmp_path)
+
 
 def test_an_h5_without_class_names_is_scored_in_the_order_of_the_datas(trained, color_photos, tmp_path):
     trained.classifier.save(tmp_path / "keras_first_cnn_test.h5")

@@ -215,6 +215,14 @@ def halves_of_channels():
     return keras.Model(inputs, layers.Dense(5, "softmax")(keras.ops.mean(x, axis=(1, 2))))
 
 
+def channel_offsets():
+    """A tensor of another rank is added to a convolution's result, which the convolution cannot do itself."""
+    inputs = keras.Input((12, 12, 3))
+    x = layers.Conv2D(4, 3, padding="same")(layers.Rescaling(1 / 255)(inputs))
+    offsets = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(5, "softmax")(layers.Flatten()(layers.Add()([x, offsets]))))
+
+
 def windows_of_pictures():
     """As in Swin: windows become a larger batch, and pictures again."""
     inputs = keras.Input((12, 12, 3))
@@ -227,7 +235,9 @@ def windows_of_pictures():
     return keras.Model(inputs, layers.Dense(5, "softmax")(x))
 
 
-@pytest.mark.parametrize(("build", "folds"), [(halves_of_channels, True), (windows_of_pictures, False)])
+@pytest.mark.parametrize(
+    ("build", "folds"), [(halves_of_channels, True), (channel_offsets, True), (windows_of_pictures, False)]
+)
 def test_a_net_folds_unless_images_cannot_pass_a_few_at_a_time(build, folds):
     model = build()
     net = lower(model, "float32")

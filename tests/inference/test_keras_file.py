@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tellapart.errors import ModelError
+from tellapart.inference.folded_net import inference_net
 from tellapart.inference.keras_file import read_stored_net
 from tellapart.keras_backend import import_keras
 from tellapart.models.efficientnet_lite import efficientnet_lite
@@ -54,6 +55,53 @@ def test_every_kind_of_weight_finds_its_layer(tmp_path):
         ]
     )
     assert_same_as_keras(model, tmp_path / "model.keras")
+
+
+def test_augmentation_in_a_file_changes_nothing_and_needs_no_keras(tmp_path):
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(0.2),
+            layers.RandomCrop(12, 12),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.save(tmp_path / "model.keras")
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 12, 12, 3)).astype("uint8"))
+    net = read_stored_net(tmp_path / "model.keras")
+    with torch.no_grad():
+        expected = model(images.float(), training=False)
+        torch.testing.assert_close(net(images), expected)
+        torch.testing.assert_close(inference_net(net)(images), expected)
+
+
+def test_a_stored_net_whose_images_touch_does_not_pass_them_a_few_at_a_time(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((4, 4, 3)), layers.Flatten(), layers.Dense(3), layers.Softmax(axis=0)]
+    )
+    model.save(tmp_path / "model.keras")
+    net = read_stored_net(tmp_path / "model.keras")
+    assert net is not None
+    assert inference_net(net) is None
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: keras.ops.split(x, 3, axis=-1)[0],
+        lambda x: layers.MultiHeadAttention(2, 4)(query=x, value=x),
+    ],
+    ids=["split", "attention by name"],
+)
+def test_what_a_file_says_in_other_ways_is_left_to_keras(tmp_path, build):
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Flatten()(build(layers.Dense(3)(inputs)))
+    keras.Model(inputs, layers.Dense(2, "softmax")(x)).save(tmp_path / "model.keras")
+    assert read_stored_net(tmp_path / "model.keras") is None
 
 
 def test_the_layers_of_newer_networks_find_their_weights(tmp_path):

@@ -213,7 +213,11 @@ MORE = [
         if kind != "Subtract"
     ),
     *(Case(kind, {}, [IMAGE, [2, 1, 1, 4]]) for kind in ("Add", "Subtract", "Multiply", "Maximum")),
-    *(Case(kind, {}, [SEQUENCE, [2, 4]]) for kind in ("Add", "Multiply")),
+    *(
+        Case(kind, {}, shapes)
+        for kind in ("Add", "Multiply", "Subtract", "Maximum")
+        for shapes in ([SEQUENCE, [2, 4]], [IMAGE, [2, 4]], [[2, 5, 4], IMAGE])
+    ),
     Case("Concatenate", {"axis": 1}, PAIR),
     Case("Concatenate", {"axis": -2}, PAIR),
     Case("Dot", {"axes": [2, 1]}, [SEQUENCE, [2, 4, 3]]),

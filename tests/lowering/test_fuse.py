@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from against_keras import scatter_weights
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.lowering.ops.activation_layers import ActivationOperation
 from tellapart.lowering.ops.convolution import Convolution2D
+from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.lowering.ops.pooling import MaxPooling2D
 
 keras = import_keras()
@@ -99,3 +101,58 @@ def test_a_nested_model_is_fused_where_the_whole_one_is(fused):
     model = keras.Sequential([keras.Input((9, 9, 3)), keras.Sequential(inner), layers.Flatten()])
     pooling = [part for part in lower(model, fused=fused).modules() if isinstance(part, MaxPooling2D)]
     assert [part.relu for part in pooling] == [fused]
+
+
+def normalized_convolutions(activation):
+    return keras.Sequential(
+        [
+            keras.Input((9, 9, 3)),
+            layers.Conv2D(8, 3, padding="same", strides=2),
+            layers.BatchNormalization(),
+            layers.Activation(activation),
+            layers.DepthwiseConv2D(3, padding="same", use_bias=False),
+            layers.BatchNormalization(scale=False),
+        ]
+    )
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "tanh"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_normalization_goes_into_the_convolution_before_it(activation, frozen):
+    model = normalized_convolutions(activation)
+    scatter_weights(model)
+    model.trainable = not frozen
+    net = lower(model)
+    assert operation(net, Convolution2D).normalization is operation(net, BatchNormalization)
+    for training in (False, True):
+        expected = model(PICTURES, training=training)
+        found = net(PICTURES, training=training)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        assert found.requires_grad is not frozen
+
+
+def test_a_fixed_normalization_is_folded_only_where_nothing_needs_its_parts():
+    """A frozen trunk saves nothing for a backward pass; as soon as an input or a weight learns, gradients are right."""
+    model = normalized_convolutions("silu")
+    scatter_weights(model)
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+    assert_same_as_keras(model, to_the_bit=False)
+    model.trainable = False
+    pictures = [PICTURES.clone().requires_grad_() for _ in range(2)]
+    ours, theirs = lower(model)(pictures[0], training=True), model(pictures[1], training=True)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours.square().sum(), pictures[0]),
+        torch.autograd.grad(theirs.square().sum(), pictures[1]),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_weights_set_later_count_in_a_folded_normalization():
+    model = normalized_convolutions("relu")
+    model.trainable = False
+    net = lower(model)
+    net(PICTURES)
+    scatter_weights(model)
+    torch.testing.assert_close(net(PICTURES), model(PICTURES), rtol=1e-5, atol=1e-5)

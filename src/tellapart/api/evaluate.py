@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
+
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, run_folder_of
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.pixel_doubt import doubt_about_pixels
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.resolve import display_name
@@ -217,6 +220,10 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
         notes.append(f"Skipped {count} ({store.unreadable[0].reason}).")
     notes += [f"{line}." for line in in_words(store.notes)]
     names = choice.dataset.class_names
+    if classifier.usage is not None and classifier.usage.pixels.source == "assumed":
+        own = {name: index for index, name in enumerate(classifier.class_names)}
+        targets = np.array([own.get(name, -1) for name in names], np.int64)[store.labels]
+        notes += filter(None, [doubt_about_pixels(classifier.net, store.images, targets)])
     if names_things(classifier.card, names):
         listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         notes.append(

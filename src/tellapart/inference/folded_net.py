@@ -181,9 +181,17 @@ def inference_net(
         activated: whether a last dense layer applies its activation; without it, it returns logits.
     """
     unfolded = _unfolded_stored(net) if isinstance(net, StoredNet) else _unfolded(net)
-    if unfolded is None:
+    if unfolded is None or _lets_images_touch(net):
         return None
     return InferenceNet(unfolded if until is None else _ending_at(until, unfolded), precision, activated)
+
+
+def _lets_images_touch(net: LoweredNet | StoredNet) -> bool:
+    """Return whether images cannot pass through a few at a time."""
+    return any(
+        isinstance(part, Operation) and part.couples_images and not isinstance(part, ONLY_IN_TRAINING)
+        for part in net.modules()
+    )
 
 
 def _ending_at(slot: int, net: Unfolded) -> Unfolded:
@@ -212,8 +220,6 @@ def _unfolded(net: LoweredNet) -> Unfolded | None:
         for call in graph.calls
     ):
         return None  # a nested model would run once for each of its results
-    if any(part.couples_images and not isinstance(part, ONLY_IN_TRAINING) for part in net.operations):
-        return None  # images pass through a few at a time
     steps = [step for call in graph.calls for step in _steps_of(call, net.operation_of(call))]
     return Unfolded(steps, graph.inputs[0], graph.outputs[0], net.input_dtypes[0])
 

@@ -11,6 +11,7 @@ from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.dtypes import HALF
 from tellapart.runtime.workers import workers
+from tellapart.text import counted
 
 Head = Literal["probabilities", "one probability", "logits", "one logit"]
 """What a network's outputs mean: a softmax, or one sigmoid for the second of two classes; or what these are given."""
@@ -29,6 +30,10 @@ MOST_OFF_ONE_ROUNDED = 2**-7
 
 NOISE_IMAGES = 2
 """Images of noise by whose outputs a network's last layer is judged."""
+
+FAINTER = (1 / 16, 1 / 255)
+"""Contrasts at which a network is asked again whose outputs need not add up to 1. Sigmoids, each of its own, do so by
+chance where noise drives one of them to 1 and the others to 0."""
 
 
 class ProbabilityNet:
@@ -144,6 +149,8 @@ def head_of(
         ModelError: the outputs are NaN, or neither probabilities nor logits of mutually exclusive classes.
     """
     noise = torch.rand((NOISE_IMAGES, *shape), generator=torch.Generator().manual_seed(0)) * 255
+    if activation != "softmax":
+        noise = torch.cat([noise, *(noise * contrast for contrast in FAINTER)])
 
     def outputs_of(images: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
@@ -168,8 +175,9 @@ def head_of(
     if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):
         return "probabilities"
     if output.shape[1] == 1 or activation != "linear":
+        outputs = counted(output.shape[1], "output")
         raise ModelError(
-            f"The model {name!r} ends in {activation} with {output.shape[1]} outputs per image: these are not the "
+            f"The model {name!r} ends in {activation} with {outputs} per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
             "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
         )

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tellapart.keras_internals import functional_inside, is_keras_class, nested_layers, nodes_by_depth
+from tellapart.keras_internals import (
+    functional_inside,
+    is_keras_attribute,
+    is_keras_class,
+    nested_layers,
+    nodes_by_depth,
+    tables_of_hooks,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Graph:
 def functional_of(model: Any) -> Any | None:
     """Return the Functional model that describes how `model` runs; None where only its own code does.
 
-    None for a subclass with its own `call`, for a model whose graph passes masks or has
+    None for a model with its own `call`, `__call__` or torch's hooks, for one whose graph passes masks or has
     optional inputs, and for a Sequential that is not built yet.
     """
     import keras
@@ -78,7 +85,8 @@ def functional_of(model: Any) -> Any | None:
         base: Any = next((kind for kind in type(model).__mro__ if is_keras_class(kind, "Functional")), None)
         runs_its_graph = base is not None and type(model).call is base.call
         functional = model
-    if not runs_its_graph or functional is None:
+    own_code = not all(is_keras_attribute(model, name) for name in ("__call__", "forward", "call"))
+    if not runs_its_graph or functional is None or own_code or any(tables_of_hooks(model)):
         return None
     unsupported = any(_makes_masks(layer) or _is_optional(layer) for layer in functional.operations)
     return None if unsupported else functional

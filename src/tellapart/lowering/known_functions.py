@@ -29,10 +29,11 @@ def name_of_activation(function: Any) -> str | None:
     ours = _function_of_keras(name, "activations")
     if function is not ours and (ours is None or function is not _function_of_keras(name, "ops")):
         return None
-    given = _defaults(function) | settings
+    defaults = _defaults(ours)
+    given = defaults | _defaults(function) | settings
+    further = {key: value for key, value in _defaults(function).items() if key not in defaults}
     for known, (base, changed) in [(name, (name, {})), *WITH_SETTINGS.items()]:
-        wanted = _defaults(ours) | changed
-        if known in ACTIVATIONS and base == name and {key: given.get(key) for key in wanted} == wanted:
+        if known in ACTIVATIONS and base == name and given == defaults | further | changed:
             return known
     return None
 

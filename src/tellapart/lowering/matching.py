@@ -6,11 +6,17 @@ from typing import Any
 
 import torch
 
-from tellapart.keras_internals import is_keras_class, is_keras_operator, nested_layers
+from tellapart.keras_internals import (
+    is_as_keras_made_it,
+    is_keras_class,
+    is_keras_operator,
+    nested_layers,
+)
 from tellapart.lowering.dtypes import PRECISIONS, has_float32_weights, layer_input_dtype
 from tellapart.lowering.graph import Call, Graph
 from tellapart.lowering.known_functions import name_of_activation
 from tellapart.lowering.ops.base import Operation
+from tellapart.lowering.ops.merging import TAKE_MIXED_RANKS, MixedRanks
 from tellapart.lowering.ops.operands import Place
 from tellapart.lowering.ops.operators import lower_operator
 from tellapart.lowering.registry import RULES, SIGNATURES
@@ -80,6 +86,9 @@ def lower_layer_call(call: Call, lower_once: Callable[[Any], Operation | None]) 
         operation = None if given is None else lower_once(call.layer)
         return None if given is None or operation is None else operation.called_with(*given)
     ranks = {len(tensor.shape) for tensor in call.node.input_tensors}
+    if call.plain and len(ranks) > 1 and type(call.layer).__name__ in TAKE_MIXED_RANKS:
+        merge = lower_once(call.layer)
+        return None if merge is None else MixedRanks(merge)
     is_simple = isinstance(call.layer, keras.Model) or len(call.outputs) == len(ranks) == 1
     return lower_once(call.layer) if call.plain and is_simple else None
 
@@ -126,7 +135,7 @@ def lower_layer(layer: Any, precision: str | None) -> Operation | None:
         return None
     kind = type(layer)
     extras = any(_has_extras(part) for part in nested_layers(layer))
-    if extras or not is_keras_class(kind) or kind.__name__ not in RULES:
+    if extras or kind.__name__ not in RULES:
         return None
     config = _config_of(layer)
     if config is None:
@@ -148,6 +157,8 @@ def lower_operator_call(call: Call, precision: str | None) -> Operation | None:
     kind = type(call.layer)
     if call.arguments is None or not is_keras_operator(kind):
         return None
+    if not is_as_keras_made_it(call.layer):
+        return None
 
     def placed(value: Any) -> Any:
         return Place(tuple(value.shape), value.dtype) if isinstance(value, keras.KerasTensor) else value
@@ -160,7 +171,8 @@ def lower_operator_call(call: Call, precision: str | None) -> Operation | None:
 def _has_extras(layer: Any) -> bool:
     """Return whether a layer does more than its config and weights say, or has other weights than those."""
     return (
-        getattr(layer, "activity_regularizer", None) is not None
+        not is_as_keras_made_it(layer)
+        or getattr(layer, "activity_regularizer", None) is not None
         or getattr(layer, "lora_enabled", False)
         or getattr(layer, "quantization_mode", None) is not None
     )

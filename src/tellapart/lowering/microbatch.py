@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from tellapart.lowering.torch_masks import WholeBatchMasks
+
 
 @dataclass(slots=True)
 class MicroBatch:
@@ -22,6 +24,14 @@ class MicroBatch:
 
     generator: torch.Generator
     """The source of the part's random numbers."""
+
+    masks: WholeBatchMasks | None = None
+    """Keras's dropout masks, of which the part takes its rows; None where nothing has to be as Keras draws it."""
+
+    first: int = 0
+    """Index in the batch of the part's first image."""
+
+    masks_taken: int = 0
 
     afterward: list[Callable[[], None]] = field(default_factory=list)
     """Updates to apply once all parts are done, such as moving an average."""

@@ -99,7 +99,7 @@ class LoweredNet(nn.Module):
                 results = self._run_keras(call, values, training)
             else:
                 results = as_list(operation(*self._inputs_of(call, values), training=training))
-            if self._observer is not None and not isinstance(operation, _Nested):
+            if self._observer is not None and not isinstance(operation, Nested):
                 self._observer(call, operation, [values[slot] for slot in call.inputs], results)
             for slot in call.last_use:
                 del values[slot]
@@ -121,7 +121,7 @@ class LoweredNet(nn.Module):
         rows: dict[str, LoweredLayer] = {}
         for call in self.graph.calls:
             operation, layer = self.operation_of(call), call.layer
-            if isinstance(operation, _Nested):
+            if isinstance(operation, Nested):
                 own_rows = [replace(row, name=f"{layer.name}/{row.name}") for row in operation.net.report()]
             else:
                 own_rows = [LoweredLayer(layer.name, type(layer).__name__, operation is not None)]
@@ -138,7 +138,7 @@ class LoweredNet(nn.Module):
         with ExitStack() as inner:
             for call in self.graph.calls if self.graph is not None else ():
                 operation = self.operation_of(call)
-                if isinstance(operation, _Nested):
+                if isinstance(operation, Nested):
                     inner.enter_context(operation.net.observed_by(observer, f"{prefix}{call.layer.name}/"))
             self._observer = partial(observer, prefix)
             try:
@@ -147,13 +147,16 @@ class LoweredNet(nn.Module):
                 self._observer = None
 
     def lowered_layers(self) -> list[Any]:
-        """Return the Keras layers and operators whose settings this net read when it was built, nested ones too."""
+        """Return the Keras layers and operators whose settings this net read when it was built, nested ones too.
+
+        A nested model is among them: that it runs by its graph was read as well.
+        """
         layers: dict[int, Any] = {}
         for call in () if self.graph is None else self.graph.calls:
             operation = self.operation_of(call)
-            if isinstance(operation, _Nested):
+            if isinstance(operation, Nested):
                 layers.update({id(layer): layer for layer in operation.net.lowered_layers()})
-            elif operation is not None:
+            if operation is not None:
                 layers[id(call.layer)] = call.layer
         return list(layers.values())
 
@@ -161,7 +164,7 @@ class LoweredNet(nn.Module):
         """Return whether some layer runs as itself and may therefore add losses when it is called."""
         if self.graph is None:
             return True
-        nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, _Nested))
+        nested = (op.net.keeps_layer_losses() for op in self.operations if isinstance(op, Nested))
         return any(self.operation_of(call) is None for call in self.graph.calls) or any(nested)
 
     @cached_property
@@ -243,7 +246,7 @@ class LoweredNet(nn.Module):
         return [to_torch(result) for result in keras.tree.flatten(call.layer(*args, **kwargs))]
 
 
-class _Nested(Operation):
+class Nested(Operation):
     """A whole model used as a layer, with one result or several."""
 
     def __init__(self, net: LoweredNet) -> None:
@@ -261,7 +264,7 @@ class _Nested(Operation):
 
 def _lower_nested(model: Any, precision: str | None, fused: bool) -> Operation | None:
     has_graph = functional_of(model) is not None
-    return _Nested(LoweredNet(model, precision, fused=fused)) if has_graph else None
+    return Nested(LoweredNet(model, precision, fused=fused)) if has_graph else None
 
 
 def lower(model: Any, precision: str | None = None, *, fused: bool = True) -> LoweredNet:

@@ -7,7 +7,7 @@ learning rate) are functions of `layer_calls.py` and `optimizer_calls.py`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tellapart.old_keras.names import LEGACY_IMAGE
+from tellapart.keras_internals import LEGACY_IMAGE
 
 
 @dataclass(frozen=True, slots=True)

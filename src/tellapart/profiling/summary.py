@@ -6,7 +6,7 @@ multiply-add of matrix products and convolutions. Activations and pooling count 
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.model_file import load_keras, read_card, unusable_is_model_error
+from tellapart.classifier.plain.open_plain import open_plain
+from tellapart.classifier.plain.said import Said
 from tellapart.classifier.resolve import model_file
 from tellapart.data.preprocess import Preprocessing
-from tellapart.errors import ConfigError, ModelError
+from tellapart.errors import ConfigError, ModelError, TellapartError
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.models.networks import NETWORKS
@@ -137,12 +139,28 @@ def describe(
             f"{str(model)!r} is neither a recipe ({', '.join(RECIPES)}) nor a model file or run folder."
         )
     with unusable_is_model_error(path):
-        return describe_model(load_keras(path), read_card(path))
+        model, card = load_keras(path), read_card(path)
+        return (
+            _with_usage(describe_model(model, card), model, path)
+            if card is None
+            else describe_model(model, card)
+        )
 
 
 def describe_model(model: Any, card: ModelCard | None) -> Description:
     """Describe a Keras model, and its card where it has one."""
     return Description(summarize(model), {} if card is None else {"card": _card_facts(card)})
+
+
+def _with_usage(description: Description, model: Any, path: Path) -> Description:
+    """Add how a model without a card would be used, or what must be said before it can be."""
+    try:
+        usage = open_plain(model, path, Said()).usage
+    except TellapartError as reason:
+        answers = {"must be said": str(reason)}
+    else:
+        answers = {name: setting.in_words() for name, setting in usage.settings.items() if name != "outputs"}
+    return replace(description, facts={"usage": answers})
 
 
 def _describe_recipe(

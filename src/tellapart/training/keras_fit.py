@@ -1,7 +1,7 @@
 """`tellapart.fit`: Keras's own `Model.fit`, its train and test steps replaced by lowered ones.
 
 Callbacks, data adapters, class and sample weights, validation and History remain
-Keras's code. Only the computation of one batch changes.
+Keras's code. Only the computation of one batch changes, and only where Keras's own code would compute it.
 """
 
 import warnings
@@ -9,29 +9,35 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 from tellapart.errors import ModelError
 from tellapart.keras_backend import import_keras
-from tellapart.keras_internals import loss_tracker
+from tellapart.keras_internals import is_keras_attribute, loss_tracker, trainer_class
 from tellapart.lowering import lower
+from tellapart.lowering.keras_draws import draw_as_keras
 from tellapart.old_keras.unknown_arguments import refuse_unknown
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.training.keras_metrics import metrics_of
-from tellapart.training.loss import overrides
 from tellapart.training.snapshot import Snapshot
 from tellapart.training.step import EvaluateStep, TrainStep
+
+OF_TRAINING = ("fit", "train_step", "make_train_function", "train_function", "zero_grad")
+OF_TESTING = ("test_step", "make_test_function", "test_function")
+"""What a model may have of its own in place of what is replaced here; then Keras runs it."""
 
 
 def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: Any) -> Any:
     """Train a compiled Keras model on the lowered engine: a drop-in replacement for `model.fit`.
 
-    In a script, `model.fit(` becomes `tellapart.fit(model, `. The weights, the
+    In a script, `model.fit(` becomes `tellapart.fit(model, `. The weights, their gradients, the
     optimizer's state and the metrics stay the model's own, so callbacks see what they
     would see under Keras. Their changes to layers or the optimizer take effect with the
-    next batch, as under Keras.
+    next batch, as under Keras. The same seeds give Keras's order of images and Keras's dropout masks.
 
     Args:
-        model: a compiled `keras.Model` on the torch backend. Its dtype policy decides the
-            arithmetic: "float32", or "mixed_bfloat16" for faster training on CPUs with bfloat16.
+        model: a compiled `keras.Model`, or another Keras trainer, on the torch backend. Its dtype policy decides
+            the arithmetic: "float32", or "mixed_bfloat16" for faster training on CPUs with bfloat16.
         x: input data, anything that `keras.Model.fit` takes.
         y: targets, anything that `keras.Model.fit` takes.
         *positional: further arguments of `keras.Model.fit`, in its order.
@@ -43,15 +49,20 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
         A `keras.callbacks.History`.
 
     Raises:
-        ModelError: `model` is not a compiled Keras model, or runs several steps per execution.
+        ModelError: `model` is no Keras model. Whatever else is wrong raises Keras's own exception.
         ArgumentError: an argument is unknown to `keras.Model.fit`; of one that older versions had, it says today's.
     """
-    keras = import_keras()
-    _check(keras, model)
+    if not isinstance(model, trainer_class(import_keras())):
+        raise ModelError(
+            f"tellapart.fit trains a keras.Model; got {type(model).__name__}. "
+            "Call it as tellapart.fit(model, x, y, ...)."
+        )
     refuse_unknown(options, model.fit)
-    if overrides(model, "train_step") or overrides(model, "fit"):
+    if not model.compiled or model.steps_per_execution != 1:
+        return model.fit(x, y, *positional, **options)  # which raises Keras's error
+    if own := _own(model, OF_TRAINING):
         warnings.warn(
-            f"{type(model).__name__} overrides train_step or fit, so tellapart.fit calls Keras's own fit: "
+            f"{type(model).__name__} overrides {own[0]}, so tellapart.fit calls Keras's own fit: "
             "same result, no speedup.",
             stacklevel=2,
         )
@@ -63,65 +74,70 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 @contextmanager
 def lowered_steps(model: Any) -> Iterator[None]:
     """Run `model.fit` and `model.evaluate` on the lowered engine within this block."""
-    model.train_function = _rebuilt_when_stale(model, TrainStep)
-    if not overrides(model, "test_step"):
-        model.test_function = _rebuilt_when_stale(model, EvaluateStep)
+    before = model.train_function, model.test_function
+    model.train_function = _rebuilt_when_stale(model, "train_step", TrainStep)
+    if not _own(model, OF_TESTING):
+        model.test_function = _rebuilt_when_stale(model, "test_step", EvaluateStep)
     try:
         with keep_freed_memory():
             yield
     finally:
-        model.train_function = model.test_function = None
+        model.train_function, model.test_function = before
 
 
-def _check(keras: Any, model: Any) -> None:
-    if not isinstance(model, keras.Model):
-        raise ModelError(
-            f"tellapart.fit trains a keras.Model; got {type(model).__name__}. "
-            "Call it as tellapart.fit(model, x, y, ...)."
-        )
-    if not model.compiled:
-        raise ModelError(
-            f"The model {model.name!r} is not compiled, so it has no loss and no optimizer. "
-            "Call model.compile(optimizer=..., loss=..., metrics=[...]) first."
-        )
-    if model.steps_per_execution != 1:
-        raise ModelError(
-            f"steps_per_execution is {model.steps_per_execution}; Keras's torch backend supports only 1. "
-            "Leave the argument out of model.compile."
-        )
+def _own(model: Any, names: tuple[str, ...]) -> list[str]:
+    """Return which of these a model has of its own; a function that Keras made for it is Keras's."""
+    return [name for name in names if not is_keras_attribute(model, name)]
 
 
 Function = Callable[[Any], Mapping[str, Any]]
 """[(x, y, sample weights)] -> logs, as Keras's loops call it."""
 
 
-def _rebuilt_when_stale(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
+def _rebuilt_when_stale(model: Any, name: str, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
     """Return a function that builds its step at the first batch of each epoch and whenever a callback made it stale.
 
     By the first batch Keras has built the model, the metrics and the optimizer. Later changes (frozen layers,
-    a dropout rate, the optimizer's clipping) take effect with the next batch, as under Keras.
+    a dropout rate, the optimizer's clipping, a `train_step` of the model's own) take effect with the next batch, as
+    under Keras.
     """
     built: list[tuple[Function, Snapshot]] = []
 
     def call(data: Any) -> Mapping[str, Any]:
+        if not is_keras_attribute(model, name):
+            return getattr(model, name)(data[0])
         begins = float(loss_tracker(model).count.value) == 0  # Keras has just reset it
         if begins or not built or not built[0][1].holds():
-            built[:] = [_lowered(model, kind)]
+            built[:] = [_lowered(model, kind, data)]
         return built[0][0](data)
 
     return call
 
 
-def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep]) -> tuple[Function, Snapshot]:
-    net = lower(model)
-    step, metrics = kind(net), metrics_of(model)
+def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep], data: Any) -> tuple[Function, Snapshot]:
+    net, metrics = lower(model), metrics_of(model)
+    if kind is TrainStep:
+        draw_as_keras(net, _unpack(data)[0])
+        step: TrainStep | EvaluateStep = TrainStep(net, like_keras=True)
+    else:
+        step = EvaluateStep(net)
 
     def run(data: Any) -> Mapping[str, Any]:
         inputs, targets, weight = _unpack(data)
-        result = step(inputs, targets, weight)
+        try:
+            result = step(inputs, targets, weight)
+        except Exception:
+            _raise_keras_error(model, inputs)
+            raise
         return metrics.update(inputs, targets, result.output, weight, result.loss)
 
-    return run, Snapshot(net)
+    return run, Snapshot(net, metrics.accuracies)
+
+
+def _raise_keras_error(model: Any, inputs: Any) -> None:
+    """Run the Keras model on a batch that did not work: its layers say in Keras's words what is wrong."""
+    with torch.no_grad():
+        model(inputs)
 
 
 def _unpack(data: Any) -> tuple[Any, Any, Any]:

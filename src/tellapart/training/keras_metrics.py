@@ -15,10 +15,12 @@ from tellapart.keras_internals import (
     compiled_metrics,
     function_of_metric,
     has_weighted_metrics,
+    is_as_keras_made_it,
+    is_keras_attribute,
     loss_tracker,
     metrics_of_losses,
 )
-from tellapart.training.loss import classifies, overrides
+from tellapart.training.loss import classifies
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class KerasMetrics:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self.accuracies: Mapping[Any, Accuracy] = {}
+        """The metrics whose work is done here; all or none."""
 
     def update(self, inputs: Any, targets: Any, output: Any, weight: Any, loss: Tensor) -> Mapping[str, Any]:
         """Add a batch; return every metric since the last reset, by name."""
@@ -84,7 +88,10 @@ def metrics_of(model: Any) -> KerasMetrics:
         and (compiled is None or not has_weighted_metrics(compiled))
         and len(model.metrics) == 1 + (compiled is not None)
         and not per_loss
-        and not overrides(model, "compute_metrics")
+        and all(
+            is_keras_attribute(model, name) for name in ("compute_metrics", "get_metrics_result", "metrics")
+        )
+        and all(map(is_as_keras_made_it, filter(None, (compiled, loss_tracker(model)))))
         and len(set(names)) == len(names)
     )
     accuracies = {metric: accuracy for metric in metrics if (accuracy := _accuracy(metric)) is not None}
@@ -97,7 +104,7 @@ def _accuracy(metric: Any) -> Accuracy | None:
     import keras
 
     plain = type(metric) is keras.metrics.MeanMetricWrapper or type(metric).__name__ in _ACCURACY_CLASSES
-    if not plain or overrides(metric, "update_state") or overrides(metric, "result"):
+    if not plain or not is_as_keras_made_it(metric):
         return None
     if function_of_metric(metric) is keras.metrics.categorical_accuracy:
         return Accuracy(_one_hot_matches, sparse=False)

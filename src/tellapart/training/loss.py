@@ -12,7 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tellapart.keras_internals import compute_loss, has_loss_weights, has_mask, is_keras_class
+from tellapart.keras_internals import (
+    compute_loss,
+    container_of_losses,
+    function_of_loss,
+    has_loss_weights,
+    has_mask,
+    is_as_keras_made_it,
+    is_keras_attribute,
+)
 from tellapart.metrics.validation import EPSILON
 
 Loss = Callable[[Any, Any, Any, Any], Tensor]
@@ -92,8 +100,13 @@ class PerImageLoss:
         """Return the loss of a batch, a scalar; arguments as in `Loss`."""
         if not self.native.fits(targets, output, weight):
             return self.fallback(inputs, targets, output, weight)  # Keras says what is wrong with the shapes
-        # Neither in bfloat16 nor, through the labels, in float64:
-        values = self.native.function(targets.float(), output.float())
+        try:
+            # Neither in bfloat16 nor, through the labels, in float64:
+            values = self.native.function(targets.float(), output.float())
+        except RuntimeError:
+            return self.fallback(
+                inputs, targets, output, weight
+            )  # and what is wrong with a label out of range
         return values.mean() if weight is None else (values * weight.reshape(-1).to(values)).mean()
 
     def divides(self, targets: Any, weight: Any, images: int, outputs: int) -> bool:
@@ -129,18 +142,12 @@ def loss_of(model: Any, *, layer_losses: bool, training: bool = True) -> Loss:
     def keras_loss(inputs: Any, targets: Any, output: Any, weight: Any) -> Tensor:
         return compute_loss(model, inputs, targets, output, weight, training=training)
 
-    more_than_the_loss = layer_losses or _regularizes(model) or overrides(model, "compute_loss")
+    more_than_the_loss = layer_losses or _regularizes(model) or not is_keras_attribute(model, "compute_loss")
     native = None if more_than_the_loss else native_loss(model)
     if native is None:
         return keras_loss
 
     return PerImageLoss(native, keras_loss)
-
-
-def overrides(model: Any, method: str) -> bool:
-    """Return whether a user-defined class overrides `method` of Keras."""
-    owner = next(kind for kind in type(model).__mro__ if method in vars(kind))
-    return not is_keras_class(owner)
 
 
 def native_loss(model: Any) -> NativeLoss | None:
@@ -149,6 +156,8 @@ def native_loss(model: Any) -> NativeLoss | None:
 
     outputs = model.outputs if getattr(model, "outputs", None) else []
     if model.loss is None or has_loss_weights(model) or len(outputs) != 1:
+        return None
+    if not is_as_keras_made_it(container_of_losses(model)):
         return None
     if keras.config.epsilon() != EPSILON or keras.config.floatx() != "float32":
         return None
@@ -166,21 +175,30 @@ def native_loss(model: Any) -> NativeLoss | None:
 
 
 def _native_form_of_object(loss: Any) -> NativeLoss | None:
-    if not is_keras_class(type(loss)) or loss.reduction != "sum_over_batch_size" or loss.dtype != "float32":
+    import keras
+
+    if not is_as_keras_made_it(loss) or loss.reduction != "sum_over_batch_size" or loss.dtype != "float32":
         return None
     options = loss.get_config()
     if options.get("axis", -1) != -1 or options.get("ignore_class") is not None:
         return None
     logits = options.get("from_logits", False)
-    if type(loss).__name__ == "CategoricalCrossentropy":
+    kind = type(loss).__name__
+    if function_of_loss(loss) is not getattr(keras.losses, _FUNCTIONS.get(kind, ""), None):
+        return None
+    if kind == "CategoricalCrossentropy":
         function = categorical_crossentropy_of_logits if logits else categorical_crossentropy
         return NativeLoss(partial(function, label_smoothing=loss.label_smoothing), sparse=False)
-    if type(loss).__name__ == "SparseCategoricalCrossentropy":
-        return NativeLoss(
-            sparse_categorical_crossentropy_of_logits if logits else sparse_categorical_crossentropy,
-            sparse=True,
-        )
-    return None
+    return NativeLoss(
+        sparse_categorical_crossentropy_of_logits if logits else sparse_categorical_crossentropy, sparse=True
+    )
+
+
+_FUNCTIONS = {
+    "CategoricalCrossentropy": "categorical_crossentropy",
+    "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
+}
+"""Keras's classes of losses with a native form -> the function of Keras's that each one calls."""
 
 
 def _regularizes(model: Any) -> bool:

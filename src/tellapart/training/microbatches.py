@@ -6,6 +6,7 @@ the arithmetic is not float32, whose bits are Keras's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from tellapart.lowering import LoweredNet
 from tellapart.lowering.microbatch import MicroBatch, enter_micro_batch
+from tellapart.lowering.torch_masks import WholeBatchMasks
 from tellapart.runtime.workers import workers
 from tellapart.training.loss import Loss, PerImageLoss
 
@@ -30,9 +32,20 @@ class MicroBatches:
     items: list[tuple[Any, Any, Any, float]]
     """(inputs, targets, weight, share of the batch) of each micro-batch."""
 
+    masks: WholeBatchMasks | None = None
+    """Where the net draws as Keras does: the masks of the whole batch. Nothing else is drawn then."""
+
     @classmethod
     def of_batch(
-        cls, net: LoweredNet, loss: Loss, part_size: int | None, inputs: Any, targets: Any, weight: Any
+        cls,
+        net: LoweredNet,
+        loss: Loss,
+        part_size: int | None,
+        inputs: Any,
+        targets: Any,
+        weight: Any,
+        *,
+        like_keras: bool = False,
     ) -> "MicroBatches":
         """Divide a batch where that is exact; otherwise leave it whole.
 
@@ -44,6 +57,7 @@ class MicroBatches:
             inputs: of the batch.
             targets: of the batch.
             weight: sample weights (B,), or None.
+            like_keras: whether the net draws as Keras does.
         """
         count = 1
         if torch.is_tensor(inputs):
@@ -56,19 +70,24 @@ class MicroBatches:
             and isinstance(loss, PerImageLoss)
             and loss.divides(targets, weight, len(inputs), net.output_size)
         )
-        return cls(divide(inputs, targets, weight, count) if divisible else [(inputs, targets, weight, 1.0)])
+        if not divisible:
+            return cls([(inputs, targets, weight, 1.0)])
+        masks = WholeBatchMasks(len(inputs)) if like_keras else None
+        return cls(divide(inputs, targets, weight, count), masks)
 
     def map(self, learn: Callable[[Any, Any, Any, float], Result]) -> list[Result]:
         """Learn from all micro-batches at once; on a GPU, which one of them fills, one after the other.
 
-        Each draws its random numbers from a generator of its own, seeded from torch's global one.
+        Each draws its random numbers from a generator of its own, seeded from torch's global one, or takes its
+        rows of Keras's masks.
         """
         if len(self.items) == 1:
             return [learn(*self.items[0])]
-        seed = int(torch.randint(2**62, ()))
+        seed = 0 if self.masks else int(torch.randint(2**62, ()))
+        firsts = accumulate((len(item[0]) for item in self.items), initial=0)
         micro_batches = [
-            MicroBatch(item[3], torch.Generator().manual_seed(seed + index))
-            for index, item in enumerate(self.items)
+            MicroBatch(item[3], torch.Generator().manual_seed(seed + index), self.masks, first)
+            for index, (item, first) in enumerate(zip(self.items, firsts, strict=False))
         ]
 
         def run(index: int) -> Result:

@@ -5,8 +5,6 @@ one decides little.
 """
 
 import warnings
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 from tellapart.lowering import LoweredNet
 from tellapart.runtime.compiled import compile_on_gpu
 from tellapart.runtime.cuda_graph import CudaGraphed
+from tellapart.training.gradients import Leaves, VisibleGradients, without_gradients
 from tellapart.training.loss import PerImageLoss, loss_of
 from tellapart.training.microbatches import MicroBatches
 from tellapart.training.optim.native import KerasOptimizer, optimizer_of
@@ -44,7 +43,12 @@ class TrainStep:
     """Forward, loss, gradients and update of the compiled model that `net` was lowered from."""
 
     def __init__(
-        self, net: LoweredNet, optimizer: KerasOptimizer | None = None, part_size: int | None = None
+        self,
+        net: LoweredNet,
+        optimizer: KerasOptimizer | None = None,
+        part_size: int | None = None,
+        *,
+        like_keras: bool = False,
     ) -> None:
         """Build a step.
 
@@ -52,16 +56,18 @@ class TrainStep:
             net: lowered from a compiled model.
             optimizer: updates the weights; None: the optimizer that the model was compiled with.
             part_size: images per micro-batch, which also share batch statistics; None: the whole batch.
+            like_keras: whether to leave the gradients where Keras leaves them. The net then draws as Keras does.
         """
         self.net = net
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
         records = self.optimizer.recordable and net.recordable and isinstance(self.loss, PerImageLoss)
         self.run = net if records else compile_on_gpu(net)
-        self.recorded = CudaGraphed(self._learn_whole) if records else None
+        self.recorded = CudaGraphed(self._learn_to_record) if records else None
         self.part_size = part_size
         self.weights = [variable.value for variable in net.model.trainable_variables]
         self.trainable = frozenset(map(id, self.weights))
+        self.visible = VisibleGradients(net.model, self.weights) if like_keras else None
         if not self.weights:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)  # as Keras says
 
@@ -79,15 +85,26 @@ class TrainStep:
             and torch.is_tensor(inputs)
             and torch.is_tensor(targets)
         ):
-            return StepResult(*self.recorded(inputs.to(self.net.device), targets.to(self.net.device)))
+            loss, output, *gradients = self.recorded(inputs.to(self.net.device), targets.to(self.net.device))
+            if self.visible is not None:
+                self.visible.show([[gradient] if gradient.numel() else [] for gradient in gradients])
+            return StepResult(loss, output)
         return self._learn_whole(inputs, targets, weight)
 
+    def _learn_to_record(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        """Learn from one batch; return loss, output and, where they are to be seen, all gradients."""
+        result = self._learn_whole(inputs, targets)
+        if self.visible is None:
+            return tuple(result)
+        none = torch.empty(0)
+        return (*result, *(none if weight.grad is None else weight.grad for weight in self.weights))
+
     def _learn_whole(self, inputs: Any, targets: Any, weight: Any = None) -> StepResult:
-        parts = MicroBatches.of_batch(self.net, self.loss, self.part_size, inputs, targets, weight)
+        parts = self._divide(inputs, targets, weight)
         frozen = self.optimizer.frozen()
         learning = self.trainable.difference(map(id, frozen))
         # A compiled net casts its weights itself: new tensors at every step would recompile it.
-        cast = self.net.cast_weights(learning) if self.run is self.net else []
+        cast = self.net.cast_weights(learning) if self.run is self.net and not self._is_watched() else []
         leaves = Leaves(self.weights, cast, learning)
         try:
             with without_gradients(frozen):
@@ -95,79 +112,53 @@ class TrainStep:
         finally:
             self.net.drop_cast_weights()
         if self.weights:
-            self.optimizer.apply(leaves.gradients([gradients for gradients, _, _ in results]))
+            gradients = leaves.gradients([gradients for gradients, _, _ in results])
+            self.optimizer.apply(gradients if self.visible is None else self.visible.show(gradients))
         if len(results) == 1:
             return StepResult(*results[0][1:])
         losses, outputs = [loss for _, loss, _ in results], [output.detach() for _, _, output in results]
         return StepResult(torch.stack(losses).sum(), torch.cat(outputs))
 
+    def _divide(self, inputs: Any, targets: Any, weight: Any) -> MicroBatches:
+        """Return the batch in micro-batches; whole where weights have hooks, each of which sees a whole gradient."""
+        if self._is_watched():
+            return MicroBatches([(inputs, targets, weight, 1.0)])
+        like_keras = self.visible is not None
+        return MicroBatches.of_batch(
+            self.net, self.loss, self.part_size, inputs, targets, weight, like_keras=like_keras
+        )
+
+    def _is_watched(self) -> bool:
+        return self.visible is not None and self.visible.watched()
+
     def _learn(
-        self, leaves: "Leaves", inputs: Any, targets: Any, weight: Any, share: float
+        self, leaves: Leaves, inputs: Any, targets: Any, weight: Any, share: float
     ) -> tuple[list[Tensor | None], Tensor, Any]:
         """Return the leaf gradients, the loss and the output of a micro-batch, `share` of the batch."""
         output = self.run(inputs, training=True)
+        if self.visible is not None:
+            self.visible.clear()
         loss = self.loss(inputs, targets, output, weight)
         loss = loss if share == 1 else loss * share
         gradients: list[Tensor | None] = []
         if leaves.tensors:
             scaled = self.optimizer.scale_loss(loss)
-            gradients = list(torch.autograd.grad(scaled, leaves.tensors, allow_unused=True))
+            gradients = self._gradients(scaled, leaves.tensors, share)
         if self.run is not self.net and share < 1:
             # With CUDA graphs, the next micro-batch overwrites the results of this one.
             gradients = [gradient if gradient is None else gradient.clone() for gradient in gradients]
             return gradients, loss.detach().clone(), output.detach().clone()
         return gradients, loss.detach(), output
 
+    def _gradients(self, loss: Tensor, leaves: list[Tensor], share: float) -> list[Tensor | None]:
+        """Return the gradients of the leaves, as in Keras by a backward pass that reaches every tensor.
 
-@contextmanager
-def without_gradients(weights: Sequence[Tensor]) -> Iterator[None]:
-    """Save nothing for the gradients of these weights within the block."""
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)
-
-
-class Leaves:
-    """The tensors whose gradients are taken: the weights, or their casts for this step."""
-
-    def __init__(self, weights: list[Tensor], casts: list[Any], trainable: Container[int]) -> None:
-        """Collect the leaves.
-
-        Args:
-            weights: all trainable weights, in the order of their gradients.
-            casts: weights that were cast for this step.
-            trainable: ids of the weights whose gradients are taken.
+        Micro-batches run at once, so their gradients are only added up afterward.
         """
-        self.count = len(weights)
-        position = {id(weight): index for index, weight in enumerate(weights) if id(weight) in trainable}
-        used = [cast for cast in casts if id(cast.master) in position]
-        self.weight_indices = [position[id(cast.master)] for cast in used] + list(position.values())
-        self.casts = [*used, *[None] * len(position)]
-        self.tensors = [cast.value for cast in used] + [weights[index] for index in position.values()]
-
-    def gradients(self, parts: list[list[Tensor | None]]) -> list[list[Tensor]]:
-        """Return, for each weight, the tensors whose sum is its gradient, of its shape; none where nothing reached it.
-
-        Args:
-            parts: for each micro-batch, a gradient or None for each leaf.
-        """
-        gradients: list[list[Tensor]] = [[] for _ in range(self.count)]
-        for leaf, (weight, cast) in enumerate(zip(self.weight_indices, self.casts, strict=True)):
-            terms = [gradient for part in parts if (gradient := part[leaf]) is not None]
-            if not terms:
-                continue
-            if cast is None or cast.view is cast.master:
-                gradients[weight] += terms
-            else:
-                total = terms[0].float()
-                for gradient in terms[1:]:
-                    total = total.add_(gradient)
-                gradients[weight].append(cast.gradient_of_master(total))
-        return gradients
+        if self.visible is None or self.recorded is not None or self.run is not self.net or share < 1:
+            return list(torch.autograd.grad(loss, leaves, allow_unused=True))
+        loss.backward()
+        return [leaf.grad for leaf in leaves]
 
 
 class EvaluateStep:

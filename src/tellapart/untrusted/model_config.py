@@ -79,6 +79,8 @@ def _refuse_code(entry: dict[str, Any], where: str) -> None:
     """Refuse what Keras would run or open: it looks for a class by either of two names."""
     for key in ("class_name", "registered_name"):
         name = _last_part(entry.get(key))
+        if name == "Lambda":
+            raise ModelError(_of_lambda(entry, where))
         if name in REFUSED or name.endswith("Tokenizer"):
             raise refused(where, f"it has a layer {name}, which runs code or reads files that the file names")
     if entry.get("class_name") == "function":
@@ -87,6 +89,17 @@ def _refuse_code(entry: dict[str, Any], where: str) -> None:
         is_registered = module[0] not in ("keras", "keras_hub", "keras_cv", "keras_nlp")
         if not (of_keras or is_registered):
             raise refused(where, f"it calls the function {str(entry.get('config'))[:100]!r}")
+
+
+def _of_lambda(entry: dict[str, Any], where: str) -> str:
+    settings = entry.get("config")
+    name = str(settings.get("name", "")) if isinstance(settings, dict) else ""
+    return (
+        f"{where} is refused: its layer {name[:100] or 'Lambda'} is a Lambda, which is Python code inside the file, "
+        "and tellapart runs no code from files. If you trust the file, open it in Keras with "
+        "keras.models.load_model(..., safe_mode=False), put a layer of Keras in its place, and save it again: "
+        "Rescaling(1 / 255) for x / 255, Rescaling(1 / 127.5, offset=-1) for x / 127.5 - 1."
+    )
 
 
 def _last_part(name: Any) -> str:

@@ -1,5 +1,8 @@
 """Files of Keras 2 and of Teachable Machine open, and compute what their layers say; those that cannot say why."""
 
+import json
+import zipfile
+
 import numpy as np
 import pytest
 from keras_models import keras, layers
@@ -227,3 +230,41 @@ def test_operators_of_tensorflow_in_a_file_scale_pixels(tmp_path):
     np.testing.assert_allclose(
         classifier.probabilities(IMAGES), powers / powers.sum(1, keepdims=True), atol=1e-4
     )
+
+
+def test_a_keras_file_of_keras_2_opens_too(tmp_path):
+    """Keras 2.13 wrote .keras files as well, with settings that today's layers refuse."""
+    model = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.DepthwiseConv2D(3),
+            layers.Conv2DTranspose(4, 3),
+            layers.Flatten(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.save(tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as new, zipfile.ZipFile(tmp_path / "old.keras", "w") as old:
+        config, metadata = (json.loads(new.read(f"{name}.json")) for name in ("config", "metadata"))
+        for layer in config["config"]["layers"][1:3]:
+            layer["config"]["groups"] = 1
+        old.writestr("config.json", json.dumps(config))
+        old.writestr("metadata.json", json.dumps({**metadata, "keras_version": "2.13.1"}))
+        old.writestr("model.weights.h5", new.read("model.weights.h5"))
+    found = tellapart.load(tmp_path / "old.keras", pixels="0-255").probabilities(IMAGES)
+    np.testing.assert_allclose(found, model.predict(IMAGES.astype(np.float32), verbose=0), atol=1e-5)
+
+
+def test_files_of_keras_1_are_refused_with_their_version_and_the_way_out(tmp_path):
+    config = {
+        "name": "conv",
+        "nb_filter": 4,
+        "nb_row": 3,
+        "nb_col": 3,
+        "dim_ordering": "tf",
+        "border_mode": "valid",
+    }
+    layer = first({"class_name": "Convolution2D", "config": config}, SHAPE)
+    file = write(tmp_path / "old.h5", {"class_name": "Sequential", "config": [layer]}, {"conv": {}}, "1.2.2")
+    with pytest.raises(ModelError, match=r"saved by Keras 1\.2\.2 .*model\.load_weights\('old\.h5'\)"):
+        load_keras(file)

@@ -135,6 +135,7 @@ def test_class_names_may_be_typed_or_those_of_folders(tmp_path):
         ("cat,,dog", "is empty"),
         (["cat"], "at least two"),
         ("nowhere.txt", "no such file"),
+        ("", "is empty"),
         (3, "a list of names"),
     ],
 )

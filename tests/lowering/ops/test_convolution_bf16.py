@@ -39,6 +39,10 @@ def assert_close(found, expected, share=2e-2):
         (16, 16, 9, 3, (2, 2), (0, 0), ONE, 16),
         (16, 16, 2, 3, ONE, ONE, ONE, 16),  # tap by tap
         (16, 16, 3, 3, (2, 2), ONE, ONE, 16),
+        (16, 16, 8, 5, ONE, (2, 2), ONE, 16),  # in blocks of 3x3
+        (16, 16, 9, 5, (2, 2), (0, 0), ONE, 16),
+        (16, 16, 9, 4, (2, 1), ONE, ONE, 16),
+        (16, 16, 9, 7, ONE, (3, 3), ONE, 16),
         (16, 32, 3, 3, ONE, ONE, ONE, 16),
         (16, 32, 8, 3, ONE, ONE, ONE, 2),
     ],

@@ -9,6 +9,7 @@ from against_keras import assert_same_as_keras, model_of, pictures
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
+from tellapart.lowering.ops.activations import ACTIVATIONS
 from tellapart.lowering.ops.operators import OF_ANYTHING, OF_NUMBERS
 
 keras = import_keras()
@@ -235,6 +236,12 @@ def test_an_activation_may_be_a_function_of_keras(name):
     model = model_of(layers.Dense(4, activation=function), (5, 6, 3))
     assert lower(model).operations[0].activation == known
     assert_same_as_keras(model, pictures(2, 5, 6, 3))
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if hasattr(ops, name)])
+def test_every_operator_that_is_an_activation_may_be_one(name):
+    model = model_of(layers.Activation(getattr(ops, name)), (5, 6, 4))
+    assert_same_as_keras(model, 3 * pictures(2, 5, 6, 4))
 
 
 @pytest.mark.parametrize("name", NOT_KNOWN)

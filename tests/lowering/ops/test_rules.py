@@ -319,9 +319,12 @@ def test_what_a_rule_does_not_cover_runs_as_itself(name, shape):
     assert_same_as_keras(model_of(layer, shape), pictures(2, *shape), runs_as_itself=[type(layer).__name__])
 
 
-def test_a_merge_of_different_ranks_runs_as_itself():
-    model = model_of(layers.Add(), (6, 4), (4,))
-    assert_same_as_keras(model, [pictures(2, 6, 4), pictures(2, 4)], runs_as_itself=["Add"])
+def test_a_merge_of_different_ranks_gives_what_keras_gives():
+    """As where a gate for each channel is multiplied into a picture."""
+    for kind in (layers.Add, layers.Multiply, layers.Average):
+        for shapes in (((6, 4), (4,)), ((5, 6, 4), (4,)), ((6, 4), (5, 6, 4))):
+            model = model_of(kind(), *shapes)
+            assert_same_as_keras(model, [pictures(2, *shape, seed=len(shape)) for shape in shapes])
 
 
 def test_regularized_activity_within_attention_is_kept():

@@ -37,6 +37,8 @@ def class_list(given: Any) -> tuple[str, ...]:
 
 
 def _named(given: str | Path) -> tuple[tuple[str, ...], str]:
+    if not str(given).strip():
+        raise ConfigError(f"--classes is empty. {ACCEPTED}")
     path = with_home(given)
     with unreadable_is_bad_data(path):
         if path.is_dir():
@@ -63,6 +65,8 @@ def in_output_order(path: Path) -> tuple[str, ...]:
         DataError: it cannot be read, or a number is missing.
     """
     name_of = read_class_names(path)
+    if "0" in name_of:  # Keras's own index of ImageNet also has WordNet's codes
+        name_of = {label: name for label, name in name_of.items() if label.isdecimal()}
     names = tuple(name_of[str(number)] for number in range(len(name_of)) if str(number) in name_of)
     if len(names) < len(name_of):
         missing = next(number for number in range(len(name_of)) if str(number) not in name_of)

@@ -17,6 +17,9 @@ from tellapart.keras_internals import load_hdf5_model
 from tellapart.untrusted.archive import archive_of, read_entry
 from tellapart.untrusted.model_config import parsed_config
 
+ENTRIES = ("metadata.json", "config.json", "model.weights.h5")
+"""Of a `.keras` file, all that Keras reads."""
+
 TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 """Layers whose kernels Theano's backend kept turned by 180 degrees: it convolves where the others correlate."""
 
@@ -101,8 +104,8 @@ def _in_todays_words(path: Path, layer_classes: Mapping[str, Any]) -> Iterator[P
     with archive_of(path) as archive, tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         with zipfile.ZipFile(copy, "w") as written:
-            for name in archive.namelist():
-                content = read_entry(archive, name, path, is_text=False) or b""
+            for name in ENTRIES:
+                content = read_entry(archive, name, path, is_text=name.endswith(".json")) or b""
                 if name == "config.json":
                     config = todays(parsed_config(content, str(path)), layer_classes)
                     content = json.dumps(config).encode()

@@ -66,7 +66,7 @@ class Usage:
         return [
             f"{model} was not saved by tellapart, so this is how it is used:",
             *told,
-            f"  To be asked only once: tellapart adopt {shlex.quote(model)}",
+            f"  To save these answers: tellapart adopt {shlex.quote(model)}, with the same options",
         ]
 
     def to_dict(self) -> dict[str, Any]:

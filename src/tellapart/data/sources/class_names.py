@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tellapart.data.dataset import Dataset
+from tellapart.data.sources.tables.text import BEGINNING, encoding_of
 from tellapart.errors import DataError
 from tellapart.paths import with_home
 from tellapart.untrusted.regular_file import read_regular
@@ -25,9 +26,18 @@ _FORMS = (
     "Accepted: one name a line, for labels 0, 1, 2, ...; lines of a label and a name, such as 3 cat or n02123045 tabby"
     '; JSON such as ["cat", "dog"] or {"0": "cat"}; YAML with names.'
 )
-_NUMBERED_LINE = re.compile(r"(\d+)\s*[:,;=\t ]\s*(.+)")
-_CODED_LINE = re.compile(r"([A-Za-z]{1,3}\d{4,})\s*[:,;=\t ]\s*(.+)")
+_NUMBERED_LINE = re.compile(r"(?P<label>\d+)\s*[:,;=\t ]\s*(?P<name>.+)")
+_CODED_LINE = re.compile(r"(?P<label>[A-Za-z]{1,3}\d{4,})\s*[:,;=\t ]\s*(?P<name>.+)")
 """A code such as WordNet's n02123045."""
+
+_NUMBER_LAST = re.compile(r"(?P<name>.*[^:,;=\t ])[:,;=\t ]+(?P<label>\d+)")
+"""Caffe's order, and that of `class_indices` written as a table."""
+
+_HEADING = re.compile(r"\w+ ?[,;\t] ?\w+")
+"""The first line of such a table: index,class."""
+
+_KEYS = ("names", "labels", "classes", "class_names")
+"""Under one of these stands the list in JSON that says more, as Teachable Machine's metadata.json."""
 
 _YAML_NAMES = re.compile(r"^names[ \t]*:[ \t]*(.*)$", re.MULTILINE)
 _YAML_ITEM = re.compile(r"\s*(?:-\s+|['\"]?([\w.]+)['\"]?\s*:\s+)(.*)")
@@ -56,9 +66,15 @@ def read_class_names(file: str | os.PathLike[str]) -> dict[str, str]:
     """
     path = with_home(file)
     try:
-        text = read_regular(path, LARGEST_FILE).decode("utf-8-sig", "replace")
+        content = read_regular(path, LARGEST_FILE)
     except OSError as reason:
         raise DataError(f"{path}: class names cannot be read ({reason.strerror or reason}).") from reason
+    try:
+        text = content.decode(encoding_of(content[:BEGINNING]))
+    except UnicodeDecodeError as reason:
+        raise DataError(
+            f"{path}: class names cannot be read: byte {reason.start} is not UTF-8. Save the file as UTF-8."
+        ) from reason
     try:
         names = _names_in(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError) as reason:
@@ -76,13 +92,23 @@ def _names_in(text: str) -> dict[str, str]:
     if yaml is not None:
         return _from_yaml(yaml[1].strip(), text[yaml.end() :])
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    for form in (_NUMBERED_LINE, _CODED_LINE):
-        matches = [form.fullmatch(line) for line in lines]
-        if all(matches):
-            return {str(match[1]): match[2].strip().strip("'\"") for match in matches if match}
-    if lines and all(re.search(r"\s\d+$", line) for line in lines):  # Caffe's order
-        return {line.split()[-1]: line.rsplit(maxsplit=1)[0] for line in lines}
+    for form in (_NUMBERED_LINE, _CODED_LINE, _NUMBER_LAST):
+        if names := _labeled(lines, form):
+            return names
+    if all(line.startswith("- ") for line in lines):  # a list in YAML
+        lines = [line[2:].strip().strip("'\"") for line in lines]
+    if len(lines) == 1:
+        lines = [name.strip() for name in lines[0].split(",")]
     return {str(number): line for number, line in enumerate(lines)}
+
+
+def _labeled(lines: list[str], form: re.Pattern[str]) -> dict[str, str]:
+    """Return label -> name where all lines are of a form; empty where they are names, such as "room 1", "room 2"."""
+    if len(lines) > 2 and _HEADING.fullmatch(lines[0]) and not form.fullmatch(lines[0]):
+        lines = lines[1:]
+    matches = [match for line in lines if (match := form.fullmatch(line))]
+    names = {match["label"]: match["name"].strip().strip("'\"") for match in matches}
+    return names if len(names) == len(lines) and (len(set(names.values())) > 1 or len(names) == 1) else {}
 
 
 def _literal(text: str) -> Any:
@@ -96,8 +122,9 @@ def _literal(text: str) -> Any:
 
 
 def _from_json(content: Any) -> dict[str, str]:
-    if isinstance(content, Mapping) and isinstance(content.get("names"), list | Mapping):
-        content = content["names"]
+    if isinstance(content, Mapping):
+        lists = (content[key] for key in _KEYS if isinstance(content.get(key), list | Mapping))
+        content = next(lists, content)
     if isinstance(content, list):
         if not all(isinstance(name, str | int | float) for name in content):
             raise ValueError("a list of other things than names")

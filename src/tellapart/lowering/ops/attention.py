@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.ops.base import Config, Operation, Rule
-from tellapart.lowering.ops.dropout import drop
+from tellapart.lowering.ops.dropout import Dropout
 
 TENSORS = {"query", "value", "key", "attention_mask"}
 
@@ -40,7 +40,7 @@ class Attention(Operation):
         super().__init__()
         for name, weight in zip(names, weights, strict=True):
             setattr(self, name, weight)
-        self.names, self.rate, self.dtype = tuple(names), rate, dtype
+        self.names, self.dropout, self.dtype = tuple(names), Dropout(rate), dtype
         self.axes = tuple(axes)
         """The axes of the positions, which all attend to each other; others are attended over apart."""
         self.scale = 1 / math.sqrt(weights[0].shape[-1])
@@ -106,11 +106,12 @@ class Attention(Operation):
     def _attend(
         self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, training: bool
     ) -> Tensor:
-        if not (training and self.rate):
+        if not (training and self.dropout.rate):
             return F.scaled_dot_product_attention(queries, keys, values, bias, scale=self.scale)
         scores = self.scale * queries @ keys.mT
         scores = torch.softmax(scores if bias is None else scores + bias, dim=-1)
-        return drop(scores, self.rate) @ values  # torch's own would not draw from the micro-batch's generator
+        kept = to_keras(self.dropout(to_torch(scores), training=True))  # torch's own would draw other numbers
+        return kept @ values
 
     def _heads(self, x: Tensor, name: str) -> Tensor:
         """Project (B, ..., C) to (B, other axes, heads, T, size), with T positions along all attended axes."""

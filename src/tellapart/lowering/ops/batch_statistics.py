@@ -9,7 +9,7 @@ the mean, costs little; so does an activation, which is applied piece by piece.
 Backward, an activation's input is computed anew instead of being kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -20,11 +20,23 @@ from torch.autograd.function import once_differentiable
 
 aten: Any = torch.ops.aten
 
-WIDTH = 1024
-"""The most numbers in a row of a piece, where one pixel has no more: such rows and their sums fit the fastest cache."""
 
-MOST_ROWS = 512
-"""The most rows that are summed one after the other; a piece is then 2 MB in float32."""
+class _Cut(NamedTuple):
+    """How maps are cut into pieces."""
+
+    width: int
+    """The most numbers in a row, where one pixel has no more: rows, and sums of as many, that fit the fastest cache."""
+
+    rows: int
+    """The most rows in float32, which are summed one after the other; twice as many in half precision."""
+
+
+FORWARD, BACKWARD = _Cut(2048, 256), _Cut(1024, 512)
+"""Pieces of 2 MB. The gradient's kernel holds twice as many sums, so its rows are shorter."""
+
+FEWEST_CHANNELS = 32
+"""From so many on, gradients of half precision are torch's own: its sums round less than bfloat16 does (1e-5 to 4e-3),
+and writing an input's gradient in float32 costs as much again. With fewer channels torch is slow."""
 
 FEWEST_PIXELS = 256
 """With fewer in the whole batch torch's own sums are short enough."""
@@ -97,45 +109,73 @@ class _NormalizeByBatch(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, y_gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         x, y, mean, inverse, factor, offset = ctx.saved_tensors
-        x_gradient = torch.empty_like(x)
-        pieces, places = _pieces(x), _pieces(x_gradient)
-        gradients = _pieces(y_gradient.movedim(1, -1).contiguous().movedim(-1, 1))
-        sums = _GradientSums(x, mean, inverse)
-        if ctx.activation == "linear":
-            for piece, gradient in zip(pieces, gradients, strict=True):
-                sums.add(piece, gradient)
+        gradient = y_gradient.movedim(1, -1).contiguous().movedim(-1, 1)
+        in_half = x.dtype != torch.float32 and len(mean) >= FEWEST_CHANNELS
+        sums = None if in_half else _GradientSums(x, mean, inverse)
+        if ctx.activation != "linear":
+            before = map(_Scaling(factor, offset, x, BACKWARD), _pieces(x, BACKWARD)) if y is None else None
+            gradient = _through_activation(ctx.activation, before or _pieces(y, BACKWARD), gradient, x, sums)
+        elif sums is not None:
+            for piece, part in zip(_pieces(x, BACKWARD), _pieces(gradient, BACKWARD), strict=True):
+                sums.add(piece, part)
+        if sums is None:
+            weights = (factor / inverse).float(), None, None, mean.float(), inverse.float()
+            results = aten.native_batch_norm_backward(gradient, x, *weights, True, 0.0, [True] * 3)
         else:
-            backward = ACTIVATIONS[ctx.activation].gradient
-            inputs = map(_Scaling(factor, offset, x), pieces) if y is None else _pieces(y)
-            for piece, before, gradient, place in zip(pieces, inputs, gradients, places, strict=True):
-                backward(gradient, before, grad_input=place)
-                sums.add(piece, place)
-            gradients = places
-        total, dot = sums.totals()
-        wants_x, wants_gamma, wants_beta = ctx.needs_input_grad[:3]
-        if wants_x:
-            part = factor / (-x.numel() // len(mean))
-            slope = part * inverse * dot
-            slopes, factors, shifts = _wide(torch.stack([slope, factor, part * total - slope * mean]), x)
-            for piece, gradient, place in reversed(list(zip(pieces, gradients, places, strict=True))):
-                torch.addcmul(torch.addcmul(shifts, piece, slopes), gradient, factors, out=place)
-        return (
-            x_gradient if wants_x else None,
-            dot.float() if wants_gamma else None,
-            total.float() if wants_beta else None,
-            None,
-            None,
-        )
+            total, dot = sums.totals()
+            results = (
+                _input_gradient(x, gradient, mean, inverse, factor, total, dot),
+                dot.float(),
+                total.float(),
+            )
+        wanted = zip(results, ctx.needs_input_grad, strict=False)
+        return *(result if wants else None for result, wants in wanted), None, None
+
+
+def _through_activation(
+    name: str, before: Iterable[Tensor], gradient: Tensor, x: Tensor, sums: "_GradientSums | None"
+) -> Tensor:
+    """Return the gradient of an activation's input, and add up its sums while a piece is in the cache.
+
+    Args:
+        name: in `ACTIVATIONS`.
+        before: pieces of its input (or its result, where that does).
+        gradient: of its result.
+        x: the map that was normalized.
+        sums: takes each piece of `x` and of the gradient.
+    """
+    backward, result = ACTIVATIONS[name].gradient, torch.empty_like(x)
+    maps = (_pieces(each, BACKWARD) for each in (x, gradient, result))
+    for value, piece, part, place in zip(before, *maps, strict=True):
+        backward(part, value, grad_input=place)
+        if sums is not None:
+            sums.add(piece, place)
+    return result
+
+
+def _input_gradient(
+    x: Tensor, gradient: Tensor, mean: Tensor, inverse: Tensor, factor: Tensor, total: Tensor, dot: Tensor
+) -> Tensor:
+    """Return factor * (gradient - its mean - normalized x * the mean of their product); see `_GradientSums.totals`."""
+    result, share = torch.empty_like(x), factor / (x.numel() // len(mean))
+    slope = -share * inverse * dot
+    slopes, factors, shifts = _wide(torch.stack([slope, factor, -share * total - slope * mean]), x, BACKWARD)
+    maps = (_pieces(each, BACKWARD) for each in (x, gradient, result))
+    for piece, part, place in reversed(
+        list(zip(*maps, strict=True))
+    ):  # read last, so perhaps still in the cache
+        torch.addcmul(torch.addcmul(shifts, piece.float(), slopes), part.float(), factors, out=place)
+    return result
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return each channel's mean and biased variance, (C,) float64; `x` as in `normalize_by_batch`."""
-    channels, pieces = x.shape[1], _pieces(x)
+    channels, pieces = x.shape[1], _pieces(x, FORWARD)
     # Running averages in float32 keep torch from rounding the statistics of half precision.
     unused = None if x.dtype == torch.float32 else torch.zeros(pieces[0].shape[1])
     parts = [torch.batch_norm_update_stats(piece, unused, unused, 0.0) for piece in pieces]
     means, variances = (torch.cat([part[i] for part in parts]).view(-1, channels).double() for i in (0, 1))
-    shares = _shares(x.numel() // channels, channels)
+    shares = _shares(x.numel() // channels, channels, _most_rows(x, FORWARD))
     mean = (means * shares).sum(0)
     variances += means.sub_(mean).square_()
     return mean, variances.mul_(shares).sum(0)
@@ -144,8 +184,8 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 class _Scaling:
     """A factor and an offset for each channel of a map, given piece by piece."""
 
-    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor) -> None:
-        self.factor, self.offset = _wide(torch.stack([factor, offset]), x)
+    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor, cut: _Cut) -> None:
+        self.factor, self.offset = _wide(torch.stack([factor, offset]), x, cut)
         self.zeros, self.ones = torch.zeros_like(self.factor), torch.ones_like(self.factor)
 
     def __call__(self, piece: Tensor) -> Tensor:
@@ -167,11 +207,11 @@ def _scaled_and_activated(x: Tensor, factor: Tensor, offset: Tensor, activation:
         return F.batch_norm(x, zeros, ones, factor.float(), offset.float(), False, 0.0, 0.0)
     y, scaling, overwrite = (
         torch.empty_like(x),
-        _Scaling(factor, offset, x),
+        _Scaling(factor, offset, x, FORWARD),
         ACTIVATIONS[activation].overwrite,
     )
     # From the end: what the statistics read last may still be in the cache.
-    for piece, result in reversed(list(zip(_pieces(x), _pieces(y), strict=True))):
+    for piece, result in reversed(list(zip(_pieces(x, FORWARD), _pieces(y, FORWARD), strict=True))):
         scaling.write(piece, result)
         overwrite(result)
     return y
@@ -182,7 +222,7 @@ class _GradientSums:
 
     def __init__(self, x: Tensor, mean: Tensor, inverse: Tensor) -> None:
         self.mean, self.inverse, self.rounded = mean, inverse, mean.float()
-        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x)
+        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x, BACKWARD)
         self.ones = torch.ones_like(self.wide_mean)
         self.parts: list[tuple[Tensor, Tensor]] = []
 
@@ -206,28 +246,32 @@ class _GradientSums:
 
 
 @lru_cache(maxsize=512)
-def _pixels_a_row(pixels: int, channels: int) -> int:
+def _pixels_a_row(pixels: int, channels: int, cut: _Cut) -> int:
     """Return how many pixels stand side by side: as many as divide all of them and fit the width."""
-    return next(side for side in range(max(1, WIDTH // channels), 0, -1) if pixels % side == 0)
+    return next(side for side in range(max(1, cut.width // channels), 0, -1) if pixels % side == 0)
 
 
-def _wide(values: Tensor, x: Tensor) -> Tensor:
+def _wide(values: Tensor, x: Tensor, cut: _Cut) -> Tensor:
     """Return (..., C) as float32, repeated for each pixel in a row of a piece."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels)
-    return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2)
+    side = _pixels_a_row(x.numel() // channels, channels, cut)
+    return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2).contiguous()
 
 
-def _pieces(x: Tensor) -> Sequence[Tensor]:
-    """Return views of (B, C, ...): rows of pixels side by side, at most `MOST_ROWS` in a piece."""
+def _most_rows(x: Tensor, cut: _Cut) -> int:
+    return cut.rows * 4 // x.element_size()
+
+
+def _pieces(x: Tensor, cut: _Cut) -> Sequence[Tensor]:
+    """Return views of (B, C, ...): rows of pixels side by side."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels)
-    return x.movedim(1, -1).view(-1, side * channels).split(MOST_ROWS)
+    side = _pixels_a_row(x.numel() // channels, channels, cut)
+    return x.movedim(1, -1).view(-1, side * channels).split(_most_rows(x, cut))
 
 
 @lru_cache(maxsize=512)
-def _shares(pixels: int, channels: int) -> Tensor:
+def _shares(pixels: int, channels: int, most_rows: int) -> Tensor:
     """Return the share of all pixels that each column of each piece holds: (columns of a channel, 1) float64."""
-    side = _pixels_a_row(pixels, channels)
-    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(MOST_ROWS)]
+    side = _pixels_a_row(pixels, channels, FORWARD)
+    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(most_rows)]
     return torch.tensor([[count / pixels] for count in rows for _ in range(side)], dtype=torch.float64)

@@ -1,10 +1,11 @@
 """Dropout and noise layers: random in training, the identity otherwise.
 
-The random numbers are not Keras's, their distribution is. Within a micro-batch (`lowering/microbatch.py`)
-they come from its own generator.
+The random numbers are those that the Keras layer would draw once `draw_as` has named it, which is how
+`tellapart.fit` trains. Otherwise, as in recipes, only their distribution is Keras's, and within a micro-batch
+(`lowering/microbatch.py`) they come from its own generator.
 
 On CPUs torch draws a dropout mask one Bernoulli number at a time, which took a tenth of a step of the
-tutorial's network. Here the eight bytes of a 64-bit random number decide about eight units, or its four pairs
+tutorial's network. There the eight bytes of a 64-bit random number decide about eight units, or its four pairs
 of bytes about four where the rate is not a multiple of 1/256.
 """
 
@@ -16,8 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tellapart.keras_internals import drops_by_torch
+from tellapart.lowering.layout import to_keras, to_torch
 from tellapart.lowering.microbatch import current_micro_batch
 from tellapart.lowering.ops.base import Config, Operation, Rule, is_channels_last
+from tellapart.lowering.torch_masks import Order, keep_mask
 
 Shape = Sequence[int | None]
 """The shape of noise, in Keras's order. None: as large as the tensor; 1: the same along the whole axis."""
@@ -26,53 +30,91 @@ SELU_FLOOR = -1.6732632423543772 * 1.0507009873554805
 """The limit of SELU at minus infinity, the value of units that AlphaDropout drops."""
 
 
-class Dropout(Operation):
+class RandomOperation(Operation):
+    """A random layer: draws fast numbers of its own, or the very numbers that its Keras layer would draw."""
+
+    layer: Any = None
+    """The Keras layer that draws; None: the fast numbers."""
+
+    def draw_as(self, layer: Any) -> None:
+        """Draw from now on what a Keras layer would draw, from the same generators.
+
+        Most random layers have a seed of their own, which moves on at each call, so a batch is not divided.
+        """
+        object.__setattr__(self, "layer", layer)  # not a submodule
+        self.couples_images = True
+
+    def forward(self, x: Tensor, *, training: bool) -> Tensor:
+        if not training:
+            return x
+        return (
+            self.randomize(x) if self.layer is None else to_torch(self.layer.call(to_keras(x), training=True))
+        )
+
+    def randomize(self, x: Tensor) -> Tensor:
+        """Return the output in training, of fast random numbers."""
+        raise NotImplementedError
+
+
+class Dropout(RandomOperation):
     """Dropout: in training, zero with probability `rate` and scale the rest by 1 / (1 - rate)."""
+
+    as_torch = False
+    """Whether to draw the masks of `torch.nn.functional.dropout`."""
+
+    order: Order | None = None
+    """How the input lies in Keras's memory, which decides about those masks; None: as its axes come."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return drop(x, self.rate) if training else x
+    def draw_as(self, layer: Any) -> None:
+        if not self.rate:  # draws nothing; attention without dropout has no layer that would
+            return
+        if drops_by_torch(layer):
+            self.as_torch = True
+        else:
+            super().draw_as(layer)
+
+    def randomize(self, x: Tensor) -> Tensor:
+        return drop_as_torch(x, self.rate, self.order) if self.as_torch else drop(x, self.rate)
 
 
-class DropoutInShape(Operation):
+class DropoutInShape(RandomOperation):
     """Dropout of whole channels, images, or whatever shares one decision along some axes."""
 
     def __init__(self, rate: float, shape: Shape) -> None:
         super().__init__()
         self.rate, self.shape = rate, shape
 
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        if not training or self.rate == 0:
-            return x
-        return x * drop(_ones(x, self.shape), self.rate)
+    def randomize(self, x: Tensor) -> Tensor:
+        return x * drop(_ones(x, self.shape), self.rate) if self.rate else x
 
 
-class GaussianNoise(Operation):
+class GaussianNoise(RandomOperation):
     """GaussianNoise: add normal noise of a given standard deviation."""
 
     def __init__(self, deviation: float) -> None:
         super().__init__()
         self.deviation = deviation
 
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return x + self.deviation * _normal(x) if training and self.deviation else x
+    def randomize(self, x: Tensor) -> Tensor:
+        return x + self.deviation * _normal(x) if self.deviation else x
 
 
-class GaussianDropout(Operation):
+class GaussianDropout(RandomOperation):
     """GaussianDropout: multiply by normal noise around 1 with the variance of dropout's."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.deviation = math.sqrt(rate / (1 - rate))
 
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return x * (1 + self.deviation * _normal(x)) if training and self.deviation else x
+    def randomize(self, x: Tensor) -> Tensor:
+        return x * (1 + self.deviation * _normal(x)) if self.deviation else x
 
 
-class AlphaDropout(Operation):
+class AlphaDropout(RandomOperation):
     """AlphaDropout: dropout that preserves the mean and variance of SELU's outputs.
 
     Source: Klambauer et al. 2017, arXiv:1706.02515.
@@ -83,15 +125,15 @@ class AlphaDropout(Operation):
         self.rate, self.shape = rate, shape
         self.scale = ((1 - rate) * (1 + rate * SELU_FLOOR**2)) ** -0.5 if rate < 1 else 0.0
 
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        if not training or self.rate == 0:
+    def randomize(self, x: Tensor) -> Tensor:
+        if self.rate == 0:
             return x
         ones = torch.ones_like(x) if self.shape is None else _ones(x, self.shape)
         kept = drop(ones, self.rate) != 0
         return self.scale * (torch.where(kept, x, SELU_FLOOR) - SELU_FLOOR * self.rate)
 
 
-class StochasticDepth(Operation):
+class StochasticDepth(RandomOperation):
     """ConvNeXt's StochasticDepth: skip a whole branch for some images.
 
     Source: Huang et al. 2016, arXiv:1603.09382.
@@ -101,8 +143,31 @@ class StochasticDepth(Operation):
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        return x * drop(_ones(x, (None,) + (1,) * (x.ndim - 1)), self.rate) if training else x
+    def randomize(self, x: Tensor) -> Tensor:
+        return x * drop(_ones(x, (None,) + (1,) * (x.ndim - 1)), self.rate)
+
+
+def drop_as_torch(x: Tensor, rate: float, order: Order | None) -> Tensor:
+    """Return what `torch.nn.functional.dropout` makes of a tensor that lies in memory in `order`.
+
+    A micro-batch takes its rows of the whole batch's mask.
+    """
+    if rate in (0, 1) or x.numel() == 0:
+        return torch.zeros_like(x) if rate == 1 else x
+    if x.device.type != "cpu":
+        return F.dropout(x, rate)
+    micro_batch = current_micro_batch()
+    if micro_batch is None or micro_batch.masks is None:
+        keep = keep_mask(x.shape, rate, order, x.dtype)
+    else:
+        whole = (micro_batch.masks.images, *x.shape[1:])
+        index, rows = micro_batch.masks_taken, slice(micro_batch.first, micro_batch.first + len(x))
+        keep = micro_batch.masks.take(index, lambda: keep_mask(whole, rate, order, x.dtype))[rows]
+        micro_batch.masks_taken += 1
+    images = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last)
+    memory = torch.channels_last if images else torch.contiguous_format
+    scale = float(torch.ones((), dtype=x.dtype).div_(1 - rate))  # rounded as torch rounds it
+    return x * keep.to(x.dtype, memory_format=memory).mul_(scale)
 
 
 def drop(x: Tensor, rate: float) -> Tensor:

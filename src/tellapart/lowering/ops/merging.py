@@ -25,6 +25,23 @@ def _fold(function: Callable[[Tensor, Tensor], Tensor], inputs: Sequence[Tensor]
     return result
 
 
+class MixedRanks(Operation):
+    """One call of a merging layer with tensors of different ranks: each gets as many axes as the largest has."""
+
+    def __init__(self, merge: Operation) -> None:
+        super().__init__()
+        self.merge, self.overwritable = merge, merge.overwritable
+
+    def forward(self, *inputs: Tensor, training: bool) -> Tensor:
+        rank = max(x.ndim for x in inputs)
+        return self.merge(*[_with_rank(x, rank) for x in inputs], training=training)
+
+
+def _with_rank(x: Tensor, rank: int) -> Tensor:
+    """Return a view with axes of size 1 behind the batch, in Keras's order."""
+    return to_torch(to_keras(x)[(slice(None),) + (None,) * (rank - x.ndim)])
+
+
 def _merge(function: Callable[[Tensor, Tensor], Tensor]) -> Rule:
     overwritable = function is torch.sub
     return lambda *_: FunctionOperation(lambda *inputs: _fold(function, inputs), overwritable=overwritable)
@@ -105,3 +122,6 @@ RULES: dict[str, Rule] = {
     "Dot": _dot,
     "CustomScaleLayer": _scaled_addition,
 }
+
+TAKE_MIXED_RANKS = frozenset({"Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average"})
+"""Layers whose inputs may have different ranks."""

@@ -4,6 +4,7 @@ Each works in Keras's layout, which is a view of ours, and gives its result back
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -76,10 +77,17 @@ def _move_axis(place: Place, settings: Settings) -> Operation:
     return _ordered(order)
 
 
-def _split(place: Place, settings: Settings) -> Operation:
+def _split(place: Place, settings: Settings) -> Operation | None:
+    """Return a split into views, whose gradients torch joins at once."""
     parts, axis = settings["indices_or_sections"], settings["axis"] % place.rank
-    dim = torch_axis(axis, place.rank)
-    operation = FunctionOperation(lambda x: torch.tensor_split(x, parts, dim))
+    size = place.shape[axis]
+    if size is None:
+        return None
+    ends = (
+        [size * part // parts for part in range(1, parts + 1)] if isinstance(parts, int) else [*parts, size]
+    )
+    sizes = [end - start for start, end in pairwise([0, *ends])]
+    operation = FunctionOperation(lambda x: [to_torch(part) for part in to_keras(x).split(sizes, axis)])
     return coupling(operation, couples=axis == 0)
 
 

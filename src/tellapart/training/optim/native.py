@@ -20,7 +20,7 @@ from tellapart.keras_internals import (
     decays,
     first_moments,
     index_in,
-    is_keras_class,
+    is_as_keras_made_it,
     refuse_unknown_variables,
     second_moments,
     steps_taken,
@@ -325,7 +325,7 @@ def has_native_form(optimizer: Any, variables: Sequence[Any]) -> bool:
     """Return whether the native update does all that this optimizer would do."""
     return (
         len(variables) > 0
-        and is_keras_class(type(optimizer))
+        and is_as_keras_made_it(optimizer)
         and type(optimizer).__name__ in _NATIVE
         and not any(getattr(optimizer, name, None) for name in _EXTRAS)
         and not any(v.constraint is not None or v.overwrite_with_gradient for v in variables)

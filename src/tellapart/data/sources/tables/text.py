@@ -30,7 +30,7 @@ _SPACES = "  "
 _LOOKED_AT = 100
 """Lines by which the separator is chosen."""
 
-_BEGINNING = 4096
+BEGINNING = 4096
 """Bytes by which the encoding is."""
 
 _BOMS = (
@@ -56,7 +56,7 @@ def read_text_table(path: Path, content: bytes | None = None) -> Table:
     """
     try:
         with open_regular(path) if content is None else io.BytesIO(content) as raw:
-            encoding = encoding_of(raw.read(_BEGINNING))
+            encoding = encoding_of(raw.read(BEGINNING))
             raw.seek(0)
             errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
             with io.TextIOWrapper(raw, encoding, errors, newline="") as file:
