@@ -29,12 +29,18 @@ from machine import hardware, origin_lines, table, versions, write_results
 HERE = Path(__file__).parent
 EXAMPLES = "examples/vision/"
 
+LOCAL_FOLDER = re.compile(r"(?<![\w:/.~])/(?:[\w.+-]+/)+")
+"""Where a file lies on this machine, which is nobody's business."""
+
 CAUSES = (
     (r"No module named '([\w.]+)'", r"needs the package `\1`, which is not installed"),
     (r"cannot import name '(\w+)'", r"imports `\1`, which its package no longer has"),
     (r"No stand-in for the (.*)", r"no stand-in for the \1"),
     (r"KerasTensor cannot be used as input to a TensorFlow", "calls TensorFlow operations on Keras tensors"),
+    (r"from_preset\(\)` requires", "loads a pretrained backbone, for which there is no stand-in"),
     (r"URL fetch failure on (\S+?):", r"downloads \1, for which there is no stand-in"),
+    (r"executing an HTTP", "downloads its records, for which there is no stand-in"),
+    (r"No such file or directory: ''", "reads a folder for which there is no stand-in"),
     (r"No such file or directory: '([^']+)'", r"reads `\1`, for which there is no stand-in"),
     (r"symbolic tf.Tensor", "its `tf.data` pipeline calls Keras operations, which run on torch"),
     (r"InvalidArgumentError|Attempt to convert a value \(tensor", "calls TensorFlow operations on torch tensors"),
@@ -68,6 +74,7 @@ def main():
     record["examples"] = [json.loads(path.read_text()) for path in results.values()]
     for result in record["examples"]:
         result.pop("traceback", None)
+        result["error"] = LOCAL_FOLDER.sub("", result["error"] or "") or None
     now = datetime.datetime.now(datetime.UTC)
     write_results(HERE / "results", "keras_io_examples", now, page(record, now), record)
 
@@ -116,61 +123,82 @@ def run(examples, options):
 
 def page(record, now):
     """Return the results as Markdown."""
-    compared = [(result, fit) for result in record["examples"] for fit in result["fits"]]
+    examples = record["examples"]
+    pairs = [(result, fit) for result in examples for fit in result["fits"]]
     kept = sorted(
-        (pair for pair in compared if "weights" in pair[1]), key=lambda pair: pair[0]["example"].lower()
+        (pair for pair in pairs if "weights" in pair[1]), key=lambda pair: pair[0]["example"].lower()
     )
-    ours_alone = [pair for pair in compared if "keras_fails" in pair[1]]
-    own = [pair for pair in compared if pair[1]["own_train_step"]]
-    missing = [result for result in record["examples"] if not result["fits"]]
-    kinds = Counter(kind for _, fit in kept for _, kind, lowered in fit["layers"] if not lowered)
-    users = {
-        kind: {result["example"] for result, fit in kept if kind in left_to_keras(fit)} for kind in kinds
-    }
-    loads = [fit["load"] for _, fit in kept if "load" in fit] or [0.0]
-    worse = [result["example"] for result, fit in kept if not fit["equal"]]
+    alone = [alone_row(*pair) for pair in pairs if "keras_fails" in pair[1]]
+    missing = [result for result in examples if not result["fits"] and not is_slow(result)]
     lines = [
         f"# The vision examples of keras.io under `tellapart.fit`, {now:%Y-%m-%dT%H:%M}+00:00",
         "",
-        f"{len(record['examples'])} examples; {len({r['example'] for r, _ in kept})} train through Keras's own steps "
-        f"and are compared below, {len({r['example'] for r, _ in own})} bring a `train_step` of their own, "
-        f"{len(missing)} do not train under Keras on torch, for the causes below.",
-        "",
-        "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
-        "for Keras itself, from weights 1e-7 away. Where dropout's masks differ from Keras's, the weights are "
-        "compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's, measured in turn; "
-        f"the machine's load meanwhile was {min(loads):.1f} to {max(loads):.1f}, one of which is the benchmark itself.",
-        "",
-        "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
-        f"{', '.join(worse) or 'none'}.",
+        *opening(examples, pairs, kept, missing),
         "",
         table([weights_row(*pair) for pair in kept], WEIGHT_COLUMNS),
         "",
-        "## With a `train_step` of their own",
-        "",
-        "`tellapart.fit` says so and calls Keras's own `fit`: the same result, no speedup. "
-        + (", ".join(dict.fromkeys(f"{r['example'][:-3]} ({f['kind']})" for r, f in own)) or "None here")
-        + ".",
-        "",
         "## Trained by `tellapart.fit`, not by Keras on torch",
         "",
-        table([alone_row(*pair) for pair in ours_alone], ["example", "lowered", "Keras"]),
+        table(alone, ["example", "lowered", "Keras"]),
         "",
         "## Left to Keras within the compared networks",
         "",
-        table(
-            [{"layer": k, "count": n, "examples": len(users[k])} for k, n in kinds.most_common()],
-            ["layer", "count", "examples"],
-        ),
+        table(left_rows(kept), ["layer", "count", "examples"]),
         "",
         "## Not run",
         "",
-        table([{"example": r["example"][:-3], "cause": cause(r)} for r in missing], ["example", "cause"]),
+        table([{"example": title(r), "cause": cause(r)} for r in missing], ["example", "cause"]),
         "",
         f"- Source: github.com/keras-team/keras-io, commit {record['commit']}",
         *origin_lines(record),
     ]
     return "\n".join(lines)
+
+
+def opening(examples, pairs, kept, missing):
+    """Return the lines above the table: how many, what the columns say, what is off."""
+    own = titles(pair for pair in pairs if pair[1]["own_train_step"])
+    slow = [title(result) for result in examples if is_slow(result)]
+    loads = [fit["load"] for _, fit in kept if "load" in fit] or [0.0]
+    return [
+        f"{len(examples)} examples. {len(titles(kept))} train through Keras's own steps and are compared below. "
+        f"{len(own)} bring a `train_step` of their own that runs on torch, where `tellapart.fit` says so and calls "
+        f"Keras's own `fit` ({', '.join(own) or 'none'}). {len(slow)} take longer than the limit here "
+        f"({', '.join(slow) or 'none'}). {len(missing)} do not train under Keras on torch, for the causes below.",
+        "",
+        "Weights: distance from Keras's weights after three batches, as a share of their size. Control: the same "
+        "for Keras itself, from weights 1e-7 away. Dropout: off, where its masks differ from Keras's, so that the "
+        "weights are compared with all rates at 0. Speed: Keras's median time for a step divided by tellapart's, "
+        f"measured in turn. The machine's load meanwhile was {min(loads):.1f} to {max(loads):.1f}, of which the "
+        "benchmark makes 1: read the speeds as rough. A control above 1e-4 (batch statistics of two rows, say) "
+        "means that training amplifies rounding so much that weights prove little.",
+        "",
+        "Farther from Keras than three times the control and one rounding of float32 (1.2e-7): "
+        f"{', '.join(titles(pair for pair in kept if not pair[1]['equal'])) or 'none'}.",
+    ]
+
+
+def left_rows(kept):
+    """Return a row for each kind of layer that runs as itself: how often, in how many examples."""
+    counts, users = Counter(), {}
+    for result, fit in kept:
+        for kind in (kind for _, kind, lowered in fit["layers"] if not lowered):
+            counts[kind] += 1
+            users.setdefault(kind, set()).add(title(result))
+    return [{"layer": k, "count": n, "examples": len(users[k])} for k, n in counts.most_common()]
+
+
+def title(result):
+    return result["example"].removesuffix(".py")
+
+
+def titles(pairs):
+    """Return the examples of pairs of a result and a fit, each once."""
+    return list(dict.fromkeys(title(result) for result, _ in pairs))
+
+
+def is_slow(result):
+    return not result["fits"] and (result["error"] or "").startswith("not done within")
 
 
 WEIGHT_COLUMNS = ["example", "network", "rows", "weights", "control", "dropout", "lowered", "speed"]
@@ -180,7 +208,7 @@ def weights_row(result, fit):
     own = fit["rows_of_the_example"]
     lowered = sum(lowered for *_, lowered in fit["layers"])
     return {
-        "example": result["example"][:-3],
+        "example": title(result),
         "network": f"{fit['kind']}, {fit['parameters']:,} parameters",
         "rows": fit["rows"] if fit["rows"] == own else f"{fit['rows']} of {own}",
         "weights": f"{fit['weights']['ours']:.1e}" if fit["weights"]["ours"] else "0",
@@ -193,11 +221,7 @@ def weights_row(result, fit):
 
 def alone_row(result, fit):
     lowered = f"{sum(lowered for *_, lowered in fit['layers'])} of {len(fit['layers'])}"
-    return {"example": result["example"][:-3], "lowered": lowered, "Keras": in_a_cell(fit["keras_fails"])}
-
-
-def left_to_keras(fit):
-    return {kind for _, kind, lowered in fit["layers"] if not lowered}
+    return {"example": title(result), "lowered": lowered, "Keras": in_a_cell(fit["keras_fails"])}
 
 
 def cause(result):
@@ -206,7 +230,7 @@ def cause(result):
     if result.get("uses_gradient_tape"):
         return "computes gradients with `tf.GradientTape`, which knows no torch"
     if not error:
-        return "makes no call of `fit`"
+        return "was stopped" if result["fit_reached"] else "makes no call of `fit`"
     for pattern, words in CAUSES:
         if match := re.search(pattern, error):
             return match.expand(words)

@@ -19,6 +19,7 @@ import builtins
 import collections
 import contextlib
 import datetime
+import functools
 import json
 import os
 import shlex
@@ -28,7 +29,7 @@ import tempfile
 import unittest
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
 from machine import hardware, origin_lines, table, versions, write_results
@@ -44,6 +45,7 @@ COLUMNS = {
     "tests that train": "training",
     "pass under Keras": "keras",
     "pass under tellapart": "tellapart",
+    "of them by steps of tellapart's": "ours",
     "others that pass under Keras": "others",
     "skipped": "skipped",
 }
@@ -94,7 +96,7 @@ class Recorder:
 
     def __init__(self):
         self.tests = {}
-        self.fits = 0
+        self.fits = self.steps = 0
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self):
@@ -102,20 +104,36 @@ class Recorder:
         with stand_ins_for_missing_packages():
             return (yield)
 
+    def pytest_collection_modifyitems(self, items):
+        """Take the test modules out of Keras: their classes are those of a user."""
+        for module in {item.module.__name__: item.module for item in items}.values():
+            as_module_of_a_user(module)
+
     def pytest_runtest_setup(self):
         """Begin to count."""
-        self.fits = 0
+        self.fits = self.steps = 0
 
     def pytest_runtest_logreport(self, report):
         """Keep the outcome of a test's call, or of a setup or teardown that went wrong."""
         if report.when == "call" or report.outcome != "passed":
             name = report.nodeid.split("keras/src/")[-1]
-            record = self.tests.setdefault(name, {"outcome": report.outcome, "fits": 0, "reason": ""})
-            record["fits"] = max(record["fits"], self.fits)
+            record = self.tests.setdefault(
+                name, {"outcome": report.outcome, "fits": 0, "steps": 0, "reason": ""}
+            )
+            record["fits"], record["steps"] = max(record["fits"], self.fits), max(record["steps"], self.steps)
             if report.outcome != "passed":
                 reason = reason_of(report)
                 lacks = reason.startswith(("ModuleNotFoundError", "ImportError: This requires"))
                 record |= {"outcome": "skipped" if lacks else report.outcome, "reason": reason}
+
+
+def as_module_of_a_user(module):
+    """Rename a module of keras.src, and with it the classes that it has defined and those that it will."""
+    old, new = module.__name__, module.__name__.replace("keras.src.", "tests_of_keras.")
+    module.__name__, sys.modules[new] = new, module
+    for defined in list(vars(module).values()):
+        if isinstance(defined, type | FunctionType) and defined.__module__ == old:
+            defined.__module__ = new
 
 
 def reason_of(report):
@@ -127,15 +145,20 @@ def reason_of(report):
 
 
 def replace_fit(recorder, side):
-    """Count the calls of Keras's `Trainer.fit`; on our side, replace its outermost call for each model by ours."""
+    """Count the calls of Keras's `Trainer.fit`; on our side, replace its outermost call for each model by ours.
+
+    Count our steps, too: where a model's own code decides, ours leave the training to Keras.
+    """
     import tellapart
     from tellapart.keras_backend import import_keras
+    from tellapart.training import keras_fit as keras_fit_of_ours
 
     import_keras()
     from keras.src.backend.torch.trainer import TorchTrainer
 
     keras_fit, running = TorchTrainer.fit, set()
 
+    @functools.wraps(keras_fit)  # or it would look like a method of the user's
     def fit(model, *args, **kwargs):
         if id(model) in running:
             return keras_fit(model, *args, **kwargs)
@@ -147,7 +170,14 @@ def replace_fit(recorder, side):
         finally:
             running.discard(id(model))
 
+    real_step = keras_fit_of_ours.TrainStep
+
+    def train_step(*args, **kwargs):
+        recorder.steps += 1
+        return real_step(*args, **kwargs)
+
     TorchTrainer.fit = fit
+    keras_fit_of_ours.TrainStep = train_step
 
 
 def run_side(side, files, record):
@@ -197,7 +227,7 @@ def outcomes(side, files, seconds):
                 tail = f"not done after {seconds} seconds"
             of_folder = json.loads(record.read_text()) if record.is_file() else {}
             if not of_folder:
-                of_folder = {f"{name}/": {"outcome": "failed", "fits": 0, "reason": tail}}
+                of_folder = {f"{name}/": {"outcome": "failed", "fits": 0, "steps": 0, "reason": tail}}
         tests |= of_folder
         counts = collections.Counter(test["outcome"] for test in of_folder.values())
         print(f"{side}: {name}: {dict(counts)}", file=sys.stderr, flush=True)
@@ -210,13 +240,17 @@ def compared(theirs, ours):
     rows, differing = {}, {}
     for name in sorted(theirs):
         row = rows.setdefault(name.split("/")[0], collections.Counter())
-        expected, actual = theirs[name], ours.get(name, {"outcome": "missing", "reason": "", "fits": 0})
+        expected, actual = (
+            theirs[name],
+            ours.get(name, {"outcome": "missing", "reason": "", "fits": 0, "steps": 0}),
+        )
         if expected["outcome"] == "skipped":
             row["skipped"] += 1
         elif name in training:
             row["training"] += 1
             row["keras"] += expected["outcome"] == "passed"
             row["tellapart"] += actual["outcome"] == "passed"
+            row["ours"] += actual["outcome"] == "passed" and actual["steps"] > 0
         else:
             row["others"] += expected["outcome"] == "passed"
         if expected["outcome"] == "passed" != actual["outcome"]:

@@ -29,7 +29,7 @@ PROBE_ROWS, STEP_SECONDS, UNTIMED_ROWS = 2, 0.3, 8
 ROUNDING = 2.0**-23
 """A distance that float32 cannot express: one unit in the last place."""
 
-ROUNDS, TIMING_SECONDS = 5, 6.0
+ROUNDS, TIMING_SECONDS = 5, 4.0
 """Trainings of each engine that are timed, in turn: fewer where they would take longer than that together."""
 
 KERAS_FIT, KERAS_EVALUATE = keras.Model.fit, keras.Model.evaluate

@@ -47,7 +47,8 @@ def test_each_command_says_once_how_the_model_is_used(command, model, folder):
 def test_json_holds_the_same(command, model, folder):
     target = folder if command == "evaluate" else folder / "ant" / "0.png"
     options = ("--quick",) if command == "explain" else ()
-    usage = tellapart(command, model, target, "--json", *options).json["usage"]
+    values = tellapart(command, model, target, "--json", *options).json
+    usage = (values["explanations"][0] if command == "explain" else values)["usage"]
     assert usage["pixels"]["source"] == "found"
     assert usage["policy"] == {
         "value": "stretch",

@@ -114,6 +114,20 @@ def two_inputs_two_outputs():
     return model, {"left": IMAGES, "right": IMAGES[::-1].copy()}, targets
 
 
+def gray_twins():
+    """One tower for two gray pictures, which it normalizes first; the distance of what it makes of them."""
+    inputs = [keras.Input((16, 16, 1)), keras.Input((16, 16, 1))]
+    picture = keras.Input((16, 16, 1))
+    x = layers.Conv2D(4, 5, activation="tanh")(layers.BatchNormalization()(picture))
+    x = layers.BatchNormalization()(layers.Flatten()(layers.AveragePooling2D(pool_size=(2, 2))(x)))
+    tower = keras.Model(picture, layers.Dense(10, activation="tanh")(x))
+    first, second = map(tower, inputs)
+    apart = ops.sqrt(ops.maximum(ops.sum(ops.square(first - second), axis=1, keepdims=True), 1e-7))
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.BatchNormalization()(apart)))
+    model.compile("rmsprop", "binary_crossentropy")
+    return model, [IMAGES[..., :1] * 50 + 30, IMAGES[..., 1:2]], (LABELS[:, None] > 2).astype("float32")
+
+
 def sub_pixels():
     """Super-resolution: channels become pixels by reshaping and transposing."""
     image = keras.Input((8, 8, 1))
@@ -132,6 +146,7 @@ NETWORKS = {
     "shifted windows": lambda: classifier(shifted_windows),
     "U-Net": u_net,
     "dictionaries": two_inputs_two_outputs,
+    "gray twins": gray_twins,
     "sub-pixels": sub_pixels,
 }
 

@@ -56,7 +56,7 @@ def explain(
         pages, unreadable = explain_to_pages(
             classifier, files, out, classes or (), listener, quick, run=run_folder_of(model)
         )
-    report_pages(model, pages, unreadable, as_json, classifier.usage)
+    report_pages(model, pages, unreadable, as_json)
     if opens and pages:
         open_page(pages[0].path)
     raise typer.Exit(DataError.exit_code if unreadable else 0)

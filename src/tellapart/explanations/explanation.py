@@ -96,8 +96,9 @@ class Explanation:
             self.gaps.append(gap)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the page says in words and numbers, as plain values."""
-        return self.form.to_dict(self)
+        """Return what the page says in words and numbers, as plain values; and how a model without a card was used."""
+        usage = self.subject.classifier.usage
+        return {**self.form.to_dict(self), **({} if usage is None else {"usage": usage.to_dict()})}
 
     def to_html(self, progress: Progress | None = None) -> str:
         """Return the page, one self-contained HTML file.

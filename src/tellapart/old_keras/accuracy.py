@@ -1,7 +1,6 @@
 """The key `acc`: what Keras before 2.3 called the accuracy in its logs and its history."""
 
 import libcst as cst
-from libcst import matchers as m
 
 from tellapart.old_keras.context import Context
 from tellapart.old_keras.script import parts_of
@@ -11,9 +10,8 @@ KEYS = {"acc": "accuracy", "val_acc": "val_accuracy"}
 
 def rename_keys(context: Context) -> None:
     """Note the texts that are keys of a history or of a callback's logs."""
-    keys = m.SimpleString(m.MatchIfTrue(lambda text: text.strip("'\"") in KEYS))
-    for node in m.findall(context.script.module, keys):
-        if isinstance(node, cst.SimpleString) and _is_key(context, node):
+    for node in context.script.all(cst.SimpleString):
+        if node.evaluated_value in KEYS and _is_key(context, node):
             new = KEYS[str(node.evaluated_value)]
             context.findings.strings[node] = f"{node.prefix}{node.quote}{new}{node.quote}"
             context.findings.old()

@@ -7,7 +7,7 @@ learning rate) are functions of `layer_calls.py` and `optimizer_calls.py`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tellapart.old_keras.names import LEGACY_IMAGE
+from tellapart.keras_internals import LEGACY_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def _of(renamed: Mapping[str, str], dropped: str = "", **gone: str) -> Arguments
     )
 
 
-_ALSO_KERAS_2 = {"lr", "l", "input", "output", "epsilon", "alpha", "max_queue_size"}
+_ALSO_KERAS_2 = {"lr", "l", "epsilon", "alpha"}
+"""Old keywords that Keras 2 had too."""
 
 _CONV = _of(_CONVOLUTION, **_WEIGHTS_GIVEN)
 _POOL = _of(
@@ -82,8 +83,8 @@ _POOL = _of(
     },
     "ignore_border",
 )
-_RNN = _of(_RECURRENT, "consume_less implementation", forget_bias_init="Write unit_forget_bias=True.")
-_RATE = _of({"p": "rate", **_FORMAT})
+_RNN = _of(_RECURRENT, "consume_less", forget_bias_init="Write unit_forget_bias=True.")
+_RATE = _of({"p": "rate"})
 _OPTIMIZER = _of({"lr": "learning_rate"}, "schedule_decay")
 
 ARGUMENTS: dict[str, Arguments] = {
@@ -100,7 +101,8 @@ ARGUMENTS: dict[str, Arguments] = {
     "keras.layers.UpSampling3D": _of(_FORMAT),
     "keras.layers.Dropout": _RATE,
     "keras.layers.GaussianDropout": _RATE,
-    **{f"keras.layers.SpatialDropout{n}D": _RATE for n in (1, 2, 3)},
+    "keras.layers.SpatialDropout1D": _RATE,
+    **{f"keras.layers.SpatialDropout{n}D": _of({"p": "rate", **_FORMAT}) for n in (2, 3)},
     "keras.layers.GaussianNoise": _of({"sigma": "stddev"}),
     "keras.layers.Reshape": _of({"dims": "target_shape"}),
     "keras.layers.LeakyReLU": _of({"alpha": "negative_slope"}),
@@ -110,9 +112,7 @@ ARGUMENTS: dict[str, Arguments] = {
             "gamma_init": "gamma_initializer",
             "beta_init": "beta_initializer",
             "init": "gamma_initializer",
-            "gamma_regularizer": "gamma_regularizer",
         },
-        "",
         **_WEIGHTS_GIVEN,
     ),
     "keras.layers.Embedding": _of(

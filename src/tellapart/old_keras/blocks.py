@@ -65,19 +65,34 @@ def _statement(text: str) -> cst.BaseStatement:
 def _imports(
     context: Context, old: cst.SimpleStatementLine, new: cst.SimpleStatementLine
 ) -> list[cst.BaseStatement]:
-    written: list[cst.BaseSmallStatement] = []
-    for before, after in zip(old.body, new.body, strict=True):
-        if isinstance(before, cst.Import | cst.ImportFrom):
-            statements = [] if _is_built_in(before) else context.references.imports.statements(before)
-            written += [after if statement is before else statement for statement in statements]
-        else:
-            written.append(after)
+    written = _small_statements(context, old.body, new.body)
     if len(written) == len(old.body):
         return [new.with_changes(body=written)]
     if not written:
         return []
     first, *others = written
     return [new.with_changes(body=[first]), *(cst.SimpleStatementLine([each]) for each in others)]
+
+
+def _small_statements(
+    context: Context, old: Sequence[cst.BaseSmallStatement], new: Sequence[cst.BaseSmallStatement]
+) -> list[cst.BaseSmallStatement]:
+    """Return the statements of one line, its imports as they are written today."""
+    written: list[cst.BaseSmallStatement] = []
+    for before, after in zip(old, new, strict=True):
+        if isinstance(before, cst.Import | cst.ImportFrom):
+            statements = [] if _is_built_in(before) else context.references.imports.statements(before)
+            written += [after if statement is before else statement for statement in statements]
+        else:
+            written.append(after)
+    return written
+
+
+def edited_suite(
+    context: Context, old: cst.SimpleStatementSuite, new: cst.SimpleStatementSuite
+) -> cst.SimpleStatementSuite:
+    """Return what stands behind `if x:` on its line, with its imports of today."""
+    return new.with_changes(body=_small_statements(context, old.body, new.body) or [cst.Pass()])
 
 
 def _is_built_in(node: cst.Import | cst.ImportFrom) -> bool:
@@ -94,6 +109,10 @@ def with_new_imports(
     context: Context, original: cst.Module, body: list[cst.BaseStatement]
 ) -> list[cst.BaseStatement]:
     """Return the file's statements with the imports that it needs now, before its first import of Keras."""
+    if context.findings.is_old:
+        context.findings.imports.add(
+            BEFORE_KERAS
+        )  # chooses PyTorch for Keras, in a script that trains nothing too
     present = {text.strip() for statement in body for text in _texts(statement)}
     wanted = sorted(
         context.findings.imports - present, key=lambda text: ("keras" in text, text == BEFORE_KERAS, text)

@@ -36,8 +36,8 @@ def rename_files(context: Context) -> None:
             context.findings.old()
         elif not saving.weights_only and not saving.is_checkpoint and not old.endswith(MODEL_ENDINGS):
             context.findings.leave(saving.path, "Keras 3 saves to names that end in .keras or .h5.")
-    for node in m.findall(context.script.module, m.SimpleString()):
-        if isinstance(node, cst.SimpleString) and node.evaluated_value in renamed:
+    for node in context.script.all(cst.SimpleString):
+        if node.evaluated_value in renamed:
             new = renamed[str(node.evaluated_value)]
             context.findings.strings[node] = f"{node.prefix}{node.quote}{new}{node.quote}"
 
@@ -50,8 +50,7 @@ def _with_ending(name: str, saving: Saving) -> str:
 
 
 def _savings(context: Context) -> Iterator[Saving]:
-    for call in m.findall(context.script.module, m.Call()):
-        assert isinstance(call, cst.Call)
+    for call in context.script.all(cst.Call):
         given = {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
         first = call.args[0].value if call.args and call.args[0].keyword is None else given.get("filepath")
         if first is None:
@@ -65,17 +64,17 @@ def _savings(context: Context) -> Iterator[Saving]:
                 yield Saving(first, call.func.attr.value == "save_weights", False)
 
 
-def last_text(context: Context, node: cst.BaseExpression) -> cst.SimpleString | None:
-    """Return the text with which a path ends; None where it cannot be told."""
+def last_text(context: Context, node: cst.BaseExpression, depth: int = 5) -> cst.SimpleString | None:
+    """Return the text with which a path ends; None where it cannot be told, or not in so many steps."""
     value = context.script.value(node)
-    if isinstance(value, cst.SimpleString):
-        return value
+    if isinstance(value, cst.SimpleString) or not depth:
+        return value if isinstance(value, cst.SimpleString) else None
     if isinstance(value, cst.BinaryOperation):
         side = value.left if isinstance(value.operator, cst.Modulo) else value.right
-        return last_text(context, side)
+        return last_text(context, side, depth - 1)
     if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
         if value.func.attr.value == "join" and value.args:
-            return last_text(context, value.args[-1].value)
+            return last_text(context, value.args[-1].value, depth - 1)
         if value.func.attr.value == "format":
-            return last_text(context, value.func.value)
+            return last_text(context, value.func.value, depth - 1)
     return None

@@ -63,7 +63,8 @@ def convolution(context: Context, call: cst.Call, args: ArgumentList) -> None:
     if len(given) >= 3 and _is_kernel_of_two(context, call, given):
         args.join([1, 2])
         if len(given) > 3:
-            args.name_positional([None, None, "kernel_initializer"])
+            if not (context.today(call.func) or "").endswith("Transpose"):
+                args.name_positional([None, None, "kernel_initializer"])
             context.findings.leave(call, "Name the arguments after the kernel: their order has changed.")
     _padding(context, call, args)
 
@@ -209,11 +210,20 @@ def _batch_input_shape(context: Context, call: cst.Call, args: ArgumentList, pla
         )
 
 
+def checkpoint(context: Context, _call: cst.Call, args: ArgumentList) -> None:
+    """Drop `period=1`, which is the rule."""
+    period = args.get("period")
+    if period is not None and context.script.number(period) == 1:
+        context.findings.old()
+        args.drop_keyword("period")
+
+
 RULES: dict[str, Rule] = {
     **{f"keras.layers.Conv2D{kind}": convolution for kind in ("", "Transpose")},
     "keras.layers.SeparableConv2D": convolution,
     "keras.layers.Dense": dense,
     "keras.layers.BatchNormalization": batch_normalization,
+    "keras.callbacks.ModelCheckpoint": checkpoint,
 }
 """Today's name of a layer -> what its calls need besides new names of arguments."""
 

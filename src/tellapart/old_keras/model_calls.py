@@ -14,6 +14,11 @@ from tellapart.old_keras.steps import steps_of, whole_steps
 
 STEPS = ("steps_per_epoch", "validation_steps", "steps")
 
+_BATCHES = m.BinaryOperation(operator=m.Divide() | m.FloorDivide()) | m.Call(
+    func=m.Name("len") | m.Name("int")
+)
+"""A quotient, or the length of something: a number of batches."""
+
 UNKNOWN = "If this is a Keras model, write tellapart.fit({}, ...) with today's arguments."
 
 
@@ -28,7 +33,8 @@ def model_call(context: Context, call: cst.Call, args: ArgumentList) -> cst.Base
     method = METHODS[func.attr.value]
     if method.today != func.attr.value:
         context.findings.old()
-    _name_positional(context, call, args, method)
+    if not _name_positional(context, call, args, method):
+        return args.done()
     _drop(context, args, method)
     for old, today in RENAMED_ARGUMENTS.items():
         if old in args.keywords:
@@ -47,14 +53,26 @@ def _remark_on_unknown(context: Context, call: cst.Call, func: cst.Attribute) ->
         context.findings.leave(call, UNKNOWN.format(text_of(func.value)))
 
 
-def _name_positional(context: Context, call: cst.Call, args: ArgumentList, method: Method) -> None:
-    if not method.keras_2 or len(args.positional) < 2:
-        return
+def _name_positional(context: Context, call: cst.Call, args: ArgumentList, method: Method) -> bool:
+    """Give positional arguments their keywords; return False where Keras 1 and 2 may both be meant."""
+    given = args.positional
+    if not method.keras_2 or len(given) < 2:
+        return True
     of_keras_1 = {"nb_epoch", *SAMPLES} & set(args.keywords)
-    of_keras_2 = set(method.keras_2) & set(args.keywords)
-    is_keras_1 = bool(of_keras_1) or (context.age.is_keras_1 and not of_keras_2)
-    if not args.name_positional([None, *(method.keras_1 if is_keras_1 else method.keras_2)]):
+    counts_batches = m.matches(given[1], _BATCHES)
+    of_keras_2 = set(method.keras_2) & set(args.keywords) or counts_batches
+    if not of_keras_1 and not of_keras_2:
+        today = method.keras_2[0]
+        context.findings.leave(
+            call,
+            f"Name the arguments. {text_of(given[1])} is {today}= in Keras 2, a number of pictures in Keras 1.",
+        )
+        return False
+    if not args.name_positional(
+        [None, *(method.keras_1 if of_keras_1 and not counts_batches else method.keras_2)]
+    ):
         context.findings.leave(call, "Name the arguments: their order has changed.")
+    return True
 
 
 def _drop(context: Context, args: ArgumentList, method: Method) -> None:
@@ -101,7 +119,16 @@ def _method(args: ArgumentList, name: str) -> cst.Call:
 # What single methods need besides
 
 
-def _fit(context: Context, _call: cst.Call, args: ArgumentList) -> cst.BaseExpression:
+def _fit(context: Context, call: cst.Call, args: ArgumentList) -> cst.BaseExpression:
+    is_plain = (
+        isinstance(call.func, cst.Attribute)
+        and call.func.attr.value == "fit"
+        and not any(a.star for a in args)
+    )
+    if is_plain and context.age.is_keras_1 and "epochs" not in args.keywords and len(args.positional) < 4:
+        context.findings.leave(
+            call, "Keras 1 trained for 10 epochs by default, Keras 3 trains for one. Write epochs=."
+        )
     if "generator" in args.keywords:
         args.rename("generator", "x")
     assert isinstance(args.call.func, cst.Attribute)

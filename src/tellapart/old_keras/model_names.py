@@ -52,10 +52,12 @@ class ModelNames:
         for place in [*self._functions_around(node), None]:
             if (place, name) in self._models:
                 return (place, name) not in self._others
+            if place is not None and self._binds(place, parts[0]):
+                return False
         return name == "self.model" and self._is_in_callback(node)
 
     def _functions_around(self, node: cst.CSTNode) -> list[cst.CSTNode]:
-        return [above for above in self.script.above(node) if isinstance(above, cst.FunctionDef)]
+        return [above for above in self.script.above(node) if isinstance(above, cst.FunctionDef | cst.Lambda)]
 
     def _place(self, node: cst.CSTNode, name: str) -> Key:
         """Return where a name lives: `self.model` belongs to the file, whichever method it is set in."""
@@ -80,18 +82,14 @@ class ModelNames:
         return parts is not None and ".".join(parts) in self._makers
 
     def _own_classes(self) -> set[str]:
-        classes = [
-            node for node in m.findall(self.script.module, m.ClassDef()) if isinstance(node, cst.ClassDef)
-        ]
         return {
             node.name.value
-            for node in classes
+            for node in self.script.all(cst.ClassDef)
             if any(self.script.today(base.value) in MAKERS for base in node.bases)
         }
 
     def _look_at_assignments(self) -> None:
-        for node in m.findall(self.script.module, m.Assign()):
-            assert isinstance(node, cst.Assign)
+        for node in self.script.all(cst.Assign):
             for target in node.targets:
                 parts = parts_of(target.target)
                 if parts is None:
@@ -113,8 +111,7 @@ class ModelNames:
 
     def _functions_that_return_models(self) -> set[str]:
         found = set()
-        for node in m.findall(self.script.module, m.FunctionDef()):
-            assert isinstance(node, cst.FunctionDef)
+        for node in self.script.all(cst.FunctionDef):
             values = [
                 each.value
                 for each in m.findall(node.body, m.Return())
@@ -126,9 +123,9 @@ class ModelNames:
         return found
 
     def _look_at_calls(self) -> None:
-        for node in m.findall(self.script.module, m.Call(func=m.Attribute())):
-            assert isinstance(node, cst.Call)
-            assert isinstance(node.func, cst.Attribute)
+        for node in self.script.all(cst.Call):
+            if not isinstance(node.func, cst.Attribute):
+                continue
             method = node.func.attr.value
             parts = parts_of(node.func.value)
             keywords = {arg.keyword.value for arg in node.args if arg.keyword is not None}
@@ -139,23 +136,14 @@ class ModelNames:
     def _nearest(self, node: cst.CSTNode, name: str) -> Key:
         """Return the key of a name that is used: in the file, unless the function has it as its own."""
         for function in self._functions_around(node):
-            assert isinstance(function, cst.FunctionDef)
-            own = {
-                param.name.value
-                for param in m.findall(function.params, m.Param())
-                if isinstance(param, cst.Param)
-            }
-            if (
-                name in own
-                or any((function, name) == key for key in self._models | self._others)
-                or self._assigns(function, name)
-            ):
+            if not name.startswith("self.") and self._binds(function, name):
                 return (function, name)
         return (None, name)
 
     @staticmethod
-    def _assigns(function: cst.FunctionDef, name: str) -> bool:
-        return any(
-            isinstance(node, cst.AssignTarget) and parts_of(node.target) == [name]
-            for node in m.findall(function.body, m.AssignTarget())
-        )
+    def _binds(function: cst.CSTNode, name: str) -> bool:
+        """Return whether a function has a parameter or a variable of its own by this name, other than `self`."""
+        if name == "self" or not isinstance(function, cst.FunctionDef | cst.Lambda):
+            return False
+        parameters = m.findall(function.params, m.Param(name=m.Name(name)))
+        return bool(parameters or m.findall(function.body, m.AssignTarget(target=m.Name(name))))

@@ -40,7 +40,7 @@ def notebook_with(notebook: Notebook, text: str) -> str:
     content = json.loads(json.dumps(notebook.content))
     sources = _sources(text)
     for number, cell in _code_cells(content):
-        new = _from_python(sources[number])
+        new = _from_python(sources.get(number, ""))
         if new != _source(cell):
             cell["source"] = new.splitlines(keepends=True) if isinstance(cell["source"], list) else new
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -70,12 +70,10 @@ def _sources(text: str) -> dict[int, str]:
     """Return the code below each line that names a cell."""
     found: dict[int, list[str]] = {}
     number = -1
-    for line in text.split("\n"):
+    for line in text.removesuffix("\n").split("\n"):
         if line.startswith(_CELL.format("")):
             number = int(line.removeprefix(_CELL.format("")))
             found[number] = []
         elif number >= 0:
             found[number].append(line)
-    return {
-        number: "\n".join(lines[:-1] if lines and not lines[-1] else lines) for number, lines in found.items()
-    }
+    return {number: "\n".join(lines) for number, lines in found.items()}

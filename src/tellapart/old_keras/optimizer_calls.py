@@ -77,11 +77,15 @@ def _decay(context: Context, call: cst.Call, args: ArgumentList, kind: str) -> N
 
 def _sets_rate(context: Context) -> bool:
     of_optimizer = m.Attribute(
-        attr=m.Name("lr"), value=m.Name("optimizer") | m.Attribute(attr=m.Name("optimizer"))
+        attr=m.Name("lr") | m.Name("learning_rate"),
+        value=m.Name("optimizer") | m.Attribute(attr=m.Name("optimizer")),
     )
     callbacks = m.OneOf(*(m.Name(name) for name in RATE_SETTERS))
-    used = m.findall(context.script.module, m.Call(func=callbacks | m.Attribute(attr=callbacks)))
-    return bool(used or m.findall(context.script.module, of_optimizer))
+    call = m.Call(func=callbacks | m.Attribute(attr=callbacks))
+    script = context.script
+    return any(m.matches(node, call) for node in script.all(cst.Call)) or any(
+        m.matches(node, of_optimizer) for node in script.all(cst.Attribute)
+    )
 
 
 def named_optimizer(context: Context, args: ArgumentList) -> None:

@@ -4,7 +4,6 @@ Only statements that begin with `print` and cannot be Python 3 are touched, on t
 """
 
 import io
-import itertools
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -135,7 +134,10 @@ def _divisions(text: str) -> Iterator[Remark]:
     """Yield a remark for each line that divides by what is not evidently a float."""
     lines = text.splitlines()
     for statement in _statements(text):
-        for token, after in itertools.pairwise(statement):
-            is_float = (after.type == tokenize.NUMBER and "." in after.string) or after.string == "float"
-            if token.string == "/" and not is_float:
+        for before, token, after in zip(statement, statement[1:], statement[2:], strict=False):
+            if token.string == "/" and not _is_float(before) and not _is_float(after):
                 yield Remark(token.start[0], lines[token.start[0] - 1].strip()[:70], _DIVISION)
+
+
+def _is_float(token: tokenize.TokenInfo) -> bool:
+    return (token.type == tokenize.NUMBER and "." in token.string) or token.string == "float"

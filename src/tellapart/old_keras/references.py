@@ -3,19 +3,16 @@
 First everything is looked at (`References`), then the tree is changed: an import goes only when nothing needs it.
 """
 
-from collections.abc import Iterator
-
 import libcst as cst
-from libcst import matchers as m
 
+from tellapart.keras_internals import PRIVATE_MODULES
 from tellapart.old_keras import installed
 from tellapart.old_keras.findings import Findings
-from tellapart.old_keras.imports import Imported, ImportPlan, imported
+from tellapart.old_keras.imports import STAR, Imported, ImportPlan, imported
 from tellapart.old_keras.names import TEMPLATES, Gone, today_of
 from tellapart.old_keras.script import Script, parts_of, text_of
 
 _NOT_IN_KERAS_3 = "{} is not in Keras 3."
-_PRIVATE = "keras.src."
 MERGE = ("keras.layers.merge", "keras.engine.merge", "keras.layers.core.merge", "keras.engine.topology.merge")
 """A function in Keras 1; a module of functions in Keras 2."""
 
@@ -32,7 +29,9 @@ class References:
         """Call -> an expression of its positional arguments."""
         self.merges: set[cst.Call] = set()
         """Calls of Keras 1's function `merge`."""
-        self.imported = [each for node in _imports_of(script) for each in imported(node)]
+        imports: list[cst.Import | cst.ImportFrom] = [*script.all(cst.Import), *script.all(cst.ImportFrom)]
+        self.imported = [each for node in imports for each in imported(node)]
+        self.uses_keras = any(each.old is not None for each in self.imported)
         self._needed: set[tuple[cst.CSTNode, str]] = set()
         self._foreign: dict[cst.CSTNode, list[str]] = {}
         self._look_at_names()
@@ -41,8 +40,9 @@ class References:
     # Names
 
     def _look_at_names(self) -> None:
-        for node in m.findall(self.script.module, m.Name() | m.Attribute()):
-            if isinstance(node, cst.Name | cst.Attribute) and self._is_use(node):
+        nodes: list[cst.Name | cst.Attribute] = [*self.script.all(cst.Name), *self.script.all(cst.Attribute)]
+        for node in nodes:
+            if parts_of(node) is not None and self._is_use(node):
                 self._look_at(node)
 
     def _is_use(self, node: cst.Name | cst.Attribute) -> bool:
@@ -56,7 +56,7 @@ class References:
         if isinstance(parent, defines) and parent.name is node:
             return False
         kinds = cst.ImportAlias | cst.AsName | cst.ImportFrom
-        return not isinstance(parent, kinds) and parts_of(node) is not None
+        return not isinstance(parent, kinds)
 
     def _look_at(self, node: cst.Name | cst.Attribute) -> None:
         parts = parts_of(node) or []
@@ -67,6 +67,7 @@ class References:
                 self._foreign.setdefault(source.node, []).append(text_of(node))
                 self._need(source)
             return
+        self.uses_keras = True
         today = self._today(node, old, is_whole=source is None or old != source.old)
         if today is None:
             self._need(source)
@@ -141,7 +142,7 @@ class References:
 
     def _in_full(self, today: str) -> str:
         module, _, last = today.rpartition(".")
-        if today.startswith(_PRIVATE):
+        if today.startswith(PRIVATE_MODULES):
             self.findings.imports.add(f"from {module} import {last}")
             return last
         return self._keras() + today.removeprefix("keras")
@@ -193,7 +194,7 @@ class References:
         if needed and not is_there:
             self.findings.leave(each.node, _NOT_IN_KERAS_3.format(each.old))
             plan.keep(each)
-        elif needed or (each.old == each.today and not self._is_used_up(each)):
+        elif needed or each.name == STAR or (each.old == each.today and not self._is_used_up(each)):
             plan.write(each, str(each.today))
         else:
             plan.keep(each, dropped=True)
@@ -230,7 +231,7 @@ class References:
 
 def _is_below(name: str, module: str | None) -> bool:
     """Return whether a public name of Keras lies in a module."""
-    return name.startswith(f"{module}.") and not name.startswith(_PRIVATE)
+    return name.startswith(f"{module}.") and not name.startswith(PRIVATE_MODULES)
 
 
 def advice_for(old: str, today: str | Gone) -> str:
@@ -243,9 +244,3 @@ def _plain(call: cst.Call, template: str) -> bool:
     """Return whether a call has just the positional arguments that a template takes."""
     count = 2 if "{1}" in template else 1
     return len(call.args) == count and all(arg.keyword is None and not arg.star for arg in call.args)
-
-
-def _imports_of(script: Script) -> Iterator[cst.Import | cst.ImportFrom]:
-    for node in m.findall(script.module, m.Import() | m.ImportFrom()):
-        if isinstance(node, cst.Import | cst.ImportFrom):
-            yield node

@@ -10,7 +10,8 @@ import libcst as cst
 
 from tellapart.old_keras.accuracy import rename_keys
 from tellapart.old_keras.alignment import aligned
-from tellapart.old_keras.blocks import edited_body, with_new_imports
+from tellapart.old_keras.backend_choice import choose_torch
+from tellapart.old_keras.blocks import edited_body, edited_suite, with_new_imports
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
 from tellapart.old_keras.file_names import rename_files
@@ -19,7 +20,6 @@ from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_cal
 from tellapart.old_keras.layer_calls import layer_call, same_quotes
 from tellapart.old_keras.merge_calls import merge_call
 from tellapart.old_keras.model_calls import model_call
-from tellapart.old_keras.names import from_keras
 from tellapart.old_keras.optimizer_calls import optimizer_call
 from tellapart.old_keras.script import Script, text_of
 
@@ -47,7 +47,7 @@ def rewrite(text: str, is_python_2: bool = False) -> Rewritten:
     while (found := context.findings.age(is_python_2)) != age:  # older than it was taken for
         age = found
         context, done = _look(module, age)
-    uses = any(from_keras(each.full) is not None for each in context.references.imported)
+    uses = context.references.uses_keras
     return Rewritten(
         done.code if uses else text, tuple(sorted(context.findings.remarks)) if uses else (), uses
     )
@@ -58,6 +58,7 @@ def _look(module: cst.Module, age: Age) -> tuple[Context, cst.Module]:
     context = Context(script, Findings(script), age)
     rename_files(context)
     rename_keys(context)
+    choose_torch(context)
     return context, script.module.visit(_Rewriting(context))
 
 
@@ -154,6 +155,11 @@ class _Rewriting(cst.CSTTransformer):
         return updated_node.with_changes(
             body=edited_body(self.context, original_node.body, updated_node.body, True)
         )
+
+    def leave_SimpleStatementSuite(
+        self, original_node: cst.SimpleStatementSuite, updated_node: cst.SimpleStatementSuite
+    ) -> cst.SimpleStatementSuite:
+        return edited_suite(self.context, original_node, updated_node)
 
     def leave_Module(self, original_node: cst.Module, updated_node: cst.Module) -> cst.Module:
         body = edited_body(self.context, original_node.body, updated_node.body, False)

@@ -8,9 +8,9 @@ Knows nothing of what is rewritten.
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any, TypeVar
 
 import libcst as cst
-from libcst import matchers as m
 from libcst.metadata import (
     ImportAssignment,
     MetadataWrapper,
@@ -22,6 +22,8 @@ from libcst.metadata import (
 
 from tellapart.old_keras import installed
 from tellapart.old_keras.names import Gone, from_keras, today_of
+
+Node = TypeVar("Node", bound=cst.CSTNode)
 
 CHANNELS = (1, 3, 4)
 
@@ -49,6 +51,15 @@ class Script:
         self._scopes = self.wrapper.resolve(ScopeProvider)
         self._positions = self.wrapper.resolve(PositionProvider)
         self._parents = self.wrapper.resolve(ParentNodeProvider)
+        self._by_kind: dict[type[cst.CSTNode], list[Any]] = {}
+
+    def all(self, kind: type[Node]) -> list[Node]:
+        """Return all nodes of a kind, in the order of the text."""
+        if kind not in self._by_kind:
+            found = [node for node in self._parents if isinstance(node, kind)]
+            places = {node: self._positions[node].start for node in found}
+            self._by_kind[kind] = sorted(found, key=lambda node: (places[node].line, places[node].column))
+        return self._by_kind[kind]
 
     def line(self, node: cst.CSTNode) -> int:
         """Return the line on which a node begins, from 1."""
@@ -84,6 +95,8 @@ class Script:
         if parts is None:
             return None
         bases = self._imported_as(node, parts[0])
+        if len(bases) > 1:  # `try` one Keras, `except ImportError` another
+            bases = {_today(base) or base for base in bases}
         return ".".join([next(iter(bases)), *parts[1:]]) if len(bases) == 1 else None
 
     def _imported_as(self, node: cst.CSTNode, root: str) -> set[str]:
@@ -116,25 +129,23 @@ class Script:
     @cached_property
     def star_modules(self) -> list[str]:
         """Modules of Keras of which everything is imported."""
-        stars = m.findall(self.module, m.ImportFrom(names=m.ImportStar()))
-        names = (
-            from_keras(".".join(module_parts(node))) for node in stars if isinstance(node, cst.ImportFrom)
-        )
+        stars = [node for node in self.all(cst.ImportFrom) if isinstance(node.names, cst.ImportStar)]
+        names = (from_keras(".".join(module_parts(node))) for node in stars)
         return [name for name in names if name is not None]
 
     @cached_property
     def is_of_tensorflow(self) -> bool:
         """Whether the script's Keras is TensorFlow's."""
-        imports = m.findall(self.module, m.ImportFrom() | m.Import())
+        imports = [*self.all(cst.ImportFrom), *self.all(cst.Import)]
         return any("tensorflow" in text_of(node).split(" as ")[0] for node in imports) and not any(
             text_of(node).startswith(("import keras", "from keras")) for node in imports
         )
 
     def method_calls(self, method: str) -> Iterator[tuple[cst.Call, str]]:
         """Yield each call of a method by this name, with the name that it is called on."""
-        for call in m.findall(self.module, m.Call(func=m.Attribute(attr=m.Name(method)))):
-            assert isinstance(call, cst.Call)
-            assert isinstance(call.func, cst.Attribute)
+        for call in self.all(cst.Call):
+            if not isinstance(call.func, cst.Attribute) or call.func.attr.value != method:
+                continue
             parts = parts_of(call.func.value)
             if parts is not None:
                 yield call, ".".join(parts)
@@ -145,7 +156,8 @@ class Script:
     def _assignments(self) -> dict[str, list[cst.BaseExpression | None]]:
         """Name or dotted name -> everything that is assigned to it anywhere; None for what is no plain value."""
         found: dict[str, list[cst.BaseExpression | None]] = {}
-        for node in m.findall(self.module, m.Assign() | m.AugAssign() | m.For() | m.Param()):
+        kinds = (cst.Assign, cst.AugAssign, cst.For, cst.Param)
+        for node in (node for kind in kinds for node in self.all(kind)):
             for target, value in _assigned(node):
                 found.setdefault(target, []).append(value)
         return found
@@ -162,12 +174,17 @@ class Script:
     def number(self, node: cst.BaseExpression) -> int | None:
         """Return the whole number that an expression surely is; None otherwise."""
         value = self.value(node)
-        if isinstance(value, cst.Integer):
-            return value.evaluated_value
         if isinstance(value, cst.BinaryOperation) and isinstance(value.operator, cst.Multiply):
-            left, right = self.number(value.left), self.number(value.right)
+            left, right = self._whole(value.left), self._whole(value.right)
             return left * right if left is not None and right is not None else None
-        return None
+        return self._whole(value)
+
+    def _whole(self, node: cst.BaseExpression) -> int | None:
+        """Return a whole number, or the product of such that is written out."""
+        value = self.value(node)
+        if isinstance(node, cst.BinaryOperation) and isinstance(node.operator, cst.Multiply):
+            return self.number(node)
+        return value.evaluated_value if isinstance(value, cst.Integer) else None
 
     def string(self, node: cst.BaseExpression) -> str | None:
         """Return the text that an expression surely is; None otherwise."""

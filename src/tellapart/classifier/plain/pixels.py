@@ -1,7 +1,7 @@
 """Pixels: which numbers a plain model wants, told from its layers where they say so, assumed where nothing speaks
 against it, and asked for where assuming would almost surely be wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,11 @@ def pixels_of(model: Any, given: str | None, where: str) -> Setting:
     if family is not None:
         raise ConfigError(_which_of_family(where, family))
     if evidence is not None and evidence.fits is False:
-        raise ConfigError(_which(where, f"No layer scales them, and 0 to 255 does not fit: {evidence.why}."))
+        colors = model.inputs[0].shape[-1] == 3
+        forms = {name: how for name, how in HOW.items() if colors or not PIXEL_SCALINGS[name].needs_color}
+        raise ConfigError(
+            _which(where, f"No layer scales them, and 0 to 255 does not fit: {evidence.why}.", forms)
+        )
     why = "no layer scales them, and Keras's loaders give 0 to 255"
     return Setting("0-255", "assumed", why, "If it was trained on x / 255: --pixels 0-1")
 
@@ -108,14 +112,14 @@ def _is_usual(ends: Sequence[float]) -> bool:
 
 def _which_of_family(where: str, family: Family) -> str:
     own = scaling_of(family)
-    first = f"with keras.applications' preprocess_input: --pixels {own}"
-    others = ", ".join(f"{HOW[name]}: --pixels {name}" for name in ("0-1", "0-255") if name != own)
-    return (
-        f"{where}: which pixels was it trained on? Its layers are those of {family.title}, and none of them scales "
-        f"pixels, so 0 to 255 is almost surely wrong. Say how they were prepared: {first}; {others}."
+    forms = {own: "keras.applications' preprocess_input", "0-1": HOW["0-1"], "0-255": HOW["0-255"]}
+    return _which(
+        where,
+        f"Its layers are those of {family.title}, and none of them scales pixels: 0 to 255 is almost surely wrong.",
+        forms,
     )
 
 
-def _which(where: str, problem: str) -> str:
-    forms = ", ".join(f"{how}: --pixels {name}" for name, how in HOW.items())
-    return f"{where}: which pixels was it trained on? {problem} Say how they were prepared: {forms}."
+def _which(where: str, problem: str, forms: Mapping[str, str]) -> str:
+    listed = "".join(f"\n  --pixels {name:<9} {how}" for name, how in forms.items())
+    return f"{where}: which pixels was it trained on? {problem} Say how they were prepared:{listed}"

@@ -6,7 +6,6 @@ from typing import Any
 
 from tellapart.api.explain import Page
 from tellapart.classifier.groups import Group
-from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import note, say, say_json
 from tellapart.cli.terminal.predictions import TOO_FEW_TO_TELL, note_model, note_reading
@@ -21,7 +20,6 @@ def report_pages(
     pages: Sequence[Page],
     unreadable: Sequence[UnreadableImage],
     as_json: bool,
-    usage: Usage | None = None,
 ) -> None:
     """Print the predictions in the chosen form; on stderr, unreadable pictures and what the pages lack."""
     for image in unreadable:
@@ -34,7 +32,6 @@ def report_pages(
             {
                 "explanations": [{"page": str(page.path), **page.values} for page in pages],
                 "unreadable": [{"picture": image.id, "reason": image.reason} for image in unreadable],
-                **({} if usage is None else {"usage": usage.to_dict()}),
             }
         )
         return

@@ -1,7 +1,7 @@
 """Batch statistics on processors: normalize by them, as fast as torch's own kernel and without its rounding error.
 
 For maps in channels_last memory torch adds the pixels of a channel one after the other in float32: over 400,000 of
-them the variance is off by 1e-3 (`benchmarks/precision.py`). Here a map is read in pieces of at most 256 rows that are
+them the variance is off by 1e-3 (`benchmarks/precision.py`). Here a map is read in pieces of at most 512 rows that are
 wide: many pixels side by side, each a column of its own. The same kernel sums each column over those few rows, and the
 columns of a channel are added in float64. A piece fits the cache, so that its second reading, for the variance around
 the mean, costs little; so does an activation, which is applied piece by piece.
@@ -9,7 +9,7 @@ the mean, costs little; so does an activation, which is applied piece by piece.
 Backward, an activation's input is computed anew instead of being kept.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -28,11 +28,15 @@ class _Cut(NamedTuple):
     """The most numbers in a row, where one pixel has no more: rows, and sums of as many, that fit the fastest cache."""
 
     rows: int
-    """The most rows, which are summed one after the other."""
+    """The most rows in float32, which are summed one after the other; twice as many in half precision."""
 
 
-FORWARD, BACKWARD = _Cut(2048, 128), _Cut(1024, 256)
-"""Pieces of 1 MB in float32. The gradient's kernel holds twice as many sums, and its sums need less precision."""
+FORWARD, BACKWARD = _Cut(2048, 256), _Cut(1024, 512)
+"""Pieces of 2 MB. The gradient's kernel holds twice as many sums, so its rows are shorter."""
+
+FEWEST_CHANNELS = 32
+"""From so many on, gradients of half precision are torch's own: its sums round less than bfloat16 does (1e-5 to 4e-3),
+and writing an input's gradient in float32 costs as much again. With fewer channels torch is slow."""
 
 FEWEST_PIXELS = 256
 """With fewer in the whole batch torch's own sums are short enough."""
@@ -105,37 +109,63 @@ class _NormalizeByBatch(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, y_gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         x, y, mean, inverse, factor, offset = ctx.saved_tensors
-        x_gradient = torch.empty_like(x)
-        pieces, places = _pieces(x, BACKWARD), _pieces(x_gradient, BACKWARD)
-        gradients = _pieces(y_gradient.movedim(1, -1).contiguous().movedim(-1, 1), BACKWARD)
-        sums = _GradientSums(x, mean, inverse)
-        if ctx.activation == "linear":
-            for piece, gradient in zip(pieces, gradients, strict=True):
-                sums.add(piece, gradient)
+        gradient = y_gradient.movedim(1, -1).contiguous().movedim(-1, 1)
+        in_half = x.dtype != torch.float32 and len(mean) >= FEWEST_CHANNELS
+        sums = None if in_half else _GradientSums(x, mean, inverse)
+        if ctx.activation != "linear":
+            before = map(_Scaling(factor, offset, x, BACKWARD), _pieces(x, BACKWARD)) if y is None else None
+            gradient = _through_activation(ctx.activation, before or _pieces(y, BACKWARD), gradient, x, sums)
+        elif sums is not None:
+            for piece, part in zip(_pieces(x, BACKWARD), _pieces(gradient, BACKWARD), strict=True):
+                sums.add(piece, part)
+        if sums is None:
+            weights = (factor / inverse).float(), None, None, mean.float(), inverse.float()
+            results = aten.native_batch_norm_backward(gradient, x, *weights, True, 0.0, [True] * 3)
         else:
-            backward = ACTIVATIONS[ctx.activation].gradient
-            inputs = map(_Scaling(factor, offset, x, BACKWARD), pieces) if y is None else _pieces(y, BACKWARD)
-            for piece, before, gradient, place in zip(pieces, inputs, gradients, places, strict=True):
-                backward(gradient, before, grad_input=place)
-                sums.add(piece, place)
-            gradients = places
-        total, dot = sums.totals()
-        wants_x, wants_gamma, wants_beta = ctx.needs_input_grad[:3]
-        if wants_x:
-            part = factor / (-x.numel() // len(mean))
-            slope = part * inverse * dot
-            slopes, factors, shifts = _wide(
-                torch.stack([slope, factor, part * total - slope * mean]), x, BACKWARD
+            total, dot = sums.totals()
+            results = (
+                _input_gradient(x, gradient, mean, inverse, factor, total, dot),
+                dot.float(),
+                total.float(),
             )
-            for piece, gradient, place in reversed(list(zip(pieces, gradients, places, strict=True))):
-                torch.addcmul(torch.addcmul(shifts, piece, slopes), gradient, factors, out=place)
-        return (
-            x_gradient if wants_x else None,
-            dot.float() if wants_gamma else None,
-            total.float() if wants_beta else None,
-            None,
-            None,
-        )
+        wanted = zip(results, ctx.needs_input_grad, strict=False)
+        return *(result if wants else None for result, wants in wanted), None, None
+
+
+def _through_activation(
+    name: str, before: Iterable[Tensor], gradient: Tensor, x: Tensor, sums: "_GradientSums | None"
+) -> Tensor:
+    """Return the gradient of an activation's input, and add up its sums while a piece is in the cache.
+
+    Args:
+        name: in `ACTIVATIONS`.
+        before: pieces of its input (or its result, where that does).
+        gradient: of its result.
+        x: the map that was normalized.
+        sums: takes each piece of `x` and of the gradient.
+    """
+    backward, result = ACTIVATIONS[name].gradient, torch.empty_like(x)
+    maps = (_pieces(each, BACKWARD) for each in (x, gradient, result))
+    for value, piece, part, place in zip(before, *maps, strict=True):
+        backward(part, value, grad_input=place)
+        if sums is not None:
+            sums.add(piece, place)
+    return result
+
+
+def _input_gradient(
+    x: Tensor, gradient: Tensor, mean: Tensor, inverse: Tensor, factor: Tensor, total: Tensor, dot: Tensor
+) -> Tensor:
+    """Return factor * (gradient - its mean - normalized x * the mean of their product); see `_GradientSums.totals`."""
+    result, share = torch.empty_like(x), factor / (x.numel() // len(mean))
+    slope = -share * inverse * dot
+    slopes, factors, shifts = _wide(torch.stack([slope, factor, -share * total - slope * mean]), x, BACKWARD)
+    maps = (_pieces(each, BACKWARD) for each in (x, gradient, result))
+    for piece, part, place in reversed(
+        list(zip(*maps, strict=True))
+    ):  # read last, so perhaps still in the cache
+        torch.addcmul(torch.addcmul(shifts, piece.float(), slopes), part.float(), factors, out=place)
+    return result
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +175,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     unused = None if x.dtype == torch.float32 else torch.zeros(pieces[0].shape[1])
     parts = [torch.batch_norm_update_stats(piece, unused, unused, 0.0) for piece in pieces]
     means, variances = (torch.cat([part[i] for part in parts]).view(-1, channels).double() for i in (0, 1))
-    shares = _shares(x.numel() // channels, channels)
+    shares = _shares(x.numel() // channels, channels, _most_rows(x, FORWARD))
     mean = (means * shares).sum(0)
     variances += means.sub_(mean).square_()
     return mean, variances.mul_(shares).sum(0)
@@ -228,16 +258,20 @@ def _wide(values: Tensor, x: Tensor, cut: _Cut) -> Tensor:
     return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2).contiguous()
 
 
+def _most_rows(x: Tensor, cut: _Cut) -> int:
+    return cut.rows * 4 // x.element_size()
+
+
 def _pieces(x: Tensor, cut: _Cut) -> Sequence[Tensor]:
     """Return views of (B, C, ...): rows of pixels side by side."""
     channels = x.shape[1]
     side = _pixels_a_row(x.numel() // channels, channels, cut)
-    return x.movedim(1, -1).view(-1, side * channels).split(cut.rows)
+    return x.movedim(1, -1).view(-1, side * channels).split(_most_rows(x, cut))
 
 
 @lru_cache(maxsize=512)
-def _shares(pixels: int, channels: int) -> Tensor:
+def _shares(pixels: int, channels: int, most_rows: int) -> Tensor:
     """Return the share of all pixels that each column of each piece holds: (columns of a channel, 1) float64."""
     side = _pixels_a_row(pixels, channels, FORWARD)
-    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(FORWARD.rows)]
+    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(most_rows)]
     return torch.tensor([[count / pixels] for count in rows for _ in range(side)], dtype=torch.float64)

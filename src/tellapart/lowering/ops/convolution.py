@@ -1,6 +1,6 @@
 """Convolutional layers of images and sequences: plain, depthwise, separable and transposed."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import (
+    CastWeight,
     Config,
     KernelOperation,
     Operation,
@@ -41,15 +42,24 @@ class Convolution2D(KernelOperation):
         self.overwritable = normalization.overwritable
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        kernel, x, padding = self.cast("kernel"), x.to(self.dtype), (0, 0)
+        x, padding = x.to(self.dtype), (0, 0)
         if self.padding == "same":
-            x, padding = pad_same(x, kernel.shape[2:], self.strides, self.dilation)
+            x, padding = pad_same(x, self.torch_kernel().shape[2:], self.strides, self.dilation)
         options = (self.strides, padding, self.dilation, self.groups)
         if self.normalization is None:
-            return self._convolved(x, kernel, options)
+            return self._convolved(x, options)
         if self._can_fold(x, self.normalization, training=training):
             return self._folded(x, self.normalization, options)
-        return self.normalization.normalize(self._convolved(x, kernel, options), training=training)
+        return self.normalization.normalize(self._convolved(x, options), training=training)
+
+    def cast_weights(self, trainable: Container[int]) -> list[CastWeight]:
+        """Cast the weights once, as `Operation.cast_weights`; not where they will be folded."""
+        normalization = self.normalization
+        weights = () if normalization is None else (self.kernel, normalization.gamma, normalization.beta)
+        folds = normalization is not None and not normalization.learns
+        if folds and not any(id(weight) in trainable for weight in weights):
+            return []
+        return super().cast_weights(trainable)
 
     def _can_fold(self, x: Tensor, normalization: BatchNormalization, *, training: bool) -> bool:
         """Return whether the normalization is a fixed factor and offset, and nothing here needs a gradient."""
@@ -61,13 +71,16 @@ class Convolution2D(KernelOperation):
     def _folded(self, x: Tensor, normalization: BatchNormalization, options: Any) -> Tensor:
         """Convolve with a kernel and a bias that have the normalization within them, and activate."""
         factor, offset = normalization.factor_and_offset()
-        kernel = (self.torch_kernel() * factor[:, None, None, None]).detach()
+        kernel = (self.torch_kernel().detach() * factor[:, None, None, None]).to(
+            self.dtype, memory_format=torch.channels_last
+        )
         bias = offset if self.bias is None else offset + factor * self.bias.detach()
         activation = normalization.activation
-        x = pointwise(x, kernel.to(self.dtype), bias.to(self.dtype), *options, activation=activation)
+        x = pointwise(x, kernel, bias.to(self.dtype), *options, activation=activation)
         return x if activation in WITHIN_PRODUCT else activate_over(activation, x)
 
-    def _convolved(self, x: Tensor, kernel: Tensor, options: Any) -> Tensor:
+    def _convolved(self, x: Tensor, options: Any) -> Tensor:
+        kernel = self.cast("kernel")
         if self.dtype == torch.float32:
             x = F.conv2d(x, kernel, None, *options)
             x = x if self.bias is None else x.add_(self.bias[:, None, None])

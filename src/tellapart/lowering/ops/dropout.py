@@ -70,6 +70,8 @@ class Dropout(RandomOperation):
         self.rate = rate
 
     def draw_as(self, layer: Any) -> None:
+        if not self.rate:  # draws nothing; attention without dropout has no layer that would
+            return
         if drops_by_torch(layer):
             self.as_torch = True
         else:

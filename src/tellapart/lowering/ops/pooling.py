@@ -4,12 +4,14 @@ A new one is an operation (`FunctionOperation` where a function of torch does it
 `RULES` at the end of this file. `sequence_rule` makes the rule of a 1D layer from that of the 2D one.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from tellapart.lowering.ops.base import (
     Config,
@@ -67,6 +69,34 @@ def _average_pooling(config: Config, *_: Any) -> Operation | None:
     return AveragePooling2D(config) if is_channels_last(config) and evenly_padded else None
 
 
+class _Mean(torch.autograd.Function):
+    """`torch.mean` with a gradient that is one number for each channel, seen as a map, and not a map in memory.
+
+    torch writes that map, and in another memory order than channels_last, so that adding it to another gradient of the
+    same map (squeeze and excitation) took four fifths of the block's backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
+        ctx.shape, ctx.axes, ctx.keep = x.shape, axes, keep
+        return torch.mean(x, dim=axes, keepdim=keep)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        count = math.prod(ctx.shape[axis] for axis in ctx.axes)
+        gradient = gradient / count
+        if not ctx.keep:
+            for axis in ctx.axes:
+                gradient = gradient.unsqueeze(axis)
+        return gradient.expand(ctx.shape), None, None
+
+
+def mean(x: Tensor, dim: tuple[int, ...], keepdim: bool) -> Tensor:
+    """Return the mean over `dim`, in ascending order."""
+    return _Mean.apply(x, dim, keepdim) if x.device.type == "cpu" else torch.mean(x, dim=dim, keepdim=keepdim)
+
+
 def _global_pooling(reduce: Callable[..., Tensor], axes: tuple[int, ...]) -> Rule:
     """Return the rule of a layer that reduces whole axes: (B, C, H, W) to (B, C), or (B, C, 1, 1) with `keepdims`."""
 
@@ -107,8 +137,8 @@ RULES: dict[str, Rule] = {
     "MaxPooling1D": sequence_rule(_max_pooling),
     "AveragePooling2D": _average_pooling,
     "AveragePooling1D": sequence_rule(_average_pooling),
-    "GlobalAveragePooling2D": _global_pooling(torch.mean, (2, 3)),
-    "GlobalAveragePooling1D": _global_pooling(torch.mean, (1,)),
+    "GlobalAveragePooling2D": _global_pooling(mean, (2, 3)),
+    "GlobalAveragePooling1D": _global_pooling(mean, (1,)),
     "GlobalMaxPooling2D": _global_pooling(torch.amax, (2, 3)),
     "GlobalMaxPooling1D": _global_pooling(torch.amax, (1,)),
     "AdaptiveAveragePooling2D": _adaptive_pooling(F.adaptive_avg_pool2d),

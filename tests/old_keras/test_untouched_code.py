@@ -1,0 +1,280 @@
+"""What is not Keras's stays as it is, byte for byte, and nothing of a script is ever run."""
+
+import pytest
+
+import tellapart
+from tellapart.errors import ConfigError, DataError
+from tellapart.old_keras import installed
+from tellapart.old_keras.arguments import ARGUMENTS
+from tellapart.old_keras.modernize import modernized
+from tellapart.old_keras.names import NAMES, Gone, today_of
+
+OWN = '''"""A script with names like those of Keras."""
+import keras
+from sklearn.svm import SVC
+
+def fit(model, nb_epoch=3):  # not a method
+    return nb_epoch
+
+class Dense:
+    def __init__(self, output_dim, init): ...
+
+lr, nb_epoch, border_mode = 0.1, 3, "same"
+fit(None, nb_epoch=4)
+layer = Dense(output_dim=3, init="uniform")
+classifier = SVC(); classifier.fit(1, 2)
+datagen.fit(x_train)
+text = "model.fit_generator(x, nb_epoch=3)"
+logs = {"acc": 1}; logs["acc"]
+'''
+
+
+def test_names_of_the_scripts_own_stay():
+    assert not modernized(OWN, "own.py").is_changed
+
+
+def test_a_script_without_keras_stays_whatever_it_calls():
+    text = "import torch\nmodel = make()\nmodel.fit_generator(x, nb_epoch=3)\nopt = torch.optim.Adam(p, lr=0.1)\n"
+    result = modernized(text, "torch.py")
+    assert not result.is_changed
+    assert result.remarks == ()
+
+
+TODAY = """import tellapart
+import keras
+from keras.layers import Dense
+model = keras.Sequential([keras.Input((4,)), Dense(3)])
+model.compile(optimizer=keras.optimizers.RMSprop(learning_rate=0.1), loss="mse")
+history = tellapart.fit(model, x, y, epochs=2)
+print(history.history["loss"], model.predict(x), keras.ops.mean(x))
+"""
+
+
+def test_todays_script_needs_no_change():
+    result = modernized(TODAY, "today.py")
+    assert not result.is_changed
+    assert result.diff == ""
+    assert result.remarks == ()
+
+
+def test_imports_come_before_keras_and_comments_stay():
+    text = '''# -*- coding: utf-8 -*-
+"""Doc."""
+from __future__ import print_function
+# Keras
+from keras.layers.core import Dense, Activation  # two
+from keras.utils import np_utils
+from keras.models import (
+    Sequential,  # a stack
+)
+model = Sequential()
+model.add(Dense(3,  # outputs
+                init='normal'))
+model.fit(x, np_utils.to_categorical(y),
+          nb_epoch=3,  # short
+          verbose=1)
+'''
+    assert (
+        modernized(text, "s.py").text
+        == '''# -*- coding: utf-8 -*-
+"""Doc."""
+from __future__ import print_function
+# Keras
+import tellapart
+import keras
+from keras.layers import Dense, Activation  # two
+from keras.models import (
+    Sequential,  # a stack
+)
+model = Sequential()
+model.add(Dense(3,  # outputs
+                kernel_initializer='normal'))
+model.fit(x, np_utils.to_categorical(y),
+          nb_epoch=3,  # short
+          verbose=1)
+'''.replace("'normal'", "'random_normal'").replace(
+            """model.fit(x, np_utils.to_categorical(y),
+          nb_epoch=3,  # short
+          verbose=1)""",
+            """tellapart.fit(model, x, keras.utils.to_categorical(y),
+              epochs=3,  # short
+              verbose=1)""",
+        )
+    )
+
+
+def test_tensorflows_keras_becomes_keras():
+    text = """import tensorflow as tf
+from tensorflow.keras import layers
+from tensorflow.keras.preprocessing.image import load_img, ImageDataGenerator
+net = tf.keras.Sequential([layers.Dense(1)])
+net.fit(x, y)
+"""
+    assert (
+        modernized(text, "s.py").text
+        == """import tellapart
+import keras
+from keras import layers
+from keras.utils import load_img
+from keras.src.legacy.preprocessing.image import ImageDataGenerator
+net = keras.Sequential([layers.Dense(1)])
+tellapart.fit(net, x, y)
+"""
+    )
+
+
+def today(text):
+    result = modernized(text, "s.py")
+    assert modernized(result.text, "s.py").text == result.text
+    return result.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "from keras.layers.core import *\nDense(output_dim=3)\n",
+            "from keras.layers import *\nDense(units=3)\n",
+        ),
+        (
+            "if x: from keras.utils import np_utils; np_utils.normalize(x)\n",
+            "if x: keras.utils.normalize(x)\n",
+        ),
+        ("import keras.layers.core as c, os\nc.Dense(3)\n", "import os\nkeras.layers.Dense(3)\n"),
+        (
+            "from keras.optimizers import adam as a\na(lr=1)\n",
+            "from keras.optimizers import Adam as a\na(learning_rate=1)\n",
+        ),
+        ("def f():\n    from keras.utils import np_utils\n", "def f():\n    pass\n"),
+        (
+            "try:\n    from keras.layers.core import Dense\n"
+            "except ImportError:\n    from tensorflow.keras.layers import Dense\nDense(output_dim=3)\n",
+            "try:\n    from keras.layers import Dense\n"
+            "except ImportError:\n    from keras.layers import Dense\nDense(units=3)\n",
+        ),
+        (
+            "Adam = 3\nfrom keras.optimizers import adam\nadam(lr=1)\n",
+            "Adam = 3\nfrom keras.optimizers import Adam as adam\nadam(learning_rate=1)\n",
+        ),
+    ],
+)
+def test_every_way_of_importing_leads_to_keras(old, new):
+    kept = [line for line in today(old).splitlines() if line not in ("import tellapart", "import keras")]
+    assert kept == new.splitlines()
+
+
+def test_a_models_name_is_another_thing_where_a_function_has_its_own():
+    text = "import tellapart\nimport keras\nm = keras.Sequential()\ntellapart.fit(m, x)\nf = lambda m: m.fit(x)\n"
+    assert today(text) == text
+    inner = text + "def g(m):\n    m.fit(x)\ndef h():\n    m.fit(x)\n"
+    assert today(inner) == inner.removesuffix("m.fit(x)\n") + "tellapart.fit(m, x)\n"
+
+
+def test_what_else_needs_tensorflow_is_named():
+    result = modernized("import tensorflow as tf\nm = tf.keras.Sequential()\ny = tf.one_hot(x, 3)\n", "s.py")
+    assert "import tensorflow as tf" in result.text
+    assert "tf.one_hot" in result.remarks[0].advice
+
+
+def test_every_name_of_today_in_the_tables_is_in_the_installed_keras():
+    names = {name for name in NAMES.values() if not isinstance(today_of(name), Gone)} | set(ARGUMENTS)
+    assert [name for name in sorted(names) if not installed.has(name)] == []
+
+
+def test_every_argument_of_today_in_the_table_is_one():
+    import importlib
+    import inspect
+
+    for name, arguments in ARGUMENTS.items():
+        module, _, last = name.rpartition(".")
+        known = inspect.signature(getattr(importlib.import_module(module), last)).parameters
+        takes_any = {"kwargs", "args"} & set(known)
+        missing = {new for new in arguments.renamed.values() if new not in known}
+        if not takes_any:
+            assert not missing, (name, missing)
+
+
+def test_a_script_is_read_and_not_run(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import keras\nopen({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(3)\n")
+    tellapart.modernize(script)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\x01", b"def f(:\n", b"\xff\xfe\xfa", b"x = (\n", b"# coding: nonsense\n"]
+)
+def test_what_is_no_script_is_refused(tmp_path, content):
+    (tmp_path / "s.py").write_bytes(content)
+    with pytest.raises(DataError, match=r"s\.py"):
+        tellapart.modernize(tmp_path / "s.py")
+
+
+def test_bytes_around_the_changes_stay(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_bytes(
+        "# -*- coding: latin-1 -*-\r\nimport keras.objectives\r\nname = 'é'\r\n".encode("latin-1")
+    )
+    tellapart.modernize(script).save(tmp_path / "new.py")
+    assert (tmp_path / "new.py").read_bytes() == script.read_bytes().replace(b"keras.objectives", b"keras")
+
+
+def test_the_old_script_is_kept_and_nothing_is_overwritten(tmp_path):
+    script = tmp_path / "s.py"
+    script.write_text("from keras.utils import np_utils\nnp_utils.to_categorical(y)\n")
+    old = script.read_text()
+    result = tellapart.modernize(script)
+    kept = result.write()
+    assert kept.read_text() == old
+    assert (
+        script.read_text() == result.text == "import tellapart\nimport keras\nkeras.utils.to_categorical(y)\n"
+    )
+    with pytest.raises(ConfigError, match="exists"):
+        tellapart.modernize(script).write()
+    with pytest.raises(ConfigError, match="exists"):
+        result.save(kept)
+
+
+def test_print_statements_become_calls_and_divisions_are_named():
+    text = """import keras, sys
+if x: print 'a'
+print
+print "a %s" % x, y,
+print >>sys.stderr, 'b', 1
+print ('c')
+print ('d'), 2
+n = 1. / 255 + total / size
+"""
+    result = modernized(text, "s.py")
+    assert result.text.splitlines()[1:7] == [
+        "if x: print('a')",
+        "print()",
+        "print(\"a %s\" % x, y, end=' ')",
+        "print('b', 1, file=sys.stderr)",
+        "print ('c')",
+        "print(('d'), 2)",
+    ]
+    assert [remark.line for remark in result.remarks] == [8]
+
+
+def test_code_cells_of_a_notebook_change_and_all_else_stays(tmp_path):
+    import json
+
+    cells = [
+        {"cell_type": "markdown", "source": ["# keras.utils.np_utils\n"]},
+        {
+            "cell_type": "code",
+            "source": ["%matplotlib inline\n", "from keras.layers.core import Dense"],
+            "outputs": [1],
+        },
+        {"cell_type": "code", "source": "%%bash\nls"},
+        {"cell_type": "code", "source": ["Dense(output_dim=3)\n"]},
+    ]
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    result = tellapart.modernize(tmp_path / "n.ipynb")
+    new = json.loads(result.text)["cells"]
+    assert new[0] == cells[0]
+    assert new[1] == cells[1] | {
+        "source": ["%matplotlib inline\n", "import tellapart\n", "from keras.layers import Dense"]
+    }
+    assert new[2:] == [cells[2], cells[3] | {"source": ["Dense(units=3)\n"]}]
