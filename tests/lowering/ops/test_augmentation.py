@@ -61,18 +61,14 @@ def test_another_layer_makes_the_images_that_keras_makes(name):
 
 def test_no_layer_writes_over_what_others_read():
     """As Keras's own RandomBrightness does."""
+    by_layer = cases()
     for kind in RULES:
-        for case in cases()[kind]:
-            if isinstance(case.shape[0], int) and "channels_first" not in str(case):
-                assert_left_alone(case)
+        assert_left_alone(by_layer[kind][0])
 
 
 def assert_left_alone(case):
-    try:
-        inputs = keras.Input(batch_shape=case.shape)
-        model = keras.Model(inputs, [make_layer(case, "float32")(inputs), layers.Identity()(inputs)])
-    except (ValueError, NotImplementedError):
-        return  # a case that Keras refuses
+    inputs = keras.Input(batch_shape=case.shape)
+    model = keras.Model(inputs, [make_layer(case, "float32")(inputs), layers.Identity()(inputs)])
     images = torch.rand(case.shape) * 255
     given = images.clone()
     _, kept = lower(model)(given, training=True)
