@@ -33,6 +33,60 @@ def test_names_of_the_scripts_own_stay():
     assert not modernized(OWN, "own.py").is_changed
 
 
+OWN_CLASSES = """import keras
+from keras.layers import Dense
+class Base:
+    def fit_generator(self, x, nb_epoch=3): return self.fit_generator(x, nb_epoch=2)
+class Trainer(Base):
+    def __init__(self, model): self.model = SVC(model)
+    def compile(self, loss): return self
+    def predict_classes(self, x): return self.model.fit(x)
+class Dense(Dense):
+    def fit(self, x, nb_epoch): return super().fit(x, nb_epoch=nb_epoch)
+def make(): return Trainer(None)
+t = Trainer(1); t.fit(1, nb_epoch=4); t.predict_classes(2); t.compile(loss="mse")
+made = make(); made.fit_generator(x, nb_epoch=4)
+Trainer(2).fit(1, nb_epoch=4); Trainer.fit(t, 1, nb_epoch=4)
+layer = Dense(output_dim=3); layer.fit(1, nb_epoch=4)
+"""
+
+
+def test_objects_of_the_scripts_own_classes_stay_and_are_not_listed():
+    result = modernized(OWN_CLASSES, "own.py")
+    assert result.text == OWN_CLASSES
+    assert result.remarks == ()
+
+
+def test_what_may_be_a_model_is_listed_where_an_own_class_has_the_same_method():
+    text = "import keras\nclass T:\n    def predict_classes(self): ...\ndef f(t):\n    t.predict_classes(2)\n"
+    result = modernized(text, "own.py")
+    assert not result.is_changed
+    assert [remark.line for remark in result.remarks] == [5]
+
+
+def test_classes_made_from_keras_models_are_models_and_each_class_has_its_own():
+    text = """import tellapart
+import keras
+class A(keras.Model): ...
+class B(A):
+    def run(self, x): self.fit(x)
+class Holds:
+    def __init__(self): self.model = B()
+    def run(self, x): self.model.fit(x)
+class HoldsMore(Holds):
+    def again(self, x): self.model.fit(x)
+class Other:
+    def __init__(self): self.model = Holds()
+    def run(self, x): self.model.fit(x)
+"""
+    new = text.replace("x): self.fit(x)", "x): tellapart.fit(self, x)")
+    before, other = new.split("class Other")
+    assert (
+        today(text)
+        == before.replace("self.model.fit(x)", "tellapart.fit(self.model, x)") + "class Other" + other
+    )
+
+
 def test_a_script_without_keras_stays_whatever_it_calls():
     text = "import torch\nmodel = make()\nmodel.fit_generator(x, nb_epoch=3)\nopt = torch.optim.Adam(p, lr=0.1)\n"
     result = modernized(text, "torch.py")
