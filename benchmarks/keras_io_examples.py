@@ -29,12 +29,18 @@ from machine import hardware, origin_lines, table, versions, write_results
 HERE = Path(__file__).parent
 EXAMPLES = "examples/vision/"
 
+LOCAL_FOLDER = re.compile(r"(?<![\w:/.~])/(?:[\w.+-]+/)+")
+"""Where a file lies on this machine, which is nobody's business."""
+
 CAUSES = (
     (r"No module named '([\w.]+)'", r"needs the package `\1`, which is not installed"),
     (r"cannot import name '(\w+)'", r"imports `\1`, which its package no longer has"),
     (r"No stand-in for the (.*)", r"no stand-in for the \1"),
     (r"KerasTensor cannot be used as input to a TensorFlow", "calls TensorFlow operations on Keras tensors"),
+    (r"from_preset\(\)` requires", "loads a pretrained backbone, for which there is no stand-in"),
     (r"URL fetch failure on (\S+?):", r"downloads \1, for which there is no stand-in"),
+    (r"executing an HTTP", "downloads its records, for which there is no stand-in"),
+    (r"No such file or directory: ''", "reads a folder for which there is no stand-in"),
     (r"No such file or directory: '([^']+)'", r"reads `\1`, for which there is no stand-in"),
     (r"symbolic tf.Tensor", "its `tf.data` pipeline calls Keras operations, which run on torch"),
     (r"InvalidArgumentError|Attempt to convert a value \(tensor", "calls TensorFlow operations on torch tensors"),
@@ -68,6 +74,7 @@ def main():
     record["examples"] = [json.loads(path.read_text()) for path in results.values()]
     for result in record["examples"]:
         result.pop("traceback", None)
+        result["error"] = LOCAL_FOLDER.sub("", result["error"] or "") or None
     now = datetime.datetime.now(datetime.UTC)
     write_results(HERE / "results", "keras_io_examples", now, page(record, now), record)
 
@@ -223,7 +230,7 @@ def cause(result):
     if result.get("uses_gradient_tape"):
         return "computes gradients with `tf.GradientTape`, which knows no torch"
     if not error:
-        return "makes no call of `fit`"
+        return "was stopped" if result["fit_reached"] else "makes no call of `fit`"
     for pattern, words in CAUSES:
         if match := re.search(pattern, error):
             return match.expand(words)

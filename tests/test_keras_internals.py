@@ -1,6 +1,7 @@
 """Each private name of Keras that we use, held against the installed Keras; and no other file may use one."""
 
 import ast
+import importlib
 import inspect
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def test_keras_classes_are_told_from_a_users_subclasses():
     assert not internals.is_keras_class(layers.Dense, "Conv2D")
     assert not internals.is_keras_class(Dense)
     assert internals.is_keras_class(keras.optimizers.SGD, "SGD")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (internals.LEGACY_IMAGE, "ImageDataGenerator"),
+        (internals.LEGACY_TEXT, "Tokenizer"),
+        (internals.LEGACY_SEQUENCE, "TimeseriesGenerator"),
+    ],
+)
+def test_what_keras_3_keeps_of_old_preprocessing_is_there(module, name):
+    kind = getattr(importlib.import_module(module), name)
+    assert internals.is_keras_class(kind, name)
 
 
 def test_a_method_of_ones_own_is_told_from_keras_s():

@@ -48,6 +48,11 @@ def oxford_pets():
     many(Path("annotations/trimaps"), "png", 1048, lambda path: labels(path, 160, 200, 1, 3))
 
 
+def salient_objects():
+    many(Path("DUTS-TE/DUTS-TE-Image"), "jpg", 140, lambda path: picture(path, 160, 200))
+    many(Path("DUTS-TE/DUTS-TE-Mask"), "png", 140, lambda path: labels(path, 160, 200, 0, 1))
+
+
 def captchas():
     letters = np.array(list("2345678bcdefgmnpwxy"))
     for number in range(160):
@@ -163,6 +168,7 @@ def scans():
 PLANTED = {
     "PetImages": cats_and_dogs,
     "annotations/trimaps": oxford_pets,
+    "DUTS-TE": salient_objects,
     "captcha_images_v2": captchas,
     "instance-level_human_parsing": human_parsing,
     "lol_dataset": dark_pictures,

@@ -139,8 +139,7 @@ def compare_in(folder, example, place, *, timed):
     except EnoughError:
         pass
     except BaseException as error:  # whatever an example raises is its result
-        words = f"{type(error).__name__}: {error}".replace(f"{example.parent}/", "").replace(f"{folder}/", "")
-        result["error"] = words.replace(str(Path.home()), "~")[:600]
+        result["error"] = f"{type(error).__name__}: {error}"[:600]
         frames = traceback.extract_tb(error.__traceback__)
         result["error_line"] = next((f.lineno for f in reversed(frames) if f.filename == str(example)), None)
         result["traceback"] = traceback.format_exc()[-3000:]

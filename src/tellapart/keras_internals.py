@@ -10,10 +10,20 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
+PRIVATE_MODULES = "keras.src."
+"""How the full names of Keras's own modules begin."""
+
+LEGACY_IMAGE = "keras.src.legacy.preprocessing.image"
+"""Where Keras 3 keeps ImageDataGenerator on PyTorch; it has no public name for it."""
+
+LEGACY_TEXT = "keras.src.legacy.preprocessing.text"
+
+LEGACY_SEQUENCE = "keras.src.legacy.preprocessing.sequence"
+
 
 def is_keras_class(kind: type, name: str | None = None) -> bool:
     """Return whether `kind` is a class of Keras itself, of the given name if any, and not a user's subclass."""
-    return kind.__module__.startswith("keras.src.") and name in (None, kind.__name__)
+    return kind.__module__.startswith(PRIVATE_MODULES) and name in (None, kind.__name__)
 
 
 def is_keras_operator(kind: type) -> bool:

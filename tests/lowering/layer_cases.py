@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,12 @@ class NotHereError(Exception):
 def cases() -> dict[str, list[Case]]:
     """Return all cases by layer class, in `keras.layers`'s names."""
     found = [Case(**case) for case in json.loads(TABLE.read_text())["cases"]] + MORE
-    found += [channels_first for case in found if (channels_first := with_channels_first(case))]
     by_layer: dict[str, list[Case]] = {}
     for case in found:
         by_layer.setdefault(case.layer, []).append(case)
+    for own in by_layer.values():
+        variants = (with_channels_first(case) for case in tuple(own))
+        own += islice((variant for variant in variants if variant), 2)
     return by_layer
 
 

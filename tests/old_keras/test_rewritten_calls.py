@@ -254,6 +254,13 @@ def test_epochs_that_keras_1_took_by_default_are_named():
     assert rewritten("model.fit(x, y, 32, 5)", KERAS_1).remarks == ()
 
 
+def test_a_backend_that_the_script_chooses_is_pytorch():
+    text = rewritten(
+        "import os\nos.environ['KERAS_BACKEND'] = 'tensorflow'\nos.environ['OTHER'] = 'tensorflow'"
+    ).text
+    assert text.endswith("os.environ['KERAS_BACKEND'] = 'torch'\nos.environ['OTHER'] = 'tensorflow'\n")
+
+
 def test_a_number_that_may_be_pictures_or_batches_is_left_to_the_reader():
     result = rewritten("model.fit_generator(g, n, 3)")
     assert result.text.splitlines()[-1] == "model.fit_generator(g, n, 3)"

@@ -63,9 +63,12 @@ def model_or_built_in(model: Any, pictures: Any) -> tuple[Any, Any]:
 
     Raises:
         ConfigError: a model is given and no picture.
+        ModelError: a Keras model in memory is given and no picture.
     """
     if pictures is not None:
         return model, pictures
+    if resolve.is_in_memory(model):
+        resolve.resolve_model(model)
     is_model = isinstance(model, str | Path) and resolve.is_model(Path(model))
     if model is None or isinstance(model, Classifier) or is_model:
         raise ConfigError('Which pictures? Give some after the model: predict(model, ["new.jpg"])')

@@ -228,9 +228,9 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
 
 
 def _features_of(file: Path, height: int, width: int) -> Any:
-    features = headless(load_keras(file))
+    features = headless(load_keras(file), file.name)
     if tuple(features.inputs[0].shape[1:3]) != (height, width):
-        features = resized(features, height, width)
+        features = resized(features, height, width, file.name)
     return features
 
 

@@ -126,12 +126,13 @@ class Classifier:
             return cls(card, net, lambda: load_keras(path), reference)
         model = load_keras(path, said.custom_objects)
         refuse_other_images(card, model.input_shape[1:], path)
-        return cls(card, probability_net_of(model, len(card.class_names)), lambda: model, reference)
+        net = probability_net_of(model, len(card.class_names), path.name)
+        return cls(card, net, lambda: model, reference)
 
     @classmethod
     def _of_plain_file(cls, path: Path, said: Said) -> "Classifier":
         model, card, usage = open_plain(load_keras(path, said.custom_objects), path, said)
-        net = probability_net_of(model, len(card.class_names))
+        net = probability_net_of(model, len(card.class_names), path.name)
         return cls(card, net, lambda: model, usage=usage.with_head(net.head))
 
     def named_by(self, dataset: Dataset) -> "Classifier":

@@ -7,7 +7,7 @@ learning rate) are functions of `layer_calls.py` and `optimizer_calls.py`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tellapart.old_keras.names import LEGACY_IMAGE
+from tellapart.keras_internals import LEGACY_IMAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def _of(renamed: Mapping[str, str], dropped: str = "", **gone: str) -> Arguments
     )
 
 
-_ALSO_KERAS_2 = {"lr", "l", "input", "output", "epsilon", "alpha", "max_queue_size"}
+_ALSO_KERAS_2 = {"lr", "l", "epsilon", "alpha"}
+"""Old keywords that Keras 2 had too."""
 
 _CONV = _of(_CONVOLUTION, **_WEIGHTS_GIVEN)
 _POOL = _of(
@@ -82,7 +83,7 @@ _POOL = _of(
     },
     "ignore_border",
 )
-_RNN = _of(_RECURRENT, "consume_less implementation", forget_bias_init="Write unit_forget_bias=True.")
+_RNN = _of(_RECURRENT, "consume_less", forget_bias_init="Write unit_forget_bias=True.")
 _RATE = _of({"p": "rate"})
 _OPTIMIZER = _of({"lr": "learning_rate"}, "schedule_decay")
 
@@ -111,9 +112,7 @@ ARGUMENTS: dict[str, Arguments] = {
             "gamma_init": "gamma_initializer",
             "beta_init": "beta_initializer",
             "init": "gamma_initializer",
-            "gamma_regularizer": "gamma_regularizer",
         },
-        "",
         **_WEIGHTS_GIVEN,
     ),
     "keras.layers.Embedding": _of(

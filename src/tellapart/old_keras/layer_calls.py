@@ -7,7 +7,7 @@ import libcst as cst
 from tellapart.old_keras.arguments import ARGUMENTS, VALUES
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
-from tellapart.old_keras.script import CHANNELS, parts_of, text_of
+from tellapart.old_keras.script import CHANNELS, text_of
 
 Rule = Callable[[Context, cst.Call, ArgumentList], None]
 
@@ -63,7 +63,8 @@ def convolution(context: Context, call: cst.Call, args: ArgumentList) -> None:
     if len(given) >= 3 and _is_kernel_of_two(context, call, given):
         args.join([1, 2])
         if len(given) > 3:
-            args.name_positional([None, None, "kernel_initializer"])
+            if not (context.today(call.func) or "").endswith("Transpose"):
+                args.name_positional([None, None, "kernel_initializer"])
             context.findings.leave(call, "Name the arguments after the kernel: their order has changed.")
     _padding(context, call, args)
 
@@ -90,7 +91,7 @@ def _is_kernel_of_two(context: Context, call: cst.Call, given: list[cst.BaseExpr
     is_sure = None not in numbers or text_of(rows) == text_of(columns)
     if context.is_keras_of_its_own and (is_sure or context.age.is_keras_1):
         return True
-    called = (parts_of(call.func) or [""])[-1]
+    called = (context.script.old_name(call.func) or "").rpartition(".")[2]
     if called.startswith("Convolution") and not context.script.is_of_tensorflow:
         kernel = f"({text_of(rows)}, {text_of(columns)})"
         context.findings.leave(

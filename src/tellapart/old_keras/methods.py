@@ -5,6 +5,8 @@
 
 from dataclasses import dataclass, field
 
+from tellapart.keras_internals import LEGACY_IMAGE
+
 RENAMED_ARGUMENTS = {"nb_epoch": "epochs", "nb_worker": "workers", "max_q_size": "max_queue_size"}
 """Keyword of `fit` and its relatives -> today's."""
 
@@ -117,7 +119,7 @@ INSTEAD: dict[str, str] = {
     "predict_classes": "model.predict(x).argmax(axis=-1)",
     "predict_proba": "model.predict(x)",
     "ImageDataGenerator": (
-        "from keras.src.legacy.preprocessing.image import ImageDataGenerator, or layers such as keras.layers.RandomFlip"
+        f"from {LEGACY_IMAGE} import ImageDataGenerator, or layers such as keras.layers.RandomFlip"
     ),
     "np_utils": "keras.utils.to_categorical",
     "to_categorical": "keras.utils.to_categorical",

@@ -9,6 +9,8 @@ Knows nothing of how a script spells a name.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tellapart.keras_internals import LEGACY_IMAGE, LEGACY_SEQUENCE, LEGACY_TEXT
+
 ROOTS = (
     "tensorflow.compat.v1.keras",
     "tensorflow.compat.v2.keras",
@@ -20,10 +22,6 @@ ROOTS = (
     "tensorflow.keras",
 )
 """Where TensorFlow kept Keras."""
-
-LEGACY_IMAGE = "keras.src.legacy.preprocessing.image"
-LEGACY_TEXT = "keras.src.legacy.preprocessing.text"
-LEGACY_SEQUENCE = "keras.src.legacy.preprocessing.sequence"
 
 MODULES = {
     **{
@@ -168,7 +166,6 @@ NAMES = {
     "keras.utils.plot": "keras.utils.plot_model",
     "keras.applications.mobilenet.DepthwiseConv2D": "keras.layers.DepthwiseConv2D",
     "keras.applications.mobilenet.relu6": "keras.activations.relu6",
-    "keras.applications.resnet50.Layer": "keras.layers.Layer",
     "keras.wrappers.scikit_learn.KerasClassifier": "keras.wrappers.SKLearnClassifier",
     "keras.wrappers.scikit_learn.KerasRegressor": "keras.wrappers.SKLearnRegressor",
     "keras.preprocessing.sequence.pad_sequences": "keras.utils.pad_sequences",

@@ -5,6 +5,7 @@ First everything is looked at (`References`), then the tree is changed: an impor
 
 import libcst as cst
 
+from tellapart.keras_internals import PRIVATE_MODULES
 from tellapart.old_keras import installed
 from tellapart.old_keras.findings import Findings
 from tellapart.old_keras.imports import STAR, Imported, ImportPlan, imported
@@ -12,7 +13,6 @@ from tellapart.old_keras.names import TEMPLATES, Gone, today_of
 from tellapart.old_keras.script import Script, parts_of, text_of
 
 _NOT_IN_KERAS_3 = "{} is not in Keras 3."
-_PRIVATE = "keras.src."
 MERGE = ("keras.layers.merge", "keras.engine.merge", "keras.layers.core.merge", "keras.engine.topology.merge")
 """A function in Keras 1; a module of functions in Keras 2."""
 
@@ -142,7 +142,7 @@ class References:
 
     def _in_full(self, today: str) -> str:
         module, _, last = today.rpartition(".")
-        if today.startswith(_PRIVATE):
+        if today.startswith(PRIVATE_MODULES):
             self.findings.imports.add(f"from {module} import {last}")
             return last
         return self._keras() + today.removeprefix("keras")
@@ -231,7 +231,7 @@ class References:
 
 def _is_below(name: str, module: str | None) -> bool:
     """Return whether a public name of Keras lies in a module."""
-    return name.startswith(f"{module}.") and not name.startswith(_PRIVATE)
+    return name.startswith(f"{module}.") and not name.startswith(PRIVATE_MODULES)
 
 
 def advice_for(old: str, today: str | Gone) -> str:

@@ -10,6 +10,7 @@ import libcst as cst
 
 from tellapart.old_keras.accuracy import rename_keys
 from tellapart.old_keras.alignment import aligned
+from tellapart.old_keras.backend_choice import choose_torch
 from tellapart.old_keras.blocks import edited_body, edited_suite, with_new_imports
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
@@ -57,6 +58,7 @@ def _look(module: cst.Module, age: Age) -> tuple[Context, cst.Module]:
     context = Context(script, Findings(script), age)
     rename_files(context)
     rename_keys(context)
+    choose_torch(context)
     return context, script.module.visit(_Rewriting(context))
 
 

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from against_keras import pictures
+from layer_cases import cases, make_layer
 
 from tellapart.inference.folded_net import inference_net
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
+from tellapart.lowering.ops.augmentation import RULES
 
 keras = import_keras()
 layers = keras.layers
@@ -57,13 +59,21 @@ def test_another_layer_makes_the_images_that_keras_makes(name):
         torch.testing.assert_close(found, expected)
 
 
-def test_a_layer_does_not_write_over_what_others_read():
-    inputs = keras.Input(IMAGES.shape[1:])
-    brighter = layers.RandomBrightness(0.4, value_range=(0, 1))(inputs)
-    given, kept = IMAGES.clone(), layers.Identity()(inputs)
-    _, kept = lower(keras.Model(inputs, [brighter, kept]))(given, training=True)
-    assert torch.equal(kept, IMAGES)
-    assert torch.equal(given, IMAGES)
+def test_no_layer_writes_over_what_others_read():
+    """As Keras's own RandomBrightness does."""
+    by_layer = cases()
+    for kind in RULES:
+        assert_left_alone(by_layer[kind][0])
+
+
+def assert_left_alone(case):
+    inputs = keras.Input(batch_shape=case.shape)
+    model = keras.Model(inputs, [make_layer(case, "float32")(inputs), layers.Identity()(inputs)])
+    images = torch.rand(case.shape) * 255
+    given = images.clone()
+    _, kept = lower(model)(given, training=True)
+    assert torch.equal(kept, images), case
+    assert torch.equal(given, images), case
 
 
 def test_a_model_with_augmentation_folds_for_prediction():

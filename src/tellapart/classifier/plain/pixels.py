@@ -23,10 +23,10 @@ RESCALED, CENTERED = (1.5, 8.0), (50.0, 200.0)
 """Width of the range of standardized pixels, 4.5 with ImageNet's deviations; and the mean of pixels 0 to 255."""
 
 HOW = {
-    "0-1": "x / 255, or ImageDataGenerator(rescale=1/255)",
-    "-1-1": "x / 127.5 - 1",
-    "imagenet": "ImageNet's means and deviations",
-    "0-255": "unscaled",
+    "0-1": "for x / 255 or ImageDataGenerator(rescale=1/255)",
+    "-1-1": "for x / 127.5 - 1",
+    "imagenet": "for ImageNet's means and deviations",
+    "0-255": "for unscaled pixels",
 }
 """Scaling -> how people write it."""
 
@@ -114,7 +114,7 @@ def _is_usual(ends: Sequence[float]) -> bool:
 
 def _which_of_family(where: str, family: Family) -> str:
     own = scaling_of(family)
-    forms = {own: "keras.applications' preprocess_input", "0-1": HOW["0-1"], "0-255": HOW["0-255"]}
+    forms = {own: "for the preprocess_input of keras.applications", "0-1": HOW["0-1"], "0-255": HOW["0-255"]}
     return _which(
         where,
         f"Its layers are those of {family.title}, and none of them scales pixels: 0 to 255 is almost surely wrong.",
@@ -124,4 +124,4 @@ def _which_of_family(where: str, family: Family) -> str:
 
 def _which(where: str, problem: str, forms: Mapping[str, str]) -> str:
     listed = "".join(f"\n  --pixels {name:<9} {how}" for name, how in forms.items())
-    return f"{where}: which pixels was it trained on? {problem} Say how they were prepared:{listed}"
+    return f"{where}: which pixels was it trained on? {problem} Choose:{listed}"

@@ -29,9 +29,13 @@ class Setting:
     """What to type if it is not so."""
 
     def in_words(self) -> str:
-        """Return the answer as a line without its name."""
+        """Return the answer and where it comes from, without its name."""
         reason = f"{self.source}: {self.why}" if self.why else self.source
-        return f"{self.value} ({reason}).{f' {self.otherwise}' * bool(self.otherwise)}"
+        return f"{self.value} ({reason})"
+
+    def with_advice(self) -> str:
+        """Return the answer, and the option that changes it."""
+        return f"{self.in_words()}.{f' {self.otherwise}' * bool(self.otherwise)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,9 @@ class Usage:
             model: how it was named; default: its file's name.
         """
         model = model or self.model
-        told = [f"  {name}: {setting.in_words()}" for name, setting in self.settings.items() if setting.why]
+        told = [
+            f"  {name}: {setting.with_advice()}" for name, setting in self.settings.items() if setting.why
+        ]
         if not told:
             return []
         return [

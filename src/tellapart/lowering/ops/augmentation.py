@@ -26,6 +26,11 @@ class Augmentation(Operation):
     recordable = False
     layer: Any = None
 
+    def __init__(self, *, writes_over: bool = False) -> None:
+        super().__init__()
+        self.writes_over = writes_over
+        """Whether the Keras layer writes over the images that it is given, which others may still read."""
+
     def belongs_to(self, layer: Any) -> None:
         object.__setattr__(self, "layer", layer)  # not a submodule: its seeds are no weights
 
@@ -33,8 +38,8 @@ class Augmentation(Operation):
         return self.changed(x) if training else x if x.is_floating_point() else x.float()
 
     def changed(self, x: Tensor) -> Tensor:
-        """Return the images changed; of a copy, for some layers write over what they are given."""
-        return to_torch(self.layer(to_keras(x).clone(), training=True))
+        """Return the images changed."""
+        return to_torch(self.layer(to_keras(x.clone() if self.writes_over else x), training=True))
 
 
 class AffineAugmentation(Augmentation):
@@ -111,10 +116,14 @@ RULES: dict[str, Rule] = {
     **{
         name: lambda *_: Augmentation()
         for name in (
-            "AugMix", "CutMix", "MixUp", "RandAugment", "RandomBrightness", "RandomColorJitter", "RandomContrast",
-            "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur",
-            "RandomGrayscale", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomShear",
+            "CutMix", "MixUp", "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing",
+            "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomInvert", "RandomPerspective",
+            "RandomPosterization", "RandomShear",
         )
+    },
+    **{
+        name: lambda *_: Augmentation(writes_over=True)
+        for name in ("AugMix", "RandAugment", "RandomBrightness", "RandomColorJitter")
     },
 }  # fmt: skip
 """Not among them are those that draw in inference, too: RandomColorDegeneration, -Hue, -Saturation, -Sharpness."""
