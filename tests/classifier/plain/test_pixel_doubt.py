@@ -43,7 +43,7 @@ def test_pixels_that_would_be_better_are_named(pixels, folder, tmp_path):
     raw = np.rint(x)
     assert wrong.scores.accuracy == np.mean(model.predict(raw, verbose=0).argmax(1) == y)
     assert wrong.usage.pixels.source == "assumed"
-    assert "it was probably trained on such pixels" in wrong.note
+    assert "The model was probably trained on such pixels" in wrong.note
     right = tellapart.evaluate(tmp_path / "net.keras", folder, pixels=pixels)
     assert right.scores.accuracy > wrong.scores.accuracy
     assert "probably" not in right.note

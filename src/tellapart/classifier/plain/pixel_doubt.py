@@ -39,9 +39,9 @@ def doubt_about_pixels(net: ProbabilityNet, images: NDArray[np.uint8], targets: 
         other_loss, other_right = _scores(net, pixels * rescaling["scale"] + rescaling["offset"], wanted)
         if other_loss < CLEARLY * loss:
             return (
-                f"With --pixels {name} the loss would be {other_loss:.2f} instead of {loss:.2f} (accuracy "
-                f"{other_right:.1%}, not {right:.1%}, on {len(rows)} of these pictures): it was probably trained on "
-                "such pixels."
+                f"With --pixels {name} the loss would be {other_loss:.2f} instead of {loss:.2f}, and the accuracy "
+                f"{other_right:.1%} instead of {right:.1%} (on {len(rows)} of these pictures). The model was probably "
+                "trained on such pixels."
             )
     return ""
 
