@@ -172,6 +172,10 @@ def unreadable_is_bad_data(place: object) -> Iterator[None]:
         yield
     except TellapartError:
         raise
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{error.filename or place} does not exist. Check the spelling, and the folder in which you are."
+        ) from error
     except OSError as error:
         raise DataError(
             f"{error.filename or place}: cannot be read ({error.strerror or error}). Give yourself the "

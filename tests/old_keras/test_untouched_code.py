@@ -1,11 +1,14 @@
 """What is not Keras's stays as it is, byte for byte, and nothing of a script is ever run."""
 
+import json
+
 import pytest
 
 import tellapart
 from tellapart.errors import ConfigError, DataError
 from tellapart.old_keras import installed
 from tellapart.old_keras.arguments import ARGUMENTS
+from tellapart.old_keras.magics import PYTHON_CELLS
 from tellapart.old_keras.modernize import modernized
 from tellapart.old_keras.names import NAMES, Gone, today_of
 
@@ -31,6 +34,60 @@ logs = {"acc": 1}; logs["acc"]
 
 def test_names_of_the_scripts_own_stay():
     assert not modernized(OWN, "own.py").is_changed
+
+
+OWN_CLASSES = """import keras
+from keras.layers import Dense
+class Base:
+    def fit_generator(self, x, nb_epoch=3): return self.fit_generator(x, nb_epoch=2)
+class Trainer(Base):
+    def __init__(self, model): self.model = SVC(model)
+    def compile(self, loss): return self
+    def predict_classes(self, x): return self.model.fit(x)
+class Dense(Dense):
+    def fit(self, x, nb_epoch): return super().fit(x, nb_epoch=nb_epoch)
+def make(): return Trainer(None)
+t = Trainer(1); t.fit(1, nb_epoch=4); t.predict_classes(2); t.compile(loss="mse")
+made = make(); made.fit_generator(x, nb_epoch=4)
+Trainer(2).fit(1, nb_epoch=4); Trainer.fit(t, 1, nb_epoch=4)
+layer = Dense(output_dim=3); layer.fit(1, nb_epoch=4)
+"""
+
+
+def test_objects_of_the_scripts_own_classes_stay_and_are_not_listed():
+    result = modernized(OWN_CLASSES, "own.py")
+    assert result.text == OWN_CLASSES
+    assert result.remarks == ()
+
+
+def test_what_may_be_a_model_is_listed_where_an_own_class_has_the_same_method():
+    text = "import keras\nclass T:\n    def predict_classes(self): ...\ndef f(t):\n    t.predict_classes(2)\n"
+    result = modernized(text, "own.py")
+    assert not result.is_changed
+    assert [remark.line for remark in result.remarks] == [5]
+
+
+def test_classes_made_from_keras_models_are_models_and_each_class_has_its_own():
+    text = """import tellapart
+import keras
+class A(keras.Model): ...
+class B(A):
+    def run(self, x): self.fit(x)
+class Holds:
+    def __init__(self): self.model = B()
+    def run(self, x): self.model.fit(x)
+class HoldsMore(Holds):
+    def again(self, x): self.model.fit(x)
+class Other:
+    def __init__(self): self.model = Holds()
+    def run(self, x): self.model.fit(x)
+"""
+    new = text.replace("x): self.fit(x)", "x): tellapart.fit(self, x)")
+    before, other = new.split("class Other")
+    assert (
+        today(text)
+        == before.replace("self.model.fit(x)", "tellapart.fit(self.model, x)") + "class Other" + other
+    )
 
 
 def test_a_script_without_keras_stays_whatever_it_calls():
@@ -257,9 +314,14 @@ n = 1. / 255 + total / size
     assert [remark.line for remark in result.remarks] == [8]
 
 
-def test_code_cells_of_a_notebook_change_and_all_else_stays(tmp_path):
-    import json
+def notebook(tmp_path, *sources):
+    cells = [{"cell_type": "code", "source": source, "outputs": [1]} for source in sources]
+    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}))
+    result = tellapart.modernize(tmp_path / "n.ipynb")
+    return result, [cell["source"] for cell in json.loads(result.text)["cells"]]
 
+
+def test_code_cells_of_a_notebook_change_and_all_else_stays(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# keras.utils.np_utils\n"]},
         {
@@ -278,3 +340,43 @@ def test_code_cells_of_a_notebook_change_and_all_else_stays(tmp_path):
         "source": ["%matplotlib inline\n", "import tellapart\n", "from keras.layers import Dense"]
     }
     assert new[2:] == [cells[2], cells[3] | {"source": ["Dense(units=3)\n"]}]
+
+
+def test_cells_below_a_magic_of_python_are_python_and_others_stay(tmp_path):
+    fit = "m.fit(x, nb_epoch=3)\nm.history?\nprint m.history.history['acc']"
+    bash = "%%bash\nfor i in $(ls keras); do"
+    file = "%%writefile old.py\nfrom keras.utils import np_utils\nprint 'a'"
+    result, cells = notebook(
+        tmp_path,
+        "import keras\nm = keras.models.Sequential()",
+        *(f"%%{magic}\n{fit}" for magic in PYTHON_CELLS),
+        bash,
+        file,
+    )
+    new = "tellapart.fit(m, x, epochs=3)\nm.history?\nprint(m.history.history['accuracy'])"
+    assert cells[1:] == [*(f"%%{magic}\n{new}" for magic in PYTHON_CELLS), bash, file]
+    (remark,) = result.remarks
+    assert remark.code == "%%writefile old.py"
+
+
+def test_commands_in_a_cell_stay_and_timed_statements_are_rewritten(tmp_path):
+    source = """%matplotlib inline
+import keras
+files = !ls *.h5
+m = keras.models.Sequential()
+if files:
+    !rm old.h5
+for i in range(3):
+    %time m.fit(x, nb_epoch=i)
+%timeit -n 3 -r1 h = m.fit(x, nb_epoch=1)
+%time not python
+print("%d"
+      % len(files)
+      %(a))
+?keras"""
+    result, (cell,) = notebook(tmp_path, source)
+    new = source.replace("m.fit(x, nb_epoch", "tellapart.fit(m, x, epochs")
+    assert cell == new.replace("import keras\n", "import tellapart\nimport keras\n")
+    assert "#%" not in result.diff
+    assert "+    %time tellapart.fit(m, x, epochs=i)" in result.diff.splitlines()
+    assert " %matplotlib inline" in result.diff.splitlines()

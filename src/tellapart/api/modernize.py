@@ -9,6 +9,7 @@ from pathlib import Path
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import unreadable_is_bad_data, write_whole
 from tellapart.old_keras.findings import Remark
+from tellapart.old_keras.magics import from_python
 from tellapart.old_keras.modernize import modernized
 from tellapart.old_keras.notebook import notebook_of, notebook_with
 
@@ -37,12 +38,16 @@ class ModernizedScript:
     @property
     def diff(self) -> str:
         """The changes as a unified diff; of a notebook, that of its code."""
-        return self._result.diff
+        return self._result.diff if self._notebook is None else self._result.shown(from_python).diff
 
     @property
     def remarks(self) -> tuple[Remark, ...]:
-        """Places that cannot be rewritten safely: `line` in the file as it was, `code`, and `advice` what to write."""
-        return self._result.remarks
+        """Places that cannot be rewritten safely: `line` in the file as it was, `code`, and `advice` what to write.
+
+        Lines of a notebook are those of its code, its cells one below the other, each below a line that names it.
+        """
+        left = () if self._notebook is None else self._notebook.remarks
+        return tuple(sorted({*self._result.remarks, *left}))
 
     @property
     def text(self) -> str:

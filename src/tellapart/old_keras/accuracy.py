@@ -38,11 +38,8 @@ def _is_record(context: Context, node: cst.BaseExpression) -> bool:
     """Return whether an expression is a history's dict, or the logs of a callback."""
     parts = parts_of(node)
     if parts == ["logs"]:
-        return any(
-            isinstance(above, cst.ClassDef)
-            and "Callback" in "".join(str(parts_of(base.value)) for base in above.bases)
-            for above in context.script.above(node)
-        )
+        classes = (above for above in context.script.above(node) if isinstance(above, cst.ClassDef))
+        return any(context.models.is_callback(each) for each in classes)
     value = context.script.value(node)
     if isinstance(value, cst.Attribute) and value.attr.value == "history":
         return _is_history(context, value.value)

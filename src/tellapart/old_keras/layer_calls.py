@@ -7,7 +7,7 @@ import libcst as cst
 from tellapart.old_keras.arguments import ARGUMENTS, VALUES
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
-from tellapart.old_keras.script import CHANNELS, parts_of, text_of
+from tellapart.old_keras.script import CHANNELS, text_of
 
 Rule = Callable[[Context, cst.Call, ArgumentList], None]
 
@@ -91,7 +91,7 @@ def _is_kernel_of_two(context: Context, call: cst.Call, given: list[cst.BaseExpr
     is_sure = None not in numbers or text_of(rows) == text_of(columns)
     if context.is_keras_of_its_own and (is_sure or context.age.is_keras_1):
         return True
-    called = (parts_of(call.func) or [""])[-1]
+    called = (context.script.old_name(call.func) or "").rpartition(".")[2]
     if called.startswith("Convolution") and not context.script.is_of_tensorflow:
         kernel = f"({text_of(rows)}, {text_of(columns)})"
         context.findings.leave(

@@ -7,7 +7,15 @@ from libcst import matchers as m
 
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
-from tellapart.old_keras.methods import LOADING, METHODS, RENAMED_ARGUMENTS, SAMPLES, Method
+from tellapart.old_keras.methods import (
+    INSTEAD,
+    LOADING,
+    METHODS,
+    ONLY_OF_MODELS,
+    RENAMED_ARGUMENTS,
+    SAMPLES,
+    Method,
+)
 from tellapart.old_keras.optimizer_calls import named_optimizer
 from tellapart.old_keras.script import parts_of, text_of
 from tellapart.old_keras.steps import steps_of, whole_steps
@@ -19,7 +27,10 @@ _BATCHES = m.BinaryOperation(operator=m.Divide() | m.FloorDivide()) | m.Call(
 )
 """A quotient, or the length of something: a number of batches."""
 
-UNKNOWN = "If this is a Keras model, write tellapart.fit({}, ...) with today's arguments."
+UNKNOWN = "If this is a Keras model, write {} with today's arguments."
+
+TELLING = {"nb_epoch", "epochs", "validation_data", "callbacks", "steps_per_epoch", "samples_per_epoch"}
+"""Arguments of `fit` by which something looks like a model of Keras."""
 
 
 def model_call(context: Context, call: cst.Call, args: ArgumentList) -> cst.BaseExpression | None:
@@ -48,9 +59,15 @@ def model_call(context: Context, call: cst.Call, args: ArgumentList) -> cst.Base
 def _remark_on_unknown(context: Context, call: cst.Call, func: cst.Attribute) -> None:
     """Name a call that looks like a model's, of something of which that is not known."""
     keywords = {arg.keyword.value for arg in call.args if arg.keyword is not None}
-    telling = {"nb_epoch", "epochs", "validation_data", "callbacks", "steps_per_epoch", "samples_per_epoch"}
-    if func.attr.value == "fit" and keywords & telling and context.script.full_name(func) != "tellapart.fit":
-        context.findings.leave(call, UNKNOWN.format(text_of(func.value)))
+    is_telling = func.attr.value in ONLY_OF_MODELS or (func.attr.value == "fit" and keywords & TELLING)
+    is_known = context.models.is_own(func.value) or (context.script.full_name(func) or "").startswith(
+        "tellapart."
+    )
+    if is_telling and not is_known:
+        instead = INSTEAD.get(func.attr.value, "tellapart.fit(model, ...)").replace(
+            "model", text_of(func.value), 1
+        )
+        context.findings.leave(call, UNKNOWN.format(instead))
 
 
 def _name_positional(context: Context, call: cst.Call, args: ArgumentList, method: Method) -> bool:

@@ -4,7 +4,8 @@ Knows nothing of files; a notebook is brought here as one text by `notebook.py`.
 """
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -34,6 +35,10 @@ class Modernized:
     def is_changed(self) -> bool:
         """Whether anything is written otherwise today."""
         return self.text != self.old
+
+    def shown(self, written: Callable[[str], str]) -> "Modernized":
+        """Return this with both texts as people wrote them, where that is another form than the one that is parsed."""
+        return replace(self, old=written(self.old), text=written(self.text))
 
     @property
     def diff(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import libcst as cst
 from libcst.metadata import (
+    Assignment,
     ImportAssignment,
     MetadataWrapper,
     ParentNodeProvider,
@@ -113,7 +114,29 @@ class Script:
                 for module in self.star_modules
                 if installed.has(_today(f"{module}.{root}"))
             }
-        return named if any(isinstance(each, ImportAssignment) for each in assignments) else set()
+        return set() if self._is_redefined(node, root) else named
+
+    def _is_redefined(self, node: cst.CSTNode, root: str) -> bool:
+        """Return whether the script has a class or function of its own by this name, above a node."""
+        scope = self.scope(node)
+        return any(
+            isinstance(each, Assignment)
+            and isinstance(each.node, cst.ClassDef | cst.FunctionDef)
+            and self.line(each.node) < self.line(node)
+            for each in (scope[root] if scope is not None else ())
+        )
+
+    def definition(self, node: cst.CSTNode) -> cst.ClassDef | cst.FunctionDef | None:
+        """Return the class or function of the script's own that a name means; None for any other name."""
+        scope = self.scope(node) if isinstance(node, cst.Name) else None
+        if scope is None or not isinstance(node, cst.Name):
+            return None
+        found = [each.node for each in scope[node.value] if isinstance(each, Assignment)]
+        own = [each for each in found if isinstance(each, cst.ClassDef | cst.FunctionDef)]
+        before = [each for each in own if self.line(each) < self.line(node)]
+        imports = [each for each in found if isinstance(each, cst.Import | cst.ImportFrom)]
+        is_sure = len(own) + len(imports) == len(found) and bool(before or not imports)
+        return (before or own)[-1] if own and is_sure else None
 
     def old_name(self, node: cst.CSTNode) -> str | None:
         """Return the full name that a node has in Keras, as the script's version had it; None if it is not Keras's."""
