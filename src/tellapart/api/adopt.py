@@ -61,11 +61,11 @@ def adopt(model: str | Path, to: str | Path | None = None, **said: Unpack[SaidOp
     beforehand = Said.of(said)
     classifier = Classifier.load(file, beforehand)
     if classifier.usage is None:
-        raise ConfigError(f"{file} has a model card already, and needs no other.")
+        raise ConfigError(f"{file} already has a model card.")
     if not classifier.card.named:
         raise ConfigError(
-            f"{file.name} tells {len(classifier.class_names)} classes apart and has no names for them. Give them in "
-            "the order of its outputs: --classes FILE, or a,b,c, or the folder of its training (class_names in Python)."
+            f"{file.name} has {len(classifier.class_names)} classes without names. Name them in the order of the "
+            "outputs: --classes a,b,c, a file of names, or the folder of the training pictures (class_names in Python)."
         )
     origin = {"file": file.name, "usage": classifier.usage.to_dict(), "tellapart": __version__}
     classifier.card = replace(classifier.card, origin=origin)

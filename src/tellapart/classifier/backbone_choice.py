@@ -204,7 +204,7 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
     file = model_file(name)
     if file.suffix in SUFFIXES and file.is_file() and not _holds_network(file):
         raise ModelError(
-            f"{file} holds weights without their network. Name the network too: --backbone MobileNetV2={file}"
+            f"{file} holds only weights, not the network. Name the network too: --backbone MobileNetV2={file}"
         )
     card, note = read_card(file), ""
     if card is None:

@@ -76,6 +76,6 @@ def _unreadable(name: str, error: Exception) -> str:
     words = str(getattr(error, "message", None) or getattr(error, "msg", None) or "nested too deeply")
     where = f"line {line}: " if line else ""
     return (
-        f"{name} is not a Python script that can be read: {where}{words.splitlines()[0]}. "
-        "Python 3 is read, and of Python 2 print statements and what else is named; mend that line first."
+        f"{name} cannot be read as Python: {where}{words.splitlines()[0]}. "
+        "Of Python 2, only print statements are understood. Fix this line by hand, then run modernize again."
     )

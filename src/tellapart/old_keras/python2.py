@@ -12,10 +12,7 @@ import libcst as cst
 
 from tellapart.old_keras.findings import Remark
 
-_DIVISION = (
-    "In Python 2, dividing whole numbers gave a whole number; in Python 3 it does not. Write // if whole numbers "
-    "are divided here."
-)
+_DIVISION = "In Python 2, dividing integers gave an integer; in Python 3, a float. Write // if both are integers here."
 _LAYOUT = {tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT}
 _ENDS = {tokenize.NEWLINE, tokenize.ENDMARKER}
 

@@ -92,7 +92,7 @@ def test_the_card_says_where_each_answer_came_from(tmp_path):
 
 def test_class_names_are_asked_for(tmp_path):
     network().save(tmp_path / "net.keras")
-    with pytest.raises(ConfigError, match=r"has no names.*--classes"):
+    with pytest.raises(ConfigError, match=r"has 3 classes without names.*--classes"):
         tellapart.adopt(tmp_path / "net.keras", pixels="0-1")
     with pytest.raises(ModelError, match="no such model file"):
         tellapart.adopt(tmp_path / "nowhere.keras")

@@ -46,7 +46,7 @@ def test_pixels_that_would_be_better_are_named(pixels, folder, tmp_path):
     assert wrong.scores.accuracy == np.mean(model.predict(raw, verbose=0).argmax(1) == y)
     assert wrong.usage.pixels.source == "assumed"
     assert pixels in wrong.note.split("With --pixels ")[1]
-    assert "it was probably trained on such pixels" in wrong.note
+    assert "The model was probably trained on such pixels" in wrong.note
     right = tellapart.evaluate(tmp_path / "net.keras", folder, pixels=pixels)
     assert right.scores.accuracy > wrong.scores.accuracy
     assert "probably" not in right.note

@@ -57,9 +57,9 @@ def doubt_about_pixels(net: ProbabilityNet, images: NDArray[np.uint8], targets: 
     )
     if is_better and other.loss < guessed:
         return (
-            f"With --pixels {best} the loss would be {other.loss:.2f} instead of {raw.loss:.2f} (accuracy "
-            f"{other.right:.1%}, not {raw.right:.1%}, on {len(rows)} of these pictures): it was probably trained on "
-            f"such pixels{also}."
+            f"With --pixels {best} the loss would be {other.loss:.2f} instead of {raw.loss:.2f}, and the accuracy "
+            f"{other.right:.1%} instead of {raw.right:.1%} (on {len(rows)} of these pictures). The model was probably "
+            f"trained on such pixels{also}."
         )
     if raw.loss < guessed / CLEARLY:
         return ""
