@@ -321,6 +321,104 @@ def notebook(tmp_path, *sources):
     return result, [cell["source"] for cell in json.loads(result.text)["cells"]]
 
 
+PYTHON_2 = """import keras
+from keras import models
+import cPickle, os
+import Queue as queue
+from itertools import izip, chain
+from six.moves import xrange as old_range
+m = models.Sequential()
+name = raw_input('n') or unicode(3)
+for i in xrange(3): print i,
+for k, v in d.iteritems(): print k, v
+if d.has_key(name) and not d.has_key(`k`): raise ValueError, 'a %s' % name
+try: m.fit(x, steps_per_epoch=n / 32)
+except IOError, e: print >>f, e
+pairs = map(str, range(3)), range(2) + [1]
+if 0777 <> 10L: exec 'x = 1'
+total = reduce(add, izip(a, b)) / float(3)
+first = d.keys()[0], ' '.join(map(str, a)), np.array(zip(a, b))
+"""
+
+PYTHON_3 = """from functools import reduce
+import tellapart
+import keras
+from keras import models
+import pickle as cPickle, os
+import queue as queue
+from itertools import chain
+m = models.Sequential()
+name = input('n') or str(3)
+for i in range(3): print(i, end=' ')
+for k, v in d.items(): print(k, v)
+if (name in d) and not (repr(k) in d): raise ValueError('a %s' % name)
+try: tellapart.fit(m, x, steps_per_epoch=n // 32)
+except IOError as e: print(e, file=f)
+pairs = list(map(str, range(3))), list(range(2)) + [1]
+if 0o777 != 10: exec('x = 1')
+total = reduce(add, zip(a, b)) / float(3)
+first = list(d.keys())[0], ' '.join(map(str, a)), np.array(list(zip(a, b)))
+"""
+
+
+def test_python_2_becomes_python_3():
+    result = modernized(PYTHON_2, "s.py")
+    assert result.text == PYTHON_3
+    assert result.remarks == ()
+    compile(result.text, "s.py", "exec")
+    assert modernized(result.text, "s.py").text == result.text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("x = cPickle.load(f)", "latin1"),
+        ("import urllib2", "urllib.request"),
+        ("import urllib; urllib.urlretrieve(u)", "urllib.request.urlretrieve"),
+        ("execfile('a.py')", "exec"),
+        ("n = a / b", "//"),
+        ("print 'a'; it.next()", "next(it)"),
+    ],
+)
+def test_what_python_3_does_not_have_is_named(line, words):
+    result = modernized(f"import keras\nimport cPickle\nx = xrange(3)\n{line}\n", "s.py")
+    (remark,) = result.remarks
+    assert words in remark.advice
+    assert remark.line == 4
+
+
+def test_names_of_python_2_that_the_script_makes_its_own_stay():
+    text = """import tellapart
+import keras
+try:
+    import cPickle as pickle
+except ImportError:
+    import pickle
+try:
+    xrange
+except NameError:
+    xrange = range
+class Table:
+    def has_key(self, key): return True
+    def iteritems(self): return pickle.load(f)
+def unicode(x): return x / y
+t = Table()
+print(xrange(3), t.has_key(3), t.iteritems(), unicode(3), f(long=3), x.unichr, map(f, x))
+"""
+    result = modernized(text, "s.py")
+    assert result.text == text
+    assert result.remarks == ()
+    assert "key in d" in modernized(text + "d.has_key(key)\n", "s.py").remarks[0].advice
+
+
+def test_the_future_division_is_that_of_python_3():
+    text = "from __future__ import division\nimport keras\nm = keras.Sequential()\n"
+    call = "m.fit_generator(g, steps_per_epoch=n / 32, epochs=xrange(3)[1])\nx = a / b\n"
+    result = modernized(text + call, "s.py")
+    assert "steps_per_epoch=math.ceil(n / 32)" in result.text
+    assert result.remarks == ()
+
+
 def test_code_cells_of_a_notebook_change_and_all_else_stays(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# keras.utils.np_utils\n"]},

@@ -52,6 +52,9 @@ class Findings:
     is_keras_1: bool = False
     """Whether something was met that only Keras 1, or one before it, had."""
 
+    is_python_2: bool = False
+    """Whether something was met that Python 3 does not have."""
+
     imports: set[str] = field(default_factory=set)
     """Modules that the rewritten script needs: keras, tellapart, math, itertools."""
 
@@ -75,7 +78,7 @@ class Findings:
 
     def age(self, is_python_2: bool) -> Age:
         """Return how old the script has turned out to be."""
-        return Age(self.is_old, self.is_keras_1, is_python_2)
+        return Age(self.is_old, self.is_keras_1, is_python_2 or self.is_python_2)
 
     def statement_of(self, node: cst.CSTNode) -> cst.SimpleStatementLine | None:
         """Return the simple statement that a node is a part of, unless it stands in the head of a block."""

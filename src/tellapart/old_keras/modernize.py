@@ -67,8 +67,7 @@ def modernized(text: str, name: str) -> Modernized:
     except (cst.ParserSyntaxError, SyntaxError, RecursionError, ValueError) as error:
         raise DataError(_unreadable(name, error)) from error
     is_old = found.uses_keras
-    remarks = {*found.remarks, *read.remarks} if is_old else set()
-    return Modernized(name, text, found.text if is_old else text, tuple(sorted(remarks)))
+    return Modernized(name, text, found.text if is_old else text, found.remarks)
 
 
 def _unreadable(name: str, error: Exception) -> str:
@@ -77,5 +76,5 @@ def _unreadable(name: str, error: Exception) -> str:
     where = f"line {line}: " if line else ""
     return (
         f"{name} is not a Python script that can be read: {where}{words.splitlines()[0]}. "
-        "Python 3 is read, and of Python 2 print statements and what else is named; mend that line first."
+        "Python 3 is read, and of Python 2 its print, except, raise and exec and its numbers; mend that line first."
     )

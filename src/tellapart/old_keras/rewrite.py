@@ -14,6 +14,7 @@ from tellapart.old_keras.backend_choice import choose_torch
 from tellapart.old_keras.blocks import edited_body, edited_suite, with_new_imports
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
+from tellapart.old_keras.divisions import name_divisions
 from tellapart.old_keras.file_names import rename_files
 from tellapart.old_keras.findings import Age, Findings, Remark
 from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_call
@@ -23,6 +24,7 @@ from tellapart.old_keras.merge_calls import merge_call
 from tellapart.old_keras.model_calls import model_call
 from tellapart.old_keras.optimizer_calls import optimizer_call
 from tellapart.old_keras.own_layers import add_weight, attribute_today, list_of_weights, method_today
+from tellapart.old_keras.python2_names import call_today, name_today
 from tellapart.old_keras.script import Script, text_of
 
 _DIM_ORDERING = {"th": "channels_first", "tf": "channels_last"}
@@ -61,6 +63,7 @@ def _look(module: cst.Module, age: Age) -> tuple[Context, cst.Module]:
     rename_files(context)
     rename_keys(context)
     choose_torch(context)
+    name_divisions(context)
     return context, script.module.visit(_Rewriting(context))
 
 
@@ -89,7 +92,7 @@ class _Rewriting(cst.CSTTransformer):
         return updated_node if name is None else updated_node.with_changes(attr=cst.Name(name))
 
     def _named(self, original: cst.Name | cst.Attribute, updated: cst.BaseExpression) -> cst.BaseExpression:
-        text = self.context.references.expressions.get(original)
+        text = self.context.references.expressions.get(original) or name_today(self.context, original)
         if text is None:
             return updated
         return expression(text).with_changes(lpar=original.lpar, rpar=original.rpar)
@@ -113,6 +116,7 @@ class _Rewriting(cst.CSTTransformer):
             return merge_call(context, original, args) or updated
         new = (
             next_call(context, original)
+            or call_today(context, original, updated)
             or variable_call(context, original, updated)
             or add_weight(context, original, args)
             or model_call(context, original, args)

@@ -60,7 +60,7 @@ def whole_steps(context: Context, steps: cst.BaseExpression) -> cst.BaseExpressi
     """
     value = context.script.value(steps)
     if isinstance(value, cst.BinaryOperation) and isinstance(value.operator, cst.Divide):
-        if context.age.is_python_2:
+        if context.divides_whole:
             return expression(f"int({text_of(steps)})") if value is not steps else _floor(value)
         context.findings.imports.add("import math")
         return expression(f"math.ceil({text_of(steps)})")
