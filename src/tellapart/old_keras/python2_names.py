@@ -72,15 +72,24 @@ _NEXT = "Python 3's iterators have no method next: write next({})."
 _LISTS = m.Call(func=m.Name("map") | m.Name("filter") | m.Name("zip"))
 _VIEWS = m.Call(func=m.Attribute(attr=m.Name("keys") | m.Name("values") | m.Name("items")), args=[])
 _RANGE = m.Call(func=m.Name("range"))
-_GOES_THROUGH = m.Call(
-    func=m.Attribute(attr=m.Name("join"))
-    | m.OneOf(
-        *(
-            m.Name(name)
-            for name in ("list", "tuple", "set", "dict", "sum", "sorted", "max", "min", "any", "all")
-        ),
-        *(m.Name(name) for name in ("zip", "map", "filter", "enumerate")),
-    )
+_TAKERS = (
+    "list",
+    "tuple",
+    "set",
+    "dict",
+    "sum",
+    "sorted",
+    "max",
+    "min",
+    "any",
+    "all",
+    "zip",
+    "map",
+    "filter",
+    "enumerate",
+)
+_GOES_THROUGH = m.Call(func=m.Attribute(attr=m.Name("join"))) | m.Call(
+    func=m.OneOf(*(m.Name(name) for name in _TAKERS))
 )
 """Calls that take what a list gives one at a time."""
 
