@@ -21,7 +21,7 @@ from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_cal
 from tellapart.old_keras.layer_calls import layer_call, same_quotes
 from tellapart.old_keras.learning_rate import rate_today, variable_call
 from tellapart.old_keras.merge_calls import merge_call
-from tellapart.old_keras.model_calls import model_call
+from tellapart.old_keras.model_calls import model_call, name_method_kept
 from tellapart.old_keras.optimizer_calls import optimizer_call
 from tellapart.old_keras.own_layers import add_weight, attribute_today, list_of_weights, method_today
 from tellapart.old_keras.python2_names import call_today, name_today
@@ -84,6 +84,7 @@ class _Rewriting(cst.CSTTransformer):
         if new is not updated_node:
             return new
         context = self.context
+        name_method_kept(context, original_node)
         name = (
             attribute(context, original_node)
             or rate_today(context, original_node)
