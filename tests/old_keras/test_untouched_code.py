@@ -267,6 +267,13 @@ def test_what_is_no_script_is_refused(tmp_path, content):
         tellapart.modernize(tmp_path / "s.py")
 
 
+def test_a_file_that_is_not_there_is_said_not_to_be_there(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "none.py", tmp_path / "file" / "s.py"):
+        with pytest.raises(DataError, match=rf"{place.name} does not exist\. Check the spelling"):
+            tellapart.modernize(place)
+
+
 def test_bytes_around_the_changes_stay(tmp_path):
     script = tmp_path / "s.py"
     script.write_bytes(
@@ -455,6 +462,14 @@ def test_cells_below_a_magic_of_python_are_python_and_others_stay(tmp_path):
     assert cells[1:] == [*(f"%%{magic}\n{new}" for magic in PYTHON_CELLS), bash, file]
     (remark,) = result.remarks
     assert remark.code == "%%writefile old.py"
+    assert (remark.cell, remark.line) == (len(cells) - 1, 1)
+
+
+def test_a_place_in_a_notebook_is_a_line_of_a_cell(tmp_path):
+    result, _ = notebook(tmp_path, "import keras\n", "x = 3\n\nkeras.layers.Merge([a, b])")
+    (remark,) = result.remarks
+    assert str(remark).startswith("cell 1, line 3: ")
+    assert tellapart.modernize(tmp_path / "n.ipynb").remarks[0].line == 3
 
 
 def test_commands_in_a_cell_stay_and_timed_statements_are_rewritten(tmp_path):

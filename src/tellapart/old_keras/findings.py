@@ -28,7 +28,7 @@ class Remark:
     """A place that cannot be rewritten safely."""
 
     line: int
-    """In the script as it was read, from 1."""
+    """In the script as it was read, from 1; of a notebook in its cell."""
 
     code: str
     """Its source, shortened."""
@@ -36,8 +36,12 @@ class Remark:
     advice: str
     """What to write, in a sentence."""
 
+    cell: int | None = None
+    """Of a notebook: which of its cells, from 0."""
+
     def __str__(self) -> str:
-        return f"line {self.line}: {self.code}\n  {self.advice}"
+        cell = "" if self.cell is None else f"cell {self.cell}, "
+        return f"{cell}line {self.line}: {self.code}\n  {self.advice}"
 
 
 @dataclass(slots=True)
