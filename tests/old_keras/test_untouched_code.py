@@ -344,6 +344,8 @@ except IOError, e: print >>f, e
 pairs = map(str, range(3)), range(2) + [1]
 if 0777 <> 10L: exec 'x = 1'
 total = reduce(add, izip(a, b)) / float(3)
+size = x.shape[0] / 32, (len(x) + 1) / int(n), 255 / 2, x / 255., 2.5 * n / 3
+print `size`
 first = d.keys()[0], ' '.join(map(str, a)), np.array(zip(a, b))
 """
 
@@ -352,7 +354,7 @@ import tellapart
 import keras
 from keras import models
 import pickle as cPickle, os
-import queue as queue
+import queue
 from itertools import chain
 m = models.Sequential()
 name = input('n') or str(3)
@@ -364,6 +366,8 @@ except IOError as e: print(e, file=f)
 pairs = list(map(str, range(3))), list(range(2)) + [1]
 if 0o777 != 10: exec('x = 1')
 total = reduce(add, zip(a, b)) / float(3)
+size = x.shape[0] // 32, (len(x) + 1) // int(n), 255 // 2, x / 255., 2.5 * n / 3
+print(repr(size))
 first = list(d.keys())[0], ' '.join(map(str, a)), np.array(list(zip(a, b)))
 """
 

@@ -1,14 +1,20 @@
-"""Divisions of Python 2, where the quotient of whole numbers was a whole number."""
+"""Divisions of Python 2, where the quotient of whole numbers was a whole number.
+
+`len(x) / 32` is surely one of whole numbers, and `x / 255.` surely none. Any other is named.
+"""
 
 import libcst as cst
+from libcst import matchers as m
 
 from tellapart.old_keras.context import Context
 from tellapart.old_keras.model_calls import STEPS
+from tellapart.old_keras.steps import floored
 
 _DIVISION = (
     "In Python 2, dividing whole numbers gave a whole number; in Python 3 it does not. Write // if whole numbers "
     "are divided here."
 )
+_WHOLE = m.Call(func=m.Name("len") | m.Name("int")) | m.Subscript(value=m.Attribute(attr=m.Name("shape")))
 _KEEP_FLOATS = cst.Add | cst.Subtract | cst.Multiply | cst.Divide
 
 
@@ -17,12 +23,26 @@ def name_divisions(context: Context) -> None:
     if not context.divides_whole:
         return
     for node in context.script.all(cst.BinaryOperation):
-        if (
-            isinstance(node.operator, cst.Divide)
-            and not _is_float(context, node)
-            and not _counts(context, node)
-        ):
+        is_known = _is_float(context, node) or _is_whole(context, node) or _counts(context, node)
+        if isinstance(node.operator, cst.Divide) and not is_known:
             context.findings.leave(node, _DIVISION)
+
+
+def floor_division(
+    context: Context, original: cst.BinaryOperation, updated: cst.BinaryOperation
+) -> cst.BinaryOperation:
+    """Return a division with `//` where whole numbers are surely divided in Python 2."""
+    is_floor = (
+        isinstance(original.operator, cst.Divide) and context.divides_whole and _is_whole(context, original)
+    )
+    return floored(updated) if is_floor else updated
+
+
+def _is_whole(context: Context, node: cst.BaseExpression) -> bool:
+    value = context.script.value(node)
+    if isinstance(value, cst.BinaryOperation) and isinstance(value.operator, _KEEP_FLOATS | cst.FloorDivide):
+        return _is_whole(context, value.left) and _is_whole(context, value.right)
+    return isinstance(value, cst.Integer) or m.matches(value, _WHOLE)
 
 
 def _is_float(context: Context, node: cst.BaseExpression) -> bool:

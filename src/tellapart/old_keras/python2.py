@@ -52,7 +52,7 @@ def _statements(text: str) -> Iterator[list[tokenize.TokenInfo]]:
                 if statement:
                     yield statement
                 statement = []
-            elif token.type not in _LAYOUT:
+            elif token.type not in _LAYOUT and token.string != " ":
                 statement.append(token)
                 if token.string == ":" and statement[0].string in ("else", "try", "finally"):
                     statement = []

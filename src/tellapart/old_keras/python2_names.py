@@ -212,4 +212,6 @@ def _alias_today(context: Context, alias: cst.ImportAlias) -> cst.ImportAlias:
         return alias
     context.findings.is_python_2 = True
     bound = alias.asname or cst.AsName(cst.Name(text_of(alias.name)))
-    return alias.with_changes(name=cst.parse_expression(new), asname=bound)
+    return alias.with_changes(
+        name=cst.parse_expression(new), asname=None if text_of(bound.name) == new else bound
+    )

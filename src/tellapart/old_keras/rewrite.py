@@ -14,7 +14,7 @@ from tellapart.old_keras.backend_choice import choose_torch
 from tellapart.old_keras.blocks import edited_body, edited_suite, with_new_imports
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
-from tellapart.old_keras.divisions import name_divisions
+from tellapart.old_keras.divisions import floor_division, name_divisions
 from tellapart.old_keras.file_names import rename_files
 from tellapart.old_keras.findings import Age, Findings, Remark
 from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_call
@@ -132,6 +132,11 @@ class _Rewriting(cst.CSTTransformer):
         if (context.script.old_name(original.func) or "").endswith(".set_image_dim_ordering"):
             _data_format(args)
         return args.done()
+
+    def leave_BinaryOperation(
+        self, original_node: cst.BinaryOperation, updated_node: cst.BinaryOperation
+    ) -> cst.BaseExpression:
+        return floor_division(self.context, original_node, updated_node)
 
     def leave_Comparison(
         self, original_node: cst.Comparison, updated_node: cst.Comparison
