@@ -172,7 +172,7 @@ def unreadable_is_bad_data(place: object) -> Iterator[None]:
         yield
     except TellapartError:
         raise
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
             f"{error.filename or place} does not exist. Check the spelling, and the folder in which you are."
         ) from error

@@ -204,44 +204,63 @@ print('Weights', model.layers[0].get_weights()[0].shape)
 """
 
 
-@pytest.mark.parametrize(
-    ("lesson", "last"),
-    [
-        (KERAS_0, ["Shape (20, 10)", "Weights (3, 3, 3, 4)"]),
-        (KERAS_1, ["Accuracies 1", "Shape (20, 10)", "Weights (3, 3, 3, 4)"]),
-        (KERAS_2, ["Shape (20, 10)", "Weights (3, 3, 3, 4)"]),
-    ],
-    ids=["Keras 0", "Keras 1", "Keras 2"],
-)
-def test_the_lesson_trains_scores_and_saves(tmp_path, lesson, last):
-    (tmp_path / "old.py").write_text(lesson)
-    (tmp_path / "sitecustomize.py").write_text(DATA)
-    (tmp_path / "few.py").write_text(FEW)
-    result = tellapart.modernize(tmp_path / "old.py")
-    assert result.remarks == ()
-    result.save(tmp_path / "lesson.py")
+RUN = """
+import runpy
+import keras
+for name in ("keras_0", "keras_1", "keras_2"):
+    print("Script", name)
+    keras.config.set_image_data_format("channels_last")  # as in a fresh process
+    runpy.run_path(name + ".py", run_name="__main__")
+"""
+LESSONS = {"keras_0": KERAS_0, "keras_1": KERAS_1, "keras_2": KERAS_2}
+
+
+@pytest.fixture(scope="module")
+def lessons(tmp_path_factory):
+    """A folder in which each lesson ran to its end, and what it printed; one process imports Keras for all."""
+    folder = tmp_path_factory.mktemp("lessons")
+    (folder / "sitecustomize.py").write_text(DATA)
+    (folder / "few.py").write_text(FEW)
+    (folder / "run.py").write_text("import tellapart\n" + RUN)
+    for name, lesson in LESSONS.items():
+        (folder / f"{name}_old.py").write_text(lesson)
+        result = tellapart.modernize(folder / f"{name}_old.py")
+        assert result.remarks == ()
+        result.save(folder / f"{name}.py")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
     source = os.path.dirname(os.path.dirname(tellapart.__file__))
+    paths = {"PYTHONPATH": f"{folder}{os.pathsep}{source}", "KERAS_HOME": str(folder)}
     done = subprocess.run(
-        [sys.executable, "lesson.py"],
-        cwd=tmp_path,
-        env=clean
-        | {
-            "PYTHONPATH": f"{tmp_path}{os.pathsep}{source}",
-            "KERAS_HOME": str(tmp_path),
-            "KERAS_MAX_EPOCHS": "1",
-        },
+        [sys.executable, "run.py"],
+        cwd=folder,
+        env=clean | paths | {"KERAS_MAX_EPOCHS": "1"},
         capture_output=True,
         text=True,
         timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line for line in lines if line.startswith(("Accuracies", "Shape", "Weights"))] == last
-    if "model.save" in lesson:
-        from tellapart.keras_backend import import_keras
+    parts = done.stdout.split("Script ")[1:]
+    return folder, {part.split("\n")[0]: part.splitlines()[1:] for part in parts}
 
-        saved = import_keras().models.load_model(tmp_path / "saved_models" / "keras_cifar10_trained_model.h5")
-        assert saved.predict(np.zeros((1, 32, 32, 3)), verbose=0).shape == (1, 10)
-        assert any(line.startswith("Test accuracy:") for line in lines)
+
+@pytest.mark.parametrize(
+    ("lesson", "last"),
+    [
+        ("keras_0", ["Shape (20, 10)", "Weights (3, 3, 3, 4)"]),
+        ("keras_1", ["Accuracies 1", "Shape (20, 10)", "Weights (3, 3, 3, 4)"]),
+        ("keras_2", ["Shape (20, 10)", "Weights (3, 3, 3, 4)"]),
+    ],
+)
+def test_the_lesson_trains_and_predicts(lessons, lesson, last):
+    lines = lessons[1][lesson]
+    assert [line for line in lines if line.startswith(("Accuracies", "Shape", "Weights"))] == last
+
+
+def test_the_lesson_of_keras_2_scores_and_saves(lessons):
+    from tellapart.keras_backend import import_keras
+
+    folder, printed = lessons
+    assert any(line.startswith("Test accuracy:") for line in printed["keras_2"])
+    saved = import_keras().models.load_model(folder / "saved_models" / "keras_cifar10_trained_model.h5")
+    assert saved.predict(np.zeros((1, 32, 32, 3)), verbose=0).shape == (1, 10)

@@ -267,6 +267,13 @@ def test_what_is_no_script_is_refused(tmp_path, content):
         tellapart.modernize(tmp_path / "s.py")
 
 
+def test_a_file_that_is_not_there_is_said_not_to_be_there(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "none.py", tmp_path / "file" / "s.py"):
+        with pytest.raises(DataError, match=rf"{place.name} does not exist\. Check the spelling"):
+            tellapart.modernize(place)
+
+
 def test_bytes_around_the_changes_stay(tmp_path):
     script = tmp_path / "s.py"
     script.write_bytes(
@@ -321,6 +328,108 @@ def notebook(tmp_path, *sources):
     return result, [cell["source"] for cell in json.loads(result.text)["cells"]]
 
 
+PYTHON_2 = """import keras
+from keras import models
+import cPickle, os
+import Queue as queue
+from itertools import izip, chain
+from six.moves import xrange as old_range
+m = models.Sequential()
+name = raw_input('n') or unicode(3)
+for i in xrange(3): print i,
+for k, v in d.iteritems(): print k, v
+if d.has_key(name) and not d.has_key(`k`): raise ValueError, 'a %s' % name
+try: m.fit(x, steps_per_epoch=n / 32)
+except IOError, e: print >>f, e
+pairs = map(str, range(3)), range(2) + [1]
+if 0777 <> 10L: exec 'x = 1'
+total = reduce(add, izip(a, b)) / float(3)
+size = x.shape[0] / 32, (len(x) + 1) / int(n), 255 / 2, x / 255., 2.5 * n / 3
+print `size`
+first = d.keys()[0], ' '.join(map(str, a)), np.array(zip(a, b))
+"""
+
+PYTHON_3 = """from functools import reduce
+import tellapart
+import keras
+from keras import models
+import pickle as cPickle, os
+import queue
+from itertools import chain
+m = models.Sequential()
+name = input('n') or str(3)
+for i in range(3): print(i, end=' ')
+for k, v in d.items(): print(k, v)
+if (name in d) and not (repr(k) in d): raise ValueError('a %s' % name)
+try: tellapart.fit(m, x, steps_per_epoch=n // 32)
+except IOError as e: print(e, file=f)
+pairs = list(map(str, range(3))), list(range(2)) + [1]
+if 0o777 != 10: exec('x = 1')
+total = reduce(add, zip(a, b)) / float(3)
+size = x.shape[0] // 32, (len(x) + 1) // int(n), 255 // 2, x / 255., 2.5 * n / 3
+print(repr(size))
+first = list(d.keys())[0], ' '.join(map(str, a)), np.array(list(zip(a, b)))
+"""
+
+
+def test_python_2_becomes_python_3():
+    result = modernized(PYTHON_2, "s.py")
+    assert result.text == PYTHON_3
+    assert result.remarks == ()
+    compile(result.text, "s.py", "exec")
+    assert modernized(result.text, "s.py").text == result.text
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("x = cPickle.load(f)", "latin1"),
+        ("import urllib2", "urllib.request"),
+        ("import urllib; urllib.urlretrieve(u)", "urllib.request.urlretrieve"),
+        ("execfile('a.py')", "exec"),
+        ("n = a / b", "//"),
+        ("print 'a'; it.next()", "next(it)"),
+    ],
+)
+def test_what_python_3_does_not_have_is_named(line, words):
+    result = modernized(f"import keras\nimport cPickle\nx = xrange(3)\n{line}\n", "s.py")
+    (remark,) = result.remarks
+    assert words in remark.advice
+    assert remark.line == 4
+
+
+def test_names_of_python_2_that_the_script_makes_its_own_stay():
+    text = """import tellapart
+import keras
+try:
+    import cPickle as pickle
+except ImportError:
+    import pickle
+try:
+    xrange
+except NameError:
+    xrange = range
+class Table:
+    def has_key(self, key): return True
+    def iteritems(self): return pickle.load(f)
+def unicode(x): return x / y
+t = Table()
+print(xrange(3), t.has_key(3), t.iteritems(), unicode(3), f(long=3), x.unichr, map(f, x))
+"""
+    result = modernized(text, "s.py")
+    assert result.text == text
+    assert result.remarks == ()
+    assert "key in d" in modernized(text + "d.has_key(key)\n", "s.py").remarks[0].advice
+
+
+def test_the_future_division_is_that_of_python_3():
+    text = "from __future__ import division\nimport keras\nm = keras.Sequential()\n"
+    call = "m.fit_generator(g, steps_per_epoch=n / 32, epochs=xrange(3)[1])\nx = a / b\n"
+    result = modernized(text + call, "s.py")
+    assert "steps_per_epoch=math.ceil(n / 32)" in result.text
+    assert result.remarks == ()
+
+
 def test_code_cells_of_a_notebook_change_and_all_else_stays(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# keras.utils.np_utils\n"]},
@@ -357,6 +466,14 @@ def test_cells_below_a_magic_of_python_are_python_and_others_stay(tmp_path):
     assert cells[1:] == [*(f"%%{magic}\n{new}" for magic in PYTHON_CELLS), bash, file]
     (remark,) = result.remarks
     assert remark.code == "%%writefile old.py"
+    assert (remark.cell, remark.line) == (len(cells) - 1, 1)
+
+
+def test_a_place_in_a_notebook_is_a_line_of_a_cell(tmp_path):
+    result, _ = notebook(tmp_path, "import keras\n", "x = 3\n\nkeras.layers.Merge([a, b])")
+    (remark,) = result.remarks
+    assert str(remark).startswith("cell 1, line 3: ")
+    assert tellapart.modernize(tmp_path / "n.ipynb").remarks[0].line == 3
 
 
 def test_commands_in_a_cell_stay_and_timed_statements_are_rewritten(tmp_path):

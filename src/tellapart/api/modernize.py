@@ -11,7 +11,7 @@ from tellapart.files import unreadable_is_bad_data, write_whole
 from tellapart.old_keras.findings import Remark
 from tellapart.old_keras.magics import from_python
 from tellapart.old_keras.modernize import modernized
-from tellapart.old_keras.notebook import notebook_of, notebook_with
+from tellapart.old_keras.notebook import in_cells, notebook_of, notebook_with
 
 LARGEST = 20_000_000
 """Bytes of a script that is read."""
@@ -44,10 +44,11 @@ class ModernizedScript:
     def remarks(self) -> tuple[Remark, ...]:
         """Places that cannot be rewritten safely: `line` in the file as it was, `code`, and `advice` what to write.
 
-        Lines of a notebook are those of its code, its cells one below the other, each below a line that names it.
+        Of a notebook, `cell` is one of its cells, from 0, and `line` a line in it.
         """
-        left = () if self._notebook is None else self._notebook.remarks
-        return tuple(sorted({*self._result.remarks, *left}))
+        if self._notebook is None:
+            return self._result.remarks
+        return in_cells(self._notebook, {*self._result.remarks, *self._notebook.remarks})
 
     @property
     def text(self) -> str:

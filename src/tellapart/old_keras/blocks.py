@@ -7,6 +7,7 @@ from libcst import matchers as m
 
 from tellapart.old_keras.context import Context
 from tellapart.old_keras.names import from_keras
+from tellapart.old_keras.python2_names import import_today
 from tellapart.old_keras.script import module_parts
 
 BUILT_IN_TODAY = {"range", "xrange", "zip", "map", "filter", "input"}
@@ -82,7 +83,9 @@ def _small_statements(
     for before, after in zip(old, new, strict=True):
         if isinstance(before, cst.Import | cst.ImportFrom):
             statements = [] if _is_built_in(before) else context.references.imports.statements(before)
-            written += [after if statement is before else statement for statement in statements]
+            finals = (after if statement is before else statement for statement in statements)
+            todays = (import_today(context, final, before) for final in finals)
+            written += [each for each in todays if each is not None]
         else:
             written.append(after)
     return written

@@ -8,7 +8,7 @@ import libcst as cst
 from tellapart.old_keras.findings import Age, Findings
 from tellapart.old_keras.model_names import ModelNames
 from tellapart.old_keras.references import References
-from tellapart.old_keras.script import Script, parts_of
+from tellapart.old_keras.script import Script, module_parts, parts_of, text_of
 
 
 @dataclass
@@ -27,6 +27,12 @@ class Context:
     def is_keras_of_its_own(self) -> bool:
         """Whether the script is old and its Keras is not TensorFlow's, whose defaults differ."""
         return self.age.is_old and not self.script.is_of_tensorflow
+
+    @property
+    def divides_whole(self) -> bool:
+        """Whether `/` of whole numbers gave a whole number where the script was written."""
+        futures = (node for node in self.script.all(cst.ImportFrom) if module_parts(node) == ["__future__"])
+        return self.age.is_python_2 and not any("division" in text_of(node) for node in futures)
 
     def today(self, node: cst.CSTNode) -> str | None:
         """Return the full name of what a node means in today's Keras; None if it is not Keras's, or is gone."""

@@ -28,7 +28,7 @@ class Remark:
     """A place that cannot be rewritten safely."""
 
     line: int
-    """In the script as it was read, from 1."""
+    """In the script as it was read, from 1; of a notebook in its cell."""
 
     code: str
     """Its source, shortened."""
@@ -36,8 +36,12 @@ class Remark:
     advice: str
     """What to write, in a sentence."""
 
+    cell: int | None = None
+    """Of a notebook: which of its cells, from 0."""
+
     def __str__(self) -> str:
-        return f"line {self.line}: {self.code}\n  {self.advice}"
+        cell = "" if self.cell is None else f"cell {self.cell}, "
+        return f"{cell}line {self.line}: {self.code}\n  {self.advice}"
 
 
 @dataclass(slots=True)
@@ -51,6 +55,9 @@ class Findings:
 
     is_keras_1: bool = False
     """Whether something was met that only Keras 1, or one before it, had."""
+
+    is_python_2: bool = False
+    """Whether something was met that Python 3 does not have."""
 
     imports: set[str] = field(default_factory=set)
     """Modules that the rewritten script needs: keras, tellapart, math, itertools."""
@@ -75,7 +82,7 @@ class Findings:
 
     def age(self, is_python_2: bool) -> Age:
         """Return how old the script has turned out to be."""
-        return Age(self.is_old, self.is_keras_1, is_python_2)
+        return Age(self.is_old, self.is_keras_1, is_python_2 or self.is_python_2)
 
     def statement_of(self, node: cst.CSTNode) -> cst.SimpleStatementLine | None:
         """Return the simple statement that a node is a part of, unless it stands in the head of a block."""

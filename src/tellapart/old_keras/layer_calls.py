@@ -8,6 +8,7 @@ from tellapart.old_keras.arguments import ARGUMENTS, VALUES
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
 from tellapart.old_keras.script import CHANNELS, text_of
+from tellapart.old_keras.starred import name_starred
 
 Rule = Callable[[Context, cst.Call, ArgumentList], None]
 
@@ -17,6 +18,7 @@ def rename_arguments(context: Context, call: cst.Call, args: ArgumentList, today
     known = ARGUMENTS.get(today)
     if known is None:
         return
+    name_starred(context, call, {*known.renamed, *known.dropped, *known.gone})
     for keyword in args.keywords:
         if keyword in known.renamed:
             context.findings.old(keras_1=keyword in known.since_keras_1)

@@ -114,6 +114,7 @@ ONLY_OF_MODELS = frozenset(METHODS) - {
 """Methods that nothing but a Keras model has: what they are called on is one."""
 
 INSTEAD: dict[str, str] = {
+    "fit": "tellapart.fit(model, ...)",
     "fit_generator": "tellapart.fit(model, generator, steps_per_epoch=..., epochs=...)",
     "evaluate_generator": "model.evaluate(generator, steps=...)",
     "predict_generator": "model.predict(generator, steps=...)",

@@ -19,6 +19,7 @@ from tellapart.old_keras.methods import (
 )
 from tellapart.old_keras.optimizer_calls import named_optimizer
 from tellapart.old_keras.script import parts_of, text_of
+from tellapart.old_keras.starred import name_starred
 from tellapart.old_keras.steps import steps_of, whole_steps
 
 STEPS = ("steps_per_epoch", "validation_steps", "steps")
@@ -47,6 +48,7 @@ def model_call(context: Context, call: cst.Call, args: ArgumentList) -> cst.Base
         context.findings.old()
     if not _name_positional(context, call, args, method):
         return args.done()
+    name_starred(context, call, {*RENAMED_ARGUMENTS, *SAMPLES, *method.dropped})
     _drop(context, args, method)
     for old, today in RENAMED_ARGUMENTS.items():
         if old in args.keywords:
@@ -57,6 +59,20 @@ def model_call(context: Context, call: cst.Call, args: ArgumentList) -> cst.Base
     return _method(args, method.today) if finish is None else finish(context, call, args)
 
 
+def name_method_kept(context: Context, node: cst.Attribute) -> None:
+    """Name a model's method that is put aside and not called: what becomes of its calls cannot be told."""
+    method, parent = METHODS.get(node.attr.value), context.script.parent(node)
+    is_called = isinstance(parent, cst.Call) and parent.func is node
+    is_same = method is not None and method.today == node.attr.value != "fit"
+    if method is None or is_same or is_called or not context.models.is_model(node.value):
+        return
+    if isinstance(parent, cst.Assign | cst.Arg | cst.Return | cst.Element):
+        instead = INSTEAD.get(node.attr.value, f"model.{method.today}").replace(
+            "model", text_of(node.value), 1
+        )
+        context.findings.leave(node, f"Where this is called, write {instead} with today's arguments.")
+
+
 def _remark_on_unknown(context: Context, call: cst.Call, func: cst.Attribute) -> None:
     """Name a call that looks like a model's, of something of which that is not known."""
     keywords = {arg.keyword.value for arg in call.args if arg.keyword is not None}
@@ -65,9 +81,7 @@ def _remark_on_unknown(context: Context, call: cst.Call, func: cst.Attribute) ->
         "tellapart."
     )
     if is_telling and not is_known:
-        instead = INSTEAD.get(func.attr.value, "tellapart.fit(model, ...)").replace(
-            "model", text_of(func.value), 1
-        )
+        instead = INSTEAD[func.attr.value].replace("model", text_of(func.value), 1)
         context.findings.leave(call, UNKNOWN.format(instead))
 
 

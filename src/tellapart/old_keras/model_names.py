@@ -154,6 +154,10 @@ class ModelNames:
         )
         return any(name in MAKERS or name.startswith("keras.layers.") for name in names)
 
+    def has_own_method(self, name: str) -> bool:
+        """Return whether one of the script's own classes that are no models has a method by this name."""
+        return name in self._own_methods
+
     # What makes a model
 
     def _makes_model(self, call: cst.Call) -> bool:

@@ -67,8 +67,7 @@ def modernized(text: str, name: str) -> Modernized:
     except (cst.ParserSyntaxError, SyntaxError, RecursionError, ValueError) as error:
         raise DataError(_unreadable(name, error)) from error
     is_old = found.uses_keras
-    remarks = {*found.remarks, *read.remarks} if is_old else set()
-    return Modernized(name, text, found.text if is_old else text, tuple(sorted(remarks)))
+    return Modernized(name, text, found.text if is_old else text, found.remarks)
 
 
 def _unreadable(name: str, error: Exception) -> str:
@@ -76,6 +75,6 @@ def _unreadable(name: str, error: Exception) -> str:
     words = str(getattr(error, "message", None) or getattr(error, "msg", None) or "nested too deeply")
     where = f"line {line}: " if line else ""
     return (
-        f"{name} cannot be read as Python: {where}{words.splitlines()[0]}. "
-        "Of Python 2, only print statements are understood. Fix this line by hand, then run modernize again."
+        f"{name} cannot be read as Python: {where}{words.splitlines()[0]}. Of Python 2, its print, except, raise and "
+        "exec and its numbers are understood. Fix this line by hand, then run modernize again."
     )

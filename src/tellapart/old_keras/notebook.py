@@ -4,8 +4,8 @@ Lines of IPython are made Python by `magics.py`. Of a cell that is another langu
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tellapart.errors import DataError
@@ -57,6 +57,18 @@ def notebook_of(text: str, name: str) -> Notebook:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DataError(f"{name} is not a Jupyter notebook: its cells cannot be read ({error}).") from error
     return Notebook(content, "".join(parts), tuple(left))
+
+
+def in_cells(notebook: Notebook, remarks: Iterable[Remark]) -> tuple[Remark, ...]:
+    """Return remarks on the code of a notebook, each with its cell and its line there."""
+    lines = notebook.text.split("\n")
+    heads = {place: line for place, line in enumerate(lines, 1) if line.startswith(_CELL.format(""))}
+    found = []
+    for remark in sorted(remarks):
+        head = max(place for place in heads if place < remark.line)
+        number = int(heads[head].removeprefix(_CELL.format("")))
+        found.append(replace(remark, line=remark.line - head, cell=number))
+    return tuple(found)
 
 
 def notebook_with(notebook: Notebook, text: str) -> str:

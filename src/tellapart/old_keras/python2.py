@@ -1,22 +1,22 @@
-"""Python 2: print statements as calls, before a script can be parsed; its divisions are named.
+"""Statements and numbers of Python 2 as Python 3 has them, before a script can be parsed.
 
-Only statements that begin with `print` and cannot be Python 3 are touched, on their tokens.
+A text that is Python 3 is not touched. Changes are made on its tokens, and each line stays one line.
 """
 
 import io
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import libcst as cst
 
-from tellapart.old_keras.findings import Remark
-
-_DIVISION = "In Python 2, dividing integers gave an integer; in Python 3, a float. Write // if both are integers here."
 _LAYOUT = {tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT}
 _ENDS = {tokenize.NEWLINE, tokenize.ENDMARKER}
 
 Place = tuple[int, int]
+Edit = tuple[Place, int, str]
+"""(place, characters to remove, text to insert)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,10 @@ class Read:
 
     text: str
     is_python_2: bool
-    remarks: tuple[Remark, ...] = ()
 
 
 def as_python_3(text: str) -> Read:
-    """Return a text whose print statements are calls; a text of Python 3 as it is.
+    """Return a text of Python 2 as one that can be parsed; a text of Python 3 as it is.
 
     Raises:
         SyntaxError: it is neither.
@@ -37,10 +36,10 @@ def as_python_3(text: str) -> Read:
     try:
         cst.parse_module(text)
     except cst.ParserSyntaxError as error:
-        changed = _with_print_calls(text)
+        changed = _converted(text)
         if changed == text:
             raise error
-        return Read(changed, True, tuple(_divisions(text)))
+        return Read(changed, True)
     return Read(text, False)
 
 
@@ -53,7 +52,7 @@ def _statements(text: str) -> Iterator[list[tokenize.TokenInfo]]:
                 if statement:
                     yield statement
                 statement = []
-            elif token.type not in _LAYOUT:
+            elif token.type not in _LAYOUT and token.string != " ":
                 statement.append(token)
                 if token.string == ":" and statement[0].string in ("else", "try", "finally"):
                     statement = []
@@ -61,9 +60,13 @@ def _statements(text: str) -> Iterator[list[tokenize.TokenInfo]]:
         raise SyntaxError(str(error.args[0])) from error
 
 
-def _with_print_calls(text: str) -> str:
+def _converted(text: str) -> str:
     lines = text.splitlines(keepends=True)
-    edits = [edit for statement in _statements(text) for edit in _edits(_after_colon(statement))]
+    edits = [
+        edit
+        for statement in _statements(text)
+        for edit in (*_print(_after_colon(statement)), *_statement(statement), *_expressions(statement))
+    ]
     for (row, column), removed, inserted in sorted(edits, reverse=True):
         line = lines[row - 1]
         lines[row - 1] = line[:column] + inserted + line[column + removed :]
@@ -79,8 +82,8 @@ def _after_colon(statement: Sequence[tokenize.TokenInfo]) -> Sequence[tokenize.T
     return statement if after is None else statement[after:]
 
 
-def _edits(statement: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[Place, int, str]]:
-    """Yield (place, characters to remove, text to insert) that make a call of a print statement."""
+def _print(statement: Sequence[tokenize.TokenInfo]) -> Iterator[Edit]:
+    """Yield what makes a call of a print statement."""
     first, *rest = statement
     if first.string != "print" or (rest and (_is_call(rest) or rest[0].string in ("=", ".", "["))):
         return
@@ -106,6 +109,42 @@ def _edits(statement: Sequence[tokenize.TokenInfo]) -> Iterator[tuple[Place, int
     yield last.end, 0, ending
 
 
+def _statement(statement: Sequence[tokenize.TokenInfo]) -> Iterator[Edit]:
+    """Yield what makes Python 3 of `except E, e`, `raise E, "x"` and `exec "x"`."""
+    places = [n for n, token in enumerate(statement) if token.string in ("except", "raise", "exec")]
+    place = next((n for n in places if n == 0 or statement[n - 1].string == ":"), None)
+    first, rest = (statement[place], statement[place + 1 :]) if place is not None else (None, [])
+    if first is None or not rest:
+        return
+    comma = _first_comma(rest)
+    if first.string == "except" and comma < len(rest):
+        yield rest[comma].start, 1, " as"
+    elif first.string == "raise" and comma < len(rest):
+        yield rest[comma].start, rest[comma + 1].start[1] - rest[comma].start[1], "("
+        yield rest[-1].end, 0, ")"
+    elif first.string == "exec" and rest[0].string != "(":
+        yield first.end, rest[0].start[1] - first.end[1], "("
+        yield rest[-1].end, 0, ")"
+
+
+def _expressions(statement: Sequence[tokenize.TokenInfo]) -> Iterator[Edit]:
+    """Yield what makes Python 3 of backticks, `<>`, `10L`, `0777` and `ur"x"`."""
+    ticks = [token for token in statement if token.string == "`"]
+    for number, token in enumerate(ticks):
+        yield token.start, 1, ")" if number % 2 else "repr("
+    for left, right in pairwise(statement):
+        if left.end != right.start:
+            continue
+        if (left.string, right.string) == ("<", ">"):
+            yield left.start, 2, "!="
+        elif left.type == tokenize.NUMBER and right.string in ("l", "L"):
+            yield right.start, 1, ""
+        elif left.string == "0" and right.type == tokenize.NUMBER:
+            yield right.start, 0, "o"
+        elif left.string.lower() == "ur" and right.type == tokenize.STRING:
+            yield left.start, 1, ""
+
+
 def _first_comma(tokens: Sequence[tokenize.TokenInfo]) -> int:
     depth = 0
     for place, token in enumerate(tokens):
@@ -125,16 +164,3 @@ def _is_call(tokens: Sequence[tokenize.TokenInfo]) -> bool:
         if not depth:
             return place == len(tokens) - 1
     return False
-
-
-def _divisions(text: str) -> Iterator[Remark]:
-    """Yield a remark for each line that divides by what is not evidently a float."""
-    lines = text.splitlines()
-    for statement in _statements(text):
-        for before, token, after in zip(statement, statement[1:], statement[2:], strict=False):
-            if token.string == "/" and not _is_float(before) and not _is_float(after):
-                yield Remark(token.start[0], lines[token.start[0] - 1].strip()[:70], _DIVISION)
-
-
-def _is_float(token: tokenize.TokenInfo) -> bool:
-    return (token.type == tokenize.NUMBER and "." in token.string) or token.string == "float"

@@ -45,21 +45,8 @@ class References:
     def _look_at_names(self) -> None:
         nodes: list[cst.Name | cst.Attribute] = [*self.script.all(cst.Name), *self.script.all(cst.Attribute)]
         for node in nodes:
-            if parts_of(node) is not None and self._is_use(node):
+            if parts_of(node) is not None and self.script.is_use(node):
                 self._look_at(node)
-
-    def _is_use(self, node: cst.Name | cst.Attribute) -> bool:
-        """Return whether a node is a whole name that is used, not a part of one, a keyword, or a definition."""
-        parent = self.script.parent(node)
-        if isinstance(parent, cst.Attribute):
-            return False
-        if isinstance(parent, cst.Arg):
-            return parent.keyword is not node
-        defines = cst.Param | cst.FunctionDef | cst.ClassDef
-        if isinstance(parent, defines) and parent.name is node:
-            return False
-        kinds = cst.ImportAlias | cst.AsName | cst.ImportFrom
-        return not isinstance(parent, kinds)
 
     def _look_at(self, node: cst.Name | cst.Attribute) -> None:
         parts = parts_of(node) or []

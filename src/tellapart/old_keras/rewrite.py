@@ -14,15 +14,17 @@ from tellapart.old_keras.backend_choice import choose_torch
 from tellapart.old_keras.blocks import edited_body, edited_suite, with_new_imports
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
+from tellapart.old_keras.divisions import floor_division, name_divisions
 from tellapart.old_keras.file_names import rename_files
 from tellapart.old_keras.findings import Age, Findings, Remark
 from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_call
 from tellapart.old_keras.layer_calls import layer_call, same_quotes
 from tellapart.old_keras.learning_rate import rate_today, variable_call
 from tellapart.old_keras.merge_calls import merge_call
-from tellapart.old_keras.model_calls import model_call
+from tellapart.old_keras.model_calls import model_call, name_method_kept
 from tellapart.old_keras.optimizer_calls import optimizer_call
 from tellapart.old_keras.own_layers import add_weight, attribute_today, list_of_weights, method_today
+from tellapart.old_keras.python2_names import call_today, name_today
 from tellapart.old_keras.script import Script, text_of
 
 _DIM_ORDERING = {"th": "channels_first", "tf": "channels_last"}
@@ -61,6 +63,7 @@ def _look(module: cst.Module, age: Age) -> tuple[Context, cst.Module]:
     rename_files(context)
     rename_keys(context)
     choose_torch(context)
+    name_divisions(context)
     return context, script.module.visit(_Rewriting(context))
 
 
@@ -81,6 +84,7 @@ class _Rewriting(cst.CSTTransformer):
         if new is not updated_node:
             return new
         context = self.context
+        name_method_kept(context, original_node)
         name = (
             attribute(context, original_node)
             or rate_today(context, original_node)
@@ -89,7 +93,7 @@ class _Rewriting(cst.CSTTransformer):
         return updated_node if name is None else updated_node.with_changes(attr=cst.Name(name))
 
     def _named(self, original: cst.Name | cst.Attribute, updated: cst.BaseExpression) -> cst.BaseExpression:
-        text = self.context.references.expressions.get(original)
+        text = self.context.references.expressions.get(original) or name_today(self.context, original)
         if text is None:
             return updated
         return expression(text).with_changes(lpar=original.lpar, rpar=original.rpar)
@@ -113,6 +117,7 @@ class _Rewriting(cst.CSTTransformer):
             return merge_call(context, original, args) or updated
         new = (
             next_call(context, original)
+            or call_today(context, original, updated)
             or variable_call(context, original, updated)
             or add_weight(context, original, args)
             or model_call(context, original, args)
@@ -127,6 +132,11 @@ class _Rewriting(cst.CSTTransformer):
         if (context.script.old_name(original.func) or "").endswith(".set_image_dim_ordering"):
             _data_format(args)
         return args.done()
+
+    def leave_BinaryOperation(
+        self, original_node: cst.BinaryOperation, updated_node: cst.BinaryOperation
+    ) -> cst.BaseExpression:
+        return floor_division(self.context, original_node, updated_node)
 
     def leave_Comparison(
         self, original_node: cst.Comparison, updated_node: cst.Comparison

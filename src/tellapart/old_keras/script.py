@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import libcst as cst
 from libcst.metadata import (
     Assignment,
+    BuiltinAssignment,
     ImportAssignment,
     MetadataWrapper,
     ParentNodeProvider,
@@ -137,6 +138,24 @@ class Script:
         imports = [each for each in found if isinstance(each, cst.Import | cst.ImportFrom)]
         is_sure = len(own) + len(imports) == len(found) and bool(before or not imports)
         return (before or own)[-1] if own and is_sure else None
+
+    def is_use(self, node: cst.Name | cst.Attribute) -> bool:
+        """Return whether a node is a whole name that is used, not a part of one, a keyword, or a definition."""
+        parent = self.parent(node)
+        if isinstance(parent, cst.Attribute):
+            return False
+        if isinstance(parent, cst.Arg):
+            return parent.keyword is not node
+        defines = cst.Param | cst.FunctionDef | cst.ClassDef
+        if isinstance(parent, defines) and parent.name is node:
+            return False
+        kinds = cst.ImportAlias | cst.AsName | cst.ImportFrom
+        return not isinstance(parent, kinds)
+
+    def is_unbound(self, node: cst.Name) -> bool:
+        """Return whether the script binds nothing to a name: it is Python's own, if anything."""
+        scope = self.scope(node)
+        return scope is not None and all(isinstance(each, BuiltinAssignment) for each in scope[node.value])
 
     def old_name(self, node: cst.CSTNode) -> str | None:
         """Return the full name that a node has in Keras, as the script's version had it; None if it is not Keras's."""

@@ -60,8 +60,8 @@ def whole_steps(context: Context, steps: cst.BaseExpression) -> cst.BaseExpressi
     """
     value = context.script.value(steps)
     if isinstance(value, cst.BinaryOperation) and isinstance(value.operator, cst.Divide):
-        if context.age.is_python_2:
-            return expression(f"int({text_of(steps)})") if value is not steps else _floor(value)
+        if context.divides_whole:
+            return expression(f"int({text_of(steps)})") if value is not steps else floored(value)
         context.findings.imports.add("import math")
         return expression(f"math.ceil({text_of(steps)})")
     rounded = ("numpy.ceil", "numpy.floor", "numpy.round")
@@ -70,7 +70,8 @@ def whole_steps(context: Context, steps: cst.BaseExpression) -> cst.BaseExpressi
     return None
 
 
-def _floor(value: cst.BinaryOperation) -> cst.BaseExpression:
+def floored(value: cst.BinaryOperation) -> cst.BinaryOperation:
+    """Return a division as one of whole numbers."""
     assert isinstance(value.operator, cst.Divide)
     return value.with_changes(
         operator=cst.FloorDivide(value.operator.whitespace_before, value.operator.whitespace_after)

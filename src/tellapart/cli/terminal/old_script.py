@@ -6,6 +6,7 @@ from typing import Any
 from tellapart.api.modernize import ModernizedScript
 from tellapart.cli.terminal.console import note, say_csv
 from tellapart.errors import ConfigError
+from tellapart.old_keras.findings import Remark
 from tellapart.text import counted
 
 
@@ -21,10 +22,15 @@ def as_dict(result: ModernizedScript, saved: Path | None, kept: Path | None) -> 
         "script": str(result.path),
         "changed": result.is_changed,
         "diff": result.diff,
-        "left": [{"line": each.line, "code": each.code, "advice": each.advice} for each in result.remarks],
+        "left": [_left(each) for each in result.remarks],
         "written": None if saved is None and kept is None else str(saved or result.path),
         "kept": None if kept is None else str(kept),
     }
+
+
+def _left(remark: Remark) -> dict[str, Any]:
+    cell = {} if remark.cell is None else {"cell": remark.cell}
+    return {**cell, "line": remark.line, "code": remark.code, "advice": remark.advice}
 
 
 def report(result: ModernizedScript, saved: Path | None, kept: Path | None) -> None:
@@ -39,9 +45,9 @@ def report(result: ModernizedScript, saved: Path | None, kept: Path | None) -> N
     if kept is not None:
         note(f"Written to {result.path}. The old script is kept as {kept}.")
     if result.remarks:
-        note(
-            f"\n{counted(len(result.remarks), 'place')} left to do by hand (lines of the old script):",
-            "yellow",
+        where = (
+            "lines of the old script" if result.remarks[0].cell is None else "cells as the diff counts them"
         )
+        note(f"\n{counted(len(result.remarks), 'place')} left to do by hand ({where}):", "yellow")
         for remark in result.remarks:
             note(f"  {remark}".replace("\n", "\n  "))
