@@ -54,7 +54,7 @@ def test_json_holds_the_same(command, model, folder):
         "value": "stretch",
         "source": "assumed",
         "why": "Keras's loaders do so",
-        "otherwise": "Else: --policy crop or pad",
+        "otherwise": "Otherwise: --policy crop or pad",
     }
 
 

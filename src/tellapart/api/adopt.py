@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart import __version__
+from tellapart.api.load import warn_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import Said, SaidOptions
 from tellapart.classifier.plain.usage import Usage
@@ -69,5 +70,6 @@ def adopt(model: str | Path, to: str | Path | None = None, **said: Unpack[SaidOp
     origin = {"file": file.name, "usage": classifier.usage.to_dict(), "tellapart": __version__}
     classifier.card = replace(classifier.card, origin=origin)
     classifier.save(place)
+    warn_of(classifier.usage)
     written = Classifier.load(place, Said(custom_objects=beforehand.custom_objects))
     return Adopted(place, written, classifier.usage)

@@ -6,6 +6,7 @@ network of `keras.applications`, a preset of KerasHub, or a trained model.
 
 import difflib
 import hashlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -209,7 +210,11 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
     if card is None:
         stamp = file.stat()
         preprocessing = _of_plain_model(_FileState(file, stamp.st_mtime_ns, stamp.st_size), size)
-        note = f"{name} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance"
+        note = (
+            f"{name} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance. If it was "
+            f"trained on others: tellapart adopt {shlex.quote(name)} --pixels 0-1 --classes ..., then --backbone with "
+            "the file that it writes"
+        )
     else:
         preprocessing = card.preprocessing
     return BackboneChoice(

@@ -33,7 +33,7 @@ from tellapart.classifier.plain.open_plain import open_plain
 from tellapart.classifier.plain.said import Said
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction, ranked, with_notes, with_novelty
-from tellapart.classifier.resolve import model_file
+from tellapart.classifier.resolve import display_name, model_file
 from tellapart.classifier.split_scores import SplitScores, split_scores
 from tellapart.data.dataset import Dataset
 from tellapart.data.fitted import FittedImage, fitted
@@ -109,7 +109,7 @@ class Classifier:
         card = read_card(path)
         if card is not None and (flags := said.flags()):
             raise ConfigError(
-                f"{path} has a model card, which says how it is used. Leave out {', '.join(flags)}."
+                f"{display_name(path)} has a model card, which says how it is used. Leave out {', '.join(flags)}."
             )
         if card is not None and (backbone := backbone_of(path)):
             return cls(

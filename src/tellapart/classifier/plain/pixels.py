@@ -30,6 +30,8 @@ HOW = {
 }
 """Scaling -> how people write it."""
 
+OTHERWISE = "Otherwise: --pixels 0-1 (x / 255), -1-1 (x / 127.5 - 1), imagenet or caffe"
+
 
 def pixels_of(model: Any, given: str | None, where: str) -> Setting:
     """Return which pixels a Keras model wants.
@@ -60,7 +62,7 @@ def pixels_of(model: Any, given: str | None, where: str) -> Setting:
             _which(where, f"No layer scales them, and 0 to 255 does not fit: {evidence.why}.", forms)
         )
     why = "no layer scales them, and Keras's loaders give 0 to 255"
-    return Setting("0-255", "assumed", why, "If it was trained on x / 255: --pixels 0-1")
+    return Setting("0-255", "assumed", why, OTHERWISE)
 
 
 def _checked(given: str, entry: Affine, channels: int, where: str) -> Setting:
@@ -88,7 +90,7 @@ def _by_entry(entry: Affine) -> Setting:
         "0-255",
         "assumed",
         f"its layer {entry.layer} scales them, though not to a usual range",
-        "If it was trained on x / 255: --pixels 0-1",
+        OTHERWISE,
     )
 
 

@@ -1,7 +1,7 @@
 """Usage: how a plain model is used, and where each answer comes from.
 
 Whatever the file does not say is given by somebody, found in its layers, or assumed. Nothing is assumed in silence:
-every command prints `lines`, and `to_dict` is part of every result.
+every command prints `lines`, every function warns of what is assumed, and `to_dict` is part of every result.
 """
 
 import shlex
@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from tellapart.inference.probability_net import Head
+
+KEYWORDS = {"pixels": "pixels=", "policy": "policy=", "resampling": "resampling=", "classes": "class_names="}
+"""Setting -> the keyword of `tellapart.load` that says it."""
 
 Source = Literal["given", "found", "assumed"]
 
@@ -43,6 +46,7 @@ class Usage:
     """Its file."""
 
     pixels: Setting
+    size: Setting
     policy: Setting
     resampling: Setting
     classes: Setting
@@ -70,10 +74,22 @@ class Usage:
         if not told:
             return []
         return [
-            f"{model} was not saved by tellapart, so this is how it is used:",
+            f"{model} was not saved by tellapart. It is used with:",
             *told,
-            f"  To save these answers: tellapart adopt {shlex.quote(model)}, with the same options",
+            f"  To save these settings: tellapart adopt {shlex.quote(model)} (with the same options)",
         ]
+
+    def in_python(self) -> str:
+        """Return what was assumed, and the keywords that change it; empty where nothing was."""
+        assumed = {name: each.value for name, each in self.settings.items() if each.source == "assumed"}
+        if not assumed:
+            return ""
+        told = "; ".join(f"{name} {value}" for name, value in assumed.items())
+        keywords = [KEYWORDS[name] for name in assumed if name in KEYWORDS]
+        change = f" If any of this is wrong, pass {', '.join(keywords)} (see help(tellapart.load))." * bool(
+            keywords
+        )
+        return f"{self.model} was not saved by tellapart. Assumed: {told}.{change}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
