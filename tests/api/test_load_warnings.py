@@ -55,3 +55,4 @@ def test_another_size_than_the_file_s_is_said(file):
     usage = tellapart.load(path, **ALL, size=(6, 12)).usage
     assert (usage.size.value, usage.size.source) == ("6 x 12", "given")
     assert "the file says 8 x 8" in usage.size.why
+    assert usage.size.in_words().endswith(" (given, but the file says 8 x 8)")

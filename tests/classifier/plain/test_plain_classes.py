@@ -159,7 +159,7 @@ def test_another_number_of_names_than_of_outputs_is_refused(digits):
 
 def test_nothing_can_be_said_of_a_model_with_a_card(trained, tmp_path):
     for model in (trained.folder, "cifar10"):
-        with pytest.raises(ConfigError, match=r"has a model card.*Leave out --pixels, --classes"):
+        with pytest.raises(ConfigError, match=r"its model card says.*Leave out --pixels, --classes"):
             tellapart.load(model, pixels="0-1", class_names="a,b")
     with pytest.raises(ConfigError, match="loaded already, so pixels cannot be changed"):
         tellapart.predict(trained.classifier, np.zeros((4, 4, 3), np.uint8), pixels="0-1")

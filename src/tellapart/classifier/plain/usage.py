@@ -30,7 +30,8 @@ class Setting:
 
     def in_words(self) -> str:
         """Return the answer and where it comes from, without its name."""
-        reason = f"{self.source}: {self.why}" if self.why else self.source
+        colon = "," if self.source == "given" else ":"  # given, but ...
+        reason = f"{self.source}{colon} {self.why}" if self.why else self.source
         return f"{self.value} ({reason})"
 
     def with_advice(self) -> str:
