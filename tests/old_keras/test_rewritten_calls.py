@@ -147,6 +147,19 @@ def test_rmsprops_epsilon_is_explained_above_the_line():
         ("p = model.predict_proba(x)", "p = model.predict(x)"),
         ("model.compile('sgd', 'mse', metrics=['acc'])", "model.compile('sgd', 'mse', metrics=['accuracy'])"),
         ("K.set_value(model.optimizer.lr, 0.1)", "model.optimizer.learning_rate.assign(0.1)"),
+        ("n = model.optimizer.lr.get_value()", "n = keras.ops.convert_to_numpy(model.optimizer.learning_rate)"),
+        ("n = K.get_value(model.optimizer.lr)", "n = keras.ops.convert_to_numpy(model.optimizer.learning_rate)"),
+        ("model.optimizer.lr.set_value(0.1)", "model.optimizer.learning_rate.assign(0.1)"),
+        ("model.load_weights('old.h5', True)", "model.load_weights('old.h5', by_name=True)"),
+        ("model.load_weights('w.weights.h5', by_name=False)", "model.load_weights('w.weights.h5')"),
+        ("callbacks.EarlyStopping('val_acc', patience=3)", "callbacks.EarlyStopping('val_accuracy', patience=3)"),
+        ("s = callbacks.ReduceLROnPlateau('acc')", "s = callbacks.ReduceLROnPlateau('accuracy')"),
+        ("s = callbacks.ModelCheckpoint('m.h5', 'val_acc')", "s = callbacks.ModelCheckpoint('m.h5', 'val_accuracy')"),
+        ("callbacks.ModelCheckpoint(f, 'acc', 0, True)", "callbacks.ModelCheckpoint(f, 'accuracy', 0, True)"),
+        (
+            "callbacks.ModelCheckpoint('m.h5', 'loss', 0, True, True)",
+            "callbacks.ModelCheckpoint('m.weights.h5', 'loss', 0, True, True)",
+        ),
         ("n = K.int_shape(t)[1]", "n = t.shape[1]"),
         ("n = K.mean(K.square(t), axis=-1)", "n = keras.ops.mean(keras.ops.square(t), axis=-1)"),
         ("K.set_image_dim_ordering('th')", "K.set_image_data_format('channels_first')"),
@@ -191,6 +204,37 @@ def test_the_accuracy_has_its_whole_name_wherever_it_is_a_key():
     ).text
     assert "monitor='val_accuracy'" in text
     assert text.endswith("h.history['accuracy'], h.history['val_accuracy'], other['acc'], 'acc')\n")
+
+
+def test_a_watched_key_may_have_a_name_of_its_own():
+    text = rewritten(
+        "class Stop(callbacks.EarlyStopping): ...\n"
+        "key = 'val_acc'\n"
+        "callbacks.EarlyStopping(key, patience=3), Stop(monitor='acc'), other.EarlyStopping('acc')"
+    ).text
+    assert "key = 'val_accuracy'\n" in text
+    assert text.endswith(
+        "EarlyStopping(key, patience=3), Stop(monitor='accuracy'), other.EarlyStopping('acc')\n"
+    )
+
+
+def test_a_layer_of_the_scripts_own_has_todays_methods():
+    text = """class My(layers.Layer):
+    def build(self, shape):
+        self.a = self.add_weight('a', (3, 4), initializer='uniform')
+        self.b = self.add_weight((3, 4), 'zero', 'b')
+        self.c = self.add_weight((3, 4), 'zero')
+    def get_output_shape_for(self, shape):
+        return super().get_output_shape_for(shape)"""
+    new = text.replace("get_output_shape_for", "compute_output_shape")
+    new = new.replace("'a', (3, 4)", "name='a', shape=(3, 4)")
+    assert rewritten(text).text.endswith(
+        new.replace("(3, 4), 'zero', 'b'", "shape=(3, 4), initializer='zero', name='b'") + "\n"
+    )
+    assert (
+        "keras.Variable"
+        in rewritten(text + "\n    def f(self): self.trainable_weights = []").remarks[0].advice
+    )
 
 
 def test_files_end_as_keras_3_wants_them_everywhere_in_the_script():
@@ -239,6 +283,16 @@ def test_channels_stay_first_where_the_script_has_them_first():
         ("model.fit_generator(mine(), samples_per_epoch=100, nb_epoch=1)", "divided by the batch size"),
         ("def f(m):\n    m.fit(x, y, epochs=2)", "tellapart.fit(m, ...)"),
         ("keras.layers.NoSuchLayer()", "not in Keras 3"),
+        ("import theano.tensor as T", "theano"),
+        ("w = layer.W.get_value()", "keras.ops.convert_to_numpy(layer.W)"),
+        ("def f(m):\n    m.optimizer.lr = 1", "learning_rate"),
+        ("c = keras.wrappers.scikit_learn.KerasClassifier(build_fn=f, nb_epoch=3)", "fit_kwargs"),
+        ("from keras.wrappers.scikit_learn import KerasRegressor", "SKLearnRegressor"),
+        ("model.load_weights('a.weights.h5', by_name=True)", "only from the .h5 files"),
+        ("model.load_weights(path, by_name=True)", "only from the .h5 files"),
+        ("print(other['val_acc'])", "val_accuracy"),
+        ("for key in ('acc', 'loss'): print(h[key])", "accuracy"),
+        ("callbacks.EarlyStopping('val_loss', 3)", "patience"),
         ("model.optimizer.lr = 1\no = optimizers.Adam(lr=0.1, decay=0.1)", "schedule"),
     ],
 )

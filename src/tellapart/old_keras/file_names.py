@@ -10,6 +10,8 @@ from tellapart.old_keras.context import Context
 from tellapart.old_keras.script import text_of
 
 WEIGHTS_ENDING = ".weights.h5"
+_WEIGHTS_ONLY = 4
+"""Place of `save_weights_only` among the arguments of ModelCheckpoint."""
 MODEL_ENDINGS = (".h5", ".hdf5", ".keras")
 
 
@@ -56,12 +58,20 @@ def _savings(context: Context) -> Iterator[Saving]:
         if first is None:
             continue
         if (context.today(call.func) or "").endswith(".ModelCheckpoint"):
-            only = given.get("save_weights_only")
+            only = given.get("save_weights_only") or (
+                call.args[_WEIGHTS_ONLY].value if _is_positional(call, _WEIGHTS_ONLY) else None
+            )
             yield Saving(first, only is not None and text_of(only) == "True", True)
         elif m.matches(call.func, m.Attribute(attr=m.Name("save_weights") | m.Name("save"))):
             assert isinstance(call.func, cst.Attribute)
             if context.models.is_model(call.func.value):
                 yield Saving(first, call.func.attr.value == "save_weights", False)
+
+
+def _is_positional(call: cst.Call, place: int) -> bool:
+    return len(call.args) > place and all(
+        arg.keyword is None and not arg.star for arg in call.args[: place + 1]
+    )
 
 
 def last_text(context: Context, node: cst.BaseExpression, depth: int = 5) -> cst.SimpleString | None:

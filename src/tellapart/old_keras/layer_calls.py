@@ -218,12 +218,22 @@ def checkpoint(context: Context, _call: cst.Call, args: ArgumentList) -> None:
         args.drop_keyword("period")
 
 
+def early_stopping(context: Context, call: cst.Call, args: ArgumentList) -> None:
+    """Name a second argument that was the patience in Keras 1 and is the least change since."""
+    given = args.positional
+    if len(given) > 1 and (context.script.number(given[1]) or 0) >= 1:
+        context.findings.leave(
+            call, "Name the arguments: the second is min_delta; in Keras 1 it was the patience."
+        )
+
+
 RULES: dict[str, Rule] = {
     **{f"keras.layers.Conv2D{kind}": convolution for kind in ("", "Transpose")},
     "keras.layers.SeparableConv2D": convolution,
     "keras.layers.Dense": dense,
     "keras.layers.BatchNormalization": batch_normalization,
     "keras.callbacks.ModelCheckpoint": checkpoint,
+    "keras.callbacks.EarlyStopping": early_stopping,
 }
 """Today's name of a layer -> what its calls need besides new names of arguments."""
 

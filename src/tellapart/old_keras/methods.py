@@ -96,6 +96,7 @@ METHODS: dict[str, Method] = {
     "test": Method("test_on_batch", dropped=frozenset({"accuracy"})),
     "compile": Method("compile", dropped=frozenset({"class_mode"})),
     "to_yaml": Method("to_json"),
+    "load_weights": Method("load_weights"),
 }
 """Method of a model in Keras 0 to 2 -> what it is today."""
 
@@ -108,6 +109,7 @@ ONLY_OF_MODELS = frozenset(METHODS) - {
     "test",
     "compile",
     "to_yaml",
+    "load_weights",
 }
 """Methods that nothing but a Keras model has: what they are called on is one."""
 

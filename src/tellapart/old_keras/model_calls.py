@@ -7,6 +7,7 @@ from libcst import matchers as m
 
 from tellapart.old_keras.call import ArgumentList, expression
 from tellapart.old_keras.context import Context
+from tellapart.old_keras.file_names import WEIGHTS_ENDING, last_text
 from tellapart.old_keras.methods import (
     INSTEAD,
     LOADING,
@@ -189,6 +190,29 @@ def _compile(context: Context, call: cst.Call, args: ArgumentList) -> cst.BaseEx
     return args.done()
 
 
+def _load_weights(context: Context, call: cst.Call, args: ArgumentList) -> cst.BaseExpression:
+    """Keep `by_name` only where it is asked for: Keras 3 takes it for the files of old Keras alone."""
+    if context.age.is_old:
+        args.name_positional([None, "by_name"])
+    by_name, path = args.get("by_name"), _first(args) or args.get("filepath")
+    if by_name is None or path is None:
+        return args.done()
+    if text_of(by_name) == "False":
+        context.findings.old()
+        args.drop_keyword("by_name")
+        return args.done()
+    literal = last_text(context, path)
+    name = "" if literal is None else context.findings.strings.get(literal, literal.value).strip("\"'")
+    if not name or name.endswith(WEIGHTS_ENDING):
+        context.findings.leave(
+            call,
+            "Keras 3 loads by name only from the .h5 files of Keras 1 and 2, not from .weights.h5. Load the file into "
+            "the model that saved it, and copy layer by layer: layer.set_weights(other.get_layer(layer.name)"
+            ".get_weights()).",
+        )
+    return args.done()
+
+
 def _accuracy(metrics: cst.BaseExpression) -> cst.BaseExpression:
     """Return a list of metrics with `acc` as `accuracy`, the name that its numbers have today."""
     short = m.SimpleString(m.MatchIfTrue(lambda text: text.strip("'\"") == "acc"))
@@ -207,4 +231,5 @@ _FINISH: dict[str, Callable[[Context, cst.Call, ArgumentList], cst.BaseExpressio
     "fit_generator": _fit,
     "predict_classes": _predict_classes,
     "compile": _compile,
+    "load_weights": _load_weights,
 }

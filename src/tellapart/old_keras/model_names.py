@@ -146,6 +146,14 @@ class ModelNames:
         names = (self.script.today(base) or "" for base in self._foreign_bases(node))
         return any(name.startswith("keras.callbacks.") for name in names)
 
+    def is_in_layer(self, node: cst.CSTNode) -> bool:
+        """Return whether a node stands in a class that is made from one of Keras's layers or models."""
+        around = self._class_around(node)
+        names = (
+            [] if around is None else [self.script.today(base) or "" for base in self._foreign_bases(around)]
+        )
+        return any(name in MAKERS or name.startswith("keras.layers.") for name in names)
+
     # What makes a model
 
     def _makes_model(self, call: cst.Call) -> bool:

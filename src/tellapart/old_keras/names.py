@@ -166,8 +166,6 @@ NAMES = {
     "keras.utils.plot": "keras.utils.plot_model",
     "keras.applications.mobilenet.DepthwiseConv2D": "keras.layers.DepthwiseConv2D",
     "keras.applications.mobilenet.relu6": "keras.activations.relu6",
-    "keras.wrappers.scikit_learn.KerasClassifier": "keras.wrappers.SKLearnClassifier",
-    "keras.wrappers.scikit_learn.KerasRegressor": "keras.wrappers.SKLearnRegressor",
     "keras.preprocessing.sequence.pad_sequences": "keras.utils.pad_sequences",
     **{
         f"keras.preprocessing.image.{name}": f"keras.utils.{name}"
@@ -191,7 +189,17 @@ class Gone:
     """What to write instead."""
 
 
+_SCIKIT_LEARN = (
+    "Write keras.wrappers.{}(model=lambda X, y: build(), fit_kwargs={{'epochs': 3, ...}}): what went to fit goes "
+    "into fit_kwargs."
+)
+_ONE_HOT = (
+    " It trains on classes as one-hot rows, so compile with categorical_crossentropy and one output a class."
+)
+
 GONE: dict[str, Gone] = {
+    "keras.wrappers.scikit_learn.KerasClassifier": Gone(_SCIKIT_LEARN.format("SKLearnClassifier") + _ONE_HOT),
+    "keras.wrappers.scikit_learn.KerasRegressor": Gone(_SCIKIT_LEARN.format("SKLearnRegressor")),
     "keras.layers.Merge": Gone(
         "Build the model with keras.Model and keras.layers.concatenate, add or multiply."
     ),

@@ -13,6 +13,9 @@ from tellapart.old_keras.names import TEMPLATES, Gone, today_of
 from tellapart.old_keras.script import Script, parts_of, text_of
 
 _NOT_IN_KERAS_3 = "{} is not in Keras 3."
+OTHER_ENGINES = ("theano", "cntk", "mxnet", "plaidml")
+"""Packages on which older Keras ran and Keras 3 does not."""
+_OTHER_ENGINE = "Keras 3 does not run on {}. Write keras.ops for what is used of it, or drop the line."
 MERGE = ("keras.layers.merge", "keras.engine.merge", "keras.layers.core.merge", "keras.engine.topology.merge")
 """A function in Keras 1; a module of functions in Keras 2."""
 
@@ -181,6 +184,8 @@ class References:
             needed = (each.node, each.name) in self._needed
             if each.full == "tensorflow" and self._foreign.get(each.node):
                 self._remark_on_tensorflow(each)
+            if each.full.split(".")[0] in OTHER_ENGINES:
+                self.findings.leave(each.node, _OTHER_ENGINE.format(each.full.split(".")[0]))
             if each.old is None:
                 plan.keep(each, dropped=each.full == "tensorflow" and not needed)
             elif each.is_module:

@@ -18,9 +18,11 @@ from tellapart.old_keras.file_names import rename_files
 from tellapart.old_keras.findings import Age, Findings, Remark
 from tellapart.old_keras.iterator_calls import attribute, endless_loop, next_call
 from tellapart.old_keras.layer_calls import layer_call, same_quotes
+from tellapart.old_keras.learning_rate import rate_today, variable_call
 from tellapart.old_keras.merge_calls import merge_call
 from tellapart.old_keras.model_calls import model_call
 from tellapart.old_keras.optimizer_calls import optimizer_call
+from tellapart.old_keras.own_layers import add_weight, attribute_today, list_of_weights, method_today
 from tellapart.old_keras.script import Script, text_of
 
 _DIM_ORDERING = {"th": "channels_first", "tf": "channels_last"}
@@ -78,7 +80,12 @@ class _Rewriting(cst.CSTTransformer):
         new = self._named(original_node, updated_node)
         if new is not updated_node:
             return new
-        name = attribute(self.context, original_node) or self._rate_of_optimizer(original_node)
+        context = self.context
+        name = (
+            attribute(context, original_node)
+            or rate_today(context, original_node)
+            or attribute_today(context, original_node)
+        )
         return updated_node if name is None else updated_node.with_changes(attr=cst.Name(name))
 
     def _named(self, original: cst.Name | cst.Attribute, updated: cst.BaseExpression) -> cst.BaseExpression:
@@ -86,22 +93,6 @@ class _Rewriting(cst.CSTTransformer):
         if text is None:
             return updated
         return expression(text).with_changes(lpar=original.lpar, rpar=original.rpar)
-
-    def _rate_of_optimizer(self, node: cst.Attribute) -> str | None:
-        if node.attr.value != "lr":
-            return None
-        value = node.value
-        is_models = isinstance(value, cst.Attribute) and value.attr.value == "optimizer"
-        known = self.context.script.value(value)
-        made = isinstance(known, cst.Call) and (self.context.today(known.func) or "").startswith(
-            "keras.optimizers."
-        )
-        if made or (
-            is_models and isinstance(value, cst.Attribute) and self.context.models.is_model(value.value)
-        ):
-            self.context.findings.old()
-            return "learning_rate"
-        return None
 
     def leave_SimpleString(
         self, original_node: cst.SimpleString, updated_node: cst.SimpleString
@@ -120,7 +111,12 @@ class _Rewriting(cst.CSTTransformer):
             return expression(template.format(*(text_of(arg.value) for arg in updated.args)))
         if original in context.references.merges:
             return merge_call(context, original, args) or updated
-        new = next_call(context, original) or model_call(context, original, args)
+        new = (
+            next_call(context, original)
+            or variable_call(context, original, updated)
+            or add_weight(context, original, args)
+            or model_call(context, original, args)
+        )
         if new is not None:
             return new
         today = context.today(original.func)
@@ -144,6 +140,15 @@ class _Rewriting(cst.CSTTransformer):
             for each in updated_node.comparisons
         ]
         return updated_node.with_changes(comparisons=targets)
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        new = method_today(self.context, original_node)
+        return updated_node if new is None else updated_node.with_changes(name=cst.Name(new))
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        list_of_weights(self.context, node)
 
     def leave_For(self, original_node: cst.For, updated_node: cst.For) -> cst.For:
         new = endless_loop(self.context, original_node)

@@ -218,7 +218,7 @@ def summarize(model: Any) -> Summary:
         model: built, with one input of a fixed size.
     """
     shape = _image_shape(model)
-    net = lower(model, "float32")
+    net = lower(model, "float32", fused=False)  # torch's counter knows no fused convolution
     image = torch.zeros(1, *shape, device=model.weights[0].value.device if model.weights else None)
     flops = _flops_by_layer(net, image)
     return Summary(
