@@ -32,18 +32,18 @@ WITHOUT_CASES = {
     "SimpleRNNCell": "a part of RNN",
     "StackedRNNCells": "a part of RNN",
     "InputLayer": "computes nothing",
-    "InputSpec": "is no layer",
+    "InputSpec": "not a layer",
     "Layer": "a base class",
     "Wrapper": "a base class",
     "Pipeline": "cannot be part of a Functional model",
-    "TorchModuleWrapper": "wraps a torch module of the user's own",
+    "TorchModuleWrapper": "wraps a torch module of your own",
 }
 """Classes of `keras.layers` that no configuration calls, and why."""
 
 HEAD = """# Which layers take the fast path
 
 A layer on the fast path runs as torch operations that share its weights; any other runs as Keras's own code, with the
-same results. Both are held against Keras in every configuration counted here: outputs in both modes, gradients and
+same results. Both are compared with Keras in every configuration counted here: outputs in both modes, gradients and
 statistics, in float32 and mixed bfloat16 (`tests/lowering/test_every_layer.py`). Layers of your own, and subclasses
 of Keras's, run as themselves. `tellapart summary MODEL` shows this for one model.
 

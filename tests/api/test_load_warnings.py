@@ -30,8 +30,12 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_is_assumed_is_warned_of_with_the_keywords_that_change_it(way, file):
-    with pytest.warns(UserWarning, match=r"plain.keras .*pixels 0 to 255; policy stretch.*pixels=, policy="):
+    with pytest.warns(
+        UserWarning, match=r"plain.keras .*pixels 0 to 255; policy stretch.*pixels=, policy="
+    ) as caught:
         WAYS[way](file)
+    (warning,) = (each for each in caught if "not saved by tellapart" in str(each.message))
+    assert warning.filename == __file__  # the caller's line, not one of ours
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -55,3 +59,4 @@ def test_another_size_than_the_file_s_is_said(file):
     usage = tellapart.load(path, **ALL, size=(6, 12)).usage
     assert (usage.size.value, usage.size.source) == ("6 x 12", "given")
     assert "the file says 8 x 8" in usage.size.why
+    assert usage.size.in_words().endswith(" (given, but the file says 8 x 8)")

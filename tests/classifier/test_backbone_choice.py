@@ -116,7 +116,8 @@ def test_a_plain_model_is_assumed_to_read_raw_pixels_and_says_so(suffix):
     choice = choose_backbone(f"net{suffix}")
     assert choice.preprocessing == Preprocessing(height=20, width=24, channels=1)
     assert choice.notice(20, 24) == (
-        f"net{suffix} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance"
+        f"net{suffix} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance. Otherwise: "
+        f"tellapart adopt net{suffix} --pixels 0-1 --classes ..., and pass the file that it writes as --backbone"
     )
     assert opened(f"net{suffix}").features.output_shape == (None, 6)
     assert choice.open(40, 40).features.input_shape == (None, 40, 40, 1)

@@ -54,7 +54,7 @@ def test_json_holds_the_same(command, model, folder):
         "value": "stretch",
         "source": "assumed",
         "why": "Keras's loaders do so",
-        "otherwise": "Else: --policy crop or pad",
+        "otherwise": "Otherwise: --policy crop or pad",
     }
 
 
@@ -123,3 +123,13 @@ def test_adopt_asks_for_class_names(model):
 def test_summary_says_how_a_model_would_be_used(model):
     result = tellapart("summary", model, "--json")
     assert "found: its layer divide scales them" in json.dumps(result.json["usage"])
+
+
+def test_classes_without_names_are_not_listed_as_what_a_model_recognizes(model, folder):
+    """One line has said already that they are numbers."""
+    picture = next(folder.glob("*/*"))
+    for command in ("predict", "explain --quick"):
+        unnamed = tellapart(*command.split(), model, picture)
+        assert f"Using {model}.\n" in unnamed.err
+        named = tellapart(*command.split(), model, picture, "--classes", "a,b,c")
+        assert f"Using {model}. It recognizes only: a, b, c." in named.err

@@ -1,5 +1,6 @@
 """`load`: a classifier by its path or name."""
 
+import inspect
 import warnings
 from pathlib import Path
 from typing import Any, Unpack
@@ -43,16 +44,25 @@ def load(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classif
 def warn_of(usage: Usage | None) -> None:
     """Warn of what was assumed of a plain model. The commands, which hide warnings, print it all."""
     if usage is not None and (words := usage.in_python()):
-        warnings.warn(words, stacklevel=3)
+        warnings.warn(words, stacklevel=_frames_of_tellapart())
+
+
+def _frames_of_tellapart() -> int:
+    """Return the stack level of whoever called tellapart, so that a warning shows their line and not ours."""
+    frame, frames = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "tellapart":
+        frame, frames = frame.f_back, frames + 1
+    return frames
 
 
 def opened(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classifier:
     """Do what `load` does, without a warning."""
     beforehand = Said.of(said)
     if isinstance(model, Classifier):
-        if flags := beforehand.flags():
+        if names := beforehand.given():
             raise ConfigError(
-                f"{', '.join(flags)} cannot be said of a loaded classifier: give it to tellapart.load with the file."
+                f"The model is loaded already, so {', '.join(names)} cannot be changed. Pass them to tellapart.load, "
+                "with the file."
             )
         return model
     return Classifier.load(model, beforehand)

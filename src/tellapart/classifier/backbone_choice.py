@@ -211,9 +211,9 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
         stamp = file.stat()
         preprocessing = _of_plain_model(_FileState(file, stamp.st_mtime_ns, stamp.st_size), size)
         note = (
-            f"{name} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance. If it was "
-            f"trained on others: tellapart adopt {shlex.quote(name)} --pixels 0-1 --classes ..., then --backbone with "
-            "the file that it writes"
+            f"{name} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance. Otherwise: "
+            f"tellapart adopt {shlex.quote(name)} --pixels 0-1 --classes ..., and pass the file that it writes as "
+            "--backbone"
         )
     else:
         preprocessing = card.preprocessing

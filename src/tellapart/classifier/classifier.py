@@ -33,7 +33,7 @@ from tellapart.classifier.plain.open_plain import open_plain
 from tellapart.classifier.plain.said import Said
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction, ranked, with_notes, with_novelty
-from tellapart.classifier.resolve import display_name, model_file
+from tellapart.classifier.resolve import model_file, title_of
 from tellapart.classifier.split_scores import SplitScores, split_scores
 from tellapart.data.dataset import Dataset
 from tellapart.data.fitted import FittedImage, fitted
@@ -109,7 +109,8 @@ class Classifier:
         card = read_card(path)
         if card is not None and (flags := said.flags()):
             raise ConfigError(
-                f"{display_name(path)} has a model card, which says how it is used. Leave out {', '.join(flags)}."
+                f"{', '.join(flags)} cannot be used with {title_of(path)}: its model card says how it is used. "
+                f"Leave out {', '.join(flags)}."
             )
         if card is not None and (backbone := backbone_of(path)):
             return cls(

@@ -53,7 +53,7 @@ def _central_part(image: Pixels, height: int, width: int) -> Pixels:
 def _bilinear(image: Pixels, height: int, width: int) -> Pixels:
     import torch
 
-    planes = torch.from_numpy(image).permute(2, 0, 1)[None].float()  # (1, C, h, w)
+    planes = torch.tensor(image).permute(2, 0, 1)[None].float()  # (1, C, h, w)
     resized = torch.nn.functional.interpolate(planes, (height, width), mode="bilinear", align_corners=False)
     return resized[0].round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 

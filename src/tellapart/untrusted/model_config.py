@@ -97,7 +97,7 @@ def _of_lambda(entry: dict[str, Any], where: str) -> str:
     return (
         f"{where} is refused: its layer {name[:100] or 'Lambda'} is a Lambda, which is Python code inside the file, "
         "and tellapart runs no code from files. If you trust the file, open it in Keras with "
-        "keras.models.load_model(..., safe_mode=False), put a layer of Keras in its place, and save it again: "
+        "keras.models.load_model(..., safe_mode=False), replace the Lambda with a Keras layer, and save it again: "
         "Rescaling(1 / 255) for x / 255, Rescaling(1 / 127.5, offset=-1) for x / 127.5 - 1."
     )
 

@@ -153,15 +153,15 @@ def test_a_file_that_leaves_out_an_output_is_refused(tmp_path):
 
 
 def test_another_number_of_names_than_of_outputs_is_refused(digits):
-    with pytest.raises(ConfigError, match="tells 5 classes apart, and 2 names"):
+    with pytest.raises(ConfigError, match="has 5 classes, but 2 names"):
         tellapart.load(digits[1], class_names="cat,dog")
 
 
 def test_nothing_can_be_said_of_a_model_with_a_card(trained, tmp_path):
     for model in (trained.folder, "cifar10"):
-        with pytest.raises(ConfigError, match=r"has a model card.*Leave out --pixels, --classes"):
+        with pytest.raises(ConfigError, match=r"its model card says.*Leave out --pixels, --classes"):
             tellapart.load(model, pixels="0-1", class_names="a,b")
-    with pytest.raises(ConfigError, match="loaded classifier"):
+    with pytest.raises(ConfigError, match="loaded already, so pixels cannot be changed"):
         tellapart.predict(trained.classifier, np.zeros((4, 4, 3), np.uint8), pixels="0-1")
 
 

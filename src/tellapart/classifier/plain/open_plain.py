@@ -78,10 +78,10 @@ def _of_one_size(model: Any, path: Path, said: Said) -> tuple[Any, int, Setting]
     image, outputs = image_and_outputs(model, path)
     if said.size is not None and said.size != image[:2]:
         doubt = "" if None in image[:2] else f"but the file says {_in_words(image)}"
-        return resized(model, *said.size), outputs, Setting(_in_words(said.size), "given", doubt)
+        return resized(model, *said.size, path.name), outputs, Setting(_in_words(said.size), "given", doubt)
     if None in image[:2]:
         raise ConfigError(
-            f"{path.name} takes pictures of any size. Give the one that it was trained on, such as --size 224."
+            f"{path.name} takes pictures of any size. Give the size that it was trained on, such as --size 224."
         )
     return model, outputs, Setting(_in_words(image), "found")
 
@@ -108,7 +108,7 @@ def _fitting(said: Said, is_teachable: bool) -> tuple[Setting, Setting]:
         policy = Setting("crop", "found", _TEACHABLE)
         resampling = Setting("antialiased", "found", _TEACHABLE)
     else:
-        policy = Setting("stretch", "assumed", "Keras's loaders do so", "Else: --policy crop or pad")
+        policy = Setting("stretch", "assumed", "Keras's loaders do so", "Otherwise: --policy crop or pad")
         resampling = Setting(
             "bilinear",
             "assumed",
@@ -127,8 +127,8 @@ def _classes(said: Said, path: Path, outputs: int) -> tuple[tuple[str, ...], Set
     if said.class_names is not None:
         if len(said.class_names) != count:
             raise ConfigError(
-                f"{path.name} tells {count} classes apart{_by_one(outputs)}, and {len(said.class_names)} names were "
-                f"given ({listed(said.class_names)}). Give one for each output, in their order."
+                f"{path.name} has {count} classes{_by_one(outputs)}, but {len(said.class_names)} names were given "
+                f"({listed(said.class_names)}). Give one for each class, in the order of the outputs."
             )
         return said.class_names, Setting(listed(said.class_names), "given")
     numbers = tuple(map(str, range(count)))
@@ -136,7 +136,7 @@ def _classes(said: Said, path: Path, outputs: int) -> tuple[tuple[str, ...], Set
         "0 and 1" if count == 2 else f"0 to {count - 1}",
         "assumed",
         "the file has no names",
-        "To name them: --classes FILE or a,b,c",
+        "To name them: --classes a,b,c or FILE",
     )
     beside = path.with_name(LABELS_BESIDE)
     if not beside.is_file():
@@ -156,7 +156,7 @@ def _classes(said: Said, path: Path, outputs: int) -> tuple[tuple[str, ...], Set
 
 
 def _by_one(outputs: int) -> str:
-    return " by one output" if outputs == 1 else ""
+    return " (one output)" if outputs == 1 else ""
 
 
 def listed(names: tuple[str, ...], most: int = 6) -> str:

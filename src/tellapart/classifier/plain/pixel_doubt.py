@@ -64,9 +64,9 @@ def doubt_about_pixels(net: ProbabilityNet, images: NDArray[np.uint8], targets: 
     if raw.loss < guessed / CLEARLY:
         return ""
     return (
-        f"Its loss on {len(rows)} of these pictures, {raw.loss:.2f}, is far above that of guessing, {guessed:.2f}, and "
-        "no other --pixels does better than guessing: it was probably trained on pixels scaled in another way, or on "
-        "these classes in another order (--classes). Any scaling can be a layer: put keras.layers.Rescaling first."
+        f"On {len(rows)} of these pictures the loss is {raw.loss:.2f}, far above guessing ({guessed:.2f}), and no "
+        "other --pixels does better than guessing. The model was probably trained on pixels scaled in another way, or "
+        "on these classes in another order (--classes). For any other scaling, put keras.layers.Rescaling first."
     )
 
 

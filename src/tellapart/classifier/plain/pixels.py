@@ -30,7 +30,7 @@ HOW = {
 }
 """Scaling -> how people write it."""
 
-OTHERWISE = "Else: --pixels 0-1 (x / 255), -1-1 (x / 127.5 - 1), imagenet or caffe"
+OTHERWISE = "Otherwise: --pixels 0-1 (x / 255), -1-1 (x / 127.5 - 1), imagenet or caffe"
 
 
 def pixels_of(model: Any, given: str | None, where: str) -> Setting:

@@ -95,9 +95,13 @@ class Said:
             }
         )
 
+    def given(self) -> list[str]:
+        """Return the keywords that were given and that only a model without a card takes."""
+        return [name for name in FLAGS if getattr(self, name) is not None]
+
     def flags(self) -> list[str]:
-        """Return the options of the commands that were given."""
-        return [flag for name, flag in FLAGS.items() if getattr(self, name) is not None]
+        """Return the same as the options of the commands."""
+        return [FLAGS[name] for name in self.given()]
 
 
 def _size(size: Any) -> tuple[int, int]:

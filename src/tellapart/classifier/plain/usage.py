@@ -30,7 +30,8 @@ class Setting:
 
     def in_words(self) -> str:
         """Return the answer and where it comes from, without its name."""
-        reason = f"{self.source}: {self.why}" if self.why else self.source
+        colon = "," if self.source == "given" else ":"  # given, but ...
+        reason = f"{self.source}{colon} {self.why}" if self.why else self.source
         return f"{self.value} ({reason})"
 
     def with_advice(self) -> str:
@@ -74,9 +75,9 @@ class Usage:
         if not told:
             return []
         return [
-            f"{model} was not saved by tellapart, so this is how it is used:",
+            f"{model} was not saved by tellapart. It is used with:",
             *told,
-            f"  To save these answers: tellapart adopt {shlex.quote(model)}, with the same options",
+            f"  To save these settings: tellapart adopt {shlex.quote(model)} (with the same options)",
         ]
 
     def in_python(self) -> str:
@@ -86,7 +87,9 @@ class Usage:
             return ""
         told = "; ".join(f"{name} {value}" for name, value in assumed.items())
         keywords = [KEYWORDS[name] for name in assumed if name in KEYWORDS]
-        change = f" If that is wrong, give {', '.join(keywords)} (see help(tellapart.load))." * bool(keywords)
+        change = f" If any of this is wrong, pass {', '.join(keywords)} (see help(tellapart.load))." * bool(
+            keywords
+        )
         return f"{self.model} was not saved by tellapart. Assumed: {told}.{change}"
 
     def to_dict(self) -> dict[str, Any]:

@@ -36,8 +36,9 @@ def report_pages(
         )
         return
     if pages:
-        note_model(model, list(pages[0].values["probabilities"]))
         values = pages[0].values
+        numbered = values.get("usage", {}).get("classes", {}).get("source") == "assumed"
+        note_model(model, list(values["probabilities"]), numbered=numbered)
         if values["familiar"] is None and values["novelty"] is not None:
             note(TOO_FEW_TO_TELL)
     for gap in dict.fromkeys(gap for page in pages for gap in page.values["missing"]):

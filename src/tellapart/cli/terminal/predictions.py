@@ -36,11 +36,11 @@ def note_reading(notes: Sequence[ReadingNote]) -> None:
         note(line, "yellow")
 
 
-def note_model(model: Path, class_names: Sequence[str]) -> None:
-    """Note which model predicts, and the only classes that it knows."""
+def note_model(model: Path, class_names: Sequence[str], *, numbered: bool = False) -> None:
+    """Note which model predicts, and the only classes that it knows, unless they are mere numbers."""
     own = built_in(model)
     known = own.knows if own is not None and own.knows else f": {_listed(class_names)}"
-    note(one_line(f"Using {title_of(model)}. It recognizes only{known}."))
+    note(one_line(f"Using {title_of(model)}.{'' if numbered else f' It recognizes only{known}.'}"))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -65,7 +65,9 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
         write_whole(Path(csv), lambda place: _write_bytes(place, table))
         note(f"{counted(len(predictions.predictions), 'prediction')} written to {csv}")
     elif predictions.predictions:
-        note_model(model, predictions.class_names)
+        usage = predictions.usage
+        numbered = usage is not None and usage.classes.source == "assumed"
+        note_model(model, predictions.class_names, numbered=numbered)
         if predictions.novelty_limit is None and predictions.predictions[0].novelty is not None:
             note(TOO_FEW_TO_TELL)
         _print_tables(predictions.predictions)
