@@ -55,7 +55,7 @@ def choose() -> None:
         return
     os.environ["KERAS_BACKEND"] = "torch"
     print(
-        f"Keras runs on PyTorch: KERAS_BACKEND is not set, and {usual} is not installed. (from tellapart)",
+        f"tellapart: Keras runs on PyTorch, because KERAS_BACKEND is not set and {usual} is not installed.",
         file=sys.stderr,
     )
 

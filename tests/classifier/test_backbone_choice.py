@@ -161,7 +161,7 @@ def test_a_missing_model_a_folder_and_weights_alone_are_told_apart(tmp_path):
         choose_backbone("photos")
     gray_network().save_weights("net.weights.h5")
     with pytest.raises(
-        ModelError, match=r"weights without their network.*--backbone MobileNetV2=net\.weights\.h5"
+        ModelError, match=r"only weights, not the network.*--backbone MobileNetV2=net\.weights\.h5"
     ):
         choose_backbone("net.weights.h5")
     with pytest.raises(ConfigError, match=r"MobileNetV2= lacks a file"):

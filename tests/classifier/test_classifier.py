@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tellapart
-from tellapart.classifier.card import ENTRY, ModelCard
+from tellapart.classifier.card import ENTRY, ModelCard, card_of_plain_model
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.model_file import save_keras
 from tellapart.classifier.plain.said import Said
 from tellapart.data.decode import decode
 from tellapart.data.open import open_dataset
@@ -293,6 +294,15 @@ class TestWhatOutputsMean:
         layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="sigmoid")]
         with pytest.raises(ModelError, match="ends in sigmoid"):
             self.answers(layers, tmp_path)
+
+    @pytest.mark.parametrize("card", [False, True])
+    def test_a_refusal_names_the_file_and_not_what_keras_calls_the_model(self, card, tmp_path):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(3, activation="sigmoid")]
+        model = keras.Sequential([keras.Input((4, 4, 3)), *layers], name="inner_name")
+        file = tmp_path / "mine.keras"
+        save_keras(model, file, card_of_plain_model(model, file)) if card else model.save(file)
+        with pytest.raises(ModelError, match=r"^mine\.keras ends in sigmoid"):
+            Classifier.load(file)
 
     def test_two_sigmoids_that_noise_drives_to_1_and_0_are_refused_too(self, tmp_path):
         """Pixels of 0 to 255 do so in most networks, and then the two add up to 1 by chance."""

@@ -36,6 +36,29 @@ def test_the_folder_of_a_stopped_run_says_how_it_goes_on(tmp_path):
         model_file(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: tellapart.load(model),
+        lambda model: tellapart.predict(model, np.zeros((4, 4, 3), np.uint8)),
+        lambda model: tellapart.predict(model),
+        lambda model: tellapart.explain(model),
+        lambda model: tellapart.evaluate(model, "digits"),
+    ],
+)
+def test_a_keras_model_in_memory_is_to_be_saved_first(use):
+    import keras
+
+    class Own(keras.Model):
+        pass
+
+    for model in (keras.Sequential(name="inner"), Own()):
+        with pytest.raises(
+            ModelError, match=rf"^Got {type(model).__name__}, .*model\.save\('model\.keras'\)"
+        ):
+            use(model)
+
+
 def test_a_name_means_a_built_in_model_unless_a_path_has_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert resolve_model("digits") == model_file("digits") == pretrained_model("digits")

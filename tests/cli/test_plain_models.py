@@ -84,7 +84,7 @@ def test_other_counts_of_classes_are_refused(model, folder, tmp_path):
     more = make_pictures(tmp_path / "more", dict.fromkeys(("a", "b", "c", "d"), 2))
     result = tellapart("evaluate", model, more)
     assert result.code == 3
-    assert "net.keras tells 3 classes apart" in result.err
+    assert "net.keras has 3 classes without names" in result.err
     assert "--classes" in result.err
     assert tellapart("evaluate", model, folder, "--classes", "a,b").code == 2
 
@@ -117,7 +117,7 @@ def test_adopt_says_what_is_recorded_and_from_where(model, folder, tmp_path):
 def test_adopt_asks_for_class_names(model):
     result = tellapart("adopt", model)
     assert result.code == 2
-    assert "--classes FILE" in result.err
+    assert "--classes a,b,c" in result.err
 
 
 def test_summary_says_how_a_model_would_be_used(model):

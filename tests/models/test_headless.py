@@ -189,6 +189,8 @@ def test_a_network_that_depends_on_the_size_says_so():
         ConfigError, match=r"takes pictures of 32 x 32 pixels and no others.*after Flatten.*--size"
     ):
         resized(headless(several_dense()), 48, 48)
+    with pytest.raises(ConfigError, match=r"^mine\.h5 takes pictures of 32 x 32"):
+        resized(headless(several_dense()), 48, 48, "mine.h5")
 
 
 def test_lite0_takes_images_that_are_not_square():

@@ -28,7 +28,7 @@ X, Y = np.zeros((4, 2), "float32"), np.zeros((4, 1), "float32")
         ({"workers": 4}, "PyDataset"),
         ({"use_multiprocessing": True, "max_queue_size": 3}, "use_multiprocessing=, max_queue_size="),
         ({"show_accuracy": True}, "metrics=['accuracy']"),
-        ({"class_mode": "binary"}, "Leave it out"),
+        ({"class_mode": "binary"}, "Drop it: the loss"),
     ],
 )
 def test_a_removed_argument_is_answered_with_todays_form(model, old, today):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart import __version__
+from tellapart.api.load import warn_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import Said, SaidOptions
 from tellapart.classifier.plain.usage import Usage
@@ -60,14 +61,15 @@ def adopt(model: str | Path, to: str | Path | None = None, **said: Unpack[SaidOp
     beforehand = Said.of(said)
     classifier = Classifier.load(file, beforehand)
     if classifier.usage is None:
-        raise ConfigError(f"{file} has a model card already, and needs no other.")
+        raise ConfigError(f"{file} already has a model card.")
     if not classifier.card.named:
         raise ConfigError(
-            f"{file.name} tells {len(classifier.class_names)} classes apart and has no names for them. Give them in "
-            "the order of its outputs: --classes FILE, or a,b,c, or the folder of its training (class_names in Python)."
+            f"{file.name} has {len(classifier.class_names)} classes without names. Name them in the order of the "
+            "outputs: --classes a,b,c, a file of names, or the folder of the training pictures (class_names in Python)."
         )
     origin = {"file": file.name, "usage": classifier.usage.to_dict(), "tellapart": __version__}
     classifier.card = replace(classifier.card, origin=origin)
     classifier.save(place)
+    warn_of(classifier.usage)
     written = Classifier.load(place, Said(custom_objects=beforehand.custom_objects))
     return Adopted(place, written, classifier.usage)

@@ -13,7 +13,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from tellapart.api.listener import Listener
-from tellapart.api.load import load, run_folder_of
+from tellapart.api.load import opened as opened_model
+from tellapart.api.load import run_folder_of, warn_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.pixel_doubt import doubt_about_pixels
 from tellapart.classifier.plain.said import SaidOptions
@@ -132,12 +133,14 @@ def evaluate(
     folder = run_folder_of(model)
     run = None if folder is None else RunFolder(folder)
     saved = {} if run is None else run.read_settings()[1]
-    classifier = load(model, **said)
+    classifier = opened_model(model, **said)
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
     known_classes = classifier.class_names if classifier.card.named else ()
     choice = _chosen(run, saved, data, labels, split, known_classes, listener)
-    return _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
+    evaluation = _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
+    warn_of(evaluation.usage)
+    return evaluation
 
 
 def _chosen(

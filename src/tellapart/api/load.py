@@ -1,11 +1,13 @@
 """`load`: a classifier by its path or name."""
 
+import warnings
 from pathlib import Path
 from typing import Any, Unpack
 
 from tellapart.classifier import resolve
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import Said, SaidOptions
+from tellapart.classifier.plain.usage import Usage
 from tellapart.errors import ConfigError
 
 
@@ -13,7 +15,8 @@ def load(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classif
     """Load a classifier.
 
     A `.keras` or `.h5` file that tellapart did not save says neither which pixels its network wants nor what its
-    outputs mean. What nobody says here is found in its layers or assumed; `Classifier.usage` tells which.
+    outputs mean. What nobody says here is found in its layers, or assumed with a warning; `Classifier.usage` tells
+    which.
 
     Args:
         model: a run folder, a `.keras` or an `.h5` file, or the name of a built-in model: "imagenet", "cifar10" or
@@ -31,6 +34,20 @@ def load(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classif
         ConfigError: something was said of a model that has a card, or must be said of one that has none.
         ModelError: there is no such file, or it is not an image classifier.
     """
+    classifier = opened(model, **said)
+    if classifier is not model:
+        warn_of(classifier.usage)
+    return classifier
+
+
+def warn_of(usage: Usage | None) -> None:
+    """Warn of what was assumed of a plain model. The commands, which hide warnings, print it all."""
+    if usage is not None and (words := usage.in_python()):
+        warnings.warn(words, stacklevel=3)
+
+
+def opened(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classifier:
+    """Do what `load` does, without a warning."""
     beforehand = Said.of(said)
     if isinstance(model, Classifier):
         if flags := beforehand.flags():
@@ -46,9 +63,12 @@ def model_or_built_in(model: Any, pictures: Any) -> tuple[Any, Any]:
 
     Raises:
         ConfigError: a model is given and no picture.
+        ModelError: a Keras model in memory is given and no picture.
     """
     if pictures is not None:
         return model, pictures
+    if resolve.is_in_memory(model):
+        resolve.resolve_model(model)
     is_model = isinstance(model, str | Path) and resolve.is_model(Path(model))
     if model is None or isinstance(model, Classifier) or is_model:
         raise ConfigError('Which pictures? Give some after the model: predict(model, ["new.jpg"])')

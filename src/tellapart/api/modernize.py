@@ -112,7 +112,7 @@ def modernize(script: str | Path) -> ModernizedScript:
         size = path.stat().st_size
         if size > LARGEST:
             raise DataError(
-                f"{path} has {size / 1e6:.0f} MB: that is no script. Give a Python file or a notebook."
+                f"{path} has {size / 1e6:.0f} MB, too much for a script. Give a Python file or a notebook."
             )
         content = path.read_bytes()
     return ModernizedScript(path, content)
@@ -135,7 +135,7 @@ def _decoded(path: Path, content: bytes, encoding: str) -> str:
 
 def _undecodable(path: Path, reason: str) -> DataError:
     return DataError(
-        f"{path} is not a text in the encoding that it states, or in UTF-8 ({reason}). Save it as UTF-8."
+        f"{path} cannot be read in its declared encoding, or as UTF-8 if it declares none ({reason}). Save it as UTF-8."
     )
 
 

@@ -6,6 +6,7 @@ network of `keras.applications`, a preset of KerasHub, or a trained model.
 
 import difflib
 import hashlib
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -203,13 +204,17 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
     file = model_file(name)
     if file.suffix in SUFFIXES and file.is_file() and not _holds_network(file):
         raise ModelError(
-            f"{file} holds weights without their network. Name the network too: --backbone MobileNetV2={file}"
+            f"{file} holds only weights, not the network. Name the network too: --backbone MobileNetV2={file}"
         )
     card, note = read_card(file), ""
     if card is None:
         stamp = file.stat()
         preprocessing = _of_plain_model(_FileState(file, stamp.st_mtime_ns, stamp.st_size), size)
-        note = f"{name} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance"
+        note = (
+            f"{name} has no model card: assumes that it reads pixels from 0 to 255, not scaled in advance. If it was "
+            f"trained on others: tellapart adopt {shlex.quote(name)} --pixels 0-1 --classes ..., then --backbone with "
+            "the file that it writes"
+        )
     else:
         preprocessing = card.preprocessing
     return BackboneChoice(
@@ -223,9 +228,9 @@ def _trained_model(name: str, size: Size) -> BackboneChoice | None:
 
 
 def _features_of(file: Path, height: int, width: int) -> Any:
-    features = headless(load_keras(file))
+    features = headless(load_keras(file), file.name)
     if tuple(features.inputs[0].shape[1:3]) != (height, width):
-        features = resized(features, height, width)
+        features = resized(features, height, width, file.name)
     return features
 
 

@@ -33,7 +33,7 @@ from tellapart.classifier.plain.open_plain import open_plain
 from tellapart.classifier.plain.said import Said
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction, ranked, with_notes, with_novelty
-from tellapart.classifier.resolve import model_file
+from tellapart.classifier.resolve import display_name, model_file
 from tellapart.classifier.split_scores import SplitScores, split_scores
 from tellapart.data.dataset import Dataset
 from tellapart.data.fitted import FittedImage, fitted
@@ -109,7 +109,7 @@ class Classifier:
         card = read_card(path)
         if card is not None and (flags := said.flags()):
             raise ConfigError(
-                f"{path} has a model card, which says how it is used. Leave out {', '.join(flags)}."
+                f"{display_name(path)} has a model card, which says how it is used. Leave out {', '.join(flags)}."
             )
         if card is not None and (backbone := backbone_of(path)):
             return cls(
@@ -126,12 +126,13 @@ class Classifier:
             return cls(card, net, lambda: load_keras(path), reference)
         model = load_keras(path, said.custom_objects)
         refuse_other_images(card, model.input_shape[1:], path)
-        return cls(card, probability_net_of(model, len(card.class_names)), lambda: model, reference)
+        net = probability_net_of(model, len(card.class_names), path.name)
+        return cls(card, net, lambda: model, reference)
 
     @classmethod
     def _of_plain_file(cls, path: Path, said: Said) -> "Classifier":
         model, card, usage = open_plain(load_keras(path, said.custom_objects), path, said)
-        net = probability_net_of(model, len(card.class_names))
+        net = probability_net_of(model, len(card.class_names), path.name)
         return cls(card, net, lambda: model, usage=usage.with_head(net.head))
 
     def named_by(self, dataset: Dataset) -> "Classifier":

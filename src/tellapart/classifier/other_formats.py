@@ -5,30 +5,33 @@ from pathlib import Path
 from tellapart.errors import ModelError
 
 REBUILD = (
-    "Build the network in Keras 3, bring its weights over, check that both give the same, and save it with "
+    "Build the network in Keras 3, copy the weights, check that both give the same outputs, and save it: "
     "model.save('model.keras')."
 )
 ORIGINAL = "Use the Keras model that it was made from (.keras or .h5)."
 
 BY_SUFFIX = {
     ".tflite": ("a TensorFlow Lite model", ORIGINAL),
-    ".pb": ("a frozen graph or SavedModel of TensorFlow", ORIGINAL),
+    ".pb": ("a TensorFlow frozen graph or SavedModel", ORIGINAL),
     ".onnx": ("an ONNX model", f"{ORIGINAL} Otherwise: {REBUILD}"),
     ".pt": ("a PyTorch file, which may run code when it is opened", REBUILD),
     ".pth": ("a PyTorch file, which may run code when it is opened", REBUILD),
-    ".ckpt": ("a checkpoint, which holds weights without their network", REBUILD),
-    ".safetensors": ("a file of weights without their network", REBUILD),
+    ".ckpt": ("a checkpoint, which holds only weights, not the network", REBUILD),
+    ".safetensors": ("a file of weights, without the network", REBUILD),
     ".pkl": ("a pickle, which runs code when it is opened", REBUILD),
     ".mlmodel": ("a Core ML model", ORIGINAL),
 }
 """Suffix -> what it is, and what to do."""
 
 SAVED_MODEL = (
-    "a SavedModel folder of TensorFlow",
+    "a TensorFlow SavedModel folder",
     "Open it in TensorFlow with Keras 2, model = tf_keras.models.load_model(FOLDER), and save it: "
     "model.save('model.h5').",
 )
-TENSORFLOW_JS = ("a TensorFlow.js model", "Convert it with tensorflowjs_converter to keras: model.h5.")
+TENSORFLOW_JS = (
+    "a TensorFlow.js model",
+    "Convert it: tensorflowjs_converter --input_format tfjs_layers_model --output_format keras model.json model.h5",
+)
 
 
 def other_format(path: Path) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tellapart.classifier.model_file import is_model_file
 from tellapart.classifier.other_formats import other_format, refuse_other_format
@@ -31,11 +32,26 @@ def resolve_model(model: str | Path) -> Path:
         ModelError: it is neither a path nor a name.
     """
     if not isinstance(model, str | Path) or not str(model):
-        raise ModelError(
-            f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {model!r}."
-        )
+        raise ModelError(_no_path(model))
     path = with_home(model)
     return path if path.exists() or str(model) not in NAMES else pretrained_model(str(model))
+
+
+def is_in_memory(model: Any) -> bool:
+    """Return whether this is a Keras model itself, not its file; Keras need not be imported to tell."""
+    return any(
+        kind.__module__.startswith("keras.") and kind.__name__ == "Model" for kind in type(model).__mro__
+    )
+
+
+def _no_path(model: Any) -> str:
+    """Say what is wrong with a model that is neither a path nor a name."""
+    if is_in_memory(model):
+        return (
+            f"Got {type(model).__name__}, a Keras model in memory; here a model is given by its file. Save it with "
+            "model.save('model.keras') and pass 'model.keras'."
+        )
+    return f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {model!r}."
 
 
 def model_file(model: str | Path) -> Path:

@@ -81,12 +81,20 @@ class ProbabilityNet:
         return isinstance(self.net, InferenceNet)
 
 
-def probability_net_of(model: Any, classes: int) -> ProbabilityNet:
-    """Return a Keras model as a function from pixels to probabilities that shares its weights."""
+def probability_net_of(model: Any, classes: int, name: str = "") -> ProbabilityNet:
+    """Return a Keras model as a function from pixels to probabilities that shares its weights.
+
+    Args:
+        model: images (B, H, W, C) -> (B, classes).
+        classes: how many outputs it should have.
+        name: for error messages: its file's, by which people know it. Default: the one that Keras gave it.
+
+    Raises:
+        ModelError: as `head_of`.
+    """
     net = lower(model, "float32")
-    return ProbabilityNet(
-        net, head_of(net, model.input_shape[1:], _last_activation(model), classes, model.name)
-    )
+    head = head_of(net, model.input_shape[1:], _last_activation(model), classes, name or model.name)
+    return ProbabilityNet(net, head)
 
 
 def stored_probability_net(net: StoredNet, shape: tuple[int, ...], classes: int, name: str) -> ProbabilityNet:
@@ -162,12 +170,12 @@ def head_of(
     output = output.float()
     if bool(output.isnan().any()):
         raise ModelError(
-            f"The model {name!r} outputs NaN: its training has most likely diverged. "
+            f"{name} outputs NaN: its training has most likely diverged. "
             "Train it again with a lower learning rate, or use weights that were saved earlier."
         )
     if output.ndim != 2 or output.shape[1] not in (1, classes):
         raise ModelError(
-            f"The model {name!r} gives {tuple(output.shape[1:])} numbers for each image, and has {classes} classes. "
+            f"{name} gives {tuple(output.shape[1:])} numbers for each image, and has {classes} classes. "
             "Accepted: one score for each class."
         )
     if output.shape[1] == 1 and classes == 2 and activation in ("sigmoid", "linear"):
@@ -177,7 +185,7 @@ def head_of(
     if output.shape[1] == 1 or activation != "linear":
         outputs = counted(output.shape[1], "output")
         raise ModelError(
-            f"The model {name!r} ends in {activation} with {outputs} per image: these are not the "
+            f"{name} ends in {activation} with {outputs} per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
             "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
         )

@@ -27,7 +27,7 @@ AFTER_SCORES = (
 """Keras layers that may stand between the layer that gives the scores and the output."""
 
 
-def headless(model: Any) -> Any:
+def headless(model: Any, name: str = "") -> Any:
     """Return a Keras model without its head, its outputs one row of features for each image; it shares the weights.
 
     A map of features (B, h, w, C), or a sequence (B, n, C), is averaged over its places. A model without a head, such
@@ -35,6 +35,7 @@ def headless(model: Any) -> Any:
 
     Args:
         model: Sequential or Functional, of one input and one output.
+        name: for error messages: its file's. Default: the one that Keras gave it.
 
     Raises:
         ModelError: it is neither.
@@ -42,7 +43,7 @@ def headless(model: Any) -> Any:
     functional = functional_of(model)
     if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
         raise ModelError(
-            f"The head of the model {model.name!r} cannot be found: it is no Sequential or Functional model of one "
+            f"{name or model.name}: its head cannot be found, because it is no Sequential or Functional model of one "
             "input and one output. Save its features as such a model, keras.Model(inputs, features)."
         )
     features = _before_head(functional, functional.outputs[0].shape[-1], is_probability=False)
@@ -182,13 +183,14 @@ def _activation(layer: Any) -> str:
     return getattr(getattr(layer, "activation", None), "__name__", "")
 
 
-def resized(model: Any, height: int, width: int) -> Any:
+def resized(model: Any, height: int, width: int, name: str = "") -> Any:
     """Return a model for images of another size, with the same weights.
 
     Args:
         model: Sequential or Functional, of one input (B, H, W, C).
         height: of the images, in pixels.
         width: likewise.
+        name: for error messages, as for `headless`.
 
     Raises:
         ConfigError: a layer depends on the size of the images.
@@ -204,7 +206,7 @@ def resized(model: Any, height: int, width: int) -> Any:
     except (ValueError, TypeError, RuntimeError) as reason:
         own = " x ".join(str(side) for side in model.inputs[0].shape[1:3])
         raise ConfigError(
-            f"The model {model.name!r} takes pictures of {own} pixels and no others: one of its layers depends on the "
+            f"{name or model.name} takes pictures of {own} pixels and no others: one of its layers depends on the "
             f"size, such as a dense layer after Flatten ({first_line(reason)}). Leave out --size."
         ) from reason
     return other

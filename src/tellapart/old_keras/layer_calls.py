@@ -98,7 +98,7 @@ def _is_kernel_of_two(context: Context, call: cst.Call, given: list[cst.BaseExpr
         kernel = f"({text_of(rows)}, {text_of(columns)})"
         context.findings.leave(
             call,
-            f"If this was written for Keras 1, the kernel is {kernel}; today it is read as kernel and strides.",
+            f"If this was written for Keras 1, the kernel is {kernel}. Today, the second number is the strides.",
         )
     return False
 
@@ -172,7 +172,7 @@ def batch_normalization(context: Context, call: cst.Call, args: ArgumentList) ->
     else:
         context.findings.leave(
             call,
-            f"mode={text_of(args.args[place].value)} is gone: only mode 0, each feature by itself, is left.",
+            f"mode={text_of(args.args[place].value)} is gone. Keras 3 has only mode 0, each feature by itself.",
         )
 
 

@@ -23,8 +23,7 @@ LOADING = frozenset(
 """Keywords about how batches are fetched: today a matter of the data, not of the training."""
 
 _LOADING_ADVICE = (
-    "Leave it out: how batches are fetched is set on the data, as keras.utils.PyDataset(workers=...), and "
-    "changes no result."
+    "Drop it: it changes no result, and today it is set on the data: keras.utils.PyDataset(workers=...)."
 )
 
 ADVICE: dict[str, str] = {
@@ -35,7 +34,7 @@ ADVICE: dict[str, str] = {
     },
     **dict.fromkeys(sorted(LOADING), _LOADING_ADVICE),
     "show_accuracy": "Write metrics=['accuracy'] in model.compile.",
-    "class_mode": "Leave it out: the loss says it.",
+    "class_mode": "Drop it: the loss decides this.",
     "generator": "Write x=.",
 }
 """Removed argument of `fit` -> what to write."""

@@ -125,7 +125,7 @@ def _count_batches(context: Context, call: cst.Call, args: ArgumentList) -> None
         steps = None if source is None else steps_of(context, source, args.args[place].value)
         if steps is None:
             context.findings.leave(
-                call, f"Write {today}= instead of {old}=: its number divided by the batch size."
+                call, f"Write {today}= instead of {old}=: the old number divided by the batch size."
             )
         else:
             args.set(place, steps)

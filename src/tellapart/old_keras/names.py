@@ -207,10 +207,10 @@ GONE: dict[str, Gone] = {
     "keras.layers.Highway": Gone("Write the gate with two Dense layers."),
     "keras.layers.ThresholdedReLU": Gone("Write a Lambda layer: x * keras.ops.cast(x > theta, x.dtype)."),
     "keras.layers.LocallyConnected1D": Gone(
-        "Keras 3 has no locally connected layers; a Conv1D is the nearest."
+        "Keras 3 has no locally connected layers. The closest is Conv1D."
     ),
     "keras.layers.LocallyConnected2D": Gone(
-        "Keras 3 has no locally connected layers; a Conv2D is the nearest."
+        "Keras 3 has no locally connected layers. The closest is Conv2D."
     ),
     "keras.layers.ActivityRegularization": Gone(
         "Pass activity_regularizer=keras.regularizers.L1L2(...) to a layer."

@@ -58,8 +58,8 @@ def _decay(context: Context, call: cst.Call, args: ArgumentList, kind: str) -> N
     if _sets_rate(context):
         context.findings.leave(
             call,
-            "decay= is gone, and a schedule cannot stand beside what sets the rate elsewhere in this script. "
-            "Leave decay= out, or let the other place divide the rate by 1 + decay * step.",
+            "decay= is gone, and a schedule cannot replace it: this script also sets the rate elsewhere. "
+            "Drop decay=, or divide the rate by 1 + decay * step where it is set.",
         )
         return
     rate = _rate(args)

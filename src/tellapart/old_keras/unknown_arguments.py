@@ -26,17 +26,17 @@ def refuse_unknown(given: Iterable[str], fit: Callable[..., Any]) -> None:
         return
     unknown = [name for name in given if name not in parameters]
     if unknown:
-        advice = dict.fromkeys(_advice(name, list(parameters)) for name in unknown)
+        advice = dict.fromkeys(_advice(name, list(parameters), alone=len(unknown) == 1) for name in unknown)
         names = ", ".join(f"{name}=" for name in unknown)
         is_old = any(name in ADVICE for name in unknown)
         raise ArgumentError(
-            f"tellapart.fit does not take {names} in today's Keras. {' '.join(advice)}"
+            f"tellapart.fit does not take {names}: Keras 3 has no such argument. {' '.join(advice)}"
             + (f" {_MODERNIZE}" if is_old else "")
         )
 
 
-def _advice(name: str, parameters: list[str]) -> str:
+def _advice(name: str, parameters: list[str], *, alone: bool) -> str:
     if name in ADVICE:
-        return f"{name}: {ADVICE[name]}"
+        return ADVICE[name] if alone else f"{name}: {ADVICE[name]}"
     near = get_close_matches(name, parameters, 1)
     return f"Did you mean {near[0]}=?" if near else f"It takes {', '.join(parameters)}."

@@ -32,7 +32,7 @@ def count_flops(model: Any, frozen: Sequence[Tensor] = ()) -> Flops:
         model: a Keras model, built, with one input of a fixed size.
         frozen: weights that get no gradient.
     """
-    net = lower(model, "float32")
+    net = lower(model, "float32", fused=False)  # torch's counter knows no fused convolution
     frozen_ids = set(map(id, frozen))
     trained = [v.value for v in model.trainable_variables if id(v.value) not in frozen_ids]
     counter = FlopCounterMode(display=False, custom_mapping=_BACKWARD)

@@ -5,7 +5,7 @@ multiply-add of matrix products and convolutions. Activations and pooling count 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -195,8 +195,20 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
     return {
         "classes": list(card.class_names),
         "pictures": card.preprocessing.to_dict(),
-        "origin": dict(card.origin),
+        "origin": {key: value for key, value in card.origin.items() if key != "usage"},
+        **_adopted(card.origin.get("usage")),
     }
+
+
+def _adopted(usage: Any) -> dict[str, Any]:
+    """Return how an adopted model is used, as its card has it: each answer but the names with its source."""
+    answers = usage if isinstance(usage, Mapping) else {}
+    told = [
+        f"{name} {answer.get('value')} ({answer.get('source')})"
+        for name, answer in answers.items()
+        if isinstance(answer, Mapping) and name != "classes"
+    ]
+    return {"adopted": told} if told else {}
 
 
 def summarize(model: Any) -> Summary:
@@ -206,7 +218,7 @@ def summarize(model: Any) -> Summary:
         model: built, with one input of a fixed size.
     """
     shape = _image_shape(model)
-    net = lower(model, "float32")
+    net = lower(model, "float32", fused=False)  # torch's counter knows no fused convolution
     image = torch.zeros(1, *shape, device=model.weights[0].value.device if model.weights else None)
     flops = _flops_by_layer(net, image)
     return Summary(

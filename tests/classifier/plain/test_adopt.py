@@ -92,8 +92,23 @@ def test_the_card_says_where_each_answer_came_from(tmp_path):
 
 def test_class_names_are_asked_for(tmp_path):
     network().save(tmp_path / "net.keras")
-    with pytest.raises(ConfigError, match=r"has no names.*--classes"):
+    with pytest.raises(ConfigError, match=r"has 3 classes without names.*--classes"):
         tellapart.adopt(tmp_path / "net.keras", pixels="0-1")
     with pytest.raises(ModelError, match="no such model file"):
         tellapart.adopt(tmp_path / "nowhere.keras")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.keras"]
+
+
+def test_a_summary_of_an_adopted_model_tells_how_it_is_used_and_all_its_classes(tmp_path):
+    network().save(tmp_path / "net.keras")
+    adopted = tellapart.adopt(tmp_path / "net.keras", pixels="0-1", class_names="a,b,c")
+    card = tellapart.summary(adopted.path).facts["card"]
+    assert card["classes"] == ["a", "b", "c"]
+    assert "pixels 0 to 1 (given)" in card["adopted"]
+    assert "usage" not in card["origin"]
+
+
+def test_what_is_assumed_when_it_is_saved_is_warned_of(tmp_path):
+    network().save(tmp_path / "net.keras")
+    with pytest.warns(UserWarning, match="Assumed: .*policy stretch"):
+        tellapart.adopt(tmp_path / "net.keras", pixels="0-1", class_names="a,b,c")

@@ -57,7 +57,9 @@ def test_a_missing_class_is_refused_though_folder_names_are_output_numbers(digit
         (tmp_path / "part" / name).mkdir(parents=True)
         for picture in (root / name).iterdir():
             (tmp_path / "part" / name / picture.name).write_bytes(picture.read_bytes())
-    with pytest.raises(DataError, match=r"digits.keras tells 5 classes apart .* the data has 4 .*--classes"):
+    with pytest.raises(
+        DataError, match=r"digits.keras has 5 classes without names, but the data has 4 .*--classes"
+    ):
         tellapart.evaluate(file, tmp_path / "part")
     scored = tellapart.evaluate(file, tmp_path / "part", class_names=DIGITS).scores
     assert scored.pictures == 32
@@ -164,7 +166,8 @@ def test_nothing_can_be_said_of_a_model_with_a_card(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"), [({"pixels": "0-2"}, "pixels is one of"), ({"pixel": "0-1"}, "Unknown: pixel")]
+    ("said", "problem"),
+    [({"pixels": "0-2"}, "pixels is one of"), ({"pixel": "0-1"}, "Unknown keywords: pixel")],
 )
 def test_unknown_options_are_refused(said, problem, digits):
     with pytest.raises(ConfigError, match=problem):

@@ -74,7 +74,7 @@ def test_an_operation_of_tensorflow_is_named(tmp_path):
 
 def test_weights_without_a_network_are_said_to_be_it(tmp_path):
     write(tmp_path / "weights.h5", None, {}, "2.8.0")
-    with pytest.raises(ModelError, match=r"holds weights without their network.*load_weights"):
+    with pytest.raises(ModelError, match=r"holds only weights, not the network.*load_weights"):
         tellapart.load(tmp_path / "weights.h5")
 
 
@@ -86,7 +86,7 @@ def test_weights_without_a_network_are_said_to_be_it(tmp_path):
         ("net.pt", "PyTorch"),
         ("net.pth", "PyTorch"),
         ("frozen.pb", "TensorFlow"),
-        ("net.safetensors", "without their network"),
+        ("net.safetensors", "without the network"),
     ],
 )
 def test_models_of_other_libraries_are_named_with_the_way_out(name, what, tmp_path):

@@ -66,8 +66,13 @@ def test_every_scaling_is_tested_here():
 
 def test_pixels_that_a_batch_normalization_never_saw_are_not_assumed(models, photos):
     """Fed 0 to 255, this model would be right about a quarter of the pictures."""
-    with pytest.raises(ConfigError, match=r"(?s)0-1.keras: which pixels .* times smaller .*--pixels 0-1"):
+    with pytest.raises(ConfigError, match=r"0-1.keras: which pixels .* times smaller ") as caught:
         tellapart.evaluate(models["0-1"][0], photos)
+    _, *options = str(caught.value).splitlines()
+    assert [option.split()[:2] for option in options] == [
+        ["--pixels", name] for name in ("0-1", "-1-1", "imagenet", "0-255")
+    ]
+    assert options[0] == "  --pixels 0-1       for x / 255 or ImageDataGenerator(rescale=1/255)"
 
 
 def test_pixels_that_a_batch_normalization_did_see_are_found(models, photos):

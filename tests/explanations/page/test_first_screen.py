@@ -16,6 +16,7 @@ from PIL import Image
 from tellapart.api.predict import predict
 from tellapart.classifier.card import NoveltyLimit, card_of_plain_model
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.said import Said
 from tellapart.data.preprocess import Preprocessing
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.heat_maps import HeatMaps
@@ -45,6 +46,26 @@ def html(explanation, *names):
 @pytest.fixture(scope="module")
 def with_maps(trained, color_photos):
     return Explainer(trained.classifier).explain(color_photos / "test/red/0.png")
+
+
+def test_the_page_says_how_a_model_without_a_card_was_used(tmp_path):
+    """Whoever gets the page has not seen what the command printed."""
+    layers = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+    keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(tmp_path / "mine.keras")
+    picture = np.zeros((8, 8, 3), np.uint8)
+    classifier = Classifier.load(tmp_path / "mine.keras", Said(pixels="0-1"))
+    footer = html(Explainer(classifier).explain(picture), "picture").partition("<footer>")[2]
+    assert "mine.keras was not saved by tellapart" in footer
+    assert "<li>pixels: 0 to 1 (given)</li>" in footer
+    assert "<li>policy: stretch (assumed: " in footer
+    for name, setting in classifier.usage.settings.items():
+        assert f"<li>{name}: {escape(setting.in_words(), quote=True)}</li>" in footer.replace(
+            "&#39;", "&#x27;"
+        )
+
+
+def test_of_a_model_with_a_card_the_page_says_none_of_that(with_maps):
+    assert "was not saved by tellapart" not in html(with_maps, "picture")
 
 
 # --- The photo

@@ -33,9 +33,9 @@ def named_by_data(
     if len(class_names) != count:
         file = card.origin.get("file", "The model")
         raise DataError(
-            f"{file} tells {count} classes apart and has no names for them, and the data has "
-            f"{len(class_names)} ({listed(class_names)}): which output is which class cannot be known. Name all "
-            f"{count} in the order of the outputs: --classes FILE, or a,b,c, or the folder of its training."
+            f"{file} has {count} classes without names, but the data has {len(class_names)} ({listed(class_names)}): "
+            f"nothing says which output is which class. Name all {count}, in the order of the outputs: "
+            "--classes a,b,c, a file of names, or the folder of the training pictures."
         )
     if numbered:
         return _named(card, class_names, "in the order of the data's labels")
@@ -45,5 +45,5 @@ def named_by_data(
 
 
 def _named(card: ModelCard, names: tuple[str, ...], why: str) -> tuple[ModelCard, Setting]:
-    setting = Setting(listed(names), "assumed", why, "If not: --classes FILE or a,b,c")
+    setting = Setting(listed(names), "assumed", why, "Otherwise: --classes a,b,c or FILE")
     return replace(card, class_names=names, named=True), setting

@@ -10,8 +10,8 @@ from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import with_home
 
 ACCEPTED = (
-    "Accepted: names with commas between them, such as cat,dog; a file with one name a line, with lines such as 0 cat, "
-    'or JSON such as ["cat", "dog"] or {"cat": 0}; or the folder of the training, with a subfolder for each class.'
+    "Accepted: names separated by commas, such as cat,dog; a file with one name per line, lines such as 0 cat, or JSON "
+    'such as ["cat", "dog"] or {"cat": 0}; or the folder of the training pictures, with a subfolder for each class.'
 )
 
 
@@ -71,7 +71,7 @@ def in_output_order(path: Path) -> tuple[str, ...]:
     if len(names) < len(name_of):
         missing = next(number for number in range(len(name_of)) if str(number) not in name_of)
         raise DataError(
-            f"{path}: {len(name_of)} class names, and none for output {missing}. Outputs are numbered 0, 1, 2, ... "
+            f"{path}: {len(name_of)} class names, but none for output {missing}. Outputs are numbered 0, 1, 2, ... "
             f"{ACCEPTED}"
         )
     return names

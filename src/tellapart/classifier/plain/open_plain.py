@@ -1,5 +1,6 @@
 """A plain model made usable: behind the layer that scales its pixels, with a card, and with how each was decided."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -39,7 +40,7 @@ def open_plain(model: Any, path: Path, said: Said) -> PlainModel:
         ConfigError: what was said does not fit it, or what must be known was not said.
         ModelError: it does not map one image to one row of class scores.
     """
-    model, outputs = _of_one_size(model, path, said)
+    model, outputs, size = _of_one_size(model, path, said)
     is_teachable = _is_teachable_machine(model)
     given = "-1-1" if is_teachable and said.pixels is None else said.pixels
     model = flat(model)
@@ -57,13 +58,18 @@ def open_plain(model: Any, path: Path, said: Said) -> PlainModel:
     )
     card = replace(unnamed, class_names=names, preprocessing=preprocessing, named=classes.source != "assumed")
     usage = Usage(
-        model=path.name, pixels=_titled(pixels), policy=policy, resampling=resampling, classes=classes
+        model=path.name,
+        pixels=_titled(pixels),
+        size=size,
+        policy=policy,
+        resampling=resampling,
+        classes=classes,
     )
     return PlainModel(behind(model, layers) if layers else model, card, usage)
 
 
-def _of_one_size(model: Any, path: Path, said: Said) -> tuple[Any, int]:
-    """Return a model of images of one size, and how many numbers it gives for each.
+def _of_one_size(model: Any, path: Path, said: Said) -> tuple[Any, int, Setting]:
+    """Return a model of images of one size, how many numbers it gives for each, and how the size was decided.
 
     Raises:
         ConfigError: it takes any size, and none is given.
@@ -71,12 +77,17 @@ def _of_one_size(model: Any, path: Path, said: Said) -> tuple[Any, int]:
     """
     image, outputs = image_and_outputs(model, path)
     if said.size is not None and said.size != image[:2]:
-        return resized(model, *said.size), outputs
+        doubt = "" if None in image[:2] else f"but the file says {_in_words(image)}"
+        return resized(model, *said.size), outputs, Setting(_in_words(said.size), "given", doubt)
     if None in image[:2]:
         raise ConfigError(
             f"{path.name} takes pictures of any size. Give the one that it was trained on, such as --size 224."
         )
-    return model, outputs
+    return model, outputs, Setting(_in_words(image), "found")
+
+
+def _in_words(size: Sequence[int | None]) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 _TEACHABLE = "it is built as Teachable Machine builds its models"
@@ -122,7 +133,10 @@ def _classes(said: Said, path: Path, outputs: int) -> tuple[tuple[str, ...], Set
         return said.class_names, Setting(listed(said.class_names), "given")
     numbers = tuple(map(str, range(count)))
     unnamed = Setting(
-        f"0 to {count - 1}", "assumed", "the file has no names", "To name them: --classes FILE or a,b,c"
+        "0 and 1" if count == 2 else f"0 to {count - 1}",
+        "assumed",
+        "the file has no names",
+        "To name them: --classes FILE or a,b,c",
     )
     beside = path.with_name(LABELS_BESIDE)
     if not beside.is_file():

@@ -23,12 +23,14 @@ RESCALED, CENTERED = (1.5, 8.0), (50.0, 200.0)
 """Width of the range of standardized pixels, 4.5 with ImageNet's deviations; and the mean of pixels 0 to 255."""
 
 HOW = {
-    "0-1": "x / 255, or ImageDataGenerator(rescale=1/255)",
-    "-1-1": "x / 127.5 - 1",
-    "imagenet": "ImageNet's means and deviations",
-    "0-255": "unscaled",
+    "0-1": "for x / 255 or ImageDataGenerator(rescale=1/255)",
+    "-1-1": "for x / 127.5 - 1",
+    "imagenet": "for ImageNet's means and deviations",
+    "0-255": "for unscaled pixels",
 }
 """Scaling -> how people write it."""
+
+OTHERWISE = "Else: --pixels 0-1 (x / 255), -1-1 (x / 127.5 - 1), imagenet or caffe"
 
 
 def pixels_of(model: Any, given: str | None, where: str) -> Setting:
@@ -60,7 +62,7 @@ def pixels_of(model: Any, given: str | None, where: str) -> Setting:
             _which(where, f"No layer scales them, and 0 to 255 does not fit: {evidence.why}.", forms)
         )
     why = "no layer scales them, and Keras's loaders give 0 to 255"
-    return Setting("0-255", "assumed", why, "If it was trained on x / 255: --pixels 0-1")
+    return Setting("0-255", "assumed", why, OTHERWISE)
 
 
 def _checked(given: str, entry: Affine, channels: int, where: str) -> Setting:
@@ -88,7 +90,7 @@ def _by_entry(entry: Affine) -> Setting:
         "0-255",
         "assumed",
         f"its layer {entry.layer} scales them, though not to a usual range",
-        "If it was trained on x / 255: --pixels 0-1",
+        OTHERWISE,
     )
 
 
@@ -112,7 +114,7 @@ def _is_usual(ends: Sequence[float]) -> bool:
 
 def _which_of_family(where: str, family: Family) -> str:
     own = scaling_of(family)
-    forms = {own: "keras.applications' preprocess_input", "0-1": HOW["0-1"], "0-255": HOW["0-255"]}
+    forms = {own: "for the preprocess_input of keras.applications", "0-1": HOW["0-1"], "0-255": HOW["0-255"]}
     return _which(
         where,
         f"Its layers are those of {family.title}, and none of them scales pixels: 0 to 255 is almost surely wrong.",
@@ -122,4 +124,4 @@ def _which_of_family(where: str, family: Family) -> str:
 
 def _which(where: str, problem: str, forms: Mapping[str, str]) -> str:
     listed = "".join(f"\n  --pixels {name:<9} {how}" for name, how in forms.items())
-    return f"{where}: which pixels was it trained on? {problem} Say how they were prepared:{listed}"
+    return f"{where}: which pixels was it trained on? {problem} Choose:{listed}"

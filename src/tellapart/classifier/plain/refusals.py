@@ -24,8 +24,8 @@ def refusal(path: Path, reason: BaseException) -> ModelError:
     version, config = saved_by(path), _config(path)
     if config is None and path.suffix in (".h5", ".hdf5"):
         return ModelError(
-            f"{path} holds weights without their network. Build the network in Keras, take the weights over with "
-            f"model.load_weights({path.name!r}), and save it whole: model.save('model.keras')."
+            f"{path} holds only weights, not the network. Build the network in Keras, load them with "
+            f"model.load_weights({path.name!r}), and save the whole model: model.save('model.keras')."
         )
     for name, layer in _layers(config):
         kind = str(layer.get("class_name"))
@@ -36,7 +36,7 @@ def refusal(path: Path, reason: BaseException) -> ModelError:
     if is_old(version):
         return ModelError(
             f"{path} was saved by Keras {version} and cannot be opened by today's Keras ({_cause(reason)}). Build the "
-            f"same network with Keras 3, take over its weights with model.load_weights({path.name!r}), and save it: "
+            f"same network with Keras 3, load its weights with model.load_weights({path.name!r}), and save it: "
             "model.save('new.keras')."
         )
     return unreadable(path, _cause(reason))
@@ -79,8 +79,8 @@ def _of_tensorflow(path: Path, name: str, settings: Mapping[str, Any]) -> str:
     what = f"tf.{function}" if isinstance(function, str) else "an operation of TensorFlow"
     return (
         f"{path}: its layer {name} is {what}, which only TensorFlow can run. If it prepares pixels, as "
-        "preprocess_input does, save the model without it in TensorFlow (keras.Model from the tensor behind it), and "
-        "say here how pixels are prepared: --pixels caffe, imagenet or -1-1."
+        "preprocess_input does, save the model without it in TensorFlow (keras.Model from the tensor after it), and "
+        "say here how pixels were prepared: --pixels caffe, imagenet or -1-1."
     )
 
 
@@ -91,9 +91,9 @@ def _of_own_class(path: Path, name: str, layer: Mapping[str, Any], cause: str) -
     package = package or "my_package"
     sentence = cause.split(". ")[0].rstrip(".") + "."
     return (
-        f"{path}: its layer {name} is a {kind}, which is not one of Keras's layers. Keras says: {sentence} In "
+        f"{path}: its layer {name} is a {kind}, which is not a layer of Keras. Keras says: {sentence} In "
         f'Python, give its class: tellapart.load({path.name!r}, custom_objects={{"{key}": {kind}}}); or decorate it '
-        f'with @keras.saving.register_keras_serializable(package="{package}") and import it before. tellapart runs no '
+        f'with @keras.saving.register_keras_serializable(package="{package}") and import it first. tellapart runs no '
         "code from model files, so the commands cannot use this model."
     )
 

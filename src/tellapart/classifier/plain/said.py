@@ -81,7 +81,7 @@ class Said:
         unknown = sorted(set(options) - {each.name for each in fields(cls)})
         if unknown:
             known = ", ".join(each.name for each in fields(cls))
-            raise ConfigError(f"Unknown: {', '.join(unknown)}. A model is described by {known}.")
+            raise ConfigError(f"Unknown keywords: {', '.join(unknown)}. Accepted: {known}.")
         convert: Mapping[str, Callable[[Any], Any]] = {
             "class_names": class_list,
             "size": _size,

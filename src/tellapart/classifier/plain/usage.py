@@ -1,7 +1,7 @@
 """Usage: how a plain model is used, and where each answer comes from.
 
 Whatever the file does not say is given by somebody, found in its layers, or assumed. Nothing is assumed in silence:
-every command prints `lines`, and `to_dict` is part of every result.
+every command prints `lines`, every function warns of what is assumed, and `to_dict` is part of every result.
 """
 
 import shlex
@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from tellapart.inference.probability_net import Head
+
+KEYWORDS = {"pixels": "pixels=", "policy": "policy=", "resampling": "resampling=", "classes": "class_names="}
+"""Setting -> the keyword of `tellapart.load` that says it."""
 
 Source = Literal["given", "found", "assumed"]
 
@@ -26,9 +29,13 @@ class Setting:
     """What to type if it is not so."""
 
     def in_words(self) -> str:
-        """Return the answer as a line without its name."""
+        """Return the answer and where it comes from, without its name."""
         reason = f"{self.source}: {self.why}" if self.why else self.source
-        return f"{self.value} ({reason}).{f' {self.otherwise}' * bool(self.otherwise)}"
+        return f"{self.value} ({reason})"
+
+    def with_advice(self) -> str:
+        """Return the answer, and the option that changes it."""
+        return f"{self.in_words()}.{f' {self.otherwise}' * bool(self.otherwise)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,7 @@ class Usage:
     """Its file."""
 
     pixels: Setting
+    size: Setting
     policy: Setting
     resampling: Setting
     classes: Setting
@@ -60,7 +68,9 @@ class Usage:
             model: how it was named; default: its file's name.
         """
         model = model or self.model
-        told = [f"  {name}: {setting.in_words()}" for name, setting in self.settings.items() if setting.why]
+        told = [
+            f"  {name}: {setting.with_advice()}" for name, setting in self.settings.items() if setting.why
+        ]
         if not told:
             return []
         return [
@@ -68,6 +78,16 @@ class Usage:
             *told,
             f"  To save these answers: tellapart adopt {shlex.quote(model)}, with the same options",
         ]
+
+    def in_python(self) -> str:
+        """Return what was assumed, and the keywords that change it; empty where nothing was."""
+        assumed = {name: each.value for name, each in self.settings.items() if each.source == "assumed"}
+        if not assumed:
+            return ""
+        told = "; ".join(f"{name} {value}" for name, value in assumed.items())
+        keywords = [KEYWORDS[name] for name in assumed if name in KEYWORDS]
+        change = f" If that is wrong, give {', '.join(keywords)} (see help(tellapart.load))." * bool(keywords)
+        return f"{self.model} was not saved by tellapart. Assumed: {told}.{change}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -18,4 +18,4 @@ def report_adopted(adopted: Adopted) -> None:
     """Print what the new file records, and where each answer came from."""
     say(one_line(f"Saved: {adopted.path}"))
     for name, setting in adopted.usage.settings.items():
-        say(one_line(f"  {name}: {setting.value} ({setting.source}{f': {setting.why}' * bool(setting.why)})"))
+        say(one_line(f"  {name}: {setting.in_words()}"))

@@ -100,6 +100,7 @@ def page_of(explanation: Explanation, sections: Sequence[Section], progress: Pro
             "title": explanation.subject.picture,
             "sections": list(parts),
             "gaps": explanation.gaps,
+            "usage": explanation.subject.classifier.usage,
             "version": __version__,
             "first_screen": first.values,
             **{section.name: part.values for section, part in parts.items()},
