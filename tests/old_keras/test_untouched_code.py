@@ -388,6 +388,7 @@ def test_python_2_becomes_python_3():
         ("import urllib; urllib.urlretrieve(u)", "urllib.request.urlretrieve"),
         ("execfile('a.py')", "exec"),
         ("n = a / b", "//"),
+        ("n = len(a) / b", "//"),
         ("print 'a'; it.next()", "next(it)"),
     ],
 )

@@ -10,10 +10,7 @@ from tellapart.old_keras.context import Context
 from tellapart.old_keras.model_calls import STEPS
 from tellapart.old_keras.steps import floored
 
-_DIVISION = (
-    "In Python 2, dividing whole numbers gave a whole number; in Python 3 it does not. Write // if whole numbers "
-    "are divided here."
-)
+_DIVISION = "In Python 2, dividing integers gave an integer; in Python 3, a float. Write // if both are integers here."
 _WHOLE = m.Call(func=m.Name("len") | m.Name("int")) | m.Subscript(value=m.Attribute(attr=m.Name("shape")))
 _KEEP_FLOATS = cst.Add | cst.Subtract | cst.Multiply | cst.Divide
 

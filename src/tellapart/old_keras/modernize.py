@@ -75,6 +75,7 @@ def _unreadable(name: str, error: Exception) -> str:
     words = str(getattr(error, "message", None) or getattr(error, "msg", None) or "nested too deeply")
     where = f"line {line}: " if line else ""
     return (
-        f"{name} cannot be read as Python: {where}{words.splitlines()[0]}. Of Python 2, its print, except, raise and "
-        "exec and its numbers are understood. Fix this line by hand, then run modernize again."
+        f"{name} cannot be read as Python: {where}{words.splitlines()[0]}. "
+        "Of Python 2, print, except, raise, exec, and numbers are understood. "
+        "Fix this line by hand, then run modernize again."
     )
