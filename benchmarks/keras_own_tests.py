@@ -292,7 +292,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--files", nargs="+", default=["."], help="folders or files of keras/src")
-    parser.add_argument("--seconds", type=float, default=900, help="time limit of each file of tests")
+    parser.add_argument("--seconds", type=float, default=900, help="time limit of the tests of each folder")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)

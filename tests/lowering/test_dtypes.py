@@ -74,6 +74,23 @@ def test_a_layer_in_half_precision_behind_one_in_float32_computes_in_half_precis
     assert float((found == expected).float().mean()) > 0.99  # else the last bit
 
 
+def test_a_float32_activation_behind_a_normalization_in_half_precision_computes_in_float32():
+    """Fused with the normalization, it would round its result to eight bits."""
+
+    def normalized_and_activated(x):
+        x = layers.BatchNormalization(dtype="mixed_bfloat16")(x)
+        return layers.Activation("silu", dtype="float32")(x)
+
+    model = behind_a_convolution(normalized_and_activated, "mixed_bfloat16")
+    images = grid_pictures()
+    for training in (False, True):
+        with torch.no_grad():
+            found, expected = lower(model)(images, training=training), model(images, training=training)
+        assert found.dtype == torch.float32
+        assert float((found == found.bfloat16().float()).float().mean()) < 0.5
+        torch.testing.assert_close(found, expected, rtol=2**-7, atol=2**-9)
+
+
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"scale": False, "center": False}], ids=str)
 def test_batch_statistics_are_float32_whatever_the_arithmetic(options):
     layer = layers.BatchNormalization(dtype="mixed_bfloat16", momentum=0.0, **options)

@@ -25,8 +25,9 @@ BY_SUFFIX = {
 
 SAVED_MODEL = (
     "a TensorFlow SavedModel folder",
-    "Open it in TensorFlow with Keras 2, model = tf_keras.models.load_model(FOLDER), and save it: "
-    "model.save('model.h5').",
+    "If Keras 2 saved it, open it there, model = tf_keras.models.load_model(FOLDER), and save it: "
+    "model.save('model.h5'). What Keras 3's model.export writes holds no layers: save the original with "
+    "model.save('model.keras').",
 )
 TENSORFLOW_JS = (
     "a TensorFlow.js model",

@@ -30,6 +30,9 @@ class _Pair:
     first: Operation
     second: Operation
 
+    compute_alike: bool
+    """Whether both layers compute in one dtype."""
+
 
 def fuse(graph: Graph, operation_of: OperationOf) -> None:
     """Fuse neighboring operations, in place.
@@ -50,15 +53,20 @@ def fuse(graph: Graph, operation_of: OperationOf) -> None:
 
 def _pairs(graph: Graph, operation_of: OperationOf) -> list[_Pair]:
     called = Counter(id(operation_of(call)) for call in graph.calls)
-    writers = {call.outputs[0]: operation_of(call) for call in graph.calls if len(call.outputs) == 1}
+    writers = {call.outputs[0]: call for call in graph.calls if len(call.outputs) == 1}
     pairs = []
     for call in graph.calls:
-        second = operation_of(call)
-        first = writers.get(call.inputs[0]) if len(call.inputs) == 1 else None
+        second, writer = operation_of(call), writers.get(call.inputs[0]) if len(call.inputs) == 1 else None
+        first = None if writer is None else operation_of(writer)
         exclusive = graph.uses[call.inputs[0]] == 1 and called[id(first)] == called[id(second)] == 1
-        if first is not None and second is not None and exclusive:
-            pairs.append(_Pair(first, second))
+        if writer is not None and first is not None and second is not None and exclusive:
+            pairs.append(_Pair(first, second, _compute_dtype(writer) == _compute_dtype(call)))
     return pairs
+
+
+def _compute_dtype(call: Call) -> str | None:
+    """Return the dtype that a layer computes in; None of an operator, which takes its inputs'."""
+    return getattr(call.layer, "compute_dtype", None)
 
 
 def _relu_after_pooling(pair: _Pair) -> None:
@@ -85,6 +93,8 @@ def _activation_into_normalization(pair: _Pair) -> None:
     normalization, activation = pair.first, pair.second
     if not isinstance(normalization, BatchNormalization) or normalization.activation != "linear":
         return
+    if not pair.compute_alike:
+        return
     if type(activation) is ActivationOperation and activation.name in ACTIVATIONS:
         activation.name, normalization.activation = "linear", activation.name
         normalization.overwritable = not ACTIVATIONS[normalization.activation].from_result
@@ -94,7 +104,13 @@ def _normalization_into_convolution(pair: _Pair) -> None:
     convolution, normalization = pair.first, pair.second
     if not isinstance(convolution, Convolution2D) or not isinstance(normalization, BatchNormalization):
         return
-    if convolution.activation == "linear" and normalization.axis in (-1, 3):
+    in_float16 = convolution.dtype == torch.float16  # which oneDNN has on few processors
+    if (
+        not in_float16
+        and pair.compute_alike
+        and convolution.activation == "linear"
+        and normalization.axis in (-1, 3)
+    ):
         convolution.normalize_by(normalization)
 
 
