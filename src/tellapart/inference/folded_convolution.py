@@ -15,7 +15,7 @@ from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.convolution import Convolution2D, same_margins
 from tellapart.lowering.ops.convolution_bf16 import has_onednn
-from tellapart.lowering.ops.pointwise import WITHIN_PRODUCT, pointwise
+from tellapart.lowering.ops.pointwise import pointwise
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
 """Pixels before and after the data: ((top, bottom), (left, right))."""
@@ -107,8 +107,7 @@ class FoldedConvolution(Operation):
 
     def _product(self, x: Tensor, plan: Plan, activation: str) -> Tensor:
         kernel, options = self._packed_for(x, plan), (self.strides, plan.padding, self.dilation, self.groups)
-        x = pointwise(x, kernel, self.bias, *options, activation=activation)
-        return x if activation in WITHIN_PRODUCT else activate_over(activation, x)
+        return pointwise(x, kernel, self.bias, *options, activation=activation)
 
     def _plainly(self, x: Tensor, added: Tensor | None, plan: Plan) -> Tensor:
         kernel = _with_leading_zeros(self.kernel, plan.leading)

@@ -20,7 +20,7 @@ from tellapart.lowering.ops.base import (
 )
 from tellapart.lowering.ops.convolution_bf16 import convolve, has_onednn
 from tellapart.lowering.ops.normalization import BatchNormalization
-from tellapart.lowering.ops.pointwise import WITHIN_PRODUCT, pointwise
+from tellapart.lowering.ops.pointwise import pointwise
 
 
 class Convolution2D(KernelOperation):
@@ -75,9 +75,7 @@ class Convolution2D(KernelOperation):
             self.dtype, memory_format=torch.channels_last
         )
         bias = offset if self.bias is None else offset + factor * self.bias.detach()
-        activation = normalization.activation
-        x = pointwise(x, kernel, bias.to(self.dtype), *options, activation=activation)
-        return x if activation in WITHIN_PRODUCT else activate_over(activation, x)
+        return pointwise(x, kernel, bias.to(self.dtype), *options, activation=normalization.activation)
 
     def _convolved(self, x: Tensor, options: Any) -> Tensor:
         kernel = self.cast("kernel")

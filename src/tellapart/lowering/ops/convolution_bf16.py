@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tellapart.lowering.ops.pointwise import pointwise
+
 Pair = tuple[int, int]
 
 
@@ -101,10 +103,8 @@ class _Convolution(torch.autograd.Function):
         groups: int,
         relu: bool,
     ) -> Tensor:
-        after = "relu" if relu else "none"
-        y = torch.ops.mkldnn._convolution_pointwise(
-            x, kernel, bias, padding, strides, dilation, groups, after, [], ""
-        )
+        activation = "relu" if relu else "linear"
+        y = pointwise(x, kernel, bias, strides, padding, dilation, groups, activation=activation)
         ctx.save_for_backward(x, kernel, y if relu else None)
         ctx.has_bias, ctx.options = bias is not None, (strides, padding, dilation, groups)
         return y

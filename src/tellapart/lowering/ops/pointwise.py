@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from tellapart.lowering.ops.activations import activate_over
+
 WITHIN_PRODUCT: dict[str, tuple[str, list[float], str]] = {
     "linear": ("none", [], ""),
     "relu": ("relu", [], ""),
@@ -30,9 +32,11 @@ def pointwise(
     """Return an activated convolution; arguments as in `convolution_bf16.convolve`, the kernel perhaps packed.
 
     Args:
-        activation: applied if it is in `WITHIN_PRODUCT`.
+        activation: within the product if it is in `WITHIN_PRODUCT`, else after it.
     """
-    return torch.ops.mkldnn._convolution_pointwise.default(
+    is_within = activation in WITHIN_PRODUCT
+    x = torch.ops.mkldnn._convolution_pointwise.default(
         x, kernel, bias, padding, strides, dilation, groups,
-        *WITHIN_PRODUCT.get(activation, WITHIN_PRODUCT["linear"]),
+        *WITHIN_PRODUCT[activation if is_within else "linear"],
     )  # fmt: skip
+    return x if is_within else activate_over(activation, x)
