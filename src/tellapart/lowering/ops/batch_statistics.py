@@ -21,25 +21,18 @@ from torch.autograd.function import once_differentiable
 aten: Any = torch.ops.aten
 
 
-class _Cut(NamedTuple):
-    """How maps are cut into pieces."""
+WIDTH = 2048
+"""The most numbers in a row, where one pixel has no more: a row, and sums of as many, fit the fastest cache."""
 
-    width: int
-    """The most numbers in a row, where one pixel has no more: rows, and sums of as many, that fit the fastest cache."""
-
-    rows: int
-    """The most rows in float32, which are summed one after the other; twice as many in half precision."""
-
-
-FORWARD, BACKWARD = _Cut(2048, 256), _Cut(1024, 512)
-"""Pieces of 2 MB. The gradient's kernel holds twice as many sums, so its rows are shorter."""
+MOST_ROWS = 512
+"""The most rows in float32, which are summed one after the other: pieces of 4 MB. Half precision has twice as many."""
 
 FEWEST_CHANNELS = 32
 """From so many on, gradients of half precision are torch's own: its sums round less than bfloat16 does (1e-5 to 4e-3),
 and writing an input's gradient in float32 costs as much again. With fewer channels torch is slow."""
 
-FEWEST_PIXELS = 256
-"""With fewer in the whole batch torch's own sums are short enough."""
+FEWEST_PIXELS = 2048
+"""With fewer in the whole batch torch's own sums are nearly as short, and the map is in the cache anyway."""
 
 
 class _Activation(NamedTuple):
@@ -113,21 +106,19 @@ class _NormalizeByBatch(torch.autograd.Function):
         in_half = x.dtype != torch.float32 and len(mean) >= FEWEST_CHANNELS
         sums = None if in_half else _GradientSums(x, mean, inverse)
         if ctx.activation != "linear":
-            before = map(_Scaling(factor, offset, x, BACKWARD), _pieces(x, BACKWARD)) if y is None else None
-            gradient = _through_activation(ctx.activation, before or _pieces(y, BACKWARD), gradient, x, sums)
+            before = map(_Scaling(factor, offset, x), _pieces(x)) if y is None else None
+            gradient = _through_activation(ctx.activation, before or _pieces(y), gradient, x, sums)
         elif sums is not None:
-            for piece, part in zip(_pieces(x, BACKWARD), _pieces(gradient, BACKWARD), strict=True):
+            for piece, part in zip(_pieces(x), _pieces(gradient), strict=True):
                 sums.add(piece, part)
         if sums is None:
             weights = (factor / inverse).float(), None, None, mean.float(), inverse.float()
             results = aten.native_batch_norm_backward(gradient, x, *weights, True, 0.0, [True] * 3)
         else:
             total, dot = sums.totals()
-            results = (
-                _input_gradient(x, gradient, mean, inverse, factor, total, dot),
-                dot.float(),
-                total.float(),
-            )
+            place = torch.empty_like(x) if ctx.activation == "linear" else gradient  # which is ours then
+            x_gradient = _input_gradient(x, gradient, place, mean, inverse, factor, total, dot)
+            results = x_gradient, dot.float(), total.float()
         wanted = zip(results, ctx.needs_input_grad, strict=False)
         return *(result if wants else None for result, wants in wanted), None, None
 
@@ -145,7 +136,7 @@ def _through_activation(
         sums: takes each piece of `x` and of the gradient.
     """
     backward, result = ACTIVATIONS[name].gradient, torch.empty_like(x)
-    maps = (_pieces(each, BACKWARD) for each in (x, gradient, result))
+    maps = (_pieces(each) for each in (x, gradient, result))
     for value, piece, part, place in zip(before, *maps, strict=True):
         backward(part, value, grad_input=place)
         if sums is not None:
@@ -154,28 +145,41 @@ def _through_activation(
 
 
 def _input_gradient(
-    x: Tensor, gradient: Tensor, mean: Tensor, inverse: Tensor, factor: Tensor, total: Tensor, dot: Tensor
+    x: Tensor,
+    gradient: Tensor,
+    result: Tensor,
+    mean: Tensor,
+    inverse: Tensor,
+    factor: Tensor,
+    total: Tensor,
+    dot: Tensor,
 ) -> Tensor:
-    """Return factor * (gradient - its mean - normalized x * the mean of their product); see `_GradientSums.totals`."""
-    result, share = torch.empty_like(x), factor / (x.numel() // len(mean))
+    """Return factor * (gradient - its mean - normalized x * the mean of their product); see `_GradientSums.totals`.
+
+    It is written to `result`, which may be `gradient`: memory that was just read is written faster than other.
+    """
+    share = factor / (x.numel() // len(mean))
     slope = -share * inverse * dot
-    slopes, factors, shifts = _wide(torch.stack([slope, factor, -share * total - slope * mean]), x, BACKWARD)
-    maps = (_pieces(each, BACKWARD) for each in (x, gradient, result))
+    slopes, factors, shifts = _wide(torch.stack([slope, factor, -share * total - slope * mean]), x)
+    maps = (_pieces(each) for each in (x, gradient, result))
     for piece, part, place in reversed(
         list(zip(*maps, strict=True))
     ):  # read last, so perhaps still in the cache
-        torch.addcmul(torch.addcmul(shifts, piece.float(), slopes), part.float(), factors, out=place)
+        if place.dtype == torch.float32:
+            torch.addcmul(shifts, part, factors, out=place).addcmul_(piece, slopes)
+        else:  # rounded once
+            torch.addcmul(torch.addcmul(shifts, piece.float(), slopes), part.float(), factors, out=place)
     return result
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return each channel's mean and biased variance, (C,) float64; `x` as in `normalize_by_batch`."""
-    channels, pieces = x.shape[1], _pieces(x, FORWARD)
+    channels, pieces = x.shape[1], _pieces(x)
     # Running averages in float32 keep torch from rounding the statistics of half precision.
     unused = None if x.dtype == torch.float32 else torch.zeros(pieces[0].shape[1])
     parts = [torch.batch_norm_update_stats(piece, unused, unused, 0.0) for piece in pieces]
     means, variances = (torch.cat([part[i] for part in parts]).view(-1, channels).double() for i in (0, 1))
-    shares = _shares(x.numel() // channels, channels, _most_rows(x, FORWARD))
+    shares = _shares(x.numel() // channels, channels, _most_rows(x))
     mean = (means * shares).sum(0)
     variances += means.sub_(mean).square_()
     return mean, variances.mul_(shares).sum(0)
@@ -184,8 +188,8 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
 class _Scaling:
     """A factor and an offset for each channel of a map, given piece by piece."""
 
-    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor, cut: _Cut) -> None:
-        self.factor, self.offset = _wide(torch.stack([factor, offset]), x, cut)
+    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor) -> None:
+        self.factor, self.offset = _wide(torch.stack([factor, offset]), x)
         self.zeros, self.ones = torch.zeros_like(self.factor), torch.ones_like(self.factor)
 
     def __call__(self, piece: Tensor) -> Tensor:
@@ -207,11 +211,11 @@ def _scaled_and_activated(x: Tensor, factor: Tensor, offset: Tensor, activation:
         return F.batch_norm(x, zeros, ones, factor.float(), offset.float(), False, 0.0, 0.0)
     y, scaling, overwrite = (
         torch.empty_like(x),
-        _Scaling(factor, offset, x, FORWARD),
+        _Scaling(factor, offset, x),
         ACTIVATIONS[activation].overwrite,
     )
     # From the end: what the statistics read last may still be in the cache.
-    for piece, result in reversed(list(zip(_pieces(x, FORWARD), _pieces(y, FORWARD), strict=True))):
+    for piece, result in reversed(list(zip(_pieces(x), _pieces(y), strict=True))):
         scaling.write(piece, result)
         overwrite(result)
     return y
@@ -222,7 +226,7 @@ class _GradientSums:
 
     def __init__(self, x: Tensor, mean: Tensor, inverse: Tensor) -> None:
         self.mean, self.inverse, self.rounded = mean, inverse, mean.float()
-        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x, BACKWARD)
+        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x)
         self.ones = torch.ones_like(self.wide_mean)
         self.parts: list[tuple[Tensor, Tensor]] = []
 
@@ -246,32 +250,32 @@ class _GradientSums:
 
 
 @lru_cache(maxsize=512)
-def _pixels_a_row(pixels: int, channels: int, cut: _Cut) -> int:
+def _pixels_a_row(pixels: int, channels: int) -> int:
     """Return how many pixels stand side by side: as many as divide all of them and fit the width."""
-    return next(side for side in range(max(1, cut.width // channels), 0, -1) if pixels % side == 0)
+    return next(side for side in range(max(1, WIDTH // channels), 0, -1) if pixels % side == 0)
 
 
-def _wide(values: Tensor, x: Tensor, cut: _Cut) -> Tensor:
+def _wide(values: Tensor, x: Tensor) -> Tensor:
     """Return (..., C) as float32, repeated for each pixel in a row of a piece."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels, cut)
+    side = _pixels_a_row(x.numel() // channels, channels)
     return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2).contiguous()
 
 
-def _most_rows(x: Tensor, cut: _Cut) -> int:
-    return cut.rows * 4 // x.element_size()
+def _most_rows(x: Tensor) -> int:
+    return MOST_ROWS * 4 // x.element_size()
 
 
-def _pieces(x: Tensor, cut: _Cut) -> Sequence[Tensor]:
+def _pieces(x: Tensor) -> Sequence[Tensor]:
     """Return views of (B, C, ...): rows of pixels side by side."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels, cut)
-    return x.movedim(1, -1).view(-1, side * channels).split(_most_rows(x, cut))
+    side = _pixels_a_row(x.numel() // channels, channels)
+    return x.movedim(1, -1).view(-1, side * channels).split(_most_rows(x))
 
 
 @lru_cache(maxsize=512)
 def _shares(pixels: int, channels: int, most_rows: int) -> Tensor:
     """Return the share of all pixels that each column of each piece holds: (columns of a channel, 1) float64."""
-    side = _pixels_a_row(pixels, channels, FORWARD)
+    side = _pixels_a_row(pixels, channels)
     rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(most_rows)]
     return torch.tensor([[count / pixels] for count in rows for _ in range(side)], dtype=torch.float64)
