@@ -93,3 +93,25 @@ def test_digits_are_learned_from_the_chosen_penalty(digits):
     np.testing.assert_allclose(
         choice.head.probabilities(held_out.features[0]), choice.predicted.plain, atol=2e-2
     )
+
+
+def test_class_weights_are_scikit_learns(digits):
+    features, labels = digits
+    features, labels = features[:400], labels[:400] % 3
+    weights = np.array([0.3, 1.0, 4.0], np.float32)
+    (head,) = HeadFitter(features, labels, 3, weights).fit([0.05])
+    scale = np.sqrt(np.square(features - features.mean(0)).mean())
+    model = LogisticRegression(
+        C=1 / (len(labels) * 0.05), max_iter=5000, tol=1e-7, class_weight=dict(enumerate(weights))
+    )
+    model.fit(features / scale, labels)
+    np.testing.assert_allclose(head.probabilities(features), model.predict_proba(features / scale), atol=2e-3)
+
+
+def test_a_penalty_is_chosen_by_the_weighted_loss(digits):
+    features, labels = digits
+    train = Views([features[:90]], labels[:90] % 3)
+    weights = np.array([0.1, 1.0, 5.0], np.float32)
+    choice = choose_by_folds(train, 3, PENALTIES, folds_of(train.labels, 5, 0), weights)
+    loss, _ = loss_and_accuracy(choice.predicted.plain, train.labels, weights[train.labels])
+    assert loss == pytest.approx(min(score.loss for score in choice.path))
