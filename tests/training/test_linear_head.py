@@ -18,11 +18,12 @@ def digits():
     return features.astype(np.float32), labels.astype(np.int64)
 
 
-def by_sklearn(features, labels, penalty):
+def by_sklearn(features, labels, penalty, class_weight=None):
     """scikit-learn's probabilities for the same function, on features scaled by the same one number."""
     scale = np.sqrt(np.square(features - features.mean(0)).mean())
     scaled = ((features - features.mean(0)) / scale).astype(np.float64)
-    model = LogisticRegression(C=1 / (len(labels) * penalty), tol=1e-10, max_iter=10_000)
+    strength = 1 / (len(labels) * penalty)
+    model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000, class_weight=class_weight)
     return model.fit(scaled, labels).predict_proba(scaled)
 
 
@@ -95,17 +96,13 @@ def test_digits_are_learned_from_the_chosen_penalty(digits):
     )
 
 
-def test_class_weights_are_scikit_learns(digits):
-    features, labels = digits
-    features, labels = features[:400], labels[:400] % 3
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_class_weights_are_scikit_learns(penalty, digits):
+    features, labels = digits[0][:400], digits[1][:400] % 3
     weights = np.array([0.3, 1.0, 4.0], np.float32)
-    (head,) = HeadFitter(features, labels, 3, weights).fit([0.05])
-    scale = np.sqrt(np.square(features - features.mean(0)).mean())
-    model = LogisticRegression(
-        C=1 / (len(labels) * 0.05), max_iter=5000, tol=1e-7, class_weight=dict(enumerate(weights))
-    )
-    model.fit(features / scale, labels)
-    np.testing.assert_allclose(head.probabilities(features), model.predict_proba(features / scale), atol=2e-3)
+    (head,) = HeadFitter(features, labels, 3, weights).fit([penalty])
+    expected = by_sklearn(features, labels, penalty, dict(enumerate(weights.tolist())))
+    np.testing.assert_allclose(head.probabilities(features), expected, atol=1e-3)
 
 
 def test_a_penalty_is_chosen_by_the_weighted_loss(digits):

@@ -107,14 +107,7 @@ def train(
     budget = _bytes_of(memory)
     with ExitStack() as held:
         if resume is not None:
-            if config is not None:
-                raise ConfigError(
-                    "resume goes on with a run, config begins a new one like it. Give one of them."
-                )
-            if recipe is not None or out is not None:
-                raise ConfigError(
-                    "A resumed run keeps its folder and settings. Leave out the recipe and out."
-                )
+            _refuse_beside_resume(config, recipe, out)
             given = {"augment": None if augment is True else augment, "target": target}
             changes = {**settings_from(changes), **given}
             setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
@@ -135,6 +128,18 @@ def train(
         run = run_training if setup.config.head is None else run_transfer
         result = run(setup, listener, should_stop)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
+    """Refuse what a resumed run keeps.
+
+    Raises:
+        ConfigError: it was given.
+    """
+    if config is not None:
+        raise ConfigError("resume goes on with a run, config begins a new one like it. Give one of them.")
+    if recipe is not None or out is not None:
+        raise ConfigError("A resumed run keeps its folder and settings. Leave out the recipe and out.")
 
 
 def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, should_stop: Any) -> None:

@@ -193,7 +193,7 @@ def _changed_transfer(
         tuning = dataclasses.replace(tuning, stages=freeze.stages)
     own = {name: value for name, value in given.items() if name not in OF_OPTIMIZER}
     optimizer = _optimizer(tuning.optimizer, given, tunes=True)
-    tuning = dataclasses.replace(tuning, **own, optimizer=optimizer)  # type: ignore[arg-type]
+    tuning = dataclasses.replace(tuning, **own, optimizer=optimizer)
     return config.changed(**{"fine_tune": "on", **others, "fine_tuning": tuning})
 
 

@@ -179,7 +179,7 @@ def resolved(given: ClassWeights, class_names: Sequence[str], labels: NDArray[np
     if given.origin == "balanced":
         counts = np.bincount(labels, minlength=len(class_names))
         present = int((counts > 0).sum())
-        weights = {
+        weights: dict[str | int, float] = {
             name: len(labels) / (present * int(count)) if count else 1.0
             for name, count in zip(class_names, counts, strict=True)
         }

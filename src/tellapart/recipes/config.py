@@ -131,6 +131,29 @@ class TrainConfig:
         if self.network not in NETWORKS:
             raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
         NETWORKS[self.network].check(self.network, self.widths, self.depth)
+        if self.target is not None and not 0 < self.target < 1:
+            raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
+        if self.patience is not None and self.patience < 1:
+            raise ConfigError(f"patience is a number of epochs from 1; got {self.patience}.")
+        for name in ("statistics_over", "pictures_per_epoch"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ConfigError(f"{name} is a number of pictures from 1; got {getattr(self, name)}.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ConfigError(f"label_smoothing is a share from 0 to below 1; got {self.label_smoothing}.")
+        if self.mixing_strength is not None and not 0 < self.mixing_strength <= 100:
+            raise ConfigError(f"mixing_strength is above 0 and at most 100; got {self.mixing_strength}.")
+        if self.predictions < 0:
+            raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed must be a whole number from 0 to {2**63 - 1}; got {self.seed}.")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        """Check settings against each other.
+
+        Raises:
+            ConfigError: the recipe cannot do what one of them asks for.
+        """
         if self.head is None and self.backbone is not None:
             raise ConfigError(
                 f"Only the recipe transfer has a backbone; {self.recipe} trains a network of its own from scratch. "
@@ -143,41 +166,26 @@ class TrainConfig:
                 f"validation of the recipe {self.recipe} is 'held out' or 'cross-validation': the test pictures must "
                 "not choose its settings; got 'test'."
             )
-        if self.keep == "best" and self.validation == "test":
-            raise ConfigError(
-                f"keep is 'last' where the test pictures score each epoch, as {self.recipe} does: they must not choose "
-                "the epoch. Use the recipe fast or quick."
-            )
         if self.fine_tune == "on" and self.fine_tuning is None:
             raise ConfigError(
                 f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
                 "or use the recipe transfer."
             )
-        if self.target is not None and not 0 < self.target < 1:
-            raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
             raise ConfigError(
                 f"target needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must not "
                 "decide when to stop. Use the recipe fast or quick."
             )
-        if self.patience is not None and self.patience < 1:
-            raise ConfigError(f"patience is a number of epochs from 1; got {self.patience}.")
         if self.patience is not None and self.validation == "test":
             raise ConfigError(
                 f"patience needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must "
                 "not decide when to stop. Use the recipe fast or quick."
             )
-        for name in ("statistics_over", "pictures_per_epoch"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ConfigError(f"{name} is a number of pictures from 1; got {getattr(self, name)}.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ConfigError(f"label_smoothing is a share from 0 to below 1; got {self.label_smoothing}.")
-        if self.mixing_strength is not None and not 0 < self.mixing_strength <= 100:
-            raise ConfigError(f"mixing_strength is above 0 and at most 100; got {self.mixing_strength}.")
-        if self.predictions < 0:
-            raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed must be a whole number from 0 to {2**63 - 1}; got {self.seed}.")
+        if self.keep == "best" and self.validation == "test":
+            raise ConfigError(
+                f"keep is 'last' where the test pictures score each epoch, as {self.recipe} does: they must not choose "
+                "the epoch. Use the recipe fast or quick."
+            )
 
     @property
     def is_balanced(self) -> bool:

@@ -37,7 +37,7 @@ def size_from(given: Any) -> tuple[int, int]:
     elif isinstance(given, tuple | list) and len(given) == 2:
         sides = tuple(given)
     if not sides or not all(
-        isinstance(side, Integral) and not isinstance(side, bool) and 0 < side <= LARGEST_SIDE
+        isinstance(side, Integral) and not isinstance(side, bool) and 0 < int(side) <= LARGEST_SIDE
         for side in sides
     ):
         raise ConfigError(
@@ -155,7 +155,7 @@ def _named(name: Any, own: Optimizer, tunes: bool) -> Optimizer:
         )
     if kind.name == own.name:
         changed = {field: value for field, value in kind.fields.items() if not getattr(own, field)}
-        return dataclasses.replace(own, **changed)
+        return dataclasses.replace(own, **changed)  # type: ignore[arg-type]
     if kind.name == "Muon":
         raise ConfigError(
             "Muon is the optimizer of fast, accurate and photos-from-scratch alone, whose networks suit it. Choose one "

@@ -85,38 +85,19 @@ def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     """Return the options that turn `default` into `config`; None where no options do."""
-    options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
     weights = config.class_weight
     if weights is not None and weights.origin == "given" and weights.file is None:
         return None  # they were given in Python
+    options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
     if weights is not None:
         options += ["--class-weight", weights.file or weights.origin]
         default = default.changed(class_weight=weights)
     if (optimizer := _other_optimizer(default, config)) is not None:
         options += ["--optimizer", optimizer]
         default = changed(default, {"optimizer": optimizer})
-    of_fine_tuning = _of_fine_tuning(default, config)
-    options += [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
-    default = changed(default, of_fine_tuning)
-    if config.fine_tune == "on" and config.head is not None:
-        options += [] if of_fine_tuning else ["--fine-tune", "on"]
-        default = default.changed(fine_tune="on")
-    if config.head is not None:
-        default = held_out_for_transfer(default, images, None)
-        if config.validation == "held out" and default.validation != "held out":
-            options += ["--validation-share", str(config.validation_share)]
-            default = held_out_for_transfer(default, images, config.validation_share)
-    if config.head is None and type(config.optimizer) is type(default.optimizer):
-        rate = config.optimizer.learning_rate
-        if (
-            rate > 0
-            and changed(default, {"learning_rate": rate}).optimizer == config.optimizer != default.optimizer
-        ):
-            options += [OPTIONS["learning_rate"], str(rate)]
-            default = changed(default, {"learning_rate": rate})
-    if config.head is None and config.patience is not None:
-        options += [OPTIONS["patience"], str(config.patience)]
-        default = changed(default, {"patience": config.patience})
+    of_part = _of_transfer if config.head is not None else _of_scratch
+    more, default = of_part(default, config, images)
+    options += more
     plain = without_augmentation(default)
     if plain != default and _is_plain(config):
         options.append("--no-augment")
@@ -138,6 +119,37 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
         else:
             options += ["--set", f"{name}={_text(value)}"]
     return options
+
+
+def _of_transfer(default: TrainConfig, config: TrainConfig, images: int) -> tuple[list[str], TrainConfig]:
+    """Return a transfer's own options, and the configuration that they make of `default`."""
+    of_fine_tuning = _of_fine_tuning(default, config)
+    options = [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
+    default = changed(default, of_fine_tuning)
+    if config.fine_tune == "on":
+        options += [] if of_fine_tuning else ["--fine-tune", "on"]
+        default = default.changed(fine_tune="on")
+    default = held_out_for_transfer(default, images, None)
+    if config.validation == "held out" and default.validation != "held out":
+        options += ["--validation-share", str(config.validation_share)]
+        default = held_out_for_transfer(default, images, config.validation_share)
+    return options, default
+
+
+def _of_scratch(default: TrainConfig, config: TrainConfig, _images: int) -> tuple[list[str], TrainConfig]:
+    """Return the options of a training from scratch, and the configuration that they make of `default`."""
+    options = []
+    rate = config.optimizer.learning_rate
+    if (
+        rate > 0
+        and changed(default, {"learning_rate": rate}).optimizer == config.optimizer != default.optimizer
+    ):
+        options += [OPTIONS["learning_rate"], str(rate)]
+        default = changed(default, {"learning_rate": rate})
+    if config.patience is not None:
+        options += [OPTIONS["patience"], str(config.patience)]
+        default = changed(default, {"patience": config.patience})
+    return options, default
 
 
 def _other_optimizer(default: TrainConfig, config: TrainConfig) -> str | None:
