@@ -4,14 +4,14 @@ from typing import Any
 
 import typer
 
-from tellapart.cli import options
+from tellapart.cli import options, run_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
     "recipe", "epochs", "batch_size", "learning_rate", "backbone", "seed", "resume", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out",
+    "labels", "predictions", "memory", "out", "log",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
@@ -39,6 +39,7 @@ def train(
     predictions: options.Predictions = None,
     memory: options.Memory = None,
     out: options.Out = None,
+    log: run_options.Log = None,
     save_to: options.SaveTo = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
