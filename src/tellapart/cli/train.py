@@ -10,15 +10,14 @@ from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
-    "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "log",
-    "set",
+    "recipe", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
+    "validation_share", "test_share", "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
 
 @with_label_options
+@training_options.with_optimizer_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
@@ -26,13 +25,7 @@ def train(
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
-    learning_rate: training_options.LearningRate = None,
-    lr: training_options.Lr = None,
-    optimizer: training_options.Optimizer = None,
-    weight_decay: training_options.WeightDecay = None,
-    label_smoothing: training_options.LabelSmoothing = None,
-    class_weight: training_options.ClassWeight = None,
-    sampling: training_options.Sampling = None,
+    of_optimizer: Any = None,
     backbone: training_options.Backbone = None,
     fine_tune: training_options.FineTune = None,
     freeze: training_options.Freeze = None,
@@ -75,12 +68,16 @@ def train(
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    settings = {name: given[name] for name in AS_GIVEN} | {
-        "target": None if target is None else options.parse_target(target),
-        "fine_tune": fine_tune and fine_tune.value,
-        "augment": parse_augment(augment, no_augment),
-        "precision": precision and precision.value,
-        "size": size and options.parse_size(size),
-        "policy": policy and policy.value,
-    }
+    settings = (
+        {name: given[name] for name in AS_GIVEN}
+        | of_optimizer
+        | {
+            "target": None if target is None else options.parse_target(target),
+            "fine_tune": fine_tune and fine_tune.value,
+            "augment": parse_augment(augment, no_augment),
+            "precision": precision and precision.value,
+            "size": size and options.parse_size(size),
+            "policy": policy and policy.value,
+        }
+    )
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))
