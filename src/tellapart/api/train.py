@@ -8,7 +8,8 @@ from typing import Any
 
 from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
-from tellapart.api.listener import EpochPrinter, Listener
+from tellapart.api.listener import Listener
+from tellapart.api.live import listener_for
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.report import report_of_run
 from tellapart.api.training_run import run_training
@@ -70,7 +71,8 @@ def train(
         augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
             augmentation as a text, such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`).
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
-        verbose: whether to print one line per epoch; ignored where `listener` is given.
+        verbose: whether to show a live curve in a notebook, elsewhere to print a line for each epoch; ignored where
+            `listener` is given.
         listener: hears what happens.
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
@@ -78,13 +80,17 @@ def train(
         **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48); and learning_rate, the
             highest of its optimizer's schedule.
 
+    Returns:
+        The trained `classifier`, its `scores` on the test split, the run `folder`, the `history` of its epochs, and
+        the path of its `report`. It can be given to `predict`, `evaluate`, `explain`, `report` and `summary`.
+
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
         DataError: images or labels that cannot be used.
         SaveError: the disk is full.
     """
     if listener is None:
-        listener = EpochPrinter() if verbose else Listener()
+        listener = listener_for(verbose)
     opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)
     with ExitStack() as held:

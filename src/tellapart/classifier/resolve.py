@@ -1,5 +1,6 @@
 """Which model a path or a name means: decided here and nowhere else."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, built_in, pretrained_model
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths, with_home
+from tellapart.text import described
 
 MODEL_IN_RUN = "model.keras"
 """The trained model in a run folder."""
@@ -23,7 +25,7 @@ SETTINGS_IN_RUN = "run.toml"
 _NAMES_LISTED = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 
 
-def resolve_model(model: str | Path) -> Path:
+def resolve_model(model: str | os.PathLike[str]) -> Path:
     """Return the path that is meant: of a run folder, of a model file, or of a built-in model by its name.
 
     A file or folder with the name of a built-in model comes first.
@@ -31,10 +33,10 @@ def resolve_model(model: str | Path) -> Path:
     Raises:
         ModelError: it is neither a path nor a name.
     """
-    if not isinstance(model, str | Path) or not str(model):
+    if not isinstance(model, str | os.PathLike) or not os.fspath(model):
         raise ModelError(_no_path(model))
     path = with_home(model)
-    return path if path.exists() or str(model) not in NAMES else pretrained_model(str(model))
+    return path if path.exists() or os.fspath(model) not in NAMES else pretrained_model(os.fspath(model))
 
 
 def is_in_memory(model: Any) -> bool:
@@ -51,10 +53,10 @@ def _no_path(model: Any) -> str:
             f"Got {type(model).__name__}, a Keras model in memory; here a model is given by its file. Save it with "
             "model.save('model.keras') and pass 'model.keras'."
         )
-    return f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {model!r}."
+    return f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {described(model)}."
 
 
-def model_file(model: str | Path) -> Path:
+def model_file(model: str | os.PathLike[str]) -> Path:
     """Return the model file that is meant; for a run folder, the model in it.
 
     Raises:
@@ -73,7 +75,7 @@ def model_file(model: str | Path) -> Path:
     return path / MODEL_IN_RUN
 
 
-def run_folder_of(model: str | Path) -> Path | None:
+def run_folder_of(model: str | os.PathLike[str]) -> Path | None:
     """Return the run folder that is meant; None for a model file or a built-in model."""
     path = resolve_model(model)
     return path if (path / SETTINGS_IN_RUN).is_file() else None

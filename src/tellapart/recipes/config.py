@@ -9,13 +9,15 @@ from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
+from tellapart.pages.card import Readable
+from tellapart.text import counted, short_name
 
 LARGEST_NUMBER = 2**53
 """Whole numbers are smaller: Python's have no end, and fit into no array."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerSettings:
+class OptimizerSettings(Readable):
     """A Keras optimizer and its learning-rate schedule."""
 
     name: Literal["RMSprop", "Adam", "SGD"]
@@ -46,7 +48,7 @@ class OptimizerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MuonSettings:
+class MuonSettings(Readable):
     """Muon for the convolution kernels, SGD with Nesterov momentum for biases and head; all decay linearly to 0.
 
     The rates of biases and head are per image: the loss is summed over the batch.
@@ -84,7 +86,7 @@ class MuonSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadSettings:
+class HeadSettings(Readable):
     """How a linear head is fitted to a frozen backbone's features."""
 
     penalties: tuple[float, ...] = tuple(10 ** (power / 2) for power in range(2, -9, -1))
@@ -110,7 +112,7 @@ class HeadSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineTuning:
+class FineTuning(Readable):
     """How a pretrained network is trained further, from its top down, once its head is fitted.
 
     Its layers form stages: those whose outputs have the same height and width. The head has the optimizer's learning
@@ -158,7 +160,7 @@ class FineTuning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Readable):
     """Complete configuration of one training. Saved resolved, as `run.toml`."""
 
     recipe: str
@@ -288,6 +290,17 @@ class TrainConfig:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed must be a whole number from 0 to {2**63 - 1}; got {self.seed}.")
+
+    def _parts(self) -> list[str]:
+        optimizer = f"{self.optimizer.name} at {self.optimizer.learning_rate:g}"
+        return [
+            f"recipe {short_name(self.recipe)}",
+            short_name(self.backbone or self.network),
+            counted(self.epochs, "epoch"),
+            f"batches of {self.batch_size:,}",
+            optimizer,
+            f"seed {self.seed}",
+        ]
 
     def changed(self, **changes: Any) -> "TrainConfig":
         """Return a copy with some fields replaced; None leaves a field unchanged."""

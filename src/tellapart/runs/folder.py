@@ -17,6 +17,7 @@ is written last, so a folder that has one can be resumed; one without it is as g
 
 import csv
 import io
+import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +29,7 @@ from typing import Any
 from tellapart import __version__
 from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.data.split import read_split_csv
-from tellapart.errors import DataError, SaveError
+from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, Finding, StepDone
 from tellapart.files import remove_litter, write_text
 from tellapart.paths import in_which_folder, similar_paths
@@ -37,6 +38,7 @@ from tellapart.runs.checkpoint import checkpoint_exists
 from tellapart.runs.event_log import LARGEST_LOG, event_line, findings_in, read_log
 from tellapart.runs.settings_file import digest_of_file, read_settings_file, write_settings_file
 from tellapart.runtime.machine import hardware, versions
+from tellapart.text import described
 from tellapart.untrusted.regular_file import read_regular, refuse_odd
 
 LOG = "log.jsonl"
@@ -235,12 +237,17 @@ def _csv_line(values: Sequence[Any]) -> str:
     return text.getvalue()
 
 
-def existing_run_folder(path: str | Path) -> RunFolder:
+def existing_run_folder(path: str | os.PathLike[str]) -> RunFolder:
     """Return the folder of an existing run.
 
     Raises:
+        ConfigError: this is no path.
         DataError: there is no such folder.
     """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ConfigError(
+            f"A run is given by the folder that tellapart.train made, its result's `folder`; got {described(path)}."
+        )
     folder = RunFolder(Path(path))
     if not folder.path.is_dir():
         similar = similar_paths(folder.path)
