@@ -40,7 +40,8 @@ def test_a_list_may_mix_paths_folders_arrays_and_pil_images(trained, color_photo
     assert (
         result[0].probabilities == result[1].probabilities == tellapart.predict(trained, CAT)[0].probabilities
     )
-    assert result[7].probabilities == result[8].probabilities == result[9].probabilities
+    assert result[7].probabilities == pytest.approx(result[8].probabilities, abs=1e-5)
+    assert result[7].probabilities == pytest.approx(result[9].probabilities, abs=1e-5)
 
 
 def test_an_array_of_several_is_several(trained):
@@ -65,7 +66,7 @@ def test_best_of_one_picture_that_cannot_be_read_raises_the_reason(trained, tmp_
     (tmp_path / "broken.png").write_bytes(b"no picture")
     one = tellapart.predict(trained, tmp_path / "broken.png")
     assert [Path(each.id).name for each in one.failed] == ["broken.png"]
-    with pytest.raises(tellapart.TellapartError, match="not a readable picture"):
+    with pytest.raises(tellapart.TellapartError, match="not a picture"):
         _ = one.best
     several = tellapart.predict(trained, [RED, tmp_path / "broken.png"])
     assert len(several.best) == len(several.failed) == 1

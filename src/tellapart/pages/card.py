@@ -48,7 +48,11 @@ class Facts:
     @property
     def cells(self) -> list[tuple[str, str]]:
         """The rows as texts."""
-        return [(name, cell(value)) for name, value in self.rows if value is not None and value != ""]
+        return [
+            (name, cell(value))
+            for name, value in self.rows
+            if value is not None and not (isinstance(value, str) and not value)
+        ]
 
 
 @dataclass(frozen=True)

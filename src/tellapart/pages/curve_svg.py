@@ -64,7 +64,7 @@ def _panel(panel: Panel) -> str:
 
     lines = []
     for (name, values), stroke in zip(panel.curves.items(), STROKES, strict=False):
-        step = max(1, len(values) // MOST_POINTS)
+        step = max(1, -(-len(values) // MOST_POINTS))
         epochs = [*range(0, len(values) - 1, step), len(values) - 1] if len(values) else []
         points = [place(epoch, values[epoch]) for epoch in epochs if math.isfinite(values[epoch])]
         if len(points) == 1:

@@ -32,6 +32,7 @@ from tellapart.data.split import read_split_csv
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, Finding, StepDone
 from tellapart.files import remove_litter, write_text
+from tellapart.pages.card import Readable
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import checkpoint_exists
@@ -47,10 +48,13 @@ METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(Readable):
     """Paths of one run."""
 
     path: Path
+
+    def _parts(self) -> list[str]:
+        return [str(self.path)]
 
     @property
     def model(self) -> Path:
