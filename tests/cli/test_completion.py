@@ -19,9 +19,8 @@ resource = pytest.importorskip("resource", reason="Windows counts processor time
 def test_the_names_are_those_of_the_registries():
     from tellapart.models.applications import APPLICATIONS
     from tellapart.models.backbones import BACKBONES
-    from tellapart.recipes.recipes import RECIPES
-
     from tellapart.recipes.forms import OPTIMIZERS
+    from tellapart.recipes.recipes import RECIPES
 
     assert set(completion.OPTIMIZERS) == set(OPTIMIZERS)
     assert set(completion.RECIPES) == set(RECIPES)
