@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:  # opening data and showing progress need no torch
@@ -71,6 +71,9 @@ class EpochDone:
 
     val_answers: tuple[int, ...] = ()
     """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Further metrics that a network of one's own was compiled with, by the names that Keras logs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class EpochPrinter(Listener):
         if isinstance(event, EpochDone):
             print(
                 f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
-                f"val_loss {event.val_loss:.4f}, val_accuracy {event.val_accuracy:.4f} ({event.seconds:.1f} s)",
+                f"val_loss {event.val_loss:.4f}, val_accuracy {event.val_accuracy:.4f}"
+                f"{''.join(f', {name} {value:.4f}' for name, value in event.metrics.items())} ({event.seconds:.1f} s)",
                 flush=True,
             )
         elif isinstance(event, Stage):

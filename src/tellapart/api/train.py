@@ -1,7 +1,7 @@
 """`train`: from labeled images to a scored classifier in a run folder."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import EpochPrinter, Listener
+from tellapart.api.own_model import Given, prepared_own
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.report import report_of_run
 from tellapart.api.training_run import run_training
@@ -21,7 +22,9 @@ from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
+from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import amount_of_bytes
 
@@ -43,6 +46,10 @@ def default_recipe(target: float | None, fine_tune: str | None = None, backbone:
 def train(
     data: Any = None,
     *,
+    model: Any = None,
+    callbacks: Any = None,
+    pixels: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     recipe: str | TrainConfig | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -60,6 +67,14 @@ def train(
 
     Args:
         data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
+        model: a Keras model of your own, compiled or not, or the path of a `.keras` or `.h5` file; see
+            `docs/own-models.md`. It is trained in place, as `model.fit` trains it: with its own optimizer, loss and
+            metrics where it is compiled. It gets pictures of its size; its outputs must be as many as the classes, or
+            one for two classes. The last epoch is the model, unless keep="best" or a callback says otherwise.
+        callbacks: Keras callbacks for it, with their meaning in `fit`; give them again when you resume.
+        pixels: the numbers that it wants for pixels: "0-255", "0-1", "-1-1", "imagenet" or "caffe". Default: 0-255
+            where a layer of it scales them, else 0-1. The model that is saved reads 0-255 in any case.
+        custom_objects: name -> class or function, of a file whose layers, loss or metrics are not Keras's own.
         recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
@@ -79,7 +94,8 @@ def train(
             highest of its optimizer's schedule.
 
     Raises:
-        ConfigError: an unknown recipe or setting, or one out of range.
+        ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.
+        ModelError: a model that is no classifier of images, or cannot be saved.
         DataError: images or labels that cannot be used.
         SaveError: the disk is full.
     """
@@ -87,20 +103,23 @@ def train(
         listener = EpochPrinter() if verbose else Listener()
     opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)
+    given = Given.of(model, callbacks, pixels, custom_objects)
     with ExitStack() as held:
         if resume is not None:
             if augment is not True or target is not None:
                 changes["augmentation or target"] = False
-            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
+            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget, given)
             refuse_unknown_function(setup.config)
         elif data is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            dataset, config, reason = _opened_and_configured(
-                data, labels, opened, recipe, augment, target, changes
+            dataset, config, reason, own = _opened_and_configured(
+                data, labels, opened, recipe, augment, target, changes, given, listener
             )
-            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason, budget)
+            setup = prepare(
+                dataset, config, out, reopening(data, labels), listener, held, reason, budget, own
+            )
         listener.folder_made(setup)
         run = run_training if setup.config.head is None else run_transfer
         result = run(setup, listener, should_stop)
@@ -125,8 +144,18 @@ def _opened_and_configured(
     augment: bool | str,
     target: float | None,
     changes: dict[str, Any],
-) -> tuple[Dataset, TrainConfig, str]:
-    """Return the images, the configuration for them, and why its recipe was chosen."""
+    given: Given,
+    listener: Listener,
+) -> tuple[Dataset, TrainConfig, str, OwnRun | None]:
+    """Return the images, the configuration for them, why its recipe was chosen, and a model that was given."""
+    given.refuse_without_model()
+    if given.model is not None:
+        refuse_settings_of_recipes({**changes, "recipe": recipe})
+        dataset = opened(data, labels)
+        own, config, told = prepared_own(given, dataset, augment, target, changes)
+        for words in told:
+            listener.notice(words)
+        return dataset, config, "", own
     if recipe is None or recipe == AUTO:
         recipe = default_recipe(target, changes.get("fine_tune"), changes.get("backbone"))
     # A bad setting is refused before any download.
@@ -142,7 +171,7 @@ def _opened_and_configured(
         len(dataset.splits.get("train", ())),
         has_validation="validation" in dataset.splits,
     )
-    return dataset, config, choice.reason
+    return dataset, config, choice.reason, None
 
 
 def _nothing_to_train_on(labels: Any) -> str:

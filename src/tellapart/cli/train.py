@@ -7,6 +7,7 @@ import typer
 from tellapart.cli import options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
+from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
@@ -16,10 +17,12 @@ AS_GIVEN = (
 """Options that `tellapart.train` takes as they are."""
 
 
+@with_own_model_options
 @with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
+    own: Any = None,
     target: options.Target = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
@@ -69,5 +72,6 @@ def train(
         "precision": precision and precision.value,
         "size": size and options.parse_size(size),
         "policy": policy and policy.value,
+        **own,
     }
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

@@ -6,9 +6,10 @@ from numbers import Real
 from typing import Any, TypeVar
 
 from tellapart.errors import ConfigError
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
 
-Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings)
+Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings | CompiledSettings)
 
 _SHORT: dict[str, Any] = {
     "widths": (64, 128, 256),

@@ -9,6 +9,7 @@ from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
+from tellapart.recipes.compiled import CompiledSettings
 
 LARGEST_NUMBER = 2**53
 """Whole numbers are smaller: Python's have no end, and fit into no array."""
@@ -185,7 +186,7 @@ class TrainConfig:
     fine_tuning: FineTuning | None = None
     """How the backbone is trained further; None for recipes without a backbone."""
 
-    optimizer: OptimizerSettings | MuonSettings
+    optimizer: OptimizerSettings | MuonSettings | CompiledSettings
     label_smoothing: float = 0.0
     """Share of each target that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
@@ -303,7 +304,8 @@ class TrainConfig:
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
         """Return the configuration that `to_dict` described."""
         fields = dict(saved)
-        kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
+        kinds: dict[str, Any] = {"Muon": MuonSettings, "as compiled": CompiledSettings}
+        kind = kinds.get(fields["optimizer"]["name"], OptimizerSettings)
         fields["optimizer"] = kind(**fields["optimizer"])
         augmentation = fields.get("augmentation")
         fields["augmentation"] = None if augmentation is None else Augmentation.from_dict(augmentation)

@@ -201,7 +201,7 @@ class RunFolder:
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / METRICS_CSV, _csv_line(METRICS) + "".join(map(_metrics_line, history)))
+        write_text(self.path / METRICS_CSV, _heading(history[:1]) + "".join(map(_metrics_line, history)))
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
@@ -210,7 +210,7 @@ class RunFolder:
 
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
-        heading = "" if place.exists() else _csv_line(METRICS)
+        heading = "" if place.exists() else _heading([event])
         self._append(place, heading + _metrics_line(event))
 
     def _append(self, place: Path, text: str) -> None:
@@ -224,9 +224,13 @@ class RunFolder:
             ) from reason
 
 
+def _heading(history: Sequence[EpochDone]) -> str:
+    return _csv_line([*METRICS, *(name for done in history for name in done.metrics)])
+
+
 def _metrics_line(event: EpochDone) -> str:
     row = {**asdict(event), "epoch": event.epoch + 1}
-    return _csv_line([row[name] for name in METRICS])
+    return _csv_line([*(row[name] for name in METRICS), *event.metrics.values()])
 
 
 def _csv_line(values: Sequence[Any]) -> str:

@@ -16,6 +16,7 @@ from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
 from tellapart.paths import real_path
 from tellapart.recipes.auto import AUTO, AUTO_CHOOSES
+from tellapart.recipes.own_model import OWN_MODEL
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.setup import TrainingSetup
@@ -115,10 +116,10 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     if "resume" in settings:
         config, saved = existing_run_folder(settings["resume"]).read_settings()
         return config.recipe, saved["name"]
-    recipe = settings.get("recipe", AUTO)
+    recipe = settings.get("recipe", AUTO if "model" not in settings else OWN_MODEL)
     if recipe == AUTO:
         recipe = default_recipe(*map(settings.get, ("target", "fine_tune", "backbone")))
-    if recipe != AUTO:
+    if recipe not in (AUTO, OWN_MODEL):
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:
         return recipe, known.name
