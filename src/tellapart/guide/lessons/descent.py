@@ -46,7 +46,7 @@ def settings() -> dict[str, float]:
     """Return the optimizers' settings: Keras's defaults, and the momentum of the recipe that uses Muon."""
     from tellapart.keras_backend import import_keras
     from tellapart.recipes.config import MuonSettings
-from tellapart.recipes.recipes import fast
+    from tellapart.recipes.recipes import fast
 
     keras = import_keras()
 
