@@ -75,6 +75,12 @@ class EpochDone:
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Further metrics that a network of one's own was compiled with, by the names that Keras logs."""
 
+    @property
+    def val_balanced_accuracy(self) -> float:
+        """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
+        recalls = [recall for recall in self.val_recalls if recall is not None]
+        return sum(recalls) / len(recalls) if recalls else self.val_accuracy
+
 
 @dataclass(frozen=True, slots=True)
 class FeaturesDone:

@@ -15,6 +15,8 @@ from tellapart.errors import ConfigError
 from tellapart.inference.probability_net import LOGITS, OF_SECOND
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import build_compiled_parts
+from tellapart.models.networks import OWN
+from tellapart.recipes.augmented import check_augment
 from tellapart.recipes.compiled import CompiledSettings, compiled_settings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.own_model import is_constant, own_config, refuse_mixing, refuse_settings_of_recipes
@@ -24,7 +26,7 @@ from tellapart.training.loss_form import LossForm, loss_form
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Given:
+class OwnGiven:
     """What somebody gave of a model of their own."""
 
     model: Any = None
@@ -39,7 +41,7 @@ class Given:
     @classmethod
     def of(
         cls, model: Any, callbacks: Any, pixels: str | None, custom_objects: Mapping[str, Any] | None
-    ) -> "Given":
+    ) -> "OwnGiven":
         """Return it checked.
 
         Raises:
@@ -47,12 +49,17 @@ class Given:
         """
         return cls(model, checked_callbacks(callbacks), pixels, custom_objects)
 
-    def refuse_without_model(self) -> None:
-        """Raise if something was given that only a model of one's own takes.
+    def refuse_without_model(self, recipe: Any = None) -> None:
+        """Raise if something was given that only a model of one's own takes, or a configuration that needs one.
 
         Raises:
             ConfigError: naming it.
         """
+        if isinstance(recipe, TrainConfig) and recipe.network == OWN and self.model is None:
+            raise ConfigError(
+                "That run trained a Keras model of somebody's own, which its settings do not hold. Train it with "
+                "tellapart train DATA --model FILE.keras (in Python: model=MODEL), without the config."
+            )
         given = [name for name in ("callbacks", "pixels", "custom_objects") if getattr(self, name)]
         if self.model is None and given:
             raise ConfigError(
@@ -80,9 +87,9 @@ class Given:
 
 
 def prepared_own(
-    given: Given,
+    given: OwnGiven,
     dataset: Dataset,
-    augment: bool | str,
+    augment: Any,
     target: float | None,
     changes: Mapping[str, Any],
 ) -> tuple[OwnRun, TrainConfig, list[str]]:
@@ -116,6 +123,7 @@ def prepared_own(
     compiled = None if form is None else compiled_settings(model, form.name)
     own = OwnRun(ready, model.compiled, given.callbacks, file)
     kinds = [type(callback).__name__ for callback in given.callbacks]
+    check_augment(augment)
     augment, why = _without_two_augmentations(model, augment)
     config = own_config(dataset.mirrors, augment, target, changes, compiled, kinds)
     config = dataclasses.replace(config, size=ready.shape[:2])
@@ -127,8 +135,10 @@ def prepared_own(
     return own, config, [*ready.lines(), *_lines(config, compiled, form, kinds), *why]
 
 
-def prepared_again(given: Given, folder: Path, saved: Mapping[str, Any], config: TrainConfig) -> OwnRun:
-    """Return the model of a run that is to be resumed.
+def prepared_again(
+    given: OwnGiven, folder: Path, saved: Mapping[str, Any], config: TrainConfig
+) -> OwnRun | None:
+    """Return the model of a run that is to be resumed; None where it trains by a recipe.
 
     Args:
         given: the model itself, where its classes are not Keras's; and the callbacks, which are not saved.
@@ -140,6 +150,8 @@ def prepared_again(given: Given, folder: Path, saved: Mapping[str, Any], config:
         ConfigError: the run trains no such model; or it cannot be opened, or is another one.
     """
     record = saved.get("own")
+    if record is None and given == OwnGiven():
+        return None
     if record is None:
         raise ConfigError(
             f"{folder} trains by the recipe {config.recipe}, and not a model of your own. Leave out the model and what "
@@ -209,7 +221,7 @@ def form_of(ready: OwnModel) -> LossForm:
     return form
 
 
-def _without_two_augmentations(model: Any, augment: bool | str) -> tuple[bool | str, list[str]]:
+def _without_two_augmentations(model: Any, augment: Any) -> tuple[Any, list[str]]:
     """Return what to augment by: nothing where nobody asks for it and layers of the model do so already."""
     own = sorted({type(layer).__name__ for layer in _all_layers(model) if type(layer).__name__ in AUGMENTING})
     if augment is not True or not own:

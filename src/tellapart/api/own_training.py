@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE
 from tellapart.api.finish import origin_of
 from tellapart.api.own_model import form_of
 from tellapart.api.watching import watch_over, with_findings
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.sampler import BatchSampler
+from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.events import EpochDone, Event
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import rate_setting
@@ -22,7 +24,7 @@ from tellapart.runs.setup import TrainingSetup
 from tellapart.training.keras_callbacks import CallbackRun
 from tellapart.training.keras_steps import KerasSteps
 from tellapart.training.loader import DataLoader
-from tellapart.training.loop import reached, run_epochs
+from tellapart.training.loop import run_epochs
 from tellapart.training.loss import native_loss
 from tellapart.training.loss_form import LossForm
 from tellapart.training.state import TrainState
@@ -94,6 +96,7 @@ class OwnTraining:
             batch_size=config.batch_size,
             seed=config.seed,
             rows_per_epoch=config.pictures_per_epoch,
+            labels=RowLabels(train.labels) if config.sampling == "balanced" else None,
         )
         if not own.was_compiled:
             compile_own(model, config, ready.head, config.epochs * batches.steps_per_epoch)
@@ -102,8 +105,10 @@ class OwnTraining:
         classifier = Classifier.of_model(ready.reading_bytes, card)
         callbacks = callbacks or CallbackRun(model, own.callbacks, config.epochs, batches.steps_per_epoch)
         precision = None if setup.precision == "float32" else setup.precision
+        names, weights = setup.dataset.class_names, config.class_weight
+        of_class = None if weights is None else torch.from_numpy(weights.of(names))
         steps = KerasSteps(
-            model, form, ready.scale, classifier.net.meaning, callbacks, TrainState(), precision
+            model, form, ready.scale, classifier.net.meaning, callbacks, TrainState(), of_class, precision
         )
         loader = DataLoader(
             train,
@@ -125,7 +130,7 @@ class OwnTraining:
         state = self.checkpointer.state
         return (
             state.epoch >= self.config.epochs
-            or reached(state.history, self.config.target)
+            or self.config.early_end(state.history)
             or state.divergences > 1
             or self.callbacks.stops
         )
@@ -151,7 +156,7 @@ class OwnTraining:
             state,
             config.epochs,
             should_stop,
-            config.target,
+            config.early_end,
             lambda: self.callbacks.stops,
         )
         for event in with_findings(self._heard(events), watch, lambda: inside.look(step.updates())):

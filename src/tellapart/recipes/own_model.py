@@ -13,7 +13,8 @@ from tellapart.recipes.adapt import HIGHEST_RATE, LOWEST_RATE, changed, without_
 from tellapart.recipes.augmented import check_augmentation, with_augmentation
 from tellapart.recipes.build import build_optimizer
 from tellapart.recipes.compiled import CompiledSettings
-from tellapart.recipes.config import OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.recipes.recipes import quick
 from tellapart.training.loss_form import LossForm
 
@@ -22,11 +23,11 @@ OWN_MODEL = "own-model"
 
 OF_RECIPES = (
     "recipe", "network", "widths", "depth", "backbone", "head", "fine_tune", "fine_tuning", "statistics_over",
-    "validation",
+    "validation", "freeze",
 )  # fmt: skip
 """Settings of a training that decide on a network of tellapart's, or need one."""
 
-OF_COMPILING = ("optimizer", "weight_decay", "label_smoothing", "schedule")
+OF_COMPILING = ("optimizer", "weight_decay", "label_smoothing")
 """Settings that a compiled model has already."""
 
 SET_THE_RATE = ("ReduceLROnPlateau", "LearningRateScheduler")
@@ -39,7 +40,8 @@ def refuse_settings_of_recipes(changes: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: naming it.
     """
-    given = [name for name in OF_RECIPES if changes.get(name) is not None]
+    below = dict.fromkeys(name.partition(".")[0] for name in changes.get("set") or {})
+    given = [name for name in OF_RECIPES if changes.get(name) is not None or name in below]
     if given:
         names = " and ".join(name.replace("_", "-") for name in given)
         raise ConfigError(
@@ -50,7 +52,7 @@ def refuse_settings_of_recipes(changes: Mapping[str, Any]) -> None:
 
 def own_config(
     mirrors: bool,
-    augment: bool | str,
+    augment: Any,
     target: float | None,
     changes: Mapping[str, Any],
     compiled: CompiledSettings | None,
@@ -65,7 +67,7 @@ def own_config(
         mirrors: whether a mirrored image keeps its class.
         augment: as in `tellapart.train`.
         target: validation accuracy, 0 to 1, at which the training may end.
-        changes: fields to change, and learning_rate.
+        changes: as `recipes.given` returns them.
         compiled: how the model was compiled; None: it was not.
         callbacks: class names of the Keras callbacks.
 
@@ -73,12 +75,6 @@ def own_config(
         ConfigError: a setting is unknown, out of range, or the model's own.
     """
     refuse_settings_of_recipes(changes)
-    known = {each.name for each in dataclasses.fields(TrainConfig)} | {"learning_rate"}
-    if unknown := sorted(set(changes) - known):
-        can = sorted(known - set(OF_RECIPES))
-        raise ConfigError(
-            f"A training of one's own model has no setting {', '.join(unknown)}. It has: {', '.join(can)}."
-        )
     config = dataclasses.replace(
         quick(mirrors=mirrors), recipe=OWN_MODEL, network=OWN, keep="last", precision="float32", target=target
     )
@@ -88,7 +84,7 @@ def own_config(
     elif any(name in SET_THE_RATE for name in callbacks):
         config = _at_constant_rate(config)
     config = changed(config, changes)
-    if isinstance(augment, str):
+    if not isinstance(augment, bool):
         config = with_augmentation(config, augment)
     elif not augment:
         config = without_augmentation(config)
@@ -98,6 +94,7 @@ def own_config(
 
 def _as_compiled(config: TrainConfig, compiled: CompiledSettings, changes: Mapping[str, Any]) -> TrainConfig:
     given = [name for name in OF_COMPILING if changes.get(name) is not None]
+    given += [name for name in changes.get("set", {}) if name.startswith("optimizer.")]
     if given:
         names = " and ".join(given)
         raise ConfigError(

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tellapart.recipes.compiled import CompiledSettings
-from tellapart.recipes.config import OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.training.watch.course import Course
 
 

@@ -52,6 +52,9 @@ class KerasSteps:
 
     callbacks: CallbackRun
     state: TrainState
+    class_weight: Tensor | None
+    """(classes,), what an image of each class counts in the training loss; None: each counts 1."""
+
     precision: str | None
     """Arithmetic, "bfloat16"; None: each layer's own."""
 
@@ -78,7 +81,9 @@ class KerasSteps:
             self.callbacks.list.on_epoch_begin(self.state.epoch)
             self.model.train()  # torch's mode, for layers that ask it
         self.callbacks.list.on_train_batch_begin(self.state.step)
-        logs = self._train([(self.scale(inputs), self.form.targets_of(targets))])
+        batch = (self.scale(inputs), self.form.targets_of(targets))
+        weights = () if self.class_weight is None else (targets @ self.class_weight.to(targets),)
+        logs = self._train([(*batch, *weights)])
         self.callbacks.list.on_train_batch_end(self.state.step, plain_logs(logs))
         result = self._last.loss_and_output
         return StepResult(result.loss, self.meaning(result.output.detach()))

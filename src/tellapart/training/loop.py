@@ -23,10 +23,10 @@ def run_epochs(
     state: TrainState,
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
-    target: float | None = None,
-    ends_early: Callable[[], bool] = lambda: False,
+    ends: Callable[[Sequence[EpochDone]], bool] = lambda _: False,
+    ends_at_once: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    """Train until `epochs` epochs are finished, the target is reached or `should_stop` returns True.
+    """Train until `epochs` epochs are finished, `ends` says so after one, or `should_stop` returns True.
 
     Args:
         step: the training step.
@@ -35,13 +35,13 @@ def run_epochs(
         state: where to begin; updated in place.
         epochs: total number, including those finished before.
         should_stop: called after every step.
-        target: validation accuracy at which training ends early, 0 to 1; None: never.
-        ends_early: asked after every step and epoch; True ends the epoch, which is still validated, and the training.
+        ends: asked with all epochs finished so far whether the training ends early; see `training.early_end`.
+        ends_at_once: asked after every step; True ends the epoch, which is still validated, and the training.
 
     Yields:
         StepDone after each step, EpochDone after each validation, Stopped if `should_stop` ended it.
     """
-    while state.epoch < epochs and not reached(state.history, target) and not ends_early():
+    while state.epoch < epochs and not ends(state.history) and not ends_at_once():
         began = time.perf_counter()
         while state.step < loader.batches.steps_per_epoch:
             yield _learn_one_batch(step, loader, state, epochs)
@@ -49,7 +49,7 @@ def run_epochs(
                 state.settle()
                 yield Stopped(state.epoch, state.step)
                 return
-            if ends_early():
+            if ends_at_once():
                 break
         state.settle()
         rate = _last_learning_rate(step.net.model.optimizer)
@@ -70,11 +70,6 @@ def run_epochs(
         state.history.append(done)
         state.begin_next_epoch()
         yield done
-
-
-def reached(history: Sequence[EpochDone], target: float | None) -> bool:
-    """Return whether the last epoch's validation accuracy has reached the target."""
-    return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
 def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: int) -> StepDone:
