@@ -175,8 +175,7 @@ def prepare_again(
             f"A resumed run keeps its settings ({folder.path}/run.toml); only its epochs can be raised. Leave out "
             f"{' and '.join(others).replace('_', ' ')}, or begin a new run with: tellapart train --config {folder.path}"
         )
-    epochs = changes.get("epochs")
-    longer = None if epochs is None else extended(folder, config, epochs)
+    longer = None if changes.get("epochs") is None else extended(folder, config, changes["epochs"])
     own = prepared_again(own_given or OwnGiven(), folder.path, saved, config)
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")

@@ -131,18 +131,18 @@ def train(
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
-            given = {"augment": None if augment is True else augment, "target": target}
-            changes = {**settings_from(changes), **given}
-            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget, own_given)
+            given = {
+                "augment": None if augment is True else augment,
+                "target": target,
+                **settings_from(changes),
+            }
+            setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            if config is not None and recipe is not None:
-                raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
-            if config is not None:
-                recipe, data, labels = repeated(config, data, labels)
+            recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
             dataset, complete, reason, own = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
@@ -154,6 +154,15 @@ def train(
             result = run(setup, listener, should_stop)
             ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Return recipe, data and labels as given, or those of the run whose settings are to be repeated."""
+    if config is None:
+        return recipe, data, labels
+    if recipe is not None:
+        raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
+    return repeated(config, data, labels)
 
 
 def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:

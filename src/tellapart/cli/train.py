@@ -77,13 +77,15 @@ def train(
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    settings = {name: given[name] for name in AS_GIVEN} | {
-        "target": None if target is None else options.parse_target(target),
-        "fine_tune": fine_tune and fine_tune.value,
-        "augment": parse_augment(augment, no_augment),
-        "precision": precision and precision.value,
-        "size": size and options.parse_size(size),
-        "policy": policy and policy.value,
-        **own,
-    }
+    chosen = {"fine_tune": fine_tune, "precision": precision, "policy": policy}
+    settings = (
+        own
+        | {name: given[name] for name in AS_GIVEN}
+        | {
+            "target": None if target is None else options.parse_target(target),
+            **{name: value and value.value for name, value in chosen.items()},
+            "augment": parse_augment(augment, no_augment),
+            "size": size and options.parse_size(size),
+        }
+    )
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))
