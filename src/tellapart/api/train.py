@@ -131,11 +131,8 @@ def train(
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
-            given = {
-                "augment": None if augment is True else augment,
-                "target": target,
-                **settings_from(changes),
-            }
+            given = {"augment": None if augment is True else augment, "target": target}
+            given |= settings_from(changes)
             setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
@@ -146,14 +143,17 @@ def train(
             dataset, complete, reason, own = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
-            where = reopening(data, labels)
-            setup = prepare(dataset, complete, out, where, listener, held, reason, budget, own)
+            again = reopening(data, labels)
+            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
         listener.folder_made(setup)
-        run = run_training if setup.config.head is None else run_transfer
         with tracking.until_the_end() as ending:
-            result = run(setup, listener, should_stop)
+            result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _run_of(setup: TrainingSetup) -> Callable[..., TrainingResult]:
+    return run_training if setup.config.head is None else run_transfer
 
 
 def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tuple[Any, Any, Any]:

@@ -77,15 +77,11 @@ def train(
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    chosen = {"fine_tune": fine_tune, "precision": precision, "policy": policy}
-    settings = (
-        own
-        | {name: given[name] for name in AS_GIVEN}
-        | {
-            "target": None if target is None else options.parse_target(target),
-            **{name: value and value.value for name, value in chosen.items()},
-            "augment": parse_augment(augment, no_augment),
-            "size": size and options.parse_size(size),
-        }
-    )
+    settings = {name: given[name] for name in AS_GIVEN} | {
+        "target": None if target is None else options.parse_target(target),
+        **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
+        "augment": parse_augment(augment, no_augment),
+        "size": size and options.parse_size(size),
+        **own,
+    }
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))
