@@ -196,7 +196,7 @@ class RunFolder(Readable):
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / METRICS_CSV, metrics_heading() + "".join(map(metrics_line, history)))
+        write_text(self.path / METRICS_CSV, metrics_heading(history) + "".join(map(metrics_line, history)))
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
@@ -205,7 +205,7 @@ class RunFolder(Readable):
 
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
-        heading = "" if place.exists() else metrics_heading()
+        heading = "" if place.exists() else metrics_heading([event])
         self._append(place, heading + metrics_line(event))
 
     def _append(self, place: Path, text: str) -> None:
