@@ -106,6 +106,8 @@ NO_FIELD = {
     "--names": "Labels(names=...)",
     "--label-pattern": "Labels(pattern=...)",
     "--class-depth": "Labels(class_depth=...)",
+    "--model": "model",
+    "--pixels": "pixels",
     "--memory": "memory",
     "--out": "out",
     "--log": "log",
