@@ -13,6 +13,7 @@ from tellapart.cli.terminal.tables import predictions_table, score_lines, truste
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
 from tellapart.data.left_out import left_out_of_folders
 from tellapart.data.reading_notes import in_words
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
@@ -47,12 +48,16 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         say()
 
 
+def _optimizer(settings: Any) -> str:
+    return settings.optimizer if isinstance(settings, CompiledSettings) else settings.name
+
+
 def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     config = setup.config
     height, width, channels = setup.preprocessing.shape
     plain = "" if config.augmentation else ", no augmentation"
     epochs = counted(config.epochs, "epoch")
-    rate = f"{config.optimizer.name}, learning rate {config.optimizer.learning_rate:.3g}"
+    rate = f"{_optimizer(config.optimizer)}, learning rate {config.optimizer.learning_rate:.3g}"
     recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}, {rate}{plain}, seed {config.seed}"
     return [
         ("Split", split_in_words(setup)),
