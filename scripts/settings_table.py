@@ -109,6 +109,8 @@ NO_FIELD = {
     "--memory": "memory",
     "--out": "out",
     "--log": "log",
+    "--model": "model",
+    "--pixels": "pixels",
     "--save-to": "result.classifier.save(...)",
     "--resume": "resume",
     "--config": "config",
