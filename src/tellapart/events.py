@@ -58,8 +58,12 @@ class EpochDone:
     """Mean training loss over the epoch, each batch before its update and with dropout."""
 
     accuracy: float
+    """Share of the images classified correctly while training; of several labels an image, in all of them."""
+
     val_loss: float
     val_accuracy: float
+    """Of several labels an image, the mean average precision."""
+
     learning_rate: float
     """Learning rate of the epoch's last step."""
 
@@ -71,6 +75,27 @@ class EpochDone:
 
     val_answers: tuple[int, ...] = ()
     """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
+
+
+def score_name(multi_label: bool) -> str:
+    """Return in words what `val_accuracy` of an epoch is."""
+    return "mean average precision" if multi_label else "accuracy"
+
+
+OF_SEVERAL_LABELS = {
+    "accuracy": "exact_match",
+    "val_accuracy": "val_mean_average_precision",
+    "val_recalls": "val_average_precisions",
+    "val_answers": "val_given",
+}
+"""Field of EpochDone -> what it is called in a training on several labels a picture, where it means this."""
+
+
+def epoch_values(done: EpochDone, *, multi_label: bool) -> dict[str, Any]:
+    """Return an epoch as plain values by the names that people read; it counts from 1 there."""
+    names = OF_SEVERAL_LABELS if multi_label else {}
+    values = {**asdict(done), "epoch": done.epoch + 1}
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tellapart.recipes.adapt import (
     changed,
     for_target,
     held_out_for_transfer,
+    with_several_labels,
     without_augmentation,
 )
 from tellapart.recipes.augmented import check_augmentation, with_augmentation
@@ -58,6 +59,8 @@ def configured(
             "target out, or train from scratch with --recipe fast."
         )
     config = changed(config, changes)
+    if config.multi_label:
+        config = with_several_labels(config)
     if isinstance(augment, str):
         config = with_augmentation(config, augment)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):

@@ -7,16 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tellapart.api.listener import Listener
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
+from tellapart.data.multi_label import class_counts
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.recorded import open_recorded
-from tellapart.data.sources.label_choice import labels_from
+from tellapart.data.sources.label_choice import labels_from, with_several
 from tellapart.data.split import divide, write_split_csv
 from tellapart.data.store import MEMORY_BUDGET, ImageStore, bytes_of, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
@@ -86,17 +86,17 @@ def prepare(
     return setup
 
 
-def refuse_single_images(dataset: Dataset, labels: NDArray[np.int64]) -> None:
+def refuse_single_images(dataset: Dataset, labels: NDArray[Any]) -> None:
     """Raise if a class has less than two training images, with which nothing could be checked.
 
     Args:
         dataset: divided.
-        labels: (N,) of the training images.
+        labels: (N,) of the training images; or (N, classes) of 0 and 1, where a picture may have several.
 
     Raises:
         DataError: naming the classes.
     """
-    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    counts = class_counts(labels, len(dataset.class_names))
     few = [index for index, count in enumerate(counts) if count < 2]
     if not few:
         return
@@ -148,6 +148,8 @@ def prepare_again(
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     if data is None:
         data, labels = saved["argument"], labels_from(saved)
+    elif config.multi_label:
+        labels = with_several(labels)
     dataset = open_recorded(opened, data, labels, folder.read_split(saved))
     for words in dataset.notices:
         listener.notice(words)

@@ -15,7 +15,7 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
-from tellapart.data.sources.label_choice import as_labels
+from tellapart.data.sources.label_choice import as_labels, with_several
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import refuse_unknown_function
@@ -54,6 +54,7 @@ def train(
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     memory: int | str = MEMORY_BUDGET,
+    multi_label: bool = False,
     **changes: Any,
 ) -> TrainingResult:
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
@@ -75,6 +76,8 @@ def train(
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
             changes no result.
+        multi_label: whether a picture may have several labels, or none. Then `labels` is a file with a column such as
+            cat|dog, with columns of 0 and 1, or with several rows a picture; or arrays give (N, labels) of 0 and 1.
         **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48); and learning_rate, the
             highest of its optimizer's schedule.
 
@@ -85,6 +88,12 @@ def train(
     """
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
+    if (
+        multi_label
+        or as_labels(labels).multi_label
+        or (isinstance(recipe, TrainConfig) and recipe.multi_label)
+    ):
+        labels = with_several(labels)
     opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)
     with ExitStack() as held:
@@ -97,6 +106,7 @@ def train(
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
+            changes |= {"multi_label": True} if as_labels(labels).multi_label else {}
             dataset, config, reason = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes
             )

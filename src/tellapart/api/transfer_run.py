@@ -12,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
 from tellapart.api.watching import findings_of_head, look_at_data
-from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
-from tellapart.events import Event, FeaturesDone, HeadFitted
+from tellapart.events import Event, FeaturesDone, FineTuningSkipped, HeadFitted
 from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
@@ -54,7 +53,8 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     assert setup.backbone is not None
     energy, began = EnergyMeter(), time.monotonic()
     features = setup.backbone.features
-    model = with_head(features, len(setup.dataset.class_names))
+    activation = "sigmoid" if config.multi_label else "softmax"
+    model = with_head(features, len(setup.dataset.class_names), activation)
     listener.prepared(setup, model)
 
     def tell(event: Event) -> None:
@@ -74,10 +74,12 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     tell(fitted)
     for finding in findings_of_head(setup, fitted):
         tell(finding)
-    card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), views)
+    card = new_card(setup, views)
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
     head = Candidate(Classifier.of_model(model, calibrated(card, held_out)), held_out)
+    if config.multi_label:
+        tell(FineTuningSkipped("pictures have several labels", can_be_asked_for=False))
     outcome = fine_tune(setup, head, tell, should_stop, listener)
     classifier, held_out = outcome.better
     of_images = by_split["train"].features[0]
@@ -85,7 +87,8 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         of_images, probabilities = learn_features(setup, classifier, listener)
     else:
         probabilities = choice.head.probabilities(of_images)
-        classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
+        if not config.multi_label:  # what is familiar is told by the features of each class
+            classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
     cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": torch.get_num_threads()}
     setup.folder.log("Cost", cost)
     classifier.save(setup.folder.model)

@@ -7,6 +7,7 @@ import numpy as np
 
 from tellapart.checks.balance import imbalance
 from tellapart.checks.quick import Place, QuickCheck, quick_check
+from tellapart.data.multi_label import are_several, in_words, names_of
 from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
@@ -41,7 +42,7 @@ def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: S
     course = course_of(
         config,
         len(setup.validation),
-        chance=_chance(setup, config),
+        chance=None if config.multi_label else _chance(setup, config),
         statistics_over=min(config.statistics_over or config.batch_size, config.batch_size)
         if normalizes
         else None,
@@ -92,8 +93,8 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
         advice = "Correct or remove them: tellapart check lists them"
         yield Finding("conflicting labels", None, None, seen + " = ".join(names), advice)
     train = setup.stores["train"].labels
-    counts = np.bincount(train, minlength=len(setup.dataset.class_names))
-    for finding in imbalance(counts, setup.dataset.class_names):
+    names = setup.dataset.class_names
+    for finding in () if are_several(train) else imbalance(np.bincount(train, minlength=len(names)), names):
         advice = "Read the balanced accuracy and each class's recall"
         yield Finding("unequal classes", None, None, finding.seen, advice)
     blank = {name: rows for name, rows in checked.blank.items() if len(rows)}
@@ -131,11 +132,13 @@ _OF = {"train": "training", "validation": "validation"}
 
 
 def _label(setup: TrainingSetup, place: Place) -> str:
-    return setup.dataset.class_names[setup.stores[place.split].labels[place.row]]
+    return in_words(names_of(setup.stores[place.split].labels[place.row], setup.dataset.class_names))
 
 
 def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Finding]:
     """Yield what is wrong with a head that was fitted to a frozen network's features."""
+    if setup.config.multi_label:  # what is scored by chance is said of one label a picture alone
+        return
     finding = labels_not_learned_by_head(_chance(setup, setup.config), fitted)
     if finding is not None and finding.kind not in _kinds_told(setup):
         yield finding

@@ -21,7 +21,7 @@ class Prediction:
     """Class names, the likeliest first."""
 
     probabilities: tuple[float, ...]
-    """Of those classes; over all classes of the model they sum to 1."""
+    """Of those classes; over all classes of the model they sum to 1, unless a picture may have several labels."""
 
     group: Group | None = None
     """The everyday thing, such as dog, that is likelier than any other group and any class that is in none; None
@@ -33,6 +33,10 @@ class Prediction:
 
     novelty: float | None = None
     """How unlike them it is, by the score that the model card names; None: the model has none."""
+
+    labels: tuple[str, ...] | None = None
+    """Of a model of several labels a picture, those whose probability reaches their threshold, the likeliest first;
+    often several, or none. None for other models."""
 
     note: str = ""
     """What was assumed to read the picture, where its file does not define its levels."""
@@ -64,6 +68,29 @@ def with_novelty(
         replace(prediction, familiar=limit.is_familiar(score), novelty=score)
         for prediction, score in zip(predictions, scores.tolist(), strict=True)
     ]
+
+
+def with_labels(
+    predictions: list[Prediction], given: NDArray[np.bool_], class_names: tuple[str, ...]
+) -> list[Prediction]:
+    """Return the predictions with the labels that their pictures are given.
+
+    Args:
+        predictions: of N pictures.
+        given: (N, classes).
+        class_names: in the order of the columns.
+    """
+    labels = [{class_names[index] for index in np.flatnonzero(row)} for row in given]
+    return [
+        replace(prediction, labels=_in_order(of_picture, prediction.names))
+        for prediction, of_picture in zip(predictions, labels, strict=True)
+    ]
+
+
+def _in_order(labels: set[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return labels in the order of the likeliest names, those that are not among them last."""
+    named = tuple(name for name in names if name in labels)
+    return (*named, *sorted(labels - set(named)))
 
 
 def with_notes(predictions: list[Prediction], notes: Sequence[str]) -> list[Prediction]:

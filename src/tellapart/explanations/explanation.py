@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tellapart.errors import ConfigError
 from tellapart.events import Progress
 from tellapart.explanations.answer import Answer, answer_of
 from tellapart.explanations.attribution.heat_maps import HeatMaps, heat_maps_of
@@ -83,11 +84,18 @@ class Explanation:
     @cached_property
     def heat_maps(self) -> HeatMaps:
         """Why this class and not another one, by several methods, each with its measured faithfulness."""
-        return heat_maps_of(self.subject, self.answer.order, self.named, self.gaps, self.quick)
+        named = (*self.answer.given, *self.named)
+        return heat_maps_of(self.subject, self.answer.order, named, self.gaps, self.quick)
 
     @cached_property
     def counterfactuals(self) -> tuple[Counterfactual, ...]:
-        """The smallest change of each kind that changes the prediction."""
+        """The smallest change of each kind that changes the prediction.
+
+        Raises:
+            ConfigError: a picture may have several labels, so that there is no other class to change to.
+        """
+        if self.subject.card.multi_label:
+            raise ConfigError("not searched for where a picture may have several labels.")
         return tuple(counterfactuals(self.subject.predict, self.subject.pixels, steps_for(self.subject.cost)))
 
     def add_gap(self, gap: str) -> None:

@@ -194,6 +194,7 @@ def _training_cost(config: TrainConfig, flops: int) -> TrainingCost:
 def _card_facts(card: ModelCard) -> dict[str, Any]:
     return {
         "classes": list(card.class_names),
+        **(card.of_labels() if card.multi_label else {}),
         "pictures": card.preprocessing.to_dict(),
         "origin": {key: value for key, value in card.origin.items() if key != "usage"},
         **_adopted(card.origin.get("usage")),

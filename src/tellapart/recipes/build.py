@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
-from tellapart.models.networks import NETWORKS
+from tellapart.models.networks import NETWORKS, for_several_labels
 from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
 from tellapart.recipes.standardized import standardized
 from tellapart.training.optim.muon import MuonOptimizer, Rates
@@ -49,10 +49,13 @@ def build_model(
         rows = np.random.default_rng(config.seed).permutation(len(images))[:count]
         initialize(model, images[np.sort(rows)], config.seed)
     optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
-    loss: Any = "categorical_crossentropy"
+    loss: Any = "binary_crossentropy" if config.multi_label else "categorical_crossentropy"
     if config.label_smoothing:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+        kind = keras.losses.BinaryCrossentropy if config.multi_label else keras.losses.CategoricalCrossentropy
+        loss = kind(label_smoothing=config.label_smoothing)
+    model.compile(
+        optimizer=optimizer, loss=loss, metrics=["binary_accuracy" if config.multi_label else "accuracy"]
+    )
     return model
 
 
@@ -64,6 +67,8 @@ def build_network(
 ) -> Any:
     """Return the configured network, uncompiled; with the layers that standardize images, learned from `images`."""
     model = NETWORKS[config.network].build(image_shape, classes, config)
+    if config.multi_label:
+        model = for_several_labels(model)
     augmentation = config.augmentation
     if augmentation is None or not augmentation.standardizes:
         return model
@@ -123,5 +128,7 @@ def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
         steps=steps,
         whitening_steps=round(settings.whitening_share * steps),
     )
-    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, config.batch_size)
+    # Its rates are for a loss that is summed over the images; Keras's binary cross-entropy is a mean over labels too.
+    summed = config.batch_size * (model.output_shape[-1] if config.multi_label else 1)
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, summed)
     return TrainStep(net, optimizer, part_size=config.statistics_over)

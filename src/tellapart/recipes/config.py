@@ -202,6 +202,9 @@ class TrainConfig:
     target: float | None = None
     """Validation accuracy, 0 to 1, at which the training ends early; None: it never does."""
 
+    multi_label: bool = False
+    """Whether a picture may have several labels, or none: a sigmoid for each, and binary cross-entropy."""
+
     batch_size: int = 32
     """Images per step."""
 
@@ -269,6 +272,19 @@ class TrainConfig:
             raise ConfigError(
                 f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
                 "or use the recipe transfer."
+            )
+        if self.multi_label and self.fine_tune == "on":
+            raise ConfigError(
+                "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. "
+                "Leave "
+                "out --fine-tune, and --epochs, --batch-size and --learning-rate, which are settings of fine-tuning; "
+                "or "
+                "train from scratch with --recipe quick."
+            )
+        if self.multi_label and self.target is not None:
+            raise ConfigError(
+                "target is an accuracy, and several labels a picture are scored by their mean average precision. Leave "
+                "out --target, and give --epochs."
             )
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")

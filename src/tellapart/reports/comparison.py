@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.multi_label import are_several
 from tellapart.errors import DataError
 from tellapart.metrics.scores import wilson_interval
 from tellapart.runs.predictions import SplitPredictions
@@ -43,6 +44,12 @@ def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any
         DataError: a run has no test predictions, or they are of other images.
     """
     tests = {name: _test_predictions(name, predictions) for name, predictions in runs.items()}
+    if several := [name for name, test in tests.items() if are_several(test.labels)]:
+        raise DataError(
+            f"{several[0]} gives pictures several labels. The paired test compares runs that give each picture one "
+            "class. "
+            f"Compare the average precisions and their intervals: tellapart evaluate {several[0]}"
+        )
     if len(tests) < 2:
         raise DataError(f"A comparison needs at least two runs with different names; got {len(tests)}.")
     _refuse_different_images(tests)

@@ -14,6 +14,7 @@ from tellapart.recipes.adapt import (
     changed,
     for_target,
     held_out_for_transfer,
+    with_several_labels,
     without_augmentation,
 )
 from tellapart.recipes.augmented import augmentation_of, with_augmentation
@@ -64,7 +65,8 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
         candidates, key=len
     )  # what the data decides, such as mirroring, needs no option
     words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *shortest]
-    words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
+    for name in (name for name in RECORDED if name in data):
+        words += [_option(name)] if data[name] is True else [_option(name), str(data[name])]
     return shlex.join(words)
 
 
@@ -80,6 +82,7 @@ def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     """Return the options that turn `default` into `config`; None where no options do."""
     options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
+    default = with_several_labels(default) if config.multi_label else default
     of_fine_tuning = _of_fine_tuning(default, config)
     options += [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
     default = changed(default, of_fine_tuning)

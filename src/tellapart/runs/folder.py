@@ -29,7 +29,7 @@ from tellapart import __version__
 from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.data.split import read_split_csv
 from tellapart.errors import DataError, SaveError
-from tellapart.events import EpochDone, Event, Finding, StepDone
+from tellapart.events import OF_SEVERAL_LABELS, EpochDone, Event, Finding, StepDone, epoch_values
 from tellapart.files import remove_litter, write_text
 from tellapart.paths import in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
@@ -42,6 +42,11 @@ from tellapart.untrusted.regular_file import read_regular, refuse_odd
 LOG = "log.jsonl"
 METRICS_CSV = "metrics.csv"
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+
+def metric_names(multi_label: bool) -> tuple[str, ...]:
+    """Return the columns of metrics.csv."""
+    return tuple(OF_SEVERAL_LABELS.get(name, name) for name in METRICS) if multi_label else METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,17 +206,27 @@ class RunFolder:
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / METRICS_CSV, _csv_line(METRICS) + "".join(map(_metrics_line, history)))
+        several = self._has_several_labels
+        lines = [_metrics_line(done, several) for done in history]
+        write_text(self.path / METRICS_CSV, _csv_line(metric_names(several)) + "".join(lines))
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
             if done.epoch not in logged:
                 self.log(EpochDone.__name__, asdict(done))
 
+    @property
+    def _has_several_labels(self) -> bool:
+        """Whether the run is one on several labels a picture; False where its settings are not written."""
+        if not (self.path / SETTINGS_IN_RUN).exists():
+            return False
+        return bool(self.all_settings()["run"].get("multi_label"))
+
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
-        heading = "" if place.exists() else _csv_line(METRICS)
-        self._append(place, heading + _metrics_line(event))
+        several = self._has_several_labels
+        heading = "" if place.exists() else _csv_line(metric_names(several))
+        self._append(place, heading + _metrics_line(event, several))
 
     def _append(self, place: Path, text: str) -> None:
         try:
@@ -224,9 +239,9 @@ class RunFolder:
             ) from reason
 
 
-def _metrics_line(event: EpochDone) -> str:
-    row = {**asdict(event), "epoch": event.epoch + 1}
-    return _csv_line([row[name] for name in METRICS])
+def _metrics_line(event: EpochDone, multi_label: bool) -> str:
+    row = epoch_values(event, multi_label=multi_label)
+    return _csv_line([row[name] for name in metric_names(multi_label)])
 
 
 def _csv_line(values: Sequence[Any]) -> str:

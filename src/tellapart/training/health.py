@@ -27,17 +27,20 @@ class Remark:
     text: str
 
 
-def remarks(history: Sequence[EpochDone], findings: Iterable[Finding]) -> tuple[Remark, ...]:
+def remarks(
+    history: Sequence[EpochDone], findings: Iterable[Finding], score: str = "accuracy"
+) -> tuple[Remark, ...]:
     """Return what is noteworthy about the curves, in the order of the epochs.
 
     Args:
         history: all finished epochs.
         findings: of the watch.
+        score: what the epochs are scored by, from `score_name`.
     """
     if not history:
         return ()
     best = best_epoch(history)
-    notes = [Remark(best.epoch + 1, "best", f"best validation accuracy, {best.val_accuracy:.1%}")]
+    notes = [Remark(best.epoch + 1, "best", f"best validation {score}, {best.val_accuracy:.1%}")]
     notes += [
         Remark((finding.since or 0) + 1, finding.kind, f"{finding.kind}: {finding.seen}")
         for finding in findings

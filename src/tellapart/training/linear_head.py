@@ -9,6 +9,7 @@ Knows nothing of networks and images.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,10 +46,13 @@ class LinearHead:
     bias: NDArray[np.float32]
     """(classes,)."""
 
+    multi_label: bool = False
+    """Whether a picture may have several of the classes: a logistic regression for each, against all others."""
+
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the softmax of the logits: (N, features) -> (N, classes)."""
+        """Return the softmax of the logits, or their sigmoids: (N, features) -> (N, classes)."""
         logits = torch.from_numpy(features @ self.kernel + self.bias)
-        return logits.softmax(1).numpy()
+        return (logits.sigmoid() if self.multi_label else logits.softmax(1)).numpy()
 
 
 class HeadFitter:
@@ -58,12 +62,12 @@ class HeadFitter:
     neither the products nor the penalty, and a free bias makes up for any mean, so the solutions are the same.
     """
 
-    def __init__(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:
+    def __init__(self, features: NDArray[np.float32], labels: NDArray[Any], classes: int) -> None:
         """Prepare the features.
 
         Args:
             features: (N, features) float32.
-            labels: (N,), 0 to classes - 1.
+            labels: (N,), 0 to classes - 1; or (N, classes) of 0 and 1, where a picture may have several.
             classes: how many there are.
         """
         dtype = torch.float64 if len(features) <= MOST_IN_FLOAT64 else torch.float32
@@ -97,7 +101,7 @@ class HeadFitter:
                 _minimize(images, targets, kernel, bias, penalty)
                 on_features = self._back.t() @ kernel.detach().to(self._back.dtype)
             shifted = bias.detach() - self._mean @ on_features
-            yield LinearHead(on_features.float().numpy(), shifted.float().numpy())
+            yield LinearHead(on_features.float().numpy(), shifted.float().numpy(), self.labels.ndim == 2)
 
 
 def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,6 +116,13 @@ def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
     return left * lengths, (left / lengths).t() @ features
 
 
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over images; of several labels, each by itself, it is the sum over labels."""
+    if targets.ndim == 1:
+        return F.cross_entropy(logits, targets)
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / len(targets)
+
+
 def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor, penalty: float) -> None:
     optimizer = torch.optim.LBFGS(
         [kernel, bias], max_iter=MAX_ITERATIONS, tolerance_grad=TOLERANCE, tolerance_change=1e-9,
@@ -121,7 +132,7 @@ def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor
     def loss() -> Tensor:
         optimizer.zero_grad()
         logits = torch.addmm(bias, coordinates, kernel)
-        value = F.cross_entropy(logits, targets) + penalty / 2 * kernel.square().sum()
+        value = _cross_entropy(logits, targets) + penalty / 2 * kernel.square().sum()
         value.backward()
         return value
 

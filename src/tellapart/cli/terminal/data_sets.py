@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 from rich.text import Text
 
 from tellapart.cli.terminal.console import command, note, notes, results, say, say_json
 from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
+from tellapart.data import multi_label
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
@@ -84,7 +84,7 @@ def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Return split -> class -> number of pictures."""
     classes = dataset.class_names
     return {
-        name: dict(zip(classes, np.bincount(split.labels, minlength=len(classes)).tolist(), strict=True))
+        name: dict(zip(classes, multi_label.class_counts(split.labels, len(classes)).tolist(), strict=True))
         for name, split in sorted(dataset.splits.items(), key=lambda item: SPLIT_NAMES.index(item[0]))
     }
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
+from tellapart.metrics.validation import USUAL_THRESHOLD
 from tellapart.training.step import StepResult, TrainStep
 
 STEPS_MEASURED = 4
@@ -128,13 +129,13 @@ def _ratio(before: Tensor, after: Tensor) -> Tensor:
 class Inside:
     """Looks at what a fixed sample of images does inside a network."""
 
-    def __init__(self, model: Any, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int) -> None:
+    def __init__(self, model: Any, images: NDArray[np.uint8], labels: NDArray[Any], seed: int) -> None:
         """Draw the sample.
 
         Args:
             model: a Keras model; its weights are shared.
             images: (N, H, W, C), of the training split.
-            labels: (N,) class indices.
+            labels: (N,) class indices; or (N, classes) of 0 and 1, where an image may have several.
             seed: of the sample.
         """
         count = min(max(FEWEST_SAMPLED, round(SAMPLED_SHARE * len(images))), MOST_SAMPLED)
@@ -194,6 +195,8 @@ class Inside:
 
         with self.net.observed_by(see):
             output = self.net(images, training=False)
+        if labels.ndim == 2:  # several labels an image: all of them
+            return int(((output.cpu() >= USUAL_THRESHOLD) == (labels >= USUAL_THRESHOLD)).all(-1).sum())
         return int((output.argmax(-1).cpu() == labels).sum())
 
 
