@@ -11,7 +11,7 @@ Draws shapes in random colors and sizes on textured ground (their kinds are the 
 - the heat map of each label against where its shape was drawn: the share of the map's positive mass within its box,
   beside the box's share of the picture.
 
-Writes a dated page and every figure to benchmarks/results/, and leaves pictures, run, report and explanations in FOLDER.
+Writes a dated page and every figure to benchmarks/results/, and leaves pictures, run, report, explanations in FOLDER.
 """
 
 import argparse
