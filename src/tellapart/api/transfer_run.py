@@ -6,6 +6,7 @@ Between head and test, the backbone may be trained further (`fine_tune_run`).
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, 
 from tellapart.api.listener import Listener
 from tellapart.api.watching import findings_of_head, look_at_data
 from tellapart.classifier.classifier import Classifier
-from tellapart.events import Event, FeaturesDone, FineTuningSkipped, HeadFitted
+from tellapart.data.multi_label import are_several
+from tellapart.events import Event, FeaturesDone, HeadFitted
 from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
@@ -78,8 +80,6 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
     head = Candidate(Classifier.of_model(model, calibrated(card, held_out)), held_out)
-    if config.multi_label:
-        tell(FineTuningSkipped("pictures have several labels", can_be_asked_for=False))
     outcome = fine_tune(setup, head, tell, should_stop, listener)
     classifier, held_out = outcome.better
     of_images = by_split["train"].features[0]
@@ -87,8 +87,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         of_images, probabilities = learn_features(setup, classifier, listener)
     else:
         probabilities = choice.head.probabilities(of_images)
-        if not config.multi_label:  # what is familiar is told by the features of each class
-            classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
+        _learn_familiar(classifier, of_images, by_split["train"].labels, config.seed)
     cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": torch.get_num_threads()}
     setup.folder.log("Cost", cost)
     classifier.save(setup.folder.model)
@@ -99,6 +98,14 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
     return score_test(setup, classifier, outcome.history, held_out, listener)
+
+
+def _learn_familiar(
+    classifier: Classifier, features: NDArray[np.float32], labels: NDArray[Any], seed: int
+) -> None:
+    """Learn which images are familiar, by the features of each class; of several labels an image there are none."""
+    if not are_several(labels):
+        classifier.learn_familiar(features, labels, seed)
 
 
 def _views(

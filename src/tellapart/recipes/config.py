@@ -273,19 +273,7 @@ class TrainConfig:
                 f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
                 "or use the recipe transfer."
             )
-        if self.multi_label and self.fine_tune == "on":
-            raise ConfigError(
-                "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. "
-                "Leave "
-                "out --fine-tune, and --epochs, --batch-size and --learning-rate, which are settings of fine-tuning; "
-                "or "
-                "train from scratch with --recipe quick."
-            )
-        if self.multi_label and self.target is not None:
-            raise ConfigError(
-                "target is an accuracy, and several labels a picture are scored by their mean average precision. Leave "
-                "out --target, and give --epochs."
-            )
+        _check_multi_label(self)
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.target is not None and self.validation == "test":
@@ -330,6 +318,23 @@ class TrainConfig:
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+def _check_multi_label(config: TrainConfig) -> None:
+    """Raise ConfigError for what several labels a picture do not have."""
+    if config.multi_label and config.fine_tune == "on":
+        raise ConfigError(
+            "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. "
+            "Leave "
+            "out --fine-tune, and --epochs, --batch-size and --learning-rate, which are settings of fine-tuning; "
+            "or "
+            "train from scratch with --recipe quick."
+        )
+    if config.multi_label and config.target is not None:
+        raise ConfigError(
+            "target is an accuracy, and several labels a picture are scored by their mean average precision. Leave "
+            "out --target, and give --epochs."
+        )
 
 
 def _check_types(settings: Any) -> None:
