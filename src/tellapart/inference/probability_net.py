@@ -37,6 +37,9 @@ FAINTER = (1 / 16, 1 / 255)
 chance where noise drives one of them to 1 and the others to 0."""
 
 
+OF_LABELS = " A network of several labels a picture needs the model card in the .keras file that tellapart saved."
+
+
 class ProbabilityNet:
     """A network as a function from pixels to probabilities, whatever its last layer returns."""
 
@@ -209,6 +212,7 @@ def head_of(
             f"{name} ends in {activation} with {outputs} per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
             "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
+            + (OF_LABELS if activation == "sigmoid" else "")
         )
     return "logits"
 
