@@ -30,7 +30,7 @@ from PIL import Image, ImageDraw
 
 RESULTS = Path(__file__).parent / "results"
 LABELS = ("circle", "square", "triangle", "star", "cross", "ring", "stripes", "heart")
-SIDE = 64
+SIDE = 48
 MOST = 4
 """Labels of a picture."""
 
@@ -66,7 +66,7 @@ def draw_picture(random, labels):
     quarters = random.permutation(4)[: len(labels)]
     boxes = {}
     for label, quarter in zip(labels, quarters, strict=True):
-        size = int(random.integers(18, 27))
+        size = int(random.integers(14, 20))
         left, top = (
             int(half * SIDE // 2 + random.integers(2, SIDE // 2 - size - 1))
             for half in (quarter % 2, quarter // 2)

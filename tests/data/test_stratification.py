@@ -71,7 +71,7 @@ def test_the_draw_is_of_the_ids_and_the_seed():
 
 
 def test_split_csv_holds_lists_of_names(tmp_path):
-    data = dataset_of(rows_of_labels(10))
+    data = dataset_of(rows_of_labels())
     write_split_csv(data, tmp_path / "split.csv")
     recorded = read_split_csv(tmp_path / "split.csv")
     assert recorded["5.png"][0].startswith("[")

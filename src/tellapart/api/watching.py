@@ -93,8 +93,9 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
         advice = "Correct or remove them: tellapart check lists them"
         yield Finding("conflicting labels", None, None, seen + " = ".join(names), advice)
     train = setup.stores["train"].labels
-    names = setup.dataset.class_names
-    for finding in () if are_several(train) else imbalance(np.bincount(train, minlength=len(names)), names):
+    classes = setup.dataset.class_names
+    equal = are_several(train)  # labels that do not exclude each other need not be equally common
+    for finding in () if equal else imbalance(np.bincount(train, minlength=len(classes)), classes):
         advice = "Read the balanced accuracy and each class's recall"
         yield Finding("unequal classes", None, None, finding.seen, advice)
     blank = {name: rows for name, rows in checked.blank.items() if len(rows)}

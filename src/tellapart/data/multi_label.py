@@ -45,7 +45,7 @@ def names_of(label: Any, class_names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of one picture's labels: of its class number, or of its row of 0 and 1."""
     if np.ndim(label) == 0:
         return (class_names[int(label)],)
-    return tuple(class_names[number] for number in np.flatnonzero(label))
+    return tuple(class_names[number] for number in np.flatnonzero(label).tolist())
 
 
 def label_text(label: Any, class_names: Sequence[str]) -> str:

@@ -37,7 +37,9 @@ FAINTER = (1 / 16, 1 / 255)
 chance where noise drives one of them to 1 and the others to 0."""
 
 
-OF_LABELS = " A network of several labels a picture needs the model card in the .keras file that tellapart saved."
+OF_LABELS = (
+    " A network of several labels a picture needs the model card in the .keras file that tellapart saved."
+)
 
 
 class ProbabilityNet:

@@ -207,8 +207,8 @@ class RunFolder:
         process was killed between checkpoint and line, gets it now.
         """
         several = self._has_several_labels
-        lines = [_metrics_line(done, several) for done in history]
-        write_text(self.path / METRICS_CSV, _csv_line(metric_names(several)) + "".join(lines))
+        rows = "".join(_metrics_line(done, several) for done in history)
+        write_text(self.path / METRICS_CSV, _csv_line(metric_names(several)) + rows)
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:

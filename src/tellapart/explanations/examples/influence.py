@@ -60,7 +60,7 @@ def errors_of(
         (N, classes).
     """
     if labels.ndim == 2:
-        return probabilities - np.float32(1 - smoothing) * labels - np.float32(smoothing / 2)
+        return (probabilities - (1 - smoothing) * labels - smoothing / 2).astype(np.float32)
     classes = probabilities.shape[1]
     errors = probabilities - np.float32(smoothing / classes)
     errors[np.arange(len(labels)), labels] -= np.float32(1 - smoothing)

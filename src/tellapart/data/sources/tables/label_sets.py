@@ -26,7 +26,7 @@ from tellapart.errors import ConfigError, DataError
 from tellapart.text import counted, natural_key
 
 _MANY = 10
-"""Rows from which on labels that appear once each are refused."""
+"""Labels of all pictures together, from which on those that appear once each are refused."""
 
 _MOSTLY = 0.5
 """Share of a column's cells that are 0 or 1, from which on another one is a slip."""
@@ -201,7 +201,7 @@ def _rows(
 def _refuse_all_unlike(columns: Columns, rows: list[MultiLabelRow], names: Sequence[str]) -> None:
     """Raise if hardly any label appears twice: they are then captions, ids or measurements."""
     said = sum(len(row.labels) for row in rows)
-    if len(rows) >= _MANY and said and len(names) > 0.9 * said:
+    if said >= _MANY and len(names) > 0.9 * said:
         raise DataError(
             f"{columns.table.path}: {len(names):,} labels, such as {names[0][:60]!r}, and hardly any appears twice. If "
             f"another column names the labels, say so with --label-column (columns: "
