@@ -278,12 +278,12 @@ def maps_within_boxes(folder, ids, boxes):
 def page(record, options):
     """Return the page."""
     scores, held = record["scores"], record["held"].items()
-    low, high = scores["interval"]
+    low, high = scores["interval"] or (float("nan"),) * 2
     labels = [
         {
             **{name: row[name] for name in ("name", "pictures")},
             **{name: f"{row[name]:.4f}" for name in ("average_precision", "threshold", "f1")},
-            "interval": "{:.3f} to {:.3f}".format(*row["interval"]),
+            "interval": "–" if row["interval"] is None else "{:.3f} to {:.3f}".format(*row["interval"]),
         }
         for row in scores["labels"]
     ]

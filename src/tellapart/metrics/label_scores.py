@@ -36,7 +36,7 @@ class LabelScore:
     """None without pictures of this label."""
 
     interval: Interval | None
-    """95% of the average precision, by a bootstrap over pictures."""
+    """95% of the average precision, by a bootstrap over pictures; None as for that of all labels."""
 
     threshold: float
     """Probability from which a picture is given the label."""
@@ -67,7 +67,8 @@ class LabelScores:
     """Mean of the labels' average precisions (macro)."""
 
     interval: Interval | None
-    """95% of it, by a bootstrap over pictures; None: too many pictures and labels for it."""
+    """95% of it, by a bootstrap over pictures; None: too many pictures and labels for it, or every resample scores the
+    same, as after a ranking without a mistake."""
 
     micro_average_precision: float
     """Average precision of all pictures and labels in one ranking."""
@@ -235,8 +236,8 @@ def _intervals(
 
 
 def _middle(values: NDArray[np.float64]) -> Interval | None:
-    """Return what 95% of the values lie between; None where there is none."""
-    if not len(values):
+    """Return what 95% of the values lie between; None where all are the same, which says nothing of new pictures."""
+    if not len(values) or values.min() == values.max():
         return None
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)

@@ -50,7 +50,7 @@ def labels_table(scores: LabelScores) -> FittingTable:
             row.name,
             _share(row.average_precision),
             interval,
-            f"{row.threshold:.3f}",
+            percent(row.threshold),
             *map(_share, (row.precision, row.recall, row.f1)),
             f"{row.pictures:,}",
         )
