@@ -87,12 +87,13 @@ def test_summary_shows_thresholds(labeled):
 
 
 def test_a_quick_explanation_is_of_the_first_label(labeled, labels_file, tmp_path):
-    result = tellapart(
-        "explain", labeled.folder, labels_file.with_name("0.png"), "--quick", "--out", tmp_path, "--json"
-    )
+    given = ("explain", labeled.folder, labels_file.with_name("0.png"), "--quick", "--out", tmp_path)
+    result = tellapart(*given, "--json")
     assert result.code == 0
-    (page,) = result.json["pages"]
+    (page,) = result.json["explanations"]
     assert isinstance(page["predicted"], list)
+    printed = tellapart(*given).out
+    assert all(name in printed for name in page["predicted"] or ["no label"])
 
 
 def test_runs_are_not_compared(labeled, tmp_path):
