@@ -32,7 +32,7 @@ def test_each_output_is_the_probability_of_a_label():
 
 @pytest.mark.parametrize(("activation", "outputs"), [("softmax", 3), (None, 3), ("sigmoid", 2)])
 def test_other_outputs_are_refused(activation, outputs):
-    with pytest.raises(ModelError, match="3 (labels|classes)"):
+    with pytest.raises(ModelError, match=r"3 (labels|classes)"):
         probability_net_of(network(activation, outputs), 3, multi_label=True)
 
 

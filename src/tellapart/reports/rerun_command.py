@@ -82,7 +82,6 @@ def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     """Return the options that turn `default` into `config`; None where no options do."""
     options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
-    default = with_several_labels(default) if config.multi_label else default
     of_fine_tuning = _of_fine_tuning(default, config)
     options += [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
     default = changed(default, of_fine_tuning)
@@ -109,6 +108,7 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
+    default = with_several_labels(default) if config.multi_label else default
     before, after = default.to_dict(), config.to_dict()
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) == after.get(name):
