@@ -338,6 +338,7 @@ def parse(arguments):
         help=f"of {', '.join(PICTURES_PER_FIT)}; or photos: {', '.join(PHOTOS)} (all)",
     )
     parser.add_argument("--batches", default="32,512", metavar="A,B", help="batch sizes (32,512)")
+    parser.add_argument("--precisions", default=",".join(PRECISIONS), metavar="A,B", help="default: both")
     parser.add_argument(
         "--share",
         type=float,
@@ -372,7 +373,7 @@ def main(arguments):
     machine = hardware()
     contestants = [Contestant(name, python, options.threads) for name, python in pythons.items()]
     package_versions = {contestant.name: contestant.ask(ask="versions") for contestant in contestants}
-    kinds = [(*place, precision) for place in steps for precision in PRECISIONS]
+    kinds = [(*place, precision) for place in steps for precision in options.precisions.split(",")]
     measurements, ended = measure(contestants, kinds, steps, options.rounds)
     for contestant in contestants:
         contestant.close()

@@ -199,6 +199,7 @@ def run_side(side, files, record):
         "-c",
         os.devnull,
         "--no-header",
+        f"--rootdir={source_of_keras()}",  # so that a test's name begins with its folder
     ]
     pytest.main([*options, "--tb=short", *files], plugins=[recorder])
     record.write_text(json.dumps(recorder.tests))
@@ -207,9 +208,14 @@ def run_side(side, files, record):
 # The driver.
 
 
+def source_of_keras():
+    """Return keras/src, in which the tests stand beside what they test."""
+    return Path(find_spec("keras").origin).parent / "src"
+
+
 def test_files(names):
-    """Return keras/src and its test files that may train, in the given folders of it, by folder."""
-    source = Path(find_spec("keras").origin).parent / "src"
+    """Return the test files that may train, in the given folders of keras/src, by folder."""
+    source = source_of_keras()
     files = {}
     for path in sorted(path for name in names for path in (source / name).rglob("*_test.py")):
         if any(word in path.read_text() for word in WORDS):

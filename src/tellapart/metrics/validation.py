@@ -56,19 +56,27 @@ def share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def loss_and_accuracy(probabilities: NDArray[np.floating], labels: NDArray[Any]) -> tuple[float, float]:
+def loss_and_accuracy(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[Any],
+    weights: NDArray[np.floating] | None = None,
+) -> tuple[float, float]:
     """Return the mean cross-entropy, clipped as in training, and the share of images predicted correctly; of several
     labels a picture the binary cross-entropy, and the mean average precision.
 
     Args:
         probabilities: (N, classes).
         labels: (N,) class indices; or (N, classes) of 0 and 1.
+        weights: (N,), what each image counts in both means; None, or all of them 0: 1.
     """
     if labels.ndim == 2:
         return binary_cross_entropy(probabilities, labels), mean_of(average_precisions(probabilities, labels))
     of_target = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(np.clip(of_target, EPSILON, 1 - EPSILON)).mean()
-    return float(loss), float((probabilities.argmax(1) == labels).mean())
+    losses = -np.log(np.clip(of_target, EPSILON, 1 - EPSILON))
+    correct = probabilities.argmax(1) == labels
+    if weights is None or not weights.any():
+        return float(losses.mean()), float(correct.mean())
+    return float(np.average(losses, weights=weights)), float(np.average(correct, weights=weights))
 
 
 def binary_cross_entropy(probabilities: NDArray[np.floating], targets: NDArray[Any]) -> float:
@@ -77,14 +85,20 @@ def binary_cross_entropy(probabilities: NDArray[np.floating], targets: NDArray[A
     return float(-np.where(targets > 0, np.log(clipped), np.log1p(-clipped)).mean())
 
 
-def is_better(candidate: NDArray[np.floating], standard: NDArray[np.floating], labels: NDArray[Any]) -> bool:
+def is_better(
+    candidate: NDArray[np.floating],
+    standard: NDArray[np.floating],
+    labels: NDArray[Any],
+    weights: NDArray[np.floating] | None = None,
+) -> bool:
     """Return whether one way to predict is better than another: a lower loss, and no image fewer predicted correctly.
 
     Args:
         candidate: (N, classes), probabilities of held-out images.
         standard: (N, classes), of the same images the other way.
         labels: (N,) class indices; or (N, classes) of 0 and 1.
+        weights: (N,), what each image counts; None: 1.
     """
-    loss, accuracy = loss_and_accuracy(candidate, labels)
-    standard_loss, standard_accuracy = loss_and_accuracy(standard, labels)
+    loss, accuracy = loss_and_accuracy(candidate, labels, weights)
+    standard_loss, standard_accuracy = loss_and_accuracy(standard, labels, weights)
     return loss < standard_loss and accuracy >= standard_accuracy

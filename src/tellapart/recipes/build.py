@@ -1,5 +1,6 @@
 """Build the Keras objects that a TrainConfig describes: the network, its optimizer, its loss."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
 from tellapart.models.networks import NETWORKS, for_several_labels
-from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.standardized import standardized
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
@@ -49,14 +51,19 @@ def build_model(
         rows = np.random.default_rng(config.seed).permutation(len(images))[:count]
         initialize(model, images[np.sort(rows)], config.seed)
     optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
-    loss: Any = "binary_crossentropy" if config.multi_label else "categorical_crossentropy"
-    if config.label_smoothing:
-        kind = keras.losses.BinaryCrossentropy if config.multi_label else keras.losses.CategoricalCrossentropy
-        loss = kind(label_smoothing=config.label_smoothing)
-    model.compile(
-        optimizer=optimizer, loss=loss, metrics=["binary_accuracy" if config.multi_label else "accuracy"]
-    )
+    loss = build_loss(config.label_smoothing, multi_label=config.multi_label)
+    metric = "binary_accuracy" if config.multi_label else "accuracy"
+    model.compile(optimizer=optimizer, loss=loss, metrics=[metric])
     return model
+
+
+def build_loss(label_smoothing: float, *, multi_label: bool = False) -> Any:
+    """Return the cross-entropy for one-hot targets, or for several labels an image, as Keras's `compile` takes it."""
+    if not label_smoothing:
+        return "binary_crossentropy" if multi_label else "categorical_crossentropy"
+    losses = import_keras().losses
+    kind = losses.BinaryCrossentropy if multi_label else losses.CategoricalCrossentropy
+    return kind(label_smoothing=label_smoothing)
 
 
 def build_network(
@@ -108,17 +115,21 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> A
     return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
 
 
-def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
+def build_step(
+    config: TrainConfig, net: LoweredNet, steps: int, class_names: Sequence[str] = ()
+) -> TrainStep:
     """Return the training step that the configuration describes.
 
     Args:
         config: complete.
         net: lowered from the model of `build_model`.
         steps: of the whole training.
+        class_names: for class weights; otherwise not needed.
     """
     settings, model = config.optimizer, net.model
+    weights = None if config.class_weight is None else config.class_weight.of(class_names).tolist()
     if not isinstance(settings, MuonSettings):
-        return TrainStep(net, part_size=config.statistics_over)
+        return TrainStep(net, part_size=config.statistics_over, class_weight=weights)
     rates = Rates(
         filters=settings.learning_rate,
         momentum=settings.momentum,
@@ -131,4 +142,4 @@ def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
     # Its rates are for a loss that is summed over the images; Keras's binary cross-entropy is a mean over labels too.
     summed = config.batch_size * (model.output_shape[-1] if config.multi_label else 1)
     optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, summed)
-    return TrainStep(net, optimizer, part_size=config.statistics_over)
+    return TrainStep(net, optimizer, part_size=config.statistics_over, class_weight=weights)

@@ -98,7 +98,12 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "curves": [asdict(done) for done in record.history] or None,
         "remarks": [
             asdict(remark)
-            for remark in remarks(record.history, findings, score_name(record.config.multi_label))
+            for remark in remarks(
+                record.history,
+                findings,
+                balanced=record.config.is_balanced,
+                score=score_name(record.config.multi_label),
+            )
         ],
         "findings": [finding.to_dict() for finding in findings],
         "divergences": _divergences(record),
@@ -187,7 +192,9 @@ def _run(record: RunRecord) -> dict[str, Any]:
         "started": record.settings["started"],
         "epochs": record.config.epochs,
         "epochs_done": len(record.history),
-        "command": rerun_command(record.config, record.data, before_split),
+        "command": None
+        if "extended" in record.settings
+        else rerun_command(record.config, record.data, before_split),
         "settings": record.config.to_dict(),
     }
 

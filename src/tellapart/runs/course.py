@@ -3,7 +3,8 @@
 from typing import Any
 
 from tellapart.events import score_name
-from tellapart.recipes.config import OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.training.watch.course import Course
 
 

@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 aten: Any = torch.ops.aten
+Array = NDArray[Any]
 
 
 WIDTH = 2048
@@ -31,7 +34,7 @@ FEWEST_CHANNELS = 32
 """From so many on, gradients of half precision are torch's own: its sums round less than bfloat16 does (1e-5 to 4e-3),
 and writing an input's gradient in float32 costs as much again. With fewer channels torch is slow."""
 
-FEWEST_PIXELS = 2048
+FEWEST_PIXELS = 1024
 """With fewer in the whole batch torch's own sums are nearly as short, and the map is in the cache anyway."""
 
 
@@ -88,135 +91,135 @@ class _NormalizeByBatch(torch.autograd.Function):
         ctx: Any, x: Tensor, gamma: Tensor | None, beta: Tensor | None, epsilon: float, activation: str
     ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = moments(x)
-        inverse = (variance + epsilon).rsqrt_()
-        factor = inverse if gamma is None else inverse * gamma
-        offset = -mean * factor if beta is None else beta - mean * factor
-        y = _scaled_and_activated(x, factor, offset, activation)
+        given = gamma, beta, mean.float(), variance.float()
+        y = _normalized_and_activated(x, given, epsilon, activation)
         keeps_result = activation != "linear" and ACTIVATIONS[activation].from_result
-        ctx.save_for_backward(x, y if keeps_result else None, mean, inverse, factor, offset)
-        ctx.activation = activation
+        ctx.save_for_backward(x, y if keeps_result else None, mean, variance, *given)
+        ctx.epsilon, ctx.activation = epsilon, activation
         ctx.mark_non_differentiable(mean, variance)
         return y, mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, y_gradient: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
-        x, y, mean, inverse, factor, offset = ctx.saved_tensors
-        gradient = y_gradient.movedim(1, -1).contiguous().movedim(-1, 1)
+        x, y, mean, variance, *given = ctx.saved_tensors
+        mean, rows = _array(mean), _rows(x)
+        inverse = 1 / np.sqrt(_array(variance) + ctx.epsilon)
+        gradient = y_gradient.movedim(1, -1).reshape(rows.shape)
         in_half = x.dtype != torch.float32 and len(mean) >= FEWEST_CHANNELS
-        sums = None if in_half else _GradientSums(x, mean, inverse)
+        sums = None if in_half else _GradientSums(rows, mean, inverse)
         if ctx.activation != "linear":
-            before = map(_Scaling(factor, offset, x), _pieces(x)) if y is None else None
-            gradient = _through_activation(ctx.activation, before or _pieces(y), gradient, x, sums)
+            before = _pieces(_rows(y)) if y is not None else _Normalization(rows, given, ctx.epsilon).pieces()
+            gradient = _through_activation(ctx.activation, before, gradient, rows, sums)
         elif sums is not None:
-            for piece, part in zip(_pieces(x), _pieces(gradient), strict=True):
+            for piece, part in zip(_pieces(rows), _pieces(gradient), strict=True):
                 sums.add(piece, part)
+        gamma = given[0]
         if sums is None:
-            weights = (factor / inverse).float(), None, None, mean.float(), inverse.float()
+            weights = gamma, None, None, *map(_tensor, (mean, inverse))
+            gradient = _as_map(gradient, x)
             results = aten.native_batch_norm_backward(gradient, x, *weights, True, 0.0, [True] * 3)
         else:
             total, dot = sums.totals()
-            place = torch.empty_like(x) if ctx.activation == "linear" else gradient  # which is ours then
-            x_gradient = _input_gradient(x, gradient, place, mean, inverse, factor, total, dot)
-            results = x_gradient, dot.float(), total.float()
+            factor = inverse if gamma is None else inverse * _array(gamma)
+            place = torch.empty_like(rows) if ctx.activation == "linear" else gradient  # which is ours then
+            share = factor / (x.numel() // len(mean))
+            slope = share * inverse * dot
+            _write_input_gradient(rows, gradient, place, factor, -slope, slope * mean - share * total)
+            results = _as_map(place, x), _tensor(dot), _tensor(total)
         wanted = zip(results, ctx.needs_input_grad, strict=False)
         return *(result if wants else None for result, wants in wanted), None, None
 
 
 def _through_activation(
-    name: str, before: Iterable[Tensor], gradient: Tensor, x: Tensor, sums: "_GradientSums | None"
+    name: str, before: Iterable[Tensor], gradient: Tensor, rows: Tensor, sums: "_GradientSums | None"
 ) -> Tensor:
     """Return the gradient of an activation's input, and add up its sums while a piece is in the cache.
 
     Args:
         name: in `ACTIVATIONS`.
         before: pieces of its input (or its result, where that does).
-        gradient: of its result.
-        x: the map that was normalized.
-        sums: takes each piece of `x` and of the gradient.
+        gradient: of its result, in rows.
+        rows: of the map that was normalized.
+        sums: takes each piece of `rows` and of the gradient.
     """
-    backward, result = ACTIVATIONS[name].gradient, torch.empty_like(x)
-    maps = (_pieces(each) for each in (x, gradient, result))
-    for value, piece, part, place in zip(before, *maps, strict=True):
+    backward, result = ACTIVATIONS[name].gradient, torch.empty_like(rows)
+    for value, piece, part, place in zip(before, *map(_pieces, (rows, gradient, result)), strict=True):
         backward(part, value, grad_input=place)
         if sums is not None:
             sums.add(piece, place)
     return result
 
 
-def _input_gradient(
-    x: Tensor,
-    gradient: Tensor,
-    result: Tensor,
-    mean: Tensor,
-    inverse: Tensor,
-    factor: Tensor,
-    total: Tensor,
-    dot: Tensor,
-) -> Tensor:
-    """Return factor * (gradient - its mean - normalized x * the mean of their product); see `_GradientSums.totals`.
+def _write_input_gradient(
+    rows: Tensor, gradient: Tensor, place: Tensor, factor: Array, slope: Array, shift: Array
+) -> None:
+    """Write factor * gradient + slope * rows + shift, each (C,), to `place`.
 
-    It is written to `result`, which may be `gradient`: memory that was just read is written faster than other.
+    `place` may be `gradient`: memory that was just read is written faster than other.
     """
-    share = factor / (x.numel() // len(mean))
-    slope = -share * inverse * dot
-    slopes, factors, shifts = _wide(torch.stack([slope, factor, -share * total - slope * mean]), x)
-    maps = (_pieces(each) for each in (x, gradient, result))
-    for piece, part, place in reversed(
-        list(zip(*maps, strict=True))
-    ):  # read last, so perhaps still in the cache
-        if place.dtype == torch.float32:
-            torch.addcmul(shifts, part, factors, out=place).addcmul_(piece, slopes)
+    factors, slopes, shifts = _wide(rows, factor, slope, shift)
+    # From the end: what was read last may still be in the cache.
+    for piece, part, result in reversed(list(zip(*map(_pieces, (rows, gradient, place)), strict=True))):
+        if result.dtype == torch.float32:
+            torch.addcmul(shifts, part, factors, out=result).addcmul_(piece, slopes)
         else:  # rounded once
-            torch.addcmul(torch.addcmul(shifts, piece.float(), slopes), part.float(), factors, out=place)
-    return result
+            torch.addcmul(torch.addcmul(shifts, piece.float(), slopes), part.float(), factors, out=result)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Return each channel's mean and biased variance, (C,) float64; `x` as in `normalize_by_batch`."""
-    channels, pieces = x.shape[1], _pieces(x)
+    rows = _rows(x)
     # Running averages in float32 keep torch from rounding the statistics of half precision.
-    unused = None if x.dtype == torch.float32 else torch.zeros(pieces[0].shape[1])
-    parts = [torch.batch_norm_update_stats(piece, unused, unused, 0.0) for piece in pieces]
-    means, variances = (torch.cat([part[i] for part in parts]).view(-1, channels).double() for i in (0, 1))
-    shares = _shares(x.numel() // channels, channels, _most_rows(x))
+    unused = None if x.dtype == torch.float32 else torch.zeros(rows.shape[1])
+    parts = [torch.batch_norm_update_stats(piece, unused, unused, 0.0) for piece in _pieces(rows)]
+    means, variances = (_by_column(each, x.shape[1]) for each in zip(*parts, strict=True))
+    shares = _shares(*rows.shape, x.shape[1], _most_rows(rows))
     mean = (means * shares).sum(0)
-    variances += means.sub_(mean).square_()
-    return mean, variances.mul_(shares).sum(0)
+    means -= mean
+    means *= means
+    means += variances
+    means *= shares
+    return torch.from_numpy(mean), torch.from_numpy(means.sum(0))
 
 
-class _Scaling:
-    """A factor and an offset for each channel of a map, given piece by piece."""
+class _Normalization:
+    """The normalization of a map, piece by piece."""
 
-    def __init__(self, factor: Tensor, offset: Tensor, x: Tensor) -> None:
-        self.factor, self.offset = _wide(torch.stack([factor, offset]), x)
-        self.zeros, self.ones = torch.zeros_like(self.factor), torch.ones_like(self.factor)
+    def __init__(self, rows: Tensor, given: Sequence[Tensor | None], epsilon: float) -> None:
+        """Take the map in rows, and gamma, beta, mean and variance, each (C,) float32; None for 1 or 0."""
+        gamma, beta, *statistics = given
+        mean, variance = (_array(each) for each in statistics if each is not None)
+        scale = np.ones_like(mean) if gamma is None else _array(gamma)
+        offset = np.zeros_like(mean) if beta is None else _array(beta)
+        self.rows, self.given, self.epsilon = rows, _wide(rows, scale, offset, mean, variance), epsilon
 
-    def __call__(self, piece: Tensor) -> Tensor:
-        """Return the scaled piece, in one pass; in half precision it is rounded once."""
-        return F.batch_norm(piece, self.zeros, self.ones, self.factor, self.offset, False, 0.0, 0.0)
+    def pieces(self) -> Iterable[Tensor]:
+        """Return the normalized pieces one after the other; in half precision they are rounded once."""
+        for piece in _pieces(self.rows):
+            yield aten.native_batch_norm(piece, *self.given, False, 0.0, self.epsilon)[0]
 
     def write(self, piece: Tensor, result: Tensor) -> None:
-        """Write the scaled piece to `result`."""
+        """Write the normalized piece to `result`."""
         unused = torch.empty(0)
         aten.native_batch_norm.out(
-            piece, self.factor, self.offset, self.zeros, self.ones, False, 0.0, 0.0,
+            piece, *self.given, False, 0.0, self.epsilon,
             out=result, save_mean=unused, save_invstd=unused,
         )  # fmt: skip
 
 
-def _scaled_and_activated(x: Tensor, factor: Tensor, offset: Tensor, activation: str) -> Tensor:
-    if activation == "linear":
-        zeros, ones = torch.zeros(len(factor)), torch.ones(len(factor))
-        return F.batch_norm(x, zeros, ones, factor.float(), offset.float(), False, 0.0, 0.0)
-    y, scaling, overwrite = (
-        torch.empty_like(x),
-        _Scaling(factor, offset, x),
-        ACTIVATIONS[activation].overwrite,
-    )
+def _normalized_and_activated(
+    x: Tensor, given: Sequence[Tensor | None], epsilon: float, activation: str
+) -> Tensor:
+    overwrite, rows = ACTIVATIONS[activation].overwrite if activation != "linear" else None, _rows(x)
+    if overwrite is None or len(rows) <= _most_rows(rows):
+        y = aten.native_batch_norm(x, *given, False, 0.0, epsilon)[0]
+        return y if overwrite is None else overwrite(y)
+    y = torch.empty_like(x)
+    normalization = _Normalization(rows, given, epsilon)
     # From the end: what the statistics read last may still be in the cache.
-    for piece, result in reversed(list(zip(_pieces(x), _pieces(y), strict=True))):
-        scaling.write(piece, result)
+    for piece, result in reversed(list(zip(_pieces(rows), _pieces(_rows(y)), strict=True))):
+        normalization.write(piece, result)
         overwrite(result)
     return y
 
@@ -224,29 +227,23 @@ def _scaled_and_activated(x: Tensor, factor: Tensor, offset: Tensor, activation:
 class _GradientSums:
     """The sums over each channel that the backward pass needs."""
 
-    def __init__(self, x: Tensor, mean: Tensor, inverse: Tensor) -> None:
-        self.mean, self.inverse, self.rounded = mean, inverse, mean.float()
-        self.wide_mean, self.wide_inverse = _wide(torch.stack([mean, inverse]), x)
-        self.ones = torch.ones_like(self.wide_mean)
+    def __init__(self, rows: Tensor, mean: Array, inverse: Array) -> None:
+        """Take the map in rows, its mean, and the inverse of its standard deviation."""
+        self.mean, self.inverse = mean, inverse
+        self.statistics = _ones(rows.shape[1]), None, None, *_wide(rows, mean, inverse)
         self.parts: list[tuple[Tensor, Tensor]] = []
 
     def add(self, piece: Tensor, gradient: Tensor) -> None:
         """Add a piece of the map and of the gradient of its normalized form."""
-        _, dot, total = aten.native_batch_norm_backward(
-            gradient, piece, self.ones, None, None, self.wide_mean, self.wide_inverse, True, 0.0,
-            [False, True, True],
-        )  # fmt: skip
+        wanted = [False, True, True]
+        _, dot, total = aten.native_batch_norm_backward(gradient, piece, *self.statistics, True, 0.0, wanted)
         self.parts.append((total, dot))
 
-    def totals(self) -> tuple[Tensor, Tensor]:
+    def totals(self) -> tuple[Array, Array]:
         """Return the sums of the gradient, and of its products with the normalized map; (C,) float64."""
-        total, dot = (
-            torch.cat([part[i] for part in self.parts]).view(-1, len(self.mean)).sum(0, dtype=torch.float64)
-            for i in (0, 1)
-        )
-        return total, dot + (
-            self.rounded - self.mean
-        ) * self.inverse * total  # as if the mean was not rounded
+        total, dot = (_by_column(each, len(self.mean)).sum(0) for each in zip(*self.parts, strict=True))
+        rounding = self.mean.astype(np.float32) - self.mean
+        return total, dot + rounding * self.inverse * total  # as if the mean was not rounded
 
 
 @lru_cache(maxsize=512)
@@ -255,27 +252,58 @@ def _pixels_a_row(pixels: int, channels: int) -> int:
     return next(side for side in range(max(1, WIDTH // channels), 0, -1) if pixels % side == 0)
 
 
-def _wide(values: Tensor, x: Tensor) -> Tensor:
-    """Return (..., C) as float32, repeated for each pixel in a row of a piece."""
+def _rows(x: Tensor) -> Tensor:
+    """Return a view of (B, C, ...): rows of pixels side by side."""
     channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels)
-    return values.float().unsqueeze(-2).expand(*values.shape[:-1], side, channels).flatten(-2).contiguous()
+    return x.movedim(1, -1).view(-1, _pixels_a_row(x.numel() // channels, channels) * channels)
 
 
-def _most_rows(x: Tensor) -> int:
-    return MOST_ROWS * 4 // x.element_size()
+def _as_map(rows: Tensor, x: Tensor) -> Tensor:
+    """Return a view of rows in the shape of `x`."""
+    return rows.view(x.movedim(1, -1).shape).movedim(-1, 1)
 
 
-def _pieces(x: Tensor) -> Sequence[Tensor]:
-    """Return views of (B, C, ...): rows of pixels side by side."""
-    channels = x.shape[1]
-    side = _pixels_a_row(x.numel() // channels, channels)
-    return x.movedim(1, -1).view(-1, side * channels).split(_most_rows(x))
+def _array(value: Tensor) -> Array:
+    """Return a tensor's memory for NumPy, which takes a fifth of torch's time for a number for each channel."""
+    return value.detach().numpy()
+
+
+def _tensor(value: Array) -> Tensor:
+    return torch.from_numpy(value.astype(np.float32))
+
+
+def _by_column(parts: Sequence[Tensor], channels: int) -> Array:
+    """Return the numbers of all columns of all pieces, (columns of a channel, C) float64."""
+    return np.concatenate([part.numpy() for part in parts], dtype=np.float64).reshape(-1, channels)
+
+
+def _wide(rows: Tensor, *values: Array) -> tuple[Tensor, ...]:
+    """Return each (C,) in float32, repeated for each pixel in a row."""
+    width, channels = rows.shape[1], len(values[0])
+    wide = np.empty((len(values), width // channels, channels), np.float32)
+    for place, value in zip(wide, values, strict=True):
+        place[:] = value
+    return torch.from_numpy(wide.reshape(len(values), width)).unbind()
+
+
+def _most_rows(rows: Tensor) -> int:
+    return MOST_ROWS * 4 // rows.element_size()
+
+
+def _pieces(rows: Tensor) -> Sequence[Tensor]:
+    """Return views of some rows each."""
+    most = _most_rows(rows)
+    return (rows,) if len(rows) <= most else rows.split(most)
+
+
+@lru_cache(maxsize=128)
+def _ones(width: int) -> Tensor:
+    return torch.ones(width)
 
 
 @lru_cache(maxsize=512)
-def _shares(pixels: int, channels: int, most_rows: int) -> Tensor:
+def _shares(rows: int, width: int, channels: int, most_rows: int) -> Array:
     """Return the share of all pixels that each column of each piece holds: (columns of a channel, 1) float64."""
-    side = _pixels_a_row(pixels, channels)
-    rows = [len(piece) for piece in torch.empty(pixels // side, device="meta").split(most_rows)]
-    return torch.tensor([[count / pixels] for count in rows for _ in range(side)], dtype=torch.float64)
+    side = width // channels
+    counts = [len(piece) for piece in torch.empty(rows, device="meta").split(most_rows)]
+    return np.repeat(np.array(counts) / (rows * side), side)[:, None]
