@@ -30,18 +30,18 @@ from PIL import Image, ImageDraw
 
 RESULTS = Path(__file__).parent / "results"
 LABELS = ("circle", "square", "triangle", "star", "cross", "ring", "stripes", "heart")
-SIDE = 48
+SIDE = 32
 MOST = 4
 """Labels of a picture."""
 
-EXPLAINED = 4
+EXPLAINED = 2
 """Test pictures with an explanation."""
 
 
 def draw_set(folder, count, seed):
     """Draw pictures and labels.csv; return where each label is drawn: file -> {label: (left, top, right, bottom)}."""
     random, boxes = np.random.default_rng(seed), {}
-    (folder / "pictures").mkdir(parents=True)
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(count):
         labels = random.choice(len(LABELS), random.integers(1, MOST + 1), replace=False)
@@ -66,7 +66,7 @@ def draw_picture(random, labels):
     quarters = random.permutation(4)[: len(labels)]
     boxes = {}
     for label, quarter in zip(labels, quarters, strict=True):
-        size = int(random.integers(14, 20))
+        size = int(random.integers(10, 14))
         left, top = (
             int(half * SIDE // 2 + random.integers(2, SIDE // 2 - size - 1))
             for half in (quarter % 2, quarter // 2)
@@ -151,16 +151,14 @@ def measured(folder, options):
     import tellapart
 
     boxes = draw_set(folder, options.pictures, options.seed)
-    changes = {} if options.epochs is None else {"epochs": options.epochs}
     began = time.monotonic()
-    result = tellapart.train(
-        folder / "labels.csv",
-        multi_label=True,
-        recipe=options.recipe,
-        seed=options.seed,
-        out=folder / "run",
-        **changes,
-    )
+    run = folder / "run"
+    if (run / "run.toml").exists():  # stopped before
+        result = tellapart.train(resume=run)
+    else:
+        changes = {} if options.epochs is None else {"epochs": options.epochs}
+        changes |= {"recipe": options.recipe, "seed": options.seed}
+        result = tellapart.train(folder / "labels.csv", multi_label=True, out=run, **changes)
     seconds = time.monotonic() - began
     evaluation = tellapart.evaluate(folder / "run")
     scores = evaluation.scores

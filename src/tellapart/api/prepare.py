@@ -172,8 +172,7 @@ def prepare_again(
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     if data is None:
         data, labels = saved["argument"], labels_from(saved)
-    elif config.multi_label:
-        labels = with_several(labels)
+    labels = with_several(labels) if config.multi_label else labels
     dataset = open_recorded(opened, data, labels, folder.read_split(saved))
     for words in dataset.notices:
         listener.notice(words)
