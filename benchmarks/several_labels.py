@@ -66,9 +66,9 @@ def draw_picture(random, labels):
     quarters = random.permutation(4)[: len(labels)]
     boxes = {}
     for label, quarter in zip(labels, quarters, strict=True):
-        size = int(random.integers(10, 14))
+        size = int(random.integers(11, 14))
         left, top = (
-            int(half * SIDE // 2 + random.integers(2, SIDE // 2 - size - 1))
+            int(half * SIDE // 2 + random.integers(1, SIDE // 2 - size))
             for half in (quarter % 2, quarter // 2)
         )
         behind = np.asarray(image)[top : top + size, left : left + size].mean((0, 1))
