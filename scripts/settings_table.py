@@ -110,6 +110,7 @@ NO_FIELD = {
     "--label-separator": "Labels(label_separator=...)",
     "--memory": "memory",
     "--out": "out",
+    "--log": "log",
     "--save-to": "result.classifier.save(...)",
     "--resume": "resume",
     "--config": "config",

@@ -15,7 +15,7 @@ FLOORS = (
     ("inference",),
     ("training",),
     ("recipes", "classifier"),
-    ("runs", "profiling", "checks"),
+    ("runs", "profiling", "checks", "trackers"),
     ("explanations",),
     ("reports",),
     ("api",),

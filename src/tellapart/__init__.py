@@ -8,6 +8,8 @@ has chosen a Keras backend, torch is chosen, so that `import keras` after
 
 import importlib
 import os
+import sys
+from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -25,6 +27,7 @@ _HOMES = {
     "explain": "tellapart.api.explain",
     "report": "tellapart.api.report",
     "compare": "tellapart.api.compare",
+    "runs": "tellapart.api.runs",
     "summary": "tellapart.api.summary",
     "adopt": "tellapart.api.adopt",
     "modernize": "tellapart.api.modernize",
@@ -92,3 +95,18 @@ def _instead(name: str) -> str:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """A package in which a public name wins over a room of the same name, such as `runs`.
+
+    Importing a module sets it on its package. `import tellapart.runs` and `from tellapart.runs import ...` need no
+    such attribute; `tellapart.runs(...)` must be the function, whatever was imported before.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -12,6 +12,12 @@ from pathlib import Path
 LARGEST_FOLDER = 1_000
 """Entries of a folder up to which names are compared: among very many, too many are similar."""
 
+MODEL_IN_RUN = "model.keras"
+"""The trained model in a run folder."""
+
+SETTINGS_IN_RUN = "run.toml"
+"""The file that makes a folder a run folder."""
+
 _WEB = ("http:/", "https:/")  # a Path has joined their two slashes
 
 

@@ -1,31 +1,75 @@
-"""`compare`: several runs on the test images that they share."""
+"""`compare`: several runs side by side, as a page and as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ConfigError
-from tellapart.reports.comparison import compare as compare_predictions
-from tellapart.runs.folder import RunFolder, existing_run_folder
-from tellapart.runs.predictions import load_predictions
+from tellapart.files import write_text
+from tellapart.reports.compared_runs import facts_of_comparison, read_compared
+from tellapart.reports.comparison_page import page
+from tellapart.text import counted, percent
 
 
-def compare(runs: Sequence[str | Path]) -> dict[str, Any]:
-    """Compare runs on their test images, two by two, by McNemar's exact test.
+class Comparison(Mapping[str, Any]):
+    """What a comparison says, by name as in a dict, and as a page.
+
+    "runs": each one's figures; "pairs": for each two runs that were scored on the same test images the difference, and
+    p-values of McNemar's exact test, as it is and corrected for the number of pairs; "unpaired": the other pairs, with
+    the reason; "curves"; "settings" and "circumstances" that differ; "missing".
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = dict(facts)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return dict(self._facts)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page: curves on top of each other, paired tests, settings that differ. A file is replaced.
+
+        Raises:
+            SaveError: it cannot be written.
+        """
+        write_text(Path(path), page(self._facts))
+        return Path(path)
+
+    def __repr__(self) -> str:
+        scored = [run for run in self["runs"] if run["accuracy"] is not None]
+        best = max(scored, key=lambda run: run["accuracy"], default=None)
+        figure = (
+            ""
+            if best is None
+            else f"; highest test accuracy {percent(best['accuracy'], 2)} (n={best['n']:,})"
+        )
+        tests = counted(len(self["pairs"]), "paired test")
+        return f"<Comparison of {counted(len(self['runs']), 'run')}, {tests}{figure}>"
+
+
+def compare(runs: Sequence[str | Path]) -> Comparison:
+    """Compare runs: figures, curves, settings; and two by two, by McNemar's exact test, on the same test images.
 
     Args:
-        runs: folders of finished runs that were scored on the same test images.
+        runs: two or more run folders. Those that were not scored on the same test images are compared without a test.
 
     Returns:
-        "runs": each one's accuracy, its interval and n; "pairs": for each two runs the difference and p-value.
+        A `Comparison`; `save("comparison.html")` writes its page.
 
     Raises:
         ConfigError: fewer than two runs, one named twice, or a folder that is no run.
-        DataError: a run is missing or unfinished, or they were scored on different images.
+        DataError: a folder does not exist.
     """
     names = [str(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise ConfigError("Name two or more different runs to compare.")
-    for run in runs:
-        existing_run_folder(run).read_settings()  # refuses a folder that is no run
-    return compare_predictions({name: load_predictions(RunFolder(Path(name)).predictions) for name in names})
+    return Comparison(facts_of_comparison([read_compared(name) for name in names]))

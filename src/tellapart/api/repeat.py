@@ -13,7 +13,8 @@ from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.event_log import epoch_of, read_log
 from tellapart.runs.folder import LOG, RunFolder
-from tellapart.runs.settings_file import read_settings_file, write_settings_file
+from tellapart.runs.sealed_settings import write_sealed
+from tellapart.runs.settings_file import read_settings_file
 from tellapart.text import counted
 
 
@@ -120,7 +121,7 @@ def record_extension(folder: RunFolder, config: TrainConfig) -> None:
     }
     settings["run"] = config.to_dict()
     settings["extended"] = [*settings.get("extended", []), entry]
-    write_settings_file(folder.path / SETTINGS_IN_RUN, settings)
+    write_sealed(folder.path / SETTINGS_IN_RUN, settings)
 
 
 def _epochs(config: TrainConfig) -> int:

@@ -13,6 +13,7 @@ from tellapart.api.listener import EpochPrinter, Listener
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
+from tellapart.api.tracking import Tracking, own_trackers_lost, trackers_to_use
 from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
@@ -64,6 +65,7 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
     memory: int | str = MEMORY_BUDGET,
     multi_label: bool = False,
+    log: Any = None,
     **changes: Any,
 ) -> TrainingResult:
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
@@ -92,6 +94,9 @@ def train(
             changes no result.
         multi_label: whether a picture may have several labels, or none. Then `labels` is a file with a column such as
             cat|dog, with columns of 0 and 1, or with several rows a picture; or arrays give (N, labels) of 0 and 1.
+        log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
+            commas between them or in a list, or an object with the methods of `trackers.tracker.Tracker`. A resumed run
+            goes on in those that it had; "none" leaves them.
         **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=64, patience=5,
             optimizer="adam" or {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0},
             sampling="balanced"; learning_rate or lr, the highest of its optimizer's schedule; weight_decay, its own;
@@ -101,12 +106,14 @@ def train(
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
         DataError: images or labels that cannot be used.
+        MissingExtraError: a tracker's package is not installed.
         SaveError: the disk is full.
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
     labels = with_several(labels) if multi_label else labels
+    listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)
     with ExitStack() as held:
@@ -131,7 +138,9 @@ def train(
             setup = prepare(dataset, complete, out, reopening(data, labels), listener, held, reason, budget)
         listener.folder_made(setup)
         run = run_training if setup.config.head is None else run_transfer
-        result = run(setup, listener, should_stop)
+        with tracking.until_the_end() as ending:
+            result = run(setup, listener, should_stop)
+            ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
 
 

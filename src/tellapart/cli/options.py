@@ -196,10 +196,6 @@ PagesOut = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder 
 
 OpenPage = Annotated[bool, typer.Option("--open", help="Open the page (the first of several) in a browser.")]
 
-Runs = Annotated[
-    list[Path], typer.Argument(metavar="RUN...", help="A run folder; with --compare, two or more.")
-]
-Compare = Annotated[bool, typer.Option("--compare", help="Compare two or more runs with a paired test.")]
 SummarySize = Annotated[
     str | None,
     typer.Option("--size", metavar="32x32", help="Input size of a recipe's network. Default: 32x32."),

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from tellapart.cli import options, training_options
+from tellapart.cli import options, run_options, training_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
@@ -12,7 +12,8 @@ from tellapart.cli.terminal.startup import importing
 AS_GIVEN = (
     "recipe", "epochs", "patience", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing",
     "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "set",
+    "labels", "predictions", "memory", "out", "log",
+    "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
@@ -49,6 +50,7 @@ def train(
     predictions: training_options.Predictions = None,
     memory: training_options.Memory = None,
     out: options.Out = None,
+    log: run_options.Log = None,
     save_to: training_options.SaveTo = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -8,20 +8,17 @@ from rich.text import Text
 
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import results
-from tellapart.cli.terminal.fitting_table import FittingTable
+from tellapart.cli.terminal.fitting_table import FittingTable, add_row, new_table
 from tellapart.metrics.label_scores import LabelScores
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.runs.untrusted_pictures import TrustedScores
-from tellapart.text import counted, one_line, percent, short_name
+from tellapart.text import counted, one_line, percent
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
-
-LONGEST_NAME = 100
-"""Characters of a name in a table. Where no terminal limits the width, a name of 250 would make 280 columns."""
 
 FEWEST_UNTRUSTED = 0.01
 """Share of the test pictures that cannot be trusted, from which on the score without them is printed."""
@@ -34,20 +31,6 @@ FEW_PICTURES = 100
 
 DETAILED_FROM = 1_000
 """Pictures from which an accuracy is worth a second digit."""
-
-
-def new_table(
-    *columns: str, right: Sequence[str] = (), long: Sequence[str] = (), spare: Sequence[str] = ()
-) -> FittingTable:
-    """Return an empty table; the arguments are those of FittingTable."""
-    return FittingTable(columns, right, long, spare)
-
-
-def add_row(table: Table | FittingTable, *cells: Any) -> None:
-    """Add a row of plain text, long names shortened; Text cells stay as they are."""
-    table.add_row(
-        *(cell if isinstance(cell, Text) else Text(short_name(str(cell), LONGEST_NAME)) for cell in cells)
-    )
 
 
 def score_lines(scores: Scores) -> list[str]:
