@@ -282,3 +282,14 @@ def test_arrays_of_several_labels_are_trained_on(tmp_path):
     first, second = (tellapart.evaluate(result.folder, each).scores for each in (in_order, turned))
     assert first.mean_average_precision == pytest.approx(second.mean_average_precision)
     assert first.pictures == 60
+
+
+def test_a_resumed_run_of_one_class_does_not_become_one_of_several(trained):
+    with pytest.raises(ConfigError, match="keeps its settings"):
+        tellapart.train(resume=trained.folder, multi_label=True)
+
+
+def test_a_run_is_repeated_with_its_labels(labeled, tmp_path):
+    again = tellapart.train(config=labeled.folder, epochs=1, out=tmp_path / "again", verbose=False)
+    assert again.classifier.card.multi_label
+    assert again.classifier.class_names == labeled.classifier.class_names

@@ -112,26 +112,21 @@ def train(
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
-    labels = with_several(labels) if multi_label else labels
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
-            given = {"augment": None if augment is True else augment, "target": target}
-            changes = {**settings_from(changes), **given}
+            changes = {**settings_from(changes), **_given(augment, target, multi_label)}
             setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            if config is not None and recipe is not None:
-                raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
-            if config is not None:
-                recipe, data, labels = repeated(config, data, labels)
-            labels, changes = _several(labels, recipe, changes)
+            recipe, data, labels = _of_config(config, recipe, data, labels)
+            labels, changes = _several(labels, recipe, changes, multi_label)
             dataset, complete, reason = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes
             )
@@ -144,9 +139,33 @@ def train(
         return _with_report(result, setup, listener) if result.finished else result
 
 
-def _several(labels: Any, recipe: Any, changes: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return labels and changes that both say whether a picture may have several labels, where one of them does."""
-    if isinstance(recipe, TrainConfig) and recipe.multi_label:
+def _given(augment: Any, target: float | None, multi_label: bool) -> dict[str, Any]:
+    """Return the settings that have keywords of their own; None where they were not given."""
+    return {
+        "augment": None if augment is True else augment,
+        "target": target,
+        "multi_label": multi_label or None,
+    }
+
+
+def _of_config(config: Any, recipe: Any, data: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Return recipe, data and labels, those of a run that is to be repeated where there is one.
+
+    Raises:
+        ConfigError: a recipe is given besides.
+    """
+    if config is None:
+        return recipe, data, labels
+    if recipe is not None:
+        raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
+    return repeated(config, data, labels)
+
+
+def _several(
+    labels: Any, recipe: Any, changes: dict[str, Any], multi_label: bool
+) -> tuple[Any, dict[str, Any]]:
+    """Return labels and changes that both say whether a picture may have several labels, where something does."""
+    if multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label):
         labels = with_several(labels)
     return labels, {**changes, **({"multi_label": True} if as_labels(labels).multi_label else {})}
 
