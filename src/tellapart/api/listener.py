@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tellapart.api.transfer_lines import Stage, event_line
-from tellapart.events import OF_SEVERAL_LABELS, Diverged, EpochDone, Event, Finding
+from tellapart.events import Diverged, EpochDone, Event, Finding
 from tellapart.runs.setup import TrainingSetup
 
 
@@ -88,13 +88,7 @@ class EpochPrinter(Listener):
     def event(self, event: Event) -> None:
         """Print a finished epoch or stage, what the watch noticed, and where a training that diverged goes on."""
         if isinstance(event, EpochDone):
-            names = OF_SEVERAL_LABELS if self.multi_label else {}
-            accuracy, val_accuracy = (names.get(name, name) for name in ("accuracy", "val_accuracy"))
-            print(
-                f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, {accuracy} {event.accuracy:.4f}, "
-                f"val_loss {event.val_loss:.4f}, {val_accuracy} {event.val_accuracy:.4f} ({event.seconds:.1f} s)",
-                flush=True,
-            )
+            print(event.in_words_of(multi_label=self.multi_label), flush=True)
         elif isinstance(event, Stage):
             print(event_line(event, multi_label=self.multi_label), flush=True)
         elif isinstance(event, Diverged | Finding):

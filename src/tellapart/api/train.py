@@ -9,7 +9,8 @@ from typing import Any
 
 from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
-from tellapart.api.listener import EpochPrinter, Listener
+from tellapart.api.listener import Listener
+from tellapart.api.live import listener_for
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
@@ -87,7 +88,8 @@ def train(
             augmentation: a text such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`), a dict such
             as {"rotation_range": 15}, or an Augmentation in its place.
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
-        verbose: whether to print one line per epoch; ignored where `listener` is given.
+        verbose: whether to show a live curve in a notebook, elsewhere to print a line for each epoch; ignored where
+            `listener` is given.
         listener: hears what happens.
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
@@ -103,6 +105,10 @@ def train(
             freeze, which part of a pretrained network stays as it is ("all", "none" or "all-but-2"); and set, any
             other field, as in {"optimizer.momentum": 0.8}. `docs/settings.md` lists them all.
 
+    Returns:
+        The trained `classifier`, its `scores` on the test split, the run `folder`, the `history` of its epochs, and
+        the path of its `report`. It can be given to `predict`, `evaluate`, `explain`, `report` and `summary`.
+
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
         DataError: images or labels that cannot be used.
@@ -111,7 +117,7 @@ def train(
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
     if listener is None:
-        listener = EpochPrinter() if verbose else Listener()
+        listener = listener_for(verbose)
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
     budget = _bytes_of(memory)

@@ -15,7 +15,8 @@ from tellapart.data.multi_label import label_text
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.errors import ConfigError
 from tellapart.files import write_whole
-from tellapart.text import as_bytes, counted, csv_line
+from tellapart.pages.card import Readable
+from tellapart.text import as_bytes, counted, csv_line, short_name
 
 REASONS = {
     "unreadable": "cannot be read",
@@ -28,7 +29,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Readable):
     """A cleaned labels file, and what it leaves out."""
 
     path: Path
@@ -40,6 +41,9 @@ class Cleaned:
 
     counts: dict[str, int]
     """Reason -> pictures."""
+
+    def _parts(self) -> list[str]:
+        return [in_words(self), short_name(str(self.path))]
 
 
 def refuse_fix(checked_images: object, where: str) -> None:

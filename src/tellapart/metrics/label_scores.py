@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from tellapart.metrics.average_precision import Ranking, average_precision, average_precisions, mean_of
 from tellapart.metrics.scores import Scores, score, wilson_interval
 from tellapart.metrics.validation import USUAL_THRESHOLD, binary_cross_entropy
+from tellapart.pages.card import Block, Card, Facts, Readable, Table
+from tellapart.text import percent
 
 FEWEST_POSITIVES = 5
 """Pictures with a label from which its threshold is chosen on them."""
@@ -28,7 +30,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class LabelScore:
+class LabelScore(Readable):
     """Scores of one label, 0 to 1; None where there is nothing to divide by."""
 
     name: str
@@ -53,9 +55,13 @@ class LabelScore:
     pictures: int
     """That have the label."""
 
+    def _parts(self) -> list[str]:
+        figures = (("average precision", self.average_precision), ("F1", self.f1))
+        return [self.name, *(f"{name} {percent(value)}" for name, value in figures), f"n = {self.pictures:,}"]
+
 
 @dataclass(frozen=True, slots=True)
-class LabelScores:
+class LabelScores(Readable):
     """Scores of a classifier of several labels a picture on one split."""
 
     split: str
@@ -89,6 +95,37 @@ class LabelScores:
     """95% of it (Wilson)."""
 
     labels: tuple[LabelScore, ...]
+
+    @property
+    def in_words(self) -> str:
+        """The mean average precision with its interval and n."""
+        interval = (
+            "" if self.interval is None else "95% interval {} to {}, ".format(*map(percent, self.interval))
+        )
+        return (
+            f"mean average precision {percent(self.mean_average_precision)} ({interval}n = {self.pictures:,})"
+        )
+
+    def card_blocks(self) -> list[Block]:
+        """Return the figures and each label, for a card."""
+        figures = Facts(
+            [
+                ("loss", round(self.loss, 4)),
+                ("random order", percent(self.naive_average_precision)),
+                ("all labels right", percent(self.exact_match)),
+            ]
+        )
+        rows = [
+            (row.name, *map(percent, (row.average_precision, row.threshold, row.f1)), row.pictures)
+            for row in self.labels
+        ]
+        return [figures, Table(("label", "average precision", "threshold", "F1", "n"), rows, "Each label")]
+
+    def _parts(self) -> list[str]:
+        return [self.in_words, f"{self.split} split", f"{len(self.labels)} labels", f"loss {self.loss:.4f}"]
+
+    def _card(self) -> Card:
+        return Card("LabelScores", f"{self.in_words} on the {self.split} split", self.card_blocks())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

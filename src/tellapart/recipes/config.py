@@ -9,15 +9,17 @@ from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
+from tellapart.pages.card import Readable
 from tellapart.recipes.class_weights import ClassWeights
 from tellapart.recipes.field_checks import check_types, for_toml
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
+from tellapart.text import counted, short_name
 from tellapart.training.early_end import EarlyEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Readable):
     """Complete configuration of one training. Saved resolved, as `run.toml`."""
 
     recipe: str
@@ -207,6 +209,17 @@ class TrainConfig:
     def early_end(self) -> EarlyEnd:
         """What ends the training before its last epoch."""
         return EarlyEnd(self.target, self.patience, self.is_balanced)
+
+    def _parts(self) -> list[str]:
+        optimizer = f"{self.optimizer.name} at {self.optimizer.learning_rate:g}"
+        return [
+            f"recipe {short_name(self.recipe)}",
+            short_name(self.backbone or self.network),
+            counted(self.epochs, "epoch"),
+            f"batches of {self.batch_size:,}",
+            optimizer,
+            f"seed {self.seed}",
+        ]
 
     def changed(self, **changes: Any) -> "TrainConfig":
         """Return a copy with some fields replaced; None leaves a field unchanged."""

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from tellapart.classifier.prediction import Prediction
 from tellapart.data.multi_label import in_words
 from tellapart.files import write_whole
-from tellapart.text import one_line
+from tellapart.pages.card import Card, Picture, Pictures, Readable
+from tellapart.pages.thumbnail import thumbnail
+from tellapart.text import one_line, percent, short_name
 
 COLUMNS = 5
 IMAGE_SIDE = 160
@@ -24,7 +26,7 @@ INK, PALE, PAPER, TRACK = "#1f2328", "#59636e", "#ffffff", "#e6e8eb"
 
 
 @dataclass(frozen=True, slots=True)
-class PredictedImage:
+class PredictedImage(Readable):
     """A test image with its prediction and its true class."""
 
     image: NDArray[np.uint8]
@@ -42,6 +44,20 @@ class PredictedImage:
         """The most probable class; of several labels, those that the image is given."""
         labels = self.prediction.labels
         return self.prediction.names[0] if labels is None else in_words(labels)
+
+    def _parts(self) -> list[str]:
+        return [self._verdict(), short_name(self.prediction.picture)]
+
+    def _verdict(self) -> str:
+        answer = f"{short_name(self.prediction.best)} {percent(self.prediction.probabilities[0])}"
+        return f"{answer}, correct" if self.is_correct else f"{answer}, true: {short_name(self.target)}"
+
+    def _card(self) -> Card:
+        return Card("PredictedImage", self._verdict(), [Pictures([self.thumbnail()])])
+
+    def thumbnail(self) -> Picture:
+        """Return it for a card, with what was predicted below it."""
+        return thumbnail(self.image, self._verdict())
 
     @property
     def is_correct(self) -> bool:
