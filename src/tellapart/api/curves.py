@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tellapart.events import EpochDone, score_name
+from tellapart.events import EpochDone
 from tellapart.pages.card import Drawing
 from tellapart.pages.curve_svg import Panel, curves_svg
 
@@ -18,5 +18,5 @@ def curves_of(history: Sequence[EpochDone], *, multi_label: bool = False) -> Dra
     loss = {"training": [each.loss for each in history], "validation": [each.val_loss for each in history]}
     score = {} if multi_label else {"training": [each.accuracy for each in history]}
     score["validation"] = [each.val_accuracy for each in history]
-    panels = [Panel("loss", loss, epochs), Panel(score_name(multi_label), score, epochs)]
+    panels = [Panel("loss", loss, epochs), Panel("mAP" if multi_label else "accuracy", score, epochs)]
     return Drawing(curves_svg(panels))

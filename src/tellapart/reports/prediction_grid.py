@@ -49,7 +49,8 @@ class PredictedImage(Readable):
         return [self._verdict(), short_name(self.prediction.picture)]
 
     def _verdict(self) -> str:
-        answer = f"{short_name(self.prediction.best)} {percent(self.prediction.probabilities[0])}"
+        share = "" if self.prediction.labels is not None else f" {percent(self.prediction.probabilities[0])}"
+        answer = f"{short_name(self.prediction.best)}{share}"
         return f"{answer}, correct" if self.is_correct else f"{answer}, true: {short_name(self.target)}"
 
     def _card(self) -> Card:
