@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tellapart.pages.card import Readable
@@ -78,6 +78,9 @@ class EpochDone(Readable):
     val_answers: tuple[int, ...] = ()
     """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
 
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Further metrics that a network of one's own was compiled with, by the names that Keras logs."""
+
     @property
     def val_balanced_accuracy(self) -> float:
         """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
@@ -93,9 +96,10 @@ class EpochDone(Readable):
         """Return `in_words` by the names that the figures have; `multi_label`: of several labels an image."""
         names = OF_SEVERAL_LABELS if multi_label else {}
         accuracy, val_accuracy = (names.get(name, name) for name in ("accuracy", "val_accuracy"))
+        more = "".join(f", {name} {value:.4f}" for name, value in self.metrics.items())
         return (
             f"Epoch {self.epoch + 1}/{self.epochs}: loss {self.loss:.4f}, {accuracy} {self.accuracy:.4f}, "
-            f"val_loss {self.val_loss:.4f}, {val_accuracy} {self.val_accuracy:.4f} ({self.seconds:.1f} s)"
+            f"val_loss {self.val_loss:.4f}, {val_accuracy} {self.val_accuracy:.4f}{more} ({self.seconds:.1f} s)"
         )
 
     def _parts(self) -> list[str]:

@@ -245,7 +245,7 @@ def _novelty_of(values: Mapping[str, Any]) -> NoveltyLimit | None:
     return None if stored is None else NoveltyLimit(stored["method"], _finite(stored["limit"]))
 
 
-def image_and_outputs(model: Any, path: Path) -> tuple[tuple[Any, ...], int]:
+def image_and_outputs(model: Any, path: Path | str) -> tuple[tuple[Any, ...], int]:
     """Return the shape (H, W, C) of a Keras model's images, of any size where H or W is None, and how many numbers it
     gives for each.
 

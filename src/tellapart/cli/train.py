@@ -7,6 +7,7 @@ import typer
 from tellapart.cli import options, run_options, training_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
+from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
@@ -18,10 +19,12 @@ AS_GIVEN = (
 """Options that `tellapart.train` takes as they are."""
 
 
+@with_own_model_options
 @with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
+    own: Any = None,
     target: training_options.Target = None,
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
@@ -77,10 +80,9 @@ def train(
     options.refuse_empty(data)
     settings = {name: given[name] for name in AS_GIVEN} | {
         "target": None if target is None else options.parse_target(target),
-        "fine_tune": fine_tune and fine_tune.value,
+        **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
         "augment": parse_augment(augment, no_augment),
-        "precision": precision and precision.value,
         "size": size and options.parse_size(size),
-        "policy": policy and policy.value,
+        **own,
     }
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

@@ -1,5 +1,6 @@
 """Validation: scores of a model's probabilities after an epoch."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,9 @@ class Validation(NamedTuple):
 
     answers: tuple[int, ...]
     """For each class, how many images were predicted as it, or given it with a probability of at least a half."""
+
+    metrics: Mapping[str, float] = {}
+    """Further ones, by name: those of a compiled model, of training too."""
 
 
 def validated(probabilities: NDArray[np.float32], labels: NDArray[Any]) -> Validation:

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
-from tellapart.models.networks import NETWORKS
+from tellapart.models.networks import NETWORKS, OWN
 from tellapart.pages.card import Readable
 from tellapart.recipes.class_weights import ClassWeights
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.field_checks import check_types, for_toml
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
@@ -46,7 +47,7 @@ class TrainConfig(Readable):
     fine_tuning: FineTuning | None = None
     """How the backbone is trained further; None for recipes without a backbone."""
 
-    optimizer: OptimizerSettings | MuonSettings
+    optimizer: OptimizerSettings | MuonSettings | CompiledSettings
     label_smoothing: float = 0.0
     """Share of each target that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
@@ -235,7 +236,8 @@ class TrainConfig(Readable):
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
         """Return the configuration that `to_dict` described."""
         fields = dict(saved)
-        kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
+        kinds: dict[str, Any] = {"Muon": MuonSettings, "as compiled": CompiledSettings}
+        kind = kinds.get(fields["optimizer"]["name"], OptimizerSettings)
         fields["optimizer"] = kind(**fields["optimizer"])
         augmentation = fields.get("augmentation")
         fields["augmentation"] = None if augmentation is None else Augmentation.from_dict(augmentation)
@@ -254,6 +256,10 @@ def _check_multi_label(config: TrainConfig) -> None:
     """Raise ConfigError for what several labels a picture do not have."""
     if not config.multi_label:
         return
+    if config.network == OWN:
+        raise ConfigError(
+            "A network of one's own is not trained on several labels a picture. Leave out the model or --multi-label."
+        )
     if config.fine_tune == "on":
         raise ConfigError(
             "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. Leave "

@@ -198,7 +198,7 @@ class RunFolder(Readable):
         """
         several = self._has_several_labels
         rows = "".join(metrics_line(done, several) for done in history)
-        write_text(self.path / METRICS_CSV, metrics_heading(several) + rows)
+        write_text(self.path / METRICS_CSV, metrics_heading(history, several) + rows)
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
@@ -215,7 +215,7 @@ class RunFolder(Readable):
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
         several = self._has_several_labels
-        heading = "" if place.exists() else metrics_heading(several)
+        heading = "" if place.exists() else metrics_heading([event], several)
         self._append(place, heading + metrics_line(event, several))
 
     def _append(self, place: Path, text: str) -> None:

@@ -23,12 +23,14 @@ def metric_names(multi_label: bool) -> tuple[str, ...]:
 def metrics_of(event: EpochDone, *, multi_label: bool = False) -> dict[str, Any]:
     """Return an epoch's line, column -> value; epochs count from 1 there."""
     row = epoch_values(event, multi_label=multi_label)
-    return {name: row[name] for name in metric_names(multi_label)}
+    return {**{name: row[name] for name in metric_names(multi_label)}, **event.metrics}
 
 
-def metrics_heading(multi_label: bool = False) -> str:
-    """Return the first line."""
-    return _csv_line(metric_names(multi_label))
+def metrics_heading(history: Sequence[EpochDone], multi_label: bool = False) -> str:
+    """Return the first line of a file of these epochs; those of a network of one's own may have further metrics."""
+    if not history:
+        return _csv_line(metric_names(multi_label))
+    return _csv_line(tuple(metrics_of(history[0], multi_label=multi_label)))
 
 
 def metrics_line(event: EpochDone, multi_label: bool = False) -> str:
