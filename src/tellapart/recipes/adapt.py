@@ -213,7 +213,7 @@ def _optimizer(own: Settings, changes: Mapping[str, Any], *, tunes: bool = False
     """Return an optimizer's settings with what was given of it."""
     settings: Any = own
     if "optimizer" in changes:
-        settings = optimizer_from(changes["optimizer"], own, tunes=tunes)
+        settings = optimizer_from(changes["optimizer"], settings, tunes=tunes)
     if tunes and isinstance(settings, MuonSettings):
         raise ConfigError("Fine-tuning has no Muon. Choose sgd, adam, adamw or rmsprop.")
     if "learning_rate" in changes:

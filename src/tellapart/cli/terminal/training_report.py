@@ -15,6 +15,7 @@ from tellapart.data.multi_label import class_counts
 from tellapart.data.reading_notes import in_words
 from tellapart.events import epoch_values, score_name
 from tellapart.metrics.label_scores import LabelScores
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.runs.folder import RunFolder
@@ -51,12 +52,16 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         say()
 
 
+def _optimizer(settings: Any) -> str:
+    return settings.optimizer if isinstance(settings, CompiledSettings) else settings.name
+
+
 def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     config = setup.config
     height, width, channels = setup.preprocessing.shape
     plain = "" if config.augmentation else ", no augmentation"
     epochs = counted(config.epochs, "epoch")
-    rate = f"{config.optimizer.name}, learning rate {config.optimizer.learning_rate:.3g}"
+    rate = f"{_optimizer(config.optimizer)}, learning rate {config.optimizer.learning_rate:.3g}"
     recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}, {rate}{plain}, seed {config.seed}"
     return [
         ("Split", split_in_words(setup)),
