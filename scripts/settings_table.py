@@ -106,6 +106,8 @@ NO_FIELD = {
     "--names": "Labels(names=...)",
     "--label-pattern": "Labels(pattern=...)",
     "--class-depth": "Labels(class_depth=...)",
+    "--multi-label": "multi_label",
+    "--label-separator": "Labels(label_separator=...)",
     "--memory": "memory",
     "--out": "out",
     "--log": "log",

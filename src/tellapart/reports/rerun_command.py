@@ -17,6 +17,7 @@ from tellapart.recipes.adapt import (
     changed,
     for_target,
     held_out_for_transfer,
+    with_several_labels,
     without_augmentation,
 )
 from tellapart.recipes.augmented import augmentation_of, with_augmentation
@@ -106,7 +107,8 @@ def _of_own_model(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
 
 def _command(data: Mapping[str, Any], options: list[str]) -> str:
     words = ["tellapart", "train", data["argument"], *options]
-    words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
+    for name in (name for name in RECORDED if name in data):
+        words += [_option(name)] if data[name] is True else [_option(name), str(data[name])]
     return shlex.join(words)
 
 
@@ -141,6 +143,7 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
+    default = with_several_labels(default) if config.multi_label else default
     rest = _differences(default.to_dict(), config.to_dict())
     try:
         if with_fields(default, rest) != config:
