@@ -12,6 +12,7 @@ from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE
 from tellapart.recipes.config import FineTuning, HeadSettings, MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.text import described
 
 
 def first_cnn(*, mirrors: bool = True) -> TrainConfig:
@@ -264,6 +265,8 @@ def find_recipe(name: str) -> Callable[..., TrainConfig]:
     Raises:
         ConfigError: there is no such recipe.
     """
-    if name not in RECIPES:
-        raise ConfigError(f"Unknown recipe {name!r}. Available recipes: {', '.join(RECIPES)}.")
+    if not isinstance(name, str) or name not in RECIPES:
+        raise ConfigError(
+            f"Unknown recipe {described(name, with_kind=False)}. Available recipes: {', '.join(RECIPES)}."
+        )
     return RECIPES[name]
