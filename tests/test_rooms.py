@@ -17,7 +17,7 @@ FLOORS = (
     ("inference",),
     ("training",),
     ("recipes", "classifier"),
-    ("runs", "profiling", "checks"),
+    ("runs", "profiling", "checks", "trackers"),
     ("explanations",),
     ("reports",),
     ("api",),

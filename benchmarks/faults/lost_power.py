@@ -44,7 +44,7 @@ EACH_STEP = -1.0
 SAVE_KILLED = 6
 
 ACKNOWLEDGED = (
-    *(("tellapart.api.prepare", "write_split_csv", 1), ("tellapart.runs.folder", "write_settings_file", 0)),
+    *(("tellapart.api.prepare", "write_split_csv", 1), ("tellapart.runs.folder", "write_sealed", 0)),
     *(
         ("tellapart.runs.checkpointer", "save_weights", 0),
         ("tellapart.classifier.classifier", "save_keras", 1),

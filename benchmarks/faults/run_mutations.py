@@ -126,10 +126,10 @@ def write_settings(run, settings, changes_of_text=lambda text: text):
     """Write run.toml with its digest."""
     import tomli_w
 
-    from tellapart.runs import settings_file
+    from tellapart.runs import sealed_settings
 
     text = changes_of_text(tomli_w.dumps(settings))
-    seal = f"{settings_file._SEAL}{settings_file._digest(text)}\n"
+    seal = f"{sealed_settings._SEAL}{sealed_settings._digest(text)}\n"
     (run / "run.toml").write_text(seal + text, "utf-8", "surrogateescape", newline="")
 
 

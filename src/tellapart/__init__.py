@@ -8,6 +8,8 @@ has chosen a Keras backend, torch is chosen, so that `import keras` after
 
 import importlib
 import os
+import sys
+from types import ModuleType
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -25,6 +27,7 @@ _HOMES = {
     "explain": "tellapart.api.explain",
     "report": "tellapart.api.report",
     "compare": "tellapart.api.compare",
+    "runs": "tellapart.api.runs",
     "summary": "tellapart.api.summary",
     "adopt": "tellapart.api.adopt",
     "modernize": "tellapart.api.modernize",
@@ -37,7 +40,41 @@ _HOMES = {
     "LabeledImage": "tellapart.data.sources.own",
     "dataset_of": "tellapart.data.sources.own",
     "register_source": "tellapart.data.sources.registry",
+    "TrainConfig": "tellapart.recipes.config",
+    "OptimizerSettings": "tellapart.recipes.optimizer_settings",
+    "MuonSettings": "tellapart.recipes.optimizer_settings",
+    "HeadSettings": "tellapart.recipes.transfer_settings",
+    "FineTuning": "tellapart.recipes.transfer_settings",
+    "ClassWeights": "tellapart.recipes.class_weights",
+    "TrainingResult": "tellapart.api.finish",
+    "TrainingSetup": "tellapart.runs.setup",
+    "Listener": "tellapart.api.listener",
+    "EpochPrinter": "tellapart.api.listener",
+    "Evaluation": "tellapart.api.evaluate",
+    "Scores": "tellapart.metrics.scores",
+    "ClassScore": "tellapart.metrics.scores",
+    "ModelCard": "tellapart.classifier.card",
+    "Predictions": "tellapart.api.predict",
+    "Prediction": "tellapart.classifier.prediction",
+    "Explanation": "tellapart.explanations.explanation",
+    "HeatMaps": "tellapart.explanations.attribution.heat_maps",
+    "CheckResult": "tellapart.api.check",
+    "Report": "tellapart.api.report",
+    "ContactSheet": "tellapart.api.augment",
+    "Adopted": "tellapart.api.adopt",
+    "Dataset": "tellapart.data.dataset",
+    "Preprocessing": "tellapart.data.preprocess",
     "TellapartError": "tellapart.errors",
+    "ConfigError": "tellapart.errors",
+    "DataError": "tellapart.errors",
+    "PictureError": "tellapart.errors",
+    "ModelError": "tellapart.errors",
+    "SaveError": "tellapart.errors",
+    "DownloadError": "tellapart.errors",
+    "MissingExtraError": "tellapart.errors",
+    "StepDone": "tellapart.events",
+    "EpochDone": "tellapart.events",
+    "Finding": "tellapart.events",
 }
 """Public name -> the module that defines it."""
 
@@ -59,3 +96,18 @@ def _instead(name: str) -> str:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """A package in which a public name wins over a room of the same name, such as `runs`.
+
+    Importing a module sets it on its package. `import tellapart.runs` and `from tellapart.runs import ...` need no
+    such attribute; `tellapart.runs(...)` must be the function, whatever was imported before.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

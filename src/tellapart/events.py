@@ -85,6 +85,12 @@ class EpochDone(Readable):
     def _parts(self) -> list[str]:
         return [self.in_words]
 
+    @property
+    def val_balanced_accuracy(self) -> float:
+        """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
+        recalls = [recall for recall in self.val_recalls if recall is not None]
+        return sum(recalls) / len(recalls) if recalls else self.val_accuracy
+
 
 @dataclass(frozen=True, slots=True)
 class FeaturesDone(Readable):

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
 LARGEST_FOLDER = 1_000
 """Entries of a folder up to which names are compared: among very many, too many are similar."""
+
+MODEL_IN_RUN = "model.keras"
+"""The trained model in a run folder."""
+
+SETTINGS_IN_RUN = "run.toml"
+"""The file that makes a folder a run folder."""
 
 _WEB = ("http:/", "https:/")  # a Path has joined their two slashes
 
@@ -43,6 +50,18 @@ def similar_paths(path: Path) -> list[str]:
         by_case.setdefault(name.casefold(), []).append(name)
     alike = difflib.get_close_matches(path.name.casefold(), by_case, n=3)
     return [str(path.parent / name) for key in alike for name in by_case[key]][:3]
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean ...?" where a name is like known ones; else nothing.
+
+    Args:
+        name: as given.
+        known: the names that there are.
+    """
+    by_case = {each.casefold(): each for each in known}
+    near = [by_case[key] for key in difflib.get_close_matches(name.casefold(), by_case, n=2)]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def is_web_address(path: Path) -> bool:

@@ -256,11 +256,12 @@ def test_a_resumed_training_says_that_the_last_checkpoint_is_damaged_and_ends_th
     ids=str,
 )
 def test_settings_that_no_training_has_are_refused_although_their_digest_fits(table, odd, run, color_photos):
-    from tellapart.runs.settings_file import read_settings_file, write_settings_file
+    from tellapart.runs.sealed_settings import write_sealed
+    from tellapart.runs.settings_file import read_settings_file
 
     settings = read_settings_file(run / "run.toml")
     settings[table] |= odd
-    write_settings_file(run / "run.toml", settings)
+    write_sealed(run / "run.toml", settings)
     photo = str(next(color_photos.rglob("*.png")))
     for verb, use in verbs(run, photo):
         assert outcome(use).startswith(f"refused: {run / 'run.toml'} is damaged ("), verb

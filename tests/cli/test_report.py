@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 from command_line import tellapart
@@ -42,8 +43,31 @@ def test_two_runs_are_compared_on_the_same_pictures(run, tmp_path):
     assert result.code == 0
     assert f"{run} scores" in " ".join(result.out.split())
     assert "McNemar" in result.out
+    assert "Curves and settings (open in a browser):\n  comparison.html" in result.out
+    assert "Paired tests" in Path("comparison.html").read_text(encoding="utf-8")
     told = tellapart("report", "--compare", run, other, "--json").json
     assert len(told["runs"]) == 2
+
+
+def test_a_page_of_a_comparison_replaces_nothing_else(run, tmp_path):
+    shutil.copytree(run, tmp_path / "other")
+    runs = ("report", "--compare", run, tmp_path / "other")
+    taken = tmp_path / "mine.html"
+    taken.write_text("my own page")
+    refused = tellapart(*runs, "--out", taken)
+    assert (refused.code, "is not a page of an earlier comparison" in refused.err) == (2, True)
+    assert tellapart(*runs, "--out", tmp_path / "new" / "page.html").code == 0
+    assert tellapart(*runs, "--out", tmp_path / "new" / "page.html").code == 0
+    assert tellapart("report", run, "--out", "page.html").code == 2
+
+
+def test_a_stopped_run_is_compared_by_its_curves(run, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    (other / "predictions.safetensors").unlink()
+    result = tellapart("report", "--compare", run, other)
+    assert result.code == 0
+    assert "have no paired test" in result.err
 
 
 def test_what_cannot_be_reported_is_said(run, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import DataError
-from tellapart.reports.comparison import compare
+from tellapart.reports.comparison import compare, holm
 from tellapart.runs.predictions import SplitPredictions
 
 LABELS = np.zeros(100, np.int64)
@@ -50,11 +50,51 @@ def test_three_runs_make_three_pairs():
 
 
 @pytest.mark.parametrize("other", [{"ids": IDS[::-1]}, {"labels": np.ones(100, np.int64)}])
-def test_different_images_cannot_be_compared(other):
-    with pytest.raises(DataError, match="same test pictures"):
-        compare({"a": run(np.ones(100, bool)), "b": run(np.ones(100, bool), **other)})
+def test_runs_of_different_images_have_no_paired_test(other):
+    comparison = compare({"a": run(np.ones(100, bool)), "b": run(np.ones(100, bool), **other)})
+    assert comparison["pairs"] == []
+    (unpaired,) = comparison["unpaired"]
+    assert (unpaired["first"], unpaired["second"]) == ("a", "b")
+    assert "scored on different test pictures (100 and 100, 100 of the same name)" in unpaired["reason"]
 
 
-def test_a_run_that_was_not_finished_cannot_be_compared():
-    with pytest.raises(DataError, match="not finished"):
-        compare({"a": run(np.ones(100, bool)), "b": {}})
+def test_a_run_that_was_not_finished_is_compared_without_a_test():
+    comparison = compare({"a": run(np.arange(100) < 80), "b": {}, "c": run(np.arange(100) < 90)})
+    assert [(pair["first"], pair["second"]) for pair in comparison["pairs"]] == [("a", "c")]
+    assert [row["accuracy"] for row in comparison["runs"]] == [0.8, None, 0.9]
+    assert [each["reason"] for each in comparison["unpaired"]] == ["b has no test predictions"] * 2
+
+
+def test_networks_of_different_classes_have_no_paired_test():
+    wide = run(np.ones(100, bool))["test"]
+    wide = SplitPredictions(np.hstack([wide.probabilities, np.zeros((100, 1), np.float32)]), LABELS, IDS)
+    (unpaired,) = compare({"a": run(np.ones(100, bool)), "b": {"test": wide}})["unpaired"]
+    assert unpaired["reason"] == "they tell different classes apart"
+
+
+def test_one_run_is_no_comparison():
+    with pytest.raises(DataError, match="at least two runs"):
+        compare({"a": {}})
+
+
+@pytest.mark.parametrize(
+    ("p_values", "corrected"),
+    [
+        ([], []),
+        ([0.04], [0.04]),
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 3 x 0.01; 2 x 0.03; and 0.04 may not come before it
+        ([0.5, 0.6], [1.0, 1.0]),
+        ([0.01, 0.02, 0.03, 0.04], [0.04, 0.06, 0.06, 0.06]),
+    ],
+)
+def test_p_values_are_corrected_as_holm_does(p_values, corrected):
+    assert holm(p_values) == pytest.approx(corrected)
+
+
+def test_three_runs_have_corrected_p_values():
+    comparison = compare(
+        {name: run(np.arange(100) < count) for name, count in [("a", 80), ("b", 85), ("c", 90)]}
+    )
+    by_hand = {("a", "b"): 2 * 0.5**5, ("a", "c"): 2 * 0.5**10, ("b", "c"): 2 * 0.5**5}
+    assert {(p["first"], p["second"]): p["p_value"] for p in comparison["pairs"]} == pytest.approx(by_hand)
+    assert [pair["p_holm"] for pair in comparison["pairs"]] == pytest.approx([0.125, 6 / 1024, 0.125])

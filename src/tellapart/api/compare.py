@@ -1,36 +1,63 @@
-"""`compare`: several runs on the test images that they share."""
+"""`compare`: several runs side by side, as a page and as plain values."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ConfigError
-from tellapart.pages.card import Card, Readable, Table
-from tellapart.reports.comparison import compare as compare_predictions
-from tellapart.runs.folder import RunFolder, existing_run_folder
-from tellapart.runs.predictions import load_predictions
-from tellapart.text import described, percent, short_name
+from tellapart.files import write_text
+from tellapart.pages.card import Card, Readable, Table, Words
+from tellapart.reports.compared_runs import facts_of_comparison, read_compared
+from tellapart.reports.comparison_page import page
+from tellapart.runs.folder import existing_run_folder
+from tellapart.text import counted, described, percent, short_name
 
 
-class Comparison(Readable, dict[str, Any]):
-    """Plain values of several runs: "runs", each one's accuracy, interval and n; "pairs", each two of them."""
+class Comparison(Readable, Mapping[str, Any]):
+    """What a comparison says, by name as in a dict, and as a page.
+
+    "runs": each one's figures; "pairs": for each two runs that were scored on the same test images the difference, and
+    p-values of McNemar's exact test, as it is and corrected for the number of pairs; "unpaired": the other pairs, with
+    the reason; "curves"; "settings" and "circumstances" that differ; "missing".
+    """
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = dict(facts)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._facts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return dict(self._facts)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page: curves on top of each other, paired tests, settings that differ. A file is replaced.
+
+        Raises:
+            SaveError: it cannot be written.
+        """
+        write_text(Path(path), page(self._facts))
+        return Path(path)
 
     def _parts(self) -> list[str]:
-        runs = [f"{short_name(row['run'])} {percent(row['accuracy'])}" for row in self["runs"]]
-        pairs = [f"p = {pair['p_value']:.3g}" for pair in self["pairs"][:1] if len(runs) == 2]
-        return [*runs[:4], *pairs, f"n = {self['runs'][0]['n']:,}"]
+        runs, tests = counted(len(self["runs"]), "run"), counted(len(self["pairs"]), "paired test")
+        scored = [run for run in self["runs"] if run["accuracy"] is not None]
+        if not scored:
+            return [runs, tests]
+        best = max(scored, key=lambda run: run["accuracy"])
+        figure = f"highest test accuracy {percent(best['accuracy'], 2)} (n = {best['n']:,})"
+        return [f"{figure}: {short_name(str(best['run']))}", runs, tests]
 
     def _card(self) -> Card:
-        runs = [
-            (
-                row["run"],
-                percent(row["accuracy"], 2),
-                " to ".join(percent(end, 2) for end in row["interval"]),
-                row["n"],
-            )
-            for row in self["runs"]
-        ]
+        runs = [(run["run"], percent(run["accuracy"], 2), run["n"]) for run in self["runs"]]
         pairs = [
             (
                 pair["first"],
@@ -40,28 +67,24 @@ class Comparison(Readable, dict[str, Any]):
             )
             for pair in self["pairs"]
         ]
-        return Card(
-            "Comparison",
-            f"{len(runs)} runs on the same {self['runs'][0]['n']:,} test pictures",
-            [
-                Table(("run", "accuracy", "95% interval", "n"), runs),
-                Table(("first", "second", "second is better by", "p (McNemar, exact)"), pairs, "Two by two"),
-            ],
-        )
+        head = ("first", "second", "second is better by", "p (McNemar, exact)")
+        page = Words("The whole page: comparison.save('comparison.html').")
+        blocks = [Table(("run", "test accuracy", "n"), runs), Table(head, pairs, "Two by two"), page]
+        return Card("Comparison", ", ".join(self._parts()), blocks)
 
 
 def compare(runs: Sequence[str | Path]) -> Comparison:
-    """Compare runs on their test images, two by two, by McNemar's exact test.
+    """Compare runs: figures, curves, settings; and two by two, by McNemar's exact test, on the same test images.
 
     Args:
-        runs: folders of finished runs that were scored on the same test images.
+        runs: two or more run folders. Those that were not scored on the same test images are compared without a test.
 
     Returns:
-        A dict. "runs": each one's accuracy, its interval and n; "pairs": for each two runs the difference and p-value.
+        A `Comparison`; `save("comparison.html")` writes its page.
 
     Raises:
         ConfigError: fewer than two runs, one named twice, or a folder that is no run.
-        DataError: a run is missing or unfinished, or they were scored on different images.
+        DataError: a folder does not exist.
     """
     given = [runs] if isinstance(runs, str | os.PathLike) else runs
     if not isinstance(given, Iterable):
@@ -69,9 +92,4 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
     names = [str(existing_run_folder(run).path) for run in given]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise ConfigError("Name two or more different runs to compare.")
-    for name in names:
-        existing_run_folder(name).read_settings()  # refuses a folder that is no run
-    compared = compare_predictions(
-        {name: load_predictions(RunFolder(Path(name)).predictions) for name in names}
-    )
-    return Comparison(compared)
+    return Comparison(facts_of_comparison([read_compared(name) for name in names]))

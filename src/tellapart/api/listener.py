@@ -1,6 +1,7 @@
 """What a training or an explanation says while it runs, and who hears it."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from tellapart.api.transfer_lines import Stage, event_line
@@ -50,6 +51,24 @@ class Listener:
 
     def explaining(self, done: int, total: int) -> None:
         """Sections of the explanation pages have been made."""
+
+
+class Forwarding(Listener):
+    """Hears for another listener, which hears everything too; subclasses add something of their own."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+
+def _forwarded(name: str) -> Callable[..., None]:
+    def hear(self: Forwarding, *said: Any) -> None:
+        getattr(self._listener, name)(*said)
+
+    return hear
+
+
+for _name in [name for name in vars(Listener) if not name.startswith("_")]:
+    setattr(Forwarding, _name, _forwarded(_name))
 
 
 class EpochPrinter(Listener):

@@ -13,14 +13,16 @@ from tellapart.data.sources.walk import walk
 from tellapart.errors import ConfigError, ModelError
 from tellapart.files import unreadable_is_bad_data
 from tellapart.models.pretrained import HOME, NAMES, built_in, pretrained_model
-from tellapart.paths import in_which_folder, is_web_address, no_such_picture, similar_paths, with_home
+from tellapart.paths import (
+    MODEL_IN_RUN,
+    SETTINGS_IN_RUN,
+    in_which_folder,
+    is_web_address,
+    no_such_picture,
+    similar_paths,
+    with_home,
+)
 from tellapart.text import described
-
-MODEL_IN_RUN = "model.keras"
-"""The trained model in a run folder."""
-
-SETTINGS_IN_RUN = "run.toml"
-"""The file that makes a folder a run folder."""
 
 _NAMES_LISTED = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 

@@ -44,13 +44,14 @@ def check(
     """
     with importing():
         from tellapart.api.check import check as check_data
+        from tellapart.checks.page import MARK
         from tellapart.cli.terminal import data_check
-        from tellapart.cli.terminal.browser import open_page
+        from tellapart.cli.terminal.browser import open_page, refuse_other_page
         from tellapart.cli.terminal.progress import ProgressListener
 
     options.refuse_empty(data)
     options.refuse_two_outputs(csv, as_json)
-    data_check.refuse_other_page(out)
+    refuse_other_page(out, MARK)
     data_check.refuse_existing(fix)
     with ProgressListener(quiet=quiet) as listener:
         result = check_data(data, labels=labels, split=split and split.value, listener=listener)

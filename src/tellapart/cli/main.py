@@ -16,6 +16,7 @@ from tellapart.cli.adopt import adopt
 from tellapart.cli.augment import augment
 from tellapart.cli.bench import bench
 from tellapart.cli.check import check
+from tellapart.cli.completion import attach
 from tellapart.cli.data import get, list_sets, show
 from tellapart.cli.demo import demo
 from tellapart.cli.doctor import doctor
@@ -25,6 +26,7 @@ from tellapart.cli.learn import learn
 from tellapart.cli.modernize import modernize
 from tellapart.cli.predict import predict
 from tellapart.cli.report import report
+from tellapart.cli.runs import runs
 from tellapart.cli.summary import summary
 from tellapart.cli.terminal import console
 from tellapart.cli.terminal.quiet import silence_libraries
@@ -42,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "explain": explain,
     "report": report,
+    "runs": runs,
     "summary": summary,
     "adopt": adopt,
     "learn": learn,
@@ -68,6 +71,7 @@ def _group(commands: dict[str, Callable[..., None]], **settings: Any) -> typer.T
     return group
 
 
+attach()
 app = _group(
     COMMANDS,
     name="tellapart",

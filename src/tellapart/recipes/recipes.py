@@ -11,7 +11,9 @@ from tellapart.data.augmentation.policies.crops import RandomResizedCrop
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE
-from tellapart.recipes.config import FineTuning, HeadSettings, MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
+from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
 from tellapart.text import described
 
 
@@ -266,7 +268,6 @@ def find_recipe(name: str) -> Callable[..., TrainConfig]:
         ConfigError: there is no such recipe.
     """
     if not isinstance(name, str) or name not in RECIPES:
-        raise ConfigError(
-            f"Unknown recipe {described(name, with_kind=False)}. Available recipes: {', '.join(RECIPES)}."
-        )
+        met = described(name, with_kind=False)
+        raise ConfigError(f"Unknown recipe {met}. Available recipes: {', '.join(RECIPES)}.")
     return RECIPES[name]

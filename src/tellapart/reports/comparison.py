@@ -1,7 +1,7 @@
-"""Comparison: several runs on the same test images, two by two, by a paired test."""
+"""Comparison: several runs, and where two were scored on the same test images, a paired test of the two."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
+from tellapart.metrics.calibration import calibration_error
 from tellapart.metrics.scores import wilson_interval
 from tellapart.runs.predictions import SplitPredictions
+
+LEVEL = 0.05
+"""p-value below which chance hardly explains a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Pair:
     p_value: float
     """McNemar's exact test, two-sided: the probability of a split at least this uneven if both were equally good."""
 
+    p_holm: float = 1.0
+    """The same, corrected for all pairs that are compared (Holm 1979)."""
+
 
 def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any]:
     """Compare runs on their test images.
@@ -37,51 +44,87 @@ def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any
         runs: name of the run -> its predictions by split; at least two runs.
 
     Returns:
-        "runs": each run's accuracy, its 95% interval and n; "pairs": a `Pair` for each two runs, as plain values.
+        "runs": each run's accuracy, its 95% interval, n and calibration error, None where it was not scored; "pairs": a
+        `Pair`, as plain values, for each two runs that were scored on the same images; "unpaired": "first", "second"
+        and "reason" for all others.
 
     Raises:
-        DataError: a run has no test predictions, or they are of other images.
+        DataError: fewer than two runs.
     """
-    tests = {name: _test_predictions(name, predictions) for name, predictions in runs.items()}
-    if len(tests) < 2:
-        raise DataError(f"A comparison needs at least two runs with different names; got {len(tests)}.")
-    _refuse_different_images(tests)
-    correct = {name: test.probabilities.argmax(1) == test.labels for name, test in tests.items()}
-    rows = [
-        {
-            "run": name,
-            "accuracy": float(hits.mean()),
-            "interval": wilson_interval(int(hits.sum()), len(hits)),
-            "n": len(hits),
-        }
-        for name, hits in correct.items()
-    ]
-    pairs = [_pair(first, second, correct) for first, second in combinations(correct, 2)]
-    return {"runs": rows, "pairs": [asdict(pair) for pair in pairs]}
+    if len(runs) < 2:
+        raise DataError(f"A comparison needs at least two runs with different names; got {len(runs)}.")
+    tests = {name: predictions.get("test") for name, predictions in runs.items()}
+    pairs, unpaired = [], []
+    for first, second in combinations(tests, 2):
+        if reason := _why_unpaired(first, second, tests[first], tests[second]):
+            unpaired.append({"first": first, "second": second, "reason": reason})
+        else:
+            pairs.append(_pair(first, second, _correct(tests[first]), _correct(tests[second])))
+    corrected = holm([pair.p_value for pair in pairs])
+    pairs = [replace(pair, p_holm=p) for pair, p in zip(pairs, corrected, strict=True)]
+    return {
+        "runs": [_row(name, test) for name, test in tests.items()],
+        "pairs": [asdict(pair) for pair in pairs],
+        "unpaired": unpaired,
+    }
 
 
-def _pair(first: str, second: str, correct: Mapping[str, NDArray[np.bool_]]) -> Pair:
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number, each at most 1.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    corrected, highest = [1.0] * len(p_values), 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected
+
+
+def _row(name: str, test: SplitPredictions | None) -> dict[str, Any]:
+    if test is None:
+        return {"run": name, "accuracy": None, "interval": None, "n": None, "calibration_error": None}
+    correct = _correct(test)
+    return {
+        "run": name,
+        "accuracy": float(correct.mean()),
+        "interval": wilson_interval(int(correct.sum()), len(correct)),
+        "n": len(correct),
+        "calibration_error": calibration_error(test.probabilities, test.labels),
+    }
+
+
+def _correct(test: SplitPredictions | None) -> NDArray[np.bool_]:
+    assert test is not None
+    return test.probabilities.argmax(1) == test.labels
+
+
+def _pair(first: str, second: str, correct: NDArray[np.bool_], correct_too: NDArray[np.bool_]) -> Pair:
     from scipy.stats import binomtest
 
-    only_first = int((correct[first] & ~correct[second]).sum())
-    only_second = int((correct[second] & ~correct[first]).sum())
+    only_first = int((correct & ~correct_too).sum())
+    only_second = int((correct_too & ~correct).sum())
     differing = only_first + only_second
     p_value = float(binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
-    difference = float(correct[second].mean() - correct[first].mean())
+    difference = float(correct_too.mean() - correct.mean())
     return Pair(first, second, only_first, only_second, difference, p_value)
 
 
-def _test_predictions(name: str, predictions: Mapping[str, SplitPredictions]) -> SplitPredictions:
-    if "test" not in predictions:
-        raise DataError(f"{name} has no test predictions: the run was not finished. Resume it first.")
-    return predictions["test"]
-
-
-def _refuse_different_images(tests: Mapping[str, SplitPredictions]) -> None:
-    first_name, first = next(iter(tests.items()))
-    for name, test in tests.items():
-        if test.ids != first.ids or (test.labels != first.labels).any():
-            raise DataError(
-                f"{name} and {first_name} were not scored on the same test pictures, so a paired test cannot compare "
-                "them. Train both on the same data with the same seed, or on data that has a test split of its own."
-            )
+def _why_unpaired(
+    first: str, second: str, test: SplitPredictions | None, other: SplitPredictions | None
+) -> str:
+    """Return why a paired test cannot compare two runs, as a clause; empty where it can."""
+    unscored = [name for name, each in ((first, test), (second, other)) if each is None]
+    if unscored:
+        return f"{' and '.join(unscored)} {'has' if len(unscored) == 1 else 'have'} no test predictions"
+    assert test is not None
+    assert other is not None
+    if test.probabilities.shape[1] != other.probabilities.shape[1]:
+        return "they tell different classes apart"
+    if test.ids != other.ids or (test.labels != other.labels).any():
+        shared = len(set(test.ids) & set(other.ids))
+        return (
+            f"they were scored on different test pictures ({len(test.ids):,} and {len(other.ids):,}, "
+            f"{shared:,} of the same name)"
+        )
+    return ""

@@ -14,6 +14,8 @@ from tellapart.files import unreadable_is_bad_data
 from tellapart.runs.logged_values import LARGEST_NUMBER, has_its_values
 from tellapart.untrusted.regular_file import read_regular
 
+LOG = "log.jsonl"
+
 LARGEST_LOG = 200_000_000
 """Bytes. An epoch takes a few hundred."""
 
@@ -85,6 +87,13 @@ def epoch_of(line: Mapping[str, Any]) -> EpochDone | None:
     if not all(recall is None or _is_number(recall) for recall in recalls):
         return None
     return EpochDone(**numbers, val_recalls=tuple(recalls), val_answers=tuple(answers))
+
+
+def history_in(log: Iterable[Mapping[str, Any]]) -> tuple[EpochDone, ...]:
+    """Return the finished epochs in order; of one repeated after a stop, the last."""
+    epochs = [epoch_of(line) for line in log if line.get("event") == EpochDone.__name__]
+    by_epoch = {done.epoch: done for done in epochs if done is not None}
+    return tuple(by_epoch[epoch] for epoch in sorted(by_epoch))
 
 
 def _is_number(value: Any) -> bool:

@@ -15,10 +15,7 @@ A folder is never overwritten. The checkpoint before the last one stays beside i
 is written last, so a folder that has one can be resumed; one without it is as good as empty.
 """
 
-import csv
-import io
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,24 +24,21 @@ from pathlib import Path
 from typing import Any
 
 from tellapart import __version__
-from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.data.split import read_split_csv
 from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, Finding, StepDone
 from tellapart.files import remove_litter, write_text
 from tellapart.pages.card import Readable
-from tellapart.paths import in_which_folder, similar_paths
+from tellapart.paths import MODEL_IN_RUN, SETTINGS_IN_RUN, in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import checkpoint_exists
-from tellapart.runs.event_log import LARGEST_LOG, event_line, findings_in, read_log
-from tellapart.runs.settings_file import digest_of_file, read_settings_file, write_settings_file
+from tellapart.runs.event_log import LARGEST_LOG, LOG, event_line, findings_in, read_log
+from tellapart.runs.metrics_file import METRICS_CSV, epochs_measured, metrics_heading, metrics_line
+from tellapart.runs.sealed_settings import digest_of_file, write_sealed
+from tellapart.runs.settings_file import read_settings_file
 from tellapart.runtime.machine import hardware, versions
 from tellapart.text import described
 from tellapart.untrusted.regular_file import read_regular, refuse_odd
-
-LOG = "log.jsonl"
-METRICS_CSV = "metrics.csv"
-METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +81,7 @@ class RunFolder(Readable):
     @property
     def epochs_measured(self) -> set[int]:
         """Numbers of the epochs in metrics.csv, from 1; what cannot be read there is left out."""
-        try:
-            content = read_regular(self.path / METRICS_CSV, LARGEST_LOG)
-        except OSError:
-            return set()
-        lines = content.decode("utf-8", "replace").split("\n")
-        return {int(line.split(",")[0]) for line in lines if re.fullmatch(r"[0-9]{1,9},.*", line, re.ASCII)}
+        return epochs_measured(self.path / METRICS_CSV)
 
     @property
     def split(self) -> Path:
@@ -149,7 +138,7 @@ class RunFolder(Readable):
             "versions": versions(),
             "hardware": {**hardware(), "threads": threads},
         }
-        write_settings_file(self.path / SETTINGS_IN_RUN, settings)
+        write_sealed(self.path / SETTINGS_IN_RUN, settings)
 
     def all_settings(self) -> dict[str, Any]:
         """Return all of run.toml.
@@ -207,7 +196,7 @@ class RunFolder(Readable):
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / METRICS_CSV, _csv_line(METRICS) + "".join(map(_metrics_line, history)))
+        write_text(self.path / METRICS_CSV, metrics_heading() + "".join(map(metrics_line, history)))
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
@@ -216,8 +205,8 @@ class RunFolder(Readable):
 
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
-        heading = "" if place.exists() else _csv_line(METRICS)
-        self._append(place, heading + _metrics_line(event))
+        heading = "" if place.exists() else metrics_heading()
+        self._append(place, heading + metrics_line(event))
 
     def _append(self, place: Path, text: str) -> None:
         try:
@@ -228,17 +217,6 @@ class RunFolder(Readable):
             raise SaveError(
                 f"{place} could not be written ({reason.strerror or reason}). Free some space."
             ) from reason
-
-
-def _metrics_line(event: EpochDone) -> str:
-    row = {**asdict(event), "epoch": event.epoch + 1}
-    return _csv_line([row[name] for name in METRICS])
-
-
-def _csv_line(values: Sequence[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
 
 
 def existing_run_folder(path: str | os.PathLike[str]) -> RunFolder:

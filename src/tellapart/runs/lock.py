@@ -9,7 +9,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from errno import EINVAL, ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP
 from pathlib import Path
@@ -36,6 +36,43 @@ def refuse_held(folder: Path) -> None:
     """
     with suppress(SaveError):
         _acquired(folder).release()
+
+
+def holder_of(folder: Path) -> dict[str, Any] | None:
+    """Return which training holds the folder, without touching its lock; None where none does.
+
+    Returns:
+        "process", "machine" and "since"; of another machine, as its file says: whether it lives cannot be told.
+    """
+    holder = _recorded_holder(folder)
+    return None if holder is None or _is_dead(holder) else holder
+
+
+def _recorded_holder(folder: Path) -> dict[str, Any] | None:
+    """Return what the holder wrote beside the lock; a killed one leaves it."""
+    try:
+        holder = json.loads(read_regular(folder / HOLDER, 10_000))
+        return {name: holder[name] for name in ("process", "machine", "since")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+SECONDS_OF_CLOCK_CHANGE = 3700
+"""By which a local time may be off."""
+
+
+def _is_dead(holder: Mapping[str, Any]) -> bool:
+    """Return whether the process is gone; one that began after the lock was taken has only inherited its number."""
+    if holder["machine"] != platform.node():
+        return False
+    import psutil
+
+    try:
+        began = psutil.Process(int(holder["process"])).create_time()
+        since = time.mktime(time.strptime(holder["since"], "%Y-%m-%d %H:%M:%S"))
+    except (psutil.Error, ValueError, TypeError, OverflowError):
+        return True
+    return began > since + SECONDS_OF_CLOCK_CHANGE
 
 
 @contextmanager
@@ -85,11 +122,9 @@ def _acquire(lock: Any) -> Any:
 
 def _held(folder: Path) -> str:
     """Return who holds the lock, and what to do."""
-    try:
-        holder = json.loads(read_regular(folder / HOLDER, 10_000))
+    who, holder = "another process", _recorded_holder(folder)
+    if holder is not None:
         who = f"process {holder['process']} on {holder['machine']}, since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        who = "another process"
     marker = folder / MARKER
     freed = f" If that process is gone, delete {marker}." if marker.exists() else ""
     return (

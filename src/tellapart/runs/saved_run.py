@@ -19,7 +19,7 @@ from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone, Progress
 from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.event_log import epoch_of, read_log
+from tellapart.runs.event_log import history_in, read_log
 from tellapart.runs.folder import LOG, RunFolder, existing_run_folder
 from tellapart.runs.predictions import SplitPredictions, load_predictions
 from tellapart.text import counted
@@ -108,7 +108,7 @@ def load_run(
         missing.append(f"log.jsonl: {counted(damaged, 'damaged line')} left out.")
     elif lost := _lost_lines(folder, log):
         missing.append(lost)
-    history = _history(log) if config.head is None or _is_fine_tuned(log) else ()
+    history = history_in(log) if config.head is None or _is_fine_tuned(log) else ()
     if not history and config.head is None:
         missing.append("Learning curves: no epoch was finished.")
     predictions = attempt(lambda: load_predictions(folder.predictions), no_predictions, "Test results")
@@ -149,13 +149,6 @@ def _lost_lines(folder: RunFolder, log: tuple[Mapping[str, Any], ...]) -> str:
 def _is_fine_tuned(log: tuple[Mapping[str, Any], ...]) -> bool:
     """Return whether a transfer's model is the fine-tuned network; it is not while fine-tuning is unfinished."""
     return any(line.get("event") == "FineTuned" and line.get("kept") for line in log)
-
-
-def _history(log: tuple[Mapping[str, Any], ...]) -> tuple[EpochDone, ...]:
-    """Return the finished epochs in order; of one repeated after a stop, the last."""
-    epochs = [epoch_of(line) for line in log if line.get("event") == EpochDone.__name__]
-    by_epoch = {done.epoch: done for done in epochs if done is not None}
-    return tuple(by_epoch[epoch] for epoch in sorted(by_epoch))
 
 
 def _stores(

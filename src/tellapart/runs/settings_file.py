@@ -1,66 +1,25 @@
-"""run.toml: every resolved setting of a run, under a line with its digest, so that damage is noticed before it is used.
+"""run.toml: every resolved setting of a run, and what it must hold to be used."""
 
-Names of files and classes that are not UTF-8 are written as their own bytes, and read back as Python holds them.
-"""
-
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tellapart.data.preprocess import Preprocessing
-from tellapart.errors import ConfigError
-from tellapart.files import write_text
 from tellapart.recipes.config import TrainConfig
-from tellapart.untrusted.regular_file import open_regular, read_regular
-
-LARGEST_SETTINGS = 100_000_000
-"""Bytes. The names of the pictures that were left out are in it."""
-
-_SEAL = "# sha256 of the lines below: "
-
-
-def write_settings_file(path: Path, settings: Mapping[str, Any]) -> None:
-    """Write run.toml.
-
-    Raises:
-        SaveError: it could not be written.
-    """
-    import tomli_w
-
-    text = tomli_w.dumps(settings)
-    write_text(path, f"{_SEAL}{_digest(text)}\n{text}")
+from tellapart.runs.sealed_settings import damaged, read_sealed
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
     """Return what run.toml holds: under "run" a configuration that can be built, under "data" what the data is.
 
-    A file without a digest, as earlier versions wrote it, is read as it is.
-
     Raises:
         ConfigError: there is no such file, it is damaged, or somebody changed it.
     """
+    settings = read_sealed(path)
     try:
-        content = read_regular(path, LARGEST_SETTINGS)
-        text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    except FileNotFoundError as reason:
-        raise ConfigError(f"{path.parent} is not a run folder: it has no {path.name}.") from reason
-    except OSError as reason:
-        raise ConfigError(f"{path} cannot be read ({reason.strerror or reason}).") from reason
-    first, newline, rest = text.partition("\n")
-    if first.startswith(_SEAL) and newline and first.removeprefix(_SEAL) != _digest(rest):
-        raise ConfigError(
-            f"{path} is not as it was written: the disk or a copy damaged it, or somebody changed it. Restore it, "
-            "or use it as it is by deleting its first line."
-        )
-    try:
-        settings = tomllib.loads(text)
         _check(settings)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
-        raise ConfigError(
-            f"{path} is damaged ({_words(reason)}). Start the training again, in a new run folder."
-        ) from reason
+        raise damaged(path, reason) from reason
     return settings
 
 
@@ -111,21 +70,3 @@ def _check(settings: Mapping[str, Any]) -> None:
         raise TypeError(f"class_depth is {data['class_depth']!r}")
     TrainConfig.from_dict(settings["run"])
     Preprocessing.from_dict(data["preprocessing"])
-
-
-def _words(reason: Exception) -> str:
-    return f"{reason} is missing" if isinstance(reason, KeyError) else str(reason)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", errors="surrogateescape")).hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    """Return a file's sha256 (hexadecimal).
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

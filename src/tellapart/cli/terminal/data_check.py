@@ -6,11 +6,9 @@ from typing import Any
 from tellapart.api.check import CheckResult
 from tellapart.checks.cleaned import Cleaned, in_words
 from tellapart.checks.findings import KINDS, Finding
-from tellapart.checks.page import MARK
 from tellapart.checks.table import csv_table
 from tellapart.cli.terminal.console import command, note, say, say_csv
 from tellapart.errors import ConfigError
-from tellapart.pages.assemble import is_marked
 from tellapart.text import counted
 
 MOST_LINES = 9
@@ -61,18 +59,6 @@ def as_dict(result: CheckResult, page: Path, cleaned: Cleaned | None) -> dict[st
         else {"path": str(cleaned.path), "kept": cleaned.kept, "left_out": cleaned.left_out}
     )
     return {**result.to_dict(), "page": str(page), "fixed": fixed}
-
-
-def refuse_other_page(out: Path) -> None:
-    """Refuse to replace a file that is no page of a check.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if out.exists() and not (out.is_file() and is_marked(out, MARK)):
-        raise ConfigError(
-            f"{out} already exists and is not a page of an earlier check. Choose another --out."
-        )
 
 
 def refuse_existing(fix: Path | None) -> None:

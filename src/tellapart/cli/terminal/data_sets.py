@@ -6,8 +6,9 @@ import numpy as np
 from rich.text import Text
 
 from tellapart.cli.terminal.console import command, note, notes, results, say, say_json
+from tellapart.cli.terminal.fitting_table import add_row, new_table
 from tellapart.cli.terminal.progress import Bars
-from tellapart.cli.terminal.tables import add_row, facts_table, new_table, two_columns
+from tellapart.cli.terminal.tables import facts_table, two_columns
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set

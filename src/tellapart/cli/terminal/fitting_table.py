@@ -5,12 +5,18 @@ gets narrower, texts fold; then columns that can be done without go, and a line 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
+
+from tellapart.text import short_name
+
+LONGEST_NAME = 100
+"""Characters of a name in a table. Where no terminal limits the width, a name of 250 would make 280 columns."""
 
 FEWEST_CELLS = 8
 """Of a line, that a folded text keeps."""
@@ -94,3 +100,17 @@ def leveled(widths: Sequence[int], room: int) -> list[int]:
     while cut and sum(cut) > room and max(cut) > 1:
         cut[cut.index(max(cut))] -= 1
     return cut
+
+
+def new_table(
+    *columns: str, right: Sequence[str] = (), long: Sequence[str] = (), spare: Sequence[str] = ()
+) -> FittingTable:
+    """Return an empty table; the arguments are those of FittingTable."""
+    return FittingTable(columns, right, long, spare)
+
+
+def add_row(table: Table | FittingTable, *cells: Any) -> None:
+    """Add a row of plain text, long names shortened; Text cells stay as they are."""
+    table.add_row(
+        *(cell if isinstance(cell, Text) else Text(short_name(str(cell), LONGEST_NAME)) for cell in cells)
+    )

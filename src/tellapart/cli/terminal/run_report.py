@@ -1,11 +1,16 @@
 """What `report` prints: where the page is, what it lacks, and comparisons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from tellapart.api.compare import compare
 from tellapart.api.report import Report
-from tellapart.cli.terminal.console import note, results, say
-from tellapart.cli.terminal.tables import add_row, new_table
+from tellapart.cli.terminal.browser import open_page, refuse_other_page
+from tellapart.cli.terminal.console import note, results, say, say_json
+from tellapart.cli.terminal.fitting_table import add_row, new_table
+from tellapart.reports.comparison import LEVEL
+from tellapart.reports.comparison_page import MARK
 from tellapart.text import counted, percent
 
 
@@ -27,27 +32,51 @@ def report_page(report: Report) -> None:
     say(f"Report (open in a browser):\n  {report.path}")
 
 
+def compare_runs(runs: Sequence[Path], out: Path, *, as_json: bool, opens: bool) -> None:
+    """Compare runs, write the page, and print what it says in short.
+
+    Raises:
+        ConfigError: `out` is another file; or as `api.compare.compare`.
+    """
+    refuse_other_page(out, MARK)
+    comparison = compare(runs)
+    place = comparison.save(out)
+    if as_json:
+        say_json({"page": str(place), **comparison.to_dict()})
+    else:
+        report_comparison(comparison)
+        say(f"Curves and settings (open in a browser):\n  {place}")
+    if opens:
+        open_page(place)
+
+
 def report_comparison(comparison: Mapping[str, Any]) -> None:
     """Print each run's accuracy, and for each two runs the difference and whether it may be chance."""
+    for gap in comparison["missing"]:
+        note(f"Not in the comparison: {gap}", "yellow")
     table = new_table("run", "accuracy", "95% CI", "n", right=("accuracy", "n"), long=("run",))
     for row in comparison["runs"]:
-        interval = " to ".join(percent(end, 2) for end in row["interval"])
-        add_row(table, row["run"], percent(row["accuracy"], 2), interval, f"{row['n']:,}")
+        interval = "–" if row["interval"] is None else " to ".join(percent(end, 2) for end in row["interval"])
+        count = "–" if row["n"] is None else f"{row['n']:,}"
+        add_row(table, row["run"], percent(row["accuracy"], 2), interval, count)
     results().print(table)
     for pair in comparison["pairs"]:
-        say(_in_words(pair))
+        say(_in_words(pair, len(comparison["pairs"])))
+    for pair in comparison["unpaired"]:
+        note(f"{pair['first']} and {pair['second']} have no paired test: {pair['reason']}.", "yellow")
 
 
-def _in_words(pair: Mapping[str, Any]) -> str:
+def _in_words(pair: Mapping[str, Any], pairs: int) -> str:
     sides = [(pair["first"], pair["only_first_correct"]), (pair["second"], pair["only_second_correct"])]
     (worse, fewer), (better, more) = sorted(sides, key=lambda side: side[1])
     if fewer == more:
         return (
             f"{worse} and {better} are equally good: on {more:,} pictures each, only one of them is correct."
         )
-    verdict = "and chance hardly explains that" if pair["p_value"] < 0.05 else "but that could be chance"
-    p_value = "< 0.0001" if pair["p_value"] < 0.0001 else f"= {pair['p_value']:.4f}"
+    verdict = "and chance hardly explains that" if pair["p_holm"] < LEVEL else "but that could be chance"
+    p_value = "< 0.0001" if pair["p_holm"] < 0.0001 else f"= {pair['p_holm']:.4f}"
+    corrected = f", corrected for {pairs} pairs" if pairs > 1 else ""
     return (
         f"{better} scores {100 * abs(pair['difference']):.2f} points higher than {worse}, {verdict} (McNemar's test, "
-        f"p {p_value}). On {more:,} pictures only {better} is correct, on {fewer:,} only {worse}."
+        f"p {p_value}{corrected}). On {more:,} pictures only {better} is correct, on {fewer:,} only {worse}."
     )

@@ -8,19 +8,16 @@ from rich.text import Text
 
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import results
-from tellapart.cli.terminal.fitting_table import FittingTable
+from tellapart.cli.terminal.fitting_table import FittingTable, add_row, new_table
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
 from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.runs.untrusted_pictures import TrustedScores
-from tellapart.text import counted, one_line, percent, short_name
+from tellapart.text import counted, one_line, percent
 
 MOST_CONFUSIONS = 5
 BAR_CELLS = 24
-
-LONGEST_NAME = 100
-"""Characters of a name in a table. Where no terminal limits the width, a name of 250 would make 280 columns."""
 
 FEWEST_UNTRUSTED = 0.01
 """Share of the test pictures that cannot be trusted, from which on the score without them is printed."""
@@ -33,20 +30,6 @@ FEW_PICTURES = 100
 
 DETAILED_FROM = 1_000
 """Pictures from which an accuracy is worth a second digit."""
-
-
-def new_table(
-    *columns: str, right: Sequence[str] = (), long: Sequence[str] = (), spare: Sequence[str] = ()
-) -> FittingTable:
-    """Return an empty table; the arguments are those of FittingTable."""
-    return FittingTable(columns, right, long, spare)
-
-
-def add_row(table: Table | FittingTable, *cells: Any) -> None:
-    """Add a row of plain text, long names shortened; Text cells stay as they are."""
-    table.add_row(
-        *(cell if isinstance(cell, Text) else Text(short_name(str(cell), LONGEST_NAME)) for cell in cells)
-    )
 
 
 def score_lines(scores: Scores) -> list[str]:
@@ -62,19 +45,21 @@ def score_lines(scores: Scores) -> list[str]:
         *_few_in_words(scores),
         f"Baseline: {percent(scores.naive_accuracy, digits)} (always predicting {commonest})",
         *_beside_guessing(scores),
-        *_of_rare_classes(scores),
+        *_with_classes_equal(scores),
     ]
 
 
-def _of_rare_classes(scores: Scores) -> list[str]:
-    """Return the balanced accuracy and the rarest class's recall where accuracy alone would hide both."""
-    if not scores.is_unequal:
-        return []
-    rarest = min((row for row in scores.classes if row.pictures), key=lambda row: row.pictures)
-    correct = round((rarest.recall or 0.0) * rarest.pictures)
+def _with_classes_equal(scores: Scores) -> list[str]:
+    """Return the scores in which every class counts the same; the rarest's where accuracy alone would hide it."""
+    rare = ""
+    if scores.is_unequal:
+        rarest = min((row for row in scores.classes if row.pictures), key=lambda row: row.pictures)
+        correct = round((rarest.recall or 0.0) * rarest.pictures)
+        rare = f"; of {rarest.name}, {correct:,} of {counted(rarest.pictures, 'picture')} correct"
     return [
-        f"Balanced accuracy: {percent(scores.balanced_accuracy)} (each class counts the same; of {rarest.name}, "
-        f"{correct:,} of {counted(rarest.pictures, 'picture')} correct)"
+        f"Balanced accuracy: {percent(scores.balanced_accuracy)} (each class counts the same{rare})",
+        f"Macro averages: precision {percent(scores.macro_precision)}, recall {percent(scores.macro_recall)}, "
+        f"F1 {percent(scores.macro_f1)}",
     ]
 
 

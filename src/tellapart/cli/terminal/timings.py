@@ -1,7 +1,7 @@
 """What `bench` prints: the table of timings, and conclusions from it."""
 
 from tellapart.cli.terminal.console import results, say
-from tellapart.cli.terminal.tables import add_row, new_table
+from tellapart.cli.terminal.fitting_table import add_row, new_table
 from tellapart.profiling.bench import Row, Timings
 from tellapart.text import counted, percent
 

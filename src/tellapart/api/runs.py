@@ -1,0 +1,61 @@
+"""`runs`: a list of run folders."""
+
+from pathlib import Path
+
+from tellapart.errors import DataError
+from tellapart.paths import in_which_folder, similar_paths, with_home
+from tellapart.runs.listing import Runs, list_runs
+
+DEFAULT_FOLDER = "runs"
+"""Where `train` makes run folders."""
+
+
+def runs(*folders: str | Path, sort: str = "date") -> Runs:
+    """List run folders: data, recipe, test accuracy with its 95% interval, seconds, date and state.
+
+    Reads text files alone, so that it answers at once. A damaged run is listed too, with what is wrong with it.
+
+    Args:
+        *folders: run folders, or folders that hold some, at any depth. Default: `runs`.
+        sort: "date" (the newest first), "accuracy" (the highest first), "seconds" (the shortest first), "name", "data",
+            "recipe" or "state". Runs without that figure come last.
+
+    Returns:
+        A sequence of `RunSummary`; `damaged` and `sorted(order)` are sequences again, `to_dict()` plain values.
+
+    Raises:
+        ConfigError: an unknown order.
+        DataError: a folder does not exist, or none of them holds a run.
+    """
+    places = [with_home(folder) for folder in folders or (DEFAULT_FOLDER,)]
+    for place in places:
+        _refuse_missing(place, is_default=not folders)
+    listed = list_runs(places, sort)
+    if not listed:
+        where = ", ".join(map(str, places))
+        raise DataError(
+            f"{where}: no run folder here or below. `tellapart train DATA` makes one in {DEFAULT_FOLDER}/."
+            + "".join(f" {words}." for words in listed.closed)
+        )
+    return listed
+
+
+def _refuse_missing(place: Path, *, is_default: bool) -> None:
+    """Raise if a folder cannot be listed.
+
+    Raises:
+        DataError: there is none, or it is a file.
+    """
+    if place.is_dir():
+        return
+    if place.exists():
+        raise DataError(f"{place} is a file. `runs` takes run folders, or folders that hold some.")
+    where = in_which_folder(place)
+    if is_default:
+        raise DataError(
+            f"There is no folder {place}{where}. `tellapart train DATA` makes it; list others with "
+            "`tellapart runs FOLDER`."
+        )
+    similar = similar_paths(place)
+    advice = f"Did you mean {similar[0]}?" if similar else "Check the name, or give the full path."
+    raise DataError(f"{place}: no such folder{where}. {advice}")

@@ -1,0 +1,69 @@
+"""Comparison page: what several runs have in common and what not, as one HTML file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.pages.assemble import assemble
+from tellapart.reports.comparison import LEVEL
+
+MARK = "comparison"
+"""Tells the page from other files."""
+
+MODULES = ("compare.js", "theme.js", "charts.js", "scrolling.js", "contents.js")
+
+COLORS, DASHES = 4, ("", "7 4", "2 4")
+"""Colors of page.css, and patterns of a line: together they tell twelve runs apart; from there on they repeat."""
+
+
+def page(facts: Mapping[str, Any]) -> str:
+    """Return the page of `facts_of_comparison`."""
+    styles = [line_style(index) for index in range(len(facts["runs"]))]
+    values = {
+        "facts": facts,
+        "styles": styles,
+        "has_curves": any(facts["curves"]),
+        "without_curves": [
+            run["run"] for run, curve in zip(facts["runs"], facts["curves"], strict=True) if not curve
+        ],
+        "level": LEVEL,
+        "contents": _contents(facts),
+        "best": _best(facts),
+    }
+    data = {
+        "runs": [
+            {"name": run["name"], "points": curve, **style}
+            for run, curve, style in zip(facts["runs"], facts["curves"], styles, strict=True)
+        ]
+    }
+    return assemble(
+        "compare.html", values, data, styles=["compare.css"], modules=MODULES, entry="compare", mark=MARK
+    )
+
+
+def line_style(index: int) -> dict[str, str]:
+    """Return the color and the pattern of a run's line, another for each of the first twelve."""
+    return {"color": f"--series-{index % COLORS + 1}", "dashes": DASHES[index // COLORS % len(DASHES)]}
+
+
+def _contents(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sections = [
+        ("figures", "Results", True),
+        ("pairs", "Paired tests", True),
+        ("curves", "Learning curves", any(facts["curves"])),
+        ("settings", "Settings that differ", True),
+    ]
+    return [(name, title) for name, title, is_there in sections if is_there]
+
+
+def _best(facts: Mapping[str, Any]) -> str | None:
+    """Return the run with the highest test accuracy, where it is better than each other one beyond chance."""
+    scored = [run for run in facts["runs"] if run["accuracy"] is not None]
+    if len(scored) < 2:
+        return None
+    best = max(scored, key=lambda run: run["accuracy"])["run"]
+    beaten = {
+        pair["first"] if pair["second"] == best else pair["second"]
+        for pair in facts["pairs"]
+        if best in (pair["first"], pair["second"]) and pair["p_holm"] < LEVEL
+    }
+    return best if len(beaten) == len(scored) - 1 else None
