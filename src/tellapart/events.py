@@ -75,6 +75,12 @@ class EpochDone(Readable):
     """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
 
     @property
+    def val_balanced_accuracy(self) -> float:
+        """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
+        recalls = [recall for recall in self.val_recalls if recall is not None]
+        return sum(recalls) / len(recalls) if recalls else self.val_accuracy
+
+    @property
     def in_words(self) -> str:
         """The epoch with its figures, in a line."""
         return (
@@ -84,12 +90,6 @@ class EpochDone(Readable):
 
     def _parts(self) -> list[str]:
         return [self.in_words]
-
-    @property
-    def val_balanced_accuracy(self) -> float:
-        """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
-        recalls = [recall for recall in self.val_recalls if recall is not None]
-        return sum(recalls) / len(recalls) if recalls else self.val_accuracy
 
 
 @dataclass(frozen=True, slots=True)

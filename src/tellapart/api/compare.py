@@ -11,7 +11,7 @@ from tellapart.pages.card import Card, Readable, Table, Words
 from tellapart.reports.compared_runs import facts_of_comparison, read_compared
 from tellapart.reports.comparison_page import page
 from tellapart.runs.folder import existing_run_folder
-from tellapart.text import counted, described, percent, short_name
+from tellapart.text import counted, described, percent
 
 
 class Comparison(Readable, Mapping[str, Any]):
@@ -48,16 +48,21 @@ class Comparison(Readable, Mapping[str, Any]):
         return Path(path)
 
     def _parts(self) -> list[str]:
-        runs, tests = counted(len(self["runs"]), "run"), counted(len(self["pairs"]), "paired test")
         scored = [run for run in self["runs"] if run["accuracy"] is not None]
-        if not scored:
-            return [runs, tests]
-        best = max(scored, key=lambda run: run["accuracy"])
-        figure = f"highest test accuracy {percent(best['accuracy'], 2)} (n = {best['n']:,})"
-        return [f"{figure}: {short_name(str(best['run']))}", runs, tests]
+        best = max(scored, key=lambda run: run["accuracy"], default=None)
+        figure = [f"highest test accuracy {percent(best['accuracy'], 2)}, n = {best['n']:,}"] if best else []
+        return [counted(len(self["runs"]), "run"), *figure, counted(len(self["pairs"]), "paired test")]
 
     def _card(self) -> Card:
-        runs = [(run["run"], percent(run["accuracy"], 2), run["n"]) for run in self["runs"]]
+        runs = [
+            (
+                run["run"],
+                None if run["accuracy"] is None else percent(run["accuracy"], 2),
+                None if run["interval"] is None else " to ".join(percent(end, 2) for end in run["interval"]),
+                run["n"],
+            )
+            for run in self["runs"]
+        ]
         pairs = [
             (
                 pair["first"],
@@ -67,10 +72,15 @@ class Comparison(Readable, Mapping[str, Any]):
             )
             for pair in self["pairs"]
         ]
-        head = ("first", "second", "second is better by", "p (McNemar, exact)")
-        page = Words("The whole page: comparison.save('comparison.html').")
-        blocks = [Table(("run", "test accuracy", "n"), runs), Table(head, pairs, "Two by two"), page]
-        return Card("Comparison", ", ".join(self._parts()), blocks)
+        return Card(
+            "Comparison",
+            counted(len(runs), "run"),
+            [
+                Table(("run", "accuracy", "95% interval", "n"), runs),
+                Table(("first", "second", "second is better by", "p (McNemar, exact)"), pairs, "Two by two"),
+                Words("The whole page: comparison.save('comparison.html')."),
+            ],
+        )
 
 
 def compare(runs: Sequence[str | Path]) -> Comparison:

@@ -10,7 +10,7 @@ from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing",
+    "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
     "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
     "labels", "predictions", "memory", "out", "log",
     "set",
@@ -27,6 +27,7 @@ def train(
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
     learning_rate: training_options.LearningRate = None,
+    lr: training_options.Lr = None,
     optimizer: training_options.Optimizer = None,
     weight_decay: training_options.WeightDecay = None,
     label_smoothing: training_options.LabelSmoothing = None,
