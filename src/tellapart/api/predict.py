@@ -109,7 +109,7 @@ class Predictions(Readable):
     def _parts(self) -> list[str]:
         if self.is_one and self.predictions:
             return list(self.predictions[0]._parts())
-        counts = Counter(prediction.best for prediction in self.predictions)
+        counts = Counter(prediction.thing for prediction in self.predictions)
         listed = ", ".join(f"{count:,} {short_name(name, 24)}" for name, count in counts.most_common(5))
         more = f" and {len(counts) - 5} other classes" if len(counts) > 5 else ""
         unfamiliar = sum(prediction.familiar is False for prediction in self.predictions)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from tellapart.errors import ConfigError, TellapartError
+from tellapart.pages.card import MOST_ROWS, Card, Readable, Table
 from tellapart.paths import SETTINGS_IN_RUN
 from tellapart.runs.event_log import LOG, history_in, read_log
 from tellapart.runs.find import find_runs
@@ -21,7 +22,7 @@ State = Literal["finished", "stopped", "running", "damaged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunSummary:
+class RunSummary(Readable):
     """One run folder in a few figures; a figure that the run does not have, or that cannot be read, is None."""
 
     folder: Path
@@ -107,7 +108,7 @@ _ORDERS: dict[str, tuple[_Key, bool]] = {
 ORDERS = tuple(_ORDERS)
 
 
-class Runs(Sequence[RunSummary]):
+class Runs(Readable, Sequence[RunSummary]):
     """Runs in some order, and the folders that could not be looked into."""
 
     def __init__(self, runs: Iterable[RunSummary], closed: Sequence[str] = ()) -> None:
@@ -166,6 +167,23 @@ class Runs(Sequence[RunSummary]):
             "" if best is None else f"; best test accuracy {percent(best.accuracy)} (n={best.pictures:,})"
         )
         return f"<Runs: {counted(len(self), 'run')}{f' ({counts})' if counts else ''}{figure}>"
+
+    def _card(self) -> Card:
+        rows = [
+            (
+                run.folder,
+                run.data,
+                run.recipe,
+                percent(run.accuracy),
+                run.pictures,
+                run.seconds,
+                run.started,
+                run.state,
+            )
+            for run in self._runs[:MOST_ROWS]
+        ]
+        head = ("run", "data", "recipe", "test accuracy", "n", "seconds", "started (UTC)", "state")
+        return Card("Runs", counted(len(self), "run"), [Table(head, rows, count=len(self))])
 
 
 def list_runs(folders: Sequence[Path], order: str = "date") -> Runs:

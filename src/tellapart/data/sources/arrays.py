@@ -18,6 +18,7 @@ from tellapart.data.sources.labels import checked_labels, has_numbers
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.types import Pixels, describe
 from tellapart.errors import DataError
+from tellapart.text import described
 
 _ACCEPTED = (
     "Accepted: (N, height, width) or (N, height, width, 1 or 3); uint8, or whole numbers 0 to 255, "
@@ -103,8 +104,8 @@ def named_pairs(data: Any) -> tuple[dict[str, Pair], tuple[str, ...] | None]:
         if len(data) == 2:
             return {"train": (data[0], data[1])}, None
     raise DataError(
-        f"Expected labeled pictures; got {_type_and_shape(data)}. Give (x, y), "
-        "((x_train, y_train), (x_test, y_test)), or a dict of x_train, y_train, x_test, y_test."
+        f"Expected labeled pictures; got {described(data)}. Give a known set's name, the path of a folder or file, or "
+        "arrays: (x, y), ((x_train, y_train), (x_test, y_test)), or a dict of x_train, y_train, x_test, y_test."
     )
 
 
@@ -168,11 +169,6 @@ def _to_bytes(array: np.ndarray, what: str) -> Pixels:
             )
         levels[start : start + _FLOAT_ROWS] = np.rint(piece * np.float64(scale)) if is_float else piece
     return levels
-
-
-def _type_and_shape(data: Any) -> str:
-    shape = getattr(data, "shape", None)
-    return f"a {type(data).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")
 
 
 ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file", "multi_label"))
