@@ -89,7 +89,7 @@ def accuracies(features, labels, count, draw):
 
 
 def accuracy(features, labels, others, other_labels, draw):
-    from tellapart.recipes.config import HeadSettings
+    from tellapart.recipes.transfer_settings import HeadSettings
     from tellapart.training.head_choice import Views, choose_by_folds, folds_of
 
     classes = int(labels.max()) + 1

@@ -40,8 +40,9 @@ def picture_folder(place, count=80, side=24):
 
 def config_of(name, augment=True, **changes):
     """Return the settings of a small training by an optimizer, or of recipe `transfer`."""
-    from tellapart.recipes.config import HeadSettings, MuonSettings, OptimizerSettings
+    from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
     from tellapart.recipes.recipes import fast, quick, transfer
+    from tellapart.recipes.transfer_settings import HeadSettings
 
     common = {"precision": "float32", "predictions": 4, **changes}
     epochs = {"epochs": EPOCHS, "batch_size": 12, "validation_share": 0.2}

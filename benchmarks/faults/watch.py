@@ -98,7 +98,7 @@ def recipe(name, images, rate=1.0, **changes):
 
 def sgd(images):
     """Return the configuration of `quick` with SGD, whose steps shrink with the gradients; Adam's do not."""
-    from tellapart.recipes.config import OptimizerSettings
+    from tellapart.recipes.optimizer_settings import OptimizerSettings
 
     return recipe(
         "quick", images, optimizer=OptimizerSettings(name="SGD", learning_rate=0.1, schedule="cosine")

@@ -72,6 +72,12 @@ class EpochDone:
     val_answers: tuple[int, ...] = ()
     """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
 
+    @property
+    def val_balanced_accuracy(self) -> float:
+        """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
+        recalls = [recall for recall in self.val_recalls if recall is not None]
+        return sum(recalls) / len(recalls) if recalls else self.val_accuracy
+
 
 @dataclass(frozen=True, slots=True)
 class FeaturesDone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -49,6 +50,18 @@ def similar_paths(path: Path) -> list[str]:
         by_case.setdefault(name.casefold(), []).append(name)
     alike = difflib.get_close_matches(path.name.casefold(), by_case, n=3)
     return [str(path.parent / name) for key in alike for name in by_case[key]][:3]
+
+
+def near_names(name: str, known: Iterable[str]) -> str:
+    """Return " Did you mean ...?" where a name is like known ones; else nothing.
+
+    Args:
+        name: as given.
+        known: the names that there are.
+    """
+    by_case = {each.casefold(): each for each in known}
+    near = [by_case[key] for key in difflib.get_close_matches(name.casefold(), by_case, n=2)]
+    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def is_web_address(path: Path) -> bool:

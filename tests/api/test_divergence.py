@@ -10,7 +10,7 @@ from tellapart.api.listener import Listener
 from tellapart.errors import TellapartError
 from tellapart.events import Diverged, EpochDone, StepDone, Stopped
 from tellapart.metrics.validation import validated
-from tellapart.recipes.config import OptimizerSettings
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.recipes.recipes import fast, quick
 from tellapart.runs.event_log import read_log
 from tellapart.runs.predictions import load_predictions

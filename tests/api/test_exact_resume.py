@@ -8,7 +8,7 @@ import pytest
 import tellapart
 from tellapart.api.listener import Listener
 from tellapart.events import EpochDone, StepDone
-from tellapart.recipes.config import MuonSettings, OptimizerSettings
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.recipes import fast, quick
 from tellapart.runs import checkpointer
 from tellapart.runs.event_log import read_log

@@ -16,8 +16,8 @@ from tellapart.events import EpochDone, StepDone
 from tellapart.keras_backend import import_keras
 from tellapart.models.backbones import open_backbone
 from tellapart.models.stages import depths
-from tellapart.recipes.config import HeadSettings
 from tellapart.recipes.recipes import transfer
+from tellapart.recipes.transfer_settings import HeadSettings
 from tellapart.training import loop
 
 keras = import_keras()

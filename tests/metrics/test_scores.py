@@ -1,11 +1,17 @@
 """Scores against scikit-learn and published intervals."""
 
 import json
+import warnings
 from dataclasses import asdict
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    confusion_matrix,
+    log_loss,
+    precision_recall_fscore_support,
+)
 
 from tellapart.metrics.scores import score, wilson_interval
 from tellapart.metrics.validation import validated
@@ -67,3 +73,25 @@ def test_the_naive_accuracy_is_that_of_the_most_frequent_class(predictions):
 def test_the_interval_is_wilsons(correct, images, low, high):
     """Values of Newcombe 1998, table I, method 3."""
     assert wilson_interval(correct, images) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_macro_scores_are_scikit_learns(seed):
+    """Also where a class has no images, or no predictions, or neither."""
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.ones(6), 60).astype(np.float32)
+    probabilities[:, 4:] = 0
+    probabilities[:3, 3] = 2
+    labels = random.choice([0, 1, 2, 4], 60)
+    scores = score(probabilities, labels, ("a", "b", "c", "d", "e", "f"), "test")
+    predicted = probabilities.argmax(1)
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, predicted, average="macro", zero_division=0
+    )
+    assert scores.macro_precision == pytest.approx(precision)
+    assert scores.macro_recall == pytest.approx(recall)
+    assert scores.macro_f1 == pytest.approx(f1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a predicted class without images
+        assert scores.balanced_accuracy == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert scores.to_dict()["macro_f1"] == scores.macro_f1

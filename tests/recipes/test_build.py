@@ -12,7 +12,7 @@ from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import lower
 from tellapart.recipes.build import build_model, build_optimizer, build_step
-from tellapart.recipes.config import OptimizerSettings
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.recipes.recipes import FROM_SCRATCH, RECIPES, best
 from tellapart.training.loader import DataLoader
 from tellapart.training.step import EvaluateStep

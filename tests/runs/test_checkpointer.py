@@ -11,7 +11,7 @@ from tellapart.api.listener import Listener
 from tellapart.errors import TellapartError
 from tellapart.events import EpochDone, StepDone
 from tellapart.metrics.validation import validated
-from tellapart.recipes.config import OptimizerSettings
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.recipes.recipes import quick
 from tellapart.runs import checkpointer
 from tellapart.runs.predictions import load_predictions

@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
-from made_runs import DAMAGES, VERSIONS, make_run
+from made_runs import DAMAGES, VERSIONS, epoch_done, make_run
 
 import tellapart
 from tellapart.errors import ConfigError, DataError
+from tellapart.runs.event_log import event_line
 from tellapart.runs.find import looks_like_a_run
 from tellapart.runs.listing import ORDERS, Runs, summary_of_run
 from tellapart.runs.lock import HOLDER, locked
+from tellapart.runs.metrics_file import metrics_line
 
 resource = pytest.importorskip("resource", reason="Windows counts processor time otherwise")
 
@@ -116,6 +119,17 @@ def test_what_looks_like_a_run(names, is_run):
 def test_a_stopped_run_says_how_far_it_came(tmp_path):
     run = summary_of_run(make_run(tmp_path / "run", correct=None, epochs=2, planned=9))
     assert (run.state, run.epochs, run.planned, run.accuracy) == ("stopped", 2, 9, None)
+
+
+def test_a_run_that_goes_on_past_its_end_is_not_over(tmp_path):
+    run = make_run(tmp_path / "run", epochs=3, planned=9)
+    done = epoch_done(3, 9)
+    with (run / "log.jsonl").open("a") as file:
+        file.write(event_line("EpochDone", asdict(done)))
+    with (run / "metrics.csv").open("a") as file:
+        file.write(metrics_line(done))
+    listed = summary_of_run(run)
+    assert (listed.state, listed.epochs, listed.accuracy) == ("stopped", 4, 0.9)
 
 
 def test_a_running_training_is_running_and_a_killed_one_is_not(tmp_path):

@@ -18,11 +18,12 @@ def digits():
     return features.astype(np.float32), labels.astype(np.int64)
 
 
-def by_sklearn(features, labels, penalty):
+def by_sklearn(features, labels, penalty, class_weight=None):
     """scikit-learn's probabilities for the same function, on features scaled by the same one number."""
     scale = np.sqrt(np.square(features - features.mean(0)).mean())
     scaled = ((features - features.mean(0)) / scale).astype(np.float64)
-    model = LogisticRegression(C=1 / (len(labels) * penalty), tol=1e-10, max_iter=10_000)
+    strength = 1 / (len(labels) * penalty)
+    model = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000, class_weight=class_weight)
     return model.fit(scaled, labels).predict_proba(scaled)
 
 
@@ -93,3 +94,21 @@ def test_digits_are_learned_from_the_chosen_penalty(digits):
     np.testing.assert_allclose(
         choice.head.probabilities(held_out.features[0]), choice.predicted.plain, atol=2e-2
     )
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_class_weights_are_scikit_learns(penalty, digits):
+    features, labels = digits[0][:400], digits[1][:400] % 3
+    weights = np.array([0.3, 1.0, 4.0], np.float32)
+    (head,) = HeadFitter(features, labels, 3, weights).fit([penalty])
+    expected = by_sklearn(features, labels, penalty, dict(enumerate(weights.tolist())))
+    np.testing.assert_allclose(head.probabilities(features), expected, atol=1e-3)
+
+
+def test_a_penalty_is_chosen_by_the_weighted_loss(digits):
+    features, labels = digits
+    train = Views([features[:90]], labels[:90] % 3)
+    weights = np.array([0.1, 1.0, 5.0], np.float32)
+    choice = choose_by_folds(train, 3, PENALTIES, folds_of(train.labels, 5, 0), weights)
+    loss, _ = loss_and_accuracy(choice.predicted.plain, train.labels, weights[train.labels])
+    assert loss == pytest.approx(min(score.loss for score in choice.path))

@@ -1,6 +1,5 @@
 """The complete configuration of a training: a recipe, adapted to the images, with the settings that somebody gave."""
 
-import dataclasses
 from typing import Any
 
 from tellapart.classifier.backbone_choice import choose_backbone
@@ -12,15 +11,16 @@ from tellapart.recipes.adapt import (
     held_out_for_transfer,
     without_augmentation,
 )
-from tellapart.recipes.augmented import check_augmentation, with_augmentation
+from tellapart.recipes.augmented import Given, check_augment, check_augmentation, with_augmentation
 from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.given import settings_from
 from tellapart.recipes.recipes import find_recipe
 
 
 def configured(
     recipe: str | TrainConfig,
     mirrors: bool,
-    augment: bool | str,
+    augment: bool | Given,
     target: float | None,
     changes: dict[str, Any],
     images: int,
@@ -32,46 +32,75 @@ def configured(
     Args:
         recipe: its name, or a configuration.
         mirrors: whether a mirrored image keeps its class.
-        augment: False switches augmentation off; a text changes the recipe's, see `data.augmentation.spec`.
+        augment: False switches augmentation off; anything else changes the recipe's, see `with_augmentation`.
         target: validation accuracy, 0 to 1, at which the training may end.
-        changes: fields to change, and learning_rate, that of the optimizer.
+        changes: settings to change, as `recipes.given` reads them.
         images: how many there are to train on.
         has_validation: whether the data has a validation split of its own.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
     """
+    check_augment(augment)
+    changes = settings_from(changes)
+    _refuse_both(augment, changes)
     if isinstance(recipe, TrainConfig):
-        config = recipe
+        config = recipe if target is None else recipe.changed(target=target)
     else:
         config = adapted_to(find_recipe(recipe)(mirrors=mirrors), images, has_validation=has_validation)
-    known = {field.name for field in dataclasses.fields(TrainConfig)} | {"learning_rate"}
-    if unknown := sorted(set(changes) - known):
-        raise ConfigError(
-            f"A training has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known))}."
-        )
-    if target is not None:
-        config = for_target(config, target, images)
-    if config.head is not None and target is not None:
+        config = config if target is None else for_target(config, target, images)
+    if config.head is not None and config.target is not None:
         raise ConfigError(
             "The recipe transfer has no target: it computes features once and fits a last layer to them. Leave the "
             "target out, or train from scratch with --recipe fast."
         )
     config = changed(config, changes)
-    if isinstance(augment, str):
+    if not isinstance(augment, bool):
         config = with_augmentation(config, augment)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):
         choice = choose_backbone(config.backbone, config.size)
         policy = changes.get("policy") or choice.preprocessing.policy
         config = config.changed(backbone=choice.argument, policy=policy)
     if config.head is not None:
+        _refuse_without_held_out(config, changes)
         config = held_out_for_transfer(config, images, changes.get("validation_share"))
     if config.validation == "test" and changes.get("validation_share") is not None:
         raise ConfigError(
             f"{config.recipe} holds out no pictures for validation: like the tutorial, it scores each epoch on the "
             "test pictures. Leave out the validation share, or use the recipe quick."
         )
-    if not augment:
+    if augment is False:
         config = without_augmentation(config)
     check_augmentation(config, mirrors)
     return config
+
+
+def _refuse_without_held_out(config: TrainConfig, changes: dict[str, Any]) -> None:
+    """Refuse cross-validation where it was asked for beside what needs held-out images.
+
+    Raises:
+        ConfigError: both.
+    """
+    if changes.get("validation") != "cross-validation":
+        return
+    if config.fine_tune == "on" or "validation_share" in changes:
+        what = "fine-tuning" if config.fine_tune == "on" else "a validation share"
+        raise ConfigError(
+            f"Cross-validation holds out no pictures, and {what} needs some. Leave out the validation setting, or "
+            f"{what}."
+        )
+
+
+def _refuse_both(augment: bool | Given, changes: dict[str, Any]) -> None:
+    """Refuse augmentation that is switched off and asked for.
+
+    Raises:
+        ConfigError: both.
+    """
+    given = [name for name in ("augmentation", "mixing", "mixing_strength") if name in changes]
+    given += [name for name in changes.get("set", {}) if "augmentation." in name]
+    if augment is False and given:
+        raise ConfigError(
+            f"No augmentation, and {' and '.join(given)}: choose one. To train on the pictures as they are, leave out "
+            f"{'it' if len(given) == 1 else 'them'}."
+        )

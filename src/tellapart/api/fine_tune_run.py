@@ -30,8 +30,10 @@ from tellapart.metrics.novelty import BY_FEATURES, familiar_limit, fit_reference
 from tellapart.metrics.validation import Validation, is_better, loss_and_accuracy, validated
 from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
-from tellapart.recipes.build import build_optimizer
-from tellapart.recipes.config import FineTuning, TrainConfig
+from tellapart.recipes.build import build_loss, build_optimizer
+from tellapart.recipes.class_weights import ClassWeights
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.transfer_settings import FineTuning
 from tellapart.runs.checkpointer import Checkpointer
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.threads import threads_for
@@ -112,9 +114,10 @@ def fine_tune(
     if not training.is_over:
         return Outcome(head, finished=False)
     listener.trained()
+    training.checkpointer.restore_best_weights()
     history = tuple(training.checkpointer.state.history)
     tuned = training.tuning.candidate() if history else None
-    event = _compared(head, tuned, time.monotonic() - began)
+    event = _compared(head, tuned, config.class_weight, time.monotonic() - began)
     tell(event)
     if tuned is not None and event.kept:
         return Outcome(tuned, history)
@@ -158,7 +161,7 @@ class _Tuning:
         model = _copied(head.classifier.model)
         train_stages(model, settings.stages)
         optimizer = build_optimizer(settings.optimizer, settings.epochs * batches.steps_per_epoch)
-        model.compile(optimizer=optimizer, loss="categorical_crossentropy")
+        model.compile(optimizer=optimizer, loss=build_loss(settings.label_smoothing))
         optimizer.build(model.trainable_variables)
         return cls(setup, head, settings, batches, model, count_flops(model))
 
@@ -172,7 +175,9 @@ class _Tuning:
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
             augmentation=settings.augmentation,
-            keep="last",
+            keep="last" if settings.patience is None else "best",
+            patience=settings.patience,
+            label_smoothing=settings.label_smoothing,
             target=None,
         )
 
@@ -213,10 +218,20 @@ class _Tuning:
             images, labels = setup.validation.images, setup.validation.labels
             return validated(classifier.probabilities(images, tta_views=1, precision=setup.precision), labels)
 
-        step = TrainStep(net, optimizer)
+        weights = setup.config.class_weight
+        of_class = None if weights is None else weights.of(setup.dataset.class_names).tolist()
+        step = TrainStep(net, optimizer, class_weight=of_class)
         watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
-            events = run_epochs(step, loader, validate, checkpointer.state, settings.epochs, should_stop)
+            events = run_epochs(
+                step,
+                loader,
+                validate,
+                checkpointer.state,
+                settings.epochs,
+                should_stop,
+                self.config.early_end,
+            )
             for event in with_findings(events, watch):
                 checkpointer.event(event)
                 tell(event)
@@ -259,7 +274,11 @@ class _Training:
     def is_over(self) -> bool:
         """Whether no further step is to be done."""
         state = self.checkpointer.state
-        return state.epoch >= self.tuning.settings.epochs or state.divergences > 1
+        return (
+            state.epoch >= self.tuning.settings.epochs
+            or self.tuning.config.early_end(state.history)
+            or state.divergences > 1
+        )
 
     def at_lower_rates(self) -> "_Training":
         """Return the same fine-tuning in its last finite state, its learning rates lower."""
@@ -293,8 +312,13 @@ def _copied(model: Any) -> Any:
     return copy
 
 
-def _compared(head: Candidate, tuned: Candidate | None, seconds: float) -> FineTuned:
-    """Compare the fine-tuned network, None where it diverged before any epoch was finished, with the head alone."""
+def _compared(
+    head: Candidate, tuned: Candidate | None, weights: ClassWeights | None, seconds: float
+) -> FineTuned:
+    """Compare the fine-tuned network, None where it diverged before any epoch was finished, with the head alone.
+
+    With class weights, they decide which is the better one, as in the loss; the figures are without them.
+    """
     labels = head.held_out.images.labels
     head_loss, head_accuracy = loss_and_accuracy(head.probabilities, labels)
     outcome = FineTuned(False, head_loss, head_accuracy, len(labels), seconds)
@@ -302,9 +326,10 @@ def _compared(head: Candidate, tuned: Candidate | None, seconds: float) -> FineT
         return outcome
     before, after = (candidate.probabilities.argmax(1) == labels for candidate in (head, tuned))
     loss, accuracy = loss_and_accuracy(tuned.probabilities, labels)
+    of_images = None if weights is None else weights.of(head.classifier.class_names)[labels]
     return replace(
         outcome,
-        kept=is_better(tuned.probabilities, head.probabilities, labels),
+        kept=is_better(tuned.probabilities, head.probabilities, labels, of_images),
         val_loss=loss,
         val_accuracy=accuracy,
         only_head_correct=int((before & ~after).sum()),

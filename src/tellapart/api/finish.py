@@ -73,14 +73,19 @@ class HeldOut:
         return len(self.images) >= FEWEST_HELD_OUT
 
 
-def calibrated(card: ModelCard, held_out: HeldOut) -> ModelCard:
+def calibrated(card: ModelCard, held_out: HeldOut, *, choose_views: bool = True) -> ModelCard:
     """Return the card with what held-out images tell: whether test-time views help, and a temperature.
 
     With fewer than FEWEST_HELD_OUT there is neither.
+
+    Args:
+        card: with the views that there may be.
+        held_out: their predictions.
+        choose_views: whether the views are given up where they do not help.
     """
     averaged, plain, _ = held_out.predictions
     labels = held_out.images.labels
-    helps = held_out.decides and is_better(averaged, plain, labels)
+    helps = not choose_views or (held_out.decides and is_better(averaged, plain, labels))
     temperature = fit_temperature(averaged if helps else plain, labels) if held_out.decides else None
     return replace(card, tta_views=card.tta_views if helps else 1, temperature=temperature)
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.api.listener import Listener
+from tellapart.api.repeat import extended, notice_of, record_extension
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
@@ -22,6 +23,7 @@ from tellapart.data.store import MEMORY_BUDGET, ImageStore, bytes_of, load_split
 from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.models.first_cnn import check_image_size
+from tellapart.recipes.class_weights import resolved
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.folder import existing_run_folder
@@ -75,6 +77,7 @@ def prepare(
     backbone, stores = open_and_load(dataset, preprocessing, config, listener, memory_bytes)
     if config.head is not None:
         refuse_single_images(dataset, stores["train"].labels)  # some could not be read
+    config = with_class_weights(config, dataset, stores["train"].labels)
     folder = new_run_folder(out, dataset.name, config.recipe, held)
     precision = resolve(config.precision)
     setup = TrainingSetup(
@@ -84,6 +87,22 @@ def prepare(
         write_split_csv(dataset, folder.split)
         folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
     return setup
+
+
+def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[np.int64]) -> TrainConfig:
+    """Return the configuration with a weight for each class of the data, where it has weights.
+
+    Args:
+        config: complete.
+        dataset: divided.
+        labels: (N,) of the training images.
+
+    Raises:
+        ConfigError: the weights name a class that the data does not have.
+    """
+    if config.class_weight is None:
+        return config
+    return config.changed(class_weight=resolved(config.class_weight, dataset.class_names, labels))
 
 
 def refuse_single_images(dataset: Dataset, labels: NDArray[np.int64]) -> None:
@@ -121,14 +140,14 @@ def prepare_again(
     held: ExitStack,
     memory_bytes: int = MEMORY_BUDGET,
 ) -> TrainingSetup:
-    """Prepare a run that was stopped, on the very same images.
+    """Prepare a run that was stopped, or is to go on past its planned end, on the very same images.
 
     Args:
         resume: its folder.
         data: the images, where they have moved or were arrays; None: those of the run.
         labels: of `data`.
         opened: opens data and labels.
-        changes: settings that somebody gave; a resumed run takes none.
+        changes: settings that somebody gave; a resumed run takes none but its epochs, in all.
         listener: hears of the images read.
         held: gets the folder's lock.
         memory_bytes: of decoded images; more lie in a file.
@@ -142,8 +161,13 @@ def prepare_again(
     config, saved = folder.read_settings()
     held.enter_context(locked(folder.path))
     folder.remove_litter()
-    if any(value is not None for value in changes.values()):
-        raise ConfigError(f"A resumed run keeps its settings ({folder.path}/run.toml). Leave the others out.")
+    if others := [name for name, value in changes.items() if value is not None and name != "epochs"]:
+        raise ConfigError(
+            f"A resumed run keeps its settings ({folder.path}/run.toml); only its epochs can be raised. Leave out "
+            f"{' and '.join(others).replace('_', ' ')}, or begin a new run with: tellapart train --config {folder.path}"
+        )
+    epochs = changes.get("epochs")
+    longer = None if epochs is None else extended(folder, config, epochs)
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     if data is None:
@@ -164,6 +188,10 @@ def prepare_again(
             f"The backbone {config.backbone} is not the one that the run began with: its file has changed. Restore it, "
             "or start a new training."
         )
+    if longer is not None:
+        listener.notice(notice_of(folder, longer))
+        record_extension(folder, longer)
+        config = longer
     precision = saved.get("precision") or resolve(config.precision)
     return TrainingSetup(
         config, folder, dataset, preprocessing, stores, precision, backbone=backbone, resumes=True

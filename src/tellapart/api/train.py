@@ -1,7 +1,8 @@
 """`train`: from labeled images to a scored classifier in a run folder."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import EpochPrinter, Listener
 from tellapart.api.prepare import prepare, prepare_again
+from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
 from tellapart.api.tracking import Tracking, own_trackers_lost, trackers_to_use
 from tellapart.api.training_run import run_training
@@ -19,9 +21,10 @@ from tellapart.data.open import open_dataset, reopening
 from tellapart.data.sources.label_choice import as_labels
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
-from tellapart.recipes.augmented import refuse_unknown_function
+from tellapart.recipes.augmented import Given, refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.given import settings_from
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import amount_of_bytes
@@ -34,9 +37,14 @@ Opener = Callable[[Any, Any], Dataset]
 """(data, labels) -> labeled images."""
 
 
-def default_recipe(target: float | None, fine_tune: str | None = None, backbone: str | None = None) -> str:
+def default_recipe(
+    target: float | None,
+    fine_tune: str | None = None,
+    backbone: str | None = None,
+    freeze: Any = None,
+) -> str:
     """Return the recipe's name where none is given: the one that has the settings that are given."""
-    if fine_tune == "on" or backbone is not None:
+    if fine_tune == "on" or backbone is not None or freeze is not None:
         return RECIPE_OF_BACKBONES
     return AUTO if target is None else RECIPE_FOR_TARGETS
 
@@ -47,9 +55,10 @@ def train(
     recipe: str | TrainConfig | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
+    config: str | Path | None = None,
     labels: Any = None,
     class_names: Sequence[str] | None = None,
-    augment: bool | str = True,
+    augment: bool | Given = True,
     target: float | None = None,
     verbose: bool = True,
     listener: Listener | None = None,
@@ -65,12 +74,17 @@ def train(
         recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
-        resume: the run folder of a training that was stopped; data and settings are then its own.
+        resume: the run folder of a training that was stopped; data and settings are then its own. With epochs, their
+            number in all, it goes on past its planned end: from there on, the learning rate is the one that a run of
+            so many epochs has there.
+        config: a run folder or its run.toml, to repeat that run: all its settings, and its data where none are given.
+            Other settings given beside it change it.
         labels: a file of labels, one row an image; a `Labels`, which also names columns, a pattern or class names; or
             the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
         augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
-            augmentation as a text, such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`).
+            augmentation: a text such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`), a dict such
+            as {"rotation_range": 15}, or an Augmentation in its place.
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
         verbose: whether to print one line per epoch; ignored where `listener` is given.
         listener: hears what happens.
@@ -80,8 +94,11 @@ def train(
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods of `trackers.tracker.Tracker`. A resumed run
             goes on in those that it had; "none" leaves them.
-        **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=(48, 48); and learning_rate, the
-            highest of its optimizer's schedule.
+        **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=64, patience=5,
+            optimizer="adam" or {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0},
+            sampling="balanced"; learning_rate or lr, the highest of its optimizer's schedule; weight_decay, its own;
+            freeze, which part of a pretrained network stays as it is ("all", "none" or "all-but-2"); and set, any
+            other field, as in {"optimizer.momentum": 0.8}. `docs/settings.md` lists them all.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range.
@@ -89,6 +106,7 @@ def train(
         MissingExtraError: a tracker's package is not installed.
         SaveError: the disk is full.
     """
+    _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
     if listener is None:
         listener = EpochPrinter() if verbose else Listener()
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
@@ -96,24 +114,58 @@ def train(
     budget = _bytes_of(memory)
     with ExitStack() as held:
         if resume is not None:
-            if augment is not True or target is not None:
-                changes["augmentation or target"] = False
+            _refuse_beside_resume(config, recipe, out)
+            given = {"augment": None if augment is True else augment, "target": target}
+            changes = {**settings_from(changes), **given}
             setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
             refuse_unknown_function(setup.config)
-        elif data is None:
+        elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            dataset, config, reason = _opened_and_configured(
+            if config is not None and recipe is not None:
+                raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
+            if config is not None:
+                recipe, data, labels = repeated(config, data, labels)
+            dataset, complete, reason = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes
             )
-            setup = prepare(dataset, config, out, reopening(data, labels), listener, held, reason, budget)
+            setup = prepare(dataset, complete, out, reopening(data, labels), listener, held, reason, budget)
         listener.folder_made(setup)
         run = run_training if setup.config.head is None else run_transfer
         with tracking.until_the_end() as ending:
             result = run(setup, listener, should_stop)
             ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
+    """Refuse what a resumed run keeps.
+
+    Raises:
+        ConfigError: it was given.
+    """
+    if config is not None:
+        raise ConfigError("resume goes on with a run, config begins a new one like it. Give one of them.")
+    if recipe is not None or out is not None:
+        raise ConfigError("A resumed run keeps its folder and settings. Leave out the recipe and out.")
+
+
+def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, should_stop: Any) -> None:
+    """Refuse arguments of a wrong type, before anything is opened.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if not isinstance(recipe, str | TrainConfig | None):
+        raise ConfigError(f"recipe is a name or a TrainConfig; got {str(recipe)[:60]!r}.")
+    for name, path in paths.items():
+        if not isinstance(path, str | os.PathLike | None) or path == "":
+            raise ConfigError(f"{name} is a path; got {str(path)[:60]!r}.")
+    if not isinstance(listener, Listener | None):
+        raise ConfigError(f"listener is a tellapart.Listener; got {str(listener)[:60]!r}.")
+    if not callable(should_stop):
+        raise ConfigError(f"should_stop is a function without arguments; got {str(should_stop)[:60]!r}.")
 
 
 def _bytes_of(memory: int | str) -> int:
@@ -131,16 +183,21 @@ def _opened_and_configured(
     labels: Any,
     opened: Opener,
     recipe: str | TrainConfig | None,
-    augment: bool | str,
+    augment: bool | Given,
     target: float | None,
     changes: dict[str, Any],
 ) -> tuple[Dataset, TrainConfig, str]:
     """Return the images, the configuration for them, and why its recipe was chosen."""
+    changes = settings_from(changes)
+    if "target" in changes and target is not None:
+        raise ConfigError("target is given twice: by itself and in set. Give it once.")
+    target = changes.pop("target", target)
     if recipe is None or recipe == AUTO:
-        recipe = default_recipe(target, changes.get("fine_tune"), changes.get("backbone"))
+        recipe = default_recipe(target, *map(changes.get, ("fine_tune", "backbone", "freeze")))
     # A bad setting is refused before any download.
     configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
     dataset = opened(data, labels)
+    _refuse_shares_of_own_splits(dataset, changes)
     choice = choose_recipe(dataset) if recipe == AUTO else Choice(recipe, "")
     config = configured(
         choice.recipe,
@@ -152,6 +209,20 @@ def _opened_and_configured(
         has_validation="validation" in dataset.splits,
     )
     return dataset, config, choice.reason
+
+
+def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -> None:
+    """Refuse a share of images to be held out where the data has a split for them.
+
+    Raises:
+        ConfigError: it has.
+    """
+    for split in ("validation", "test"):
+        if f"{split}_share" in changes and split in dataset.splits:
+            raise ConfigError(
+                f"{dataset.where} has {split} pictures of its own ({len(dataset.splits[split]):,}), so none are held "
+                f"out for that. Leave out the {split} share."
+            )
 
 
 def _nothing_to_train_on(labels: Any) -> str:

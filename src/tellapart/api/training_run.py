@@ -12,7 +12,7 @@ from tellapart.api.listener import Listener
 from tellapart.api.watching import look_at_data, watch_over, with_findings
 from tellapart.classifier.card import ModelCard, NoveltyLimit
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.sampler import BatchSampler
+from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.errors import TellapartError
 from tellapart.events import Event
 from tellapart.explanations.ood import limit_of
@@ -29,7 +29,7 @@ from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.power import EnergyMeter
 from tellapart.runtime.threads import threads_for
 from tellapart.training.loader import DataLoader
-from tellapart.training.loop import reached, run_epochs
+from tellapart.training.loop import run_epochs
 from tellapart.training.watch.vitals import Inside, WatchedStep
 
 
@@ -85,6 +85,7 @@ class _Training:
             batch_size=config.batch_size,
             seed=config.seed,
             rows_per_epoch=config.pictures_per_epoch,
+            labels=RowLabels(train.labels) if config.sampling == "balanced" else None,
         )
         steps = batches.steps_per_epoch
         model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
@@ -108,9 +109,7 @@ class _Training:
         """Whether no further step is to be done."""
         state = self.checkpointer.state
         return (
-            state.epoch >= self.config.epochs
-            or reached(state.history, self.config.target)
-            or state.divergences > 1
+            state.epoch >= self.config.epochs or self.config.early_end(state.history) or state.divergences > 1
         )
 
     def run(self, tell: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
@@ -122,12 +121,14 @@ class _Training:
         state, config = self.checkpointer.state, self.config
         # Built here, not with the network: an optimizer may count the steps on from the state that it begins in.
         steps = self.loader.batches.steps_per_epoch
-        step = WatchedStep(build_step(config, self.net, config.epochs * steps), steps)
+        step = WatchedStep(
+            build_step(config, self.net, config.epochs * steps, self.setup.dataset.class_names), steps
+        )
         store = self.loader.store
         inside = Inside(self.net.model, store.images, store.labels, config.seed)
         watch = watch_over(self.setup, config, self.net.model, state.history)
         events = run_epochs(
-            step, self.loader, self.validate, state, config.epochs, should_stop, config.target
+            step, self.loader, self.validate, state, config.epochs, should_stop, config.early_end
         )
         for event in with_findings(events, watch, lambda: inside.look(step.updates())):
             self.checkpointer.event(event)
@@ -195,7 +196,7 @@ def _calibrate(setup: TrainingSetup, classifier: Classifier) -> HeldOut:
     store = setup.stores["validation"]
     predictions = classifier.tta_probabilities(store.images, precision=setup.precision)
     held_out = HeldOut(predictions, store)
-    card = calibrated(classifier.card, held_out)
+    card = calibrated(classifier.card, held_out, choose_views=setup.config.choose_views)
     if held_out.decides:
         limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
         card = replace(card, novelty=NoveltyLimit("energy", limit))

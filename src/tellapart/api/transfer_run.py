@@ -22,7 +22,7 @@ from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.models.backbones import with_head
-from tellapart.recipes.config import HeadSettings
+from tellapart.recipes.transfer_settings import HeadSettings
 from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.saved_run import load_run
 from tellapart.runs.setup import TrainingSetup
@@ -68,7 +68,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     used = ["train"] if config.validation == "cross-validation" else ["train", "validation"]
     by_split = {name: _views(net, setup, name, views, listener, tell) for name in used}
     fitting = time.monotonic()
-    choice = _choose(settings, by_split, len(setup.dataset.class_names), config.seed)
+    choice = _choose(settings, by_split, setup)
     model.get_layer("head").set_weights([choice.head.kernel, choice.head.bias])
     fitted = _fitted(choice, settings, setup, time.monotonic() - fitting)
     tell(fitted)
@@ -120,12 +120,14 @@ def _views(
     return Views(views, store.labels)
 
 
-def _choose(settings: HeadSettings, by_split: dict[str, Views], classes: int, seed: int) -> HeadChoice:
-    train = by_split["train"]
+def _choose(settings: HeadSettings, by_split: dict[str, Views], setup: TrainingSetup) -> HeadChoice:
+    names, seed, weights = setup.dataset.class_names, setup.config.seed, setup.config.class_weight
+    of_class = None if weights is None else weights.of(names)
+    train, penalties = by_split["train"], settings.penalties
     if "validation" in by_split:
-        return choose_on_held_out(train, by_split["validation"], classes, settings.penalties, seed)
+        return choose_on_held_out(train, by_split["validation"], len(names), penalties, seed, of_class)
     folds = folds_of(train.labels, settings.folds, seed)
-    return choose_by_folds(train, classes, settings.penalties, folds)
+    return choose_by_folds(train, len(names), penalties, folds, of_class)
 
 
 def _fitted(choice: HeadChoice, settings: HeadSettings, setup: TrainingSetup, seconds: float) -> HeadFitted:

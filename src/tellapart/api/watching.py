@@ -95,6 +95,8 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
     counts = np.bincount(train, minlength=len(setup.dataset.class_names))
     for finding in imbalance(counts, setup.dataset.class_names):
         advice = "Read the balanced accuracy and each class's recall"
+        if not setup.config.is_balanced:
+            advice = f"Train with --class-weight balanced to have them count the same. {advice}"
         yield Finding("unequal classes", None, None, finding.seen, advice)
     blank = {name: rows for name, rows in checked.blank.items() if len(rows)}
     if blank:
@@ -136,7 +138,8 @@ def _label(setup: TrainingSetup, place: Place) -> str:
 
 def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Finding]:
     """Yield what is wrong with a head that was fitted to a frozen network's features."""
-    finding = labels_not_learned_by_head(_chance(setup, setup.config), fitted)
+    chance = _chance(setup, setup.config)
+    finding = None if chance is None else labels_not_learned_by_head(chance, fitted)
     if finding is not None and finding.kind not in _kinds_told(setup):
         yield finding
 
@@ -145,7 +148,14 @@ def _kinds_told(setup: TrainingSetup) -> set[FindingKind]:
     return {finding.kind for finding in setup.folder.findings()}
 
 
-def _chance(setup: TrainingSetup, config: TrainConfig) -> Chance:
+def _chance(setup: TrainingSetup, config: TrainConfig) -> Chance | None:
+    """Return what is scored without looking; None where classes are made to count the same.
+
+    A network that answers rare classes more often than they come may then be right less often than the most frequent
+    class alone, and its weighted loss compares with no entropy.
+    """
+    if config.is_balanced:
+        return None
     train = setup.stores["train"].labels
     return chance_of(
         train,

@@ -127,21 +127,6 @@ Recipe = Annotated[
         "photos where no pretrained one may be used. first-cnn: the classic Keras tutorial. Default: auto.",
     ),
 ]
-Target = Annotated[
-    str | None,
-    typer.Option(
-        "--target",
-        metavar="63%|0.63",
-        help="Stop once the validation accuracy reaches this value. With --target, the default recipe is fast.",
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        help="Passes over the training pictures; with transfer, fine-tuning epochs. Default: set by the recipe.",
-    ),
-]
 BatchSize = Annotated[
     int | None,
     typer.Option(
@@ -149,55 +134,7 @@ BatchSize = Annotated[
         help="Pictures per step; with transfer, in fine-tuning. Default: set by the recipe.",
     ),
 ]
-LearningRate = Annotated[
-    float | None,
-    typer.Option(
-        "--learning-rate",
-        help="Highest learning rate of the schedule; with transfer, in fine-tuning. Default: set by the recipe.",
-    ),
-]
-Backbone = Annotated[
-    str | None,
-    typer.Option(
-        "--backbone",
-        metavar="NAME|NAME=FILE|MODEL",
-        help="Recipe transfer: the pretrained network. lite0 is installed with tellapart, lite2 is an extra. "
-        "MobileNetV2, ResNet50 and others of keras.applications are downloaded by Keras, or read from NAME=FILE.h5. "
-        "hub:PRESET is one of KerasHub (an extra). Or a model of your own: a run folder, a .keras or .h5 file, cifar10 "
-        "or digits. Default: lite0.",
-    ),
-]
-FineTune = Annotated[
-    Switch | None,
-    typer.Option(
-        "--fine-tune",
-        help="Recipe transfer: train the pretrained network further, and keep the result if it is better on validation "
-        "pictures. Default: auto (where there are enough of them, and it does not take too long).",
-    ),
-]
 Seed = Annotated[int | None, typer.Option("--seed", help="Random seed. Default: 0.")]
-NoAugment = Annotated[bool, typer.Option("--no-augment", help="Train without augmentation.")]
-TrainPrecision = Annotated[
-    Precision | None,
-    typer.Option(
-        "--precision",
-        help="Numeric precision for training. Default: auto (bfloat16 if it is faster on this processor).",
-    ),
-]
-Resume = Annotated[
-    Path | None,
-    typer.Option(
-        "--resume", metavar="RUN", help="Resume a stopped run, with its original data and settings."
-    ),
-]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        "--memory",
-        metavar="BYTES",
-        help="Memory for decoded pictures, such as 1GiB; the rest go into a file in the cache folder. Default: 2GiB.",
-    ),
-]
 Size = Annotated[
     str | None,
     typer.Option(
@@ -213,36 +150,9 @@ PolicyOption = Annotated[
         "--policy", help="How to fit pictures whose aspect ratio differs from the input's. Default: crop."
     ),
 ]
-ValidationShare = Annotated[
-    float | None,
-    typer.Option(
-        "--validation-share",
-        help="Fraction of the training pictures held out for validation, 0 to 1. Default: set by the recipe.",
-    ),
-]
-TestShare = Annotated[
-    float | None,
-    typer.Option(
-        "--test-share",
-        help="Fraction of the pictures held out as the test set if the data has none. Default: 0.2.",
-    ),
-]
-Predictions = Annotated[
-    int | None,
-    typer.Option("--predictions", help="How many test predictions to show at the end. Default: 20."),
-]
 Out = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Run folder to create. Default: runs/DATE-DATA-RECIPE."),
-]
-SaveTo = Annotated[
-    Path | None,
-    typer.Option(
-        "--save-to",
-        metavar="PATH",
-        help="Save the model here too: a .keras or .h5 file; or a folder, in which it becomes "
-        "DATA-RECIPE.h5 (keras_first_cnn_test.h5 for first-cnn).",
-    ),
 ]
 
 # Predictions and explanations
@@ -353,11 +263,12 @@ def parse_size(text: str) -> tuple[int, int]:
     Raises:
         ConfigError: neither.
     """
-    match = re.fullmatch(r"([1-9]\d{0,4})(?:[x×]([1-9]\d{0,4}))?", text.strip().lower())
-    if match is None:
-        raise ConfigError(f"--size is a side or height x width in pixels, such as 48 or 48x64; got {text!r}.")
-    height = int(match[1])
-    return height, int(match[2] or height)
+    from tellapart.recipes.forms import size_from
+
+    try:
+        return size_from(text)
+    except ConfigError as reason:
+        raise ConfigError(f"--{reason}") from reason
 
 
 def parse_target(text: str) -> float:

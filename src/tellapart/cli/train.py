@@ -4,14 +4,15 @@ from typing import Any
 
 import typer
 
-from tellapart.cli import options, run_options
+from tellapart.cli import options, run_options, training_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "batch_size", "learning_rate", "backbone", "seed", "resume", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "log",
+    "recipe", "epochs", "patience", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing",
+    "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
+    "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
@@ -20,27 +21,36 @@ AS_GIVEN = (
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
-    target: options.Target = None,
-    epochs: options.Epochs = None,
+    target: training_options.Target = None,
+    epochs: training_options.Epochs = None,
+    patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
-    learning_rate: options.LearningRate = None,
-    backbone: options.Backbone = None,
-    fine_tune: options.FineTune = None,
+    learning_rate: training_options.LearningRate = None,
+    optimizer: training_options.Optimizer = None,
+    weight_decay: training_options.WeightDecay = None,
+    label_smoothing: training_options.LabelSmoothing = None,
+    class_weight: training_options.ClassWeight = None,
+    sampling: training_options.Sampling = None,
+    backbone: training_options.Backbone = None,
+    fine_tune: training_options.FineTune = None,
+    freeze: training_options.Freeze = None,
     seed: options.Seed = None,
     augment: Augment = None,
-    no_augment: options.NoAugment = False,
-    precision: options.TrainPrecision = None,
-    resume: options.Resume = None,
+    no_augment: training_options.NoAugment = False,
+    precision: training_options.TrainPrecision = None,
+    resume: training_options.Resume = None,
+    config: training_options.ConfigFile = None,
+    set_fields: training_options.Set = None,
     size: options.Size = None,
     policy: options.PolicyOption = None,
-    validation_share: options.ValidationShare = None,
-    test_share: options.TestShare = None,
+    validation_share: training_options.ValidationShare = None,
+    test_share: training_options.TestShare = None,
     labels: Any = None,
-    predictions: options.Predictions = None,
-    memory: options.Memory = None,
+    predictions: training_options.Predictions = None,
+    memory: training_options.Memory = None,
     out: options.Out = None,
     log: run_options.Log = None,
-    save_to: options.SaveTo = None,
+    save_to: training_options.SaveTo = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -58,7 +68,7 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = locals()
+    given = {**locals(), "set": set_fields}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 

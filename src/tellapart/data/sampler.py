@@ -7,7 +7,7 @@ Knows nothing of pixels, models or augmentation, and works without torch.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -45,6 +45,48 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     return order
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RowLabels:
+    """Each row's class. Equal to itself alone, so that what follows from it can be remembered."""
+
+    values: NDArray[np.int64]
+    """(N,)."""
+
+
+@lru_cache(maxsize=4)
+def balanced_order(seed: int, epoch: int, labels: RowLabels, n: int) -> NDArray[np.int64]:
+    """Return rows that one epoch visits, of each class equally many.
+
+    The classes' counts differ by at most one row, and so do the visits of a class's rows: one with fewer rows than its
+    share is repeated, of one with more only some are visited, others in another epoch.
+
+    Args:
+        seed: the run's seed, 0 to 2^64 - 1.
+        epoch: whole passes finished, from 0.
+        labels: of all rows.
+        n: how many rows to visit.
+
+    Returns:
+        (n,) int64. Read-only, because later calls return the same array.
+    """
+    shuffled = epoch_order(seed, epoch, len(labels.values))
+    present = np.unique(labels.values)
+    quotas = np.full(len(present), n // len(present))
+    first = epoch * (n % len(present))  # the rows that are left over go to the classes in turn
+    quotas[(first + np.arange(n % len(present))) % len(present)] += 1
+    rows = []
+    for label, quota in zip(present, quotas, strict=True):
+        own = shuffled[labels.values[shuffled] == label]
+        rows.append(np.resize(own, quota))
+    order = np.concatenate(rows)[epoch_order(seed ^ _OF_BALANCED, epoch, n)]
+    order.flags.writeable = False
+    return order
+
+
+_OF_BALANCED = 0x62616C616E636564
+"""Makes another seed of a run's: the order among classes has nothing to do with that within them."""
+
+
 def step_seed(seed: int, epoch: int, step: int, rank: int = 0) -> int:
     """Return the seed of one step's augmentation and dropout, 0 to 2^64 - 1.
 
@@ -77,6 +119,9 @@ class BatchSampler:
     rows_per_epoch: int | None = None
     """Rows visited in an epoch, the first of its order; None: all."""
 
+    labels: RowLabels | None = field(default=None, repr=False)
+    """Each row's class, where an epoch visits every class equally often; None: it visits each row once."""
+
     rank: int = 0
     """This process, 0 to world_size - 1."""
 
@@ -96,6 +141,11 @@ class BatchSampler:
             )
         if self.rows_per_epoch is not None and self.rows_per_epoch < 1:
             raise ConfigError(f"rows_per_epoch is 1 or more; got {self.rows_per_epoch}.")
+        if self.labels is not None and (self.labels.values.shape != (self.n,) or not self.shuffle):
+            raise ConfigError(
+                f"Balanced batches need a label for each of {self.n} rows, and are shuffled; got labels of shape "
+                f"{self.labels.values.shape}."
+            )
         if not 1 <= self.world_size <= self.batch_size:
             raise ConfigError(
                 f"world_size is 1 to the batch_size, {self.batch_size}, so that each process has a row; "
@@ -134,7 +184,10 @@ class BatchSampler:
         stop = min(start + self.batch_size, self._visited)
         if not self.shuffle:
             return np.arange(start + self.rank, stop, self.world_size, dtype=np.int64)
-        order = epoch_order(self.seed, epoch, self.n)
+        if self.labels is None:
+            order = epoch_order(self.seed, epoch, self.n)
+        else:
+            order = balanced_order(self.seed, epoch, self.labels, self._visited)
         return order[start + self.rank : stop : self.world_size].copy()
 
 

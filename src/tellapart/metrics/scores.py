@@ -56,6 +56,29 @@ class Scores:
         return sum(recalls) / len(recalls)
 
     @property
+    def macro_precision(self) -> float:
+        """Mean precision of the classes that have images or predictions; 0 for one without predictions."""
+        return self._macro("precision")
+
+    @property
+    def macro_recall(self) -> float:
+        """Mean recall of the classes that have images or predictions; 0 for one without images.
+
+        Where every class has images, it is the balanced accuracy.
+        """
+        return self._macro("recall")
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes that have images or predictions."""
+        return self._macro("f1")
+
+    def _macro(self, name: str) -> float:
+        """Return a mean over classes, each counting the same: scikit-learn's average="macro", zero_division=0."""
+        values = [getattr(row, name) or 0.0 for row in self.classes if row.f1 is not None]
+        return sum(values) / len(values)
+
+    @property
     def is_unequal(self) -> bool:
         """Whether the commonest class has so many more images than the rarest that accuracy says little."""
         counts = [row.pictures for row in self.classes if row.pictures]
@@ -63,7 +86,8 @@ class Scores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return {**asdict(self), "balanced_accuracy": self.balanced_accuracy}
+        names = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
+        return {**asdict(self), **{name: getattr(self, name) for name in names}}
 
 
 def wilson_interval(correct: int, images: int, z: float = 1.959964) -> tuple[float, float]:

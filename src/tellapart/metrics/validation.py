@@ -42,20 +42,31 @@ def share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def loss_and_accuracy(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> tuple[float, float]:
+def loss_and_accuracy(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.floating] | None = None,
+) -> tuple[float, float]:
     """Return the mean cross-entropy, clipped as in training, and the share of images predicted correctly.
 
     Args:
         probabilities: (N, classes).
         labels: (N,) class indices.
+        weights: (N,), what each image counts in both means; None, or all of them 0: 1.
     """
     of_target = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    loss = -np.log(np.clip(of_target, EPSILON, 1 - EPSILON)).mean()
-    return float(loss), float((probabilities.argmax(1) == labels).mean())
+    losses = -np.log(np.clip(of_target, EPSILON, 1 - EPSILON))
+    correct = probabilities.argmax(1) == labels
+    if weights is None or not weights.any():
+        return float(losses.mean()), float(correct.mean())
+    return float(np.average(losses, weights=weights)), float(np.average(correct, weights=weights))
 
 
 def is_better(
-    candidate: NDArray[np.floating], standard: NDArray[np.floating], labels: NDArray[np.int64]
+    candidate: NDArray[np.floating],
+    standard: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.floating] | None = None,
 ) -> bool:
     """Return whether one way to predict is better than another: a lower loss, and no image fewer predicted correctly.
 
@@ -63,7 +74,8 @@ def is_better(
         candidate: (N, classes), probabilities of held-out images.
         standard: (N, classes), of the same images the other way.
         labels: (N,) class indices.
+        weights: (N,), what each image counts; None: 1.
     """
-    loss, accuracy = loss_and_accuracy(candidate, labels)
-    standard_loss, standard_accuracy = loss_and_accuracy(standard, labels)
+    loss, accuracy = loss_and_accuracy(candidate, labels, weights)
+    standard_loss, standard_accuracy = loss_and_accuracy(standard, labels, weights)
     return loss < standard_loss and accuracy >= standard_accuracy

@@ -7,6 +7,7 @@ or with none, as behind the global pooling, belong to it.
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import nested_layers
 
@@ -31,7 +32,7 @@ def depths(model: Any) -> dict[str, int]:
     return result
 
 
-def train_stages(model: Any, stages: int) -> None:
+def train_stages(model: Any, stages: int | None) -> None:
     """Make the head and the last stages trainable, and nothing else.
 
     Batch normalization stays frozen everywhere, with its statistics, scale and offset: few images at a time would
@@ -39,12 +40,22 @@ def train_stages(model: Any, stages: int) -> None:
 
     Args:
         model: a Functional Keras model whose last layer is named HEAD.
-        stages: how many, from the top.
+        stages: how many, from the top; None: all.
+
+    Raises:
+        ConfigError: there are not so many.
     """
     keras = import_keras()
-    for name, depth in depths(model).items():
+    by_name = depths(model)
+    most = max(by_name.values())
+    if stages is not None and stages > most:
+        raise ConfigError(
+            f"{stages} stages of the pretrained network are to be trained; it has {most}. Choose 1 to {most}, or none "
+            "to freeze none of them."
+        )
+    for name, depth in by_name.items():
         layer = model.get_layer(name)
-        layer.trainable = depth <= stages
+        layer.trainable = stages is None or depth <= stages
         for part in nested_layers(layer):
             if isinstance(part, keras.layers.BatchNormalization):
                 part.trainable = False

@@ -27,7 +27,8 @@ from tellapart.lowering import lower
 from tellapart.profiling.flops import count_flops
 from tellapart.profiling.summary import RECIPE_CLASSES, RECIPE_SHAPE
 from tellapart.recipes.build import build_model, build_step
-from tellapart.recipes.config import MuonSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import MuonSettings
 from tellapart.runtime.precision import has_fast_bfloat16, resolve
 from tellapart.runtime.workers import workers
 from tellapart.training.loader import DataLoader

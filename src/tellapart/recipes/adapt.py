@@ -1,12 +1,15 @@
 """Adapt a recipe to few images or to a target accuracy."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeVar
 
 from tellapart.errors import ConfigError
-from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.forms import optimizer_from
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
+from tellapart.recipes.set_fields import with_fields
 
 Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings)
 
@@ -96,12 +99,17 @@ def adapted_to(config: TrainConfig, images: int, *, has_validation: bool = False
 LOWEST_RATE, HIGHEST_RATE = 1e-12, 1e6
 """Learning rates outside are slips of the hand; float32 holds what they are multiplied by."""
 
-OF_FINE_TUNING = ("epochs", "batch_size", "learning_rate")
+OF_FINE_TUNING = (
+    "epochs", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing", "patience",
+)  # fmt: skip
 """Settings that a transfer has for its fine-tuning alone."""
 
+OF_OPTIMIZER = ("optimizer", "learning_rate", "weight_decay")
+"""Those of them that change an optimizer's settings."""
+
 NOT_OF_TRANSFER = (
-    "optimizer", "augmentation", "mixing", "mixing_strength", "label_smoothing", "keep", "pictures_per_epoch",
-    "statistics_over", "tta_views", "widths", "depth",
+    "augmentation", "mixing", "mixing_strength", "keep", "pictures_per_epoch", "sampling", "statistics_over",
+    "tta_views", "choose_views", "widths", "depth",
 )  # fmt: skip
 """Settings that a transfer does not read: its head and its fine-tuning have their own."""
 
@@ -111,39 +119,107 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
     Args:
         config: complete.
-        changes: fields of the configuration, and learning_rate, that of its optimizer; None: not given.
+        changes: as `recipes.given.settings_from` returns them; None: not given.
 
     Raises:
         ConfigError: a setting is out of range, or belongs to fine-tuning, which is off.
     """
-    given = {name: changes[name] for name in OF_FINE_TUNING if changes.get(name) is not None}
-    without_effect = [name for name in NOT_OF_TRANSFER if changes.get(name) is not None]
-    if config.head is not None and without_effect:
+    changes = {name: value for name, value in changes.items() if value is not None}
+    fields = changes.pop("set", {})
+    if config.head is None:
+        _refuse_of_transfer(config, changes)
+        return with_fields(_changed_from_scratch(config, changes), fields)
+    _refuse_from_scratch(config, [*changes, *fields])
+    return with_fields(_changed_transfer(config, changes, fields), fields)
+
+
+def _refuse_of_transfer(config: TrainConfig, changes: Mapping[str, Any]) -> None:
+    for name in ("freeze", "head", "fine_tuning"):
+        if name in changes:
+            raise ConfigError(
+                f"{name} is for pretrained networks: the recipe {config.recipe} trains every layer from scratch. Leave "
+                "it out, or use the recipe transfer."
+            )
+
+
+def _changed_from_scratch(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """Return the configuration of a training from scratch with some settings changed.
+
+    With a patience, the best epoch is kept: the last ones are known to be no better. Views that were given are used.
+    """
+    fields = {name: value for name, value in changes.items() if name not in OF_OPTIMIZER}
+    if "patience" in changes:
+        fields.setdefault("keep", "best")
+    if "tta_views" in changes:
+        fields.setdefault("choose_views", False)
+    return config.changed(**fields, optimizer=_optimizer(config.optimizer, changes))
+
+
+def _refuse_from_scratch(config: TrainConfig, names: Sequence[str]) -> None:
+    """Refuse what a transfer does not read."""
+    firsts = dict.fromkeys(name.partition(".")[0] for name in names)
+    if "sampling" in firsts:
         raise ConfigError(
-            f"A transfer has no {' or '.join(without_effect)}. Change its head (HeadSettings) or its fine_tuning "
-            "(FineTuning), or train from scratch with recipe fast."
+            f"The recipe {config.recipe} fits its last layer to all pictures at once, so there is nothing to sample. "
+            "For classes of unequal size, use class_weight balanced; or train from scratch with recipe fast."
         )
-    rate = changes.get("learning_rate")
-    others = {name: value for name, value in changes.items() if name != "learning_rate"}
-    if config.head is None or not given:
-        config = config.changed(**others)
-        if rate is None:
-            return config
-        return config.changed(optimizer=at_learning_rate(config.optimizer, rate))
-    if config.fine_tuning is None or changes.get("fine_tune") == "off":
-        names = " and ".join(given).replace("_", " ")
-        them = "it" if len(given) == 1 and "epochs" not in given else "them"
+    without_effect = [name for name in firsts if name in NOT_OF_TRANSFER]
+    dotted = [name for name in names if name.startswith("optimizer.")]
+    if without_effect or dotted:
         raise ConfigError(
-            f"The recipe transfer uses the {names} only in fine-tuning, which is off. Leave {them} out, or leave out "
-            "--fine-tune off."
+            f"A transfer has no {' or '.join([*without_effect, *dotted])}. Change its head (HeadSettings) or its "
+            "fine_tuning (FineTuning), such as fine_tuning.optimizer.momentum, or train from scratch with recipe fast."
         )
-    tuning = dataclasses.replace(
-        config.fine_tuning, **{name: value for name, value in given.items() if name != "learning_rate"}
+
+
+def _changed_transfer(
+    config: TrainConfig, changes: Mapping[str, Any], fields: Mapping[str, Any]
+) -> TrainConfig:
+    """Return a transfer's configuration with some settings changed."""
+    given = {name: changes[name] for name in OF_FINE_TUNING if name in changes}
+    below = [name for name in fields if name.startswith("fine_tuning.")]
+    others = {name: value for name, value in changes.items() if name not in (*OF_FINE_TUNING, "freeze")}
+    freeze = changes.get("freeze")
+    if freeze is not None:
+        others["fine_tune"] = freeze.fine_tune
+    if not given and not below and freeze is None:
+        return config.changed(**others)
+    if config.fine_tuning is None or others.get("fine_tune") == "off":
+        if given or below:
+            raise ConfigError(_off([*given, *below], freeze is not None))
+        return config.changed(**others)
+    tuning = others.get("fine_tuning", config.fine_tuning)
+    if freeze is not None:
+        tuning = dataclasses.replace(tuning, stages=freeze.stages)
+    own = {name: value for name, value in given.items() if name not in OF_OPTIMIZER}
+    optimizer = _optimizer(tuning.optimizer, given, tunes=True)
+    tuning = dataclasses.replace(tuning, **own, optimizer=optimizer)
+    return config.changed(**{"fine_tune": "on", **others, "fine_tuning": tuning})
+
+
+def _off(names: Sequence[str], is_frozen: bool) -> str:
+    """Return the error where settings of fine-tuning are given, and it is off."""
+    words = " and ".join(names).replace("_", " ")
+    them = "it" if len(names) == 1 and "epochs" not in names else "them"
+    instead = "--freeze all" if is_frozen else "--fine-tune off"
+    return (
+        f"The recipe transfer uses the {words} only in fine-tuning, which is off. Leave {them} out, or leave out "
+        f"{instead}."
     )
-    if rate is not None:
-        tuning = dataclasses.replace(tuning, optimizer=at_learning_rate(tuning.optimizer, rate))
-    others = {name: value for name, value in others.items() if name not in OF_FINE_TUNING}
-    return config.changed(**{**others, "fine_tune": changes.get("fine_tune") or "on", "fine_tuning": tuning})
+
+
+def _optimizer(own: Settings, changes: Mapping[str, Any], *, tunes: bool = False) -> Settings:
+    """Return an optimizer's settings with what was given of it."""
+    settings: Any = own
+    if "optimizer" in changes:
+        settings = optimizer_from(changes["optimizer"], own, tunes=tunes)
+    if tunes and isinstance(settings, MuonSettings):
+        raise ConfigError("Fine-tuning has no Muon. Choose sgd, adam, adamw or rmsprop.")
+    if "learning_rate" in changes:
+        settings = at_learning_rate(settings, changes["learning_rate"])
+    if "weight_decay" in changes:
+        settings = dataclasses.replace(settings, weight_decay=changes["weight_decay"])
+    return settings
 
 
 def at_learning_rate(settings: Settings, rate: float) -> Settings:
@@ -198,4 +274,6 @@ def without_augmentation(config: TrainConfig) -> TrainConfig:
         head = dataclasses.replace(head, mirror=False)
     if fine_tuning is not None:
         fine_tuning = dataclasses.replace(fine_tuning, augmentation=None)
-    return dataclasses.replace(config, augmentation=None, head=head, fine_tuning=fine_tuning)
+    return dataclasses.replace(
+        config, augmentation=None, mixing="none", mixing_strength=None, head=head, fine_tuning=fine_tuning
+    )

@@ -1,6 +1,8 @@
 """A recipe's augmentation changed by a text, and what no augmentation may do."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tellapart.data.augmentation.augmenter import function_is_missing
 from tellapart.data.augmentation.settings import STANDARDIZING, Augmentation
@@ -8,6 +10,7 @@ from tellapart.data.augmentation.spec import Augmented, read_spec
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
 from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.set_fields import refuse_unknown_fields, with_fields
 
 
 def augmentation_of(config: TrainConfig) -> Augmented:
@@ -17,18 +20,44 @@ def augmentation_of(config: TrainConfig) -> Augmented:
     return Augmented(config.augmentation, config.mixing, config.mixing_strength)
 
 
-def with_augmentation(config: TrainConfig, text: str) -> TrainConfig:
+Given = str | Mapping[str, Any] | Augmentation
+"""Changes of an augmentation, as text or as single settings; or a whole one."""
+
+
+def check_augment(augment: Any) -> None:
+    """Check the argument `augment` of a training.
+
+    Raises:
+        ConfigError: another type, or an empty text.
+    """
+    if isinstance(augment, bool | Mapping | Augmentation) or (isinstance(augment, str) and augment.strip()):
+        return
+    raise ConfigError(
+        'augment is False, or changes of the recipe\'s augmentation: a text such as "rotation_range=15,cutmix", a dict '
+        f'such as {{"rotation_range": 15}}, or an Augmentation in its place; got {str(augment)[:60]!r}.'
+    )
+
+
+def with_augmentation(config: TrainConfig, given: Given) -> TrainConfig:
     """Return the configuration with its augmentation changed; a transfer then fine-tunes.
 
     Args:
         config: complete.
-        text: as `data.augmentation.spec` reads it.
+        given: a text as `data.augmentation.spec` reads it, single settings, or an augmentation in its place.
 
     Raises:
         ConfigError: an unknown switch or policy, a value out of range, or images mixed in fine-tuning.
     """
     before = augmentation_of(config)
-    after = read_spec(text, before)
+    if isinstance(given, str):
+        after = read_spec(given, before)
+    elif isinstance(given, Augmentation):
+        after = dataclasses.replace(before, each=given)
+    else:
+        fields = {f"augmentation.{name}": value for name, value in given.items()}
+        refuse_unknown_fields(fields)
+        scratch = dataclasses.replace(config, augmentation=before.each)
+        after = dataclasses.replace(before, each=with_fields(scratch, fields).augmentation)
     if config.head is None:
         return dataclasses.replace(
             config, augmentation=after.each, mixing=after.mixing, mixing_strength=after.strength

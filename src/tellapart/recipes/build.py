@@ -1,5 +1,6 @@
 """Build the Keras objects that a TrainConfig describes: the network, its optimizer, its loss."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from numpy.typing import NDArray
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
 from tellapart.models.networks import NETWORKS
-from tellapart.recipes.config import MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.standardized import standardized
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
@@ -49,11 +51,15 @@ def build_model(
         rows = np.random.default_rng(config.seed).permutation(len(images))[:count]
         initialize(model, images[np.sort(rows)], config.seed)
     optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
-    loss: Any = "categorical_crossentropy"
-    if config.label_smoothing:
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    model.compile(optimizer=optimizer, loss=build_loss(config.label_smoothing), metrics=["accuracy"])
     return model
+
+
+def build_loss(label_smoothing: float) -> Any:
+    """Return the cross-entropy for one-hot targets, as Keras's `compile` takes it."""
+    if not label_smoothing:
+        return "categorical_crossentropy"
+    return import_keras().losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
 
 
 def build_network(
@@ -103,17 +109,21 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> A
     return kind(learning_rate=rate, epsilon=settings.epsilon, weight_decay=decay)
 
 
-def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
+def build_step(
+    config: TrainConfig, net: LoweredNet, steps: int, class_names: Sequence[str] = ()
+) -> TrainStep:
     """Return the training step that the configuration describes.
 
     Args:
         config: complete.
         net: lowered from the model of `build_model`.
         steps: of the whole training.
+        class_names: for class weights; otherwise not needed.
     """
     settings, model = config.optimizer, net.model
+    weights = None if config.class_weight is None else config.class_weight.of(class_names).tolist()
     if not isinstance(settings, MuonSettings):
-        return TrainStep(net, part_size=config.statistics_over)
+        return TrainStep(net, part_size=config.statistics_over, class_weight=weights)
     rates = Rates(
         filters=settings.learning_rate,
         momentum=settings.momentum,
@@ -124,4 +134,4 @@ def build_step(config: TrainConfig, net: LoweredNet, steps: int) -> TrainStep:
         whitening_steps=round(settings.whitening_share * steps),
     )
     optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, config.batch_size)
-    return TrainStep(net, optimizer, part_size=config.statistics_over)
+    return TrainStep(net, optimizer, part_size=config.statistics_over, class_weight=weights)

@@ -3,158 +3,17 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
-
-LARGEST_NUMBER = 2**53
-"""Whole numbers are smaller: Python's have no end, and fit into no array."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerSettings:
-    """A Keras optimizer and its learning-rate schedule."""
-
-    name: Literal["RMSprop", "Adam", "SGD"]
-    learning_rate: float
-    """Highest learning rate of the schedule, per step."""
-
-    schedule: Literal["inverse time", "cosine"]
-    """inverse time: rate / (1 + decay * step), the `decay` of old Keras. cosine: warm-up, then cosine decay to zero."""
-
-    decay: float = 0.0
-    """Decay of "inverse time", per step."""
-
-    warmup_fraction: float = 0.0
-    """Share of all steps that "cosine" spends warming up, 0 to 1."""
-
-    epsilon: float = 1e-7
-    """Keeps the division by the root mean square of the gradients finite. Keras 3 adds it under the root in
-    RMSprop and to the root in Adam; SGD has none."""
-
-    momentum: float = 0.0
-    """Nesterov momentum of SGD."""
-
-    weight_decay: float = 0.0
-    """Share of each weight subtracted per step, times the learning rate ("decoupled", Loshchilov & Hutter 2019)."""
-
-    def __post_init__(self) -> None:
-        _check_types(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MuonSettings:
-    """Muon for the convolution kernels, SGD with Nesterov momentum for biases and head; all decay linearly to 0.
-
-    The rates of biases and head are per image: the loss is summed over the batch.
-    """
-
-    name: Literal["Muon"] = "Muon"
-    learning_rate: float
-    """Learning rate of the kernels, per step."""
-
-    momentum: float = 0.6
-    """Momentum of the kernels."""
-
-    bias_rate: float = 0.053
-    head_rate: float = 0.67
-    other_momentum: float = 0.85
-    """Momentum of biases and head."""
-
-    weight_decay: float = 2e-6
-    """Weight decay of biases and head, per step and image of the batch."""
-
-    whitening_share: float = 0.375
-    """Share of the training, from its start, during which the whitening layer's bias is trained, 0 to 1."""
-
-    def __post_init__(self) -> None:
-        _check_types(self)
-        for name in ("learning_rate", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
-        for name in ("bias_rate", "head_rate"):  # weight decay is divided by them
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} is above 0; got {getattr(self, name)}.")
-        for name in ("momentum", "other_momentum", "whitening_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is a share from 0 to 1; got {getattr(self, name)}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadSettings:
-    """How a linear head is fitted to a frozen backbone's features."""
-
-    penalties: tuple[float, ...] = tuple(10 ** (power / 2) for power in range(2, -9, -1))
-    """Penalties on the weights that are tried, from the strongest on; see `training.linear_head`."""
-
-    folds: int = 5
-    """Of the cross-validation."""
-
-    mirror: bool = True
-    """Whether the head is fitted to mirrored images too."""
-
-    def __post_init__(self) -> None:
-        _check_types(self)
-        if not self.penalties or min(self.penalties) <= 0:
-            raise ConfigError(f"penalties are above 0, at least one; got {self.penalties}.")
-        if self.folds < 2:
-            raise ConfigError(f"folds is a whole number from 2; got {self.folds}.")
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> "HeadSettings":
-        """Return the settings that `asdict` described."""
-        return cls(**{**saved, "penalties": tuple(saved["penalties"])})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineTuning:
-    """How a pretrained network is trained further, from its top down, once its head is fitted.
-
-    Its layers form stages: those whose outputs have the same height and width. The head has the optimizer's learning
-    rate, and each stage below it a lower one. Batch statistics stay those of the pretraining.
-
-    Source: Howard & Ruder 2018, arXiv:1801.06146 (discriminative learning rates, from the top down).
-    """
-
-    stages: int
-    """Stages that are trained, from the top; those below stay as they are."""
-
-    stage_factor: float
-    """Learning rate of a stage, as a share of that of the stage above it, 0 to 1."""
-
-    epochs: int
-    batch_size: int
-    optimizer: OptimizerSettings
-    augmentation: Augmentation | None
-    """How training images are augmented; None: not at all."""
-
-    fewest_wrong: int = 10
-    """Held-out images that the head alone must predict wrongly: with fewer, a gain could not be measured."""
-
-    most_flops: float = 2e13
-    """Work above which it is only done when asked for. Not seconds: the same command does the same everywhere."""
-
-    def __post_init__(self) -> None:
-        _check_types(self)
-        for name in ("stages", "epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be a whole number of at least 1; got {getattr(self, name)}.")
-        if not 0 < self.stage_factor <= 1:
-            raise ConfigError(f"stage_factor is a share, above 0 and at most 1; got {self.stage_factor}.")
-        for name in ("fewest_wrong", "most_flops"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> "FineTuning":
-        """Return the settings that `asdict` described."""
-        augmentation = Augmentation.from_dict(saved["augmentation"]) if "augmentation" in saved else None
-        return cls(
-            **{**saved, "optimizer": OptimizerSettings(**saved["optimizer"]), "augmentation": augmentation}
-        )
+from tellapart.recipes.class_weights import ClassWeights
+from tellapart.recipes.field_checks import check_types, for_toml
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
+from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
+from tellapart.training.early_end import EarlyEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +48,13 @@ class TrainConfig:
     label_smoothing: float = 0.0
     """Share of each target that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
+    class_weight: ClassWeights | None = None
+    """How much the images of each class count in the loss; None: all the same."""
+
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    """Which training images an epoch visits. shuffled: each once. balanced: of each class equally many, so that images
+    of rare classes come several times, and of common ones only some."""
+
     statistics_over: int | None = None
     """Images that share batch statistics ("ghost batch", Hoffer et al. 2017); None: the whole batch."""
 
@@ -196,11 +62,18 @@ class TrainConfig:
     """Test-time augmentation: copies of each image whose predictions are averaged in the final score. 1: the image;
     2: also mirrored; 6: both also shifted by a pixel, up-left and down-right."""
 
+    choose_views: bool = True
+    """Whether held-out images decide if the copies are averaged: only where that is better on them. False where
+    somebody gave their number."""
+
     pictures_per_epoch: int | None = None
     """Randomly chosen training images per epoch; None: all."""
 
     target: float | None = None
     """Validation accuracy, 0 to 1, at which the training ends early; None: it never does."""
+
+    patience: int | None = None
+    """Epochs without a better validation accuracy after which the training ends; None: it never does."""
 
     batch_size: int = 32
     """Images per step."""
@@ -244,7 +117,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        check_types(self)
         if self.size is not None and not all(isinstance(side, int) and side > 0 for side in self.size):
             raise ConfigError(f"size is (height, width) in pixels, such as (48, 64); got {self.size!r}.")
         for name in ("batch_size", "epochs", "depth"):
@@ -258,25 +131,10 @@ class TrainConfig:
         if self.network not in NETWORKS:
             raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
         NETWORKS[self.network].check(self.network, self.widths, self.depth)
-        if self.head is None and self.backbone is not None:
-            raise ConfigError(
-                f"Only the recipe transfer has a backbone; {self.recipe} trains a network of its own from scratch. "
-                "Leave out the recipe or the backbone."
-            )
-        if self.head is None and self.validation == "cross-validation":
-            raise ConfigError(f"Only the recipe transfer is cross-validated; got recipe {self.recipe!r}.")
-        if self.fine_tune == "on" and self.fine_tuning is None:
-            raise ConfigError(
-                f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
-                "or use the recipe transfer."
-            )
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
-        if self.target is not None and self.validation == "test":
-            raise ConfigError(
-                f"target needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must not "
-                "decide when to stop. Use the recipe fast or quick."
-            )
+        if self.patience is not None and self.patience < 1:
+            raise ConfigError(f"patience is a number of epochs from 1; got {self.patience}.")
         for name in ("statistics_over", "pictures_per_epoch"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ConfigError(f"{name} is a number of pictures from 1; got {getattr(self, name)}.")
@@ -288,6 +146,63 @@ class TrainConfig:
             raise ConfigError(f"predictions is a number of pictures, 0 or more; got {self.predictions}.")
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed must be a whole number from 0 to {2**63 - 1}; got {self.seed}.")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
+        """Check settings against each other.
+
+        Raises:
+            ConfigError: the recipe cannot do what one of them asks for.
+        """
+        if self.head is None and self.backbone is not None:
+            raise ConfigError(
+                f"Only the recipe transfer has a backbone; {self.recipe} trains a network of its own from scratch. "
+                "Leave out the recipe or the backbone."
+            )
+        if self.head is None and self.validation == "cross-validation":
+            raise ConfigError(f"Only the recipe transfer is cross-validated; got recipe {self.recipe!r}.")
+        if self.head is not None and self.validation == "test":
+            raise ConfigError(
+                f"validation of the recipe {self.recipe} is 'held out' or 'cross-validation': the test pictures must "
+                "not choose its settings; got 'test'."
+            )
+        if self.fine_tune == "on" and self.fine_tuning is None:
+            raise ConfigError(
+                f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
+                "or use the recipe transfer."
+            )
+        if self.target is not None and self.validation == "test":
+            raise ConfigError(
+                f"target needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must not "
+                "decide when to stop. Use the recipe fast or quick."
+            )
+        if self.patience is not None and self.validation == "test":
+            raise ConfigError(
+                f"patience needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must "
+                "not decide when to stop. Use the recipe fast or quick."
+            )
+        if self.keep == "best" and self.validation == "test":
+            raise ConfigError(
+                f"keep is 'last' where the test pictures score each epoch, as {self.recipe} does: they must not choose "
+                "the epoch. Use the recipe fast or quick."
+            )
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether classes of unequal size are made to count the same, so that epochs are chosen by that too."""
+        return self.class_weight is not None or self.sampling == "balanced"
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best epoch's weights become the model, of a transfer in its fine-tuning."""
+        if self.fine_tuning is not None:
+            return self.fine_tuning.patience is not None
+        return self.keep == "best"
+
+    @property
+    def early_end(self) -> EarlyEnd:
+        """What ends the training before its last epoch."""
+        return EarlyEnd(self.target, self.patience, self.is_balanced)
 
     def changed(self, **changes: Any) -> "TrainConfig":
         """Return a copy with some fields replaced; None leaves a field unchanged."""
@@ -297,7 +212,7 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for TOML, which has no None: fields that are None are left out, functions are names."""
-        return _for_toml(asdict(self))
+        return for_toml(asdict(self))
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
@@ -307,6 +222,8 @@ class TrainConfig:
         fields["optimizer"] = kind(**fields["optimizer"])
         augmentation = fields.get("augmentation")
         fields["augmentation"] = None if augmentation is None else Augmentation.from_dict(augmentation)
+        if "class_weight" in fields:
+            fields["class_weight"] = ClassWeights(**fields["class_weight"])
         fields["head"] = HeadSettings.from_dict(fields["head"]) if "head" in fields else None
         if "fine_tuning" in fields:
             fields["fine_tuning"] = FineTuning.from_dict(fields["fine_tuning"])
@@ -314,44 +231,3 @@ class TrainConfig:
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)
-
-
-def _check_types(settings: Any) -> None:
-    """Check the fields of a settings object against their declared types.
-
-    Raises:
-        ConfigError: a field has another type, or is not one of its allowed values.
-    """
-    for name, declared in get_type_hints(type(settings)).items():
-        value = getattr(settings, name)
-        if get_origin(declared) is Literal:
-            if value not in get_args(declared):
-                raise ConfigError(f"{name} is {' or '.join(map(repr, get_args(declared)))}; got {value!r}.")
-            continue
-        kinds = [get_origin(kind) or kind for kind in (get_args(declared) or (declared,))]
-        kinds = [tuple] if get_origin(declared) is tuple else kinds
-        kinds += [int] if float in kinds else []
-        if not isinstance(value, tuple(kinds)) or (isinstance(value, bool) and bool not in kinds):
-            names = " or ".join(kind.__name__ for kind in kinds)
-            raise ConfigError(f"{name} is of type {names}; got {value!r}.")
-        whole = [each for each in (value if isinstance(value, tuple) else (value,)) if type(each) is int]
-        if name != "seed" and any(
-            abs(each) >= LARGEST_NUMBER for each in whole
-        ):  # which has a range of its own
-            raise ConfigError(f"{name} is out of range: {value!r}.")
-
-
-def _for_toml(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in values.items() if value is not None}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _for_toml(value)
-    if isinstance(value, tuple):
-        return tuple(_plain(each) for each in value)
-    if callable(value):
-        return (
-            f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__qualname__)}"
-        )
-    return value

@@ -11,7 +11,9 @@ from tellapart.data.augmentation.policies.crops import RandomResizedCrop
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE
-from tellapart.recipes.config import FineTuning, HeadSettings, MuonSettings, OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
+from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
 
 
 def first_cnn(*, mirrors: bool = True) -> TrainConfig:

@@ -86,7 +86,9 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "data": _data(record),
         "scores": None if record.scores is None else _scores(record, record.scores),
         "curves": [asdict(done) for done in record.history] or None,
-        "remarks": [asdict(remark) for remark in remarks(record.history, findings)],
+        "remarks": [
+            asdict(remark) for remark in remarks(record.history, findings, balanced=record.config.is_balanced)
+        ],
         "findings": [finding.to_dict() for finding in findings],
         "divergences": _divergences(record),
         "slow_classes": [asdict(row) for row in slow] or None,
@@ -174,7 +176,9 @@ def _run(record: RunRecord) -> dict[str, Any]:
         "started": record.settings["started"],
         "epochs": record.config.epochs,
         "epochs_done": len(record.history),
-        "command": rerun_command(record.config, record.data, before_split),
+        "command": None
+        if "extended" in record.settings
+        else rerun_command(record.config, record.data, before_split),
         "settings": record.config.to_dict(),
     }
 

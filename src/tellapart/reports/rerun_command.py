@@ -10,6 +10,7 @@ from tellapart.data.sources.label_choice import RECORDED
 from tellapart.errors import ConfigError
 from tellapart.recipes.adapt import (
     OF_FINE_TUNING,
+    OF_OPTIMIZER,
     adapted_to,
     changed,
     for_target,
@@ -19,6 +20,7 @@ from tellapart.recipes.adapt import (
 from tellapart.recipes.augmented import augmentation_of, with_augmentation
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS, find_recipe, quick
+from tellapart.recipes.set_fields import with_fields
 
 OPTIONS = {
     "backbone": "--backbone",
@@ -26,6 +28,10 @@ OPTIONS = {
     "epochs": "--epochs",
     "batch_size": "--batch-size",
     "learning_rate": "--learning-rate",
+    "weight_decay": "--weight-decay",
+    "label_smoothing": "--label-smoothing",
+    "patience": "--patience",
+    "sampling": "--sampling",
     "seed": "--seed",
     "precision": "--precision",
     "policy": "--policy",
@@ -79,26 +85,19 @@ def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     """Return the options that turn `default` into `config`; None where no options do."""
+    weights = config.class_weight
+    if weights is not None and weights.origin == "given" and weights.file is None:
+        return None  # they were given in Python
     options = [] if config.target is None else ["--target", f"{100 * config.target:g}%"]
-    of_fine_tuning = _of_fine_tuning(default, config)
-    options += [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
-    default = changed(default, of_fine_tuning)
-    if config.fine_tune == "on" and config.head is not None:
-        options += [] if of_fine_tuning else ["--fine-tune", "on"]
-        default = default.changed(fine_tune="on")
-    if config.head is not None:
-        default = held_out_for_transfer(default, images, None)
-        if config.validation == "held out" and default.validation != "held out":
-            options += ["--validation-share", str(config.validation_share)]
-            default = held_out_for_transfer(default, images, config.validation_share)
-    if config.head is None and type(config.optimizer) is type(default.optimizer):
-        rate = config.optimizer.learning_rate
-        if (
-            rate > 0
-            and changed(default, {"learning_rate": rate}).optimizer == config.optimizer != default.optimizer
-        ):
-            options += [OPTIONS["learning_rate"], str(rate)]
-            default = changed(default, {"learning_rate": rate})
+    if weights is not None:
+        options += ["--class-weight", weights.file or weights.origin]
+        default = default.changed(class_weight=weights)
+    if (optimizer := _other_optimizer(default, config)) is not None:
+        options += ["--optimizer", optimizer]
+        default = changed(default, {"optimizer": optimizer})
+    of_part = _of_transfer if config.head is not None else _of_scratch
+    more, default = of_part(default, config, images)
+    options += more
     plain = without_augmentation(default)
     if plain != default and _is_plain(config):
         options.append("--no-augment")
@@ -106,17 +105,81 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
-    before, after = default.to_dict(), config.to_dict()
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) == after.get(name):
-            continue
-        if name in OPTIONS and name in after:
-            options += [OPTIONS[name], str(after[name])]
-        elif name == "size" and name in after:
-            options += ["--size", "x".join(map(str, after[name]))]
-        else:
+    rest = _differences(default.to_dict(), config.to_dict())
+    try:
+        if with_fields(default, rest) != config:
             return None
+    except ConfigError:
+        return None
+    for name, value in sorted(rest.items()):
+        if name in OPTIONS and value is not None:
+            options += [OPTIONS[name], str(value)]
+        elif name == "size" and value is not None:
+            options += ["--size", "x".join(map(str, value))]
+        else:
+            options += ["--set", f"{name}={_text(value)}"]
     return options
+
+
+def _of_transfer(default: TrainConfig, config: TrainConfig, images: int) -> tuple[list[str], TrainConfig]:
+    """Return a transfer's own options, and the configuration that they make of `default`."""
+    of_fine_tuning = _of_fine_tuning(default, config)
+    options = [word for name, value in of_fine_tuning.items() for word in (OPTIONS[name], str(value))]
+    default = changed(default, of_fine_tuning)
+    if config.fine_tune == "on":
+        options += [] if of_fine_tuning else ["--fine-tune", "on"]
+        default = default.changed(fine_tune="on")
+    default = held_out_for_transfer(default, images, None)
+    if config.validation == "held out" and default.validation != "held out":
+        options += ["--validation-share", str(config.validation_share)]
+        default = held_out_for_transfer(default, images, config.validation_share)
+    return options, default
+
+
+def _of_scratch(default: TrainConfig, config: TrainConfig, _images: int) -> tuple[list[str], TrainConfig]:
+    """Return the options of a training from scratch, and the configuration that they make of `default`."""
+    options = []
+    rate = config.optimizer.learning_rate
+    if (
+        rate > 0
+        and changed(default, {"learning_rate": rate}).optimizer == config.optimizer != default.optimizer
+    ):
+        options += [OPTIONS["learning_rate"], str(rate)]
+        default = changed(default, {"learning_rate": rate})
+    if config.patience is not None:
+        options += [OPTIONS["patience"], str(config.patience)]
+        default = changed(default, {"patience": config.patience})
+    return options, default
+
+
+def _other_optimizer(default: TrainConfig, config: TrainConfig) -> str | None:
+    """Return the name of a run's optimizer where it is not the recipe's own; None where it is."""
+    own, ours = (
+        each.optimizer if each.fine_tuning is None else each.fine_tuning.optimizer
+        for each in (default, config)
+    )
+    return None if own.name == ours.name else ours.name.lower()
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return the fields of plain settings that differ, by their dotted names; None where one was left out."""
+    found: dict[str, Any] = {}
+    for name in before.keys() | after.keys():
+        old, new = before.get(name), after.get(name)
+        if isinstance(new, Mapping):
+            found |= _differences(old or {}, new, f"{above}{name}.")
+        elif old != new:
+            found[f"{above}{name}"] = new
+    return found
+
+
+def _text(value: Any) -> str:
+    """Return a setting as --set reads it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ":".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _of_fine_tuning(default: TrainConfig, config: TrainConfig) -> dict[str, Any]:
@@ -125,12 +188,13 @@ def _of_fine_tuning(default: TrainConfig, config: TrainConfig) -> dict[str, Any]
         return {}
     given, before = (
         {
-            name: getattr(tuning.optimizer if name == "learning_rate" else tuning, name)
+            name: getattr(tuning.optimizer if name in OF_OPTIMIZER else tuning, name)
             for name in OF_FINE_TUNING
+            if name != "optimizer"
         }
         for tuning in (config.fine_tuning, default.fine_tuning)
     )
-    return {name: value for name, value in given.items() if value != before[name]}
+    return {name: value for name, value in given.items() if value is not None and value != before[name]}
 
 
 def _is_plain(config: TrainConfig) -> bool:

@@ -18,7 +18,6 @@ from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.runs.folder import RunFolder
 from tellapart.training.health import best_epoch
-from tellapart.training.loop import reached
 from tellapart.training.state import TrainState
 
 SECONDS_BETWEEN_CHECKPOINTS = 10.0
@@ -100,7 +99,7 @@ class Checkpointer:
         self._refuse_infinite(event)
         if isinstance(event, EpochDone):
             self._take_in(event)
-            is_due |= event.epoch + 1 == event.epochs or reached([event], self.config.target)
+            is_due |= event.epoch + 1 == event.epochs or self.config.early_end(self.state.history)
         if is_due or isinstance(event, Stopped):
             self.save()
 
@@ -116,7 +115,7 @@ class Checkpointer:
         self.pause = max(SECONDS_BETWEEN_CHECKPOINTS, (self.saved_at - began) / SHARE_FOR_SAVING)
 
     def _take_in(self, event: EpochDone) -> None:
-        if self.config.keep == "best" and best_epoch(self.state.history) is event:
+        if self.config.keep == "best" and self._best_epoch() is event:
             self.best = self.model.get_weights()
         self.finite = self._snapshot()
         if event.epoch + 1 in epochs_to_keep(self.config.epochs):
@@ -125,6 +124,9 @@ class Checkpointer:
                 save_weights(place, self.model, event)
             except SaveError as reason:
                 self.warn(f"{reason} The training goes on; explanations will lack this epoch.")
+
+    def _best_epoch(self) -> EpochDone:
+        return best_epoch(self.state.history, balanced=self.config.is_balanced)
 
     def _refuse_infinite(self, event: StepDone | EpochDone | Stopped) -> None:
         losses = [float(self.state.loss_sum)]

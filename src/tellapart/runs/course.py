@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tellapart.recipes.config import OptimizerSettings, TrainConfig
+from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.training.watch.course import Course
 
 

@@ -229,7 +229,7 @@ def _figures(folder: Path, settings: Mapping[str, Any], log: Sequence[Mapping[st
     planned = run.get("epochs")
     return RunSummary(
         folder=folder,
-        state="finished" if scored else "stopped",
+        state="finished" if _is_over(log) else "stopped",
         data=settings["data"]["name"],
         recipe=run["recipe"],
         **(_scores(scored[-1]) if scored else {}),
@@ -240,6 +240,12 @@ def _figures(folder: Path, settings: Mapping[str, Any], log: Sequence[Mapping[st
         planned=planned if isinstance(planned, int) and "head" not in run else None,
         version=version if isinstance(version, str) else None,
     )
+
+
+def _is_over(log: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the test split was scored after the last epoch; a run that goes on past its end is not over."""
+    events = [line["event"] for line in log if line["event"] in ("EpochDone", "Scored")]
+    return "Scored" in events and events[-1] == "Scored"
 
 
 def _scores(line: Mapping[str, Any]) -> dict[str, Any]:

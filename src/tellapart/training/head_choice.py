@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.inference.tta import averaged
-from tellapart.metrics.validation import validated
+from tellapart.metrics.validation import loss_and_accuracy
 from tellapart.runtime.workers import workers
 from tellapart.training.linear_head import HeadFitter, LinearHead
 
@@ -21,6 +21,10 @@ MOST_FOR_CHOOSING = 20_000
 
 RISES_TO_STOP = 2
 """Weaker penalties without a lower loss after which no further one is tried."""
+
+
+ClassWeight = NDArray[np.float32] | None
+"""(classes,), what each image of a class counts; None: 1."""
 
 
 class Views(NamedTuple):
@@ -52,7 +56,7 @@ class PenaltyScore:
 
     penalty: float
     loss: float
-    """Mean cross-entropy."""
+    """Mean cross-entropy; with class weights, weighted by them."""
 
     accuracy: float
 
@@ -93,7 +97,11 @@ def folds_of(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int
 
 
 def choose_by_folds(
-    train: Views, classes: int, penalties: Sequence[float], folds: NDArray[np.int64]
+    train: Views,
+    classes: int,
+    penalties: Sequence[float],
+    folds: NDArray[np.int64],
+    class_weight: ClassWeight = None,
 ) -> HeadChoice:
     """Choose a penalty by cross-validation, and fit the head to all images.
 
@@ -102,8 +110,9 @@ def choose_by_folds(
         classes: how many there are.
         penalties: from the strongest on.
         folds: (N,) each image's fold.
+        class_weight: (classes,), what each image of a class counts, in the fits and in the choice; None: 1.
     """
-    fitter = _fitter(train, classes)
+    fitter = _fitter(train, classes, class_weight)
     outside = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
     paths = [fitter.fit(penalties, _rows_of_views(train, folds != fold)) for fold in np.unique(folds)]
     held_out = [train.take(rows) for rows in outside]
@@ -118,7 +127,12 @@ def choose_by_folds(
 
 
 def choose_on_held_out(
-    train: Views, held_out: Views, classes: int, penalties: Sequence[float], seed: int
+    train: Views,
+    held_out: Views,
+    classes: int,
+    penalties: Sequence[float],
+    seed: int,
+    class_weight: ClassWeight = None,
 ) -> HeadChoice:
     """Choose a penalty on held-out images, and fit the head to all training images.
 
@@ -128,16 +142,18 @@ def choose_on_held_out(
         classes: how many there are.
         penalties: from the strongest on.
         seed: which training images choose, where there are more than MOST_FOR_CHOOSING.
+        class_weight: as in `choose_by_folds`.
     """
-    fitter = _fitter(train, classes)
+    fitter = _fitter(train, classes, class_weight)
     chosen = np.zeros(len(train.labels), bool)
     chosen[np.random.default_rng(seed).permutation(len(chosen))[:MOST_FOR_CHOOSING]] = True
     path = fitter.fit(penalties, None if chosen.all() else _rows_of_views(train, chosen))
     return _chosen(fitter, held_out.labels, penalties, lambda: _predict(next(path), held_out))
 
 
-def _fitter(train: Views, classes: int) -> HeadFitter:
-    return HeadFitter(np.concatenate(train.features), np.tile(train.labels, len(train.features)), classes)
+def _fitter(train: Views, classes: int, class_weight: ClassWeight) -> HeadFitter:
+    labels = np.tile(train.labels, len(train.features))
+    return HeadFitter(np.concatenate(train.features), labels, classes, class_weight)
 
 
 def _rows_of_views(train: Views, images: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -159,10 +175,12 @@ def _chosen(
 ) -> HeadChoice:
     """Try the penalties in their order, until the loss has risen twice; fit the best to all training images."""
     path: list[PenaltyScore] = []
+    weights = None if fitter.class_weight is None else fitter.class_weight.numpy()[labels]
     best, predicted = 0, None
     for index, penalty in enumerate(penalties):
         candidate = predict()
-        loss, accuracy, *_ = validated(candidate.plain, labels)
+        loss, _ = loss_and_accuracy(candidate.plain, labels, weights)
+        _, accuracy = loss_and_accuracy(candidate.plain, labels)
         path.append(PenaltyScore(penalty, loss, accuracy))
         if predicted is None or loss < path[best].loss:
             best, predicted = index, candidate

@@ -27,17 +27,20 @@ class Remark:
     text: str
 
 
-def remarks(history: Sequence[EpochDone], findings: Iterable[Finding]) -> tuple[Remark, ...]:
+def remarks(
+    history: Sequence[EpochDone], findings: Iterable[Finding], *, balanced: bool = False
+) -> tuple[Remark, ...]:
     """Return what is noteworthy about the curves, in the order of the epochs.
 
     Args:
         history: all finished epochs.
         findings: of the watch.
+        balanced: whether the best epoch is the one of the best balanced accuracy.
     """
     if not history:
         return ()
-    best = best_epoch(history)
-    notes = [Remark(best.epoch + 1, "best", f"best validation accuracy, {best.val_accuracy:.1%}")]
+    best, what = best_epoch(history, balanced=balanced), "balanced validation" if balanced else "validation"
+    notes = [Remark(best.epoch + 1, "best", f"best {what} accuracy, {_score(best, balanced):.1%}")]
     notes += [
         Remark((finding.since or 0) + 1, finding.kind, f"{finding.kind}: {finding.seen}")
         for finding in findings
@@ -64,6 +67,15 @@ def _rate_changes(history: Sequence[EpochDone]) -> list[Remark]:
     return notes
 
 
-def best_epoch(history: Sequence[EpochDone]) -> EpochDone:
-    """Return the epoch with the highest validation accuracy; among equals, the one with the lowest validation loss."""
-    return max(history, key=lambda done: (done.val_accuracy, -done.val_loss))
+def best_epoch(history: Sequence[EpochDone], *, balanced: bool = False) -> EpochDone:
+    """Return the epoch with the highest validation accuracy; among equals, the one with the lowest validation loss.
+
+    Args:
+        history: at least one epoch.
+        balanced: whether the accuracy is the balanced one, in which each class counts the same.
+    """
+    return max(history, key=lambda done: (_score(done, balanced), -done.val_loss))
+
+
+def _score(done: EpochDone, balanced: bool) -> float:
+    return done.val_balanced_accuracy if balanced else done.val_accuracy

@@ -58,17 +58,25 @@ class HeadFitter:
     neither the products nor the penalty, and a free bias makes up for any mean, so the solutions are the same.
     """
 
-    def __init__(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> None:
+    def __init__(
+        self,
+        features: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        classes: int,
+        class_weight: NDArray[np.float32] | None = None,
+    ) -> None:
         """Prepare the features.
 
         Args:
             features: (N, features) float32.
             labels: (N,), 0 to classes - 1.
             classes: how many there are.
+            class_weight: (classes,), what each image of a class counts in the cross-entropy; None: 1.
         """
         dtype = torch.float64 if len(features) <= MOST_IN_FLOAT64 else torch.float32
         given = torch.from_numpy(features).to(dtype)
         self.labels, self.classes = torch.from_numpy(labels), classes
+        self.class_weight = None if class_weight is None else torch.from_numpy(class_weight)
         self._mean = given.mean(0)
         centered = given.sub_(self._mean) if dtype == torch.float64 else given - self._mean
         scale = centered.square().mean().sqrt().clamp_min(1e-12)
@@ -78,15 +86,16 @@ class HeadFitter:
     def fit(self, penalties: Sequence[float], rows: NDArray[np.int64] | None = None) -> Iterator[LinearHead]:
         """Fit a head for each penalty, each fit beginning where the one before ended.
 
-        A fit minimizes the mean cross-entropy plus half the penalty times the squared weights; the bias is free.
-        Penalties count for features whose variance is 1 on average.
+        A fit minimizes the mean cross-entropy, each image's times its class's weight, plus half the penalty times the
+        squared weights of the head; its bias is free. Penalties count for features whose variance is 1 on average.
 
         Args:
             penalties: above 0, from the strongest on.
             rows: of the images to fit to; None: all.
 
         Source: Kornblith et al. 2019, arXiv:1805.08974 (L-BFGS on a frozen network's features, penalty chosen on
-        held-out images); scikit-learn's LogisticRegression minimizes the same function with C = 1 / (N * penalty).
+        held-out images); scikit-learn's LogisticRegression minimizes the same function with
+        C = 1 / (N * penalty) and the same class_weight.
         """
         images = self._coordinates if rows is None else self._coordinates[rows]
         targets = self.labels if rows is None else self.labels[rows]
@@ -94,7 +103,7 @@ class HeadFitter:
         bias = images.new_zeros(self.classes).requires_grad_()
         for penalty in penalties:
             with threads_for(6.0 * images.numel() * self.classes):
-                _minimize(images, targets, kernel, bias, penalty)
+                _minimize(images, targets, kernel, bias, penalty, self.class_weight)
                 on_features = self._back.t() @ kernel.detach().to(self._back.dtype)
             shifted = bias.detach() - self._mean @ on_features
             yield LinearHead(on_features.float().numpy(), shifted.float().numpy())
@@ -112,7 +121,14 @@ def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
     return left * lengths, (left / lengths).t() @ features
 
 
-def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor, penalty: float) -> None:
+def _minimize(
+    coordinates: Tensor,
+    targets: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    penalty: float,
+    class_weight: Tensor | None,
+) -> None:
     optimizer = torch.optim.LBFGS(
         [kernel, bias], max_iter=MAX_ITERATIONS, tolerance_grad=TOLERANCE, tolerance_change=1e-9,
         history_size=MEMORY, line_search_fn="strong_wolfe",
@@ -121,7 +137,9 @@ def _minimize(coordinates: Tensor, targets: Tensor, kernel: Tensor, bias: Tensor
     def loss() -> Tensor:
         optimizer.zero_grad()
         logits = torch.addmm(bias, coordinates, kernel)
-        value = F.cross_entropy(logits, targets) + penalty / 2 * kernel.square().sum()
+        # torch's own mean with weights would divide by their sum
+        summed = F.cross_entropy(logits, targets, class_weight, reduction="sum")
+        value = summed / len(targets) + penalty / 2 * kernel.square().sum()
         value.backward()
         return value
 

@@ -23,9 +23,9 @@ def run_epochs(
     state: TrainState,
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
-    target: float | None = None,
+    ends: Callable[[Sequence[EpochDone]], bool] = lambda _: False,
 ) -> Iterator[Event]:
-    """Train until `epochs` epochs are finished, the target is reached or `should_stop` returns True.
+    """Train until `epochs` epochs are finished, `ends` says so after one, or `should_stop` returns True.
 
     Args:
         step: the training step.
@@ -34,12 +34,12 @@ def run_epochs(
         state: where to begin; updated in place.
         epochs: total number, including those finished before.
         should_stop: called after every step.
-        target: validation accuracy at which training ends early, 0 to 1; None: never.
+        ends: asked with all epochs finished so far whether the training ends early; see `training.early_end`.
 
     Yields:
         StepDone after each step, EpochDone after each validation, Stopped if `should_stop` ended it.
     """
-    while state.epoch < epochs and not reached(state.history, target):
+    while state.epoch < epochs and not ends(state.history):
         began = time.perf_counter()
         while state.step < loader.batches.steps_per_epoch:
             yield _learn_one_batch(step, loader, state, epochs)
@@ -65,11 +65,6 @@ def run_epochs(
         state.history.append(done)
         state.begin_next_epoch()
         yield done
-
-
-def reached(history: Sequence[EpochDone], target: float | None) -> bool:
-    """Return whether the last epoch's validation accuracy has reached the target."""
-    return target is not None and len(history) > 0 and history[-1].val_accuracy >= target
 
 
 def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: int) -> StepDone:

@@ -5,6 +5,7 @@ one decides little.
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -49,6 +50,7 @@ class TrainStep:
         part_size: int | None = None,
         *,
         like_keras: bool = False,
+        class_weight: Sequence[float] | None = None,
     ) -> None:
         """Build a step.
 
@@ -57,8 +59,12 @@ class TrainStep:
             optimizer: updates the weights; None: the optimizer that the model was compiled with.
             part_size: images per micro-batch, which also share batch statistics; None: the whole batch.
             like_keras: whether to leave the gradients where Keras leaves them. The net then draws as Keras does.
+            class_weight: (classes,), what the images of each class count in the loss, as in Keras's `fit`; an image
+                with targets of several classes counts their mean. None: each image counts 1.
         """
         self.net = net
+        weights = None if class_weight is None else torch.tensor(list(class_weight), dtype=torch.float32)
+        self.class_weight = None if weights is None else weights.to(net.device)
         self.loss = loss_of(net.model, layer_losses=net.keeps_layer_losses())
         self.optimizer = optimizer or optimizer_of(net.model)
         records = self.optimizer.recordable and net.recordable and isinstance(self.loss, PerImageLoss)
@@ -100,6 +106,9 @@ class TrainStep:
         return (*result, *(none if weight.grad is None else weight.grad for weight in self.weights))
 
     def _learn_whole(self, inputs: Any, targets: Any, weight: Any = None) -> StepResult:
+        if self.class_weight is not None:
+            of_class = targets.to(self.class_weight) @ self.class_weight  # (B,)
+            weight = of_class if weight is None else weight * of_class
         parts = self._divide(inputs, targets, weight)
         frozen = self.optimizer.frozen()
         learning = self.trainable.difference(map(id, frozen))

@@ -28,6 +28,7 @@ OF_PICTURES = {
     "convolution dilated": lambda: layers.Conv2D(4, 3, dilation_rate=2, padding="same"),
     "convolution in groups": lambda: layers.Conv2D(6, 3, groups=2, use_bias=False),
     "depthwise": lambda: layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, padding="same"),
+    "depthwise wider than the picture": lambda: layers.DepthwiseConv2D(13, padding="same", activation="relu"),
     "separable": lambda: layers.SeparableConv2D(5, 3, depth_multiplier=2, padding="same", activation="relu"),
     "separable strided": lambda: layers.SeparableConv2D(5, 3, strides=2, use_bias=False),
     "transposed": lambda: layers.Conv2DTranspose(5, 3, activation="elu"),

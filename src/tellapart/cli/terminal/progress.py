@@ -36,7 +36,7 @@ from tellapart.events import (
 )
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import printable
-from tellapart.training.loop import reached
+from tellapart.training.early_end import EarlyEnd
 
 REFRESHES_PER_SECOND = 4
 """Each takes about a millisecond of the processor that trains."""
@@ -221,7 +221,7 @@ class ProgressListener(Listener):
             self._begin_steps()
             self._tell(epoch_row(event))
             target = None if self.setup is None else self.setup.config.target
-            if event.epoch + 1 == event.epochs or reached([event], target):
+            if event.epoch + 1 == event.epochs or EarlyEnd(target)([event]):
                 self._steps_are_over()
         elif isinstance(event, Stage):
             self.bars.close()

@@ -45,19 +45,21 @@ def score_lines(scores: Scores) -> list[str]:
         *_few_in_words(scores),
         f"Baseline: {percent(scores.naive_accuracy, digits)} (always predicting {commonest})",
         *_beside_guessing(scores),
-        *_of_rare_classes(scores),
+        *_with_classes_equal(scores),
     ]
 
 
-def _of_rare_classes(scores: Scores) -> list[str]:
-    """Return the balanced accuracy and the rarest class's recall where accuracy alone would hide both."""
-    if not scores.is_unequal:
-        return []
-    rarest = min((row for row in scores.classes if row.pictures), key=lambda row: row.pictures)
-    correct = round((rarest.recall or 0.0) * rarest.pictures)
+def _with_classes_equal(scores: Scores) -> list[str]:
+    """Return the scores in which every class counts the same; the rarest's where accuracy alone would hide it."""
+    rare = ""
+    if scores.is_unequal:
+        rarest = min((row for row in scores.classes if row.pictures), key=lambda row: row.pictures)
+        correct = round((rarest.recall or 0.0) * rarest.pictures)
+        rare = f"; of {rarest.name}, {correct:,} of {counted(rarest.pictures, 'picture')} correct"
     return [
-        f"Balanced accuracy: {percent(scores.balanced_accuracy)} (each class counts the same; of {rarest.name}, "
-        f"{correct:,} of {counted(rarest.pictures, 'picture')} correct)"
+        f"Balanced accuracy: {percent(scores.balanced_accuracy)} (each class counts the same{rare})",
+        f"Macro averages: precision {percent(scores.macro_precision)}, recall {percent(scores.macro_recall)}, "
+        f"F1 {percent(scores.macro_f1)}",
     ]
 
 

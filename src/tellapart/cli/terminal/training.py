@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.repeat import repeated
 from tellapart.api.train import default_recipe, train
 from tellapart.classifier.model_file import MODEL_SUFFIXES
 from tellapart.cli.terminal.console import command, error_as_dict, note, report_error, say_json
@@ -115,9 +116,13 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     if "resume" in settings:
         config, saved = existing_run_folder(settings["resume"]).read_settings()
         return config.recipe, saved["name"]
-    recipe = settings.get("recipe", AUTO)
+    if "config" in settings:
+        repeat = repeated(settings["config"], data, settings.get("labels"))
+        recipe, data = repeat.config.recipe, repeat.data
+    else:
+        recipe = settings.get("recipe", AUTO)
     if recipe == AUTO:
-        recipe = default_recipe(*map(settings.get, ("target", "fine_tune", "backbone")))
+        recipe = default_recipe(*map(settings.get, ("target", "fine_tune", "backbone", "freeze")))
     if recipe != AUTO:
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:

@@ -13,12 +13,13 @@ from tellapart.cli.terminal.tables import predictions_table, score_lines, truste
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
 from tellapart.data.left_out import left_out_of_folders
 from tellapart.data.reading_notes import in_words
+from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
-from tellapart.text import counted, percent
+from tellapart.text import counted, percent, short_name
 from tellapart.training.health import best_epoch
 
-UNREADABLE_NAMED = 5
+UNREADABLE_NAMED, WEIGHTS_NAMED = 5, 8
 
 KEPT = {"last": "the last epoch", "best": "the epoch with the best validation accuracy"}
 """Which epoch becomes the model, by a configuration's `keep`."""
@@ -34,7 +35,8 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
     for line in left_out_lines(setup):
         say(line, "yellow")
     say(f"Data    {dataset.name}, {len(dataset.class_names)} classes ({dataset.where})")
-    for title, line in (_scratch_lines if config.head is None else _transfer_lines)(setup, model):
+    lines = (_scratch_lines if config.head is None else _transfer_lines)(setup, model)
+    for title, line in [*lines, *_classes_lines(config)]:
         say(f"{title:<8}{line}")
     say(f"Run     {setup.folder.path}{' (resumed)' if setup.resumes else ''}")
     say()
@@ -50,7 +52,7 @@ def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     height, width, channels = setup.preprocessing.shape
     plain = "" if config.augmentation else ", no augmentation"
     epochs = counted(config.epochs, "epoch")
-    rate = f"learning rate {config.optimizer.learning_rate:.3g}"
+    rate = f"{config.optimizer.name}, learning rate {config.optimizer.learning_rate:.3g}"
     recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}, {rate}{plain}, seed {config.seed}"
     return [
         ("Split", split_in_words(setup)),
@@ -73,6 +75,20 @@ def _transfer_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     ]
 
 
+def _classes_lines(config: TrainConfig) -> list[tuple[str, str]]:
+    """Return how classes are made to count the same, or differently."""
+    lines = []
+    if config.class_weight is not None:
+        weights = config.class_weight.weights or {}
+        listed = [f"{short_name(str(name))} {weight:.3g}" for name, weight in weights.items()]
+        more = f" and {len(listed) - WEIGHTS_NAMED} more" if len(listed) > WEIGHTS_NAMED else ""
+        how = "balanced class weights" if config.class_weight.origin == "balanced" else "class weights"
+        lines.append(("Classes", f"{how}: {', '.join(listed[:WEIGHTS_NAMED])}{more}"))
+    if config.sampling == "balanced":
+        lines.append(("Classes", "balanced sampling: each class equally often"))
+    return lines
+
+
 def _recipe(setup: TrainingSetup) -> str:
     return setup.config.recipe + (f" ({setup.reason})" if setup.reason else "")
 
@@ -81,8 +97,9 @@ def _fine_tuning(setup: TrainingSetup) -> str:
     settings = setup.config.fine_tuning
     if settings is None or setup.config.fine_tune != "on":
         return ""
-    epochs, rate = counted(settings.epochs, "epoch"), settings.optimizer.learning_rate
-    return f": fine-tuning for {epochs}, batch size {settings.batch_size}, learning rate {rate:.3g}"
+    epochs, optimizer = counted(settings.epochs, "epoch"), settings.optimizer
+    rate = f"{optimizer.name}, learning rate {optimizer.learning_rate:.3g}"
+    return f": fine-tuning for {epochs}, batch size {settings.batch_size}, {rate}"
 
 
 def _device_line(setup: TrainingSetup, model: Any) -> str:
@@ -193,10 +210,13 @@ def _target_in_words(setup: TrainingSetup, result: TrainingResult, target: float
 
 
 def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
-    best, count = best_epoch(result.history), len(result.history)
-    if setup.config.keep == "last":
+    config, count = setup.config, len(result.history)
+    if not config.keeps_best:
         return f"Kept the last epoch ({count} of {count})"
-    return f"Best epoch: {best.epoch + 1} of {count} (validation accuracy {percent(best.val_accuracy, 2)})"
+    best = best_epoch(result.history, balanced=config.is_balanced)
+    score = best.val_balanced_accuracy if config.is_balanced else best.val_accuracy
+    what = "balanced validation" if config.is_balanced else "validation"
+    return f"Best epoch: {best.epoch + 1} of {count} ({what} accuracy {percent(score, 2)})"
 
 
 def trained_as_dict(setup: TrainingSetup, result: TrainingResult, saved_to: Path | None) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def checkpoint_models(run: SavedRun, final: Classifier) -> list[CheckpointModel]
     Raises:
         ModelError: a file of weights is damaged or belongs to another network.
     """
-    last = best_epoch(run.history).epoch + 1 if run.config.keep == "best" else len(run.history)
+    config = run.config
+    best = best_epoch(run.history, balanced=config.is_balanced) if config.keeps_best else run.history[-1]
+    last = best.epoch + 1
     by_epoch: dict[int, Classifier] = {}
     for path in sorted(run.folder.checkpoints.glob("epoch-*.safetensors")):
         epoch, weights = load_weights(path)

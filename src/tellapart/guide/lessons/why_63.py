@@ -13,7 +13,7 @@ import numpy as np
 
 from tellapart.guide.lessons.better import newest, one_training
 from tellapart.recipes.build import build_model
-from tellapart.recipes.config import OptimizerSettings
+from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.recipes.recipes import first_cnn
 
 TUTORIAL = 0.63

@@ -42,15 +42,28 @@ class Convolution2D(KernelOperation):
         self.overwritable = normalization.overwritable
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        x, padding = x.to(self.dtype), (0, 0)
-        if self.padding == "same":
-            x, padding = pad_same(x, self.torch_kernel().shape[2:], self.strides, self.dilation)
+        x, padding = self._padded(x.to(self.dtype))
         options = (self.strides, padding, self.dilation, self.groups)
         if self.normalization is None:
             return self._convolved(x, options)
         if self._can_fold(x, self.normalization, training=training):
             return self._folded(x, self.normalization, options)
         return self.normalization.normalize(self._convolved(x, options), training=training)
+
+    def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Return the images and what padding remains, as `pad_same`.
+
+        Maps smaller than a depthwise kernel are padded here: for padding that it does itself, oneDNN takes up to fifty
+        times as long for the kernel's gradient (`benchmarks/NOTES.md`).
+        """
+        if self.padding != "same":
+            return x, (0, 0)
+        size = self.torch_kernel().shape[2:]
+        x, (top, left) = pad_same(x, size, self.strides, self.dilation)
+        is_depthwise, is_small = self.groups == x.shape[1], any(map(int.__lt__, x.shape[2:], size))
+        if is_depthwise and is_small and (top or left) and x.device.type == "cpu":
+            return F.pad(x, (left, left, top, top)), (0, 0)
+        return x, (top, left)
 
     def cast_weights(self, trainable: Container[int]) -> list[CastWeight]:
         """Cast the weights once, as `Operation.cast_weights`; not where they will be folded."""

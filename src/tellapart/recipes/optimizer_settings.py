@@ -1,0 +1,82 @@
+"""Settings of optimizers and their learning-rate schedules."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tellapart.errors import ConfigError
+from tellapart.recipes.field_checks import check_types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerSettings:
+    """A Keras optimizer and its learning-rate schedule."""
+
+    name: Literal["RMSprop", "Adam", "SGD"]
+    learning_rate: float
+    """Highest learning rate of the schedule, per step."""
+
+    schedule: Literal["inverse time", "cosine"]
+    """inverse time: rate / (1 + decay * step), the `decay` of old Keras. cosine: warm-up, then cosine decay to zero."""
+
+    decay: float = 0.0
+    """Decay of "inverse time", per step."""
+
+    warmup_fraction: float = 0.0
+    """Share of all steps that "cosine" spends warming up, 0 to 1."""
+
+    epsilon: float = 1e-7
+    """Keeps the division by the root mean square of the gradients finite. Keras 3 adds it under the root in
+    RMSprop and to the root in Adam; SGD has none."""
+
+    momentum: float = 0.0
+    """Nesterov momentum of SGD."""
+
+    weight_decay: float = 0.0
+    """Share of each weight subtracted per step, times the learning rate ("decoupled", Loshchilov & Hutter 2019)."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("learning_rate", "decay", "epsilon", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
+        for name in ("warmup_fraction", "momentum"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is a share from 0 to 1; got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuonSettings:
+    """Muon for the convolution kernels, SGD with Nesterov momentum for biases and head; all decay linearly to 0.
+
+    The rates of biases and head are per image: the loss is summed over the batch.
+    """
+
+    name: Literal["Muon"] = "Muon"
+    learning_rate: float
+    """Learning rate of the kernels, per step."""
+
+    momentum: float = 0.6
+    """Momentum of the kernels."""
+
+    bias_rate: float = 0.053
+    head_rate: float = 0.67
+    other_momentum: float = 0.85
+    """Momentum of biases and head."""
+
+    weight_decay: float = 2e-6
+    """Weight decay of biases and head, per step and image of the batch."""
+
+    whitening_share: float = 0.375
+    """Share of the training, from its start, during which the whitening layer's bias is trained, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        for name in ("learning_rate", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is 0 or more; got {getattr(self, name)}.")
+        for name in ("bias_rate", "head_rate"):  # weight decay is divided by them
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} is above 0; got {getattr(self, name)}.")
+        for name in ("momentum", "other_momentum", "whitening_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is a share from 0 to 1; got {getattr(self, name)}.")
