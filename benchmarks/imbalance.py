@@ -1,7 +1,8 @@
 """Imbalance: a rare class among a common one, trained plainly, with class weights and with balanced sampling.
 
     python benchmarks/imbalance.py [--data cifar10] [--common cat] [--rare dog] [--counts 1000 20] [--test 1000]
-                                   [--recipes quick transfer] [--draws 5] [--minutes 5]
+                                   [--recipes quick transfer] [--draws 5] [--first-draw 0]
+                                   [--earlier FILE.json]
 
 COUNTS pictures of the two classes are drawn from the training split, others in each draw, and the recipe trains on them
 by its own settings. TEST pictures of each class, the same for all, are scored once; nothing is chosen by them. The
@@ -13,6 +14,7 @@ Writes a dated page and every figure to benchmarks/results/.
 
 import argparse
 import datetime
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -42,14 +44,20 @@ def main():
     parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--recipes", nargs="+", default=["quick", "transfer"])
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--minutes", type=float, default=60, help="no training begins after that")
+    parser.add_argument("--first-draw", type=int, default=0)
+    parser.add_argument(
+        "--earlier", type=Path, nargs="*", default=[], help="results to which these are added"
+    )
     options = parser.parse_args()
-    machine, runs, began = hardware(), [], time.monotonic()
-    for draw in range(options.draws):
+    machine, runs = (
+        hardware(),
+        [run for path in options.earlier for run in json.loads(path.read_text())["runs"]],
+    )
+    for draw in range(options.first_draw, options.first_draw + options.draws):
         splits = drawn(options, draw)
         for recipe in options.recipes:
             for way, settings in WAYS.items():
-                if way in NOT_OF.get(recipe, ()) or time.monotonic() - began > 60 * options.minutes:
+                if way in NOT_OF.get(recipe, ()):
                     continue
                 runs.append(
                     {"recipe": recipe, "way": way, "draw": draw, **trained(splits, recipe, settings, draw)}
@@ -59,7 +67,7 @@ def main():
     command = (
         f"python benchmarks/imbalance.py --data {options.data} --common {options.common} --rare {options.rare} "
         f"--counts {' '.join(map(str, options.counts))} --test {options.test} "
-        f"--recipes {' '.join(options.recipes)} --draws {options.draws}"
+        f"--recipes {' '.join(options.recipes)} --draws {1 + max(run['draw'] for run in runs)}"
     )
     record = {"runs": runs, "hardware": machine, "versions": versions(), "command": command}
     write_results(RESULTS, f"imbalance-{options.data}", now, page(record, options, now), record)

@@ -56,7 +56,10 @@ def main():
     machine, now = hardware(), datetime.datetime.now(datetime.UTC)
     with tempfile.TemporaryDirectory() as place:
         rows, differences = trained_and_read(Path(place), options)
-    command = f"python benchmarks/trackers.py --data {options.data} --epochs {options.epochs} --stop-after {options.stop_after}"
+    command = (
+        f"python benchmarks/trackers.py --data {options.data} --epochs {options.epochs} "
+        f"--stop-after {options.stop_after}"
+    )
     record = {
         "differences": differences,
         "epochs": len(rows),
@@ -106,9 +109,9 @@ def page(record, options, now):
     lines = [
         f"# Curves in four trackers, {now:%Y-%m-%dT%H:%M}+00:00",
         "",
-        f"One training ({options.data}, recipe quick), stopped after epoch {options.stop_after} and resumed, logged to all "
-        f"four at once. Curves: the columns of metrics.csv over {record['epochs']} epochs, read back by the trackers' own "
-        "libraries. TensorBoard stores float32.",
+        f"One training ({options.data}, recipe quick), stopped after epoch {options.stop_after} and resumed, logged to "
+        f"all four at once. Curves: the columns of metrics.csv over {record['epochs']} epochs, read back by the "
+        "trackers' own libraries. TensorBoard stores float32.",
         "",
         "| tracker | version | largest difference from metrics.csv |",
         "|---|---|---|",

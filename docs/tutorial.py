@@ -17,9 +17,9 @@
 # and explanation. Install with `pip install -e . matplotlib jupyter`.
 #
 # It uses the 1,797 small handwritten digits of scikit-learn, so it needs no download and takes about a minute on one
-# core. For the tutorial's own pictures, write `"cifar10"` in the next cell.
+# core. For the tutorial's own pictures, write `"cifar10"` and 32 in the next cell.
 #
-# *Its source is `docs/tutorial.py`. After a change there, run `jupytext --to ipynb --update docs/tutorial.py`.*
+# *Its source is `docs/tutorial.py`. After a change there, run `python scripts/tutorial_notebook.py`, which runs it too.*
 
 # %% [markdown]
 # ## Constants
@@ -30,7 +30,7 @@
 # times as large.
 
 # %%
-data = "digits"  # or "cifar10"
+data, size = "digits", 16  # or "cifar10", 32
 batch_size = 32
 epochs = 20
 number_of_predictions = 20
@@ -50,22 +50,18 @@ keras.utils.set_random_seed(0)
 # %% [markdown]
 # ## Load the data
 #
-# Pictures are numbers from 0 to 255, `(pictures, rows, columns, colors)`. The digits have 8 × 8 pixels; the network
-# needs at least 14 × 14, so they are enlarged to 16 × 16.
+# Pictures are numbers from 0 to 255. `load_data` gives them as `keras.datasets` does. The digits have 8 × 8 pixels; the
+# network needs at least 14 × 14, so they are enlarged to 16 × 16. A network's pictures also have an axis of colors, one
+# for gray.
 
 # %%
-from tellapart.data.preprocess import Preprocessing
-from tellapart.data.store import load_split
+(x_train, y_train), (x_test, y_test) = tellapart.load_data(data, size=size)
+x_train, x_test = (x.reshape(len(x), size, size, -1) for x in (x_train, x_test))
 
-dataset = tellapart.open_dataset(data, download=True)
-side, channels = max(16, dataset.image_shape[0]), dataset.image_shape[2]
-size = Preprocessing(height=side, width=side, channels=channels)
-train, test = (load_split(dataset.part(name), size) for name in ("train", "test"))
-
-class_names = dataset.class_names
+class_names = tellapart.open_dataset(data).class_names
 num_classes = len(class_names)
-x_train, y_train = train.images, keras.utils.to_categorical(train.labels, num_classes)
-x_test, y_test = test.images, keras.utils.to_categorical(test.labels, num_classes)
+labels_train, labels_test = y_train.ravel(), y_test.ravel()
+y_train, y_test = (keras.utils.to_categorical(y, num_classes) for y in (y_train, y_test))
 print("x_train shape:", x_train.shape)
 print(len(x_train), "train samples")
 print(len(x_test), "test samples")
@@ -90,7 +86,7 @@ def show(images, titles, colors=None, columns=10):
     plt.show()
 
 
-show(x_train[:20], [class_names[label] for label in train.labels[:20]])
+show(x_train[:20], [class_names[label] for label in labels_train[:20]])
 
 # %% [markdown]
 # ## Normalize: inside the model
@@ -221,10 +217,10 @@ plt.show()
 # off it may be.
 
 # %%
-from tellapart.metrics.scores import wilson_interval
+from scipy.stats import binomtest
 
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
-low, high = wilson_interval(round(accuracy * len(x_test)), len(x_test))
+low, high = binomtest(round(accuracy * len(x_test)), len(x_test)).proportion_ci(method="wilson")
 print(f"Test loss: {loss:.4f}")
 print(f"Test accuracy: {accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {len(x_test):,})")
 
@@ -236,7 +232,7 @@ print(f"Test accuracy: {accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n =
 # %%
 probabilities = model.predict(x_test[:number_of_predictions], verbose=0)
 predictions = probabilities.argmax(axis=1)
-targets = test.labels[:number_of_predictions]
+targets = labels_test[:number_of_predictions]
 titles = [
     f"{class_names[prediction]} {probability:.0%}"
     for prediction, probability in zip(predictions, probabilities.max(axis=1), strict=True)
@@ -267,19 +263,29 @@ print("The loaded model predicts the same:", same)
 # `tellapart.train` does all of the above: it splits the pictures, trains, evaluates, shows 20 predictions, saves, and
 # writes a report. The recipe `first-cnn` is the tutorial's training **with its augmentation** (shifts by up to a tenth;
 # mirroring only where it keeps the class, so not for digits). The recipe `quick` trains the same network with today's
-# methods and keeps the epoch that is best on held-out pictures.
+# methods and keeps the epoch that is best on held-out pictures. Its curve grows while it trains.
 
 # %%
 trained = tellapart.train(data, recipe="quick", epochs=epochs, batch_size=batch_size)
-scores = trained.scores
-low, high = scores.interval
-print(f"quick: {scores.accuracy:.4f} (95% interval {low:.4f} to {high:.4f}, n = {scores.pictures:,})")
-print("Report:", trained.report)
+
+# %% [markdown]
+# The result says how good the network is, and how sure that is. Its report is a page to open in a browser.
 
 # %%
-from IPython.display import Image
+trained
 
-Image(trained.folder / "predictions.png", width=600)
+# %% [markdown]
+# ## Predict
+#
+# `predict` takes the trained network and pictures: paths, folders, arrays, PIL images, or a list of them.
+
+# %%
+predictions = tellapart.predict(trained, x_test[:8])
+predictions
+
+# %%
+print(predictions.best)
+predictions.table()[0]
 
 # %% [markdown]
 # For the tutorial's own training, with augmentation:
@@ -290,16 +296,19 @@ Image(trained.folder / "predictions.png", width=600)
 # Which parts of the picture speak for its prediction, and which for the runner-up? The occlusion map covers one patch
 # after another: blue where that hurts the prediction, red where it helps.
 #
-# `explanation.save("explanation.html")` writes the full page, with every layer and its numbers; `explanation` as the
-# last line of a cell shows it.
+# `explanation.save("explanation.html")` writes the full page, with every layer and its numbers; `explanation.show()`
+# shows it here.
 
 # %%
-explanation = tellapart.explain(trained.classifier, x_test[0])
+explanation = tellapart.explain(trained, x_test[0])
+explanation
+
+# %%
 first, second = explanation.answer.order[:2]
 heat = explanation.heat_maps.of(first, second)["occlusion"].values
 _, axes = plt.subplots(1, 2, figsize=(5, 2.6))
 axes[0].imshow(x_test[0].squeeze(), cmap="gray", vmin=0, vmax=255)
-axes[0].set_title(f"a {class_names[test.labels[0]]}", fontsize=9)
+axes[0].set_title(f"a {class_names[labels_test[0]]}", fontsize=9)
 most = np.abs(heat).max()
 axes[1].imshow(heat, cmap="RdBu", vmin=-most, vmax=most)
 axes[1].set_title(f"why {class_names[first]} and not {class_names[second]}", fontsize=9)

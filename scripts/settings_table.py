@@ -108,6 +108,7 @@ NO_FIELD = {
     "--class-depth": "Labels(class_depth=...)",
     "--memory": "memory",
     "--out": "out",
+    "--log": "log",
     "--save-to": "result.classifier.save(...)",
     "--resume": "resume",
     "--config": "config",

@@ -34,6 +34,7 @@ _HOMES = {
     "load": "tellapart.api.load",
     "Classifier": "tellapart.classifier.classifier",
     "open_dataset": "tellapart.data.open",
+    "load_data": "tellapart.api.load_data",
     "Labels": "tellapart.data.sources.label_choice",
     "Source": "tellapart.data.sources.source",
     "LabeledImage": "tellapart.data.sources.own",

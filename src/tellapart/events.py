@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from tellapart.pages.card import Readable
 
 if TYPE_CHECKING:  # opening data and showing progress need no torch
     from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class StepDone:
+class StepDone(Readable):
     """A training step was finished. Sums and means are over the epoch so far.
 
     Reading a mean waits until the step is computed; on a GPU, read it rarely.
@@ -47,7 +49,7 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochDone:
+class EpochDone(Readable):
     """An epoch was finished: one pass over the training images, then validation."""
 
     epoch: int
@@ -72,15 +74,30 @@ class EpochDone:
     val_answers: tuple[int, ...] = ()
     """For each class, how many validation images were predicted as it; empty in runs of earlier versions."""
 
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Further metrics that a network of one's own was compiled with, by the names that Keras logs."""
+
     @property
     def val_balanced_accuracy(self) -> float:
         """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
         recalls = [recall for recall in self.val_recalls if recall is not None]
         return sum(recalls) / len(recalls) if recalls else self.val_accuracy
 
+    @property
+    def in_words(self) -> str:
+        """The epoch with its figures, in a line."""
+        more = "".join(f", {name} {value:.4f}" for name, value in self.metrics.items())
+        return (
+            f"Epoch {self.epoch + 1}/{self.epochs}: loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, "
+            f"val_loss {self.val_loss:.4f}, val_accuracy {self.val_accuracy:.4f}{more} ({self.seconds:.1f} s)"
+        )
+
+    def _parts(self) -> list[str]:
+        return [self.in_words]
+
 
 @dataclass(frozen=True, slots=True)
-class FeaturesDone:
+class FeaturesDone(Readable):
     """The features of a split's images, in all views, are computed."""
 
     split: str
@@ -90,7 +107,7 @@ class FeaturesDone:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadFitted:
+class HeadFitted(Readable):
     """A linear head is fitted, its penalty chosen on images that it was not fitted to."""
 
     penalty: float
@@ -109,7 +126,7 @@ class HeadFitted:
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuningSkipped:
+class FineTuningSkipped(Readable):
     """The network below a fitted head was not trained further."""
 
     reason: str
@@ -120,7 +137,7 @@ class FineTuningSkipped:
 
 
 @dataclass(frozen=True, slots=True)
-class FineTuned:
+class FineTuned(Readable):
     """The network below a fitted head was trained further, and compared with the head alone on held-out images."""
 
     kept: bool
@@ -144,7 +161,7 @@ class FineTuned:
 
 
 @dataclass(frozen=True, slots=True)
-class Diverged:
+class Diverged(Readable):
     """Loss or weights became NaN or infinite; the training went back to its last finite state."""
 
     epoch: int
@@ -189,7 +206,7 @@ FindingKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Readable):
     """Something goes wrong with a training. Each kind is told once."""
 
     kind: FindingKind
@@ -216,6 +233,9 @@ class Finding:
             when = f"since epoch {self.since + 1}, noticed in {when}"
         return f"{self.kind.capitalize()} ({when}): {self.seen}. {self.advice}."
 
+    def _parts(self) -> list[str]:
+        return [self.in_words]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; epochs count from 1 there."""
         epochs = {
@@ -226,7 +246,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(Readable):
     """Training was stopped before its end, between two steps."""
 
     epoch: int

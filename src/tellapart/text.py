@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 LONGEST_PART = 200
@@ -93,6 +93,35 @@ def short_name(name: str, longest: int = LONGEST_SHOWN) -> str:
     """
     name, half = one_line(name), longest // 2
     return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) :]}"
+
+
+def few_names(names: Sequence[str], noun: str, most: int = 5) -> str:
+    """Return how many names there are, and the first of them: 10 classes (airplane, automobile, ...).
+
+    Args:
+        names: of files or classes.
+        noun: what they are, in the plural.
+        most: names that are listed.
+    """
+    listed = ", ".join(short_name(name, 24) for name in names[:most])
+    return f"{len(names):,} {noun} ({listed}{', ...' * (len(names) > most)})"
+
+
+def described(value: Any) -> str:
+    """Return what a value is, in a few words, for an error that was given the wrong thing."""
+    if value is None:
+        return "None"
+    kind = type(value)
+    if isinstance(value, str | int | float):
+        return f"{short_name(repr(value))} ({kind.__name__})"
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        owner = kind.__module__.partition(".")[0]
+        return f"a {owner} {kind.__name__}, {value.dtype} {tuple(value.shape)}"
+    if isinstance(value, list | tuple | dict | set | frozenset):
+        return f"a {kind.__name__} of {len(value):,}"
+    owner = kind.__module__.partition(".")[0]
+    whose = {"keras": " of Keras", "builtins": ""}.get(owner, f" of {owner}")
+    return f"a {kind.__name__}{whose}"
 
 
 def file_name(name: str) -> str:

@@ -30,12 +30,12 @@ def rows_of_metrics(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 32}, "size is of type"),
+        ({"size": 32.5}, "size is a side"),
         ({"epochs": "3"}, "epochs is of type int"),
         ({"epochs": 1.5}, "epochs is of type int"),
         ({"validation": "foo"}, "validation is 'test' or 'held out'"),
-        ({"augmentation": {}}, "augmentation is of type"),
-        ({"optimizer": "adam"}, "optimizer is of type"),
+        ({"augmentation": 3}, "augmentation is of type"),
+        ({"optimizer": "adagrad"}, "optimizer is one of"),
         ({"nonsense": 1}, "no setting nonsense"),
     ],
 )

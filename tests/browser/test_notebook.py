@@ -11,7 +11,7 @@ def notebook(opened, explained, tmp_path, monkeypatch):
     shown = [section for section in pages.SECTIONS if section.name in ("answer", "picture", "layers")]
     monkeypatch.setattr(pages, "SECTIONS", shown)
     path = tmp_path / "notebook.html"
-    frame = explained.explanation._repr_html_()
+    frame = explained.explanation.frame()
     path.write_text(f"<!doctype html><title>notebook</title><h1>Notebook</h1>{frame}", encoding="utf-8")
     page = opened(path)
     (frame,) = page.frames[1:]

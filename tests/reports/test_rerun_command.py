@@ -36,6 +36,9 @@ def config_of(command, monkeypatch, images=PICTURES):
         {"batch_size": 16, "predictions": 0},
         {"size": (48, 64), "policy": "pad"},
         {"learning_rate": 3e-4, "batch_size": 64},
+        {"weight_decay": 0.01, "label_smoothing": 0.1},
+        {"optimizer": "sgd", "lr": 0.02},
+        {"class_weight": "balanced"},
     ],
 )
 def test_it_trains_with_the_same_configuration(recipe, changes, monkeypatch):
@@ -71,7 +74,7 @@ def test_the_demo_is_repeated_as_the_demo():
     changes = {"epochs": DEMO_EPOCHS, **DEMO_CHANGES}
     config = configured("quick", False, True, None, changes, 1438)
     assert rerun_command(config, {"argument": "digits"}, 1438) == "tellapart demo"
-    assert rerun_command(config, {"argument": "others"}, 1438) is None
+    assert "--set keep=last" in rerun_command(config, {"argument": "others"}, 1438)
     shorter = configured("quick", False, True, None, {"epochs": 3}, 1438)
     assert (
         rerun_command(shorter, {"argument": "digits"}, 1438)
@@ -107,10 +110,23 @@ def test_a_run_without_augmentation_or_with_a_target_is_repeated_too(monkeypatch
 
 
 def test_what_only_python_can_make_has_no_command():
-    assert (
-        rerun_command(
-            configured("fast", True, True, None, {"widths": (8, 8, 8)}, PICTURES), {"argument": "x"}, PICTURES
-        )
-        is None
-    )
+    weights = configured("quick", True, True, None, {"class_weight": {"cat": 2}}, PICTURES)
+    assert rerun_command(weights, {"argument": "x"}, PICTURES) is None
     assert rerun_command(configured("quick", True, True, None, {}, PICTURES), {}, PICTURES) is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        ("fast", {"widths": (8, 8, 8), "sampling": "balanced"}),
+        ("quick", {"optimizer": {"name": "rmsprop", "momentum": 0.3}, "set": {"optimizer.decay": 0.1}}),
+        ("transfer", {"freeze": "none", "patience": 2}),
+        ("fast", {"patience": 3}),
+        ("transfer", {"freeze": "all-but-2", "set": {"fine_tuning.stage_factor": 0.5, "head.folds": 3}}),
+        ("fast", {"set": {"statistics_over": None}}),
+    ],
+)
+def test_any_setting_is_repeated(recipe, changes, monkeypatch):
+    config = configured(recipe, True, True, None, changes, PICTURES)
+    command = rerun_command(config, {"argument": "photos"}, PICTURES)
+    assert config_of(command, monkeypatch) == config

@@ -11,17 +11,27 @@ from tellapart.classifier.plain.said import Said, SaidOptions
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.resolve import model_file
 from tellapart.errors import ConfigError
+from tellapart.pages.card import Card, Readable
 from tellapart.paths import with_home
+from tellapart.text import few_names, short_name
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Adopted(Readable):
     """A model file that says how it is used."""
 
     path: Path
     classifier: Classifier
     usage: Usage
     """What is recorded now, and where each answer came from."""
+
+    def _parts(self) -> list[str]:
+        return [short_name(str(self.path)), few_names(self.classifier.class_names, "classes", 3)]
+
+    def _card(self) -> Card:
+        return Card(
+            "Adopted", str(self.path), [*self.classifier.card.card_blocks(), *self.usage._card().blocks]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -18,10 +18,13 @@ from tellapart.data.open import open_dataset
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import load_split
 from tellapart.errors import ConfigError
+from tellapart.pages.card import Card, Pictures, Readable
+from tellapart.pages.thumbnail import thumbnail
 from tellapart.recipes.augmented import augmentation_of
 from tellapart.recipes.auto import AUTO, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.contact_sheet import save_contact_sheet
+from tellapart.text import counted, short_name
 from tellapart.training.loader import DataLoader
 
 SHEET = Path("augmentation.png")
@@ -29,7 +32,7 @@ MOST_IMAGES, MOST_DRAWS = 64, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ContactSheet:
+class ContactSheet(Readable):
     """Images beside what augmentation makes of them."""
 
     path: Path
@@ -46,6 +49,17 @@ class ContactSheet:
 
     draws: NDArray[np.uint8]
     """(draws, N, H, W, C)."""
+
+    def _parts(self) -> list[str]:
+        drawn = f"{counted(len(self.originals), 'picture')}, {counted(len(self.draws), 'draw')} of each"
+        return [drawn, f"recipe {self.config.recipe}", short_name(str(self.path))]
+
+    def _card(self) -> Card:
+        from PIL import Image
+
+        with Image.open(self.path) as sheet:
+            picture = thumbnail(sheet.convert("RGB"), str(self.path), min(900, max(sheet.size)) // 2 * 2)
+        return Card("ContactSheet", ", ".join(self._parts()[:2]), [Pictures([picture])])
 
 
 def augment(
@@ -74,6 +88,9 @@ def augment(
         class_names: as for `train`.
         listener: hears of downloads.
         **changes: fields of the TrainConfig to change, such as augmentation, size or seed.
+
+    Returns:
+        The sheet's `path`, and its pictures as arrays.
 
     Raises:
         ConfigError: an unknown recipe or setting, one out of range, or `out` exists.

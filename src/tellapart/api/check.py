@@ -1,7 +1,7 @@
 """`check`: what is wrong with labeled pictures, before anything is trained on them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,20 @@ from tellapart.checks.table import write_csv
 from tellapart.data.open import open_dataset
 from tellapart.errors import DataError
 from tellapart.files import write_text
+from tellapart.pages.card import Card, Readable
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Readable):
     """What a check found."""
 
     checked: Checked
+
+    def _parts(self) -> Iterable[str]:
+        return self.checked._parts()
+
+    def _card(self) -> Card:
+        return replace(self.checked._card(), name="CheckResult")
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -80,6 +87,10 @@ def check(
         class_names: as there.
         split: check this split alone: "train", "validation" or "test".
         listener: hears of the pictures read.
+
+    Returns:
+        The `findings`, the most serious first; `save(path)` writes them as a page, `save_csv(path)` as a table, and
+        `fix(path)` a file of labels without the pictures that spoil a result.
 
     Raises:
         DataError: it is no set of labeled pictures, or lacks the split.

@@ -1,17 +1,20 @@
 """`compare`: several runs side by side, as a page and as plain values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ConfigError
 from tellapart.files import write_text
+from tellapart.pages.card import Card, Readable, Table
 from tellapart.reports.compared_runs import facts_of_comparison, read_compared
 from tellapart.reports.comparison_page import page
-from tellapart.text import counted, percent
+from tellapart.runs.folder import existing_run_folder
+from tellapart.text import counted, described, percent
 
 
-class Comparison(Mapping[str, Any]):
+class Comparison(Readable, Mapping[str, Any]):
     """What a comparison says, by name as in a dict, and as a page.
 
     "runs": each one's figures; "pairs": for each two runs that were scored on the same test images the difference, and
@@ -44,16 +47,39 @@ class Comparison(Mapping[str, Any]):
         write_text(Path(path), page(self._facts))
         return Path(path)
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[str]:
         scored = [run for run in self["runs"] if run["accuracy"] is not None]
         best = max(scored, key=lambda run: run["accuracy"], default=None)
-        figure = (
-            ""
-            if best is None
-            else f"; highest test accuracy {percent(best['accuracy'], 2)} (n={best['n']:,})"
+        figure = [f"highest test accuracy {percent(best['accuracy'], 2)}, n = {best['n']:,}"] if best else []
+        return [counted(len(self["runs"]), "run"), *figure, counted(len(self["pairs"]), "paired test")]
+
+    def _card(self) -> Card:
+        runs = [
+            (
+                run["run"],
+                None if run["accuracy"] is None else percent(run["accuracy"], 2),
+                None if run["interval"] is None else " to ".join(percent(end, 2) for end in run["interval"]),
+                run["n"],
+            )
+            for run in self["runs"]
+        ]
+        pairs = [
+            (
+                pair["first"],
+                pair["second"],
+                f"{100 * pair['difference']:+.2f} points",
+                f"{pair['p_value']:.3g}",
+            )
+            for pair in self["pairs"]
+        ]
+        return Card(
+            "Comparison",
+            counted(len(runs), "run"),
+            [
+                Table(("run", "accuracy", "95% interval", "n"), runs),
+                Table(("first", "second", "second is better by", "p (McNemar, exact)"), pairs, "Two by two"),
+            ],
         )
-        tests = counted(len(self["pairs"]), "paired test")
-        return f"<Comparison of {counted(len(self['runs']), 'run')}, {tests}{figure}>"
 
 
 def compare(runs: Sequence[str | Path]) -> Comparison:
@@ -69,7 +95,10 @@ def compare(runs: Sequence[str | Path]) -> Comparison:
         ConfigError: fewer than two runs, one named twice, or a folder that is no run.
         DataError: a folder does not exist.
     """
-    names = [str(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
+    given = [runs] if isinstance(runs, str | os.PathLike) else runs
+    if not isinstance(given, Iterable):
+        raise ConfigError(f"compare takes a list of run folders; got {described(runs)}.")
+    names = [str(existing_run_folder(run).path) for run in given]
     if len(set(names)) < 2 or len(set(names)) < len(names):
         raise ConfigError("Name two or more different runs to compare.")
     return Comparison(facts_of_comparison([read_compared(name) for name in names]))

@@ -31,6 +31,7 @@ from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
 from tellapart.metrics.scores import Scores
+from tellapart.pages.card import Card, Facts, Readable, Words
 from tellapart.runs.event_log import read_log
 from tellapart.runs.folder import LOG, RunFolder
 from tellapart.runs.untrusted_pictures import (
@@ -40,10 +41,11 @@ from tellapart.runs.untrusted_pictures import (
     trusted_scores,
     untrusted_in,
 )
+from tellapart.text import short_name
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Readable):
     """A model's scores, and what they are scores of."""
 
     scores: Scores
@@ -70,6 +72,28 @@ class Evaluation:
 
     usage: Usage | None = None
     """How a model without a model card was used, and what its outputs were taken for; None: it has a card."""
+
+    def _parts(self) -> list[str]:
+        return [
+            self.scores.in_words,
+            f"{short_name(self.data)} {self.scores.split}",
+            f"loss {self.scores.loss:.4f}",
+        ]
+
+    def _card(self) -> Card:
+        facts = Facts(
+            [
+                ("data", f"{self.data}, {self.scores.split} split"),
+                ("where", self.where),
+                ("copies of each picture averaged", self.tta_views if self.tta_views > 1 else None),
+                ("without them", None if self.plain_scores is None else self.plain_scores.in_words),
+                ("unlike the training pictures", self.unfamiliar),
+                ("without doubtful test pictures", None if self.trusted is None else self.trusted.in_words),
+                ("assumed", None if self.usage is None else self.usage.in_python()),
+            ]
+        )
+        note = [Words(self.note)] if self.note else []
+        return Card("Evaluation", self.scores.in_words, [facts, *note, *self.scores.card_blocks()])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
@@ -123,6 +147,10 @@ def evaluate(
             that of its training, otherwise "float32".
         listener: hears of the images read and scored.
         said: of a model that tellapart did not save, as for `load`.
+
+    Returns:
+        `scores`, with accuracy, its interval, and each class; what they are scores of; and a `note` of what a reader
+        must know about the choice of images.
 
     Raises:
         ConfigError: no data given, and the model is no run folder.

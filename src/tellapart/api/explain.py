@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
+from tellapart.api.given import one_picture
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, model_or_built_in, run_folder_of
 from tellapart.classifier.classifier import Classifier
@@ -16,13 +17,14 @@ from tellapart.events import Progress
 from tellapart.explanations.explainer import Explainer
 from tellapart.explanations.explanation import Explanation
 from tellapart.pages.assemble import is_marked
+from tellapart.pages.card import Readable
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.workers import only_workers_share
 from tellapart.text import shortened
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Readable):
     """One image's page."""
 
     path: Path
@@ -44,7 +46,8 @@ def explain(
 
     Args:
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
-        picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
+        picture: a file's path, a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size, a PIL image, or the bytes of
+            an image file.
         classes: to compare besides the likeliest: why this one, and not that one.
         quick: whether to give the prediction and one heat map alone, within seconds.
         run: the folder of the training that made the model, so that training images can be shown too.
@@ -53,15 +56,17 @@ def explain(
         said: of a model that tellapart did not save, as for `load`.
 
     Returns:
-        Arrays of every part, each computed when it is first asked for. A notebook shows its page, and
-        `save(path)` writes it.
+        Arrays of every part, each computed when it is first asked for. A notebook shows the prediction with one heat
+        map; `show()` shows the whole page there, and `save(path)` writes it.
 
     Raises:
         ConfigError: there is no such class or run folder; `quick` and classes to compare; or a model and no picture.
         ModelError: not a model.
+        DataError: this is no picture, a folder, a list, or a web address.
         PictureError: the file is not a picture.
     """
     model, picture = model_or_built_in(model, picture)
+    picture = one_picture(picture)
     run = run_folder_of(model) if run is None else run
     looking = None if listener is None else listener.looking
     return Explainer(load(model, **said), run, looking).explain(picture, classes, quick)

@@ -1,5 +1,6 @@
 """The end of every training: calibrate on held-out images, score the test split once, keep the predictions."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tellapart import __version__
+from tellapart.api.curves import curves_of
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
@@ -19,6 +21,8 @@ from tellapart.inference.tta import TtaProbabilities
 from tellapart.metrics.calibration import fit_temperature
 from tellapart.metrics.scores import Scores, score
 from tellapart.metrics.validation import is_better
+from tellapart.pages.card import Card, Facts, Pictures, Readable, Words
+from tellapart.pages.thumbnail import MOST
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.prediction_grid import PredictedImage, save_prediction_grid
 from tellapart.runs.event_log import read_log
@@ -26,13 +30,18 @@ from tellapart.runs.folder import LOG
 from tellapart.runs.predictions import SplitPredictions, save_predictions
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runs.untrusted_pictures import TrustedScores, trusted_scores, untrusted_in
+from tellapart.text import counted, short_name
 
 FEWEST_HELD_OUT = 20
 """Held-out images from which the model card gets a temperature, and views are chosen."""
 
 
+MOST_FINDINGS = 5
+"""Of the watch, on a card."""
+
+
 @dataclass(frozen=True, slots=True)
-class TrainingResult:
+class TrainingResult(Readable):
     """What a training returns."""
 
     classifier: Classifier
@@ -58,6 +67,47 @@ class TrainingResult:
 
     report: Path | None = None
     """The report; None where the training did not finish, or the page could not be written."""
+
+    def __fspath__(self) -> str:
+        """The run folder: a result can be given wherever a run or a model is taken."""
+        return os.fspath(self.folder)
+
+    def _course(self) -> str:
+        """Return what was trained on what, in words."""
+        origin = self.classifier.card.origin
+        data, recipe = (short_name(str(origin.get(name, "?")), 40) for name in ("data", "recipe"))
+        return f"{data} by {recipe}"
+
+    def _headline(self) -> str:
+        if self.scores is not None:
+            return f"test {self.scores.in_words}"
+        done = self.history[-1].in_words.partition(":")[0] if self.history else "before its first epoch"
+        return f"stopped: {done}; go on with resume={short_name(str(self.folder))!r}"
+
+    def _parts(self) -> list[str]:
+        epochs = [counted(len(self.history), "epoch")] if self.history else []
+        return [self._headline(), self._course(), *epochs, short_name(str(self.folder))]
+
+    def _card(self) -> Card:
+        facts = Facts(
+            [
+                ("trained on", self._course()),
+                ("run folder", self.folder),
+                ("report", self.report),
+                ("epochs", len(self.history) or None),
+                ("seconds in epochs", round(sum(epoch.seconds for epoch in self.history), 1) or None),
+                (
+                    "without test-time augmentation",
+                    None if self.plain_scores is None else self.plain_scores.in_words,
+                ),
+                ("without doubtful test pictures", None if self.trusted is None else self.trusted.in_words),
+            ]
+        )
+        findings = [Words(finding.in_words) for finding in self.findings[:MOST_FINDINGS]]
+        pictures = Pictures([each.thumbnail() for each in self.shown[:MOST]], "Some test pictures")
+        scores = [] if self.scores is None else self.scores.card_blocks()
+        curves = [curves_of(self.history)] if self.history else []
+        return Card("TrainingResult", self._headline(), [facts, *findings, *curves, pictures, *scores])
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,7 @@ class EpochPrinter(Listener):
     def event(self, event: Event) -> None:
         """Print a finished epoch or stage, what the watch noticed, and where a training that diverged goes on."""
         if isinstance(event, EpochDone):
-            print(
-                f"Epoch {event.epoch + 1}/{event.epochs}: loss {event.loss:.4f}, accuracy {event.accuracy:.4f}, "
-                f"val_loss {event.val_loss:.4f}, val_accuracy {event.val_accuracy:.4f} ({event.seconds:.1f} s)",
-                flush=True,
-            )
+            print(event.in_words, flush=True)
         elif isinstance(event, Stage):
             print(event_line(event), flush=True)
         elif isinstance(event, Diverged | Finding):

@@ -1,6 +1,7 @@
 """`load`: a classifier by its path or name."""
 
 import inspect
+import os
 import warnings
 from pathlib import Path
 from typing import Any, Unpack
@@ -30,6 +31,9 @@ def load(model: Classifier | str | Path, **said: Unpack[SaidOptions]) -> Classif
             `class_names`, in the order of its outputs: names, a file of them, or the folder of its training.
             `size`, of the pictures of a network of any size: (height, width).
             `custom_objects`, for layers that are not Keras's own: class name -> class.
+
+    Returns:
+        The classifier: its `class_names`, its `card`, and `model`, the Keras model itself.
 
     Raises:
         ConfigError: something was said of a model that has a card, or must be said of one that has none.
@@ -79,7 +83,7 @@ def model_or_built_in(model: Any, pictures: Any) -> tuple[Any, Any]:
         return model, pictures
     if resolve.is_in_memory(model):
         resolve.resolve_model(model)
-    is_model = isinstance(model, str | Path) and resolve.is_model(Path(model))
+    is_model = isinstance(model, str | os.PathLike) and resolve.is_model(Path(model))
     if model is None or isinstance(model, Classifier) or is_model:
         raise ConfigError('Which pictures? Give some after the model: predict(model, ["new.jpg"])')
     return resolve.resolve_model("imagenet"), model

@@ -12,12 +12,14 @@ from tellapart.old_keras.findings import Remark
 from tellapart.old_keras.magics import from_python
 from tellapart.old_keras.modernize import modernized
 from tellapart.old_keras.notebook import in_cells, notebook_of, notebook_with
+from tellapart.pages.card import Card, Code, Readable, Table
+from tellapart.text import counted, short_name
 
 LARGEST = 20_000_000
 """Bytes of a script that is read."""
 
 
-class ModernizedScript:
+class ModernizedScript(Readable):
     """An old script, and its text today."""
 
     def __init__(self, path: Path, content: bytes) -> None:
@@ -29,6 +31,20 @@ class ModernizedScript:
         text = _decoded(path, content, self._encoding)
         self._notebook = notebook_of(text, str(path)) if is_notebook else None
         self._result = modernized(text if self._notebook is None else self._notebook.text, str(path))
+
+    def _parts(self) -> list[str]:
+        changed = "rewritten" if self.is_changed else "nothing to rewrite"
+        left = counted(len(self.remarks), "place")
+        return [
+            short_name(str(self.path)),
+            changed,
+            f"{left} to do by hand" if self.remarks else "nothing left to do",
+        ]
+
+    def _card(self) -> Card:
+        rows = [(str(each).partition(":")[0], each.code, each.advice) for each in self.remarks]
+        left = Table(("where", "what", "what to write"), rows, "To do by hand")
+        return Card("ModernizedScript", ", ".join(self._parts()), [left, Code(self.diff)])
 
     @property
     def is_changed(self) -> bool:

@@ -4,23 +4,27 @@ Files are read and predicted a few hundred at a time; only the predictions of al
 thousand classes.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from tellapart.api.given import given_pictures
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, model_or_built_in
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction
-from tellapart.data.decode import IMAGE_SUFFIXES
-from tellapart.data.sources.walk import walk
+from tellapart.data.decode import name_of
+from tellapart.data.fitted import CARD_SIDE, for_card
 from tellapart.data.store import UnreadableImage
-from tellapart.errors import DataError
-from tellapart.files import unreadable_is_bad_data
-from tellapart.text import csv_line, natural_key
+from tellapart.data.types import Pixels
+from tellapart.errors import DataError, PictureError
+from tellapart.pages.card import MOST_ROWS, Card, Picture, Pictures, Readable, Table
+from tellapart.pages.thumbnail import MOST, SIDE, thumbnail
+from tellapart.text import counted, csv_line, short_name
 
 FILES_AT_ONCE = 500
 """Images in memory."""
@@ -35,7 +39,7 @@ score that the model card names, and above which score it is not; null or empty 
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class Predictions(Readable):
     """What a classifier predicts for many images."""
 
     class_names: tuple[str, ...]
@@ -51,6 +55,92 @@ class Predictions:
 
     usage: Usage | None = None
     """How a model without a model card was used; None: it has a card."""
+
+    is_one: bool = False
+    """Whether a single picture was given: not a list, not a folder."""
+
+    in_memory: Mapping[str, Pixels] = field(default_factory=dict)
+    """Small copies of the first pictures that are no files, by name, for a notebook."""
+
+    @property
+    def best(self) -> str | tuple[str, ...]:
+        """The likeliest class: a name where one picture was given; of a list or a folder a name for each picture that
+        could be read, in order.
+
+        Raises:
+            PictureError: the one picture could not be read.
+        """
+        if self.is_one and self.failed:
+            raise PictureError(self.failed[0].reason)
+        names = tuple(prediction.best for prediction in self.predictions)
+        return names[0] if self.is_one else names
+
+    @property
+    def failed(self) -> tuple[UnreadableImage, ...]:
+        """The pictures that could not be read: `id` and `reason` of each."""
+        return self.unreadable
+
+    def table(self, *, probabilities: bool = False) -> list[dict[str, Any]]:
+        """Return a row for each prediction as plain values; `pandas.DataFrame(predictions.table())` is a data frame.
+
+        Args:
+            probabilities: whether to add that of each class, as "p(cat)"; None for classes beyond `top`.
+
+        Returns:
+            Rows of picture, predicted, probability and familiar (None: the model cannot tell); for a model whose
+            classes are kinds of everyday things, also group, group_probability and group_class.
+        """
+        return [self._row(prediction, probabilities) for prediction in self.predictions]
+
+    def _row(self, prediction: Prediction, probabilities: bool) -> dict[str, Any]:
+        by_name = dict(zip(prediction.names, prediction.probabilities, strict=True))
+        return {
+            "picture": prediction.picture,
+            "predicted": prediction.best,
+            "probability": prediction.probabilities[0],
+            **(self._group(prediction) if self.has_groups else {}),
+            "familiar": prediction.familiar,
+            **({f"p({name})": by_name.get(name) for name in self.class_names} if probabilities else {}),
+        }
+
+    def _parts(self) -> list[str]:
+        if self.is_one and self.predictions:
+            return list(self.predictions[0]._parts())
+        counts = Counter(prediction.best for prediction in self.predictions)
+        listed = ", ".join(f"{count:,} {short_name(name, 24)}" for name, count in counts.most_common(5))
+        more = f" and {len(counts) - 5} other classes" if len(counts) > 5 else ""
+        unfamiliar = sum(prediction.familiar is False for prediction in self.predictions)
+        return [
+            f"{counted(len(self.predictions), 'picture')}{f': {listed}{more}' * bool(counts)}",
+            *([f"{unfamiliar:,} unlike the training pictures"] if unfamiliar else []),
+            *([f"{len(self.failed):,} failed: {self.failed[0].reason}"] if self.failed else []),
+        ]
+
+    def _card(self) -> Card:
+        failed = Table(
+            ("picture", "reason"),
+            [(each.id, each.reason) for each in self.failed[:5]],
+            "Failed",
+            len(self.failed),
+        )
+        if self.is_one and self.predictions:
+            card = self.predictions[0]._card()
+            return replace(
+                card, name="Predictions", blocks=[Pictures(self._thumbnails(1, 192)), *card.blocks]
+            )
+        rows = [(each.picture, each.in_words, each.familiar) for each in self.predictions[:MOST_ROWS]]
+        table = Table(("picture", "prediction", "familiar"), rows, count=len(self.predictions))
+        pictures = Pictures(self._thumbnails(MOST))
+        return Card("Predictions", ", ".join(self._parts()), [pictures, table, failed])
+
+    def _thumbnails(self, most: int, side: int = SIDE) -> list[Picture]:
+        shown = []
+        for prediction in self.predictions[:most]:
+            copy = self.in_memory.get(prediction.picture)
+            pixels = for_card(prediction.picture) if copy is None else copy
+            if pixels is not None:
+                shown.append(thumbnail(pixels, prediction.in_words, side))
+        return shown
 
     def __len__(self) -> int:
         return len(self.predictions)
@@ -128,28 +218,29 @@ def predict(
 
     Args:
         model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
-        pictures: one or several of: a file's path, a folder's path (every picture in it, however deep), a uint8
-            array (H, W), (H, W, 1) or (H, W, 3) of any size.
+        pictures: one picture, or a list of them, mixed as you like: a file's path, a folder's path (every picture in
+            it, however deep), a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size, a PIL image, the bytes of an
+            image file; or an array of several, (N, H, W), (N, H, W, 1) or (N, H, W, 3). No web addresses: what is
+            behind one may change, so download it first.
         top: how many classes to name for each image, the likeliest first. Default: all.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
         listener: hears how many images are done.
         said: of a model that tellapart did not save, as for `load`.
 
+    Returns:
+        A prediction for each picture that could be read: `.best` names the likeliest class, `.table()` gives plain
+        rows, `.failed` the pictures that could not be read, each with its reason.
+
     Raises:
         ConfigError: `top` or `precision` is out of range, or there is a model and no picture.
-        DataError: a folder without pictures, or something that is neither a path nor such an array.
+        DataError: a folder without pictures, a web address, or something that is no picture.
         ModelError: not a model.
     """
     model, pictures = model_or_built_in(model, pictures)
-    several = isinstance(pictures, Sequence) and not isinstance(pictures, str)
-    given = list(pictures) if several else [pictures]
-    if "" in [picture for picture in given if isinstance(picture, str)]:
-        raise DataError(
-            "A picture's path is empty. Give the path of a file or a folder; the current folder is a dot: ."
-        )
-    paths = all(isinstance(picture, str | Path) for picture in given)
-    images = files_in([Path(path) for path in given])[0] if paths else given
-    return predict_images(load(model, **said), images, top, precision, listener or Listener())
+    given = given_pictures(pictures)
+    classifier = load(model, **said)
+    predictions = predict_images(classifier, given.pictures, top, precision, listener or Listener())
+    return replace(predictions, is_one=given.is_one, in_memory=_small_copies(given.pictures))
 
 
 def predict_images(
@@ -176,42 +267,18 @@ def predict_images(
     )
 
 
+def _small_copies(pictures: Sequence[Any]) -> dict[str, Pixels]:
+    """Return the first pictures that are no files, by the names that predictions give them, for a card."""
+    shown = list(enumerate(pictures[:MOST]))
+    loaded = [(name_of(each, index), for_card(each)) for index, each in shown if not isinstance(each, Path)]
+    return {name: _small_copy(pixels) for name, pixels in loaded if pixels is not None}
+
+
+def _small_copy(pixels: Pixels) -> Pixels:
+    step = max(1, max(pixels.shape[:2]) // CARD_SIDE)
+    return pixels[::step, ::step].copy()
+
+
 def _cell(value: Any) -> Any:
     """Return a value as a CSV shows it: true and false as JSON spells them, nothing for None."""
     return "" if value is None else str(value).lower() if isinstance(value, bool) else value
-
-
-def files_in(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Return each file itself; for a folder every picture in it, however deep, in the order a person expects.
-
-    Returns:
-        The pictures; and the folders' other files, those without a picture's ending. Hidden files are in neither.
-
-    Raises:
-        DataError: a folder without pictures, or one that cannot be read.
-    """
-    files: list[Path] = []
-    others: list[Path] = []
-    for path in paths:
-        with unreadable_is_bad_data(path):
-            pictures, left_out = _inside(path) if path.is_dir() else ([path], [])
-        files += pictures
-        others += left_out
-    return files, others
-
-
-def _inside(path: Path) -> tuple[list[Path], list[Path]]:
-    folder = walk(path)
-    pictures, others = (
-        [Path(place) for place in places] for places in (folder.every_image(), folder.every_other())
-    )
-    if not pictures:
-        raise DataError(
-            f"{path}: no pictures in it or in its subfolders (looked for "
-            f"{', '.join(sorted(IMAGE_SUFFIXES)[:6])} and others; it holds {len(others):,} other files)."
-        )
-    return _sorted(pictures), _sorted(others)
-
-
-def _sorted(paths: list[Path]) -> list[Path]:
-    return sorted(paths, key=lambda path: natural_key(path.as_posix()))

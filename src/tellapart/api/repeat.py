@@ -38,8 +38,9 @@ def repeated(path: str | Path, data: Any, labels: Any) -> Repeated:
         ConfigError: no such file, one that is damaged, or the run's images were arrays in memory.
     """
     file = Path(path) / SETTINGS_IN_RUN if Path(path).is_dir() else Path(path)
-    if not file.exists():
-        raise ConfigError(f"{path}: no such run. config is a run folder or its run.toml.")
+    if not file.exists() or file.suffix != ".toml":
+        what = "no such run" if not file.exists() else "not the settings of a run"
+        raise ConfigError(f"{path}: {what}. config is a run folder or its run.toml.")
     settings = read_settings_file(file)
     config, recorded = TrainConfig.from_dict(settings["run"]), settings["data"]
     refuse_unknown_function(config)

@@ -7,16 +7,25 @@ from typing import Any
 
 from tellapart.api.listener import Listener
 from tellapart.data.store import ImageStore
+from tellapart.pages.card import Card, Facts, Readable
 from tellapart.reports.report import write_report
 from tellapart.runs.saved_run import load_run
+from tellapart.text import short_name
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Readable):
     """A page, and what it says."""
 
     path: Path
     facts: Mapping[str, Any]
+    """Everything that it says, as plain values."""
+
+    def _parts(self) -> list[str]:
+        return [short_name(str(self.path), 120), f"facts: {', '.join(self.facts)}"]
+
+    def _card(self) -> Card:
+        return Card("Report", f"a page to open in a browser: {self.path}", [Facts(self.facts.items())])
 
 
 def report(run: str | Path, *, listener: Listener | None = None) -> Report:

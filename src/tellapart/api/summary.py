@@ -1,9 +1,13 @@
 """`summary`: a network layer by layer."""
 
+import os
 from pathlib import Path
 
 from tellapart.classifier.classifier import Classifier
+from tellapart.errors import ModelError
 from tellapart.profiling.summary import Description, describe, describe_model
+from tellapart.recipes.recipes import RECIPES
+from tellapart.text import described
 
 
 def summary(
@@ -30,4 +34,9 @@ def summary(
     """
     if isinstance(model, Classifier):
         return describe_model(model.model, model.card)
-    return describe(model, size=size, channels=channels, classes=classes)
+    if not isinstance(model, str | os.PathLike):
+        raise ModelError(
+            f"summary takes a recipe's name ({', '.join(RECIPES)}), a classifier, a run folder, a model file or the "
+            f"name of a built-in model; got {described(model)}."
+        )
+    return describe(os.fspath(model), size=size, channels=channels, classes=classes)

@@ -9,7 +9,9 @@ from typing import Any
 
 from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
-from tellapart.api.listener import EpochPrinter, Listener
+from tellapart.api.listener import Listener
+from tellapart.api.live import listener_for
+from tellapart.api.own_model import OwnGiven, prepared_own
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
@@ -25,7 +27,9 @@ from tellapart.recipes.augmented import Given, refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.given import settings_from
+from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
+from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import amount_of_bytes
 
@@ -52,6 +56,10 @@ def default_recipe(
 def train(
     data: Any = None,
     *,
+    model: Any = None,
+    callbacks: Any = None,
+    pixels: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     recipe: str | TrainConfig | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -71,6 +79,14 @@ def train(
 
     Args:
         data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
+        model: a Keras model of your own, compiled or not, or the path of a `.keras` or `.h5` file; see
+            `docs/own-models.md`. It is trained in place, as `model.fit` trains it: with its own optimizer, loss and
+            metrics where it is compiled. It gets pictures of its size; its outputs must be as many as the classes, or
+            one for two classes. The last epoch is the model, unless keep="best" or a callback says otherwise.
+        callbacks: Keras callbacks for it, with their meaning in `fit`; give them again when you resume.
+        pixels: the numbers that it wants for pixels: "0-255", "0-1", "-1-1", "imagenet" or "caffe". Default: 0-255
+            where a layer of it scales them, else 0-1. The model that is saved reads 0-255 in any case.
+        custom_objects: name -> class or function, of a file whose layers, loss or metrics are not Keras's own.
         recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
@@ -86,7 +102,8 @@ def train(
             augmentation: a text such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`), a dict such
             as {"rotation_range": 15}, or an Augmentation in its place.
         target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
-        verbose: whether to print one line per epoch; ignored where `listener` is given.
+        verbose: whether to show a live curve in a notebook, elsewhere to print a line for each epoch; ignored where
+            `listener` is given.
         listener: hears what happens.
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
@@ -100,43 +117,58 @@ def train(
             freeze, which part of a pretrained network stays as it is ("all", "none" or "all-but-2"); and set, any
             other field, as in {"optimizer.momentum": 0.8}. `docs/settings.md` lists them all.
 
+    Returns:
+        The trained `classifier`, its `scores` on the test split, the run `folder`, the `history` of its epochs, and
+        the path of its `report`. It can be given to `predict`, `evaluate`, `explain`, `report` and `summary`.
+
     Raises:
-        ConfigError: an unknown recipe or setting, or one out of range.
+        ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.
+        ModelError: a model that is no classifier of images, or cannot be saved.
         DataError: images or labels that cannot be used.
         MissingExtraError: a tracker's package is not installed.
         SaveError: the disk is full.
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
     if listener is None:
-        listener = EpochPrinter() if verbose else Listener()
+        listener = listener_for(verbose)
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
-    budget = _bytes_of(memory)
+    budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects)
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
             given = {"augment": None if augment is True else augment, "target": target}
-            changes = {**settings_from(changes), **given}
-            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
+            given |= settings_from(changes)
+            setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            if config is not None and recipe is not None:
-                raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
-            if config is not None:
-                recipe, data, labels = repeated(config, data, labels)
-            dataset, complete, reason = _opened_and_configured(
-                data, labels, opened, recipe, augment, target, changes
+            recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
+            dataset, complete, reason, own = _opened_and_configured(
+                data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
-            setup = prepare(dataset, complete, out, reopening(data, labels), listener, held, reason, budget)
+            again = reopening(data, labels)
+            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
         listener.folder_made(setup)
-        run = run_training if setup.config.head is None else run_transfer
         with tracking.until_the_end() as ending:
-            result = run(setup, listener, should_stop)
+            result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _run_of(setup: TrainingSetup) -> Callable[..., TrainingResult]:
+    return run_training if setup.config.head is None else run_transfer
+
+
+def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Return recipe, data and labels as given, or those of the run whose settings are to be repeated."""
+    if config is None:
+        return recipe, data, labels
+    if recipe is not None:
+        raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
+    return repeated(config, data, labels)
 
 
 def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
@@ -186,12 +218,23 @@ def _opened_and_configured(
     augment: bool | Given,
     target: float | None,
     changes: dict[str, Any],
-) -> tuple[Dataset, TrainConfig, str]:
-    """Return the images, the configuration for them, and why its recipe was chosen."""
+    own_given: OwnGiven,
+    listener: Listener,
+) -> tuple[Dataset, TrainConfig, str, OwnRun | None]:
+    """Return the images, the configuration for them, why its recipe was chosen, and a model that was given."""
     changes = settings_from(changes)
+    own_given.refuse_without_model(recipe)
     if "target" in changes and target is not None:
         raise ConfigError("target is given twice: by itself and in set. Give it once.")
     target = changes.pop("target", target)
+    if own_given.model is not None:
+        refuse_settings_of_recipes({**changes, "recipe": recipe})
+        dataset = opened(data, labels)
+        _refuse_shares_of_own_splits(dataset, changes)
+        own, complete, told = prepared_own(own_given, dataset, augment, target, changes)
+        for words in told:
+            listener.notice(words)
+        return dataset, complete, "", own
     if recipe is None or recipe == AUTO:
         recipe = default_recipe(target, *map(changes.get, ("fine_tune", "backbone", "freeze")))
     # A bad setting is refused before any download.
@@ -208,7 +251,7 @@ def _opened_and_configured(
         len(dataset.splits.get("train", ())),
         has_validation="validation" in dataset.splits,
     )
-    return dataset, config, choice.reason
+    return dataset, config, choice.reason, None
 
 
 def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -> None:

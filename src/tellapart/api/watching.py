@@ -25,7 +25,14 @@ FEWEST_COPIED = 0.01
 """Share of a split's images that are copies of training images, from which on its score says too much."""
 
 
-def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: Sequence[EpochDone]) -> Watch:
+def watch_over(
+    setup: TrainingSetup,
+    config: TrainConfig,
+    model: Any,
+    history: Sequence[EpochDone],
+    *,
+    knows_chance: bool = True,
+) -> Watch:
     """Return the watch over a training in epochs; what the run's log has told is not told again.
 
     Args:
@@ -33,6 +40,7 @@ def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: S
         config: of the training in epochs.
         model: as it is trained.
         history: epochs that are finished.
+        knows_chance: whether the loss is a cross-entropy, which guessing has too.
     """
     keras = import_keras()
     normalizes = any(
@@ -41,7 +49,7 @@ def watch_over(setup: TrainingSetup, config: TrainConfig, model: Any, history: S
     course = course_of(
         config,
         len(setup.validation),
-        chance=_chance(setup, config),
+        chance=_chance(setup, config) if knows_chance else None,
         statistics_over=min(config.statistics_over or config.batch_size, config.batch_size)
         if normalizes
         else None,

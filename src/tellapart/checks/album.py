@@ -26,6 +26,8 @@ from tellapart.data.types import Pixels
 from tellapart.errors import PictureError
 from tellapart.events import Progress
 from tellapart.inference.feature_net import FeatureNet
+from tellapart.pages.card import Readable
+from tellapart.text import counted
 from tellapart.untrusted.large_images import large_images_alone
 
 THUMBNAIL = Preprocessing(height=32, width=32, policy="stretch")
@@ -39,7 +41,7 @@ CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Album:
+class Album(Readable):
     """All pictures of a data set, split by split, as rows. Rows of unreadable pictures hold zeros."""
 
     dataset: Dataset
@@ -70,6 +72,9 @@ class Album:
 
     features: NDArray[np.float32] | None
     """(N, directions) of a pretrained network, in their main directions; None where it was not asked."""
+
+    def _parts(self) -> list[str]:
+        return [counted(len(self.ids), "picture"), f"{len(self.unreadable)} unreadable", self.dataset.name]
 
     @property
     def split_names(self) -> tuple[str, ...]:

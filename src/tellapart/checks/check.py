@@ -16,10 +16,13 @@ from tellapart.checks.suspicion import findings_of_labels
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.data.left_out import left_out_of_folders
 from tellapart.events import Progress
+from tellapart.pages.card import Card, Pictures, Readable, Table, Words
+from tellapart.pages.thumbnail import MOST, thumbnail
+from tellapart.text import counted, short_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checked:
+class Checked(Readable):
     """Everything that a check found, and the pictures that it is about."""
 
     album: Album
@@ -31,6 +34,30 @@ class Checked:
 
     not_looked_for: tuple[str, ...]
     """What was not looked for, each with its reason: a sentence without its full stop."""
+
+    def _parts(self) -> list[str]:
+        dataset = self.album.dataset
+        kinds = [f"{KINDS[each.kind].title} ({len(each.rows):,})" for each in self.findings]
+        found = "nothing found" if not kinds else f"{counted(len(kinds), 'finding')}: {'; '.join(kinds)}"
+        return [
+            f"{'serious, ' * self.is_serious}{found}",
+            f"{counted(len(self.album.ids), 'picture')} of {short_name(dataset.name)}",
+        ]
+
+    def _card(self) -> Card:
+        dataset = self.album.dataset
+        rows = [
+            (KINDS[each.kind].title, each.severity, len(each.rows), each.seen, KINDS[each.kind].advice)
+            for each in self.findings
+        ]
+        headline = (
+            f"{counted(len(rows), 'finding')} in {counted(len(self.album.ids), 'picture')} of {dataset.name}"
+        )
+        found = Table(("finding", "severity", "pictures", "what was seen", "what to do"), rows)
+        shown = [row for each in self.findings for row in each.rows[:2]][:MOST]
+        pictures = [thumbnail(self.album.thumbnails[row], self.album.ids[row], 64) for row in shown]
+        remarks = [Words(f"{remark}.") for remark in self.remarks[:5]]
+        return Card("Checked", headline, [found, Pictures(pictures, "Some of these pictures"), *remarks])
 
     @property
     def remarks(self) -> tuple[str, ...]:

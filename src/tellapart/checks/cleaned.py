@@ -14,7 +14,8 @@ from tellapart.data.images import FileImages
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.errors import ConfigError
 from tellapart.files import write_whole
-from tellapart.text import as_bytes, counted, csv_line
+from tellapart.pages.card import Readable
+from tellapart.text import as_bytes, counted, csv_line, short_name
 
 REASONS = {
     "unreadable": "cannot be read",
@@ -27,7 +28,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class Cleaned(Readable):
     """A cleaned labels file, and what it leaves out."""
 
     path: Path
@@ -39,6 +40,9 @@ class Cleaned:
 
     counts: dict[str, int]
     """Reason -> pictures."""
+
+    def _parts(self) -> list[str]:
+        return [in_words(self), short_name(str(self.path))]
 
 
 def refuse_fix(checked_images: object, where: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tellapart.checks.album import Album
 from tellapart.checks.alignment import similarity
 from tellapart.data.types import Pixels
+from tellapart.pages.card import Readable
 
 NEIGHBORS = 4
 """Pictures with which each is compared, as many with its mirror image, and as many by its features."""
@@ -41,7 +42,7 @@ _LUMA = torch.tensor([0.299, 0.587, 0.114]) / 255
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Readable):
     """Two pictures that show the same shot."""
 
     first: int

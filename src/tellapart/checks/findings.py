@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tellapart.pages.card import Readable
+
 Severity = Literal["serious", "look", "note"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Readable):
     """An entry of KINDS."""
 
     title: str
@@ -128,7 +130,7 @@ KINDS: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Readable):
     """Something is wrong with the data, or worth a look."""
 
     kind: str
@@ -145,6 +147,9 @@ class Finding:
 
     suggested: Mapping[int, str] = field(default_factory=dict)
     """Row -> the class that its label should perhaps be."""
+
+    def _parts(self) -> list[str]:
+        return [KINDS[self.kind].title, self.severity, self.seen]
 
     @property
     def severity(self) -> Severity:

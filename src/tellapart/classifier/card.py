@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ModelError
 from tellapart.metrics.novelty import METHODS
+from tellapart.pages.card import Block, Card, Facts, Readable
+from tellapart.text import few_names, short_name
 
 ENTRY = "tellapart.json"
 
@@ -22,7 +24,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class NoveltyLimit:
+class NoveltyLimit(Readable):
     """By which score images are told to be unfamiliar, and from where on."""
 
     method: str
@@ -44,8 +46,12 @@ class NoveltyLimit:
         return None if self.limit is None else int((scores > self.limit).sum())
 
 
+ORIGIN_SHOWN = ("recipe", "data", "file", "backbone")
+"""Entries of the origin that a card's line names."""
+
+
 @dataclass(frozen=True, slots=True)
-class ModelCard:
+class ModelCard(Readable):
     """What turns a network into a classifier: class names, preprocessing, calibration."""
 
     class_names: tuple[str, ...]
@@ -69,6 +75,39 @@ class ModelCard:
 
     named: bool = True
     """False where the file holds no class names, so that numbers stand for them."""
+
+    def _parts(self) -> list[str]:
+        origin = [
+            f"{name} {short_name(str(value))}" for name, value in self.origin.items() if name in ORIGIN_SHOWN
+        ]
+        return [few_names(self.class_names, "classes"), self.preprocessing.in_words, *origin]
+
+    def card_blocks(self) -> list[Block]:
+        """Return what a notebook shows of it, for a card."""
+        made = [(name, value) for name, value in self.origin.items() if name != "usage"]
+        calibration = "not calibrated" if self.temperature is None else f"temperature {self.temperature:.3g}"
+        told = None
+        if self.novelty is not None:
+            told = f"by {self.novelty.method}" + (", no limit" if self.novelty.limit is None else "")
+        return [
+            Facts(
+                [
+                    ("classes", self.class_names),
+                    ("pictures", self.preprocessing.in_words),
+                    ("confidence", calibration),
+                    ("copies of each picture averaged", self.tta_views if self.tta_views > 1 else None),
+                    ("unfamiliar pictures are told", told),
+                    (
+                        "kinds of everyday things",
+                        f"{len(set(self.groups.values())):,}" if self.groups else None,
+                    ),
+                    *made,
+                ]
+            )
+        ]
+
+    def _card(self) -> Card:
+        return Card("ModelCard", few_names(self.class_names, "classes"), self.card_blocks())
 
     def to_json(self) -> str:
         """Return the card as the text that a model file holds."""
@@ -170,7 +209,7 @@ def _novelty_of(values: Mapping[str, Any]) -> NoveltyLimit | None:
     return None if stored is None else NoveltyLimit(stored["method"], _finite(stored["limit"]))
 
 
-def image_and_outputs(model: Any, path: Path) -> tuple[tuple[Any, ...], int]:
+def image_and_outputs(model: Any, path: Path | str) -> tuple[tuple[Any, ...], int]:
     """Return the shape (H, W, C) of a Keras model's images, of any size where H or W is None, and how many numbers it
     gives for each.
 

@@ -5,7 +5,7 @@ probabilities. Training's validation, `evaluate` and `predict` all go through he
 functions that this calls.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -52,11 +52,13 @@ from tellapart.metrics.novelty import (
     novelty_scores,
 )
 from tellapart.metrics.scores import Scores
+from tellapart.pages.card import Card, Readable, Words
 from tellapart.runtime.precision import resolve_checked
 from tellapart.runtime.threads import one_blas_thread
+from tellapart.text import few_names
 
 
-class Classifier:
+class Classifier(Readable):
     """A trained network with its model card."""
 
     def __init__(
@@ -79,6 +81,14 @@ class Classifier:
     def model(self) -> Any:
         """The Keras model; for a file that was read without Keras, loaded at the first access."""
         return self._load_model()
+
+    def _parts(self) -> Iterable[str]:
+        return self.card._parts()
+
+    def _card(self) -> Card:
+        usage = [] if self.usage is None else [Words(self.usage.in_python() or "Nothing was assumed.")]
+        headline = f"tells apart {few_names(self.class_names, 'classes')}"
+        return Card("Classifier", headline, [*self.card.card_blocks(), *usage])
 
     @classmethod
     def of_model(cls, model: Any, card: ModelCard) -> "Classifier":

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.pages.card import Readable
+from tellapart.text import percent, short_name
+
 EQUALLY_COMMON = ("dog", "cat")
 """Groups that are equally common in people's photos, however many classes a model has for each.
 
@@ -21,7 +24,7 @@ Computation 14:21). Of 200 test photos of cats and dogs, means tell 194 apart an
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(Readable):
     """The likeliest group of a prediction."""
 
     name: str
@@ -31,6 +34,10 @@ class Group:
 
     class_probability: float
     """As the network gives it; at most `probability`."""
+
+    def _parts(self) -> list[str]:
+        kind = f"most likely {short_name(self.class_name)} {percent(self.class_probability)}"
+        return [f"{short_name(self.name)} {percent(self.probability)}", kind]
 
     @property
     def kind(self) -> str:

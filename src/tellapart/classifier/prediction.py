@@ -8,10 +8,17 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.groups import Group
+from tellapart.pages.card import Bars, Card, Facts, Readable, Words
+from tellapart.text import percent, short_name
+
+MOST_BARS = 5
+"""Classes that a card shows."""
+
+UNFAMILIAR = "Unlike the training pictures: it probably shows none of the model's classes."
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(Readable):
     """A classifier's prediction for one image."""
 
     picture: str
@@ -36,6 +43,36 @@ class Prediction:
 
     note: str = ""
     """What was assumed to read the picture, where its file does not define its levels."""
+
+    @property
+    def best(self) -> str:
+        """The likeliest class."""
+        return self.names[0]
+
+    @property
+    def in_words(self) -> str:
+        """The likeliest class with its probability, after the everyday thing that it is a kind of."""
+        best = f"{short_name(self.best)} {percent(self.probabilities[0])}"
+        if self.group is None:
+            return best
+        kind = f"{short_name(self.group.class_name)} {percent(self.group.class_probability)}"
+        return f"{short_name(self.group.name)} {percent(self.group.probability)} ({kind})"
+
+    def _parts(self) -> list[str]:
+        unfamiliar = ["unlike the training pictures"] if self.familiar is False else []
+        others = zip(self.names[1:3], self.probabilities[1:3], strict=True)
+        return [
+            self.in_words,
+            *unfamiliar,
+            *(f"{short_name(name)} {percent(probability)}" for name, probability in others),
+            short_name(self.picture),
+        ]
+
+    def _card(self) -> Card:
+        bars = list(zip(self.names[:MOST_BARS], self.probabilities[:MOST_BARS], strict=True))
+        doubt = [Words(UNFAMILIAR)] if self.familiar is False else []
+        facts = Facts([("picture", self.picture), ("note", self.note), ("novelty", self.novelty)])
+        return Card("Prediction", self.in_words, [*doubt, Bars(bars), facts])
 
 
 def ranked(

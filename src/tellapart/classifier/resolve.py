@@ -1,5 +1,6 @@
 """Which model a path or a name means: decided here and nowhere else."""
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +22,12 @@ from tellapart.paths import (
     similar_paths,
     with_home,
 )
+from tellapart.text import described
 
 _NAMES_LISTED = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 
 
-def resolve_model(model: str | Path) -> Path:
+def resolve_model(model: str | os.PathLike[str]) -> Path:
     """Return the path that is meant: of a run folder, of a model file, or of a built-in model by its name.
 
     A file or folder with the name of a built-in model comes first.
@@ -33,10 +35,10 @@ def resolve_model(model: str | Path) -> Path:
     Raises:
         ModelError: it is neither a path nor a name.
     """
-    if not isinstance(model, str | Path) or not str(model):
+    if not isinstance(model, str | os.PathLike) or not os.fspath(model):
         raise ModelError(_no_path(model))
     path = with_home(model)
-    return path if path.exists() or str(model) not in NAMES else pretrained_model(str(model))
+    return path if path.exists() or os.fspath(model) not in NAMES else pretrained_model(os.fspath(model))
 
 
 def is_in_memory(model: Any) -> bool:
@@ -53,10 +55,10 @@ def _no_path(model: Any) -> str:
             f"Got {type(model).__name__}, a Keras model in memory; here a model is given by its file. Save it with "
             "model.save('model.keras') and pass 'model.keras'."
         )
-    return f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {model!r}."
+    return f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {described(model)}."
 
 
-def model_file(model: str | Path) -> Path:
+def model_file(model: str | os.PathLike[str]) -> Path:
     """Return the model file that is meant; for a run folder, the model in it.
 
     Raises:
@@ -75,7 +77,7 @@ def model_file(model: str | Path) -> Path:
     return path / MODEL_IN_RUN
 
 
-def run_folder_of(model: str | Path) -> Path | None:
+def run_folder_of(model: str | os.PathLike[str]) -> Path | None:
     """Return the run folder that is meant; None for a model file or a built-in model."""
     path = resolve_model(model)
     return path if (path / SETTINGS_IN_RUN).is_file() else None

@@ -37,8 +37,8 @@ def explain(
     """
     with importing():
         from tellapart.api.explain import explain_to_pages
+        from tellapart.api.files_in import files_in
         from tellapart.api.load import load, run_folder_of
-        from tellapart.api.predict import files_in
         from tellapart.classifier.resolve import model_and_pictures
         from tellapart.cli.terminal.browser import open_page
         from tellapart.cli.terminal.explanation_pages import report_pages

@@ -40,8 +40,9 @@ def predict(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unreadable picture
     """
     with importing():
+        from tellapart.api.files_in import files_in
         from tellapart.api.load import load
-        from tellapart.api.predict import files_in, predict_images
+        from tellapart.api.predict import predict_images
         from tellapart.classifier.resolve import model_and_pictures
         from tellapart.cli.terminal.predictions import note_left_out, note_taken_name, report_predictions
         from tellapart.cli.terminal.progress import ProgressListener

@@ -7,25 +7,29 @@ import typer
 from tellapart.cli import options, run_options, training_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
+from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "learning_rate", "optimizer", "weight_decay", "label_smoothing",
+    "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
     "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
     "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
 
+@with_own_model_options
 @with_label_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
+    own: Any = None,
     target: training_options.Target = None,
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
     learning_rate: training_options.LearningRate = None,
+    lr: training_options.Lr = None,
     optimizer: training_options.Optimizer = None,
     weight_decay: training_options.WeightDecay = None,
     label_smoothing: training_options.LabelSmoothing = None,
@@ -75,10 +79,9 @@ def train(
     options.refuse_empty(data)
     settings = {name: given[name] for name in AS_GIVEN} | {
         "target": None if target is None else options.parse_target(target),
-        "fine_tune": fine_tune and fine_tune.value,
+        **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
         "augment": parse_augment(augment, no_augment),
-        "precision": precision and precision.value,
         "size": size and options.parse_size(size),
-        "policy": policy and policy.value,
+        **own,
     }
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

@@ -41,10 +41,10 @@ LearningRate = Annotated[
     float | None,
     typer.Option(
         "--learning-rate",
-        "--lr",
         help="Highest learning rate of the schedule; with transfer, in fine-tuning. Default: set by the recipe.",
     ),
 ]
+Lr = Annotated[float | None, typer.Option("--lr", help="Same as --learning-rate.")]
 Optimizer = Annotated[
     str | None,
     typer.Option(

@@ -1,12 +1,12 @@
 """Split and Dataset: labeled images in one form, wherever they came from.
 
-Values only: nothing here opens a file. `data.open.open_dataset` makes them.
+Values only: nothing here opens a file but a notebook's card, for a few thumbnails. `data.open.open_dataset` makes them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 from tellapart.data.images import Images
 from tellapart.data.types import ImageShape
 from tellapart.errors import DataError
+from tellapart.pages.card import Card, Facts, Picture, Pictures, Readable, Table, Words
+from tellapart.text import counted, few_names, short_name
 
 SPLIT_NAMES = ("train", "validation", "test")
 
+MOST = 10
+"""Pictures and classes that a card shows."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
+class Split(Readable):
     """Images with their ids and class numbers."""
 
     ids: tuple[str, ...]
@@ -43,13 +48,21 @@ class Split:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def _parts(self) -> list[str]:
+        return [counted(len(self), "picture"), f"{len(np.unique(self.labels)):,} classes", *self.ids[:1]]
+
+    def _card(self) -> Card:
+        pictures = Pictures(thumbnails(self.images, self.ids, range(min(len(self), MOST))))
+        labels = f"{len(np.unique(self.labels)):,} classes"
+        return Card("Split", f"{counted(len(self), 'picture')} of {labels}", [pictures])
+
     def take(self, rows: NDArray[np.int64]) -> Split:
         """Return only these rows, in this order; pixels are not copied."""
         return Split(tuple(self.ids[row] for row in rows), self.labels[rows], self.images.take(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
+class Dataset(Readable):
     """Labeled images, and what is known about them."""
 
     name: str
@@ -100,9 +113,70 @@ class Dataset:
             )
         return self.splits[name]
 
+    @property
+    def sizes(self) -> str:
+        """How many images each split has, in words."""
+        return ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+
+    def _parts(self) -> list[str]:
+        size = "sizes differ" if self.image_shape is None else "×".join(map(str, self.image_shape))
+        return [
+            short_name(self.name),
+            f"pictures: {self.sizes}",
+            few_names(self.class_names, "classes", 3),
+            size,
+        ]
+
+    def _card(self) -> Card:
+        facts = [
+            ("where", self.where),
+            ("size", None if self.image_shape is None else "×".join(map(str, self.image_shape))),
+            ("mirroring", "keeps the class" if self.mirrors else "changes the class"),
+            ("left out", few_names(self.ignored, "files") if self.ignored else None),
+        ]
+        classes = len(self.class_names)
+        counts = [np.bincount(split.labels, minlength=classes).tolist() for split in self.splits.values()]
+        rows = list(zip(self.class_names, *counts, strict=True))
+        head = ("class", *self.splits)
+        shown = Pictures(
+            self._thumbnails(), "One picture of each class" if classes <= MOST else "Some pictures"
+        )
+        notices = [Words(f"{words}.") for words in self.notices[:3]]
+        headline = f"{self.name}: {self.sizes} pictures of {classes:,} classes"
+        return Card(
+            "Dataset", headline, [Facts(facts), shown, Table(head, rows, "Pictures of each class"), *notices]
+        )
+
+    def _thumbnails(self) -> list[Picture]:
+        """Return the first picture of each of the first classes."""
+        name = next(iter(self.splits), None)
+        if name is None or not len(self.splits[name]):
+            return []
+        split = self.splits[name]
+        labels, rows = np.unique(split.labels, return_index=True)
+        names = {
+            int(row): self.class_names[label] for label, row in zip(labels[:MOST], rows[:MOST], strict=True)
+        }
+        return thumbnails(split.images, names, names)
+
     def replace(self, **changes: Any) -> Dataset:
         """Return the same data set with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+
+def thumbnails(images: Images, captions: Any, rows: Iterable[int]) -> list[Picture]:
+    """Return some pictures for a card; those that cannot be read are left out.
+
+    Args:
+        images: of a split.
+        captions: by row.
+        rows: which.
+    """
+    from tellapart.data.fitted import for_card
+    from tellapart.pages.thumbnail import thumbnail
+
+    read = ((captions[row], for_card(images.source(row))) for row in rows)
+    return [thumbnail(pixels, caption) for caption, pixels in read if pixels is not None]
 
 
 def _check_unique(ids: Sequence[str]) -> None:

@@ -213,8 +213,8 @@ def load_image(
     """Load one image to predict or explain, from a file or an array.
 
     Args:
-        image: a path, a uint8 array (H, W), (H, W, 1) or (H, W, 3), or a PIL image.
-        index: the number in an array's name.
+        image: a path, a uint8 array (H, W), (H, W, 1) or (H, W, 3), a PIL image, or the bytes of a file.
+        index: the number in the name of what is no file.
         preprocessing: as in `read_image`.
 
     Returns:
@@ -228,13 +228,20 @@ def load_image(
 
     if isinstance(image, np.ndarray):
         pixels = _with_channels(image)
-        return f"picture {index}", DecodedImage(pixels, pixels.shape[:2])
+        return name_of(image, index), DecodedImage(pixels, pixels.shape[:2])
     if isinstance(image, str | Path):
         return str(image), read_image(Path(image), preprocessing)
+    if isinstance(image, bytes):
+        return name_of(image, index), read_image(image, preprocessing)
     if isinstance(image, Image.Image):
         pixels, note = upright_rgb(image)
-        return f"picture {index}", DecodedImage(pixels, pixels.shape[:2], note)
+        return name_of(image, index), DecodedImage(pixels, pixels.shape[:2], note)
     raise DataError(f"A picture is a file's path, a uint8 array or a PIL image; got {type(image).__name__}.")
+
+
+def name_of(image: Any, index: int) -> str:
+    """Return what a picture in memory is called: by its number, or a PIL image opened from a file by that file."""
+    return getattr(image, "filename", "") or f"picture {index}"
 
 
 def _with_channels(array: NDArray[Any]) -> Pixels:

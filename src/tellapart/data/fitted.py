@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from tellapart.data.decode import DecodedImage, load_image, read_image
+from tellapart.data.decode import DecodedImage, load_image
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.types import Pixels
+from tellapart.errors import DataError
 
 
 class FittedImage(NamedTuple):
@@ -42,10 +43,7 @@ def fitted(image: Any, preprocessing: Preprocessing, index: int = 0) -> FittedIm
         PictureError: the file cannot be decoded.
         DataError: the array has another type or shape.
     """
-    if isinstance(image, bytes):
-        name, decoded = f"picture {index}", read_image(image, preprocessing)
-    else:
-        name, decoded = load_image(image, index, preprocessing)
+    name, decoded = load_image(image, index, preprocessing)
     return FittedImage(name, preprocessing.apply(decoded.pixels), decoded.size, decoded.note)
 
 
@@ -60,3 +58,20 @@ def shown(image: Any, preprocessing: Preprocessing, side: int) -> DecodedImage:
     wanted = max(side, preprocessing.height, preprocessing.width)
     display = Preprocessing(height=wanted, width=wanted, policy="pad", reading="fast")
     return load_image(os.fspath(image) if isinstance(image, os.PathLike) else image, 0, display)[1]
+
+
+CARD_SIDE = 192
+"""Pixels of the longer side of a picture on a card, at least."""
+
+
+def for_card(image: Any) -> Pixels | None:
+    """Return a picture's pixels for a card, of a large JPEG reduced ones; None where it cannot be read.
+
+    Args:
+        image: as in `fitted`.
+    """
+    display = Preprocessing(height=CARD_SIDE, width=CARD_SIDE, policy="pad", reading="fast")
+    try:
+        return load_image(image, 0, display)[1].pixels
+    except (DataError, OSError):
+        return None

@@ -16,6 +16,8 @@ from typing import Protocol
 
 from tellapart.data.types import ImageShape, Pixels, Rows
 from tellapart.errors import PictureError
+from tellapart.pages.card import Readable
+from tellapart.text import counted
 
 HEADERS_READ = 2_000
 """At most about so many headers are read to learn the shapes of many files, evenly spread over them."""
@@ -44,7 +46,7 @@ class Images(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ArrayImages:
+class ArrayImages(Readable):
     """Rows of one array."""
 
     array: Pixels
@@ -52,6 +54,9 @@ class ArrayImages:
 
     rows: Rows | None = None
     """The rows that count; None: all."""
+
+    def _parts(self) -> list[str]:
+        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.array) if self.rows is None else len(self.rows)
@@ -79,10 +84,13 @@ class ArrayImages:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FileImages:
+class FileImages(Readable):
     """Image files, opened when read."""
 
     paths: tuple[Path, ...]
+
+    def _parts(self) -> list[str]:
+        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -107,10 +115,13 @@ class FileImages:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedImages:
+class EncodedImages(Readable):
     """Encoded images (PNG, JPEG, ...) held in memory, decoded when read."""
 
     blobs: tuple[bytes, ...]
+
+    def _parts(self) -> list[str]:
+        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.blobs)

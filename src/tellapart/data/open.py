@@ -55,6 +55,9 @@ def open_dataset(
         for_training: whether it needs training pictures of at least two classes, as a training does.
         known_classes: of the model that the pictures are for, where there is one.
 
+    Returns:
+        `splits`, by name, each with ids, labels and images; `class_names`; and what else is known about the images.
+
     Raises:
         DataError: it cannot be used as it is; the message says what was met, what is accepted, what to do.
         DownloadError: a known set could not be fetched.

@@ -18,6 +18,7 @@ import numpy as np
 from tellapart.data.keras_resizing import METHODS, resized_as_keras
 from tellapart.data.types import ImageShape, Pixels
 from tellapart.errors import ConfigError, DataError
+from tellapart.pages.card import Readable
 
 Policy = Literal["crop", "pad", "stretch"]
 POLICIES: tuple[str, ...] = get_args(Policy)
@@ -52,7 +53,7 @@ class Placement(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preprocessing:
+class Preprocessing(Readable):
     """How every image is brought to one size. Saved inside the model.
 
     Resampling is bicubic with antialiasing (the kernel widens when shrinking): sharper than bilinear when
@@ -93,6 +94,13 @@ class Preprocessing:
     def shape(self) -> ImageShape:
         """(height, width, channels)."""
         return (self.height, self.width, self.channels)
+
+    @property
+    def in_words(self) -> str:
+        """The pictures that a network reads: 224×224 color, cropped."""
+        color = "color" if self.channels == 3 else "gray"
+        fitted = {"crop": "cropped", "pad": "padded", "stretch": "stretched"}[self.policy]
+        return f"{self.height}×{self.width} {color}, {fitted}"
 
     def apply(self, image: Pixels) -> Pixels:
         """Bring one image to this shape.

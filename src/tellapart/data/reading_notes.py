@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tellapart.pages.card import Readable
 from tellapart.text import counted, one_line, short_name
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableImage:
+class UnreadableImage(Readable):
     """An image that could not be read or is too small, and why."""
 
     id: str
     reason: str
 
+    def _parts(self) -> list[str]:
+        return [self.reason]
+
 
 @dataclass(frozen=True, slots=True)
-class ReadingNote:
+class ReadingNote(Readable):
     """What was assumed to read one picture."""
 
     id: str

@@ -30,6 +30,8 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.data.reading_notes import ReadingNote, UnreadableImage
 from tellapart.data.types import ImageShape, Pixels, Rows
 from tellapart.errors import ConfigError, DataError, SaveError
+from tellapart.pages.card import Readable
+from tellapart.text import counted
 
 MEMORY_BUDGET = 2 << 30
 """Bytes of decoded images in memory, where nobody says another number."""
@@ -39,7 +41,7 @@ _HASHED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ImageStore:
+class ImageStore(Readable):
     """Images of one shape, with labels and ids in the same rows."""
 
     images: Pixels
@@ -59,6 +61,10 @@ class ImageStore:
 
     remark: str = ""
     """What a user must know of where the images lie; often empty."""
+
+    def _parts(self) -> list[str]:
+        size = "×".join(map(str, self.images.shape[1:]))
+        return [f"{counted(len(self.ids), 'picture')} of {size}", f"{len(self.unreadable)} unreadable"]
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.explanations.subject import Subject
 from tellapart.metrics.calibration import tempered
+from tellapart.pages.card import Readable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Answer(Readable):
     """The prediction for one image."""
 
     logits: NDArray[np.float32]
@@ -51,6 +52,11 @@ class Answer:
             return None
         familiar = self.novelty_limit.is_familiar(self.novelty)
         return None if familiar is None else not familiar
+
+    def _parts(self) -> list[str]:
+        order = (-self.tta_probabilities).argsort(kind="stable")[:3].tolist()
+        best = [f"class {index} {float(self.tta_probabilities[index]):.1%}" for index in order]
+        return [*best, *(["unlike the training pictures"] if self.is_unfamiliar else [])]
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Return plain values, for JSON."""

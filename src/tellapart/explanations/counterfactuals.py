@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.explanations.attribution.faithfulness import Predict, blurred
+from tellapart.pages.card import Readable
 
 STEPS, FEWER_STEPS = 32, 12
 """Amounts tried, from no change to the largest; and for a network that costs more than MANY_FLOPS."""
@@ -27,7 +28,7 @@ BATCH_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(Readable):
     """A kind of change, by amounts from 0 to 1."""
 
     name: str
@@ -42,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Counterfactual:
+class Counterfactual(Readable):
     """The effect of one kind of change."""
 
     name: str
@@ -58,6 +59,14 @@ class Counterfactual:
     probabilities: tuple[float, ...]
     image: Tensor
     """(H, W, C), after the change."""
+
+    def _parts(self) -> list[str]:
+        changes = (
+            "does not change the prediction"
+            if self.amount is None
+            else f"changes it to class {self.predicted}"
+        )
+        return [f"{self.name}: {self.description} {changes}"]
 
 
 def counterfactuals(predict: Predict, image: Tensor, steps: int = STEPS) -> list[Counterfactual]:

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tellapart.errors import ConfigError
 from tellapart.events import Progress
 from tellapart.explanations.answer import Answer, answer_of
 from tellapart.explanations.attribution.heat_maps import HeatMaps, heat_maps_of
@@ -16,8 +17,11 @@ from tellapart.explanations.examples.training_examples import BOTH, ExampleSearc
 from tellapart.explanations.recorder import Recording
 from tellapart.explanations.subject import Subject
 from tellapart.files import write_text
+from tellapart.pages.card import Card, Readable
+from tellapart.pages.notebook import in_notebook
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.runtime.workers import only_workers_share
+from tellapart.text import percent, short_name
 
 
 class Form(NamedTuple):
@@ -29,10 +33,13 @@ class Form(NamedTuple):
     to_dict: Callable[["Explanation"], dict[str, Any]]
     """An explanation -> plain values, for JSON."""
 
+    to_card: Callable[["Explanation"], Card]
+    """An explanation -> what a notebook shows of it."""
+
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
-    """Why a network predicts what it predicts for one image. A notebook shows its page."""
+class Explanation(Readable):
+    """Why a network predicts what it predicts for one image. A notebook shows the prediction with one heat map."""
 
     subject: Subject
 
@@ -85,6 +92,15 @@ class Explanation:
         """Why this class and not another one, by several methods, each with its measured faithfulness."""
         return heat_maps_of(self.subject, self.answer.order, self.named, self.gaps, self.quick)
 
+    @property
+    def first_maps(self) -> HeatMaps:
+        """Heat maps that are there within seconds: `heat_maps` where they were computed, else one map."""
+        return self.heat_maps if self.quick or "heat_maps" in vars(self) else self._one_map
+
+    @cached_property
+    def _one_map(self) -> HeatMaps:
+        return heat_maps_of(self.subject, self.answer.order, (), [], quick=True)
+
     @cached_property
     def counterfactuals(self) -> tuple[Counterfactual, ...]:
         """The smallest change of each kind that changes the prediction."""
@@ -123,9 +139,36 @@ class Explanation:
         write_text(path, self.to_html(progress))
         return path
 
-    def _repr_html_(self) -> str:
-        """Return the page within a notebook, kept apart from the notebook's own styles and scripts."""
+    def frame(self) -> str:
+        """Return the whole page as an HTML frame, kept apart from the styles and scripts of what is around it."""
         return (
             f'<iframe srcdoc="{escape(self.to_html())}" title="Explanation of {escape(self.subject.picture)}" '
             'style="width: 100%; height: 48rem; border: 0"></iframe>'
         )
+
+    def show(self) -> None:
+        """Show the whole page in a notebook, which keeps it: a megabyte or two.
+
+        Raises:
+            ConfigError: this is no notebook.
+        """
+        if not in_notebook():
+            raise ConfigError(
+                "Only a notebook can show a page. Here, write it and open it in a browser: "
+                "explanation.save('explanation.html')"
+            )
+        from IPython.display import HTML, display
+
+        display(HTML(self.frame()))
+
+    def _parts(self) -> list[str]:
+        answer, names = self.answer, self.subject.class_names
+        best = [
+            f"{short_name(names[index])} {percent(answer.tta_probabilities[index])}"
+            for index in answer.order[:2]
+        ]
+        doubt = ["unlike the training pictures"] if answer.is_unfamiliar else []
+        return [*best[:1], *doubt, *best[1:], short_name(self.subject.picture)]
+
+    def _card(self) -> Card:
+        return self.form.to_card(self)

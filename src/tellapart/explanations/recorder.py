@@ -32,6 +32,8 @@ from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
 from tellapart.lowering.ops.base import Operation
 from tellapart.lowering.ops.dense import Dense
+from tellapart.pages.card import Readable
+from tellapart.text import counted
 
 
 class _Done(Exception):  # noqa: N818 (no error: it ends a run early)
@@ -39,7 +41,7 @@ class _Done(Exception):  # noqa: N818 (no error: it ends a run early)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LayerRun:
+class LayerRun(Readable):
     """One call of one layer."""
 
     name: str
@@ -75,7 +77,7 @@ class LayerRun:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
+class Recording(Readable):
     """A network's run over a batch of images."""
 
     layers: tuple[LayerRun, ...]
@@ -87,6 +89,9 @@ class Recording:
     logits: Tensor
     """(B, classes); their softmax are the probabilities."""
 
+    def _parts(self) -> list[str]:
+        return [counted(len(self.layers), "layer"), *(f"{each.name}" for each in self.layers)]
+
     def layer(self, name: str) -> LayerRun:
         """Return the call of that name.
 
@@ -96,7 +101,7 @@ class Recording:
         return {run.name: run for run in self.layers}[name]
 
 
-class Recorder:
+class Recorder(Readable):
     """Runs one model and records its layers."""
 
     def __init__(self, model: Any, head: Head) -> None:

@@ -14,10 +14,13 @@ from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
 from tellapart.explanations.cost import cost_of
 from tellapart.explanations.recorder import Recorder, Recording
+from tellapart.pages.card import Card, Pictures, Readable
+from tellapart.pages.thumbnail import thumbnail
+from tellapart.text import short_name
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(Readable):
     """A network, and an image after its preprocessing."""
 
     classifier: Classifier
@@ -36,6 +39,13 @@ class Subject:
 
     note: str = ""
     """What was assumed to read the picture, where its file does not define its levels."""
+
+    def _parts(self) -> list[str]:
+        height, width = self.image.shape[:2]
+        return [short_name(self.picture), f"as the network gets it: {height}×{width}"]
+
+    def _card(self) -> Card:
+        return Card("Subject", self.picture, [Pictures([thumbnail(self.original, self.picture)])])
 
     @property
     def card(self) -> ModelCard:

@@ -10,6 +10,7 @@ from tellapart.inference.folded_net import InferenceNet, inference_net
 from tellapart.inference.stored_net import StoredNet
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.dtypes import HALF
+from tellapart.pages.card import Readable
 from tellapart.runtime.workers import workers
 from tellapart.text import counted
 
@@ -36,13 +37,16 @@ FAINTER = (1 / 16, 1 / 255)
 chance where noise drives one of them to 1 and the others to 0."""
 
 
-class ProbabilityNet:
+class ProbabilityNet(Readable):
     """A network as a function from pixels to probabilities, whatever its last layer returns."""
 
     def __init__(self, net: Callable[..., torch.Tensor], head: Head) -> None:
         self.net = net
         self.head = head
         self._kept: dict[str, ProbabilityNet] = {}
+
+    def _parts(self) -> list[str]:
+        return [f"a network whose outputs are {self.head}"]
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Predict: (B, H, W, C) pixels 0-255 -> (B, classes)."""

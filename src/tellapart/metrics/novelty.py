@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.pages.card import Readable
+
 Features = NDArray[np.floating]
 """(N, features), one row an image: the inputs of the network's last dense layer."""
 
@@ -48,7 +50,7 @@ from ONE_PART images on, those scored are simply held out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FeatureReference:
+class FeatureReference(Readable):
     """Where the training images lie among all features: each class's mean, and the spread that all classes share.
 
     Features are divided by their length first. The covariance is kept as its largest directions and one variance for

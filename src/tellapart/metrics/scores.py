@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.metrics.validation import loss_and_accuracy, share
+from tellapart.pages.card import Block, Card, Facts, Readable, Table
+from tellapart.text import percent, short_name
 
 UNEQUAL = 10
 """Times as many images as the rarest class has, from which the commonest makes accuracy say little."""
 
 
+MOST_CONFUSED = 12
+"""Classes up to which a card shows the confusion matrix."""
+
+
 @dataclass(frozen=True, slots=True)
-class ClassScore:
+class ClassScore(Readable):
     """Scores of one class, 0 to 1; None where there is nothing to divide by."""
 
     name: str
@@ -30,9 +36,17 @@ class ClassScore:
     pictures: int
     """Images of this class."""
 
+    def _parts(self) -> list[str]:
+        return [
+            f"{short_name(self.name)} recall {percent(self.recall)}",
+            f"precision {percent(self.precision)}",
+            f"F1 {percent(self.f1)}",
+            f"n = {self.pictures:,}",
+        ]
+
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(Readable):
     """Scores of a classifier on one split."""
 
     split: str
@@ -84,10 +98,42 @@ class Scores:
         counts = [row.pictures for row in self.classes if row.pictures]
         return max(counts) >= UNEQUAL * min(counts)
 
+    @property
+    def in_words(self) -> str:
+        """The accuracy with its interval and n."""
+        low, high = map(percent, self.interval)
+        return f"accuracy {percent(self.accuracy)} (95% interval {low} to {high}, n = {self.pictures:,})"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         names = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1")
         return {**asdict(self), **{name: getattr(self, name) for name in names}}
+
+    def card_blocks(self) -> list[Block]:
+        """Return the figures, each class, and of few classes the confusion matrix, for a card."""
+        figures = Facts(
+            [
+                ("loss", round(self.loss, 4)),
+                ("always the commonest class", percent(self.naive_accuracy)),
+                ("balanced accuracy", percent(self.balanced_accuracy) if self.is_unequal else None),
+            ]
+        )
+        rows = [
+            (row.name, *map(percent, (row.precision, row.recall, row.f1)), row.pictures)
+            for row in self.classes
+        ]
+        by_class = Table(("class", "precision", "recall", "F1", "n"), rows, "Each class")
+        if len(self.classes) > MOST_CONFUSED:
+            return [figures, by_class]
+        names = [row.name for row in self.classes]
+        matrix = [(name, *counts) for name, counts in zip(names, self.confusion, strict=True)]
+        return [figures, by_class, Table(("true \\ predicted", *names), matrix, "Confusion matrix")]
+
+    def _parts(self) -> list[str]:
+        return [self.in_words, f"{self.split} split", f"{len(self.classes)} classes", f"loss {self.loss:.4f}"]
+
+    def _card(self) -> Card:
+        return Card("Scores", f"{self.in_words} on the {self.split} split", self.card_blocks())
 
 
 def wilson_interval(correct: int, images: int, z: float = 1.959964) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """Validation: scores of a model's probabilities after an epoch."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ class Validation(NamedTuple):
 
     answers: tuple[int, ...]
     """For each class, how many images were predicted as it."""
+
+    metrics: Mapping[str, float] = {}
+    """Further ones, by name: those of a compiled model, of training too."""
 
 
 def validated(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Validation:

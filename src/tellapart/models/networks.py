@@ -37,6 +37,10 @@ class NetworkSettings(Protocol):
         ...
 
 
+OWN = "own"
+"""A Keras model that somebody gave; the run folder keeps it."""
+
+
 Builder = Callable[[tuple[int, int, int], int, NetworkSettings], Any]
 """(image shape (H, W, C), classes, settings) -> a built, uncompiled Keras model."""
 
@@ -92,6 +96,13 @@ def _widths(settings: NetworkSettings) -> tuple[int, int, int]:
     return settings.widths
 
 
+def _no_build(*_: Any) -> Any:
+    raise ConfigError(
+        "A network of one's own is given, not built: tellapart train DATA --model FILE.keras, or "
+        "tellapart.train(DATA, model=MODEL)."
+    )
+
+
 NETWORKS: dict[str, Network] = {
     "first-cnn": Network(
         build=lambda shape, classes, _: first_cnn(shape, classes),
@@ -126,5 +137,6 @@ NETWORKS: dict[str, Network] = {
         has_widths=False,
         side=lambda settings: backbone_side(settings.backbone or DEFAULT_BACKBONE),
     ),
+    OWN: Network(build=_no_build, has_widths=False),
 }
 """Name in a configuration -> network."""

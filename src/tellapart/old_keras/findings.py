@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from tellapart.old_keras.script import Script, text_of
+from tellapart.pages.card import Readable
 
 LONGEST_EXCERPT = 70
 
@@ -24,7 +25,7 @@ class Age:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Remark:
+class Remark(Readable):
     """A place that cannot be rewritten safely."""
 
     line: int
@@ -38,6 +39,9 @@ class Remark:
 
     cell: int | None = None
     """Of a notebook: which of its cells, from 0."""
+
+    def _parts(self) -> list[str]:
+        return [str(self).replace("\n ", "")]
 
     def __str__(self) -> str:
         cell = "" if self.cell is None else f"cell {self.cell}, "

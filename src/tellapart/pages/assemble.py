@@ -61,7 +61,17 @@ def assemble(
         "data": as_json(data),
         "entry": entry,
     }
-    return _environment().get_template(template).render(page=page, **values)
+    return fill_in(template, page=page, **values)
+
+
+def fill_in(template: str, **values: Any) -> str:
+    """Return a template with its variables filled in, every text escaped."""
+    return _environment().get_template(template).render(**values)
+
+
+def style(name: str) -> str:
+    """Return a style sheet's text, without the line breaks."""
+    return " ".join(_text(name).split())
 
 
 def is_marked(path: Path, mark: str) -> bool:

@@ -23,14 +23,16 @@ from tellapart.errors import ConfigError, ModelError, TellapartError
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.models.networks import NETWORKS
+from tellapart.pages.card import Card, Facts, Readable, Table
 from tellapart.recipes.build import build_model
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.measured import MEASURED, Measured
 from tellapart.recipes.recipes import RECIPES
+from tellapart.text import counted, short_name
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSummary:
+class LayerSummary(Readable):
     """One layer of a network."""
 
     name: str
@@ -49,7 +51,7 @@ class LayerSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Readable):
     """A network, layer by layer."""
 
     name: str
@@ -65,13 +67,32 @@ class Summary:
     bytes: int
     """Size of the weights as stored."""
 
+    def _parts(self) -> list[str]:
+        size = "×".join(map(str, self.input_shape))
+        return [
+            short_name(self.name),
+            f"{counted(self.parameters, 'parameter')} in {counted(len(self.layers), 'layer')}",
+            f"{self.flops / 1e9:.3g} GFLOPs for a picture of {size}",
+        ]
+
+    def _card(self) -> Card:
+        rows = [
+            (each.name, each.kind, each.output_shape, each.parameters, each.flops, each.lowered)
+            for each in self.layers
+        ]
+        layers = Table(("layer", "kind", "output", "parameters", "FLOPs", "fast path"), rows)
+        size = Facts(
+            [("weights", f"{self.bytes / 1e6:.1f} MB"), ("trainable parameters", self.trainable_parameters)]
+        )
+        return Card("Summary", ", ".join(self._parts()), [size, layers])
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingCost:
+class TrainingCost(Readable):
     """Arithmetic of a recipe's whole training."""
 
     pictures: int
@@ -83,7 +104,7 @@ class TrainingCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class Description(Readable):
     """A network's summary with its settings, its training cost and its measured accuracy."""
 
     summary: Summary
@@ -95,6 +116,13 @@ class Description:
 
     measured: Measured | None = None
     """None where the recipe was not measured, and for a saved model."""
+
+    def _parts(self) -> list[str]:
+        return self.summary._parts()
+
+    def _card(self) -> Card:
+        facts = [Facts(values.items()) for values in self.facts.values()]
+        return Card("Description", ", ".join(self._parts()), [*self.summary._card().blocks, *facts])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

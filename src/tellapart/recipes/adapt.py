@@ -6,12 +6,13 @@ from numbers import Real
 from typing import Any, TypeVar
 
 from tellapart.errors import ConfigError
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.forms import optimizer_from
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.set_fields import with_fields
 
-Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings)
+Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings | CompiledSettings)
 
 _SHORT: dict[str, Any] = {
     "widths": (64, 128, 256),

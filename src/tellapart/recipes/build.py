@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
 from tellapart.models.networks import NETWORKS
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.standardized import standardized
@@ -82,13 +84,17 @@ def finish_model(config: TrainConfig, model: Any) -> None:
         finish(model)
 
 
-def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
+def build_optimizer(settings: OptimizerSettings | MuonSettings | CompiledSettings, steps: int) -> Any:
     """Return the Keras optimizer of a training of `steps` steps in total.
 
     For Muon this is SGD, which holds its state; see `training.optim.muon`.
     """
     keras = import_keras()
     schedules = keras.optimizers.schedules
+    if isinstance(settings, CompiledSettings):
+        raise ConfigError(
+            f"The optimizer {settings.optimizer} came with a compiled model, and is not built anew."
+        )
     if isinstance(settings, MuonSettings):
         rate = schedules.PolynomialDecay(settings.learning_rate, max(1, steps), end_learning_rate=0.0)
         return keras.optimizers.SGD(rate, momentum=settings.other_momentum, nesterov=True)

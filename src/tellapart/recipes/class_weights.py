@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.csv_file import csv_rows
 from tellapart.errors import ConfigError, DataError
+from tellapart.pages.card import Readable
 from tellapart.paths import near_names
 from tellapart.recipes.field_checks import check_types
 from tellapart.text import short_name
@@ -42,7 +43,7 @@ _FORMS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassWeights:
+class ClassWeights(Readable):
     """What an image of each class counts in the loss. Saved with the run, resolved."""
 
     origin: Literal["balanced", "given"]

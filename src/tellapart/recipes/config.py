@@ -9,15 +9,18 @@ from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
 from tellapart.models.networks import NETWORKS
+from tellapart.pages.card import Readable
 from tellapart.recipes.class_weights import ClassWeights
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.field_checks import check_types, for_toml
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
+from tellapart.text import counted, short_name
 from tellapart.training.early_end import EarlyEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Readable):
     """Complete configuration of one training. Saved resolved, as `run.toml`."""
 
     recipe: str
@@ -44,7 +47,7 @@ class TrainConfig:
     fine_tuning: FineTuning | None = None
     """How the backbone is trained further; None for recipes without a backbone."""
 
-    optimizer: OptimizerSettings | MuonSettings
+    optimizer: OptimizerSettings | MuonSettings | CompiledSettings
     label_smoothing: float = 0.0
     """Share of each target that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
@@ -204,6 +207,17 @@ class TrainConfig:
         """What ends the training before its last epoch."""
         return EarlyEnd(self.target, self.patience, self.is_balanced)
 
+    def _parts(self) -> list[str]:
+        optimizer = f"{self.optimizer.name} at {self.optimizer.learning_rate:g}"
+        return [
+            f"recipe {short_name(self.recipe)}",
+            short_name(self.backbone or self.network),
+            counted(self.epochs, "epoch"),
+            f"batches of {self.batch_size:,}",
+            optimizer,
+            f"seed {self.seed}",
+        ]
+
     def changed(self, **changes: Any) -> "TrainConfig":
         """Return a copy with some fields replaced; None leaves a field unchanged."""
         return dataclasses.replace(
@@ -218,7 +232,8 @@ class TrainConfig:
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
         """Return the configuration that `to_dict` described."""
         fields = dict(saved)
-        kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
+        kinds: dict[str, Any] = {"Muon": MuonSettings, "as compiled": CompiledSettings}
+        kind = kinds.get(fields["optimizer"]["name"], OptimizerSettings)
         fields["optimizer"] = kind(**fields["optimizer"])
         augmentation = fields.get("augmentation")
         fields["augmentation"] = None if augmentation is None else Augmentation.from_dict(augmentation)

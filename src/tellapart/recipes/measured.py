@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from tellapart.pages.card import Readable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Readable):
     """Accuracy of a recipe on a test split, from one evaluation of each trained network."""
 
     data: str

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tellapart.errors import ConfigError
+from tellapart.pages.card import Readable
 from tellapart.recipes.field_checks import check_types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerSettings:
+class OptimizerSettings(Readable):
     """A Keras optimizer and its learning-rate schedule."""
 
     name: Literal["RMSprop", "Adam", "SGD"]
@@ -45,7 +46,7 @@ class OptimizerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MuonSettings:
+class MuonSettings(Readable):
     """Muon for the convolution kernels, SGD with Nesterov momentum for biases and head; all decay linearly to 0.
 
     The rates of biases and head are per image: the loss is summed over the batch.

@@ -6,12 +6,13 @@ from typing import Any
 
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
+from tellapart.pages.card import Readable
 from tellapart.recipes.field_checks import check_types
 from tellapart.recipes.optimizer_settings import OptimizerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadSettings:
+class HeadSettings(Readable):
     """How a linear head is fitted to a frozen backbone's features."""
 
     penalties: tuple[float, ...] = tuple(10 ** (power / 2) for power in range(2, -9, -1))
@@ -37,7 +38,7 @@ class HeadSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineTuning:
+class FineTuning(Readable):
     """How a pretrained network is trained further, from its top down, once its head is fitted.
 
     Its layers form stages: those whose outputs have the same height and width. The head has the optimizer's learning

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.prediction import Prediction
 from tellapart.files import write_whole
-from tellapart.text import one_line
+from tellapart.pages.card import Card, Picture, Pictures, Readable
+from tellapart.pages.thumbnail import thumbnail
+from tellapart.text import one_line, percent, short_name
 
 COLUMNS = 5
 IMAGE_SIDE = 160
@@ -23,7 +25,7 @@ INK, PALE, PAPER, TRACK = "#1f2328", "#59636e", "#ffffff", "#e6e8eb"
 
 
 @dataclass(frozen=True, slots=True)
-class PredictedImage:
+class PredictedImage(Readable):
     """A test image with its prediction and its true class."""
 
     image: NDArray[np.uint8]
@@ -32,6 +34,20 @@ class PredictedImage:
     prediction: Prediction
     target: str
     """Name of the true class."""
+
+    def _parts(self) -> list[str]:
+        return [self._verdict(), short_name(self.prediction.picture)]
+
+    def _verdict(self) -> str:
+        answer = f"{short_name(self.prediction.best)} {percent(self.prediction.probabilities[0])}"
+        return f"{answer}, correct" if self.is_correct else f"{answer}, true: {short_name(self.target)}"
+
+    def _card(self) -> Card:
+        return Card("PredictedImage", self._verdict(), [Pictures([self.thumbnail()])])
+
+    def thumbnail(self) -> Picture:
+        """Return it for a card, with what was predicted below it."""
+        return thumbnail(self.image, self._verdict())
 
     @property
     def is_correct(self) -> bool:

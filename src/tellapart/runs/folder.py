@@ -15,6 +15,7 @@ A folder is never overwritten. The checkpoint before the last one stays beside i
 is written last, so a folder that has one can be resumed; one without it is as good as empty.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,9 +25,10 @@ from typing import Any
 
 from tellapart import __version__
 from tellapart.data.split import read_split_csv
-from tellapart.errors import DataError, SaveError
+from tellapart.errors import ConfigError, DataError, SaveError
 from tellapart.events import EpochDone, Event, Finding, StepDone
 from tellapart.files import remove_litter, write_text
+from tellapart.pages.card import Readable
 from tellapart.paths import MODEL_IN_RUN, SETTINGS_IN_RUN, in_which_folder, similar_paths
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpoint import checkpoint_exists
@@ -35,14 +37,18 @@ from tellapart.runs.metrics_file import METRICS_CSV, epochs_measured, metrics_he
 from tellapart.runs.sealed_settings import digest_of_file, write_sealed
 from tellapart.runs.settings_file import read_settings_file
 from tellapart.runtime.machine import hardware, versions
+from tellapart.text import described
 from tellapart.untrusted.regular_file import read_regular, refuse_odd
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(Readable):
     """Paths of one run."""
 
     path: Path
+
+    def _parts(self) -> list[str]:
+        return [str(self.path)]
 
     @property
     def model(self) -> Path:
@@ -190,7 +196,7 @@ class RunFolder:
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / METRICS_CSV, metrics_heading() + "".join(map(metrics_line, history)))
+        write_text(self.path / METRICS_CSV, metrics_heading(history) + "".join(map(metrics_line, history)))
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
@@ -199,7 +205,7 @@ class RunFolder:
 
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
-        heading = "" if place.exists() else metrics_heading()
+        heading = "" if place.exists() else metrics_heading([event])
         self._append(place, heading + metrics_line(event))
 
     def _append(self, place: Path, text: str) -> None:
@@ -213,12 +219,17 @@ class RunFolder:
             ) from reason
 
 
-def existing_run_folder(path: str | Path) -> RunFolder:
+def existing_run_folder(path: str | os.PathLike[str]) -> RunFolder:
     """Return the folder of an existing run.
 
     Raises:
+        ConfigError: this is no path.
         DataError: there is no such folder.
     """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ConfigError(
+            f"A run is given by the folder that tellapart.train made, its result's `folder`; got {described(path)}."
+        )
     folder = RunFolder(Path(path))
     if not folder.path.is_dir():
         similar = similar_paths(folder.path)

@@ -19,12 +19,12 @@ METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 def metrics_of(event: EpochDone) -> dict[str, Any]:
     """Return an epoch's line, column -> value; epochs count from 1 there."""
     row = {**asdict(event), "epoch": event.epoch + 1}
-    return {name: row[name] for name in METRICS}
+    return {**{name: row[name] for name in METRICS}, **event.metrics}
 
 
-def metrics_heading() -> str:
-    """Return the first line."""
-    return _csv_line(METRICS)
+def metrics_heading(history: Sequence[EpochDone]) -> str:
+    """Return the first line of a file of these epochs; those of a network of one's own may have further metrics."""
+    return _csv_line(tuple(metrics_of(history[0])) if history else METRICS)
 
 
 def metrics_line(event: EpochDone) -> str:

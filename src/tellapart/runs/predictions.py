@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import DataError
+from tellapart.pages.card import Readable
 from tellapart.runs.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SplitPredictions:
+class SplitPredictions(Readable):
     """Predictions of one split, in the order of its images."""
 
     probabilities: NDArray[np.float32]
@@ -23,6 +24,10 @@ class SplitPredictions:
     """(N,) true class indices, in the model's order of classes."""
 
     ids: tuple[str, ...]
+
+    def _parts(self) -> list[str]:
+        pictures, classes = self.probabilities.shape
+        return [f"{pictures:,} pictures, {classes:,} classes"]
 
 
 def save_predictions(path: Path, predictions: Mapping[str, SplitPredictions]) -> None:

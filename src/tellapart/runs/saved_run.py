@@ -17,6 +17,7 @@ from tellapart.data.sources.label_choice import labels_from
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import DataError, TellapartError
 from tellapart.events import EpochDone, Progress
+from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.event_log import history_in, read_log
 from tellapart.runs.folder import LOG, RunFolder, existing_run_folder
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SavedRun:
+class SavedRun(Readable):
     """The contents of a run folder."""
 
     folder: RunFolder
@@ -48,6 +49,13 @@ class SavedRun:
 
     missing: tuple[str, ...]
     """What could not be read, each with its reason, in sentences for people."""
+
+    def _parts(self) -> list[str]:
+        return [
+            str(self.folder.path),
+            f"recipe {self.config.recipe}",
+            f"scored: {', '.join(self.predictions) or 'no'}",
+        ]
 
     @property
     def data(self) -> Mapping[str, Any]:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.metrics.scores import Scores, score
+from tellapart.pages.card import Readable
 
 EVENT = "Untrusted"
 
 
 @dataclass(frozen=True, slots=True)
-class UntrustedPictures:
+class UntrustedPictures(Readable):
     """Ids of test pictures."""
 
     copies: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ NONE_KNOWN = UntrustedPictures()
 
 
 @dataclass(frozen=True, slots=True)
-class TrustedScores:
+class TrustedScores(Readable):
     """Scores on the test split without untrusted pictures."""
 
     copies: int
@@ -48,6 +49,15 @@ class TrustedScores:
 
     scores: Scores | None
     """Of the others; None where no picture is left."""
+
+    @property
+    def in_words(self) -> str:
+        """The accuracy on the others, and how many were left out."""
+        left = "no picture left" if self.scores is None else self.scores.in_words
+        return f"{left}; left out: {self.copies} copied, {self.doubtful} doubtful"
+
+    def _parts(self) -> list[str]:
+        return [self.in_words]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

@@ -24,6 +24,7 @@ def run_epochs(
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
     ends: Callable[[Sequence[EpochDone]], bool] = lambda _: False,
+    ends_at_once: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Train until `epochs` epochs are finished, `ends` says so after one, or `should_stop` returns True.
 
@@ -35,11 +36,12 @@ def run_epochs(
         epochs: total number, including those finished before.
         should_stop: called after every step.
         ends: asked with all epochs finished so far whether the training ends early; see `training.early_end`.
+        ends_at_once: asked after every step; True ends the epoch, which is still validated, and the training.
 
     Yields:
         StepDone after each step, EpochDone after each validation, Stopped if `should_stop` ended it.
     """
-    while state.epoch < epochs and not ends(state.history):
+    while state.epoch < epochs and not ends(state.history) and not ends_at_once():
         began = time.perf_counter()
         while state.step < loader.batches.steps_per_epoch:
             yield _learn_one_batch(step, loader, state, epochs)
@@ -47,6 +49,8 @@ def run_epochs(
                 state.settle()
                 yield Stopped(state.epoch, state.step)
                 return
+            if ends_at_once():
+                break
         state.settle()
         rate = _last_learning_rate(step.net.model.optimizer)
         scores = validate()
@@ -61,6 +65,7 @@ def run_epochs(
             val_answers=scores.answers,
             learning_rate=rate,
             seconds=time.perf_counter() - began,
+            metrics=scores.metrics,
         )
         state.history.append(done)
         state.begin_next_epoch()

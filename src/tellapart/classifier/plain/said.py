@@ -9,6 +9,7 @@ from tellapart.classifier.plain.class_list import class_list
 from tellapart.data.preprocess import LARGEST_SIDE, POLICIES
 from tellapart.errors import ConfigError
 from tellapart.models.pixel_scaling import PIXEL_SCALINGS
+from tellapart.pages.card import Readable
 
 RESAMPLING = {"bilinear": "bilinear", "nearest": "nearest", "antialiased": "fast"}
 """Name of a resampling -> `Preprocessing.reading`."""
@@ -35,7 +36,7 @@ class SaidOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(Readable):
     """What is known of a plain model beforehand; None: nobody said."""
 
     pixels: str | None = None

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from tellapart.inference.probability_net import Head
+from tellapart.pages.card import Card, Readable, Table
+from tellapart.text import short_name
 
 KEYWORDS = {"pixels": "pixels=", "policy": "policy=", "resampling": "resampling=", "classes": "class_names="}
 """Setting -> the keyword of `tellapart.load` that says it."""
@@ -17,7 +19,7 @@ Source = Literal["given", "found", "assumed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Readable):
     """One answer."""
 
     value: str
@@ -27,6 +29,9 @@ class Setting:
 
     otherwise: str = ""
     """What to type if it is not so."""
+
+    def _parts(self) -> list[str]:
+        return [self.in_words()]
 
     def in_words(self) -> str:
         """Return the answer and where it comes from, without its name."""
@@ -40,7 +45,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Readable):
     """How a plain model is used."""
 
     model: str
@@ -52,6 +57,16 @@ class Usage:
     resampling: Setting
     classes: Setting
     outputs: Setting = Setting("probabilities", "found")
+
+    def _parts(self) -> list[str]:
+        assumed = [f"{name} {each.value}" for name, each in self.settings.items() if each.source == "assumed"]
+        return [short_name(self.model), f"assumed: {'; '.join(assumed)}" if assumed else "nothing assumed"]
+
+    def _card(self) -> Card:
+        rows = [(name, each.value, each.source, each.why) for name, each in self.settings.items()]
+        return Card(
+            "Usage", f"how {self.model} is used", [Table(("setting", "value", "source", "why"), rows)]
+        )
 
     @property
     def settings(self) -> dict[str, Setting]:

@@ -54,6 +54,7 @@ def epoch_row(done: EpochDone) -> str:
     return (
         f"{number:>7}  {done.loss:7.4f}  {done.accuracy:8.4f}  {done.val_loss:8.4f}"
         f"  {done.val_accuracy:12.4f}  {done.seconds:7.1f}"
+        + "".join(f"  {name} {value:.4f}" for name, value in done.metrics.items())
     )
 
 

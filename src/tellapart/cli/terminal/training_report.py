@@ -62,7 +62,7 @@ def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
         ),
         ("Recipe", recipe),
         ("Device", _device_line(setup, model)),
-        ("Saves", KEPT[config.keep]),
+        ("Saves", KEPT[config.keep].replace("validation", _validation(config))),
     ]
 
 
@@ -159,6 +159,8 @@ def report_finished(
     if saved_to is not None:
         without = "" if saved_to.suffix == ".keras" else " (without class names, which only .keras holds)"
         say(f"Also saved to{without}\n  {saved_to}")
+    for line in _early_end_lines(setup, result):
+        say(line)
     if result.history:
         say(_kept_epoch(setup, result))
     say()
@@ -215,8 +217,23 @@ def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
         return f"Kept the last epoch ({count} of {count})"
     best = best_epoch(result.history, balanced=config.is_balanced)
     score = best.val_balanced_accuracy if config.is_balanced else best.val_accuracy
-    what = "balanced validation" if config.is_balanced else "validation"
-    return f"Best epoch: {best.epoch + 1} of {count} ({what} accuracy {percent(score, 2)})"
+    return f"Best epoch: {best.epoch + 1} of {count} ({_validation(config)} accuracy {percent(score, 2)})"
+
+
+def _validation(config: TrainConfig) -> str:
+    return "balanced validation" if config.is_balanced else "validation"
+
+
+def _early_end_lines(setup: TrainingSetup, result: TrainingResult) -> list[str]:
+    """Return that patience ended the training before its last epoch."""
+    config, done = setup.config, len(result.history)
+    part = config if config.fine_tuning is None else config.fine_tuning
+    if part.patience is None or not 0 < done < part.epochs or config.early_end.reached(result.history[-1]):
+        return []
+    return [
+        f"Stopped after {done} of {part.epochs} epochs: no better {_validation(config)} accuracy for "
+        f"{counted(part.patience, 'epoch')}"
+    ]
 
 
 def trained_as_dict(setup: TrainingSetup, result: TrainingResult, saved_to: Path | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tellapart.data.augmentation import ranges
 from tellapart.data.augmentation.policies.policy import Policy
 from tellapart.data.augmentation.policies.registry import policy_from_dict
 from tellapart.errors import ConfigError
+from tellapart.pages.card import Readable
 
 FILL_MODES: Final = ("nearest", "constant", "reflect", "wrap", "mirror")
 
@@ -38,7 +39,7 @@ PixelFunction = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
+class Augmentation(Readable):
     """What may happen to a training image: ImageDataGenerator's switches, by its names, and a few more. All start off.
 
     Raises:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tellapart.errors import ConfigError
+from tellapart.pages.card import Readable
 from tellapart.paths import real_path
 
 SPLIT_BY_NONE = "none"
@@ -20,7 +21,7 @@ SPLIT_BY_NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
+class Labels(Readable):
     """Where the labels of images are."""
 
     file: Any = None

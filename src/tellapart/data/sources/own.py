@@ -12,13 +12,14 @@ from tellapart.data.sources.blobs import BlobImages
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError
+from tellapart.pages.card import Readable
 
 Image = bytes | Path | Pixels
 """A file's bytes, its path, or pixels: uint8 (height, width, 1 or 3)."""
 
 
 @dataclass(frozen=True, slots=True)
-class LabeledImage:
+class LabeledImage(Readable):
     """One image of a data set."""
 
     id: str

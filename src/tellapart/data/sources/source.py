@@ -11,11 +11,12 @@ from typing import Any
 from tellapart.data.dataset import Dataset
 from tellapart.data.sources.label_choice import Labels, as_labels
 from tellapart.events import Progress
+from tellapart.pages.card import Readable
 from tellapart.paths import with_home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRequest:
+class OpenRequest(Readable):
     """The arguments of `open_dataset`."""
 
     data: Any
@@ -48,7 +49,7 @@ class OpenRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Readable):
     """One kind of source; an entry of `registry.SOURCES`."""
 
     title: str

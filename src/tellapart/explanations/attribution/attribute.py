@@ -20,10 +20,12 @@ from tellapart.explanations.attribution.methods import METHODS, Attribution, Met
 from tellapart.explanations.attribution.random_baseline import RandomBaseline
 from tellapart.explanations.attribution.task import AttributionTask
 from tellapart.explanations.recorder import Recorder
+from tellapart.pages.card import Card, Facts, Picture, Pictures, Readable
+from tellapart.pages.thumbnail import thumbnail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeatMap:
+class HeatMap(Readable):
     """One method's map for one contrast."""
 
     method: str
@@ -36,6 +38,44 @@ class HeatMap:
     """The layer whose feature maps it is made of; None where it is made of pixels."""
 
     faithfulness: Faithfulness
+
+    def _parts(self) -> list[str]:
+        height, width = self.values.shape
+        layer = [] if self.layer is None else [f"layer {self.layer}"]
+        return [METHODS[self.method].title, self.faithfulness.in_words, f"{height}×{width}", *layer]
+
+    def _card(self) -> Card:
+        area = self.faithfulness
+        facts = Facts(
+            [
+                (
+                    "insertion (higher is better)",
+                    f"{area.insertion_area:.3f}, random {area.random_insertion_area:.3f}",
+                ),
+                (
+                    "deletion (lower is better)",
+                    f"{area.deletion_area:.3f}, random {area.random_deletion_area:.3f}",
+                ),
+                ("layer", self.layer),
+            ]
+        )
+        return Card("HeatMap", ", ".join(self._parts()[:2]), [Pictures([self.thumbnail()]), facts])
+
+    def thumbnail(self) -> Picture:
+        """Return the map for a card: blue for, red against, on gray."""
+        return thumbnail(
+            colored(self.values), f"{METHODS[self.method].title}: {self.faithfulness.in_words}", 112
+        )
+
+
+FOR, AGAINST, GRAY = (24, 110, 255), (235, 45, 35), (128, 128, 128)
+
+
+def colored(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return a map as a picture: (H, W) -> (H, W, 3)."""
+    share = (values / (float(np.quantile(np.abs(values), 0.99)) or 1.0)).clip(-1, 1)[..., None]
+    color = np.where(share < 0, AGAINST, FOR)
+    return np.round(np.abs(share) * color + (1 - np.abs(share)) * GRAY).astype(np.uint8)
 
 
 def attribute(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.attribution.random_baseline import RANDOM_MAPS
 from tellapart.explanations.attribution.task import Effort
+from tellapart.pages.card import Readable
 
 BUDGET = 2.5e12
 """FLOPs that the maps of a network of up to FULL_EFFORT may take. On two cores, 10 to 20 seconds."""
@@ -44,7 +45,7 @@ NETWORKS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Readable):
     """Which classes heat maps compare, and how finely."""
 
     classes: tuple[int, ...]

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tellapart.pages.card import Readable
+
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
+class Contrast(Readable):
     """A class, or a class against another one."""
 
     of: int

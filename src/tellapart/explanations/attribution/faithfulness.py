@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tellapart.pages.card import Card, Readable
+
 Predict = Callable[[Tensor], Tensor]
 """(B, H, W, C) float32 pixels 0-255 -> (B, classes) probabilities."""
 
@@ -29,7 +31,7 @@ SAME_MAP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Faithfulness:
+class Faithfulness(Readable):
     """A map's deletion and insertion curves, beside those of random maps that are as coarse."""
 
     deletion: tuple[float, ...]
@@ -55,6 +57,21 @@ class Faithfulness:
 
     randomized_similarity: float | None = None
     """Mean absolute rank correlation with the same map of randomized networks; None: not measured."""
+
+    @property
+    def in_words(self) -> str:
+        """Whether the map passes the faithfulness test."""
+        return "faithful" if self.is_faithful else "not faithful"
+
+    def _parts(self) -> list[str]:
+        return [
+            self.in_words,
+            f"insertion {self.insertion_area:.3f} (random {self.random_insertion_area:.3f})",
+            f"deletion {self.deletion_area:.3f} (random {self.random_deletion_area:.3f})",
+        ]
+
+    def _card(self) -> Card:
+        return Card("Faithfulness", ", ".join(self._parts()))
 
     @property
     def deletion_area(self) -> float:

@@ -11,6 +11,8 @@ from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.attribution.task import AttributionTask
 from tellapart.explanations.recorder import Recorder, Recording
 from tellapart.explanations.subject import Subject
+from tellapart.pages.card import Card, Pictures, Readable
+from tellapart.text import counted
 
 RANDOMIZED_NETWORKS = 4
 """Networks with shuffled weights that maps are compared with."""
@@ -21,7 +23,7 @@ QUICK_METHOD = "rise"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeatMaps:
+class HeatMaps(Readable):
     """All heat maps of one image."""
 
     scope: Scope
@@ -29,6 +31,23 @@ class HeatMaps:
 
     maps: Mapping[Contrast, tuple[HeatMap, ...]]
     """For each class of the scope and each ordered pair of them, the most faithful map first."""
+
+    def _parts(self) -> list[str]:
+        first = next(iter(self.maps.values()), ())
+        faithful = sum(each.faithfulness.is_faithful for each in first)
+        return [
+            f"{faithful} of {counted(len(first), 'map')} of the likeliest class faithful",
+            counted(len(self.maps), "contrast"),
+            f"classes {', '.join(map(str, self.scope.classes))}",
+            *(METHODS[each.method].title for each in first),
+        ]
+
+    def _card(self) -> Card:
+        maps = next(iter(self.maps.values()), ())
+        pictures = Pictures(
+            [each.thumbnail() for each in maps], "The likeliest class; blue: for it, red: against it"
+        )
+        return Card("HeatMaps", ", ".join(self._parts()[:2]), [pictures])
 
     def of(self, this: int, and_not: int | None = None) -> dict[str, HeatMap]:
         """Return method -> map: why this class, or why this one and not that one.

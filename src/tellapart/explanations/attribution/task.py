@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.recorder import Recorder
+from tellapart.pages.card import Readable
 from tellapart.runtime.workers import workers
 
 PIXELS_PER_BATCH = 2**20
@@ -19,7 +20,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
+class Effort(Readable):
     """How finely maps are drawn and measured. The defaults are for a small network."""
 
     masks: int = 1000

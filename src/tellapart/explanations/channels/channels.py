@@ -32,6 +32,7 @@ from tellapart.explanations.cost import cost_of
 from tellapart.explanations.recorder import LayerRun, Recorder, Recording
 from tellapart.explanations.subject import Subject
 from tellapart.lowering.ops.convolution import Convolution2D
+from tellapart.pages.card import Readable
 
 LAYERS, CHANNELS, PATCHES = 5, 6, 4
 """Shown at most: layers, channels of each, patches of each."""
@@ -53,7 +54,7 @@ ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Channel:
+class Channel(Readable):
     """What one channel responds to."""
 
     index: int
@@ -80,7 +81,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerFilters:
+class LayerFilters(Readable):
     """Some channels of a layer, the one that stands out most first."""
 
     name: str
@@ -93,7 +94,7 @@ class LayerFilters:
     channels: tuple[Channel, ...]
 
 
-class ModelFilters:
+class ModelFilters(Readable):
     """What the channels of one network respond to."""
 
     def __init__(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tellapart.explanations.recorder import Recorder, Recording
 from tellapart.lowering.ops.convolution import Convolution2D
+from tellapart.pages.card import Readable
 
 PIXELS_PER_BATCH = 64 * 64 * 64
 
@@ -24,7 +25,7 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Readable):
     """The part of an image that activates a channel."""
 
     row: int
@@ -38,7 +39,7 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Peaks:
+class Peaks(Readable):
     """How strongly and where images activate the channels of a layer."""
 
     highest: NDArray[np.float32]

@@ -19,6 +19,7 @@ from tellapart.errors import ModelError, SaveError
 from tellapart.events import Progress
 from tellapart.explanations.examples.features import features_and_probabilities
 from tellapart.explanations.examples.influence import errors_of
+from tellapart.pages.card import Readable
 from tellapart.runs.checkpoint import Weights, load_weights
 from tellapart.runs.saved_run import SavedRun
 from tellapart.runs.tensors_file import UnreadableTensorsError, read_tensors, write_tensors
@@ -30,7 +31,7 @@ FILE, FILE_OF_EPOCHS = "features.safetensors", "features-by-epoch.safetensors"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CheckpointModel:
+class CheckpointModel(Readable):
     """A network as it was after an epoch of its training."""
 
     epoch: int
@@ -43,7 +44,7 @@ class CheckpointModel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CachedFeatures:
+class CachedFeatures(Readable):
     """What the network of one checkpoint computes for the training images."""
 
     features: NDArray[np.float32]

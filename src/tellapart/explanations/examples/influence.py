@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from tellapart.errors import ModelError
 from tellapart.explanations.examples.features import last_dense
 from tellapart.explanations.recorder import Recording
+from tellapart.pages.card import Readable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
+class Checkpoint(Readable):
     """What the network of one checkpoint computes for the training images and for the query image."""
 
     learning_rate: float

@@ -29,9 +29,11 @@ from tellapart.explanations.examples.influence import Checkpoint, error_gain, in
 from tellapart.explanations.examples.nearest import nearest
 from tellapart.explanations.recorder import Recorder
 from tellapart.explanations.subject import Subject
+from tellapart.pages.card import Card, Readable, Table
 from tellapart.profiling.summary import summarize
 from tellapart.runs.folder import LOG
 from tellapart.runs.saved_run import SavedRun
+from tellapart.text import counted
 
 MAX_FLOPS = 1e14
 """FLOPs for all training images at all checkpoints, minutes on two cores; beyond that a sample is taken."""
@@ -47,7 +49,7 @@ BOTH = "Similar training pictures, and those for and against"
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class Example(Readable):
     """A training image, and a number that relates it to the explained image."""
 
     row: int
@@ -60,7 +62,7 @@ class Example:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingExamples:
+class TrainingExamples(Readable):
     """Training images compared with one query image."""
 
     store: ImageStore
@@ -83,6 +85,20 @@ class TrainingExamples:
 
     of_fitted_head: bool = False
     """Whether the network is a head fitted to frozen features: influences are then shares in its weights."""
+
+    def _parts(self) -> list[str]:
+        known = (
+            f"influence by {counted(len(self.checkpoints), 'checkpoint')}"
+            if self.checkpoints
+            else "no influence"
+        )
+        return [f"{counted(len(self.rows), 'training picture')} compared", known]
+
+    def _card(self) -> Card:
+        rows = [(each.id, each.value) for each in self.nearest(5)] if len(self.rows) else []
+        return Card(
+            "TrainingExamples", ", ".join(self._parts()), [Table(("picture", "similarity"), rows, "Nearest")]
+        )
 
     def nearest(self, count: int) -> list[Example]:
         """Return the most similar training images, the nearest first."""
@@ -114,7 +130,7 @@ class TrainingExamples:
         ]
 
 
-class ExampleSearch:
+class ExampleSearch(Readable):
     """Searches a run's training images, for any number of query images."""
 
     def __init__(self, run: SavedRun, classifier: Classifier) -> None:

@@ -22,6 +22,7 @@ from tellapart.explanations.page import (
     why,
 )
 from tellapart.explanations.page.as_dict import to_dict
+from tellapart.explanations.page.card import card
 from tellapart.explanations.page.part import Part
 from tellapart.pages.assemble import assemble
 
@@ -124,5 +125,5 @@ def _part(section: Section, explanation: Explanation) -> Part | None:
         return None
 
 
-FORM = Form(to_html=page, to_dict=to_dict)
+FORM = Form(to_html=page, to_dict=to_dict, to_card=card)
 """How explanations are shown."""

@@ -82,18 +82,19 @@ def photo_of(original: NDArray[np.uint8], placement: Placement) -> Photo:
     return Photo(url, *size, (0, 0, 1, 1) if is_seen_whole else seen, has_visible_pixels)
 
 
-def overlay(heat: NDArray[np.float32], target: Box, is_smooth: bool) -> str:
+def overlay(heat: NDArray[np.float32], target: Box, is_smooth: bool, side: int | None = None) -> str:
     """Return a heat map as a data URL: blue for, red against, the more opaque the larger its value.
 
     Args:
         heat: (H, W), of the network's image.
         target: the part of that image that shows the photo, and not padding.
         is_smooth: enlarge a coarse map smoothly; otherwise each of its pixels stays one.
+        side: pixels of a smooth one's shorter side. Default: those of the map, at least SMOOTH_SIDE.
     """
     left, top, right, bottom = map(round, target)
     share = (heat[top:bottom, left:right] / _full_strength(np.abs(heat))).clip(-1, 1)
     if is_smooth:
-        share = _enlarged(share)
+        share = _resized(share, side or max(SMOOTH_SIDE, min(share.shape)))
     color = np.where(share[..., None] < 0, AGAINST, FOR)
     pixels = np.concatenate([color, np.round(255 * np.abs(share))[..., None]], -1).astype(np.uint8)
     return webp_url(Image.fromarray(pixels, "RGBA"), lossless=True)
@@ -104,11 +105,9 @@ def _full_strength(sizes: NDArray[np.float32]) -> float:
     return float(np.quantile(sizes, 0.99)) or max(float(sizes.max()), 1e-12)
 
 
-def _enlarged(share: NDArray[np.float32]) -> NDArray[np.float32]:
+def _resized(share: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     height, width = share.shape
-    scale = SMOOTH_SIDE / min(height, width)
-    if scale <= 1:
-        return share
+    scale = side / min(height, width)
     size = round(width * scale), round(height * scale)
     smooth = np.asarray(Image.fromarray(share.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
     return smooth.clip(-1, 1)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tellapart.data.augmentation.affine import about_center, turned, warp
 from tellapart.data.augmentation.policies.policy import constant, per_image, where_chosen
+from tellapart.pages.card import Readable
 
 LEVELS = 256
 
@@ -48,7 +49,7 @@ TABLES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strengths:
+class Strengths(Readable):
     """The strongest that each operation gets."""
 
     shear: float

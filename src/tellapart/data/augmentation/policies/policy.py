@@ -12,9 +12,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from tellapart.pages.card import Readable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Readable):
     """A named augmentation, with its strengths as fields."""
 
     name: str = ""

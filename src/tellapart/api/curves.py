@@ -1,0 +1,22 @@
+"""The curves of a training, for a notebook: loss and accuracy after each epoch."""
+
+from collections.abc import Sequence
+
+from tellapart.events import EpochDone
+from tellapart.pages.card import Drawing
+from tellapart.pages.curve_svg import Panel, curves_svg
+
+
+def curves_of(history: Sequence[EpochDone]) -> Drawing:
+    """Return loss and accuracy, on training and validation images, as a drawing.
+
+    Args:
+        history: finished epochs, at least one.
+    """
+    epochs = history[-1].epochs
+    loss = {"training": [each.loss for each in history], "validation": [each.val_loss for each in history]}
+    accuracy = {
+        "training": [each.accuracy for each in history],
+        "validation": [each.val_accuracy for each in history],
+    }
+    return Drawing(curves_svg([Panel("loss", loss, epochs), Panel("accuracy", accuracy, epochs)]))
