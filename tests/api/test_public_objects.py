@@ -104,6 +104,7 @@ def roots(trained, color_photos, tmp_path_factory):
         "answer": explanation.answer,
         "report": tellapart.report(trained),
         "compare": tellapart.compare([trained, again]),
+        "runs": tellapart.runs(trained.folder),
         "summary": tellapart.summary(trained),
         "summary of a recipe": tellapart.summary("fast"),
         "load": tellapart.load("digits"),

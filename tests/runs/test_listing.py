@@ -198,10 +198,12 @@ def test_objects_say_in_one_line_what_they_are(tmp_path):
     make_run(tmp_path / ("long" * 40))
     make_run(tmp_path / "stopped", correct=None)
     runs = tellapart.runs(tmp_path)
-    assert repr(runs) == "<Runs: 2 runs (1 finished, 1 stopped); best test accuracy 90.0% (n=1,000)>"
+    assert repr(runs) == "<Runs: 2 runs, 1 finished, 1 stopped, best test accuracy 90.0% (n=1,000)>"
     assert repr(Runs(())) == "<Runs: 0 runs>"
     assert all(len(repr(run)) <= 200 and "\n" not in repr(run) for run in runs)
     assert "90.0% (88.0% to 91.7%, n=1,000)" in " ".join(map(repr, runs))
+    assert "95% CI" in runs._repr_html_()
+    assert all(len(each._repr_html_().encode()) <= 100_000 for each in (runs, *runs))
 
 
 def test_a_slice_and_the_damaged_are_runs_again(tmp_path):
