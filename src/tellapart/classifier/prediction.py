@@ -51,8 +51,16 @@ class Prediction(Readable):
 
     @property
     def best(self) -> str:
-        """The likeliest class; of several labels, those that the picture is given, with commas."""
+        """The likeliest class; of several labels, those that the picture is given, with commas.
+
+        For a model of many kinds of one thing (118 of dogs), `thing` may tell more.
+        """
         return self.names[0] if self.labels is None else multi_label.in_words(self.labels)
+
+    @property
+    def thing(self) -> str:
+        """The everyday thing that it shows, such as dog; the likeliest class where that is likelier."""
+        return self.best if self.group is None else self.group.name
 
     @property
     def in_words(self) -> str:

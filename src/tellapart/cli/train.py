@@ -13,8 +13,7 @@ from tellapart.cli.terminal.startup import importing
 AS_GIVEN = (
     "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
     "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "log",
-    "set",
+    "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
