@@ -14,7 +14,7 @@ AS_GIVEN = (
     "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
     "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
     "labels", "predictions", "memory", "out", "log",
-    "set",
+    "set", "model", "pixels",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
@@ -73,7 +73,7 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = {**locals(), "set": set_fields}
+    given = {**locals(), **own, "set": set_fields}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
@@ -83,6 +83,5 @@ def train(
         **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
         "augment": parse_augment(augment, no_augment),
         "size": size and options.parse_size(size),
-        **own,
     }
     raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))
