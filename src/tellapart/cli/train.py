@@ -13,7 +13,8 @@ from tellapart.cli.terminal.startup import importing
 AS_GIVEN = (
     "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
     "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "log", "set",
+    "labels", "predictions", "memory", "out", "log",
+    "set", "model", "pixels",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
@@ -72,7 +73,7 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = {**locals(), "set": set_fields}
+    given = {**locals(), **own, "set": set_fields}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
@@ -88,5 +89,4 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
         **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
         "augment": parse_augment(given["augment"], given["no_augment"]),
         "size": size and options.parse_size(size),
-        **given["own"],
     }
