@@ -11,16 +11,15 @@ from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
-    "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "log",
-    "set", "model", "pixels",
+    "recipe", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
+    "validation_share", "test_share", "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
 
 @with_own_model_options
 @with_label_options
+@training_options.with_optimizer_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
@@ -29,13 +28,7 @@ def train(
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
-    learning_rate: training_options.LearningRate = None,
-    lr: training_options.Lr = None,
-    optimizer: training_options.Optimizer = None,
-    weight_decay: training_options.WeightDecay = None,
-    label_smoothing: training_options.LabelSmoothing = None,
-    class_weight: training_options.ClassWeight = None,
-    sampling: training_options.Sampling = None,
+    of_optimizer: Any = None,
     backbone: training_options.Backbone = None,
     fine_tune: training_options.FineTune = None,
     freeze: training_options.Freeze = None,
@@ -89,4 +82,6 @@ def _settings(given: dict[str, Any]) -> dict[str, Any]:
         **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
         "augment": parse_augment(given["augment"], given["no_augment"]),
         "size": size and options.parse_size(size),
+        **given["of_optimizer"],
+        **given["own"],
     }
