@@ -1,5 +1,7 @@
 """`tellapart train --model FILE.keras`, as people type it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from command_line import tellapart
@@ -30,6 +32,8 @@ def test_a_model_file_is_trained_said_and_used_without_options(model_file, pictu
     assert "Pixels: 0 to 1 (assumed: no layer of it scales them). Otherwise: --pixels" in said
     assert "Compiled: Adam, learning rate 0.001, loss SparseCategoricalCrossentropy, metrics accuracy" in said
     assert "own-model: 2 epochs" in said
+    again = f"tellapart train {pictures} --model {model_file} --epochs 2 --validation-share 0.2 --learning-rate 0.001"
+    assert again in (Path("run") / "report.html").read_text()
     picture = next((pictures / "dark").iterdir())
     for command in (["predict", "run", picture], ["evaluate", "run"], ["summary", "run"], ["report", "run"]):
         result = tellapart(*command)

@@ -66,17 +66,22 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = {**locals(), "set": set_fields}
+    given = {**locals(), **own, "set": set_fields}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    settings = {name: given[name] for name in AS_GIVEN} | {
+    raise typer.Exit(train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet))
+
+
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `tellapart.train` from the options."""
+    target, size = given["target"], given["size"]
+    return {name: given[name] for name in AS_GIVEN} | {
         "target": None if target is None else options.parse_target(target),
         **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
-        "augment": parse_augment(augment, no_augment),
+        "augment": parse_augment(given["augment"], given["no_augment"]),
         "size": size and options.parse_size(size),
-        **of_optimizer,
-        **own,
+        **given["of_optimizer"],
+        **given["own"],
     }
-    raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

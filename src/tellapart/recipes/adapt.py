@@ -259,6 +259,11 @@ def held_out_for_transfer(config: TrainConfig, images: int, share: float | None)
     return config.changed(validation="held out", validation_share=_share_of_few(config, images))
 
 
+def with_several_labels(config: TrainConfig) -> TrainConfig:
+    """Return the configuration for several labels a picture: a transfer's head is fitted, and nothing fine-tuned."""
+    return config.changed(multi_label=True, fine_tune="off" if config.fine_tune == "auto" else None)
+
+
 def _share_of_few(config: TrainConfig, images: int) -> float:
     return max(config.validation_share, min(MOST_OF_TRAINING, FEWEST_VALIDATION / images))
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from tellapart.keras_internals import compiled_metrics, rate_setting
 
 
@@ -45,7 +47,7 @@ def compiled_settings(model: Any, loss: str) -> CompiledSettings:
     optimizer = model.optimizer
     rate, metrics = rate_setting(optimizer), compiled_metrics(model)
     return CompiledSettings(
-        learning_rate=float(optimizer.learning_rate),
+        learning_rate=float(str(np.float32(float(optimizer.learning_rate)))),  # 0.001, not 0.0010000000475
         optimizer=type(optimizer).__name__,
         schedule="constant" if hasattr(rate, "assign") else getattr(type(rate), "__name__", "function"),
         settings=_as_json(optimizer.get_config()),

@@ -23,7 +23,7 @@ OWN_MODEL = "own-model"
 
 OF_RECIPES = (
     "recipe", "network", "widths", "depth", "backbone", "head", "fine_tune", "fine_tuning", "statistics_over",
-    "validation", "freeze",
+    "validation", "freeze", "multi_label",
 )  # fmt: skip
 """Settings of a training that decide on a network of tellapart's, or need one."""
 
