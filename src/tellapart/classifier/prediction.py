@@ -46,8 +46,13 @@ class Prediction(Readable):
 
     @property
     def best(self) -> str:
-        """The likeliest class."""
+        """The likeliest class; for a model of many kinds of one thing (118 of dogs), `thing` may tell more."""
         return self.names[0]
+
+    @property
+    def thing(self) -> str:
+        """The everyday thing that it shows, such as dog; the likeliest class where that is likelier."""
+        return self.best if self.group is None else self.group.name
 
     @property
     def in_words(self) -> str:
