@@ -19,8 +19,8 @@ CAT = Path(tellapart.__file__).parent / "guide" / "photos" / "cat.jpg"
 NOT_LOOKED_INTO = (torch.nn.Module, keras.Layer, Path, str, bytes, type)
 """Objects of other libraries, and networks, which print as torch's do."""
 
-UNNAMED = {"Form"}
-"""A named tuple of functions: it prints as one."""
+UNNAMED = {"EarlyEnd", "Form"}
+"""Named tuples: they print as such."""
 
 MOST_OF_A_COLLECTION = 2
 
