@@ -49,10 +49,8 @@ def main():
         "--earlier", type=Path, nargs="*", default=[], help="results to which these are added"
     )
     options = parser.parse_args()
-    machine, runs = (
-        hardware(),
-        [run for path in options.earlier for run in json.loads(path.read_text())["runs"]],
-    )
+    machine, now = hardware(), datetime.datetime.now(datetime.UTC)
+    runs = [run for path in options.earlier for run in json.loads(path.read_text())["runs"]]
     for draw in range(options.first_draw, options.first_draw + options.draws):
         splits = drawn(options, draw)
         for recipe in options.recipes:
@@ -63,7 +61,11 @@ def main():
                     {"recipe": recipe, "way": way, "draw": draw, **trained(splits, recipe, settings, draw)}
                 )
                 print(runs[-1], flush=True)
-    now = datetime.datetime.now(datetime.UTC)
+        save(runs, machine, options, now)  # after each draw: the next may be interrupted
+
+
+def save(runs, machine, options, now):
+    """Write the page and all figures so far."""
     command = (
         f"python benchmarks/imbalance.py --data {options.data} --common {options.common} --rare {options.rare} "
         f"--counts {' '.join(map(str, options.counts))} --test {options.test} "

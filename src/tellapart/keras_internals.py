@@ -254,6 +254,11 @@ def compute_loss(
     )
 
 
+def build_compiled_parts(model: Any, inputs: Any, targets: Any) -> None:
+    """Build a compiled model's metrics, losses and optimizer for batches of these shapes, as `fit` does first."""
+    model._symbolic_build(data_batch=(inputs, targets))
+
+
 def has_loss_weights(model: Any) -> bool:
     """Return whether `loss_weights` were passed to `compile`."""
     return model._compile_loss._user_loss_weights is not None
@@ -282,6 +287,11 @@ def metrics_of_losses(model: Any) -> Sequence[Any]:
 def compiled_metrics(model: Any) -> Any | None:
     """Return the container of the metrics passed to `compile`; None where there are none."""
     return model._compile_metrics
+
+
+def metrics_as_given(compiled: Any) -> Any:
+    """Return what was passed to `compile` as metrics: names, objects, functions, in lists or dictionaries."""
+    return compiled._user_metrics
 
 
 def has_weighted_metrics(compiled: Any) -> bool:

@@ -22,8 +22,8 @@ def test_the_names_are_those_of_the_registries():
     from tellapart.recipes.forms import OPTIMIZERS
     from tellapart.recipes.recipes import RECIPES
 
-    assert set(completion.OPTIMIZERS) == set(OPTIMIZERS)
     assert set(completion.RECIPES) == set(RECIPES)
+    assert set(completion.OPTIMIZERS) == set(OPTIMIZERS)
     assert set(completion.BACKBONES) == {*BACKBONES, *APPLICATIONS}
 
 
@@ -54,7 +54,7 @@ def test_run_folders_and_those_that_can_go_on():
     assert completion.run_folders("") == ["runs/done", "runs/half"]
     assert completion.run_folders("runs/d") == ["runs/done"]
     assert completion.run_folders("old/deep/") == ["old/deep/one"]
-    assert completion.unfinished_runs("") == ["runs/half"]
+    assert completion.runs_to_resume("") == ["runs/half", "runs/done"]
     assert completion.models("c") == ["cifar10"]
     assert completion.models("runs/h") == ["runs/half"]
 
@@ -101,8 +101,9 @@ def test_bash_offers_values(scripts):
     assert offered(scripts, "ru") == ["runs"]
     assert offered(scripts, "train", "cifar") == ["cifar10", "cifar100"]
     assert offered(scripts, "train", "cifar10", "--recipe", "f") == ["fast", "first-cnn"]
-    assert offered(scripts, "train", "--resume", "") == ["runs/half"]
+    assert offered(scripts, "train", "--resume", "") == ["runs/half", "runs/done"]
     assert offered(scripts, "report", "--compare", "runs/done", "r") == ["runs/done", "runs/half"]
+    assert offered(scripts, "train", "x", "--optimizer", "adam") == ["adam", "adamw"]
     assert offered(scripts, "predict", "im") == ["imagenet"]
     assert offered(scripts, "train", "photos", "--log", "w") == ["wandb"]
     assert offered(scripts, "predict", "nothing-here") == []

@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
-from made_runs import DAMAGES, VERSIONS, make_run
+from made_runs import DAMAGES, VERSIONS, epoch_done, make_run
 
 import tellapart
 from tellapart.errors import ConfigError, DataError
+from tellapart.runs.event_log import event_line
 from tellapart.runs.find import looks_like_a_run
 from tellapart.runs.listing import ORDERS, Runs, summary_of_run
 from tellapart.runs.lock import HOLDER, locked
+from tellapart.runs.metrics_file import metrics_line
 
 resource = pytest.importorskip("resource", reason="Windows counts processor time otherwise")
 
@@ -118,6 +121,17 @@ def test_a_stopped_run_says_how_far_it_came(tmp_path):
     assert (run.state, run.epochs, run.planned, run.accuracy) == ("stopped", 2, 9, None)
 
 
+def test_a_run_that_goes_on_past_its_end_is_not_over(tmp_path):
+    run = make_run(tmp_path / "run", epochs=3, planned=9)
+    done = epoch_done(3, 9)
+    with (run / "log.jsonl").open("a") as file:
+        file.write(event_line("EpochDone", asdict(done)))
+    with (run / "metrics.csv").open("a") as file:
+        file.write(metrics_line(done))
+    listed = summary_of_run(run)
+    assert (listed.state, listed.epochs, listed.accuracy) == ("stopped", 4, 0.9)
+
+
 def test_a_running_training_is_running_and_a_killed_one_is_not(tmp_path):
     run = make_run(tmp_path / "run", correct=None, epochs=2, planned=9)
     with locked(run):
@@ -184,10 +198,12 @@ def test_objects_say_in_one_line_what_they_are(tmp_path):
     make_run(tmp_path / ("long" * 40))
     make_run(tmp_path / "stopped", correct=None)
     runs = tellapart.runs(tmp_path)
-    assert repr(runs) == "<Runs: 2 runs (1 finished, 1 stopped); best test accuracy 90.0% (n=1,000)>"
+    assert repr(runs) == "<Runs: 2 runs, 1 finished, 1 stopped, best test accuracy 90.0% (n=1,000)>"
     assert repr(Runs(())) == "<Runs: 0 runs>"
     assert all(len(repr(run)) <= 200 and "\n" not in repr(run) for run in runs)
     assert "90.0% (88.0% to 91.7%, n=1,000)" in " ".join(map(repr, runs))
+    assert "95% CI" in runs._repr_html_()
+    assert all(len(each._repr_html_().encode()) <= 100_000 for each in (runs, *runs))
 
 
 def test_a_slice_and_the_damaged_are_runs_again(tmp_path):

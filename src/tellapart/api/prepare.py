@@ -7,17 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tellapart.api.listener import Listener
+from tellapart.api.own_model import OwnGiven, prepared_again
 from tellapart.api.repeat import extended, notice_of, record_extension
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
+from tellapart.data.multi_label import class_counts
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.recorded import open_recorded
-from tellapart.data.sources.label_choice import labels_from
+from tellapart.data.sources.label_choice import labels_from, with_several
 from tellapart.data.split import divide, write_split_csv
 from tellapart.data.store import MEMORY_BUDGET, ImageStore, bytes_of, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
@@ -29,6 +30,7 @@ from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.lock import locked
 from tellapart.runs.new_folder import new_run_folder
+from tellapart.runs.own_run import OwnRun, save_start
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.precision import resolve
 
@@ -51,6 +53,7 @@ def prepare(
     held: ExitStack,
     reason: str = "",
     memory_bytes: int = MEMORY_BUDGET,
+    own: OwnRun | None = None,
 ) -> TrainingSetup:
     """Split the images, read them, and make the run folder.
 
@@ -63,6 +66,7 @@ def prepare(
         held: gets the folder's lock.
         reason: why the recipe was chosen, where nobody named it.
         memory_bytes: of decoded images; more lie in a file.
+        own: the Keras model that somebody gave.
     """
     for words in dataset.notices:
         listener.notice(words)
@@ -72,8 +76,9 @@ def prepare(
     dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed, keep=keep)
     if config.head is not None:
         refuse_single_images(dataset, dataset.splits["train"].labels)
-    preprocessing = preprocessing_for(dataset, config)
-    check_image_size(preprocessing.shape)
+    preprocessing = preprocessing_for(dataset, config, own)
+    if own is None:
+        check_image_size(preprocessing.shape)
     backbone, stores = open_and_load(dataset, preprocessing, config, listener, memory_bytes)
     if config.head is not None:
         refuse_single_images(dataset, stores["train"].labels)  # some could not be read
@@ -81,15 +86,17 @@ def prepare(
     folder = new_run_folder(out, dataset.name, config.recipe, held)
     precision = resolve(config.precision)
     setup = TrainingSetup(
-        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, reason=reason
+        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, own=own, reason=reason
     )
     with recoverable(folder):
+        if own is not None:
+            save_start(own.ready.model, folder.path)
         write_split_csv(dataset, folder.split)
         folder.write_settings(config, describe_data(setup, reopening), torch.get_num_threads())
     return setup
 
 
-def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[np.int64]) -> TrainConfig:
+def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[Any]) -> TrainConfig:
     """Return the configuration with a weight for each class of the data, where it has weights.
 
     Args:
@@ -105,17 +112,17 @@ def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[np
     return config.changed(class_weight=resolved(config.class_weight, dataset.class_names, labels))
 
 
-def refuse_single_images(dataset: Dataset, labels: NDArray[np.int64]) -> None:
+def refuse_single_images(dataset: Dataset, labels: NDArray[Any]) -> None:
     """Raise if a class has less than two training images, with which nothing could be checked.
 
     Args:
         dataset: divided.
-        labels: (N,) of the training images.
+        labels: (N,) of the training images; or (N, classes) of 0 and 1, where a picture may have several.
 
     Raises:
         DataError: naming the classes.
     """
-    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    counts = class_counts(labels, len(dataset.class_names))
     few = [index for index, count in enumerate(counts) if count < 2]
     if not few:
         return
@@ -139,6 +146,7 @@ def prepare_again(
     listener: Listener,
     held: ExitStack,
     memory_bytes: int = MEMORY_BUDGET,
+    own_given: OwnGiven | None = None,
 ) -> TrainingSetup:
     """Prepare a run that was stopped, or is to go on past its planned end, on the very same images.
 
@@ -151,6 +159,7 @@ def prepare_again(
         listener: hears of the images read.
         held: gets the folder's lock.
         memory_bytes: of decoded images; more lie in a file.
+        own_given: of a model of somebody's own: itself, and its callbacks.
 
     Raises:
         ConfigError: settings were given, another training holds the folder, or the run's images are gone with the
@@ -166,13 +175,13 @@ def prepare_again(
             f"A resumed run keeps its settings ({folder.path}/run.toml); only its epochs can be raised. Leave out "
             f"{' and '.join(others).replace('_', ' ')}, or begin a new run with: tellapart train --config {folder.path}"
         )
-    epochs = changes.get("epochs")
-    longer = None if epochs is None else extended(folder, config, epochs)
+    longer = None if changes.get("epochs") is None else extended(folder, config, changes["epochs"])
+    own = prepared_again(own_given or OwnGiven(), folder.path, saved, config)
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     if data is None:
         data, labels = saved["argument"], labels_from(saved)
-    dataset = open_recorded(opened, data, labels, folder.read_split(saved))
+    dataset = open_recorded(opened, data, _as_then(labels, config), folder.read_split(saved))
     for words in dataset.notices:
         listener.notice(words)
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
@@ -194,8 +203,13 @@ def prepare_again(
         config = longer
     precision = saved.get("precision") or resolve(config.precision)
     return TrainingSetup(
-        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, resumes=True
+        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, own=own, resumes=True
     )
+
+
+def _as_then(labels: Any, config: TrainConfig) -> Any:
+    """Return labels that are given again, of the kind that the run had."""
+    return with_several(labels) if config.multi_label else labels
 
 
 class _CancelledError(Exception):
@@ -284,12 +298,18 @@ def load_stores(
     }
 
 
-def preprocessing_for(dataset: Dataset, config: TrainConfig) -> Preprocessing:
-    """Choose the network's input: a backbone's own; else the configured size, or the images' where that is moderate."""
+def preprocessing_for(dataset: Dataset, config: TrainConfig, own: OwnRun | None = None) -> Preprocessing:
+    """Choose the network's input: a given model's or a backbone's own; else the configured size, or the images' where
+    that is moderate."""
+    if own is not None:
+        height, width, channels = own.ready.shape
+        return Preprocessing(
+            height=height, width=width, channels=channels, policy=config.policy, reading="fast"
+        )
     if config.backbone is not None:
-        own = choose_backbone(config.backbone, config.size).preprocessing
-        height, width = config.size or (own.height, own.width)
-        return dataclasses.replace(own, height=height, width=width, policy=config.policy, reading="fast")
+        its = choose_backbone(config.backbone, config.size).preprocessing
+        height, width = config.size or (its.height, its.width)
+        return dataclasses.replace(its, height=height, width=width, policy=config.policy, reading="fast")
     height, width, channels = dataset.image_shape or (LARGEST_SIDE, LARGEST_SIDE, 3)
     if config.size is not None:
         height, width = config.size
@@ -314,5 +334,6 @@ def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[st
         "preprocessing": setup.preprocessing.to_dict(),
         "precision": setup.precision,
         **({} if setup.backbone is None else {"backbone": dict(setup.backbone.origin)}),
+        **({} if setup.own is None else {"own": setup.own.to_dict()}),
         **reopening,
     }

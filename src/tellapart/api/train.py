@@ -11,6 +11,7 @@ from tellapart.api.configure import configured
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import Listener
 from tellapart.api.live import listener_for
+from tellapart.api.own_model import OwnGiven, prepared_own
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
@@ -19,14 +20,16 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
-from tellapart.data.sources.label_choice import as_labels
+from tellapart.data.sources.label_choice import as_labels, with_several
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import Given, refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.given import settings_from
+from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
+from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import amount_of_bytes
 
@@ -53,6 +56,10 @@ def default_recipe(
 def train(
     data: Any = None,
     *,
+    model: Any = None,
+    callbacks: Any = None,
+    pixels: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     recipe: str | TrainConfig | None = None,
     out: str | Path | None = None,
     resume: str | Path | None = None,
@@ -65,6 +72,7 @@ def train(
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     memory: int | str = MEMORY_BUDGET,
+    multi_label: bool = False,
     log: Any = None,
     **changes: Any,
 ) -> TrainingResult:
@@ -72,6 +80,14 @@ def train(
 
     Args:
         data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
+        model: a Keras model of your own, compiled or not, or the path of a `.keras` or `.h5` file; see
+            `docs/own-models.md`. It is trained in place, as `model.fit` trains it: with its own optimizer, loss and
+            metrics where it is compiled. It gets pictures of its size; its outputs must be as many as the classes, or
+            one for two classes. The last epoch is the model, unless keep="best" or a callback says otherwise.
+        callbacks: Keras callbacks for it, with their meaning in `fit`; give them again when you resume.
+        pixels: the numbers that it wants for pixels: "0-255", "0-1", "-1-1", "imagenet" or "caffe". Default: 0-255
+            where a layer of it scales them, else 0-1. The model that is saved reads 0-255 in any case.
+        custom_objects: name -> class or function, of a file whose layers, loss or metrics are not Keras's own.
         recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
             images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
         out: the run folder to make. Default: a dated one under `runs/`.
@@ -93,6 +109,8 @@ def train(
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
             changes no result.
+        multi_label: whether a picture may have several labels, or none. Then `labels` is a file with a column such as
+            cat|dog, with columns of 0 and 1, or with several rows a picture; or arrays give (N, labels) of 0 and 1.
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods of `trackers.tracker.Tracker`. A resumed run
             goes on in those that it had; "none" leaves them.
@@ -107,7 +125,8 @@ def train(
         the path of its `report`. It can be given to `predict`, `evaluate`, `explain`, `report` and `summary`.
 
     Raises:
-        ConfigError: an unknown recipe or setting, or one out of range.
+        ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.
+        ModelError: a model that is no classifier of images, or cannot be saved.
         DataError: images or labels that cannot be used.
         MissingExtraError: a tracker's package is not installed.
         SaveError: the disk is full.
@@ -117,32 +136,64 @@ def train(
         listener = listener_for(verbose)
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
-    budget = _bytes_of(memory)
+    budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects)
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
-            given = {"augment": None if augment is True else augment, "target": target}
-            changes = {**settings_from(changes), **given}
-            setup = prepare_again(resume, data, labels, opened, changes, listener, held, budget)
+            given = {**settings_from(changes), **_given(augment, target, multi_label)}
+            setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            if config is not None and recipe is not None:
-                raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
-            if config is not None:
-                recipe, data, labels = repeated(config, data, labels)
-            dataset, complete, reason = _opened_and_configured(
-                data, labels, opened, recipe, augment, target, changes
+            recipe, data, labels, changes = _meant(config, recipe, data, labels, changes, multi_label)
+            dataset, complete, reason, own = _opened_and_configured(
+                data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
-            setup = prepare(dataset, complete, out, reopening(data, labels), listener, held, reason, budget)
+            again = reopening(data, labels)
+            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
         listener.folder_made(setup)
-        run = run_training if setup.config.head is None else run_transfer
         with tracking.until_the_end() as ending:
-            result = run(setup, listener, should_stop)
+            result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _given(augment: Any, target: float | None, multi_label: bool) -> dict[str, Any]:
+    """Return the settings that have keywords of their own; None where they were not given."""
+    return {
+        "augment": None if augment is True else augment,
+        "target": target,
+        "multi_label": multi_label or None,
+    }
+
+
+def _run_of(setup: TrainingSetup) -> Callable[..., TrainingResult]:
+    return run_training if setup.config.head is None else run_transfer
+
+
+def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """Return recipe, data and labels as given, or those of the run whose settings are to be repeated."""
+    if config is None:
+        return recipe, data, labels
+    if recipe is not None:
+        raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
+    return repeated(config, data, labels)
+
+
+def _meant(
+    config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool
+) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Return recipe, data, labels and changes, those of a run that is repeated where there is one.
+
+    Labels and changes both say whether a picture may have several labels, where something does.
+    """
+    recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
+    if multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label):
+        labels = with_several(labels)
+    several = {"multi_label": True} if as_labels(labels).multi_label else {}
+    return recipe, data, labels, {**changes, **several}
 
 
 def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:
@@ -192,12 +243,23 @@ def _opened_and_configured(
     augment: bool | Given,
     target: float | None,
     changes: dict[str, Any],
-) -> tuple[Dataset, TrainConfig, str]:
-    """Return the images, the configuration for them, and why its recipe was chosen."""
+    own_given: OwnGiven,
+    listener: Listener,
+) -> tuple[Dataset, TrainConfig, str, OwnRun | None]:
+    """Return the images, the configuration for them, why its recipe was chosen, and a model that was given."""
     changes = settings_from(changes)
+    own_given.refuse_without_model(recipe)
     if "target" in changes and target is not None:
         raise ConfigError("target is given twice: by itself and in set. Give it once.")
     target = changes.pop("target", target)
+    if own_given.model is not None:
+        refuse_settings_of_recipes({**changes, "recipe": recipe})
+        dataset = opened(data, labels)
+        _refuse_shares_of_own_splits(dataset, changes)
+        own, complete, told = prepared_own(own_given, dataset, augment, target, changes)
+        for words in told:
+            listener.notice(words)
+        return dataset, complete, "", own
     if recipe is None or recipe == AUTO:
         recipe = default_recipe(target, *map(changes.get, ("fine_tune", "backbone", "freeze")))
     # A bad setting is refused before any download.
@@ -214,7 +276,7 @@ def _opened_and_configured(
         len(dataset.splits.get("train", ())),
         has_validation="validation" in dataset.splits,
     )
-    return dataset, config, choice.reason
+    return dataset, config, choice.reason, None
 
 
 def _refuse_shares_of_own_splits(dataset: Dataset, changes: Mapping[str, Any]) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
+from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_to_the_end
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
+from tellapart.api.own_training import OwnTraining
 from tellapart.api.watching import look_at_data, watch_over, with_findings
-from tellapart.classifier.card import ModelCard, NoveltyLimit
+from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.errors import TellapartError
@@ -93,7 +94,7 @@ class _Training:
         loader = DataLoader(
             train, classes, batches, config.augmentation, net.device, config.mixing, config.mixing_strength
         )
-        card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), config.tta_views)
+        card = new_card(setup, config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)
 
@@ -111,6 +112,9 @@ class _Training:
         return (
             state.epoch >= self.config.epochs or self.config.early_end(state.history) or state.divergences > 1
         )
+
+    def end(self) -> None:
+        """End it: nothing is left to do."""
 
     def run(self, tell: Callable[[Event], None], should_stop: Callable[[], bool]) -> None:
         """Train until it is over or somebody asks to stop; every event is saved before it is told.
@@ -143,7 +147,8 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
         listener.event(event)
         energy.read_if_due()
 
-    training = _Training.at_last_checkpoint(setup, listener.warned)
+    kind: type[_Training] | type[OwnTraining] = _Training if setup.own is None else OwnTraining
+    training: _Training | OwnTraining = kind.at_last_checkpoint(setup, listener.warned)
     with threads_for(setup.config.batch_size * count_flops(training.classifier.model).step):
         threads = torch.get_num_threads()
         listener.prepared(setup, training.classifier.model)
@@ -151,6 +156,7 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
             tell(finding)
         training = _to_the_end(training, setup, tell, should_stop)
     if training.is_over:
+        training.end()
         listener.trained()
     checkpointer, classifier = training.checkpointer, training.classifier
     checkpointer.restore_best_weights()
@@ -169,8 +175,11 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
 
 
 def _to_the_end(
-    training: _Training, setup: TrainingSetup, tell: Callable[[Event], None], should_stop: Callable[[], bool]
-) -> _Training:
+    training: SomeTraining,
+    setup: TrainingSetup,
+    tell: Callable[[Event], None],
+    should_stop: Callable[[], bool],
+) -> SomeTraining:
     """Train, whether it diverges or not.
 
     Raises:
@@ -178,12 +187,18 @@ def _to_the_end(
     """
     training = train_to_the_end(training, setup.folder, tell, should_stop)
     state = training.checkpointer.state
-    if state.divergences > 1 and not state.history:
+    if state.divergences and training.is_over and not state.history:
         raise TellapartError(_diverged_at_once(setup))
     return training
 
 
 def _diverged_at_once(setup: TrainingSetup) -> str:
+    if setup.own is not None:
+        return (
+            "Training diverged in its first epoch: the loss became NaN or infinite. Try a much lower rate than "
+            f"{setup.config.optimizer.learning_rate:g}, or look at the scale of the pixels. {setup.folder.path} can be "
+            "deleted."
+        )
     return (
         "Training diverged twice in its first epoch, even at a tenth of the learning rate: the loss became NaN or "
         f"infinite. Try a much lower --learning-rate (this run: {setup.config.optimizer.learning_rate:g}). "
@@ -192,12 +207,13 @@ def _diverged_at_once(setup: TrainingSetup) -> str:
 
 
 def _calibrate(setup: TrainingSetup, classifier: Classifier) -> HeldOut:
-    """Note on the model card what held-out images tell: a temperature, useful views, and what is unfamiliar."""
+    """Note on the model card what held-out images tell: useful views; a temperature, and what is unfamiliar; or of
+    several labels a picture each one's threshold."""
     store = setup.stores["validation"]
     predictions = classifier.tta_probabilities(store.images, precision=setup.precision)
     held_out = HeldOut(predictions, store)
     card = calibrated(classifier.card, held_out, choose_views=setup.config.choose_views)
-    if held_out.decides:
+    if held_out.decides and not card.multi_label:
         limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
         card = replace(card, novelty=NoveltyLimit("energy", limit))
     classifier.card = card

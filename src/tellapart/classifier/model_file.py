@@ -123,8 +123,13 @@ def _entry(path: Path, name: str, *, is_text: bool) -> bytes | None:
         return read_entry(archive, name, path, is_text=is_text)
 
 
-def load_keras(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Load the Keras model of a `.keras` or `.h5` file, without its optimizer, or of a built-in backbone.
+def load_keras(path: Path, custom_objects: Mapping[str, Any] | None = None, *, compiled: bool = False) -> Any:
+    """Load the Keras model of a `.keras` or `.h5` file, or of a built-in backbone.
+
+    Args:
+        path: of the file.
+        custom_objects: class name -> class, of what is not Keras's own.
+        compiled: whether with the optimizer, loss and metrics that a file of Keras 3 has.
 
     Raises:
         ModelError: Keras cannot read it, or a backbone's weights are missing or damaged.
@@ -137,7 +142,7 @@ def load_keras(path: Path, custom_objects: Mapping[str, Any] | None = None) -> A
     numbers = checked_file(path)
     try:
         with limited_to(numbers, path):
-            model = load_model(path, custom_objects)
+            model = load_model(path, custom_objects, compiled=compiled)
         refuse_large_outputs(model, path)
         return model
     except ModelError:

@@ -35,14 +35,19 @@ Completer = Callable[[str], list[str]]
 """What is typed so far -> what it may become; typer hands it over by the name `incomplete`."""
 
 
+def recipes(incomplete: str) -> list[str]:
+    """Offer recipes."""
+    return _beginning(incomplete, ("auto", *RECIPES))
+
+
 def optimizers(incomplete: str) -> list[str]:
     """Offer optimizers."""
     return _beginning(incomplete, OPTIMIZERS)
 
 
-def recipes(incomplete: str) -> list[str]:
-    """Offer recipes."""
-    return _beginning(incomplete, ("auto", *RECIPES))
+def class_weights(incomplete: str) -> list[str]:
+    """Offer the one word that stands for class weights; files are the shell's."""
+    return _beginning(incomplete, ("balanced",))
 
 
 def models_or_recipes(incomplete: str) -> list[str]:
@@ -80,9 +85,9 @@ def run_folders(incomplete: str) -> list[str]:
     return [path for path in _run_folders_in(folder) if path.startswith(incomplete)]
 
 
-def unfinished_runs(incomplete: str) -> list[str]:
-    """Offer the run folders that --resume can continue."""
-    return [path for path in run_folders(incomplete) if not _is_finished(path)]
+def runs_to_resume(incomplete: str) -> list[str]:
+    """Offer the run folders that --resume continues; finished ones, which need more --epochs, come last."""
+    return sorted(run_folders(incomplete), key=_is_finished)
 
 
 def trackers(incomplete: str) -> list[str]:
@@ -142,8 +147,10 @@ COMPLETED: tuple[tuple[Any, Completer], ...] = (
     (options.Recipe, recipes),
     (options.BenchRecipe, recipes),
     (training_options.Backbone, backbones),
-    (training_options.Resume, unfinished_runs),
+    (training_options.Resume, runs_to_resume),
     (training_options.Optimizer, optimizers),
+    (training_options.ClassWeight, class_weights),
+    (training_options.ConfigFile, run_folders),
     (run_options.Log, trackers),
     (run_options.Runs, run_folders),
     (run_options.RunFolders, run_folders),

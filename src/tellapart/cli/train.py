@@ -7,32 +7,28 @@ import typer
 from tellapart.cli import options, run_options, training_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
+from tellapart.cli.own_model_options import with_own_model_options
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
-    "recipe", "epochs", "patience", "batch_size", "learning_rate", "lr", "optimizer", "weight_decay", "label_smoothing",
-    "class_weight", "sampling", "backbone", "freeze", "seed", "resume", "config", "validation_share", "test_share",
-    "labels", "predictions", "memory", "out", "log",
-    "set",
+    "recipe", "epochs", "patience", "batch_size", "backbone", "freeze", "seed", "resume", "config",
+    "validation_share", "test_share", "labels", "predictions", "memory", "out", "log", "set",
 )  # fmt: skip
 """Options that `tellapart.train` takes as they are."""
 
 
+@with_own_model_options
 @with_label_options
+@training_options.with_optimizer_options
 def train(
     data: options.TrainData = None,
     recipe: options.Recipe = None,
+    own: Any = None,
     target: training_options.Target = None,
     epochs: training_options.Epochs = None,
     patience: training_options.Patience = None,
     batch_size: options.BatchSize = None,
-    learning_rate: training_options.LearningRate = None,
-    lr: training_options.Lr = None,
-    optimizer: training_options.Optimizer = None,
-    weight_decay: training_options.WeightDecay = None,
-    label_smoothing: training_options.LabelSmoothing = None,
-    class_weight: training_options.ClassWeight = None,
-    sampling: training_options.Sampling = None,
+    of_optimizer: Any = None,
     backbone: training_options.Backbone = None,
     fine_tune: training_options.FineTune = None,
     freeze: training_options.Freeze = None,
@@ -70,17 +66,22 @@ def train(
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unusable data,
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
-    given = {**locals(), "set": set_fields}
+    given = {**locals(), **own, "set": set_fields}
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    settings = {name: given[name] for name in AS_GIVEN} | {
+    raise typer.Exit(train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet))
+
+
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `tellapart.train` from the options."""
+    target, size = given["target"], given["size"]
+    return {name: given[name] for name in AS_GIVEN} | {
         "target": None if target is None else options.parse_target(target),
-        "fine_tune": fine_tune and fine_tune.value,
-        "augment": parse_augment(augment, no_augment),
-        "precision": precision and precision.value,
+        **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
+        "augment": parse_augment(given["augment"], given["no_augment"]),
         "size": size and options.parse_size(size),
-        "policy": policy and policy.value,
+        **given["of_optimizer"],
+        **given["own"],
     }
-    raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from tellapart.cli.option_groups import grouped
 from tellapart.cli.options import Precision, Switch
 
 # How long
@@ -88,6 +89,20 @@ Sampling = Annotated[
         "come several times. Default: shuffled (each picture once).",
     ),
 ]
+
+OF_OPTIMIZER = {
+    "learning_rate": LearningRate,
+    "lr": Lr,
+    "optimizer": Optimizer,
+    "weight_decay": WeightDecay,
+    "label_smoothing": LabelSmoothing,
+    "class_weight": ClassWeight,
+    "sampling": Sampling,
+}
+"""Parameter -> option; names and values are those of `tellapart.train`."""
+
+with_optimizer_options = grouped("of_optimizer", OF_OPTIMIZER, dict)
+"""Gives a command these options; its parameter `of_optimizer` gets them by name, each None where it is not given."""
 
 # Pretrained networks
 

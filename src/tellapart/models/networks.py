@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
+from tellapart.keras_backend import import_keras
 from tellapart.models.backbones import DEFAULT_BACKBONE, backbone_side, open_backbone, with_head
 from tellapart.models.first_cnn import first_cnn
 from tellapart.models.photo_resnet import photo_resnet
@@ -35,6 +36,10 @@ class NetworkSettings(Protocol):
     def backbone(self) -> str | None:
         """Name of a pretrained network."""
         ...
+
+
+OWN = "own"
+"""A Keras model that somebody gave; the run folder keeps it."""
 
 
 Builder = Callable[[tuple[int, int, int], int, NetworkSettings], Any]
@@ -92,6 +97,22 @@ def _widths(settings: NetworkSettings) -> tuple[int, int, int]:
     return settings.widths
 
 
+def for_several_labels(model: Any) -> Any:
+    """Return an uncompiled network whose last activation is a sigmoid for each label instead of a softmax over all."""
+    keras = import_keras()
+    last = model.layers[-1]
+    assert last.activation is keras.activations.softmax, last.name
+    last.activation = keras.activations.sigmoid
+    return model
+
+
+def _no_build(*_: Any) -> Any:
+    raise ConfigError(
+        "A network of one's own is given, not built: tellapart train DATA --model FILE.keras, or "
+        "tellapart.train(DATA, model=MODEL)."
+    )
+
+
 NETWORKS: dict[str, Network] = {
     "first-cnn": Network(
         build=lambda shape, classes, _: first_cnn(shape, classes),
@@ -126,5 +147,6 @@ NETWORKS: dict[str, Network] = {
         has_widths=False,
         side=lambda settings: backbone_side(settings.backbone or DEFAULT_BACKBONE),
     ),
+    OWN: Network(build=_no_build, has_widths=False),
 }
 """Name in a configuration -> network."""

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
-from tellapart.models.networks import NETWORKS
+from tellapart.models.networks import NETWORKS, for_several_labels
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.standardized import standardized
@@ -51,15 +53,19 @@ def build_model(
         rows = np.random.default_rng(config.seed).permutation(len(images))[:count]
         initialize(model, images[np.sort(rows)], config.seed)
     optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
-    model.compile(optimizer=optimizer, loss=build_loss(config.label_smoothing), metrics=["accuracy"])
+    loss = build_loss(config.label_smoothing, multi_label=config.multi_label)
+    metric = "binary_accuracy" if config.multi_label else "accuracy"
+    model.compile(optimizer=optimizer, loss=loss, metrics=[metric])
     return model
 
 
-def build_loss(label_smoothing: float) -> Any:
-    """Return the cross-entropy for one-hot targets, as Keras's `compile` takes it."""
+def build_loss(label_smoothing: float, *, multi_label: bool = False) -> Any:
+    """Return the cross-entropy for one-hot targets, or for several labels an image, as Keras's `compile` takes it."""
     if not label_smoothing:
-        return "categorical_crossentropy"
-    return import_keras().losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+        return "binary_crossentropy" if multi_label else "categorical_crossentropy"
+    losses = import_keras().losses
+    kind = losses.BinaryCrossentropy if multi_label else losses.CategoricalCrossentropy
+    return kind(label_smoothing=label_smoothing)
 
 
 def build_network(
@@ -70,6 +76,8 @@ def build_network(
 ) -> Any:
     """Return the configured network, uncompiled; with the layers that standardize images, learned from `images`."""
     model = NETWORKS[config.network].build(image_shape, classes, config)
+    if config.multi_label:
+        model = for_several_labels(model)
     augmentation = config.augmentation
     if augmentation is None or not augmentation.standardizes:
         return model
@@ -82,13 +90,17 @@ def finish_model(config: TrainConfig, model: Any) -> None:
         finish(model)
 
 
-def build_optimizer(settings: OptimizerSettings | MuonSettings, steps: int) -> Any:
+def build_optimizer(settings: OptimizerSettings | MuonSettings | CompiledSettings, steps: int) -> Any:
     """Return the Keras optimizer of a training of `steps` steps in total.
 
     For Muon this is SGD, which holds its state; see `training.optim.muon`.
     """
     keras = import_keras()
     schedules = keras.optimizers.schedules
+    if isinstance(settings, CompiledSettings):
+        raise ConfigError(
+            f"The optimizer {settings.optimizer} came with a compiled model, and is not built anew."
+        )
     if isinstance(settings, MuonSettings):
         rate = schedules.PolynomialDecay(settings.learning_rate, max(1, steps), end_learning_rate=0.0)
         return keras.optimizers.SGD(rate, momentum=settings.other_momentum, nesterov=True)
@@ -133,5 +145,7 @@ def build_step(
         steps=steps,
         whitening_steps=round(settings.whitening_share * steps),
     )
-    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, config.batch_size)
+    # Its rates are for a loss that is summed over the images; Keras's binary cross-entropy is a mean over labels too.
+    summed = config.batch_size * (model.output_shape[-1] if config.multi_label else 1)
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, summed)
     return TrainStep(net, optimizer, part_size=config.statistics_over, class_weight=weights)

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
-from tellapart.models.networks import NETWORKS
+from tellapart.models.networks import NETWORKS, OWN
 from tellapart.pages.card import Readable
 from tellapart.recipes.class_weights import ClassWeights
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.field_checks import check_types, for_toml
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
@@ -46,7 +47,7 @@ class TrainConfig(Readable):
     fine_tuning: FineTuning | None = None
     """How the backbone is trained further; None for recipes without a backbone."""
 
-    optimizer: OptimizerSettings | MuonSettings
+    optimizer: OptimizerSettings | MuonSettings | CompiledSettings
     label_smoothing: float = 0.0
     """Share of each target that is spread over all classes, 0 to 1. Source: Szegedy et al. 2016."""
 
@@ -73,6 +74,9 @@ class TrainConfig(Readable):
 
     target: float | None = None
     """Validation accuracy, 0 to 1, at which the training ends early; None: it never does."""
+
+    multi_label: bool = False
+    """Whether a picture may have several labels, or none: a sigmoid for each, and binary cross-entropy."""
 
     patience: int | None = None
     """Epochs without a better validation accuracy after which the training ends; None: it never does."""
@@ -133,6 +137,7 @@ class TrainConfig(Readable):
         if self.network not in NETWORKS:
             raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
         NETWORKS[self.network].check(self.network, self.widths, self.depth)
+        _check_multi_label(self)
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.patience is not None and self.patience < 1:
@@ -231,7 +236,8 @@ class TrainConfig(Readable):
     def from_dict(cls, saved: Mapping[str, Any]) -> "TrainConfig":
         """Return the configuration that `to_dict` described."""
         fields = dict(saved)
-        kind = MuonSettings if fields["optimizer"]["name"] == "Muon" else OptimizerSettings
+        kinds: dict[str, Any] = {"Muon": MuonSettings, "as compiled": CompiledSettings}
+        kind = kinds.get(fields["optimizer"]["name"], OptimizerSettings)
         fields["optimizer"] = kind(**fields["optimizer"])
         augmentation = fields.get("augmentation")
         fields["augmentation"] = None if augmentation is None else Augmentation.from_dict(augmentation)
@@ -244,3 +250,30 @@ class TrainConfig(Readable):
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+def _check_multi_label(config: TrainConfig) -> None:
+    """Raise ConfigError for what several labels a picture do not have."""
+    if not config.multi_label:
+        return
+    if config.network == OWN:
+        raise ConfigError(
+            "A network of one's own is not trained on several labels a picture. Leave out the model or --multi-label."
+        )
+    if config.fine_tune == "on":
+        raise ConfigError(
+            "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. Leave "
+            "out --fine-tune, and --epochs, --batch-size and --learning-rate, which are settings of fine-tuning; or "
+            "train from scratch with --recipe quick."
+        )
+    if config.is_balanced:
+        raise ConfigError(
+            "Class weights and balanced sampling are for one class a picture; each of several labels has a threshold "
+            "of "
+            "its own, chosen by F1. Leave out --class-weight and --sampling."
+        )
+    if config.target is not None:
+        raise ConfigError(
+            "target is an accuracy, and several labels a picture are scored by their mean average precision. Leave "
+            "out --target, and give --epochs."
+        )

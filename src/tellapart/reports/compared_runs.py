@@ -66,10 +66,14 @@ def facts_of_comparison(runs: Sequence[ComparedRun]) -> dict[str, Any]:
     """
     facts = compare({run.name: run.predictions for run in runs})
     settings = [run.settings for run in runs]
+    labels = _labels([run.name for run in runs])
     return {
         "tellapart": __version__,
         **facts,
-        "runs": [{**row, **_figures(run)} for row, run in zip(facts["runs"], runs, strict=True)],
+        "runs": [
+            {**row, "label": label, **_figures(run)}
+            for row, label, run in zip(facts["runs"], labels, runs, strict=True)
+        ],
         "curves": [_curve(run.history) for run in runs],
         "settings": settings_that_differ(settings),
         "circumstances": circumstances_that_differ(settings),
@@ -78,12 +82,17 @@ def facts_of_comparison(runs: Sequence[ComparedRun]) -> dict[str, Any]:
     }
 
 
+def _labels(names: Sequence[str]) -> list[str]:
+    """Return what a page calls runs: the names of their folders, or where two are alike, their paths."""
+    short = [Path(name).name for name in names]
+    return short if len(set(short)) == len(names) and all(short) else list(names)
+
+
 def _figures(run: ComparedRun) -> dict[str, Any]:
     sessions = [line["seconds"] for line in run.log if line["event"] == "Cost"]
     scored = [line for line in run.log if line["event"] == "Scored"]
     seconds = sum(sessions) if sessions else sum(done.seconds for done in run.history)
     return {
-        "name": Path(run.name).name or run.name,
         "data": run.settings["data"]["name"],
         "recipe": run.settings["run"]["recipe"],
         "started": run.settings["started"],

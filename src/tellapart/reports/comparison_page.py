@@ -21,9 +21,11 @@ def page(facts: Mapping[str, Any]) -> str:
     values = {
         "facts": facts,
         "styles": styles,
+        "labels": {run["run"]: run["label"] for run in facts["runs"]},
+        "unscored": sum(run["accuracy"] is None for run in facts["runs"]),
         "has_curves": any(facts["curves"]),
         "without_curves": [
-            run["run"] for run, curve in zip(facts["runs"], facts["curves"], strict=True) if not curve
+            run["label"] for run, curve in zip(facts["runs"], facts["curves"], strict=True) if not curve
         ],
         "level": LEVEL,
         "contents": _contents(facts),
@@ -31,7 +33,7 @@ def page(facts: Mapping[str, Any]) -> str:
     }
     data = {
         "runs": [
-            {"name": run["name"], "points": curve, **style}
+            {"name": run["label"], "points": curve, **style}
             for run, curve, style in zip(facts["runs"], facts["curves"], styles, strict=True)
         ]
     }

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,21 @@ Weights = list[NDArray[Any]]
 """A model's weights in Keras's order."""
 
 
-def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | None) -> None:
+class Companion(Protocol):
+    """What a training needs besides weights, optimizer and progress, to go on as if it had never stopped."""
+
+    def state(self) -> tuple[str, dict[str, NDArray[Any]]]:
+        """Return it as a text, and arrays by name."""
+        ...
+
+    def restore(self, text: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take it up again."""
+        ...
+
+
+def save_checkpoint(
+    path: Path, model: Any, state: TrainState, best: Weights | None, companion: Companion | None = None
+) -> None:
     """Write a checkpoint; the one before stays beside it until the next (`previous`).
 
     Args:
@@ -32,14 +46,18 @@ def save_checkpoint(path: Path, model: Any, state: TrainState, best: Weights | N
         model: compiled, its optimizer built.
         state: as the loop left it.
         best: weights of the best epoch so far, if the configuration keeps the best.
+        companion: what else is kept.
 
     Raises:
         SaveError: it could not be written; earlier checkpoints stay.
     """
+    text, arrays = ("", {}) if companion is None else companion.state()
     tensors = {f"weights/{i:04d}": weight for i, weight in enumerate(model.get_weights())}
     tensors |= {f"optimizer/{i:04d}": np.asarray(v.numpy()) for i, v in enumerate(model.optimizer.variables)}
     tensors |= {f"best/{i:04d}": weight for i, weight in enumerate(best or [])}
-    write_tensors(_unproven(path), tensors, {"standing": json.dumps(asdict(state))})
+    tensors |= {f"companion/{name}": array for name, array in arrays.items()}
+    metadata = {"standing": json.dumps(asdict(state)), **({"companion": text} if text else {})}
+    write_tensors(_unproven(path), tensors, metadata)
     move_files([(path, previous(path)), (_unproven(path), path)])
 
 
@@ -84,12 +102,15 @@ def load_weights(path: Path) -> tuple[int, Weights]:
         raise ModelError(f"{path} holds no weights that can be read ({reason}).") from reason
 
 
-def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None, str]:
+def load_checkpoint(
+    path: Path, model: Any, companion: Companion | None = None
+) -> tuple[TrainState, Weights | None, str]:
     """Restore a freshly built and compiled model from the newest checkpoint that is whole.
 
     Args:
         path: of the newest; where it is missing or damaged, the one before it is taken.
         model: its weights and its optimizer's state are set.
+        companion: takes up what it had saved.
 
     Returns:
         The training state, the best weights so far or None, and what to tell people: empty, or that the newest
@@ -112,6 +133,12 @@ def load_checkpoint(path: Path, model: Any) -> tuple[TrainState, Weights | None,
             model.optimizer.build(model.trainable_variables)
         _assign(place, model.weights, _group(tensors, "weights"))
         _assign(place, model.optimizer.variables, _group(tensors, "optimizer"))
+        if companion is not None and "companion" in metadata:
+            begins = "companion/"
+            arrays = {
+                key.removeprefix(begins): value for key, value in tensors.items() if key.startswith(begins)
+            }
+            companion.restore(metadata["companion"], arrays)
         best = _group(tensors, "best")
         _refuse_other_shapes(place, model.weights if best else [], best)
         said = "".join(

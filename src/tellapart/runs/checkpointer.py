@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tellapart.errors import SaveError
 from tellapart.events import EpochDone, Event, StepDone, Stopped
 from tellapart.recipes.config import TrainConfig
-from tellapart.runs.checkpoint import Weights, load_checkpoint, save_checkpoint, save_weights
+from tellapart.runs.checkpoint import Companion, Weights, load_checkpoint, save_checkpoint, save_weights
 from tellapart.runs.folder import RunFolder
 from tellapart.training.health import best_epoch
 from tellapart.training.state import TrainState
@@ -40,6 +40,8 @@ class Snapshot(NamedTuple):
     state: TrainState
     weights: Weights
     optimizer: list[NDArray[np.generic]]
+    beside: tuple[str, dict[str, NDArray[Any]]] | None = None
+    """What the companion keeps."""
 
 
 class Checkpointer:
@@ -56,6 +58,7 @@ class Checkpointer:
         *,
         resumes: bool,
         warn: Callable[[str], None] = lambda _: None,
+        companion: Companion | None = None,
     ) -> None:
         """Begin at the last checkpoint, or at the first step.
 
@@ -65,18 +68,20 @@ class Checkpointer:
             model: compiled; its weights and its optimizer's state are set where a checkpoint is there.
             resumes: whether to look for one.
             warn: is told in a sentence of a damaged checkpoint, or of a file that could not be written.
+            companion: what else is saved and goes back.
 
         Raises:
             ModelError: no checkpoint can be read.
         """
         self.config, self.folder, self.model, self.warn = config, folder, model, warn
+        self.companion = companion
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         self.saved_at, self.pause = time.monotonic(), SECONDS_BETWEEN_CHECKPOINTS
         self.state = TrainState()
         self.best: Weights | None = None
         if resumes and folder.has_checkpoint:
-            self.state, self.best, said = load_checkpoint(folder.checkpoint, model)
+            self.state, self.best, said = load_checkpoint(folder.checkpoint, model, companion)
             if said:
                 warn(said)
         if resumes:
@@ -110,7 +115,7 @@ class Checkpointer:
             SaveError: it could not be written; earlier ones stay.
         """
         began = time.monotonic()
-        save_checkpoint(self.folder.checkpoint, self.model, self.state, self.best)
+        save_checkpoint(self.folder.checkpoint, self.model, self.state, self.best, self.companion)
         self.saved_at = time.monotonic()
         self.pause = max(SECONDS_BETWEEN_CHECKPOINTS, (self.saved_at - began) / SHARE_FOR_SAVING)
 
@@ -140,7 +145,10 @@ class Checkpointer:
     def _snapshot(self) -> Snapshot:
         state = replace(self.state, history=list(self.state.history))
         return Snapshot(
-            state, self.model.get_weights(), [np.array(v.numpy()) for v in self.model.optimizer.variables]
+            state,
+            self.model.get_weights(),
+            [np.array(v.numpy()) for v in self.model.optimizer.variables],
+            None if self.companion is None else self.companion.state(),
         )
 
     def go_back_to(self, snapshot: Snapshot, best: Weights | None) -> None:
@@ -150,6 +158,8 @@ class Checkpointer:
         self.model.set_weights(snapshot.weights)
         for variable, value in zip(self.model.optimizer.variables, snapshot.optimizer, strict=True):
             variable.assign(value)
+        if self.companion is not None and snapshot.beside is not None:
+            self.companion.restore(*snapshot.beside)
 
     def restore_best_weights(self) -> None:
         """Restore the best epoch's weights, if the configuration keeps the best and an epoch was finished."""

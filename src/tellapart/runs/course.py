@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tellapart.events import score_name
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import OptimizerSettings
 from tellapart.training.watch.course import Course
@@ -21,6 +23,8 @@ def course_of(config: TrainConfig, images: int, **more: Any) -> Course:
     if isinstance(optimizer, OptimizerSettings):
         rate_falls = optimizer.schedule == "cosine"
         warmup = optimizer.warmup_fraction if rate_falls else 0.0
+    elif isinstance(optimizer, CompiledSettings):
+        rate_falls = optimizer.schedule != "constant"
     return Course(
         images=max(1, images),
         epochs=epochs.epochs,
@@ -28,6 +32,7 @@ def course_of(config: TrainConfig, images: int, **more: Any) -> Course:
         rate_falls=rate_falls,
         warmup_share=warmup,
         batch=epochs.batch_size,
+        score=score_name(config.multi_label),
         augments=epochs.augmentation is not None,
         fine_tunes=config.head is not None,
         **more,

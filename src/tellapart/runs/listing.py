@@ -6,17 +6,17 @@ Imports neither torch nor Keras nor NumPy, so that the list is there at once.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
 from tellapart.errors import ConfigError, TellapartError
-from tellapart.pages.card import MOST_ROWS, Card, Readable, Table
+from tellapart.pages.card import Card, Facts, Readable, Table
 from tellapart.paths import SETTINGS_IN_RUN
 from tellapart.runs.event_log import LOG, history_in, read_log
 from tellapart.runs.find import find_runs
 from tellapart.runs.lock import holder_of
 from tellapart.runs.sealed_settings import damaged, read_sealed
 from tellapart.runs.soundness import problems_of
-from tellapart.text import counted, natural_key, percent
+from tellapart.text import counted, natural_key, percent, short_name
 
 State = Literal["finished", "stopped", "running", "damaged"]
 
@@ -46,6 +46,9 @@ class RunSummary(Readable):
     pictures: int | None = None
     """Test images that `accuracy` is the share of."""
 
+    mean_average_precision: float | None = None
+    """On the test images, of a run on several labels a picture, which has no accuracy; `interval` is then of it."""
+
     val_accuracy: float | None = None
     """The best of all epochs; None for a transfer that was not fine-tuned."""
 
@@ -73,12 +76,22 @@ class RunSummary(Readable):
         """Return plain values, for JSON."""
         return {**asdict(self), "folder": str(self.folder)}
 
-    def __repr__(self) -> str:
-        figure = "no test accuracy"
+    def _parts(self) -> list[str]:
+        return [short_name(self.folder.name), self.state, self._figure]
+
+    def _card(self) -> Card:
+        facts = [(name, value) for name, value in self.to_dict().items() if name != "problems"]
+        problems = Table(["problems"], [[words] for words in self.problems])
+        headline = f"{self.folder.name}: {self.state}, {self._figure}"
+        return Card("RunSummary", headline, [Facts(facts), *([problems] if self.problems else [])])
+
+    @property
+    def _figure(self) -> str:
         if self.accuracy is not None:
-            figure = f"test accuracy {percent(self.accuracy)}{self._certainty}"
-        name = self.folder.name if len(self.folder.name) <= 60 else f"{self.folder.name[:59]}…"
-        return f"<RunSummary {name}: {self.state}, {figure}>"
+            return f"test accuracy {percent(self.accuracy)}{self._certainty}"
+        if self.mean_average_precision is not None:
+            return f"test mean average precision {percent(self.mean_average_precision)}{self._certainty}"
+        return "no test accuracy"
 
     @property
     def _certainty(self) -> str:
@@ -153,32 +166,37 @@ class Runs(Readable, Sequence[RunSummary]):
         """Return plain values, for JSON."""
         return {"runs": [run.to_dict() for run in self._runs], "closed": list(self.closed)}
 
-    def __repr__(self) -> str:
+    def _parts(self) -> list[str]:
         scored = [run for run in self._runs if run.accuracy is not None]
         best = max(scored, key=lambda run: run.accuracy or 0.0, default=None)
-        states = {state: sum(run.state == state for run in self._runs) for state in State.__args__}  # type: ignore[attr-defined]
-        counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+        states = {state: sum(run.state == state for run in self._runs) for state in get_args(State)}
+        counts = [f"{count} {state}" for state, count in states.items() if count]
         figure = (
-            "" if best is None else f"; best test accuracy {percent(best.accuracy)} (n={best.pictures:,})"
+            []
+            if best is None
+            else [f"best test accuracy {percent(best.accuracy)} (n={best.pictures or 0:,})"]
         )
-        return f"<Runs: {counted(len(self), 'run')}{f' ({counts})' if counts else ''}{figure}>"
+        return [counted(len(self), "run"), *counts, *figure]
 
     def _card(self) -> Card:
+        head = ["run", "data", "recipe", "accuracy", "95% CI", "n", "seconds", "started (UTC)", "state"]
         rows = [
-            (
-                run.folder,
-                run.data,
-                run.recipe,
+            [
+                str(run.folder),
+                run.data or "–",
+                run.recipe or "–",
                 percent(run.accuracy),
-                run.pictures,
-                run.seconds,
-                run.started,
+                "–" if run.interval is None else " to ".join(map(percent, run.interval)),
+                "–" if run.pictures is None else f"{run.pictures:,}",
+                "–" if run.seconds is None else f"{run.seconds:,.0f}",
+                "–" if run.started is None else run.started[:16].replace("T", " "),
                 run.state,
-            )
-            for run in self._runs[:MOST_ROWS]
+            ]
+            for run in self._runs
         ]
-        head = ("run", "data", "recipe", "test accuracy", "n", "seconds", "started (UTC)", "state")
-        return Card("Runs", counted(len(self), "run"), [Table(head, rows, count=len(self))])
+        problems = [[str(run.folder), "; ".join(run.problems)] for run in self.damaged]
+        blocks = [Table(head, rows), *([Table(["damaged", "why"], problems)] if problems else [])]
+        return Card("Runs", ", ".join(self._parts()), blocks)
 
 
 def list_runs(folders: Sequence[Path], order: str = "date") -> Runs:
@@ -247,11 +265,13 @@ def _figures(folder: Path, settings: Mapping[str, Any], log: Sequence[Mapping[st
     planned = run.get("epochs")
     return RunSummary(
         folder=folder,
-        state="finished" if scored else "stopped",
+        state="finished" if _is_over(log) else "stopped",
         data=settings["data"]["name"],
         recipe=run["recipe"],
         **(_scores(scored[-1]) if scored else {}),
-        val_accuracy=max((done.val_accuracy for done in epochs), default=None),
+        val_accuracy=None
+        if run.get("multi_label")
+        else max((done.val_accuracy for done in epochs), default=None),
         seconds=seconds or None,
         started=settings["started"],
         epochs=len(epochs),
@@ -260,12 +280,20 @@ def _figures(folder: Path, settings: Mapping[str, Any], log: Sequence[Mapping[st
     )
 
 
+def _is_over(log: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the test split was scored after the last epoch; a run that goes on past its end is not over."""
+    events = [line["event"] for line in log if line["event"] in ("EpochDone", "Scored")]
+    return "Scored" in events and events[-1] == "Scored"
+
+
 def _scores(line: Mapping[str, Any]) -> dict[str, Any]:
     """Return accuracy, interval and number of images, where they are what they should be."""
     accuracy, interval, pictures = (line.get(name) for name in ("accuracy", "interval", "pictures"))
     has_interval = isinstance(interval, list) and len(interval) == 2 and all(map(_is_share, interval))
+    precision = line.get("mean_average_precision")
     return {
         "accuracy": accuracy if _is_share(accuracy) else None,
+        "mean_average_precision": precision if _is_share(precision) else None,
         "interval": tuple(interval or ()) if has_interval else None,
         "pictures": pictures if type(pictures) is int and pictures > 0 else None,
     }

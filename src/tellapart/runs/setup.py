@@ -10,6 +10,7 @@ from tellapart.data.store import ImageStore
 from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.own_run import OwnRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class TrainingSetup(Readable):
 
     backbone: OpenBackbone | None = None
     """The pretrained network whose features a head reads; None where the whole network is trained."""
+
+    own: OwnRun | None = None
+    """The Keras model that somebody gave; None where the configuration names a network."""
 
     resumes: bool = False
     reason: str = ""

@@ -1,7 +1,10 @@
 """MLflow: a run in the store that MLFLOW_TRACKING_URI names, or in MLflow's own default below the current folder."""
 
+import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ class MlflowTracker:
     """Logs parameters and metrics with a client of its own: runs that somebody else has open are left alone."""
 
     def __init__(self) -> None:
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it counts its users otherwise
         import mlflow
 
         self._mlflow = mlflow
@@ -32,26 +36,32 @@ class MlflowTracker:
         """Begin a run, or go on in the one that was kept, in the store where it is."""
         uri = kept_text(run_folder, "mlflow", "uri") or self._mlflow.get_tracking_uri()
         run = kept_text(run_folder, "mlflow", "run")
-        self._client = self._mlflow.MlflowClient(tracking_uri=uri)
-        if run is None:
-            run = self._begun(run_folder, flat({"data": data["name"], **config}))
-            keep(run_folder, "mlflow", uri=uri, run=run)
-        else:
-            self._client.update_run(run, status="RUNNING")
+        with _warnings_alone():
+            self._client = self._mlflow.MlflowClient(tracking_uri=uri)
+            if run is None:
+                run = self._begun(run_folder, flat({"data": data["name"], **config}))
+                keep(run_folder, "mlflow", uri=uri, run=run)
+            else:
+                self._client.update_run(run, status="RUNNING")
         self._run = run
         self.place = f"MLflow, run {run} in {uri}. To look: mlflow ui --backend-store-uri {uri}"
 
     def _begun(self, run_folder: Path, settings: dict[str, Any]) -> str:
         from mlflow.entities import Param
 
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
-        experiment = self._client.get_experiment_by_name(name)
-        number = self._client.create_experiment(name) if experiment is None else experiment.experiment_id
-        run = self._client.create_run(number, run_name=run_folder.name).info.run_id
+        run = self._client.create_run(self._experiment(), run_name=run_folder.name).info.run_id
         params = [Param(key, str(value)) for key, value in settings.items()]
         for first in range(0, len(params), MOST_PARAMS):
             self._client.log_batch(run, params=params[first : first + MOST_PARAMS])
         return str(run)
+
+    def _experiment(self) -> str:
+        """Return the ID of the experiment that the environment names, or of our own; make it where it is new."""
+        if number := os.environ.get("MLFLOW_EXPERIMENT_ID"):
+            return number
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", EXPERIMENT)
+        known = self._client.get_experiment_by_name(name)
+        return str(self._client.create_experiment(name) if known is None else known.experiment_id)
 
     def log(self, values: dict[str, float], step: int) -> None:
         """Log the metrics of a step; of a step that came before, MLflow keeps both, the later one last."""
@@ -68,3 +78,17 @@ class MlflowTracker:
         if figures:
             self.log(figures, 0)
         self._client.set_terminated(self._run, STATUS[summary["state"]])
+
+
+@contextmanager
+def _warnings_alone() -> Iterator[None]:
+    """Keep its remarks on a new database off the terminal."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "mlflow.store.db.utils", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

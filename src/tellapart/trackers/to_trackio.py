@@ -1,6 +1,9 @@
 """Trackio: a local database in TRACKIO_DIR, or in Hugging Face's cache folder."""
 
+import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ PROJECT = "tellapart"
 
 
 class TrackioTracker:
-    """Logs to a local project; nothing leaves the machine unless TRACKIO_SPACE_ID names a Space."""
+    """Logs to a local project; nothing leaves the machine unless TRACKIO_SPACE_ID or TRACKIO_SERVER_URL is set."""
 
     def __init__(self) -> None:
         import trackio
@@ -24,13 +27,16 @@ class TrackioTracker:
         """Begin a run, named after the run folder with some letters of its own, or go on in it."""
         known = kept_text(run_folder, "trackio", "run")
         name = known or f"{run_folder.name}-{secrets.token_hex(2)}"
-        self._run = self._trackio.init(
-            project=PROJECT,
-            name=name,
-            config=flat({"data": data["name"], **config}),
-            resume="never" if known is None else "allow",
-            embed=False,
-        )
+        with _silence():
+            self._run = self._trackio.init(
+                project=PROJECT,
+                name=name,
+                config=flat({"data": data["name"], **config}),
+                resume="never" if known is None else "allow",
+                embed=False,
+                auto_log_gpu=False,
+                auto_log_cpu=False,
+            )
         if known is None:
             keep(run_folder, "trackio", run=name)
         self.place = f"Trackio, run {name}. To look: trackio show --project {PROJECT}"
@@ -40,8 +46,16 @@ class TrackioTracker:
         self._run.log(values, step=step)
 
     def finish(self, summary: dict[str, Any]) -> None:
-        """Log the summary's figures at no step of their own, and end the run."""
+        """Log the summary's figures at a step of their own, and end the run."""
         figures = {name: value for name, value in summary.items() if isinstance(value, int | float)}
-        if figures:
-            self._run.log(figures)
-        self._run.finish()
+        with _silence():
+            if figures:
+                self._run.log(figures)
+            self._trackio.finish()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep its remarks off stdout, where a command prints its result."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield

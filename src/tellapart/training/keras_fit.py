@@ -20,7 +20,7 @@ from tellapart.old_keras.unknown_arguments import refuse_unknown
 from tellapart.runtime.allocator import keep_freed_memory
 from tellapart.training.keras_metrics import metrics_of
 from tellapart.training.snapshot import Snapshot
-from tellapart.training.step import EvaluateStep, TrainStep
+from tellapart.training.step import EvaluateStep, StepResult, TrainStep
 
 OF_TRAINING = ("fit", "train_step", "make_train_function", "train_function", "zero_grad")
 OF_TESTING = ("test_step", "make_test_function", "test_function")
@@ -60,7 +60,7 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
     refuse_unknown(options, model.fit)
     if not model.compiled or model.steps_per_execution != 1:
         return model.fit(x, y, *positional, **options)  # which raises Keras's error
-    if own := _own(model, OF_TRAINING):
+    if own := own_methods(model, OF_TRAINING):
         warnings.warn(
             f"{type(model).__name__} overrides {own[0]}, so tellapart.fit calls Keras's own fit: "
             "same result, no speedup.",
@@ -75,9 +75,9 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
 def lowered_steps(model: Any) -> Iterator[None]:
     """Run `model.fit` and `model.evaluate` on the lowered engine within this block."""
     before = model.train_function, model.test_function
-    model.train_function = _rebuilt_when_stale(model, "train_step", TrainStep)
-    if not _own(model, OF_TESTING):
-        model.test_function = _rebuilt_when_stale(model, "test_step", EvaluateStep)
+    model.train_function = batch_function(model, TrainStep)
+    if not own_methods(model, OF_TESTING):
+        model.test_function = batch_function(model, EvaluateStep)
     try:
         with keep_freed_memory():
             yield
@@ -85,7 +85,7 @@ def lowered_steps(model: Any) -> Iterator[None]:
         model.train_function, model.test_function = before
 
 
-def _own(model: Any, names: tuple[str, ...]) -> list[str]:
+def own_methods(model: Any, names: tuple[str, ...]) -> list[str]:
     """Return which of these a model has of its own; a function that Keras made for it is Keras's."""
     return [name for name in names if not is_keras_attribute(model, name)]
 
@@ -94,28 +94,48 @@ Function = Callable[[Any], Mapping[str, Any]]
 """[(x, y, sample weights)] -> logs, as Keras's loops call it."""
 
 
-def _rebuilt_when_stale(model: Any, name: str, kind: type[TrainStep] | type[EvaluateStep]) -> Function:
+Seen = Callable[[StepResult], None]
+"""Called with the loss and the output of each batch."""
+
+STEPS = {TrainStep: "train_step", EvaluateStep: "test_step"}
+"""Kind of step -> the method of a Keras model whose work it does."""
+
+
+def batch_function(
+    model: Any,
+    kind: type[TrainStep] | type[EvaluateStep],
+    precision: str | None = None,
+    seen: Seen = lambda _: None,
+) -> Function:
     """Return a function that builds its step at the first batch of each epoch and whenever a callback made it stale.
 
     By the first batch Keras has built the model, the metrics and the optimizer. Later changes (frozen layers,
     a dropout rate, the optimizer's clipping, a `train_step` of the model's own) take effect with the next batch, as
     under Keras.
+
+    Args:
+        model: compiled.
+        kind: of step.
+        precision: arithmetic, "float32" or "bfloat16"; None: each layer's own.
+        seen: told what comes of each batch, unless the model's own method computes it.
     """
     built: list[tuple[Function, Snapshot]] = []
 
     def call(data: Any) -> Mapping[str, Any]:
-        if not is_keras_attribute(model, name):
-            return getattr(model, name)(data[0])
+        if not is_keras_attribute(model, STEPS[kind]):
+            return getattr(model, STEPS[kind])(data[0])
         begins = float(loss_tracker(model).count.value) == 0  # Keras has just reset it
         if begins or not built or not built[0][1].holds():
-            built[:] = [_lowered(model, kind, data)]
+            built[:] = [_lowered(model, kind, data, precision, seen)]
         return built[0][0](data)
 
     return call
 
 
-def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep], data: Any) -> tuple[Function, Snapshot]:
-    net, metrics = lower(model), metrics_of(model)
+def _lowered(
+    model: Any, kind: type[TrainStep] | type[EvaluateStep], data: Any, precision: str | None, seen: Seen
+) -> tuple[Function, Snapshot]:
+    net, metrics = lower(model, precision), metrics_of(model)
     if kind is TrainStep:
         draw_as_keras(net, _unpack(data)[0])
         step: TrainStep | EvaluateStep = TrainStep(net, like_keras=True)
@@ -129,6 +149,7 @@ def _lowered(model: Any, kind: type[TrainStep] | type[EvaluateStep], data: Any) 
         except Exception:
             _raise_keras_error(model, inputs)
             raise
+        seen(result)
         return metrics.update(inputs, targets, result.output, weight, result.loss)
 
     return run, Snapshot(net, metrics.accuracies)

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from tellapart.events import EpochDone, Event, StepDone, Stopped
-from tellapart.metrics.validation import Validation
+from tellapart.metrics.validation import USUAL_THRESHOLD, Validation
 from tellapart.training.loader import DataLoader
 from tellapart.training.optim.native import current_learning_rate
 from tellapart.training.state import TrainState
@@ -24,6 +26,7 @@ def run_epochs(
     epochs: int,
     should_stop: Callable[[], bool] = lambda: False,
     ends: Callable[[Sequence[EpochDone]], bool] = lambda _: False,
+    ends_at_once: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Train until `epochs` epochs are finished, `ends` says so after one, or `should_stop` returns True.
 
@@ -35,11 +38,12 @@ def run_epochs(
         epochs: total number, including those finished before.
         should_stop: called after every step.
         ends: asked with all epochs finished so far whether the training ends early; see `training.early_end`.
+        ends_at_once: asked after every step; True ends the epoch, which is still validated, and the training.
 
     Yields:
         StepDone after each step, EpochDone after each validation, Stopped if `should_stop` ended it.
     """
-    while state.epoch < epochs and not ends(state.history):
+    while state.epoch < epochs and not ends(state.history) and not ends_at_once():
         began = time.perf_counter()
         while state.step < loader.batches.steps_per_epoch:
             yield _learn_one_batch(step, loader, state, epochs)
@@ -47,6 +51,8 @@ def run_epochs(
                 state.settle()
                 yield Stopped(state.epoch, state.step)
                 return
+            if ends_at_once():
+                break
         state.settle()
         rate = _last_learning_rate(step.net.model.optimizer)
         scores = validate()
@@ -61,6 +67,7 @@ def run_epochs(
             val_answers=scores.answers,
             learning_rate=rate,
             seconds=time.perf_counter() - began,
+            metrics=scores.metrics,
         )
         state.history.append(done)
         state.begin_next_epoch()
@@ -71,7 +78,7 @@ def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: 
     images, targets = loader.batch(state.epoch, state.step)
     result = step(images, targets)
     state.loss_sum = state.loss_sum + result.loss.double() * len(images)
-    state.right = state.right + (result.output.argmax(-1) == targets.argmax(-1)).sum()
+    state.right = state.right + count_right(result.output, targets, multi_label=loader.multi_label)
     state.pictures += len(images)
     state.step += 1
     return StepDone(
@@ -83,6 +90,19 @@ def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: 
         right=state.right,
         pictures=state.pictures,
     )
+
+
+def count_right(output: Tensor, targets: Tensor, *, multi_label: bool) -> Tensor:
+    """Return how many images are classified correctly: in all labels, where an image may have several.
+
+    Args:
+        output: (B, classes) probabilities.
+        targets: (B, classes), possibly mixed.
+        multi_label: whether each column is a label of its own.
+    """
+    if multi_label:
+        return ((output >= USUAL_THRESHOLD) == (targets >= USUAL_THRESHOLD)).all(-1).sum()
+    return (output.argmax(-1) == targets.argmax(-1)).sum()
 
 
 def _last_learning_rate(optimizer: Any) -> float:

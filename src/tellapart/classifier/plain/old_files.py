@@ -24,19 +24,20 @@ TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
 """Layers whose kernels Theano's backend kept turned by 180 degrees: it convolves where the others correlate."""
 
 
-def load_model(path: Path, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """Load a Keras model of any version, without its optimizer.
+def load_model(path: Path, custom_objects: Mapping[str, Any] | None = None, *, compiled: bool = False) -> Any:
+    """Load a Keras model of any version.
 
     Args:
         path: a `.keras` or `.h5` file that was checked (`hostile_model.checked_file`).
         custom_objects: class name -> class.
+        compiled: whether with its optimizer, loss and metrics, where Keras 3 saved it.
 
     Raises:
         Exception: whatever Keras raises at a file that it cannot read.
     """
     keras = import_keras()
     if not is_old(saved_by(path)):
-        return keras.models.load_model(path, custom_objects, compile=False)
+        return keras.models.load_model(path, custom_objects, compile=compiled)
     if path.suffix == ".keras":
         with _in_todays_words(path, vars(keras.layers)) as file:
             return keras.models.load_model(file, custom_objects, compile=False)

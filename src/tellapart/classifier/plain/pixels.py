@@ -32,6 +32,8 @@ HOW = {
 
 OTHERWISE = "Otherwise: --pixels 0-1 (x / 255), -1-1 (x / 127.5 - 1), imagenet or caffe"
 
+OTHER_PIXELS = "Otherwise: --pixels 0-255, 0-1, -1-1, imagenet or caffe"
+
 
 def pixels_of(model: Any, given: str | None, where: str) -> Setting:
     """Return which pixels a Keras model wants.
@@ -65,7 +67,38 @@ def pixels_of(model: Any, given: str | None, where: str) -> Setting:
     return Setting("0-255", "assumed", why, OTHERWISE)
 
 
+def pixels_to_train_on(model: Any, given: str | None, where: str, layers: Sequence[Any]) -> Setting:
+    """Return which pixels a Keras model is to be trained on; nothing is asked, because training adapts it.
+
+    Args:
+        model: of images of a fixed size.
+        given: a name of PIXEL_SCALINGS that somebody said.
+        where: the model's name, for messages.
+        layers: its layers, also those that its own code calls.
+
+    Raises:
+        ConfigError: what was said needs colors.
+    """
+    entry = scaling_at_entry(model)
+    if given is not None:
+        return _checked(given, entry, model.inputs[0].shape[-1], where)
+    if entry.layer:
+        return _by_entry(entry)
+    if scales := [layer.name for layer in layers if type(layer).__name__ in ("Rescaling", "Normalization")]:
+        return Setting("0-255", "found", f"it has a layer that scales them, {scales[0]}")
+    family = family_of(layer_names(model))
+    if family is not None:
+        why = f"as preprocess_input does for {family.title}, whose layers it has"
+        return Setting(scaling_of(family), "assumed", why, OTHER_PIXELS)
+    evidence = evidence_on_raw_pixels(model)
+    if evidence.fits:
+        return Setting("0-255", "found", evidence.why)
+    return Setting("0-1", "assumed", "no layer of it scales them", OTHER_PIXELS)
+
+
 def _checked(given: str, entry: Affine, channels: int, where: str) -> Setting:
+    if given not in PIXEL_SCALINGS:
+        raise ConfigError(f"pixels is one of {', '.join(PIXEL_SCALINGS)}; got {given!r}.")
     if PIXEL_SCALINGS[given].needs_color and channels != 3:
         raise ConfigError(
             f"{where} reads gray pictures, and --pixels {given} is for color. Choose 0-255, 0-1 or -1-1."

@@ -17,6 +17,7 @@ from tellapart.data.sources.catalog import find_known
 from tellapart.errors import ConfigError, SaveError
 from tellapart.paths import real_path
 from tellapart.recipes.auto import AUTO, AUTO_CHOOSES
+from tellapart.recipes.own_model import OWN_MODEL
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.setup import TrainingSetup
@@ -120,10 +121,10 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
         repeat = repeated(settings["config"], data, settings.get("labels"))
         recipe, data = repeat.config.recipe, repeat.data
     else:
-        recipe = settings.get("recipe", AUTO)
+        recipe = settings.get("recipe", AUTO if "model" not in settings else OWN_MODEL)
     if recipe == AUTO:
         recipe = default_recipe(*map(settings.get, ("target", "fine_tune", "backbone", "freeze")))
-    if recipe != AUTO:
+    if recipe not in (AUTO, OWN_MODEL):
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:
         return recipe, known.name

@@ -13,6 +13,7 @@ import numpy as np
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import ArrayImages
 from tellapart.data.sources.assemble import assemble, numbered_split, prefix_errors
+from tellapart.data.sources.label_rows import checked_targets
 from tellapart.data.sources.labels import checked_labels, has_numbers
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.types import Pixels, describe
@@ -38,13 +39,18 @@ def _accepts(request: OpenRequest) -> bool:
 
 
 def _open(request: OpenRequest) -> Dataset:
-    alone = request.labels is None
-    pairs, own_names = named_pairs(request.data if alone else (request.data, request.labels))
-    return dataset_of_arrays("arrays", "arrays in memory", pairs, request.class_names or own_names)
+    labels = request.choice.file
+    pairs, own_names = named_pairs(request.data if labels is None else (request.data, labels))
+    names, several = request.class_names or own_names, bool(request.choice.multi_label)
+    return dataset_of_arrays("arrays", "arrays in memory", pairs, names, several)
 
 
 def dataset_of_arrays(
-    name: str, where: str, pairs: Mapping[str, Pair], class_names: Sequence[str] | None
+    name: str,
+    where: str,
+    pairs: Mapping[str, Pair],
+    class_names: Sequence[str] | None,
+    multi_label: bool = False,
 ) -> Dataset:
     """Check arrays and build a Dataset of them.
 
@@ -53,13 +59,15 @@ def dataset_of_arrays(
         where: the place the arrays come from, for people; errors begin with it.
         pairs: images and labels by split name.
         class_names: of labels 0, 1, 2, ...; None: the labels name themselves.
+        multi_label: whether a picture may have several labels: rows of 0 and 1.
 
     Raises:
         DataError: images or labels are not accepted, or differ in number.
     """
     with prefix_errors(where):
         arrays = {split: checked_images(x, f"x of {split}") for split, (x, _) in pairs.items()}
-        labels, names = checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
+        check = checked_targets if multi_label else checked_labels
+        labels, names = check({split: y for split, (_, y) in pairs.items()}, class_names)
     for split, array in arrays.items():
         if len(array) != len(labels[split]):
             raise DataError(
@@ -69,7 +77,7 @@ def dataset_of_arrays(
     splits = {
         split: numbered_split(split, labels[split], ArrayImages(array)) for split, array in arrays.items()
     }
-    numbered = class_names is not None or has_numbers(y for _, y in pairs.values())
+    numbered = class_names is not None or multi_label or has_numbers(y for _, y in pairs.values())
     return assemble(name, names, splits, where, numbered=numbered)
 
 
@@ -163,4 +171,4 @@ def _to_bytes(array: np.ndarray, what: str) -> Pixels:
     return levels
 
 
-ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file",))
+ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file", "multi_label"))

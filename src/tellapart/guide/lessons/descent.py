@@ -45,10 +45,13 @@ def facts() -> dict[str, Any]:
 def settings() -> dict[str, float]:
     """Return the optimizers' settings: Keras's defaults, and the momentum of the recipe that uses Muon."""
     from tellapart.keras_backend import import_keras
+    from tellapart.recipes.config import MuonSettings
     from tellapart.recipes.recipes import fast
 
     keras = import_keras()
 
+    muon = fast().optimizer
+    assert isinstance(muon, MuonSettings)
     rmsprop, adam = keras.optimizers.RMSprop(), keras.optimizers.Adam()
     return {
         "momentum": MOMENTUM,
@@ -57,7 +60,7 @@ def settings() -> dict[str, float]:
         "beta_1": adam.beta_1,
         "beta_2": adam.beta_2,
         "adam_epsilon": adam.epsilon,
-        "muon_momentum": fast().optimizer.momentum,
+        "muon_momentum": muon.momentum,
     }
 
 

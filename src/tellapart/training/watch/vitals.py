@@ -4,7 +4,7 @@ How far a step moves the weights, what a sample of training images does inside t
 answers them in inference mode as it did while training. Nothing of it changes the training.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any, NamedTuple
@@ -17,7 +17,8 @@ from torch import Tensor
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
-from tellapart.training.step import StepResult, TrainStep
+from tellapart.metrics.validation import USUAL_THRESHOLD
+from tellapart.training.step import Step, StepResult
 
 STEPS_MEASURED = 4
 """Steps of an epoch whose updates are measured."""
@@ -92,7 +93,7 @@ class Updates(NamedTuple):
 class WatchedStep:
     """A training step that measures, early and now and then, how far it moves the kernels."""
 
-    def __init__(self, step: TrainStep, steps_per_epoch: int) -> None:
+    def __init__(self, step: Step, steps_per_epoch: int) -> None:
         self.step, self.net = step, step.net
         self.every = max(1, steps_per_epoch // STEPS_MEASURED)
         self.kernels = {v.path: v.value for v in step.net.model.trainable_variables if v.value.ndim > 1}
@@ -114,7 +115,7 @@ class WatchedStep:
     def updates(self) -> Updates:
         """Return how far the steps measured since the last call have moved the kernels."""
         taken, self.ratios = self.ratios, []
-        if not taken:
+        if not taken or not self.kernels:
             return Updates({}, 0.0)
         steps = torch.stack([torch.stack([ratios[name] for name in self.kernels]) for ratios in taken])
         medians = steps.median(0).values.tolist()
@@ -128,15 +129,24 @@ def _ratio(before: Tensor, after: Tensor) -> Tensor:
 class Inside:
     """Looks at what a fixed sample of images does inside a network."""
 
-    def __init__(self, model: Any, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        images: NDArray[np.uint8],
+        labels: NDArray[Any],
+        seed: int,
+        meaning: Callable[[Tensor], Tensor] = lambda output: output,
+    ) -> None:
         """Draw the sample.
 
         Args:
             model: a Keras model; its weights are shared.
             images: (N, H, W, C), of the training split.
-            labels: (N,) class indices.
+            labels: (N,) class indices; or (N, classes) of 0 and 1, where an image may have several.
             seed: of the sample.
+            meaning: the network's outputs -> a score (B, classes) for each class.
         """
+        self.meaning = meaning
         count = min(max(FEWEST_SAMPLED, round(SAMPLED_SHARE * len(images))), MOST_SAMPLED)
         rows = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
         self.images, self.labels = (
@@ -193,7 +203,9 @@ class Inside:
                 ranges[name] = (torch.minimum(low, before[0]), torch.maximum(high, before[1]))
 
         with self.net.observed_by(see):
-            output = self.net(images, training=False)
+            output = self.meaning(self.net(images, training=False))
+        if labels.ndim == 2:  # several labels an image: all of them
+            return int(((output.cpu() >= USUAL_THRESHOLD) == (labels >= USUAL_THRESHOLD)).all(-1).sum())
         return int((output.argmax(-1).cpu() == labels).sum())
 
 
