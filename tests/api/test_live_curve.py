@@ -105,7 +105,7 @@ def test_after_a_divergence_the_curve_goes_on_from_where_it_went_back_to(output)
 def test_what_the_watch_notices_stands_below(output):
     listener = NotebookListener()
     listener.event(Finding("overfitting", 2, 1, "validation loss rises", "Stop earlier"))
-    assert "Overfitting (epoch 3)" in listener.training._repr_html_()
+    assert "Overfitting (since epoch 2, noticed in epoch 3)" in listener.training._repr_html_()
 
 
 def test_a_long_training_is_a_small_output():

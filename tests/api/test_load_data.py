@@ -50,6 +50,10 @@ def cifar100(tmp_path, monkeypatch):
         labels = (np.arange(count) * 7 % 100).tolist()
         batch = {b"data": pixels, b"fine_labels": labels, b"coarse_labels": labels}
         (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+    (folder / "meta").write_bytes(b"")
+    monkeypatch.setattr(
+        "keras.src.datasets.cifar.RestrictedUnpickler", pickle.Unpickler
+    )  # Python 3 wrote the file
     monkeypatch.setattr("keras.src.datasets.cifar100.get_file", lambda **_: str(tmp_path))
     monkeypatch.setenv("TELLAPART_DATA", str(tmp_path))
     small = dataclasses.replace(KNOWN_SETS["cifar100"], train_size=300, test_size=100)

@@ -10,7 +10,7 @@ from tellapart.data.store import ImageStore
 from tellapart.pages.card import Card, Facts, Readable
 from tellapart.reports.report import write_report
 from tellapart.runs.saved_run import load_run
-from tellapart.text import short_name
+from tellapart.text import percent, short_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,16 @@ class Report(Readable):
     """Everything that it says, as plain values."""
 
     def _parts(self) -> list[str]:
-        return [short_name(str(self.path), 120), f"facts: {', '.join(self.facts)}"]
+        accuracy = (self.facts.get("scores") or {}).get("accuracy")
+        return [
+            *([] if accuracy is None else [f"test accuracy {percent(accuracy)}"]),
+            short_name(str(self.path), 120),
+            f"facts: {', '.join(self.facts)}",
+        ]
 
     def _card(self) -> Card:
-        return Card("Report", f"a page to open in a browser: {self.path}", [Facts(self.facts.items())])
+        facts = [("page, to open in a browser", self.path), ("facts", ", ".join(self.facts))]
+        return Card("Report", self._parts()[0], [Facts(facts)])
 
 
 def report(run: str | Path, *, listener: Listener | None = None) -> Report:

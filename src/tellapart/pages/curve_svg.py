@@ -1,4 +1,4 @@
-"""Curves as one small SVG element: how numbers moved over the epochs, in the colors of the page around it."""
+"""Curves as small SVG elements: how numbers moved over the epochs, in the colors of the page around it."""
 
 from __future__ import annotations
 
@@ -33,16 +33,12 @@ class Panel:
 
 
 def curves_svg(panels: Sequence[Panel]) -> str:
-    """Return panels side by side; values that are not finite are left out."""
-    width = len(panels) * WIDTH
-    drawn = "".join(
-        f'<g transform="translate({index * WIDTH} 0)">{_panel(panel)}</g>'
-        for index, panel in enumerate(panels)
-    )
-    label = escape("; ".join(_spoken(panel) for panel in panels))
-    return (
-        f'<svg viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}" role="img" aria-label="{label}" '
-        f'fill="none" stroke-linejoin="round" font-family="system-ui, sans-serif" font-size="11">{drawn}</svg>'
+    """Return an element for each panel, which stand side by side; values that are not finite are left out."""
+    return "".join(
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
+        f'aria-label="{escape(_spoken(panel))}" fill="none" stroke-linejoin="round" '
+        f'font-family="system-ui, sans-serif" font-size="11">{_panel(panel)}</svg>'
+        for panel in panels
     )
 
 
