@@ -2,12 +2,11 @@
 
     python scripts/api_reference.py          # rewrites docs/api.md
 
-Public names are those of `tellapart.__all__`; after them stand the classes of what the functions return.
+Public names are those of `tellapart.__all__`.
 """
 
 import ast
 import dataclasses
-import importlib
 import inspect
 import re
 import textwrap
@@ -22,41 +21,60 @@ GROUPS = {
     "Train and predict": ["train", "predict", "evaluate", "explain", "load"],
     "Keras models": ["fit", "adopt", "modernize"],
     "Data": ["open_dataset", "load_data", "check", "augment", "Augmentation", "Labels"],
-    "Runs and networks": ["report", "compare", "summary"],
+    "Runs and networks": ["runs", "report", "compare", "summary"],
     "Sources of your own": ["Source", "LabeledImage", "dataset_of", "register_source"],
-    "Models and errors": ["Classifier", "TellapartError"],
+    "Settings": [
+        "TrainConfig",
+        "OptimizerSettings",
+        "MuonSettings",
+        "HeadSettings",
+        "FineTuning",
+        "ClassWeights",
+    ],
+    "Results": [
+        "TrainingResult",
+        "Classifier",
+        "Predictions",
+        "Prediction",
+        "Evaluation",
+        "Scores",
+        "ClassScore",
+        "Explanation",
+        "Answer",
+        "HeatMaps",
+        "HeatMap",
+        "Dataset",
+        "Split",
+        "CheckResult",
+        "ContactSheet",
+        "Runs",
+        "RunSummary",
+        "Report",
+        "Comparison",
+        "Description",
+        "Summary",
+        "Adopted",
+        "ModernizedScript",
+        "ModelCard",
+        "Preprocessing",
+        "Usage",
+    ],
+    "While it trains": ["Listener", "EpochPrinter", "TrainingSetup", "StepDone", "EpochDone", "Finding"],
+    "Errors": [
+        "TellapartError",
+        "ConfigError",
+        "DataError",
+        "PictureError",
+        "ModelError",
+        "SaveError",
+        "DownloadError",
+        "MissingExtraError",
+    ],
 }
 """Heading -> public names."""
 
-RESULTS = {
-    "TrainingResult": "tellapart.api.finish",
-    "Predictions": "tellapart.api.predict",
-    "Prediction": "tellapart.classifier.prediction",
-    "Evaluation": "tellapart.api.evaluate",
-    "Scores": "tellapart.metrics.scores",
-    "ClassScore": "tellapart.metrics.scores",
-    "Explanation": "tellapart.explanations.explanation",
-    "Answer": "tellapart.explanations.answer",
-    "HeatMaps": "tellapart.explanations.attribution.heat_maps",
-    "HeatMap": "tellapart.explanations.attribution.attribute",
-    "Dataset": "tellapart.data.dataset",
-    "Split": "tellapart.data.dataset",
-    "CheckResult": "tellapart.api.check",
-    "ContactSheet": "tellapart.api.augment",
-    "Report": "tellapart.api.report",
-    "Comparison": "tellapart.api.compare",
-    "Description": "tellapart.profiling.summary",
-    "Summary": "tellapart.profiling.summary",
-    "Adopted": "tellapart.api.adopt",
-    "ModernizedScript": "tellapart.api.modernize",
-    "ModelCard": "tellapart.classifier.card",
-    "Usage": "tellapart.classifier.plain.usage",
-    "TrainConfig": "tellapart.recipes.config",
-    "OptimizerSettings": "tellapart.recipes.config",
-    "EpochDone": "tellapart.events",
-    "Finding": "tellapart.events",
-}
-"""Class of what a function returns or takes -> its module."""
+CONSTRUCTED = {"Augmentation", "Labels", "Source", "LabeledImage", "OptimizerSettings", "MuonSettings"}
+"""Classes whose objects people make, so that the call is shown."""
 
 SECTIONS = {
     "Args": "Arguments",
@@ -72,8 +90,8 @@ HEAD = """# API reference
 import tellapart
 ```
 
-Every name here is an attribute of `tellapart`; below them, the classes of what the functions return. Each object prints
-as one line, and a notebook shows it as a card. In Python, `help(tellapart.train)` shows the same text.
+Every name here is an attribute of `tellapart`. Each object prints as one line, and a notebook shows it as a card. In
+Python, `help(tellapart.train)` shows the same text.
 
 Made from the docstrings by `python scripts/api_reference.py`.
 """
@@ -85,18 +103,25 @@ def page() -> str:
     for heading, names in GROUPS.items():
         parts.append(f"## {heading}\n")
         parts += [entry(name, getattr(tellapart, name)) for name in names]
-    parts.append("## Results and settings\n")
-    parts += [entry(name, getattr(importlib.import_module(module), name)) for name, module in RESULTS.items()]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def contents() -> str:
     rows = [f"- **{heading}**: {links(names)}" for heading, names in GROUPS.items()]
-    return "\n".join([*rows, f"- **Results and settings**: {links(RESULTS)}", ""])
+    return "\n".join([*rows, ""])
 
 
 def links(names) -> str:
-    return ", ".join(f"[{name}](#{name.lower()})" for name in names)
+    return ", ".join(f"[{name}](#{anchors()[name]})" for name in names)
+
+
+def anchors() -> dict[str, str]:
+    """Return the anchor that GitHub gives each heading: the second of one spelling ends in -1."""
+    told: dict[str, str] = {}
+    for name in (name for names in GROUPS.values() for name in names):
+        same = sum(other.lower() == name.lower() for other in told)
+        told[name] = f"{name.lower()}-{same}" if same else name.lower()
+    return told
 
 
 def entry(name: str, thing) -> str:
@@ -105,7 +130,7 @@ def entry(name: str, thing) -> str:
         return f"### {name}\n\n```python\ntellapart.{name}{call(thing)}\n```\n\n{prose(thing)}\n"
     rows = [*fields(thing), *properties(thing)]
     parts = [f"### {name}\n", prose(thing), ""]
-    if name in tellapart.__all__ and name != "TellapartError":
+    if name in CONSTRUCTED:
         parts.insert(1, f"```python\ntellapart.{name}{call(thing)}\n```\n")
     if rows:
         parts += ["**Attributes**\n", *rows, ""]

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
+from labeled_pictures import COLORS, LABELS_SETTINGS, write_labeled_pictures
 from PIL import Image
 
 import tellapart  # before any test imports Keras: it chooses the backend
-
-COLORS = {"blue": (30, 60, 200), "green": (40, 180, 60), "red": (200, 40, 40)}
 
 
 def save_noisy_picture(path, color, random, size=None):
@@ -41,3 +40,16 @@ def trained(color_photos, tmp_path_factory):
         batch_size=8,
         validation_share=0.2,
     )
+
+
+@pytest.fixture(scope="session")
+def labels_file(tmp_path_factory):
+    """A file of labels such as blue|red, and 160 pictures with none to three of three labels beside it."""
+    return write_labeled_pictures(tmp_path_factory.mktemp("patches"), 160)
+
+
+@pytest.fixture(scope="session")
+def labeled(labels_file, tmp_path_factory):
+    """A training on the labels of `labels_file`, in a few seconds."""
+    out = tmp_path_factory.mktemp("runs") / "labels"
+    return tellapart.train(labels_file, multi_label=True, out=out, **LABELS_SETTINGS)

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,14 @@ def test_every_public_name_is_in_it(reference):
 
 
 def test_its_links_lead_somewhere(reference):
-    text = reference.page()
-    headings = {heading.lower() for heading in re.findall(r"^### (\w+)$", text, re.MULTILINE)}
-    assert set(re.findall(r"\]\(#(\w+)\)", text)) == headings
+    text, seen, anchors = reference.page(), Counter(), set()
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")  # as GitHub makes them
+        anchors.add(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+        seen[anchor] += 1
+    linked = re.findall(r"\]\(#([\w-]+)\)", text)
+    assert set(linked) <= anchors
+    assert len(linked) == len(set(linked))
 
 
 def public_functions():

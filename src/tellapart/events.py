@@ -60,8 +60,12 @@ class EpochDone(Readable):
     """Mean training loss over the epoch, each batch before its update and with dropout."""
 
     accuracy: float
+    """Share of the images classified correctly while training; of several labels an image, in all of them."""
+
     val_loss: float
     val_accuracy: float
+    """Of several labels an image, the mean average precision."""
+
     learning_rate: float
     """Learning rate of the epoch's last step."""
 
@@ -86,14 +90,41 @@ class EpochDone(Readable):
     @property
     def in_words(self) -> str:
         """The epoch with its figures, in a line."""
+        return self.in_words_of(multi_label=False)
+
+    def in_words_of(self, *, multi_label: bool) -> str:
+        """Return `in_words` by the names that the figures have; `multi_label`: of several labels an image."""
+        names = OF_SEVERAL_LABELS if multi_label else {}
+        accuracy, val_accuracy = (names.get(name, name) for name in ("accuracy", "val_accuracy"))
         more = "".join(f", {name} {value:.4f}" for name, value in self.metrics.items())
         return (
-            f"Epoch {self.epoch + 1}/{self.epochs}: loss {self.loss:.4f}, accuracy {self.accuracy:.4f}, "
-            f"val_loss {self.val_loss:.4f}, val_accuracy {self.val_accuracy:.4f}{more} ({self.seconds:.1f} s)"
+            f"Epoch {self.epoch + 1}/{self.epochs}: loss {self.loss:.4f}, {accuracy} {self.accuracy:.4f}, "
+            f"val_loss {self.val_loss:.4f}, {val_accuracy} {self.val_accuracy:.4f}{more} ({self.seconds:.1f} s)"
         )
 
     def _parts(self) -> list[str]:
         return [self.in_words]
+
+
+def score_name(multi_label: bool) -> str:
+    """Return in words what `val_accuracy` of an epoch is."""
+    return "mean average precision" if multi_label else "accuracy"
+
+
+OF_SEVERAL_LABELS = {
+    "accuracy": "exact_match",
+    "val_accuracy": "val_mean_average_precision",
+    "val_recalls": "val_average_precisions",
+    "val_answers": "val_given",
+}
+"""Field of EpochDone -> what it is called in a training on several labels a picture, where it means this."""
+
+
+def epoch_values(done: EpochDone, *, multi_label: bool) -> dict[str, Any]:
+    """Return an epoch as plain values by the names that people read; it counts from 1 there."""
+    names = OF_SEVERAL_LABELS if multi_label else {}
+    values = {**asdict(done), "epoch": done.epoch + 1}
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)

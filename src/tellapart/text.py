@@ -107,13 +107,19 @@ def few_names(names: Sequence[str], noun: str, most: int = 5) -> str:
     return f"{len(names):,} {noun} ({listed}{', ...' * (len(names) > most)})"
 
 
-def described(value: Any) -> str:
-    """Return what a value is, in a few words, for an error that was given the wrong thing."""
+def described(value: Any, *, with_kind: bool = True) -> str:
+    """Return what a value is, in a few words, for an error that was given the wrong thing.
+
+    Args:
+        value: anything.
+        with_kind: whether to say that a text is one.
+    """
     if value is None:
         return "None"
     kind = type(value)
     if isinstance(value, str | int | float):
-        return f"{short_name(repr(value))} ({kind.__name__})"
+        told = short_name(repr(value))
+        return told if isinstance(value, str) and not with_kind else f"{told} ({kind.__name__})"
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         owner = kind.__module__.partition(".")[0]
         return f"a {owner} {kind.__name__}, {value.dtype} {tuple(value.shape)}"
@@ -121,7 +127,8 @@ def described(value: Any) -> str:
         return f"a {kind.__name__} of {len(value):,}"
     owner = kind.__module__.partition(".")[0]
     whose = {"keras": " of Keras", "builtins": ""}.get(owner, f" of {owner}")
-    return f"a {kind.__name__}{whose}"
+    article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
+    return f"{article} {kind.__name__}{whose}"
 
 
 def file_name(name: str) -> str:

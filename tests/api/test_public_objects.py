@@ -91,8 +91,20 @@ def roots(trained, color_photos, tmp_path_factory):
     explanation = tellapart.explain(trained.folder, photos / "test" / "red" / "0.png")
     checked = tellapart.check(photos)
     again = shutil.copytree(trained.folder, place / "again")
+    setups = []
+
+    class Own(tellapart.Listener):
+        def prepared(self, setup, model):
+            setups.append(setup)
+
+    settings = {"epochs": 1, "size": 16, "predictions": 0, "class_weight": "balanced"}
+    tellapart.train(color_photos, recipe="quick", out=place / "heard", listener=Own(), **settings)
     return {
         "train": trained,
+        "setup": setups[0],
+        "runs": tellapart.runs(place),
+        "MuonSettings": tellapart.MuonSettings(learning_rate=0.1),
+        "StepDone": tellapart.StepDone(0, 1, 2, 3, 1.0, 1, 2),
         "evaluate": tellapart.evaluate(trained),
         "predict": tellapart.predict(trained, CAT),
         "predict a folder": tellapart.predict(trained, photos / "train"),
@@ -104,7 +116,6 @@ def roots(trained, color_photos, tmp_path_factory):
         "answer": explanation.answer,
         "report": tellapart.report(trained),
         "compare": tellapart.compare([trained, again]),
-        "runs": tellapart.runs(trained.folder),
         "summary": tellapart.summary(trained),
         "summary of a recipe": tellapart.summary("fast"),
         "load": tellapart.load("digits"),
@@ -146,7 +157,7 @@ def test_every_object_has_a_line(objects):
             assert len(line) <= LONGEST_LINE, kind
             assert "\n" not in line
             if kind.__name__ not in UNNAMED:
-                assert line.startswith((f"<{kind.__name__}: ", f"{kind.__name__}(")), line
+                assert line.startswith((f"<{kind.__name__}", f"{kind.__name__}(")), line
 
 
 def test_every_object_has_a_small_card(objects):

@@ -96,6 +96,34 @@ def test_digits_are_learned_from_the_chosen_penalty(digits):
     )
 
 
+def several_labels(count):
+    """Digits' features, and as labels: at least 5, even, round."""
+    features, digit = load_digits(return_X_y=True)
+    labels = np.stack([digit >= 5, digit % 2 == 0, np.isin(digit, (0, 6, 8, 9))], axis=1)
+    return features[:count].astype(np.float32), labels[:count].astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [40, 600])
+def test_a_head_of_several_labels_is_one_regression_of_scikit_learns_for_each(count):
+    features, labels = several_labels(count)
+    for head, penalty in zip(HeadFitter(features, labels, 3).fit(PENALTIES), PENALTIES, strict=True):
+        probabilities = head.probabilities(features)
+        for label in range(3):
+            expected = by_sklearn(features, labels[:, label], penalty)[:, 1]
+            np.testing.assert_allclose(probabilities[:, label], expected, atol=1e-3)
+
+
+def test_the_penalty_of_several_labels_is_chosen_by_their_loss():
+    features, labels = several_labels(300)
+    views = Views([features], labels)
+    choice = choose_by_folds(views, 3, PENALTIES, folds_of(labels, 3, seed=0))
+    losses = [tried.loss for tried in choice.path]
+    assert choice.best == int(np.argmin(losses))
+    loss, score = loss_and_accuracy(choice.predicted.plain, labels)
+    assert (loss, score) == (choice.path[choice.best].loss, choice.path[choice.best].accuracy)
+    assert score > 0.95
+
+
 @pytest.mark.parametrize("penalty", PENALTIES)
 def test_class_weights_are_scikit_learns(penalty, digits):
     features, labels = digits[0][:400], digits[1][:400] % 3

@@ -44,8 +44,10 @@ class Adopted(Readable):
 
 
 def adopt(model: str | Path, to: str | Path | None = None, **said: Unpack[SaidOptions]) -> Adopted:
-    """Write a copy of a plain Keras model that holds a model card: class names, preprocessing, and its pixels' scaling
-    as a layer. Its predictions are those of the model with the same options. The model itself stays as it is.
+    """Write a copy of a plain Keras model that says how it is used.
+
+    The copy holds a model card, with class names and preprocessing, and its pixels' scaling as a layer. Its predictions
+    are those of the model with the same options. The model itself stays as it is.
 
     Args:
         model: a `.keras` or an `.h5` file that tellapart did not save.

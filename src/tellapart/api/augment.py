@@ -14,6 +14,7 @@ from tellapart.api.listener import Listener
 from tellapart.api.prepare import preprocessing_for
 from tellapart.api.train import default_recipe
 from tellapart.data.dataset import Dataset, Split
+from tellapart.data.multi_label import are_several, in_words, names_of
 from tellapart.data.open import open_dataset
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import load_split
@@ -117,7 +118,7 @@ def augment(
         store, len(dataset.class_names), batches, planned.each, "cpu", planned.mixing, planned.strength
     )
     drawn = np.stack([_in_order(loader, draw) for draw in range(draws)])
-    names = tuple(dataset.class_names[label] for label in store.labels)
+    names = tuple(in_words(names_of(label, dataset.class_names)) for label in store.labels)
     save_contact_sheet(store.images, drawn, names, path)
     return ContactSheet(path, config, names, store.images, drawn)
 
@@ -136,7 +137,10 @@ def _configured(
 
 
 def _first_of_each_class(split: Split, count: int) -> Split:
-    """Return the first image of each class, then the second of each, until there are `count`."""
+    """Return the first image of each class, then the second of each, until there are `count`; of several labels an
+    image, the first images."""
+    if are_several(split.labels):
+        return split.take(np.arange(min(count, len(split))))
     turn = np.zeros(len(split), np.int64)  # how many of its class stand before an image
     for label in np.unique(split.labels):
         of_class = split.labels == label

@@ -7,7 +7,7 @@ from typing import Any
 
 from tellapart.errors import ConfigError
 from tellapart.files import write_text
-from tellapart.pages.card import Card, Readable, Table
+from tellapart.pages.card import Card, Readable, Table, Words
 from tellapart.reports.compared_runs import facts_of_comparison, read_compared
 from tellapart.reports.comparison_page import page
 from tellapart.runs.folder import existing_run_folder
@@ -78,6 +78,7 @@ class Comparison(Readable, Mapping[str, Any]):
             [
                 Table(("run", "accuracy", "95% interval", "n"), runs),
                 Table(("first", "second", "second is better by", "p (McNemar, exact)"), pairs, "Two by two"),
+                Words("The whole page: comparison.save('comparison.html')."),
             ],
         )
 

@@ -9,6 +9,7 @@ from tellapart.recipes.adapt import (
     changed,
     for_target,
     held_out_for_transfer,
+    with_several_labels,
     without_augmentation,
 )
 from tellapart.recipes.augmented import Given, check_augment, check_augmentation, with_augmentation
@@ -55,6 +56,8 @@ def configured(
             "target out, or train from scratch with --recipe fast."
         )
     config = changed(config, changes)
+    if config.multi_label:
+        config = with_several_labels(config)
     if not isinstance(augment, bool):
         config = with_augmentation(config, augment)
     if config.backbone is not None and not isinstance(recipe, TrainConfig):

@@ -27,9 +27,10 @@ from tellapart.data.open import open_dataset, opens_the_same, reopening
 from tellapart.data.reading_notes import in_words
 from tellapart.data.recorded import open_recorded
 from tellapart.data.sources.catalog import find_known
-from tellapart.data.sources.label_choice import labels_from
+from tellapart.data.sources.label_choice import labels_from, with_several
 from tellapart.data.store import ImageStore, load_split
 from tellapart.errors import ConfigError
+from tellapart.metrics.label_scores import LabelScores
 from tellapart.metrics.scores import Scores
 from tellapart.pages.card import Card, Facts, Readable, Words
 from tellapart.runs.event_log import read_log
@@ -48,7 +49,7 @@ from tellapart.text import short_name
 class Evaluation(Readable):
     """A model's scores, and what they are scores of."""
 
-    scores: Scores
+    scores: Scores | LabelScores
     data: str
     """The data's name."""
 
@@ -58,7 +59,7 @@ class Evaluation(Readable):
     note: str = ""
     """What a reader must know about the choice of images; often empty."""
 
-    plain_scores: Scores | None = None
+    plain_scores: Scores | LabelScores | None = None
     """The same without test-time augmentation, where the model uses it."""
 
     tta_views: int = 1
@@ -69,6 +70,9 @@ class Evaluation(Readable):
 
     trusted: TrustedScores | None = None
     """The same without test images that are copies of training images or doubtful; None where none are known."""
+
+    thresholds_from: str = ""
+    """Of several labels a picture: how the thresholds were chosen."""
 
     usage: Usage | None = None
     """How a model without a model card was used, and what its outputs were taken for; None: it has a card."""
@@ -101,6 +105,7 @@ class Evaluation(Readable):
             "data": self.data,
             "where": self.where,
             "note": self.note,
+            **({"thresholds_from": self.thresholds_from} if self.thresholds_from else {}),
             "scores": self.scores.to_dict(),
             "unfamiliar_pictures": self.unfamiliar,
             "scores_without_tta": None if self.plain_scores is None else self.plain_scores.to_dict(),
@@ -165,7 +170,8 @@ def evaluate(
     if data is None and "argument" not in saved:
         raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
     known_classes = classifier.class_names if classifier.card.named else ()
-    choice = _chosen(run, saved, data, labels, split, known_classes, listener)
+    several = classifier.card.multi_label
+    choice = _chosen(run, saved, data, labels, split, known_classes, listener, multi_label=several)
     evaluation = _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
     warn_of(evaluation.usage)
     return evaluation
@@ -179,6 +185,8 @@ def _chosen(
     split: str | None,
     known_classes: Sequence[str],
     listener: Listener,
+    *,
+    multi_label: bool = False,
 ) -> _Choice:
     """Choose the images: the run's own split of its own data, else a split of what is given."""
     name = split or "test"
@@ -198,7 +206,7 @@ def _chosen(
         )
         untrusted = untrusted_in(read_log(run.path / LOG)[0]) if name == "test" else NONE_KNOWN
         return _Choice(own, name, name, fingerprints=saved["fingerprints"], untrusted=untrusted)
-    dataset = opened(data, labels=labels)
+    dataset = opened(data, labels=with_several(labels) if multi_label else labels)
     if split is None and set(dataset.splits) == {"train"}:
         note = (
             "This data has no test split, so all of it is scored. If the model was trained on some of these "
@@ -229,8 +237,14 @@ def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: L
         tta_views=tta_views,
         unfamiliar=unfamiliar,
         trusted=trusted_scores(
-            choice.untrusted, predictions.averaged, store.labels, store.ids, dataset.class_names
+            choice.untrusted,
+            predictions.averaged,
+            store.labels,
+            store.ids,
+            dataset.class_names,
+            classifier.card.thresholds,
         ),
+        thresholds_from=classifier.card.thresholds_from,
         usage=classifier.usage,
     )
 

@@ -93,6 +93,9 @@ def fine_tune(
         SaveError: the disk is full.
     """
     config, settings = setup.config, setup.config.fine_tuning
+    if config.multi_label:
+        tell(FineTuningSkipped("pictures have several labels", can_be_asked_for=False))
+        return Outcome(head)
     if settings is None or config.fine_tune == "off":
         return Outcome(head)
     began = time.monotonic()

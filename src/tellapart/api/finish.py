@@ -7,20 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart import __version__
 from tellapart.api.curves import curves_of
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
-from tellapart.classifier.prediction import ranked
+from tellapart.classifier.prediction import ranked, with_labels
+from tellapart.data.multi_label import in_words, names_of
 from tellapart.data.store import ImageStore
 from tellapart.errors import SaveError
 from tellapart.events import EpochDone, Finding
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.metrics.calibration import fit_temperature
-from tellapart.metrics.scores import Scores, score
-from tellapart.metrics.validation import is_better
+from tellapart.metrics.label_scores import (
+    FEWEST_POSITIVES,
+    LabelScores,
+    best_thresholds,
+    given_labels,
+    score_any,
+)
+from tellapart.metrics.scores import Scores
+from tellapart.metrics.validation import USUAL_THRESHOLD, is_better
 from tellapart.pages.card import Card, Facts, Pictures, Readable, Words
 from tellapart.pages.thumbnail import MOST
 from tellapart.recipes.config import TrainConfig
@@ -50,10 +59,10 @@ class TrainingResult(Readable):
     finished: bool
     """False where the training was asked to stop before its end; continue with `resume=folder`."""
 
-    scores: Scores | None = None
+    scores: Scores | LabelScores | None = None
     """On the test split, at the end; None where the training did not finish."""
 
-    plain_scores: Scores | None = None
+    plain_scores: Scores | LabelScores | None = None
     """The same without test-time augmentation, where the recipe uses it."""
 
     trusted: TrustedScores | None = None
@@ -106,7 +115,8 @@ class TrainingResult(Readable):
         findings = [Words(finding.in_words) for finding in self.findings[:MOST_FINDINGS]]
         pictures = Pictures([each.thumbnail() for each in self.shown[:MOST]], "Some test pictures")
         scores = [] if self.scores is None else self.scores.card_blocks()
-        curves = [curves_of(self.history)] if self.history else []
+        several = self.classifier.card.multi_label
+        curves = [curves_of(self.history, multi_label=several)] if self.history else []
         return Card("TrainingResult", self._headline(), [facts, *findings, *curves, pictures, *scores])
 
 
@@ -124,9 +134,10 @@ class HeldOut:
 
 
 def calibrated(card: ModelCard, held_out: HeldOut, *, choose_views: bool = True) -> ModelCard:
-    """Return the card with what held-out images tell: whether test-time views help, and a temperature.
+    """Return the card with what held-out images tell: whether test-time views help, and a temperature; or of several
+    labels a picture, each one's threshold.
 
-    With fewer than FEWEST_HELD_OUT there is neither.
+    With fewer than FEWEST_HELD_OUT there is none of it.
 
     Args:
         card: with the views that there may be.
@@ -136,8 +147,44 @@ def calibrated(card: ModelCard, held_out: HeldOut, *, choose_views: bool = True)
     averaged, plain, _ = held_out.predictions
     labels = held_out.images.labels
     helps = not choose_views or (held_out.decides and is_better(averaged, plain, labels))
+    if card.multi_label:
+        card = replace(card, tta_views=card.tta_views if helps else 1)
+        return with_thresholds(card, averaged if helps else plain, held_out)
     temperature = fit_temperature(averaged if helps else plain, labels) if held_out.decides else None
     return replace(card, tta_views=card.tta_views if helps else 1, temperature=temperature)
+
+
+def new_card(setup: TrainingSetup, tta_views: int) -> ModelCard:
+    """Return the card of a training before its held-out images have told anything."""
+    card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), tta_views)
+    if not setup.config.multi_label:
+        return card
+    usual = (USUAL_THRESHOLD,) * len(card.class_names)
+    how = f"{USUAL_THRESHOLD} for every label: no pictures were held out to choose them on"
+    return replace(card, multi_label=True, thresholds=usual, thresholds_from=how)
+
+
+def with_thresholds(card: ModelCard, probabilities: NDArray[np.float32], held_out: HeldOut) -> ModelCard:
+    """Return a card of several labels with each one's threshold, chosen where F1 on held-out images is largest.
+
+    Args:
+        card: of the model that predicted.
+        probabilities: (N, labels) of the held-out images.
+        held_out: the images.
+    """
+    count = counted(len(held_out.images), "held-out picture")
+    if not held_out.decides:
+        how = f"{USUAL_THRESHOLD} for every label: {count}, too few to choose them on"
+        return replace(card, thresholds_from=how)
+    values, chosen = best_thresholds(probabilities, held_out.images.labels)
+    usual = [name for name, is_chosen in zip(card.class_names, chosen, strict=True) if not is_chosen]
+    others = (
+        f"; {USUAL_THRESHOLD} for {', '.join(usual)}, which fewer than {FEWEST_POSITIVES} of them show"
+        if usual
+        else ""
+    )
+    how = f"largest F1 of each label on {count}{others}"
+    return replace(card, thresholds=values, thresholds_from=how)
 
 
 def score_test(
@@ -166,13 +213,14 @@ def score_test(
     _on_the_side(
         lambda: save_predictions(folder.predictions, kept), "the report lacks its test results", listener
     )
-    scores, plain = score(probabilities.averaged, test.labels, names, "test"), None
+    thresholds = classifier.card.thresholds
+    scores, plain = score_any(probabilities.averaged, test.labels, names, "test", thresholds), None
     folder.log("Scored", {**scores.to_dict(), "tta_views": views})
     if views > 1:
-        plain = score(probabilities.plain, test.labels, names, "test")
+        plain = score_any(probabilities.plain, test.labels, names, "test", thresholds)
         folder.log("ScoredWithoutTta", plain.to_dict())
     untrusted = untrusted_in(read_log(folder.path / LOG)[0])
-    trusted = trusted_scores(untrusted, probabilities.averaged, test.labels, test.ids, names)
+    trusted = trusted_scores(untrusted, probabilities.averaged, test.labels, test.ids, names, thresholds)
     shown = images_to_show(classifier, test, setup.config)
     if shown:
         _on_the_side(
@@ -200,9 +248,13 @@ def images_to_show(
     if not count:
         return ()
     images, ids = test.images[rows], [test.ids[row] for row in rows]
-    predictions = ranked(classifier.probabilities(images), ids, classifier.class_names, top=None)
-    targets = [classifier.class_names[test.labels[row]] for row in rows]
-    return tuple(map(PredictedImage, images, predictions, targets))
+    probabilities = classifier.probabilities(images)
+    predictions = ranked(probabilities, ids, classifier.class_names, top=None)
+    if classifier.card.multi_label:
+        given = given_labels(probabilities, classifier.card.thresholds)
+        predictions = with_labels(predictions, given, classifier.class_names)
+    targets = [names_of(test.labels[row], classifier.class_names) for row in rows]
+    return tuple(map(PredictedImage, images, predictions, map(in_words, targets), targets))
 
 
 def origin_of(setup: TrainingSetup) -> dict[str, Any]:

@@ -74,6 +74,13 @@ for _name in [name for name in vars(Listener) if not name.startswith("_")]:
 class EpochPrinter(Listener):
     """Prints one line for each epoch, and for each stage of a transfer."""
 
+    multi_label = False
+    """Whether the training is one on several labels a picture."""
+
+    def folder_made(self, setup: TrainingSetup) -> None:
+        """Remember what its figures are called."""
+        self.multi_label = setup.config.multi_label
+
     def notice(self, words: str) -> None:
         """Print it."""
         print(f"{words}.", flush=True)
@@ -81,8 +88,8 @@ class EpochPrinter(Listener):
     def event(self, event: Event) -> None:
         """Print a finished epoch or stage, what the watch noticed, and where a training that diverged goes on."""
         if isinstance(event, EpochDone):
-            print(event.in_words, flush=True)
+            print(event.in_words_of(multi_label=self.multi_label), flush=True)
         elif isinstance(event, Stage):
-            print(event_line(event), flush=True)
+            print(event_line(event, multi_label=self.multi_label), flush=True)
         elif isinstance(event, Diverged | Finding):
             print(event.in_words, flush=True)

@@ -38,17 +38,22 @@ class Training(Readable):
         self.title = "starting"
         self.status = ""
         """What is being done."""
+        self.multi_label = False
+        """Whether a picture may have several labels, so that figures have other names."""
         self.history: list[EpochDone] = []
         self.lines: list[str] = []
 
     def _parts(self) -> Iterable[str]:
-        last = [self.history[-1].in_words] if self.history else self.lines[-1:]
+        last = [self._last()] if self.history else self.lines[-1:]
         return [self.title, *last, self.status] if self.status else [self.title, *last]
+
+    def _last(self) -> str:
+        return self.history[-1].in_words_of(multi_label=self.multi_label)
 
     def _card(self) -> Card:
         blocks: list[Block] = [Words(self.status)] if self.status else []
         if self.history:
-            blocks += [curves_of(self.history), Words(self.history[-1].in_words)]
+            blocks += [curves_of(self.history, multi_label=self.multi_label), Words(self._last())]
         return Card("Training", self.title, [*blocks, *map(Words, self.lines[-MOST_LINES:])])
 
 
@@ -63,6 +68,7 @@ class NotebookListener(Listener):
     def folder_made(self, setup: TrainingSetup) -> None:
         """Show what is trained where."""
         data, recipe = short_name(setup.dataset.name), short_name(setup.config.recipe)
+        self.training.multi_label = setup.config.multi_label
         self.training.title = f"{data} by {recipe}, run folder {short_name(str(setup.folder.path))}"
         if setup.reason:
             self.training.lines.append(setup.reason)
@@ -87,7 +93,7 @@ class NotebookListener(Listener):
             self._show(done)
             return
         if isinstance(event, Stage):
-            self.training.lines.append(event_line(event))
+            self.training.lines.append(event_line(event, multi_label=self.training.multi_label))
         elif isinstance(event, Diverged | Finding):
             self.training.lines.append(event.in_words)
         elif isinstance(event, Stopped):

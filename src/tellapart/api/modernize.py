@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tokenize
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tellapart.old_keras.magics import from_python
 from tellapart.old_keras.modernize import modernized
 from tellapart.old_keras.notebook import in_cells, notebook_of, notebook_with
 from tellapart.pages.card import Card, Code, Readable, Table
-from tellapart.text import counted, short_name
+from tellapart.text import counted, described, short_name
 
 LARGEST = 20_000_000
 """Bytes of a script that is read."""
@@ -119,8 +120,13 @@ def modernize(script: str | Path) -> ModernizedScript:
         `save` or `write` is called.
 
     Raises:
+        ConfigError: this is no path.
         DataError: it cannot be read, or is not Python.
     """
+    if not isinstance(script, str | os.PathLike) or not os.fspath(script):
+        raise ConfigError(
+            f"modernize takes the path of a Python file or a Jupyter notebook; got {described(script)}."
+        )
     path = Path(script)
     if path.is_dir():
         raise DataError(f"{path} is a folder. Give one Python file or Jupyter notebook.")

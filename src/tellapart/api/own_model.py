@@ -254,7 +254,7 @@ def _lines(
         rate = (
             "a constant learning rate" if is_constant(optimizer) else "a learning rate that rises, then falls"
         )
-        told = [f"Compiled: no, so trained with {optimizer.name}, {rate} and cross-entropy"]
+        told = [f"Compiled: no, so trained by {optimizer.name} on the cross-entropy, with {rate}"]
     else:
         assert isinstance(optimizer, CompiledSettings)
         told = [f"Compiled: {compiled.in_words()}"]

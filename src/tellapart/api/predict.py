@@ -56,6 +56,8 @@ class Predictions(Readable):
     usage: Usage | None = None
     """How a model without a model card was used; None: it has a card."""
 
+    thresholds: Mapping[str, float] | None = None
+    """Of a model of several labels a picture: label -> the probability from which a picture is given it."""
     is_one: bool = False
     """Whether a single picture was given: not a list, not a folder."""
 
@@ -97,6 +99,7 @@ class Predictions(Readable):
         return {
             "picture": prediction.picture,
             "predicted": prediction.best,
+            **({} if prediction.labels is None else {"labels": list(prediction.labels)}),
             "probability": prediction.probabilities[0],
             **(self._group(prediction) if self.has_groups else {}),
             "familiar": prediction.familiar,
@@ -106,7 +109,7 @@ class Predictions(Readable):
     def _parts(self) -> list[str]:
         if self.is_one and self.predictions:
             return list(self.predictions[0]._parts())
-        counts = Counter(prediction.best for prediction in self.predictions)
+        counts = Counter(prediction.thing for prediction in self.predictions)
         listed = ", ".join(f"{count:,} {short_name(name, 24)}" for name, count in counts.most_common(5))
         more = f" and {len(counts) - 5} other classes" if len(counts) > 5 else ""
         unfamiliar = sum(prediction.familiar is False for prediction in self.predictions)
@@ -157,12 +160,13 @@ class Predictions(Readable):
             "predictions": [self._prediction(prediction) for prediction in self.predictions],
             "unreadable": [{"picture": image.id, "reason": image.reason} for image in self.unreadable],
             **({} if self.usage is None else {"usage": self.usage.to_dict()}),
+            **({} if self.thresholds is None else {"thresholds": dict(self.thresholds)}),
         }
 
     def _prediction(self, prediction: Prediction) -> dict[str, Any]:
         return {
             "picture": prediction.picture,
-            "predicted": prediction.names[0],
+            "predicted": prediction.names[0] if prediction.labels is None else list(prediction.labels),
             **(self._group(prediction) if self.has_groups else {}),
             **self._novelty(prediction),
             "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
@@ -184,7 +188,8 @@ class Predictions(Readable):
         return DataError.exit_code if lacks_named or not self.predictions else 0
 
     def to_csv(self) -> str:
-        """Return a line for each image: its path, the likeliest class, and each named class's probability.
+        """Return a line for each image: its path, the likeliest class (or its labels, divided by |), and each named
+        class's probability.
 
         NOVELTY_FIELDS stand before the probabilities, and for a model with groups GROUP_FIELDS before these. A name
         that a spreadsheet would run as a formula begins with an apostrophe.
@@ -196,7 +201,7 @@ class Predictions(Readable):
             rows.append(
                 (
                     prediction.picture,
-                    prediction.names[0],
+                    prediction.names[0] if prediction.labels is None else "|".join(prediction.labels),
                     *(self._group(prediction).values() if self.has_groups else ()),
                     *map(_cell, self._novelty(prediction).values()),
                     *(by_class.get(name, "") for name in self.class_names),
@@ -264,6 +269,9 @@ def predict_images(
         has_groups=bool(classifier.card.groups),
         novelty_limit=None if novelty is None else novelty.limit,
         usage=classifier.usage,
+        thresholds=dict(zip(classifier.class_names, classifier.card.thresholds, strict=True))
+        if classifier.card.multi_label
+        else None,
     )
 
 

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -16,9 +15,10 @@ from tellapart.api.own_model import OwnGiven, prepared_again
 from tellapart.api.repeat import extended, notice_of, record_extension
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
+from tellapart.data.multi_label import class_counts
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.recorded import open_recorded
-from tellapart.data.sources.label_choice import labels_from
+from tellapart.data.sources.label_choice import labels_from, with_several
 from tellapart.data.split import divide, write_split_csv
 from tellapart.data.store import MEMORY_BUDGET, ImageStore, bytes_of, load_split, refuse_small_images
 from tellapart.errors import ConfigError, DataError
@@ -96,7 +96,7 @@ def prepare(
     return setup
 
 
-def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[np.int64]) -> TrainConfig:
+def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[Any]) -> TrainConfig:
     """Return the configuration with a weight for each class of the data, where it has weights.
 
     Args:
@@ -112,17 +112,17 @@ def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[np
     return config.changed(class_weight=resolved(config.class_weight, dataset.class_names, labels))
 
 
-def refuse_single_images(dataset: Dataset, labels: NDArray[np.int64]) -> None:
+def refuse_single_images(dataset: Dataset, labels: NDArray[Any]) -> None:
     """Raise if a class has less than two training images, with which nothing could be checked.
 
     Args:
         dataset: divided.
-        labels: (N,) of the training images.
+        labels: (N,) of the training images; or (N, classes) of 0 and 1, where a picture may have several.
 
     Raises:
         DataError: naming the classes.
     """
-    counts = np.bincount(labels, minlength=len(dataset.class_names))
+    counts = class_counts(labels, len(dataset.class_names))
     few = [index for index, count in enumerate(counts) if count < 2]
     if not few:
         return
@@ -181,7 +181,7 @@ def prepare_again(
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     if data is None:
         data, labels = saved["argument"], labels_from(saved)
-    dataset = open_recorded(opened, data, labels, folder.read_split(saved))
+    dataset = open_recorded(opened, data, _as_then(labels, config), folder.read_split(saved))
     for words in dataset.notices:
         listener.notice(words)
     preprocessing = Preprocessing.from_dict(saved["preprocessing"])
@@ -205,6 +205,11 @@ def prepare_again(
     return TrainingSetup(
         config, folder, dataset, preprocessing, stores, precision, backbone=backbone, own=own, resumes=True
     )
+
+
+def _as_then(labels: Any, config: TrainConfig) -> Any:
+    """Return labels that are given again, of the kind that the run had."""
+    return with_several(labels) if config.multi_label else labels
 
 
 class _CancelledError(Exception):

@@ -10,6 +10,7 @@ from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import Forwarding, Listener
 from tellapart.errors import TellapartError
 from tellapart.events import Diverged, EpochDone, Event
+from tellapart.metrics.label_scores import LabelScores
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.metrics_file import METRICS_CSV, metrics_of
 from tellapart.runs.setup import TrainingSetup
@@ -54,6 +55,7 @@ class Tracking(Forwarding):
         """Tracker -> epochs that it has."""
 
         self._folder: RunFolder | None = None
+        self._multi_label = False
 
     def prepared(self, setup: TrainingSetup, model: Any) -> None:
         """Start the trackers; each gets the epochs of metrics.csv that it lacks.
@@ -61,7 +63,7 @@ class Tracking(Forwarding):
         Raises:
             TellapartError: one could not be started.
         """
-        self._folder = setup.folder
+        self._folder, self._multi_label = setup.folder, setup.config.multi_label
         data = {
             "name": setup.dataset.name,
             "where": setup.dataset.where,
@@ -99,7 +101,7 @@ class Tracking(Forwarding):
         if isinstance(event, Diverged):
             self._done = {name: min(done, event.back_to) for name, done in self._done.items()}
         elif isinstance(event, EpochDone):
-            values = metrics_of(event)
+            values = metrics_of(event, multi_label=self._multi_label)
             epoch = values.pop("epoch")
             for name in list(self._trackers):
                 self._tell(name, epoch, values)
@@ -152,15 +154,14 @@ class Ending:
         self.summary = {"state": "finished" if result.finished else "stopped"}
         if result.history:
             self.summary["best_epoch"] = best_epoch(result.history).epoch + 1
-        if result.scores is not None:
-            low, high = result.scores.interval
-            self.summary |= {
-                "test_accuracy": result.scores.accuracy,
-                "test_accuracy_low": low,
-                "test_accuracy_high": high,
-                "test_pictures": result.scores.pictures,
-                "test_loss": result.scores.loss,
-            }
+        scores = result.scores
+        if scores is not None:
+            several = isinstance(scores, LabelScores)
+            name = "test_mean_average_precision" if several else "test_accuracy"
+            value = scores.mean_average_precision if isinstance(scores, LabelScores) else scores.accuracy
+            self.summary |= {name: value, "test_pictures": scores.pictures, "test_loss": scores.loss}
+            if scores.interval is not None:
+                self.summary |= dict(zip((f"{name}_low", f"{name}_high"), scores.interval, strict=True))
 
 
 def _rows(metrics: Path) -> list[tuple[int, dict[str, float]]]:

@@ -20,7 +20,7 @@ from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset, reopening
-from tellapart.data.sources.label_choice import as_labels
+from tellapart.data.sources.label_choice import as_labels, with_several
 from tellapart.data.store import MEMORY_BUDGET
 from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import Given, refuse_unknown_function
@@ -72,6 +72,7 @@ def train(
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     memory: int | str = MEMORY_BUDGET,
+    multi_label: bool = False,
     log: Any = None,
     **changes: Any,
 ) -> TrainingResult:
@@ -108,6 +109,8 @@ def train(
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
             changes no result.
+        multi_label: whether a picture may have several labels, or none. Then `labels` is a file with a column such as
+            cat|dog, with columns of 0 and 1, or with several rows a picture; or arrays give (N, labels) of 0 and 1.
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods of `trackers.tracker.Tracker`. A resumed run
             goes on in those that it had; "none" leaves them.
@@ -137,15 +140,14 @@ def train(
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
-            given = {"augment": None if augment is True else augment, "target": target}
-            given |= settings_from(changes)
+            given = {**settings_from(changes), **_given(augment, target, multi_label)}
             setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
+            recipe, data, labels, changes = _meant(config, recipe, data, labels, changes, multi_label)
             dataset, complete, reason, own = _opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
@@ -156,6 +158,15 @@ def train(
             result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
         return _with_report(result, setup, listener) if result.finished else result
+
+
+def _given(augment: Any, target: float | None, multi_label: bool) -> dict[str, Any]:
+    """Return the settings that have keywords of their own; None where they were not given."""
+    return {
+        "augment": None if augment is True else augment,
+        "target": target,
+        "multi_label": multi_label or None,
+    }
 
 
 def _run_of(setup: TrainingSetup) -> Callable[..., TrainingResult]:
@@ -169,6 +180,20 @@ def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tupl
     if recipe is not None:
         raise ConfigError("config has a recipe of its own. Leave out the recipe, or the config.")
     return repeated(config, data, labels)
+
+
+def _meant(
+    config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool
+) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Return recipe, data, labels and changes, those of a run that is repeated where there is one.
+
+    Labels and changes both say whether a picture may have several labels, where something does.
+    """
+    recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
+    if multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label):
+        labels = with_several(labels)
+    several = {"multi_label": True} if as_labels(labels).multi_label else {}
+    return recipe, data, labels, {**changes, **several}
 
 
 def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:

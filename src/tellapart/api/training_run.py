@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_to_the_end
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
 from tellapart.api.own_training import OwnTraining
 from tellapart.api.watching import look_at_data, watch_over, with_findings
-from tellapart.classifier.card import ModelCard, NoveltyLimit
+from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
 from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.errors import TellapartError
@@ -94,7 +94,7 @@ class _Training:
         loader = DataLoader(
             train, classes, batches, config.augmentation, net.device, config.mixing, config.mixing_strength
         )
-        card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), config.tta_views)
+        card = new_card(setup, config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)
 
@@ -207,12 +207,13 @@ def _diverged_at_once(setup: TrainingSetup) -> str:
 
 
 def _calibrate(setup: TrainingSetup, classifier: Classifier) -> HeldOut:
-    """Note on the model card what held-out images tell: a temperature, useful views, and what is unfamiliar."""
+    """Note on the model card what held-out images tell: useful views; a temperature, and what is unfamiliar; or of
+    several labels a picture each one's threshold."""
     store = setup.stores["validation"]
     predictions = classifier.tta_probabilities(store.images, precision=setup.precision)
     held_out = HeldOut(predictions, store)
     card = calibrated(classifier.card, held_out, choose_views=setup.config.choose_views)
-    if held_out.decides:
+    if held_out.decides and not card.multi_label:
         limit = limit_of(Recorder(classifier.model, classifier.net.head), store.images)
         card = replace(card, novelty=NoveltyLimit("energy", limit))
     classifier.card = card

@@ -1,17 +1,17 @@
 """Each stage of a transfer in a line, for whoever follows it."""
 
-from tellapart.events import FeaturesDone, FineTuned, FineTuningSkipped, HeadFitted
+from tellapart.events import FeaturesDone, FineTuned, FineTuningSkipped, HeadFitted, score_name
 from tellapart.text import counted, percent
 
 Stage = FeaturesDone | HeadFitted | FineTuningSkipped | FineTuned
 
 
-def event_line(event: Stage) -> str:
-    """Return a stage of a transfer in a line."""
+def event_line(event: Stage, *, multi_label: bool = False) -> str:
+    """Return a stage of a transfer in a line; `multi_label`: of a training on several labels a picture."""
     if isinstance(event, FeaturesDone):
         return features_line(event)
     if isinstance(event, HeadFitted):
-        return head_line(event)
+        return head_line(event, score_name(multi_label))
     if isinstance(event, FineTuned):
         return fine_tuned_line(event)
     return f"Fine-tuning not tried: {event.reason}{'. To try it: --fine-tune on' if event.can_be_asked_for else ''}"
@@ -38,14 +38,14 @@ def features_line(done: FeaturesDone) -> str:
     return f"Features of {counted(done.pictures, f'{noun} picture')}{mirrored}: {done.seconds:.1f} s ({speed:,.0f}/s)"
 
 
-def head_line(done: HeadFitted) -> str:
-    """Return how well the head does on pictures that it was not fitted to."""
+def head_line(done: HeadFitted, score: str = "accuracy") -> str:
+    """Return how well the head does on pictures that it was not fitted to, by a score from `score_name`."""
     basis = (
         "validation pictures"
         if done.folds is None
         else f"training pictures, {done.folds}-fold cross-validation"
     )
     return (
-        f"Last layer: {done.seconds:.1f} s, validation accuracy {percent(done.val_accuracy, 1)} "
+        f"Last layer: {done.seconds:.1f} s, validation {score} {percent(done.val_accuracy, 1)} "
         f"({done.val_pictures:,} {basis})"
     )

@@ -6,17 +6,18 @@ Between head and test, the backbone may be trained further (`fine_tune_run`).
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, origin_of, score_test
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
 from tellapart.api.watching import findings_of_head, look_at_data
-from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
+from tellapart.data.multi_label import are_several
 from tellapart.events import Event, FeaturesDone, HeadFitted
 from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
@@ -54,7 +55,8 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     assert setup.backbone is not None
     energy, began = EnergyMeter(), time.monotonic()
     features = setup.backbone.features
-    model = with_head(features, len(setup.dataset.class_names))
+    activation = "sigmoid" if config.multi_label else "softmax"
+    model = with_head(features, len(setup.dataset.class_names), activation)
     listener.prepared(setup, model)
 
     def tell(event: Event) -> None:
@@ -74,7 +76,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     tell(fitted)
     for finding in findings_of_head(setup, fitted):
         tell(finding)
-    card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), views)
+    card = new_card(setup, views)
     predictions = TtaProbabilities(choice.predicted.averaged, choice.predicted.plain)
     held_out = HeldOut(predictions, setup.validation)
     head = Candidate(Classifier.of_model(model, calibrated(card, held_out)), held_out)
@@ -85,7 +87,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         of_images, probabilities = learn_features(setup, classifier, listener)
     else:
         probabilities = choice.head.probabilities(of_images)
-        classifier.learn_familiar(of_images, by_split["train"].labels, config.seed)
+        _learn_familiar(classifier, of_images, by_split["train"].labels, config.seed)
     cost = {"seconds": time.monotonic() - began, "joules": energy.joules, "threads": torch.get_num_threads()}
     setup.folder.log("Cost", cost)
     classifier.save(setup.folder.model)
@@ -96,6 +98,14 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
     return score_test(setup, classifier, outcome.history, held_out, listener)
+
+
+def _learn_familiar(
+    classifier: Classifier, features: NDArray[np.float32], labels: NDArray[Any], seed: int
+) -> None:
+    """Learn which images are familiar, by the features of each class; of several labels an image there are none."""
+    if not are_several(labels):
+        classifier.learn_familiar(features, labels, seed)
 
 
 def _views(

@@ -7,6 +7,7 @@ import numpy as np
 
 from tellapart.checks.balance import imbalance
 from tellapart.checks.quick import Place, QuickCheck, quick_check
+from tellapart.data.multi_label import are_several, in_words, names_of
 from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
@@ -100,8 +101,9 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
         advice = "Correct or remove them: tellapart check lists them"
         yield Finding("conflicting labels", None, None, seen + " = ".join(names), advice)
     train = setup.stores["train"].labels
-    counts = np.bincount(train, minlength=len(setup.dataset.class_names))
-    for finding in imbalance(counts, setup.dataset.class_names):
+    classes = setup.dataset.class_names
+    equal = are_several(train)  # labels that do not exclude each other need not be equally common
+    for finding in () if equal else imbalance(np.bincount(train, minlength=len(classes)), classes):
         advice = "Read the balanced accuracy and each class's recall"
         if not setup.config.is_balanced:
             advice = f"Train with --class-weight balanced to have them count the same. {advice}"
@@ -141,7 +143,7 @@ _OF = {"train": "training", "validation": "validation"}
 
 
 def _label(setup: TrainingSetup, place: Place) -> str:
-    return setup.dataset.class_names[setup.stores[place.split].labels[place.row]]
+    return in_words(names_of(setup.stores[place.split].labels[place.row], setup.dataset.class_names))
 
 
 def findings_of_head(setup: TrainingSetup, fitted: HeadFitted) -> Iterator[Finding]:
@@ -157,12 +159,12 @@ def _kinds_told(setup: TrainingSetup) -> set[FindingKind]:
 
 
 def _chance(setup: TrainingSetup, config: TrainConfig) -> Chance | None:
-    """Return what is scored without looking; None where classes are made to count the same.
+    """Return what is scored without looking; None where classes are made to count the same, or a picture has several.
 
     A network that answers rare classes more often than they come may then be right less often than the most frequent
     class alone, and its weighted loss compares with no entropy.
     """
-    if config.is_balanced:
+    if config.is_balanced or config.multi_label:
         return None
     train = setup.stores["train"].labels
     return chance_of(

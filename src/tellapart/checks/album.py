@@ -20,6 +20,7 @@ from tellapart.checks.principal import principal
 from tellapart.data.dataset import Dataset
 from tellapart.data.decode import DecodedImage, image_mode, load_image, read_image
 from tellapart.data.images import Images
+from tellapart.data.multi_label import in_words, names_of
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import SMALLEST_SIDE
 from tellapart.data.types import Pixels
@@ -49,7 +50,7 @@ class Album(Readable):
     split_of: NDArray[np.int64]
     """(N,) index of each picture's split in `dataset.splits`."""
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     """(N,)."""
 
     unreadable: dict[int, str]
@@ -94,7 +95,7 @@ class Album(Readable):
 
     def label(self, row: int) -> str:
         """Return the name of a picture's class."""
-        return self.dataset.class_names[self.labels[row]]
+        return in_words(names_of(self.labels[row], self.dataset.class_names))
 
     def measure(self, name: str) -> NDArray[np.float32]:
         """Return one of the measures of every picture: (N,)."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.checks.findings import Finding
+from tellapart.data import multi_label
 from tellapart.data.dataset import Dataset
 from tellapart.metrics.scores import UNEQUAL
 from tellapart.text import counted
@@ -15,9 +16,9 @@ NAMED = 5
 
 
 def class_counts(dataset: Dataset) -> dict[str, NDArray[np.int64]]:
-    """Return split -> (classes,) pictures of each class."""
+    """Return split -> (classes,) pictures of each class; of several labels a picture, of each label."""
     classes = len(dataset.class_names)
-    return {name: np.bincount(split.labels, minlength=classes) for name, split in dataset.splits.items()}
+    return {name: multi_label.class_counts(split.labels, classes) for name, split in dataset.splits.items()}
 
 
 def findings_of_balance(dataset: Dataset, alone: bool = False) -> Iterator[Finding]:
@@ -30,7 +31,7 @@ def findings_of_balance(dataset: Dataset, alone: bool = False) -> Iterator[Findi
     counts, names = class_counts(dataset), dataset.class_names
     total = np.sum(list(counts.values()), axis=0)
     if alone:
-        yield from imbalance(total, names)
+        yield from () if dataset.multi_label else imbalance(total, names)
         return
     if "train" not in counts or not counts["train"].sum():
         yield Finding(kind="no training pictures", seen=f"the data has only: {', '.join(counts)}")
@@ -46,7 +47,8 @@ def findings_of_balance(dataset: Dataset, alone: bool = False) -> Iterator[Findi
         missing = [names[label] for label in np.flatnonzero((of_split == 0) & (counts["train"] > 0))]
         if missing and of_split.sum():
             yield Finding(kind="unscored class", seen=f"no {split} picture is labeled {_listed(missing)}")
-    yield from imbalance(counts["train"], names)
+    if not dataset.multi_label:  # labels that do not exclude each other need not be equally common
+        yield from imbalance(counts["train"], names)
 
 
 def imbalance(counts: NDArray[np.int64], names: tuple[str, ...]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tellapart.checks.check import Checked
 from tellapart.checks.repeats import ORDER
 from tellapart.data.images import FileImages
+from tellapart.data.multi_label import label_text
 from tellapart.data.split import SPLIT_COLUMNS
 from tellapart.errors import ConfigError
 from tellapart.files import write_whole
@@ -106,8 +107,10 @@ def write_cleaned(checked: Checked, path: Path) -> Cleaned:
         raise ConfigError(
             f"{album.dataset.where}: --fix would leave out every picture; {path} was not written."
         )
-    lines = [csv_line(SPLIT_COLUMNS)]
-    lines += [csv_line((album.ids[row], album.label(row), album.split(row))) for row in kept]
+    lines, names = [csv_line(SPLIT_COLUMNS)], album.dataset.class_names
+    lines += [
+        csv_line((album.ids[row], label_text(album.labels[row], names), album.split(row))) for row in kept
+    ]
     text = as_bytes("".join(lines))
     write_whole(path, lambda place: _write(place, text))
     counts = {reason: sum(why == reason for why in left.values()) for reason in REASONS.values()}

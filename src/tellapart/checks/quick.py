@@ -60,7 +60,8 @@ def quick_check(stores: Mapping[str, ImageStore]) -> QuickCheck:
         return Place(names[split], int(number - starts[split]))
 
     repeats = np.flatnonzero(first != np.arange(len(first)))
-    differing = repeats[labels[repeats] != labels[first[repeats]]]
+    differs = labels[repeats] != labels[first[repeats]]
+    differing = repeats[differs.any(1) if differs.ndim == 2 else differs]
     return QuickCheck(
         {
             (name, other): _copies(first, starts, names.index(name), names.index(other))

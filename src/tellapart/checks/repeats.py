@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from tellapart.checks.album import Album
 from tellapart.checks.duplicates import Pair, groups_of
 from tellapart.checks.findings import Finding
@@ -52,7 +54,9 @@ def _scored(album: Album, group: tuple[int, ...]) -> list[int]:
 
 
 def _conflicts(album: Album, pairs: list[Pair]) -> Iterator[Finding]:
-    differing = [pair for pair in pairs if album.labels[pair.first] != album.labels[pair.second]]
+    differing = [
+        pair for pair in pairs if not np.array_equal(album.labels[pair.first], album.labels[pair.second])
+    ]
     groups = _groups(album, differing)
     if groups:
         same = sum(len({album.digests[row].tobytes() for row in group}) == 1 for group in groups)

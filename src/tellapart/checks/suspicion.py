@@ -28,9 +28,12 @@ def findings_of_labels(
         return
     ignored = blank.copy()
     ignored[[pair.second for pair in exact]] = True
-    rows = judged_rows(album, ignored)
-    suspects = label_suspects(album, rows)
-    if suspects is None:
+    several = album.dataset.multi_label
+    rows = album.readable[~ignored[album.readable]] if several else judged_rows(album, ignored)
+    suspects = None if several else label_suspects(album, rows)
+    if several:
+        left_out.append("Wrong labels: not looked for where a picture may have several labels")
+    elif suspects is None:
         left_out.append(
             f"Wrong labels: this check needs two classes with at least {FEWEST_OF_A_CLASS} pictures each"
         )

@@ -19,8 +19,8 @@ from tellapart.text import few_names, short_name
 ENTRY = "tellapart.json"
 
 
-FORMAT = 1
-"""Version of the card; raised when an older reader could misread a new card."""
+FORMAT, FORMAT_OF_LABELS = 1, 2
+"""Version of the card, and of one of several labels a picture; raised when an older reader could misread a new card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,15 @@ class ModelCard(Readable):
     groups: Mapping[str, str] = field(default_factory=dict)
     """Class -> the everyday thing that it is a kind of (`classifier.groups`); other classes stand for themselves."""
 
+    multi_label: bool = False
+    """Whether a picture may have several of the classes, or none: each output is then the probability of one."""
+
+    thresholds: tuple[float, ...] = ()
+    """Of several labels: the probability from which a picture is given each label."""
+
+    thresholds_from: str = ""
+    """How they were chosen, in a sentence without its full stop."""
+
     named: bool = True
     """False where the file holds no class names, so that numbers stand for them."""
 
@@ -112,7 +121,7 @@ class ModelCard(Readable):
     def to_json(self) -> str:
         """Return the card as the text that a model file holds."""
         values = {
-            "format": FORMAT,
+            "format": FORMAT_OF_LABELS if self.multi_label else FORMAT,
             "class_names": list(self.class_names),
             "preprocessing": self.preprocessing.to_dict(),
             "tta_views": self.tta_views,
@@ -120,8 +129,17 @@ class ModelCard(Readable):
             "novelty": None if self.novelty is None else asdict(self.novelty),
             "groups": dict(self.groups),
             "origin": dict(self.origin),
+            **(self.of_labels() if self.multi_label else {}),
         }
         return json.dumps(values, indent=2)
+
+    def of_labels(self) -> dict[str, Any]:
+        """Return what only a card of several labels a picture has, as plain values."""
+        return {
+            "multi_label": True,
+            "thresholds": list(self.thresholds),
+            "thresholds_from": self.thresholds_from,
+        }
 
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
@@ -132,10 +150,10 @@ class ModelCard(Readable):
         """
         try:
             values = json.loads(text)
-            if values["format"] != FORMAT:
+            if values["format"] not in (FORMAT, FORMAT_OF_LABELS):
                 raise ModelError(
-                    f"The model was saved in format {values['format']!r}; this version of tellapart reads format "
-                    f"{FORMAT}. Install a newer tellapart."
+                    f"The model was saved in format {values['format']!r}; this version of tellapart reads formats "
+                    f"{FORMAT} and {FORMAT_OF_LABELS}. Install a newer tellapart."
                 )
             return cls(
                 class_names=_texts(values["class_names"]),
@@ -145,6 +163,7 @@ class ModelCard(Readable):
                 temperature=_finite(values.get("temperature"), above=0),
                 novelty=_novelty_of(values),
                 groups=_texts_by_text(values.get("groups", {})),
+                **(_labels_of(values) if values["format"] == FORMAT_OF_LABELS else {}),
             )
         except ModelError:
             raise
@@ -199,6 +218,23 @@ def _finite(value: Any, above: float = -math.inf) -> float | None:
     if type(value) not in (int, float) or not above < float(value) < math.inf:
         raise ValueError(f"expected a number, got {str(value)[:100]}")
     return float(value)
+
+
+def _labels_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what a card of several labels a picture has besides.
+
+    Raises:
+        ValueError: not one threshold from 0 to 1 for each label.
+    """
+    thresholds, names = values["thresholds"], values["class_names"]
+    if values["multi_label"] is not True or not isinstance(thresholds, list) or len(thresholds) != len(names):
+        raise ValueError(f"{len(names)} labels and the thresholds {str(thresholds)[:100]}")
+    numbers = tuple(_finite(value) for value in thresholds)
+    inside = tuple(number for number in numbers if number is not None and 0 <= number <= 1)
+    if len(inside) < len(numbers):
+        raise ValueError(f"thresholds {str(thresholds)[:100]}")
+    (how,) = _texts([values.get("thresholds_from", "")])
+    return {"multi_label": True, "thresholds": inside, "thresholds_from": how}
 
 
 def _novelty_of(values: Mapping[str, Any]) -> NoveltyLimit | None:

@@ -32,7 +32,7 @@ from tellapart.classifier.plain.by_data import named_by_data
 from tellapart.classifier.plain.open_plain import open_plain
 from tellapart.classifier.plain.said import Said
 from tellapart.classifier.plain.usage import Usage
-from tellapart.classifier.prediction import Prediction, ranked, with_notes, with_novelty
+from tellapart.classifier.prediction import Prediction, ranked, with_labels, with_notes, with_novelty
 from tellapart.classifier.resolve import model_file, title_of
 from tellapart.classifier.split_scores import SplitScores, split_scores
 from tellapart.data.dataset import Dataset
@@ -45,6 +45,7 @@ from tellapart.inference.predictor import tta_probabilities
 from tellapart.inference.probability_net import ProbabilityNet, probability_net_of, stored_probability_net
 from tellapart.inference.scored_net import ScoredNet, scored_net
 from tellapart.inference.tta import TTA_VIEWS, TtaProbabilities
+from tellapart.metrics.label_scores import LabelScores, given_labels
 from tellapart.metrics.novelty import (
     BY_FEATURES,
     FeatureReference,
@@ -93,7 +94,8 @@ class Classifier(Readable):
     @classmethod
     def of_model(cls, model: Any, card: ModelCard) -> "Classifier":
         """Return a classifier that shares a Keras model's weights, also while the model is trained."""
-        return cls(card, probability_net_of(model, len(card.class_names)), lambda: model)
+        net = probability_net_of(model, len(card.class_names), multi_label=card.multi_label)
+        return cls(card, net, lambda: model)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -137,7 +139,7 @@ class Classifier(Readable):
             return cls(card, net, lambda: load_keras(path), reference)
         model = load_keras(path, said.custom_objects)
         refuse_other_images(card, model.input_shape[1:], path)
-        net = probability_net_of(model, len(card.class_names), path.name)
+        net = probability_net_of(model, len(card.class_names), path.name, multi_label=card.multi_label)
         return cls(card, net, lambda: model, reference)
 
     @classmethod
@@ -207,7 +209,7 @@ class Classifier(Readable):
                 again in float32, probabilities to two digits; or "auto", the faster one on this machine.
 
         Returns:
-            (N, classes) float32, rows summing to 1.
+            (N, classes) float32, rows summing to 1; of several labels a picture, each from 0 to 1 by itself.
 
         Raises:
             ConfigError: unknown precision or number of views.
@@ -249,7 +251,13 @@ class Classifier(Readable):
             return TtaProbabilities(empty, empty)
         scored = self._scored_net() if novelty else None
         return tta_probabilities(
-            self.net, images, progress, tta_views=tta_views, precision=precision, scored=scored
+            self.net,
+            images,
+            progress,
+            tta_views=tta_views,
+            precision=precision,
+            scored=scored,
+            multi_label=self.card.multi_label,
         )
 
     def _scored_net(self) -> ScoredNet | None:
@@ -298,6 +306,9 @@ class Classifier(Readable):
             answers.averaged, [image.name for image in images], self.class_names, top, groups
         )
         predictions = with_notes(predictions, [image.note for image in images])
+        if self.card.multi_label:
+            given = given_labels(answers.averaged, self.card.thresholds)
+            predictions = with_labels(predictions, given, self.class_names)
         return with_novelty(predictions, self.card.novelty, answers.novelty), unreadable
 
     def evaluate(
@@ -306,7 +317,7 @@ class Classifier(Readable):
         split: str = "test",
         progress: Progress | None = None,
         precision: str = "float32",
-    ) -> Scores:
+    ) -> Scores | LabelScores:
         """Score the classifier on one split of labeled images.
 
         Args:
@@ -361,7 +372,8 @@ def _stored_net(path: Path, card: ModelCard) -> ProbabilityNet | None:
         return None
     refuse_other_images(card, stored.image_shape, path)
     try:
-        return stored_probability_net(stored, card.preprocessing.shape, len(card.class_names), path.name)
+        shape, classes = card.preprocessing.shape, len(card.class_names)
+        return stored_probability_net(stored, shape, classes, path.name, multi_label=card.multi_label)
     except ModelError:
         raise
     except UNFITTING:

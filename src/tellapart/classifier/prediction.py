@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.groups import Group
+from tellapart.data import multi_label
 from tellapart.pages.card import Bars, Card, Facts, Readable, Words
 from tellapart.text import percent, short_name
 
@@ -28,7 +29,7 @@ class Prediction(Readable):
     """Class names, the likeliest first."""
 
     probabilities: tuple[float, ...]
-    """Of those classes; over all classes of the model they sum to 1."""
+    """Of those classes; over all classes of the model they sum to 1, unless a picture may have several labels."""
 
     group: Group | None = None
     """The everyday thing, such as dog, that is likelier than any other group and any class that is in none; None
@@ -41,17 +42,33 @@ class Prediction(Readable):
     novelty: float | None = None
     """How unlike them it is, by the score that the model card names; None: the model has none."""
 
+    labels: tuple[str, ...] | None = None
+    """Of a model of several labels a picture, those whose probability reaches their threshold, the likeliest first;
+    often several, or none. None for other models."""
+
     note: str = ""
     """What was assumed to read the picture, where its file does not define its levels."""
 
     @property
     def best(self) -> str:
-        """The likeliest class."""
-        return self.names[0]
+        """The likeliest class; of several labels, those that the picture is given, with commas.
+
+        For a model of many kinds of one thing (118 of dogs), `thing` may tell more.
+        """
+        return self.names[0] if self.labels is None else multi_label.in_words(self.labels)
+
+    @property
+    def thing(self) -> str:
+        """The everyday thing that it shows, such as dog; the likeliest class where that is likelier."""
+        return self.best if self.group is None else self.group.name
 
     @property
     def in_words(self) -> str:
         """The likeliest class with its probability, after the everyday thing that it is a kind of."""
+        if self.labels is not None:
+            shares = dict(zip(self.names, self.probabilities, strict=True))
+            given = [f"{short_name(name)} {percent(shares[name])}" for name in self.labels if name in shares]
+            return multi_label.in_words(given)
         best = f"{short_name(self.best)} {percent(self.probabilities[0])}"
         if self.group is None:
             return best
@@ -60,7 +77,9 @@ class Prediction(Readable):
 
     def _parts(self) -> list[str]:
         unfamiliar = ["unlike the training pictures"] if self.familiar is False else []
-        others = zip(self.names[1:3], self.probabilities[1:3], strict=True)
+        shares = list(zip(self.names, self.probabilities, strict=True))
+        given = self.labels if self.labels is not None else self.names[:1]
+        others = [(name, share) for name, share in shares if name not in given][:2]
         return [
             self.in_words,
             *unfamiliar,
@@ -101,6 +120,29 @@ def with_novelty(
         replace(prediction, familiar=limit.is_familiar(score), novelty=score)
         for prediction, score in zip(predictions, scores.tolist(), strict=True)
     ]
+
+
+def with_labels(
+    predictions: list[Prediction], given: NDArray[np.bool_], class_names: tuple[str, ...]
+) -> list[Prediction]:
+    """Return the predictions with the labels that their pictures are given.
+
+    Args:
+        predictions: of N pictures.
+        given: (N, classes).
+        class_names: in the order of the columns.
+    """
+    labels = [{class_names[index] for index in np.flatnonzero(row)} for row in given]
+    return [
+        replace(prediction, labels=_in_order(of_picture, prediction.names))
+        for prediction, of_picture in zip(predictions, labels, strict=True)
+    ]
+
+
+def _in_order(labels: set[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return labels in the order of the likeliest names, those that are not among them last."""
+    named = tuple(name for name in names if name in labels)
+    return (*named, *sorted(labels - set(named)))
 
 
 def with_notes(predictions: list[Prediction], notes: Sequence[str]) -> list[Prediction]:

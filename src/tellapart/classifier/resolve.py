@@ -55,7 +55,10 @@ def _no_path(model: Any) -> str:
             f"Got {type(model).__name__}, a Keras model in memory; here a model is given by its file. Save it with "
             "model.save('model.keras') and pass 'model.keras'."
         )
-    return f"A model is a run folder, a .keras or an .h5 file, or {_NAMES_LISTED}; got {described(model)}."
+    return (
+        f"A model is a run folder, a .keras or an .h5 file, {_NAMES_LISTED}, or in Python a Classifier; "
+        f"got {described(model)}."
+    )
 
 
 def model_file(model: str | os.PathLike[str]) -> Path:

@@ -69,6 +69,24 @@ ClassDepth = Annotated[
     ),
 ]
 
+MultiLabel = Annotated[
+    bool | None,
+    typer.Option(
+        "--multi-label",
+        help="A picture may have several labels, or none: one column of labels such as cat|dog, columns of 0 and 1, or "
+        "several rows per picture.",
+    ),
+]
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option(
+        "--label-separator",
+        metavar="SIGN|space|json|none",
+        help="With --multi-label: what divides the labels in a cell. none: a cell is one label. Default: detected "
+        "automatically.",
+    ),
+]
+
 
 OPTIONS = {
     "labels": LabelFile,
@@ -78,6 +96,8 @@ OPTIONS = {
     "names": Names,
     "label_pattern": LabelPattern,
     "class_depth": ClassDepth,
+    "multi_label": MultiLabel,
+    "label_separator": LabelSeparator,
 }
 """Parameter -> option. `with_label_options` puts them in the place of a command's parameter `labels`."""
 

@@ -77,11 +77,16 @@ def train(
         from tellapart.cli.terminal.training import train_and_report
 
     options.refuse_empty(data)
-    settings = {name: given[name] for name in AS_GIVEN} | {
+    raise typer.Exit(train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet))
+
+
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `tellapart.train` from the options."""
+    target, size = given["target"], given["size"]
+    return {name: given[name] for name in AS_GIVEN} | {
         "target": None if target is None else options.parse_target(target),
         **{name: given[name] and given[name].value for name in ("fine_tune", "precision", "policy")},
-        "augment": parse_augment(augment, no_augment),
+        "augment": parse_augment(given["augment"], given["no_augment"]),
         "size": size and options.parse_size(size),
-        **own,
+        **given["own"],
     }
-    raise typer.Exit(train_and_report(data, settings, save_to=save_to, as_json=as_json, quiet=quiet))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.images import Images
+from tellapart.data.multi_label import are_several
 from tellapart.data.types import ImageShape
 from tellapart.errors import DataError
 from tellapart.pages.card import Card, Facts, Picture, Pictures, Readable, Table, Words
@@ -32,8 +33,8 @@ class Split(Readable):
     ids: tuple[str, ...]
     """(N,) unique: a path relative to the root, or `train/00017`."""
 
-    labels: NDArray[np.int64]
-    """(N,) class numbers."""
+    labels: NDArray[Any]
+    """(N,) int64 class numbers; or (N, labels) float32 of 0 and 1, where a picture may have several labels."""
 
     images: Images
 
@@ -100,6 +101,11 @@ class Dataset(Readable):
         if len(set(self.class_names)) < len(self.class_names):
             raise DataError(f"{self.name}: a class name appears twice among {', '.join(self.class_names)}.")
         _check_unique([identifier for split in self.splits.values() for identifier in split.ids])
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a picture may have several labels, or none."""
+        return any(are_several(split.labels) for split in self.splits.values())
 
     def part(self, name: str) -> Split:
         """Return the split of that name.

@@ -76,6 +76,8 @@ def open_dataset(
         source = source_of(request)
         if source is None:
             raise DataError(_accepted_by_none(request.existing_path))
+        if request.choice.multi_label and "multi_label" not in source.options:
+            raise ConfigError(_one_class_each(source.title))
         if unused := request.choice.beyond(source.options):
             raise ConfigError(
                 f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
@@ -84,7 +86,9 @@ def open_dataset(
         dataset = source.open(request)
         dataset = with_class_names(dataset, request.choice.names)
     if for_training:
-        _check_learnable(dataset)
+        (_check_learnable_labels if dataset.multi_label else _check_learnable)(dataset)
+    if dataset.multi_label:
+        return dataset
     return dataset.replace(notices=(*dataset.notices, *doubtful_classes(dataset.class_names)))
 
 
@@ -114,6 +118,45 @@ def _check_learnable(dataset: Dataset) -> None:
         raise DataError(
             f"{dataset.where}: one class only ({only}); a classifier needs at least two. Add pictures of "
             "another class."
+        )
+
+
+def _one_class_each(title: str) -> str:
+    return (
+        f"Several labels a picture (--multi-label) cannot be used here: the data is {title}, where each picture has "
+        "one "
+        "class. Give a file of labels (--labels FILE.csv) with a column such as cat|dog, columns of 0 and 1, or "
+        "several "
+        "rows per picture; in Python also arrays of 0 and 1."
+    )
+
+
+def _check_learnable_labels(dataset: Dataset) -> None:
+    """Refuse a data set of several labels a picture from which some label could not be learned.
+
+    Raises:
+        DataError: no training images, fewer than two labels, or a label that no training image has.
+    """
+    train = dataset.splits.get("train")
+    if train is None or not len(train):
+        raise DataError(
+            f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
+        )
+    if len(dataset.class_names) < 2:
+        only = ", ".join(dataset.class_names) or "none"
+        raise DataError(
+            f"{dataset.where}: fewer than two labels ({only}). To tell whether pictures show one thing, give two "
+            "classes, "
+            "such as yes and no, and leave out --multi-label."
+        )
+    without = [
+        name for name, count in zip(dataset.class_names, train.labels.sum(0), strict=True) if not count
+    ]
+    if without:
+        raise DataError(
+            f"{dataset.where}: no training picture is labeled "
+            f"{', '.join(without[:5])}{', ...' * (len(without) > 5)}. A "
+            "model can only learn a label that has training pictures: add some, or remove the label."
         )
 
 

@@ -11,12 +11,15 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.csv_file import csv_rows
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
+from tellapart.data.multi_label import are_several, label_text, recorded_names
+from tellapart.data.stratification import drawn_evenly
 from tellapart.errors import ConfigError, DataError
 from tellapart.files import write_whole
 from tellapart.text import as_bytes, counted, csv_line
@@ -57,7 +60,7 @@ def divide(dataset: Dataset, *, validation: float, test: float, seed: int, keep:
     original_size = len(train)
     carved: dict[str, Split] = {}
     for name, share in wanted.items():
-        drawn = draw(train.ids, train.labels, max(1, round(share * original_size)), seed, keep)
+        drawn = draw_of_any(train.ids, train.labels, max(1, round(share * original_size)), seed, keep)
         if not len(drawn):
             raise DataError(
                 f"{dataset.where}: no picture can be held out for {name}: no class has more than {keep} training "
@@ -70,7 +73,7 @@ def divide(dataset: Dataset, *, validation: float, test: float, seed: int, keep:
 
 
 def write_split_csv(dataset: Dataset, path: str | os.PathLike[str]) -> None:
-    """Record which image is in which split: id, label (the class's name), split.
+    """Record which image is in which split: id, label (the class's name; of several, a JSON list), split.
 
     Raises:
         SaveError: the file cannot be written; nothing half-written is left.
@@ -83,7 +86,7 @@ def _write_rows(dataset: Dataset, place: Path) -> None:
         file.write(as_bytes(csv_line(SPLIT_COLUMNS)))
         for name, split in dataset.splits.items():
             for identifier, label in zip(split.ids, split.labels, strict=True):
-                file.write(as_bytes(csv_line((identifier, dataset.class_names[label], name))))
+                file.write(as_bytes(csv_line((identifier, label_text(label, dataset.class_names), name))))
 
 
 def read_split_csv(path: str | os.PathLike[str]) -> dict[str, tuple[str, str]]:
@@ -165,7 +168,8 @@ def _without_new(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> D
     new = sum(len(split) - len(rows[name]) for name, split in dataset.splits.items())
     if not new:
         return dataset
-    of_record = {class_name for class_name, _ in recorded.values()}
+    several = any(are_several(split.labels) for split in dataset.splits.values())
+    of_record = recorded_names((label for label, _ in recorded.values()), several=several)
     kept = [number for number, name in enumerate(dataset.class_names) if name in of_record]
     number_of = np.full(len(dataset.class_names), -1, np.int64)
     number_of[kept] = np.arange(len(kept))
@@ -173,7 +177,8 @@ def _without_new(dataset: Dataset, recorded: Mapping[str, tuple[str, str]]) -> D
     for name, split in dataset.splits.items():
         old = split.take(rows[name])
         if len(old):
-            splits[name] = dataclasses.replace(old, labels=number_of[old.labels])
+            labels = old.labels[:, kept] if several else number_of[old.labels]
+            splits[name] = dataclasses.replace(old, labels=labels)
     _check_classes(dataset, rows, recorded)
     notice = f"{counted(new, 'picture')} added since the training: left out"
     return dataset.replace(
@@ -208,7 +213,7 @@ def _check_classes(
     for name, split in dataset.splits.items():
         for row in rows[name].tolist():
             identifier, class_name = split.ids[row], recorded[split.ids[row]][0]
-            if dataset.class_names[split.labels[row]] != class_name:
+            if label_text(split.labels[row], dataset.class_names) != class_name:
                 raise DataError(
                     f"{dataset.where}: {identifier} was recorded as {class_name} and no longer is. Start a new "
                     "training, or restore its label."
@@ -219,6 +224,16 @@ def _with_splits(dataset: Dataset, splits: Mapping[str, Split]) -> Dataset:
     carved = tuple(name for name in splits if name in dataset.carved or name not in dataset.splits)
     ordered = {name: splits[name] for name in SPLIT_NAMES if name in splits}
     return dataset.replace(splits=ordered, carved=carved)
+
+
+def draw_of_any(
+    ids: Sequence[str], labels: NDArray[Any], count: int, seed: int, keep: int = 1
+) -> NDArray[np.int64]:
+    """Draw rows as `draw` does, or of several labels a picture by iterative stratification."""
+    if not are_several(labels):
+        return draw(ids, labels, count, seed, keep)
+    keys = np.array([_key(identifier, seed) for identifier in ids], dtype=np.uint64)
+    return drawn_evenly(labels, count, np.argsort(keys, kind="stable"), keep)
 
 
 def draw(

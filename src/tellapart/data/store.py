@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from tellapart.data.decoded.pixel_file import NoRoomError, PixelFile, PixelWrite
 from tellapart.data.decoded.reading import SMALLEST_SIDE, Reading, read_all
 from tellapart.data.decoded.streamed import StreamedPixels
 from tellapart.data.images import ArrayImages
+from tellapart.data.multi_label import are_several
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.reading_notes import ReadingNote, UnreadableImage
 from tellapart.data.types import ImageShape, Pixels, Rows
@@ -48,8 +49,8 @@ class ImageStore(Readable):
     """(N, H, W, C) uint8, never written to. Beyond the budget mapped to a file, whose pages leave the memory by
     themselves; or StreamedPixels, which has an array's shape, rows and slices."""
 
-    labels: NDArray[np.int64]
-    """(N,)."""
+    labels: NDArray[Any]
+    """(N,) class numbers; or (N, labels) float32 of 0 and 1, where a picture may have several."""
 
     ids: tuple[str, ...]
     unreadable: tuple[UnreadableImage, ...] = ()
@@ -221,13 +222,16 @@ def refuse_small_images(shape: ImageShape | None, where: str) -> None:
         )
 
 
-def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: list[UnreadableImage]) -> None:
+def _check_classes_left(split: Split, labels: NDArray[Any], unreadable: list[UnreadableImage]) -> None:
     if not unreadable:
         return
     shown = "\n".join(f"  {picture.reason}" for picture in unreadable[:5])
     more = f"\n  and {len(unreadable) - 5} more" if len(unreadable) > 5 else ""
     if not len(labels):
         raise DataError(f"None of the {len(split)} pictures could be read:\n{shown}{more}")
+    if are_several(labels):
+        _check_labels_left(split.labels, labels, shown + more)
+        return
     emptied = sorted(set(split.labels.tolist()) - set(labels.tolist()))
     if emptied:
         folders = sorted(
@@ -236,4 +240,14 @@ def _check_classes_left(split: Split, labels: NDArray[np.int64], unreadable: lis
         raise DataError(
             f"No picture of {', '.join(folders)} could be read, so a class is left empty:\n{shown}{more}\n"
             "Replace these files, or remove the class."
+        )
+
+
+def _check_labels_left(before: NDArray[Any], after: NDArray[Any], shown: str) -> None:
+    emptied = np.flatnonzero((before.sum(0) > 0) & (after.sum(0) == 0))
+    if len(emptied):
+        raise DataError(
+            f"No picture with {'one of ' * (len(emptied) > 1)}{len(emptied)} label{'s' * (len(emptied) > 1)} could be "
+            f"read (column{'s' * (len(emptied) > 1)} {', '.join(str(label + 1) for label in emptied[:5])}):\n{shown}\n"
+            "Replace these files, or remove the label."
         )

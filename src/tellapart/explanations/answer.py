@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.explanations.subject import Subject
 from tellapart.metrics.calibration import tempered
+from tellapart.metrics.label_scores import given_labels
 from tellapart.pages.card import Readable
 
 
@@ -21,7 +22,8 @@ class Answer(Readable):
     """(classes,), without test-time augmentation."""
 
     probabilities: NDArray[np.float32]
-    """(classes,), the softmax of the logits; the rest of an explanation is about these."""
+    """(classes,), the softmax of the logits, or of several labels their sigmoids; the rest of an explanation is about
+    these."""
 
     tta_probabilities: NDArray[np.float32]
     """(classes,), the mean over the model's test-time augmentation: what `predict` returns."""
@@ -35,15 +37,28 @@ class Answer(Readable):
     novelty_limit: NoveltyLimit | None
     """Which score that is, and above which value of it an image counts as unfamiliar; None as above."""
 
+    thresholds: tuple[float, ...] = ()
+    """Of several labels a picture; empty where a picture has one class."""
+
     @property
     def index(self) -> int:
-        """The likeliest class, without test-time augmentation."""
-        return int(self.probabilities.argmax())
+        """The likeliest class, without test-time augmentation; of several labels the first of `order`."""
+        return self.order[0] if self.thresholds else int(self.probabilities.argmax())
 
     @property
     def order(self) -> list[int]:
-        """Class indices, the likeliest first."""
-        return np.argsort(-self.probabilities, kind="stable").tolist()
+        """Class indices, the likeliest first; of several labels, those that the picture is given come before others."""
+        likeliest = np.argsort(-self.probabilities, kind="stable").tolist()
+        return [*self.given, *(index for index in likeliest if index not in self.given)]
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """Of several labels, the indices of those that the picture is given, as `predict` has them, likeliest first."""
+        if not self.thresholds:
+            return ()
+        reached = given_labels(self.tta_probabilities, self.thresholds)
+        likeliest = np.argsort(-self.tta_probabilities, kind="stable").tolist()
+        return tuple(index for index in likeliest if reached[index])
 
     @property
     def is_unfamiliar(self) -> bool | None:
@@ -64,8 +79,12 @@ class Answer(Readable):
         def by_name(probabilities: NDArray[Any]) -> dict[str, float]:
             return dict(zip(class_names, map(float, probabilities), strict=True))
 
+        several = bool(self.thresholds)
         return {
-            "predicted": class_names[int(self.tta_probabilities.argmax())],
+            "predicted": [class_names[index] for index in self.given]
+            if several
+            else class_names[int(self.tta_probabilities.argmax())],
+            **({"thresholds": dict(zip(class_names, self.thresholds, strict=True))} if several else {}),
             "probabilities": by_name(self.tta_probabilities),
             "calibrated": None if self.calibrated is None else by_name(self.calibrated),
             "without_tta": by_name(self.probabilities),
@@ -83,9 +102,10 @@ def answer_of(subject: Subject) -> Answer:
     temperature = subject.card.temperature
     return Answer(
         logits=logits.numpy(),
-        probabilities=logits.softmax(-1).numpy(),
+        probabilities=subject.recorder.probabilities(logits).numpy(),
         tta_probabilities=tta_probabilities,
         calibrated=None if temperature is None else tempered(tta_probabilities[None], temperature)[0],
         novelty=None if predicted.novelty is None else float(predicted.novelty[0]),
         novelty_limit=subject.card.novelty,
+        thresholds=subject.card.thresholds,
     )

@@ -90,7 +90,8 @@ class Explanation(Readable):
     @cached_property
     def heat_maps(self) -> HeatMaps:
         """Why this class and not another one, by several methods, each with its measured faithfulness."""
-        return heat_maps_of(self.subject, self.answer.order, self.named, self.gaps, self.quick)
+        named = (*self.answer.given, *self.named)
+        return heat_maps_of(self.subject, self.answer.order, named, self.gaps, self.quick)
 
     @property
     def first_maps(self) -> HeatMaps:
@@ -103,7 +104,13 @@ class Explanation(Readable):
 
     @cached_property
     def counterfactuals(self) -> tuple[Counterfactual, ...]:
-        """The smallest change of each kind that changes the prediction."""
+        """The smallest change of each kind that changes the prediction.
+
+        Raises:
+            ConfigError: a picture may have several labels, so that there is no other class to change to.
+        """
+        if self.subject.card.multi_label:
+            raise ConfigError("not searched for where a picture may have several labels.")
         return tuple(counterfactuals(self.subject.predict, self.subject.pixels, steps_for(self.subject.cost)))
 
     def add_gap(self, gap: str) -> None:

@@ -80,6 +80,11 @@ def logits_net(net: LoweredNet | StoredNet, head: Head) -> LogitsNet | None:
     return None if folded is None else LogitsNet(folded, head, before_activation=is_seen)
 
 
+def probabilities_of(head: Head, logits: Tensor) -> Tensor:
+    """Return the probabilities of logits, (B, classes) each: their softmax, or of several labels their sigmoids."""
+    return logits.sigmoid() if head == "label probabilities" else logits.softmax(-1)
+
+
 def logits_of(head: Head, output: Tensor, before_activation: Tensor | None) -> Tensor:
     """Return the softmax's input; where that cannot be seen, the logarithms of the probabilities.
 
@@ -93,6 +98,8 @@ def logits_of(head: Head, output: Tensor, before_activation: Tensor | None) -> T
     """
     if head == "logits":
         return output
+    if head == "label probabilities":
+        return output.clamp(SMALLEST, 1 - 1e-7).logit() if before_activation is None else before_activation
     if head == "one logit":
         return two_logits(output)
     if head == "one probability":

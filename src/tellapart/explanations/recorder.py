@@ -22,6 +22,7 @@ from tellapart.explanations.logits_net import (
     activation_of,
     logits_net,
     logits_of,
+    probabilities_of,
 )
 from tellapart.explanations.randomized import randomized_net, randomized_stored_net
 from tellapart.inference.folded_net import InferenceNet, inference_net
@@ -87,7 +88,7 @@ class Recording(Readable):
     """(B, outputs), as the model returns it."""
 
     logits: Tensor
-    """(B, classes); their softmax are the probabilities."""
+    """(B, classes); their softmax are the probabilities, or of several labels their sigmoids."""
 
     def _parts(self) -> list[str]:
         return [counted(len(self.layers), "layer"), *(f"{each.name}" for each in self.layers)]
@@ -252,6 +253,10 @@ class Recorder(Readable):
         with self.net.observed_by(lambda *call: last.append(_layer_run(Counter(), *call))):
             output = self.net(images, training=False)
         return self._logits_of(last, output)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probabilities of logits: (B, classes) each."""
+        return probabilities_of(self.head, logits)
 
     def _logits_of(self, runs: Sequence[LayerRun], output: Tensor) -> Tensor:
         return logits_of(self.head, output, _before_activation(runs[-1]) if runs else None)

@@ -94,4 +94,4 @@ class Subject(Readable):
 
     def predict(self, images: Tensor) -> Tensor:
         """Return probabilities without test-time augmentation: (B, H, W, C) float32, 0-255 -> (B, classes)."""
-        return self.recorder.logits(images).softmax(-1)
+        return self.recorder.probabilities(self.recorder.logits(images))

@@ -118,6 +118,7 @@ def tta_probabilities(
     tta_views: int = 1,
     precision: str = "float32",
     scored: Net | None = None,
+    multi_label: bool = False,
 ) -> TtaProbabilities:
     """Predict every image with test-time augmentation; in bfloat16, predict uncertain ones again in float32.
 
@@ -128,6 +129,7 @@ def tta_probabilities(
         tta_views: 1, 2 or 6; see `inference.tta`.
         precision: "float32" or "bfloat16"; float32 where the net has no form in bfloat16.
         scored: the same net as a `scored_net.ScoredNet`, for novelty scores from the same run.
+        multi_label: whether a picture may have several labels; the net then has no form but float32.
     """
     if not net.predicts_in(precision):
         precision = "float32"
@@ -141,7 +143,7 @@ def tta_probabilities(
 
     exact = partial(predict, "float32")
     if precision == "float32":
-        return with_tta(exact, images, tta_views, progress, plain)._replace(novelty=novelty)
+        return with_tta(exact, images, tta_views, progress, plain, multi_label)._replace(novelty=novelty)
     rounded = with_tta(partial(predict, precision), images, tta_views, progress, plain)
     averaged = refine_uncertain(
         rounded.averaged, lambda rows: with_tta(exact, images[rows], tta_views).averaged

@@ -14,8 +14,9 @@ from tellapart.pages.card import Readable
 from tellapart.runtime.workers import workers
 from tellapart.text import counted
 
-Head = Literal["probabilities", "one probability", "logits", "one logit"]
-"""What a network's outputs mean: a softmax, or one sigmoid for the second of two classes; or what these are given."""
+Head = Literal["probabilities", "one probability", "logits", "one logit", "label probabilities"]
+"""What a network's outputs mean: a softmax, or one sigmoid for the second of two classes; or what these are given.
+Label probabilities are a sigmoid for each label, where a picture may have several."""
 
 LOGITS: tuple[Head, ...] = ("logits", "one logit")
 OF_SECOND: tuple[Head, ...] = ("one probability", "one logit")
@@ -37,6 +38,11 @@ FAINTER = (1 / 16, 1 / 255)
 chance where noise drives one of them to 1 and the others to 0."""
 
 
+OF_LABELS = (
+    " A network of several labels a picture needs the model card in the .keras file that tellapart saved."
+)
+
+
 class ProbabilityNet(Readable):
     """A network as a function from pixels to probabilities, whatever its last layer returns."""
 
@@ -56,6 +62,8 @@ class ProbabilityNet(Readable):
         """Return the network's outputs as probabilities: (B, outputs) -> (B, classes)."""
         if self.head == "probabilities":
             return normalized(output)
+        if self.head == "label probabilities":
+            return output.float()
         if self.head == "one probability":
             return torch.cat([1 - output, output], dim=-1)
         if self.head == "one logit":
@@ -77,6 +85,8 @@ class ProbabilityNet(Readable):
 
     def predicts_in(self, precision: str) -> bool:
         """Return whether `ready` has a form in this precision."""
+        if self.head == "label probabilities":  # what is near a threshold is not refined
+            return precision == "float32"
         return precision == "float32" or self.ready(precision) is not self
 
     @property
@@ -85,23 +95,29 @@ class ProbabilityNet(Readable):
         return isinstance(self.net, InferenceNet)
 
 
-def probability_net_of(model: Any, classes: int, name: str = "") -> ProbabilityNet:
+def probability_net_of(
+    model: Any, classes: int, name: str = "", *, multi_label: bool = False
+) -> ProbabilityNet:
     """Return a Keras model as a function from pixels to probabilities that shares its weights.
 
     Args:
         model: images (B, H, W, C) -> (B, classes).
         classes: how many outputs it should have.
         name: for error messages: its file's, by which people know it. Default: the one that Keras gave it.
+        multi_label: whether each output is the probability of a label, and a picture may have several.
 
     Raises:
         ModelError: as `head_of`.
     """
     net = lower(model, "float32")
-    head = head_of(net, model.input_shape[1:], _last_activation(model), classes, name or model.name)
+    name, activation = name or model.name, _last_activation(model)
+    head = head_of(net, model.input_shape[1:], activation, classes, name, multi_label=multi_label)
     return ProbabilityNet(net, head)
 
 
-def stored_probability_net(net: StoredNet, shape: tuple[int, ...], classes: int, name: str) -> ProbabilityNet:
+def stored_probability_net(
+    net: StoredNet, shape: tuple[int, ...], classes: int, name: str, *, multi_label: bool = False
+) -> ProbabilityNet:
     """Return a stored net as a function from pixels to probabilities; its folded form is kept.
 
     Args:
@@ -109,12 +125,13 @@ def stored_probability_net(net: StoredNet, shape: tuple[int, ...], classes: int,
         shape: (H, W, C) of its images.
         classes: how many outputs it should have.
         name: of the model, for error messages.
+        multi_label: as in `probability_net_of`.
 
     Raises:
         ModelError: as `head_of`.
     """
     folded = inference_net(net)
-    head = head_of(folded or net, shape, net.last_activation, classes, name)
+    head = head_of(folded or net, shape, net.last_activation, classes, name, multi_label=multi_label)
     probability_net = ProbabilityNet(net, head)
     if folded is not None:
         probability_net._kept["float32"] = ProbabilityNet(folded, head)
@@ -146,7 +163,13 @@ def normalized(probabilities: torch.Tensor) -> torch.Tensor:
 
 
 def head_of(
-    net: Callable[..., torch.Tensor], shape: tuple[int, ...], activation: str, classes: int, name: str
+    net: Callable[..., torch.Tensor],
+    shape: tuple[int, ...],
+    activation: str,
+    classes: int,
+    name: str,
+    *,
+    multi_label: bool = False,
 ) -> Head:
     """Return what a network's outputs mean, judged by its outputs on images of noise.
 
@@ -156,6 +179,7 @@ def head_of(
         activation: Keras's name of the last activation before the output.
         classes: how many it should have.
         name: of the model, for error messages.
+        multi_label: whether each output should be the probability of a label.
 
     Raises:
         ModelError: the outputs are NaN, or neither probabilities nor logits of mutually exclusive classes.
@@ -182,6 +206,8 @@ def head_of(
             f"{name} gives {tuple(output.shape[1:])} numbers for each image, and has {classes} classes. "
             "Accepted: one score for each class."
         )
+    if multi_label:
+        return _label_probabilities(output, activation, classes, name)
     if output.shape[1] == 1 and classes == 2 and activation in ("sigmoid", "linear"):
         return "one probability" if activation == "sigmoid" else "one logit"
     if output.shape[1] > 1 and bool((output >= 0).all() and ((output.sum(1) - 1).abs() < error).all()):
@@ -192,8 +218,19 @@ def head_of(
             f"{name} ends in {activation} with {outputs} per image: these are not the "
             "probabilities of mutually exclusive classes. End it in Dense(classes, activation='softmax'), "
             "in Dense(classes), or in Dense(1) or Dense(1, activation='sigmoid') for two classes."
+            + (OF_LABELS if activation == "sigmoid" else "")
         )
     return "logits"
+
+
+def _label_probabilities(output: torch.Tensor, activation: str, classes: int, name: str) -> Head:
+    if activation == "sigmoid" and output.shape[1] == classes:
+        return "label probabilities"
+    raise ModelError(
+        f"{name} ends in {activation} with {counted(output.shape[1], 'output')}, and its model card says that a "
+        "picture "
+        f"may have several of {classes} labels. Accepted: Dense(labels, activation='sigmoid')."
+    )
 
 
 def _last_activation(model: Any) -> str:

@@ -21,7 +21,8 @@ TTA_VIEWS = (1, 2, 6)
 """How many views of an image can be averaged."""
 
 SURE = 1.5
-"""Difference between the logarithms of the two likeliest classes from which the moved views are left out."""
+"""Difference between the logarithms of the two likeliest classes from which the moved views are left out; of several
+labels, the logarithm of the odds of the least certain one."""
 
 
 class TtaProbabilities(NamedTuple):
@@ -43,8 +44,9 @@ def with_tta(
     tta_views: int,
     progress: Progress | None = None,
     plain: NDArray[np.float32] | None = None,
+    multi_label: bool = False,
 ) -> TtaProbabilities:
-    """Predict images in several views and average the logarithms of the probabilities.
+    """Predict images in several views and average the logarithms of the probabilities, or of several labels' odds.
 
     No image's prediction depends on the other images.
 
@@ -55,23 +57,28 @@ def with_tta(
             down-right, for images of whose class the first two views are not SURE.
         progress: called with (images done, images in all), for the first view.
         plain: the predictions of the first view, where they are at hand.
+        multi_label: whether each probability is that of a label, and a picture may have several.
     """
+    logarithms = _log_odds if multi_label else _logarithms
     plain = predict(images, progress) if plain is None else plain
     if tta_views == 1 or not len(images):
         return TtaProbabilities(plain, plain)
-    mean = (_logarithms(plain) + _logarithms(predict(images[:, :, ::-1], None))) / 2
+    mean = (logarithms(plain) + logarithms(predict(images[:, :, ::-1], None))) / 2
     if tta_views == 6:
         best = np.sort(mean, axis=1)[:, -2:]
-        unsure = np.flatnonzero(best[:, 1] - best[:, 0] < SURE)
+        margin = np.abs(mean).min(1) if multi_label else best[:, 1] - best[:, 0]
+        unsure = np.flatnonzero(margin < SURE)
         if len(unsure):
             moved = [_moved(images[unsure], by) for by in (-1, 1)]
             views = [view for shifted in moved for view in (shifted, shifted[:, :, ::-1])]
-            mean[unsure] = (mean[unsure] + sum(_logarithms(predict(view, None)) for view in views) / 4) / 2
-    return TtaProbabilities(_from_logarithms(mean), plain)
+            mean[unsure] = (mean[unsure] + sum(logarithms(predict(view, None)) for view in views) / 4) / 2
+    return TtaProbabilities((_from_log_odds if multi_label else _from_logarithms)(mean), plain)
 
 
-def averaged(views: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def averaged(views: Sequence[NDArray[np.float32]], *, multi_label: bool = False) -> NDArray[np.float32]:
     """Return the probabilities of images, (N, classes), from those of each of their views: the logarithms' mean."""
+    if multi_label:
+        return _from_log_odds(np.mean([_log_odds(view) for view in views], axis=0))
     return _from_logarithms(np.mean([_logarithms(view) for view in views], axis=0))
 
 
@@ -82,6 +89,15 @@ def _from_logarithms(mean: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _logarithms(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+
+
+def _log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    inside = np.clip(probabilities.astype(np.float64), SMALLEST, 1 - SMALLEST)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def _from_log_odds(mean: NDArray[np.float64]) -> NDArray[np.float32]:
+    return (1 / (1 + np.exp(-mean))).astype(np.float32)
 
 
 def _moved(images: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:

@@ -159,7 +159,7 @@ def backbone_side(name: str) -> int:
     return BACKBONES[name].side
 
 
-def with_head(features: Any, classes: int) -> Any:
+def with_head(features: Any, classes: int, activation: str = "softmax") -> Any:
     """Return a headless model with a new dense layer, "head": its probabilities of the classes. It shares the weights.
 
     A layer of the backbone that has this name is renamed.
@@ -168,7 +168,7 @@ def with_head(features: Any, classes: int) -> Any:
     for layer in features.layers:
         if layer.name == "head":
             layer.name = "backbone_head"
-    outputs = keras.layers.Dense(classes, activation="softmax", name="head")(features.output)
+    outputs = keras.layers.Dense(classes, activation=activation, name="head")(features.output)
     return keras.Model(features.inputs[0], outputs, name=features.name)
 
 

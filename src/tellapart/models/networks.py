@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
+from tellapart.keras_backend import import_keras
 from tellapart.models.backbones import DEFAULT_BACKBONE, backbone_side, open_backbone, with_head
 from tellapart.models.first_cnn import first_cnn
 from tellapart.models.photo_resnet import photo_resnet
@@ -94,6 +95,15 @@ def _are_three_widths(widths: Any) -> bool:
 def _widths(settings: NetworkSettings) -> tuple[int, int, int]:
     assert settings.widths is not None  # `check` saw to it
     return settings.widths
+
+
+def for_several_labels(model: Any) -> Any:
+    """Return an uncompiled network whose last activation is a sigmoid for each label instead of a softmax over all."""
+    keras = import_keras()
+    last = model.layers[-1]
+    assert last.activation is keras.activations.softmax, last.name
+    last.activation = keras.activations.sigmoid
+    return model
 
 
 def _no_build(*_: Any) -> Any:

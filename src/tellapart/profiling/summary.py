@@ -219,9 +219,20 @@ def _training_cost(config: TrainConfig, flops: int) -> TrainingCost:
     return TrainingCost(images, config.epochs, 3 * flops * images * config.epochs)
 
 
+def _label_facts(card: ModelCard) -> dict[str, Any]:
+    """Return what the card of several labels a picture says of them."""
+    thresholds = dict(zip(card.class_names, card.thresholds, strict=True))
+    return {
+        "multi_label": True,
+        "thresholds": {name: round(threshold, 4) for name, threshold in thresholds.items()},
+        "thresholds_from": card.thresholds_from,
+    }
+
+
 def _card_facts(card: ModelCard) -> dict[str, Any]:
     return {
         "classes": list(card.class_names),
+        **(_label_facts(card) if card.multi_label else {}),
         "pictures": card.preprocessing.to_dict(),
         "origin": {key: value for key, value in card.origin.items() if key != "usage"},
         **_adopted(card.origin.get("usage")),

@@ -213,7 +213,7 @@ def _optimizer(own: Settings, changes: Mapping[str, Any], *, tunes: bool = False
     """Return an optimizer's settings with what was given of it."""
     settings: Any = own
     if "optimizer" in changes:
-        settings = optimizer_from(changes["optimizer"], own, tunes=tunes)
+        settings = optimizer_from(changes["optimizer"], settings, tunes=tunes)
     if tunes and isinstance(settings, MuonSettings):
         raise ConfigError("Fine-tuning has no Muon. Choose sgd, adam, adamw or rmsprop.")
     if "learning_rate" in changes:
@@ -257,6 +257,11 @@ def held_out_for_transfer(config: TrainConfig, images: int, share: float | None)
     if config.validation != "cross-validation" or config.fine_tune != "on":
         return config
     return config.changed(validation="held out", validation_share=_share_of_few(config, images))
+
+
+def with_several_labels(config: TrainConfig) -> TrainConfig:
+    """Return the configuration for several labels a picture: a transfer's head is fitted, and nothing fine-tuned."""
+    return config.changed(multi_label=True, fine_tune="off" if config.fine_tune == "auto" else None)
 
 
 def _share_of_few(config: TrainConfig, images: int) -> float:

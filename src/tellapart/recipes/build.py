@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.lowering import LoweredNet
-from tellapart.models.networks import NETWORKS
+from tellapart.models.networks import NETWORKS, for_several_labels
 from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
@@ -53,15 +53,19 @@ def build_model(
         rows = np.random.default_rng(config.seed).permutation(len(images))[:count]
         initialize(model, images[np.sort(rows)], config.seed)
     optimizer = build_optimizer(config.optimizer, config.epochs * steps_per_epoch)
-    model.compile(optimizer=optimizer, loss=build_loss(config.label_smoothing), metrics=["accuracy"])
+    loss = build_loss(config.label_smoothing, multi_label=config.multi_label)
+    metric = "binary_accuracy" if config.multi_label else "accuracy"
+    model.compile(optimizer=optimizer, loss=loss, metrics=[metric])
     return model
 
 
-def build_loss(label_smoothing: float) -> Any:
-    """Return the cross-entropy for one-hot targets, as Keras's `compile` takes it."""
+def build_loss(label_smoothing: float, *, multi_label: bool = False) -> Any:
+    """Return the cross-entropy for one-hot targets, or for several labels an image, as Keras's `compile` takes it."""
     if not label_smoothing:
-        return "categorical_crossentropy"
-    return import_keras().losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+        return "binary_crossentropy" if multi_label else "categorical_crossentropy"
+    losses = import_keras().losses
+    kind = losses.BinaryCrossentropy if multi_label else losses.CategoricalCrossentropy
+    return kind(label_smoothing=label_smoothing)
 
 
 def build_network(
@@ -72,6 +76,8 @@ def build_network(
 ) -> Any:
     """Return the configured network, uncompiled; with the layers that standardize images, learned from `images`."""
     model = NETWORKS[config.network].build(image_shape, classes, config)
+    if config.multi_label:
+        model = for_several_labels(model)
     augmentation = config.augmentation
     if augmentation is None or not augmentation.standardizes:
         return model
@@ -139,5 +145,7 @@ def build_step(
         steps=steps,
         whitening_steps=round(settings.whitening_share * steps),
     )
-    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, config.batch_size)
+    # Its rates are for a loss that is summed over the images; Keras's binary cross-entropy is a mean over labels too.
+    summed = config.batch_size * (model.output_shape[-1] if config.multi_label else 1)
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, summed)
     return TrainStep(net, optimizer, part_size=config.statistics_over, class_weight=weights)

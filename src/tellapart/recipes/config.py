@@ -8,7 +8,7 @@ from typing import Any, Literal
 from tellapart.data.augmentation.mix import Mixing
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.errors import ConfigError
-from tellapart.models.networks import NETWORKS
+from tellapart.models.networks import NETWORKS, OWN
 from tellapart.pages.card import Readable
 from tellapart.recipes.class_weights import ClassWeights
 from tellapart.recipes.compiled import CompiledSettings
@@ -75,6 +75,9 @@ class TrainConfig(Readable):
     target: float | None = None
     """Validation accuracy, 0 to 1, at which the training ends early; None: it never does."""
 
+    multi_label: bool = False
+    """Whether a picture may have several labels, or none: a sigmoid for each, and binary cross-entropy."""
+
     patience: int | None = None
     """Epochs without a better validation accuracy after which the training ends; None: it never does."""
 
@@ -134,6 +137,7 @@ class TrainConfig(Readable):
         if self.network not in NETWORKS:
             raise ConfigError(f"network is {' or '.join(map(repr, NETWORKS))}; got {self.network!r}.")
         NETWORKS[self.network].check(self.network, self.widths, self.depth)
+        _check_multi_label(self)
         if self.target is not None and not 0 < self.target < 1:
             raise ConfigError(f"target is an accuracy between 0 and 1, such as 0.63; got {self.target}.")
         if self.patience is not None and self.patience < 1:
@@ -246,3 +250,30 @@ class TrainConfig(Readable):
             if name in fields:
                 fields[name] = tuple(fields[name])
         return cls(**fields)
+
+
+def _check_multi_label(config: TrainConfig) -> None:
+    """Raise ConfigError for what several labels a picture do not have."""
+    if not config.multi_label:
+        return
+    if config.network == OWN:
+        raise ConfigError(
+            "A network of one's own is not trained on several labels a picture. Leave out the model or --multi-label."
+        )
+    if config.fine_tune == "on":
+        raise ConfigError(
+            "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. Leave "
+            "out --fine-tune, and --epochs, --batch-size and --learning-rate, which are settings of fine-tuning; or "
+            "train from scratch with --recipe quick."
+        )
+    if config.is_balanced:
+        raise ConfigError(
+            "Class weights and balanced sampling are for one class a picture; each of several labels has a threshold "
+            "of "
+            "its own, chosen by F1. Leave out --class-weight and --sampling."
+        )
+    if config.target is not None:
+        raise ConfigError(
+            "target is an accuracy, and several labels a picture are scored by their mean average precision. Leave "
+            "out --target, and give --epochs."
+        )

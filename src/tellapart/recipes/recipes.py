@@ -14,6 +14,7 @@ from tellapart.models.backbones import DEFAULT_BACKBONE
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
+from tellapart.text import described
 
 
 def first_cnn(*, mirrors: bool = True) -> TrainConfig:
@@ -266,6 +267,7 @@ def find_recipe(name: str) -> Callable[..., TrainConfig]:
     Raises:
         ConfigError: there is no such recipe.
     """
-    if name not in RECIPES:
-        raise ConfigError(f"Unknown recipe {name!r}. Available recipes: {', '.join(RECIPES)}.")
+    if not isinstance(name, str) or name not in RECIPES:
+        met = described(name, with_kind=False)
+        raise ConfigError(f"Unknown recipe {met}. Available recipes: {', '.join(RECIPES)}.")
     return RECIPES[name]

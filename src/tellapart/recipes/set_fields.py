@@ -22,6 +22,7 @@ WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "n
 
 BY_OPTIONS = {
     "recipe": "--recipe",
+    "multi_label": "--multi-label",
     "augmentation": "--augment, or single settings such as augmentation.rotation_range=15",
     "augmentation.policies": "--augment, such as --augment trivial-augment-wide",
     "augmentation.preprocessing_function": "Python: tellapart.train(..., augmentation=Augmentation(...))",

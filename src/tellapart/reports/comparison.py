@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.multi_label import are_several
 from tellapart.errors import DataError
 from tellapart.metrics.calibration import calibration_error
 from tellapart.metrics.scores import wilson_interval
@@ -51,6 +52,12 @@ def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any
     Raises:
         DataError: fewer than two runs.
     """
+    if several := [name for name, of_run in runs.items() if _has_several_labels(of_run)]:
+        raise DataError(
+            f"{several[0]} gives pictures several labels. The paired test compares runs that give each picture one "
+            "class. "
+            f"Compare the average precisions and their intervals: tellapart evaluate {several[0]}"
+        )
     if len(runs) < 2:
         raise DataError(f"A comparison needs at least two runs with different names; got {len(runs)}.")
     tests = {name: predictions.get("test") for name, predictions in runs.items()}
@@ -67,6 +74,11 @@ def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any
         "pairs": [asdict(pair) for pair in pairs],
         "unpaired": unpaired,
     }
+
+
+def _has_several_labels(predictions: Mapping[str, SplitPredictions]) -> bool:
+    test = predictions.get("test")
+    return test is not None and are_several(test.labels)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart import __version__
-from tellapart.events import Diverged, EpochDone, Finding
+from tellapart.data.multi_label import class_counts
+from tellapart.events import Diverged, EpochDone, Finding, score_name
+from tellapart.metrics.label_scores import LabelScores
 from tellapart.metrics.scores import Scores
 from tellapart.recipes.config import TrainConfig
 from tellapart.reports.curves import slow_classes
+from tellapart.reports.label_mistakes import LabelMistake
 from tellapart.reports.mistakes import Mistake
 from tellapart.reports.rerun_command import rerun_command
 from tellapart.runs.course import course_of
@@ -40,10 +43,10 @@ class RunRecord:
     log: Sequence[Mapping[str, Any]]
     """Every line of log.jsonl."""
 
-    labels: Mapping[str, NDArray[np.int64]]
+    labels: Mapping[str, NDArray[Any]]
     """Split -> its labels; empty where the images cannot be opened any more."""
 
-    scores: Scores | None
+    scores: Scores | LabelScores | None
     """On the test split; None where the run was not finished."""
 
     trusted: TrustedScores | None = None
@@ -53,6 +56,12 @@ class RunRecord:
     """From `calibration_facts`."""
 
     mistakes: Sequence[Mistake] | None
+    label_mistakes: Sequence[LabelMistake] | None = None
+    """Of several labels a picture."""
+
+    thresholds_from: str = ""
+    """Of several labels a picture: how the thresholds were chosen."""
+
     network: Mapping[str, Any] | None
     """From `network_facts`; None where the model cannot be loaded."""
 
@@ -84,10 +93,17 @@ def facts_of(record: RunRecord) -> dict[str, Any]:
         "tellapart": __version__,
         "run": _run(record),
         "data": _data(record),
-        "scores": None if record.scores is None else _scores(record, record.scores),
+        "scores": _scores(record, record.scores) if isinstance(record.scores, Scores) else None,
+        **(_of_labels(record) if record.config.multi_label else {}),
         "curves": [asdict(done) for done in record.history] or None,
         "remarks": [
-            asdict(remark) for remark in remarks(record.history, findings, balanced=record.config.is_balanced)
+            asdict(remark)
+            for remark in remarks(
+                record.history,
+                findings,
+                balanced=record.config.is_balanced,
+                score=score_name(record.config.multi_label),
+            )
         ],
         "findings": [finding.to_dict() for finding in findings],
         "divergences": _divergences(record),
@@ -186,9 +202,7 @@ def _run(record: RunRecord) -> dict[str, Any]:
 def _data(record: RunRecord) -> dict[str, Any]:
     names = ("name", "where", "class_names", "pictures", "left_out", "preprocessing")
     classes = len(record.class_names)
-    counts = {
-        split: np.bincount(labels, minlength=classes).tolist() for split, labels in record.labels.items()
-    }
+    counts = {split: class_counts(labels, classes).tolist() for split, labels in record.labels.items()}
     return {**{name: record.data[name] for name in names}, "counts": counts or None}
 
 
@@ -204,6 +218,25 @@ def _scores(record: RunRecord, scores: Scores) -> dict[str, Any]:
         "without_tta": {key: without_tta[-1][key] for key in ("accuracy", "interval")}
         if without_tta
         else None,
+    }
+
+
+def _of_labels(record: RunRecord) -> dict[str, Any]:
+    """Return the scores of several labels a picture, None where the run was not finished, and the worst mistakes."""
+    without_tta = [line for line in record.log if line.get("event") == "ScoredWithoutTta"]
+    mistakes = record.label_mistakes
+    scores = None
+    if isinstance(record.scores, LabelScores):
+        scores = {
+            **record.scores.to_dict(),
+            "thresholds_from": record.thresholds_from,
+            "tta_views": _tta_views(record),
+            "trusted": None if record.trusted is None else record.trusted.to_dict(),
+            "without_tta": without_tta[-1].get("mean_average_precision") if without_tta else None,
+        }
+    return {
+        "label_scores": scores,
+        "label_mistakes": None if mistakes is None else [asdict(mistake) for mistake in mistakes],
     }
 
 

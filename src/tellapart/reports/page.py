@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.events import score_name
 from tellapart.pages.assemble import assemble
 from tellapart.pages.sprite_sheet import Sheet, sheet
 from tellapart.reports.confusion import (
@@ -53,7 +54,8 @@ def page(
         neighbors: of the mistakes.
     """
     names = facts["data"]["class_names"]
-    cells = {} if test is None else confusion_cells(test, len(names))
+    several = facts["run"]["settings"].get("multi_label", False)
+    cells = {} if test is None or several else confusion_cells(test, len(names))
     sprites = _sprites(facts, images, neighbors, cells)
     positions = {} if sprites is None else sprites.positions
     if sprites is None:
@@ -61,6 +63,7 @@ def page(
     data = {
         "curves": facts["curves"],
         "remarks": facts["remarks"],
+        "score": score_name(several),
         "calibration": facts["calibration"],
         "cells": cells or None,
         "class_names": names,
@@ -78,13 +81,16 @@ def _values(facts: Facts, cells: Cells) -> dict[str, Any]:
     layers = facts["network"]["layers"] if facts["network"] else ()
     return {
         "facts": facts,
+        "score_name": score_name(facts["run"]["settings"].get("multi_label", False)),
         "contents": _contents(facts),
         "matrix": None if confusion is None or len(names) > LARGEST_MATRIX else matrix_rows(names, confusion),
         "correct": None if confusion is None else int(np.trace(confusion)),
         "confusions": [] if confusion is None else frequent_confusions(names, confusion),
         "all_mistakes_shown": shows_every_mistake(cells, len(names)),
         "scored_images": _scored_images(facts),
-        "drawn_from_train": any(each["id"].startswith("train/") for each in facts["mistakes"] or ()),
+        "drawn_from_train": any(
+            each["id"].startswith("train/") for each in facts["mistakes"] or facts.get("label_mistakes") or ()
+        ),
         "sparklines": {row["name"]: _sparkline(row["recalls"]) for row in facts["slow_classes"] or ()},
         "slowest": max([layer["milliseconds"] or 0 for layer in layers] + [1e-9]),
     }
@@ -97,7 +103,7 @@ def _sprites(
     if "test" not in images:
         return None
     test, train = images["test"], images["train"]
-    rows = [mistake["row"] for mistake in facts["mistakes"] or ()]
+    rows = [mistake["row"] for mistake in facts["mistakes"] or facts.get("label_mistakes") or ()]
     rows += [image["row"] for cell in cells.values() for image in cell["images"]][:IMAGES]
     sprites = {f"test/{row}": test[row] for row in rows}
     sprites |= {f"train/{near['row']}": train[near["row"]] for nearest in neighbors for near in nearest}
@@ -122,6 +128,8 @@ def _contents(facts: Facts) -> list[tuple[str, str]]:
         ("how", "Training setup", True),
         ("head", "Last layer", facts["head"]),
         ("curves", "Learning curves", facts["curves"]),
+        ("labels", "Scores of each label", facts.get("label_scores")),
+        ("label-mistakes", "Worst mistakes", facts.get("label_mistakes") is not None),
         ("confusion", "Confusion matrix", facts["scores"]),
         ("classes", "Per-class scores", facts["scores"]),
         ("calibration", "Calibration", facts["calibration"]),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.prediction import Prediction
+from tellapart.data.multi_label import in_words
 from tellapart.files import write_whole
 from tellapart.pages.card import Card, Picture, Pictures, Readable
 from tellapart.pages.thumbnail import thumbnail
@@ -33,13 +34,23 @@ class PredictedImage(Readable):
 
     prediction: Prediction
     target: str
-    """Name of the true class."""
+    """Name of the true class; of several labels, all of them in words, from `multi_label.in_words`."""
+
+    targets: tuple[str, ...] = ()
+    """The names of several labels."""
+
+    @property
+    def answer(self) -> str:
+        """The most probable class; of several labels, those that the image is given."""
+        labels = self.prediction.labels
+        return self.prediction.names[0] if labels is None else in_words(labels)
 
     def _parts(self) -> list[str]:
         return [self._verdict(), short_name(self.prediction.picture)]
 
     def _verdict(self) -> str:
-        answer = f"{short_name(self.prediction.best)} {percent(self.prediction.probabilities[0])}"
+        share = "" if self.prediction.labels is not None else f" {percent(self.prediction.probabilities[0])}"
+        answer = f"{short_name(self.prediction.best)}{share}"
         return f"{answer}, correct" if self.is_correct else f"{answer}, true: {short_name(self.target)}"
 
     def _card(self) -> Card:
@@ -51,8 +62,9 @@ class PredictedImage(Readable):
 
     @property
     def is_correct(self) -> bool:
-        """Whether the most probable class is the true one."""
-        return self.prediction.names[0] == self.target
+        """Whether the most probable class is the true one, or exactly the true labels are given."""
+        labels = self.prediction.labels
+        return self.answer == self.target if labels is None else set(labels) == set(self.targets)
 
 
 def save_prediction_grid(shown: Sequence[PredictedImage], path: Path) -> None:
@@ -86,9 +98,12 @@ def _draw_cell(sheet: Any, draw: Any, item: PredictedImage, left: int, top: int)
     color = CORRECT if item.is_correct else WRONG
     bottom = top + IMAGE_SIDE + 6
     probability = item.prediction.probabilities[0]
-    _draw_line(draw, left, bottom, f"{item.prediction.names[0]} {100 * probability:.0f}%", color, 17)
+    share = "" if item.prediction.labels is not None else f" {100 * probability:.0f}%"
+    _draw_line(draw, left, bottom, f"{item.answer}{share}", color, 17)
     verdict = "correct" if item.is_correct else f"true: {item.target}"
     _draw_line(draw, left, bottom + 24, verdict, PALE if item.is_correct else INK, 15)
+    if not share:  # several labels have several probabilities
+        return
     draw.rectangle((left, bottom + 48, left + IMAGE_SIDE, bottom + 52), fill=TRACK)
     draw.rectangle((left, bottom + 48, left + round(IMAGE_SIDE * probability), bottom + 52), fill=color)
 

@@ -7,8 +7,9 @@ from tellapart.errors import TellapartError
 from tellapart.events import Progress
 from tellapart.explanations.examples.feature_cache import kept_features
 from tellapart.files import write_text
-from tellapart.metrics.scores import score
+from tellapart.metrics.label_scores import score_any
 from tellapart.reports.facts import RunRecord, facts_of
+from tellapart.reports.label_mistakes import label_mistakes
 from tellapart.reports.measurements import calibration_facts, network_facts
 from tellapart.reports.mistakes import Mistake, confident_mistakes
 from tellapart.reports.nearest_examples import neighbors
@@ -31,7 +32,8 @@ def write_report(saved: SavedRun, progress: Progress | None = None) -> dict[str,
         SaveError: the page could not be written; an older one stays as it was.
     """
     test = saved.predictions.get("test")
-    mistakes = None if test is None else confident_mistakes(test, saved.class_names)
+    several = saved.config.multi_label
+    mistakes = None if test is None or several else confident_mistakes(test, saved.class_names)
     missing = list(saved.missing)
     try:
         nearest = _neighbors(saved, mistakes or (), progress)
@@ -46,7 +48,12 @@ def write_report(saved: SavedRun, progress: Progress | None = None) -> dict[str,
 
 def _record(saved: SavedRun, mistakes: Sequence[Mistake] | None, missing: Sequence[str]) -> RunRecord:
     test, held_out = saved.predictions.get("test"), saved.predictions.get("validation")
-    temperature = None if saved.classifier is None else saved.classifier.card.temperature
+    card = None if saved.classifier is None else saved.classifier.card
+    thresholds = () if card is None else card.thresholds
+    several = saved.config.multi_label
+    if several and test is not None and not thresholds:
+        missing, test = (*missing, "Test results: the model with its thresholds is missing."), None
+    temperature = None if card is None else card.temperature
     fitted_on = None if held_out is None else len(held_out.labels)
     return RunRecord(
         folder=str(saved.folder.path),
@@ -55,13 +62,17 @@ def _record(saved: SavedRun, mistakes: Sequence[Mistake] | None, missing: Sequen
         history=saved.history,
         log=saved.log,
         labels={split: store.labels for split, store in saved.stores.items()},
-        scores=None if test is None else score(test.probabilities, test.labels, saved.class_names, "test"),
+        scores=None
+        if test is None
+        else score_any(test.probabilities, test.labels, saved.class_names, "test", thresholds),
         trusted=None
         if test is None
         else trusted_scores(
-            untrusted_in(saved.log), test.probabilities, test.labels, test.ids, saved.class_names
+            untrusted_in(saved.log), test.probabilities, test.labels, test.ids, saved.class_names, thresholds
         ),
-        calibration=None if test is None else calibration_facts(test, temperature, fitted_on),
+        thresholds_from="" if card is None else card.thresholds_from,
+        label_mistakes=label_mistakes(test, saved.class_names, thresholds) if test and several else None,
+        calibration=None if test is None or several else calibration_facts(test, temperature, fitted_on),
         mistakes=mistakes,
         network=None if saved.classifier is None else network_facts(saved.classifier.model),
         missing=missing,

@@ -1,5 +1,6 @@
 """Rerun command: the `tellapart train` line that makes a run again."""
 
+import dataclasses
 import shlex
 from collections.abc import Mapping
 from itertools import product
@@ -8,6 +9,7 @@ from typing import Any
 from tellapart.data.augmentation.spec import write_spec
 from tellapart.data.sources.label_choice import RECORDED
 from tellapart.errors import ConfigError
+from tellapart.models.networks import OWN
 from tellapart.recipes.adapt import (
     OF_FINE_TUNING,
     OF_OPTIMIZER,
@@ -15,10 +17,13 @@ from tellapart.recipes.adapt import (
     changed,
     for_target,
     held_out_for_transfer,
+    with_several_labels,
     without_augmentation,
 )
 from tellapart.recipes.augmented import augmentation_of, with_augmentation
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
+from tellapart.recipes.own_model import own_config
 from tellapart.recipes.recipes import DEMO_CHANGES, DEMO_EPOCHS, find_recipe, quick
 from tellapart.recipes.set_fields import with_fields
 
@@ -52,6 +57,8 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     """
     if "argument" not in data:
         return None
+    if config.network == OWN:
+        return _of_own_model(config, data, images)
     if _is_demo(config, data, images):
         return "tellapart demo"
     try:
@@ -69,8 +76,39 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     shortest: list[str] = min(
         candidates, key=len
     )  # what the data decides, such as mirroring, needs no option
-    words = ["tellapart", "train", data["argument"], "--recipe", config.recipe, *shortest]
-    words += [word for name in RECORDED if name in data for word in (_option(name), str(data[name]))]
+    return _command(data, ["--recipe", config.recipe, *shortest])
+
+
+def _of_own_model(config: TrainConfig, data: Mapping[str, Any], images: int) -> str | None:
+    """Return the command for a model from a file; None for one from memory, or with callbacks."""
+    own = data.get("own", {})
+    if not own.get("file") or own.get("callbacks"):
+        return None
+    compiled = config.optimizer if isinstance(config.optimizer, CompiledSettings) else None
+    fixed: dict[str, Any] = {"size": config.size, "target": config.target}
+    if compiled is not None:
+        fixed["label_smoothing"] = config.label_smoothing
+    candidates = []
+    for mirrors in (True, False):
+        default = dataclasses.replace(own_config(mirrors, True, None, {}, compiled, ()), **fixed)
+        options = _options(default, config, images)
+        candidates += [] if options is None else [options]
+    if not candidates:
+        return None
+    options = ["--model", own["file"], *min(candidates, key=len)]
+    if own.get("pixels_source") == "given":
+        options += ["--pixels", own["pixels"]]
+    if own.get("size_source") == "given" and config.size is not None:
+        options += ["--size", "x".join(map(str, config.size))]
+    if compiled is not None and compiled.schedule == "constant":
+        options += ["--learning-rate", str(compiled.learning_rate)]  # it may have been given
+    return _command(data, options)
+
+
+def _command(data: Mapping[str, Any], options: list[str]) -> str:
+    words = ["tellapart", "train", data["argument"], *options]
+    for name in (name for name in RECORDED if name in data):
+        words += [_option(name)] if data[name] is True else [_option(name), str(data[name])]
     return shlex.join(words)
 
 
@@ -105,6 +143,7 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
+    default = with_several_labels(default) if config.multi_label else default
     rest = _differences(default.to_dict(), config.to_dict())
     try:
         if with_fields(default, rest) != config:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tellapart.events import score_name
 from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import OptimizerSettings
@@ -31,6 +32,7 @@ def course_of(config: TrainConfig, images: int, **more: Any) -> Course:
         rate_falls=rate_falls,
         warmup_share=warmup,
         batch=epochs.batch_size,
+        score=score_name(config.multi_label),
         augments=epochs.augmentation is not None,
         fine_tunes=config.head is not None,
         **more,

@@ -196,17 +196,27 @@ class RunFolder(Readable):
         An epoch that was finished after the checkpoint is repeated; one whose line was never written, because the
         process was killed between checkpoint and line, gets it now.
         """
-        write_text(self.path / METRICS_CSV, metrics_heading(history) + "".join(map(metrics_line, history)))
+        several = self._has_several_labels
+        rows = "".join(metrics_line(done, several) for done in history)
+        write_text(self.path / METRICS_CSV, metrics_heading(history, several) + rows)
         lines, _ = read_log(self.path / LOG)
         logged = {line.get("epoch") for line in lines if line["event"] == EpochDone.__name__}
         for done in history:
             if done.epoch not in logged:
                 self.log(EpochDone.__name__, asdict(done))
 
+    @property
+    def _has_several_labels(self) -> bool:
+        """Whether the run is one on several labels a picture; False where its settings are not written."""
+        if not (self.path / SETTINGS_IN_RUN).exists():
+            return False
+        return bool(self.all_settings()["run"].get("multi_label"))
+
     def _append_metrics(self, event: EpochDone) -> None:
         place = self.path / METRICS_CSV
-        heading = "" if place.exists() else metrics_heading([event])
-        self._append(place, heading + metrics_line(event))
+        several = self._has_several_labels
+        heading = "" if place.exists() else metrics_heading([event], several)
+        self._append(place, heading + metrics_line(event, several))
 
     def _append(self, place: Path, text: str) -> None:
         try:

@@ -46,6 +46,9 @@ class RunSummary(Readable):
     pictures: int | None = None
     """Test images that `accuracy` is the share of."""
 
+    mean_average_precision: float | None = None
+    """On the test images, of a run on several labels a picture, which has no accuracy; `interval` is then of it."""
+
     val_accuracy: float | None = None
     """The best of all epochs; None for a transfer that was not fine-tuned."""
 
@@ -84,9 +87,11 @@ class RunSummary(Readable):
 
     @property
     def _figure(self) -> str:
-        if self.accuracy is None:
-            return "no test accuracy"
-        return f"test accuracy {percent(self.accuracy)}{self._certainty}"
+        if self.accuracy is not None:
+            return f"test accuracy {percent(self.accuracy)}{self._certainty}"
+        if self.mean_average_precision is not None:
+            return f"test mean average precision {percent(self.mean_average_precision)}{self._certainty}"
+        return "no test accuracy"
 
     @property
     def _certainty(self) -> str:
@@ -264,7 +269,9 @@ def _figures(folder: Path, settings: Mapping[str, Any], log: Sequence[Mapping[st
         data=settings["data"]["name"],
         recipe=run["recipe"],
         **(_scores(scored[-1]) if scored else {}),
-        val_accuracy=max((done.val_accuracy for done in epochs), default=None),
+        val_accuracy=None
+        if run.get("multi_label")
+        else max((done.val_accuracy for done in epochs), default=None),
         seconds=seconds or None,
         started=settings["started"],
         epochs=len(epochs),
@@ -283,8 +290,10 @@ def _scores(line: Mapping[str, Any]) -> dict[str, Any]:
     """Return accuracy, interval and number of images, where they are what they should be."""
     accuracy, interval, pictures = (line.get(name) for name in ("accuracy", "interval", "pictures"))
     has_interval = isinstance(interval, list) and len(interval) == 2 and all(map(_is_share, interval))
+    precision = line.get("mean_average_precision")
     return {
         "accuracy": accuracy if _is_share(accuracy) else None,
+        "mean_average_precision": precision if _is_share(precision) else None,
         "interval": tuple(interval or ()) if has_interval else None,
         "pictures": pictures if type(pictures) is int and pictures > 0 else None,
     }

@@ -23,7 +23,7 @@ _VALUES: dict[str, dict[str, tuple[Any, bool]]] = _OF_CLASSES | {
     "Cost": {"seconds": (float, True), "joules": (float | None, True), "threads": (int, False)},
     "Untrusted": {"copies": (tuple[str, ...], True), "doubtful": (tuple[str, ...], True)},
     "Scored": {"tta_views": (int, False)},
-    "ScoredWithoutTta": {"accuracy": (float, True), "interval": (tuple[float, ...], True)},
+    "ScoredWithoutTta": {"accuracy": (float, False), "interval": (tuple[float, ...] | None, True)},
 }
 """Event -> each value's type, and whether every version logged it. `event_log.epoch_of` checks EpochDone."""
 

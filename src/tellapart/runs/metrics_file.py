@@ -4,11 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tellapart.events import EpochDone
+from tellapart.events import OF_SEVERAL_LABELS, EpochDone, epoch_values
 from tellapart.runs.event_log import LARGEST_LOG
 from tellapart.untrusted.regular_file import read_regular
 
@@ -16,20 +15,27 @@ METRICS_CSV = "metrics.csv"
 METRICS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
-def metrics_of(event: EpochDone) -> dict[str, Any]:
+def metric_names(multi_label: bool) -> tuple[str, ...]:
+    """Return the columns; in a training on several labels a picture some have names of their own."""
+    return tuple(OF_SEVERAL_LABELS.get(name, name) for name in METRICS) if multi_label else METRICS
+
+
+def metrics_of(event: EpochDone, *, multi_label: bool = False) -> dict[str, Any]:
     """Return an epoch's line, column -> value; epochs count from 1 there."""
-    row = {**asdict(event), "epoch": event.epoch + 1}
-    return {**{name: row[name] for name in METRICS}, **event.metrics}
+    row = epoch_values(event, multi_label=multi_label)
+    return {**{name: row[name] for name in metric_names(multi_label)}, **event.metrics}
 
 
-def metrics_heading(history: Sequence[EpochDone]) -> str:
+def metrics_heading(history: Sequence[EpochDone], multi_label: bool = False) -> str:
     """Return the first line of a file of these epochs; those of a network of one's own may have further metrics."""
-    return _csv_line(tuple(metrics_of(history[0])) if history else METRICS)
+    if not history:
+        return _csv_line(metric_names(multi_label))
+    return _csv_line(tuple(metrics_of(history[0], multi_label=multi_label)))
 
 
-def metrics_line(event: EpochDone) -> str:
+def metrics_line(event: EpochDone, multi_label: bool = False) -> str:
     """Return the line of an epoch."""
-    return _csv_line(tuple(metrics_of(event).values()))
+    return _csv_line(tuple(metrics_of(event, multi_label=multi_label).values()))
 
 
 def epochs_measured(path: Path) -> set[int]:

@@ -11,7 +11,7 @@ from tellapart.errors import ConfigError, SaveError
 from tellapart.files import is_temporary, make_folder, sync_folder
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.lock import is_of_lock, locked, refuse_held
-from tellapart.text import file_name
+from tellapart.text import described, file_name
 
 
 def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: ExitStack) -> RunFolder:
@@ -48,9 +48,11 @@ def refuse_taken(out: str | Path | None) -> None:
     """Raise if the folder for a new run is taken.
 
     Raises:
-        ConfigError: `out` is a file, or a folder that holds more than a training leaves that never began; or another
-            training is running there.
+        ConfigError: `out` is no path, a file, or a folder that holds more than a training leaves that never began; or
+            another training is running there.
     """
+    if out is not None and not isinstance(out, str | os.PathLike):
+        raise ConfigError(f"out is the path of the run folder to make; got {described(out)}.")
     path = None if out is None else Path(out)
     if path is None or not path.exists():
         return

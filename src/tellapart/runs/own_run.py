@@ -37,6 +37,7 @@ class OwnRun:
             "compiled": self.was_compiled,
             "pixels": self.ready.pixels.value,
             "pixels_source": self.ready.pixels.source,
+            "size_source": self.ready.size.source,
             "outputs": self.ready.head,
             "callbacks": [type(callback).__name__ for callback in self.callbacks],
         }

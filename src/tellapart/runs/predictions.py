@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ class SplitPredictions(Readable):
     probabilities: NDArray[np.float32]
     """(N, classes), with the model's test-time augmentation."""
 
-    labels: NDArray[np.int64]
-    """(N,) true class indices, in the model's order of classes."""
+    labels: NDArray[Any]
+    """(N,) true class indices, in the model's order of classes; or (N, classes) float32 of 0 and 1, where an image may
+    have several."""
 
     ids: tuple[str, ...]
 
@@ -54,7 +56,9 @@ def load_predictions(path: Path) -> dict[str, SplitPredictions]:
         tensors, metadata = read_tensors(path)
         predictions = {
             split: SplitPredictions(
-                tensors[f"{split}/probabilities"], tensors[f"{split}/labels"], tuple(json.loads(ids))
+                tensors[f"{split}/probabilities"],
+                _as_written(tensors[f"{split}/labels"]),
+                tuple(json.loads(ids)),
             )
             for split, ids in metadata.items()
         }
@@ -67,9 +71,20 @@ def load_predictions(path: Path) -> dict[str, SplitPredictions]:
         raise DataError(f"{path} is damaged ({reason}).") from reason
 
 
+def _as_written(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels of the kind that was written: class indices, or of several labels float32."""
+    return labels.astype(np.float32) if labels.ndim == 2 and labels.dtype.kind == "i" else labels
+
+
 def _check(split: str, predictions: SplitPredictions) -> None:
     """Raise ValueError unless there is one known label, one id and one row of probabilities for each image."""
     probabilities, labels, ids = predictions.probabilities, predictions.labels, predictions.ids
+    if labels.ndim == 2:
+        if probabilities.shape != labels.shape or len(ids) != len(labels):
+            raise ValueError(f"the sizes of {split} do not fit together")
+        if not np.isin(labels, (0, 1)).all():
+            raise ValueError(f"{split} has labels that are neither 0 nor 1")
+        return
     if probabilities.ndim != 2 or labels.shape != (len(probabilities),) or len(ids) != len(labels):
         raise ValueError(f"the sizes of {split} do not fit together")
     if labels.dtype.kind != "i" or not np.all((labels >= 0) & (labels < probabilities.shape[1])):

@@ -60,13 +60,22 @@ def _check(settings: Mapping[str, Any]) -> None:
         raise KeyError("a fingerprint")
     if not all(isinstance(data["left_out"][split], list) for split in data["pictures"]):
         raise TypeError("the pictures left out are no list")
-    for name in ("argument", "labels", "names", "label_pattern", "precision", "split_sha256"):
+    for name in (
+        "argument",
+        "labels",
+        "names",
+        "label_pattern",
+        "precision",
+        "split_sha256",
+        "label_separator",
+    ):
         if not isinstance(data.get(name, ""), str):
             raise TypeError(f"{name} is {data[name]!r}")
     for name in ("path_column", "label_column", "split_column"):
         if type(data.get(name, "")) not in (str, int):
             raise TypeError(f"{name} is {data[name]!r}")
-    if type(data.get("class_depth", 1)) is not int:
-        raise TypeError(f"class_depth is {data['class_depth']!r}")
+    for name, usual in (("class_depth", 1), ("multi_label", True)):
+        if type(data.get(name, usual)) is not type(usual):
+            raise TypeError(f"{name} is {data[name]!r}")
     TrainConfig.from_dict(settings["run"])
     Preprocessing.from_dict(data["preprocessing"])

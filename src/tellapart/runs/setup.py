@@ -7,13 +7,14 @@ from tellapart.classifier.backbone_choice import OpenBackbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.preprocess import Preprocessing
 from tellapart.data.store import ImageStore
+from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.own_run import OwnRun
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSetup:
+class TrainingSetup(Readable):
     """Everything that a training needs before its first step."""
 
     config: TrainConfig

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.metrics.scores import Scores, score
+from tellapart.metrics.label_scores import LabelScores, score_any
+from tellapart.metrics.scores import Scores
 from tellapart.pages.card import Readable
 
 EVENT = "Untrusted"
@@ -47,7 +48,7 @@ class TrustedScores(Readable):
     doubtful: int
     """Test pictures left out for another reason."""
 
-    scores: Scores | None
+    scores: Scores | LabelScores | None
     """Of the others; None where no picture is left."""
 
     @property
@@ -82,27 +83,33 @@ def trusted_rows(untrusted: UntrustedPictures, ids: Sequence[str]) -> NDArray[np
 def trusted_scores(
     untrusted: UntrustedPictures,
     probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     ids: Sequence[str],
     class_names: tuple[str, ...],
+    thresholds: tuple[float, ...] = (),
 ) -> TrustedScores | None:
     """Return the scores without untrusted pictures; None where there are none of them.
 
     Args:
         untrusted: ids of test pictures.
         probabilities: (N, classes), of the test split.
-        labels: (N,) class indices.
+        labels: (N,) class indices; or (N, classes) of 0 and 1, where a picture may have several.
         ids: of the N pictures.
         class_names: in the order of the columns.
+        thresholds: of several labels.
     """
     rows = trusted_rows(untrusted, ids)
     if len(rows) == len(ids):
         return None
-    scores = score(probabilities[rows], labels[rows], class_names, "test") if len(rows) else None
+    scores = (
+        score_any(probabilities[rows], labels[rows], class_names, "test", thresholds) if len(rows) else None
+    )
     return _counted(untrusted, ids, scores)
 
 
-def _counted(untrusted: UntrustedPictures, ids: Sequence[str], scores: Scores | None) -> TrustedScores:
+def _counted(
+    untrusted: UntrustedPictures, ids: Sequence[str], scores: Scores | LabelScores | None
+) -> TrustedScores:
     present = set(ids)
     copies, doubtful = (len(present & set(each)) for each in (untrusted.copies, untrusted.doubtful))
     return TrustedScores(copies, doubtful, scores)

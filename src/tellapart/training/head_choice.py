@@ -6,11 +6,13 @@ are on the same side of a fold.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.data.multi_label import are_several
+from tellapart.data.stratification import dealt_evenly
 from tellapart.inference.tta import averaged
 from tellapart.metrics.validation import loss_and_accuracy
 from tellapart.runtime.workers import workers
@@ -33,7 +35,7 @@ class Views(NamedTuple):
     features: Sequence[NDArray[np.float32]]
     """The first of the images as they are."""
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
 
     def take(self, rows: NDArray[np.int64]) -> "Views":
         """Return only these images."""
@@ -59,6 +61,7 @@ class PenaltyScore:
     """Mean cross-entropy; with class weights, weighted by them."""
 
     accuracy: float
+    """Of several labels a picture, the mean average precision."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,16 +81,19 @@ class HeadChoice:
     """For the images that the penalty was chosen on, by heads that were not fitted to them."""
 
 
-def folds_of(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+def folds_of(labels: NDArray[Any], count: int, seed: int) -> NDArray[np.int64]:
     """Deal the images of each class to folds at random: (N,) labels -> (N,) fold numbers.
 
     Args:
-        labels: (N,), each class at least twice, so that no fold holds a whole class.
+        labels: (N,), each class at least twice, so that no fold holds a whole class; or (N, classes) of 0 and 1, where
+            an image may have several.
         count: of folds, at least 2.
         seed: of the deal.
     """
-    folds = np.empty(len(labels), np.int64)
     random = np.random.default_rng(seed)
+    if are_several(labels):
+        return dealt_evenly(labels, [1 / count] * count, random.permutation(len(labels)))
+    folds = np.empty(len(labels), np.int64)
     begin = 0
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -152,7 +158,7 @@ def choose_on_held_out(
 
 
 def _fitter(train: Views, classes: int, class_weight: ClassWeight) -> HeadFitter:
-    labels = np.tile(train.labels, len(train.features))
+    labels = np.concatenate([train.labels] * len(train.features))
     return HeadFitter(np.concatenate(train.features), labels, classes, class_weight)
 
 
@@ -164,12 +170,12 @@ def _rows_of_views(train: Views, images: NDArray[np.bool_]) -> NDArray[np.int64]
 def _predict(head: LinearHead, images: Views) -> Predicted:
     """Predict the images as they are, and averaged over their views."""
     views = [head.probabilities(features) for features in images.features]
-    return Predicted(views[0], averaged(views))
+    return Predicted(views[0], averaged(views, multi_label=head.multi_label))
 
 
 def _chosen(
     fitter: HeadFitter,
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     penalties: Sequence[float],
     predict: Callable[[], Predicted],
 ) -> HeadChoice:

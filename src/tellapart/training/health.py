@@ -28,7 +28,11 @@ class Remark:
 
 
 def remarks(
-    history: Sequence[EpochDone], findings: Iterable[Finding], *, balanced: bool = False
+    history: Sequence[EpochDone],
+    findings: Iterable[Finding],
+    *,
+    balanced: bool = False,
+    score: str = "accuracy",
 ) -> tuple[Remark, ...]:
     """Return what is noteworthy about the curves, in the order of the epochs.
 
@@ -36,11 +40,12 @@ def remarks(
         history: all finished epochs.
         findings: of the watch.
         balanced: whether the best epoch is the one of the best balanced accuracy.
+        score: what the epochs are scored by, from `score_name`.
     """
     if not history:
         return ()
     best, what = best_epoch(history, balanced=balanced), "balanced validation" if balanced else "validation"
-    notes = [Remark(best.epoch + 1, "best", f"best {what} accuracy, {_score(best, balanced):.1%}")]
+    notes = [Remark(best.epoch + 1, "best", f"best {what} {score}, {_score(best, balanced):.1%}")]
     notes += [
         Remark((finding.since or 0) + 1, finding.kind, f"{finding.kind}: {finding.seen}")
         for finding in findings

@@ -9,6 +9,7 @@ Knows nothing of networks and images.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,10 +46,13 @@ class LinearHead:
     bias: NDArray[np.float32]
     """(classes,)."""
 
+    multi_label: bool = False
+    """Whether a picture may have several of the classes: a logistic regression for each, against all others."""
+
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the softmax of the logits: (N, features) -> (N, classes)."""
+        """Return the softmax of the logits, or their sigmoids: (N, features) -> (N, classes)."""
         logits = torch.from_numpy(features @ self.kernel + self.bias)
-        return logits.softmax(1).numpy()
+        return (logits.sigmoid() if self.multi_label else logits.softmax(1)).numpy()
 
 
 class HeadFitter:
@@ -61,7 +65,7 @@ class HeadFitter:
     def __init__(
         self,
         features: NDArray[np.float32],
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         classes: int,
         class_weight: NDArray[np.float32] | None = None,
     ) -> None:
@@ -69,7 +73,7 @@ class HeadFitter:
 
         Args:
             features: (N, features) float32.
-            labels: (N,), 0 to classes - 1.
+            labels: (N,), 0 to classes - 1; or (N, classes) of 0 and 1, where a picture may have several.
             classes: how many there are.
             class_weight: (classes,), what each image of a class counts in the cross-entropy; None: 1.
         """
@@ -106,7 +110,7 @@ class HeadFitter:
                 _minimize(images, targets, kernel, bias, penalty, self.class_weight)
                 on_features = self._back.t() @ kernel.detach().to(self._back.dtype)
             shifted = bias.detach() - self._mean @ on_features
-            yield LinearHead(on_features.float().numpy(), shifted.float().numpy())
+            yield LinearHead(on_features.float().numpy(), shifted.float().numpy(), self.labels.ndim == 2)
 
 
 def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,6 +123,14 @@ def _turned(features: Tensor) -> tuple[Tensor, Tensor]:
     kept = squared > LEAST_SPREAD * squared[-1]
     lengths, left = squared[kept].clamp_min(1e-24).sqrt(), left[:, kept]
     return left * lengths, (left / lengths).t() @ features
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor, class_weight: Tensor | None) -> Tensor:
+    """Return the mean over images; of several labels, each by itself, it is the sum over labels."""
+    if targets.ndim == 2:
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / len(targets)
+    # torch's own mean with weights would divide by their sum
+    return F.cross_entropy(logits, targets, class_weight, reduction="sum") / len(targets)
 
 
 def _minimize(
@@ -137,9 +149,7 @@ def _minimize(
     def loss() -> Tensor:
         optimizer.zero_grad()
         logits = torch.addmm(bias, coordinates, kernel)
-        # torch's own mean with weights would divide by their sum
-        summed = F.cross_entropy(logits, targets, class_weight, reduction="sum")
-        value = summed / len(targets) + penalty / 2 * kernel.square().sum()
+        value = _cross_entropy(logits, targets, class_weight) + penalty / 2 * kernel.square().sum()
         value.backward()
         return value
 

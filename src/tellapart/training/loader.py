@@ -14,6 +14,7 @@ from torch import Tensor
 from tellapart.data.augmentation.augmenter import apply_all, draw_all
 from tellapart.data.augmentation.mix import Mixing, mixer
 from tellapart.data.augmentation.settings import Augmentation
+from tellapart.data.multi_label import are_several
 from tellapart.data.sampler import BatchSampler, epoch_order, step_seed
 from tellapart.data.store import ImageStore
 from tellapart.data.types import Pixels
@@ -64,6 +65,7 @@ class DataLoader:
         """The images of the step that is being prepared, where they are not in memory."""
 
         self.labels = torch.tensor(store.labels, device=device)
+        self.multi_label = are_several(store.labels)
         self.one_hot = torch.eye(classes, device=device)
         self.generator = torch.Generator(device)
         # A function in Python reads images back from the GPU, which no recording can.
@@ -75,7 +77,7 @@ class DataLoader:
 
         Returns:
             Images (B, H, W, C), pixels 0-255, float32 if augmented, else uint8; and their
-            targets (B, classes), one-hot unless images are mixed. Both on `device`.
+            targets (B, classes), one-hot unless images are mixed or have several labels. Both on `device`.
         """
         rows = self.batches.rows(epoch, step)
         on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
@@ -92,7 +94,7 @@ class DataLoader:
         images = self._taken(rows) if self.on_device is None else self.on_device[rows]
         if self.augmentation is not None:
             images = self._augment(images, self.augmentation, mirrored)
-        return images, self.one_hot[self.labels[rows]]
+        return images, self.labels[rows] if self.multi_label else self.one_hot[self.labels[rows]]
 
     def _taken(self, rows: Tensor) -> Tensor:
         """Return the images of these rows: those that were read ahead, or from memory."""

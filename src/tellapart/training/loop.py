@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from tellapart.events import EpochDone, Event, StepDone, Stopped
-from tellapart.metrics.validation import Validation
+from tellapart.metrics.validation import USUAL_THRESHOLD, Validation
 from tellapart.training.loader import DataLoader
 from tellapart.training.optim.native import current_learning_rate
 from tellapart.training.state import TrainState
@@ -76,7 +78,7 @@ def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: 
     images, targets = loader.batch(state.epoch, state.step)
     result = step(images, targets)
     state.loss_sum = state.loss_sum + result.loss.double() * len(images)
-    state.right = state.right + (result.output.argmax(-1) == targets.argmax(-1)).sum()
+    state.right = state.right + count_right(result.output, targets, multi_label=loader.multi_label)
     state.pictures += len(images)
     state.step += 1
     return StepDone(
@@ -88,6 +90,19 @@ def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: 
         right=state.right,
         pictures=state.pictures,
     )
+
+
+def count_right(output: Tensor, targets: Tensor, *, multi_label: bool) -> Tensor:
+    """Return how many images are classified correctly: in all labels, where an image may have several.
+
+    Args:
+        output: (B, classes) probabilities.
+        targets: (B, classes), possibly mixed.
+        multi_label: whether each column is a label of its own.
+    """
+    if multi_label:
+        return ((output >= USUAL_THRESHOLD) == (targets >= USUAL_THRESHOLD)).all(-1).sum()
+    return (output.argmax(-1) == targets.argmax(-1)).sum()
 
 
 def _last_learning_rate(optimizer: Any) -> float:

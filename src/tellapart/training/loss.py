@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.keras_internals import (
@@ -82,6 +83,13 @@ def sparse_categorical_crossentropy(targets: Tensor, output: Tensor) -> Tensor:
 def sparse_categorical_crossentropy_of_logits(targets: Tensor, output: Tensor) -> Tensor:
     """Return the cross-entropy of class indices (B,) or (B, 1) and logits (B, K) -> (B,)."""
     return -output.log_softmax(-1).gather(-1, targets.reshape(-1, 1).long()).squeeze(-1)
+
+
+def binary_crossentropy(targets: Tensor, output: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Return the mean over labels of the cross-entropy of targets (B, K) and probabilities (B, K), each by itself."""
+    if label_smoothing:
+        targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
+    return F.binary_cross_entropy(output.clamp(EPSILON, 1 - EPSILON), targets, reduction="none").mean(-1)
 
 
 def _log_probabilities(output: Tensor) -> Tensor:
@@ -171,6 +179,8 @@ def native_loss(model: Any) -> NativeLoss | None:
         return NativeLoss(categorical_crossentropy, sparse=False)
     if loss is keras.losses.sparse_categorical_crossentropy:
         return NativeLoss(sparse_categorical_crossentropy, sparse=True)
+    if loss is keras.losses.binary_crossentropy:
+        return NativeLoss(binary_crossentropy, sparse=False)
     return None
 
 
@@ -189,12 +199,16 @@ def _native_form_of_object(loss: Any) -> NativeLoss | None:
     if kind == "CategoricalCrossentropy":
         function = categorical_crossentropy_of_logits if logits else categorical_crossentropy
         return NativeLoss(partial(function, label_smoothing=loss.label_smoothing), sparse=False)
+    if kind == "BinaryCrossentropy":
+        smoothed = partial(binary_crossentropy, label_smoothing=loss.label_smoothing)
+        return None if logits else NativeLoss(smoothed, sparse=False)
     return NativeLoss(
         sparse_categorical_crossentropy_of_logits if logits else sparse_categorical_crossentropy, sparse=True
     )
 
 
 _FUNCTIONS = {
+    "BinaryCrossentropy": "binary_crossentropy",
     "CategoricalCrossentropy": "categorical_crossentropy",
     "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
 }

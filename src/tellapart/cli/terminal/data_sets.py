@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 from rich.text import Text
 
 from tellapart.cli.terminal.console import command, note, notes, results, say, say_json
 from tellapart.cli.terminal.fitting_table import add_row, new_table
 from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import facts_table, two_columns
+from tellapart.data import multi_label
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
@@ -85,7 +85,7 @@ def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Return split -> class -> number of pictures."""
     classes = dataset.class_names
     return {
-        name: dict(zip(classes, np.bincount(split.labels, minlength=len(classes)).tolist(), strict=True))
+        name: dict(zip(classes, multi_label.class_counts(split.labels, len(classes)).tolist(), strict=True))
         for name, split in sorted(dataset.splits.items(), key=lambda item: SPLIT_NAMES.index(item[0]))
     }
 

@@ -8,6 +8,7 @@ from tellapart.api.explain import Page
 from tellapart.classifier.groups import Group
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import note, say, say_json
+from tellapart.cli.terminal.label_tables import labels_answer
 from tellapart.cli.terminal.predictions import TOO_FEW_TO_TELL, note_model, note_reading
 from tellapart.cli.terminal.tables import answer_of
 from tellapart.data.reading_notes import ReadingNote
@@ -44,7 +45,9 @@ def report_pages(
     for gap in dict.fromkeys(gap for page in pages for gap in page.values["missing"]):
         note(f"Missing on the page: {gap}", "yellow")
     for page in pages:
-        say(one_line(f"{page.values['picture']}: {answer_of(_prediction(page.values))}"))
+        prediction = _prediction(page.values)
+        answer = answer_of(prediction) if prediction.labels is None else labels_answer(prediction)
+        say(one_line(f"{page.values['picture']}: {answer}"))
         say(f"  {page.path}")
 
 
@@ -57,4 +60,5 @@ def _prediction(values: Mapping[str, Any]) -> Prediction:
         kind = values["group_class"]
         group = Group(values["group"], values["group_probability"], kind, probabilities[kind])
     shares = tuple(probabilities[name] for name in names)
-    return Prediction(values["picture"], tuple(names), shares, group, values["familiar"])
+    labels = tuple(values["predicted"]) if isinstance(values["predicted"], list) else None
+    return Prediction(values["picture"], tuple(names), shares, group, values["familiar"], labels=labels)

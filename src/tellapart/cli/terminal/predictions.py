@@ -6,7 +6,7 @@ from pathlib import Path
 from tellapart.api.predict import Predictions
 from tellapart.classifier.prediction import Prediction
 from tellapart.classifier.resolve import display_name, shadow_warning, title_of
-from tellapart.cli.terminal import tables
+from tellapart.cli.terminal import label_tables, tables
 from tellapart.cli.terminal.console import note, results, say, say_csv, say_json
 from tellapart.data.left_out import left_out_of_folders
 from tellapart.data.reading_notes import ReadingNote, in_words
@@ -70,7 +70,20 @@ def report_predictions(predictions: Predictions, model: Path, csv: str | None, a
         note_model(model, predictions.class_names, numbered=numbered)
         if predictions.novelty_limit is None and predictions.predictions[0].novelty is not None:
             note(TOO_FEW_TO_TELL)
+        if predictions.thresholds is not None:
+            _print_labels(predictions)
+            return
         _print_tables(predictions.predictions)
+
+
+def _print_labels(predictions: Predictions) -> None:
+    """Print predictions of several labels a picture."""
+    if len(predictions) > 1:
+        results().print(label_tables.many_pictures_table(predictions.predictions))
+        return
+    only = predictions[0]
+    say(one_line(f"{only.picture}: {label_tables.labels_answer(only)}"))
+    results().print(label_tables.one_picture_table(only, dict(predictions.thresholds or {})))
 
 
 def _print_tables(predictions: Sequence[Prediction]) -> None:

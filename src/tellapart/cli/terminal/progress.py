@@ -46,6 +46,8 @@ SECONDS_TO_JUDGE_SPEED = 300.0
 """Long enough to average over several validations, which no step counts."""
 
 EPOCH_HEADER = "  epoch     loss  accuracy  val_loss  val_accuracy  seconds"
+LABELS_HEADER = "  epoch     loss     exact  val_loss       val_mAP  seconds"
+"""The same of several labels a picture: exact matches, and the mean average precision."""
 
 
 def epoch_row(done: EpochDone) -> str:
@@ -226,7 +228,7 @@ class ProgressListener(Listener):
                 self._steps_are_over()
         elif isinstance(event, Stage):
             self.bars.close()
-            self._tell(event_line(event))
+            self._tell(event_line(event, multi_label=self._multi_label))
         elif isinstance(event, Diverged | Finding):
             self.warned(event.in_words)
         elif isinstance(event, Stopped):
@@ -237,7 +239,11 @@ class ProgressListener(Listener):
         if not self._has_header:
             self._has_header = True
             self.interruption.steps_are_running = True
-            self._tell(EPOCH_HEADER, "bold")
+            self._tell(LABELS_HEADER if self._multi_label else EPOCH_HEADER, "bold")
+
+    @property
+    def _multi_label(self) -> bool:
+        return self.setup is not None and self.setup.config.multi_label
 
     def stop_requested(self) -> None:
         """Say so, from a signal handler, in a way that is safe there."""
@@ -280,7 +286,7 @@ class ProgressListener(Listener):
             epoch_task,
             completed=done.step + 1,
             description=f"Epoch {done.epoch + 1}/{epochs}",
-            numbers=f"loss {done.loss:.4f} acc {done.accuracy:.4f}",
+            numbers=f"loss {done.loss:.4f} {'exact' if self._multi_label else 'acc'} {done.accuracy:.4f}",
             epoch=done.epoch,
         )
         progress.update(run_task, completed=finished)

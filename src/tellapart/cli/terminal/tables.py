@@ -9,6 +9,7 @@ from rich.text import Text
 from tellapart.classifier.prediction import Prediction
 from tellapart.cli.terminal.console import results
 from tellapart.cli.terminal.fitting_table import FittingTable, add_row, new_table
+from tellapart.metrics.label_scores import LabelScores
 from tellapart.metrics.scores import Scores
 from tellapart.profiling.summary import Summary
 from tellapart.recipes.measured import Measured
@@ -78,10 +79,13 @@ def trusted_lines(trusted: TrustedScores | None, pictures: int) -> list[str]:
         return [f"Every test picture {what}: this accuracy says nothing about new pictures."]
     copies = [f"{trusted.copies:,} that are copies of training pictures"] * bool(trusted.copies)
     doubtful = [f"{trusted.doubtful:,} blank or with two labels"] * bool(trusted.doubtful)
+    without = f"Without {' and '.join(copies + doubtful)}"
+    if isinstance(scores, LabelScores):
+        return [
+            f"{without}: {percent(scores.mean_average_precision)} ({counted(scores.pictures, 'picture')})"
+        ]
     correct = sum(row[index] for index, row in enumerate(scores.confusion))
-    return [
-        f"Without {' and '.join(copies + doubtful)}: {percent(scores.accuracy)} ({correct:,} of {scores.pictures:,})"
-    ]
+    return [f"{without}: {percent(scores.accuracy)} ({correct:,} of {scores.pictures:,})"]
 
 
 def _beside_guessing(scores: Scores) -> list[str]:
@@ -101,14 +105,15 @@ def _few_in_words(scores: Scores) -> list[str]:
     return ["With so few pictures the accuracy is uncertain. More pictures help most."]
 
 
-def tta_line(plain: Scores, tta_views: int) -> str:
-    """Return the accuracy without test-time augmentation, and what that is."""
+def tta_line(plain: Scores | LabelScores, tta_views: int) -> str:
+    """Return the score without test-time augmentation, and what that is."""
+    score = plain.mean_average_precision if isinstance(plain, LabelScores) else plain.accuracy
     digits = 2 if plain.pictures >= DETAILED_FROM else 1
     copies = (
         "the picture and its mirror image" if tta_views == 2 else f"{tta_views} shifted and mirrored copies"
     )
     return (
-        f"Without test-time augmentation: {percent(plain.accuracy, digits)} "
+        f"Without test-time augmentation: {percent(score, digits)} "
         f"(with it, the prediction averages {copies})"
     )
 

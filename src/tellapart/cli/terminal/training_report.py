@@ -1,19 +1,23 @@
 """What `train` prints before the first step and after the last; for `first-cnn`, the classic tutorial's lines too."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from tellapart.api.finish import TrainingResult
 from tellapart.cli.terminal.console import command, results, say
+from tellapart.cli.terminal.label_tables import label_score_lines, labeled_predictions_table
 from tellapart.cli.terminal.tables import predictions_table, score_lines, trusted_lines, tta_line
 from tellapart.cli.terminal.transfer_report import few_pictures_lines, model_line
 from tellapart.data.left_out import left_out_of_folders
+from tellapart.data.multi_label import class_counts
 from tellapart.data.reading_notes import in_words
+from tellapart.events import epoch_values, score_name
+from tellapart.metrics.label_scores import LabelScores
+from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
+from tellapart.reports.prediction_grid import PredictedImage
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.setup import TrainingSetup
 from tellapart.text import counted, percent, short_name
@@ -34,7 +38,8 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         say("A network learns to tell handwritten digits apart.\n", "bold")
     for line in left_out_lines(setup):
         say(line, "yellow")
-    say(f"Data    {dataset.name}, {len(dataset.class_names)} classes ({dataset.where})")
+    classes = f"{len(dataset.class_names)} {'labels' if config.multi_label else 'classes'}"
+    say(f"Data    {dataset.name}, {classes} ({dataset.where})")
     lines = (_scratch_lines if config.head is None else _transfer_lines)(setup, model)
     for title, line in [*lines, *_classes_lines(config)]:
         say(f"{title:<8}{line}")
@@ -47,12 +52,16 @@ def introduce(setup: TrainingSetup, model: Any, *, is_demo: bool = False) -> Non
         say()
 
 
+def _optimizer(settings: Any) -> str:
+    return settings.optimizer if isinstance(settings, CompiledSettings) else settings.name
+
+
 def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
     config = setup.config
     height, width, channels = setup.preprocessing.shape
     plain = "" if config.augmentation else ", no augmentation"
     epochs = counted(config.epochs, "epoch")
-    rate = f"{config.optimizer.name}, learning rate {config.optimizer.learning_rate:.3g}"
+    rate = f"{_optimizer(config.optimizer)}, learning rate {config.optimizer.learning_rate:.3g}"
     recipe = f"{_recipe(setup)}: {epochs}, batch size {config.batch_size}, {rate}{plain}, seed {config.seed}"
     return [
         ("Split", split_in_words(setup)),
@@ -62,7 +71,7 @@ def _scratch_lines(setup: TrainingSetup, model: Any) -> list[tuple[str, str]]:
         ),
         ("Recipe", recipe),
         ("Device", _device_line(setup, model)),
-        ("Saves", KEPT[config.keep].replace("validation", _validation(config))),
+        ("Saves", KEPT[config.keep].replace("validation accuracy", _validation(config))),
     ]
 
 
@@ -167,17 +176,21 @@ def report_finished(
     assert result.scores is not None
     if setup.config.target is not None:
         say(_target_in_words(setup, result, setup.config.target))
-    for line in score_lines(result.scores):
+    scores, several = result.scores, isinstance(result.scores, LabelScores)
+    for line in label_score_lines(scores) if isinstance(scores, LabelScores) else score_lines(scores):
         say(line)
     for line in trusted_lines(result.trusted, result.scores.pictures):
         say(line, "bold red")
     if result.plain_scores is not None:
         say(tta_line(result.plain_scores, result.classifier.card.tta_views))
+    if several:
+        say(f"Thresholds: {result.classifier.card.thresholds_from}")
     if setup.config.head is not None:
-        for line in few_pictures_lines(np.bincount(setup.stores["train"].labels).tolist()):
+        counts = class_counts(setup.stores["train"].labels, len(setup.dataset.class_names))
+        for line in few_pictures_lines(counts.tolist()):
             say(line)
     if result.shown:
-        results().print(predictions_table(result.shown))
+        results().print((labeled_predictions_table if several else predictions_table)(result.shown))
         correct = sum(shown.is_correct for shown in result.shown)
         say(
             f"{correct} of {len(result.shown)} correct. Saved as an image:\n  {result.folder / 'predictions.png'}"
@@ -217,11 +230,12 @@ def _kept_epoch(setup: TrainingSetup, result: TrainingResult) -> str:
         return f"Kept the last epoch ({count} of {count})"
     best = best_epoch(result.history, balanced=config.is_balanced)
     score = best.val_balanced_accuracy if config.is_balanced else best.val_accuracy
-    return f"Best epoch: {best.epoch + 1} of {count} ({_validation(config)} accuracy {percent(score, 2)})"
+    return f"Best epoch: {best.epoch + 1} of {count} ({_validation(config)} {percent(score, 2)})"
 
 
 def _validation(config: TrainConfig) -> str:
-    return "balanced validation" if config.is_balanced else "validation"
+    """Return what epochs are scored by."""
+    return f"{'balanced ' * config.is_balanced}validation {score_name(config.multi_label)}"
 
 
 def _early_end_lines(setup: TrainingSetup, result: TrainingResult) -> list[str]:
@@ -231,7 +245,7 @@ def _early_end_lines(setup: TrainingSetup, result: TrainingResult) -> list[str]:
     if part.patience is None or not 0 < done < part.epochs or config.early_end.reached(result.history[-1]):
         return []
     return [
-        f"Stopped after {done} of {part.epochs} epochs: no better {_validation(config)} accuracy for "
+        f"Stopped after {done} of {part.epochs} epochs: no better {_validation(config)} for "
         f"{counted(part.patience, 'epoch')}"
     ]
 
@@ -244,7 +258,7 @@ def trained_as_dict(setup: TrainingSetup, result: TrainingResult, saved_to: Path
         "model": str(RunFolder(result.folder).model),
         "saved_to": None if saved_to is None else str(saved_to),
         "notices": [*setup.dataset.notices, *filter(None, map(str.strip, left_out_lines(setup)))],
-        "history": [{**asdict(done), "epoch": done.epoch + 1} for done in result.history],
+        "history": [epoch_values(done, multi_label=setup.config.multi_label) for done in result.history],
         "findings": [finding.to_dict() for finding in result.findings],
         "scores": result.scores.to_dict(),
         "scores_without_tta": None if result.plain_scores is None else result.plain_scores.to_dict(),
@@ -253,11 +267,21 @@ def trained_as_dict(setup: TrainingSetup, result: TrainingResult, saved_to: Path
         "predictions": [
             {
                 "picture": shown.prediction.picture,
-                "predicted": shown.prediction.names[0],
-                "probability": shown.prediction.probabilities[0],
-                "true": shown.target,
+                **_answer_as_dict(shown),
                 "right": shown.is_correct,
             }
             for shown in result.shown
         ],
+    }
+
+
+def _answer_as_dict(shown: PredictedImage) -> dict[str, Any]:
+    """Return the predicted and the true class; of several labels, lists of them."""
+    prediction = shown.prediction
+    if prediction.labels is not None:
+        return {"predicted": list(prediction.labels), "true": list(shown.targets)}
+    return {
+        "predicted": prediction.names[0],
+        "probability": prediction.probabilities[0],
+        "true": shown.target,
     }

@@ -13,10 +13,12 @@ import numpy as np
 from tellapart.data.dataset import Dataset
 from tellapart.data.images import ArrayImages
 from tellapart.data.sources.assemble import assemble, numbered_split, prefix_errors
+from tellapart.data.sources.label_rows import checked_targets
 from tellapart.data.sources.labels import checked_labels, has_numbers
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.types import Pixels, describe
 from tellapart.errors import DataError
+from tellapart.text import described
 
 _ACCEPTED = (
     "Accepted: (N, height, width) or (N, height, width, 1 or 3); uint8, or whole numbers 0 to 255, "
@@ -37,13 +39,18 @@ def _accepts(request: OpenRequest) -> bool:
 
 
 def _open(request: OpenRequest) -> Dataset:
-    alone = request.labels is None
-    pairs, own_names = named_pairs(request.data if alone else (request.data, request.labels))
-    return dataset_of_arrays("arrays", "arrays in memory", pairs, request.class_names or own_names)
+    labels = request.choice.file
+    pairs, own_names = named_pairs(request.data if labels is None else (request.data, labels))
+    names, several = request.class_names or own_names, bool(request.choice.multi_label)
+    return dataset_of_arrays("arrays", "arrays in memory", pairs, names, several)
 
 
 def dataset_of_arrays(
-    name: str, where: str, pairs: Mapping[str, Pair], class_names: Sequence[str] | None
+    name: str,
+    where: str,
+    pairs: Mapping[str, Pair],
+    class_names: Sequence[str] | None,
+    multi_label: bool = False,
 ) -> Dataset:
     """Check arrays and build a Dataset of them.
 
@@ -52,13 +59,15 @@ def dataset_of_arrays(
         where: the place the arrays come from, for people; errors begin with it.
         pairs: images and labels by split name.
         class_names: of labels 0, 1, 2, ...; None: the labels name themselves.
+        multi_label: whether a picture may have several labels: rows of 0 and 1.
 
     Raises:
         DataError: images or labels are not accepted, or differ in number.
     """
     with prefix_errors(where):
         arrays = {split: checked_images(x, f"x of {split}") for split, (x, _) in pairs.items()}
-        labels, names = checked_labels({split: y for split, (_, y) in pairs.items()}, class_names)
+        check = checked_targets if multi_label else checked_labels
+        labels, names = check({split: y for split, (_, y) in pairs.items()}, class_names)
     for split, array in arrays.items():
         if len(array) != len(labels[split]):
             raise DataError(
@@ -68,7 +77,7 @@ def dataset_of_arrays(
     splits = {
         split: numbered_split(split, labels[split], ArrayImages(array)) for split, array in arrays.items()
     }
-    numbered = class_names is not None or has_numbers(y for _, y in pairs.values())
+    numbered = class_names is not None or multi_label or has_numbers(y for _, y in pairs.values())
     return assemble(name, names, splits, where, numbered=numbered)
 
 
@@ -95,8 +104,8 @@ def named_pairs(data: Any) -> tuple[dict[str, Pair], tuple[str, ...] | None]:
         if len(data) == 2:
             return {"train": (data[0], data[1])}, None
     raise DataError(
-        f"Expected labeled pictures; got {_type_and_shape(data)}. Give (x, y), "
-        "((x_train, y_train), (x_test, y_test)), or a dict of x_train, y_train, x_test, y_test."
+        f"Expected labeled pictures; got {described(data)}. Give a known set's name, the path of a folder or file, or "
+        "arrays: (x, y), ((x_train, y_train), (x_test, y_test)), or a dict of x_train, y_train, x_test, y_test."
     )
 
 
@@ -162,9 +171,4 @@ def _to_bytes(array: np.ndarray, what: str) -> Pixels:
     return levels
 
 
-def _type_and_shape(data: Any) -> str:
-    shape = getattr(data, "shape", None)
-    return f"a {type(data).__name__}" + (f" of shape {tuple(shape)}" if shape is not None else "")
-
-
-ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file",))
+ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file", "multi_label"))

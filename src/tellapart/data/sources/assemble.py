@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.dataset import Dataset, Split
@@ -57,7 +57,7 @@ def assemble(
     return Dataset(name, names, splits, safe, shape, where, ignored, notices=notices, numbered=numbered)
 
 
-def numbered_split(name: str, labels: NDArray[np.int64], images: Images) -> Split:
+def numbered_split(name: str, labels: NDArray[Any], images: Images) -> Split:
     """Return a split whose ids are its name and the row: `train/00017`."""
     digits = max(5, len(str(len(labels))))
     return Split(tuple(f"{name}/{row:0{digits}d}" for row in range(len(labels))), labels, images)

@@ -6,10 +6,15 @@ the images. `tables/` reads it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
+from tellapart.data.multi_label import targets_of
 from tellapart.data.sources.archive_place import ArchivePlace, is_archive_name
 from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.formats.parquet import has_images
@@ -17,12 +22,14 @@ from tellapart.data.sources.label_choice import SPLIT_BY_NONE, TABLE_OPTIONS, La
 from tellapart.data.sources.labels import checked_labels
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.split_words import splits_among
+from tellapart.data.sources.tables.label_sets import MultiLabelRows, multi_label_rows
 from tellapart.data.sources.tables.place import FolderPlace, Place
 from tellapart.data.sources.tables.readers import is_table_name, read_table
 from tellapart.data.sources.tables.rows import LabeledRows, labeled_rows
-from tellapart.data.sources.tables.table import LabeledRow
+from tellapart.data.sources.tables.table import Table
 from tellapart.errors import DataError
 from tellapart.paths import real_path, with_home
+from tellapart.text import natural_key
 
 
 def _has_labels(request: OpenRequest) -> bool:
@@ -75,29 +82,51 @@ def dataset_of_table(path: Path, place: Place, choice: Labels, content: bytes | 
     Raises:
         DataError: it cannot be read, or does not fit the images.
     """
-    labeled = labeled_rows(read_table(path, content), place, choice)
-    return dataset_of_rows(labeled, place, f"{place.where}, labeled by {path}")
+    table, where = read_table(path, content), f"{place.where}, labeled by {path}"
+    return dataset_of_rows(rows_of_table(table, place, choice), place, where)
+
+
+def rows_of_table(table: Table, place: Place, choice: Labels) -> LabeledRows | MultiLabelRows:
+    """Read which image has which label, or which labels.
+
+    Args:
+        table: as its file has it.
+        place: of the images.
+        choice: what somebody said about columns.
+
+    Raises:
+        DataError: as `labeled_rows` and `multi_label_rows`.
+    """
+    read = multi_label_rows if choice.multi_label else labeled_rows
+    return read(table, place, choice)
 
 
 def _dataset_of_tables(folder: Path, place: Place, choice: Labels) -> Dataset:
     """Read files of labels that are called after splits, such as `train.csv` and `test.csv`."""
     files = [path for path in sorted(folder.iterdir()) if is_table_name(path.name) and path.is_file()]
     split_of_file = splits_among(path.stem for path in files)
-    rows: list[LabeledRow] = []
+    rows: list[Any] = []
     notices: list[str] = []
+    names: set[str] = set()
     for path in files:
         if (split := split_of_file.get(path.stem)) is not None:
-            labeled = labeled_rows(read_table(path), place, replace(choice, split_column=SPLIT_BY_NONE))
+            labeled = rows_of_table(read_table(path), place, replace(choice, split_column=SPLIT_BY_NONE))
             rows += [replace(row, split=split) for row in labeled.rows]
             notices += labeled.notices
+            names.update(labeled.class_names if isinstance(labeled, MultiLabelRows) else ())
     if not rows:
         raise DataError(
             f"{folder}: no files of labels called after splits, such as train.csv and test.csv. Give one file."
         )
-    return dataset_of_rows(LabeledRows(rows, tuple(notices)), place, f"{place.where}, labeled by {folder}")
+    where, said = f"{place.where}, labeled by {folder}", tuple(notices)
+    if choice.multi_label:
+        return dataset_of_rows(
+            MultiLabelRows(rows, tuple(sorted(names, key=natural_key)), said), place, where
+        )
+    return dataset_of_rows(LabeledRows(rows, said), place, where)
 
 
-def dataset_of_rows(labeled: LabeledRows, place: Place, where: str) -> Dataset:
+def dataset_of_rows(labeled: LabeledRows | MultiLabelRows, place: Place, where: str) -> Dataset:
     """Build a Dataset of labeled rows.
 
     Args:
@@ -105,17 +134,24 @@ def dataset_of_rows(labeled: LabeledRows, place: Place, where: str) -> Dataset:
         place: that holds their images.
         where: both lie, for people.
     """
-    by_split = {
-        split: rows for split in SPLIT_NAMES if (rows := [row for row in labeled.rows if row.split == split])
-    }
-    labels, names = checked_labels(
-        {split: [row.label for row in rows] for split, rows in by_split.items()}, None
-    )
-    splits = {}
-    for split, rows in by_split.items():
-        keys = tuple(row.key for row in rows)
-        splits[split] = Split(keys, labels[split], place.images(keys))
+    keys = {split: tuple(row.key for row in labeled.rows if row.split == split) for split in SPLIT_NAMES}
+    keys = {split: of_split for split, of_split in keys.items() if of_split}
+    labels, names = _labels_by_split(labeled, list(keys))
+    splits = {split: Split(each, labels[split], place.images(each)) for split, each in keys.items()}
     return assemble(place.name, names, splits, where, notices=labeled.notices)
+
+
+def _labels_by_split(
+    labeled: LabeledRows | MultiLabelRows, splits: Sequence[str]
+) -> tuple[Mapping[str, NDArray[Any]], tuple[str, ...]]:
+    """Return the labels of each split, class numbers or targets of several labels, and the classes' names."""
+    if isinstance(labeled, MultiLabelRows):
+        names = labeled.class_names
+        sets = {split: [row.labels for row in labeled.rows if row.split == split] for split in splits}
+        return {split: targets_of(rows, names) for split, rows in sets.items()}, names
+    return checked_labels(
+        {split: [row.label for row in labeled.rows if row.split == split] for split in splits}, None
+    )
 
 
 CSV_LABELS = Source(

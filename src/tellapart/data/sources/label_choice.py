@@ -45,7 +45,17 @@ class Labels(Readable):
     class_depth: int | None = None
     """Of class folders: the class is the name of the folder so many levels below the root."""
 
+    multi_label: bool | None = None
+    """Whether a picture may have several labels, or none."""
+
+    label_separator: str | None = None
+    """What divides several labels in one cell: a sign such as |, or one of SEPARATOR_WORDS."""
+
     def __post_init__(self) -> None:
+        if self.label_separator is not None and not self.multi_label:
+            raise ConfigError(
+                "A label separator divides several labels of a picture. Add --multi-label, or leave it out."
+            )
         if self.class_depth is not None and self.class_depth < 1:
             raise ConfigError(f"class_depth is a number of levels from 1; got {self.class_depth}.")
 
@@ -68,7 +78,7 @@ class Labels(Readable):
             if getattr(self, field.name) is not None and field.name not in (*options, "names")
         ]
 
-    def reopening(self) -> dict[str, str | int]:
+    def reopening(self) -> dict[str, Any]:
         """Return what run.toml records of it; `labels_from` reads it. Paths are absolute."""
         values = {
             "labels": None if self.file is None else str(real_path(self.file)),
@@ -78,17 +88,25 @@ class Labels(Readable):
             "names": None if self.names is None else str(real_path(self.names)),
             "label_pattern": self.pattern,
             "class_depth": self.class_depth,
+            "multi_label": self.multi_label or None,
+            "label_separator": self.label_separator,
         }
         return {name: value for name, value in values.items() if value is not None}
 
 
-TABLE_OPTIONS = ("path_column", "label_column", "split_column", "pattern")
+SEPARATOR_WORDS = ("space", "json", "none")
+"""Separators with names. json: each cell is a list; none: each cell is one label."""
+
+TABLE_OPTIONS = ("path_column", "label_column", "split_column", "pattern", "multi_label", "label_separator")
 """Fields that a file of labels uses."""
 
 EVERY_OPTION = ("file", *TABLE_OPTIONS, "class_depth")
 """Fields that a source which refuses everything leaves to it."""
 
-RECORDED = ("labels", "path_column", "label_column", "split_column", "names", "label_pattern", "class_depth")
+RECORDED = (
+    "labels", "path_column", "label_column", "split_column", "names", "label_pattern", "class_depth", "multi_label",
+    "label_separator",
+)  # fmt: skip
 """Keys of what `Labels.reopening` returns; each is the name of an option too."""
 
 
@@ -97,9 +115,14 @@ def as_labels(labels: Any) -> Labels:
     return labels if isinstance(labels, Labels) else Labels(file=labels)
 
 
+def with_several(labels: Any) -> Labels:
+    """Return labels as given, of which a picture may have several."""
+    return dataclasses.replace(as_labels(labels), multi_label=True)
+
+
 def labels_from(saved: Mapping[str, Any]) -> Labels | None:
     """Return the labels that run.toml records, or that options of the same names say; None where nothing is said."""
-    file, path, label, split, names, pattern, depth = (saved.get(name) for name in RECORDED)
+    file, path, label, split, names, pattern, depth, several, separator = map(saved.get, RECORDED)
     labels = Labels(
         file=file,
         path_column=path,
@@ -108,5 +131,7 @@ def labels_from(saved: Mapping[str, Any]) -> Labels | None:
         names=names,
         pattern=pattern,
         class_depth=depth,
+        multi_label=several,
+        label_separator=separator,
     )
     return labels if labels.is_given else None

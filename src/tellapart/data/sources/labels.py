@@ -112,7 +112,7 @@ def _from_one_hot(array: np.ndarray, what: str) -> NDArray[np.int64]:
         row = int(np.flatnonzero(wrong)[0])
         raise DataError(
             f"{what}: row {row} is {array[row].tolist()[:12]}. One-hot labels have a single 1 in each row, "
-            "the rest 0."
+            "the rest 0. For pictures with several labels, or none, pass multi_label=True (--multi-label)."
         )
     return array.argmax(axis=1).astype(np.int64)
 

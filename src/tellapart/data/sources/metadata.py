@@ -8,18 +8,21 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tellapart.data.dataset import Dataset
-from tellapart.data.sources.csv_labels import dataset_of_rows
+from tellapart.data.sources.csv_labels import dataset_of_rows, rows_of_table
 from tellapart.data.sources.label_choice import TABLE_OPTIONS, Labels
 from tellapart.data.sources.source import OpenRequest, Source
+from tellapart.data.sources.tables.label_sets import MultiLabelRows
 from tellapart.data.sources.tables.place import FolderPlace
 from tellapart.data.sources.tables.readers import read_table
 from tellapart.data.sources.tables.roles import LABEL_NAMES, squashed
-from tellapart.data.sources.tables.rows import LabeledRows, labeled_rows
+from tellapart.data.sources.tables.rows import LabeledRows
 from tellapart.data.sources.tables.splits import split_word
-from tellapart.data.sources.tables.table import LabeledRow, Table
+from tellapart.data.sources.tables.table import Table
 from tellapart.errors import DataError
+from tellapart.text import natural_key
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
@@ -60,13 +63,18 @@ def _header(table: Table) -> tuple[str, ...]:
 def _open(request: OpenRequest) -> Dataset:
     root = request.existing_path
     place = FolderPlace(root)
-    rows: list[LabeledRow] = []
+    rows: list[Any] = []
+    names: set[str] = set()
     notices: list[str] = []
     for split, file in _files(root).items():
-        labeled = labeled_rows(read_table(file), FolderPlace(file.parent), request.choice)
+        labeled = rows_of_table(read_table(file), FolderPlace(file.parent), request.choice)
         inner = "" if file.parent == root else f"{file.parent.name}/"
         rows += [replace(row, key=inner + row.key, split=split or row.split) for row in labeled.rows]
         notices += labeled.notices
+        names.update(labeled.class_names if isinstance(labeled, MultiLabelRows) else ())
+    if request.choice.multi_label:
+        several = MultiLabelRows(rows, tuple(sorted(names, key=natural_key)), tuple(notices))
+        return dataset_of_rows(several, place, str(root))
     labeled = LabeledRows(rows, tuple(notices))
     _refuse_other_classes(labeled, root, next(iter(_files(root).values())))
     return dataset_of_rows(labeled, place, str(root))

@@ -33,7 +33,8 @@ def _open(request: OpenRequest) -> Dataset:
     archive = read_npz(path)
     with prefix_errors(path):
         pairs, own_names = named_pairs(archive)
-    return dataset_of_arrays(path.stem, str(path), pairs, request.class_names or own_names)
+    names, several = request.class_names or own_names, bool(request.choice.multi_label)
+    return dataset_of_arrays(path.stem, str(path), pairs, names, several)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -91,4 +92,4 @@ def _check_header(content: IO[bytes], entry: zipfile.ZipInfo) -> None:
         )
 
 
-NPZ = Source(title="an .npz file", accepts=_accepts, open=_open)
+NPZ = Source(title="an .npz file", accepts=_accepts, open=_open, options=("multi_label",))

@@ -13,6 +13,7 @@ from tellapart.data.sources.labels import checked_labels
 from tellapart.data.types import Pixels
 from tellapart.errors import DataError
 from tellapart.pages.card import Readable
+from tellapart.text import described
 
 Image = bytes | Path | Pixels
 """A file's bytes, its path, or pixels: uint8 (height, width, 1 or 3)."""
@@ -51,7 +52,11 @@ def dataset_of(
         DataError: there are no images, two have the same id, or a split is none.
     """
     by_split: dict[str, list[LabeledImage]] = {}
+    if not isinstance(images, Iterable):
+        raise DataError(f"{name}: dataset_of takes a LabeledImage for each image; got {described(images)}.")
     for image in images:
+        if not isinstance(image, LabeledImage):
+            raise DataError(f"{name}: dataset_of takes a list of LabeledImage; got {described(image)} in it.")
         if image.split not in SPLIT_NAMES:
             raise DataError(
                 f"{name}: {image.id} is of split {image.split!r}; accepted: {', '.join(SPLIT_NAMES)}."

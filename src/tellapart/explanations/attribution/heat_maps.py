@@ -30,7 +30,8 @@ class HeatMaps(Readable):
     """Which classes are compared."""
 
     maps: Mapping[Contrast, tuple[HeatMap, ...]]
-    """For each class of the scope and each ordered pair of them, the most faithful map first."""
+    """For each class of the scope and each ordered pair of them, the most faithful map first. Of several labels a
+    picture there are no pairs."""
 
     def _parts(self) -> list[str]:
         first = next(iter(self.maps.values()), ())
@@ -81,7 +82,9 @@ def heat_maps_of(
         scope = scope_of(order, named, subject.cost)
         randomized = _randomized(subject, RANDOMIZED_NETWORKS, gaps)
         gaps.extend(_missing_methods(subject.recording))
-    task = AttributionTask(subject.recorder, subject.pixels, contrasts_among(scope.classes), scope.effort)
+    several = subject.card.multi_label  # labels do not compete, so none is held against another
+    contrasts = tuple(map(Contrast, scope.classes)) if several else contrasts_among(scope.classes)
+    task = AttributionTask(subject.recorder, subject.pixels, contrasts, scope.effort)
     by_contrast = attribute(task, randomized, [QUICK_METHOD] if quick else [])
     return HeatMaps(
         scope, {contrast: tuple(sorted(maps, key=_order)) for contrast, maps in by_contrast.items()}

@@ -76,7 +76,7 @@ class AttributionTask:
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Return the probabilities of every class: (B, classes)."""
-        return self._in_batches(images).softmax(-1)
+        return self.recorder.probabilities(self._in_batches(images))
 
     def each(self, function: Callable[[Given], Result], parts: Iterable[Given]) -> list[Result]:
         """Return a function of the network for each part, on every core where the network allows."""

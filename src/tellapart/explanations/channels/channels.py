@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.data.split import draw
+from tellapart.data.split import draw_of_any
 from tellapart.data.store import ImageStore
 from tellapart.explanations.channels.activation_maximization import (
     STEPS,
@@ -121,7 +121,7 @@ class ModelFilters(Readable):
         count = int(min(SAMPLE, max(MIN_SAMPLE, SAMPLE_FLOPS / self._cost)))
         if len(self.train) <= count:
             return np.arange(len(self.train))
-        return draw(self.train.ids, self.train.labels, count, SEED)
+        return draw_of_any(self.train.ids, self.train.labels, count, SEED)
 
     def kernels(self, recording: Recording) -> tuple[str, NDArray[np.uint8]] | None:
         """Return the first convolution's kernels, as `kernels_as_images` does."""

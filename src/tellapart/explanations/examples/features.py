@@ -88,7 +88,8 @@ class _RecordedFeatures:
 
     def __call__(self, images: Tensor) -> Tensor:
         recording = self.recorder.run(images.float())
-        return torch.cat([last_dense(recording).inputs[0].flatten(1), recording.logits.softmax(-1)], 1)
+        probabilities = self.recorder.probabilities(recording.logits)
+        return torch.cat([last_dense(recording).inputs[0].flatten(1), probabilities], 1)
 
 
 def last_dense(recording: Recording) -> LayerRun:

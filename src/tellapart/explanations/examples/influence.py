@@ -43,20 +43,25 @@ class Checkpoint(Readable):
     gain: float = 1.0
     """From `error_gain`: the effect of what comes between the last dense layer and the softmax."""
 
+    multi_label: bool = False
+    """Whether the loss of a class is its own binary cross-entropy, which depends on no other logit."""
+
 
 def errors_of(
-    probabilities: NDArray[np.float32], labels: NDArray[np.int64], smoothing: float = 0.0
+    probabilities: NDArray[np.float32], labels: NDArray[Any], smoothing: float = 0.0
 ) -> NDArray[np.float32]:
     """Return the gradient of each image's cross-entropy with respect to its logits: probabilities - target.
 
     Args:
         probabilities: (N, classes).
-        labels: (N,).
+        labels: (N,); or (N, classes) of 0 and 1, where an image may have several.
         smoothing: label smoothing of the training.
 
     Returns:
         (N, classes).
     """
+    if labels.ndim == 2:
+        return (probabilities - (1 - smoothing) * labels - smoothing / 2).astype(np.float32)
     classes = probabilities.shape[1]
     errors = probabilities - np.float32(smoothing / classes)
     errors[np.arange(len(labels)), labels] -= np.float32(1 - smoothing)
@@ -78,6 +83,8 @@ def influence(checkpoints: Sequence[Checkpoint], class_index: int) -> NDArray[np
     for checkpoint in checkpoints:
         query_error = checkpoint.query_probabilities.astype(np.float64)
         query_error[class_index] -= 1
+        if checkpoint.multi_label:
+            query_error[np.arange(len(query_error)) != class_index] = 0
         similarity = checkpoint.features.astype(np.float32, copy=False) @ checkpoint.query_features  # (N,)
         step = checkpoint.learning_rate * checkpoint.gain
         total += step * (checkpoint.errors @ query_error) * similarity

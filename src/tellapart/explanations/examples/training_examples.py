@@ -7,12 +7,13 @@ and at its end.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.split import draw
+from tellapart.data.split import draw_of_any
 from tellapart.data.store import ImageStore
 from tellapart.errors import ModelError, TellapartError
 from tellapart.events import Progress
@@ -56,7 +57,9 @@ class Example(Readable):
     """In the training split."""
 
     id: str
-    label: int
+    label: int | tuple[int, ...]
+    """Class index; of several labels an image, those of all of them."""
+
     value: float
     """The cosine of the angle between the features, -1 to 1; or the influence, in units of loss."""
 
@@ -125,7 +128,7 @@ class TrainingExamples(Readable):
 
     def _examples(self, places: NDArray[np.int64], values: NDArray[np.floating]) -> list[Example]:
         return [
-            Example(row, self.store.ids[row], int(self.store.labels[row]), float(value))
+            Example(row, self.store.ids[row], _label_of(self.store.labels[row]), float(value))
             for row, value in zip(self.rows[places].tolist(), values.tolist(), strict=True)
         ]
 
@@ -236,7 +239,7 @@ class ExampleSearch(Readable):
         most = int(MAX_FLOPS / max(1, len(self._models) * summarize(self.classifier.model).flops))
         if len(store) <= most:
             return np.arange(len(store))
-        return draw(store.ids, store.labels, most, SEED)
+        return draw_of_any(store.ids, store.labels, most, SEED)
 
     def _features(self, progress: Progress | None) -> list[CachedFeatures]:
         """Return each checkpoint's features of the training images."""
@@ -245,6 +248,10 @@ class ExampleSearch(Readable):
                 self.run, self._models, self.run.stores["train"], self._rows, progress
             )
         return self._cached
+
+
+def _label_of(label: Any) -> int | tuple[int, ...]:
+    return int(label) if np.ndim(label) == 0 else tuple(np.flatnonzero(label).tolist())
 
 
 def _checkpoint(
@@ -256,6 +263,7 @@ def _checkpoint(
         features=cached.features,
         errors=cached.errors,
         query_features=last_dense(recording).inputs[0].detach().flatten().numpy(),
-        query_probabilities=recording.logits.detach()[0].softmax(-1).numpy(),
+        query_probabilities=recorder.probabilities(recording.logits.detach())[0].numpy(),
         gain=error_gain(recording),
+        multi_label=subject.card.multi_label,
     )

@@ -20,12 +20,15 @@ def part(explanation: Explanation) -> Part:
             "name": names[index],
             "logit": float(answer.logits[index]),
             "probability": float(answer.probabilities[index]),
+            "threshold": answer.thresholds[index] if answer.thresholds else None,
         }
         for index in shown
     ]
     values = {
         "rows": rows,
         "others": len(names) - len(rows),
+        "multi_label": card.multi_label,
+        "thresholds_from": card.thresholds_from,
         "tta_views": card.tta_views,
         "temperature": card.temperature,
         "novelty": answer.novelty,

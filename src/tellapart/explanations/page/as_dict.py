@@ -27,7 +27,7 @@ def to_dict(explanation: Explanation) -> dict[str, Any]:
             for contrast, maps in explanation.heat_maps.maps.items()
         ],
         "counterfactuals": None
-        if explanation.quick
+        if explanation.quick or explanation.subject.card.multi_label
         else [_counterfactual(each, names) for each in explanation.counterfactuals],
         "training": None if explanation.quick else _training(explanation),
         "missing": list(explanation.gaps),
@@ -81,4 +81,10 @@ def _training(explanation: Explanation) -> dict[str, Any] | None:
 
 
 def _examples(group: Sequence[Example], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"id": example.id, "label": names[example.label], "value": example.value} for example in group]
+    return [{"id": example.id, "label": _named(example, names), "value": example.value} for example in group]
+
+
+def _named(example: Example, names: Sequence[str]) -> str | list[str]:
+    """Return an example's class; of several labels, all of them."""
+    label = example.label
+    return names[label] if isinstance(label, int) else [names[index] for index in label]

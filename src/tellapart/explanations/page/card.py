@@ -3,6 +3,7 @@
 from tellapart.explanations.attribution.contrast import Contrast
 from tellapart.explanations.attribution.methods import METHODS
 from tellapart.explanations.explanation import Explanation
+from tellapart.explanations.page.first_screen import group_of
 from tellapart.explanations.page.photo import is_small, overlay
 from tellapart.explanations.page.why import centered, verdict
 from tellapart.pages.card import Bars, Card, Picture, Pictures, Words
@@ -27,7 +28,13 @@ def card(explanation: Explanation) -> Card:
     doubt = [Words("Unlike the training pictures: it probably shows none of the classes.")] * bool(
         answer.is_unfamiliar
     )
-    headline = f"why {names[order[0]]!r} ({percent(float(probabilities[order[0]]))})?"
+    group = group_of(explanation)
+    best = (
+        (names[order[0]], float(probabilities[order[0]]))
+        if group is None
+        else (group.name, group.probability)
+    )
+    headline = f"why “{best[0]}” ({percent(best[1])})?"
     more = Words("The whole page: explanation.show() in a notebook, or explanation.save('explanation.html').")
     return Card(
         "Explanation", headline, [*doubt, Pictures(_pictures(explanation)), bars, _verdict(explanation), more]

@@ -50,17 +50,64 @@ def part(explanation: Explanation, has_maps: bool) -> Part:
         "caption": _caption(photo, subject, placement),
         "map": None,
     }
+    if subject.card.multi_label:
+        return _of_labels(explanation, values, placement, has_maps)
     if has_maps:
         contrast, maps = _maps_of(explanation, best)
-        heat = centered(maps[0]).numpy()
-        values["map"] = {
-            "url": overlay(heat, placement.target, is_smooth=not photo.is_small),
-            "key": _key(maps[0].method, names[contrast.of], bool((heat < 0).any())),
-            **_described(maps, names[contrast.of]),
-            "kind_of": None if group is None else group.name,
-        }
+        drawn = _map_of(maps, names[contrast.of], placement, photo.is_small)
+        values["map"] = {**drawn, "kind_of": None if group is None else group.name}
     values["label"] = _label(values["map"])
     return Part(values)
+
+
+def _of_labels(
+    explanation: Explanation, values: dict[str, Any], placement: Placement, has_maps: bool
+) -> Part:
+    """Return the first screen of several labels a picture: a map for each label that the picture is given."""
+    answer, names, photo = explanation.answer, explanation.subject.class_names, values["photo"]
+    order = (-answer.tta_probabilities).argsort(kind="stable").tolist()
+    shown = list(dict.fromkeys([*answer.given, *order[:MAX_BARS]]))
+    values |= {
+        "headline": f"Why {_and(answer.given, names)}?" if answer.given else "No label reaches its threshold",
+        "rows": [
+            {
+                "name": names[index],
+                "probability": float(answer.tta_probabilities[index]),
+                "threshold": answer.thresholds[index],
+                "is_given": index in answer.given,
+            }
+            for index in shown
+        ],
+        "others": len(names) - len(shown),
+        "thresholds_from": explanation.subject.card.thresholds_from,
+    }
+    maps = []
+    if has_maps:
+        by_contrast = explanation.heat_maps.maps
+        wanted = [index for index in answer.given or answer.order[:1] if Contrast(index) in by_contrast]
+        maps = [
+            _map_of(by_contrast[Contrast(index)], names[index], placement, photo.is_small) for index in wanted
+        ]
+    values |= {"map": maps[0] if maps else None, "maps": maps}
+    values["label"] = _label(values["map"])
+    shown_maps = [{**each, "label": _label(each)} for each in maps]
+    return Part(values, {"maps": shown_maps} if len(maps) > 1 else {})
+
+
+def _and(indices: Sequence[int], names: Sequence[str]) -> str:
+    quoted = [f"“{names[index]}”" for index in indices]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _map_of(maps: Sequence[HeatMap], name: str, placement: Placement, is_small: bool) -> dict[str, Any]:
+    """Return the most faithful of a class's maps as the page draws it, and what is said of it."""
+    heat = centered(maps[0]).numpy()
+    return {
+        "url": overlay(heat, placement.target, is_smooth=not is_small),
+        "key": _key(maps[0].method, name, bool((heat < 0).any())),
+        **_described(maps, name),
+        "kind_of": None,
+    }
 
 
 def _answer(explanation: Explanation, best: int, group: Group | None) -> dict[str, Any]:
@@ -87,6 +134,8 @@ def _answer(explanation: Explanation, best: int, group: Group | None) -> dict[st
         "without_tta_probability": float(answer.probabilities[answer.index]),
         "calibrated": None if answer.calibrated is None else float(answer.calibrated[best]),
         "temperature": card.temperature,
+        "multi_label": card.multi_label,
+        "maps": [],
     }
 
 

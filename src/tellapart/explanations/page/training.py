@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from tellapart.data.multi_label import in_words
 from tellapart.explanations.examples.training_examples import SHOWN, Example
 from tellapart.explanations.explanation import Explanation
 from tellapart.explanations.page.part import Part
@@ -60,7 +61,9 @@ def _rows(group: Sequence[Example], names: Sequence[str], number_format: str) ->
         {
             "row": str(example.row),
             "id": example.id,
-            "label": names[example.label],
+            "label": names[example.label]
+            if isinstance(example.label, int)
+            else in_words([names[index] for index in example.label]),
             "text": _unsigned_zero(number_format.format(example.value)),
         }
         for example in group

@@ -149,6 +149,7 @@ def _scope(heat_maps: HeatMaps, names: Sequence[str]) -> dict[str, Any]:
     scope = heat_maps.scope
     left_out = [name for index, name in enumerate(names) if index not in scope.classes]
     return {
+        "has_pairs": any(contrast.and_not is not None for contrast in heat_maps.maps),
         "classes": [{"index": index, "name": names[index]} for index in scope.classes],
         "left_out": len(left_out),
         "left_out_names": left_out if len(left_out) <= MAX_NAMES else [],

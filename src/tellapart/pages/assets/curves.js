@@ -3,12 +3,17 @@
 import { chart, percent } from "charts";
 import { color } from "theme";
 
-export function curves(rows, remarks) {
+export function curves(rows, remarks, score = "accuracy") {
   const points = rows.map((row) => ({ ...row, epoch: row.epoch + 1 }));
   if (!points.length) return;
   const last = points.at(-1);
-  draw("chart-accuracy", "accuracy", "val_accuracy", points, remarks, (v) => percent(v),
-    `Accuracy by epoch; in the last one ${percent(last.accuracy)} (training) and ${percent(last.val_accuracy)} (validation).`);
+  if (score === "accuracy") {
+    draw("chart-accuracy", "accuracy", "val_accuracy", points, remarks, (v) => percent(v),
+      `Accuracy by epoch; in the last one ${percent(last.accuracy)} (training) and ${percent(last.val_accuracy)} (validation).`);
+  } else { // measured on validation pictures alone
+    draw("chart-accuracy", null, "val_accuracy", points, remarks, (v) => percent(v),
+      `Validation ${score} by epoch; in the last one ${percent(last.val_accuracy)}.`, score);
+  }
   draw("chart-loss", "loss", "val_loss", points, remarks.filter((remark) => remark.kind !== "rate"), (v) => v.toFixed(3),
     `Loss by epoch; in the last one ${last.loss.toFixed(3)} (training) and ${last.val_loss.toFixed(3)} (validation).`);
   rates(points, remarks.filter((remark) => remark.kind === "rate"));
@@ -40,20 +45,20 @@ function numbered(marked, y) {
   ];
 }
 
-function draw(id, training, validation, points, remarks, format, label) {
+function draw(id, training, validation, points, remarks, format, label, score = "accuracy") {
   const marked = remarks.map((remark) => ({ ...remark, value: points[remark.epoch - 1]?.[validation] })).filter((remark) => remark.value != null);
-  const isShare = training === "accuracy";
+  const isShare = validation === "val_accuracy";
   chart(document.getElementById(id), label, () => ({
     x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
-    y: { label: isShare ? "accuracy" : "loss", grid: true, tickFormat: isShare ? "%" : undefined, nice: true },
+    y: { label: isShare ? score : "loss", grid: true, tickFormat: isShare ? "%" : undefined, nice: true },
     marks: [
-      Plot.lineY(points, { x: "epoch", y: training, stroke: color("--series-2"), strokeWidth: 2 }),
+      training === null ? null : Plot.lineY(points, { x: "epoch", y: training, stroke: color("--series-2"), strokeWidth: 2 }),
       Plot.lineY(points, { x: "epoch", y: validation, stroke: color("--series-1"), strokeWidth: 2 }),
       points.length === 1 ? Plot.dot(points, { x: "epoch", y: validation, fill: color("--series-1") }) : null,
       ...numbered(marked, "value"),
       Plot.tip(points, Plot.pointerX({
         x: "epoch", y: validation, fill: color("--raised"), stroke: color("--line"),
-        title: (d) => `epoch ${d.epoch}\ntraining ${format(d[training])}\nvalidation ${format(d[validation])}`,
+        title: (d) => `epoch ${d.epoch}${training === null ? "" : `\ntraining ${format(d[training])}`}\nvalidation ${format(d[validation])}`,
       })),
     ],
   }));

@@ -8,7 +8,7 @@ import { curves } from "curves";
 import { scrolling } from "scrolling";
 
 const data = JSON.parse(document.getElementById("data").textContent);
-if (data.curves) curves(data.curves, data.remarks);
+if (data.curves) curves(data.curves, data.remarks, data.score);
 if (data.calibration) calibration(data.calibration);
 if (data.cells) confusion(data.cells, data.class_names, data.positions, data.total);
 contents();

@@ -103,6 +103,9 @@ class Course:
     fine_tunes: bool = False
     """Whether a pretrained network is trained."""
 
+    score: str = "accuracy"
+    """What `EpochDone.val_accuracy` is; of several labels a picture, the mean average precision."""
+
     batch: int = 0
     """Images in a batch; 0: not known."""
 

@@ -67,7 +67,8 @@ def collapse(course: Course) -> Finding | None:
         "accuracy collapse",
         history[-1].epoch,
         history[since].epoch,
-        f"validation accuracy has fallen from {best:.1%} to {medians[-1]:.1%} ({window}-epoch medians) and has not "
+        f"validation {course.score} has fallen from {best:.1%} to {medians[-1]:.1%} ({window}-epoch medians) and has "
+        "not "
         "recovered",
         _lower_later(course),
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
+from tellapart.metrics.validation import USUAL_THRESHOLD
 from tellapart.training.step import Step, StepResult
 
 STEPS_MEASURED = 4
@@ -132,7 +133,7 @@ class Inside:
         self,
         model: Any,
         images: NDArray[np.uint8],
-        labels: NDArray[np.int64],
+        labels: NDArray[Any],
         seed: int,
         meaning: Callable[[Tensor], Tensor] = lambda output: output,
     ) -> None:
@@ -141,7 +142,7 @@ class Inside:
         Args:
             model: a Keras model; its weights are shared.
             images: (N, H, W, C), of the training split.
-            labels: (N,) class indices.
+            labels: (N,) class indices; or (N, classes) of 0 and 1, where an image may have several.
             seed: of the sample.
             meaning: the network's outputs -> a score (B, classes) for each class.
         """
@@ -203,6 +204,8 @@ class Inside:
 
         with self.net.observed_by(see):
             output = self.meaning(self.net(images, training=False))
+        if labels.ndim == 2:  # several labels an image: all of them
+            return int(((output.cpu() >= USUAL_THRESHOLD) == (labels >= USUAL_THRESHOLD)).all(-1).sum())
         return int((output.argmax(-1).cpu() == labels).sum())
 
 

@@ -13,8 +13,8 @@ from tellapart.data.sources.tables.label_pattern import compiled_pattern, label_
 from tellapart.data.sources.tables.roles import LABEL_NAMES, PATH_NAMES, WEAK_LABEL_NAMES, squashed
 from tellapart.errors import DataError
 
-_HOT, _COLD = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
-_NO_LABELS = frozenset({"", "nan"})
+HOT, COLD = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
+NO_LABELS = frozenset({"", "nan"})
 """Lower case. What stands where nobody knows the class; pandas writes `nan`."""
 
 LabelOf = Callable[[Sequence[str]], str]
@@ -30,7 +30,7 @@ class NamedColumn:
     def __call__(self, row: Sequence[str]) -> str:
         """Return a row's label."""
         label = row[self.column]
-        return "" if label.lower() in _NO_LABELS else label
+        return "" if label.lower() in NO_LABELS else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _OneHot:
     names: tuple[str, ...]
 
     def __call__(self, row: Sequence[str]) -> str:
-        hot = [self.names[column] for column in self.columns if row[column].lower() in _HOT]
+        hot = [self.names[column] for column in self.columns if row[column].lower() in HOT]
         return hot[0] if len(hot) == 1 else ""
 
 
@@ -74,15 +74,31 @@ def label_of_rows(columns: Columns, path: int, free: Sequence[int], choice: Labe
         return NamedColumn(columns.chosen(choice.label_column, "--label-column"))
     if are_box_columns(columns.names):
         raise boxes_refused(columns.table.path, "its columns")
-    known = [column for column in free if squashed(columns.names[column]) in LABEL_NAMES]
+    known = known_columns(columns, free)
     if not known and (one_hot := _one_hot(columns, free)):
         return one_hot
+    column = likeliest_column(columns, free)
+    return None if column is None else NamedColumn(column)
+
+
+def known_columns(columns: Columns, free: Sequence[int]) -> list[int]:
+    """Return the columns, of those that are free, whose name means the label."""
+    return [column for column in free if squashed(columns.names[column]) in LABEL_NAMES]
+
+
+def likeliest_column(columns: Columns, free: Sequence[int]) -> int | None:
+    """Return the column that names the classes, by the columns' names; None: no column is free.
+
+    Raises:
+        DataError: two columns could be it.
+    """
+    known = known_columns(columns, free)
     weak = [column for column in free if squashed(columns.names[column]) in WEAK_LABEL_NAMES]
     others = [column for column in free if squashed(columns.names[column]) not in PATH_NAMES]
     others = [column for column in others if len(set(columns.cells(column))) > 1] or others
     for group in (known, weak, others, list(free)):
         if group:
-            return NamedColumn(_only(columns, group, is_known=group is known or group is weak))
+            return _only(columns, group, is_known=group is known or group is weak)
     return None
 
 
@@ -99,7 +115,7 @@ def _only(columns: Columns, group: Sequence[int], *, is_known: bool) -> int:
         return min(group, key=lambda column: (_is_number(columns.cells(column)), group.index(column)))
     firsts = [same[0] for same in kinds.values()]
     counts = ", ".join(
-        f"{columns.names[column]} ({len(set(columns.cells(column)) - _NO_LABELS):,} different values)"
+        f"{columns.names[column]} ({len(set(columns.cells(column)) - NO_LABELS):,} different values)"
         for column in firsts[:5]
     )
     what = "both could be the label" if len(firsts) == 2 else "could each be the label"
@@ -121,18 +137,19 @@ def _is_number(cells: Sequence[str]) -> bool:
 
 
 def _one_hot(columns: Columns, free: Sequence[int]) -> _OneHot | None:
-    binary = [column for column in free if set(map(str.lower, columns.cells(column))) <= _HOT | _COLD]
+    binary = [column for column in free if set(map(str.lower, columns.cells(column))) <= HOT | COLD]
     if len(binary) < 2 or not columns.rows or not columns.has_header:
         return None
-    hot = [sum(row[column].lower() in _HOT for column in binary) for row in columns.rows]
+    hot = [sum(row[column].lower() in HOT for column in binary) for row in columns.rows]
     several = [place for place, count in enumerate(hot) if count > 1]
     if not several:
         return _OneHot(tuple(binary), columns.names)
     row = columns.rows[several[0]]
-    both = [columns.names[column] for column in binary if row[column].lower() in _HOT]
+    both = [columns.names[column] for column in binary if row[column].lower() in HOT]
     raise DataError(
         f"{columns.table.path}: {columns.table.row_word} {columns.lines[several[0]]} has a 1 for "
-        f"{' and '.join(both[:3])}, but tellapart gives each picture one class ({len(several):,} of {len(hot):,} "
-        f"{columns.table.row_word}s have several). Keep only those with a single 1; or, to predict one column alone "
+        f"{' and '.join(both[:3])} ({len(several):,} of {len(hot):,} {columns.table.row_word}s have several). To train "
+        "on several labels a picture, pass --multi-label. Otherwise keep only those with a single 1; or, to predict "
+        "one column alone "
         f"(1 or 0), pass --label-column {columns.names[binary[0]]}"
     )

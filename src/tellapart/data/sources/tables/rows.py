@@ -18,6 +18,7 @@ from tellapart.data.sources.tables.finder import Finder, Found
 from tellapart.data.sources.tables.label_column import LabelOf, NamedColumn, label_of_rows
 from tellapart.data.sources.tables.misses import refuse_many_missing, refuse_pixels
 from tellapart.data.sources.tables.place import Place
+from tellapart.data.sources.tables.separators import refuse_several
 from tellapart.data.sources.tables.splits import split_of_folders
 from tellapart.data.sources.tables.table import MOST_COLUMNS, LabeledRow, Table
 from tellapart.data.sources.tables.tidy import notices_of_spaces, without_decimals
@@ -61,7 +62,7 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
         DataError: a column is missing or could be another, a row is wrong, or most images are not there.
     """
     finder = Finder(place)
-    table = _decoded(table, finder)
+    table = decoded(table, finder)
     columns = columns_of(table, finder)
     if len(columns.names) > MOST_COLUMNS:
         refuse_pixels(columns)
@@ -77,6 +78,7 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     rows = without_decimals(rows)
     notices += notices_of_spaces(columns, label.column if isinstance(label, NamedColumn) else None)
     if choice.label_column is None:
+        refuse_several([row.label for row in rows], columns)
         _refuse_all_unlike(columns, rows)
         _refuse_quantities(columns, rows)
     if split.flags:
@@ -84,11 +86,11 @@ def labeled_rows(table: Table, place: Place, choice: Labels) -> LabeledRows:
     if not split.used:
         rows, by_folder = split_of_folders(rows)
         notices += by_folder
-    notices += _how_found(columns, path, found, place)
+    notices += how_found(columns, path, found, place)
     return LabeledRows(rows, tuple(notices))
 
 
-def _how_found(columns: Columns, path: int, found: Sequence[Found], place: Place) -> list[str]:
+def how_found(columns: Columns, path: int, found: Sequence[Found], place: Place) -> list[str]:
     """Return notices of names that fit several images, and of images that lie elsewhere than their names say."""
     notices = []
     where = columns.table.path.name
@@ -136,7 +138,7 @@ def _roles(columns: Columns, finder: Finder, choice: Labels) -> tuple[int, Split
     return path, split, label
 
 
-def _decoded(table: Table, finder: Finder) -> Table:
+def decoded(table: Table, finder: Finder) -> Table:
     """Read bytes that are not UTF-8 as Windows-1252, unless files have names of these very bytes."""
     odd = [cell for row in table.rows for cell in row if not cell.isascii() and _has_bytes(cell)]
     if not odd or table.is_exact or any(finder.place.exact(cell.strip()) for cell in odd):
@@ -172,7 +174,7 @@ def _rows(
         if not said:
             unlabeled.append(line)
             continue
-        row = LabeledRow(hit.key or _missing_key(name), said, part, line)
+        row = LabeledRow(hit.key or missing_key(name), said, part, line)
         first = first_of.setdefault(row.key, row)
         if first is row:
             rows.append(row)
@@ -181,12 +183,13 @@ def _rows(
         else:
             raise DataError(
                 f"{where}: {word} {first.line} labels {name} {first.label} ({first.split}), but "
-                f"{word} {line} labels it {said} ({part}). Keep one {word} per picture."
+                f"{word} {line} labels it {said} ({part}). Keep one {word} per picture; or, if pictures have several "
+                "labels, pass --multi-label."
             )
     return rows, _left_out(columns, unlabeled, repeated)
 
 
-def _missing_key(name: str) -> str:
+def missing_key(name: str) -> str:
     """Return a key for an image that was not found, below its place: nothing elsewhere is opened in its stead."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return "/".join(parts) or "unnamed"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from tellapart.data.sources.split_words import split_of
-from tellapart.data.sources.tables.table import LabeledRow
+from tellapart.data.sources.tables.table import LabeledRow, MultiLabelRow
+
+Row = TypeVar("Row", LabeledRow, MultiLabelRow)
 
 _OF_COMPETITIONS = {
     "publictest": "validation",
@@ -25,7 +28,7 @@ def split_word(cell: str) -> str | None:
     return split_of(word) or _OF_COMPETITIONS.get(word)
 
 
-def split_of_folders(rows: list[LabeledRow]) -> tuple[list[LabeledRow], list[str]]:
+def split_of_folders(rows: list[Row]) -> tuple[list[Row], list[str]]:
     """Divide rows by the first folder of their paths, where each of these folders means a split.
 
     Returns:

@@ -57,6 +57,18 @@ class LabeledRow:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class MultiLabelRow:
+    """One image with its labels, often several, and its split."""
+
+    key: str
+    """Of the image in its place."""
+
+    labels: tuple[str, ...]
+    split: str
+    line: int
+
+
 def refused_table(path: Path, why: object, advice: str = "") -> DataError:
     """Return the error for a file of labels that cannot be read at all."""
     return DataError(f"{path}: not a readable file of labels ({why}).{advice}")

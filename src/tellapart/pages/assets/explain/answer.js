@@ -4,6 +4,7 @@ const RANGE = Math.log(20) / 100; // the slider's ends are temperatures of 1/20 
 
 export function begin(data) {
   const slider = document.getElementById("temperature");
+  if (!slider) return; // several labels: a sigmoid each
   const show = (temperature) => {
     document.getElementById("temperature-value").textContent = temperature.toFixed(2);
     slider.setAttribute("aria-valuetext", `temperature ${temperature.toFixed(2)}`);
