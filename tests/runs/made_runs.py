@@ -59,7 +59,11 @@ def epoch_done(number: int, planned: int, version: str = "today") -> EpochDone:
 
 def _as_logged(done: EpochDone, version: str) -> dict:
     values = asdict(done)
-    return {n: v for n, v in values.items() if version != "first" or n not in ("val_recalls", "val_answers", "metrics")}
+    return {
+        n: v
+        for n, v in values.items()
+        if version != "first" or n not in ("val_recalls", "val_answers", "metrics")
+    }
 
 
 def _scores(correct: int, pictures: int, version: str) -> dict:
