@@ -110,7 +110,7 @@ def test_bash_offers_values(scripts):
 
 
 def test_an_answer_takes_little_time_and_no_torch():
-    """0.22 s of a quiet processor; twice as much beside another busy one."""
+    """Of a processor: others may be busy meanwhile, which costs a shared one up to twice the time."""
     environment = {**os.environ, "COMP_WORDS": "tellapart train --recipe f", "COMP_CWORD": "3"}
     environment["_TELLAPART_COMPLETE"] = "complete_bash"
     command = [sys.executable, "-m", "tellapart"]

@@ -46,7 +46,7 @@ def make_run(
     _write_tensors(folder / "last.safetensors")
     lines = [event_line(*event) if version == "today" else _plain_line(*event) for event in events]
     (folder / "log.jsonl").write_text("".join(lines))
-    (folder / "metrics.csv").write_text(metrics_heading() + "".join(map(metrics_line, history)))
+    (folder / "metrics.csv").write_text(metrics_heading(history) + "".join(map(metrics_line, history)))
     _write_settings(folder, version, data, recipe, planned, started, settings or {})
     return folder
 
@@ -59,7 +59,11 @@ def epoch_done(number: int, planned: int, version: str = "today") -> EpochDone:
 
 def _as_logged(done: EpochDone, version: str) -> dict:
     values = asdict(done)
-    return {n: v for n, v in values.items() if version != "first" or n not in ("val_recalls", "val_answers")}
+    return {
+        n: v
+        for n, v in values.items()
+        if version != "first" or n not in ("val_recalls", "val_answers", "metrics")
+    }
 
 
 def _scores(correct: int, pictures: int, version: str) -> dict:
