@@ -38,3 +38,12 @@ export function chart(figure, label, options) {
 }
 
 export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
+
+/** Return at most about ten whole numbers for an axis from the least to the largest of some, in steps of 1, 2 or 5 times a power of ten. */
+export function wholeTicks(numbers) {
+  const least = Math.min(...numbers), largest = Math.max(...numbers);
+  let step = 1;
+  for (let i = 0; (largest - least) / step > 10; i++) step *= [2, 2.5, 2][i % 3];
+  const first = Math.ceil(least / step);
+  return Array.from({ length: Math.floor(largest / step) - first + 1 }, (_, i) => (first + i) * step);
+}

@@ -1,7 +1,7 @@
 /** The curves of several runs in one chart, over epochs or over seconds. All other parts are in the page already. */
 
 import { begin, color } from "theme";
-import { chart, percent } from "charts";
+import { chart, percent, wholeTicks } from "charts";
 import { contents } from "contents";
 import { scrolling } from "scrolling";
 
@@ -34,7 +34,7 @@ function draw(id, measure, title, format) {
   const ends = drawn.map((run) => `${run.name} ${format(run.points.at(-1)[measure])}`).join(", ");
   return chart(document.getElementById(id), `${title} of each run; at its last epoch: ${ends}.`, () => ({
     x: across === "epoch"
-      ? { label: "epoch", ticks: Math.min(10, Math.max(...points.map((point) => point.epoch))), tickFormat: "d", nice: false }
+      ? { label: "epoch", ticks: wholeTicks(points.map((point) => point.epoch)), tickFormat: "d", nice: false }
       : { label: "seconds of training", zero: true },
     y: { label: title, grid: true, nice: true, tickFormat: measure === "val_accuracy" ? "%" : undefined },
     marks: [

@@ -1,6 +1,6 @@
 /** Accuracy, loss and learning rate over the epochs, with rings at the epochs that the remarks name. */
 
-import { chart, percent } from "charts";
+import { chart, percent, wholeTicks } from "charts";
 import { color } from "theme";
 
 export function curves(rows, remarks, score = "accuracy") {
@@ -25,7 +25,7 @@ function rates(points, remarks) {
   chart(document.getElementById("chart-rate"), `Learning rate by epoch, from ${first.toPrecision(3)} to ${last.toPrecision(3)}.`, (width) => ({
     height: Math.round(width * 0.4),
     marginLeft: 60,
-    x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
+    x: { label: "epoch", ticks: wholeTicks(points.map((point) => point.epoch)), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
     y: { label: "learning rate", grid: true, nice: true, zero: true },
     marks: [
       Plot.lineY(points, { x: "epoch", y: "learning_rate", stroke: color("--series-1"), strokeWidth: 2 }),
@@ -49,7 +49,7 @@ function draw(id, training, validation, points, remarks, format, label, score = 
   const marked = remarks.map((remark) => ({ ...remark, value: points[remark.epoch - 1]?.[validation] })).filter((remark) => remark.value != null);
   const isShare = validation === "val_accuracy";
   chart(document.getElementById(id), label, () => ({
-    x: { label: "epoch", ticks: Math.min(points.length, 10), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
+    x: { label: "epoch", ticks: wholeTicks(points.map((point) => point.epoch)), tickFormat: "d", domain: points.length > 1 ? undefined : [0, 2] },
     y: { label: isShare ? score : "loss", grid: true, tickFormat: isShare ? "%" : undefined, nice: true },
     marks: [
       training === null ? null : Plot.lineY(points, { x: "epoch", y: training, stroke: color("--series-2"), strokeWidth: 2 }),
