@@ -110,7 +110,7 @@ class Predictions(Readable):
         if self.is_one and self.predictions:
             return list(self.predictions[0]._parts())
         counts = Counter(prediction.thing for prediction in self.predictions)
-        listed = ", ".join(f"{count:,} {short_name(name, 24)}" for name, count in counts.most_common(5))
+        listed = ", ".join(f"{short_name(name, 24)} ({count:,})" for name, count in counts.most_common(5))
         more = f" and {len(counts) - 5} other classes" if len(counts) > 5 else ""
         unfamiliar = sum(prediction.familiar is False for prediction in self.predictions)
         return [

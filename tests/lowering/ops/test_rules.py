@@ -25,6 +25,7 @@ OF_PICTURES = {
     "convolution valid": lambda: layers.Conv2D(5, (3, 2), activation="tanh"),
     "convolution strided same": lambda: layers.Conv2D(5, 3, strides=2, padding="same"),
     "convolution strided 3": lambda: layers.Conv2D(5, 2, strides=3, padding="same"),
+    "convolution of points, strided": lambda: layers.Conv2D(5, 1, strides=(2, 3), padding="same"),
     "convolution dilated": lambda: layers.Conv2D(4, 3, dilation_rate=2, padding="same"),
     "convolution in groups": lambda: layers.Conv2D(6, 3, groups=2, use_bias=False),
     "depthwise": lambda: layers.DepthwiseConv2D(3, depth_multiplier=2, strides=2, padding="same"),

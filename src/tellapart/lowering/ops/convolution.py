@@ -22,6 +22,9 @@ from tellapart.lowering.ops.convolution_bf16 import convolve, has_onednn
 from tellapart.lowering.ops.normalization import BatchNormalization
 from tellapart.lowering.ops.pointwise import pointwise
 
+SAFE_CHANNELS = 8
+"""From so many input channels on oneDNN's gradient of a strided 1x1 kernel stays within its memory."""
+
 
 class Convolution2D(KernelOperation):
     """Conv2D: kernel (kh, kw, C_in / groups, C_out)."""
@@ -42,13 +45,25 @@ class Convolution2D(KernelOperation):
         self.overwritable = normalization.overwritable
 
     def forward(self, x: Tensor, *, training: bool) -> Tensor:
-        x, padding = self._padded(x.to(self.dtype))
-        options = (self.strides, padding, self.dilation, self.groups)
+        x, strides = self._stepped(x.to(self.dtype))
+        x, padding = self._padded(x) if strides == self.strides else (x, (0, 0))
+        options = (strides, padding, self.dilation, self.groups)
         if self.normalization is None:
             return self._convolved(x, options)
         if self._can_fold(x, self.normalization, training=training):
             return self._folded(x, self.normalization, options)
         return self.normalization.normalize(self._convolved(x, options), training=training)
+
+    def _stepped(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+        """Return the images and what strides remain.
+
+        Where a strided kernel of 1x1 has few input channels, only the pixels that it reads are handed on: for its
+        gradient oneDNN 3.x writes beyond its memory on processors with AVX2 and no AVX-512 (`benchmarks/NOTES.md`).
+        """
+        is_point = self.torch_kernel().shape[2:] == (1, 1) and max(self.strides) > 1
+        if is_point and x.shape[1] < SAFE_CHANNELS and x.device.type == "cpu":
+            return x[:, :, :: self.strides[0], :: self.strides[1]], (1, 1)
+        return x, self.strides
 
     def _padded(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Return the images and what padding remains, as `pad_same`.
