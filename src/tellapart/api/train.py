@@ -31,7 +31,7 @@ from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
-from tellapart.text import amount_of_bytes
+from tellapart.text import amount_of_bytes, described
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
 ANY_RECIPE = "quick"
@@ -132,11 +132,11 @@ def train(
         SaveError: the disk is full.
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
-    if listener is None:
-        listener = listener_for(verbose)
+    _refuse_no_switches(multi_label=multi_label, verbose=verbose)
+    listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
-    budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects)
+    budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects, config)
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
@@ -223,6 +223,17 @@ def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, sh
         raise ConfigError(f"listener is a tellapart.Listener; got {str(listener)[:60]!r}.")
     if not callable(should_stop):
         raise ConfigError(f"should_stop is a function without arguments; got {str(should_stop)[:60]!r}.")
+
+
+def _refuse_no_switches(**given: Any) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        ConfigError: one of them.
+    """
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} is True or False; got {described(value)}.")
 
 
 def _bytes_of(memory: int | str) -> int:
