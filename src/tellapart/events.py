@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tellapart.pages.card import Readable
+from tellapart.pages.card import Card, Facts, Readable
 
 if TYPE_CHECKING:  # opening data and showing progress need no torch
     from torch import Tensor
@@ -81,6 +81,9 @@ class EpochDone(Readable):
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Further metrics that a network of one's own was compiled with, by the names that Keras logs."""
 
+    multi_label: bool = False
+    """Whether an image may have several labels, so that some figures have other meanings and names."""
+
     @property
     def val_balanced_accuracy(self) -> float:
         """Mean of the recalls of the classes that have validation images; in runs without recalls, the accuracy."""
@@ -90,11 +93,7 @@ class EpochDone(Readable):
     @property
     def in_words(self) -> str:
         """The epoch with its figures, in a line."""
-        return self.in_words_of(multi_label=False)
-
-    def in_words_of(self, *, multi_label: bool) -> str:
-        """Return `in_words` by the names that the figures have; `multi_label`: of several labels an image."""
-        names = OF_SEVERAL_LABELS if multi_label else {}
+        names = OF_SEVERAL_LABELS if self.multi_label else {}
         accuracy, val_accuracy = (names.get(name, name) for name in ("accuracy", "val_accuracy"))
         more = "".join(f", {name} {value:.4f}" for name, value in self.metrics.items())
         return (
@@ -104,6 +103,10 @@ class EpochDone(Readable):
 
     def _parts(self) -> list[str]:
         return [self.in_words]
+
+    def _card(self) -> Card:
+        values = epoch_values(self, multi_label=self.multi_label)
+        return Card("EpochDone", self.in_words, [Facts(list(values.items()))])
 
 
 def score_name(multi_label: bool) -> str:
@@ -124,6 +127,7 @@ def epoch_values(done: EpochDone, *, multi_label: bool) -> dict[str, Any]:
     """Return an epoch as plain values by the names that people read; it counts from 1 there."""
     names = OF_SEVERAL_LABELS if multi_label else {}
     values = {**asdict(done), "epoch": done.epoch + 1}
+    values.pop("multi_label")
     return {names.get(name, name): value for name, value in values.items()}
 
 

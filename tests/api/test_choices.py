@@ -124,6 +124,11 @@ def test_a_run_again_finds_its_data(color_photos, trained, tmp_path):
         ({"resume": ""}, "resume is a path"),
         ({"listener": print}, "listener is a tellapart.Listener"),
         ({"should_stop": True}, "should_stop is a function"),
+        ({"multi_label": "yes"}, "multi_label is True or False"),
+        ({"verbose": 2}, "verbose is True or False"),
+        ({"callbacks": 3}, r"callbacks are Keras callbacks.* got 3 \(int\)"),
+        ({"callbacks": Notices}, "callbacks are Keras callbacks.* got a type"),
+        ({"custom_objects": ["Scale"]}, "custom_objects maps names to classes"),
         ({"resume": "RUN", "epochs": "many"}, "epochs is of type int"),
         ({"resume": "RUN", "epochs": 2}, "has 2 finished epochs"),
     ],
@@ -132,7 +137,7 @@ def test_a_run_again_finds_its_data(color_photos, trained, tmp_path):
 def test_what_cannot_be_repeated_or_gone_on_with_says_why(settings, words, finished):
     settings = {name: finished.folder if value == "RUN" else value for name, value in settings.items()}
     with pytest.raises(ConfigError, match=words):
-        tellapart.train(verbose=False, **settings)
+        tellapart.train(**{"verbose": False, **settings})
 
 
 def rate_at(step, steps, peak=1e-3, warmup=0.1):

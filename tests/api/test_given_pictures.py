@@ -37,9 +37,11 @@ def test_a_list_may_mix_paths_folders_arrays_and_pil_images(trained, color_photo
     assert names[:2] == [str(CAT)] * 2
     assert [Path(name).name for name in names[2:7]] == [f"{number}.png" for number in range(5)]
     assert names[7:] == ["picture 7", "picture 8", "picture 9", str(folder / "0.png")]
-    assert (
-        result[0].probabilities == result[1].probabilities == tellapart.predict(trained, CAT)[0].probabilities
-    )
+    alone = tellapart.predict(trained, CAT)[0].probabilities
+    for each in result[:2]:
+        assert each.probabilities == pytest.approx(
+            alone, abs=1e-6
+        )  # sums of other batches differ in the last bits
     assert result[7].probabilities == pytest.approx(result[8].probabilities, abs=1e-5)
     assert result[7].probabilities == pytest.approx(result[9].probabilities, abs=1e-5)
 
@@ -91,7 +93,7 @@ REFUSED = {
     "None": (None, "got None"),
     "a number": (3, r"got 3 \(int\)"),
     "a dict": ({"a": RED}, "got a dict of 1"),
-    "a model": (object(), "got a object"),
+    "a model": (object(), "got an object"),
     "a web address": ("https://example.org/cat.jpg", "Download the picture first"),
     "a web address in a list": ([CAT, "http://example.org/cat.jpg"], "Picture 1: http://example.org/cat.jpg"),
     "an empty path": ("", "path is empty"),

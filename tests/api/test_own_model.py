@@ -68,7 +68,7 @@ def metrics_of_run(folder):
         return list(csv.DictReader(file))
 
 
-def fitted(fit, model, folder, epochs, callbacks=(), scale=255.0):
+def fitted(fit, model, folder, epochs, callbacks=(), scale=255.0, **options):
     """A `fit` on the very batches of a run that did not augment."""
     run = load_run(folder)
     train, held_out = run.stores["train"], run.stores["validation"]
@@ -84,23 +84,38 @@ def fitted(fit, model, folder, epochs, callbacks=(), scale=255.0):
     class Seeded(keras.callbacks.Callback):
         """Dropout draws what it draws in the run."""
 
+        epoch = 0
+
         def on_epoch_begin(self, epoch, logs=None):
             self.epoch = epoch
 
         def on_train_batch_begin(self, batch, logs=None):
             torch.manual_seed(step_seed(run.config.seed, self.epoch, batch))
 
+    seeded = Seeded()
+
+    class Batches(keras.utils.PyDataset):
+        """The same batches in the form for which Keras takes class weights."""
+
+        def __len__(self):
+            return steps
+
+        def __getitem__(self, index):
+            rows = batches.rows(seeded.epoch, index)
+            return train.images[rows].astype("float32") * np.float32(1 / scale), train.labels[rows]
+
     images = held_out.images.astype("float32") * np.float32(1 / scale)
     return fit(
         model,
-        draw(),
+        Batches() if "class_weight" in options else draw(),
         steps_per_epoch=steps,
         epochs=epochs,
         shuffle=False,
         verbose=0,
         validation_data=(images, held_out.labels),
         validation_batch_size=run.config.batch_size,
-        callbacks=[Seeded(), *callbacks],
+        callbacks=[seeded, *callbacks],
+        **options,
     )
 
 
@@ -265,6 +280,73 @@ def test_a_callback_ends_the_training_in_the_middle_of_an_epoch(color_photos, tm
                              out=tmp_path / "run", **SMALL)  # fmt: skip
     assert result.finished
     assert len(result.history) == 1
+
+
+@pytest.mark.parametrize("last", [1, 2], ids=["before its last epoch", "with its last epoch"])
+def test_a_run_that_a_callback_ended_takes_no_more_epochs(last, color_photos, tmp_path):
+    class After(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == last
+
+    run = tmp_path / "run"
+    tellapart.train(color_photos, model=compiled(small_network()), callbacks=[After()], out=run, **SMALL)
+    before = (run / "run.toml").read_bytes()
+    with pytest.raises(ConfigError, match=rf"ended by a callback after {last + 1} epochs"):
+        tellapart.train(resume=run, epochs=9, callbacks=[After()], verbose=False)
+    assert (run / "run.toml").read_bytes() == before
+    again = tellapart.train(resume=run, callbacks=[After()], verbose=False)
+    assert len(again.history) == last + 1
+
+
+def test_a_run_without_callbacks_goes_on_past_its_end(color_photos, tmp_path):
+    tellapart.train(color_photos, model=compiled(small_network()), out=tmp_path / "run", **SMALL)
+    longer = tellapart.train(resume=tmp_path / "run", epochs=4, verbose=False)
+    assert len(longer.history) == 4
+
+
+@pytest.mark.parametrize(
+    ("fit", "tolerance"),
+    [(tellapart.fit, {"rtol": 0, "atol": 0}), (keras.Model.fit, {"rtol": 0, "atol": 1e-3})],
+    ids=["tellapart.fit", "keras"],
+)
+def test_class_weights_act_as_those_of_fit(fit, tolerance, color_photos, tmp_path):
+    """The losses of the epochs too: weighted in training, not in validation."""
+    ours, theirs = (compiled(small_network()) for _ in "ab")
+    result = tellapart.train(
+        color_photos, model=ours, augment=False, class_weight={0: 3.0, 2: 0.25}, out=tmp_path / "run", **SMALL
+    )
+    weights = {0: 3.0, 1: 1.0, 2: 0.25}
+    history = fitted(fit, theirs, tmp_path / "run", SMALL["epochs"], class_weight=weights).history
+    assert_same_weights(ours, theirs, **tolerance)
+    for name in ("loss", "val_loss"):
+        found = [getattr(done, name) for done in result.history]
+        assert found == pytest.approx(history[name], rel=1e-3)
+
+
+def test_balanced_sampling_shows_a_model_each_class_equally_often(tmp_path):
+    """One that counts the classes of its targets: those of a loss that takes class numbers."""
+    seen = []
+
+    def loss(targets, outputs):
+        seen.append(targets.detach().cpu().numpy().ravel().astype(int))
+        return keras.losses.sparse_categorical_crossentropy(targets, outputs)
+
+    loss.__name__ = "sparse_counting"
+    labels = np.repeat([0, 1], [60, 12])
+    images = np.random.default_rng(0).integers(0, 255, (72, 16, 16, 3)).astype(np.uint8)
+    model = compiled(small_network(outputs=2), loss=loss)
+    tellapart.train(
+        images, labels=labels, model=model, sampling="balanced", augment=False, out=tmp_path / "run",
+        custom_objects={"sparse_counting": loss}, **{**SMALL, "epochs": 1},
+    )  # fmt: skip
+    training = load_run(tmp_path / "run").settings["data"]["pictures"]["train"]
+    counts = np.bincount(np.concatenate(seen[1:])[:training])  # the first batch builds the loss
+    assert abs(counts[0] - counts[1]) <= 1
+
+
+def test_a_model_and_the_config_of_a_run_are_not_combined(trained):
+    with pytest.raises(ConfigError, match="cannot be combined"):
+        tellapart.train(config=trained.folder, model=small_network())
 
 
 def test_nan_ends_the_training_where_a_callback_says_so(color_photos, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ from tellapart.api.report import report
 from tellapart.errors import ConfigError, DataError
 from tellapart.explanations.attribution.budget import LEAST
 from tellapart.runs.predictions import load_predictions
+from tellapart.runs.saved_run import load_run
 
 SIDE = 24
 
@@ -32,6 +34,41 @@ def test_a_training_learns_the_labels(labeled):
     best = max(labeled.history, key=lambda done: done.val_accuracy)
     assert best.val_accuracy > 0.9
     assert len(best.val_recalls) == 3
+
+
+def test_data_epochs_and_predictions_say_labels_in_notebooks(labeled, labels_file):
+    dataset = tellapart.open_dataset(labels_file, labels=tellapart.Labels(multi_label=True))
+    (split,) = dataset.splits.values()
+    assert "3 labels" in repr(split)
+    for each in (split, dataset):
+        assert "3 labels" in each._repr_html_()
+    for name, count in zip(dataset.class_names, split.labels.sum(0), strict=True):
+        assert re.search(rf">{name}</t[dh]>\s*<td[^>]*>{int(count)}<", dataset._repr_html_())
+    done = labeled.history[-1]
+    for text in (repr(done), done._repr_html_(), repr(load_run(labeled.folder).history[-1])):
+        assert "val_mean_average_precision" in text
+        assert "accuracy" not in text
+    assert "from " in labeled.classifier.card._repr_html_()
+
+
+def test_a_table_of_predictions_has_the_probability_of_each_given_label(labeled):
+    random = np.random.default_rng(3)
+    pictures = [draw_patches(random)[0] for _ in range(6)]
+    predictions = tellapart.predict(labeled, pictures)
+    for row, prediction in zip(predictions.table(), predictions, strict=True):
+        shares = dict(zip(prediction.names, prediction.probabilities, strict=True))
+        assert row["probabilities"] == [shares[label] for label in row["labels"]]
+        assert "probability" not in row
+
+
+def test_a_list_of_runs_has_them_beside_runs_of_one_class(labeled, trained):
+    """Sorted by score they come after accuracies, with which theirs does not compare."""
+    precision = labeled.scores.mean_average_precision
+    listed = tellapart.runs(labeled.folder, trained.folder, sort="accuracy")
+    assert [run.folder for run in listed] == [trained.folder, labeled.folder]
+    assert f"mAP {100 * precision:.1f}%" in listed._repr_html_()
+    assert f"best test accuracy {100 * trained.scores.accuracy:.1f}%" in repr(listed)
+    assert f"best test mean average precision {100 * precision:.1f}%" in repr(tellapart.runs(labeled.folder))
 
 
 def test_its_scores_are_scikit_learns(labeled, tested):

@@ -96,6 +96,11 @@ def test_a_quick_explanation_is_of_the_first_label(labeled, labels_file, tmp_pat
     assert all(name in printed for name in page["predicted"] or ["no label"])
 
 
+def test_report_prints_the_score(labeled):
+    done = tellapart("report", labeled.folder)
+    assert f"Test mean average precision: {100 * labeled.scores.mean_average_precision:.2f}%" in done.out
+
+
 def test_runs_are_not_compared(labeled, tmp_path):
     import shutil
 

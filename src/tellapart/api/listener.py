@@ -88,7 +88,7 @@ class EpochPrinter(Listener):
     def event(self, event: Event) -> None:
         """Print a finished epoch or stage, what the watch noticed, and where a training that diverged goes on."""
         if isinstance(event, EpochDone):
-            print(event.in_words_of(multi_label=self.multi_label), flush=True)
+            print(event.in_words, flush=True)
         elif isinstance(event, Stage):
             print(event_line(event, multi_label=self.multi_label), flush=True)
         elif isinstance(event, Diverged | Finding):

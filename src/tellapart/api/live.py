@@ -48,7 +48,7 @@ class Training(Readable):
         return [self.title, *last, self.status] if self.status else [self.title, *last]
 
     def _last(self) -> str:
-        return self.history[-1].in_words_of(multi_label=self.multi_label)
+        return self.history[-1].in_words
 
     def _card(self) -> Card:
         blocks: list[Block] = [Words(self.status)] if self.status else []

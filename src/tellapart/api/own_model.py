@@ -21,6 +21,7 @@ from tellapart.recipes.compiled import CompiledSettings, compiled_settings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.own_model import is_constant, own_config, refuse_mixing, refuse_settings_of_recipes
 from tellapart.runs.own_run import START, OwnRun, check_can_be_saved, open_start
+from tellapart.text import described
 from tellapart.training.keras_callbacks import checked_callbacks
 from tellapart.training.loss_form import LossForm, loss_form
 
@@ -40,13 +41,30 @@ class OwnGiven:
 
     @classmethod
     def of(
-        cls, model: Any, callbacks: Any, pixels: str | None, custom_objects: Mapping[str, Any] | None
+        cls,
+        model: Any,
+        callbacks: Any,
+        pixels: str | None,
+        custom_objects: Mapping[str, Any] | None,
+        config: Any = None,
     ) -> "OwnGiven":
         """Return it checked.
 
         Raises:
-            ConfigError: callbacks that are none.
+            ConfigError: callbacks that are none, custom_objects that are no mapping, or a model beside `config`, the
+                settings of another run.
         """
+        if model is not None and config is not None:
+            raise ConfigError(
+                "config repeats a run with all its settings, and a model of your own brings its own: the two cannot be "
+                "combined. Leave out the config and give single settings, such as epochs and batch_size; or leave out "
+                "the model."
+            )
+        if not isinstance(custom_objects, Mapping | None):
+            raise ConfigError(
+                'custom_objects maps names to classes or functions, such as {"Scale": Scale}; got '
+                f"{described(custom_objects)}."
+            )
         return cls(model, checked_callbacks(callbacks), pixels, custom_objects)
 
     def refuse_without_model(self, recipe: Any = None) -> None:

@@ -90,7 +90,8 @@ class Predictions(Readable):
 
         Returns:
             Rows of picture, predicted, probability and familiar (None: the model cannot tell); for a model whose
-            classes are kinds of everyday things, also group, group_probability and group_class.
+            classes are kinds of everyday things, also group, group_probability and group_class. For a model of several
+            labels a picture, labels and probabilities, a list of each, stand in place of probability.
         """
         return [self._row(prediction, probabilities) for prediction in self.predictions]
 
@@ -99,8 +100,7 @@ class Predictions(Readable):
         return {
             "picture": prediction.picture,
             "predicted": prediction.best,
-            **({} if prediction.labels is None else {"labels": list(prediction.labels)}),
-            "probability": prediction.probabilities[0],
+            **_shares(prediction, by_name),
             **(self._group(prediction) if self.has_groups else {}),
             "familiar": prediction.familiar,
             **({f"p({name})": by_name.get(name) for name in self.class_names} if probabilities else {}),
@@ -273,6 +273,17 @@ def predict_images(
         if classifier.card.multi_label
         else None,
     )
+
+
+def _shares(prediction: Prediction, by_name: Mapping[str, float]) -> dict[str, Any]:
+    """Return what a row says of probabilities: that of the predicted class, or of each label that a picture is given.
+
+    The likeliest label need not be one of those: each has a threshold of its own.
+    """
+    if prediction.labels is None:
+        return {"probability": prediction.probabilities[0]}
+    shares = [by_name.get(label) for label in prediction.labels]
+    return {"labels": list(prediction.labels), "probabilities": shares}
 
 
 def _small_copies(pictures: Sequence[Any]) -> dict[str, Pixels]:

@@ -5,17 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tellapart.classifier.resolve import SETTINGS_IN_RUN
+from tellapart.classifier.resolve import MODEL_IN_RUN, SETTINGS_IN_RUN
 from tellapart.data.sources.label_choice import labels_from
 from tellapart.errors import ConfigError
 from tellapart.events import Diverged, EpochDone
+from tellapart.models.networks import OWN
 from tellapart.recipes.augmented import refuse_unknown_function
 from tellapart.recipes.config import TrainConfig
+from tellapart.runs.checkpoint import companion_text
 from tellapart.runs.event_log import epoch_of, read_log
 from tellapart.runs.folder import LOG, RunFolder
 from tellapart.runs.sealed_settings import write_sealed
 from tellapart.runs.settings_file import read_settings_file
 from tellapart.text import counted
+from tellapart.training.keras_callbacks import says_that_it_stops
 
 
 class Repeated(NamedTuple):
@@ -85,12 +88,24 @@ def extended(folder: RunFolder, config: TrainConfig, epochs: int) -> TrainConfig
             "patience was over, or it diverged twice. More epochs would not be trained. Begin a new run: tellapart "
             f"train --config {folder.path}"
         )
+    if config.network == OWN and _callback_ended(folder, config, history):
+        raise ConfigError(
+            f"{folder.path} was ended by a callback after {counted(len(history), 'epoch')}. More epochs would not be "
+            "trained. Begin a new run with the model that it saved: tellapart train DATA --model "
+            f"{folder.path / MODEL_IN_RUN}; or, in Python, model=MODEL with other callbacks."
+        )
     return longer
 
 
 def _ends(config: TrainConfig, history: list[EpochDone]) -> bool:
     patience = config.patience if config.fine_tuning is None else config.fine_tuning.patience
     return dataclasses.replace(config.early_end, patience=patience)(history)
+
+
+def _callback_ended(folder: RunFolder, config: TrainConfig, history: list[EpochDone]) -> bool:
+    """Return whether a Keras callback ended a run whose settings did not: before its last epoch, or with it."""
+    ended_early = folder.is_finished and len(history) < config.epochs
+    return ended_early or says_that_it_stops(companion_text(folder.checkpoint))
 
 
 def history_of(folder: RunFolder) -> list[EpochDone]:

@@ -23,8 +23,10 @@ class Report(Readable):
 
     def _parts(self) -> list[str]:
         accuracy = (self.facts.get("scores") or {}).get("accuracy")
+        precision = (self.facts.get("label_scores") or {}).get("mean_average_precision")
         return [
             *([] if accuracy is None else [f"test accuracy {percent(accuracy)}"]),
+            *([] if precision is None else [f"test mean average precision {percent(precision)}"]),
             short_name(str(self.path), 120),
             f"facts: {', '.join(self.facts)}",
         ]

@@ -17,7 +17,8 @@ def runs(*folders: str | Path, sort: str = "date") -> Runs:
 
     Args:
         *folders: run folders, or folders that hold some, at any depth. Default: `runs`.
-        sort: "date" (the newest first), "accuracy" (the highest first), "seconds" (the shortest first), "name", "data",
+        sort: "date" (the newest first), "accuracy" (the highest first; then runs on several labels, by
+            mean average precision), "seconds" (the shortest first), "name", "data",
             "recipe" or "state". Runs without that figure come last.
 
     Returns:

@@ -31,7 +31,7 @@ from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
-from tellapart.text import amount_of_bytes
+from tellapart.text import amount_of_bytes, described
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
 ANY_RECIPE = "quick"
@@ -100,20 +100,22 @@ def train(
             the labels of an array `data`.
         class_names: of labels 0, 1, 2, ... in arrays.
         augment: False to train on the images as they are, whatever the recipe says; or changes of the recipe's
-            augmentation: a text such as "rotation_range=15,random-erasing" (see `data.augmentation.spec`), a dict such
-            as {"rotation_range": 15}, or an Augmentation in its place.
-        target: validation accuracy, 0 to 1, at which the training may end; see `recipes.for_target`.
+            augmentation: a text such as "rotation_range=15,random-erasing", a dict such as {"rotation_range": 15}, or
+            an Augmentation in its place. `docs/settings.md` lists what can be changed.
+        target: validation accuracy, 0 to 1, at which the training ends before its last epoch. With 20,000 pictures or
+            more, the recipe "fast" is also shortened to what reaches it on CIFAR-10.
         verbose: whether to show a live curve in a notebook, elsewhere to print a line for each epoch; ignored where
             `listener` is given.
-        listener: hears what happens.
+        listener: a tellapart.Listener, some of whose methods you override: each is called when what it is named after
+            happens, such as event(event) after every step and every epoch.
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
             changes no result.
         multi_label: whether a picture may have several labels, or none. Then `labels` is a file with a column such as
             cat|dog, with columns of 0 and 1, or with several rows a picture; or arrays give (N, labels) of 0 and 1.
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
-            commas between them or in a list, or an object with the methods of `trackers.tracker.Tracker`. A resumed run
-            goes on in those that it had; "none" leaves them.
+            commas between them or in a list, or an object with the methods start(run_folder, config, data), log(values,
+            step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
         **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=64, patience=5,
             optimizer="adam" or {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0},
             sampling="balanced"; learning_rate or lr, the highest of its optimizer's schedule; weight_decay, its own;
@@ -132,11 +134,11 @@ def train(
         SaveError: the disk is full.
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
-    if listener is None:
-        listener = listener_for(verbose)
+    _refuse_no_switches(multi_label=multi_label, verbose=verbose)
+    listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
-    budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects)
+    budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects, config)
     with ExitStack() as held:
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
@@ -223,6 +225,17 @@ def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, sh
         raise ConfigError(f"listener is a tellapart.Listener; got {str(listener)[:60]!r}.")
     if not callable(should_stop):
         raise ConfigError(f"should_stop is a function without arguments; got {str(should_stop)[:60]!r}.")
+
+
+def _refuse_no_switches(**given: Any) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        ConfigError: one of them.
+    """
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} is True or False; got {described(value)}.")
 
 
 def _bytes_of(memory: int | str) -> int:

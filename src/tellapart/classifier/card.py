@@ -14,7 +14,7 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.errors import ModelError
 from tellapart.metrics.novelty import METHODS
 from tellapart.pages.card import Block, Card, Facts, Readable
-from tellapart.text import few_names, short_name
+from tellapart.text import few_names, percent, short_name
 
 ENTRY = "tellapart.json"
 
@@ -95,15 +95,19 @@ class ModelCard(Readable):
         """Return what a notebook shows of it, for a card."""
         made = [(name, value) for name, value in self.origin.items() if name != "usage"]
         calibration = "not calibrated" if self.temperature is None else f"temperature {self.temperature:.3g}"
+        thresholds = [
+            f"{short_name(name)} from {percent(threshold)}"
+            for name, threshold in zip(self.class_names, self.thresholds, strict=False)
+        ]
         told = None
         if self.novelty is not None:
             told = f"by {self.novelty.method}" + (", no limit" if self.novelty.limit is None else "")
         return [
             Facts(
                 [
-                    ("classes", self.class_names),
+                    ("labels, several a picture" if self.multi_label else "classes", self.class_names),
                     ("pictures", self.preprocessing.in_words),
-                    ("confidence", calibration),
+                    ("given" if self.multi_label else "confidence", thresholds or calibration),
                     ("copies of each picture averaged", self.tta_views if self.tta_views > 1 else None),
                     ("unfamiliar pictures are told", told),
                     (

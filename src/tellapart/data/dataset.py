@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.data.images import Images
-from tellapart.data.multi_label import are_several
+from tellapart.data.multi_label import are_several, class_counts, in_words, names_of
 from tellapart.data.types import ImageShape
 from tellapart.errors import DataError
 from tellapart.pages.card import Card, Facts, Picture, Pictures, Readable, Table, Words
@@ -50,12 +50,18 @@ class Split(Readable):
         return len(self.ids)
 
     def _parts(self) -> list[str]:
-        return [counted(len(self), "picture"), f"{len(np.unique(self.labels)):,} classes", *self.ids[:1]]
+        return [counted(len(self), "picture"), self._classes, *self.ids[:1]]
+
+    @property
+    def _classes(self) -> str:
+        """How many classes have a picture here, or how many labels a picture may have, in words."""
+        if are_several(self.labels):
+            return counted(self.labels.shape[1], "label")
+        return f"{len(np.unique(self.labels)):,} classes"
 
     def _card(self) -> Card:
         pictures = Pictures(thumbnails(self.images, self.ids, range(min(len(self), MOST))))
-        labels = f"{len(np.unique(self.labels)):,} classes"
-        return Card("Split", f"{counted(len(self), 'picture')} of {labels}", [pictures])
+        return Card("Split", f"{counted(len(self), 'picture')} of {self._classes}", [pictures])
 
     def take(self, rows: NDArray[np.int64]) -> Split:
         """Return only these rows, in this order; pixels are not copied."""
@@ -141,28 +147,30 @@ class Dataset(Readable):
             ("left out", few_names(self.ignored, "files") if self.ignored else None),
         ]
         classes = len(self.class_names)
-        counts = [np.bincount(split.labels, minlength=classes).tolist() for split in self.splits.values()]
+        counts = [class_counts(split.labels, classes).tolist() for split in self.splits.values()]
         rows = list(zip(self.class_names, *counts, strict=True))
-        head = ("class", *self.splits)
+        noun = "label" if self.multi_label else "class"
+        head = (noun, *self.splits)
         shown = Pictures(
-            self._thumbnails(), "One picture of each class" if classes <= MOST else "Some pictures"
+            self._thumbnails(), f"One picture of each {noun}" if classes <= MOST else "Some pictures"
         )
         notices = [Words(f"{words}.") for words in self.notices[:3]]
-        headline = f"{self.name}: {self.sizes} pictures of {classes:,} classes"
-        return Card(
-            "Dataset", headline, [Facts(facts), shown, Table(head, rows, "Pictures of each class"), *notices]
-        )
+        kinds = counted(classes, "label") if self.multi_label else f"{classes:,} classes"
+        headline = f"{self.name}: {self.sizes} pictures of {kinds}"
+        table = Table(head, rows, f"Pictures of each {noun}")
+        return Card("Dataset", headline, [Facts(facts), shown, table, *notices])
 
     def _thumbnails(self) -> list[Picture]:
-        """Return the first picture of each of the first classes."""
+        """Return the first picture of each of the first classes; of several labels, with all that it has."""
         name = next(iter(self.splits), None)
         if name is None or not len(self.splits[name]):
             return []
         split = self.splits[name]
-        labels, rows = np.unique(split.labels, return_index=True)
-        names = {
-            int(row): self.class_names[label] for label, row in zip(labels[:MOST], rows[:MOST], strict=True)
-        }
+        if are_several(split.labels):
+            rows = split.labels.argmax(0)[split.labels.any(0)]  # (labels that come,)
+        else:
+            rows = np.unique(split.labels, return_index=True)[1]
+        names = {int(row): in_words(names_of(split.labels[row], self.class_names)) for row in rows[:MOST]}
         return thumbnails(split.images, names, names)
 
     def replace(self, **changes: Any) -> Dataset:

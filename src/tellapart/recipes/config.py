@@ -263,14 +263,13 @@ def _check_multi_label(config: TrainConfig) -> None:
     if config.fine_tune == "on":
         raise ConfigError(
             "A pretrained network is not fine-tuned on several labels a picture; a last layer is fitted to it. Leave "
-            "out --fine-tune, and --epochs, --batch-size and --learning-rate, which are settings of fine-tuning; or "
-            "train from scratch with --recipe quick."
+            "out --fine-tune and --freeze, and --epochs, --batch-size, --learning-rate, --optimizer and --patience, "
+            "which are settings of fine-tuning; or train from scratch with --recipe quick."
         )
     if config.is_balanced:
         raise ConfigError(
             "Class weights and balanced sampling are for one class a picture; each of several labels has a threshold "
-            "of "
-            "its own, chosen by F1. Leave out --class-weight and --sampling."
+            "of its own, chosen by F1. Leave out --class-weight and --sampling."
         )
     if config.target is not None:
         raise ConfigError(

@@ -149,6 +149,14 @@ def load_checkpoint(
     raise ModelError(f"{what}. Start the training again, in a new run folder.")
 
 
+def companion_text(path: Path) -> str:
+    """Return the text that a companion saved in the newest checkpoint; empty where there is none, or it is damaged."""
+    try:
+        return read_tensors(path)[1].get("companion", "")
+    except UnreadableTensorsError:
+        return ""
+
+
 _NO_STATE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 

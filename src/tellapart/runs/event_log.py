@@ -78,11 +78,13 @@ def _read(line: str) -> Mapping[str, Any] | None:
 def epoch_of(line: Mapping[str, Any]) -> EpochDone | None:
     """Return an epoch as it was recorded; None where a figure is missing or is not a finite number."""
     recalls, answers = line.get("val_recalls", ()), line.get("val_answers", ())
-    metrics = line.get("metrics", {})
-    several = ("val_recalls", "val_answers", "metrics")
-    names = [field.name for field in fields(EpochDone) if field.name not in several]
+    metrics, multi_label = line.get("metrics", {}), line.get("multi_label", False)
+    others = ("val_recalls", "val_answers", "metrics", "multi_label")
+    names = [field.name for field in fields(EpochDone) if field.name not in others]
     numbers: dict[str, Any] = {name: line.get(name) for name in names}
     if not isinstance(recalls, list | tuple) or not isinstance(answers, list | tuple):
+        return None
+    if not isinstance(multi_label, bool):
         return None
     if not isinstance(metrics, dict) or not all(
         map(_is_number, [*numbers.values(), *answers, *metrics.values()])
@@ -90,7 +92,13 @@ def epoch_of(line: Mapping[str, Any]) -> EpochDone | None:
         return None
     if not all(recall is None or _is_number(recall) for recall in recalls):
         return None
-    return EpochDone(**numbers, val_recalls=tuple(recalls), val_answers=tuple(answers), metrics=metrics)
+    return EpochDone(
+        **numbers,
+        val_recalls=tuple(recalls),
+        val_answers=tuple(answers),
+        metrics=metrics,
+        multi_label=multi_label,
+    )
 
 
 def history_in(log: Iterable[Mapping[str, Any]]) -> tuple[EpochDone, ...]:

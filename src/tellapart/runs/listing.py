@@ -85,6 +85,18 @@ class RunSummary(Readable):
         headline = f"{self.folder.name}: {self.state}, {self._figure}"
         return Card("RunSummary", headline, [Facts(facts), *([problems] if self.problems else [])])
 
+    def score(self, digits: int = 1) -> str:
+        """Return the test accuracy for a table; of several labels a picture, the mean average precision."""
+        if self.mean_average_precision is not None:
+            return f"mAP {percent(self.mean_average_precision, digits)}"
+        return percent(self.accuracy, digits)
+
+    @property
+    def rank(self) -> tuple[bool, float] | None:
+        """What "accuracy" sorts by: mean average precisions do not compare with accuracies, and come after them."""
+        figure = self.mean_average_precision if self.accuracy is None else self.accuracy
+        return None if figure is None else (self.accuracy is not None, figure)
+
     @property
     def _figure(self) -> str:
         if self.accuracy is not None:
@@ -107,7 +119,7 @@ _ORDERS: dict[str, tuple[_Key, bool]] = {
     "name": (lambda run: natural_key(str(run.folder)), False),
     "data": (lambda run: run.data, False),
     "recipe": (lambda run: run.recipe, False),
-    "accuracy": (lambda run: run.accuracy, True),
+    "accuracy": (lambda run: run.rank, True),
     "seconds": (lambda run: run.seconds, False),
     "state": (lambda run: run.state, False),
 }
@@ -167,16 +179,15 @@ class Runs(Readable, Sequence[RunSummary]):
         return {"runs": [run.to_dict() for run in self._runs], "closed": list(self.closed)}
 
     def _parts(self) -> list[str]:
-        scored = [run for run in self._runs if run.accuracy is not None]
-        best = max(scored, key=lambda run: run.accuracy or 0.0, default=None)
+        best = max(self._runs, key=lambda run: run.rank or (False, -1.0), default=None)
         states = {state: sum(run.state == state for run in self._runs) for state in get_args(State)}
         counts = [f"{count} {state}" for state, count in states.items() if count]
-        figure = (
-            []
-            if best is None
-            else [f"best test accuracy {percent(best.accuracy)} (n={best.pictures or 0:,})"]
-        )
-        return [counted(len(self), "run"), *counts, *figure]
+        if best is None or best.rank is None:
+            return [counted(len(self), "run"), *counts]
+        is_accuracy, value = best.rank
+        name = "accuracy" if is_accuracy else "mean average precision"
+        figure = f"best test {name} {percent(value)} (n={best.pictures or 0:,})"
+        return [counted(len(self), "run"), *counts, figure]
 
     def _card(self) -> Card:
         head = ["run", "data", "recipe", "accuracy", "95% CI", "n", "seconds", "started (UTC)", "state"]
@@ -185,7 +196,7 @@ class Runs(Readable, Sequence[RunSummary]):
                 str(run.folder),
                 run.data or "–",
                 run.recipe or "–",
-                percent(run.accuracy),
+                run.score(),
                 "–" if run.interval is None else " to ".join(map(percent, run.interval)),
                 "–" if run.pictures is None else f"{run.pictures:,}",
                 "–" if run.seconds is None else f"{run.seconds:,.0f}",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
+from tellapart.text import described
 
 Logs = dict[str, float]
 
@@ -35,11 +36,12 @@ def checked_callbacks(callbacks: Any) -> tuple[Any, ...]:
     if callbacks is None:
         return ()
     keras = import_keras()
-    given = (callbacks,) if isinstance(callbacks, keras.callbacks.Callback) else tuple(callbacks)
+    given = tuple(callbacks) if isinstance(callbacks, list | tuple) else (callbacks,)
     for each in given:
         if isinstance(each, keras.callbacks.CallbackList) or not isinstance(each, keras.callbacks.Callback):
             raise ConfigError(
-                f"callbacks are Keras callbacks, such as [keras.callbacks.EarlyStopping(patience=3)]; got {each!r}."
+                "callbacks are Keras callbacks, such as [keras.callbacks.EarlyStopping(patience=3)]; got "
+                f"{described(each)}."
             )
         if (kind := type(each).__name__) in RUN_FOLDER_DOES:
             raise ConfigError(
@@ -151,6 +153,14 @@ class CallbackRun:
                 keys = [key for key in mine if key.rpartition("/")[0] == f"{number:02d}.{name}"]
                 setattr(callback, name, [arrays[key] for key in keys])
         self.model.stop_training = saved["stops"]
+
+
+def says_that_it_stops(text: str) -> bool:
+    """Return whether a callback had ended the training, by the text that `CallbackRun.state` returned."""
+    try:
+        return json.loads(text)["stops"] is True
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _variables_beside_weights(model: Any) -> list[Any]:

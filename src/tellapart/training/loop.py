@@ -68,6 +68,7 @@ def run_epochs(
             learning_rate=rate,
             seconds=time.perf_counter() - began,
             metrics=scores.metrics,
+            multi_label=loader.multi_label,
         )
         state.history.append(done)
         state.begin_next_epoch()

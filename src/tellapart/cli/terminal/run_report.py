@@ -19,17 +19,30 @@ def report_page(report: Report) -> None:
     for gap in report.facts["missing"]:
         note(f"Not in the report: {gap}", "yellow")
     scores, calibration = report.facts["scores"], report.facts["calibration"]
+    labels = report.facts.get("label_scores")
     if scores is not None:
         low, high = scores["interval"]
         say(
             f"Test accuracy: {percent(scores['accuracy'], 2)} ({counted(scores['pictures'], 'picture')}; "
             f"95% confidence interval {percent(low, 2)} to {percent(high, 2)})"
         )
+    if labels is not None:
+        say(_of_labels(labels))
     if calibration is not None:
         after = calibration["after"]
         calibrated = f"; {percent(after['error'])} after calibration" if after is not None else ""
         say(f"Calibration error (ECE): {percent(calibration['before']['error'])}{calibrated}")
     say(f"Report (open in a browser):\n  {report.path}")
+
+
+def _of_labels(scores: Mapping[str, Any]) -> str:
+    """Return the score of a run on several labels a picture, in a line."""
+    interval = ""
+    if scores["interval"] is not None:
+        low, high = scores["interval"]
+        interval = f"; 95% confidence interval {percent(low, 2)} to {percent(high, 2)}"
+    precision, pictures = percent(scores["mean_average_precision"], 2), counted(scores["pictures"], "picture")
+    return f"Test mean average precision: {precision} ({pictures}{interval})"
 
 
 def compare_runs(runs: Sequence[Path], out: Path, *, as_json: bool, opens: bool) -> None:

@@ -65,20 +65,13 @@ def _cells(run: RunSummary) -> list[str | Text]:
     return [
         run.data or "–",
         run.recipe or "–",
-        _score(run, digits),
+        run.score(digits),
         interval,
         "–" if run.pictures is None else f"{run.pictures:,}",
         "–" if run.seconds is None else f"{run.seconds:,.1f}" if run.seconds < 100 else f"{run.seconds:,.0f}",
         "–" if run.started is None else run.started[:16].replace("T", " "),
         Text(_state(run), STYLES[run.state]),
     ]
-
-
-def _score(run: RunSummary, digits: int) -> str:
-    """Return the accuracy; of several labels a picture, the mean average precision."""
-    if run.mean_average_precision is not None:
-        return f"mAP {percent(run.mean_average_precision, digits)}"
-    return percent(run.accuracy, digits)
 
 
 def _state(run: RunSummary) -> str:
