@@ -426,6 +426,23 @@ def test_keras_says_when_it_traces_shapes():
     assert (seen[0], seen[-1]) == (True, False)
 
 
+def test_compiled_parts_are_built_without_a_step():
+    model = small_network()
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    before = model.get_weights()
+    internals.build_compiled_parts(model, images(2), np.eye(2, dtype="float32"))
+    assert model.optimizer.built
+    assert model.metrics[1].metrics[0].name == "accuracy"
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_metrics_are_those_that_were_given():
+    model = small_network()
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    assert internals.metrics_as_given(model._compile_metrics) == ["accuracy"]
+
+
 def test_every_function_is_tested_here():
     functions = {name for name, _ in inspect.getmembers(internals, inspect.isfunction) if name[0] != "_"}
     functions -= {"contextmanager"}

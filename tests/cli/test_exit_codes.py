@@ -134,7 +134,7 @@ def test_a_name_with_spaces_and_without_quotes_is_recognized(words, meant):
 
 
 def test_a_resumed_run_keeps_its_settings(run):
-    refused(2, "train", "--resume", run, "--epochs", "5")
+    refused(2, "train", "--resume", run, "--seed", "5")
     refused(2, "train", "--resume", run, "--no-augment")
     refused(2, "train", "--resume", run, "--recipe", "quick")
     refused(2, "train", "--resume", run, "--out", "other")

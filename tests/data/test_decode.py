@@ -306,6 +306,7 @@ def test_a_pil_image_is_read_as_its_file_is(tmp_path):
     exif[0x0112] = 6  # to be turned by 90 degrees
     image.save(tmp_path / "turned.png", exif=exif)
     name, pixels = load_image(Image.open(tmp_path / "turned.png"), 4)
-    assert name == "picture 4"
+    assert name == str(tmp_path / "turned.png")
+    assert load_image(image, 4)[0] == "picture 4"
     np.testing.assert_array_equal(pixels.pixels, load_image(tmp_path / "turned.png")[1].pixels)
     assert pixels.pixels.shape == (9, 6, 3)

@@ -386,7 +386,7 @@ def test_what_a_callback_changes_within_an_epoch_is_seen_at_the_next_batch(chang
 
 def test_a_step_is_built_once_an_epoch_where_nothing_changes(monkeypatch):
     built = []
-    monkeypatch.setattr(keras_fit, "lower", lambda model: built.append(model) or lower(model))
+    monkeypatch.setattr(keras_fit, "lower", lambda model, *rest: built.append(model) or lower(model, *rest))
     scheduled = [callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2), SlowDown(), HalveWeights()]
     history = tellapart.fit(
         one_network(), PICTURES, ONE_HOT, verbose=0, batch_size=2, epochs=3,

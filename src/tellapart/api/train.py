@@ -217,14 +217,14 @@ def _refuse_other_types(recipe: Any, paths: Mapping[str, Any], listener: Any, sh
         ConfigError: there is one.
     """
     if not isinstance(recipe, str | TrainConfig | None):
-        raise ConfigError(f"recipe is a name or a TrainConfig; got {str(recipe)[:60]!r}.")
+        raise ConfigError(f"recipe is a name or a TrainConfig; got {described(recipe)}.")
     for name, path in paths.items():
         if not isinstance(path, str | os.PathLike | None) or path == "":
-            raise ConfigError(f"{name} is a path; got {str(path)[:60]!r}.")
+            raise ConfigError(f"{name} is a path; got {described(path)}.")
     if not isinstance(listener, Listener | None):
-        raise ConfigError(f"listener is a tellapart.Listener; got {str(listener)[:60]!r}.")
+        raise ConfigError(f"listener is a tellapart.Listener; got {described(listener)}.")
     if not callable(should_stop):
-        raise ConfigError(f"should_stop is a function without arguments; got {str(should_stop)[:60]!r}.")
+        raise ConfigError(f"should_stop is a function without arguments; got {described(should_stop)}.")
 
 
 def _refuse_no_switches(**given: Any) -> None:

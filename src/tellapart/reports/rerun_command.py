@@ -69,6 +69,7 @@ def rerun_command(config: TrainConfig, data: Mapping[str, Any], images: int) -> 
     for has_validation, mirrors in product((False, True), (True, False)):
         default = adapted_to(recipe(mirrors=mirrors), images, has_validation=has_validation)
         default = default if config.target is None else for_target(default, config.target, images)
+        default = with_several_labels(default) if config.multi_label else default
         options = _options(default, config, images)
         candidates += [] if options is None else [options]
     if not candidates:
@@ -143,7 +144,6 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
-    default = with_several_labels(default) if config.multi_label else default
     rest = _differences(default.to_dict(), config.to_dict())
     try:
         if with_fields(default, rest) != config:

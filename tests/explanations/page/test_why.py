@@ -236,6 +236,10 @@ def test_changes_come_the_smallest_first_and_then_those_without_effect(explanati
         assert row["predicted"] == names[by_name[row["name"]].predicted]
         assert (row["predicted"] == section.values["predicted"]) == (row["amount"] is None)
         assert row["probability"] == pytest.approx(max(by_name[row["name"]].probabilities))
+    has_pictures = bool(section.values["changed"]) and section.values["is_small"]
+    assert ("pictures" in section.data) == has_pictures
+    if not has_pictures:
+        return
     pictures = unpacked(section.data["pictures"])
     expected = by_name[rows[0]["name"]].image.round().numpy().astype(np.uint8)
     np.testing.assert_array_equal(pictures[0], expected)
