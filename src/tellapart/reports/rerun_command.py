@@ -142,6 +142,8 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
         options.append("--no-augment")
         default = plain
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
+        if config.fine_tune == "off" and config.head is not None:
+            return None  # augmentation belongs to fine-tuning alone
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
     rest = _differences(default.to_dict(), config.to_dict())
