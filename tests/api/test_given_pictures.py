@@ -100,16 +100,15 @@ REFUSED = {
     "a nested list": ([[RED]], "flat list"),
     "floats": (RED / 255, r"\(255 \* array\).round\(\).astype\('uint8'\)"),
     "whole floats": (RED.astype("float32"), r"array.astype\('uint8'\)"),
-    "four channels": (np.zeros((5, 5, 4), np.uint8), "got uint8"),
+    "four channels": (np.zeros((5, 5, 4), np.uint8), "fourth channel"),
+    "three gray or one in color": (np.zeros((3, 8, 8), np.uint8), "three gray pictures, or one in color"),
     "channels first": ([np.zeros((3, 8, 8), np.uint8)], "transpose"),
     "a picture with alpha in a list": ([np.zeros((5, 5, 4), np.uint8)], "fourth channel"),
     "a row of numbers": (np.zeros(7, np.uint8), r"got uint8 \(7,\)"),
 }
 
 
-@pytest.mark.parametrize(
-    ("given", "words"), [case for name, case in REFUSED.items() if name != "four channels"]
-)
+@pytest.mark.parametrize(("given", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_picture_is_refused_with_what_it_is(given, words):
     with pytest.raises(tellapart.TellapartError, match=words) as reason:
         given_pictures(given)

@@ -70,15 +70,19 @@ def _is_several(given: Any) -> bool:
 
 
 def _batch(array: np.ndarray) -> list[Any] | None:
-    """Return the rows of an array of several pictures, (N, H, W, 1 or 3) or (N, H, W); None: it is one picture."""
-    is_one = array.ndim < 3 or (array.ndim == 3 and array.shape[2] in (1, 3))
-    return (
-        None
-        if is_one
-        else [_checked(row, "") for row in array]
-        if array.ndim == 4 or array.ndim == 3
-        else None
-    )
+    """Return the rows of an array of several pictures, (N, H, W, 1 or 3) or (N, H, W); None: it is one picture.
+
+    Raises:
+        DataError: it may be either.
+    """
+    if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] not in (1, 3):
+        raise DataError(
+            f"An array {array.shape} is three gray pictures, or one in color whose channels come first. Give "
+            "list(array) or array.transpose(1, 2, 0)."
+        )
+    if array.ndim == 4 or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        return [_checked(row, "") for row in array]
+    return None
 
 
 def is_pil(value: Any) -> bool:

@@ -16,9 +16,10 @@ from tellapart.data.preprocess import Preprocessing
 from tellapart.data.sources.catalog import find_known
 from tellapart.data.split import divide
 from tellapart.data.store import load_split
-from tellapart.errors import ConfigError, DataError
+from tellapart.errors import DataError
 from tellapart.events import Progress
-from tellapart.text import counted, described
+from tellapart.recipes.forms import size_from
+from tellapart.text import counted
 
 Arrays = tuple[NDArray[np.uint8], NDArray[Any]]
 """Images and labels."""
@@ -83,13 +84,9 @@ def load_data(
 
 
 def _preprocessing(dataset: Dataset, size: Any) -> Preprocessing:
-    sides = (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
-    if not isinstance(sides, tuple | list) or len(sides) != 2:
-        raise ConfigError(
-            f"size is a number of pixels, or (height, width), such as 64 or (48, 64); got {described(size)}."
-        )
+    height, width = size_from(size)
     channels = 3 if dataset.image_shape is None else dataset.image_shape[2]
-    return Preprocessing(height=sides[0], width=sides[1], channels=channels, reading="fast")
+    return Preprocessing(height=height, width=width, channels=channels, reading="fast")
 
 
 def _arrays(dataset: Dataset, split: Split, preprocessing: Preprocessing | None) -> Arrays:

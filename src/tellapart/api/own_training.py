@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
+from tellapart.api.batches import batches_of, loader_of
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE
-from tellapart.api.finish import origin_of
+from tellapart.api.finish import new_card
 from tellapart.api.own_model import form_of
 from tellapart.api.watching import watch_over, with_findings
-from tellapart.classifier.card import ModelCard
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.events import EpochDone, Event
 from tellapart.keras_backend import import_keras
 from tellapart.keras_internals import rate_setting
@@ -91,18 +90,11 @@ class OwnTraining:
         own, train, classes = setup.own, setup.stores["train"], len(setup.dataset.class_names)
         assert own is not None
         ready, model = own.ready, own.ready.model
-        batches = BatchSampler(
-            n=len(train),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            rows_per_epoch=config.pictures_per_epoch,
-            labels=RowLabels(train.labels) if config.sampling == "balanced" else None,
-        )
+        batches = batches_of(train, config)
         if not own.was_compiled:
             compile_own(model, config, ready.head, config.epochs * batches.steps_per_epoch)
         form = form_of(ready)
-        card = ModelCard(setup.dataset.class_names, setup.preprocessing, origin_of(setup), config.tta_views)
-        classifier = Classifier.of_model(ready.reading_bytes, card)
+        classifier = Classifier.of_model(ready.reading_bytes, new_card(setup, config.tta_views))
         callbacks = callbacks or CallbackRun(model, own.callbacks, config.epochs, batches.steps_per_epoch)
         precision = None if setup.precision == "float32" else setup.precision
         names, weights = setup.dataset.class_names, config.class_weight
@@ -110,15 +102,7 @@ class OwnTraining:
         steps = KerasSteps(
             model, form, ready.scale, classifier.net.meaning, callbacks, TrainState(), of_class, precision
         )
-        loader = DataLoader(
-            train,
-            classes,
-            batches,
-            config.augmentation,
-            steps.net.device,
-            config.mixing,
-            config.mixing_strength,
-        )
+        loader = loader_of(train, classes, batches, config, steps.net.device)
         checkpointer = Checkpointer(
             config, setup.folder, model, resumes=resumes, warn=warn, companion=callbacks
         )

@@ -58,6 +58,7 @@ class Predictions(Readable):
 
     thresholds: Mapping[str, float] | None = None
     """Of a model of several labels a picture: label -> the probability from which a picture is given it."""
+
     is_one: bool = False
     """Whether a single picture was given: not a list, not a folder."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from tellapart.api.batches import batches_of, loader_of
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_to_the_end
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
@@ -13,7 +14,6 @@ from tellapart.api.own_training import OwnTraining
 from tellapart.api.watching import look_at_data, watch_over, with_findings
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
-from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.errors import TellapartError
 from tellapart.events import Event
 from tellapart.explanations.ood import limit_of
@@ -81,19 +81,11 @@ class _Training:
         cls, setup: TrainingSetup, config: TrainConfig, resumes: bool, warn: Callable[[str], None]
     ) -> "_Training":
         train, classes = setup.stores["train"], len(setup.dataset.class_names)
-        batches = BatchSampler(
-            n=len(train),
-            batch_size=config.batch_size,
-            seed=config.seed,
-            rows_per_epoch=config.pictures_per_epoch,
-            labels=RowLabels(train.labels) if config.sampling == "balanced" else None,
-        )
+        batches = batches_of(train, config)
         steps = batches.steps_per_epoch
         model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
         net = lower(model, setup.precision)
-        loader = DataLoader(
-            train, classes, batches, config.augmentation, net.device, config.mixing, config.mixing_strength
-        )
+        loader = loader_of(train, classes, batches, config, net.device)
         card = new_card(setup, config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)

@@ -178,16 +178,12 @@ class TrainConfig(Readable):
                 f"The recipe {self.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, "
                 "or use the recipe transfer."
             )
-        if self.target is not None and self.validation == "test":
-            raise ConfigError(
-                f"target needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must not "
-                "decide when to stop. Use the recipe fast or quick."
-            )
-        if self.patience is not None and self.validation == "test":
-            raise ConfigError(
-                f"patience needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must "
-                "not decide when to stop. Use the recipe fast or quick."
-            )
+        for name in ("target", "patience"):
+            if getattr(self, name) is not None and self.validation == "test":
+                raise ConfigError(
+                    f"{name} needs held-out pictures: {self.recipe} scores its epochs on the test pictures, which must "
+                    "not decide when to stop. Use the recipe fast or quick."
+                )
         if self.keep == "best" and self.validation == "test":
             raise ConfigError(
                 f"keep is 'last' where the test pictures score each epoch, as {self.recipe} does: they must not choose "

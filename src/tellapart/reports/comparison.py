@@ -55,8 +55,7 @@ def compare(runs: Mapping[str, Mapping[str, SplitPredictions]]) -> dict[str, Any
     if several := [name for name, of_run in runs.items() if _has_several_labels(of_run)]:
         raise DataError(
             f"{several[0]} gives pictures several labels. The paired test compares runs that give each picture one "
-            "class. "
-            f"Compare the average precisions and their intervals: tellapart evaluate {several[0]}"
+            f"class. Compare the average precisions and their intervals: tellapart evaluate {several[0]}"
         )
     if len(runs) < 2:
         raise DataError(f"A comparison needs at least two runs with different names; got {len(runs)}.")

@@ -124,6 +124,13 @@ def _is_demo(config: TrainConfig, data: Mapping[str, Any], images: int) -> bool:
 
 def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     """Return the options that turn `default` into `config`; None where no options do."""
+    try:
+        return _options_that_fit(default, config, images)
+    except ConfigError:  # of settings that cannot be changed in `default`
+        return None
+
+
+def _options_that_fit(default: TrainConfig, config: TrainConfig, images: int) -> list[str] | None:
     weights = config.class_weight
     if weights is not None and weights.origin == "given" and weights.file is None:
         return None  # they were given in Python
@@ -142,15 +149,10 @@ def _options(default: TrainConfig, config: TrainConfig, images: int) -> list[str
         options.append("--no-augment")
         default = plain
     if spec := write_spec(augmentation_of(config), augmentation_of(default)):
-        if config.fine_tune == "off" and config.head is not None:
-            return None  # augmentation belongs to fine-tuning alone
         options += ["--augment", spec]
         default = with_augmentation(default, spec)
     rest = _differences(default.to_dict(), config.to_dict())
-    try:
-        if with_fields(default, rest) != config:
-            return None
-    except ConfigError:
+    if with_fields(default, rest) != config:
         return None
     for name, value in sorted(rest.items()):
         if name in OPTIONS and value is not None:

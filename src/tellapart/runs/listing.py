@@ -20,6 +20,12 @@ from tellapart.text import counted, natural_key, percent, short_name
 
 State = Literal["finished", "stopped", "running", "damaged"]
 
+HEADINGS = ("run", "data", "recipe", "accuracy", "95% CI", "n", "seconds", "started (UTC)", "state")
+"""Of a table of runs."""
+
+DETAILED_FROM = 1_000
+"""Pictures from which an accuracy is worth a second digit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary(Readable):
@@ -84,6 +90,28 @@ class RunSummary(Readable):
         problems = Table(["problems"], [[words] for words in self.problems])
         headline = f"{self.folder.name}: {self.state}, {self._figure}"
         return Card("RunSummary", headline, [Facts(facts), *([problems] if self.problems else [])])
+
+    def cells(self) -> list[str]:
+        """Return what a table says of it, under the HEADINGS from the second on."""
+        digits = 2 if (self.pictures or 0) >= DETAILED_FROM else 1
+        seconds = self.seconds
+        return [
+            self.data or "–",
+            self.recipe or "–",
+            self.score(digits),
+            "–" if self.interval is None else " to ".join(percent(end, digits) for end in self.interval),
+            "–" if self.pictures is None else f"{self.pictures:,}",
+            "–" if seconds is None else f"{seconds:,.1f}" if seconds < 100 else f"{seconds:,.0f}",
+            "–" if self.started is None else self.started[:16].replace("T", " "),
+            self.progress,
+        ]
+
+    @property
+    def progress(self) -> str:
+        """The state; of a training that is not over also how far it came."""
+        if self.state in ("stopped", "running") and self.planned:
+            return f"{self.state} {self.epochs}/{self.planned}"
+        return self.state
 
     def score(self, digits: int = 1) -> str:
         """Return the test accuracy for a table; of several labels a picture, the mean average precision."""
@@ -190,23 +218,9 @@ class Runs(Readable, Sequence[RunSummary]):
         return [counted(len(self), "run"), *counts, figure]
 
     def _card(self) -> Card:
-        head = ["run", "data", "recipe", "accuracy", "95% CI", "n", "seconds", "started (UTC)", "state"]
-        rows = [
-            [
-                str(run.folder),
-                run.data or "–",
-                run.recipe or "–",
-                run.score(),
-                "–" if run.interval is None else " to ".join(map(percent, run.interval)),
-                "–" if run.pictures is None else f"{run.pictures:,}",
-                "–" if run.seconds is None else f"{run.seconds:,.0f}",
-                "–" if run.started is None else run.started[:16].replace("T", " "),
-                run.state,
-            ]
-            for run in self._runs
-        ]
+        rows = [[str(run.folder), *run.cells()] for run in self._runs]
         problems = [[str(run.folder), "; ".join(run.problems)] for run in self.damaged]
-        blocks = [Table(head, rows), *([Table(["damaged", "why"], problems)] if problems else [])]
+        blocks = [Table(HEADINGS, rows), *([Table(["damaged", "why"], problems)] if problems else [])]
         return Card("Runs", ", ".join(self._parts()), blocks)
 
 

@@ -33,6 +33,9 @@ class Convolution2D(KernelOperation):
         super().__init__(config, weights, dtype, has_bias=config["use_bias"])
         self.strides, self.dilation = tuple(config["strides"]), tuple(config["dilation_rate"])
         self.groups, self.padding = config["groups"], config["padding"]
+        self.kernel_size: tuple[int, ...] = tuple(self.torch_kernel().shape[2:])
+        """Height and width, in pixels."""
+
         self.normalization: BatchNormalization | None = None
         """Normalizes the result as part of this operation."""
 
@@ -60,7 +63,7 @@ class Convolution2D(KernelOperation):
         Where a strided kernel of 1x1 has few input channels, only the pixels that it reads are handed on: for its
         gradient oneDNN 3.x writes beyond its memory on processors with AVX2 and no AVX-512 (`benchmarks/NOTES.md`).
         """
-        is_point = self.torch_kernel().shape[2:] == (1, 1) and max(self.strides) > 1
+        is_point = self.kernel_size == (1, 1) and max(self.strides) > 1
         if is_point and x.shape[1] < SAFE_CHANNELS and x.device.type == "cpu":
             return x[:, :, :: self.strides[0], :: self.strides[1]], (1, 1)
         return x, self.strides
@@ -73,9 +76,11 @@ class Convolution2D(KernelOperation):
         """
         if self.padding != "same":
             return x, (0, 0)
-        size = self.torch_kernel().shape[2:]
-        x, (top, left) = pad_same(x, size, self.strides, self.dilation)
-        is_depthwise, is_small = self.groups == x.shape[1], any(map(int.__lt__, x.shape[2:], size))
+        x, (top, left) = pad_same(x, self.kernel_size, self.strides, self.dilation)
+        is_depthwise, is_small = (
+            self.groups == x.shape[1],
+            any(map(int.__lt__, x.shape[2:], self.kernel_size)),
+        )
         if is_depthwise and is_small and (top or left) and x.device.type == "cpu":
             return F.pad(x, (left, left, top, top)), (0, 0)
         return x, (top, left)
