@@ -155,7 +155,7 @@ def replace_fit(recorder, side):
     """
     import tellapart
     from tellapart.keras_backend import import_keras
-    from tellapart.training import keras_fit as keras_fit_of_ours
+    from tellapart.training.step import TrainStep
 
     import_keras()
     from keras.src.backend.torch.trainer import TorchTrainer
@@ -174,14 +174,13 @@ def replace_fit(recorder, side):
         finally:
             running.discard(id(model))
 
-    real_step = keras_fit_of_ours.TrainStep
+    build_step = TrainStep.__init__
 
-    def train_step(*args, **kwargs):
+    def counted(step, *args, **kwargs):
         recorder.steps += 1
-        return real_step(*args, **kwargs)
+        build_step(step, *args, **kwargs)
 
-    TorchTrainer.fit = fit
-    keras_fit_of_ours.TrainStep = train_step
+    TorchTrainer.fit, TrainStep.__init__ = fit, counted
 
 
 def run_side(side, files, record):

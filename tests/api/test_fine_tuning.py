@@ -283,3 +283,22 @@ def test_a_listener_hears_of_all_epochs_that_are_to_come(digits, tmp_path):
     )
     assert not stopped.finished
     assert set(heard) == {5}
+
+
+def test_more_stages_than_there_are_is_said_before_any_features_are_computed(digits, tmp_path):
+    featured = []
+
+    class Counting(Listener):
+        def featuring(self, done, total):
+            featured.append(done)
+
+    with pytest.raises(ConfigError, match=r"it has 5\. Choose all-but-1 to all-but-5"):
+        tellapart.train(
+            digits,
+            recipe="transfer",
+            freeze="all-but-99",
+            size=SIDE,
+            out=tmp_path / "run",
+            listener=Counting(),
+        )
+    assert not featured

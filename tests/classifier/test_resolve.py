@@ -98,4 +98,4 @@ def test_no_other_module_says_which_file_of_a_run_is_its_model():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and node.value == "model.keras"
     }
-    assert naming == {"classifier/resolve.py"}
+    assert naming == {"paths.py"}

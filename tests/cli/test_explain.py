@@ -128,7 +128,12 @@ def test_it_prints_the_line_that_predict_prints(run, photo, tmp_path):
 
 
 def test_an_unfamiliar_picture_is_said_before_its_closest_class():
-    values = {"picture": "a.png", "probabilities": {"cat": 0.1, "dog": 0.9}, "familiar": False}
+    values = {
+        "picture": "a.png",
+        "predicted": "dog",
+        "probabilities": {"cat": 0.1, "dog": 0.9},
+        "familiar": False,
+    }
     assert answer_of(_prediction(values)) == "probably none of these; if it is one: dog 90%"
     grouped = {**values, "familiar": True, "group": "pet", "group_probability": 1.0, "group_class": "dog"}
     assert answer_of(_prediction(grouped)) == "pet 100% (dog 90%)"

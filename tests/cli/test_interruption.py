@@ -142,7 +142,8 @@ def test_stopped_at_once_before_the_first_checkpoint_a_run_begins_again_and_it_s
     assert BEGINS_AGAIN.format(run=tmp_path / "run") in said
     assert json.loads(out) == {"run": str(tmp_path / "run"), "finished": False}
     resumed = tellapart("train", "--resume", tmp_path / "run", "--epochs", "1")
-    assert "A resumed run keeps its settings" in resumed.err
+    assert "Going on after epoch 0 to 1" in resumed.err
+    assert resumed.code == 0
 
 
 SIGNALLED = """

@@ -101,14 +101,17 @@ def test_report_prints_the_score(labeled):
     assert f"Test mean average precision: {100 * labeled.scores.mean_average_precision:.2f}%" in done.out
 
 
-def test_runs_are_not_compared(labeled, tmp_path):
+def test_a_run_and_its_copy_are_compared_as_equal(labeled, tmp_path):
     import shutil
 
-    result = tellapart(
-        "report", "--compare", labeled.folder, shutil.copytree(labeled.folder, tmp_path / "other")
-    )
-    assert result.code == 3
-    assert "gives pictures several labels" in result.err
+    page, copy = tmp_path / "page.html", shutil.copytree(labeled.folder, tmp_path / "other")
+    done = tellapart("report", "--compare", labeled.folder, copy, "--out", page)
+    assert done.code == 0
+    assert f"{100 * labeled.scores.mean_average_precision:.2f}%" in done.out
+    assert "are equally good." in done.out
+    text = page.read_text()
+    assert "mean average precision (mean AP) by a bootstrap" in text
+    assert "McNemar" not in text
 
 
 def test_adopt_refuses_a_model_with_a_card(labeled):

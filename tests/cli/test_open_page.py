@@ -1,5 +1,6 @@
 """`--open` opens the page that was written, or says where it is."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -65,7 +66,9 @@ def test_a_browser_that_refuses_is_no_browser(run, monkeypatch):
     assert "Open this file yourself" in tellapart("report", run, "--open").err
 
 
-def test_a_comparison_has_no_page_to_open(run):
-    result = tellapart("report", "--compare", run, run, "--open")
-    assert result.code == 2
-    assert "Leave out --open" in result.err
+def test_the_page_of_a_comparison_is_opened(run, tmp_path, browser_log):
+    command, log = browser_log
+    copy, page = shutil.copytree(run, tmp_path / "copy"), tmp_path / "both.html"
+    result = in_own_process("report", "--compare", run, copy, "--out", page, "--open", BROWSER=command)
+    assert result.code == 0, result.err
+    assert log.read_text(encoding="utf-8").split() == [page.as_uri()]

@@ -12,7 +12,7 @@ from PIL import Image
 from tellapart.data.images import ArrayImages
 from tellapart.data.open import Dataset, Split, open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS
-from tellapart.errors import DataError
+from tellapart.errors import ConfigError, DataError
 
 RNG = np.random.default_rng(0)
 COLOR = RNG.integers(0, 256, (6, 5, 4, 3), np.uint8)
@@ -148,6 +148,16 @@ def test_labels_beyond_the_class_names_are_refused_with_their_row():
     assert open_dataset((COLOR, LABELS), class_names=["a", "b", "c"]).class_names == ("a", "b", "c")
     with pytest.raises(DataError, match="appears twice"):
         open_dataset((COLOR, LABELS), class_names=["a", "b", "b"])
+
+
+def test_class_names_beside_data_that_names_its_classes_are_refused(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(COLOR[0]).save(tmp_path / name / "1.png")
+    with pytest.raises(
+        ConfigError, match="the data is a folder of class folders, which names its classes itself"
+    ):
+        open_dataset(tmp_path, class_names=["a", "b"])
 
 
 def test_splits_come_as_pairs_or_by_name():

@@ -2,9 +2,10 @@
 
 import pytest
 
+from tellapart.errors import ConfigError
 from tellapart.keras_backend import import_keras
 from tellapart.models.backbones import open_backbone, with_head
-from tellapart.models.stages import depths, rate_factors, train_stages
+from tellapart.models.stages import depths, rate_factors, refuse_missing_stages, train_stages
 
 keras = import_keras()
 
@@ -85,3 +86,13 @@ def test_tokens_of_a_transformer_belong_to_one_stage_above_their_patches():
     model = keras.Model(images, keras.layers.Dense(2, name="head")(pooled))
     assert depths(model)["mixed"] == depths(model)["tokens"] == 1
     assert depths(model)["patches"] == 1
+
+
+def test_of_fewer_stages_than_asked_for_all_are_trained():
+    images = keras.Input((8, 8, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(images))
+    model = keras.Model(images, keras.layers.Dense(2, name="head")(pooled))
+    train_stages(model, 4)
+    assert len(model.trainable_variables) == 4
+    with pytest.raises(ConfigError, match=r"4 stages .* it has 2"):
+        refuse_missing_stages(model, 4)

@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
 from tellapart.errors import DataError
 from tellapart.reports.comparison import compare, holm
@@ -98,3 +99,57 @@ def test_three_runs_have_corrected_p_values():
     by_hand = {("a", "b"): 2 * 0.5**5, ("a", "c"): 2 * 0.5**10, ("b", "c"): 2 * 0.5**5}
     assert {(p["first"], p["second"]): p["p_value"] for p in comparison["pairs"]} == pytest.approx(by_hand)
     assert [pair["p_holm"] for pair in comparison["pairs"]] == pytest.approx([0.125, 6 / 1024, 0.125])
+
+
+def several(noise, targets, seed=1):
+    """Return predictions of several labels: the truth, blurred."""
+    blurred = targets + noise * np.random.default_rng(seed).normal(size=targets.shape)
+    return {
+        "test": SplitPredictions(blurred.astype(np.float32), targets, tuple(map(str, range(len(targets)))))
+    }
+
+
+TARGETS = (np.random.default_rng(0).random((400, 5)) < 0.3).astype(np.float32)
+
+
+def test_runs_on_several_labels_are_compared_by_their_mean_average_precision():
+    sharp, dull = several(0.6, TARGETS), several(1.2, TARGETS, seed=2)
+    comparison = compare({"dull": dull, "sharp": sharp})
+    expected = [
+        average_precision_score(TARGETS, each["test"].probabilities, average="macro")
+        for each in (dull, sharp)
+    ]
+    assert [row["average_precision"] for row in comparison["runs"]] == pytest.approx(expected, abs=1e-6)
+    assert [row["accuracy"] for row in comparison["runs"]] == [None, None]
+    (pair,) = comparison["pairs"]
+    assert pair["difference"] == pytest.approx(expected[1] - expected[0], abs=1e-6)
+    assert pair["p_value"] == pytest.approx(2 / 1001)  # better on every one of the 1,000 resamples
+    assert pair["only_first_correct"] is pair["only_second_correct"] is None
+
+
+def test_the_bootstrap_of_a_difference_agrees_with_one_written_out():
+    first, second = several(1.0, TARGETS), several(1.05, TARGETS, seed=3)
+    (pair,) = compare({"a": first, "b": second})["pairs"]
+    random, differences = np.random.default_rng(7), []
+    for _ in range(300):
+        rows = random.integers(0, 400, 400)
+        scores = [
+            average_precision_score(TARGETS[rows], each["test"].probabilities[rows], average="macro")
+            for each in (first, second)
+        ]
+        differences.append(scores[1] - scores[0])
+    share = np.mean(np.array(differences) <= 0)
+    assert 0.02 < share < 0.98  # close enough that the test can tell a wrong p
+    assert pair["p_value"] == pytest.approx(2 * min(share, 1 - share), abs=0.12)
+
+
+def test_equal_runs_on_several_labels_are_no_different():
+    (pair,) = compare({"a": several(1.0, TARGETS), "b": several(1.0, TARGETS)})["pairs"]
+    assert pair["difference"] == 0
+    assert pair["p_value"] == 1
+
+
+def test_a_run_of_one_class_and_one_of_several_labels_are_not_tested():
+    one = run(np.arange(400) < 300, tuple(map(str, range(400))), np.zeros(400, np.int64))
+    (unpaired,) = compare({"a": one, "b": several(1.0, TARGETS)})["unpaired"]
+    assert unpaired["reason"] == "one gives a picture one class, the other several labels"

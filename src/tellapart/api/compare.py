@@ -9,6 +9,7 @@ from tellapart.errors import ConfigError
 from tellapart.files import write_text
 from tellapart.pages.card import Card, Readable, Table, Words
 from tellapart.reports.compared_runs import facts_of_comparison, read_compared
+from tellapart.reports.comparison import measures_of
 from tellapart.reports.comparison_page import page
 from tellapart.runs.folder import existing_run_folder
 from tellapart.text import counted, described, percent
@@ -18,7 +19,8 @@ class Comparison(Readable, Mapping[str, Any]):
     """What a comparison says, by name as in a dict, and as a page.
 
     "runs": each one's figures; "pairs": for each two runs that were scored on the same test images the difference, and
-    p-values of McNemar's exact test, as it is and corrected for the number of pairs; "unpaired": the other pairs, with
+    p-values of McNemar's exact test (of several labels a picture: of a bootstrap), as it is and corrected for the
+    number of pairs; "unpaired": the other pairs, with
     the reason; "curves"; "settings" and "circumstances" that differ; "missing".
     """
 
@@ -48,16 +50,19 @@ class Comparison(Readable, Mapping[str, Any]):
         return Path(path)
 
     def _parts(self) -> list[str]:
-        scored = [run for run in self["runs"] if run["accuracy"] is not None]
-        best = max(scored, key=lambda run: run["accuracy"], default=None)
-        figure = [f"highest test accuracy {percent(best['accuracy'], 2)}, n = {best['n']:,}"] if best else []
-        return [counted(len(self["runs"]), "run"), *figure, counted(len(self["pairs"]), "paired test")]
+        best = [
+            f"highest test {title} {percent(max(figures), 2)}"
+            for title, name in measures_of(self["runs"]).items()
+            if (figures := [run[name] for run in self["runs"] if run[name] is not None])
+        ]
+        return [counted(len(self["runs"]), "run"), *best, counted(len(self["pairs"]), "paired test")]
 
     def _card(self) -> Card:
+        measures = measures_of(self["runs"])
         runs = [
             (
                 run["run"],
-                None if run["accuracy"] is None else percent(run["accuracy"], 2),
+                *(None if run[name] is None else percent(run[name], 2) for name in measures.values()),
                 None if run["interval"] is None else " to ".join(percent(end, 2) for end in run["interval"]),
                 run["n"],
             )
@@ -76,15 +81,15 @@ class Comparison(Readable, Mapping[str, Any]):
             "Comparison",
             counted(len(runs), "run"),
             [
-                Table(("run", "accuracy", "95% interval", "n"), runs),
-                Table(("first", "second", "second is better by", "p (McNemar, exact)"), pairs, "Two by two"),
+                Table(("run", *measures, "95% interval", "n"), runs),
+                Table(("first", "second", "second is better by", "p"), pairs, "Two by two"),
                 Words("The whole page: comparison.save('comparison.html')."),
             ],
         )
 
 
 def compare(runs: Sequence[str | Path]) -> Comparison:
-    """Compare runs: figures, curves, settings; and two by two, by McNemar's exact test, on the same test images.
+    """Compare runs: figures, curves, settings; and two by two, by a paired test on the same test images.
 
     Args:
         runs: two or more run folders. Those that were not scored on the same test images are compared without a test.

@@ -72,7 +72,7 @@ def train(
     listener: Listener | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     memory: int | str = MEMORY_BUDGET,
-    multi_label: bool = False,
+    multi_label: bool | None = None,
     log: Any = None,
     **changes: Any,
 ) -> TrainingResult:
@@ -111,8 +111,9 @@ def train(
         should_stop: called after every step; True saves a checkpoint and returns.
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
             changes no result.
-        multi_label: whether a picture may have several labels, or none. Then `labels` is a file with a column such as
-            cat|dog, with columns of 0 and 1, or with several rows a picture; or arrays give (N, labels) of 0 and 1.
+        multi_label: whether a picture may have several labels, or none; default: as `labels` or `config` say. Then
+            `labels` is a file with a column such as cat|dog, with columns of 0 and 1, or with several rows a picture;
+            or arrays give (N, labels) of 0 and 1.
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods start(run_folder, config, data), log(values,
             step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
@@ -134,7 +135,7 @@ def train(
         SaveError: the disk is full.
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
-    _refuse_no_switches(multi_label=multi_label, verbose=verbose)
+    _refuse_no_switches(multi_label=False if multi_label is None else multi_label, verbose=verbose)
     listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
     opened = _opener(class_names, listener, for_training=resume is None)
@@ -162,12 +163,12 @@ def train(
         return _with_report(result, setup, listener) if result.finished else result
 
 
-def _given(augment: Any, target: float | None, multi_label: bool) -> dict[str, Any]:
+def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
     """Return the settings that have keywords of their own; None where they were not given."""
     return {
         "augment": None if augment is True else augment,
         "target": target,
-        "multi_label": multi_label or None,
+        "multi_label": multi_label,
     }
 
 
@@ -185,17 +186,25 @@ def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tupl
 
 
 def _meant(
-    config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool
+    config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool | None
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Return recipe, data, labels and changes, those of a run that is repeated where there is one.
 
     Labels and changes both say whether a picture may have several labels, where something does.
+
+    Raises:
+        ConfigError: the keyword denies it, and labels or recipe say so.
     """
     recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
-    if multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label):
-        labels = with_several(labels)
-    several = {"multi_label": True} if as_labels(labels).multi_label else {}
-    return recipe, data, labels, {**changes, **several}
+    said = as_labels(labels).multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label)
+    if multi_label is False and said:
+        raise ConfigError(
+            "multi_label=False, and the labels or the recipe are of several labels a picture. Leave it out, or give "
+            "labels with one class a picture and another recipe."
+        )
+    if not (multi_label or said):
+        return recipe, data, labels, changes
+    return recipe, data, with_several(labels), {**changes, "multi_label": True}
 
 
 def _refuse_beside_resume(config: Any, recipe: Any, out: Any) -> None:

@@ -23,6 +23,7 @@ from tellapart.explanations.examples.feature_cache import keep_features
 from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.models.backbones import with_head
+from tellapart.models.stages import refuse_missing_stages
 from tellapart.recipes.transfer_settings import HeadSettings
 from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.saved_run import load_run
@@ -57,6 +58,8 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     features = setup.backbone.features
     activation = "sigmoid" if config.multi_label else "softmax"
     model = with_head(features, len(setup.dataset.class_names), activation)
+    if config.fine_tuning is not None and config.fine_tune == "on":
+        refuse_missing_stages(model, config.fine_tuning.stages)
     listener.prepared(setup, model)
 
     def tell(event: Event) -> None:

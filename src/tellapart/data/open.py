@@ -83,6 +83,11 @@ def open_dataset(
                 f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
                 f"{'it' if len(unused) == 1 else 'them'} out, or name the classes in a file of labels (--labels)."
             )
+        if class_names is not None and not source.takes_class_names:
+            raise ConfigError(
+                f"class_names cannot be used here: the data is {source.title}, which names its classes itself. Leave "
+                "them out, or rename classes by a file of class names (--names, Labels(names=...))."
+            )
         dataset = source.open(request)
         dataset = with_class_names(dataset, request.choice.names)
     if for_training:

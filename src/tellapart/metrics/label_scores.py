@@ -241,15 +241,57 @@ def score_any(
     return score(probabilities, labels, names, split)
 
 
+def mean_average_precision(
+    probabilities: NDArray[np.floating], targets: NDArray[Any]
+) -> tuple[float, Interval | None]:
+    """Return the mean average precision of (N, labels) and its 95% interval; None as in `LabelScores.interval`."""
+    interval, _ = _intervals(probabilities, targets)
+    return mean_of(average_precisions(probabilities, targets)), interval
+
+
+def can_be_resampled(targets: NDArray[Any]) -> bool:
+    """Return whether a bootstrap over pictures takes seconds and not minutes, and any picture has a label."""
+    return _resamples(targets) >= FEWEST_RESAMPLES and bool(targets.any())
+
+
+def _resamples(targets: NDArray[Any]) -> int:
+    return min(RESAMPLES, MOST_RESAMPLED // max(1, targets.size))
+
+
 def _intervals(
     probabilities: NDArray[np.floating], targets: NDArray[Any]
 ) -> tuple[Interval | None, list[Interval | None]]:
     """Return the 95% intervals of the mean average precision, and of each label's."""
-    count, width = targets.shape
-    resamples = min(RESAMPLES, MOST_RESAMPLED // max(1, count * width))
-    none: list[Interval | None] = [None] * width
-    if resamples < FEWEST_RESAMPLES:
-        return None, none
+    drawn = _resampled(probabilities, targets)
+    if drawn is None:
+        return None, [None] * targets.shape[1]
+    return _middle(_means(drawn)), [_middle(column[~np.isnan(column)]) for column in drawn.T]
+
+
+def resampled_difference(
+    first: NDArray[np.floating], second: NDArray[np.floating], targets: NDArray[Any]
+) -> NDArray[np.float64] | None:
+    """Return the second mean average precision minus the first, on resamples of the pictures, the same for both.
+
+    Args:
+        first, second: (N, labels) probabilities for the same pictures.
+        targets: (N, labels) of 0 and 1.
+
+    Returns:
+        (resamples,); None where they cannot be resampled.
+    """
+    drawn, drawn_too = _resampled(first, targets), _resampled(second, targets)
+    return None if drawn is None or drawn_too is None else _means(drawn_too) - _means(drawn)
+
+
+def _resampled(probabilities: NDArray[np.floating], targets: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return the average precisions, (resamples, labels), on resamples that depend only on the shape of the targets.
+
+    NaN: no picture of the resample has the label. None: they cannot be resampled.
+    """
+    if not can_be_resampled(targets):
+        return None
+    count, resamples = len(targets), _resamples(targets)
     rankings = [
         Ranking.of(column, of_label) if of_label.any() else None
         for column, of_label in zip(probabilities.T, targets.T, strict=True)
@@ -264,12 +306,13 @@ def _intervals(
             for ranking in rankings
         ]
         values.append(np.stack(columns, axis=1))
-    drawn = np.concatenate(values)  # (resamples, labels)
-    if np.isnan(drawn).all():
-        return None, none
+    return np.concatenate(values)
+
+
+def _means(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over the labels that each resample shows; resamples that show none are left out."""
     seen = ~np.isnan(drawn)
-    means = np.where(seen, drawn, 0).sum(1)[seen.any(1)] / seen.sum(1)[seen.any(1)]
-    return _middle(means), [_middle(column[~np.isnan(column)]) for column in drawn.T]
+    return np.where(seen, drawn, 0).sum(1)[seen.any(1)] / seen.sum(1)[seen.any(1)]
 
 
 def _middle(values: NDArray[np.float64]) -> Interval | None:

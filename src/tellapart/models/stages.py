@@ -32,6 +32,20 @@ def depths(model: Any) -> dict[str, int]:
     return result
 
 
+def refuse_missing_stages(model: Any, stages: int | None) -> None:
+    """Refuse more stages than a network has.
+
+    Raises:
+        ConfigError: saying how many it has.
+    """
+    most = max(depths(model).values())
+    if stages is not None and stages > most:
+        raise ConfigError(
+            f"{stages} stages of the pretrained network are to be trained; it has {most}. Choose all-but-1 to "
+            f"all-but-{most}, or none to freeze none of them."
+        )
+
+
 def train_stages(model: Any, stages: int | None) -> None:
     """Make the head and the last stages trainable, and nothing else.
 
@@ -40,20 +54,10 @@ def train_stages(model: Any, stages: int | None) -> None:
 
     Args:
         model: a Functional Keras model whose last layer is named HEAD.
-        stages: how many, from the top; None: all.
-
-    Raises:
-        ConfigError: there are not so many.
+        stages: how many, from the top, or as many as there are; None: all.
     """
     keras = import_keras()
-    by_name = depths(model)
-    most = max(by_name.values())
-    if stages is not None and stages > most:
-        raise ConfigError(
-            f"{stages} stages of the pretrained network are to be trained; it has {most}. Choose 1 to {most}, or none "
-            "to freeze none of them."
-        )
-    for name, depth in by_name.items():
+    for name, depth in depths(model).items():
         layer = model.get_layer(name)
         layer.trainable = stages is None or depth <= stages
         for part in nested_layers(layer):

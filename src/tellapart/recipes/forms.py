@@ -158,8 +158,8 @@ def _named(name: Any, own: Optimizer, tunes: bool) -> Optimizer:
         return dataclasses.replace(own, **changed)  # type: ignore[arg-type]
     if kind.name == "Muon":
         raise ConfigError(
-            "Muon is the optimizer of fast, accurate and photos-from-scratch alone, whose networks suit it. Choose one "
-            f"of these recipes, or {', '.join(each for each in OPTIMIZERS if each != 'muon')}."
+            "Muon is the optimizer of fast, accurate and photos-from-scratch alone, whose networks suit it. Choose "
+            f"{', '.join(each for each in OPTIMIZERS if each != 'muon')}."
         )
     schedule: dict[str, Any] = {"schedule": "cosine", "warmup_fraction": WARMUP}
     if isinstance(own, OptimizerSettings):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.pages.assemble import assemble
-from tellapart.reports.comparison import LEVEL
+from tellapart.reports.comparison import LEVEL, MEASURES, measures_of
 
 MARK = "comparison"
 """Tells the page from other files."""
@@ -22,7 +22,10 @@ def page(facts: Mapping[str, Any]) -> str:
         "facts": facts,
         "styles": styles,
         "labels": {run["run"]: run["label"] for run in facts["runs"]},
-        "unscored": sum(run["accuracy"] is None for run in facts["runs"]),
+        "measures": measures_of(facts["runs"]),
+        "of_labels": any(pair["only_first_correct"] is None for pair in facts["pairs"]),
+        "of_classes": any(pair["only_first_correct"] is not None for pair in facts["pairs"]),
+        "unscored": len(facts["runs"]) - len(_scored(facts)),
         "has_curves": any(facts["curves"]),
         "without_curves": [
             run["label"] for run, curve in zip(facts["runs"], facts["curves"], strict=True) if not curve
@@ -57,12 +60,22 @@ def _contents(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, title, is_there in sections if is_there]
 
 
+def _scored(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Return the figure of each run that was scored: its accuracy, or of several labels its mean average precision."""
+    figures = {run["run"]: [run[name] for name in MEASURES.values()] for run in facts["runs"]}
+    return {
+        name: next(figure for figure in of_run if figure is not None)
+        for name, of_run in figures.items()
+        if any(figure is not None for figure in of_run)
+    }
+
+
 def _best(facts: Mapping[str, Any]) -> str | None:
-    """Return the run with the highest test accuracy, where it is better than each other one beyond chance."""
-    scored = [run for run in facts["runs"] if run["accuracy"] is not None]
+    """Return the run with the highest figure, where it is better than each other one beyond chance."""
+    scored = _scored(facts)
     if len(scored) < 2:
         return None
-    best = max(scored, key=lambda run: run["accuracy"])["run"]
+    best = max(scored, key=lambda name: scored[name])
     beaten = {
         pair["first"] if pair["second"] == best else pair["second"]
         for pair in facts["pairs"]

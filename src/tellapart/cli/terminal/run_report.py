@@ -9,7 +9,7 @@ from tellapart.api.report import Report
 from tellapart.cli.terminal.browser import open_page, refuse_other_page
 from tellapart.cli.terminal.console import note, results, say, say_json
 from tellapart.cli.terminal.fitting_table import add_row, new_table
-from tellapart.reports.comparison import LEVEL
+from tellapart.reports.comparison import LEVEL, measures_of
 from tellapart.reports.comparison_page import MARK
 from tellapart.text import counted, percent
 
@@ -64,14 +64,16 @@ def compare_runs(runs: Sequence[Path], out: Path, *, as_json: bool, opens: bool)
 
 
 def report_comparison(comparison: Mapping[str, Any]) -> None:
-    """Print each run's accuracy, and for each two runs the difference and whether it may be chance."""
+    """Print each run's figure, and for each two runs the difference and whether it may be chance."""
     for gap in comparison["missing"]:
         note(f"Not in the comparison: {gap}", "yellow")
-    table = new_table("run", "accuracy", "95% CI", "n", right=("accuracy", "n"), long=("run",))
+    measures = measures_of(comparison["runs"])
+    table = new_table("run", *measures, "95% CI", "n", right=(*measures, "n"), long=("run",))
     for row in comparison["runs"]:
         interval = "–" if row["interval"] is None else " to ".join(percent(end, 2) for end in row["interval"])
         count = "–" if row["n"] is None else f"{row['n']:,}"
-        add_row(table, row["run"], percent(row["accuracy"], 2), interval, count)
+        figures = [percent(row[of], 2) for of in measures.values()]
+        add_row(table, row["run"], *figures, interval, count)
     results().print(table)
     for pair in comparison["pairs"]:
         say(_in_words(pair, len(comparison["pairs"])))
@@ -80,16 +82,27 @@ def report_comparison(comparison: Mapping[str, Any]) -> None:
 
 
 def _in_words(pair: Mapping[str, Any], pairs: int) -> str:
-    sides = [(pair["first"], pair["only_first_correct"]), (pair["second"], pair["only_second_correct"])]
-    (worse, fewer), (better, more) = sorted(sides, key=lambda side: side[1])
-    if fewer == more:
-        return (
-            f"{worse} and {better} are equally good: on {more:,} pictures each, only one of them is correct."
-        )
+    worse, better = pair["first"], pair["second"]
+    only_worse, only_better = pair["only_first_correct"], pair["only_second_correct"]
+    if pair["difference"] < 0:
+        worse, better, only_worse, only_better = better, worse, only_better, only_worse
+    if not pair["difference"]:
+        if only_worse is None:
+            return f"{worse} and {better} are equally good."
+        if not only_worse:
+            return f"{worse} and {better} are right on the same pictures."
+        each = counted(only_worse, "picture")
+        return f"{worse} and {better} are equally good: on {each} each, only one of them is correct."
     verdict = "and chance hardly explains that" if pair["p_holm"] < LEVEL else "but that could be chance"
     p_value = "< 0.0001" if pair["p_holm"] < 0.0001 else f"= {pair['p_holm']:.4f}"
     corrected = f", corrected for {pairs} pairs" if pairs > 1 else ""
+    points = f"{100 * abs(pair['difference']):.2f} points"
+    if only_worse is None:
+        return (
+            f"The mean average precision of {better} is {points} higher than that of {worse}, {verdict} (bootstrap, "
+            f"p {p_value}{corrected})."
+        )
     return (
-        f"{better} scores {100 * abs(pair['difference']):.2f} points higher than {worse}, {verdict} (McNemar's test, "
-        f"p {p_value}{corrected}). On {more:,} pictures only {better} is correct, on {fewer:,} only {worse}."
+        f"{better} scores {points} higher than {worse}, {verdict} (McNemar's test, p {p_value}{corrected}). On "
+        f"{counted(only_better, 'picture')} only {better} is correct, on {only_worse:,} only {worse}."
     )

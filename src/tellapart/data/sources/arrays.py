@@ -171,4 +171,10 @@ def _to_bytes(array: np.ndarray, what: str) -> Pixels:
     return levels
 
 
-ARRAYS = Source(title="arrays in memory", accepts=_accepts, open=_open, options=("file", "multi_label"))
+ARRAYS = Source(
+    title="arrays in memory",
+    accepts=_accepts,
+    open=_open,
+    options=("file", "multi_label"),
+    takes_class_names=True,
+)

@@ -81,4 +81,6 @@ def _mapped(path: Path) -> Any:
         ) from reason
 
 
-NPY = Source(title="files of single arrays", accepts=_accepts, open=_open, options=("file",))
+NPY = Source(
+    title="files of single arrays", accepts=_accepts, open=_open, options=("file",), takes_class_names=True
+)

@@ -92,4 +92,6 @@ def _check_header(content: IO[bytes], entry: zipfile.ZipInfo) -> None:
         )
 
 
-NPZ = Source(title="an .npz file", accepts=_accepts, open=_open, options=("multi_label",))
+NPZ = Source(
+    title="an .npz file", accepts=_accepts, open=_open, options=("multi_label",), takes_class_names=True
+)

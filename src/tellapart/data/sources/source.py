@@ -64,5 +64,8 @@ class Source(Readable):
     """The fields of Labels that it uses, besides `names`, which names any source's classes. Others are refused where
     somebody gives them."""
 
+    takes_class_names: bool = False
+    """Whether `open` uses the request's `class_names`; for other sources they are refused."""
+
     by_name: bool = False
     """Whether `data` is a name that the source knows, no path: it is recorded as it is."""

@@ -77,10 +77,8 @@ class Convolution2D(KernelOperation):
         if self.padding != "same":
             return x, (0, 0)
         x, (top, left) = pad_same(x, self.kernel_size, self.strides, self.dilation)
-        is_depthwise, is_small = (
-            self.groups == x.shape[1],
-            any(map(int.__lt__, x.shape[2:], self.kernel_size)),
-        )
+        is_depthwise = self.groups == x.shape[1]
+        is_small = any(side < kernel for side, kernel in zip(x.shape[2:], self.kernel_size, strict=True))
         if is_depthwise and is_small and (top or left) and x.device.type == "cpu":
             return F.pad(x, (left, left, top, top)), (0, 0)
         return x, (top, left)
