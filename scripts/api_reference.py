@@ -35,6 +35,7 @@ GROUPS = {
         "TrainingResult",
         "Classifier",
         "Predictions",
+        "PredictionFile",
         "Prediction",
         "Evaluation",
         "Scores",

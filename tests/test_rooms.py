@@ -18,7 +18,7 @@ FLOORS = (
     ("training",),
     ("recipes", "classifier"),
     ("runs", "profiling", "checks", "trackers"),
-    ("explanations",),
+    ("explanations", "volume"),
     ("reports",),
     ("api",),
     ("guide",),

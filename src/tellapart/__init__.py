@@ -60,6 +60,7 @@ _HOMES = {
     "ModernizedScript": "tellapart.api.modernize",
     "Usage": "tellapart.classifier.plain.usage",
     "Predictions": "tellapart.api.predict",
+    "PredictionFile": "tellapart.volume.job",
     "Prediction": "tellapart.classifier.prediction",
     "Explanation": "tellapart.explanations.explanation",
     "Answer": "tellapart.explanations.answer",

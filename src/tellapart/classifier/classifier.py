@@ -299,6 +299,12 @@ class Classifier(Readable):
         images, unreadable = self._read([pictures] if single else pictures)
         if not images:
             return [], unreadable
+        return self.predict_fitted(images, top, precision), unreadable
+
+    def predict_fitted(
+        self, images: Sequence[FittedImage], top: int | None = None, precision: str = "float32"
+    ) -> list[Prediction]:
+        """Predict the classes of images, at least one, that have been through the classifier's preprocessing."""
         pixels = np.stack([image.pixels for image in images])
         answers = self.tta_probabilities(pixels, precision=precision, novelty=True)
         groups = likeliest_groups(answers.averaged, self.class_names, self.card.groups)
@@ -309,7 +315,7 @@ class Classifier(Readable):
         if self.card.multi_label:
             given = given_labels(answers.averaged, self.card.thresholds)
             predictions = with_labels(predictions, given, self.class_names)
-        return with_novelty(predictions, self.card.novelty, answers.novelty), unreadable
+        return with_novelty(predictions, self.card.novelty, answers.novelty)
 
     def evaluate(
         self,
