@@ -220,12 +220,15 @@ class _Work:
         self.reports.done(self.continued_from, self.job.pictures)
         listed = enumerate(read_listing(self.unfinished.listing, self.at_once))
         chunks = (Chunk(number, paths) for number, paths in listed if number not in self.parts)
-        with closing(answered(self.asking, chunks, workers)) as answers, ThreadPoolExecutor(1) as writing:
-            pending: Future[None] | None = None
-            for each in answers:
+        try:
+            with closing(answered(self.asking, chunks, workers)) as answers, ThreadPoolExecutor(1) as writing:
+                pending: Future[None] | None = None
+                for each in answers:
+                    self._wait(pending)
+                    pending = writing.submit(self._write, each)
                 self._wait(pending)
-                pending = writing.submit(self._write, each)
-            self._wait(pending)
+        finally:  # also where it is stopped: a part may have been written meanwhile
+            self.reports.done(self._done(), self.job.pictures)
 
     def _wait(self, pending: Future[None] | None) -> None:
         if pending is not None:
