@@ -1,5 +1,6 @@
 """`predict --out`: real processes, killed at any moment; the same command ends in the same bytes."""
 
+import errno
 import json
 import os
 import random
@@ -151,6 +152,30 @@ def test_stopped_by_a_signal_it_says_how_to_go_on(number, code, many, tmp_path):
     assert 30 <= int(done) == 10 * parts_of(out)
     assert "Traceback" not in err
     assert finished("predict", "digits", many, "--out", out)[0] == 0
+
+
+def test_where_the_disk_is_full_it_says_so_and_goes_on_later(many, tmp_path, monkeypatch):
+    monkeypatch.setattr("tellapart.volume.job.PICTURES_AT_ONCE", 10)
+    write, calls = Path.write_bytes, []
+
+    def full(place, content):
+        calls.append(place)
+        if len(calls) == 4:
+            write(place, content[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(place, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        stopped = tellapart("predict", "digits", many, "--out", tmp_path / "rows.csv")
+    assert stopped.code == 1
+    assert "Stopped after 30 of 300 pictures. Their rows are safe; run the same command again" in stopped.err
+    assert "could not be written (No space left on device)" in stopped.err
+    assert (
+        "Going on after 30 of 300" in tellapart("predict", "digits", many, "--out", tmp_path / "rows.csv").err
+    )
+    assert tellapart("predict", "digits", many, "--out", tmp_path / "whole.csv").code == 0
+    assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_two_processes_do_not_write_one_file(many, tmp_path):

@@ -8,6 +8,7 @@ from tellapart.cli.terminal.console import note
 from tellapart.cli.terminal.interruption import Interruption
 from tellapart.cli.terminal.predictions import note_left_out, note_reading
 from tellapart.cli.terminal.progress import ProgressListener
+from tellapart.errors import SaveError
 from tellapart.text import counted, one_line
 from tellapart.volume.formats import format_of
 from tellapart.volume.job import PredictionFile
@@ -27,6 +28,11 @@ def write_predictions(
             listener.bars.close()
             _note_stopped(listener.predicted)
             return interruption.exit_code
+        except SaveError:
+            listener.bars.close()
+            if listener.predicted is not None:
+                _note_stopped(listener.predicted)
+            raise
     _report(written)
     return written.exit_code()
 
