@@ -110,6 +110,7 @@ def roots(trained, color_photos, tmp_path_factory):
         "evaluate": tellapart.evaluate(trained),
         "predict": tellapart.predict(trained, CAT),
         "predict a folder": tellapart.predict(trained, photos / "train"),
+        "predict into a file": tellapart.predict(trained, CAT, out=place / "cat.csv"),
         "predict arrays": tellapart.predict("imagenet", [np.zeros((30, 40, 3), np.uint8)]),
         "explain": explanation,
         "heat maps": explanation.heat_maps,
