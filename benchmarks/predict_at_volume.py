@@ -84,10 +84,11 @@ def first_files(folder, count):
 
 
 class Files:
-    """Files as an engineer's data set for torch: (H, W, 3) uint8 of a network's size."""
+    """Files as an engineer's data set for torch: (H, W, channels) uint8 of a network's size."""
 
-    def __init__(self, paths, side):
-        self.paths, self.side = paths, side
+    def __init__(self, paths, preprocessing):
+        self.paths, self.side = paths, preprocessing.height
+        self.mode = "RGB" if preprocessing.channels == 3 else "L"
 
     def __len__(self):
         return len(self.paths)
@@ -95,12 +96,13 @@ class Files:
     def __getitem__(self, index):
         import torch
 
-        image = Image.open(self.paths[index]).convert("RGB")
+        image = Image.open(self.paths[index]).convert(self.mode)
         scale = self.side / min(image.size)
         width, height = (max(self.side, round(length * scale)) for length in image.size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
         left, top = (width - self.side) // 2, (height - self.side) // 2
-        return torch.from_numpy(np.asarray(image.crop((left, top, left + self.side, top + self.side))).copy())
+        pixels = np.asarray(image.crop((left, top, left + self.side, top + self.side)))
+        return torch.from_numpy(pixels.reshape(self.side, self.side, -1).copy())
 
 
 def by_loader(classifier, paths, out, keras_model):
@@ -108,7 +110,7 @@ def by_loader(classifier, paths, out, keras_model):
     import torch
 
     loader = torch.utils.data.DataLoader(
-        Files(paths, classifier.card.preprocessing.height), BATCH, num_workers=os.cpu_count()
+        Files(paths, classifier.card.preprocessing), BATCH, num_workers=os.cpu_count()
     )
     net = classifier.model if keras_model else classifier.net.ready()
     names, done = classifier.class_names, 0
@@ -203,6 +205,10 @@ def killed(options, folder, out, seconds):
             process.kill()
         process.wait()
         seen.append(parts_of(out))
+        if out.exists():
+            raise SystemExit(
+                f"The command ended before its kill {len(seen)}: take more --pictures or fewer --kills."
+            )
     subprocess.run(command(options, folder, out), check=True)
     return seen
 

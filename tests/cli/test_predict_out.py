@@ -232,6 +232,14 @@ def test_a_bad_combination_is_a_usage_error_in_a_paragraph(options, said, many):
     assert list(Path.cwd().iterdir()) == []
 
 
+def test_of_very_many_pictures_the_option_is_pointed_out(many, monkeypatch):
+    assert "--out" not in tellapart("predict", "digits", many / "dark", "--csv", "-").err
+    monkeypatch.setattr("tellapart.cli.terminal.volume.MANY", 150)
+    assert (
+        "150 pictures: their predictions" in tellapart("predict", "digits", many / "dark", "--csv", "-").err
+    )
+
+
 def test_progress_has_pace_and_time_left(many, tmp_path, monkeypatch):
     monkeypatch.setattr("tellapart.volume.job.PICTURES_AT_ONCE", 50)
     monkeypatch.setattr("tellapart.cli.terminal.progress.SECONDS_BETWEEN_LINES", 0.0)

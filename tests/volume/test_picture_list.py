@@ -7,7 +7,6 @@ import pytest
 from tellapart.api.files_in import files_in
 from tellapart.data.sources.walk import walk_files
 from tellapart.errors import DataError
-from tellapart.text import natural_key, packed_natural_key
 from tellapart.volume.listing import read_listing, write_listing
 
 NAMES = (
@@ -85,25 +84,3 @@ def test_files_are_taken_as_they_are_and_folders_without_pictures_refused(tmp_pa
 def test_our_own_folder_is_passed_over(tmp_path):
     folder = touch(tmp_path / "folder", ["1.jpg", "out.csv.partial/part"])
     assert write_listing(tmp_path / "list", [folder], folder / "out.csv.partial").other_count == 0
-
-
-def test_the_packed_key_orders_as_the_natural_key():
-    names = [
-        *NAMES,
-        "a",
-        "A",
-        "a1",
-        "a01",
-        "a1b",
-        "a\x01",
-        "a12345678901234567890",
-        "é",
-        "É",
-        "ß",
-        "ss",
-        "",
-        "1",
-        "01",
-        "1a",
-    ]
-    assert sorted(names, key=packed_natural_key) == sorted(names, key=natural_key)

@@ -53,7 +53,7 @@ def predict(
         from tellapart.cli.terminal.predictions import note_left_out, note_taken_name, report_predictions
         from tellapart.cli.terminal.progress import ProgressListener
         from tellapart.cli.terminal.usage import note_usage
-        from tellapart.cli.terminal.volume import write_predictions
+        from tellapart.cli.terminal.volume import note_many, write_predictions
         from tellapart.volume.pipeline import Asking
 
     options.refuse_two_outputs(csv, as_json)
@@ -67,6 +67,7 @@ def predict(
         raise typer.Exit(write_predictions(asking, pictures, out, workers, quiet=quiet))
     files, left_out = files_in(pictures)
     note_left_out(left_out)
+    note_many(len(files))
     count = top if csv or as_json else top or options.CLASSES_SHOWN
     with ProgressListener(quiet=quiet) as listener:
         predictions = predict_images(classifier, files, count, precision.value, listener)

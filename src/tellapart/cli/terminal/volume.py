@@ -16,6 +16,19 @@ from tellapart.volume.listing import Listing
 from tellapart.volume.pipeline import Asking
 
 
+MANY = 20_000
+"""Pictures from which --out is pointed out."""
+
+
+def note_many(pictures: int) -> None:
+    """Point out --out where so many are predicted without it."""
+    if pictures >= MANY:
+        note(
+            f"{pictures:,} pictures: their predictions are kept in memory until the end. With --out predictions.csv "
+            "rows are written on the way, and a stopped command goes on where it was."
+        )
+
+
 def write_predictions(
     asking: Asking, pictures: Sequence[Path], out: Path, workers: int | None, *, quiet: bool
 ) -> int:
