@@ -15,7 +15,6 @@ from tellapart.volume.job import PredictionFile
 from tellapart.volume.listing import Listing
 from tellapart.volume.pipeline import Asking
 
-
 MANY = 20_000
 """Pictures from which --out is pointed out."""
 
