@@ -195,6 +195,14 @@ def test_killed_between_the_rename_and_the_end_the_same_call_only_cleans_up(
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
+def test_what_others_put_beside_stays(album, digits, tmp_path):
+    folder = tmp_path / "rows.csv.partial"
+    (folder / "thesis").mkdir(parents=True)
+    (folder / "thesis.txt").write_text("precious")
+    assert tellapart.predict(digits, album, out=tmp_path / "rows.csv").predicted == 44
+    assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == ["thesis", "thesis.txt"]
+
+
 def stopping_at(number, function):
     calls = []
 

@@ -210,7 +210,8 @@ class _Work:
         self.at_once = _at_once(asking.classifier)
         self.parts = unfinished.parts()
         self.notes: dict[str, ReadingNote] = {}
-        self.continued_from = self._done()
+        self.done = sum(min(self.at_once, job.pictures - number * self.at_once) for number in self.parts)
+        self.continued_from = self.done
 
     def do(self, workers: int) -> None:
         """Predict the chunks that have no part yet; rows are written while the next ones are predicted."""
@@ -228,15 +229,12 @@ class _Work:
                     pending = writing.submit(self._write, each)
                 self._wait(pending)
         finally:  # also where it is stopped: a part may have been written meanwhile
-            self.reports.done(self._done(), self.job.pictures)
+            self.reports.done(self.done, self.job.pictures)
 
     def _wait(self, pending: Future[None] | None) -> None:
         if pending is not None:
             pending.result()
-            self.reports.done(self._done(), self.job.pictures)
-
-    def _done(self) -> int:
-        return sum(min(self.at_once, self.job.pictures - number * self.at_once) for number in self.parts)
+            self.reports.done(self.done, self.job.pictures)
 
     def _write(self, each: AnsweredChunk) -> None:
         unreadable = [answer.id for answer in each.answers if isinstance(answer, UnreadableImage)]
@@ -245,6 +243,7 @@ class _Work:
         self.parts[each.chunk.number] = self.unfinished.write_part(
             each.chunk.number, content, len(unreadable), named
         )
+        self.done += len(each.answers)
         for answer in each.answers:
             if isinstance(answer, Prediction) and answer.note and len(self.notes) < KINDS_OF_NOTES:
                 self.notes.setdefault(answer.note, ReadingNote(answer.picture, answer.note))

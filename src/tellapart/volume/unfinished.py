@@ -34,6 +34,7 @@ LARGEST_RECORD = 100_000_000
 """Bytes of a job's file."""
 
 _PART = re.compile(r"part-(\d{7,})-(\d+)-(\d+)-([0-9a-f]{8})")
+_OURS = frozenset({LISTING, JOB, WHOLE, JOINED})
 _AT_ONCE = 1 << 20
 
 
@@ -197,10 +198,14 @@ class Unfinished:
         return None
 
     def remove(self) -> None:
-        """Remove all that the folder holds, but for its lock; last the record by which `joined` knows the file."""
-        places = [place for place in self.folder.iterdir() if not is_of_lock(place)]
-        for place in sorted(places, key=lambda place: place.name == JOINED):
-            place.unlink(missing_ok=True)
+        """Remove all of a job but the lock; last the record by which `joined` knows the file. What others put into the
+        folder stays.
+        """
+        ours = [
+            place for place in self.folder.iterdir() if place.name in _OURS or _PART.fullmatch(place.name)
+        ]
+        for place in sorted(ours, key=lambda place: place.name == JOINED):
+            place.unlink()
 
     def _remove_empty(self) -> None:
         """Remove the folder where it holds nothing but a lock that nobody holds."""
