@@ -12,6 +12,7 @@ seconds are those from the opened model to the written file, without imports. Ra
 - tellapart: `predict(..., top=1, out=...)`, as the command does;
 - loader, folded: a torch DataLoader with a worker for each core, Pillow's decoding, shorter side resized and middle cut
   out, batches of 128; the classifier's own folded net, on all of torch's threads;
+- loader, folded, one thread: the same after `torch.set_num_threads(1)`, which on a busy machine is faster;
 - loader, Keras: the same loader; the Keras model itself, called within `torch.no_grad()`.
 
 Memory and kills: the command `tellapart predict MODEL FOLDER --out FILE` on all pictures; resident memory and finished
@@ -44,7 +45,8 @@ from PIL import Image
 
 RESULTS = Path(__file__).parent / "results"
 OURS = "tellapart"
-CONTESTANTS = (OURS, "loader, folded", "loader, Keras")
+ONE_THREAD = "loader, folded, one thread"
+CONTESTANTS = (OURS, "loader, folded", ONE_THREAD, "loader, Keras")
 BATCH = 128
 A_FOLDER = 1000
 
@@ -127,7 +129,7 @@ def by_loader(classifier, paths, out, keras_model):
 def contestant(name, model, paths_file, out):
     """Run one contestant in this process; print its seconds as JSON."""
     import keras  # noqa: F401  every contestant imports the same
-    import torch  # noqa: F401
+    import torch
 
     import tellapart
 
@@ -136,6 +138,8 @@ def contestant(name, model, paths_file, out):
     if name == "loader, Keras":
         _ = classifier.model
     began = time.perf_counter()
+    if name == ONE_THREAD:
+        torch.set_num_threads(1)
     if name == OURS:
         tellapart.predict(classifier, paths, top=1, out=out)
     else:
@@ -149,7 +153,8 @@ def rounds_of(options, folder, place):
     paths_file.write_text(json.dumps(first_files(folder, options.compared)))
     found = []
     for number in range(options.rounds):
-        order = CONTESTANTS[number % 3 :] + CONTESTANTS[: number % 3]
+        first = number % len(options.contestants)
+        order = options.contestants[first:] + options.contestants[:first]
         seconds = {}
         for name in order:
             out = place / f"{number}-{CONTESTANTS.index(name)}.csv"
@@ -232,6 +237,7 @@ def main():
     parser.add_argument("--compared", type=int, default=2000, help="pictures for each contestant and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--contestant", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:
@@ -264,7 +270,7 @@ def page_of(record):
             "pictures/s": median(compared / seconds[name] for seconds in rounds),
             "tellapart is faster by": median(seconds[name] / seconds[OURS] for seconds in rounds),
         }
-        for name in CONTESTANTS
+        for name in rounds[0]
     ]
     memory = memory_rows(record["memory"])
     parts = -(-record["pictures"] // 500)
