@@ -20,6 +20,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 GROUPS = {
     "Train and predict": ["train", "predict", "evaluate", "explain", "load"],
     "Keras models": ["fit", "adopt", "modernize"],
+    "Exports": ["export"],
     "Data": ["open_dataset", "load_data", "check", "augment", "Augmentation", "Labels"],
     "Runs and networks": ["runs", "report", "compare", "summary"],
     "Sources of your own": ["Source", "LabeledImage", "dataset_of", "register_source"],
@@ -54,6 +55,8 @@ GROUPS = {
         "Comparison",
         "Description",
         "Summary",
+        "Exported",
+        "Proof",
         "Adopted",
         "ModernizedScript",
         "ModelCard",

@@ -127,6 +127,7 @@ def roots(trained, color_photos, tmp_path_factory):
         "check": checked,
         "fix": checked.fix(place / "fixed.csv"),
         "augment": tellapart.augment(photos, out=place / "sheet.png", pictures=2, draws=2),
+        "export": tellapart.export(trained, "torch", place / "net.pt2", count=3),
         "adopt": tellapart.adopt(place / "plain.keras", class_names=["a", "b", "c"], pixels="0-1"),
         "modernize": tellapart.modernize(old),
         "Labels": tellapart.Labels(file="labels.csv", label_column=2),
