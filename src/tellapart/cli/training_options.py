@@ -187,7 +187,9 @@ SaveTo = Annotated[
 Resume = Annotated[
     Path | None,
     typer.Option(
-        "--resume", metavar="RUN", help="Resume a stopped run, with its original data and settings."
+        "--resume",
+        metavar="RUN",
+        help="Resume a stopped run, with its original data and settings; with --epochs N, past its planned end.",
     ),
 ]
 ConfigFile = Annotated[
