@@ -297,8 +297,23 @@ class Classifier(Readable):
             raise ConfigError(f"top is a number of classes, 1 or more; got {top}.")
         single = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4)
         images, unreadable = self._read([pictures] if single else pictures)
+        return self.predict_fitted(images, top, precision), unreadable
+
+    def predict_fitted(
+        self, images: Sequence[FittedImage], top: int | None = None, precision: str = "float32"
+    ) -> list[Prediction]:
+        """Predict the classes of pictures that `data.fitted` has read; the second half of `predict`.
+
+        Args:
+            images: of the preprocessing's shape.
+            top: as in `predict`.
+            precision: as in `probabilities`.
+
+        Returns:
+            A prediction for each, in order.
+        """
         if not images:
-            return [], unreadable
+            return []
         pixels = np.stack([image.pixels for image in images])
         answers = self.tta_probabilities(pixels, precision=precision, novelty=True)
         groups = likeliest_groups(answers.averaged, self.class_names, self.card.groups)
@@ -309,7 +324,7 @@ class Classifier(Readable):
         if self.card.multi_label:
             given = given_labels(answers.averaged, self.card.thresholds)
             predictions = with_labels(predictions, given, self.class_names)
-        return with_novelty(predictions, self.card.novelty, answers.novelty), unreadable
+        return with_novelty(predictions, self.card.novelty, answers.novelty)
 
     def evaluate(
         self,

@@ -27,6 +27,7 @@ from tellapart.cli.modernize import modernize
 from tellapart.cli.predict import predict
 from tellapart.cli.report import report
 from tellapart.cli.runs import runs
+from tellapart.cli.serve import serve
 from tellapart.cli.summary import summary
 from tellapart.cli.terminal import console
 from tellapart.cli.terminal.quiet import silence_libraries
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "explain": explain,
+    "serve": serve,
     "report": report,
     "runs": runs,
     "summary": summary,
