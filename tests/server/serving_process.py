@@ -127,3 +127,21 @@ def noisy_pictures(count, side=32):
 
 def in_base64(content):
     return base64.b64encode(content).decode()
+
+
+def is_same(row, known):
+    """Whether an answer is that of `predict`: numbers to the sixth digit, as those of `predict` itself move with how
+    many pictures it is given at once; all else exactly."""
+    assert row.keys() == known.keys()
+    return all(
+        _is_close(row[key], value) if key in MOVING else row[key] == value for key, value in known.items()
+    )
+
+
+MOVING = ("probabilities", "group_probability", "novelty")
+
+
+def _is_close(value, other):
+    if isinstance(value, dict):
+        return value.keys() == other.keys() and all(_is_close(value[key], other[key]) for key in value)
+    return value == other or abs(value - other) < 1e-5

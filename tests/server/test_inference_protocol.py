@@ -34,6 +34,11 @@ def expected(pictures):
     return np.array(rows, np.float32)
 
 
+def close(values, known):
+    """Whether they are the same to the sixth digit; how many are predicted at once moves the seventh."""
+    return np.abs(values - known).max() < 1e-6
+
+
 def infer(server, value, data=b"", path="/v2/models/cifar10/infer"):
     text = json.dumps(value).encode()
     return server.ask("POST", path, text + data, {LENGTH: str(len(text))} if data else {})
@@ -69,12 +74,14 @@ def test_files_in_json_and_in_binary_give_predicts_answers(server, files):
     assert in_json["model_name"] == "cifar10"
     probabilities, label = in_json["outputs"][:2]
     known = expected(files)
-    assert np.array_equal(np.float32(probabilities["data"]).reshape(probabilities["shape"]), known)
+    assert close(np.float32(probabilities["data"]).reshape(probabilities["shape"]), known)
     names = tellapart.load("cifar10").class_names
     assert label["data"] == [names[row.argmax()] for row in known]
     data = as_elements(files)
     sent = one_input("BYTES", [4, 1], parameters={"binary_data_size": len(data)})
-    assert infer(server, sent, data).json["outputs"] == in_json["outputs"]
+    in_binary = infer(server, sent, data).json["outputs"]
+    assert close(np.float32(in_binary[0]["data"]), np.float32(probabilities["data"]))
+    assert in_binary[1:] == in_json["outputs"][1:]
 
 
 def test_pixels_of_the_networks_size_and_of_any_other(server):
@@ -84,7 +91,7 @@ def test_pixels_of_the_networks_size_and_of_any_other(server):
         known = expected(pixels if len(shape) == 4 else [pixels])
         for data in (pixels.ravel().tolist(), pixels.tolist()):
             outputs = infer(server, one_input("UINT8", shape, data=data)).json["outputs"]
-            assert np.array_equal(np.float32(outputs[0]["data"]).reshape(known.shape), known)
+            assert close(np.float32(outputs[0]["data"]).reshape(known.shape), known)
 
 
 def test_outputs_come_as_bytes_where_asked_for(server, files):
@@ -107,7 +114,7 @@ def test_outputs_come_as_bytes_where_asked_for(server, files):
     known = expected(files)
     assert labels[4 : 4 + first].decode() == tellapart.load("cifar10").class_names[known[0].argmax()]
     probabilities = np.frombuffer(reply.body[length + sizes[0] :], np.float32).reshape(4, 10)
-    assert np.array_equal(probabilities, known)
+    assert close(probabilities, known)
     sent = one_input("BYTES", [4], parameters={"binary_data_size": len(data)}) | {
         "parameters": {"binary_data_output": True}
     }

@@ -45,14 +45,15 @@ def test_a_body_beyond_the_limit_is_refused_whether_its_length_is_told_or_not(st
 
 
 def test_an_image_bomb_is_refused_by_its_header(strict):
-    content = bomb(20_000)
-    assert len(content) < 100_000
-    began = time.monotonic()
-    reply = strict.post("/predict", content)
-    assert reply.status == 422
-    assert "too large: 20000 x 20000" in reply.json["predictions"][0]["error"]
-    assert time.monotonic() - began < 2
-    assert strict.post("/explain", content).status == 422
+    for side, size in ((20_000, "400,000,000 pixels"), (500, "500 x 500 pixels; at most 100,000 are read")):
+        content = bomb(side)
+        assert len(content) < 100_000
+        began = time.monotonic()
+        reply = strict.post("/predict", content)
+        assert reply.status == 422
+        assert f"too large: {size}" in reply.json["predictions"][0]["error"]
+        assert time.monotonic() - began < 2
+        assert strict.post("/explain", content).status == 422
 
 
 def test_a_header_that_lies_does_no_harm(strict, picture):
