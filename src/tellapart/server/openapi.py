@@ -94,8 +94,7 @@ _REFUSALS = {
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    name, version = _in_path("name"), _in_path("version")
-    of_model, of_version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
+    schemas = {"Prediction": _PREDICTION, "Predictions": _PREDICTIONS, "Model": _MODEL, "Error": _ERROR}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -103,47 +102,46 @@ def document() -> dict[str, Any]:
             "version": __version__,
             "description": "Predictions of pictures. Where a token is set: Authorization: Bearer TOKEN.",
         },
-        "paths": {
-            "/": _get("The page for people.", "text/html", {"type": "string"}),
-            "/predict": _predict([]),
-            "/models/{name}/predict": _predict([name]),
-            "/explain": _explain([]),
-            "/models/{name}/explain": _explain([name]),
-            "/models": _get("All models.", "application/json", {"type": "object"}),
-            "/models/{name}": _get(
-                "One model.", "application/json", {"$ref": "#/components/schemas/Model"}, [name]
-            ),
-            "/healthz": _get("Whether the server runs.", "application/json", {"type": "object"}),
-            "/healthz/live": _get("Whether the server runs.", "application/json", {"type": "object"}),
-            "/healthz/ready": _get(
-                "Whether it accepts pictures.", "application/json", {"type": "object"}, refused=("503",)
-            ),
-            "/metrics": _get("Figures for Prometheus.", "text/plain", {"type": "string"}),
-            "/openapi.json": _get("This document.", "application/json", {"type": "object"}),
-            "/v2": _tensors_get("The server.", []),
-            "/v2/health/live": _tensors_get("Whether the server runs.", []),
-            "/v2/health/ready": _tensors_get("Whether all models are loaded.", []),
-            **{
-                f"{path}{ending}": operation(names)
-                for path, names in ((of_model, [name]), (of_version, [name, version]))
-                for ending, operation in (
-                    ("", lambda names: _tensors_get("A model's tensors.", names)),
-                    ("/ready", lambda names: _tensors_get("Whether a model is loaded.", names)),
-                    ("/infer", _infer),
-                )
-            },
-        },
+        "paths": {**_own_paths(_in_path("name")), **_protocol_paths(_in_path("name"), _in_path("version"))},
         "components": {
-            "schemas": {
-                "Prediction": _PREDICTION,
-                "Predictions": _PREDICTIONS,
-                "Model": _MODEL,
-                "Error": _ERROR,
-            },
+            "schemas": schemas,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
     }
+
+
+def _own_paths(name: dict[str, Any]) -> dict[str, Any]:
+    model = {"$ref": "#/components/schemas/Model"}
+    models = {"type": "object", "properties": {"models": {"type": "array", "items": model}}}
+    return {
+        "/": _get("The page for people.", {"type": "string"}, kind="text/html"),
+        "/predict": _predict([]),
+        "/models/{name}/predict": _predict([name]),
+        "/explain": _explain([]),
+        "/models/{name}/explain": _explain([name]),
+        "/models": _get("All models.", models, ("503",)),
+        "/models/{name}": _get("One model.", model, ("503",), [name]),
+        "/healthz": _get("Whether the server runs.", {"type": "object"}),
+        "/healthz/live": _get("Whether the server runs.", {"type": "object"}),
+        "/healthz/ready": _get("Whether it accepts pictures.", {"type": "object"}, ("503",)),
+        "/metrics": _get("Figures for Prometheus.", {"type": "string"}, kind="text/plain"),
+        "/openapi.json": _get("This document.", {"type": "object"}),
+    }
+
+
+def _protocol_paths(name: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
+    paths = {
+        "/v2": _get("The server.", _TENSORS),
+        "/v2/health/live": _get("Whether the server runs.", _TENSORS),
+        "/v2/health/ready": _get("Whether all models are loaded.", _TENSORS, ("503",)),
+    }
+    model = "/v2/models/{name}"
+    for path, names in ((model, [name]), (f"{model}/versions/{{version}}", [name, version])):
+        paths[path] = _get("A model's tensors.", _TENSORS, ("503",), names)
+        paths[f"{path}/ready"] = _get("Whether a model is loaded.", _TENSORS, ("503",), names)
+        paths[f"{path}/infer"] = _infer(names)
+    return paths
 
 
 def _predict(parameters: list[dict[str, Any]]) -> dict[str, Any]:
@@ -197,24 +195,14 @@ def _pictures() -> dict[str, Any]:
 
 def _get(
     summary: str,
-    kind: str,
     schema: dict[str, Any],
-    parameters: list[dict[str, Any]] | None = None,
     refused: tuple[str, ...] = (),
+    parameters: list[dict[str, Any]] | None = None,
+    kind: str = "application/json",
 ) -> dict[str, Any]:
-    statuses = ("400", "401", "403", "404", "429", *refused)
-    refusals = {status: _REFUSALS[status] for status in statuses}
-    return {
-        "get": {
-            "summary": summary,
-            "parameters": parameters or [],
-            "responses": _responses(kind, schema, refusals),
-        }
-    }
-
-
-def _tensors_get(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    return _get(summary, "application/json", _TENSORS, parameters, ("503",))
+    refusals = {status: _REFUSALS[status] for status in ("400", "401", "403", "404", "429", *refused)}
+    responses = _responses(kind, schema, refusals)
+    return {"get": {"summary": summary, "parameters": parameters or [], "responses": responses}}
 
 
 def _responses(kind: str, schema: dict[str, Any], refusals: dict[str, str]) -> dict[str, Any]:
