@@ -17,7 +17,7 @@ FLOORS = (
     ("inference",),
     ("training",),
     ("recipes", "classifier"),
-    ("runs", "profiling", "checks", "trackers"),
+    ("runs", "profiling", "checks", "trackers", "exporters"),
     ("explanations",),
     ("reports",),
     ("api",),

@@ -1,5 +1,7 @@
 """What callbacks see of gradients under `tellapart.fit`: what Keras leaves in `variable.value.grad`."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from keras_oracle import (
 )
 
 import tellapart
+from tellapart.training.gradients import VisibleGradients
 
 layers = keras.layers
 
@@ -152,3 +155,24 @@ def test_in_bfloat16_gradients_are_those_of_the_whole_batch_in_float32(batch):
     for one, other in zip(*seen, strict=True):
         assert one.dtype == other.dtype == torch.float32
         assert float((one - other).norm()) <= 0.05 * float(one.norm())
+
+
+def test_gradients_are_forgotten_once_a_step_and_by_the_thread_that_calls_fit(monkeypatch):
+    """Two threads that set the same weight's gradient free its memory twice."""
+    threads, cleared = torch.get_num_threads(), []
+    clear = VisibleGradients.clear
+
+    def watched(gradients):
+        cleared.append(threading.current_thread())
+        clear(gradients)
+
+    monkeypatch.setattr(VisibleGradients, "clear", watched)
+    torch.set_num_threads(2)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        x, y = np.resize(PICTURES, (480, 8, 8, 3)), np.resize(ONE_HOT, (480, 3))
+        tellapart.fit(compiled(small_network(), keras.optimizers.SGD(1e-4)), x, y, batch_size=160, verbose=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+        torch.set_num_threads(threads)
+    assert cleared == [threading.main_thread()] * 3

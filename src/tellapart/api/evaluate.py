@@ -1,46 +1,32 @@
 """`evaluate`: score a model on labeled images that it was not trained on.
 
-A run folder knows its own test images. Where it is given its own data again, those are scored, not images
-that it was trained on.
+`chosen_images` says which those are.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 
+from tellapart.api.chosen_images import ImageChoice, choose_images, saved_settings
 from tellapart.api.listener import Listener
 from tellapart.api.load import opened as opened_model
-from tellapart.api.load import run_folder_of, warn_of
+from tellapart.api.load import warn_of
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.pixel_doubt import doubt_about_pixels
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.classifier.plain.usage import Usage
-from tellapart.classifier.resolve import display_name
 from tellapart.classifier.split_scores import names_things, split_scores
-from tellapart.data.dataset import Dataset
 from tellapart.data.left_out import is_picture_or_folder, left_out_of_folders
-from tellapart.data.open import open_dataset, opens_the_same, reopening
 from tellapart.data.reading_notes import in_words
-from tellapart.data.recorded import open_recorded
-from tellapart.data.sources.catalog import find_known
-from tellapart.data.sources.label_choice import labels_from, with_several
 from tellapart.data.store import ImageStore, load_split
-from tellapart.errors import ConfigError
 from tellapart.metrics.label_scores import LabelScores
 from tellapart.metrics.scores import Scores
 from tellapart.pages.card import Card, Facts, Readable, Words
-from tellapart.runs.event_log import read_log
-from tellapart.runs.folder import LOG, RunFolder
 from tellapart.runs.untrusted_pictures import (
-    NONE_KNOWN,
     TrustedScores,
-    UntrustedPictures,
     trusted_scores,
-    untrusted_in,
 )
 from tellapart.text import short_name
 
@@ -114,23 +100,6 @@ class Evaluation(Readable):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The images that will be scored, and what a reader must know about them."""
-
-    dataset: Dataset
-    split: str
-    name: str
-    """What the split is called in the scores."""
-
-    note: str = ""
-    fingerprints: Mapping[str, str] | None = None
-    """By split, as they were when the model was trained."""
-
-    untrusted: UntrustedPictures = NONE_KNOWN
-    """Of a run's own test images, those whose result says nothing."""
-
-
 def evaluate(
     model: Classifier | str | Path,
     data: Any = None,
@@ -163,60 +132,15 @@ def evaluate(
         ModelError: not a model.
     """
     listener = listener or Listener()
-    folder = run_folder_of(model)
-    run = None if folder is None else RunFolder(folder)
-    saved = {} if run is None else run.read_settings()[1]
+    saved = saved_settings(model)
     classifier = opened_model(model, **said)
-    if data is None and "argument" not in saved:
-        raise ConfigError(_nothing_to_score(model, run, classifier.card.origin.get("data", "")))
-    known_classes = classifier.class_names if classifier.card.named else ()
-    several = classifier.card.multi_label
-    choice = _chosen(run, saved, data, labels, split, known_classes, listener, multi_label=several)
+    choice = choose_images(model, classifier.card, data, labels, split, listener)
     evaluation = _scored(classifier, choice, precision or saved.get("precision", "float32"), listener)
     warn_of(evaluation.usage)
     return evaluation
 
 
-def _chosen(
-    run: RunFolder | None,
-    saved: Mapping[str, Any],
-    data: Any,
-    labels: Any,
-    split: str | None,
-    known_classes: Sequence[str],
-    listener: Listener,
-    *,
-    multi_label: bool = False,
-) -> _Choice:
-    """Choose the images: the run's own split of its own data, else a split of what is given."""
-    name = split or "test"
-    is_own = data is None or opens_the_same(reopening(data, labels), saved)
-    if run is not None and is_own:
-        data, labels = saved["argument"], labels_from(saved)
-    opened = partial(
-        open_dataset,
-        download=True,
-        progress=listener.downloading,
-        for_training=False,
-        known_classes=known_classes,
-    )
-    if run is not None and is_own:
-        own = open_recorded(
-            lambda data, labels: opened(data, labels=labels), data, labels, run.read_split(saved), only=name
-        )
-        untrusted = untrusted_in(read_log(run.path / LOG)[0]) if name == "test" else NONE_KNOWN
-        return _Choice(own, name, name, fingerprints=saved["fingerprints"], untrusted=untrusted)
-    dataset = opened(data, labels=with_several(labels) if multi_label else labels)
-    if split is None and set(dataset.splits) == {"train"}:
-        note = (
-            "This data has no test split, so all of it is scored. If the model was trained on some of these "
-            "pictures, the score is too good."
-        )
-        return _Choice(dataset, "train", "all", note)
-    return _Choice(dataset, name, name)
-
-
-def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: Listener) -> Evaluation:
+def _scored(classifier: Classifier, choice: ImageChoice, precision: str, listener: Listener) -> Evaluation:
     dataset = choice.dataset
     classifier = classifier.named_by(dataset)
     store = load_split(dataset.part(choice.split), classifier.card.preprocessing, progress=listener.decoding)
@@ -249,7 +173,7 @@ def _scored(classifier: Classifier, choice: _Choice, precision: str, listener: L
     )
 
 
-def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[str]:
+def _notes(classifier: Classifier, choice: ImageChoice, store: ImageStore) -> list[str]:
     """Say what a reader must know about the images that were scored."""
     known = choice.fingerprints or {}
     if choice.split in known and known[choice.split] != store.fingerprint():
@@ -276,19 +200,3 @@ def _notes(classifier: Classifier, choice: _Choice, store: ImageStore) -> list[s
             f"kinds ({listed})."
         )
     return notes
-
-
-def _nothing_to_score(model: Classifier | str | Path, run: RunFolder | None, trained_on: str) -> str:
-    if isinstance(model, Classifier):
-        return "Nothing to score: give a known data set's name, a folder of labeled pictures, or arrays."
-    if run is not None:
-        return (
-            f"{model} was trained on arrays in memory, which are gone. "
-            f"Give pictures: tellapart evaluate {model} DATA"
-        )
-    name = display_name(model)
-    example = "DATA" if find_known(trained_on) is None else trained_on
-    return (
-        f"The model {name} has no test pictures of its own. Name the data to score it on, a known data set or a "
-        f"folder of labeled pictures: tellapart evaluate {name} {example}"
-    )

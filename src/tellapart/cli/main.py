@@ -22,6 +22,7 @@ from tellapart.cli.demo import demo
 from tellapart.cli.doctor import doctor
 from tellapart.cli.evaluate import evaluate
 from tellapart.cli.explain import explain
+from tellapart.cli.export import export
 from tellapart.cli.learn import learn
 from tellapart.cli.modernize import modernize
 from tellapart.cli.predict import predict
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "explain": explain,
+    "export": export,
     "serve": serve,
     "report": report,
     "runs": runs,

@@ -50,7 +50,7 @@ def scored_net(net: ProbabilityNet, score: Score) -> ScoredNet | None:
     if isinstance(ready, InferenceNet):
         seen = ready.has_features and (net.head in LOGITS or ready.has_logits)
     else:
-        seen = isinstance(ready, LoweredNet) and _ends_in_dense(ready)
+        seen = isinstance(ready, LoweredNet) and ends_in_dense(ready)
     return ScoredNet(net, score) if seen else None
 
 
@@ -69,14 +69,14 @@ class _Ready:
         """(B, H, W, C) pixels 0-255 -> (B, classes + 1)."""
         net: Any = self.net.net
         folded = isinstance(net, InferenceNet)
-        run = Run(*net.features_logits_and_outputs(images)) if folded else _observed(net, images)
+        run = Run(*net.features_logits_and_outputs(images)) if folded else observed_run(net, images)
         logits = two_logits(run.logits) if self.net.head in OF_SECOND else run.logits
         scores = self.score(run.features.flatten(1).float().cpu().numpy(), logits.float().cpu().numpy())
         probabilities = self.net.meaning(run.outputs).float().cpu()
         return torch.cat([probabilities, torch.from_numpy(scores).float()[:, None]], dim=1)
 
 
-def _ends_in_dense(net: LoweredNet) -> bool:
+def ends_in_dense(net: LoweredNet) -> bool:
     """Return whether the last call of an unfolded net is a dense layer, or an activation right behind one."""
     operations = [] if net.graph is None else [net.operation_of(call) for call in net.graph.calls[-2:]]
     is_dense = [isinstance(operation, Dense) for operation in operations]
@@ -85,7 +85,7 @@ def _ends_in_dense(net: LoweredNet) -> bool:
     )
 
 
-def _observed(net: LoweredNet, images: Tensor) -> Run:
+def observed_run(net: LoweredNet, images: Tensor) -> Run:
     """Run an unfolded net that ends in a dense layer, on whatever device it is."""
     dense: list[tuple[Dense, Tensor]] = []
 

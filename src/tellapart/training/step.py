@@ -115,6 +115,8 @@ class TrainStep:
         # A compiled net casts its weights itself: new tensors at every step would recompile it.
         cast = self.net.cast_weights(learning) if self.run is self.net and not self._is_watched() else []
         leaves = Leaves(self.weights, cast, learning)
+        if self.visible is not None and len(parts.items) > 1:
+            self.visible.clear()  # here, since parts that run at once would clear the same weights
         try:
             with without_gradients(frozen):
                 results = parts.map(lambda *part: self._learn(leaves, *part))
@@ -145,7 +147,7 @@ class TrainStep:
     ) -> tuple[list[Tensor | None], Tensor, Any]:
         """Return the leaf gradients, the loss and the output of a micro-batch, `share` of the batch."""
         output = self.run(inputs, training=True)
-        if self.visible is not None:
+        if self.visible is not None and share == 1:
             self.visible.clear()
         loss = self.loss(inputs, targets, output, weight)
         loss = loss if share == 1 else loss * share

@@ -1,0 +1,362 @@
+"""`export`: write a model in the format of another runtime, after proving it on pictures."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Unpack, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.api.chosen_images import choose_images, saved_settings
+from tellapart.api.given import given_pictures
+from tellapart.api.listener import Listener
+from tellapart.api.load import opened, run_folder_of, warn_of
+from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.plain.said import SaidOptions
+from tellapart.classifier.resolve import resolve_model
+from tellapart.data.fitted import fitted
+from tellapart.data.multi_label import are_several
+from tellapart.data.store import load_split
+from tellapart.errors import ConfigError, DataError, ModelError, PictureError, SaveError, TellapartError
+from tellapart.exporters.format import Answers, ExportJob, Format, Precision
+from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES, PictureNet
+from tellapart.exporters.proof import Proof, prove, refuse_mismatch
+from tellapart.exporters.record import record_of
+from tellapart.exporters.registry import format_named
+from tellapart.files import make_folder
+from tellapart.models.pretrained import HOME
+from tellapart.pages.card import Card, Facts, Readable, Words
+from tellapart.paths import with_home
+from tellapart.text import described, percent, short_name
+
+PICTURES = 1_000
+"""On which an export is proven, where there are as many."""
+
+CALIBRATION = 256
+"""Training pictures from which int8 learns its ranges."""
+
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported(Readable):
+    """An exported model, and the proof that it answers as the model does."""
+
+    path: Path
+    format: str
+    proof: Proof
+    record: Path
+    """JSON file: how pictures go in and what comes out, and the proof."""
+
+    notes: tuple[str, ...] = ()
+    """What a user of the file must know."""
+
+    def _parts(self) -> list[str]:
+        return [short_name(str(self.path)), self.format, *self.proof._parts()]
+
+    def _card(self) -> Card:
+        proof = self.proof
+        facts = [
+            ("format", self.format),
+            ("pictures", f"{proof.pictures:,} ({proof.source})"),
+            ("largest difference", f"{proof.largest_difference:.1e}"),
+            ("same answer", percent(proof.agreement, 2)),
+            ("speed here", f"{proof.pictures_per_second:,.0f} pictures/s ({proof.runtime})"),
+        ]
+        return Card("Exported", str(self.path), [Facts(facts), *map(Words, self.notes)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "file": str(self.path),
+            "format": self.format,
+            "record": str(self.record),
+            "proof": self.proof.to_dict(),
+            "notes": list(self.notes),
+        }
+
+
+class _Pictures(NamedTuple):
+    """Pictures for a proof."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[Any] | None
+    source: str
+
+
+def export(
+    model: Classifier | str | Path,
+    to: str = "onnx",
+    out: str | Path | None = None,
+    *,
+    data: Any = None,
+    labels: Any = None,
+    pictures: Any = None,
+    count: int = PICTURES,
+    precision: str = "float32",
+    views: int | None = None,
+    listener: Listener | None = None,
+    **said: Unpack[SaidOptions],
+) -> Exported:
+    """Write a model in the format of another runtime, and prove that it answers as the model does.
+
+    The file takes raw pictures, (N, height, width, channels) uint8 of the network's size, and gives the probabilities
+    of `predict`; where the format can, also the novelty score. How a picture is brought to that size, class names and
+    limits travel in the file, or in the JSON beside it. Pictures then go through both: where a probability differs by
+    more than 1e-5 (float32), nothing is kept.
+
+    Args:
+        model: a run folder, a model file, the name of a built-in model, or a `Classifier`.
+        to: "onnx", "torch", "keras", "h5", "safetensors" or "openvino".
+        out: the file to write. Default: model.SUFFIX in the run folder, or beside the model file. An earlier export is
+            replaced, another file is not.
+        data: labeled pictures for the proof, as for `evaluate`. Default: the run's test pictures.
+        labels: as for `evaluate`.
+        pictures: pictures without labels for the proof instead, as for `predict`.
+        count: of the pictures, drawn evenly over them.
+        precision: "float32"; "float16"; or "int8", which learns its ranges from the run's training pictures, or from
+            those of the proof.
+        views: copies of each picture to average, 1, 2 or 6. Default: as the model predicts.
+        listener: hears of the pictures read.
+        said: of a model that tellapart did not save, as for `load`.
+
+    Returns:
+        The file, the proof's figures, and the JSON file that holds both.
+
+    Raises:
+        ConfigError: an unknown format or precision; no pictures to prove it on; a file that is no export lies there.
+        MissingExtraError: the format's packages are not installed.
+        ModelError: the model cannot be exported, or the export answers otherwise.
+        SaveError: it could not be written.
+    """
+    listener = listener or Listener()
+    form = _checked(to, precision, count)
+    form.require()
+    saved_settings(model)
+    classifier = opened(model, **said)
+    place = _place(model, out, form)
+    proof_pictures = _pictures(model, classifier, data, labels, pictures, count, listener)
+    tta_views = (classifier.card.tta_views if views is None else views) if form.has_views else 1
+    if views is not None and views != tta_views:
+        raise ConfigError(f"An export to {form.title} averages no views. Leave out views.")
+    outputs = PictureNet(classifier, tta_views).outputs if form.has_views else (PROBABILITIES,)
+    job = ExportJob(
+        classifier=classifier,
+        tta_views=tta_views,
+        precision=precision,  # type: ignore[arg-type]
+        record=record_of(classifier, tta_views, outputs),
+        calibration=_calibration(model, classifier, proof_pictures, listener)
+        if precision == "int8"
+        else None,
+    )
+    exported = _written(job, form, place, proof_pictures)
+    warn_of(classifier.usage)
+    return exported
+
+
+def _checked(to: Any, precision: Any, count: Any) -> Format:
+    """Return the format.
+
+    Raises:
+        ConfigError: an argument is unknown or out of range.
+    """
+    if not isinstance(to, str):
+        raise ConfigError(f"to is the name of a format; got {described(to)}.")
+    form = format_named(to)
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}; got {str(precision)[:40]!r}.")
+    if precision not in form.precisions:
+        raise ConfigError(
+            f"An export to {form.title} is in {' or '.join(form.precisions)}; got {precision}. For int8, export to onnx."
+        )
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ConfigError(f"count is a number of pictures, 1 or more; got {described(count)}.")
+    return form
+
+
+def _place(model: Classifier | str | Path, out: Any, form: Format) -> Path:
+    """Return the file to write.
+
+    Raises:
+        ConfigError: it has another ending, is missing and cannot be told, or something else lies there.
+    """
+    if out is not None and not isinstance(out, str | os.PathLike):
+        raise ConfigError(f"out is a path; got {described(out)}.")
+    place = with_home(out) if out is not None else _place_beside(model, form)
+    if place.suffix.lower() != form.suffix:
+        raise ConfigError(f"{place}: an export to {form.title} ends in {form.suffix}. Give another name.")
+    if place.exists() and not _record_of(place).is_file():
+        raise ConfigError(
+            f"{place} already exists and is no export of tellapart's, so it is not overwritten. Give another name "
+            "(--out)."
+        )
+    return place
+
+
+def _place_beside(model: Classifier | str | Path, form: Format) -> Path:
+    if isinstance(model, Classifier):
+        raise ConfigError("A model in memory has no folder. Say where the export goes: out='NAME'.")
+    if (folder := run_folder_of(model)) is not None:
+        name = "model" if form.suffix != ".keras" else "model-export"
+        return folder / f"{name}{form.suffix}"
+    path = Path(resolve_model(model))
+    if path.parent == HOME:
+        return Path(f"{path.stem}{form.suffix}")
+    name = path.stem if path.suffix != form.suffix else f"{path.stem}-export"
+    return path.with_name(f"{name}{form.suffix}")
+
+
+def _record_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}.json")
+
+
+def _pictures(
+    model: Classifier | str | Path,
+    classifier: Classifier,
+    data: Any,
+    labels: Any,
+    pictures: Any,
+    count: int,
+    listener: Listener,
+) -> _Pictures:
+    """Return the pictures of the proof.
+
+    Raises:
+        ConfigError: there are none, or both kinds were given.
+        DataError: they cannot be used.
+    """
+    if pictures is not None:
+        if data is not None or labels is not None:
+            raise ConfigError("Give pictures with labels (data) or without (pictures), not both.")
+        return _unlabeled(classifier, pictures, count)
+    if data is None and "argument" not in saved_settings(model):
+        raise ConfigError(
+            "An export is proven on pictures, and this model has none of its own. Name some: labeled ones as for "
+            "evaluate (DATA), or any photos (--pictures FOLDER)."
+        )
+    choice = choose_images(model, classifier.card, data, labels, None, listener)
+    split = choice.dataset.part(choice.split)
+    rows = _evenly(len(split), count)
+    named = classifier.named_by(choice.dataset)
+    store = load_split(split.take(rows), classifier.card.preprocessing, progress=listener.decoding)
+    targets = _targets(store.labels, choice.dataset.class_names, named.class_names)
+    source = f"{choice.dataset.name}, {choice.name} split" if choice.name != "all" else choice.dataset.name
+    return _Pictures(np.asarray(store.images[:]), targets, source)
+
+
+def _targets(labels: NDArray[Any], names: tuple[str, ...], own_names: tuple[str, ...]) -> NDArray[Any] | None:
+    """Return labels in the model's order of classes; None where it does not have all of the classes."""
+    if names == own_names:
+        return labels
+    if are_several(labels) or not set(names) <= set(own_names):
+        return None
+    return np.array([own_names.index(name) for name in names], np.int64)[labels]
+
+
+def _unlabeled(classifier: Classifier, pictures: Any, count: int) -> _Pictures:
+    given = given_pictures(pictures).pictures
+    images = []
+    for row in _evenly(len(given), count):
+        try:
+            images.append(fitted(given[row], classifier.card.preprocessing, int(row)).pixels)
+        except PictureError:
+            continue
+    if not images:
+        raise DataError("None of the pictures for the proof can be read. Name others.")
+    return _Pictures(np.stack(images), None, "pictures that were given")
+
+
+def _evenly(total: int, count: int) -> NDArray[np.int64]:
+    """Return at most `count` of the rows 0 to total - 1, in equal distances."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
+
+
+def _calibration(
+    model: Classifier | str | Path, classifier: Classifier, pictures: _Pictures, listener: Listener
+) -> NDArray[np.uint8]:
+    """Return training pictures of the run; where there are none, those of the proof."""
+    if "argument" not in saved_settings(model):
+        return pictures.images[_evenly(len(pictures.images), CALIBRATION)]
+    choice = choose_images(model, classifier.card, None, None, "train", listener)
+    split = choice.dataset.part("train")
+    rows = split.take(_evenly(len(split), CALIBRATION))
+    return np.asarray(load_split(rows, classifier.card.preprocessing, progress=listener.decoding).images[:])
+
+
+def _written(job: ExportJob, form: Format, place: Path, pictures: _Pictures) -> Exported:
+    """Write, prove, and only then move the files to their place.
+
+    Raises:
+        ModelError: the network cannot be exported, or the file answers otherwise.
+        SaveError: it could not be written.
+    """
+    try:
+        make_folder(place.parent)
+        folder = Path(tempfile.mkdtemp(prefix=f".{place.stem[:40]}-", dir=place.parent))
+    except OSError as reason:
+        raise SaveError(
+            f"{place} could not be written ({reason.strerror}). Choose another place."
+        ) from reason
+    try:
+        draft = folder / place.name
+        _tried(lambda: form.write(job, draft), form)
+        proof = _proven(job, form, draft, pictures, sum(file.stat().st_size for file in folder.iterdir()))
+        refuse_mismatch(proof)
+        record = {**job.record, "proof": proof.to_dict(), "notes": list(form.notes)}
+        _record_of(draft).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda file: file.name == draft.name):
+            os.replace(file, place.with_name(file.name))
+    except OSError as reason:
+        if isinstance(reason, TellapartError):
+            raise
+        raise SaveError(
+            f"{place} could not be written ({reason.strerror or reason}). Nothing was left."
+        ) from reason
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Exported(place, form.name, proof, _record_of(place), form.notes)
+
+
+def _tried(write: Callable[[], None], form: Format) -> None:
+    """Write; an error of a library becomes one of ours.
+
+    Raises:
+        ModelError: the network cannot be exported.
+    """
+    try:
+        write()
+    except (TellapartError, OSError, MemoryError):
+        raise
+    except Exception as reason:
+        words = " ".join(str(reason).split())
+        raise ModelError(
+            f"The model cannot be exported to {form.title} ({type(reason).__name__}: {words[:300]}). "
+            "Try another format, such as keras."
+        ) from reason
+
+
+def _proven(job: ExportJob, form: Format, draft: Path, pictures: _Pictures, size: int) -> Proof:
+    card, images = job.classifier.card, pictures.images
+    predictions = job.classifier.tta_probabilities(images, tta_views=job.tta_views, novelty=True)
+    expected: dict[str, Any] = {PROBABILITIES: predictions.averaged}
+    if predictions.novelty is not None:
+        expected[NOVELTY] = predictions.novelty
+    answers: Answers = expected
+    return prove(
+        answers,
+        form.open(draft, job),
+        images,
+        pictures.labels,
+        own=lambda part: job.classifier.probabilities(part, tta_views=job.tta_views),
+        thresholds=card.thresholds if card.multi_label else (),
+        novelty_limit=None if card.novelty is None else card.novelty.limit,
+        precision=job.precision,
+        source=pictures.source,
+        size=size,
+        runtime=form.runtime,
+    )

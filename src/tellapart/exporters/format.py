@@ -1,0 +1,83 @@
+"""What a file format of the exports is: an entry of `registry.FORMATS`."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.classifier.classifier import Classifier
+from tellapart.errors import MissingExtraError
+
+Precision = Literal["float32", "float16", "int8"]
+
+Answers = Mapping[str, NDArray[np.float32]]
+"""Output's name -> its values for some pictures; "probabilities" is always among them."""
+
+Runner = Callable[[NDArray[np.uint8]], Answers]
+"""Runs an exported file, in the runtime that it is for: (N, H, W, C) uint8 -> answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportJob:
+    """What is to be written."""
+
+    classifier: Classifier
+    tta_views: int
+    precision: Precision = "float32"
+
+    record: Mapping[str, Any]
+    """Of `record.record_of`: what travels with the file."""
+
+    calibration: NDArray[np.uint8] | None = None
+    """(N, H, W, C) training pictures, from which int8 learns its ranges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A file format."""
+
+    name: str
+    title: str
+    suffix: str
+
+    write: Callable[[ExportJob, Path], None]
+    """Writes the file."""
+
+    open: Callable[[Path, ExportJob], Runner]
+    """Opens the file in its runtime; of what tellapart knows, it uses the record alone."""
+
+    runtime: str
+    """The package that runs the file here; its version is part of the proof."""
+
+    packages: tuple[str, ...] = ()
+    """Modules needed to write and run it that tellapart does not bring."""
+
+    extra: str = ""
+    """The extra that installs them."""
+
+    precisions: tuple[Precision, ...] = ("float32",)
+
+    has_views: bool = True
+    """Whether test-time augmentation is inside; else each picture is predicted as it is."""
+
+    holds_record: bool = True
+    """Whether the file itself has a place for the record; a JSON file lies beside each export in any case."""
+
+    notes: tuple[str, ...] = field(default=())
+    """What a user of the file must know."""
+
+    def require(self) -> None:
+        """Import what the format needs.
+
+        Raises:
+            MissingExtraError: one of its packages is not installed.
+        """
+        for package in self.packages:
+            try:
+                importlib.import_module(package)
+            except ModuleNotFoundError as reason:
+                raise MissingExtraError(package, self.extra, f"An export to {self.title}") from reason

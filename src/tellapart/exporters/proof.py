@@ -1,0 +1,226 @@
+"""The proof: the same pictures through the classifier and through the exported file, and how far the answers differ."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellapart.data.multi_label import are_several
+from tellapart.errors import ModelError
+from tellapart.exporters.format import Answers, Precision, Runner
+from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES
+from tellapart.metrics.label_scores import given_labels, mean_average_precision
+from tellapart.metrics.scores import wilson_interval
+from tellapart.pages.card import Readable
+from tellapart.text import counted, percent
+
+MOST_DIFFERENT = 1e-5
+"""Of a probability in float32; beyond it, something else is computed."""
+
+MOST_DIFFERENT_HALF = 0.02
+"""Of a probability in float16."""
+
+LEAST_AGREEMENT = {"float16": 0.99, "int8": 0.9}
+"""Share of the pictures whose first class must be the same, in an arithmetic that rounds."""
+
+MOST_LOST = 0.005
+"""Of the accuracy, in an arithmetic that rounds, unless chance explains it."""
+
+LEVEL = 0.05
+
+TIMED = 64
+"""Pictures of a timed run."""
+
+SECONDS = 0.5
+"""Spent on timing each side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof(Readable):
+    """How an exported file answers beside the classifier that it was made from."""
+
+    pictures: int
+    source: str
+    """Which pictures they are."""
+
+    precision: Precision
+    largest_difference: float
+    """Of any probability."""
+
+    agreement: float
+    """Share of the pictures that are given the same class; of several labels, the same labels."""
+
+    novelty_agreement: float | None
+    """Share of the pictures of which both say the same about being unfamiliar; None: the file has no such output."""
+
+    score_name: str | None
+    """accuracy, or of several labels mean average precision; None: the pictures have no labels."""
+
+    score: float | None
+    """Of the classifier."""
+
+    exported_score: float | None
+    interval: tuple[float, float] | None
+    """95% of the exported file's accuracy (Wilson)."""
+
+    p_value: float | None
+    """McNemar's exact test of the two accuracies; None: no labels, or several a picture."""
+
+    size: int
+    """Bytes of the exported files."""
+
+    pictures_per_second: float
+    """Of the exported file, in batches of at most TIMED, on this machine."""
+
+    classifier_per_second: float
+    runtime: str
+    """With its version."""
+
+    threads: int
+
+    def _parts(self) -> list[str]:
+        return [
+            counted(self.pictures, "picture"),
+            f"largest difference {self.largest_difference:.1e}",
+            f"agreement {percent(self.agreement, 1)}",
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return asdict(self)
+
+
+def prove(
+    expected: Answers,
+    run: Runner,
+    images: NDArray[np.uint8],
+    labels: NDArray[Any] | None,
+    *,
+    own: Callable[[NDArray[np.uint8]], Any],
+    thresholds: tuple[float, ...],
+    novelty_limit: float | None,
+    precision: Precision,
+    source: str,
+    size: int,
+    runtime: str,
+) -> Proof:
+    """Run pictures through an exported file.
+
+    Args:
+        expected: what the classifier answers to the pictures.
+        run: runs the exported file.
+        images: (N, H, W, C).
+        labels: (N,), or (N, labels) of 0 and 1; None: unknown.
+        own: the classifier, for timing.
+        thresholds: of several labels; empty: each picture has one class.
+        novelty_limit: from which a picture is unfamiliar; None: there is none.
+        precision: of the exported file.
+        source: which pictures they are.
+        size: bytes of the exported files.
+        runtime: name of the package that runs it.
+    """
+    answers = run(images)
+    theirs, ours = answers[PROBABILITIES], expected[PROBABILITIES]
+    different = np.abs(theirs.astype(np.float64) - ours)
+    return Proof(
+        pictures=len(images),
+        source=source,
+        precision=precision,
+        largest_difference=float(np.max(different)) if np.isfinite(theirs).all() else float("inf"),
+        agreement=float(_same(theirs, ours, thresholds).mean()),
+        novelty_agreement=_novelty_agreement(answers, expected, novelty_limit),
+        **_scores(theirs, ours, labels),
+        size=size,
+        pictures_per_second=_speed(run, images),
+        classifier_per_second=_speed(own, images),
+        runtime=f"{runtime} {version(runtime)}",
+        threads=_threads(),
+    )
+
+
+def refuse_mismatch(proof: Proof) -> None:
+    """Refuse an export that answers otherwise than its classifier.
+
+    Raises:
+        ModelError: with the figures.
+    """
+    where = f"on {counted(proof.pictures, 'picture')} ({proof.source})"
+    most = {"float32": MOST_DIFFERENT, "float16": MOST_DIFFERENT_HALF}.get(proof.precision)
+    if most is not None and not proof.largest_difference <= most:
+        raise ModelError(
+            f"The export does not answer as the model does: {where}, a probability differs by "
+            f"{proof.largest_difference:.2g}; accepted are {most:g}. No file was left."
+        )
+    least = LEAST_AGREEMENT.get(proof.precision, 1.0)
+    if proof.agreement < least:
+        raise ModelError(
+            f"The export does not answer as the model does: {where}, {percent(1 - proof.agreement, 1)} get another "
+            f"answer; accepted are {percent(1 - least, 1)}. No file was left."
+        )
+    if proof.score is None or proof.exported_score is None or proof.precision == "float32":
+        return
+    lost, surely = proof.score - proof.exported_score, proof.p_value is None or proof.p_value < LEVEL
+    if lost > MOST_LOST and surely:
+        raise ModelError(
+            f"In {proof.precision} the model is worse: {where}, {proof.score_name} {percent(proof.exported_score, 2)} "
+            f"instead of {percent(proof.score, 2)}; accepted are {100 * MOST_LOST:g} points less. No file was left. "
+            "Export it in float32."
+        )
+
+
+def _same(
+    theirs: NDArray[np.float32], ours: NDArray[np.float32], thresholds: tuple[float, ...]
+) -> NDArray[np.bool_]:
+    if not thresholds:
+        return theirs.argmax(1) == ours.argmax(1)
+    return (given_labels(theirs, thresholds) == given_labels(ours, thresholds)).all(1)
+
+
+def _novelty_agreement(answers: Answers, expected: Answers, limit: float | None) -> float | None:
+    if limit is None or NOVELTY not in answers or NOVELTY not in expected:
+        return None
+    return float(((answers[NOVELTY] > limit) == (expected[NOVELTY] > limit)).mean())
+
+
+def _scores(
+    theirs: NDArray[np.float32], ours: NDArray[np.float32], labels: NDArray[Any] | None
+) -> Mapping[str, Any]:
+    names = ("score_name", "score", "exported_score", "interval", "p_value")
+    if labels is None or not len(labels):
+        return dict.fromkeys(names)
+    if are_several(labels):
+        own, _ = mean_average_precision(ours, labels)
+        exported, interval = mean_average_precision(theirs, labels)
+        values: tuple[Any, ...] = ("mean average precision", own, exported, interval, None)
+        return dict(zip(names, values, strict=True))
+    from scipy.stats import binomtest
+
+    right, right_too = ours.argmax(1) == labels, theirs.argmax(1) == labels
+    only_ours, only_theirs = int((right & ~right_too).sum()), int((right_too & ~right).sum())
+    differing = only_ours + only_theirs
+    p_value = float(binomtest(only_ours, differing, 0.5).pvalue) if differing else 1.0
+    interval = wilson_interval(int(right_too.sum()), len(labels))
+    values = ("accuracy", float(right.mean()), float(right_too.mean()), interval, p_value)
+    return dict(zip(names, values, strict=True))
+
+
+def _speed(run: Callable[[NDArray[np.uint8]], Any], images: NDArray[np.uint8]) -> float:
+    """Return pictures a second, the median of the runs that fit into SECONDS."""
+    part, times, ends = images[:TIMED], [], time.perf_counter() + SECONDS
+    run(part)
+    while not times or time.perf_counter() < ends:
+        began = time.perf_counter()
+        run(part)
+        times.append(time.perf_counter() - began)
+    return len(part) / float(np.median(times))
+
+
+def _threads() -> int:
+    import torch
+
+    return min(torch.get_num_threads(), os.cpu_count() or 1)

@@ -1,0 +1,81 @@
+"""The record: what travels with an export, so that nobody has to guess how pictures go in and what comes out."""
+
+import json
+from typing import Any
+
+from tellapart import __version__
+from tellapart.classifier.classifier import Classifier
+from tellapart.exporters.picture_net import NOVELTY, PICTURES, PROBABILITIES
+from tellapart.metrics.calibration import SMALLEST
+
+FORMAT = 1
+
+KEY = "tellapart"
+"""Under which a file keeps its record."""
+
+POLICY = {
+    "crop": "the largest centered part of the network's proportions is resized",
+    "pad": "the whole picture is resized to fit, and the rest filled with gray 127",
+    "stretch": "the whole picture is resized, whatever its proportions",
+}
+READING = {
+    "exact": "bicubic with antialiasing, as Pillow's resize with reducing_gap 3",
+    "fast": "bicubic with antialiasing on bytes, as torch's interpolate; large JPEGs are decoded at 1/2, 1/4 or 1/8",
+    "bilinear": "bilinear, as Keras's loaders",
+    "nearest": "nearest, as Keras's loaders",
+}
+
+
+def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) -> dict[str, Any]:
+    """Return as plain values what a user of the file needs.
+
+    Args:
+        classifier: that is exported.
+        tta_views: of each picture that the file averages.
+        outputs: names of what it returns.
+    """
+    card, preprocessing = classifier.card, classifier.card.preprocessing
+    height, width, channels = preprocessing.shape
+    several = card.multi_label
+    described: dict[str, Any] = {
+        PROBABILITIES: {
+            "shape": ["batch", len(card.class_names)],
+            "dtype": "float32",
+            "meaning": "the probability of each label, by itself"
+            if several
+            else "the probability of each class",
+        }
+    }
+    if NOVELTY in outputs:
+        assert card.novelty is not None
+        described[NOVELTY] = {
+            "shape": ["batch"],
+            "dtype": "float32",
+            "meaning": "how unlike the training pictures it is",
+            "unfamiliar_above": card.novelty.limit,
+        }
+    return {
+        "format": FORMAT,
+        "tellapart": __version__,
+        "class_names": list(card.class_names),
+        "input": {
+            "name": PICTURES,
+            "shape": ["batch", height, width, channels],
+            "dtype": "uint8",
+            "meaning": f"pixels 0 to 255, {'red, green, blue' if channels == 3 else 'gray'}; not scaled",
+        },
+        "preparing": {
+            **preprocessing.to_dict(),
+            "resizing": f"{READING[preprocessing.reading]}; {POLICY[preprocessing.policy]}",
+        },
+        "outputs": described,
+        "views": tta_views,
+        "calibration": None
+        if card.temperature is None
+        else {
+            "temperature": card.temperature,
+            "meaning": f"calibrated = softmax(log(max(probabilities, {SMALLEST:g})) / temperature)",
+        },
+        "thresholds": dict(zip(card.class_names, card.thresholds, strict=True)) if card.thresholds else None,
+        "card": json.loads(card.to_json()),
+    }

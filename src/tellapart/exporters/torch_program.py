@@ -1,0 +1,54 @@
+"""PyTorch: an exported program (.pt2), which torch runs without tellapart or Keras."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tellapart.exporters.format import Answers, ExportJob, Format, Runner
+from tellapart.exporters.picture_net import PictureNet, example_of
+from tellapart.exporters.record import KEY
+
+AT_ONCE = 64
+RECORD = f"{KEY}.json"
+"""Extra file of the program that holds the record."""
+
+
+def write(job: ExportJob, path: Path) -> None:
+    """Write the file."""
+    net = PictureNet(job.classifier, job.tta_views).eval()
+    example = example_of(job.classifier.card.preprocessing.shape)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        batch = torch.export.Dim("batch", min=1)
+        program = torch.export.export(net, (example,), dynamic_shapes=({0: batch},))
+        torch.export.save(program, path, extra_files={RECORD: json.dumps(job.record)})
+
+
+def open_file(path: Path, job: ExportJob) -> Runner:
+    """Return a function that runs the file in torch."""
+    module = torch.export.load(path).module()
+    names = list(job.record["outputs"])
+
+    def run(images: NDArray[np.uint8]) -> Answers:
+        with torch.inference_mode():
+            parts = [module(part) for part in torch.from_numpy(images).split(AT_ONCE)]
+        return {name: torch.cat([part[i] for part in parts]).numpy() for i, name in enumerate(names)}
+
+    return run
+
+
+TORCH = Format(
+    name="torch",
+    title="PyTorch (torch.export)",
+    suffix=".pt2",
+    write=write,
+    open=open_file,
+    runtime="torch",
+    notes=(
+        "Open it with torch.export.load(FILE).module(). A .pt2 file can run code: load only files you trust.",
+    ),
+)
