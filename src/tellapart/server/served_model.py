@@ -136,7 +136,7 @@ class ServedModel:
     def _explained(self, picture: SentPicture) -> str:
         content = self._checked(picture)
         try:
-            return self._explainer.explain(content, quick=True).to_html()
+            return self._explainer.explain(content, quick=True, name=picture.name).to_html()
         except PictureError as reason:
             raise named(picture, reason) from reason
 

@@ -52,13 +52,17 @@ function post(action, query = "") {
   return fetch(`models/${name}/${action}${query}`, { method: "POST", body: photo, headers });
 }
 
+function nameQuery() {
+  return `?name=${encodeURIComponent(photo.name || "This photo")}`;
+}
+
 async function predict() {
   const number = ++asked;
   say("Predicting …");
   element("result").classList.add("busy");
   for (const id of ["answer", "unfamiliar", "bars", "explain"]) element(id).hidden = true;
   try {
-    const response = await post("predict", `?top=5&name=${encodeURIComponent(photo.name || "This photo")}`);
+    const response = await post("predict", `${nameQuery()}&top=5`);
     const answer = await response.json();
     if (number !== asked) return; // another photo was chosen meanwhile
     const prediction = answer.predictions?.[0];
@@ -106,11 +110,12 @@ function span(text) {
 async function explain() {
   const button = element("explain");
   if (button.getAttribute("aria-disabled") === "true") return;
-  const tab = window.open("", "_blank");
+  const tab = window.open("", "_blank"); // while the click counts; later browsers would refuse it
+  if (tab) tab.document.body.textContent = "Explaining …";
   button.setAttribute("aria-disabled", "true");
   button.textContent = "Explaining …";
   try {
-    const response = await post("explain");
+    const response = await post("explain", nameQuery());
     if (!response.ok) throw new Error((await response.json()).error);
     const url = URL.createObjectURL(new Blob([await response.text()], { type: "text/html" }));
     if (tab) tab.location = url;
