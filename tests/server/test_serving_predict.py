@@ -170,3 +170,26 @@ def test_an_explanation_is_a_page(server):
     bad = server.post("/models/photos/explain?name=x.txt", b"no picture")
     assert bad.status == 422
     assert bad.json["error"].startswith("x.txt: ")
+
+
+def test_a_process_that_explains_may_die_and_the_next_explanation_is_there(server):
+    import psutil
+
+    content = noisy_pictures(1)[0]
+    assert server.post("/explain", content).status == 200
+    (child,) = psutil.Process(server.process.pid).children()
+    assert child.nice() == 10
+    child.kill()
+    statuses = [server.post("/explain", content).status for _ in range(2)]
+    assert statuses[-1] == 200
+    assert set(statuses) <= {200, 503}
+
+
+def test_no_process_is_left_when_the_server_is_killed(tmp_path):
+    import psutil
+
+    with served(tmp_path, "digits") as server:
+        assert server.post("/explain", noisy_pictures(1)[0]).status == 200
+        (child,) = psutil.Process(server.process.pid).children()
+        server.process.kill()
+        assert child.wait(10) is None or not child.is_running()

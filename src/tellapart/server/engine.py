@@ -1,6 +1,7 @@
 """The engine: the threads that decode, predict and explain.
 
 Decoding takes a thread for each core; predictions take one thread, which divides batches among the cores itself.
+Explanations take one thread, which lets a process of its own do the work where that can load the model.
 """
 
 import asyncio
@@ -8,6 +9,8 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from tellapart.server.explaining import ExplainingProcess
 
 Result = TypeVar("Result")
 
@@ -19,6 +22,9 @@ class Engine:
         self._decoders = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "decode")
         self._predictor = ThreadPoolExecutor(1, "predict")
         self._explainer = ThreadPoolExecutor(1, "explain")
+        self.explaining = ExplainingProcess()
+        """For the thread that explains alone."""
+
         self._loader = ThreadPoolExecutor(1, "load")
 
     async def decode(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -41,3 +47,4 @@ class Engine:
         """End the threads; what they are doing is finished first."""
         for threads in (self._decoders, self._predictor, self._explainer, self._loader):
             threads.shutdown(wait=True, cancel_futures=True)
+        self.explaining.end()

@@ -16,10 +16,10 @@ class ServingLimits(Readable):
     pixels: int = 50_000_000
     """Height times width of the largest picture."""
 
-    pictures: int = 64
+    pictures: int = 32
     """Pictures in a request."""
 
-    queue: int = 256
+    queue: int = 128
     """Pictures of all requests that are not yet answered; requests beyond are told to come back (503)."""
 
     bytes_together: int = 256_000_000

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import NamedTuple
 
+from starlette.exceptions import HTTPException
+
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.prediction import Prediction
 from tellapart.data.decode import image_shape
@@ -134,11 +136,17 @@ class ServedModel:
         return fitted(pixels, self.card.preprocessing)
 
     def _explained(self, picture: SentPicture) -> str:
-        content = self._checked(picture)
+        content, snapshot = self._checked(picture), self.snapshot
         try:
-            return self._explainer.explain(content, quick=True, name=picture.name).to_html()
+            if snapshot.path is None:
+                return self._explainer.explain(content, quick=True, name=picture.name).to_html()
+            return self._engine.explaining.explain(snapshot.path, snapshot.said, content, picture.name)
         except PictureError as reason:
             raise named(picture, reason) from reason
+        except OSError as reason:
+            raise HTTPException(
+                503, "The explanation was broken off. Try again.", {"Retry-After": "5"}
+            ) from reason
 
     @cached_property
     def _explainer(self) -> Explainer:

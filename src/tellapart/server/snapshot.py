@@ -8,6 +8,7 @@ import hashlib
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,12 @@ class Snapshot:
     signature: Signature | None
     """Of the file that was read; None: there is none that could change."""
 
+    path: str | None
+    """From which another process can load the same model; None: it is in this one's memory alone."""
+
+    said: Mapping[str, Any]
+    """As it was loaded."""
+
 
 @dataclass(frozen=True)
 class ModelSource:
@@ -64,8 +71,9 @@ class ModelSource:
         """
         path = self._own_file
         if path is None:
-            version = "in-memory" if isinstance(self.model, Classifier) else "built-in"
-            return Snapshot(tried(load(self.model, **self.said)), version, None)
+            in_memory = isinstance(self.model, Classifier)
+            version, known = ("in-memory", None) if in_memory else ("built-in", str(self.model))
+            return Snapshot(tried(load(self.model, **self.said)), version, None, known, self.said)
         signature = self.signature()
         folder = tempfile.mkdtemp(prefix="tellapart-serve-")
         copy = Path(folder) / path.name
@@ -82,7 +90,8 @@ class ModelSource:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         weakref.finalize(classifier, shutil.rmtree, folder, ignore_errors=True)
-        return Snapshot(classifier, version, signature)
+        known = None if "custom_objects" in self.said else str(copy)
+        return Snapshot(classifier, version, signature, known, self.said)
 
     @cached_property
     def _own_file(self) -> Path | None:
