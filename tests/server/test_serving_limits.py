@@ -209,3 +209,12 @@ def test_rubbish_of_every_kind_leaves_the_server_well(strict, picture):
     assert strict.post("/predict", picture).status == 200
     assert strict.process.poll() is None
     assert not strict.logged("a bug")
+
+
+def test_only_a_proxy_that_was_named_says_who_asks(tmp_path, picture):
+    forwarded = {"X-Forwarded-For": "203.0.113.7", "X-Request-Id": "mine"}
+    for arguments, client in (((), "127.0.0.1"), (("--proxy", "127.0.0.1"), "203.0.113.7")):
+        with served(tmp_path, "cifar10", *arguments) as server:
+            assert server.post("/predict", picture, **forwarded).status == 200
+            (line,) = [line for line in server.logged("request") if line["request_id"] == "mine"]
+            assert line["client"] == client
