@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -165,3 +167,34 @@ def test_a_damaged_file_takes_nobodys_place(two_models, tmp_path, pictures):
         replace(two_models[1], place)
         soon(lambda: server.logged("model swapped"))
         assert server.post("/predict", pictures[0]).json["version"] != before["version"]
+
+
+def test_two_processes_share_a_port_and_nothing_else(tmp_path, pictures):
+    with served(tmp_path, "cifar10", "--share-port") as first:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tellapart",
+                "serve",
+                "cifar10",
+                "--share-port",
+                "--port",
+                str(first.port),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout.readline().startswith("Serving: ")
+            for _ in range(40):
+                assert first.post("/predict", pictures[0]).status == 200
+            process.send_signal(signal.SIGTERM)
+            _, log = process.communicate(timeout=30)
+            shares = log.count('"path": "/predict"'), len(first.logged("request"))
+            assert sum(shares) == 40
+            assert min(shares) > 0
+            assert first.post("/predict", pictures[0]).status == 200
+        finally:
+            process.kill()

@@ -24,6 +24,7 @@ def serve(
     max_seconds: serve_options.MaxSeconds = 30.0,
     rate: serve_options.Rate = None,
     proxy: serve_options.Proxy = None,
+    share_port: serve_options.SharePort = False,
     precision: options.PredictionPrecision = options.Precision.FLOAT32,
     said: Any = None,
     quiet: options.Quiet = False,
@@ -70,6 +71,7 @@ def serve(
         max_wait=max_wait,
         limits=limits,
         proxy=proxy,
+        share_port=share_port,
         precision=precision.value,
         **said,
     )

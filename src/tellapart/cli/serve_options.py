@@ -101,3 +101,10 @@ Proxy = Annotated[
         help="Address of a proxy in front, whose X-Forwarded-For names the client. Default: none.",
     ),
 ]
+SharePort = Annotated[
+    bool,
+    typer.Option(
+        "--share-port",
+        help="Let several of these processes listen on the same port; the system divides connections among them.",
+    ),
+]

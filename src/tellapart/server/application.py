@@ -23,6 +23,18 @@ from tellapart.server.routes import ROUTES
 from tellapart.server.service import Service
 
 
+class AppOptions(SaidOptions, total=False):
+    """The keywords of `server_app`, for functions that pass them on."""
+
+    token: str | None
+    allow_hosts: Sequence[str]
+    allow_origins: Sequence[str]
+    max_batch: int
+    max_wait: float
+    limits: ServingLimits
+    precision: str
+
+
 def server_app(
     models: Any,
     *,

@@ -9,13 +9,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import uvicorn
 from starlette.applications import Starlette
 
-from tellapart.server.application import server_app
-from tellapart.server.limits import LIMITS, ServingLimits
+from tellapart.server.application import AppOptions, server_app
+from tellapart.server.limits import ServingLimits
 from tellapart.server.log import say
 from tellapart.server.service import Service
 from tellapart.web.guarded_http import ACCEPTED_AT_ONCE, GuardedServer, guarded_protocol
@@ -75,11 +75,10 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = PORT,
-    token: str | None = None,
-    limits: ServingLimits = LIMITS,
     proxy: str | None = None,
+    share_port: bool = False,
     started: Callable[[str], None] = lambda _: None,
-    **settings: Any,
+    **settings: Unpack[AppOptions],
 ) -> None:
     """Serve models over HTTP until SIGTERM or Ctrl-C; every request that was accepted is answered.
 
@@ -87,22 +86,23 @@ def serve(
         models: as for `tellapart.server_app`.
         host: address to listen on; anybody who reaches it may ask, so set a token for any other than 127.0.0.1.
         port: 0 for any free one.
-        token: as for `tellapart.server_app`.
-        limits: of requests and clients.
         proxy: address of a proxy in front, whose X-Forwarded-For names the client.
+        share_port: whether other processes may listen on the same port too; the system divides connections among them.
         started: called with the address once the models are loaded.
-        settings: the other keywords of `tellapart.server_app`.
+        settings: the keywords of `tellapart.server_app`: a token, limits, hosts, batches, precision.
 
     Raises:
         ConfigError: the port cannot be listened on, or a setting is out of range.
         ModelError: a model cannot be loaded.
     """
-    app = server_app(models, token=token, limits=limits, **settings)
+    app = server_app(models, **settings)
     service = app.state.service
-    with closing(bound(host, port)) as listener:
+    with closing(bound(host, port, shared=share_port)) as listener:
         asyncio.run(service.models.load_all())
-        server = DrainingServer(_config(app, limits, proxy), service, lambda: started(_address(listener)))
-        if token is None and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+        server = DrainingServer(
+            _config(app, service.limits, proxy), service, lambda: started(_address(listener))
+        )
+        if not app.state.needs_token and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             say("no token", logging.WARNING, words="Anybody who reaches this address may ask. Set a token.")
         server.run(sockets=[listener])
 
