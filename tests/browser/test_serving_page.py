@@ -115,3 +115,17 @@ def test_a_token_is_asked_for_and_sent(browser, tmp_path):
         page.press("#token", "Enter")
         page.wait_for_selector("#bars li")
         page.close()
+
+
+def test_a_photo_is_kept_under_what_its_reader_says(browser, tmp_path):
+    with served(tmp_path, "digits", "--corrections", tmp_path / "kept") as server:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.port}/")
+        page.set_input_files("#file", CAT)
+        page.get_by_text("Wrong? Say what it is").click()
+        page.fill("#label", "7")
+        page.press("#label", "Enter")
+        page.get_by_text("Kept as 7.").wait_for()
+        page.close()
+    (kept,) = (tmp_path / "kept" / "7").iterdir()
+    assert kept.read_bytes() == CAT.read_bytes()

@@ -1,5 +1,6 @@
 """The options of `serve`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -99,6 +100,15 @@ Proxy = Annotated[
         "--proxy",
         metavar="ADDRESS",
         help="Address of a proxy in front, whose X-Forwarded-For names the client. Default: none.",
+    ),
+]
+Corrections = Annotated[
+    Path | None,
+    typer.Option(
+        "--corrections",
+        metavar="FOLDER",
+        help="Let people say what a photo is, and keep such photos here, one folder for each class, for train. "
+        "Default: no photo is kept.",
     ),
 ]
 SharePort = Annotated[

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Unpack
 
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from tellapart.classifier.plain.said import SaidOptions
 from tellapart.errors import TellapartError
 from tellapart.runtime.precision import resolve_checked
 from tellapart.server.access import Access
+from tellapart.server.corrections import Corrections
 from tellapart.server.gate import REQUEST_ID, Gate
 from tellapart.server.inference_protocol import ROUTES as PROTOCOL_ROUTES
 from tellapart.server.limits import LIMITS, Batching, ServingLimits
@@ -33,6 +35,7 @@ class AppOptions(SaidOptions, total=False):
     max_wait: float
     limits: ServingLimits
     precision: str
+    corrections: str | Path | None
 
 
 def server_app(
@@ -45,6 +48,7 @@ def server_app(
     max_wait: float = 5.0,
     limits: ServingLimits = LIMITS,
     precision: str = "float32",
+    corrections: str | Path | None = None,
     **said: Unpack[SaidOptions],
 ) -> Starlette:
     """Return an ASGI application that answers pictures with predictions, for any ASGI server.
@@ -62,6 +66,8 @@ def server_app(
         max_wait: milliseconds that a picture waits for others that are being decoded.
         limits: of requests and clients.
         precision: "float32", "bfloat16" or "auto", as for `tellapart.predict`.
+        corrections: folder in which pictures are kept of which somebody says what they are, one folder a class; None:
+            none are.
         said: of models that tellapart did not save, as for `tellapart.load`.
 
     Returns:
@@ -75,7 +81,9 @@ def server_app(
     access = Access(
         token=token, hosts=tuple(host.lower() for host in allow_hosts), origins=tuple(allow_origins)
     )
-    service = Service(sources, limits, Batching(most=max_batch, wait_ms=max_wait), resolve_checked(precision))
+    kept = None if corrections is None else Corrections(Path(corrections))
+    batching = Batching(most=max_batch, wait_ms=max_wait)
+    service = Service(sources, limits, batching, resolve_checked(precision), kept)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

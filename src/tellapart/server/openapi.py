@@ -120,6 +120,8 @@ def _own_paths(name: dict[str, Any]) -> dict[str, Any]:
         "/models/{name}/predict": _predict([name]),
         "/explain": _explain([]),
         "/models/{name}/explain": _explain([name]),
+        "/correct": _correct([]),
+        "/models/{name}/correct": _correct([name]),
         "/models": _get("All models.", models, ("503",)),
         "/models/{name}": _get("One model.", model, ("503",), [name]),
         "/healthz": _get("Whether the server runs.", {"type": "object"}),
@@ -170,6 +172,19 @@ def _explain(parameters: list[dict[str, Any]]) -> dict[str, Any]:
             "parameters": parameters,
             "requestBody": _pictures(),
             "responses": _responses("text/html", {"type": "string"}, _REFUSALS),
+        }
+    }
+
+
+def _correct(parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    label = {"name": "label", "in": "query", "required": True, "schema": {"type": "string"}}
+    kept = {"type": "object", "properties": {"kept": {"type": "string"}}}
+    return {
+        "post": {
+            "summary": "Say what one picture shows: it is kept for training, if the server keeps corrections.",
+            "parameters": [*parameters, label],
+            "requestBody": _pictures(),
+            "responses": _responses("application/json", kept, _REFUSALS),
         }
     }
 

@@ -52,6 +52,19 @@ async def explain(request: Request) -> Response:
                 raise HTTPException(422, str(reason)) from reason
 
 
+async def correct(request: Request) -> Response:
+    """Keep one picture with what it shows, for training."""
+    service, model = service_of(request), model_of(request)
+    async with service.received(request) as body:
+        (picture,) = _pictures(request, body, 1)
+        with service.places.taken_for(1):
+            try:
+                kept = await service.keep_correction(model, picture, request.query_params.get("label", ""))
+            except PictureError as reason:
+                raise HTTPException(422, str(reason)) from reason
+    return JSONResponse({"kept": kept})
+
+
 def _pictures(request: Request, body: bytes, most: int) -> list[SentPicture]:
     pictures = sent_pictures(request.headers.get("content-type", ""), body, most)
     name = request.query_params.get("name")
@@ -105,17 +118,25 @@ async def openapi(_: Request) -> Response:
 
 async def index(request: Request) -> Response:
     """Return the page for people."""
-    return HTMLResponse(page(service_of(request).models, needs_token=request.app.state.needs_token))
+    return HTMLResponse(_page_of(request))
+
+
+def _page_of(request: Request) -> str:
+    service = service_of(request)
+    keeps = service.corrections is not None
+    return page(service.models, needs_token=request.app.state.needs_token, keeps_corrections=keeps)
 
 
 ROUTES = [
     Route("/", index),
     Route("/predict", predict, methods=["POST"]),
     Route("/explain", explain, methods=["POST"]),
+    Route("/correct", correct, methods=["POST"]),
     Route("/models", models),
     Route("/models/{name}", model),
     Route("/models/{name}/predict", predict, methods=["POST"]),
     Route("/models/{name}/explain", explain, methods=["POST"]),
+    Route("/models/{name}/correct", correct, methods=["POST"]),
     Route("/healthz", live),
     Route("/healthz/live", live),
     Route("/healthz/ready", ready),

@@ -99,6 +99,16 @@ class ServedModel:
         """
         return await self._engine.explain(self._explained, picture)
 
+    async def checked(self, picture: SentPicture) -> bytes:
+        """Return a picture's bytes, if it can be read.
+
+        Raises:
+            PictureError: it cannot.
+        """
+        await self._engine.decode(self._read, picture)
+        assert isinstance(picture.content, bytes)
+        return picture.content
+
     async def _ready(self, picture: SentPicture | Pixels, top: int | None) -> Asked:
         read = self._read if isinstance(picture, SentPicture) else self._fit
         return Asked(await self._engine.decode(read, picture), top)

@@ -8,10 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tellapart.server.admission import Places, Rates
+from tellapart.server.corrections import Corrections
 from tellapart.server.engine import Engine
 from tellapart.server.limits import Batching, ServingLimits
 from tellapart.server.metrics import Metrics
 from tellapart.server.models import WATCH_SECONDS, Models
+from tellapart.server.pictures_in import SentPicture
 from tellapart.server.served_model import ServedModel
 from tellapart.server.snapshot import ModelSource, Snapshot
 from tellapart.web.bodies import Bodies
@@ -26,8 +28,9 @@ class Service:
         limits: ServingLimits,
         batching: Batching,
         precision: str = "float32",
+        corrections: Corrections | None = None,
     ) -> None:
-        self.limits, self.metrics = limits, Metrics()
+        self.limits, self.metrics, self.corrections = limits, Metrics(), corrections
         self.places, self.explanations = Places(limits.queue), Places(limits.explanations)
         self.rates = None if limits.rate is None else Rates(limits.rate, limits.burst)
         self.bodies = Bodies(
@@ -79,6 +82,20 @@ class Service:
         self.places.refuse_if_full()
         async with self.bodies.received(request, name) as body:
             yield body
+
+    async def keep_correction(self, model: ServedModel, picture: SentPicture, label: str) -> str:
+        """Keep a picture of which somebody says what it is; return its class and file.
+
+        Raises:
+            HTTPException: corrections are off, or this one cannot be kept.
+            PictureError: it cannot be read.
+        """
+        if self.corrections is None:
+            raise HTTPException(404, "Corrections are off. Turn them on with --corrections FOLDER.")
+        content = await model.checked(picture)
+        keep = self.corrections.keep
+        path = await self._engine.load(keep, content, label, model.card.class_names)
+        return f"{path.parent.name}/{path.name}"
 
     @contextmanager
     def explaining(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ begin(element("theme"));
 element("file").addEventListener("change", (event) => take(event.target.files[0]));
 element("model").addEventListener("change", () => photo && predict());
 element("explain").addEventListener("click", explain);
+element("correct")?.addEventListener("submit", correct);
 element("token-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
   if (photo) predict();
@@ -46,10 +47,13 @@ function take(file) {
 
 function post(action, query = "") {
   const name = encodeURIComponent(element("model").value);
-  const headers = { "Content-Type": photo.type || "application/octet-stream" };
-  const token = element("token")?.value;
-  if (token) headers.Authorization = `Bearer ${token}`;
+  const headers = { "Content-Type": photo.type || "application/octet-stream", ...authorization() };
   return fetch(`models/${name}/${action}${query}`, { method: "POST", body: photo, headers });
+}
+
+function authorization() {
+  const token = element("token")?.value;
+  return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
 function nameQuery() {
@@ -60,7 +64,7 @@ async function predict() {
   const number = ++asked;
   say("Predicting …");
   element("result").classList.add("busy");
-  for (const id of ["answer", "unfamiliar", "bars", "explain"]) element(id).hidden = true;
+  for (const id of ["answer", "unfamiliar", "bars", "explain", "correction"]) element(id)?.toggleAttribute("hidden", true);
   try {
     const response = await post("predict", `${nameQuery()}&top=5`);
     const answer = await response.json();
@@ -89,6 +93,7 @@ function show(prediction) {
   element("bars").hidden = false;
   element("explain").textContent = "Explain";
   element("explain").hidden = false;
+  if (element("correction")) offerCorrection();
 }
 
 function bar([name, share]) {
@@ -126,6 +131,24 @@ async function explain() {
   }
   button.setAttribute("aria-disabled", "false");
   button.textContent = "Explain";
+}
+
+async function offerCorrection() {
+  element("correction").hidden = false;
+  element("correction").open = false;
+  element("label").value = "";
+  element("kept").textContent = "The photo and what you say are kept on the server, for training.";
+  const response = await fetch(`models/${encodeURIComponent(element("model").value)}`, { headers: authorization() });
+  const { classes = [] } = await response.json();
+  element("classes").replaceChildren(...classes.map((value) => Object.assign(document.createElement("option"), { value })));
+}
+
+async function correct(event) {
+  event.preventDefault();
+  const label = element("label").value;
+  const response = await post("correct", `?label=${encodeURIComponent(label)}`);
+  const answer = await response.json();
+  element("kept").textContent = answer.error ?? `Kept as ${label}. Thank you.`;
 }
 
 function say(words) {
