@@ -90,7 +90,9 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_are_answered(serv
     assert notes["picture"] == "notes.txt"
     assert notes["error"].startswith("notes.txt: ")
     assert cut["error"].startswith("cut.png: ")
-    assert server.post("/predict", b"no picture").status == 422
+    refused = server.post("/predict", b"no picture")
+    assert refused.status == 422
+    assert refused.json["error"] == refused.json["predictions"][0]["error"]
 
 
 def test_what_is_no_request_for_a_prediction_is_said_in_words(server, pictures):

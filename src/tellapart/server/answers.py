@@ -13,6 +13,9 @@ from tellapart.errors import PictureError
 from tellapart.server.pictures_in import SentPicture
 from tellapart.server.served_model import ServedModel
 
+SAID = 3
+"""Errors of pictures that are repeated for the whole request, where none could be read."""
+
 TOP = 5
 """Classes that are named unless the request says otherwise."""
 
@@ -48,10 +51,15 @@ async def predicted(
 def in_json(
     model: ServedModel, pictures: Sequence[SentPicture], results: Sequence[Prediction | PictureError]
 ) -> dict[str, Any]:
-    """Return a request's answer: each picture's as `tellapart predict --json` has it, or its error."""
+    """Return a request's answer: each picture's as `tellapart predict --json` has it, or its error.
+
+    Where no picture can be read there is an `error` for all as well.
+    """
     readable = [result for result in results if isinstance(result, Prediction)]
     rows = iter(predictions_of(model.snapshot.classifier, readable).to_dict()["predictions"])
+    errors = [str(result) for result in results if isinstance(result, PictureError)]
     return {
+        **({} if readable else {"error": " ".join(errors[:SAID])}),
         "model": model.name,
         "version": model.version,
         "predictions": [
