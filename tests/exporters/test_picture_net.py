@@ -42,7 +42,9 @@ def classifier(classes=4, activation="softmax", **changes):
 
 def outputs_of(net, images=IMAGES):
     with torch.no_grad():
-        return dict(zip(net.outputs, (output.numpy() for output in net(torch.from_numpy(images))), strict=True))
+        return dict(
+            zip(net.outputs, (output.numpy() for output in net(torch.from_numpy(images))), strict=True)
+        )
 
 
 @pytest.mark.parametrize("views", [1, 2, 6])
@@ -64,13 +66,17 @@ def test_six_views_leave_the_sure_ones_at_two():
 @pytest.mark.parametrize("views", [1, 2, 6])
 def test_labels_are_averaged_by_their_odds(views):
     own = classifier(activation="sigmoid", multi_label=True, thresholds=(0.5,) * 4, tta_views=views)
-    np.testing.assert_allclose(outputs_of(PictureNet(own))[PROBABILITIES], own.probabilities(IMAGES), atol=1e-6)
+    np.testing.assert_allclose(
+        outputs_of(PictureNet(own))[PROBABILITIES], own.probabilities(IMAGES), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("classes", "activation"), [(4, "linear"), (1, "sigmoid"), (1, "linear")])
 def test_logits_and_single_outputs_become_probabilities(classes, activation):
     own = classifier(classes, activation)
-    np.testing.assert_allclose(outputs_of(PictureNet(own))[PROBABILITIES], own.probabilities(IMAGES), atol=1e-6)
+    np.testing.assert_allclose(
+        outputs_of(PictureNet(own))[PROBABILITIES], own.probabilities(IMAGES), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("method", ["energy", "standardized energy"])
@@ -104,7 +110,9 @@ def test_a_net_that_has_no_folded_form_is_exported_as_it_is_lowered():
     outputs = layers.Dense(3, activation="softmax")(layers.Flatten()(Halving()(inputs)))
     card = ModelCard(("a", "b", "c"), Preprocessing(height=17, width=15))
     own = Classifier.of_model(keras.Model(inputs, outputs), card)
-    np.testing.assert_allclose(outputs_of(PictureNet(own))[PROBABILITIES], own.probabilities(IMAGES), atol=1e-6)
+    np.testing.assert_allclose(
+        outputs_of(PictureNet(own))[PROBABILITIES], own.probabilities(IMAGES), atol=1e-6
+    )
 
 
 def test_another_number_of_views_is_refused():

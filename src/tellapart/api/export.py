@@ -150,7 +150,9 @@ def export(
         tta_views=tta_views,
         precision=precision,  # type: ignore[arg-type]
         record=record_of(classifier, tta_views, outputs),
-        calibration=_calibration(model, classifier, proof_pictures, listener) if precision == "int8" else None,
+        calibration=_calibration(model, classifier, proof_pictures, listener)
+        if precision == "int8"
+        else None,
     )
     exported = _written(job, form, place, proof_pictures)
     warn_of(classifier.usage)
@@ -247,9 +249,7 @@ def _pictures(
     return _Pictures(np.asarray(store.images[:]), targets, source)
 
 
-def _targets(
-    labels: NDArray[Any], names: tuple[str, ...], own_names: tuple[str, ...]
-) -> NDArray[Any] | None:
+def _targets(labels: NDArray[Any], names: tuple[str, ...], own_names: tuple[str, ...]) -> NDArray[Any] | None:
     """Return labels in the model's order of classes; None where it does not have all of the classes."""
     if names == own_names:
         return labels
@@ -299,7 +299,9 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: _Pictures) -> 
         make_folder(place.parent)
         folder = Path(tempfile.mkdtemp(prefix=f".{place.stem[:40]}-", dir=place.parent))
     except OSError as reason:
-        raise SaveError(f"{place} could not be written ({reason.strerror}). Choose another place.") from reason
+        raise SaveError(
+            f"{place} could not be written ({reason.strerror}). Choose another place."
+        ) from reason
     try:
         draft = folder / place.name
         _tried(lambda: form.write(job, draft), form)
@@ -312,7 +314,9 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: _Pictures) -> 
     except OSError as reason:
         if isinstance(reason, TellapartError):
             raise
-        raise SaveError(f"{place} could not be written ({reason.strerror or reason}). Nothing was left.") from reason
+        raise SaveError(
+            f"{place} could not be written ({reason.strerror or reason}). Nothing was left."
+        ) from reason
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Exported(place, form.name, proof, _record_of(place), form.notes)

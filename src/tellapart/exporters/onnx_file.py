@@ -80,6 +80,7 @@ def _note(model: Any, job: ExportJob) -> None:
     """Put the record into the metadata."""
     record = dict(job.record)
     model.producer_name, model.producer_version = KEY, str(record["tellapart"])
+    model.ClearField("metadata_props")
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, json.dumps(record)
 

@@ -71,7 +71,9 @@ class PictureNet(nn.Module):
     def _averaged(self, pictures: Tensor, plain: Tensor) -> Tensor:
         """Return the average over the views, as `inference.tta.with_tta`; here, all are computed for every picture."""
         to_logs, from_logs = (
-            (_log_odds, torch.sigmoid) if self.multi_label else (_logarithms, lambda logs: torch.softmax(logs, -1))
+            (_log_odds, torch.sigmoid)
+            if self.multi_label
+            else (_logarithms, lambda logs: torch.softmax(logs, -1))
         )
 
         def logs_of(view: Tensor) -> Tensor:

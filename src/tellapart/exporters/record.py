@@ -41,7 +41,9 @@ def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) 
         PROBABILITIES: {
             "shape": ["batch", len(card.class_names)],
             "dtype": "float32",
-            "meaning": "the probability of each label, by itself" if several else "the probability of each class",
+            "meaning": "the probability of each label, by itself"
+            if several
+            else "the probability of each class",
         }
     }
     if NOVELTY in outputs:

@@ -48,5 +48,7 @@ TORCH = Format(
     write=write,
     open=open_file,
     runtime="torch",
-    notes=("Open it with torch.export.load(FILE).module(). A .pt2 file can run code: load only files you trust.",),
+    notes=(
+        "Open it with torch.export.load(FILE).module(). A .pt2 file can run code: load only files you trust.",
+    ),
 )

@@ -39,7 +39,9 @@ def _score(proof: Proof) -> str:
     assert proof.exported_score is not None
     interval = ""
     if proof.interval is not None:
-        interval = f" (95% confidence interval {percent(proof.interval[0], 2)} to {percent(proof.interval[1], 2)})"
+        interval = (
+            f" (95% confidence interval {percent(proof.interval[0], 2)} to {percent(proof.interval[1], 2)})"
+        )
     if proof.score == proof.exported_score:
         return f"{percent(proof.score, 2)}, as the model's{interval}"
     test = "" if proof.p_value is None else f"; McNemar's test, p = {proof.p_value:.2g}"

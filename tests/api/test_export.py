@@ -1,0 +1,183 @@
+"""`export`: where files go, on which pictures they are proven, and what is refused."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import tellapart
+from tellapart.errors import ConfigError, DataError, MissingExtraError, ModelError, SaveError
+from tellapart.exporters.registry import FORMATS
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained.folder, tmp_path / "run")
+
+
+def files_of(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_run_is_exported_beside_its_model_and_proven_on_its_test_pictures(run):
+    before = files_of(run)
+    exported = tellapart.export(run)
+    assert exported.path == run / "model.onnx"
+    assert files_of(run) - before == {"model.onnx", "model.onnx.json"}
+    assert exported.proof.source.endswith("test split")
+    assert exported.proof.pictures == 15
+    assert exported.proof.score == exported.proof.exported_score == tellapart.evaluate(run).scores.accuracy
+    assert len(repr(exported)) <= 200
+    assert len(exported._repr_html_()) < 100_000
+    tellapart.export(run)  # an earlier export is replaced
+
+
+def test_pictures_of_the_proof_are_taken_evenly(run):
+    assert tellapart.export(run, "torch", count=7).proof.pictures == 7
+
+
+def test_labeled_data_of_other_classes_prove_without_scores(run, color_photos, tmp_path):
+    for name in ("cat", "dog"):
+        shutil.copytree(color_photos / "test" / "red", tmp_path / "other" / name)
+    proof = tellapart.export(run, "torch", data=tmp_path / "other").proof
+    assert proof.pictures == 10
+    assert proof.score is None
+
+
+def test_fewer_classes_than_the_models_are_scored_by_name(run, color_photos, tmp_path):
+    for name in ("green", "red"):
+        shutil.copytree(color_photos / "test" / name, tmp_path / "some" / name)
+    exported = tellapart.export(run, "torch", data=tmp_path / "some")
+    assert exported.proof.pictures == 10
+    assert exported.proof.score == pytest.approx(tellapart.evaluate(run, tmp_path / "some").scores.accuracy)
+
+
+def test_int8_learns_from_training_pictures(run):
+    exported = tellapart.export(run, precision="int8", out=run / "small.onnx")
+    assert exported.proof.precision == "int8"
+    assert exported.path.stat().st_size < tellapart.export(run).path.stat().st_size
+
+
+def test_a_file_is_exported_beside_itself_with_pictures_that_were_given(trained, color_photos, tmp_path):
+    file = shutil.copy(trained.folder / "model.keras", tmp_path / "mine.keras")
+    exported = tellapart.export(file, "h5", pictures=color_photos / "test" / "red")
+    assert exported.path == tmp_path / "mine.h5"
+    assert exported.proof.pictures == 5
+    assert exported.proof.score is None
+
+
+def test_a_keras_export_does_not_replace_the_model(run):
+    model = (run / "model.keras").read_bytes()
+    assert tellapart.export(run, "keras").path == run / "model-export.keras"
+    assert (run / "model.keras").read_bytes() == model
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"to": "onx"}, r"to is one of onnx, .*got 'onx'.* onnx"),
+        ({"to": 3}, "to is the name of a format; got"),
+        ({"precision": "int4"}, "precision is one of float32, float16, int8; got 'int4'"),
+        ({"to": "torch", "precision": "int8"}, r"PyTorch \(torch.export\) is in float32; got int8"),
+        ({"count": 0}, "count is a number of pictures, 1 or more; got"),
+        ({"count": True}, "count is a number of pictures"),
+        ({"views": 3}, "views is 1, 2 or 6"),
+        ({"to": "keras", "views": 2}, "averages no views"),
+        ({"out": "net.pt"}, r"an export to ONNX ends in \.onnx"),
+        ({"out": 7}, "out is a path; got"),
+        ({"data": "x", "pictures": "y"}, "not both"),
+    ],
+)
+def test_settings_are_refused(run, settings, message):
+    before = files_of(run)
+    with pytest.raises(ConfigError, match=message):
+        tellapart.export(run, **settings)
+    assert files_of(run) == before
+
+
+def test_another_file_is_not_overwritten(run):
+    (run / "model.onnx").write_text("somebody's own")
+    with pytest.raises(ConfigError, match="is no export of tellapart's"):
+        tellapart.export(run)
+    assert (run / "model.onnx").read_text() == "somebody's own"
+
+
+def test_a_model_without_pictures_of_its_own_asks_for_some(trained, tmp_path):
+    file = shutil.copy(trained.folder / "model.keras", tmp_path / "mine.keras")
+    with pytest.raises(ConfigError, match="this model has none of its own"):
+        tellapart.export(file)
+    with pytest.raises(ConfigError, match="A model in memory has no folder"):
+        tellapart.export(trained.classifier, pictures=np.zeros((1, 8, 8, 3), np.uint8))
+
+
+def test_pictures_that_cannot_be_read_prove_nothing(run, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(DataError, match="None of the pictures for the proof can be read"):
+        tellapart.export(run, pictures=[tmp_path / "broken.jpg"])
+
+
+def test_an_export_that_answers_otherwise_is_not_kept(run, monkeypatch):
+    onnx = FORMATS["onnx"]
+
+    def slightly_off(path, job):
+        opened = onnx.open(path, job)
+
+        def answers(images):
+            found = dict(opened(images))
+            found["probabilities"] = found["probabilities"] + np.float32(1e-4)
+            return found
+
+        return answers
+
+    monkeypatch.setitem(FORMATS, "onnx", dataclasses.replace(onnx, open=slightly_off))
+    before = files_of(run)
+    with pytest.raises(ModelError, match=r"a probability differs by 0\.0001; accepted are 1e-05"):
+        tellapart.export(run)
+    assert files_of(run) == before
+
+
+def test_an_earlier_export_stays_where_the_new_one_fails(run, monkeypatch):
+    first = tellapart.export(run).path.read_bytes()
+
+    def broken(job, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("no such operation\n at line 3")
+
+    monkeypatch.setitem(FORMATS, "onnx", dataclasses.replace(FORMATS["onnx"], write=broken))
+    with pytest.raises(
+        ModelError, match=r"cannot be exported to ONNX \(RuntimeError: no such operation at line 3\)"
+    ):
+        tellapart.export(run)
+    assert (run / "model.onnx").read_bytes() == first
+    json.loads((run / "model.onnx.json").read_text())
+
+
+def test_a_full_disk_leaves_nothing(run, monkeypatch):
+    def full(job, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(FORMATS, "onnx", dataclasses.replace(FORMATS["onnx"], write=full))
+    before = files_of(run)
+    with pytest.raises(SaveError, match="No space left on device"):
+        tellapart.export(run)
+    assert files_of(run) == before
+
+
+def test_a_missing_package_is_named_with_its_extra(run, monkeypatch):
+    absent = dataclasses.replace(FORMATS["onnx"], packages=("package_that_is_not_there",))
+    monkeypatch.setitem(FORMATS, "onnx", absent)
+    with pytest.raises(MissingExtraError, match=r"pip install 'tellapart\[onnx\]'"):
+        tellapart.export(run)
+
+
+def test_several_labels_are_exported_with_their_thresholds(labeled, tmp_path):
+    exported = tellapart.export(labeled.folder, out=tmp_path / "labels.onnx")
+    record = json.loads(exported.record.read_text())
+    assert record["thresholds"] == dict(
+        zip(labeled.classifier.class_names, labeled.classifier.card.thresholds, strict=True)
+    )
+    assert exported.proof.score_name == "mean average precision"
+    assert exported.proof.score == exported.proof.exported_score
