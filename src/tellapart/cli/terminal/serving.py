@@ -22,7 +22,7 @@ def serve_and_say(models: Sequence[str], *, quiet: bool, **settings: Any) -> Non
     def started(address: str) -> None:
         say(f"Serving: {address}")
         sys.stdout.flush()
-        if not quiet:
+        if not quiet and sys.stderr.isatty():  # elsewhere stderr is the log, and for programs
             note("Stop with Ctrl-C; what was accepted is answered first.")
 
     log_to_stderr(logging.WARNING if quiet else logging.INFO)
