@@ -67,6 +67,14 @@ class Served:
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
+    def request_line(self, request_id):
+        """The log's line of one request; it is written when the answer is on its way."""
+        end = time.monotonic() + 10
+        while not (lines := [line for line in self.logged("request") if line["request_id"] == request_id]):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        return lines[0]
+
     def stop(self, number=signal.SIGTERM):
         """Stop the server; return its exit code."""
         self.process.send_signal(number)

@@ -8,6 +8,7 @@ from tellapart.cli.terminal.startup import importing
 
 
 @with_model_options
+@serve_options.with_limits
 def serve(
     models: serve_options.ServedModels,
     host: serve_options.Host = "127.0.0.1",
@@ -17,12 +18,7 @@ def serve(
     allow_origins: serve_options.AllowOrigins = None,
     max_batch: serve_options.MaxBatch = 16,
     max_wait: serve_options.MaxWait = 5.0,
-    queue: serve_options.Queue = 128,
-    max_pictures: serve_options.MaxPictures = 32,
-    max_body: serve_options.MaxBody = 32.0,
-    max_pixels: serve_options.MaxPixels = 50.0,
-    max_seconds: serve_options.MaxSeconds = 30.0,
-    rate: serve_options.Rate = None,
+    limits: Any = None,
     proxy: serve_options.Proxy = None,
     corrections: serve_options.Corrections = None,
     share_port: serve_options.SharePort = False,
@@ -49,17 +45,8 @@ def serve(
     """
     with importing():
         from tellapart.cli.terminal.serving import serve_and_say
-        from tellapart.server.limits import LIMITS, ServingLimits
+        from tellapart.server.limits import ServingLimits
 
-    limits = ServingLimits(
-        body_bytes=round(max_body * 1e6),
-        pixels=round(max_pixels * 1e6),
-        pictures=min(max_pictures, queue),
-        queue=queue,
-        body_seconds=max_seconds,
-        head_seconds=min(max_seconds, LIMITS.head_seconds),
-        rate=rate,
-    )
     serve_and_say(
         models,
         quiet=quiet,
@@ -70,7 +57,7 @@ def serve(
         allow_origins=allow_origins or (),
         max_batch=max_batch,
         max_wait=max_wait,
-        limits=limits,
+        limits=ServingLimits(**limits),
         proxy=proxy,
         corrections=corrections,
         share_port=share_port,

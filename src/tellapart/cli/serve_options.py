@@ -1,11 +1,12 @@
 """The options of `serve`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tellapart.cli import options
+from tellapart.cli.option_groups import grouped
 
 ServedModels = Annotated[
     list[str],
@@ -61,28 +62,39 @@ MaxWait = Annotated[
     ),
 ]
 Queue = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--queue", min=1, help="Pictures accepted and not yet answered; requests beyond get status 503."
+        "--queue",
+        min=1,
+        help="Pictures accepted and not yet answered; requests beyond get status 503. Default: 128.",
     ),
 ]
-MaxPictures = Annotated[int, typer.Option("--max-pictures", min=1, help="Pictures in a request.")]
+MaxPictures = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pictures", min=1, help="Pictures in a request. Default: 32, but no more than --queue."
+    ),
+]
 MaxBody = Annotated[
-    float, typer.Option("--max-body", min=0.001, metavar="MB", help="Megabytes of a request.")
+    float | None,
+    typer.Option("--max-body", min=0.001, metavar="MB", help="Megabytes of a request. Default: 32."),
 ]
 MaxPixels = Annotated[
-    float,
+    float | None,
     typer.Option(
-        "--max-pixels", min=0.001, metavar="MILLIONS", help="Million pixels of a picture, up to 80."
+        "--max-pixels",
+        min=0.001,
+        metavar="MILLIONS",
+        help="Million pixels of a picture, up to 80. Default: 50.",
     ),
 ]
 MaxSeconds = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--max-seconds",
         min=0.1,
         metavar="SECONDS",
-        help="Time for sending a request; slower clients are left.",
+        help="Time for sending a request; slower clients are left. Default: 30, of which 10 for its head.",
     ),
 ]
 Rate = Annotated[
@@ -94,6 +106,42 @@ Rate = Annotated[
         help="Requests that one client may send a second on average; others get status 429. Default: no limit.",
     ),
 ]
+
+LIMITS = {
+    "queue": Queue,
+    "max_pictures": MaxPictures,
+    "max_body": MaxBody,
+    "max_pixels": MaxPixels,
+    "max_seconds": MaxSeconds,
+    "rate": Rate,
+}
+"""Parameter -> option. `with_limits` puts them in the place of a command's parameter `limits`."""
+
+LONGEST_HEAD = 10.0
+"""Seconds, however long a body may take."""
+
+
+def _limits(chosen: dict[str, Any]) -> dict[str, Any]:
+    queue, pictures, seconds = chosen["queue"], chosen["max_pictures"], chosen["max_seconds"]
+    limits = {
+        "queue": queue,
+        "pictures": min(queue, 32) if pictures is None and queue is not None else pictures,
+        "body_bytes": _millions(chosen["max_body"]),
+        "pixels": _millions(chosen["max_pixels"]),
+        "body_seconds": seconds,
+        "head_seconds": None if seconds is None else min(seconds, LONGEST_HEAD),
+        "rate": chosen["rate"],
+    }
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _millions(value: float | None) -> int | None:
+    return None if value is None else round(value * 1e6)
+
+
+with_limits = grouped("limits", LIMITS, _limits)
+"""Gives a command these options; its parameter `limits` gets them as fields of `tellapart.ServingLimits`."""
+
 Proxy = Annotated[
     str | None,
     typer.Option(

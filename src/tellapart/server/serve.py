@@ -77,7 +77,7 @@ def serve(
     port: int = PORT,
     proxy: str | None = None,
     share_port: bool = False,
-    started: Callable[[str], None] = lambda _: None,
+    started: Callable[[str], None] | None = None,
     **settings: Unpack[AppOptions],
 ) -> None:
     """Serve models over HTTP until SIGTERM or Ctrl-C; every request that was accepted is answered.
@@ -97,11 +97,14 @@ def serve(
     """
     app = server_app(models, **settings)
     service = app.state.service
+
+    def tell() -> None:
+        if started is not None:
+            started(_address(listener))
+
     with closing(bound(host, port, shared=share_port)) as listener:
         asyncio.run(service.models.load_all())
-        server = DrainingServer(
-            _config(app, service.limits, proxy), service, lambda: started(_address(listener))
-        )
+        server = DrainingServer(_config(app, service.limits, proxy), service, tell)
         if not app.state.needs_token and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             say("no token", logging.WARNING, words="Anybody who reaches this address may ask. Set a token.")
         server.run(sockets=[listener])
