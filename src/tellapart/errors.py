@@ -16,29 +16,30 @@ Anything else that escapes is a bug, and keeps its traceback.
 
 
 class TellapartError(Exception):
-    """Something failed in a way that the message explains."""
+    """The base of all tellapart errors. The message says what was met, what is accepted and what to do next."""
 
     exit_code = 1
 
 
 class ConfigError(TellapartError, ValueError):
-    """A setting is out of range or unknown."""
+    """A setting is out of range or unknown. A ValueError too."""
 
     exit_code = 2
 
 
 class ArgumentError(ConfigError, TypeError):
-    """A function was given an argument that it does not have, such as one that an older Keras had."""
+    """A function was given an argument that it does not have, such as one that an older Keras had. A ConfigError, and a
+    TypeError as Python's own."""
 
 
 class DataError(TellapartError, ValueError):
-    """Pictures, labels or data files cannot be used as they are."""
+    """Pictures, labels or data files cannot be used as they are. A ValueError too."""
 
     exit_code = 3
 
 
 class PictureError(DataError):
-    """One picture cannot be read."""
+    """One picture cannot be read. A DataError."""
 
 
 class MissingExtraError(TellapartError, ImportError):

@@ -222,12 +222,16 @@ def test_settings_that_do_not_fit_are_refused(labels_file, changes, words):
         tellapart.train(labels_file, multi_label=True, **changes)
 
 
-def test_runs_of_several_labels_are_not_compared(labeled, tmp_path):
+def test_runs_of_several_labels_are_compared_by_their_mean_average_precision(labeled, tmp_path):
     import shutil
 
-    other = shutil.copytree(labeled.folder, tmp_path / "other")
-    with pytest.raises(DataError, match="tellapart evaluate"):
-        tellapart.compare([labeled.folder, other])
+    comparison = tellapart.compare([labeled.folder, shutil.copytree(labeled.folder, tmp_path / "other")])
+    expected = [labeled.scores.mean_average_precision] * 2
+    assert [run["average_precision"] for run in comparison["runs"]] == pytest.approx(expected)
+    (pair,) = comparison["pairs"]
+    assert (pair["difference"], pair["p_value"]) == (0, 1)
+    assert "highest test mean AP" in repr(comparison)
+    assert "validation mean AP" in comparison.save(tmp_path / "page.html").read_text()
 
 
 def test_a_check_reads_them(labels_file):

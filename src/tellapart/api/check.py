@@ -31,7 +31,10 @@ class CheckResult(Readable):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything that was found, the most serious first."""
+        """Everything that was found, the most serious first; each with `kind`, `severity` and `seen`, the words.
+
+        They are not the `tellapart.Finding` of a training.
+        """
         return self.checked.findings
 
     @property
@@ -62,7 +65,9 @@ class CheckResult(Readable):
         return Path(path)
 
     def fix(self, path: str | Path) -> Cleaned:
-        """Write a labels and split file without what spoils a result; no picture is moved or changed.
+        """Write a CSV of path, label and split to train from, without the pictures that spoil a result.
+
+        `train(folder, labels=path)` trains from it. No picture is moved or changed.
 
         Raises:
             ConfigError: the pictures are no files of a folder, or the file exists.

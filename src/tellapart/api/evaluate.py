@@ -113,7 +113,8 @@ def evaluate(
     """Score a model: a run folder on its own test images, any model on `data`.
 
     Args:
-        model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
+        model: what `train` returned, a classifier, a run folder, a `.keras` or `.h5` file, or the name of a built-in
+            model: "imagenet", "cifar10" or "digits". A Keras model in memory: save it first.
         data: anything that `open_dataset` opens. Default: a run folder's own data.
         split: "train", "validation" or "test". Default: the test split, or everything where data is undivided.
         labels: a file of labels, or a `Labels`, for images that are not in class folders.

@@ -45,10 +45,11 @@ def explain(
     """Explain one prediction: `explain(model, picture)`, or `explain(picture)` by the built-in ImageNet model.
 
     Args:
-        model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
+        model: as for `predict`.
         picture: a file's path, a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size, a PIL image, or the bytes of
             an image file.
-        classes: to compare besides the likeliest: why this one, and not that one.
+        classes: names of further classes to compare with the predicted one (why this one, and not that one), such as
+            ["dog", "fox"]. Not with `quick`.
         quick: whether to give the prediction and one heat map alone, within seconds.
         run: the folder of the training that made the model, so that training images can be shown too.
             Default: `model`, where that is a run folder.

@@ -7,22 +7,16 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack, get_args
+from typing import Any, TypeVar, Unpack, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tellapart.api.chosen_images import choose_images, saved_settings
-from tellapart.api.given import given_pictures
+from tellapart.api.chosen_images import saved_settings
 from tellapart.api.listener import Listener
 from tellapart.api.load import opened, run_folder_of, warn_of
+from tellapart.api.proof_pictures import ProofPictures, calibration_pictures, proof_pictures
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.classifier.resolve import resolve_model
-from tellapart.data.fitted import fitted
-from tellapart.data.multi_label import are_several
-from tellapart.data.store import load_split
-from tellapart.errors import ConfigError, DataError, ModelError, PictureError, SaveError, TellapartError
+from tellapart.errors import ConfigError, ModelError, SaveError, TellapartError
 from tellapart.exporters.format import Answers, ExportJob, Format, Precision
 from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES, PictureNet
 from tellapart.exporters.proof import Proof, prove, refuse_mismatch
@@ -36,9 +30,6 @@ from tellapart.text import described, percent, short_name
 
 PICTURES = 1_000
 """On which an export is proven, where there are as many."""
-
-CALIBRATION = 256
-"""Training pictures from which int8 learns its ranges."""
 
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
@@ -81,12 +72,7 @@ class Exported(Readable):
         }
 
 
-class _Pictures(NamedTuple):
-    """Pictures for a proof."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[Any] | None
-    source: str
+Result = TypeVar("Result")
 
 
 def export(
@@ -140,7 +126,7 @@ def export(
     saved_settings(model)
     classifier = opened(model, **said)
     place = _place(model, out, form)
-    proof_pictures = _pictures(model, classifier, data, labels, pictures, count, listener)
+    chosen = proof_pictures(model, classifier, data, labels, pictures, count, listener)
     tta_views = (classifier.card.tta_views if views is None else views) if form.has_views else 1
     if views is not None and views != tta_views:
         raise ConfigError(f"An export to {form.title} averages no views. Leave out views.")
@@ -150,11 +136,11 @@ def export(
         tta_views=tta_views,
         precision=precision,  # type: ignore[arg-type]
         record=record_of(classifier, tta_views, outputs),
-        calibration=_calibration(model, classifier, proof_pictures, listener)
+        calibration=calibration_pictures(model, classifier, chosen, listener)
         if precision == "int8"
         else None,
     )
-    exported = _written(job, form, place, proof_pictures)
+    exported = _written(job, form, place, chosen)
     warn_of(classifier.usage)
     return exported
 
@@ -172,7 +158,8 @@ def _checked(to: Any, precision: Any, count: Any) -> Format:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}; got {str(precision)[:40]!r}.")
     if precision not in form.precisions:
         raise ConfigError(
-            f"An export to {form.title} is in {' or '.join(form.precisions)}; got {precision}. For int8, export to onnx."
+            f"An export to {form.title} is in {' or '.join(form.precisions)}; got {precision}. For int8, export to "
+            "onnx."
         )
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ConfigError(f"count is a number of pictures, 1 or more; got {described(count)}.")
@@ -215,80 +202,7 @@ def _record_of(place: Path) -> Path:
     return place.with_name(f"{place.name}.json")
 
 
-def _pictures(
-    model: Classifier | str | Path,
-    classifier: Classifier,
-    data: Any,
-    labels: Any,
-    pictures: Any,
-    count: int,
-    listener: Listener,
-) -> _Pictures:
-    """Return the pictures of the proof.
-
-    Raises:
-        ConfigError: there are none, or both kinds were given.
-        DataError: they cannot be used.
-    """
-    if pictures is not None:
-        if data is not None or labels is not None:
-            raise ConfigError("Give pictures with labels (data) or without (pictures), not both.")
-        return _unlabeled(classifier, pictures, count)
-    if data is None and "argument" not in saved_settings(model):
-        raise ConfigError(
-            "An export is proven on pictures, and this model has none of its own. Name some: labeled ones as for "
-            "evaluate (DATA), or any photos (--pictures FOLDER)."
-        )
-    choice = choose_images(model, classifier.card, data, labels, None, listener)
-    split = choice.dataset.part(choice.split)
-    rows = _evenly(len(split), count)
-    named = classifier.named_by(choice.dataset)
-    store = load_split(split.take(rows), classifier.card.preprocessing, progress=listener.decoding)
-    targets = _targets(store.labels, choice.dataset.class_names, named.class_names)
-    source = f"{choice.dataset.name}, {choice.name} split" if choice.name != "all" else choice.dataset.name
-    return _Pictures(np.asarray(store.images[:]), targets, source)
-
-
-def _targets(labels: NDArray[Any], names: tuple[str, ...], own_names: tuple[str, ...]) -> NDArray[Any] | None:
-    """Return labels in the model's order of classes; None where it does not have all of the classes."""
-    if names == own_names:
-        return labels
-    if are_several(labels) or not set(names) <= set(own_names):
-        return None
-    return np.array([own_names.index(name) for name in names], np.int64)[labels]
-
-
-def _unlabeled(classifier: Classifier, pictures: Any, count: int) -> _Pictures:
-    given = given_pictures(pictures).pictures
-    images = []
-    for row in _evenly(len(given), count):
-        try:
-            images.append(fitted(given[row], classifier.card.preprocessing, int(row)).pixels)
-        except PictureError:
-            continue
-    if not images:
-        raise DataError("None of the pictures for the proof can be read. Name others.")
-    return _Pictures(np.stack(images), None, "pictures that were given")
-
-
-def _evenly(total: int, count: int) -> NDArray[np.int64]:
-    """Return at most `count` of the rows 0 to total - 1, in equal distances."""
-    return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
-
-
-def _calibration(
-    model: Classifier | str | Path, classifier: Classifier, pictures: _Pictures, listener: Listener
-) -> NDArray[np.uint8]:
-    """Return training pictures of the run; where there are none, those of the proof."""
-    if "argument" not in saved_settings(model):
-        return pictures.images[_evenly(len(pictures.images), CALIBRATION)]
-    choice = choose_images(model, classifier.card, None, None, "train", listener)
-    split = choice.dataset.part("train")
-    rows = split.take(_evenly(len(split), CALIBRATION))
-    return np.asarray(load_split(rows, classifier.card.preprocessing, progress=listener.decoding).images[:])
-
-
-def _written(job: ExportJob, form: Format, place: Path, pictures: _Pictures) -> Exported:
+def _written(job: ExportJob, form: Format, place: Path, pictures: ProofPictures) -> Exported:
     """Write, prove, and only then move the files to their place.
 
     Raises:
@@ -304,8 +218,9 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: _Pictures) -> 
         ) from reason
     try:
         draft = folder / place.name
-        _tried(lambda: form.write(job, draft), form)
-        proof = _proven(job, form, draft, pictures, sum(file.stat().st_size for file in folder.iterdir()))
+        _tried(form, lambda: form.write(job, draft))
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        proof = _tried(form, lambda: _proven(job, form, draft, pictures, size))
         refuse_mismatch(proof)
         record = {**job.record, "proof": proof.to_dict(), "notes": list(form.notes)}
         _record_of(draft).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -322,14 +237,14 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: _Pictures) -> 
     return Exported(place, form.name, proof, _record_of(place), form.notes)
 
 
-def _tried(write: Callable[[], None], form: Format) -> None:
-    """Write; an error of a library becomes one of ours.
+def _tried(form: Format, work: Callable[[], Result]) -> Result:
+    """Return what comes of writing or running a file; an error of a library becomes one of ours.
 
     Raises:
         ModelError: the network cannot be exported.
     """
     try:
-        write()
+        return work()
     except (TellapartError, OSError, MemoryError):
         raise
     except Exception as reason:
@@ -340,7 +255,7 @@ def _tried(write: Callable[[], None], form: Format) -> None:
         ) from reason
 
 
-def _proven(job: ExportJob, form: Format, draft: Path, pictures: _Pictures, size: int) -> Proof:
+def _proven(job: ExportJob, form: Format, draft: Path, pictures: ProofPictures, size: int) -> Proof:
     card, images = job.classifier.card, pictures.images
     predictions = job.classifier.tta_probabilities(images, tta_views=job.tta_views, novelty=True)
     expected: dict[str, Any] = {PROBABILITIES: predictions.averaged}

@@ -75,7 +75,7 @@ class TrainingResult(Readable):
     """What the watch told while it was trained, in earlier sessions too."""
 
     report: Path | None = None
-    """The report; None where the training did not finish, or the page could not be written."""
+    """Path of the report's page; None where the training did not finish, or the page could not be written."""
 
     def __fspath__(self) -> str:
         """The run folder: a result can be given wherever a run or a model is taken."""

@@ -26,7 +26,10 @@ class Listener:
         warnings.warn(words, stacklevel=2)
 
     def event(self, event: Event) -> None:
-        """A step or an epoch is done, or the training stops."""
+        """A StepDone after every step, an EpochDone after every epoch, a Finding when something goes wrong, and others.
+
+        Ignore what you do not know: if isinstance(event, tellapart.EpochDone): print(event.epoch, event.val_accuracy).
+        """
 
     def trained(self) -> None:
         """The last step is done: what follows does not ask whether to stop."""

@@ -223,19 +223,21 @@ def predict(
     """Predict the classes of images: `predict(model, pictures)`, or `predict(pictures)` by the built-in ImageNet model.
 
     Args:
-        model: a classifier, a run folder, a `.keras` or an `.h5` file, or the name of a built-in model.
+        model: what `train` returned, a classifier, a run folder, a `.keras` or `.h5` file, or the name of a built-in
+            model: "imagenet", "cifar10" or "digits". A Keras model in memory: save it first.
         pictures: one picture, or a list of them, mixed as you like: a file's path, a folder's path (every picture in
             it, however deep), a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size, a PIL image, the bytes of an
-            image file; or an array of several, (N, H, W), (N, H, W, 1) or (N, H, W, 3). No web addresses: what is
-            behind one may change, so download it first.
+            image file; or an array of several, (N, H, W), (N, H, W, 1) or (N, H, W, 3). Arrays are uint8, 0 to 255,
+            whatever the model was trained on. No web addresses: download first, what is behind one may change.
         top: how many classes to name for each image, the likeliest first. Default: all.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
         listener: hears how many images are done.
         said: of a model that tellapart did not save, as for `load`.
 
     Returns:
-        A prediction for each picture that could be read: `.best` names the likeliest class, `.table()` gives plain
-        rows, `.failed` the pictures that could not be read, each with its reason.
+        Predictions, without the pictures that could not be read; pair them by name, as in
+        {p.picture: p.best for p in result}. `.best` is the likeliest class: a name for one picture, else a name for
+        each; `.table()` gives rows for pandas; `.failed` has `id` and `reason` of each unreadable picture.
 
     Raises:
         ConfigError: `top` or `precision` is out of range, or there is a model and no picture.

@@ -79,18 +79,22 @@ def train(
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
 
     Args:
-        data: anything that `open_dataset` opens: a known set's name, a folder, an `.npz`, arrays.
-        model: a Keras model of your own, compiled or not, or the path of a `.keras` or `.h5` file; see
-            `docs/own-models.md`. It is trained in place, as `model.fit` trains it: with its own optimizer, loss and
-            metrics where it is compiled. It gets pictures of its size; its outputs must be as many as the classes, or
-            one for two classes. The last epoch is the model, unless keep="best" or a callback says otherwise.
-        callbacks: Keras callbacks for it, with their meaning in `fit`; give them again when you resume.
-        pixels: the numbers that it wants for pixels: "0-255", "0-1", "-1-1", "imagenet" or "caffe". Default: 0-255
-            where a layer of it scales them, else 0-1. The model that is saved reads 0-255 in any case.
+        data: anything that `open_dataset` opens, such as "cifar10", "photos/", "labels.csv" or (x, y).
+        model: a Keras model to train in place of a recipe's network: the object itself, trained in place as `model.fit`
+            does, or the path of a `.keras` or `.h5` file; see `docs/own-models.md`. A compiled one keeps its optimizer,
+            loss and metrics. Pictures are resized to its input. It needs an output for each class, or a single one for
+            two classes. The weights of the last epoch are kept, unless keep="best" or a callback restores others.
+        callbacks: Keras callbacks, such as [keras.callbacks.EarlyStopping(patience=3)], for `model` alone. They are not
+            saved: give them again when you resume.
+        pixels: the pixel values that `model` expects: "0-255"; "0-1" (x / 255); "-1-1" (x / 127.5 - 1); "imagenet"
+            (ImageNet's mean and deviation of each channel); "caffe" (blue, green, red around their means). Default:
+            "0-255" where one of its layers scales them, those of `preprocess_input` for a network of
+            keras.applications without such a layer, else "0-1". The saved model reads 0-255 in any case.
         custom_objects: name -> class or function, of a file whose layers, loss or metrics are not Keras's own.
-        recipe: a recipe's name, or a TrainConfig. Default: "auto", which chooses by the number and the size of the
-            images; "fast" where a target is given; "transfer" where fine_tune="on" or a backbone is given.
-        out: the run folder to make. Default: a dated one under `runs/`.
+        recipe: "auto", "transfer", "fast", "quick", "first-cnn", "accurate", "best", "photos-from-scratch" (README
+            compares them), or a TrainConfig. Default: "auto": "transfer" for photos and for few small pictures, else
+            "fast"; with a target "fast", with fine_tune="on" or a backbone "transfer".
+        out: the run folder to make, such as "runs/photos"; an existing one is refused. Default: a dated one in `runs/`.
         resume: the run folder of a training that was stopped; data and settings are then its own. With epochs, their
             number in all, it goes on past its planned end: from there on, the learning rate is the one that a run of
             so many epochs has there.
@@ -108,7 +112,8 @@ def train(
             `listener` is given.
         listener: a tellapart.Listener, some of whose methods you override: each is called when what it is named after
             happens, such as event(event) after every step and every epoch.
-        should_stop: called after every step; True saves a checkpoint and returns.
+        should_stop: function without arguments, called after every step. When it returns True, a checkpoint is saved
+            and `train` returns, `finished` False; go on with train(resume=folder).
         memory: of decoded images, in bytes or as a text such as "1GiB"; more lie in a file in the cache folder. It
             changes no result.
         multi_label: whether a picture may have several labels, or none; default: as `labels` or `config` say. Then
@@ -117,15 +122,17 @@ def train(
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods start(run_folder, config, data), log(values,
             step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
-        **changes: fields of the TrainConfig to change, such as epochs=25, seed=1, size=64, patience=5,
-            optimizer="adam" or {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0},
-            sampling="balanced"; learning_rate or lr, the highest of its optimizer's schedule; weight_decay, its own;
-            freeze, which part of a pretrained network stays as it is ("all", "none" or "all-but-2"); and set, any
-            other field, as in {"optimizer.momentum": 0.8}. `docs/settings.md` lists them all.
+        **changes: other settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
+            patience=5, learning_rate=0.003 (or lr; the highest of the schedule), weight_decay=0.01, optimizer="adam" or
+            {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0}, sampling="balanced",
+            freeze="all", "none" or "all-but-2" (of a pretrained network). set={"optimizer.momentum": 0.8} sets any
+            other field of the TrainConfig. In a transfer, epochs, batch size, optimizer and its settings are those of
+            fine-tuning, and epochs turns it on. `docs/settings.md` lists them all.
 
     Returns:
-        The trained `classifier`, its `scores` on the test split, the run `folder`, the `history` of its epochs, and
-        the path of its `report`. It can be given to `predict`, `evaluate`, `explain`, `report` and `summary`.
+        A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped; `folder`, the run
+        folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning; `report`, the path of
+        its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as the model.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.

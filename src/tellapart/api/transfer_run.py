@@ -56,10 +56,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     assert setup.backbone is not None
     energy, began = EnergyMeter(), time.monotonic()
     features = setup.backbone.features
-    activation = "sigmoid" if config.multi_label else "softmax"
-    model = with_head(features, len(setup.dataset.class_names), activation)
-    if config.fine_tuning is not None and config.fine_tune == "on":
-        refuse_missing_stages(model, config.fine_tuning.stages)
+    model = _model_of(setup, features)
     listener.prepared(setup, model)
 
     def tell(event: Event) -> None:
@@ -101,6 +98,20 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
     return score_test(setup, classifier, outcome.history, held_out, listener)
+
+
+def _model_of(setup: TrainingSetup, features: Any) -> Any:
+    """Return the backbone under a new head.
+
+    Raises:
+        ConfigError: more of its stages are to be fine-tuned than there are.
+    """
+    config = setup.config
+    activation = "sigmoid" if config.multi_label else "softmax"
+    model = with_head(features, len(setup.dataset.class_names), activation)
+    if config.fine_tuning is not None and config.fine_tune == "on":
+        refuse_missing_stages(model, config.fine_tuning.stages)
+    return model
 
 
 def _learn_familiar(

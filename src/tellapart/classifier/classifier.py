@@ -60,7 +60,7 @@ from tellapart.text import few_names
 
 
 class Classifier(Readable):
-    """A trained network with its model card."""
+    """A trained network with its model card; from `tellapart.load`, or `train(...).classifier`."""
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class Classifier(Readable):
         usage: Usage | None = None,
     ) -> None:
         self.card = card
+        """Class names, preprocessing, calibration."""
         self.usage = usage
         """How a model without a model card is used, and what of that is assumed; None: it has a card."""
         self.reference = reference

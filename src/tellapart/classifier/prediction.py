@@ -29,7 +29,8 @@ class Prediction(Readable):
     """Class names, the likeliest first."""
 
     probabilities: tuple[float, ...]
-    """Of those classes; over all classes of the model they sum to 1, unless a picture may have several labels."""
+    """Of those classes, 0 to 1, averaged over the model's views of the picture, and not calibrated. Over all classes of
+    the model they sum to 1, unless a picture may have several labels."""
 
     group: Group | None = None
     """The everyday thing, such as dog, that is likelier than any other group and any class that is in none; None

@@ -37,6 +37,7 @@ class Split(Readable):
     """(N,) int64 class numbers; or (N, labels) float32 of 0 and 1, where a picture may have several labels."""
 
     images: Images
+    """(N,): `images[0]` is (H, W, 1 or 3) uint8, a file's in its own size, read when it is asked for."""
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.labels) == len(self.images):

@@ -50,7 +50,7 @@ def open_file(path: Path, job: ExportJob) -> Runner:
     return run
 
 
-_NOTE = "Plain Keras takes pixels 0 to 255 as float32. Views of a picture are not averaged, and there is no novelty score."
+_NOTE = "Plain Keras takes pixels 0 to 255 as float32. It averages no views of a picture, and gives no novelty score."
 
 KERAS = Format(
     name="keras",

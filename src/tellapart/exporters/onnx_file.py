@@ -47,6 +47,8 @@ def onnx_model(job: ExportJob) -> Any:
         )
     assert program is not None
     model = program.model_proto
+    if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise ValueError("one of its operations fixes how many pictures it takes at a time")
     _strip(model)
     _note(model, job)
     onnx.checker.check_model(model, full_check=True)

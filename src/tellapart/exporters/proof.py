@@ -211,7 +211,8 @@ def _scores(
 
 def _speed(run: Callable[[NDArray[np.uint8]], Any], images: NDArray[np.uint8]) -> float:
     """Return pictures a second, the median of the runs that fit into SECONDS."""
-    part, times, ends = images[:TIMED], [], time.perf_counter() + SECONDS
+    part, ends = images[:TIMED], time.perf_counter() + SECONDS
+    times: list[float] = []
     run(part)
     while not times or time.perf_counter() < ends:
         began = time.perf_counter()

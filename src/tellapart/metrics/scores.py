@@ -51,10 +51,16 @@ class Scores(Readable):
 
     split: str
     pictures: int
+    """How many."""
+
     loss: float
+    """Mean cross-entropy of an image, in nats."""
+
     accuracy: float
+    """Share of the images whose likeliest class is the true one, 0 to 1."""
+
     interval: tuple[float, float]
-    """95% confidence interval of the accuracy (Wilson)."""
+    """95% confidence interval of the accuracy (Wilson): low and high, 0 to 1."""
 
     naive_accuracy: float
     """Accuracy of always predicting the most frequent class."""

@@ -79,7 +79,9 @@ class TrainConfig(Readable):
     """Whether a picture may have several labels, or none: a sigmoid for each, and binary cross-entropy."""
 
     patience: int | None = None
-    """Epochs without a better validation accuracy after which the training ends; None: it never does."""
+    """Epochs without a better validation score after which the training ends, with the best one kept; None: all epochs.
+    The score is accuracy; with class weights or balanced sampling, balanced accuracy; of several labels, mean average
+    precision."""
 
     batch_size: int = 32
     """Images per step."""
@@ -219,7 +221,10 @@ class TrainConfig(Readable):
         ]
 
     def changed(self, **changes: Any) -> "TrainConfig":
-        """Return a copy with some fields replaced; None leaves a field unchanged."""
+        """Return a copy with some fields replaced, as in config.changed(epochs=20).
+
+        A field given as None keeps its value; `dataclasses.replace(config, patience=None)` sets one to None.
+        """
         return dataclasses.replace(
             self, **{name: value for name, value in changes.items() if value is not None}
         )

@@ -11,6 +11,9 @@ MARK = "comparison"
 
 MODULES = ("compare.js", "theme.js", "charts.js", "scrolling.js", "contents.js")
 
+COMMON = ("data", "recipe")
+"""Facts of a run that have a column only where they differ."""
+
 COLORS, DASHES = 4, ("", "7 4", "2 4")
 """Colors of page.css, and patterns of a line: together they tell twelve runs apart; from there on they repeat."""
 
@@ -23,6 +26,9 @@ def page(facts: Mapping[str, Any]) -> str:
         "styles": styles,
         "labels": {run["run"]: run["label"] for run in facts["runs"]},
         "measures": measures_of(facts["runs"]),
+        "validated": _validated(facts),
+        "told_apart": [name for name in COMMON if not _is_common(facts, name)],
+        "in_common": [f"{name} {facts['runs'][0][name]}" for name in COMMON if _is_common(facts, name)],
         "of_labels": any(pair["only_first_correct"] is None for pair in facts["pairs"]),
         "of_classes": any(pair["only_first_correct"] is not None for pair in facts["pairs"]),
         "unscored": len(facts["runs"]) - len(_scored(facts)),
@@ -35,6 +41,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "best": _best(facts),
     }
     data = {
+        "validated": _validated(facts),
         "runs": [
             {"name": run["label"], "points": curve, **style}
             for run, curve, style in zip(facts["runs"], facts["curves"], styles, strict=True)
@@ -58,6 +65,15 @@ def _contents(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("settings", "Settings that differ", True),
     ]
     return [(name, title) for name, title, is_there in sections if is_there]
+
+
+def _validated(facts: Mapping[str, Any]) -> str:
+    """Return what the epochs are scored by on validation images."""
+    return " or ".join(measures_of(facts["runs"]))
+
+
+def _is_common(facts: Mapping[str, Any], name: str) -> bool:
+    return len({run[name] for run in facts["runs"]}) == 1
 
 
 def _scored(facts: Mapping[str, Any]) -> dict[str, float]:

@@ -34,7 +34,8 @@ class Labels(Readable):
     """Column of the classes."""
 
     split_column: str | int | None = None
-    """Column that says which rows are for training, validation and testing; "none": no column does."""
+    """Column that says which rows are for training, validation and testing, in words such as train, val, test. None: it
+    is recognized by its name; the text "none": no column does."""
 
     names: str | os.PathLike[str] | None = None
     """File of class names: the label's number or code -> what people call it."""
@@ -49,7 +50,8 @@ class Labels(Readable):
     """Whether a picture may have several labels, or none."""
 
     label_separator: str | None = None
-    """What divides several labels in one cell: a sign such as |, or one of SEPARATOR_WORDS."""
+    """What divides several labels in one cell: a sign such as |, or "space", "json" (each cell is a list) or "none"
+    (each cell is one label)."""
 
     def __post_init__(self) -> None:
         if self.label_separator is not None and not self.multi_label:

@@ -51,7 +51,9 @@ def _reshape(config: Config, *_: Any) -> Operation:
 
     def reshaped(x: Tensor) -> Tensor:
         open_side = prod(x.shape[1:]) // max(known, 1)  # torch cannot tell it for a batch without images
-        return to_torch(to_keras(x).reshape(len(x), *[open_side if side == -1 else side for side in shape]))
+        return to_torch(
+            to_keras(x).reshape(x.shape[0], *[open_side if side == -1 else side for side in shape])
+        )
 
     return FunctionOperation(reshaped)
 

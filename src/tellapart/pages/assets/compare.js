@@ -5,13 +5,13 @@ import { chart, percent, wholeTicks } from "charts";
 import { contents } from "contents";
 import { scrolling } from "scrolling";
 
-const { runs } = JSON.parse(document.getElementById("data").textContent);
+const { runs, validated } = JSON.parse(document.getElementById("data").textContent);
 const drawn = runs.filter((run) => run.points.length);
 const points = drawn.flatMap((run) => run.points.map((point) => ({ ...point, run })));
 let across = "epoch";
 
 const CHARTS = [
-  ["chart-val-accuracy", "val_accuracy", "validation accuracy", (value) => percent(value)],
+  ["chart-val-accuracy", "val_accuracy", `validation ${validated}`, (value) => percent(value)],
   ["chart-val-loss", "val_loss", "validation loss", (value) => value.toFixed(3)],
   ["chart-loss", "loss", "training loss", (value) => value.toFixed(3)],
 ];
