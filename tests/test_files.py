@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.errors import SaveError
+from tellapart.errors import DataError, SaveError
 from tellapart.files import sync_folder, write_text, write_whole
 
 
@@ -36,6 +36,16 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path):
         write_whole(tmp_path / "note.txt", fail)
     assert (tmp_path / "note.txt").read_text() == "old"
     assert names_in(tmp_path) == ["note.txt"]
+
+
+def test_what_a_writer_says_itself_is_not_called_a_failed_save(tmp_path):
+    def write(place):
+        place.write_text("half")
+        raise DataError("no pictures")
+
+    with pytest.raises(DataError, match=r"^no pictures$"):
+        write_whole(tmp_path / "list", write)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_of_what_a_library_writes_beside_its_file(tmp_path):
@@ -129,7 +139,7 @@ from pathlib import Path
 from tellapart.classifier.card import ModelCard
 from tellapart.classifier.model_file import save_h5, save_keras
 from tellapart.data.preprocess import Preprocessing
-from tellapart.errors import SaveError
+from tellapart.errors import DataError, SaveError
 from tellapart.models.first_cnn import first_cnn
 model = first_cnn((16, 16, 1), 3)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -18,7 +18,7 @@ FLOORS = (
     ("training",),
     ("recipes", "classifier"),
     ("runs", "profiling", "checks", "trackers", "exporters"),
-    ("explanations",),
+    ("explanations", "volume"),
     ("reports",),
     ("api",),
     ("guide", "server"),

@@ -14,6 +14,7 @@ from tellapart.text import (
     natural_key,
     on_page,
     one_line,
+    packed_natural_key,
     printable,
     short_name,
     storable,
@@ -93,6 +94,38 @@ def test_a_name_becomes_part_of_a_file_name():
 def test_names_with_digits_of_any_script_and_any_length_are_sorted():
     names = ["a10", "a2", "a\u0661", "a" + "9" * 5000]
     assert sorted(names, key=natural_key) == ["a\u0661", "a2", "a10", "a" + "9" * 5000]
+
+
+def test_the_packed_key_orders_as_the_natural_key():
+    names = [
+        "a",
+        "A",
+        "a1",
+        "a01",
+        "a1b",
+        "a\x01",
+        "a10",
+        "a9",
+        "a12345678901234567890",
+        "B2/x",
+        "B/2",
+        "b-/1",
+        "b.",
+    ]
+    names += [
+        *NAMES,
+        "É",
+        "ß",
+        "ss",
+        "",
+        "1",
+        "01",
+        "1a",
+        "a\u0661",
+        "a" + "9" * 5000,
+        "a" + "9" * 1001 + "b",
+    ]
+    assert sorted(names, key=packed_natural_key) == sorted(names, key=natural_key)
 
 
 def test_a_long_name_keeps_its_ends():

@@ -64,6 +64,7 @@ _HOMES = {
     "Usage": "tellapart.classifier.plain.usage",
     "ServingLimits": "tellapart.server.limits",
     "Predictions": "tellapart.api.predict",
+    "PredictionFile": "tellapart.volume.job",
     "Prediction": "tellapart.classifier.prediction",
     "Explanation": "tellapart.explanations.explanation",
     "Answer": "tellapart.explanations.answer",

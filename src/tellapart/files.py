@@ -27,6 +27,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
     Raises:
         SaveError: it could not be written. Nothing half-written is left, and an existing file stays.
+        TellapartError: `write` raised it; likewise.
     """
     temporary: Path | None = None
     try:
@@ -38,6 +39,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         place.chmod(0o666 & ~_umask())
         os.replace(place, path)
         sync_folder(path.parent)
+    except TellapartError:
+        raise
     except Exception as error:
         raise _not_written(path, error) from error
     finally:

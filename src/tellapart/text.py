@@ -185,6 +185,25 @@ def natural_key(text: str) -> tuple[object, ...]:
     )
 
 
+def packed_natural_key(text: str) -> str:
+    """Return a sorting key that orders as `natural_key` does, in a fifth of the memory: for names by the million.
+
+    Args:
+        text: without zero bytes, as names of files are.
+    """
+    parts = _NUMBER_IN_NAME.split(text)
+    # A word ends in a zero, which sorts before all else; a number begins with the count of its digits.
+    packed = [
+        _packed_number(part) if place % 2 else f"{part.casefold()}\0" for place, part in enumerate(parts)
+    ]
+    return "".join([*packed, "\0", text])
+
+
+def _packed_number(digits: str) -> str:
+    number = str(int(digits[:_MOST_DIGITS]))
+    return f"{chr(len(number))}{number}"
+
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(I?)B?", re.IGNORECASE | re.ASCII)

@@ -198,6 +198,9 @@ def test_of_much_that_is_left_out_three_are_named():
         "Skipped 1 folder: old/",
         "Skipped 1,005 non-picture files: a/0.txt, a/1.txt, a/2.txt and 1,002 more",
     ]
+    assert left_out_of_folders(["1.txt", "2.txt", "3.txt", "4.txt"], 9_000) == [
+        "Skipped 9,000 non-picture files: 1.txt, 2.txt, 3.txt and 8,997 more"
+    ]
 
 
 def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):

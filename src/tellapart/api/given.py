@@ -49,6 +49,26 @@ def given_pictures(pictures: Any) -> Given:
     return Given(_one(pictures, ""), not is_folder)
 
 
+def given_paths(pictures: Any) -> list[Path]:
+    """Return the files and folders that somebody gave; nothing is looked up in folders.
+
+    Raises:
+        DataError: something is no path, or a web address.
+    """
+    paths = []
+    for each in pictures if _is_several(pictures) else [pictures]:
+        if not isinstance(each, str | os.PathLike) or not os.fspath(each):
+            raise DataError(
+                f"Predictions that are written with out are those of picture files and folders, given by their paths; "
+                f"got {described(each)}. Leave out `out` to predict pictures in memory."
+            )
+        path = with_home(each)
+        if is_web_address(path):
+            raise DataError(no_such_picture(path))
+        paths.append(path)
+    return paths
+
+
 def one_picture(picture: Any) -> Any:
     """Return the one picture that somebody gave.
 

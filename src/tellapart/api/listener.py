@@ -40,6 +40,12 @@ class Listener:
     def decoding(self, done: int, total: int) -> None:
         """Images of a split have been read."""
 
+    def listing(self, found: int) -> None:
+        """Pictures have been found, and more are looked for."""
+
+    def predicting(self, done: int, total: int) -> None:
+        """Pictures have been predicted, and their rows are safe on the disk."""
+
     def featuring(self, done: int, total: int) -> None:
         """Images have passed through the backbone."""
 

@@ -8,34 +8,31 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 
-from tellapart.api.given import given_pictures
+from tellapart.api.given import given_paths, given_pictures
 from tellapart.api.listener import Listener
 from tellapart.api.load import load, model_or_built_in
+from tellapart.api.predict_into import predict_into_file
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.classifier.plain.usage import Usage
 from tellapart.classifier.prediction import Prediction
+from tellapart.classifier.prediction_rows import PredictionRows, group_fields
 from tellapart.data.decode import name_of
 from tellapart.data.fitted import CARD_SIDE, for_card
 from tellapart.data.store import UnreadableImage
 from tellapart.data.types import Pixels
-from tellapart.errors import DataError, PictureError
+from tellapart.errors import ConfigError, DataError, PictureError
 from tellapart.pages.card import MOST_ROWS, Card, Picture, Pictures, Readable, Table
 from tellapart.pages.thumbnail import MOST, SIDE, thumbnail
 from tellapart.text import counted, csv_line, short_name
+from tellapart.volume.formats import format_of
+from tellapart.volume.job import PredictionFile
+from tellapart.volume.pipeline import Asking
 
 FILES_AT_ONCE = 500
 """Images in memory."""
-
-GROUP_FIELDS = ("group", "group_probability", "group_class")
-"""In JSON and CSV: the likeliest everyday thing (dog), its probability, and the likeliest class of it (Labrador
-retriever); null and empty where a class that is a kind of no such thing is likelier (`classifier.groups`)."""
-
-NOVELTY_FIELDS = ("familiar", "novelty", "novelty_limit")
-"""In JSON and CSV: whether the picture is like the training pictures (true or false), how unlike them it is, by the
-score that the model card names, and above which score it is not; null or empty where the model cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ class Predictions(Readable):
             "picture": prediction.picture,
             "predicted": prediction.best,
             **_shares(prediction, by_name),
-            **(self._group(prediction) if self.has_groups else {}),
+            **(group_fields(prediction) if self.has_groups else {}),
             "familiar": prediction.familiar,
             **({f"p({name})": by_name.get(name) for name in self.class_names} if probabilities else {}),
         }
@@ -158,30 +155,15 @@ class Predictions(Readable):
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return {
-            "predictions": [self._prediction(prediction) for prediction in self.predictions],
+            "predictions": [self._rows.as_dict(prediction) for prediction in self.predictions],
             "unreadable": [{"picture": image.id, "reason": image.reason} for image in self.unreadable],
             **({} if self.usage is None else {"usage": self.usage.to_dict()}),
             **({} if self.thresholds is None else {"thresholds": dict(self.thresholds)}),
         }
 
-    def _prediction(self, prediction: Prediction) -> dict[str, Any]:
-        return {
-            "picture": prediction.picture,
-            "predicted": prediction.names[0] if prediction.labels is None else list(prediction.labels),
-            **(self._group(prediction) if self.has_groups else {}),
-            **self._novelty(prediction),
-            "probabilities": dict(zip(prediction.names, prediction.probabilities, strict=True)),
-            **({"note": prediction.note} if prediction.note else {}),
-        }
-
-    def _group(self, prediction: Prediction) -> dict[str, Any]:
-        group = prediction.group
-        values = (None,) * 3 if group is None else (group.name, group.probability, group.class_name)
-        return dict(zip(GROUP_FIELDS, values, strict=True))
-
-    def _novelty(self, prediction: Prediction) -> dict[str, Any]:
-        values = prediction.familiar, prediction.novelty, self.novelty_limit
-        return dict(zip(NOVELTY_FIELDS, values, strict=True))
+    @property
+    def _rows(self) -> PredictionRows:
+        return PredictionRows(self.class_names, self.has_groups, self.novelty_limit)
 
     def exit_code(self, named: set[str]) -> int:
         """Return that of bad data where a file named by itself could not be read, or none could; otherwise 0."""
@@ -195,20 +177,36 @@ class Predictions(Readable):
         NOVELTY_FIELDS stand before the probabilities, and for a model with groups GROUP_FIELDS before these. A name
         that a spreadsheet would run as a formula begins with an apostrophe.
         """
-        group_fields = GROUP_FIELDS if self.has_groups else ()
-        rows = [("picture", "predicted", *group_fields, *NOVELTY_FIELDS, *self.class_names)]
-        for prediction in self.predictions:
-            by_class = dict(zip(prediction.names, prediction.probabilities, strict=True))
-            rows.append(
-                (
-                    prediction.picture,
-                    prediction.names[0] if prediction.labels is None else "|".join(prediction.labels),
-                    *(self._group(prediction).values() if self.has_groups else ()),
-                    *map(_cell, self._novelty(prediction).values()),
-                    *(by_class.get(name, "") for name in self.class_names),
-                )
-            )
-        return "".join(map(csv_line, rows))
+        rows = self._rows
+        return "".join(map(csv_line, [rows.header, *map(rows.cells, self.predictions)]))
+
+
+@overload
+def predict(
+    model: Classifier | str | Path | Any,
+    pictures: Any = None,
+    *,
+    top: int | None = None,
+    precision: str = "float32",
+    out: None = None,
+    workers: None = None,
+    listener: Listener | None = None,
+    **said: Unpack[SaidOptions],
+) -> Predictions: ...
+
+
+@overload
+def predict(
+    model: Classifier | str | Path | Any,
+    pictures: Any = None,
+    *,
+    top: int | None = None,
+    precision: str = "float32",
+    out: str | Path,
+    workers: int | None = None,
+    listener: Listener | None = None,
+    **said: Unpack[SaidOptions],
+) -> PredictionFile: ...
 
 
 def predict(
@@ -217,10 +215,15 @@ def predict(
     *,
     top: int | None = None,
     precision: str = "float32",
+    out: str | Path | None = None,
+    workers: int | None = None,
     listener: Listener | None = None,
     **said: Unpack[SaidOptions],
-) -> Predictions:
+) -> Predictions | PredictionFile:
     """Predict the classes of images: `predict(model, pictures)`, or `predict(pictures)` by the built-in ImageNet model.
+
+    With `out` the predictions go into a file while they are made, in as much memory for a million pictures as for a
+    thousand. Stopped or killed, the same call goes on where it was; the file appears once it is whole.
 
     Args:
         model: what `train` returned, a classifier, a run folder, a `.keras` or `.h5` file, or the name of a built-in
@@ -229,25 +232,43 @@ def predict(
             it, however deep), a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size, a PIL image, the bytes of an
             image file; or an array of several, (N, H, W), (N, H, W, 1) or (N, H, W, 3). Arrays are uint8, 0 to 255,
             whatever the model was trained on. No web addresses: download first, what is behind one may change.
+            With `out`, paths alone.
         top: how many classes to name for each image, the likeliest first. Default: all.
         precision: "float32", "bfloat16" or "auto", as in `Classifier.probabilities`.
+        out: a new file, `.csv`, `.jsonl` or `.parquet`, with a row for each picture, unreadable ones included.
+        workers: with `out`, threads that decode pictures while the network predicts others. Default: one for each core.
         listener: hears how many images are done.
         said: of a model that tellapart did not save, as for `load`.
 
     Returns:
         Predictions, without the pictures that could not be read; pair them by name, as in
         {p.picture: p.best for p in result}. `.best` is the likeliest class: a name for one picture, else a name for
-        each; `.table()` gives rows for pandas; `.failed` has `id` and `reason` of each unreadable picture.
+        each; `.table()` gives rows for pandas; `.failed` has `id` and `reason` of each unreadable picture. With
+        `out`, a `PredictionFile`: its `path`, and how many pictures were `predicted` and `unreadable`.
 
     Raises:
-        ConfigError: `top` or `precision` is out of range, or there is a model and no picture.
+        ConfigError: `top`, `precision` or `workers` is out of range, or there is a model and no picture; `out` exists,
+            or was begun with another model, other pictures or other settings.
         DataError: a folder without pictures, a web address, or something that is no picture.
         ModelError: not a model.
+        MissingExtraError: `out` is a parquet file, and pyarrow is not installed.
+        SaveError: `out` cannot be written.
     """
     model, pictures = model_or_built_in(model, pictures)
+    listener = listener or Listener()
+    if out is not None:
+        format_of(Path(out))
+        paths = given_paths(pictures)
+        return predict_into_file(
+            Asking(load(model, **said), top, precision), paths, Path(out), workers, listener
+        )
+    if workers is not None:
+        raise ConfigError(
+            "workers is for predictions that are written to a file: give out='predictions.csv' too."
+        )
     given = given_pictures(pictures)
     classifier = load(model, **said)
-    predictions = predict_images(classifier, given.pictures, top, precision, listener or Listener())
+    predictions = predict_images(classifier, given.pictures, top, precision, listener)
     return replace(predictions, is_one=given.is_one, in_memory=_small_copies(given.pictures))
 
 
@@ -308,8 +329,3 @@ def _small_copies(pictures: Sequence[Any]) -> dict[str, Pixels]:
 def _small_copy(pixels: Pixels) -> Pixels:
     step = max(1, max(pixels.shape[:2]) // CARD_SIDE)
     return pixels[::step, ::step].copy()
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as a CSV shows it: true and false as JSON spells them, nothing for None."""
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value

@@ -298,23 +298,14 @@ class Classifier(Readable):
             raise ConfigError(f"top is a number of classes, 1 or more; got {top}.")
         single = isinstance(pictures, str | Path) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4)
         images, unreadable = self._read([pictures] if single else pictures)
+        if not images:
+            return [], unreadable
         return self.predict_fitted(images, top, precision), unreadable
 
     def predict_fitted(
         self, images: Sequence[FittedImage], top: int | None = None, precision: str = "float32"
     ) -> list[Prediction]:
-        """Predict the classes of pictures that `data.fitted` has read; the second half of `predict`.
-
-        Args:
-            images: of the preprocessing's shape.
-            top: as in `predict`.
-            precision: as in `probabilities`.
-
-        Returns:
-            A prediction for each, in order.
-        """
-        if not images:
-            return []
+        """Predict the classes of images, at least one, that have been through the classifier's preprocessing."""
         pixels = np.stack([image.pixels for image in images])
         answers = self.tta_probabilities(pixels, precision=precision, novelty=True)
         groups = likeliest_groups(answers.averaged, self.class_names, self.card.groups)

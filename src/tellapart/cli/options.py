@@ -181,6 +181,24 @@ Top = Annotated[
 Csv = Annotated[
     str | None, typer.Option("--csv", metavar="FILE|-", help="Write CSV to a new file, or to stdout (-).")
 ]
+PredictionsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="FILE.csv|.jsonl|.parquet",
+        help="For any number of pictures: write a row for each, also for unreadable ones, to a new file. Stopped or "
+        "killed, the same command goes on where it was.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        metavar="N",
+        help="With --out: threads that decode pictures while the network predicts others. Default: one for each core.",
+    ),
+]
 Asked = Annotated[
     list[str] | None,
     typer.Option(
@@ -294,6 +312,22 @@ def refuse_two_outputs(csv: str | None, as_json: bool) -> None:
         raise ConfigError("Choose --csv or --json, not both.")
     if csv not in (None, "-") and Path(str(csv)).exists():
         raise ConfigError(f"{csv} already exists and is not overwritten. Choose another --csv FILE.")
+
+
+def refuse_beside_out(out: Path | None, csv: str | None, as_json: bool, workers: int | None) -> None:
+    """Refuse --csv and --json with --out, and --workers without it.
+
+    Raises:
+        ConfigError: any of these.
+    """
+    if out is not None and csv is not None:
+        raise ConfigError(
+            "Choose --out or --csv, not both. --out FILE.csv has the columns of --csv, and `error`."
+        )
+    if out is not None and as_json:
+        raise ConfigError("Choose --out or --json, not both. --out FILE.jsonl has an object on each line.")
+    if workers is not None and out is None:
+        raise ConfigError("--workers is for predictions that are written to a file: give --out FILE.csv too.")
 
 
 def refuse_empty(data: str | None) -> None:

@@ -15,6 +15,8 @@ def predict(
     top: options.Top = None,
     precision: options.PredictionPrecision = options.Precision.FLOAT32,
     csv: options.Csv = None,
+    out: options.PredictionsOut = None,
+    workers: options.Workers = None,
     said: Any = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -31,10 +33,14 @@ def predict(
     model cannot tell), `novelty` and `novelty_limit`, above which a picture is unfamiliar; and for the ImageNet model
     `group` (dog), `group_probability` and `group_class` (Labrador retriever).
 
+    For many pictures, --out: rows are written while the next pictures are predicted, and memory does not grow with
+    their number. It has the columns of --csv, with --top N instead N pairs class_1, probability_1, ...; and `error`.
+
     \b
     Examples:
       tellapart predict photo.jpg
       tellapart predict runs/photos new/ --csv predictions.csv
+      tellapart predict imagenet archive/ --top 5 --out predictions.parquet
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong option, 3 unreadable picture
@@ -47,14 +53,21 @@ def predict(
         from tellapart.cli.terminal.predictions import note_left_out, note_taken_name, report_predictions
         from tellapart.cli.terminal.progress import ProgressListener
         from tellapart.cli.terminal.usage import note_usage
+        from tellapart.cli.terminal.volume import note_many, write_predictions
+        from tellapart.volume.pipeline import Asking
 
     options.refuse_two_outputs(csv, as_json)
+    options.refuse_beside_out(out, csv, as_json, workers)
     note_taken_name(pictures[0])
     model, pictures = model_and_pictures(pictures)
     classifier = load(model, **said)
     note_usage(classifier.usage, model)
+    if out is not None:
+        asking = Asking(classifier, top, precision.value)
+        raise typer.Exit(write_predictions(asking, pictures, out, workers, quiet=quiet))
     files, left_out = files_in(pictures)
     note_left_out(left_out)
+    note_many(len(files))
     count = top if csv or as_json else top or options.CLASSES_SHOWN
     with ProgressListener(quiet=quiet) as listener:
         predictions = predict_images(classifier, files, count, precision.value, listener)

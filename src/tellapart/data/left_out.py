@@ -20,19 +20,21 @@ REASONS = {
 """Kind of file -> why it is skipped, where its kind does not say so."""
 
 
-def left_out_of_folders(names: Sequence[str]) -> list[str]:
+def left_out_of_folders(names: Sequence[str], count: int | None = None) -> list[str]:
     """Return the lines.
 
     Args:
         names: relative paths, as `Dataset.ignored` has them.
+        count: of all of them, where they are of one kind and `names` are only the first.
     """
     lines = []
     for kind, reason in REASONS.items():
         skipped = [name for name in names if _kind(name) == kind]
         if skipped:
-            more = f" and {len(skipped) - SKIPPED_NAMED:,} more" if len(skipped) > SKIPPED_NAMED else ""
+            number = len(skipped) if count is None else count
+            more = f" and {number - SKIPPED_NAMED:,} more" if number > SKIPPED_NAMED else ""
             listed = ", ".join(short_name(name, LONGEST_NAME) for name in skipped[:SKIPPED_NAMED])
-            what = " ".join(filter(None, (counted(len(skipped), kind), reason)))
+            what = " ".join(filter(None, (counted(number, kind), reason)))
             lines.append(one_line(f"Skipped {what}: {listed}{more}"))
     return lines
 

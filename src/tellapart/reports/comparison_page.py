@@ -45,7 +45,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "runs": [
             {"name": run["label"], "points": curve, **style}
             for run, curve, style in zip(facts["runs"], facts["curves"], styles, strict=True)
-        ]
+        ],
     }
     return assemble(
         "compare.html", values, data, styles=["compare.css"], modules=MODULES, entry="compare", mark=MARK

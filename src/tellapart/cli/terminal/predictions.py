@@ -24,9 +24,9 @@ def note_taken_name(model: str | Path) -> None:
         note(warning, "yellow")
 
 
-def note_left_out(files: Sequence[Path]) -> None:
-    """Note which files of folders are skipped because they are not pictures."""
-    for line in left_out_of_folders([str(path) for path in files]):
+def note_left_out(files: Sequence[Path], count: int | None = None) -> None:
+    """Note which files of folders are skipped because they are not pictures; `count`: where `files` are the first."""
+    for line in left_out_of_folders([str(path) for path in files], count):
         note(line, "yellow")
 
 

@@ -26,6 +26,7 @@ from tellapart.api.transfer_lines import Stage, event_line
 from tellapart.cli.terminal.console import notes
 from tellapart.cli.terminal.estimate import TimeEstimate
 from tellapart.cli.terminal.interruption import Interruption, unless_hung_up
+from tellapart.cli.terminal.pace import Pace
 from tellapart.events import (
     Diverged,
     EpochDone,
@@ -42,6 +43,9 @@ REFRESHES_PER_SECOND = 4
 """Each takes about a millisecond of the processor that trains."""
 
 SECONDS_BETWEEN_UPDATES = 0.2
+SECONDS_BETWEEN_LINES = 30.0
+"""Of the progress of predictions, where there are no bars."""
+
 SECONDS_TO_JUDGE_SPEED = 300.0
 """Long enough to average over several validations, which no step counts."""
 
@@ -134,6 +138,9 @@ class ProgressListener(Listener):
         self._quarters_shown = 0
         self._speaker: Thread | None = None
         self._estimate = TimeEstimate()
+        self._pace = Pace()
+        self.predicted: tuple[int, int] | None = None
+        """Pictures done and pictures in all, where a file of predictions is written."""
         self._has_header = False
 
     def __enter__(self) -> "ProgressListener":
@@ -155,6 +162,26 @@ class ProgressListener(Listener):
     def decoding(self, done: int, total: int) -> None:
         """Show how many pictures of a split have been read."""
         self.bars.count("Reading pictures", done, total)
+
+    def listing(self, found: int) -> None:
+        """Show how many pictures have been found; without bars, nothing."""
+        self.bars.count("Listing pictures", found, found)
+
+    def predicting(self, done: int, total: int) -> None:
+        """Show how many predictions are safe on the disk, and the pace; without bars, a line now and then."""
+        self.predicted, now = (done, total), time.monotonic()
+        pace = self._pace.after(done, total, now)
+        if self.bars.shown:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of"))
+            progress = self.bars.show(
+                "Predicting", *columns, TextColumn("{task.total:,.0f}"), TextColumn("{task.fields[pace]}")
+            )
+            if not progress.tasks:
+                progress.add_task("Predicting", total=total, pace="")
+            progress.update(progress.tasks[0].id, completed=done, pace=pace)
+        elif pace and now >= self._next_update and done < total:
+            self._next_update = now + SECONDS_BETWEEN_LINES
+            self._tell(f"{done:,} of {total:,} pictures, {pace}")
 
     def featuring(self, done: int, total: int) -> None:
         """Show how many pictures have passed through the frozen network."""

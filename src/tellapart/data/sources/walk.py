@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 
 from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.errors import DataError
-from tellapart.text import natural_key
+from tellapart.text import natural_key, packed_natural_key
 
 DEEPEST = 64
 """Folders within folders. Nobody sorts pictures deeper."""
@@ -134,12 +134,62 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _walk(path: Path, real: str, above: tuple[str, ...], visits: Counter[str]) -> Folder:
+def walk_files(root: str | os.PathLike[str]) -> Iterator[tuple[str, bool]]:
+    """Yield every visible file below a folder while it is read, and whether it counts as a picture.
+
+    Only the names of the folders on the way to the present file are in memory: about 200 bytes for each. The order is a
+    natural one, folder by folder; it is that of the whole paths, but for folders whose names differ in case alone.
+
+    Raises:
+        OSError, DataError: as `walk`.
+    """
+    path, real = Path(root), os.path.realpath(root)
+    yield from _each_file("" if path == Path() else os.path.join(path, ""), real, (real,), Counter())
+
+
+def _each_file(
+    prefix: str, real: str, above: tuple[str, ...], visits: Counter[str]
+) -> Iterator[tuple[str, bool]]:
+    """Yield the files of a folder, whose path ends in a separator, or is empty for the current one."""
+    _enter(prefix or os.curdir, real, above, visits)
+    links = set()
+    with os.scandir(prefix or os.curdir) as entries:
+        names: list[str] = []
+        for entry in entries:
+            if not is_hidden(entry.name):
+                names.append(f"{entry.name}/" if _is_folder(entry) else entry.name)
+                if entry.is_symlink():
+                    links.add(entry.name)
+    names.sort(key=packed_natural_key)
+    for name in names:
+        if not name.endswith("/"):
+            yield prefix + name, is_image_name(name)
+            continue
+        inner = _real_place(f"{prefix}{name[:-1]}", name[:-1] in links, real)
+        if inner not in above:
+            yield from _each_file(os.path.join(prefix, name[:-1], ""), inner, (*above, inner), visits)
+
+
+def _real_place(path: str, is_link: bool, real: str) -> str:
+    """Return where a folder lies without links, below a folder of which that is known."""
+    return os.path.realpath(path) if is_link else os.path.join(real, os.path.basename(path))
+
+
+def _enter(path: str | Path, real: str, above: tuple[str, ...], visits: Counter[str]) -> None:
+    """Count a visit to a folder.
+
+    Raises:
+        DataError: it is too deep, or was visited too often.
+    """
     if len(above) > DEEPEST:
         raise DataError(f"{path}: folders are nested more than {DEEPEST} deep. Give one further down.")
     visits[real] += 1
     if visits[real] > MOST_VISITS:
         raise DataError(f"{path}: more than {MOST_VISITS:,} links lead to this folder. Remove some of them.")
+
+
+def _walk(path: Path, real: str, above: tuple[str, ...], visits: Counter[str]) -> Folder:
+    _enter(path, real, above, visits)
     folders: list[Folder] = []
     images: list[Path] = []
     others: list[Path] = []
@@ -150,7 +200,7 @@ def _walk(path: Path, real: str, above: tuple[str, ...], visits: Counter[str]) -
     for entry in sorted(visible, key=lambda entry: natural_key(entry.name)):
         place = Path(entry.path)
         if _is_folder(entry):
-            inner = os.path.realpath(place) if entry.is_symlink() else os.path.join(real, entry.name)
+            inner = _real_place(entry.path, entry.is_symlink(), real)
             if inner in above:
                 loops.append(place)
             else:
