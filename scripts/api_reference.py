@@ -19,6 +19,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 
 GROUPS = {
     "Train and predict": ["train", "predict", "evaluate", "explain", "load"],
+    "Serve": ["serve", "server_app", "ServingLimits"],
     "Keras models": ["fit", "adopt", "modernize"],
     "Exports": ["export"],
     "Data": ["open_dataset", "load_data", "check", "augment", "Augmentation", "Labels"],

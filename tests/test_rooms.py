@@ -12,7 +12,7 @@ FLOORS = (
     ("text",),
     ("pages",),
     ("errors", "events", "keras_internals", "metrics"),
-    ("lowering", "untrusted", "old_keras", "files", "paths", "keras_backend"),
+    ("lowering", "untrusted", "old_keras", "web", "files", "paths", "keras_backend"),
     ("data", "models", "runtime"),
     ("inference",),
     ("training",),
@@ -21,7 +21,7 @@ FLOORS = (
     ("explanations", "volume"),
     ("reports",),
     ("api",),
-    ("guide",),
+    ("guide", "server"),
     ("cli",),
     ("__init__", "__main__"),
 )

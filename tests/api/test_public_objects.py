@@ -133,6 +133,7 @@ def roots(trained, color_photos, tmp_path_factory):
         "Labels": tellapart.Labels(file="labels.csv", label_column=2),
         "Augmentation": tellapart.Augmentation(horizontal_flip=True),
         "Source": tellapart.Source(title="a shop", accepts=bool, open=tellapart.open_dataset),
+        "ServingLimits": tellapart.ServingLimits(queue=64),
         "LabeledImage": tellapart.LabeledImage("1", CAT, "cat"),
     }
 

@@ -81,7 +81,7 @@ def test_a_busy_server_says_so_before_it_reads_a_picture(slow):
 def test_a_server_that_became_busy_meanwhile_says_so_after_it(slow):
     with served(pictures_waiting=0) as client:
         late = client.connect(head(len(JUNK)) + JUNK[:-1])
-        soon(lambda: held_by(client)._received == len(JUNK) - 1)
+        soon(lambda: held_by(client).bodies.held == len(JUNK) - 1)
         with sending(client, 1):
             late.sendall(JUNK[-1:])
             assert status_of(late) == 503
@@ -91,7 +91,7 @@ def test_the_pieces_of_a_picture_count_together():
     with served(picture_bytes=1500) as client:
         piece = b"3e8\r\n" + JUNK + b"\r\n"
         sender = client.connect(head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + piece)
-        soon(lambda: held_by(client)._received == len(JUNK))
+        soon(lambda: held_by(client).bodies.held == len(JUNK))
         sender.sendall(piece)
         assert status_of(sender) == 413
 
@@ -109,7 +109,7 @@ def test_a_client_whose_picture_is_being_predicted_makes_room_for_nobody(slow):
 def test_pictures_in_transit_count_together():
     with served(bytes_waiting=2 * len(JUNK)) as client:
         first = client.connect(head(3000) + JUNK + JUNK[:1])
-        soon(lambda: held_by(client)._received == len(JUNK) + 1)
+        soon(lambda: held_by(client).bodies.held == len(JUNK) + 1)
         assert answered(client) == 503
         first.close()
 
@@ -132,7 +132,7 @@ def test_what_was_held_is_given_back_however_it_ends(sent, status):
             assert status is None or status_of(connection) == status
             connection.close()
             soon(lambda: answered(client) == 422)
-        soon(lambda: held_by(client)._received == 0)
+        soon(lambda: held_by(client).bodies.held == 0)
 
 
 def test_the_limits_of_the_guide_hold_for_a_machine_of_today():

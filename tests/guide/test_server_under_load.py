@@ -14,9 +14,10 @@ from PIL import Image
 from served import seconds_until_closed, served
 
 from tellapart.guide import sent_pictures
-from tellapart.guide import server as serving
 from tellapart.guide.lessons._photo import CAT
 from tellapart.guide.limits import LIMITS
+from tellapart.web.bodies import BUSY
+from tellapart.web.headers import SECURITY_HEADERS
 
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 PAGE = HALF_A_HEAD + b"\r\n"
@@ -133,7 +134,7 @@ def test_a_flood_of_photos_is_asked_to_come_back_and_pages_are_there_at_once(has
         time.sleep(0.02)
     assert max(waits) < 1
     assert {reply.status for reply in replies} == {200, 503}
-    assert {reply.json.get("error") for reply in replies} == {None, sent_pictures.BUSY}
+    assert {reply.json.get("error") for reply in replies} == {None, BUSY}
 
 
 def test_photos_in_transit_have_a_limit_together(photo):
@@ -164,12 +165,12 @@ def test_every_response_has_every_header_once(hasty, monkeypatch):
         for reply in of_status:
             assert reply.status == status
             names = [name.lower() for name, _ in reply.headers]
-            assert [name for name in names if name in {key.lower() for key in serving.HEADERS}] == [
-                key.lower() for key in serving.HEADERS
+            assert [name for name in names if name in {key.lower() for key in SECURITY_HEADERS}] == [
+                key.lower() for key in SECURITY_HEADERS
             ]
             assert (
                 dict(reply.headers).items()
-                >= {key.lower(): value for key, value in serving.HEADERS.items()}.items()
+                >= {key.lower(): value for key, value in SECURITY_HEADERS.items()}.items()
             )
 
 
@@ -179,7 +180,7 @@ def test_every_response_has_every_header_once(hasty, monkeypatch):
 def test_what_is_no_http_is_answered_with_the_headers(hasty, sent):
     _, said = seconds_until_closed(hasty.connect(sent))
     assert said.startswith(b"HTTP/1.1 400 ")
-    for name, value in serving.HEADERS.items():
+    for name, value in SECURITY_HEADERS.items():
         assert f"\r\n{name.lower()}: {value}\r\n".encode() in said
 
 

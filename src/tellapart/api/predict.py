@@ -285,6 +285,15 @@ def predict_images(
         predictions += predicted
         unreadable += left_out
         listener.decoding(start + len(part), len(images))
+    return predictions_of(classifier, predictions, unreadable)
+
+
+def predictions_of(
+    classifier: Classifier,
+    predictions: Sequence[Prediction],
+    unreadable: Sequence[UnreadableImage] = (),
+) -> Predictions:
+    """Return what a classifier predicted, with what its model card says of it."""
     novelty = classifier.card.novelty
     return Predictions(
         classifier.class_names,

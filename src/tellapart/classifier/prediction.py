@@ -76,6 +76,12 @@ class Prediction(Readable):
         kind = f"{short_name(self.group.class_name)} {percent(self.group.class_probability)}"
         return f"{short_name(self.group.name)} {percent(self.group.probability)} ({kind})"
 
+    def likeliest(self, top: int | None) -> "Prediction":
+        """Return it with so many of the likeliest classes; None: with all that it has."""
+        names = self.names[:top]
+        labels = None if self.labels is None else _in_order(set(self.labels), names)
+        return replace(self, names=names, probabilities=self.probabilities[:top], labels=labels)
+
     def _parts(self) -> list[str]:
         unfamiliar = ["unlike the training pictures"] if self.familiar is False else []
         shares = list(zip(self.names, self.probabilities, strict=True))

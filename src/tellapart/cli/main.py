@@ -28,6 +28,7 @@ from tellapart.cli.modernize import modernize
 from tellapart.cli.predict import predict
 from tellapart.cli.report import report
 from tellapart.cli.runs import runs
+from tellapart.cli.serve import serve
 from tellapart.cli.summary import summary
 from tellapart.cli.terminal import console
 from tellapart.cli.terminal.quiet import silence_libraries
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "explain": explain,
     "export": export,
+    "serve": serve,
     "report": report,
     "runs": runs,
     "summary": summary,

@@ -78,13 +78,16 @@ class Explainer:
     def _training(self) -> ExampleSearch | None:
         return None if self.run is None else ExampleSearch(self.run, self.classifier)
 
-    def explain(self, picture: Any, classes: Sequence[str] = (), quick: bool = False) -> Explanation:
+    def explain(
+        self, picture: Any, classes: Sequence[str] = (), quick: bool = False, name: str | None = None
+    ) -> Explanation:
         """Return the explanation of one image's prediction.
 
         Args:
             picture: a file's path, or a uint8 array (H, W), (H, W, 1) or (H, W, 3) of any size.
             classes: to compare besides the likeliest: why this one, and not that one.
             quick: whether to give the prediction and one heat map alone, within seconds.
+            name: what to call the picture; None: as its file is called.
 
         Raises:
             ConfigError: no such class; or classes to compare where one map is all there is.
@@ -105,7 +108,7 @@ class Explainer:
         subject = Subject(
             self.classifier,
             self.recorder,
-            image.name,
+            name or image.name,
             original.pixels,
             image.pixels,
             original.size,

@@ -13,8 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from tellapart.errors import PictureError, TellapartError
 from tellapart.guide.limits import Limits
-
-BUSY = "Busy with other pictures. Try again in a moment."
+from tellapart.web.bodies import Bodies, busy
 
 
 class SentPictures:
@@ -26,29 +25,22 @@ class SentPictures:
         self._waiting = 0
         """Pictures, the one that is predicted included."""
 
-        self._received = 0
-        """Bytes."""
+        self.bodies = Bodies(
+            largest=limits.picture_bytes, together=limits.bytes_waiting, seconds=limits.body_seconds
+        )
 
     async def answer(self, request: Request) -> Response:
         """Predict with the built-in ImageNet model; `name` is the file's name in error messages."""
-        name, data = request.query_params.get("name", "This file"), bytearray()
+        name = request.query_params.get("name", "This file")
         try:
             self._refuse_if_busy()
-            async with asyncio.timeout(self._limits.body_seconds):
-                await self._receive(request, data, name)
-            self._refuse_if_busy()
-            return JSONResponse(await self._predicted_in_turn(bytes(data), name))
-        except TimeoutError as reason:
-            seconds = self._limits.body_seconds
-            raise HTTPException(
-                408, f"Uploading {name} took longer than {seconds:g} seconds. Try a smaller file."
-            ) from reason
+            async with self.bodies.received(request, name) as data:
+                self._refuse_if_busy()
+                return JSONResponse(await self._predicted_in_turn(data, name))
         except TellapartError as reason:
             raise HTTPException(422, str(reason)) from reason
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
-        finally:
-            self._received -= len(data)
 
     async def _predicted_in_turn(self, data: bytes, name: str) -> dict[str, Any]:
         self._waiting += 1
@@ -60,21 +52,7 @@ class SentPictures:
 
     def _refuse_if_busy(self) -> None:
         if self._waiting > self._limits.pictures_waiting:  # one of them is predicted
-            raise HTTPException(503, BUSY)
-
-    async def _receive(self, request: Request, data: bytearray, name: str) -> None:
-        """Append the request's body to `data`, and its size to what all requests have received."""
-        limits = self._limits
-        too_large = HTTPException(413, f"{name} is larger than {limits.picture_bytes / 1e6:g} MB.")
-        if int(request.headers.get("content-length", 0)) > limits.picture_bytes:
-            raise too_large
-        async for part in request.stream():
-            if len(data) + len(part) > limits.picture_bytes:
-                raise too_large
-            if self._received + len(part) > limits.bytes_waiting:
-                raise HTTPException(503, BUSY)
-            data += part
-            self._received += len(part)
+            raise busy()
 
 
 def prediction(data: bytes, name: str) -> dict[str, Any]:

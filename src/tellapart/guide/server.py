@@ -22,37 +22,22 @@ from starlette.routing import Route
 
 from tellapart.errors import ConfigError
 from tellapart.guide.contents import LESSONS, Lesson
-from tellapart.guide.guarded_http import ACCEPTED_AT_ONCE, GuardedServer, guarded_protocol
 from tellapart.guide.limits import LIMITS, Limits
 from tellapart.guide.live_training import LiveTrainings
 from tellapart.guide.render import VENDOR, index_page, page_of
 from tellapart.guide.sent_pictures import SentPictures
 from tellapart.guide.small_training import RATES
 from tellapart.pages.assemble import ASSETS, LIBRARIES
+from tellapart.web.guarded_http import ACCEPTED_AT_ONCE, GuardedServer, guarded_protocol
+from tellapart.web.headers import SECURITY_HEADERS
+from tellapart.web.listening import bound
 
 HOST = "127.0.0.1"
 PORT = 8063
 
-SENT_AHEAD = 1 << 17
-"""Bytes that the system holds for a client that does not read; it would take megabytes for each."""
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self' 'unsafe-inline' data:; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src data:; connect-src 'self' data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-"""Of every response: nothing is loaded from elsewhere, and no other site may show the guide in a frame of its own."""
-
 
 def application(limits: Limits = LIMITS) -> Starlette:
-    """Build the guide as an ASGI application, without HEADERS."""
+    """Build the guide as an ASGI application, without SECURITY_HEADERS."""
     routes = [
         Route("/", _index),
         Route("/index.html", _index),
@@ -85,26 +70,11 @@ def listening(port: int | None = None) -> socket.socket:
         ConfigError: the port is taken or not permitted.
     """
     if port is not None:
-        return _bound(port)
+        return bound(HOST, port)
     try:
-        return _bound(PORT)
+        return bound(HOST, PORT)
     except ConfigError:
-        return _bound(0)
-
-
-def _bound(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_AHEAD)
-    try:
-        listener.bind((HOST, port))
-    except OSError as reason:
-        listener.close()
-        raise ConfigError(
-            f"Cannot listen on port {port}: {reason.strerror or reason}. Omit --port, or choose another port."
-        ) from reason
-    listener.listen()
-    return listener
+        return bound(HOST, 0)
 
 
 def server(limits: Limits = LIMITS) -> uvicorn.Server:
@@ -113,7 +83,9 @@ def server(limits: Limits = LIMITS) -> uvicorn.Server:
         application(limits),
         http=guarded_protocol(limits.head_seconds, limits.connections),
         ws="none",
-        headers=list(HEADERS.items()),  # here and not in the application, whose errors would lack them
+        headers=list(
+            SECURITY_HEADERS.items()
+        ),  # here and not in the application, whose errors would lack them
         server_header=False,
         backlog=ACCEPTED_AT_ONCE,
         log_level="warning",

@@ -35,6 +35,7 @@ def assemble(
     entry: str,
     beside: str | None = None,
     mark: str | None = None,
+    libraries: Sequence[str] = LIBRARIES,
 ) -> str:
     """Fill in a template.
 
@@ -48,6 +49,7 @@ def assemble(
         beside: folder beside the page that holds the libraries, where many pages share them; None: the page holds
             them itself.
         mark: identifies the page's subject to `is_marked`.
+        libraries: file names under `assets` of those that the page uses.
 
     Returns:
         HTML.
@@ -55,8 +57,8 @@ def assemble(
     page = {
         "generator": GENERATOR if mark is None else GENERATOR + _mark_in_html(mark),
         "styles": "".join(map(_text, ("page.css", *styles))),
-        "libraries": [] if beside else [_script(_text(name)) for name in LIBRARIES],
-        "links": [f"{beside}/{Path(name).name}" for name in LIBRARIES] if beside else [],
+        "libraries": [] if beside else [_script(_text(name)) for name in libraries],
+        "links": [f"{beside}/{Path(name).name}" for name in libraries] if beside else [],
         "import_map": json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}}),
         "data": as_json(data),
         "entry": entry,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import ClassVar
 
@@ -35,6 +36,7 @@ class GuardedProtocol(H11Protocol):
 
     seconds: ClassVar[float]
     most_connections: ClassVar[int]
+    refusal_headers: ClassVar[list[tuple[bytes, bytes]]]
     oldest_first: ClassVar[dict[GuardedProtocol, None]]
     """Open connections, by when their last request began."""
 
@@ -89,7 +91,7 @@ class GuardedProtocol(H11Protocol):
         """Answer what is no HTTP, with the headers of every response; just close where a response was sent already."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-            headers = [*self.server_state.default_headers, *kind]
+            headers = [*self.server_state.default_headers, *self.refusal_headers, *kind]
             head = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
             for event in (head, h11.Data(data=msg.encode("ascii")), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
@@ -114,17 +116,25 @@ class GuardedProtocol(H11Protocol):
         self.transport.abort()  # closing would wait until everything sent is taken
 
 
-def guarded_protocol(seconds: float, most_connections: int) -> type[GuardedProtocol]:
+def guarded_protocol(
+    seconds: float, most_connections: int, refusal_headers: Mapping[str, str] | None = None
+) -> type[GuardedProtocol]:
     """Return a protocol for one server.
 
     Args:
         seconds: for each request's head, and for taking what was sent.
         most_connections: open at once, where the system grants so many files.
+        refusal_headers: of answers to what is no HTTP, besides those of the server's settings.
     """
     granted = (
         _granted_files() - OTHER_FILES - 3 * ACCEPTED_AT_ONCE
     )  # some are open before the oldest are closed
-    own = {"seconds": seconds, "most_connections": max(1, min(most_connections, granted)), "oldest_first": {}}
+    own = {
+        "seconds": seconds,
+        "most_connections": max(1, min(most_connections, granted)),
+        "refusal_headers": [(key.encode(), value.encode()) for key, value in (refusal_headers or {}).items()],
+        "oldest_first": {},
+    }
     return type("ServersGuardedProtocol", (GuardedProtocol,), own)
 
 

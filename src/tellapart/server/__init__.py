@@ -1,0 +1,1 @@
+"""The prediction server: models behind HTTP, with limits for strangers."""

@@ -1,0 +1,23 @@
+"""The page for people: drop, paste or choose a photo."""
+
+from tellapart.pages.assemble import assemble
+from tellapart.server.models import Models
+
+
+def page(models: Models, *, needs_token: bool, keeps_corrections: bool) -> str:
+    """Return the page.
+
+    Args:
+        models: of the server.
+        needs_token: whether the page has to ask its reader for the token.
+        keeps_corrections: whether it offers to say what a photo is.
+    """
+    return assemble(
+        "serve.html",
+        {"models": models.names, "needs_token": needs_token, "keeps_corrections": keeps_corrections},
+        {},
+        styles=("serve/serve.css",),
+        modules=("theme.js", "serve/serve.js"),
+        entry="serve",
+        libraries=(),
+    )
