@@ -248,9 +248,12 @@ def _tried(form: Format, work: Callable[[], Result]) -> Result:
     except (TellapartError, OSError, MemoryError):
         raise
     except Exception as reason:
-        words = " ".join(str(reason).split())
+        cause: BaseException = reason
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        words = " ".join(str(cause).split())
         raise ModelError(
-            f"The model cannot be exported to {form.title} ({type(reason).__name__}: {words[:300]}). "
+            f"The model cannot be exported to {form.title} ({type(cause).__name__}: {words[:300]}). "
             "Try another format, such as keras."
         ) from reason
 

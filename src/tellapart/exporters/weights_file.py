@@ -4,6 +4,7 @@ The file holds no operations: who reads it builds the network, from its Keras co
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from tellapart.exporters.record import KEY
 from tellapart.keras_backend import import_keras
 
 AT_ONCE = 64
-NETWORK = "keras_config"
+NETWORK, ORDER = "keras_config", "weight_order"
+"""Entries of the metadata: the network's Keras configuration; the names of its weights, in its order."""
 
 
 def write(job: ExportJob, path: Path) -> None:
@@ -25,9 +27,22 @@ def write(job: ExportJob, path: Path) -> None:
     from safetensors.numpy import save_file
 
     model = job.classifier.model
-    tensors = {weight.path: np.ascontiguousarray(np.asarray(weight.numpy())) for weight in model.weights}
-    metadata = {KEY: json.dumps(job.record), NETWORK: model.to_json()}
+    names = _names(model.weights)
+    tensors = {
+        name: np.ascontiguousarray(np.asarray(weight.numpy()))
+        for name, weight in zip(names, model.weights, strict=True)
+    }
+    metadata = {KEY: json.dumps(job.record), NETWORK: model.to_json(), ORDER: json.dumps(names)}
     save_file(tensors, path, metadata=metadata)
+
+
+def _names(weights: Sequence[Any]) -> list[str]:
+    """Return Keras's paths of weights; where two are alike, the later ones get a number."""
+    names: list[str] = []
+    for weight in weights:
+        alike = sum(name == weight.path or name.startswith(f"{weight.path}#") for name in names)
+        names.append(f"{weight.path}#{alike + 1}" if alike else weight.path)
+    return names
 
 
 def open_file(path: Path, job: ExportJob) -> Runner:
@@ -37,8 +52,7 @@ def open_file(path: Path, job: ExportJob) -> Runner:
     keras = import_keras()
     with safe_open(path, "numpy") as file:
         model = keras.models.model_from_json(file.metadata()[NETWORK])
-        weights = [file.get_tensor(name) for name in (weight.path for weight in model.weights)]
-    model.set_weights(weights)
+        model.set_weights([file.get_tensor(name) for name in json.loads(file.metadata()[ORDER])])
     meaning: Any = job.classifier.net.meaning
 
     def run(images: NDArray[np.uint8]) -> Answers:
@@ -56,5 +70,7 @@ SAFETENSORS = Format(
     open=open_file,
     runtime="keras",
     has_views=False,
-    notes=("It holds weights and no operations: build the network from the entry keras_config, or in code.",),
+    notes=(
+        "It holds weights, no operations: its metadata has keras_config, and weight_order for set_weights.",
+    ),
 )

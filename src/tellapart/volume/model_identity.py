@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,6 @@ def _weights(classifier: Classifier) -> Iterator[NDArray[np.generic]]:
         yield from map(np.asarray, classifier.model.get_weights())
 
 
-def _add(digest: hashlib._Hash, name: str, array: NDArray[np.generic]) -> None:
+def _add(digest: Any, name: str, array: NDArray[np.generic]) -> None:
     digest.update(f"{name} {array.dtype} {array.shape}\0".encode())
     digest.update(np.ascontiguousarray(array).tobytes())

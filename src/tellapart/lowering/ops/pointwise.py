@@ -1,6 +1,7 @@
 """Pointwise: a convolution on oneDNN with an activation applied while the sums are in registers. Without gradients."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.ops.activations import activate_over
@@ -34,6 +35,9 @@ def pointwise(
     Args:
         activation: within the product if it is in `WITHIN_PRODUCT`, else after it.
     """
+    if torch.compiler.is_exporting():  # no other runtime has oneDNN's own operations
+        x = F.conv2d(x, kernel, bias, strides, padding, dilation, groups)
+        return activate_over(activation, x)
     is_within = activation in WITHIN_PRODUCT
     x = torch.ops.mkldnn._convolution_pointwise.default(
         x, kernel, bias, padding, strides, dilation, groups,
