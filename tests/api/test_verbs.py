@@ -14,8 +14,8 @@ CAT = Path(tellapart.__file__).parent / "guide" / "photos" / "cat.jpg"
 COMMANDS_ALONE = {"demo", "learn", "doctor", "bench"}
 """Commands without a function: they need a terminal or a browser."""
 
-FUNCTIONS_ALONE = {"fit", "load", "load_data", "compare", "dataset_of", "register_source"}
-"""Functions without a command of that name: for Keras users, for scripts, and `report --compare`."""
+FUNCTIONS_ALONE = {"fit", "load", "load_data", "compare", "dataset_of", "register_source", "server_app"}
+"""Functions without a command of that name: for Keras users, for scripts, `report --compare`, and an ASGI server."""
 
 
 def public_functions():
