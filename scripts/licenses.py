@@ -39,6 +39,7 @@ ACCEPTED = {
 IN_WHEELS = {
     "axe-playwright-python": "MIT AND MPL-2.0",
     "libcst": "MIT AND PSF-2.0 AND Apache-2.0",
+    "protobuf": "BSD-3-Clause",
     "pillow-heif": "BSD-3-Clause AND LGPL-3.0-or-later AND GPL-2.0-or-later",
 }
 """Licenses of packages that hold more than they state, or state them as prose."""

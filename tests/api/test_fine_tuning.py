@@ -292,7 +292,7 @@ def test_more_stages_than_there_are_is_said_before_any_features_are_computed(dig
         def featuring(self, done, total):
             featured.append(done)
 
-    with pytest.raises(ConfigError, match=r"it has 5\. Choose all-but-1 to all-but-5"):
+    with pytest.raises(ConfigError, match=r"it has 6\. Choose all-but-1 to all-but-6"):
         tellapart.train(
             digits,
             recipe="transfer",

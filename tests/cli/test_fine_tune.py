@@ -5,8 +5,10 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from command_line import tellapart
+from sklearn.datasets import load_digits
 
 from tellapart.api.transfer_lines import event_line
 from tellapart.events import FineTuned, FineTuningSkipped
@@ -23,14 +25,17 @@ def heard():
 @pytest.mark.usefixtures("heard")
 def test_ctrl_c_stops_it_at_a_whole_step_and_resume_finishes_it(tmp_path):
     """Without a recipe: fine-tuning is what transfer alone has."""
-    run = tmp_path / "run"
+    run, data = tmp_path / "run", load_digits()
+    np.savez(
+        tmp_path / "digits.npz", x=(16 * data.images[:400]).clip(0, 255).astype(np.uint8), y=data.target[:400]
+    )
     command = [
         sys.executable,
         "-u",
         "-m",
         "tellapart",
         "train",
-        "digits",
+        str(tmp_path / "digits.npz"),
         "--fine-tune",
         "on",
         "--size",

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from own_thread import in_own_thread
 
 from tellapart.server.batching import Batcher
 from tellapart.server.limits import Batching
@@ -30,7 +31,7 @@ async def ready(item, seconds=0.0):
 def run(body, **batching):
     network = Network()
     batcher = Batcher(network, Batching(**batching))
-    return network, asyncio.run(body(batcher, network))
+    return network, in_own_thread(asyncio.run, body(batcher, network))
 
 
 def test_a_single_item_waits_for_nobody():

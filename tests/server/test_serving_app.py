@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from own_thread import in_own_thread
 from starlette.routing import Route
 
 import tellapart
@@ -63,7 +64,7 @@ def test_the_app_runs_under_any_server_and_serves_a_classifier_in_memory():
 
             await app(scope, receive, send)
 
-    asyncio.run(ask())
+    in_own_thread(asyncio.run, ask())
     assert sent[0]["status"] == 200
     assert b'"name":"model"' in sent[1]["body"]
 
@@ -85,7 +86,7 @@ def test_a_model_that_is_none_is_refused_before_anything_listens(tmp_path):
     bad = tmp_path / "bad.keras"
     bad.write_bytes(b"junk")
     with pytest.raises(ModelError, match=r"bad\.keras"):
-        tellapart.serve(bad, port=0)
+        in_own_thread(tellapart.serve, bad, port=0)
     done = subprocess.run(
         [sys.executable, "-m", "tellapart", "serve", str(bad), "--port", "0"],
         capture_output=True,
@@ -93,9 +94,17 @@ def test_a_model_that_is_none_is_refused_before_anything_listens(tmp_path):
         check=False,
     )
     assert done.returncode == 1
-    assert "bad.keras" in done.stderr
+    assert "bad.keras" in done.stderr.replace("\n", "")  # a long path is wrapped
     assert "Traceback" not in done.stderr
     assert not done.stdout
+
+
+def test_in_a_notebook_whose_event_loop_runs_the_way_out_is_said():
+    async def cell():
+        with pytest.raises(ConfigError, match=r"an event loop runs in this thread, as in a notebook"):
+            tellapart.serve("digits", port=0)
+
+    in_own_thread(asyncio.run, cell())
 
 
 def test_a_short_token_is_refused_with_the_next_step():

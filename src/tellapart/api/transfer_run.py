@@ -24,7 +24,7 @@ from tellapart.inference.feature_net import FeatureNet
 from tellapart.inference.tta import TtaProbabilities
 from tellapart.models.backbones import with_head
 from tellapart.models.stages import refuse_missing_stages
-from tellapart.recipes.transfer_settings import HeadSettings
+from tellapart.recipes.transfer_settings import STAGES, HeadSettings
 from tellapart.runs.checkpointer import recoverable
 from tellapart.runs.saved_run import load_run
 from tellapart.runs.setup import TrainingSetup
@@ -109,7 +109,7 @@ def _model_of(setup: TrainingSetup, features: Any) -> Any:
     config = setup.config
     activation = "sigmoid" if config.multi_label else "softmax"
     model = with_head(features, len(setup.dataset.class_names), activation)
-    if config.fine_tuning is not None and config.fine_tune == "on":
+    if config.fine_tuning is not None and config.fine_tune == "on" and config.fine_tuning.stages != STAGES:
         refuse_missing_stages(model, config.fine_tuning.stages)
     return model
 

@@ -13,7 +13,7 @@ from tellapart.errors import ConfigError
 from tellapart.models.backbones import DEFAULT_BACKBONE
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
-from tellapart.recipes.transfer_settings import FineTuning, HeadSettings
+from tellapart.recipes.transfer_settings import STAGES, FineTuning, HeadSettings
 from tellapart.text import described
 
 
@@ -216,7 +216,7 @@ def transfer(*, mirrors: bool = True) -> TrainConfig:
         head=HeadSettings(mirror=mirrors),
         fine_tune="auto",
         fine_tuning=FineTuning(
-            stages=4,
+            stages=STAGES,
             stage_factor=0.7,
             epochs=5,
             batch_size=32,

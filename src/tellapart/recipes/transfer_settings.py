@@ -37,6 +37,10 @@ class HeadSettings(Readable):
         return cls(**{**saved, "penalties": tuple(saved["penalties"])})
 
 
+STAGES = 4
+"""That the recipe trains, from the top, or as many as a backbone has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuning(Readable):
     """How a pretrained network is trained further, from its top down, once its head is fitted.

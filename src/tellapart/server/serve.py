@@ -8,12 +8,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Unpack
 
 import uvicorn
 from starlette.applications import Starlette
 
+from tellapart.errors import ConfigError
 from tellapart.server.application import AppOptions, server_app
 from tellapart.server.limits import ServingLimits
 from tellapart.server.log import say
@@ -92,9 +93,10 @@ def serve(
         settings: the keywords of `tellapart.server_app`: a token, limits, hosts, batches, precision.
 
     Raises:
-        ConfigError: the port cannot be listened on, or a setting is out of range.
+        ConfigError: the port cannot be listened on, a setting is out of range, or an event loop runs in this thread.
         ModelError: a model cannot be loaded.
     """
+    _refuse_running_loop()
     app = server_app(models, **settings)
     service = app.state.service
 
@@ -108,6 +110,20 @@ def serve(
         if not app.state.needs_token and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             say("no token", logging.WARNING, words="Anybody who reaches this address may ask. Set a token.")
         server.run(sockets=[listener])
+
+
+def _refuse_running_loop() -> None:
+    """Refuse to run within an event loop: the server has one of its own.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        raise ConfigError(
+            "serve has an event loop of its own, and an event loop runs in this thread, as in a notebook. Run "
+            "`tellapart serve MODEL` in a terminal, or hand tellapart.server_app(...) to a server of yours."
+        )
 
 
 def _config(app: Starlette, limits: ServingLimits, proxy: str | None) -> uvicorn.Config:
