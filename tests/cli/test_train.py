@@ -210,10 +210,10 @@ def test_in_a_folder_a_model_is_named_after_data_and_recipe(tmp_path, pictures):
     again = tellapart("train", "--resume", tmp_path / "run", "--save-to", place)
     assert again.code == 2
     assert f"{place / 'pictures-quick.h5'} already exists" in again.err
-    first = ("--recipe", "first-cnn", "--epochs", "1", "--predictions", "0", "--json")
+    first = ("--recipe", "quick", "--epochs", "1", "--predictions", "0", "--json")
     told = tellapart("train", "digits", *first, "--save-to", place)
-    assert told.json["saved_to"] == str(place / "digits-first-cnn.h5")
-    assert sorted(path.name for path in place.iterdir()) == ["digits-first-cnn.h5", "pictures-quick.h5"]
+    assert told.json["saved_to"] == str(place / "digits-quick.h5")
+    assert sorted(path.name for path in place.iterdir()) == ["digits-quick.h5", "pictures-quick.h5"]
 
 
 def test_an_exact_file_name_is_used_as_it_is(pictures, tmp_path):
