@@ -35,7 +35,8 @@ class TrainConfig(Readable):
     always has 2, like the tutorial."""
 
     backbone: str | None = None
-    """Pretrained network of "backbone", from `models.backbones`; others have none."""
+    """Pretrained network of a transfer: "lite0", "lite2", one of keras.applications such as "MobileNetV2", a preset
+    "hub:NAME", or a model file. None: the network is trained from scratch."""
 
     head: HeadSettings | None = None
     """How a linear head is fitted to the backbone's features; None: the whole network is trained."""
@@ -104,7 +105,8 @@ class TrainConfig(Readable):
     """Epoch whose weights become the model: the last, or the one with the best validation accuracy."""
 
     validation_share: float = 0.1
-    """Share of the training images held out if the data has no validation split, 0 to 1."""
+    """Share of the training images, without those for testing, that is held out if the data has no validation split, 0
+    to 1."""
 
     test_share: float = 0.2
     """Share of the images kept for testing if the data has no test split, 0 to 1."""

@@ -74,7 +74,8 @@ class FineTuning(Readable):
     """Held-out images that the head alone must predict wrongly: with fewer, a gain could not be measured."""
 
     most_flops: float = 2e13
-    """Work above which it is only done when asked for. Not seconds: the same command does the same everywhere."""
+    """Floating-point operations, of all epochs, above which it is only done when asked for. Not seconds: the same
+    command does the same everywhere."""
 
     def __post_init__(self) -> None:
         check_types(self)

@@ -123,7 +123,8 @@ class Augmentation(Readable):
     Source: DeVries & Taylor 2017, arXiv:1708.04552."""
 
     policies: tuple[Policy, ...] = ()
-    """What happens to the image after all that, in this order; see `policies.registry`."""
+    """What happens to the image after all that, in this order: objects such as RandAugment(). By name they are given to
+    `train`: augment="rand-augment,random-erasing"."""
 
     any_orientation: bool = False
     """Mirror and turn images even where the data says that this changes their class."""

@@ -24,7 +24,8 @@ class LabeledImage(Readable):
     """One image of a data set."""
 
     id: str
-    """Unlike those of all other images, and the same whenever the data is opened: splits are drawn by it."""
+    """A text that no other image has, such as a file's name, the same whenever the data is opened: splits are drawn by
+    it."""
 
     image: Image | Callable[[], Image]
     """The image, or a function that fetches it when it is read. Threads call it at once; it raises DataError if it
@@ -34,7 +35,7 @@ class LabeledImage(Readable):
     """Name of its class."""
 
     split: str = "train"
-    """train, validation or test. Splits that the data lacks are drawn from its training images."""
+    """Exactly train, validation or test. Splits that the data lacks are drawn from its training images."""
 
 
 def dataset_of(

@@ -29,10 +29,11 @@ class HeatMap(Readable):
     """One method's map for one contrast."""
 
     method: str
-    """A key of METHODS."""
+    """Its name: grad_cam, grad_cam_plus_plus, ...; `HeatMaps.of` has them all."""
 
     values: NDArray[np.float32]
-    """(H, W), of the image's size; the larger, the more a pixel supports the contrast."""
+    """(H, W), of the image's size; the larger, the more a pixel supports the class, or the one class rather than the
+    other."""
 
     layer: str | None
     """The layer whose feature maps it is made of; None where it is made of pixels."""

@@ -51,10 +51,14 @@ class HeatMaps(Readable):
         return Card("HeatMaps", ", ".join(self._parts()[:2]), [pictures])
 
     def of(self, this: int, and_not: int | None = None) -> dict[str, HeatMap]:
-        """Return method -> map: why this class, or why this one and not that one.
+        """Return method -> map: why this class, or why this one and not that one; the most faithful first.
+
+            cat = classifier.class_names.index("cat")
+            best = next(iter(explanation.heat_maps.of(cat).values()))
+            best.values  # (H, W)
 
         Args:
-            this: class index.
+            this: class index, in the order of the classifier's `class_names`.
             and_not: class index.
 
         Raises:
