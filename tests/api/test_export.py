@@ -181,3 +181,11 @@ def test_several_labels_are_exported_with_their_thresholds(labeled, tmp_path):
     )
     assert exported.proof.score_name == "mean average precision"
     assert exported.proof.score == exported.proof.exported_score
+
+
+@pytest.mark.parametrize("name", ["net.bin", "net.xml.json"])
+def test_files_beside_that_are_somebody_elses_are_not_overwritten(trained, tmp_path, name):
+    (tmp_path / name).write_text('{"theirs": 1}')
+    with pytest.raises(ConfigError, match="is no export of tellapart's"):
+        tellapart.export(trained, "openvino", tmp_path / "net.xml", count=3)
+    assert files_of(tmp_path) == {name}

@@ -101,3 +101,33 @@ def test_verdicts_about_unfamiliar_pictures_are_compared():
     proof = proof_of(OURS, novelty_limit=0.5, novelty=(own, own + 0.0251))
     assert proof.novelty_agreement == pytest.approx(195 / 200)
     assert proof_of(OURS, novelty_limit=None, novelty=(own, own)).novelty_agreement is None
+
+
+@pytest.mark.parametrize("scores", [np.full(200, -1.0), np.full(200, np.nan)])
+def test_a_file_that_tells_unfamiliar_pictures_otherwise_is_refused(scores):
+    own = np.linspace(0, 1, 200)
+    with pytest.raises(ModelError, match="does not tell unfamiliar pictures as the model does"):
+        refuse_mismatch(proof_of(OURS, novelty_limit=0.5, novelty=(own, scores)))
+
+
+def test_a_file_that_is_right_for_many_pictures_and_wrong_for_one_is_refused():
+    def fixed(images):
+        return {"probabilities": OURS[: len(images)] if len(images) > 3 else OURS[: len(images), ::-1]}
+
+    settings = {
+        "own": lambda images: images,
+        "precision": "float32",
+        "source": "drawn",
+        "size": 1,
+        "runtime": "numpy",
+    }
+    proof = prove({"probabilities": OURS}, fixed, IMAGES, None, thresholds=(), novelty_limit=None, **settings)
+    with pytest.raises(ModelError, match=r"differs by 0\.6"):
+        refuse_mismatch(proof)
+
+
+def test_numbers_that_are_none_are_refused_in_eight_bits_too():
+    theirs = OURS.copy()
+    theirs[5] = np.nan
+    with pytest.raises(ModelError, match="gives numbers that are none"):
+        refuse_mismatch(proof_of(theirs, precision="int8"))

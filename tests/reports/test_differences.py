@@ -40,3 +40,20 @@ def test_the_data_count_too_and_long_values_are_cut():
 def test_versions_and_machine():
     other = {**run(), "versions": {"torch": "2.11"}}
     assert circumstances_that_differ([run(), other]) == [{"setting": "torch", "values": ["2.10", "2.11"]}]
+
+
+def test_long_values_that_part_late_are_told_apart():
+    runs = [run(optimizer={"settings": "x" * 200 + end}) for end in ("a", "b")]
+    (row,) = settings_that_differ(runs)
+    assert row["values"][0] != row["values"][1]
+    assert all(len(value) <= 80 for value in row["values"])
+
+
+def test_numbers_that_differ_in_their_last_digits_are_told_apart():
+    (row,) = settings_that_differ([run(target=0.1234567), run(target=0.1234568)])
+    assert row["values"] == ["0.1234567", "0.1234568"]
+
+
+def test_another_column_of_the_same_file_is_another_setting():
+    (row,) = settings_that_differ([run(data={"label_column": each}) for each in ("color", "shape")])
+    assert row == {"setting": "data.label_column", "values": ["color", "shape"]}

@@ -43,6 +43,7 @@ def configured(
         ConfigError: an unknown recipe or setting, or one out of range.
     """
     check_augment(augment)
+    augment = False if isinstance(augment, str) and augment.strip().lower() == "none" else augment
     changes = settings_from(changes)
     _refuse_both(augment, changes)
     if isinstance(recipe, TrainConfig):
@@ -95,13 +96,19 @@ def _refuse_without_held_out(config: TrainConfig, changes: dict[str, Any]) -> No
 
 
 def _refuse_both(augment: bool | Given, changes: dict[str, Any]) -> None:
-    """Refuse augmentation that is switched off and asked for.
+    """Refuse augmentation that is switched off and asked for, or asked for in two ways.
 
     Raises:
         ConfigError: both.
     """
-    given = [name for name in ("augmentation", "mixing", "mixing_strength") if name in changes]
-    given += [name for name in changes.get("set", {}) if "augmentation." in name]
+    names = ("augmentation", "mixing", "mixing_strength")
+    given = [name for name in names if name in changes]
+    given += [name for name in changes.get("set", {}) if "augmentation." in name or name in names]
+    if not isinstance(augment, bool) and given:
+        raise ConfigError(
+            f"augment, and {' and '.join(given)}: both change the augmentation. Give all of it in augment, such as "
+            '"rotation_range=15,cutmix.strength=0.5".'
+        )
     if augment is False and given:
         raise ConfigError(
             f"No augmentation, and {' and '.join(given)}: choose one. To train on the pictures as they are, leave out "

@@ -177,12 +177,29 @@ def _place(model: Classifier | str | Path, out: Any, form: Format) -> Path:
     place = with_home(out) if out is not None else _place_beside(model, form)
     if place.suffix.lower() != form.suffix:
         raise ConfigError(f"{place}: an export to {form.title} ends in {form.suffix}. Give another name.")
-    if place.exists() and not _record_of(place).is_file():
+    for target in (place, _record_of(place)):
+        _refuse_foreign(target, place)
+    return place
+
+
+def _refuse_foreign(target: Path, place: Path) -> None:
+    """Refuse to overwrite a file that does not belong to an earlier export to this place.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if not target.exists():
+        return
+    try:
+        record = json.loads(_record_of(place).read_text(encoding="utf-8"))
+        is_ours = isinstance(record, dict) and {"tellapart", "proof", "class_names"} <= set(record)
+    except (OSError, ValueError):
+        is_ours = False
+    if not is_ours:
         raise ConfigError(
-            f"{place} already exists and is no export of tellapart's, so it is not overwritten. Give another name "
+            f"{target} already exists and is no export of tellapart's, so it is not overwritten. Give another name "
             "(--out)."
         )
-    return place
 
 
 def _place_beside(model: Classifier | str | Path, form: Format) -> Path:
@@ -224,7 +241,10 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: ProofPictures)
         refuse_mismatch(proof)
         record = {**job.record, "proof": proof.to_dict(), "notes": list(form.notes)}
         _record_of(draft).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
-        for file in sorted(folder.iterdir(), key=lambda file: file.name == draft.name):
+        files = sorted(folder.iterdir(), key=lambda file: file.name == draft.name)
+        for file in files:
+            _refuse_foreign(place.with_name(file.name), place)
+        for file in files:
             os.replace(file, place.with_name(file.name))
     except OSError as reason:
         if isinstance(reason, TellapartError):

@@ -180,6 +180,10 @@ def prepare_again(
     if data is None and "argument" not in saved:
         raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
     if data is None:
+        if labels is not None:
+            raise ConfigError(
+                "A resumed run has the labels of its data. Leave out the labels, or give the data too."
+            )
         data, labels = saved["argument"], labels_from(saved)
     dataset = open_recorded(opened, data, _as_then(labels, config), folder.read_split(saved))
     for words in dataset.notices:

@@ -65,7 +65,10 @@ def _targets(labels: NDArray[Any], names: tuple[str, ...], own_names: tuple[str,
     """Return labels in the model's order of classes; None where it does not have all of the classes."""
     if names == own_names:
         return labels
-    if are_several(labels) or not set(names) <= set(own_names):
+    if are_several(labels):
+        same = sorted(names) == sorted(own_names)
+        return labels[:, [names.index(name) for name in own_names]] if same else None
+    if not set(names) <= set(own_names):
         return None
     return np.array([own_names.index(name) for name in names], np.int64)[labels]
 

@@ -81,7 +81,6 @@ class Tracking(Forwarding):
     def _start(self, name: str, tracker: Tracker, setup: TrainingSetup, data: dict[str, Any]) -> None:
         folder = setup.folder.path
         done = read_kept(folder).get(name, {}).get(EPOCHS)
-        self._done[name] = done if type(done) is int else 0
         try:
             tracker.start(folder, setup.config.to_dict(), dict(data))
         except Exception as reason:
@@ -89,6 +88,7 @@ class Tracking(Forwarding):
                 f"The tracker {name} could not be started ({_words(reason)}). Nothing was trained. Mend it, and go on "
                 f"with `tellapart train --resume {folder} --log {name}`; or without it: --log none."
             ) from reason
+        self._done[name] = done if type(done) is int else 0
         keep(folder, name, **{EPOCHS: self._done[name]})
         if place := getattr(tracker, "place", ""):
             self.notice(f"Logging to {place}")

@@ -204,7 +204,8 @@ def _meant(
     """
     recipe, data, labels = _given_or_repeated(config, recipe, data, labels)
     said = as_labels(labels).multi_label or (isinstance(recipe, TrainConfig) and recipe.multi_label)
-    if multi_label is False and said:
+    denied = multi_label is False or as_labels(labels).multi_label is False
+    if denied and (said or multi_label):
         raise ConfigError(
             "multi_label=False, and the labels or the recipe are of several labels a picture. Leave it out, or give "
             "labels with one class a picture and another recipe."

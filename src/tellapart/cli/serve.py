@@ -1,10 +1,12 @@
 """The command `serve`."""
 
+import os
 from typing import Any
 
 from tellapart.cli import options, serve_options
 from tellapart.cli.model_options import with_model_options
 from tellapart.cli.terminal.startup import importing
+from tellapart.errors import ConfigError
 
 
 @with_model_options
@@ -47,6 +49,10 @@ def serve(
         from tellapart.cli.terminal.serving import serve_and_say
         from tellapart.server.limits import ServingLimits
 
+    if os.environ.get("TELLAPART_TOKEN") == "":
+        raise ConfigError(
+            "TELLAPART_TOKEN is set and empty, so the server would ask nobody for a token. Set a token, or unset it."
+        )
     serve_and_say(
         models,
         quiet=quiet,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from tellapart.errors import ConfigError, DataError
 from tellapart.events import Progress
 from tellapart.files import unreadable_is_bad_data
 from tellapart.paths import in_which_folder, is_web_address, no_such_picture, real_path, similar_paths
+from tellapart.text import described
 
 __all__ = ["SPLIT_NAMES", "Dataset", "Split", "open_dataset"]
 
@@ -87,6 +88,10 @@ def open_dataset(
             raise ConfigError(
                 f"{', '.join(unused)} cannot be used here: the data is {source.title}. Leave "
                 f"{'it' if len(unused) == 1 else 'them'} out, or name the classes in a file of labels (--labels)."
+            )
+        if isinstance(class_names, str) or not isinstance(class_names, Iterable | None):
+            raise ConfigError(
+                f'class_names is a list of names, such as ["cat", "dog"]; got {described(class_names)}.'
             )
         if class_names is not None and not source.takes_class_names:
             raise ConfigError(

@@ -31,7 +31,14 @@ LEAST_AGREEMENT = {"float16": 0.99, "int8": 0.9}
 MOST_LOST = 0.005
 """Of the accuracy, in an arithmetic that rounds, unless chance explains it."""
 
+LEAST_NOVELTY_AGREEMENT = {"float32": 0.995, "float16": 0.97, "int8": 0.9}
+"""Share of the pictures that must get the same verdict about being unfamiliar; scores near the limit may fall on the
+other side by rounding."""
+
 LEVEL = 0.05
+
+FEW = (1, 3)
+"""Batches of the first pictures that are run besides: a file may fix how many it takes."""
 
 TIMED = 64
 """Pictures of a timed run."""
@@ -126,12 +133,14 @@ def prove(
     """
     answers = run(images)
     theirs, ours = answers[PROBABILITIES], expected[PROBABILITIES]
-    different = np.abs(theirs.astype(np.float64) - ours)
+    few = [run(images[:count])[PROBABILITIES] for count in FEW if count < len(images)]
+    differences = [each.astype(np.float64) - ours[: len(each)] for each in (theirs, *few)]
+    different = np.concatenate([np.abs(each).ravel() for each in differences])
     return Proof(
         pictures=len(images),
         source=source,
         precision=precision,
-        largest_difference=float(np.max(different)) if np.isfinite(theirs).all() else float("inf"),
+        largest_difference=float(np.max(different)) if np.isfinite(different).all() else float("inf"),
         agreement=float(_same(theirs, ours, thresholds).mean()),
         novelty_agreement=_novelty_agreement(answers, expected, novelty_limit),
         **_scores(theirs, ours, labels),
@@ -155,6 +164,16 @@ def refuse_mismatch(proof: Proof) -> None:
         raise ModelError(
             f"The export does not answer as the model does: {where}, a probability differs by "
             f"{proof.largest_difference:.2g}; accepted are {most:g}. No file was left."
+        )
+    if not np.isfinite(proof.largest_difference):
+        raise ModelError(
+            f"The export gives numbers that are none: {where}. No file was left. Export it in float32."
+        )
+    verdicts, needed = proof.novelty_agreement, LEAST_NOVELTY_AGREEMENT[proof.precision]
+    if verdicts is not None and verdicts < needed:
+        raise ModelError(
+            f"The export does not tell unfamiliar pictures as the model does: {where}, {percent(1 - verdicts, 1)} get "
+            f"another verdict; accepted are {percent(1 - needed, 1)}. No file was left."
         )
     least = LEAST_AGREEMENT.get(proof.precision, 1.0)
     if proof.agreement < least:
@@ -184,7 +203,9 @@ def _same(
 def _novelty_agreement(answers: Answers, expected: Answers, limit: float | None) -> float | None:
     if limit is None or NOVELTY not in answers or NOVELTY not in expected:
         return None
-    return float(((answers[NOVELTY] > limit) == (expected[NOVELTY] > limit)).mean())
+    scores = answers[NOVELTY]
+    same = (scores > limit) == (expected[NOVELTY] > limit)
+    return float((same & np.isfinite(scores)).mean())
 
 
 def _scores(

@@ -66,6 +66,7 @@ def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) 
         },
         "preparing": {
             **preprocessing.to_dict(),
+            "before": "turned upright by EXIF orientation; RGB, or gray for one channel",
             "resizing": f"{READING[preprocessing.reading]}; {POLICY[preprocessing.policy]}",
         },
         "outputs": described,

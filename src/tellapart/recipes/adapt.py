@@ -6,6 +6,7 @@ from numbers import Real
 from typing import Any, TypeVar
 
 from tellapart.errors import ConfigError
+from tellapart.models.networks import OWN
 from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.forms import optimizer_from
@@ -110,7 +111,7 @@ OF_OPTIMIZER = ("optimizer", "learning_rate", "weight_decay")
 
 NOT_OF_TRANSFER = (
     "augmentation", "mixing", "mixing_strength", "keep", "pictures_per_epoch", "sampling", "statistics_over",
-    "tta_views", "choose_views", "widths", "depth",
+    "tta_views", "choose_views", "network", "widths", "depth",
 )  # fmt: skip
 """Settings that a transfer does not read: its head and its fine-tuning have their own."""
 
@@ -129,7 +130,9 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     fields = changes.pop("set", {})
     if config.head is None:
         _refuse_of_transfer(config, changes)
-        return with_fields(_changed_from_scratch(config, changes), fields)
+        result = with_fields(_changed_from_scratch(config, changes), fields)
+        _refuse_without_effect(result, [*changes, *fields])
+        return result
     _refuse_from_scratch(config, [*changes, *fields])
     return with_fields(_changed_transfer(config, changes, fields), fields)
 
@@ -141,6 +144,20 @@ def _refuse_of_transfer(config: TrainConfig, changes: Mapping[str, Any]) -> None
                 f"{name} is for pretrained networks: the recipe {config.recipe} trains every layer from scratch. Leave "
                 "it out, or use the recipe transfer."
             )
+
+
+def _refuse_without_effect(config: TrainConfig, names: Sequence[str]) -> None:
+    """Refuse what a training from scratch would not read, or could not build."""
+    if "mixing_strength" in names and config.mixing == "none":
+        raise ConfigError(
+            "mixing_strength is how strongly pictures are mixed, and none are. Add a mixing (mixup, cutmix, ricap), or "
+            "leave out the strength."
+        )
+    if "network" in names and config.network in (OWN, "backbone"):
+        raise ConfigError(
+            f"The network {config.network} cannot be set: train a model of your own with --model FILE.keras, and a "
+            "pretrained network with recipe transfer."
+        )
 
 
 def _changed_from_scratch(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:

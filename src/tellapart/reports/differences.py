@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tellapart.data.sources.label_choice import RECORDED
+
 ABSENT = "–"
 """Stands for a setting that a run does not have."""
 
@@ -11,8 +13,7 @@ OF_DATA = (
     "where",
     "pictures",
     "class_names",
-    "labels",
-    "label_pattern",
+    *RECORDED,
     "preprocessing",
     "precision",
 )
@@ -46,8 +47,22 @@ def circumstances_that_differ(runs: Sequence[Mapping[str, Any]]) -> list[dict[st
 
 def _rows(shown: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     names = dict.fromkeys(name for run in shown for name in run)
-    rows = [{"setting": name, "values": [run.get(name, ABSENT) for run in shown]} for name in names]
-    return [row for row in rows if len(set(row["values"])) > 1]
+    rows = {name: [run.get(name, ABSENT) for run in shown] for name in names}
+    return [
+        {"setting": name, "values": _shortened(values)}
+        for name, values in rows.items()
+        if len(set(values)) > 1
+    ]
+
+
+def _shortened(values: Sequence[str]) -> list[str]:
+    """Return texts of at most MOST_CHARACTERS; of longer ones, what begins shortly before they part."""
+    if max(map(len, values)) <= MOST_CHARACTERS:
+        return list(values)
+    same = next((at for at, signs in enumerate(zip(*values, strict=False)) if len(set(signs)) > 1), 0)
+    start = same - MOST_CHARACTERS // 4 if same > MOST_CHARACTERS // 2 else 0
+    parts = [f"…{value[start:]}" if start else value for value in values]
+    return [part if len(part) <= MOST_CHARACTERS else f"{part[: MOST_CHARACTERS - 1]}…" for part in parts]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -64,6 +79,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
-    text = ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+        return f"{value:.12g}"
+    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)

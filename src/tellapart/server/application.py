@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.errors import TellapartError
@@ -23,6 +23,7 @@ from tellapart.server.limits import LIMITS, Batching, ServingLimits
 from tellapart.server.models import sources_of
 from tellapart.server.routes import ROUTES
 from tellapart.server.service import Service
+from tellapart.web.json_response import AsciiJSONResponse
 
 
 class AppOptions(SaidOptions, total=False):
@@ -114,11 +115,11 @@ def _middleware(service: Service, access: Access) -> list[Middleware]:
 
 async def _error(_: Request, reason: Exception) -> Response:
     assert isinstance(reason, HTTPException)
-    return JSONResponse({"error": reason.detail}, reason.status_code, reason.headers)
+    return AsciiJSONResponse({"error": reason.detail}, reason.status_code, reason.headers)
 
 
 async def _failed(_: Request, reason: Exception) -> Response:
-    return JSONResponse({"error": str(reason)}, 422)
+    return AsciiJSONResponse({"error": str(reason)}, 422)
 
 
 async def _gone(_: Request, __: Exception) -> Response:

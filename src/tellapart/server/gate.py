@@ -11,13 +11,13 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tellapart.server.access import OPEN_PATHS, Access
 from tellapart.server.log import LOG, say
 from tellapart.server.service import Service
 from tellapart.web.headers import SECURITY_HEADERS
+from tellapart.web.json_response import AsciiJSONResponse
 
 REQUEST_ID = "X-Request-Id"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -52,7 +52,7 @@ class Gate:
             LOG.exception("a bug", extra={"fields": {"request_id": request_id}})
             if not status:
                 words = f"The server failed. Its log says more, under {request_id}."
-                await JSONResponse({"error": words}, 500)(scope, receive, marked)
+                await AsciiJSONResponse({"error": words}, 500)(scope, receive, marked)
         finally:
             self._tell(scope, status, time.perf_counter() - began, request_id)
 
@@ -62,7 +62,7 @@ class Gate:
             if self._service.rates is not None and scope["path"] not in OPEN_PATHS:
                 self._service.rates.count(_client_of(scope))
         except HTTPException as reason:
-            await JSONResponse({"error": reason.detail}, reason.status_code, reason.headers)(
+            await AsciiJSONResponse({"error": reason.detail}, reason.status_code, reason.headers)(
                 scope, receive, send
             )
         else:

@@ -1,5 +1,7 @@
 """Multipart bodies (RFC 7578): a body that is wholly in memory, cut at its boundaries; strict."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import Message
 from typing import NamedTuple
 
@@ -55,7 +57,8 @@ def parts_of(content_type: str, body: bytes, most: int) -> list[Part]:
 def _boundary(content_type: str) -> bytes:
     header = Message()
     header["Content-Type"] = content_type
-    boundary = header.get_boundary() or ""
+    with _damage_in_words():
+        boundary = header.get_boundary() or ""
     if not (0 < len(boundary) <= LONGEST_BOUNDARY and boundary.isascii()):
         raise _damaged("its Content-Type names no boundary")
     return boundary.encode()
@@ -71,8 +74,18 @@ def _part(body: bytes, begin: int, end: int) -> Part:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-disposition":
             header["Content-Disposition"] = value.strip().decode(errors="replace")
-    field = header.get_param("name", header="Content-Disposition")
-    return Part(str(field or ""), header.get_filename(), body[head_end + 4 : end])
+    with _damage_in_words():
+        field, filename = header.get_param("name", header="Content-Disposition"), header.get_filename()
+    return Part(str(field or ""), filename, body[head_end + 4 : end])
+
+
+@contextmanager
+def _damage_in_words() -> Iterator[None]:
+    """Say of a header that cannot be decoded that it is damaged."""
+    try:
+        yield
+    except (ValueError, LookupError) as reason:
+        raise _damaged("a header cannot be decoded") from reason
 
 
 def _damaged(reason: str) -> HTTPException:

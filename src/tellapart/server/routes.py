@@ -4,7 +4,7 @@ from typing import cast
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tellapart.errors import PictureError
@@ -15,6 +15,7 @@ from tellapart.server.page import page
 from tellapart.server.pictures_in import SentPicture, sent_pictures
 from tellapart.server.served_model import ServedModel
 from tellapart.server.service import Service
+from tellapart.web.json_response import AsciiJSONResponse
 
 
 def service_of(request: Request) -> Service:
@@ -36,7 +37,7 @@ async def predict(request: Request) -> Response:
         with service.places.taken_for(len(pictures)):
             results = await predicted(model, pictures, top)
     none_read = all(isinstance(result, PictureError) for result in results)
-    return JSONResponse(in_json(model, pictures, results), 422 if none_read else 200)
+    return AsciiJSONResponse(in_json(model, pictures, results), 422 if none_read else 200)
 
 
 async def explain(request: Request) -> Response:
@@ -62,7 +63,7 @@ async def correct(request: Request) -> Response:
                 kept = await service.keep_correction(model, picture, request.query_params.get("label", ""))
             except PictureError as reason:
                 raise HTTPException(422, str(reason)) from reason
-    return JSONResponse({"kept": kept})
+    return AsciiJSONResponse({"kept": kept})
 
 
 def _pictures(request: Request, body: bytes, most: int) -> list[SentPicture]:
@@ -74,12 +75,12 @@ def _pictures(request: Request, body: bytes, most: int) -> list[SentPicture]:
 async def models(request: Request) -> Response:
     """List the models."""
     served = service_of(request).models
-    return JSONResponse({"models": [described(served.named(name)) for name in served.names]})
+    return AsciiJSONResponse({"models": [described(served.named(name)) for name in served.names]})
 
 
 async def model(request: Request) -> Response:
     """Describe one model."""
-    return JSONResponse(described(model_of(request)))
+    return AsciiJSONResponse(described(model_of(request)))
 
 
 def described(model: ServedModel) -> dict[str, object]:
@@ -97,13 +98,13 @@ def described(model: ServedModel) -> dict[str, object]:
 
 async def live(_: Request) -> Response:
     """Say that the server runs."""
-    return JSONResponse({"live": True})
+    return AsciiJSONResponse({"live": True})
 
 
 async def ready(request: Request) -> Response:
     """Say whether the server accepts pictures."""
     is_ready = service_of(request).is_ready
-    return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+    return AsciiJSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
 async def metrics(request: Request) -> Response:
@@ -113,7 +114,7 @@ async def metrics(request: Request) -> Response:
 
 async def openapi(_: Request) -> Response:
     """Return the OpenAPI document."""
-    return JSONResponse(document())
+    return AsciiJSONResponse(document())
 
 
 async def index(request: Request) -> Response:

@@ -97,6 +97,7 @@ def serve(
         ModelError: a model cannot be loaded.
     """
     _refuse_running_loop()
+    _refuse_proxy_name(proxy)
     app = server_app(models, **settings)
     service = app.state.service
 
@@ -124,6 +125,22 @@ def _refuse_running_loop() -> None:
             "serve has an event loop of its own, and an event loop runs in this thread, as in a notebook. Run "
             "`tellapart serve MODEL` in a terminal, or hand tellapart.server_app(...) to a server of yours."
         )
+
+
+def _refuse_proxy_name(proxy: str | None) -> None:
+    """Refuse a proxy that is no address: uvicorn would take its name for one that never matches.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if proxy is None:
+        return
+    try:
+        ipaddress.ip_network(proxy, strict=False)
+    except ValueError as reason:
+        raise ConfigError(
+            f"proxy is the address of the proxy in front, such as 10.0.0.5 or 10.0.0.0/24; got {proxy[:60]!r}."
+        ) from reason
 
 
 def _config(app: Starlette, limits: ServingLimits, proxy: str | None) -> uvicorn.Config:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tellapart.errors import ConfigError, MissingExtraError
+from tellapart.text import described
 from tellapart.trackers.tracker import METHODS, Tracker
 
 TRACKERS = {
@@ -85,9 +86,11 @@ def _checked(tracker: Any) -> Tracker:
     """
     lacks = [name for name in METHODS if not callable(getattr(tracker, name, None))]
     if lacks or isinstance(tracker, type):
-        what = f"the class {tracker.__name__}; give an object of it" if isinstance(tracker, type) else ""
+        what = f"{described(tracker)}, which lacks {', '.join(lacks)}"
+        if isinstance(tracker, type):
+            what = f"the class {tracker.__name__}; give an object of it"
         raise ConfigError(
             f"log is {', '.join(TRACKERS)}, or an object with the methods start(run_folder, config, data), "
-            f"log(values, step) and finish(summary); got {what or f'{tracker!r}, which lacks {chr(44).join(lacks)}'}."
+            f"log(values, step) and finish(summary); got {what}."
         )
     return tracker

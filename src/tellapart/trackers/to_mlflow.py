@@ -2,8 +2,9 @@
 
 import logging
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,23 @@ MOST_PARAMS = 100
 """That MLflow takes at once."""
 
 STATUS = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+
+
+LONGEST_NAME = 250
+"""Characters of a parameter's name."""
+
+
+def as_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings under names that MLflow takes: other characters become "_", names that then are alike differ by a
+    number."""
+    result: dict[str, Any] = {}
+    for key, value in settings.items():
+        plain = re.sub(r"[^\w.\- ]", "_", key).strip(". ")[: LONGEST_NAME - 6] or "_"
+        name, number = plain, 2
+        while name in result:
+            name, number = f"{plain}_{number}", number + 1
+        result[name] = value
+    return result
 
 
 class MlflowTracker:
@@ -40,7 +58,6 @@ class MlflowTracker:
             self._client = self._mlflow.MlflowClient(tracking_uri=uri)
             if run is None:
                 run = self._begun(run_folder, flat({"data": data["name"], **config}))
-                keep(run_folder, "mlflow", uri=uri, run=run)
             else:
                 self._client.update_run(run, status="RUNNING")
         self._run = run
@@ -50,7 +67,8 @@ class MlflowTracker:
         from mlflow.entities import Param
 
         run = self._client.create_run(self._experiment(), run_name=run_folder.name).info.run_id
-        params = [Param(key, str(value)) for key, value in settings.items()]
+        keep(run_folder, "mlflow", uri=self._client.tracking_uri, run=run)  # before what may fail
+        params = [Param(key, str(value)) for key, value in as_names(settings).items()]
         for first in range(0, len(params), MOST_PARAMS):
             self._client.log_batch(run, params=params[first : first + MOST_PARAMS])
         return str(run)

@@ -128,6 +128,8 @@ def predict_into(
             unfinished.refuse_other(job, identity)
         work = _Work(asking, form, unfinished, job, frozenset(_named(paths)), reports)
         work.do(workers or available_cores())
+        if out.exists():  # meanwhile, by somebody else
+            raise ConfigError(_taken(out))
         unfinished.join(form, work.in_order, job.pictures)
         unfinished.remove()
     return work.result()

@@ -56,7 +56,9 @@ def read_request(headers: Headers, body: bytes) -> InferRequest:
         HTTPException: 400, it is not as the protocol says.
     """
     length = headers.get(JSON_LENGTH)
-    if length is not None and not (length.isascii() and length.isdecimal() and int(length[:12]) <= len(body)):
+    if length is not None and not (
+        length.isascii() and length.isdecimal() and len(length) <= 12 and int(length) <= len(body)
+    ):
         raise wrong(f"{JSON_LENGTH} is a number of bytes of the body; got {length[:20]!r}")
     text, data = (body, b"") if length is None else (body[: int(length)], body[int(length) :])
     sent = parsed_json(text)

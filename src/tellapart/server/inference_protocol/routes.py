@@ -2,7 +2,7 @@
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tellapart import __version__
@@ -18,28 +18,31 @@ from tellapart.server.inference_protocol.tensors import (
 )
 from tellapart.server.routes import service_of
 from tellapart.server.served_model import ServedModel
+from tellapart.web.json_response import AsciiJSONResponse
 
 
 async def server_metadata(_: Request) -> Response:
     """Describe the server."""
-    return JSONResponse({"name": "tellapart", "version": __version__, "extensions": ["binary_tensor_data"]})
+    return AsciiJSONResponse(
+        {"name": "tellapart", "version": __version__, "extensions": ["binary_tensor_data"]}
+    )
 
 
 async def health_live(_: Request) -> Response:
     """Say that the server runs."""
-    return JSONResponse({"live": True})
+    return AsciiJSONResponse({"live": True})
 
 
 async def health_ready(request: Request) -> Response:
     """Say whether all models are loaded."""
     is_ready = service_of(request).is_ready
-    return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
+    return AsciiJSONResponse({"ready": is_ready}, 200 if is_ready else 503)
 
 
 async def model_metadata(request: Request) -> Response:
     """Describe one model's tensors."""
     model = _model_of(request)
-    return JSONResponse(
+    return AsciiJSONResponse(
         {
             "name": model.name,
             "versions": [model.version],
@@ -53,7 +56,7 @@ async def model_metadata(request: Request) -> Response:
 async def model_ready(request: Request) -> Response:
     """Say whether one model is loaded."""
     model = _model_of(request)
-    return JSONResponse({"name": model.name, "ready": True})
+    return AsciiJSONResponse({"name": model.name, "ready": True})
 
 
 async def infer(request: Request) -> Response:
