@@ -74,12 +74,9 @@ def test_a_form_with_one_byte_changed_never_fails_otherwise():
             assert reason.status_code in (400, 413)  # noqa: PT017
 
 
-@pytest.mark.parametrize(
-    "disposition", ["form-data; name=a; filename*=idna''x", "form-data; name*=nothing''a"]
-)
-def test_names_in_an_unknown_encoding_are_damage_and_no_failure(disposition):
+def test_a_name_in_an_unknown_encoding_is_damage_and_no_failure():
+    disposition = "form-data; name=a; filename*=idna''x"
     body = f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\nx\r\n--{BOUNDARY}--\r\n".encode()
-    try:
+    with pytest.raises(HTTPException) as caught:
         parts_of(KIND, body, 10)
-    except HTTPException as reason:
-        assert reason.status_code == 400
+    assert caught.value.status_code == 400
