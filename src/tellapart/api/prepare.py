@@ -177,14 +177,7 @@ def prepare_again(
         )
     longer = None if changes.get("epochs") is None else extended(folder, config, changes["epochs"])
     own = prepared_again(own_given or OwnGiven(), folder.path, saved, config)
-    if data is None and "argument" not in saved:
-        raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
-    if data is None:
-        if labels is not None:
-            raise ConfigError(
-                "A resumed run has the labels of its data. Leave out the labels, or give the data too."
-            )
-        data, labels = saved["argument"], labels_from(saved)
+    data, labels = _data_again(folder, saved, data, labels)
     dataset = open_recorded(opened, data, _as_then(labels, config), folder.read_split(saved))
     for words in dataset.notices:
         listener.notice(words)
@@ -209,6 +202,23 @@ def prepare_again(
     return TrainingSetup(
         config, folder, dataset, preprocessing, stores, precision, backbone=backbone, own=own, resumes=True
     )
+
+
+def _data_again(folder: RunFolder, saved: Mapping[str, Any], data: Any, labels: Any) -> tuple[Any, Any]:
+    """Return data and labels as given, or those of the run.
+
+    Raises:
+        ConfigError: the run's were in memory, or labels are given without data.
+    """
+    if data is not None:
+        return data, labels
+    if "argument" not in saved:
+        raise ConfigError(f"{folder.path} was trained on arrays in memory: give them again to resume.")
+    if labels is not None:
+        raise ConfigError(
+            "A resumed run has the labels of its data. Leave out the labels, or give the data too."
+        )
+    return saved["argument"], labels_from(saved)
 
 
 def _as_then(labels: Any, config: TrainConfig) -> Any:
