@@ -27,7 +27,7 @@ from tellapart.models.first_cnn import check_image_size
 from tellapart.recipes.class_weights import resolved
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.checkpointer import recoverable
-from tellapart.runs.folder import existing_run_folder
+from tellapart.runs.folder import RunFolder, existing_run_folder
 from tellapart.runs.lock import locked
 from tellapart.runs.new_folder import new_run_folder
 from tellapart.runs.own_run import OwnRun, save_start
