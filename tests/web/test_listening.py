@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+from own_thread import in_own_thread
 
 from tellapart.errors import ConfigError
 from tellapart.web.listening import bound
@@ -27,7 +28,7 @@ def test_small_packets_are_sent_at_once(host):
             writer.close()
             server.close()
 
-    asyncio.run(serve())
+    in_own_thread(asyncio.run, serve())
     assert delays == [False]
 
 
