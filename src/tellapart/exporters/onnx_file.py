@@ -97,11 +97,18 @@ def write(job: ExportJob, path: Path) -> None:
         model = onnx.load(path)
         _note(model, job)
     if job.precision == "float16":
-        from onnxruntime.transformers.float16 import convert_float_to_float16
+        from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
         from onnxruntime.transformers.onnx_model import OnnxModel
 
         with _quietly():
-            model = convert_float_to_float16(model, keep_io_types=True)
+            kept = [
+                *DEFAULT_OP_BLOCK_LIST,
+                "ReduceLogSumExp",
+                "Exp",
+                "Log",
+                "Softmax",
+            ]  # sums of exponentials overflow
+            model = convert_float_to_float16(model, keep_io_types=True, op_block_list=kept)
             OnnxModel(model).topological_sort()  # the conversion leaves casts behind what they cast for
     onnx.save(model, path)
     onnx.checker.check_model(str(path), full_check=True)
