@@ -31,8 +31,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """
     temporary: Path | None = None
     try:
-        make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp("", f".{path.stem[:40]}-{_HOST}-{os.getpid()}-", path.parent))
+        temporary = draft_folder(path)
         place = temporary / path.name
         write(place)
         _sync(place)
@@ -46,6 +45,16 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     finally:
         if temporary is not None:
             _remove(temporary)
+
+
+def draft_folder(path: Path) -> Path:
+    """Make a folder beside a path, in which it may be written; one that a killed process leaves is removed as litter.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_folder(path.parent)
+    return Path(tempfile.mkdtemp("", f".{path.stem[:40]}-{_HOST}-{os.getpid()}-", path.parent))
 
 
 def make_folder(path: Path) -> None:

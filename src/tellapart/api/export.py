@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from tellapart.errors import ConfigError, ModelError, SaveError, TellapartError
 from tellapart.exporters.format import Answers, ExportJob, Format, Precision
 from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES, PictureNet
 from tellapart.exporters.proof import Proof, prove, refuse_mismatch
-from tellapart.exporters.record import record_of
+from tellapart.exporters.record import record_of, record_of_network
 from tellapart.exporters.registry import format_named
-from tellapart.files import make_folder
+from tellapart.files import draft_folder, move_files
 from tellapart.models.pretrained import HOME
 from tellapart.pages.card import Card, Facts, Readable, Words
 from tellapart.paths import with_home
@@ -130,12 +129,13 @@ def export(
     tta_views = (classifier.card.tta_views if views is None else views) if form.has_views else 1
     if views is not None and views != tta_views:
         raise ConfigError(f"An export to {form.title} averages no views. Leave out views.")
-    outputs = PictureNet(classifier, tta_views).outputs if form.has_views else (PROBABILITIES,)
     job = ExportJob(
         classifier=classifier,
         tta_views=tta_views,
         precision=precision,  # type: ignore[arg-type]
-        record=record_of(classifier, tta_views, outputs),
+        record=record_of(classifier, tta_views, PictureNet(classifier, tta_views).outputs)
+        if form.has_views
+        else record_of_network(classifier),
         calibration=calibration_pictures(model, classifier, chosen, listener)
         if precision == "int8"
         else None,
@@ -227,8 +227,7 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: ProofPictures)
         SaveError: it could not be written.
     """
     try:
-        make_folder(place.parent)
-        folder = Path(tempfile.mkdtemp(prefix=f".{place.stem[:40]}-", dir=place.parent))
+        folder = draft_folder(place)
     except OSError as reason:
         raise SaveError(
             f"{place} could not be written ({reason.strerror}). Choose another place."
@@ -244,8 +243,7 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: ProofPictures)
         files = sorted(folder.iterdir(), key=lambda file: file.name == draft.name)
         for file in files:
             _refuse_foreign(place.with_name(file.name), place)
-        for file in files:
-            os.replace(file, place.with_name(file.name))
+        move_files([(file, place.with_name(file.name)) for file in files])
     except OSError as reason:
         if isinstance(reason, TellapartError):
             raise

@@ -1,7 +1,7 @@
 """What a file format of the exports is: an entry of `registry.FORMATS`."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,25 @@ Answers = Mapping[str, NDArray[np.float32]]
 
 Runner = Callable[[NDArray[np.uint8]], Answers]
 """Runs an exported file, in the runtime that it is for: (N, H, W, C) uint8 -> answers."""
+
+
+AT_ONCE = 64
+"""Pictures that a runtime gets at a time."""
+
+
+def in_parts(names: Sequence[str], run: Callable[[NDArray[np.uint8]], Sequence[Any]]) -> Runner:
+    """Return a runner that hands pictures on AT_ONCE at a time.
+
+    Args:
+        names: of the outputs.
+        run: returns them in this order, for at most AT_ONCE pictures.
+    """
+
+    def run_all(images: NDArray[np.uint8]) -> Answers:
+        parts = [run(images[start : start + AT_ONCE]) for start in range(0, len(images), AT_ONCE)]
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
+
+    return run_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.exporters.format import Answers, ExportJob, Format, Runner
+from tellapart.exporters.format import AT_ONCE, Answers, ExportJob, Format, Runner
 from tellapart.exporters.picture_net import PROBABILITIES
 from tellapart.exporters.record import KEY
 from tellapart.keras_backend import import_keras
 
-AT_ONCE = 64
 RECORD = f"{KEY}-export.json"
 
 
@@ -39,8 +38,11 @@ def write_h5(job: ExportJob, path: Path) -> None:
 
 def open_file(path: Path, job: ExportJob) -> Runner:
     """Return a function that runs the file in plain Keras."""
-    keras = import_keras()
-    model = keras.saving.load_model(path, compile=False)
+    return runner_of(import_keras().saving.load_model(path, compile=False), job)
+
+
+def runner_of(model: Any, job: ExportJob) -> Runner:
+    """Return a function that runs a network in plain Keras; its outputs are read as the record says."""
     meaning: Any = job.classifier.net.meaning
 
     def run(images: NDArray[np.uint8]) -> Answers:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.exporters.format import Answers, ExportJob, Format, Runner
+from tellapart.exporters.format import AT_ONCE, ExportJob, Format, Runner, in_parts
 from tellapart.exporters.picture_net import PICTURES, PictureNet, example_of
 from tellapart.exporters.record import KEY
 
@@ -23,9 +23,6 @@ OPSET = 18
 """The oldest with everything that is needed, so that most runtimes read it."""
 
 BATCH = "batch"
-
-AT_ONCE = 64
-"""Pictures of a run, and of a step of calibration."""
 
 
 def onnx_model(job: ExportJob) -> Any:
@@ -172,13 +169,7 @@ def open_file(path: Path, _job: ExportJob) -> Runner:
     """Return a function that runs the file in ONNX Runtime."""
     opened = session(path)
     names = [output.name for output in opened.get_outputs()]
-
-    def run(images: NDArray[np.uint8]) -> Answers:
-        parts = [images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE)]
-        results = [opened.run(names, {PICTURES: part}) for part in parts]
-        return {name: np.concatenate([result[i] for result in results]) for i, name in enumerate(names)}
-
-    return run
+    return in_parts(names, lambda part: opened.run(names, {PICTURES: part}))
 
 
 ONNX = Format(

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tellapart.exporters.format import Answers, ExportJob, Format, Runner
-from tellapart.exporters.onnx_file import AT_ONCE, onnx_model
+from tellapart.exporters.format import ExportJob, Format, Runner, in_parts
+from tellapart.exporters.onnx_file import onnx_model
 from tellapart.exporters.record import KEY
 
 LOWEST = "lowest_number"
@@ -57,12 +56,7 @@ def open_file(path: Path, job: ExportJob) -> Runner:
 
     compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     names = list(job.record["outputs"])
-
-    def run(images: NDArray[np.uint8]) -> Answers:
-        parts = [compiled(images[start : start + AT_ONCE]) for start in range(0, len(images), AT_ONCE)]
-        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
-
-    return run
+    return in_parts(names, lambda part: list(compiled(part).values()))
 
 
 OPENVINO = Format(

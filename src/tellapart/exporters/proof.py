@@ -15,7 +15,7 @@ from tellapart.errors import ModelError
 from tellapart.exporters.format import Answers, Precision, Runner
 from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES
 from tellapart.metrics.label_scores import given_labels, mean_average_precision
-from tellapart.metrics.scores import wilson_interval
+from tellapart.metrics.scores import mcnemar, wilson_interval
 from tellapart.pages.card import Readable
 from tellapart.text import counted, percent
 
@@ -222,12 +222,8 @@ def _scores(
         exported, interval = mean_average_precision(theirs, labels)
         values: tuple[Any, ...] = ("mean average precision", own, exported, interval, None)
         return dict(zip(names, values, strict=True))
-    from scipy.stats import binomtest
-
     right, right_too = ours.argmax(1) == labels, theirs.argmax(1) == labels
-    only_ours, only_theirs = int((right & ~right_too).sum()), int((right_too & ~right).sum())
-    differing = only_ours + only_theirs
-    p_value = float(binomtest(only_ours, differing, 0.5).pvalue) if differing else 1.0
+    p_value = mcnemar(right, right_too).p_value
     interval = wilson_interval(int(right_too.sum()), len(labels))
     values = ("accuracy", float(right.mean()), float(right_too.mean()), interval, p_value)
     return dict(zip(names, values, strict=True))

@@ -6,6 +6,7 @@ from typing import Any
 from tellapart import __version__
 from tellapart.classifier.classifier import Classifier
 from tellapart.exporters.picture_net import NOVELTY, PICTURES, PROBABILITIES
+from tellapart.inference.probability_net import OF_SECOND, Head
 from tellapart.metrics.calibration import SMALLEST
 
 FORMAT = 1
@@ -24,6 +25,25 @@ READING = {
     "bilinear": "bilinear, as Keras's loaders",
     "nearest": "nearest, as Keras's loaders",
 }
+
+
+HEAD: dict[Head, str] = {
+    "probabilities": "the probability of each class",
+    "label probabilities": "the probability of each label, by itself",
+    "logits": "logits: their softmax is the probability of each class",
+    "one probability": "the probability of the second class; the first has the rest",
+    "one logit": "a logit: its sigmoid is the probability of the second class",
+}
+"""What a network's outputs mean."""
+
+
+def record_of_network(classifier: Classifier) -> dict[str, Any]:
+    """Return the record of a file that holds the network alone, as plain Keras runs it."""
+    record = record_of(classifier, 1, (PROBABILITIES,))
+    record["input"] |= {"name": None, "dtype": "float32"}
+    columns = 1 if classifier.net.head in OF_SECOND else len(classifier.class_names)
+    outputs = {"shape": ["batch", columns], "dtype": "float32", "meaning": HEAD[classifier.net.head]}
+    return {**record, "outputs": {"outputs": outputs}}
 
 
 def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) -> dict[str, Any]:

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tellapart.exporters.format import Answers, ExportJob, Format, Runner
+from tellapart.exporters.format import ExportJob, Format, Runner, in_parts
 from tellapart.exporters.picture_net import PictureNet, example_of
 from tellapart.exporters.record import KEY
 
-AT_ONCE = 64
 RECORD = f"{KEY}.json"
 """Extra file of the program that holds the record."""
 
@@ -31,14 +30,12 @@ def write(job: ExportJob, path: Path) -> None:
 def open_file(path: Path, job: ExportJob) -> Runner:
     """Return a function that runs the file in torch."""
     module = torch.export.load(path).module()
-    names = list(job.record["outputs"])
 
-    def run(images: NDArray[np.uint8]) -> Answers:
+    def run(part: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         with torch.inference_mode():
-            parts = [module(part) for part in torch.from_numpy(images).split(AT_ONCE)]
-        return {name: torch.cat([part[i] for part in parts]).numpy() for i, name in enumerate(names)}
+            return [output.numpy() for output in module(torch.from_numpy(part))]
 
-    return run
+    return in_parts(list(job.record["outputs"]), run)
 
 
 TORCH = Format(

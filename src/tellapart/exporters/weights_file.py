@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from tellapart.exporters.format import Answers, ExportJob, Format, Runner
-from tellapart.exporters.picture_net import PROBABILITIES
+from tellapart.exporters.format import ExportJob, Format, Runner
+from tellapart.exporters.keras_files import runner_of
 from tellapart.exporters.record import KEY
 from tellapart.keras_backend import import_keras
 
-AT_ONCE = 64
 NETWORK, ORDER = "keras_config", "weight_order"
 """Entries of the metadata: the network's Keras configuration; the names of its weights, in its order."""
 
@@ -53,13 +50,7 @@ def open_file(path: Path, job: ExportJob) -> Runner:
     with safe_open(path, "numpy") as file:
         model = keras.models.model_from_json(file.metadata()[NETWORK])
         model.set_weights([file.get_tensor(name) for name in json.loads(file.metadata()[ORDER])])
-    meaning: Any = job.classifier.net.meaning
-
-    def run(images: NDArray[np.uint8]) -> Answers:
-        outputs = model.predict(images.astype(np.float32), batch_size=AT_ONCE, verbose=0)
-        return {PROBABILITIES: meaning(torch.from_numpy(np.asarray(outputs))).numpy()}
-
-    return run
+    return runner_of(model, job)
 
 
 SAFETENSORS = Format(

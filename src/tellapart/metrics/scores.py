@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +140,30 @@ class Scores(Readable):
 
     def _card(self) -> Card:
         return Card("Scores", f"{self.in_words} on the {self.split} split", self.card_blocks())
+
+
+class McNemar(NamedTuple):
+    """Two classifiers held against each other on the images where just one of them is right."""
+
+    only_first: int
+    """Images that the first classifies correctly and the second does not."""
+
+    only_second: int
+    p_value: float
+    """Of the exact test, two-sided: the probability of a split at least this uneven if both were equally good."""
+
+
+def mcnemar(correct: NDArray[np.bool_], correct_too: NDArray[np.bool_]) -> McNemar:
+    """Compare which of the same images two classifiers get right: (N,) each.
+
+    Source: McNemar 1947; exact by the binomial distribution.
+    """
+    from scipy.stats import binomtest
+
+    only_first, only_second = int((correct & ~correct_too).sum()), int((correct_too & ~correct).sum())
+    differing = only_first + only_second
+    p_value = float(binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
+    return McNemar(only_first, only_second, p_value)
 
 
 def wilson_interval(correct: int, images: int, z: float = 1.959964) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from tellapart.data.multi_label import are_several
 from tellapart.errors import DataError
 from tellapart.metrics.calibration import calibration_error
 from tellapart.metrics.label_scores import can_be_resampled, mean_average_precision, resampled_difference
-from tellapart.metrics.scores import wilson_interval
+from tellapart.metrics.scores import mcnemar, wilson_interval
 from tellapart.runs.predictions import SplitPredictions
 
 LEVEL = 0.05
@@ -123,13 +123,8 @@ def _pair(first: str, second: str, test: SplitPredictions | None, other: SplitPr
     assert other is not None
     if are_several(test.labels):
         return _pair_of_labels(first, second, test, other)
-    from scipy.stats import binomtest
-
     correct, correct_too = _correct(test), _correct(other)
-    only_first = int((correct & ~correct_too).sum())
-    only_second = int((correct_too & ~correct).sum())
-    differing = only_first + only_second
-    p_value = float(binomtest(only_first, differing, 0.5).pvalue) if differing else 1.0
+    only_first, only_second, p_value = mcnemar(correct, correct_too)
     difference = float(correct_too.mean() - correct.mean())
     return Pair(first, second, only_first, only_second, difference, p_value)
 
