@@ -149,3 +149,14 @@ def test_lower_precision_is_smaller_and_nearly_the_same(exported, classifier, tm
     assert 0 < small.proof.largest_difference < 0.3
     assert small.proof.agreement >= 0.9
     assert json.loads(small.record.read_text())["proof"]["precision"] == precision
+
+
+def test_pictures_of_a_proof_that_were_also_used_for_calibration_are_said(classifier, tmp_path):
+    small = tellapart.export(classifier, "onnx", tmp_path / "s.onnx", pictures=IMAGES, precision="int8")
+    assert "also used for calibration" in small.proof.source
+
+
+def test_the_record_of_a_plain_keras_file_says_what_it_takes_and_gives(exported):
+    record = json.loads(exported["keras"].record.read_text(encoding="utf-8"))
+    assert record["input"]["dtype"] == "float32"
+    assert record["outputs"]["outputs"]["meaning"] == "the probability of each class"

@@ -129,5 +129,5 @@ def test_a_file_that_is_right_for_many_pictures_and_wrong_for_one_is_refused():
 def test_numbers_that_are_none_are_refused_in_eight_bits_too():
     theirs = OURS.copy()
     theirs[5] = np.nan
-    with pytest.raises(ModelError, match="gives numbers that are none"):
+    with pytest.raises(ModelError, match="NaN or infinite"):
         refuse_mismatch(proof_of(theirs, precision="int8"))

@@ -11,7 +11,13 @@ from typing import Any, TypeVar, Unpack, get_args
 from tellapart.api.chosen_images import saved_settings
 from tellapart.api.listener import Listener
 from tellapart.api.load import opened, run_folder_of, warn_of
-from tellapart.api.proof_pictures import ProofPictures, calibration_pictures, proof_pictures
+from tellapart.api.proof_pictures import (
+    ALSO_CALIBRATED,
+    ProofPictures,
+    calibration_pictures,
+    has_own_pictures,
+    proof_pictures,
+)
 from tellapart.classifier.classifier import Classifier
 from tellapart.classifier.plain.said import SaidOptions
 from tellapart.classifier.resolve import resolve_model
@@ -126,6 +132,8 @@ def export(
     classifier = opened(model, **said)
     place = _place(model, out, form)
     chosen = proof_pictures(model, classifier, data, labels, pictures, count, listener)
+    if precision == "int8" and not has_own_pictures(model):
+        chosen = chosen._replace(source=f"{chosen.source}, {ALSO_CALIBRATED}")
     tta_views = (classifier.card.tta_views if views is None else views) if form.has_views else 1
     if views is not None and views != tta_views:
         raise ConfigError(f"An export to {form.title} averages no views. Leave out views.")

@@ -19,12 +19,20 @@ CALIBRATION = 256
 """Training pictures from which int8 learns its ranges."""
 
 
+ALSO_CALIBRATED = "some of them also used for calibration"
+
+
 class ProofPictures(NamedTuple):
     """Pictures for a proof."""
 
     images: NDArray[np.uint8]
     labels: NDArray[Any] | None
     source: str
+
+
+def has_own_pictures(model: Classifier | str | Path) -> bool:
+    """Return whether a model is a run folder whose data can be opened again."""
+    return "argument" in saved_settings(model)
 
 
 def proof_pictures(
@@ -46,7 +54,7 @@ def proof_pictures(
         if data is not None or labels is not None:
             raise ConfigError("Give pictures with labels (data) or without (pictures), not both.")
         return _unlabeled(classifier, pictures, count)
-    if data is None and "argument" not in saved_settings(model):
+    if data is None and not has_own_pictures(model):
         raise ConfigError(
             "An export is proven on pictures, and this model has none of its own. Name some: labeled ones as for "
             "evaluate (DATA), or any photos (--pictures FOLDER)."
@@ -95,7 +103,7 @@ def calibration_pictures(
     model: Classifier | str | Path, classifier: Classifier, pictures: ProofPictures, listener: Listener
 ) -> NDArray[np.uint8]:
     """Return training pictures of the run; where there are none, those of the proof."""
-    if "argument" not in saved_settings(model):
+    if not has_own_pictures(model):
         return pictures.images[_evenly(len(pictures.images), CALIBRATION)]
     choice = choose_images(model, classifier.card, None, None, "train", listener)
     split = choice.dataset.part("train")

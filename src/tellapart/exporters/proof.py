@@ -170,7 +170,7 @@ def refuse_mismatch(proof: Proof) -> None:
         )
     if not np.isfinite(proof.largest_difference):
         raise ModelError(
-            f"The export gives numbers that are none: {where}. No file was left. Export it in float32."
+            f"The export gives NaN or infinite probabilities: {where}. No file was left. Export it in float32."
         )
     verdicts, needed = proof.novelty_agreement, LEAST_NOVELTY_AGREEMENT[proof.precision]
     if verdicts is not None and verdicts < needed and (1 - verdicts) * proof.pictures > ONE:
