@@ -44,6 +44,8 @@ def test_labeled_data_of_other_classes_prove_without_scores(run, color_photos, t
     proof = tellapart.export(run, "torch", data=tmp_path / "other").proof
     assert proof.pictures == 10
     assert proof.score is None
+    with pytest.raises(ConfigError, match="the accuracy of int8 cannot be compared"):
+        tellapart.export(run, data=tmp_path / "other", precision="int8")
 
 
 def test_fewer_classes_than_the_models_are_scored_by_name(run, color_photos, tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image
 from serving_process import in_base64, noisy_pictures, served
 
 import tellapart
+from tellapart.server.inference_protocol.binary import to_elements
 
 LENGTH = "Inference-Header-Content-Length"
 
@@ -190,3 +191,7 @@ def test_a_gray_picture_of_two_pixels_is_no_special_case(server):
     outputs = infer(server, one_input("UINT8", pixels.shape, data=pixels.ravel().tolist())).json["outputs"]
     (prediction,) = tellapart.predict("cifar10", [np.asarray(Image.fromarray(pixels[..., 0]))])
     assert outputs[1]["data"] == [prediction.best]
+
+
+def test_no_more_elements_are_cut_than_the_shape_needs():
+    assert to_elements(b"\x01\x00\x00\x00a" * 1000, 3) == [b"a"] * 4

@@ -132,6 +132,8 @@ def export(
     classifier = opened(model, **said)
     place = _place(model, out, form)
     chosen = proof_pictures(model, classifier, data, labels, pictures, count, listener)
+    if precision != "float32" and pictures is None and chosen.labels is None:
+        raise ConfigError(_uncompared(precision))
     if precision == "int8" and not has_own_pictures(model):
         chosen = chosen._replace(source=f"{chosen.source}, {ALSO_CALIBRATED}")
     tta_views = (classifier.card.tta_views if views is None else views) if form.has_views else 1
@@ -151,6 +153,13 @@ def export(
     exported = _written(job, form, place, chosen)
     warn_of(classifier.usage)
     return exported
+
+
+def _uncompared(precision: str) -> str:
+    return (
+        f"The data has classes that the model does not have, so the accuracy of {precision} cannot be compared. Give "
+        "data of the model's classes, or pictures without labels."
+    )
 
 
 def _checked(to: Any, precision: Any, count: Any) -> Format:

@@ -96,6 +96,5 @@ def _without_port(host: str) -> str:
 
 
 def _host_of(origin: str) -> str:
-
     scheme, _, host = origin.partition("://")
     return host.lower() if scheme in ("http", "https") else ""

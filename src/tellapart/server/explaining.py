@@ -113,7 +113,7 @@ def main() -> None:
         except PictureError as reason:
             send(answers, {"error": str(reason)}, b"")
         else:
-            send(answers, {}, page.encode())
+            send(answers, {}, page.encode(errors="replace"))  # a name may hold half of a surrogate pair
 
 
 def _page(head: Mapping[str, Any], content: bytes) -> str:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 LONGEST_BOUNDARY = 70
 """Characters, by RFC 2046."""
 
-LONGEST_HEAD = 8_000
+LONGEST_HEAD = 2_000
 """Bytes of a part's headers."""
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 
-def to_elements(data: bytes) -> list[bytes]:
-    """Return the elements.
+def to_elements(data: bytes, most: int) -> list[bytes]:
+    """Return the elements; of data that holds more than `most`, one more than these.
 
     Raises:
         ValueError: the data ends within one.
     """
-    elements, begin = [], 0
-    while begin < len(data):
+    elements: list[bytes] = []
+    begin = 0
+    while begin < len(data) and len(elements) <= most:
         end = begin + 4 + int.from_bytes(data[begin : begin + 4], "little")
         if begin + 4 > len(data) or end > len(data):
             raise ValueError("the data ends within an element")

@@ -74,17 +74,15 @@ def _levels(data: Any) -> Pixels:
 
 
 def _from_files(tensor: InputTensor, _: ServingLimits) -> list[SentPicture]:
-    if isinstance(tensor.data, bytes):
-        try:
-            contents: list[Any] = list(to_elements(tensor.data))
-        except ValueError as reason:
-            raise wrong(f"BYTES: {reason}") from reason
-    else:
-        contents = [from_base64(text) for text in _flat(tensor.data)]
-    if len(contents) != math.prod(tensor.shape):
-        raise wrong(
-            f"the shape {list(tensor.shape)} needs {math.prod(tensor.shape)} files; got {len(contents)}"
-        )
+    needed, in_base64 = math.prod(tensor.shape), not isinstance(tensor.data, bytes)
+    try:
+        contents: list[Any] = _flat(tensor.data) if in_base64 else list(to_elements(tensor.data, needed))
+    except ValueError as reason:
+        raise wrong(f"BYTES: {reason}") from reason
+    if len(contents) != needed:  # before anything is decoded
+        got = "more" if len(contents) > needed else len(contents)
+        raise wrong(f"the shape {list(tensor.shape)} needs {needed} files; got {got}")
+    contents = list(map(from_base64, contents)) if in_base64 else contents
     return [SentPicture(f"picture {index}", content) for index, content in enumerate(contents)]
 
 
