@@ -89,7 +89,7 @@ ROWS = (
     Row("--test-share", "0.3", "test_share", 0.3, {"test_share": 0.3}),
     Row("--precision", "float32", "precision", "float32", {"precision": "float32"}),
     Row("--predictions", "5", "predictions", 5, {"predictions": 5}),
-    Row("--set", "optimizer.momentum=0.8", "set", {"optimizer.momentum": 0.8}, {"optimizer.momentum": 0.8}),
+    Row("--set", "optimizer.epsilon=1e-5", "set", {"optimizer.epsilon": 1e-5}, {"optimizer.epsilon": 1e-5}),
     Row("--set", "augmentation.rotation_range=15", "set", {"augmentation.rotation_range": 15.0},
         {"augmentation.rotation_range": 15}),
     Row("--set", "fine_tuning.stage_factor=0.5", "set", {"fine_tuning.stage_factor": 0.5},

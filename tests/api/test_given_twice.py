@@ -22,6 +22,18 @@ def configure(recipe="quick", augment=True, **changes):
         ({"augment": "cutmix", "set": {"mixing_strength": "0.5"}}, "both change the augmentation"),
         ({"augment": {"rotation_range": 5}, "mixing": "cutmix"}, "both change the augmentation"),
         ({"recipe": "transfer", "set": {"network": "first-cnn"}}, "A transfer has no network"),
+        ({"set": {"optimizer.momentum": "0.8"}}, "Adam with the schedule cosine does not use momentum"),
+        ({"set": {"optimizer.decay": "0.1"}}, "does not use decay"),
+        ({"optimizer": {"name": "adam", "momentum": 0.9}}, "does not use momentum"),
+        (
+            {"optimizer": {"name": "sgd", "epsilon": 1e-3}},
+            "SGD with the schedule cosine does not use epsilon",
+        ),
+        (
+            {"recipe": "first-cnn", "set": {"optimizer.warmup_fraction": "0.2"}},
+            "does not use warmup_fraction",
+        ),
+        ({"recipe": "transfer", "set": {"fine_tuning.optimizer.momentum": "0.8"}}, "does not use momentum"),
         ({"set": {"network": "own"}}, "The network own cannot be set"),
         ({"set": {"network": "backbone"}}, "The network backbone cannot be set"),
     ],
@@ -35,6 +47,12 @@ def test_no_augmentation_by_its_name_is_no_augmentation():
     for recipe in ("quick", "transfer"):
         assert configure(recipe, augment="none") == configure(recipe, augment=False)
     assert configure("transfer", augment="none").fine_tune == "auto"
+
+
+def test_what_the_chosen_optimizer_reads_is_taken():
+    assert configure(optimizer={"name": "sgd", "momentum": 0.8}).optimizer.momentum == 0.8
+    assert configure(optimizer="sgd", set={"optimizer.momentum": "0.7"}).optimizer.momentum == 0.7
+    assert configure("fast", set={"optimizer.momentum": "0.7"}).optimizer.momentum == 0.7
 
 
 def test_a_strength_beside_its_mixing_is_taken():

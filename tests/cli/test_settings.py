@@ -109,7 +109,7 @@ def test_the_page_is_current():
         ({"set": {"optimizer.learning_rate": 0.1}, "lr": 0.1}, "Give one of them"),
         ({"set": {"augmentation": "none"}}, "--augment"),
         ({"set": {"fine_tuning.epochs": 3}}, "no fine_tuning"),
-        ({"set": {"optimizer.momentum": 0.5}, "recipe": "transfer"}, "fine_tuning.optimizer.momentum"),
+        ({"set": {"optimizer.momentum": 0.5}, "recipe": "transfer"}, "fine_tuning.optimizer.epsilon"),
         ({"set": {"optimizer.bias_rate": 0.5}}, "The optimizer Adam has no setting optimizer.bias_rate"),
         ({"set": {"optimizer.decay": 0.5}, "recipe": "fast"}, "The optimizer Muon has no setting optimizer.decay"),
         ({"set": "epochs"}, "NAME=VALUE"),

@@ -125,7 +125,7 @@ def train(
         **changes: other settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
             patience=5, learning_rate=0.003 (or lr; the highest of the schedule), weight_decay=0.01, optimizer="adam" or
             {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0}, sampling="balanced",
-            freeze="all", "none" or "all-but-2" (of a pretrained network). set={"optimizer.momentum": 0.8} sets any
+            freeze="all", "none" or "all-but-2" (of a pretrained network). set={"optimizer.epsilon": 1e-5} sets any
             other field of the TrainConfig. In a transfer, epochs, batch size, optimizer and its settings are those of
             fine-tuning, and epochs turns it on. `docs/settings.md` lists them all.
 

@@ -1,7 +1,7 @@
 """Adapt a recipe to few images or to a target accuracy."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from tellapart.models.networks import OWN
 from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.forms import optimizer_from
-from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings, refuse_unread
 from tellapart.recipes.set_fields import with_fields
 
 Settings = TypeVar("Settings", bound=OptimizerSettings | MuonSettings | CompiledSettings)
@@ -134,7 +134,14 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
         _refuse_without_effect(result, [*changes, *fields])
         return result
     _refuse_from_scratch(config, [*changes, *fields])
-    return with_fields(_changed_transfer(config, changes, fields), fields)
+    result = with_fields(_changed_transfer(config, changes, fields), fields)
+    if result.fine_tuning is not None:
+        refuse_unread(result.fine_tuning.optimizer, _below("fine_tuning.optimizer.", fields))
+    return result
+
+
+def _below(prefix: str, names: Iterable[str]) -> list[str]:
+    return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
 
 
 def _refuse_of_transfer(config: TrainConfig, changes: Mapping[str, Any]) -> None:
@@ -148,6 +155,7 @@ def _refuse_of_transfer(config: TrainConfig, changes: Mapping[str, Any]) -> None
 
 def _refuse_without_effect(config: TrainConfig, names: Sequence[str]) -> None:
     """Refuse what a training from scratch would not read, or could not build."""
+    refuse_unread(config.optimizer, _below("optimizer.", names))
     if "mixing_strength" in names and config.mixing == "none":
         raise ConfigError(
             "mixing_strength is how strongly pictures are mixed, and none are. Add a mixing (mixup, cutmix, ricap), or "
@@ -186,7 +194,7 @@ def _refuse_from_scratch(config: TrainConfig, names: Sequence[str]) -> None:
     if without_effect or dotted:
         raise ConfigError(
             f"A transfer has no {' or '.join([*without_effect, *dotted])}. Change its head (HeadSettings) or its "
-            "fine_tuning (FineTuning), such as fine_tuning.optimizer.momentum, or train from scratch with recipe fast."
+            "fine_tuning (FineTuning), such as fine_tuning.optimizer.epsilon, or train from scratch with recipe fast."
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from tellapart.errors import ConfigError
 from tellapart.paths import near_names
-from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
+from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings, refuse_unread
 
 Optimizer = OptimizerSettings | MuonSettings
 
@@ -141,7 +141,9 @@ def optimizer_from(given: Any, own: Optimizer, *, tunes: bool = False) -> Optimi
             f"The optimizer {settings.name} has no setting {', '.join(unknown)}.{near_names(unknown[0], known)} "
             f"It has: {', '.join(known)}."
         )
-    return dataclasses.replace(settings, **fields)
+    settings = dataclasses.replace(settings, **fields)
+    refuse_unread(settings, fields)
+    return settings
 
 
 def _named(name: Any, own: Optimizer, tunes: bool) -> Optimizer:

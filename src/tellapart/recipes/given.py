@@ -110,19 +110,19 @@ def _fields(given: Any) -> dict[str, Any]:
     """Return what `set` holds.
 
     Args:
-        given: a dict, or texts such as "optimizer.momentum=0.8".
+        given: a dict, or texts such as "optimizer.epsilon=1e-5".
     """
     if isinstance(given, Mapping):
         return {str(name).replace("-", "_"): value for name, value in given.items()}
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise ConfigError(f'set is a dict such as {{"optimizer.momentum": 0.8}}; got {str(given)[:60]!r}.')
+        raise ConfigError(f'set is a dict such as {{"optimizer.epsilon": 1e-5}}; got {str(given)[:60]!r}.')
     fields: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not name or not value.strip():
-            raise ConfigError(f"set takes NAME=VALUE, such as optimizer.momentum=0.8; got {text[:60]!r}.")
+            raise ConfigError(f"set takes NAME=VALUE, such as optimizer.epsilon=1e-5; got {text[:60]!r}.")
         if name in fields:
             raise ConfigError(f"set has {name} twice. Give it once.")
         fields[name] = value.strip()

@@ -1,5 +1,6 @@
 """Settings of optimizers and their learning-rate schedules."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,12 @@ class OptimizerSettings(Readable):
 
     weight_decay: float = 0.0
     """Share of each weight subtracted per step, times the learning rate ("decoupled", Loshchilov & Hutter 2019)."""
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Fields that this optimizer and its schedule do not read."""
+        of_schedule = {"inverse time": "warmup_fraction", "cosine": "decay"}[self.schedule]
+        return frozenset({of_schedule, "epsilon" if self.name == "SGD" else "momentum"})
 
     def __post_init__(self) -> None:
         check_types(self)
@@ -81,3 +88,20 @@ class MuonSettings(Readable):
         for name in ("momentum", "other_momentum", "whitening_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is a share from 0 to 1; got {getattr(self, name)}.")
+
+
+def refuse_unread(settings: object, names: Iterable[str]) -> None:
+    """Refuse fields that were given, and that the optimizer does not read.
+
+    Args:
+        settings: of any optimizer.
+        names: of the fields that were given.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if isinstance(settings, OptimizerSettings) and (without := sorted(settings.unread.intersection(names))):
+        raise ConfigError(
+            f"{settings.name} with the schedule {settings.schedule} does not use {' or '.join(without)}. momentum is "
+            "for sgd, epsilon for adam and rmsprop, warmup_fraction for the schedule cosine, decay for inverse time."
+        )

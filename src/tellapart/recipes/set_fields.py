@@ -30,7 +30,7 @@ BY_OPTIONS = {
     "fine_tuning": "single settings such as fine_tuning.epochs=10",
     "fine_tuning.augmentation": "--augment, or single settings such as fine_tuning.augmentation.rotation_range=15",
     "fine_tuning.augmentation.policies": "--augment, such as --augment trivial-augment-wide",
-    "fine_tuning.optimizer": "--optimizer, or single settings such as fine_tuning.optimizer.momentum=0.8",
+    "fine_tuning.optimizer": "--optimizer, or single settings such as fine_tuning.optimizer.epsilon=1e-5",
     "fine_tuning.optimizer.name": "--optimizer",
 }
 """Fields that hold more than one value, or decide about others -> how they are set instead."""
