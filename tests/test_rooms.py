@@ -2,6 +2,7 @@
 
 import ast
 import statistics
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,12 @@ def test_a_circle_is_found():
 def test_lazy_imports_and_those_for_types_count():
     text = "if TYPE_CHECKING:\n    from tellapart.data import split\ndef f():\n    import tellapart.events\n"
     assert imports_of(text) == {"data.split", "events"}
+
+
+def test_test_files_have_names_of_their_own():
+    """Without packages around them, pytest collects one module of a name and refuses the second."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert not [name for name, count in names.items() if count > 1]
 
 
 def test_few_files_stand_outside_a_room():

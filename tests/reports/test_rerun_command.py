@@ -119,7 +119,7 @@ def test_what_only_python_can_make_has_no_command():
     ("recipe", "changes"),
     [
         ("fast", {"widths": (8, 8, 8), "sampling": "balanced"}),
-        ("quick", {"optimizer": {"name": "rmsprop", "momentum": 0.3}, "set": {"optimizer.decay": 0.1}}),
+        ("quick", {"optimizer": {"name": "sgd", "momentum": 0.3}, "set": {"optimizer.warmup_fraction": 0.2}}),
         ("transfer", {"freeze": "none", "patience": 2}),
         ("fast", {"patience": 3}),
         ("transfer", {"freeze": "all-but-2", "set": {"fine_tuning.stage_factor": 0.5, "head.folds": 3}}),
