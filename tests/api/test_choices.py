@@ -182,6 +182,8 @@ def test_a_stopped_run_goes_on_at_the_rates_of_a_longer_one(tmp_path):
         should_stop=lambda: steps_made.append(1) or len(steps_made) > 9,
     )
     assert not stopped.finished
+    with pytest.raises(ConfigError, match="is to have 3 epochs in all, and they can only be raised; got 2"):
+        tellapart.train(resume=stopped.folder, epochs=2, listener=Listener(), **data_again())
     longer = tellapart.train(resume=stopped.folder, epochs=4, listener=Listener(), **data_again())
     images = settings_of(stopped.folder)["data"]["pictures"]["train"]
     steps = -(-images // 8)

@@ -1,11 +1,19 @@
 """Settings that contradict each other, or that nothing would read, are refused before anything is opened."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import tellapart
+from tellapart.api import configure as configure_module
 from tellapart.api.configure import configured
+from tellapart.api.train import default_recipe
 from tellapart.errors import ConfigError
+from tellapart.recipes.given import settings_from
+
+TRANSFER = configured("transfer", True, True, None, {}, 9)
+TUNING, HEAD = TRANSFER.fine_tuning, TRANSFER.head
 
 
 def configure(recipe="quick", augment=True, **changes):
@@ -34,6 +42,33 @@ def configure(recipe="quick", augment=True, **changes):
             "does not use warmup_fraction",
         ),
         ({"recipe": "transfer", "set": {"fine_tuning.optimizer.momentum": "0.8"}}, "does not use momentum"),
+        (
+            {"optimizer": {"name": "sgd", "learning_rate": 0.1}, "set": {"optimizer.learning_rate": "0.2"}},
+            "optimizer.learning_rate is given twice",
+        ),
+        (
+            {
+                "recipe": "transfer",
+                "optimizer": {"epsilon": 0.1},
+                "set": {"fine_tuning.optimizer.epsilon": 0.2},
+            },
+            "fine_tuning.optimizer.epsilon is given twice",
+        ),
+        ({"optimizer": {"learning_rate": 0.1}, "learning_rate": 0.2}, "learning_rate is given twice"),
+        (
+            {"optimizer": configured("quick", True, True, None, {}, 9).optimizer, "learning_rate": 0.2},
+            "learning_rate is given twice",
+        ),
+        ({"recipe": "transfer", "fine_tuning": TUNING, "epochs": 5}, "epochs is given twice"),
+        (
+            {"recipe": "transfer", "fine_tuning": TUNING, "set": {"fine_tuning.epochs": 5}},
+            "fine_tuning.epochs is given twice",
+        ),
+        (
+            {"recipe": "transfer", "head": HEAD, "set": {"head.folds": "3"}},
+            "head.folds is given twice",
+        ),
+        ({"recipe": "fast", "fine_tune": "auto"}, "fine_tune is for pretrained networks"),
         ({"set": {"network": "own"}}, "The network own cannot be set"),
         ({"set": {"network": "backbone"}}, "The network backbone cannot be set"),
     ],
@@ -53,6 +88,55 @@ def test_what_the_chosen_optimizer_reads_is_taken():
     assert configure(optimizer={"name": "sgd", "momentum": 0.8}).optimizer.momentum == 0.8
     assert configure(optimizer="sgd", set={"optimizer.momentum": "0.7"}).optimizer.momentum == 0.7
     assert configure("fast", set={"optimizer.momentum": "0.7"}).optimizer.momentum == 0.7
+
+
+def test_class_weights_and_size_are_taken_away_by_none():
+    had = configure("fast", class_weight="balanced", size=48)
+    for changes in (
+        {"class_weight": "none", "size": "None"},
+        {"set": {"class_weight": "none", "size": "none"}},
+    ):
+        without = configured(had, True, True, None, changes, 1000)
+        assert (without.class_weight, without.size) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"set": {"head.folds": "10"}},
+        {"set": ["fine-tuning.epochs=3"]},
+        {"head": {"folds": 10}},
+        {"fine_tuning": {"epochs": 3}},
+        {"backbone": "lite0"},
+        {"freeze": "none"},
+    ],
+)
+def test_settings_of_a_transfer_choose_it(settings):
+    assert default_recipe(None, settings) == default_recipe(None, settings_from(settings)) == "transfer"
+    assert default_recipe(None, {"set": {"optimizer.epsilon": 1e-5}, "head": None}) == "auto"
+
+
+def test_a_backbone_beside_settings_to_be_repeated_is_read_as_it_asks(monkeypatch):
+    repeated = configure("transfer")
+    padded = SimpleNamespace(argument="/photos/net.keras", preprocessing=SimpleNamespace(policy="pad"))
+    monkeypatch.setattr(configure_module, "choose_backbone", lambda *_: padded)
+    config = configured(repeated, True, True, None, {"backbone": "net.keras"}, 1000)
+    assert (config.backbone, config.policy) == ("/photos/net.keras", "pad")
+    assert configured(repeated, True, True, None, {"epochs": 3}, 1000).policy == repeated.policy
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"class_depth": "2"}, "class_depth of the labels is a whole number or None"),
+        ({"class_depth": True}, "class_depth of the labels is a whole number or None"),
+        ({"multi_label": "no"}, "multi_label of the labels is True or False or None"),
+        ({"label_separator": 5, "multi_label": True}, "label_separator of the labels is a text or None"),
+    ],
+)
+def test_fields_of_labels_have_their_types(fields, message):
+    with pytest.raises(ConfigError, match=message):
+        tellapart.Labels(**fields)
 
 
 def test_a_strength_beside_its_mixing_is_taken():

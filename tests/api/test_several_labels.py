@@ -230,7 +230,15 @@ def test_runs_of_several_labels_are_compared_by_their_mean_average_precision(lab
     assert [run["average_precision"] for run in comparison["runs"]] == pytest.approx(expected)
     (pair,) = comparison["pairs"]
     assert (pair["difference"], pair["p_value"]) == (0, 1)
-    assert "highest test mean AP" in repr(comparison)
+    assert f"has the highest test mean AP, {100 * expected[0]:.2f}% (n={labeled.scores.pictures})" in repr(
+        comparison
+    )
+    best = max(done.val_accuracy for done in labeled.history)
+    assert [run["best_val_mean_average_precision"] for run in comparison["runs"]] == [best, best]
+    assert comparison["runs"][0]["best_val_accuracy"] is None
+    point = comparison["curves"][0][0]
+    assert point["val_mean_average_precision"] == labeled.history[0].val_accuracy
+    assert point["exact_match"] == labeled.history[0].accuracy
     assert "validation mean AP" in comparison.save(tmp_path / "page.html").read_text()
 
 
@@ -301,6 +309,8 @@ def test_a_transfer_fits_one_regression_a_label(labels_file, tmp_path):
         result.scores.mean_average_precision, abs=1e-4
     )
     assert "--multi-label" in report(result.folder).facts["run"]["command"]
+    with pytest.raises(ConfigError, match=r"has no epochs to go on from: .* Leave out the epochs"):
+        tellapart.train(resume=result.folder, epochs=5, verbose=False)
 
 
 def test_arrays_of_several_labels_are_trained_on(tmp_path):

@@ -105,6 +105,14 @@ def test_a_tracker_that_fails_ends_nothing(color_photos, tmp_path):
     assert [step for step, _ in sound.logged] == [1, 2, 3]
 
 
+def test_a_tracker_that_fails_at_the_end_loses_its_last_figures_alone(color_photos, tmp_path):
+    tracker = Recorder()
+    tracker.finish = lambda summary: 1 / 0
+    with pytest.warns(UserWarning, match="failed .* Its last figures may be missing there") as caught:
+        tellapart.train(str(color_photos), out=tmp_path / "run", log=tracker, **SMALL)
+    assert not any("goes on without it" in str(each.message) for each in caught)
+
+
 def test_a_tracker_that_cannot_start_ends_the_training_before_its_first_step(color_photos, tmp_path):
     with pytest.raises(
         TellapartError, match=r"Recorder could not be started .*no such server.*Nothing was trained"

@@ -14,7 +14,7 @@ from tellapart.errors import ConfigError, DataError
 from tellapart.runs.event_log import event_line
 from tellapart.runs.find import looks_like_a_run
 from tellapart.runs.listing import ORDERS, Runs, summary_of_run
-from tellapart.runs.lock import HOLDER, locked
+from tellapart.runs.lock import HOLDER, MARKER, locked
 from tellapart.runs.metrics_file import metrics_line
 
 resource = pytest.importorskip("resource", reason="Windows counts processor time otherwise")
@@ -146,7 +146,13 @@ def test_a_running_training_is_running_and_a_killed_one_is_not(tmp_path):
     younger = {**holder, "process": os.getpid(), "since": "2020-01-01 00:00:00"}
     (run / HOLDER).write_text(json.dumps(younger))  # its number was given to another process since
     assert summary_of_run(run).state == "stopped"
-    (run / HOLDER).write_text(json.dumps({**holder, "machine": "another"}))
+    another = json.dumps({**holder, "machine": "another"})
+    with locked(run):
+        (run / HOLDER).write_text(another)
+        assert summary_of_run(run).state == "running"
+    (run / HOLDER).write_text(another)  # as in a folder that was copied while it was trained in
+    assert summary_of_run(run).state == "stopped"
+    (run / MARKER).write_text("")  # which stands for a lock where the disk has none
     assert summary_of_run(run).state == "running"
 
 

@@ -90,6 +90,8 @@ def test_wandb_offline_has_the_curves_of_metrics_csv(color_photos, offline):
 
 @pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not installed")
 def test_an_epoch_that_comes_again_replaces_the_one_before(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     from tellapart.trackers.registry import trackers_of
 
     ((_, tracker),) = trackers_of("tensorboard")
@@ -97,5 +99,8 @@ def test_an_epoch_that_comes_again_replaces_the_one_before(tmp_path):
     names = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
     for step, value in [(1, 1.0), (2, 0.5), (3, 9.0), (2, 0.25), (3, 0.125)]:
         tracker.log(dict.fromkeys(names, value), step)
-    tracker.finish({"state": "finished", "test_accuracy": 0.75})
+    tracker.finish({"state": "finished", "test_mean_average_precision": 0.75, "test_pictures": 8})
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert [(each.step, each.value) for each in events.Scalars("test_mean_average_precision")] == [(3, 0.75)]
     assert curves_of("tensorboard", tmp_path)["loss"] == {1: 1.0, 2: 0.25, 3: 0.125}

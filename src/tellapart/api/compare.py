@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,19 @@ class Comparison(Readable, Mapping[str, Any]):
 
     def _parts(self) -> list[str]:
         best = [
-            f"highest test {title} {percent(max(figures), 2)}"
+            f"{run['label']} has the highest test {title}, {percent(run[name], 2)} (n={run['n']:,})"
             for title, name in measures_of(self["runs"]).items()
-            if (figures := [run[name] for run in self["runs"] if run[name] is not None])
+            for run in sorted((run for run in self["runs"] if run[name] is not None), key=itemgetter(name))[
+                -1:
+            ]
+            if not self["unpaired"]
         ]
-        return [counted(len(self["runs"]), "run"), *best, counted(len(self["pairs"]), "paired test")]
+        untested = f", {counted(len(self['unpaired']), 'pair')} without one" if self["unpaired"] else ""
+        return [
+            counted(len(self["runs"]), "run"),
+            *best,
+            counted(len(self["pairs"]), "paired test") + untested,
+        ]
 
     def _card(self) -> Card:
         measures = measures_of(self["runs"])

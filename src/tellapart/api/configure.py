@@ -61,7 +61,7 @@ def configured(
         config = with_several_labels(config)
     if not isinstance(augment, bool):
         config = with_augmentation(config, augment)
-    if config.backbone is not None and not isinstance(recipe, TrainConfig):
+    if config.backbone is not None and ("backbone" in changes or not isinstance(recipe, TrainConfig)):
         choice = choose_backbone(config.backbone, config.size)
         policy = changes.get("policy") or choice.preprocessing.policy
         config = config.changed(backbone=choice.argument, policy=policy)

@@ -194,7 +194,7 @@ def prepare_again(
             f"The backbone {config.backbone} is not the one that the run began with: its file has changed. Restore it, "
             "or start a new training."
         )
-    if longer is not None:
+    if longer is not None and longer != config:
         listener.notice(notice_of(folder, longer))
         record_extension(folder, longer)
         config = longer

@@ -69,6 +69,11 @@ def extended(folder: RunFolder, config: TrainConfig, epochs: int) -> TrainConfig
     """
     history = history_of(folder)
     if config.fine_tuning is not None:
+        if not folder.has_checkpoint and config.multi_label:
+            raise ConfigError(
+                f"{folder.path} has no epochs to go on from: a transfer on several labels a picture fits its last "
+                "layer at once. Leave out the epochs."
+            )
         if not folder.has_checkpoint:
             raise ConfigError(
                 f"{folder.path} was not fine-tuned, so there are no epochs to go on from. Train anew with fine-tuning: "
@@ -81,6 +86,11 @@ def extended(folder: RunFolder, config: TrainConfig, epochs: int) -> TrainConfig
         raise ConfigError(
             f"{folder.path} has {counted(len(history), 'finished epoch')}; epochs is their number in all. Give more "
             f"than {len(history)}."
+        )
+    if epochs < _epochs(config):
+        raise ConfigError(
+            f"{folder.path} is to have {counted(_epochs(config), 'epoch')} in all, and they can only be raised; got "
+            f"{epochs}. To train for fewer, begin a new run: tellapart train --config {folder.path} --epochs {epochs}"
         )
     if _ends(config, history) or _diverged_for_good(folder):
         raise ConfigError(

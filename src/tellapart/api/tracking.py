@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tellapart.trackers.kept import keep, read_kept
 from tellapart.trackers.registry import TRACKERS, trackers_of
 from tellapart.trackers.tracker import Tracker
 from tellapart.training.health import best_epoch
+
+WITHOUT_IT = "The training goes on without it; metrics.csv has every epoch."
 
 EPOCHS = "epochs"
 """What trackers.json calls the number of epochs that a tracker has."""
@@ -120,16 +123,19 @@ class Tracking(Forwarding):
 
         self._attempt(name, log)
 
-    def _attempt(self, name: str, action: Callable[[], None]) -> None:
-        """Do something with a tracker; one that fails is left out from there on."""
+    def _attempt(self, name: str, action: Callable[[], None], then: str = WITHOUT_IT) -> None:
+        """Do something with a tracker; one that fails is left out from there on.
+
+        Args:
+            name: of the tracker.
+            action: without arguments.
+            then: what people should know where it fails.
+        """
         try:
             action()
         except Exception as reason:
             del self._trackers[name]
-            self.warned(
-                f"The tracker {name} failed ({_words(reason)}). The training goes on without it; metrics.csv has every "
-                "epoch."
-            )
+            self.warned(f"The tracker {name} failed ({_words(reason)}). {then}")
 
     @contextmanager
     def until_the_end(self) -> Iterator["Ending"]:
@@ -140,7 +146,10 @@ class Tracking(Forwarding):
         finally:
             for name, tracker in list(self._trackers.items()):
                 if name in self._done:
-                    self._attempt(name, lambda tracker=tracker: tracker.finish(dict(ending.summary)))  # type: ignore[misc]
+                    finish = partial(tracker.finish, dict(ending.summary))
+                    self._attempt(
+                        name, finish, "Its last figures may be missing there; the run folder has them."
+                    )
 
 
 class Ending:

@@ -34,6 +34,9 @@ from tellapart.runs.setup import TrainingSetup
 from tellapart.text import amount_of_bytes, described
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
+OF_BACKBONES = {"backbone", "freeze", "head", "fine_tuning"}
+"""Settings that only the recipe of backbones has."""
+
 ANY_RECIPE = "quick"
 """Whose settings are those of every recipe that `auto` may choose."""
 
@@ -41,14 +44,16 @@ Opener = Callable[[Any, Any], Dataset]
 """(data, labels) -> labeled images."""
 
 
-def default_recipe(
-    target: float | None,
-    fine_tune: str | None = None,
-    backbone: str | None = None,
-    freeze: Any = None,
-) -> str:
-    """Return the recipe's name where none is given: the one that has the settings that are given."""
-    if fine_tune == "on" or backbone is not None or freeze is not None:
+def default_recipe(target: float | None, settings: Mapping[str, Any]) -> str:
+    """Return the recipe's name where none is given: the one that has the settings that are given.
+
+    Args:
+        target: validation accuracy, 0 to 1.
+        settings: as `settings_from` returns them, or as the command line takes them.
+    """
+    names = [name for name in settings if settings[name] is not None and name != "set"]
+    names += [name.partition(".")[0].replace("-", "_") for name in settings.get("set") or ()]
+    if settings.get("fine_tune") == "on" or not OF_BACKBONES.isdisjoint(names):
         return RECIPE_OF_BACKBONES
     return AUTO if target is None else RECIPE_FOR_TARGETS
 
@@ -291,7 +296,7 @@ def _opened_and_configured(
             listener.notice(words)
         return dataset, complete, "", own
     if recipe is None or recipe == AUTO:
-        recipe = default_recipe(target, *map(changes.get, ("fine_tune", "backbone", "freeze")))
+        recipe = default_recipe(target, changes)
     # A bad setting is refused before any download.
     configured(ANY_RECIPE if recipe == AUTO else recipe, True, augment, target, changes, 1)
     dataset = opened(data, labels)

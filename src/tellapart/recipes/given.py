@@ -10,7 +10,7 @@ from tellapart.paths import near_names
 from tellapart.recipes.class_weights import class_weights_from
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.forms import freeze_from, size_from
-from tellapart.recipes.set_fields import refuse_unknown_fields, value_of
+from tellapart.recipes.set_fields import NONE, refuse_unknown_fields, value_of
 
 BESIDE_FIELDS = ("learning_rate", "weight_decay", "freeze", "set")
 """Keywords that change fields below a configuration's own; see `recipes.adapt.changed`."""
@@ -31,6 +31,17 @@ SAME = {
     "freeze": ("fine_tuning.stages", "fine_tune"),
 }
 """Keyword -> fields that it sets too, so that both are not given."""
+
+PARTS = {
+    "optimizer": ("optimizer.", "fine_tuning.optimizer."),
+    "fine_tuning": ("fine_tuning.",),
+    "head": ("head.",),
+    "augmentation": ("augmentation.", "fine_tuning.augmentation."),
+}
+"""Keyword that holds several fields -> how `set` calls them."""
+
+WITH_NONE = ("size", "class_weight")
+"""Keywords of which the text "none" takes away what the recipe, or the run that is repeated, has."""
 
 FORMS = {"size": size_from, "class_weight": class_weights_from, "freeze": freeze_from}
 """Keyword -> what reads all its forms. Those of `optimizer` depend on the recipe's own."""
@@ -64,6 +75,7 @@ def settings_from(given: Mapping[str, Any]) -> dict[str, Any]:
             f"It has: {', '.join(sorted(KEYWORDS))}."
         )
     fields = _fields(settings.pop("set", {}))
+    _refuse_parts_twice(settings, fields)
     for name in OF_PARTS:
         if isinstance(settings.get(name), Mapping):
             for field, value in settings.pop(name).items():
@@ -75,6 +87,7 @@ def settings_from(given: Mapping[str, Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(TrainConfig)
     for name, value in fields.items():
         keyword = "optimizer" if name == "optimizer.name" else name
+        value = None if keyword in WITH_NONE and _is_none(value) else value
         if keyword in hints and keyword not in FORMS and keyword != "optimizer":
             value = value_of(name, value, hints[keyword])
         if keyword not in hints or value is None:
@@ -84,8 +97,10 @@ def settings_from(given: Mapping[str, Any]) -> dict[str, Any]:
     for keyword, same in SAME.items():
         if keyword in settings and (twice := [name for name in same if name in below or name in settings]):
             raise ConfigError(f"{keyword} sets {twice[0]} too. Give one of them.")
-    if "optimizer" in settings and isinstance(settings["optimizer"], Mapping):
-        _refuse_twice(settings)
+    for name in WITH_NONE:
+        if name in settings and _is_none(settings[name]):
+            settings.pop(name)
+            below[name] = None
     settings = {name: FORMS[name](value) if name in FORMS else value for name, value in settings.items()}
     return {**settings, **({"set": below} if below else {})}
 
@@ -100,10 +115,30 @@ def _enter(settings: dict[str, Any], name: str, value: Any, twice: str) -> None:
     settings[name] = value
 
 
-def _refuse_twice(settings: Mapping[str, Any]) -> None:
-    for name in ("learning_rate", "weight_decay"):
-        if name in settings and name in settings["optimizer"]:
-            raise ConfigError(f"{name} is given twice: by itself and in optimizer. Give it once.")
+def _is_none(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() == NONE
+
+
+def _refuse_parts_twice(settings: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """Refuse a part that is given as a whole, or with some of its fields, beside these fields.
+
+    Args:
+        settings: keywords.
+        fields: those of `set`, by their dotted names.
+
+    Raises:
+        ConfigError: naming the field.
+    """
+    given = {field: field for field in fields}
+    given |= {field: keyword for keyword in settings for field in SAME.get(keyword, ())}
+    for part, prefixes in PARTS.items():
+        whole = settings.get(part)
+        if whole is None or isinstance(whole, str):
+            continue
+        for field, name in given.items():
+            own = next((field.removeprefix(prefix) for prefix in prefixes if field.startswith(prefix)), None)
+            if own is not None and (own in whole if isinstance(whole, Mapping) else True):
+                raise ConfigError(f"{name} is given twice: by itself and in {part}. Give it once.")
 
 
 def _fields(given: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tellapart.reports.comparison import compare
 from tellapart.reports.differences import circumstances_that_differ, settings_that_differ
 from tellapart.runs.event_log import LOG, history_in, read_log
 from tellapart.runs.folder import RunFolder, existing_run_folder
+from tellapart.runs.metrics_file import metric_names, metrics_of
 from tellapart.runs.predictions import SplitPredictions, load_predictions
 
 
@@ -74,7 +75,7 @@ def facts_of_comparison(runs: Sequence[ComparedRun]) -> dict[str, Any]:
             {**row, "label": label, **_figures(run)}
             for row, label, run in zip(facts["runs"], labels, runs, strict=True)
         ],
-        "curves": [_curve(run.history) for run in runs],
+        "curves": [_curve(run) for run in runs],
         "settings": settings_that_differ(settings),
         "circumstances": circumstances_that_differ(settings),
         "same_validation": len({_scored_on(run) for run in runs if run.history}) < 2,
@@ -101,17 +102,32 @@ def _figures(run: ComparedRun) -> dict[str, Any]:
         "loss": scored[-1].get("loss") if scored else None,
         "seconds": seconds or None,
         "epochs": len(run.history),
-        "best_val_accuracy": max((done.val_accuracy for done in run.history), default=None),
+        **_best_of_validation(run),
     }
 
 
-def _curve(history: Sequence[EpochDone]) -> list[dict[str, float]]:
-    """Return each epoch from 1, with the seconds of training since the first began."""
+def _best_of_validation(run: ComparedRun) -> dict[str, float | None]:
+    best = max((done.val_accuracy for done in run.history), default=None)
+    several = _is_of_several_labels(run)
+    return {
+        "best_val_accuracy": None if several else best,
+        "best_val_mean_average_precision": best if several else None,
+    }
+
+
+def _is_of_several_labels(run: ComparedRun) -> bool:
+    return bool(run.settings["run"].get("multi_label"))
+
+
+def _curve(run: ComparedRun) -> list[dict[str, float]]:
+    """Return each epoch from 1 as metrics.csv has it, with the seconds of training since the first began."""
+    several = _is_of_several_labels(run)
+    names = [name for name in metric_names(several) if name != "learning_rate"]
     points, seconds = [], 0.0
-    for done in history:
+    for done in run.history:
         seconds += done.seconds
-        figures = {name: getattr(done, name) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
-        points.append({"epoch": done.epoch + 1, "seconds": seconds, **figures})
+        values = metrics_of(done, multi_label=several)
+        points.append({**{name: values[name] for name in names}, "seconds": seconds})
     return points
 
 

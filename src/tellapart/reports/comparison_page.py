@@ -14,6 +14,9 @@ MODULES = ("compare.js", "theme.js", "charts.js", "scrolling.js", "contents.js")
 COMMON = ("data", "recipe")
 """Facts of a run that have a column only where they differ."""
 
+OF_TRAINING = {"accuracy": "accuracy", "mean AP": "exact match"}
+"""Title of a measure -> what stands for it in training, where it is counted batch by batch."""
+
 COLORS, DASHES = 4, ("", "7 4", "2 4")
 """Colors of page.css, and patterns of a line: together they tell twelve runs apart; from there on they repeat."""
 
@@ -27,6 +30,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "labels": {run["run"]: run["label"] for run in facts["runs"]},
         "measures": measures_of(facts["runs"]),
         "validated": _validated(facts),
+        "trained": " or ".join(OF_TRAINING[name] for name in measures_of(facts["runs"])),
         "told_apart": [name for name in COMMON if not _is_common(facts, name)],
         "in_common": [f"{name} {facts['runs'][0][name]}" for name in COMMON if _is_common(facts, name)],
         "of_labels": any(pair["only_first_correct"] is None for pair in facts["pairs"]),

@@ -16,7 +16,7 @@ from tellapart.runs.find import find_runs
 from tellapart.runs.lock import holder_of
 from tellapart.runs.sealed_settings import damaged, read_sealed
 from tellapart.runs.soundness import problems_of
-from tellapart.text import counted, natural_key, percent, short_name
+from tellapart.text import counted, described, natural_key, percent, short_name
 
 State = Literal["finished", "stopped", "running", "damaged"]
 
@@ -194,8 +194,8 @@ class Runs(Readable, Sequence[RunSummary]):
         Raises:
             ConfigError: another word.
         """
-        if order not in _ORDERS:
-            raise ConfigError(f"Runs are sorted by {', '.join(ORDERS)}; got {order!r}.")
+        if not isinstance(order, str) or order not in _ORDERS:
+            raise ConfigError(f"Runs are sorted by {', '.join(ORDERS)}; got {described(order)}.")
         key, largest_first = _ORDERS[order]
         by_name = sorted(self._runs, key=lambda run: natural_key(str(run.folder)))
         known = [run for run in by_name if key(run) is not None]

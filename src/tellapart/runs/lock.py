@@ -42,10 +42,29 @@ def holder_of(folder: Path) -> dict[str, Any] | None:
     """Return which training holds the folder, without touching its lock; None where none does.
 
     Returns:
-        "process", "machine" and "since"; of another machine, as its file says: whether it lives cannot be told.
+        "process", "machine" and "since", as its file says. Whether a process of another machine lives, only the lock
+        tells: a folder that was copied while a training held it is held by nobody.
     """
     holder = _recorded_holder(folder)
-    return None if holder is None or _is_dead(holder) else holder
+    if holder is None or _is_dead(holder):
+        return None
+    return holder if holder["machine"] == platform.node() or _is_locked(folder) else None
+
+
+def _is_locked(folder: Path) -> bool:
+    """Return whether the lock is held, as far as this machine can tell; where it cannot, True."""
+    if (folder / MARKER).exists():
+        return True
+    try:
+        import fcntl
+
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (ImportError, OSError):
+        return True
+    return False
 
 
 def _recorded_holder(folder: Path) -> dict[str, Any] | None:

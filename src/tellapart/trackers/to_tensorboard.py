@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from tellapart.trackers.kept import read_kept
 from tellapart.trackers.plain import flat
 
 FOLDER = "tensorboard"
@@ -23,6 +24,8 @@ class TensorBoardTracker:
     def start(self, run_folder: Path, config: dict[str, Any], data: dict[str, Any]) -> None:
         """Open a new event file; one that goes on is read after the earlier ones."""
         self._folder = run_folder / FOLDER
+        epochs = read_kept(run_folder).get("tensorboard", {}).get("epochs")
+        self._last = epochs if type(epochs) is int else 0
         self.place = f"TensorBoard in {self._folder}. To look: tensorboard --logdir {run_folder.parent}"
         is_new = not self._folder.exists()
         self._writer = self._open(str(self._folder))
@@ -41,9 +44,10 @@ class TensorBoardTracker:
         self._writer.flush()
 
     def finish(self, summary: dict[str, Any]) -> None:
-        """Add the test accuracy, and close the file."""
-        if "test_accuracy" in summary:
-            self._writer.add_scalar("test_accuracy", summary["test_accuracy"], self._last)
+        """Add the figures on the test pictures at the last epoch, and close the file."""
+        for name, value in summary.items():
+            if name.startswith("test_") and isinstance(value, float):
+                self._writer.add_scalar(name, value, self._last)
         self._writer.add_text("summary", _table(summary))
         self._writer.close()
 

@@ -123,7 +123,7 @@ def recipe_and_data(data: Any, settings: dict[str, Any]) -> tuple[str, str]:
     else:
         recipe = settings.get("recipe", AUTO if "model" not in settings else OWN_MODEL)
     if recipe == AUTO:
-        recipe = default_recipe(*map(settings.get, ("target", "fine_tune", "backbone", "freeze")))
+        recipe = default_recipe(settings.get("target"), settings)
     if recipe not in (AUTO, OWN_MODEL):
         find_recipe(recipe)
     if (known := find_known(str(data))) is not None:

@@ -10,14 +10,25 @@ import dataclasses
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from tellapart.errors import ConfigError
 from tellapart.pages.card import Readable
 from tellapart.paths import real_path
+from tellapart.text import described
 
 SPLIT_BY_NONE = "none"
 """A split column that no file has: the rows are not divided by any."""
+
+
+WORDS_OF_TYPES = {
+    str: "a text",
+    int: "a whole number",
+    bool: "True or False",
+    os.PathLike: "a path",
+    NoneType: "None",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +65,26 @@ class Labels(Readable):
     (each cell is one label)."""
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.label_separator is not None and not self.multi_label:
             raise ConfigError(
                 "A label separator divides several labels of a picture. Add --multi-label, or leave it out."
             )
         if self.class_depth is not None and self.class_depth < 1:
             raise ConfigError(f"class_depth is a number of levels from 1; got {self.class_depth}.")
+
+    def _check_types(self) -> None:
+        """Check all fields but `file`, which may be an array too.
+
+        Raises:
+            ConfigError: naming the field.
+        """
+        for name, hint in get_type_hints(Labels).items():
+            value, kinds = getattr(self, name), tuple(get_origin(kind) or kind for kind in get_args(hint))
+            is_other = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+            if name != "file" and is_other:
+                takes = " or ".join(WORDS_OF_TYPES[kind] for kind in kinds)
+                raise ConfigError(f"{name} of the labels is {takes}; got {described(value)}.")
 
     @property
     def is_file(self) -> bool:

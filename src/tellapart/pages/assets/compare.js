@@ -6,12 +6,13 @@ import { contents } from "contents";
 import { scrolling } from "scrolling";
 
 const { runs, validated } = JSON.parse(document.getElementById("data").textContent);
+for (const point of runs.flatMap((run) => run.points)) point.score = point.val_accuracy ?? point.val_mean_average_precision;
 const drawn = runs.filter((run) => run.points.length);
 const points = drawn.flatMap((run) => run.points.map((point) => ({ ...point, run })));
 let across = "epoch";
 
 const CHARTS = [
-  ["chart-val-accuracy", "val_accuracy", `validation ${validated}`, (value) => percent(value)],
+  ["chart-val-accuracy", "score", `validation ${validated}`, (value) => percent(value)],
   ["chart-val-loss", "val_loss", "validation loss", (value) => value.toFixed(3)],
   ["chart-loss", "loss", "training loss", (value) => value.toFixed(3)],
 ];
@@ -36,7 +37,7 @@ function draw(id, measure, title, format) {
     x: across === "epoch"
       ? { label: "epoch", ticks: wholeTicks(points.map((point) => point.epoch)), tickFormat: "d", nice: false }
       : { label: "seconds of training", zero: true },
-    y: { label: title, grid: true, nice: true, tickFormat: measure === "val_accuracy" ? "%" : undefined },
+    y: { label: title, grid: true, nice: true, tickFormat: measure === "score" ? "%" : undefined },
     marks: [
       ...drawn.map((run) => Plot.lineY(run.points, { x: across, y: measure, stroke: color(run.color), strokeWidth: 2, strokeDasharray: run.dashes })),
       ...drawn.filter((run) => run.points.length === 1).map((run) => Plot.dot(run.points, { x: across, y: measure, fill: color(run.color) })),
