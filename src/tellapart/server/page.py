@@ -17,7 +17,7 @@ def page(models: Models, *, needs_token: bool, keeps_corrections: bool) -> str:
         {"models": models.names, "needs_token": needs_token, "keeps_corrections": keeps_corrections},
         {},
         styles=("serve/serve.css",),
-        modules=("theme.js", "serve/serve.js"),
+        modules=("theme.js", "serve/photo.js", "serve/prediction.js", "serve/serve.js"),
         entry="serve",
         libraries=(),
     )
