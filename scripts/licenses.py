@@ -74,6 +74,18 @@ CONTAINED = (
     ("D3", "pages/assets/vendor/d3.min.js", "ISC", "pages/assets/vendor/d3.LICENSE"),
     ("Observable Plot", "pages/assets/vendor/plot.umd.min.js", "ISC", "pages/assets/vendor/plot.LICENSE"),
     (
+        "ONNX Runtime Web, its program",
+        "pages/assets/vendor/ort.wasm.bundle.min.mjs",
+        "MIT",
+        "pages/assets/vendor/onnxruntime.LICENSE",
+    ),
+    (
+        "ONNX Runtime Web, its kernels",
+        "pages/assets/vendor/ort-wasm-simd-threaded.wasm.gz",
+        "MIT",
+        "pages/assets/vendor/onnxruntime.LICENSE",
+    ),
+    (
         "Chelsea the cat, a photo by Stéfan van der Walt",
         "guide/photos/cat.jpg",
         "CC0-1.0",

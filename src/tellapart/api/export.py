@@ -103,7 +103,7 @@ def export(
 
     Args:
         model: a run folder, a model file, the name of a built-in model, or a `Classifier`.
-        to: "onnx", "torch", "keras", "h5", "safetensors" or "openvino".
+        to: "onnx", "torch", "keras", "h5", "safetensors", "openvino" or "web" (a page for browsers).
         out: the file to write. Default: model.SUFFIX in the run folder, or beside the model file. An earlier export is
             replaced, another file is not.
         data: labeled pictures for the proof, as for `evaluate`. Default: the run's test pictures.
@@ -143,6 +143,8 @@ def export(
         classifier=classifier,
         tta_views=tta_views,
         precision=precision,  # type: ignore[arg-type]
+        name=_name_of(model),
+        pictures=chosen.images,
         record=record_of(classifier, tta_views, PictureNet(classifier, tta_views).outputs)
         if form.has_views
         else record_of_network(classifier),
@@ -230,6 +232,13 @@ def _place_beside(model: Classifier | str | Path, form: Format) -> Path:
         return Path(f"{path.stem}{form.suffix}")
     name = path.stem if path.suffix != form.suffix else f"{path.stem}-export"
     return path.with_name(f"{name}{form.suffix}")
+
+
+def _name_of(model: Classifier | str | Path) -> str:
+    if isinstance(model, Classifier):
+        return "model"
+    folder = run_folder_of(model)
+    return Path(resolve_model(model)).stem if folder is None else folder.resolve().name
 
 
 def _record_of(place: Path) -> Path:

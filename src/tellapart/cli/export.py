@@ -23,9 +23,10 @@ class ExportFormat(StrEnum):
     H5 = "h5"
     SAFETENSORS = "safetensors"
     OPENVINO = "openvino"
+    WEB = "web"
 
 
-To = Annotated[ExportFormat, typer.Option("--to", help="The format.")]
+To = Annotated[ExportFormat, typer.Option("--to", help="The format; web: one HTML file that predicts in any browser, without a server.")]
 ExportData = Annotated[
     str | None,
     typer.Argument(
@@ -42,10 +43,10 @@ Out = Annotated[
 Int8 = Annotated[
     bool,
     typer.Option(
-        "--int8", help="Weights and activations in 8 bits, by the ranges of training pictures; onnx only."
+        "--int8", help="Weights and activations in 8 bits, by the ranges of training pictures; onnx and web."
     ),
 ]
-Fp16 = Annotated[bool, typer.Option("--fp16", help="Weights in 16 bits; onnx and openvino.")]
+Fp16 = Annotated[bool, typer.Option("--fp16", help="Weights in 16 bits; onnx, openvino and web.")]
 Views = Annotated[
     int | None,
     typer.Option(
@@ -91,6 +92,7 @@ def export(
     Examples:
       tellapart export runs/photos
       tellapart export runs/photos --int8 --out small.onnx
+      tellapart export runs/photos --to web
 
     \b
     Exit codes: 0 done, 1 failed or the export answers otherwise, 2 wrong option,

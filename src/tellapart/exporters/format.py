@@ -51,6 +51,12 @@ class ExportJob:
     record: Mapping[str, Any]
     """Of `record.record_of`: what travels with the file."""
 
+    name: str = "model"
+    """What people call the model: its folder or file."""
+
+    pictures: NDArray[np.uint8]
+    """(N, H, W, C): those of the proof."""
+
     calibration: NDArray[np.uint8] | None = None
     """(N, H, W, C) training pictures, from which int8 learns its ranges."""
 

@@ -7,10 +7,11 @@ from tellapart.exporters.onnx_file import ONNX
 from tellapart.exporters.openvino_file import OPENVINO
 from tellapart.exporters.torch_program import TORCH
 from tellapart.exporters.weights_file import SAFETENSORS
+from tellapart.exporters.web_page import WEB
 from tellapart.paths import near_names
 
 FORMATS: dict[str, Format] = {
-    format_.name: format_ for format_ in (ONNX, TORCH, KERAS, H5, SAFETENSORS, OPENVINO)
+    format_.name: format_ for format_ in (ONNX, TORCH, KERAS, H5, SAFETENSORS, OPENVINO, WEB)
 }
 
 

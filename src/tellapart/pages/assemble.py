@@ -3,10 +3,12 @@
 Modules stay modules: an import map gives each its text as a data URL. Libraries are plain scripts. The data is JSON
 in the page.
 
-Libraries: D3 (ISC license, Bostock) and Observable Plot (ISC license, Observable), whose licenses lie beside them.
+Libraries: D3 (ISC license, Bostock), Observable Plot (ISC license, Observable) and ONNX Runtime (MIT license,
+Microsoft), whose licenses lie beside them.
 """
 
 import base64
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -63,6 +65,7 @@ def assemble(
         "data": as_json(data),
         "entry": entry,
     }
+    page["hashes"] = " ".join(map(_hash_of, (page["import_map"], f'import "{entry}";')))
     return fill_in(template, page=page, **values)
 
 
@@ -120,8 +123,18 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def asset_bytes(name: str) -> bytes:
+    """Return a file under `assets`, as it is."""
+    return (ASSETS / name).read_bytes()
+
+
 def _text(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _hash_of(script: str) -> str:
+    """Return what allows a script of this text in a Content-Security-Policy."""
+    return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() + "'"
 
 
 def _script(text: str) -> str:

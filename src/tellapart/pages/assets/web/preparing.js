@@ -34,6 +34,15 @@ function resized(picture, { height, width, policy, reading }) {
   return resample(picture, height, width, policy === "crop" ? centerBox(picture, height, width) : whole);
 }
 
+/** Which part of a picture the network sees, and where that lies in its own: boxes {source, target}. */
+export function placement(picture, { height, width, policy }) {
+  const [source, target] = [[0, 0, picture.width, picture.height], [0, 0, width, height]];
+  if (policy === "crop") return { source: centerBox(picture, height, width), target };
+  if (policy !== "pad") return { source, target };
+  const { top, left, inner } = paddedBox(picture, height, width);
+  return { source, target: [left, top, left + inner.width, top + inner.height] };
+}
+
 /** The largest centered part with the proportions height : width. */
 function centerBox(picture, height, width) {
   const scale = Math.max(height / picture.height, width / picture.width);
@@ -42,14 +51,18 @@ function centerBox(picture, height, width) {
   return [left, top, picture.width - left, picture.height - top];
 }
 
-function padded(picture, height, width, resample) {
+function paddedBox(picture, height, width) {
   const scale = Math.min(height / picture.height, width / picture.width);
   const inner = {
     height: Math.min(height, Math.max(1, rounded(picture.height * scale))),
     width: Math.min(width, Math.max(1, rounded(picture.width * scale))),
   };
+  return { inner, top: Math.floor((height - inner.height) / 2), left: Math.floor((width - inner.width) / 2) };
+}
+
+function padded(picture, height, width, resample) {
+  const { inner, top, left } = paddedBox(picture, height, width);
   const same = inner.height === picture.height && inner.width === picture.width;
-  const [top, left] = [Math.floor((height - inner.height) / 2), Math.floor((width - inner.width) / 2)];
   return placed(same ? picture : resample(inner), height, width, top, left, GRAY);
 }
 
