@@ -17,7 +17,7 @@ import numpy as np
 from tellapart.exporters import onnx_file
 from tellapart.exporters.format import ExportJob, Format, Runner
 from tellapart.pages.assemble import asset_bytes, assemble
-from tellapart.text import counted, few_names
+from tellapart.text import few_names
 
 RUNTIME = "ONNX Runtime Web 1.30.0"
 PROGRAM = "vendor/ort.wasm.bundle.min.mjs"
@@ -114,7 +114,7 @@ def ink_of(job: ExportJob) -> str | None:
 def _facts(job: ExportJob) -> list[tuple[str, str]]:
     card = job.classifier.card
     return [
-        ("Classes", counted(len(card.class_names), "class") + f": {few_names(card.class_names, 'classes', 12)}"),
+        ("Classes", few_names(card.class_names, "classes", 12)),
         ("Pictures", card.preprocessing.in_words),
         ("Copies averaged", str(job.tta_views)),
         ("Precision", job.precision),

@@ -32,8 +32,13 @@ export function show(prediction) {
   element("unfamiliar").textContent = "The photo is unlike those that the model learned from. Of its classes, these are the likeliest:";
   element("unfamiliar").hidden = !doubtful;
   element("bars").classList.toggle("doubtful", doubtful);
-  element("bars").replaceChildren(...Object.entries(prediction.probabilities).map(bar));
+  element("bars").replaceChildren(...sorted(prediction.probabilities).map(bar));
   element("bars").hidden = false;
+}
+
+/** Likeliest first: a JavaScript object puts names such as 7 in front of all others. */
+function sorted(probabilities) {
+  return Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
 }
 
 function bar([name, share]) {

@@ -1,5 +1,5 @@
 /**
- * A heat map by occlusion: a gray patch covers one place after the other, and the answer's log odds fall where it
+ * A heat map by occlusion: a patch of one level covers one place after the other, and the answer's log odds fall where it
  * mattered (Zeiler & Fergus 2014, arXiv:1311.2901). In small batches, so that the page stays usable.
  */
 
@@ -10,15 +10,14 @@ import { shapeOf } from "answers";
 const PLACES = 10; // along each side
 const PATCH = 2; // places that a patch covers, along each side
 const AT_ONCE = 4;
-const GRAY = 127;
 const LEAST = 0.1; // of the log odds: a smaller fall is said to be nothing
 
 /**
  * Measure how far the class's log odds fall for each place.
  *
- * `progress(share)` returns whether to go on. Returns (PLACES, PLACES) falls as rows; null: stopped.
+ * `level`: what the patch is filled with. `progress(share)` returns whether to go on. Returns (PLACES, PLACES) falls as rows; null: stopped.
  */
-export async function measure(pixels, record, index, progress) {
+export async function measure(pixels, record, index, level, progress) {
   const shape = shapeOf(record.preparing);
   const before = logOdds((await run(pixels, shape)).probabilities[index]);
   const [falls, counts] = [new Float64Array(PLACES ** 2), new Float64Array(PLACES ** 2)];
@@ -26,7 +25,7 @@ export async function measure(pixels, record, index, progress) {
   for (let start = 0; start < patches.length; start += AT_ONCE) {
     const part = patches.slice(start, start + AT_ONCE);
     const batch = new Uint8Array(part.length * pixels.length);
-    part.forEach((patch, i) => batch.set(covered(pixels, shape, patch), i * pixels.length));
+    part.forEach((patch, i) => batch.set(covered(pixels, shape, patch, level), i * pixels.length));
     const { probabilities } = await run(batch, shape);
     const classes = probabilities.length / part.length;
     part.forEach(([row, column], i) => {
@@ -55,18 +54,18 @@ function placesOf(row, column) {
   return places;
 }
 
-function covered(pixels, [height, width, channels], [row, column]) {
+function covered(pixels, [height, width, channels], [row, column], level) {
   const copy = pixels.slice();
   const edge = (place, side) => Math.round((Math.min(PLACES, Math.max(0, place)) * side) / PLACES);
   const [left, right] = [edge(column, width), edge(column + PATCH, width)];
   for (let y = edge(row, height); y < edge(row + PATCH, height); y++) {
-    copy.fill(GRAY, (y * width + left) * channels, (y * width + right) * channels);
+    copy.fill(level, (y * width + left) * channels, (y * width + right) * channels);
   }
   return copy;
 }
 
-/** Draw falls over a picture of `stage`; returns the sentence under it. */
-export function draw(canvas, falls, picture, preparing) {
+/** Draw falls over the part of a picture that the network sees; returns the sentence under it. */
+export function draw(canvas, falls, picture, preparing, name) {
   const most = Math.max(...falls);
   const { source, target } = placement(picture, preparing);
   const small = Object.assign(document.createElement("canvas"), { width: PLACES, height: PLACES });
@@ -88,5 +87,7 @@ export function draw(canvas, falls, picture, preparing) {
     left: share(source[0], picture.width), top: share(source[1], picture.height),
     width: share(source[2] - source[0], picture.width), height: share(source[3] - source[1], picture.height),
   });
-  return most < LEAST ? "No single place matters: with any one of them covered, the answer stays." : "Covering the orange places makes this answer less likely. The rest hardly matters.";
+  const part = preparing.policy === "crop" ? " The network sees what is inside the dashed line." : "";
+  if (most < LEAST) return `No single place matters: with any one of them covered, “${name}” stays as likely.${part}`;
+  return `The stronger the orange, the less likely “${name}” becomes when that place is covered.${part}`;
 }

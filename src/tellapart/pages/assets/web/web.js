@@ -13,6 +13,7 @@ import { load } from "network";
 const element = (id) => document.getElementById(id);
 const { record, ink } = JSON.parse(element("data").textContent);
 const { preparing } = record;
+const PAPER = { light: 0, dark: 255 }; // around a drawing
 const STILL = "The photo never leaves this device.";
 
 let asked = 0;
@@ -122,13 +123,13 @@ async function explain() {
   canvas.setAttribute("aria-hidden", "true");
   const stage = element("drawing")?.hidden === false ? element("field").parentElement : element("stage");
   stage.append(canvas);
-  const falls = await measure(pixels, record, prediction.best, (share) => {
+  const falls = await measure(pixels, record, prediction.best, PAPER[ink] ?? 127, (share) => {
     if (own === measuring) progress.value = share;
     return own === measuring;
   });
   if (!falls || own !== measuring) return;
   progress.hidden = true;
-  element("map-words").textContent = draw(canvas, falls, picture, preparing);
+  element("map-words").textContent = draw(canvas, falls, picture, preparing, record.class_names[prediction.best]);
   element("map-words").hidden = false;
   element("explain").textContent = "Hide what mattered";
 }

@@ -1,0 +1,275 @@
+"""`tellapart export --to web`: the page answers as `predict` does, from the disk, without a network."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+from exported_page import PREDICTED, READY, asked, data_of
+from PIL import Image, ImageCms
+from sklearn.datasets import load_sample_image
+
+import tellapart
+from tellapart.data.fitted import fitted
+from tellapart.exporters.web_page import network_in
+from tellapart.guide.lessons._photo import CAT
+
+CLOSE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Photos of many kinds: sizes, samplings, orders, turns, gray, large, and a PNG."""
+    folder = tmp_path_factory.mktemp("photos")
+    flower, china = (Image.fromarray(load_sample_image(name)) for name in ("flower.jpg", "china.jpg"))
+    cat = Image.open(CAT).convert("RGB")
+    shutil.copy(CAT, folder / "cat.jpg")
+    flower.save(folder / "flower.jpg", quality=70, subsampling=2)
+    china.save(folder / "china.jpg", quality=95, subsampling=0)
+    china.crop((10, 20, 411, 303)).save(folder / "odd.jpg", quality=85, subsampling=1)
+    flower.save(folder / "progressive.jpg", progressive=True, quality=60)
+    flower.convert("L").save(folder / "gray.jpg")
+    china.save(folder / "restarts.jpg", restart_marker_blocks=7)
+    flower.resize((2000, 1500)).save(folder / "large.jpg", quality=80)
+    china.resize((3601, 2403)).save(folder / "larger.jpg", quality=80, progressive=True)
+    for flag in (3, 6, 5):
+        exif = Image.Exif()
+        exif[0x0112] = flag
+        cat.save(folder / f"turned{flag}.jpg", exif=exif)
+    cat.resize((90, 70)).save(folder / "small.png")
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, photos):
+    """Model's name -> its page, each exported once."""
+    folder, pages = tmp_path_factory.mktemp("pages"), {}
+
+    def export(name, **how):
+        key = (name, *how.values())
+        if key not in pages:
+            path = folder / f"{'-'.join(map(str, key))}.html"
+            given = {"data": "digits"} if name == "digits" else {"pictures": photos[0].parent}
+            pages[key] = tellapart.export(name, "web", path, count=20, **given, **how).path
+        return pages[key]
+
+    return export
+
+
+@pytest.fixture
+def shown(opened, exported):
+    def show(name, width=1280, scheme="light", **how):
+        page = opened(exported(name, **how), width, scheme)
+        page.wait_for_selector(READY)
+        return page
+
+    return show
+
+
+@pytest.mark.parametrize("name", ["imagenet", "cifar10", "digits"])
+def test_the_page_answers_as_predict_does(shown, photos, name):
+    page, classifier = shown(name), tellapart.load(name)
+    for path in photos:
+        theirs, ours = asked(page, path), tellapart.predict(name, path)[0]
+        of_class = dict(zip(ours.names, ours.probabilities, strict=True))
+        expected = [of_class[class_name] for class_name in classifier.class_names]
+        np.testing.assert_allclose(theirs["probabilities"], expected, atol=CLOSE, err_msg=path.name)
+        assert theirs["familiar"] == ours.familiar
+        pixels = fitted(path, classifier.card.preprocessing).pixels
+        assert np.array_equal(np.array(theirs["pixels"], np.uint8).reshape(pixels.shape), pixels), path.name
+        assert theirs["note"] == ""
+    assert not page.troubles
+
+
+def test_a_photo_gets_the_words_and_bars_of_the_servers_page(shown):
+    page = shown("imagenet", 390)
+    assert page.inner_text("#status") == "The photo never leaves this device."
+    page.set_input_files("#file", CAT)
+    page.wait_for_selector(PREDICTED)
+    (prediction,) = tellapart.predict(CAT, top=5)
+    assert page.inner_text("#answer") == "cat 87%"
+    names = [item.inner_text().split("\n")[0] for item in page.query_selector_all("#bars li")]
+    assert names == list(prediction.names)
+    assert page.title() == "imagenet: 1,000 classes (tench, goldfish, great white shark, tiger shark, hammerhead, ...)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not page.troubles
+
+
+@pytest.mark.parametrize(("event", "data"), [("paste", "clipboardData"), ("drop", "dataTransfer")])
+def test_a_photo_is_pasted_and_dropped(shown, event, data):
+    page = shown("imagenet")
+    page.evaluate(
+        """([bytes, event, data]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], "cat.jpg", { type: "image/jpeg" }));
+            const fired = new Event(event, { bubbles: true, cancelable: true });
+            fired[data] = transfer;
+            document.dispatchEvent(fired);
+        }""",
+        [list(CAT.read_bytes()), event, data],
+    )
+    page.wait_for_selector(PREDICTED)
+    assert page.inner_text("#answer") == "cat 87%"
+    assert not page.troubles
+
+
+def test_a_drawn_digit_is_told_and_the_likeliest_bar_is_first(shown):
+    page = shown("digits")
+    page.click("#draw")
+    box = page.query_selector("#field").bounding_box()
+    corners = [(0.3, 0.2), (0.7, 0.2), (0.6, 0.45), (0.5, 0.85)]
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+    page.wait_for_selector(PREDICTED)
+    assert page.inner_text("#bars li:first-child .row span:first-child") == "7"
+    page.click("#clear")
+    assert page.is_hidden("#bars")
+    assert not page.troubles
+
+
+def test_what_is_no_picture_is_said_and_a_rare_one_is_noted(shown, tmp_path):
+    page = shown("digits")
+    page.set_input_files("#file", {"name": "note.png", "mimeType": "image/png", "buffer": b"no picture"})
+    page.get_by_text("note.png is no picture").wait_for()
+    Image.open(CAT).convert("CMYK").save(tmp_path / "print.jpg")
+    assert asked(page, tmp_path / "print.jpg")["note"].startswith("Read by the browser's own decoder")
+
+
+def test_a_phones_color_profile_is_converted_within_a_level(shown, tmp_path):
+    page, preprocessing = shown("imagenet"), tellapart.load("imagenet").card.preprocessing
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.open(CAT).save(tmp_path / "srgb.jpg", icc_profile=plain)
+    wide = bytearray(plain)
+    red, green = wide.index(b"rXYZ", 128), wide.index(b"gXYZ", 128)
+    starts = [int.from_bytes(wide[at + 4 : at + 8], "big") + 8 for at in (red, green)]
+    wide[starts[0] : starts[0] + 12], wide[starts[1] : starts[1] + 12] = (
+        wide[starts[1] : starts[1] + 12],
+        wide[starts[0] : starts[0] + 12],
+    )  # red and green exchanged: nothing a decoder could get right by chance
+    Image.open(CAT).save(tmp_path / "other.jpg", icc_profile=bytes(wide))
+    for name, note in (("srgb", False), ("other", True)):
+        theirs = asked(page, tmp_path / f"{name}.jpg")
+        ours = fitted(tmp_path / f"{name}.jpg", preprocessing).pixels.astype(int)
+        assert bool(theirs["note"]) == note
+        assert np.abs(np.array(theirs["pixels"]).reshape(ours.shape) - ours).max() <= note
+
+
+def test_the_heat_map_marks_what_decides_and_goes_again(shown):
+    page = shown("cifar10")
+    page.set_input_files("#file", CAT)
+    page.wait_for_selector("#explain:not([hidden])")
+    page.click("#explain")
+    page.wait_for_selector("#map-words:not([hidden])", timeout=60_000)
+    share = page.evaluate(
+        """() => { const map = document.getElementById("map"), photo = document.getElementById("photo");
+            const [a, b] = [map.getBoundingClientRect(), photo.getBoundingClientRect()];
+            return [a.height / b.height, a.width / b.height, Math.abs(a.left + a.right - b.left - b.right)]; }"""
+    )
+    assert share == pytest.approx([1, 1, 0], abs=0.02)  # the middle square of a photo that is wider than high
+    page.click("#explain")
+    assert page.query_selector("#map") is None
+    assert not page.troubles
+
+
+@pytest.mark.parametrize("name", ["imagenet", "digits"])
+def test_the_page_is_accessible_in_both_themes(shown, name):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = shown(name, 390)
+    page.set_input_files("#file", CAT)
+    page.wait_for_selector(PREDICTED)
+    page.click("summary")
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        assert not Axe().run(page).response["violations"]
+
+
+def test_all_works_by_keyboard(shown):
+    page = shown("digits")
+    reached = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"theme", "file", "draw", "SUMMARY"} <= set(reached)
+    page.focus("#draw")
+    page.keyboard.press("Enter")
+    assert page.is_visible("#field")
+    page.focus("#leave")
+    page.keyboard.press("Enter")
+    assert page.is_visible("#drop") and page.evaluate("document.activeElement.id") == "file"
+
+
+def test_the_camera_is_predicted_and_a_photo_taken(exported):
+    from conftest import CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    pytest.importorskip("playwright")
+    options = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    from concurrent.futures import ThreadPoolExecutor
+
+    def watch():  # in a thread of its own: Playwright allows one browser loop a thread
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+            page = browser.new_context(offline=True).new_page()
+            page.goto(exported("imagenet").as_uri())
+            page.wait_for_selector(READY)
+            page.click("#camera")
+            page.wait_for_selector(PREDICTED)
+            live = page.is_hidden("#explain")
+            page.click("#take")
+            page.wait_for_selector("#explain:not([hidden])")
+            closed = page.evaluate("document.getElementById('video').srcObject === null")
+            size = page.evaluate("document.getElementById('photo').naturalWidth")
+            browser.close()
+            return live, closed, size
+
+    assert ThreadPoolExecutor(1).submit(watch).result() == (True, True, 640)
+
+
+def test_the_network_inside_is_what_was_proven_and_the_record_says_so(exported):
+    import onnx
+
+    path = exported("cifar10")
+    assert onnx.load_from_string(network_in(path)).producer_name == "tellapart"
+    record = data_of(path)["record"]
+    assert "run by onnxruntime here" in record["notes"][0] and record["precision"] == "float32"
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_lower_precisions_run_in_the_browser_as_here(shown, exported, photos, precision, tmp_path):
+    import onnxruntime
+
+    page = shown("digits", precision=precision)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(network_in(exported("digits", precision=precision)))
+    session = onnxruntime.InferenceSession(str(path))
+    for photo in photos[:3]:
+        theirs = asked(page, photo)
+        pixels = np.array(theirs["pixels"], np.uint8).reshape(1, 28, 28, 1)
+        expected = session.run(["probabilities"], {"pictures": pixels})[0][0]
+        np.testing.assert_allclose(theirs["probabilities"], expected, atol=0.02)
+
+
+def test_a_strangers_class_name_stays_text(opened, tmp_path):
+    import dataclasses
+
+    classifier = tellapart.load("digits")
+    names = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", *classifier.class_names[2:])
+    card = dataclasses.replace(classifier.card, class_names=names)
+    strange = dataclasses.replace(classifier, card=card) if dataclasses.is_dataclass(classifier) else None
+    if strange is None:
+        pytest.skip("a classifier takes its names from its file")
+    rng = np.random.default_rng(0)
+    given = rng.integers(0, 256, (4, 28, 28, 1), dtype=np.uint8)
+    path = tellapart.export(strange, "web", tmp_path / "strange.html", pictures=given).path
+    page = opened(path)
+    page.wait_for_selector(READY)
+    file = io.BytesIO()
+    Image.fromarray(given[0, ..., 0]).save(file, "PNG")
+    page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": file.getvalue()})
+    page.wait_for_selector(PREDICTED)
+    assert page.query_selector("main img[src=x]") is None and not page.troubles
