@@ -26,7 +26,12 @@ class ExportFormat(StrEnum):
     WEB = "web"
 
 
-To = Annotated[ExportFormat, typer.Option("--to", help="The format; web: one HTML file that predicts in any browser, without a server.")]
+To = Annotated[
+    ExportFormat,
+    typer.Option(
+        "--to", help="The format; web: one HTML file that predicts in any browser, without a server."
+    ),
+]
 ExportData = Annotated[
     str | None,
     typer.Argument(

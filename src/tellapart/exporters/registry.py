@@ -6,8 +6,8 @@ from tellapart.exporters.keras_files import H5, KERAS
 from tellapart.exporters.onnx_file import ONNX
 from tellapart.exporters.openvino_file import OPENVINO
 from tellapart.exporters.torch_program import TORCH
-from tellapart.exporters.weights_file import SAFETENSORS
 from tellapart.exporters.web_page import WEB
+from tellapart.exporters.weights_file import SAFETENSORS
 from tellapart.paths import near_names
 
 FORMATS: dict[str, Format] = {

@@ -16,7 +16,7 @@ import numpy as np
 
 from tellapart.exporters import onnx_file
 from tellapart.exporters.format import ExportJob, Format, Runner
-from tellapart.pages.assemble import asset_bytes, assemble
+from tellapart.pages.assemble import assemble, asset_bytes
 from tellapart.text import few_names
 
 RUNTIME = "ONNX Runtime Web 1.30.0"
@@ -52,7 +52,8 @@ DRAWN_AT_MOST = 64
 """Pixels a side of gray pictures that are taken for drawings, such as digits."""
 
 PROOF = (
-    "The proof is of the ONNX model inside the page, run by onnxruntime here. In a browser ONNX Runtime Web runs it."
+    "The proof is of the ONNX model inside the page, run by onnxruntime here. In a browser ONNX Runtime Web "
+    "runs it."
 )
 READING = (
     "The page decodes JPEGs as tellapart does. Other formats are decoded by the browser, which may differ in the last "
@@ -137,7 +138,9 @@ def network_in(path: Path) -> bytes:
 def record_in(path: Path) -> dict[str, Any]:
     """Return the record inside a page."""
     text = path.read_text(encoding="utf-8")
-    start = text.index('<script type="application/json" id="data">') + len('<script type="application/json" id="data">')
+    start = text.index('<script type="application/json" id="data">') + len(
+        '<script type="application/json" id="data">'
+    )
     record: dict[str, Any] = json.loads(text[start : text.index("</script>", start)])["record"]
     return record
 

@@ -65,7 +65,7 @@ async function byBrowser(file, colorSpaceConversion) {
   try {
     bitmap = await createImageBitmap(file, { colorSpaceConversion, premultiplyAlpha: "none", imageOrientation: "from-image" });
   } catch {
-    throw new Error(`${file.name || "This file"} is no picture that this browser can read.`);
+    throw new Error(`${file.name || "This file"} is no picture that this browser can read, or it is damaged.`);
   }
   const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
