@@ -56,16 +56,17 @@ def assemble(
     Returns:
         HTML.
     """
+    imports = json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}})
     page = {
         "generator": GENERATOR if mark is None else GENERATOR + _mark_in_html(mark),
         "styles": "".join(map(_text, ("page.css", *styles))),
         "libraries": [] if beside else [_script(_text(name)) for name in libraries],
         "links": [f"{beside}/{Path(name).name}" for name in libraries] if beside else [],
-        "import_map": json.dumps({"imports": {Path(name).stem: _as_url(_text(name)) for name in modules}}),
+        "import_map": imports,
         "data": as_json(data),
         "entry": entry,
+        "hashes": " ".join(_hash_of(script) for script in (imports, f'import "{entry}";')),
     }
-    page["hashes"] = " ".join(map(_hash_of, (page["import_map"], f'import "{entry}";')))
     return fill_in(template, page=page, **values)
 
 
