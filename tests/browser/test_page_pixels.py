@@ -86,6 +86,16 @@ def test_a_large_jpeg_is_decoded_at_the_reduced_size_of_fast_reading(page, tmp_p
             assert np.array_equal(read(page, file, preprocessing), ours)
 
 
+@pytest.mark.parametrize("reading", ["bilinear", "exact", "nearest"])
+def test_other_readings_decode_whole_jpegs_by_their_own_transform(page, tmp_path, reading):
+    """Of the picture's own size, so that nothing is resized: `bilinear` is TensorFlow's fast transform."""
+    for name, how in (("a", {"subsampling": 2, "quality": 60}), ("b", {"progressive": True, "quality": 90})):
+        file = tmp_path / f"{name}.jpg"
+        Image.fromarray(load_sample_image("flower.jpg")).save(file, **how)
+        preprocessing = Preprocessing(height=427, width=640, reading=reading)
+        assert np.array_equal(read(page, file, preprocessing), decode(file, preprocessing))
+
+
 def test_a_truncated_jpeg_is_refused_as_by_predict(page, tmp_path):
     whole = tmp_path / "whole.jpg"
     Image.fromarray(load_sample_image("china.jpg")).save(whole)

@@ -32,6 +32,7 @@ MODULES = (
         for name in (
             "jpeg_markers",
             "jpeg_scans",
+            "jpeg_quick",
             "jpeg_samples",
             "profiles",
             "pictures",

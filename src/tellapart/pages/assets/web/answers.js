@@ -9,7 +9,8 @@ const EQUALLY_COMMON = ["dog", "cat"]; // as in `classifier.groups`
 
 /** The file as a picture, and the network's pixels of it. */
 export async function read(file, preparing) {
-  const picture = await readPicture(file, (width, height) => reductionOf(preparing, { width, height }));
+  const smaller = (width, height) => reductionOf(preparing, { width, height });
+  const picture = await readPicture(file, smaller, preparing.reading === "bilinear"); // TensorFlow's transform
   return prepared(picture, preparing);
 }
 

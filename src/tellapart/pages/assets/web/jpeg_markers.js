@@ -13,8 +13,13 @@ export const NATURAL = new Uint8Array([
   62, 63,
 ]);
 
+const MOST_PIXELS = 100e6;
+
 /** What the decoder does not do: the file is damaged, or of a rare kind. */
 export class OtherJpeg extends Error {}
+
+export const QUICK = 9;
+/** Bits that a Huffman code is looked up by at once. */
 
 export function isJpeg(bytes) {
   return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
@@ -80,6 +85,7 @@ function readSize(frame, segment, marker) {
   frame.width = (segment[3] << 8) | segment[4];
   const count = segment[5];
   if (!frame.height || !frame.width || (count !== 1 && count !== 3)) throw new OtherJpeg(`${count} components`);
+  if (frame.width * frame.height > MOST_PIXELS) throw new Error("A photo of more than 100 megapixels is too large for this page.");
   frame.components = Array.from({ length: count }, (_, i) => {
     const [id, sampling, table] = segment.subarray(6 + 3 * i, 9 + 3 * i);
     return { id, across: sampling >> 4, down: sampling & 15, table };
@@ -110,9 +116,6 @@ function readQuantization(frame, segment) {
     place += wide ? 129 : 65;
   }
 }
-
-const QUICK = 9;
-/** Bits that a code is looked up by at once. */
 
 function readHuffman(frame, segment) {
   for (let place = 0; place < segment.length; ) {
@@ -201,5 +204,3 @@ function isRgb({ components, adobe, jfif }) {
   if (adobe !== null) return adobe === 0;
   return components.map((each) => String.fromCharCode(each.id)).join("") === "RGB";
 }
-
-export { QUICK };

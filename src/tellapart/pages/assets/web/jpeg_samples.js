@@ -5,6 +5,8 @@
  * at half the size is then reduced less, instead of being enlarged again.
  */
 
+import { OtherJpeg } from "jpeg_markers";
+import { invertQuickly, quickTable } from "jpeg_quick";
 import { readCoefficients } from "jpeg_scans";
 
 // Samples a side -> the transform of a row. Sample i is even[i] . (c0, c2, c4, c6) + odd[i] . (c1, c3, c5, c7), its
@@ -29,16 +31,17 @@ const BETWEEN = 2;
 /**
  * Decode a JPEG.
  *
- * `reductionOf(width, height)`: of the upright picture -> 1, 2, 4 or 8. Returns {pixels, width, height, whole:
+ * `reductionOf(width, height)`: of the upright picture -> 1, 2, 4 or 8. `quick`: whether whole blocks are transformed by
+ * libjpeg's fast arithmetic. Returns {pixels, width, height, whole:
  * [height, width], orientation, profile, isGray}: pixels (height, width, 3) as they are stored, not turned.
  */
-export function decodeJpeg(bytes, reductionOf = () => 1) {
+export function decodeJpeg(bytes, reductionOf = () => 1, quick = false) {
   const frame = readCoefficients(bytes);
   const turned = frame.orientation >= 5;
   const reduction = turned ? reductionOf(frame.height, frame.width) : reductionOf(frame.width, frame.height);
   const side = 8 / reduction;
   const decoded = { width: Math.ceil((frame.width * side) / 8), height: Math.ceil((frame.height * side) / 8) };
-  const planes = frame.components.map((each) => enlarged(planeOf(frame, each, side), frame, each, side, decoded));
+  const planes = frame.components.map((each) => enlarged(planeOf(frame, each, side, quick), frame, each, side, decoded));
   const kept = (length) => Math.max(1, Math.floor((length + (reduction >> 1)) / reduction)); // no row outside the picture
   const [width, height] = [kept(frame.width), kept(frame.height)];
   return {
@@ -49,14 +52,17 @@ export function decodeJpeg(bytes, reductionOf = () => 1) {
 }
 
 /** A component's samples: {samples, stride, width, height, size}, `size` samples a block. */
-function planeOf(frame, component, side) {
+function planeOf(frame, component, side, quick) {
   let size = side;
   const divides = (most, own) => (most * side) % (own * size * 2) === 0;
   while (size < 8 && divides(frame.across, component.across) && divides(frame.down, component.down)) size *= 2;
   const stride = component.wide * size;
   const samples = new Uint8ClampedArray(stride * component.high * size);
-  const table = frame.quantization[component.table];
-  const invert = size === 1 ? invertOne : inverter(size);
+  const exactTable = frame.quantization[component.table];
+  if (!exactTable) throw new OtherJpeg("no quantization");
+  const isQuick = quick && size === 8;
+  const table = isQuick ? quickTable(exactTable) : exactTable;
+  const invert = isQuick ? invertQuickly : size === 1 ? invertOne : inverter(size);
   for (let row = 0, block = 0; row < component.high; row++) {
     for (let column = 0; column < component.wide; column++, block++) {
       invert(component.coefficients, 64 * block, table, samples, row * size * stride + column * size, stride);
@@ -116,7 +122,7 @@ function inverter(size) {
 function enlarged(plane, frame, component, side, { width, height }) {
   const across = (frame.across * side) / (component.across * plane.size);
   const down = (frame.down * side) / (component.down * plane.size);
-  if (!Number.isInteger(across) || !Number.isInteger(down)) throw new Error("sampling factors that no decoder knows");
+  if (!Number.isInteger(across) || !Number.isInteger(down)) throw new OtherJpeg("sampling");
   const smooth = side > 1;
   const enlarge =
     across === 1 && down === 1 ? cut

@@ -91,6 +91,7 @@ class Bits {
   }
 
   symbol(table) {
+    if (!table) throw new OtherJpeg("no table");
     if (this.count < 16) this.fill();
     const entry = table.quick[(this.held >>> (this.count - QUICK)) & ((1 << QUICK) - 1)];
     if (entry) {

@@ -10,12 +10,15 @@ import { toSrgb } from "profiles";
 
 const BY_BROWSER = "Read by the browser's own decoder: tellapart predict may differ in the last digits.";
 
-/** Read a File or Blob. `reductionOf(width, height)`: by how much a JPEG may be reduced. Throws what a reader can read. */
-export async function readPicture(file, reductionOf) {
+/**
+ * Read a File or Blob. `reductionOf(width, height)`: by how much a JPEG may be reduced; `quick`: by the fast transform.
+ * Throws what a reader can read.
+ */
+export async function readPicture(file, reductionOf, quick) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (isJpeg(bytes)) {
     try {
-      return upright(decodeJpeg(bytes, reductionOf));
+      return upright(decodeJpeg(bytes, reductionOf, quick));
     } catch (reason) {
       if (!(reason instanceof OtherJpeg)) throw reason;
     }
