@@ -10,7 +10,7 @@ from tellapart.server.explaining import ExplainingProcess, NotExplainedError
 def test_a_failure_is_told_and_the_process_stays(tmp_path):
     process, content = ExplainingProcess(), noisy_pictures(1)[0]
     try:
-        with pytest.raises(NotExplainedError, match="gone.keras"):
+        with pytest.raises(NotExplainedError, match=r"gone\.keras"):
             process.explain(str(tmp_path / "gone.keras"), {}, content, "a.png")
         pid = process._running().pid
         with pytest.raises(PictureError):
