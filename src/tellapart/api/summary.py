@@ -26,7 +26,7 @@ def summary(
 
     Args:
         model: a recipe's name; or a classifier, a run folder, a model file, or the name of a built-in model.
-        size: height and width of a recipe's images. Default: 32 x 32.
+        size: (height, width) of a recipe's images, in pixels. Default: (32, 32).
         channels: of a recipe's images, 3 or 1. Default: 3.
         classes: that a recipe's network tells apart. Default: 10.
 
