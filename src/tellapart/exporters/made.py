@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tellapart.exporters.registry import FORMATS
 from tellapart.text import counted, percent
 from tellapart.untrusted.regular_file import read_regular
 
@@ -25,15 +27,13 @@ def exports_made(model: Path, card: Mapping[str, Any]) -> dict[str, str]:
         Name of the exported file -> a line, sorted by name.
     """
     lines = {}
-    for place in sorted(model.parent.glob(f"*.*{RECORD}")):
-        exported = place.with_name(place.name.removesuffix(RECORD))
-        record = _record(place)
-        if record.get("card") == card and exported.is_file():
-            try:
-                lines[exported.name] = _line(record["proof"])
-            except (KeyError, TypeError, ValueError):
-                continue
-    return lines
+    for suffix in {form.suffix for form in FORMATS.values()}:
+        for place in model.parent.glob(f"*{suffix}{RECORD}"):
+            exported, record = place.with_name(place.name.removesuffix(RECORD)), _record(place)
+            if record.get("card") == card and exported.is_file():
+                with suppress(KeyError, TypeError, ValueError):
+                    lines[exported.name] = _line(record["proof"])
+    return dict(sorted(lines.items()))
 
 
 def _record(place: Path) -> dict[str, Any]:
