@@ -71,17 +71,15 @@ def photos_in(folder, count, place):
 
 
 def trained(name, place):
-    """Return a run folder."""
+    """Return a run folder, and pictures for the proof, where the run has none."""
     data = Path(os.environ["TELLAPART_DATA"])
+    how = {"recipe": name, "out": place / name, "verbose": False}
     if name == "transfer":
-        return tellapart.train(
-            data / "cats-and-dogs", recipe="transfer", fine_tune="off", out=place / name, verbose=False
-        ).folder
+        return tellapart.train(data / "cats-and-dogs", fine_tune="off", **how).folder, None
     (images, labels), (tested, truth) = tellapart.load_data("cifar10")
     pictures = ((images[:LEARNED], labels[:LEARNED]), (tested[:500], truth[:500]))
-    return tellapart.train(
-        pictures, recipe="fast", epochs=1, class_names=NAMES, out=place / name, verbose=False, predictions=0
-    ).folder
+    run = tellapart.train(pictures, epochs=1, class_names=NAMES, predictions=0, **how)
+    return run.folder, {"x": tested[:500], "y": truth[:500], "class_names": NAMES}
 
 
 def compared(page, model, photos, by_browser):
@@ -126,9 +124,8 @@ def first_answers(browser, path, photo, openings):
 
 def measured(name, browser, photos, options, place):
     """Return a network's row and every figure."""
-    folder = trained(name, place)
-    path = tellapart.export(folder, "web", place / f"{name}.html", count=200).path
-    print(name, "exported", flush=True)
+    folder, proof = trained(name, place)
+    path = tellapart.export(folder, "web", place / f"{name}.html", data=proof, count=200).path
     context = browser.new_context(offline=True)
     page = context.new_page()
     page.goto(path.as_uri())

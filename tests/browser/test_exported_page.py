@@ -11,9 +11,13 @@ from PIL import Image, ImageCms
 from sklearn.datasets import load_sample_image
 
 import tellapart
+from tellapart.classifier.card import ModelCard
+from tellapart.classifier.classifier import Classifier
 from tellapart.data.fitted import fitted
+from tellapart.data.preprocess import Preprocessing
 from tellapart.exporters.web_page import network_in
 from tellapart.guide.lessons._photo import CAT
+from tellapart.keras_backend import import_keras
 
 CLOSE = 1e-4
 
@@ -282,4 +286,33 @@ def test_a_strangers_class_name_stays_text(opened, tmp_path):
     page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": file.getvalue()})
     page.wait_for_selector(PREDICTED)
     assert page.query_selector("main img[src=x]") is None
+    assert not page.troubles
+
+
+def test_a_model_of_several_labels_names_all_that_a_picture_has(opened, tmp_path):
+    """The network gives each color's mean level, so that what must be said is known."""
+    keras = import_keras()
+    pictures = keras.Input((8, 8, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pictures))
+    layer = keras.layers.Dense(3, activation="sigmoid")
+    model = keras.Model(pictures, layer(mean))
+    layer.set_weights([10 * np.eye(3, dtype="float32"), np.full(3, -5, "float32")])
+    card = ModelCard(
+        ("red", "green", "blue"),
+        Preprocessing(height=8, width=8),
+        multi_label=True,
+        thresholds=(0.5, 0.5, 0.5),
+    )
+    classifier = Classifier.of_model(model, card)
+    given = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    path = tellapart.export(classifier, "web", tmp_path / "colors.html", pictures=given).path
+    page = opened(path)
+    page.wait_for_selector(READY)
+    for color, said in (((255, 0, 255), "red, blue"), ((0, 0, 0), "None of the labels")):
+        file = tmp_path / f"{said}.png"
+        Image.new("RGB", (20, 20), color).save(file)
+        page.set_input_files("#file", file)
+        page.wait_for_selector(PREDICTED)
+        assert page.inner_text("#answer") == said
+    assert page.is_hidden("#explain")
     assert not page.troubles
