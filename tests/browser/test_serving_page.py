@@ -104,9 +104,11 @@ def test_the_page_is_accessible(page):
 
 
 def test_a_token_is_asked_for_and_sent(browser, tmp_path):
-    with served(tmp_path, "digits", "--token", "a-token-of-enough-characters") as server:
+    with served(tmp_path, "digits", "cifar10", "--token", "a-token-of-enough-characters") as server:
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.port}/")
+        assert b"cifar10" not in server.get("/").body
+        assert page.locator("#model").is_hidden()
         page.set_input_files("#file", CAT)
         page.wait_for_function(
             "document.getElementById('status').textContent.startsWith('A token is needed')"
@@ -114,6 +116,9 @@ def test_a_token_is_asked_for_and_sent(browser, tmp_path):
         page.fill("#token", "a-token-of-enough-characters")
         page.press("#token", "Enter")
         page.wait_for_selector("#bars li")
+        assert page.locator("#model option").all_inner_texts() == ["digits", "cifar10"]
+        page.select_option("#model", "cifar10")
+        page.get_by_text("cat", exact=True).first.wait_for()
         page.close()
 
 

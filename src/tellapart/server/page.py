@@ -14,7 +14,11 @@ def page(models: Models, *, needs_token: bool, keeps_corrections: bool) -> str:
     """
     return assemble(
         "serve.html",
-        {"models": models.names, "needs_token": needs_token, "keeps_corrections": keeps_corrections},
+        {
+            "models": () if needs_token else models.names,  # with the token, the page asks for them
+            "needs_token": needs_token,
+            "keeps_corrections": keeps_corrections,
+        },
         {},
         styles=("serve/serve.css",),
         modules=("theme.js", "serve/photo.js", "serve/prediction.js", "serve/serve.js"),

@@ -21,12 +21,23 @@ element("correct")?.addEventListener("submit", correct);
 element("token-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
   if (photo) predict();
+  else listModels();
 });
 
 function post(action, query = "") {
   const name = encodeURIComponent(element("model").value);
   const headers = { "Content-Type": photo.type || "application/octet-stream", ...authorization() };
-  return fetch(`models/${name}/${action}${query}`, { method: "POST", body: photo, headers });
+  return fetch(`${name ? `models/${name}/` : ""}${action}${query}`, { method: "POST", body: photo, headers });
+}
+
+/** With a token, the names of the models come after it. */
+async function listModels() {
+  if (element("model").options.length) return;
+  const response = await fetch("models", { headers: authorization() });
+  if (!response.ok) return;
+  const names = (await response.json()).models.map((model) => model.name);
+  element("model").replaceChildren(...names.map((name) => new Option(name)));
+  element("model").parentElement.hidden = names.length < 2;
 }
 
 function authorization() {
@@ -47,7 +58,10 @@ async function predict() {
     if (number !== asked) return; // another photo was chosen meanwhile
     const prediction = answer.predictions?.[0];
     if (prediction?.error || !prediction) say(prediction?.error ?? answer.error);
-    else offer(prediction);
+    else {
+      await listModels();
+      offer(prediction);
+    }
   } catch {
     if (number === asked) say("The server cannot be reached. Try again in a moment.");
   } finally {
