@@ -103,7 +103,7 @@ def export(
 
     Args:
         model: a run folder, a model file, the name of a built-in model, or a `Classifier`.
-        to: "onnx", "torch", "keras", "h5", "safetensors" or "openvino".
+        to: "onnx", "torch", "keras", "h5", "safetensors", "openvino" or "litert".
         out: the file to write. Default: model.SUFFIX in the run folder, or beside the model file. An earlier export is
             replaced, another file is not.
         data: labeled pictures for the proof, as for `evaluate`. Default: the run's test pictures.
@@ -143,7 +143,7 @@ def export(
         classifier=classifier,
         tta_views=tta_views,
         precision=precision,  # type: ignore[arg-type]
-        record=record_of(classifier, tta_views, PictureNet(classifier, tta_views).outputs)
+        record=record_of(classifier, tta_views, PictureNet(classifier, tta_views).outputs, form.batch)
         if form.has_views
         else record_of_network(classifier),
         calibration=calibration_pictures(model, classifier, chosen, listener)

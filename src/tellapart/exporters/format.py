@@ -83,6 +83,9 @@ class Format:
     has_views: bool = True
     """Whether test-time augmentation is inside; else each picture is predicted as it is."""
 
+    batch: int | None = None
+    """How many pictures the file takes at a time; None: any number."""
+
     holds_record: bool = True
     """Whether the file itself has a place for the record; a JSON file lies beside each export in any case."""
 
