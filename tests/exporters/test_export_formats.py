@@ -22,9 +22,7 @@ INSTALLED = {
 each_format = pytest.mark.parametrize(
     "name",
     [
-        pytest.param(
-            name, marks=pytest.mark.skipif(name not in INSTALLED, reason=f"{name}: not installed")
-        )
+        pytest.param(name, marks=pytest.mark.skipif(name not in INSTALLED, reason=f"{name}: not installed"))
         for name in FORMATS
     ],
 )

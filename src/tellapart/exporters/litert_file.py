@@ -50,7 +50,9 @@ def write(job: ExportJob, path: Path) -> None:
     with torch.no_grad(), quietly(), _without_progress():
         litert_torch.convert(net, sample_kwargs={PICTURES: example}).export(str(path))
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(RECORD), json.dumps(job.record))  # dated 1980: equal files of equal models
+        archive.writestr(
+            zipfile.ZipInfo(RECORD), json.dumps(job.record)
+        )  # dated 1980: equal files of equal models
 
 
 @contextmanager
