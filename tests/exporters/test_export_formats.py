@@ -3,6 +3,7 @@
 import json
 import zipfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +90,18 @@ def test_the_record_beside_says_how_pictures_go_in_and_what_comes_out(exported, 
     assert record["proof"]["largest_difference"] == exported[name].proof.largest_difference
     if FORMATS[name].has_views:
         assert record["outputs"]["novelty"]["unfamiliar_above"] == 0.0
+
+
+@each_format
+def test_no_file_says_where_it_was_made(exported, name):
+    path = exported[name].path
+    contents = {file.name: file.read_bytes() for file in path.parent.glob(f"{path.stem}{path.suffix}*")}
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            contents |= {entry: archive.read(entry) for entry in archive.namelist()}
+    places = [str(path.parent), str(Path(tellapart.__file__).parent), str(Path.home()), "site-packages"]
+    for file, content in contents.items():
+        assert not [place for place in places if place.encode() in content], file
 
 
 def test_onnx_takes_any_batch_and_holds_its_record_and_no_paths(exported, classifier):

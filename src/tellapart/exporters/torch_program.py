@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,15 @@ def write(job: ExportJob, path: Path) -> None:
         warnings.simplefilter("ignore")
         batch = torch.export.Dim("batch", min=1)
         program = torch.export.export(net, (example,), dynamic_shapes=({0: batch},))
+        _strip(program)
         torch.export.save(program, path, extra_files={RECORD: json.dumps(job.record)})
+
+
+def _strip(program: Any) -> None:
+    """Take out where in whose folders each operation was traced."""
+    for module in program.graph_module.modules():
+        for node in getattr(module, "graph", torch.fx.Graph()).nodes:
+            node.meta.pop("stack_trace", None)
 
 
 def open_file(path: Path, job: ExportJob) -> Runner:
