@@ -1,5 +1,6 @@
 """PyTorch: an exported program (.pt2), which torch runs without tellapart or Keras."""
 
+import io
 import json
 import warnings
 from pathlib import Path
@@ -26,7 +27,11 @@ def write(job: ExportJob, path: Path) -> None:
         batch = torch.export.Dim("batch", min=1)
         program = torch.export.export(net, (example,), dynamic_shapes=({0: batch},))
         _strip(program)
-        torch.export.save(program, path, extra_files={RECORD: json.dumps(job.record)})
+        content = (
+            io.BytesIO()
+        )  # torch ends the whole process where it cannot finish a file, as on a full disk
+        torch.export.save(program, content, extra_files={RECORD: json.dumps(job.record)})
+    path.write_bytes(content.getbuffer())
 
 
 def _strip(program: Any) -> None:
