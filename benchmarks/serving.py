@@ -5,9 +5,10 @@
     python benchmarks/serving.py --row abuse | shutdown | swap [--times 100]
     python benchmarks/serving.py --row all --short
 
-- knee: pictures a second and the time of an answer by how many clients ask at once, beside plain FastAPI and
-  LitServe (`serving_rivals/`) with the same model, in turn. `--rivals` is the Python of an environment with fastapi,
-  litserve and python-multipart, in which tellapart can be imported. All are sent the same forms.
+- knee: pictures a second and the time of an answer by how many clients ask at once, beside FastAPI and LitServe
+  (`serving_rivals/`) with the same model, in turn: around `tellapart.predict`, and around Keras alone.
+  `--rivals` is the Python of an environment with fastapi, litserve and python-multipart, in which tellapart can be
+  imported. All are sent the same forms.
 - load: requests at a fixed rate, whatever the answers; each picture's answer is known. `--overload` times the rate
   for a third of the time afterwards.
 - abuse: damaged and hostile requests and slow clients, while a good client asks ten times a second.
@@ -45,7 +46,14 @@ import tellapart
 from tellapart.guide.lessons._photo import CAT
 
 HERE = Path(__file__).parent
-RIVALS = {"plain FastAPI": "plain_fastapi.py", "LitServe": "litserve_app.py"}
+RIVALS = {
+    "FastAPI, tellapart.predict": "plain_fastapi.py",
+    "LitServe, tellapart.predict": "litserve_app.py",
+    "FastAPI, Keras alone": "keras_fastapi.py",
+}
+ALONE = "FastAPI, Keras alone"
+"""Answers in its own words, of pictures that Pillow fits: they are not compared."""
+
 PORT = 8391
 
 
@@ -133,8 +141,11 @@ def knee(options):
     known, bodies = known_answers(options.model, files), [form(each) for each in files]
     commands = {"tellapart": ours(options.model)}
     if options.rivals:
+        plain = str(Path(tempfile.mkdtemp()) / "plain.keras")
+        tellapart.load(options.model).save(plain)
         for name, script in RIVALS.items():
-            commands[name] = [options.rivals, str(HERE / "serving_rivals" / script), options.model, str(PORT)]
+            model = plain if name == ALONE else options.model
+            commands[name] = [options.rivals, str(HERE / "serving_rivals" / script), model, str(PORT)]
     runs = []
     for turn in range(options.rounds):
         for name, command in commands.items():
@@ -154,7 +165,8 @@ def knee(options):
             rows.append(
                 [clients, name, f"{rate:.1f}", f"{ours_here / rate:.2f}"]
                 + [f"{statistics.median(run[each] for run in here):.0f}" for each in ("p50_ms", "p99_ms")]
-                + [sum(run["wrong"] for run in here), sum(run["failed"] for run in here)]
+                + ["–" if name == ALONE else sum(run["wrong"] for run in here)]
+                + [sum(run["failed"] for run in here)]
             )
     head = ["clients", "server", "pictures/s", "ours / this", "p50 ms", "p99 ms", "wrong", "no answer"]
     return [
@@ -174,7 +186,9 @@ def knee_run(name, turn, clients, answers, known, seconds):
         "rate": len(good) / seconds,
         "p50_ms": 1000 * times[len(times) // 2],
         "p99_ms": 1000 * times[int(len(times) * 0.99)],
-        "wrong": sum(not is_right(answer, known[picture]) for picture, answer in good),
+        "wrong": None
+        if name == ALONE
+        else sum(not is_right(answer, known[picture]) for picture, answer in good),
         "failed": len(answers) - len(good),
     }
 

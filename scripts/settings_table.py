@@ -124,8 +124,8 @@ NO_FIELD = {
 HEAD = """# Every setting of a training
 
 An option of `tellapart train`, the keyword of `tellapart.train`, and the field of the configuration (`TrainConfig`,
-saved as `run.toml`) that both set. Where a recipe cannot do what a setting asks for, it is refused; a setting that
-somebody gave is never changed.
+saved as `run.toml`) that both set. A setting that the recipe cannot honor is an error; none is ignored or changed. A
+row with (transfer) or (fast) is what the setting does in that recipe.
 
 Made by `python scripts/settings_table.py`; every row is run by `tests/cli/test_settings.py`.
 

@@ -39,6 +39,21 @@ def test_a_run_is_exported_beside_its_model_and_proven_on_its_test_pictures(run)
     tellapart.export(run)  # an earlier export is replaced
 
 
+def test_the_summary_of_a_model_has_a_line_for_each_export(run, trained):
+    assert "exports" not in tellapart.summary(run).facts
+    tellapart.export(run)
+    tellapart.export(run, "torch", count=7)
+    lines = tellapart.summary(run).facts["exports"]
+    assert list(lines) == ["model.onnx", "model.pt2"]
+    assert lines["model.pt2"].startswith("float32: the same answer on 100.00% of 7 pictures")
+    (run / "model.pt2").unlink()
+    record = json.loads((run / "model.onnx.json").read_text())
+    (run / "other.onnx.json").write_text(json.dumps({**record, "card": {}}))  # of another model
+    (run / "other.onnx").write_text("")
+    (run / "broken.onnx.json").write_text("[" * 100_000)
+    assert list(tellapart.summary(run).facts["exports"]) == ["model.onnx"]
+
+
 def test_pictures_of_the_proof_are_taken_evenly(run):
     assert tellapart.export(run, "torch", count=7).proof.pictures == 7
 

@@ -68,7 +68,7 @@ def files(place, good):
             make(model, folder / f"{name}{suffix}", canary)
     plain = good[".keras"]
     for name in BOMBS:
-        write_bomb(plain, folder / f"bomb-{name.replace('/', '-')}.keras", name, 500_000_000)
+        write_bomb(plain, folder / f"bomb-{name.replace('/', '-')}.keras", name, 200_000_000)
     for name, changes in CARDS.items():
         with_card(plain, folder / f"card-{name}.keras", **changes)
     write_attention(folder / "attention.keras")

@@ -18,7 +18,7 @@ def shown(classifier, count=300):
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory):
-    return tellapart.train("digits", epochs=12, out=tmp_path_factory.mktemp("unknown") / "run").classifier
+    return tellapart.train("digits", epochs=5, out=tmp_path_factory.mktemp("unknown") / "run").classifier
 
 
 @pytest.fixture(scope="module")

@@ -144,3 +144,19 @@ def test_curves_of_any_length_and_without_finite_values_are_drawn():
     assert "nan" not in curves_svg([Panel("loss", {"training": [math.nan], "validation": [math.inf]}, 3)])
     assert "polyline" not in curves_svg([Panel("loss", {"training": []}, 3)])
     Tags(curves_svg([Panel("accuracy", {"training": [0.5, 0.5]}, 2)]))
+
+
+def test_columns_of_figures_alone_are_aligned_to_the_right():
+    rows = [("7", "1,500", "94.1%", "+0.25 points", "a"), ("8", "–", "8%", "-3 points", "12")]
+    table = Table(("class", "n", "recall", "gain", "note"), rows)
+    assert table.are_figures == [False, True, True, True, False]
+    html = Card("X", "", [table]).to_html()
+    assert '<td>7</td><td class="n">1,500</td>' in html
+    assert '<th scope="col">note</th>' in html
+    assert Table(("name",), []).are_figures == []
+
+
+def test_cells_of_a_card_are_aligned_by_itself():
+    """JupyterLab aligns every cell to the right by `.jp-RenderedHTMLCommon td`, which must weigh less."""
+    rule = re.search(r"(\S+ table :is\(th, td\)) \{[^}]*text-align: left", Card("X", "").to_html())
+    assert rule is not None

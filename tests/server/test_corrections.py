@@ -27,6 +27,17 @@ def test_corrected_photos_are_a_folder_of_classes(tmp_path):
     assert sorted(tellapart.open_dataset(folder).class_names) == ["cat", "dog"]
 
 
+def test_where_the_disk_refuses_the_client_learns_no_path(tmp_path):
+    folder = tmp_path / "private" / "kept"
+    with served(tmp_path, "digits", "--corrections", folder) as server:
+        (folder / "1").write_text("a file where the class folder should be")
+        refused = server.post("/correct?label=1", noisy_pictures(1)[0])
+    assert (refused.status, refused.json["error"]) == (
+        503, "The correction could not be kept: see the server's log.",
+    )  # fmt: skip
+    assert "private" not in refused.body.decode()
+
+
 def test_they_are_off_by_default(tmp_path):
     with served(tmp_path, "digits") as server:
         refused = server.post("/correct?label=1", noisy_pictures(1)[0])
@@ -44,9 +55,15 @@ def test_a_full_folder_and_a_class_that_can_be_no_folder_are_refused(tmp_path):
         with pytest.raises(HTTPException) as refused:
             kept.keep(pictures[1], "cat", ("cat",))
         assert refused.value.status_code == 413
-    with pytest.raises(HTTPException) as refused:
-        corrections.keep(pictures[0], "../cat", ("../cat",))
-    assert refused.value.status_code == 422
+    next(tmp_path.glob("cat/*")).unlink()  # somebody empties it
+    assert corrections.keep(pictures[1], "cat", ("cat",)).exists()
+    for label, classes, words in (
+        ("../cat", ("../cat",), "cannot be the name of a folder"),
+        ("fox", ("cat",), "none of the model's classes"),
+    ):
+        with pytest.raises(HTTPException, match=words) as refused:
+            corrections.keep(pictures[0], label, classes)
+        assert refused.value.status_code == 422
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file"):
         Corrections(tmp_path / "file")

@@ -47,10 +47,10 @@ class ContactSheet(Readable):
     """(N,) of the images."""
 
     originals: NDArray[np.uint8]
-    """(N, H, W, C)."""
+    """(N, H, W, C): a row of the sheet each."""
 
     draws: NDArray[np.uint8]
-    """(draws, N, H, W, C)."""
+    """(draws, N, H, W, C): draws[j, i] is draw j of image i."""
 
     def _parts(self) -> list[str]:
         drawn = f"{counted(len(self.originals), 'picture')}, {counted(len(self.draws), 'draw')} of each"
@@ -81,9 +81,9 @@ def augment(
 
     Args:
         data: anything that `open_dataset` opens.
-        augment: changes of the recipe's augmentation as a text, as for `train`; False shows the images alone.
+        augment: as for `train`: a text, a dict or an Augmentation; False shows the images alone.
         recipe: a recipe's name, or a TrainConfig. Default: the one that `train` would choose.
-        out: the PNG to write. It is not overwritten.
+        out: the PNG to write; an existing file is refused.
         pictures: rows, 1 to 64; the first images of each class in turn.
         draws: columns beside the original, 1 to 32.
         labels: as for `train`.

@@ -36,6 +36,9 @@ class Evaluation(Readable):
     """A model's scores, and what they are scores of."""
 
     scores: Scores | LabelScores
+    """Scores, with `accuracy` and its `interval`; of several labels a picture LabelScores, with
+    `mean_average_precision` instead."""
+
     data: str
     """The data's name."""
 

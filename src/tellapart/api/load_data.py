@@ -57,9 +57,9 @@ def load_data(
         "fashion-mnist"   (60000, 28, 28) uint8       (60000,) uint8         10,000
         "digits"          (1438, 8, 8) uint8          (1438,) uint8          359; not in keras.datasets
 
-    Own data comes as x (N, height, width, 3) uint8, or (N, height, width) where all pictures are gray arrays, and
-    y (N,) int64, the number of each class in sorted order; `tellapart.open_dataset(data).class_names` names them. A
-    picture that cannot be read is left out with a warning. A validation split of its own is left out too.
+    Of your own data, x is (N, height, width, 3) uint8, also where files are gray; only gray arrays give (N, height,
+    width). y is (N,) int64: the class's place in `tellapart.open_dataset(data).class_names`. Pictures of a validation
+    split are not returned. Unreadable ones are left out, with a warning.
 
     Args:
         data: a known set's name, downloaded where it is not on this machine, or whatever else `open_dataset` opens.

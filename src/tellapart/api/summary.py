@@ -1,10 +1,15 @@
 """`summary`: a network layer by layer."""
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from tellapart.classifier.classifier import Classifier
+from tellapart.classifier.model_file import read_card
+from tellapart.classifier.resolve import model_file
 from tellapart.errors import ModelError
+from tellapart.exporters.made import exports_made
 from tellapart.profiling.summary import Description, describe, describe_model
 from tellapart.recipes.recipes import RECIPES
 from tellapart.text import described
@@ -21,12 +26,13 @@ def summary(
 
     Args:
         model: a recipe's name; or a classifier, a run folder, a model file, or the name of a built-in model.
-        size: height and width of a recipe's images. Default: 32 x 32.
+        size: (height, width) of a recipe's images, in pixels. Default: (32, 32).
         channels: of a recipe's images, 3 or 1. Default: 3.
         classes: that a recipe's network tells apart. Default: 10.
 
     Returns:
-        Layers with shapes, parameters and FLOPs; a recipe's settings or a model's card.
+        Layers with shapes, parameters and FLOPs; a recipe's settings or a model's card, with what was proven of each
+        export that lies beside the model.
 
     Raises:
         ConfigError: sizes given for a saved model, which has its own; or out of range.
@@ -39,4 +45,15 @@ def summary(
             f"summary takes a recipe's name ({', '.join(RECIPES)}), a classifier, a run folder, a model file or the "
             f"name of a built-in model; got {described(model)}."
         )
-    return describe(os.fspath(model), size=size, channels=channels, classes=classes)
+    description = describe(os.fspath(model), size=size, channels=channels, classes=classes)
+    if description.training is not None:
+        return description
+    exports = _exports(os.fspath(model))
+    return replace(description, facts={**description.facts, "exports": exports}) if exports else description
+
+
+def _exports(model: str) -> dict[str, str]:
+    """Return a line for each export of a saved model that lies beside it."""
+    file = model_file(model)
+    card = read_card(file)
+    return {} if card is None else exports_made(file, json.loads(card.to_json()))

@@ -285,6 +285,7 @@ class Classifier(Readable):
 
         Args:
             pictures: paths of files, or uint8 arrays (H, W), (H, W, 1) or (H, W, 3) of any size; or a single one.
+                `tellapart.predict` takes more: folders, PIL images, arrays of several pictures.
             top: how many of the likeliest classes to return for each; None for all.
             precision: as in `probabilities`.
 

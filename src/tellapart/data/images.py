@@ -9,10 +9,13 @@ Knows nothing of labels, classes or splits.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from tellapart.data.types import ImageShape, Pixels, Rows
 from tellapart.errors import PictureError
@@ -45,8 +48,33 @@ class Images(Protocol):
         ...
 
 
+class ImageList(Readable):
+    """Images that are indexed as a list is, each decoded when it is asked for."""
+
+    __slots__ = ()
+
+    def __getitem__(self: Images, index: Any) -> Any:
+        """Return image `index` as `read` does; of a slice, these images, still to be read.
+
+        Raises:
+            IndexError: there is none.
+        """
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        row = operator.index(index)
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"image {row} of {counted(len(self), 'image')}")
+        return self.read(row % len(self))
+
+    def __iter__(self: Images) -> Iterator[Pixels]:
+        return map(self.read, range(len(self)))
+
+    def _parts(self: Images) -> list[str]:
+        return [counted(len(self), "picture")]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class ArrayImages(Readable):
+class ArrayImages(ImageList):
     """Rows of one array."""
 
     array: Pixels
@@ -54,9 +82,6 @@ class ArrayImages(Readable):
 
     rows: Rows | None = None
     """The rows that count; None: all."""
-
-    def _parts(self) -> list[str]:
-        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.array) if self.rows is None else len(self.rows)
@@ -84,13 +109,10 @@ class ArrayImages(Readable):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FileImages(Readable):
+class FileImages(ImageList):
     """Image files, opened when read."""
 
     paths: tuple[Path, ...]
-
-    def _parts(self) -> list[str]:
-        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -115,13 +137,10 @@ class FileImages(Readable):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedImages(Readable):
+class EncodedImages(ImageList):
     """Encoded images (PNG, JPEG, ...) held in memory, decoded when read."""
 
     blobs: tuple[bytes, ...]
-
-    def _parts(self) -> list[str]:
-        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.blobs)

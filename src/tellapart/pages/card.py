@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -33,6 +34,9 @@ MOST_ROWS = 20
 
 LONGEST_CELL = 100
 """Characters."""
+
+_FIGURE = re.compile(r"[+\-−–]?[\d,]*(\.\d+)?(e[+-]\d+)?( ?[%s]| points)?")
+"""A number with its unit, or a dash for none."""
 
 MOST_CHARACTERS = 6_000
 """Of source text."""
@@ -70,6 +74,12 @@ class Table:
     def cells(self) -> list[list[str]]:
         """The rows that are shown, as texts."""
         return [[cell(value) for value in row] for row in self.rows[:MOST_ROWS]]
+
+    @property
+    def are_figures(self) -> list[bool]:
+        """Which columns hold figures alone, and are aligned to the right; the first names its rows."""
+        columns = zip(*self.cells, strict=True)
+        return [at > 0 and all(map(_FIGURE.fullmatch, column)) for at, column in enumerate(columns)]
 
     @property
     def left_out(self) -> int:

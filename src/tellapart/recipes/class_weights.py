@@ -44,7 +44,11 @@ _FORMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassWeights(Readable):
-    """What an image of each class counts in the loss. Saved with the run, resolved."""
+    """What an image of each class counts in the loss. Saved with the run, resolved.
+
+    Nobody needs to build one: `train` takes class_weight="balanced", {"cat": 3.0} (names, or numbers of classes from 0;
+    classes left out count 1), or a CSV or JSON file of them.
+    """
 
     origin: Literal["balanced", "given"]
     """balanced: inversely as many as the class has training images, 1 on average over all training images, as

@@ -21,7 +21,10 @@ from tellapart.training.early_end import EarlyEnd
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig(Readable):
-    """Complete configuration of one training. Saved resolved, as `run.toml`."""
+    """Complete configuration of one training. Saved resolved, as `run.toml`.
+
+    Nobody needs to build one: `train` takes single settings beside a recipe's name.
+    """
 
     recipe: str
     network: str = "first-cnn"
@@ -98,8 +101,9 @@ class TrainConfig(Readable):
     """Both parameters of the Beta distribution that says how much of each image is mixed in; None: the paper's."""
 
     validation: Literal["test", "held out", "cross-validation"]
-    """Images that settings are chosen by: the test split, as in the tutorial; some held out of the training split; or
-    every training image, by networks that were not fitted to it."""
+    """Images that epochs and settings are chosen by. held out: the data's validation split, or a share of the training
+    images. cross-validation: each training image, by a network that was not fitted to it. test: the test split, as in
+    the tutorial, whose score is then too good."""
 
     keep: Literal["last", "best"]
     """Epoch whose weights become the model: the last, or the one with the best validation accuracy."""

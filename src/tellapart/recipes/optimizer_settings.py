@@ -14,6 +14,8 @@ class OptimizerSettings(Readable):
     """A Keras optimizer and its learning-rate schedule."""
 
     name: Literal["RMSprop", "Adam", "SGD"]
+    """By the name of Keras's class; AdamW is Adam with a `weight_decay`."""
+
     learning_rate: float
     """Highest learning rate of the schedule, per step."""
 

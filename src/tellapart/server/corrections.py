@@ -34,7 +34,7 @@ class Corrections:
             raise ConfigError(f"{folder} is a file. Corrections are kept in a folder.")
         make_folder(folder)
         self._folder, self._most_bytes = folder, most_bytes
-        self._bytes = sum(path.stat().st_size for path in folder.glob("*/*") if path.is_file())
+        self._bytes = self._counted()
 
     def keep(self, content: bytes, label: str, class_names: tuple[str, ...]) -> Path:
         """Keep a picture.
@@ -51,13 +51,19 @@ class Corrections:
             HTTPException: 422, no such class, or a format that is not kept; 413, the folder is full.
             SaveError: it cannot be written.
         """
-        if label not in class_names or not is_folder_name(label):
+        if label not in class_names:
             raise HTTPException(422, f"{label[:100]!r} is none of the model's classes; /models lists them.")
+        if not is_folder_name(label):
+            raise HTTPException(
+                422, f"{label[:100]!r} cannot be the name of a folder, so no corrections to it are kept."
+            )
         suffix = SUFFIXES.get(open_header(io.BytesIO(content)).format or "")
         if suffix is None:
             raise HTTPException(422, f"Corrections are kept of {', '.join(SUFFIXES)} alone.")
         name = hashlib.sha256(content).hexdigest()[:24] + suffix
         earlier = list(self._folder.glob(f"*/{name}"))
+        if not earlier and self._bytes + len(content) > self._most_bytes:
+            self._bytes = self._counted()  # somebody may have emptied it
         if not earlier and self._bytes + len(content) > self._most_bytes:
             raise HTTPException(
                 413, "The folder of corrections is full. Whoever runs the server can empty it."
@@ -70,6 +76,10 @@ class Corrections:
                 other.unlink(missing_ok=True)
         self._bytes += 0 if earlier else len(content)
         return path
+
+    def _counted(self) -> int:
+        """Return the bytes of all pictures in the folder."""
+        return sum(path.stat().st_size for path in self._folder.glob("*/*") if path.is_file())
 
 
 def is_folder_name(label: str) -> bool:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import IO, Any
@@ -21,6 +22,10 @@ NICENESS = 10
 
 MODELS_KEPT = 2
 """Models whose explainers the process keeps."""
+
+
+class NotExplainedError(Exception):
+    """An explanation that failed; with its traceback."""
 
 
 class ExplainingProcess:
@@ -40,6 +45,7 @@ class ExplainingProcess:
 
         Raises:
             PictureError: it cannot be read.
+            NotExplainedError: something else failed in there.
             OSError: the process ended; the next call starts another.
         """
         process = self._running()
@@ -53,6 +59,8 @@ class ExplainingProcess:
             raise
         if "error" in head:
             raise PictureError(head["error"])
+        if "failed" in head:
+            raise NotExplainedError(head["failed"])
         return page.decode()
 
     def end(self) -> None:
@@ -100,7 +108,8 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, signal.SIG_IGN
     )  # sent to all of a service's processes; the server ends this one
-    os.nice(NICENESS)
+    if hasattr(os, "nice"):  # Windows has none
+        os.nice(NICENESS)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     while True:
@@ -112,6 +121,8 @@ def main() -> None:
             page = _page(head, content)
         except PictureError as reason:
             send(answers, {"error": str(reason)}, b"")
+        except Exception:  # one picture's failure must not end the process: its models would be loaded again
+            send(answers, {"failed": traceback.format_exc()}, b"")
         else:
             send(answers, {}, page.encode(errors="replace"))  # a name may hold half of a surrogate pair
 

@@ -4,6 +4,7 @@ The pixels go the way of every command, `data.fitted` and `Classifier`, so the s
 `tellapart.predict`.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -20,7 +21,9 @@ from tellapart.errors import PictureError
 from tellapart.explanations.explainer import Explainer
 from tellapart.server.batching import Batcher
 from tellapart.server.engine import Engine
+from tellapart.server.explaining import NotExplainedError
 from tellapart.server.limits import Batching
+from tellapart.server.log import say
 from tellapart.server.metrics import Metrics
 from tellapart.server.pictures_in import SentPicture
 from tellapart.server.snapshot import Snapshot
@@ -153,6 +156,9 @@ class ServedModel:
             return self._engine.explaining.explain(snapshot.path, snapshot.said, content, picture.name)
         except PictureError as reason:
             raise named(picture, reason) from reason
+        except NotExplainedError as reason:
+            say("explanation failed", logging.ERROR, model=self.name, traceback=str(reason))
+            raise HTTPException(500, "The explanation failed: see the server's log.") from reason
         except OSError as reason:
             raise HTTPException(
                 503, "The explanation was broken off. Try again.", {"Retry-After": "5"}

@@ -1,16 +1,19 @@
 """A service: the models, threads, limits and figures of one server, from its start to its end."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from tellapart.errors import SaveError
 from tellapart.server.admission import Places, Rates
 from tellapart.server.corrections import Corrections
 from tellapart.server.engine import Engine
 from tellapart.server.limits import Batching, ServingLimits
+from tellapart.server.log import say
 from tellapart.server.metrics import Metrics
 from tellapart.server.models import WATCH_SECONDS, Models
 from tellapart.server.pictures_in import SentPicture
@@ -87,14 +90,20 @@ class Service:
         """Keep a picture of which somebody says what it is; return its class and file.
 
         Raises:
-            HTTPException: corrections are off, or this one cannot be kept.
+            HTTPException: corrections are off, or this one cannot be kept; why the disk refuses it, the log says.
             PictureError: it cannot be read.
         """
         if self.corrections is None:
             raise HTTPException(404, "Corrections are off. Turn them on with --corrections FOLDER.")
         content = await model.checked(picture)
         keep = self.corrections.keep
-        path = await self._engine.load(keep, content, label, model.card.class_names)
+        try:
+            path = await self._engine.load(keep, content, label, model.card.class_names)
+        except (SaveError, OSError) as reason:
+            say("correction not kept", logging.ERROR, reason=str(reason))
+            raise HTTPException(
+                503, "The correction could not be kept: see the server's log.", {"Retry-After": "60"}
+            ) from reason
         return f"{path.parent.name}/{path.name}"
 
     @contextmanager

@@ -43,11 +43,14 @@ class Bodies:
             ClientDisconnect: the client is gone.
         """
         data = bytearray()
+        size = 0
         try:
             await self._receive_in_time(request, data, name)
-            yield bytes(data)
+            body, size = bytes(data), len(data)
+            data.clear()  # which the block would hold beside its copy
+            yield body
         finally:
-            self.held -= len(data)
+            self.held -= size or len(data)
 
     async def _receive_in_time(self, request: Request, data: bytearray, name: str) -> None:
         try:

@@ -48,8 +48,12 @@ class GuardedProtocol(H11Protocol):
         self._wait_for_head()
         self.oldest_first[self] = None
         if len(self.oldest_first) > self.most_connections:
-            oldest = next((each for each in self.oldest_first if not each._is_computing), self)
-            oldest._leave()
+            self._to_end()._leave()
+
+    def _to_end(self) -> GuardedProtocol:
+        """Return the oldest connection without a request; else the oldest that sends or takes one, or this one."""
+        idle = (each for each in self.oldest_first if each is not self and not each._has_request)
+        return next(idle, next((each for each in self.oldest_first if not each._is_computing), self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -96,6 +100,10 @@ class GuardedProtocol(H11Protocol):
             for event in (head, h11.Data(data=msg.encode("ascii")), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    @property
+    def _has_request(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     @property
     def _is_computing(self) -> bool:

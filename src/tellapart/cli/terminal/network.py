@@ -8,7 +8,12 @@ from tellapart.cli.terminal.console import results, say
 from tellapart.data.augmentation.settings import Augmentation
 from tellapart.profiling.summary import Description
 
-HEADINGS = {"recipe": "Recipe settings", "card": "Model card", "usage": "Without a model card"}
+HEADINGS = {
+    "recipe": "Recipe settings",
+    "card": "Model card",
+    "usage": "Without a model card",
+    "exports": "Exports",
+}
 
 
 def report_summary(description: Description) -> None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tellapart.data.images import ImageList
 from tellapart.data.types import ImageShape, Pixels, Rows
 from tellapart.errors import DataError, PictureError
-from tellapart.pages.card import Readable
-from tellapart.text import counted
 
 SHAPES_READ = 200
 """Images that are fetched to learn their shapes, evenly spread: each must be fetched whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BlobImages(Readable):
+class BlobImages(ImageList):
     """Images by key, each fetched when it is read."""
 
     keys: tuple[Any, ...]
@@ -27,9 +26,6 @@ class BlobImages(Readable):
 
     names: tuple[str, ...]
     """What errors call each image."""
-
-    def _parts(self) -> list[str]:
-        return [counted(len(self), "picture")]
 
     def __len__(self) -> int:
         return len(self.keys)

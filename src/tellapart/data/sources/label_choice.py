@@ -49,7 +49,8 @@ class Labels(Readable):
     is recognized by its name; the text "none": no column does."""
 
     names: str | os.PathLike[str] | None = None
-    """File of class names: the label's number or code -> what people call it."""
+    """File of class names: a name a line, for labels 0, 1, 2, ...; lines of a label and its name, such as
+    "n02123045 tabby"; JSON, ["cat", "dog"] or {"0": "cat"}; or YAML with `names`."""
 
     pattern: str | None = None
     """Regular expression, searched in each image's path; its group `label` (or the first) is the class."""

@@ -28,8 +28,8 @@ class LabeledImage(Readable):
     it."""
 
     image: Image | Callable[[], Image]
-    """The image, or a function that fetches it when it is read. Threads call it at once; it raises DataError if it
-    cannot."""
+    """A file's path as a Path, its bytes, or pixels, uint8 (H, W, 1 or 3); or a function without arguments that returns
+    one of them when the image is read. Several threads call it; it raises DataError where it cannot."""
 
     label: str
     """Name of its class."""

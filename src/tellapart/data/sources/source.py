@@ -50,15 +50,18 @@ class OpenRequest(Readable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source(Readable):
-    """One kind of source; an entry of `registry.SOURCES`."""
+    """A kind of source for `register_source`."""
 
     title: str
+    """What it is, for people."""
 
     accepts: Callable[[OpenRequest], bool]
-    """Whether the request is of this kind. Looks at names and suffixes; opens no image."""
+    """Function of the request that says whether it is of this kind, by `request.data` as somebody gave it, a text, a
+    path or arrays. It looks at names and suffixes; it opens no image."""
 
     open: Callable[[OpenRequest], Dataset]
-    """Raises DataError where the request is of this kind and its content cannot be used."""
+    """Function of the request that returns a Dataset, as `dataset_of` builds it; DataError: its content cannot be used.
+    The request has `data`, `path` (of `data`; None: arrays), `choice` (a Labels) and `class_names`."""
 
     options: tuple[str, ...] = ()
     """The fields of Labels that it uses, besides `names`, which names any source's classes. Others are refused where
