@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier
 from tellapart.errors import MissingExtraError
+from tellapart.exporters.quiet import quietly
 
 Precision = Literal["float32", "float16", "int8"]
 
@@ -100,6 +101,7 @@ class Format:
         """
         for package in self.packages:
             try:
-                importlib.import_module(package)
+                with quietly():
+                    importlib.import_module(package)
             except ModuleNotFoundError as reason:
                 raise MissingExtraError(package, self.extra, f"An export to {self.title}") from reason
