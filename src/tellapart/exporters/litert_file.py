@@ -48,7 +48,8 @@ def write(job: ExportJob, path: Path) -> None:
     net = _Named(PictureNet(job.classifier, job.tta_views)).eval()
     example = example_of(job.classifier.card.preprocessing.shape)[:BATCH]
     with torch.no_grad(), quietly(), _without_progress():
-        litert_torch.convert(net, sample_kwargs={PICTURES: example}).export(str(path))
+        model = litert_torch.convert(net, sample_kwargs={PICTURES: example})
+        path.write_bytes(model.model_content())  # LLVM ends the process where it cannot finish a file
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(
             zipfile.ZipInfo(RECORD), json.dumps(job.record)
