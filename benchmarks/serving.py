@@ -55,6 +55,8 @@ ALONE = "FastAPI, Keras alone"
 """Answers in its own words, of pictures that Pillow fits: they are not compared."""
 
 PORT = 8391
+BURST = 256
+"""Clients at once, twice the server's queue."""
 
 
 def rows_of(head, rows):
@@ -226,7 +228,7 @@ def load(options):
     files = photos(64, options.side)
     known, bodies, rows, record = known_answers(options.model, files), [form(each) for each in files], [], []
     with running(ours(options.model), PORT) as process:
-        asyncio.run(closed_loop(PORT, bodies, 8, 3))
+        asyncio.run(closed_loop(PORT, bodies, BURST, 10))  # so that memory has been at its peak before
         for factor, share in ((1, 1), (options.overload, 1 / 3)):
             seconds = options.minutes * 60 * share
             answers, memory = asyncio.run(open_loop(PORT, bodies, options.rate * factor, seconds, process))
