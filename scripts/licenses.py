@@ -117,7 +117,8 @@ Optical Recognition of Handwritten Digits (CC BY 4.0).
 {installed}
 
 PyPI's PyTorch for Linux also installs NVIDIA's CUDA libraries, under NVIDIA's licenses; PyTorch's CPU build does not.
-The dependencies of the extra `hub` (KerasHub) are not listed, because the tests do not install it.
+The dependencies of the extras `hub` (KerasHub) and `litert` (LiteRT) are not listed, because the tests do not
+install them.
 
 ## Test dependencies
 

@@ -5,12 +5,14 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from tellapart.errors import DataError, SaveError
-from tellapart.files import sync_folder, write_text, write_whole
+from tellapart.files import move_together, sync_folder, write_text, write_whole
 
 
 def names_in(folder):
@@ -161,3 +163,31 @@ def test_a_place_that_is_a_file_is_refused_in_words(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(SaveError, match="could not be written"):
         write_text(Path(tmp_path / "taken" / "note.txt"), "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX locks a folder")
+def test_files_of_two_writers_to_the_same_place_are_not_mixed(tmp_path, monkeypatch):
+    replace, names = os.replace, ("net.bin", "net.xml")
+
+    def slowly(source, target):
+        replace(source, target)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(os, "replace", slowly)
+
+    def write(writer):
+        folder = tmp_path / writer
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text(writer)
+        started.wait()
+        move_together([(folder / name, tmp_path / name) for name in names])
+
+    for turn in range(3):
+        started = threading.Barrier(2)
+        writers = [threading.Thread(target=write, args=(f"{turn}-{i}",)) for i in range(2)]
+        for thread in writers:
+            thread.start()
+        for thread in writers:
+            thread.join()
+        assert len({(tmp_path / name).read_text() for name in names}) == 1

@@ -548,3 +548,12 @@ def test_a_private_name_is_noticed(text):
 )
 def test_names_of_our_own_and_of_torch_are_allowed(text):
     assert private_names_in(text) == []
+
+
+def test_a_model_is_written_into_an_open_h5_file(tmp_path):
+    model = fitted()
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        internals.write_model_to_h5(model, file)
+    again = keras.saving.load_model(tmp_path / "net.h5")
+    np.testing.assert_array_equal(again.predict(images(), verbose=0), model.predict(images(), verbose=0))
+    assert again.optimizer is not None

@@ -9,6 +9,7 @@ their own make them in that folder too, so that nothing of theirs is left.
 import os
 import platform
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -91,6 +92,40 @@ def move_files(moves: Sequence[tuple[Path, Path]]) -> None:
         raise _not_written(moves[-1][1], error) from error
 
 
+def move_together(moves: Sequence[tuple[Path, Path]]) -> None:
+    """Flush files to the disk and rename them into one folder, in this order; who does so too at the time waits.
+
+    So the files of two writers are not mixed, where the system can lock a folder.
+
+    Raises:
+        OSError: one could not be flushed or renamed.
+    """
+    for source, _ in moves:
+        _sync(source)
+    folder = moves[-1][1].parent
+    with _locked_folder(folder):
+        for source, target in moves:
+            os.replace(source, target)
+    sync_folder(folder)
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which needs no file; Windows and some network drives have none."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 """This machine, in the names of temporary folders."""
 
@@ -102,11 +137,13 @@ def is_temporary(place: Path) -> bool:
     return _TEMPORARY.fullmatch(place.name) is not None
 
 
-def remove_litter(folder: Path) -> None:
+def remove_litter(folder: Path, *, own: bool = True) -> None:
     """Remove temporary folders that killed processes of this machine left in a folder.
 
-    This process itself has none there yet: one with its number is of a process that died before, in a container that
-    numbers its processes alike each time.
+    Args:
+        folder: any.
+        own: also those with this process's number. Where it has none there yet, they are of a process that died
+            before, in a container that numbers its processes alike each time.
     """
     import psutil
 
@@ -115,7 +152,7 @@ def remove_litter(folder: Path) -> None:
             if (parts := _TEMPORARY.fullmatch(place.name)) is None or parts[1] != _HOST:
                 continue
             process = int(parts[2])
-            if process == os.getpid() or not psutil.pid_exists(process):
+            if (own and process == os.getpid()) or not psutil.pid_exists(process):
                 _remove(place)
 
 
@@ -124,10 +161,7 @@ def _remove(temporary: Path) -> None:
     with suppress(OSError):
         temporary.rmdir()  # empty, once its file has been renamed
         return
-    with suppress(OSError):
-        for place in temporary.iterdir():
-            place.unlink()
-        temporary.rmdir()
+    shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -159,12 +193,15 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _reason(error: Exception) -> str:
-    """Return the system's own words for an error, which HDF5 and safetensors wrap into longer lines."""
-    number = re.search(r"errno ?= ?(\d+)|os error (\d+)", str(error))
-    if getattr(error, "strerror", None) is None and number is not None:
+def system_reason(error: BaseException) -> str | None:
+    """Return the system's own words for an error, which HDF5 and safetensors wrap into longer lines; None: no such."""
+    if (number := re.search(r"errno ?= ?(\d+)|os error (\d+)", str(error))) is not None:
         return os.strerror(int(number.group(1) or number.group(2)))
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return getattr(error, "strerror", None)
+
+
+def _reason(error: Exception) -> str:
+    return system_reason(error) or str(error) or type(error).__name__
 
 
 def _umask() -> int:

@@ -31,6 +31,13 @@ def is_keras_operator(kind: type) -> bool:
     return kind.__module__.startswith("keras.src.ops.")
 
 
+def write_model_to_h5(model: Any, file: Any) -> None:
+    """Write a whole model into an open `h5py.File`; Keras's public name takes a path alone."""
+    from keras.src.legacy.saving.legacy_h5_format import save_model_to_hdf5
+
+    save_model_to_hdf5(model, file)
+
+
 # Whose code decides
 
 

@@ -2,12 +2,17 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 import tellapart
+from tellapart.classifier.classifier import Classifier
 from tellapart.errors import ConfigError, DataError, MissingExtraError, ModelError, SaveError
 from tellapart.exporters.registry import FORMATS
 
@@ -181,6 +186,102 @@ def test_a_full_disk_leaves_nothing(run, monkeypatch):
     with pytest.raises(SaveError, match="No space left on device"):
         tellapart.export(run)
     assert files_of(run) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits on files are POSIX's")
+@pytest.mark.parametrize(("name", "suffix"), [(name, form.suffix) for name, form in FORMATS.items()])
+def test_a_disk_that_fills_up_does_not_end_the_process(run, tmp_path, name, suffix):
+    """torch's own writer throws in a destructor, which ends Python, where it cannot finish a file.
+
+    LLVM, which writes LiteRT's files, ends the process in so many words.
+    """
+    if not all(find_spec(package) for package in FORMATS[name].packages):
+        pytest.skip(f"{name}: not installed")
+    script = (
+        "import gc, resource, signal, sys, numpy, tellapart\n"
+        "from tellapart.errors import SaveError\n"
+        "model = tellapart.load(sys.argv[1])\n"
+        "assert model.model\n"  # read before nothing more can be written
+        "images = numpy.zeros((2, *model.card.preprocessing.shape), 'uint8')\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    tellapart.export(model, *sys.argv[2:], pictures=images)\n"
+        "except SaveError as error:\n"
+        "    print(error)\n"
+        "gc.collect()\n"
+    )
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script, run, name, tmp_path / "out" / f"net{suffix}"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"net{suffix} could not be written (File too large). Nothing was left." in done.stdout
+    assert "/.net" not in done.stdout
+    assert files_of(tmp_path / "out") == set()
+
+
+@pytest.mark.parametrize("name", ["net\udcff.pt2", "net\0.pt2", "\udcff/net.pt2"])
+def test_paths_that_are_no_text_are_refused(run, tmp_path, name):
+    """torch can end the whole process when it is given such a path."""
+    with pytest.raises(ConfigError, match="are no UTF-8 text"):
+        tellapart.export(run, "torch", tmp_path / name)
+
+
+def test_a_name_that_is_too_long_is_refused_before_anything_is_computed(run, tmp_path):
+    for name in ("x" * 300, "x" * 246):  # 246: that of the record is too long
+        with pytest.raises(SaveError, match="File name too long"):
+            tellapart.export(run, out=tmp_path / f"{name}.onnx")
+    assert not [file for file in tmp_path.iterdir() if file != run]
+
+
+@pytest.mark.parametrize(("to", "name"), [("openvino", "NET.XML"), ("h5", "NET.H5"), ("keras", "NET.Keras")])
+def test_endings_may_be_in_capitals(run, tmp_path, to, name):
+    done = tellapart.export(run, to, tmp_path / name, count=3)
+    assert done.path.name == name
+    assert done.record == tmp_path / f"{name}.json"
+    assert {name, f"{name}.json"} <= files_of(tmp_path)
+
+
+KILLED = """
+import dataclasses, os, signal, sys
+import tellapart
+from tellapart.exporters.registry import FORMATS
+
+form = FORMATS["openvino"]
+
+def killed(job, path):
+    form.write(job, path)
+    (path.parent / "inner").mkdir()
+    (path.parent / "inner" / "net.onnx").write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+FORMATS["openvino"] = dataclasses.replace(form, write=killed)
+tellapart.export(sys.argv[1], "openvino", sys.argv[2], count=3)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_what_a_killed_export_leaves_is_removed_by_the_next(run, tmp_path):
+    place = tmp_path / "out" / "net.xml"
+    first = tellapart.export(run, "openvino", place, count=3)
+    before = {file.name: file.read_bytes() for file in place.parent.iterdir()}
+    assert subprocess.run([sys.executable, "-c", KILLED, run, place]).returncode == -9
+    assert {name: (place.parent / name).read_bytes() for name in before} == before
+    assert len(files_of(place.parent)) == len(before) + 1
+    tellapart.export(run, "openvino", first.path, count=3)
+    assert files_of(place.parent) == set(before)
+
+
+def test_class_names_of_half_characters_are_in_the_record(trained, tmp_path):
+    """As a folder's name has them whose bytes are no UTF-8."""
+    names = ("gr\udcfcn", *trained.classifier.class_names[1:])
+    card = dataclasses.replace(trained.classifier.card, class_names=names)
+    own = Classifier.of_model(trained.classifier.model, card)
+    images = np.zeros((2, *card.preprocessing.shape), np.uint8)
+    done = tellapart.export(own, "torch", tmp_path / "net.pt2", pictures=images)
+    assert json.loads(done.record.read_text(encoding="utf-8"))["class_names"] == list(names)
 
 
 def test_a_missing_package_is_named_with_its_extra(run, monkeypatch):

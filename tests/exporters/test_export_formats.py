@@ -2,6 +2,8 @@
 
 import json
 import zipfile
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,16 @@ from tellapart.keras_backend import import_keras
 
 keras = import_keras()
 layers = keras.layers
+INSTALLED = {
+    name: form for name, form in FORMATS.items() if all(find_spec(package) for package in form.packages)
+}
+each_format = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(name not in INSTALLED, reason=f"{name}: not installed"))
+        for name in FORMATS
+    ],
+)
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 18, 15, 3), dtype=np.uint8)
 
 
@@ -51,11 +63,11 @@ def exported(classifier, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exports")
     return {
         name: tellapart.export(classifier, name, folder / f"net{form.suffix}", pictures=IMAGES)
-        for name, form in FORMATS.items()
+        for name, form in INSTALLED.items()
     }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_format
 def test_every_format_is_proven(exported, name):
     proof = exported[name].proof
     assert proof.pictures == len(IMAGES)
@@ -66,16 +78,30 @@ def test_every_format_is_proven(exported, name):
     assert exported[name].path.is_file()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_format
 def test_the_record_beside_says_how_pictures_go_in_and_what_comes_out(exported, name):
     record = json.loads(exported[name].record.read_text(encoding="utf-8"))
     assert record["class_names"] == ["ant", "bee", "cow", "düne"]
-    assert record["input"]["shape"] == ["batch", 18, 15, 3]
+    batch = FORMATS[name].batch or "batch"
+    assert record["input"]["shape"] == [batch, 18, 15, 3]
+    assert all(output["shape"][0] == batch for output in record["outputs"].values())
     assert record["calibration"]["temperature"] == 1.5
     assert record["views"] == (2 if FORMATS[name].has_views else 1)
     assert record["proof"]["largest_difference"] == exported[name].proof.largest_difference
     if FORMATS[name].has_views:
         assert record["outputs"]["novelty"]["unfamiliar_above"] == 0.0
+
+
+@each_format
+def test_no_file_says_where_it_was_made(exported, name):
+    path = exported[name].path
+    contents = {file.name: file.read_bytes() for file in path.parent.glob(f"{path.stem}{path.suffix}*")}
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            contents |= {entry: archive.read(entry) for entry in archive.namelist()}
+    places = [str(path.parent), str(Path(tellapart.__file__).parent), str(Path.home()), "site-packages"]
+    for file, content in contents.items():
+        assert not [place for place in places if place.encode() in content], file
 
 
 def test_onnx_takes_any_batch_and_holds_its_record_and_no_paths(exported, classifier):

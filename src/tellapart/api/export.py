@@ -27,7 +27,7 @@ from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES, PictureNet
 from tellapart.exporters.proof import Proof, prove, refuse_mismatch
 from tellapart.exporters.record import record_of, record_of_network
 from tellapart.exporters.registry import format_named
-from tellapart.files import draft_folder, move_files
+from tellapart.files import draft_folder, move_together, remove_litter, system_reason
 from tellapart.models.pretrained import HOME
 from tellapart.pages.card import Card, Facts, Readable, Words
 from tellapart.paths import with_home
@@ -103,7 +103,7 @@ def export(
 
     Args:
         model: a run folder, a model file, the name of a built-in model, or a `Classifier`.
-        to: "onnx", "torch", "keras", "h5", "safetensors", "openvino" or "web" (a page for browsers).
+        to: "onnx", "torch", "keras", "h5", "safetensors", "openvino", "litert" or "web" (a page for browsers).
         out: the file to write. Default: model.SUFFIX in the run folder, or beside the model file. An earlier export is
             replaced, another file is not.
         data: labeled pictures for the proof, as for `evaluate`. Default: the run's test pictures.
@@ -145,7 +145,7 @@ def export(
         precision=precision,  # type: ignore[arg-type]
         name=_name_of(model),
         pictures=chosen.images,
-        record=record_of(classifier, tta_views, PictureNet(classifier, tta_views).outputs)
+        record=record_of(classifier, tta_views, PictureNet(classifier, tta_views).outputs, form.batch)
         if form.has_views
         else record_of_network(classifier),
         calibration=calibration_pictures(model, classifier, chosen, listener)
@@ -190,15 +190,37 @@ def _place(model: Classifier | str | Path, out: Any, form: Format) -> Path:
 
     Raises:
         ConfigError: it has another ending, is missing and cannot be told, or something else lies there.
+        SaveError: the system takes no such path.
     """
     if out is not None and not isinstance(out, str | os.PathLike):
         raise ConfigError(f"out is a path; got {described(out)}.")
     place = with_home(out) if out is not None else _place_beside(model, form)
     if place.suffix.lower() != form.suffix:
         raise ConfigError(f"{place}: an export to {form.title} ends in {form.suffix}. Give another name.")
-    for target in (place, _record_of(place)):
-        _refuse_foreign(target, place)
+    if not _is_text(str(place)):
+        raise ConfigError(
+            f"{str(place)!r} has characters that are no UTF-8 text, and not every runtime opens such a path. Give "
+            "another one (--out)."
+        )
+    try:
+        for target in (place, _record_of(place)):
+            _refuse_foreign(target, place)
+    except OSError as reason:
+        raise _not_there(place, reason) from reason
     return place
+
+
+def _is_text(path: str) -> bool:
+    """Return whether libraries that take paths as UTF-8 can open it: ONNX's checker and torch cannot else."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in path
+
+
+def _not_there(place: Path, reason: OSError) -> SaveError:
+    return SaveError(f"{place} could not be written ({reason.strerror or reason}). Choose another place.")
 
 
 def _refuse_foreign(target: Path, place: Path) -> None:
@@ -252,29 +274,34 @@ def _written(job: ExportJob, form: Format, place: Path, pictures: ProofPictures)
         ModelError: the network cannot be exported, or the file answers otherwise.
         SaveError: it could not be written.
     """
+    remove_litter(place.parent, own=False)  # of exports that were killed
     try:
         folder = draft_folder(place)
     except OSError as reason:
-        raise SaveError(
-            f"{place} could not be written ({reason.strerror}). Choose another place."
-        ) from reason
+        raise _not_there(place, reason) from reason
     try:
-        draft = folder / place.name
+        draft = folder / f"{place.stem}{form.suffix}"  # small letters: OpenVINO wants no .XML
         _tried(form, lambda: form.write(job, draft))
         size = sum(file.stat().st_size for file in folder.iterdir())
         proof = _tried(form, lambda: _proven(job, form, draft, pictures, size))
         refuse_mismatch(proof)
         record = {**job.record, "proof": proof.to_dict(), "notes": list(form.notes)}
-        _record_of(draft).write_text(json.dumps(record, indent=2, ensure_ascii=False), encoding="utf-8")
-        files = sorted(folder.iterdir(), key=lambda file: file.name == draft.name)
-        for file in files:
-            _refuse_foreign(place.with_name(file.name), place)
-        move_files([(file, place.with_name(file.name)) for file in files])
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        _record_of(draft).write_bytes(
+            text.encode("utf-8", "backslashreplace")
+        )  # halves of characters as JSON has them
+        targets = {draft: place, _record_of(draft): _record_of(place)}
+        files = sorted(folder.iterdir(), key=lambda file: file == draft)
+        moves = [(file, targets.get(file, place.with_name(file.name))) for file in files]
+        for _, target in moves:
+            _refuse_foreign(target, place)
+        move_together(moves)
     except OSError as reason:
-        if isinstance(reason, TellapartError):
+        if isinstance(reason, TellapartError) and not isinstance(reason, SaveError):
             raise
+        cause = reason.__cause__ or reason  # a SaveError names the draft, which nobody knows
         raise SaveError(
-            f"{place} could not be written ({reason.strerror or reason}). Nothing was left."
+            f"{place} could not be written ({system_reason(cause) or cause}). Nothing was left."
         ) from reason
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -292,6 +319,8 @@ def _tried(form: Format, work: Callable[[], Result]) -> Result:
     except (TellapartError, OSError, MemoryError):
         raise
     except Exception as reason:
+        if (system := system_reason(reason)) is not None:  # as safetensors tells of a full disk
+            raise OSError(system) from reason
         cause: BaseException = reason
         while cause.__cause__ is not None:
             cause = cause.__cause__

@@ -5,11 +5,13 @@ features has a second one, the reference of its training images (`metrics.novelt
 the entries were not there.
 """
 
+import io
 import logging
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tellapart.classifier.backbone_model import backbone_card
@@ -20,6 +22,7 @@ from tellapart.classifier.plain.refusals import refusal, unreadable
 from tellapart.classifier.reference_file import REFERENCE_ENTRY, from_bytes, to_bytes
 from tellapart.errors import ModelError, TellapartError
 from tellapart.files import write_whole
+from tellapart.keras_internals import write_model_to_h5
 from tellapart.metrics.novelty import BY_FEATURES, FeatureReference
 from tellapart.models.backbones import pretrained_keras_model
 from tellapart.models.headless import first_line
@@ -50,16 +53,27 @@ def save_keras(model: Any, path: Path, card: ModelCard, reference: FeatureRefere
     write_whole(path, write)
 
 
-def save_h5(model: Any, path: Path) -> None:
+def save_h5(model: Any, path: Path, attributes: Mapping[str, str] = MappingProxyType({})) -> None:
     """Save a whole model in Keras's older format, `.h5`.
+
+    It is made in memory: HDF5 ends the process later where it could not finish a file, as on a full disk.
+
+    Args:
+        model: a Keras model.
+        path: the file.
+        attributes: of the file, beside Keras's.
 
     Raises:
         SaveError: it could not be written; nothing half-written is left.
     """
+    import h5py
 
     def write(place: Path) -> None:
-        with _quiet_keras():
-            model.save(place)
+        content = io.BytesIO()
+        with _quiet_keras(), h5py.File(content, "w") as file:
+            write_model_to_h5(model, file)
+            file.attrs.update(attributes)
+        place.write_bytes(content.getbuffer())
 
     write_whole(path, write)
 

@@ -23,6 +23,7 @@ class ExportFormat(StrEnum):
     H5 = "h5"
     SAFETENSORS = "safetensors"
     OPENVINO = "openvino"
+    LITERT = "litert"
     WEB = "web"
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier
 from tellapart.errors import MissingExtraError
+from tellapart.exporters.quiet import quietly
 
 Precision = Literal["float32", "float16", "int8"]
 
@@ -89,6 +90,9 @@ class Format:
     has_views: bool = True
     """Whether test-time augmentation is inside; else each picture is predicted as it is."""
 
+    batch: int | None = None
+    """How many pictures the file takes at a time; None: any number."""
+
     holds_record: bool = True
     """Whether the file itself has a place for the record; a JSON file lies beside each export in any case."""
 
@@ -103,6 +107,7 @@ class Format:
         """
         for package in self.packages:
             try:
-                importlib.import_module(package)
+                with quietly():
+                    importlib.import_module(package)
             except ModuleNotFoundError as reason:
                 raise MissingExtraError(package, self.extra, f"An export to {self.title}") from reason

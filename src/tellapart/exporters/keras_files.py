@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellapart.classifier.model_file import save_h5
 from tellapart.exporters.format import AT_ONCE, Answers, ExportJob, Format, Runner
 from tellapart.exporters.picture_net import PROBABILITIES
 from tellapart.exporters.record import KEY
@@ -29,11 +30,7 @@ def write_keras(job: ExportJob, path: Path) -> None:
 
 def write_h5(job: ExportJob, path: Path) -> None:
     """Write an `.h5` file with the record as an attribute."""
-    import h5py
-
-    job.classifier.save(path)
-    with h5py.File(path, "a") as file:
-        file.attrs[KEY] = json.dumps(job.record)
+    save_h5(job.classifier.model, path, {KEY: json.dumps(job.record)})
 
 
 def open_file(path: Path, job: ExportJob) -> Runner:

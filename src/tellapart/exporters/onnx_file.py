@@ -5,9 +5,6 @@ int8 and float16 are made by ONNX Runtime's own tools from the float32 file.
 
 import json
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from numpy.typing import NDArray
 
 from tellapart.exporters.format import AT_ONCE, ExportJob, Format, Runner, in_parts
 from tellapart.exporters.picture_net import PICTURES, PictureNet, example_of
+from tellapart.exporters.quiet import quietly
 from tellapart.exporters.record import KEY
 
 OPSET = 18
@@ -31,7 +29,7 @@ def onnx_model(job: ExportJob) -> Any:
 
     net = PictureNet(job.classifier, job.tta_views).eval()
     example = example_of(job.classifier.card.preprocessing.shape)
-    with torch.no_grad(), _quietly():
+    with torch.no_grad(), quietly():
         program = torch.onnx.export(
             net,
             (example,),
@@ -50,21 +48,6 @@ def onnx_model(job: ExportJob) -> Any:
     _note(model, job)
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the exporter's progress and its warnings, which are about its own code, from the user."""
-    import logging
-
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _strip(model: Any) -> None:
@@ -97,7 +80,7 @@ def write(job: ExportJob, path: Path) -> None:
         from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
         from onnxruntime.transformers.onnx_model import OnnxModel
 
-        with _quietly():
+        with quietly():
             kept = [
                 *DEFAULT_OP_BLOCK_LIST,
                 "ReduceLogSumExp",
@@ -138,7 +121,7 @@ def _write_int8(model: Any, job: ExportJob, path: Path) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     assert job.calibration is not None
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, _quietly():
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, quietly():
         plain, prepared = Path(folder) / "plain.onnx", Path(folder) / "prepared.onnx"
         onnx.save(model, plain)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)  # which stumbles over the novelty score

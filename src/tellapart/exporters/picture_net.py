@@ -84,8 +84,7 @@ class PictureNet(nn.Module):
             moved = [_moved(pictures, by) for by in (-1, 1)]
             views = [view for shifted in moved for view in (shifted, shifted.flip(2))]
             all_of_them = (mean + torch.stack([logs_of(view) for view in views]).sum(0) / 4) / 2
-            best = mean.topk(2, dim=-1).values
-            margin = mean.abs().amin(-1) if self.multi_label else best[:, 0] - best[:, 1]
+            margin = mean.abs().amin(-1) if self.multi_label else _lead(mean)
             mean = torch.where((margin < SURE)[:, None], all_of_them, mean)
         return from_logs(mean)
 
@@ -138,13 +137,19 @@ def _squared_distances(points: Tensor, others: Tensor) -> Tensor:
     return squares - 2 * points @ others.T
 
 
+def _lead(values: Tensor) -> Tensor:
+    """(N, C) -> (N,): by how much the largest exceeds the second; without sorting, which LiteRT cannot."""
+    is_largest = torch.arange(values.shape[1], device=values.device) == values.argmax(-1, keepdim=True)
+    return values.amax(-1) - values.masked_fill(is_largest, torch.finfo(values.dtype).min).amax(-1)
+
+
 def _logarithms(probabilities: Tensor) -> Tensor:
     return probabilities.clamp(min=SMALLEST).log()
 
 
 def _log_odds(probabilities: Tensor) -> Tensor:
-    inside = probabilities.double().clamp(SMALLEST, 1 - SMALLEST)
-    return (inside.log() - (-inside).log1p()).float()
+    """The logarithm of p / (1 - p), in float32: 1 - p is exact where p is large, and not needed exactly elsewhere."""
+    return _logarithms(probabilities) - _logarithms(1 - probabilities)
 
 
 def _moved(pictures: Tensor, by: int) -> Tensor:

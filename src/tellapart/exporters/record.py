@@ -46,20 +46,23 @@ def record_of_network(classifier: Classifier) -> dict[str, Any]:
     return {**record, "outputs": {"outputs": outputs}}
 
 
-def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) -> dict[str, Any]:
+def record_of(
+    classifier: Classifier, tta_views: int, outputs: tuple[str, ...], batch: int | None = None
+) -> dict[str, Any]:
     """Return as plain values what a user of the file needs.
 
     Args:
         classifier: that is exported.
         tta_views: of each picture that the file averages.
         outputs: names of what it returns.
+        batch: how many pictures it takes at a time; None: any number.
     """
     card, preprocessing = classifier.card, classifier.card.preprocessing
     height, width, channels = preprocessing.shape
-    several = card.multi_label
+    several, rows = card.multi_label, batch or "batch"
     described: dict[str, Any] = {
         PROBABILITIES: {
-            "shape": ["batch", len(card.class_names)],
+            "shape": [rows, len(card.class_names)],
             "dtype": "float32",
             "meaning": "the probability of each label, by itself"
             if several
@@ -69,7 +72,7 @@ def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) 
     if NOVELTY in outputs:
         assert card.novelty is not None
         described[NOVELTY] = {
-            "shape": ["batch"],
+            "shape": [rows],
             "dtype": "float32",
             "meaning": "how unlike the training pictures it is",
             "unfamiliar_above": card.novelty.limit,
@@ -80,7 +83,7 @@ def record_of(classifier: Classifier, tta_views: int, outputs: tuple[str, ...]) 
         "class_names": list(card.class_names),
         "input": {
             "name": PICTURES,
-            "shape": ["batch", height, width, channels],
+            "shape": [rows, height, width, channels],
             "dtype": "uint8",
             "meaning": f"pixels 0 to 255, {'red, green, blue' if channels == 3 else 'gray'}; not scaled",
         },

@@ -3,6 +3,7 @@
 from tellapart.errors import ConfigError
 from tellapart.exporters.format import Format
 from tellapart.exporters.keras_files import H5, KERAS
+from tellapart.exporters.litert_file import LITERT
 from tellapart.exporters.onnx_file import ONNX
 from tellapart.exporters.openvino_file import OPENVINO
 from tellapart.exporters.torch_program import TORCH
@@ -11,7 +12,7 @@ from tellapart.exporters.weights_file import SAFETENSORS
 from tellapart.paths import near_names
 
 FORMATS: dict[str, Format] = {
-    format_.name: format_ for format_ in (ONNX, TORCH, KERAS, H5, SAFETENSORS, OPENVINO, WEB)
+    format_.name: format_ for format_ in (ONNX, TORCH, KERAS, H5, SAFETENSORS, OPENVINO, LITERT, WEB)
 }
 
 

@@ -1,8 +1,10 @@
 """PyTorch: an exported program (.pt2), which torch runs without tellapart or Keras."""
 
+import io
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,19 @@ def write(job: ExportJob, path: Path) -> None:
         warnings.simplefilter("ignore")
         batch = torch.export.Dim("batch", min=1)
         program = torch.export.export(net, (example,), dynamic_shapes=({0: batch},))
-        torch.export.save(program, path, extra_files={RECORD: json.dumps(job.record)})
+        _strip(program)
+        content = (
+            io.BytesIO()
+        )  # torch ends the whole process where it cannot finish a file, as on a full disk
+        torch.export.save(program, content, extra_files={RECORD: json.dumps(job.record)})
+    path.write_bytes(content.getbuffer())
+
+
+def _strip(program: Any) -> None:
+    """Take out where in whose folders each operation was traced."""
+    for module in program.graph_module.modules():
+        for node in getattr(module, "graph", torch.fx.Graph()).nodes:
+            node.meta.pop("stack_trace", None)
 
 
 def open_file(path: Path, job: ExportJob) -> Runner:
