@@ -127,7 +127,7 @@ def test_a_photo_is_kept_under_what_its_reader_says(browser, tmp_path):
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.port}/")
         page.set_input_files("#file", CAT)
-        page.get_by_text("Wrong? Say what it is").click()
+        page.get_by_text("Wrong? Correct it").click()
         page.fill("#label", "7")
         page.press("#label", "Enter")
         page.get_by_text("Kept as 7.").wait_for()

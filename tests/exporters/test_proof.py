@@ -48,7 +48,7 @@ def test_equal_answers_are_accepted():
 def test_one_probability_that_differs_is_enough():
     theirs = OURS.copy()
     theirs[77, 1] += 2e-5
-    with pytest.raises(ModelError, match=r"differs by 2e-05; accepted are 1e-05\. No file was left"):
+    with pytest.raises(ModelError, match=r"differs by 2e-05 \(allowed: 1e-05\)\. The file was discarded"):
         refuse_mismatch(proof_of(theirs))
 
 
@@ -78,7 +78,7 @@ def test_what_chance_explains_is_accepted():
 
 def test_too_many_other_answers_are_refused_without_labels():
     theirs = flipped(np.arange(30))
-    with pytest.raises(ModelError, match=r"15\.0% get another answer; accepted are 10\.0%"):
+    with pytest.raises(ModelError, match=r"15\.0% get another answer \(allowed: 10\.0%\)"):
         refuse_mismatch(proof_of(theirs, labels=None, precision="int8"))
 
 

@@ -126,7 +126,7 @@ def test_addresses_are_never_fetched(server):
     assert reply.status == 422
     errors = [row["error"] for row in reply.json["predictions"]]
     assert "not fetched" in errors[0]
-    assert "no base64" in errors[3]
+    assert "not valid base64" in errors[3]
 
 
 def test_models_are_described(server):

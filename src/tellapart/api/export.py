@@ -26,7 +26,7 @@ from tellapart.exporters.format import Answers, ExportJob, Format, Precision
 from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES, PictureNet
 from tellapart.exporters.proof import Proof, prove, refuse_mismatch
 from tellapart.exporters.record import record_of, record_of_network
-from tellapart.exporters.registry import format_named
+from tellapart.exporters.registry import FORMATS, format_named
 from tellapart.files import draft_folder, move_together, remove_litter, system_reason
 from tellapart.models.pretrained import HOME
 from tellapart.pages.card import Card, Facts, Readable, Words
@@ -177,8 +177,8 @@ def _checked(to: Any, precision: Any, count: Any) -> Format:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}; got {str(precision)[:40]!r}.")
     if precision not in form.precisions:
         raise ConfigError(
-            f"An export to {form.title} is in {' or '.join(form.precisions)}; got {precision}. For int8, export to "
-            "onnx."
+            f"An export to {form.title} is in {' or '.join(form.precisions)}; got {precision}, which these formats "
+            f"take: {', '.join(name for name, each in FORMATS.items() if precision in each.precisions)}."
         )
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ConfigError(f"count is a number of pictures, 1 or more; got {described(count)}.")

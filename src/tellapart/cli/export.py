@@ -48,9 +48,7 @@ Out = Annotated[
 ]
 Int8 = Annotated[
     bool,
-    typer.Option(
-        "--int8", help="Weights and activations in 8 bits, by the ranges of training pictures; onnx and web."
-    ),
+    typer.Option("--int8", help="Quantize to 8 bits, calibrated on training pictures; onnx and web."),
 ]
 Fp16 = Annotated[bool, typer.Option("--fp16", help="Weights in 16 bits; onnx, openvino and web.")]
 Views = Annotated[
@@ -68,7 +66,7 @@ ProofPictures = Annotated[
     ),
 ]
 Count = Annotated[
-    int, typer.Option("--count", metavar="N", min=1, help="Pictures of the proof, if there are as many.")
+    int, typer.Option("--count", metavar="N", min=1, help="Use at most this many pictures for the proof.")
 ]
 
 
@@ -91,8 +89,9 @@ def export(
 ) -> None:
     """Write a model for another runtime, and prove that it answers as the model does.
 
-    The file takes raw pictures and gives probabilities. Before it is kept, pictures go through both: if a
-    probability differs by more than 0.00001, no file is left. With --fp16 and --int8, the accuracy of both is compared.
+    The file takes pixels (uint8, 0 to 255) and returns probabilities; keras, h5 and safetensors hold the network alone.
+    Before the file is kept, test pictures go through the model and the export: if a probability differs by more than
+    0.00001, the export is discarded. With --fp16 and --int8, accuracy is compared instead, if the pictures have labels.
 
     \b
     Examples:

@@ -34,7 +34,8 @@ def serve(
     `tellapart predict --json` prints. /explain answers with a page that explains one prediction, /v2 speaks the
     Open Inference Protocol, /metrics is for Prometheus, / is a page for people.
 
-    A model file that is replaced is loaded and takes over; a damaged one does not. SIGTERM and Ctrl-C end the
+    When a model file is replaced, the new model takes over without a restart; if it is damaged, the old one stays.
+    SIGTERM and Ctrl-C end the
     server once all that it accepted is answered. The log on stderr is one JSON object a line.
 
     \b

@@ -47,7 +47,7 @@ AllowOrigins = Annotated[
     typer.Option(
         "--allow-origin",
         metavar="https://SITE",
-        help="Site whose pages may ask (CORS). May be repeated. Default: the server's own page alone.",
+        help="Website whose pages may call this server (CORS). May be repeated. Default: the server's own page alone.",
     ),
 ]
 MaxBatch = Annotated[int, typer.Option("--max-batch", min=1, help="Pictures predicted at once.")]
@@ -94,7 +94,7 @@ MaxSeconds = Annotated[
         "--max-seconds",
         min=0.1,
         metavar="SECONDS",
-        help="Time for sending a request; slower clients are left. Default: 30, of which 10 for its head.",
+        help="Seconds that a client has to send a request; slower ones are disconnected. Default: 30 (headers: 10).",
     ),
 ]
 Rate = Annotated[

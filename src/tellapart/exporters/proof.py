@@ -163,26 +163,27 @@ def refuse_mismatch(proof: Proof) -> None:
     """
     where = f"on {counted(proof.pictures, 'picture')} ({proof.source})"
     most = {"float32": MOST_DIFFERENT, "float16": MOST_DIFFERENT_HALF}.get(proof.precision)
+    if not np.isfinite(proof.largest_difference):
+        advice = "Try another format." if proof.precision == "float32" else "Export it in float32."
+        raise ModelError(
+            f"The export gives NaN or infinite probabilities: {where}. The file was discarded. {advice}"
+        )
     if most is not None and not proof.largest_difference <= most:
         raise ModelError(
-            f"The export does not answer as the model does: {where}, a probability differs by "
-            f"{proof.largest_difference:.2g}; accepted are {most:g}. No file was left."
-        )
-    if not np.isfinite(proof.largest_difference):
-        raise ModelError(
-            f"The export gives NaN or infinite probabilities: {where}. No file was left. Export it in float32."
+            f"The export does not match the model: {where}, a probability differs by {proof.largest_difference:.2g} "
+            f"(allowed: {most:g}). The file was discarded. Try another format."
         )
     verdicts, needed = proof.novelty_agreement, LEAST_NOVELTY_AGREEMENT[proof.precision]
     if verdicts is not None and verdicts < needed and (1 - verdicts) * proof.pictures > ONE:
         raise ModelError(
-            f"The export does not tell unfamiliar pictures as the model does: {where}, {percent(1 - verdicts, 1)} get "
-            f"another verdict; accepted are {percent(1 - needed, 1)}. No file was left."
+            f"The export does not recognize the same pictures as unfamiliar: {where}, {percent(1 - verdicts, 1)} get "
+            f"another verdict (allowed: {percent(1 - needed, 1)}). The file was discarded."
         )
     least = LEAST_AGREEMENT.get(proof.precision, 1.0)
     if proof.agreement < least:
         raise ModelError(
-            f"The export does not answer as the model does: {where}, {percent(1 - proof.agreement, 1)} get another "
-            f"answer; accepted are {percent(1 - least, 1)}. No file was left."
+            f"The export does not match the model: {where}, {percent(1 - proof.agreement, 1)} get another answer "
+            f"(allowed: {percent(1 - least, 1)}). The file was discarded."
         )
     if proof.score is None or proof.exported_score is None or proof.precision == "float32":
         return
@@ -190,7 +191,7 @@ def refuse_mismatch(proof: Proof) -> None:
     if lost > MOST_LOST and surely:
         raise ModelError(
             f"In {proof.precision} the model is worse: {where}, {proof.score_name} {percent(proof.exported_score, 2)} "
-            f"instead of {percent(proof.score, 2)}; accepted are {100 * MOST_LOST:g} points less. No file was left. "
+            f"instead of {percent(proof.score, 2)} (allowed: {100 * MOST_LOST:g} points less). The file was discarded. "
             "Export it in float32."
         )
 

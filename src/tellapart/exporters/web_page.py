@@ -53,12 +53,12 @@ DRAWN_AT_MOST = 64
 """Pixels a side of gray pictures that are taken for drawings, such as digits."""
 
 PROOF = (
-    "The proof is of the ONNX model inside the page, run by onnxruntime here. In a browser ONNX Runtime Web "
+    "The model inside the page was checked in ONNX Runtime on this machine, not in a browser, where ONNX Runtime Web "
     "runs it."
 )
 READING = (
-    "The page decodes JPEGs as tellapart does. Other formats are decoded by the browser, which may differ in the last "
-    "digits; the page then says so."
+    "The page decodes ordinary JPEGs exactly as tellapart does. For other files, probabilities may differ slightly; "
+    "the page then says so."
 )
 
 _NETWORK = re.compile(rb'<script type="text/plain" id="network">([A-Za-z0-9+/=]+)</script>')
@@ -118,7 +118,7 @@ def _facts(job: ExportJob) -> list[tuple[str, str]]:
     return [
         ("Classes", few_names(card.class_names, "classes", 12)),
         ("Pictures", card.preprocessing.in_words),
-        ("Copies averaged", str(job.tta_views)),
+        ("Test-time augmentation", "none" if job.tta_views == 1 else f"{job.tta_views} views"),
         ("Precision", job.precision),
         ("Made with", f"tellapart {job.record['tellapart']}, {RUNTIME}"),
     ]

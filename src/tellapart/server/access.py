@@ -64,7 +64,8 @@ class Access:
         origin = headers.get("origin")
         if origin is not None and origin not in self.origins and _host_of(origin) != host.lower():
             raise HTTPException(
-                403, "Pages of other sites may not ask. Allow one with --allow-origin ORIGIN."
+                403,
+                "Requests from pages of other sites are blocked. Allow a site with --allow-origin ORIGIN.",
             )
         if self.token is not None and path not in OPEN_PATHS:
             self._check_token(headers.get("authorization", ""))

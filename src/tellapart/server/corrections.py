@@ -59,7 +59,7 @@ class Corrections:
             )
         suffix = SUFFIXES.get(open_header(io.BytesIO(content)).format or "")
         if suffix is None:
-            raise HTTPException(422, f"Corrections are kept of {', '.join(SUFFIXES)} alone.")
+            raise HTTPException(422, f"Corrections are files of {', '.join(SUFFIXES)}.")
         name = hashlib.sha256(content).hexdigest()[:24] + suffix
         earlier = list(self._folder.glob(f"*/{name}"))
         if not earlier and self._bytes + len(content) > self._most_bytes:

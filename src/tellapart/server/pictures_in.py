@@ -74,7 +74,7 @@ def parsed_json(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as reason:
-        raise HTTPException(400, f"The body is no JSON: {str(reason)[:100]}") from reason
+        raise HTTPException(400, f"The body is not valid JSON: {str(reason)[:100]}") from reason
 
 
 def _one_file(_: str, body: bytes, __: int) -> list[SentPicture]:
@@ -117,15 +117,15 @@ BLANKS = {ord(blank): None for blank in " \t\r\n"}
 def from_base64(text: Any) -> bytes | PictureError:
     """Return a file's bytes from base64, also of a data: URL; or why that is none."""
     if not isinstance(text, str):
-        return PictureError(f"base64 was expected, got {type(text).__name__}. {JSON_FORMS}.")
+        return PictureError(f"expected a base64 text, got {type(text).__name__}. {JSON_FORMS}.")
     if is_web_address(Path(text[:20])):
-        return PictureError("an address; addresses are not fetched. Send the picture itself.")
+        return PictureError("a URL, and the server fetches none. Send the picture itself.")
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
         return binascii.a2b_base64(text.translate(BLANKS), strict_mode=True)
     except ValueError:
-        return PictureError("no base64.")
+        return PictureError("not valid base64. Encode the file's bytes, as base64 < cat.jpg does.")
 
 
 READERS: Mapping[str, Callable[[str, bytes, int], list[SentPicture]]] = {

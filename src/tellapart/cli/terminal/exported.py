@@ -12,8 +12,8 @@ def report_export(exported: Exported) -> None:
     say(f"Exported to\n  {exported.path}\n")
     say(f"Size        {proof.size / 1e6:.2f} MB")
     say(f"Proof       {counted(proof.pictures, 'picture')} ({proof.source}) through model and export")
-    say(f"Difference  {proof.largest_difference:.1e} at most in a probability")
-    say(f"Agreement   {percent(proof.agreement, 2)} get the same answer{_unfamiliar(proof)}")
+    say(f"Difference  at most {proof.largest_difference:.1e} in any probability")
+    say(f"Agreement   same answer for {percent(proof.agreement, 2)}{_unfamiliar(proof)}")
     if proof.score is not None and proof.exported_score is not None:
         say(f"{_title(proof):12}{_score(proof)}")
     threads = counted(proof.threads, "thread")
@@ -27,7 +27,7 @@ def report_export(exported: Exported) -> None:
 def _unfamiliar(proof: Proof) -> str:
     if proof.novelty_agreement is None:
         return ""
-    return f"; {percent(proof.novelty_agreement, 2)} the same verdict about being unfamiliar"
+    return f'; same verdict on "unfamiliar" for {percent(proof.novelty_agreement, 2)}'
 
 
 def _title(proof: Proof) -> str:
@@ -43,6 +43,6 @@ def _score(proof: Proof) -> str:
             f" (95% confidence interval {percent(proof.interval[0], 2)} to {percent(proof.interval[1], 2)})"
         )
     if proof.score == proof.exported_score:
-        return f"{percent(proof.score, 2)}, as the model's{interval}"
+        return f"{percent(proof.score, 2)}, same as the model{interval}"
     test = "" if proof.p_value is None else f"; McNemar's test, p = {proof.p_value:.2g}"
     return f"{percent(proof.exported_score, 2)}{interval}; the model's is {percent(proof.score, 2)}{test}"

@@ -101,7 +101,7 @@ async function offerCorrection() {
   element("correction").hidden = false;
   element("correction").open = false;
   element("label").value = "";
-  element("kept").textContent = "The photo and what you say are kept on the server, for training.";
+  element("kept").textContent = "The server keeps this photo and your label for training.";
   const response = await fetch(`models/${encodeURIComponent(element("model").value)}`, { headers: authorization() });
   const { classes = [] } = await response.json();
   element("classes").replaceChildren(...classes.map((value) => Object.assign(document.createElement("option"), { value })));
