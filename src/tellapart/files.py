@@ -142,8 +142,8 @@ def remove_litter(folder: Path, *, own: bool = True) -> None:
 
     Args:
         folder: any.
-        own: also those with this process's number. Where it has none there yet, they are of a process that died
-            before, in a container that numbers its processes alike each time.
+        own: also all with this process's number, which has none there yet; else only those from before it began. They
+            are of a process that died, in a container that numbers its processes alike each time.
     """
     import psutil
 
@@ -152,7 +152,8 @@ def remove_litter(folder: Path, *, own: bool = True) -> None:
             if (parts := _TEMPORARY.fullmatch(place.name)) is None or parts[1] != _HOST:
                 continue
             process = int(parts[2])
-            if (own and process == os.getpid()) or not psutil.pid_exists(process):
+            is_older = own or place.stat().st_mtime < psutil.Process().create_time()
+            if is_older if process == os.getpid() else not psutil.pid_exists(process):
                 _remove(place)
 
 

@@ -68,6 +68,11 @@ def configure(recipe="quick", augment=True, **changes):
             {"recipe": "transfer", "head": HEAD, "set": {"head.folds": "3"}},
             "head.folds is given twice",
         ),
+        ({"recipe": "transfer", "fine_tuning": TUNING, "optimizer": "sgd"}, "optimizer is given twice"),
+        (
+            {"recipe": "transfer", "fine_tuning": {"optimizer": TUNING.optimizer}, "optimizer": "sgd"},
+            "optimizer sets fine_tuning.optimizer too|set cannot change fine_tuning.optimizer",
+        ),
         ({"recipe": "fast", "fine_tune": "auto"}, "fine_tune is for pretrained networks"),
         ({"set": {"network": "own"}}, "The network own cannot be set"),
         ({"set": {"network": "backbone"}}, "The network backbone cannot be set"),
@@ -105,6 +110,8 @@ def test_class_weights_and_size_are_taken_away_by_none():
     [
         {"set": {"head.folds": "10"}},
         {"set": ["fine-tuning.epochs=3"]},
+        {"set": ["backbone=lite0"]},
+        {"set": ["fine_tune=on"]},
         {"head": {"folds": 10}},
         {"fine_tuning": {"epochs": 3}},
         {"backbone": "lite0"},

@@ -230,9 +230,7 @@ def test_runs_of_several_labels_are_compared_by_their_mean_average_precision(lab
     assert [run["average_precision"] for run in comparison["runs"]] == pytest.approx(expected)
     (pair,) = comparison["pairs"]
     assert (pair["difference"], pair["p_value"]) == (0, 1)
-    assert f"has the highest test mean AP, {100 * expected[0]:.2f}% (n={labeled.scores.pictures})" in repr(
-        comparison
-    )
+    assert f"highest test mean AP {100 * expected[0]:.2f}% (n={labeled.scores.pictures})" in repr(comparison)
     best = max(done.val_accuracy for done in labeled.history)
     assert [run["best_val_mean_average_precision"] for run in comparison["runs"]] == [best, best]
     assert comparison["runs"][0]["best_val_accuracy"] is None

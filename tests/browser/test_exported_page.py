@@ -230,9 +230,18 @@ def test_the_camera_is_predicted_and_a_photo_taken(exported):
             page = browser.new_context(offline=True).new_page()
             page.goto(exported("imagenet").as_uri())
             page.wait_for_selector(READY)
+            page.set_input_files("#file", CAT)
+            page.wait_for_selector("#explain:not([hidden])")
+            told = page.inner_text("#result")
             page.click("#camera")
             page.wait_for_selector(PREDICTED)
-            live = page.is_hidden("#explain")
+            live = page.is_hidden("#explain") and page.get_attribute("#result", "aria-live") == "off"
+            page.click("#close")
+            page.wait_for_selector("#explain:not([hidden])")
+            assert page.inner_text("#result") == told  # of the photo that was there before
+            page.click("#camera")
+            page.wait_for_selector("#take:enabled")
+            page.wait_for_selector(PREDICTED)
             page.click("#take")
             page.wait_for_selector("#explain:not([hidden])")
             closed = page.evaluate("document.getElementById('video').srcObject === null")
@@ -243,13 +252,76 @@ def test_the_camera_is_predicted_and_a_photo_taken(exported):
     assert ThreadPoolExecutor(1).submit(watch).result() == (True, True, 640)
 
 
+def test_a_camera_that_is_allowed_too_late_is_switched_off(shown):
+    page = shown("digits")
+    page.evaluate("""() => {
+      navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => (window.allow = () => {
+        window.given = document.createElement("canvas").captureStream();
+        resolve(given);
+      }));
+    }""")
+    page.click("#camera")
+    assert page.is_disabled("#take")
+    page.click("#close")
+    page.evaluate("allow()")
+    page.wait_for_function("given.getTracks().every((track) => track.readyState === 'ended')")
+    assert page.evaluate("document.getElementById('video').srcObject === null")
+
+
+def test_from_a_drawing_back_to_a_photo_its_own_answer_is_shown(shown):
+    page = shown("digits")
+    page.set_input_files("#file", CAT)
+    page.wait_for_selector(PREDICTED)
+    told = page.inner_text("#result")
+    page.click("#draw")
+    box = page.locator("#field").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 110, box["y"] + 200, steps=5)
+    page.mouse.up()
+    page.wait_for_selector(PREDICTED)
+    page.click("#leave")
+    page.wait_for_selector(PREDICTED)
+    assert page.inner_text("#result") == told
+
+
+def test_the_page_cannot_send_anything(shown):
+    blocked = shown("digits").evaluate("""async () => {
+      const violation = new Promise((done) =>
+        addEventListener("securitypolicyviolation", (event) => done(event.effectiveDirective)));
+      await fetch("https://example.org/").catch(() => null);
+      return violation;
+    }""")
+    assert blocked == "connect-src"
+
+
+def test_jpegs_that_no_camera_writes_are_refused_in_words(shown, tmp_path):
+    content = CAT.read_bytes()
+    scan = content.index(b"\xff\xda")
+    (tmp_path / "none.jpg").write_bytes(content[: scan + 4] + b"\0" + content[scan + 5 :])
+    flower = io.BytesIO()
+    Image.fromarray(load_sample_image("flower.jpg")).save(flower, "JPEG", progressive=True)
+    whole = flower.getvalue()
+    begin = whole.rindex(b"\xff\xda")
+    (tmp_path / "scans.jpg").write_bytes(whole[:-2] + 1100 * whole[begin : begin + 14] + b"\xff\xd9")
+    page = shown("digits")
+    for name, words in (
+        ("none.jpg", "no picture that this browser can read"),
+        ("scans.jpg", "more scans than any photo"),
+    ):
+        page.set_input_files("#file", tmp_path / name)
+        page.wait_for_function(
+            "(words) => document.getElementById('status').textContent.includes(words)", arg=words
+        )
+
+
 def test_the_network_inside_is_what_was_proven_and_the_record_says_so(exported):
     import onnx
 
     path = exported("cifar10")
     assert onnx.load_from_string(network_in(path)).producer_name == "tellapart"
     record = data_of(path)["record"]
-    assert "run by onnxruntime here" in record["notes"][0]
+    assert "was checked in ONNX Runtime on this machine" in record["notes"][0]
     assert record["precision"] == "float32"
 
 

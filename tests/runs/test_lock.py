@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tellapart.errors import ConfigError, SaveError
-from tellapart.runs.lock import MARKER, locked, refuse_held
+from tellapart.runs.lock import HOLDER, LOCK, MARKER, holder_of, locked, refuse_held
 
 fcntl = pytest.importorskip("fcntl", reason="Windows has other locks, which filelock tests")
 
@@ -136,3 +136,10 @@ def test_a_folder_that_cannot_be_written_is_refused_in_words(tmp_path):
         refuse_held(tmp_path)
     finally:
         tmp_path.chmod(0o700)
+
+
+def test_a_pipe_in_place_of_the_lock_is_not_waited_for(tmp_path):
+    holder = {"process": 1, "machine": "another", "since": "2026-11-30 10:00:00"}
+    (tmp_path / HOLDER).write_text(json.dumps(holder))
+    os.mkfifo(tmp_path / LOCK)
+    assert holder_of(tmp_path) == holder  # whether it lives, nothing tells

@@ -24,7 +24,6 @@ from tellapart.pages.thumbnail import thumbnail
 from tellapart.recipes.augmented import augmentation_of
 from tellapart.recipes.auto import AUTO, choose_recipe
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.given import settings_from
 from tellapart.reports.contact_sheet import save_contact_sheet
 from tellapart.text import counted, short_name
 from tellapart.training.loader import DataLoader
@@ -129,7 +128,7 @@ def _configured(
 ) -> TrainConfig:
     """Return the configuration that `train` would have."""
     if recipe is None or recipe == AUTO:
-        recipe = default_recipe(None, settings_from(changes))
+        recipe = default_recipe(None, changes)
     if recipe == AUTO:
         recipe = choose_recipe(dataset).recipe
     has_validation = "validation" in dataset.splits

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +51,10 @@ class Comparison(Readable, Mapping[str, Any]):
 
     def _parts(self) -> list[str]:
         best = [
-            f"{run['label']} has the highest test {title}, {percent(run[name], 2)} (n={run['n']:,})"
+            f"highest test {title} {percent(max(figures), 2)} (n={self['runs'][0]['n']:,})"
             for title, name in measures_of(self["runs"]).items()
-            for run in sorted((run for run in self["runs"] if run[name] is not None), key=itemgetter(name))[
-                -1:
-            ]
             if not self["unpaired"]
+            and (figures := [run[name] for run in self["runs"] if run[name] is not None])
         ]
         untested = f", {counted(len(self['unpaired']), 'pair')} without one" if self["unpaired"] else ""
         return [

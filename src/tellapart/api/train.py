@@ -26,7 +26,7 @@ from tellapart.errors import ConfigError, TellapartError
 from tellapart.recipes.augmented import Given, refuse_unknown_function
 from tellapart.recipes.auto import AUTO, Choice, choose_recipe
 from tellapart.recipes.config import TrainConfig
-from tellapart.recipes.given import settings_from
+from tellapart.recipes.given import ALIASES, KEYWORDS, settings_from
 from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.own_run import OwnRun
@@ -49,10 +49,15 @@ def default_recipe(target: float | None, settings: Mapping[str, Any]) -> str:
 
     Args:
         target: validation accuracy, 0 to 1.
-        settings: as `settings_from` returns them, or as the command line takes them.
+        settings: keywords of `train`, in any form; those that are no settings of a training are left out.
+
+    Raises:
+        ConfigError: as `settings_from`.
     """
-    names = [name for name in settings if settings[name] is not None and name != "set"]
-    names += [name.partition(".")[0].replace("-", "_") for name in settings.get("set") or ()]
+    settings = settings_from(
+        {name: value for name, value in settings.items() if name in (*KEYWORDS, *ALIASES)}
+    )
+    names = [*settings, *(name.partition(".")[0] for name in settings.get("set", {}))]
     if settings.get("fine_tune") == "on" or not OF_BACKBONES.isdisjoint(names):
         return RECIPE_OF_BACKBONES
     return AUTO if target is None else RECIPE_FOR_TARGETS

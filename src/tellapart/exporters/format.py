@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart.classifier.classifier import Classifier
-from tellapart.errors import MissingExtraError
+from tellapart.errors import MissingExtraError, ModelError
 from tellapart.exporters.quiet import quietly
 
 Precision = Literal["float32", "float16", "int8"]
@@ -104,6 +104,7 @@ class Format:
 
         Raises:
             MissingExtraError: one of its packages is not installed.
+            ModelError: one cannot be imported.
         """
         for package in self.packages:
             try:
@@ -111,3 +112,9 @@ class Format:
                     importlib.import_module(package)
             except ModuleNotFoundError as reason:
                 raise MissingExtraError(package, self.extra, f"An export to {self.title}") from reason
+            except Exception as reason:
+                words = " ".join(f"{type(reason).__name__}: {reason}".split())[:300]
+                raise ModelError(
+                    f"An export to {self.title} needs {package}, which is installed and cannot be imported ({words}). "
+                    f'Install the extra in an environment of its own: pip install -e ".[{self.extra}]"'
+                ) from reason

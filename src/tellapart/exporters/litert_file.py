@@ -64,7 +64,7 @@ def _without_progress() -> Iterator[None]:
         yield
     finally:
         if before is None:
-            del os.environ[SHOWS_PROGRESS]
+            os.environ.pop(SHOWS_PROGRESS, None)
         else:
             os.environ[SHOWS_PROGRESS] = before
 

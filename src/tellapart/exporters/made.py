@@ -27,12 +27,15 @@ def exports_made(model: Path, card: Mapping[str, Any]) -> dict[str, str]:
         Name of the exported file -> a line, sorted by name.
     """
     lines = {}
-    for suffix in {form.suffix for form in FORMATS.values()}:
-        for place in model.parent.glob(f"*{suffix}{RECORD}"):
-            exported, record = place.with_name(place.name.removesuffix(RECORD)), _record(place)
-            if record.get("card") == card and exported.is_file():
-                with suppress(KeyError, TypeError, ValueError):
-                    lines[exported.name] = _line(record["proof"])
+    suffixes = {form.suffix for form in FORMATS.values()}
+    for place in model.parent.glob(f"*{RECORD}"):
+        exported = place.with_name(place.name.removesuffix(RECORD))
+        if exported.suffix.lower() not in suffixes or not exported.is_file():
+            continue
+        record = _record(place)
+        if record.get("card") == card:
+            with suppress(KeyError, TypeError, ValueError):
+                lines[exported.name] = _line(record["proof"])
     return dict(sorted(lines.items()))
 
 

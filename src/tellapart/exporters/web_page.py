@@ -6,11 +6,9 @@ The proof runs the model that is taken out of the finished page, in ONNX Runtime
 
 import base64
 import gzip
-import json
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -134,16 +132,6 @@ def network_in(path: Path) -> bytes:
     if found is None:
         raise ValueError(f"{path} is no page with a network inside")
     return gzip.decompress(base64.b64decode(found[1]))
-
-
-def record_in(path: Path) -> dict[str, Any]:
-    """Return the record inside a page."""
-    text = path.read_text(encoding="utf-8")
-    start = text.index('<script type="application/json" id="data">') + len(
-        '<script type="application/json" id="data">'
-    )
-    record: dict[str, Any] = json.loads(text[start : text.index("</script>", start)])["record"]
-    return record
 
 
 def open_file(path: Path, job: ExportJob) -> Runner:

@@ -24,6 +24,7 @@ OF_PARTS = ("augmentation", "head", "fine_tuning")
 SAME = {
     "learning_rate": ("optimizer.learning_rate", "fine_tuning.optimizer.learning_rate"),
     "weight_decay": ("optimizer.weight_decay", "fine_tuning.optimizer.weight_decay"),
+    "optimizer": ("fine_tuning.optimizer", "fine_tuning.optimizer.name"),
     "epochs": ("fine_tuning.epochs",),
     "batch_size": ("fine_tuning.batch_size",),
     "label_smoothing": ("fine_tuning.label_smoothing",),

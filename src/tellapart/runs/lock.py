@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import ConfigError, SaveError
-from tellapart.untrusted.regular_file import read_regular, refuse_odd
+from tellapart.untrusted.regular_file import open_regular, read_regular, refuse_odd
 
 LOCK, MARKER, HOLDER = ".lock", ".lock-marker", ".lock-holder.json"
 
@@ -58,7 +58,7 @@ def _is_locked(folder: Path) -> bool:
     try:
         import fcntl
 
-        with (folder / LOCK).open("rb") as file:
+        with open_regular(folder / LOCK) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from tellapart.errors import SaveError
 from tellapart.server.admission import Places, Rates
 from tellapart.server.corrections import Corrections
 from tellapart.server.engine import Engine
@@ -99,7 +98,7 @@ class Service:
         keep = self.corrections.keep
         try:
             path = await self._engine.load(keep, content, label, model.card.class_names)
-        except (SaveError, OSError) as reason:
+        except OSError as reason:  # SaveError is one
             say("correction not kept", logging.ERROR, reason=str(reason))
             raise HTTPException(
                 503, "The correction could not be kept: see the server's log.", {"Retry-After": "60"}

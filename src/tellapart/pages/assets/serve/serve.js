@@ -21,7 +21,7 @@ element("correct")?.addEventListener("submit", correct);
 element("token-form")?.addEventListener("submit", (event) => {
   event.preventDefault();
   if (photo) predict();
-  else listModels();
+  else listModels().catch(() => say("The server cannot be reached. Try again in a moment."));
 });
 
 function post(action, query = "") {
@@ -34,8 +34,9 @@ function post(action, query = "") {
 async function listModels() {
   if (element("model").options.length) return;
   const response = await fetch("models", { headers: authorization() });
-  if (!response.ok) return;
-  const names = (await response.json()).models.map((model) => model.name);
+  const answer = await response.json();
+  if (!response.ok) return say(answer.error);
+  const names = answer.models.map((model) => model.name);
   element("model").replaceChildren(...names.map((name) => new Option(name)));
   element("model").parentElement.hidden = names.length < 2;
 }
@@ -59,8 +60,8 @@ async function predict() {
     const prediction = answer.predictions?.[0];
     if (prediction?.error || !prediction) say(prediction?.error ?? answer.error);
     else {
-      await listModels();
-      offer(prediction);
+      await listModels().catch(() => {}); // the models of a server with a token; this one has answered
+      if (number === asked) offer(prediction);
     }
   } catch {
     if (number === asked) say("The server cannot be reached. Try again in a moment.");

@@ -3,6 +3,7 @@
 /** `looked(canvas)` is awaited for one frame after the other. */
 export function camera(video, looked) {
   let stream = null;
+  let asked = 0;
   const canvas = document.createElement("canvas");
 
   function frame() {
@@ -11,11 +12,22 @@ export function camera(video, looked) {
     return canvas;
   }
 
+  /** Returns whether it is open: it may have been closed while the browser asked its user. */
   async function open() {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    video.srcObject = stream;
+    const own = ++asked;
+    const given = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    if (own !== asked) {
+      stop(given);
+      return false;
+    }
+    stream = video.srcObject = given;
     await video.play();
-    watch(stream);
+    watch(given);
+    return true;
+  }
+
+  function stop(given) {
+    for (const track of given?.getTracks() ?? []) track.stop();
   }
 
   async function watch(own) {
@@ -26,7 +38,8 @@ export function camera(video, looked) {
   }
 
   function close() {
-    for (const track of stream?.getTracks() ?? []) track.stop();
+    asked++;
+    stop(stream);
     stream = video.srcObject = null;
   }
 
@@ -35,7 +48,7 @@ export function camera(video, looked) {
     return new Promise((done) => frame().toBlob((blob) => done(new File([blob], "camera.png", { type: "image/png" }))));
   }
 
-  return { open, close, take, isOpen: () => stream !== null };
+  return { open, close, take };
 }
 
 export const hasCamera = () => Boolean(navigator.mediaDevices?.getUserMedia);

@@ -13,7 +13,12 @@ export const NATURAL = new Uint8Array([
   62, 63,
 ]);
 
-const MOST_PIXELS = 100e6;
+// As in `data/decoding/limits.py`.
+const MOST_PIXELS = 80e6;
+const [MOST_SCANS, MOST_SCANNED] = [1_000, 2e9];
+
+/** A JPEG that nobody should wait for. */
+export class CostlyJpeg extends Error {}
 
 /** What the decoder does not do: the file is damaged, or of a rare kind. */
 export class OtherJpeg extends Error {}
@@ -85,7 +90,7 @@ function readSize(frame, segment, marker) {
   frame.width = (segment[3] << 8) | segment[4];
   const count = segment[5];
   if (!frame.height || !frame.width || (count !== 1 && count !== 3)) throw new OtherJpeg(`${count} components`);
-  if (frame.width * frame.height > MOST_PIXELS) throw new Error("A photo of more than 100 megapixels is too large for this page.");
+  if (frame.width * frame.height > MOST_PIXELS) throw new CostlyJpeg("A photo of more than 80 megapixels is too large. Save it in a smaller size first.");
   frame.components = Array.from({ length: count }, (_, i) => {
     const [id, sampling, table] = segment.subarray(6 + 3 * i, 9 + 3 * i);
     return { id, across: sampling >> 4, down: sampling & 15, table };
@@ -147,6 +152,11 @@ function huffmanTable(counts, values) {
 
 function scanOf(frame, segment) {
   const count = segment[0];
+  if (!count) throw new OtherJpeg("scan");
+  frame.scans = (frame.scans ?? 0) + 1;
+  if (frame.progressive && (frame.scans > MOST_SCANS || frame.scans * frame.width * frame.height > MOST_SCANNED)) {
+    throw new CostlyJpeg("This JPEG has more scans than any photo. Save it again with an image editor.");
+  }
   const components = Array.from({ length: count }, (_, i) => {
     const component = frame.components?.find((each) => each.id === segment[1 + 2 * i]);
     if (!component) throw new OtherJpeg("scan");

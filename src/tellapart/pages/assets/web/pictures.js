@@ -4,7 +4,7 @@
  * JPEGs are decoded here. Other formats are the browser's; what may then differ from `tellapart predict` is in the note.
  */
 
-import { OtherJpeg, isJpeg } from "jpeg_markers";
+import { CostlyJpeg, isJpeg } from "jpeg_markers";
 import { decodeJpeg } from "jpeg_samples";
 import { toSrgb } from "profiles";
 
@@ -20,8 +20,8 @@ export async function readPicture(file, reductionOf, quick) {
     try {
       return upright(decodeJpeg(bytes, reductionOf, quick));
     } catch (reason) {
-      if (!(reason instanceof OtherJpeg)) throw reason;
-    }
+      if (reason instanceof CostlyJpeg) throw reason;
+    } // damaged, of a rare kind, or too large for this device: the browser may do it
     return { ...(await byBrowser(file, "default")), note: BY_BROWSER };
   }
   const profile = holds(bytes, "iCCP") || holds(bytes, "ICCP");

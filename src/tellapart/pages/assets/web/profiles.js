@@ -44,12 +44,13 @@ function converterOf(profile) {
     const curves = ["rTRC", "gTRC", "bTRC"].map((name) => levelsOf(curveOf(profile, view, tags[name])));
     const columns = ["rXYZ", "gXYZ", "bXYZ"].map((name) => [8, 12, 16].map((place) => view.getInt32(tags[name] + place) / 65536));
     const matrix = TO_SRGB.map((row) => columns.map((column) => row.reduce((sum, value, i) => sum + value * column[i], 0)));
+    const [[a, b, c], [d, e, f], [g, h, i]] = matrix;
+    const [reds, greens, blues] = curves;
     return (from, to, place) => {
-      const linear = curves.map((curve, i) => curve[from[place + i]]);
-      for (let i = 0; i < 3; i++) {
-        const value = matrix[i].reduce((sum, share, k) => sum + share * linear[k], 0);
-        to[place + i] = ENCODED[Math.round(Math.min(1, Math.max(0, value)) * (ENCODED.length - 1))];
-      }
+      const [red, green, blue] = [reds[from[place]], greens[from[place + 1]], blues[from[place + 2]]];
+      to[place] = encoded(a * red + b * green + c * blue);
+      to[place + 1] = encoded(d * red + e * green + f * blue);
+      to[place + 2] = encoded(g * red + h * green + i * blue);
     };
   } catch {
     return null; // damaged
@@ -60,6 +61,10 @@ const ENCODED = Uint8Array.from({ length: 16385 }, (_, i) => {
   const value = i / 16384;
   return Math.round(255 * (value <= 0.0031308 ? 12.92 * value : 1.055 * value ** (1 / 2.4) - 0.055));
 });
+
+function encoded(value) {
+  return ENCODED[Math.round(Math.min(1, Math.max(0, value)) * (ENCODED.length - 1))];
+}
 
 function levelsOf(curve) {
   return Float64Array.from({ length: 256 }, (_, i) => curve(i / 255));

@@ -19,6 +19,7 @@ const STILL = "The photo never leaves this device.";
 let asked = 0;
 let subject = null; // {picture, pixels, prediction}, of what is shown
 let measuring = 0;
+let last = null; // file that is shown in the place for photos
 
 beginTheme(element("theme"));
 onPhoto(takePhoto);
@@ -28,7 +29,8 @@ const lens = camera(element("video"), (canvas) => answer(async () => prepared(pi
 element("camera").hidden = !hasCamera();
 element("camera").addEventListener("click", openCamera);
 element("take").addEventListener("click", async () => takePhoto(await lens.take()));
-element("close").addEventListener("click", () => only("drop"));
+element("take").disabled = true; // until the camera shows something
+element("close").addEventListener("click", back);
 
 if (ink) {
   const field = drawing(element("field"), ink, (canvas) => answer(async () => prepared(pictureOf(canvas), preparing)));
@@ -38,7 +40,7 @@ if (ink) {
     field.clear();
     forget();
   });
-  element("leave").addEventListener("click", () => only("drop"));
+  element("leave").addEventListener("click", back);
 }
 
 say("Loading the network …");
@@ -52,7 +54,7 @@ function only(shown) {
   if (shown !== "viewfinder") lens.close();
   for (const id of ["drop", "viewfinder", "drawing"]) element(id)?.toggleAttribute("hidden", id !== shown);
   element("ways").hidden = shown !== "drop";
-  if (shown !== "drop" || element("photo").hidden) forget();
+  forget();
   if (shown === "drop") element("file").focus();
 }
 
@@ -64,7 +66,14 @@ function forget() {
   end();
 }
 
+/** From camera or drawing to the photo that was there before. */
+function back() {
+  only("drop");
+  if (last) answer(() => read(last, preparing));
+}
+
 function takePhoto(file) {
+  last = file;
   only("drop");
   showPhoto(file);
   answer(() => read(file, preparing));
@@ -74,7 +83,8 @@ async function openCamera() {
   try {
     only("viewfinder");
     say("Waiting for the camera …");
-    await lens.open();
+    element("take").disabled = true;
+    element("take").disabled = !(await lens.open());
   } catch (reason) {
     only("drop");
     say(reason.name === "NotAllowedError" ? "The browser does not let this page use the camera." : "No camera was found.");
@@ -85,6 +95,7 @@ async function openCamera() {
 async function answer(pixelsOf, { live = false } = {}) {
   const number = ++asked;
   stopMeasuring();
+  element("result").setAttribute("aria-live", live ? "off" : "polite"); // five answers a second are too many to be read out
   if (!live) begin("Predicting …", "explain", "map-words", "reading");
   try {
     if (!live) await new Promise((resume) => setTimeout(resume)); // so that the words are painted
