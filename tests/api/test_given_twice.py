@@ -73,7 +73,7 @@ def configure(recipe="quick", augment=True, **changes):
             {"recipe": "transfer", "fine_tuning": {"optimizer": TUNING.optimizer}, "optimizer": "sgd"},
             "optimizer sets fine_tuning.optimizer too|set cannot change fine_tuning.optimizer",
         ),
-        ({"recipe": "fast", "fine_tune": "auto"}, "fine_tune is for pretrained networks"),
+        ({"recipe": "fast", "fine_tune": "auto"}, "nothing can be fine-tuned. Leave out --fine-tune"),
         ({"set": {"network": "own"}}, "The network own cannot be set"),
         ({"set": {"network": "backbone"}}, "The network backbone cannot be set"),
     ],

@@ -105,7 +105,8 @@ sys.exit(main(sys.argv[2:]))
 
 def begin_and_wait_in(function, run):
     """A training in a process of its own, its run folder made, that waits where it would call `function`."""
-    words = [sys.executable, "-c", WAITING, function, "train", "digits", *OPTIONS, "--out", run, "--json"]
+    options = [*OPTIONS, "--epochs", "1"]
+    words = [sys.executable, "-c", WAITING, function, "train", "digits", *options, "--out", run, "--json"]
     process = subprocess.Popen(
         list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -141,8 +142,8 @@ def test_stopped_at_once_before_the_first_checkpoint_a_run_begins_again_and_it_s
     said = " ".join(err.split())  # wrapped, where somebody set COLUMNS
     assert BEGINS_AGAIN.format(run=tmp_path / "run") in said
     assert json.loads(out) == {"run": str(tmp_path / "run"), "finished": False}
-    resumed = tellapart("train", "--resume", tmp_path / "run", "--epochs", "1")
-    assert "Going on after epoch 0 to 1" in resumed.err
+    resumed = tellapart("train", "--resume", tmp_path / "run", "--epochs", "2")
+    assert "Going on after epoch 0 to 2" in resumed.err
     assert resumed.code == 0
 
 

@@ -145,8 +145,13 @@ def _below(prefix: str, names: Iterable[str]) -> list[str]:
 
 
 def _refuse_of_transfer(config: TrainConfig, changes: Mapping[str, Any]) -> None:
-    for name in ("freeze", "head", "fine_tuning", "fine_tune"):
-        if name in changes and changes[name] != "off":
+    if changes.get("fine_tune") not in (None, "off"):
+        raise ConfigError(
+            f"The recipe {config.recipe} trains from scratch, so nothing can be fine-tuned. Leave out --fine-tune, or "
+            "use the recipe transfer."
+        )
+    for name in ("freeze", "head", "fine_tuning"):
+        if name in changes:
             raise ConfigError(
                 f"{name} is for pretrained networks: the recipe {config.recipe} trains every layer from scratch. Leave "
                 "it out, or use the recipe transfer."
