@@ -121,8 +121,8 @@ def large():
 
 
 NETS = [
-    (tutorial, 60), (residual, 70), (vit, 60), (mobilenet, 60), (enlarging, 100), (nested, 50), (sequences, 60),
-    (volumes, 40), (large, 40),
+    (tutorial, 40), (residual, 40), (vit, 40), (mobilenet, 40), (enlarging, 50), (nested, 35), (sequences, 40),
+    (volumes, 30), (large, 25),
 ]  # fmt: skip
 
 

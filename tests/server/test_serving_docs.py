@@ -13,7 +13,7 @@ from tellapart.guide.lessons._photo import CAT
 from tellapart.server.limits import LIMITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
-COMMANDS = re.findall(r"^curl .*", PAGE, re.MULTILINE)
+COMMANDS = re.findall(r"^(?:printf .*\|\n *)?curl .*", PAGE, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

@@ -106,11 +106,11 @@ def test_what_is_no_request_for_a_prediction_is_said_in_words(server, pictures):
         ),
         (server.post_json("/predict", {"photo": ""}), 422, "picture"),
         (server.post_json("/predict", {"pictures": "x"}), 422, "is a list"),
-        (server.ask("POST", "/predict", b"{", {"Content-Type": "application/json"}), 400, "no JSON"),
+        (server.ask("POST", "/predict", b"{", {"Content-Type": "application/json"}), 400, "not valid JSON"),
         (
             server.ask("POST", "/predict", b"[" * 100_000, {"Content-Type": "application/json"}),
             400,
-            "no JSON",
+            "not valid JSON",
         ),
         (server.ask("POST", "/predict", b"x", {"Content-Type": "text/html"}), 415, "text/html"),
         (server.ask("POST", "/predict", b"x", {"Content-Encoding": "gzip"}), 415, "compressed"),
@@ -125,7 +125,7 @@ def test_addresses_are_never_fetched(server):
     reply = server.post_json("/predict", {"pictures": ["http://127.0.0.1/x.png", in_base64(b"x"), 5, "%%"]})
     assert reply.status == 422
     errors = [row["error"] for row in reply.json["predictions"]]
-    assert "not fetched" in errors[0]
+    assert "the server fetches none" in errors[0]
     assert "not valid base64" in errors[3]
 
 

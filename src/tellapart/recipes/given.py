@@ -138,7 +138,8 @@ def _refuse_parts_twice(settings: Mapping[str, Any], fields: Mapping[str, Any]) 
             continue
         for field, name in given.items():
             own = next((field.removeprefix(prefix) for prefix in prefixes if field.startswith(prefix)), None)
-            if own is not None and (own in whole if isinstance(whole, Mapping) else True):
+            is_in_whole = own is not None and (own in whole if isinstance(whole, Mapping) else True)
+            if is_in_whole and name != part:
                 raise ConfigError(f"{name} is given twice: by itself and in {part}. Give it once.")
 
 
