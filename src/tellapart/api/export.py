@@ -25,7 +25,7 @@ from tellapart.errors import ConfigError, ModelError, SaveError, TellapartError
 from tellapart.exporters.format import Answers, ExportJob, Format, Precision
 from tellapart.exporters.picture_net import NOVELTY, PROBABILITIES, PictureNet
 from tellapart.exporters.proof import Proof, prove, refuse_mismatch
-from tellapart.exporters.record import record_of, record_of_network
+from tellapart.exporters.record import RECORD, record_of, record_of_network
 from tellapart.exporters.registry import FORMATS, format_named
 from tellapart.files import draft_folder, move_together, remove_litter, system_reason
 from tellapart.models.pretrained import HOME
@@ -264,7 +264,7 @@ def _name_of(model: Classifier | str | Path) -> str:
 
 
 def _record_of(place: Path) -> Path:
-    return place.with_name(f"{place.name}.json")
+    return place.with_name(f"{place.name}{RECORD}")
 
 
 def _written(job: ExportJob, form: Format, place: Path, pictures: ProofPictures) -> Exported:

@@ -6,14 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tellapart.exporters.record import RECORD
 from tellapart.exporters.registry import FORMATS
 from tellapart.text import counted, percent
 from tellapart.untrusted.regular_file import read_regular
 
 LARGEST_RECORD = 10_000_000
 """Bytes. A record names every class and threshold of a model."""
-
-RECORD = ".json"
 
 
 def exports_made(model: Path, card: Mapping[str, Any]) -> dict[str, str]:

@@ -14,6 +14,9 @@ FORMAT = 1
 KEY = "tellapart"
 """Under which a file keeps its record."""
 
+RECORD = ".json"
+"""Ends the name of the file beside an export that holds the record: model.onnx.json."""
+
 POLICY = {
     "crop": "the largest centered part of the network's proportions is resized",
     "pad": "the whole picture is resized to fit, and the rest filled with gray 127",
