@@ -7,6 +7,7 @@
     │   └── PictureError      3  one picture that cannot be read; a run leaves it out and names it
     ├── MissingExtraError     4  an optional package is not installed; the message has the install line
     ├── SaveError             1  a file could not be written; nothing half-written is left behind
+    ├── TeamError             1  a process that trains with others cannot reach them any more
     ├── ModelError            1  a model file that cannot be read, or a model the engine refuses
     └── DownloadError         1  a file could not be fetched, or arrived with the wrong checksum
 
@@ -57,6 +58,10 @@ class MissingExtraError(TellapartError, ImportError):
 
 class SaveError(TellapartError, OSError):
     """A file could not be written; nothing half-written is left behind."""
+
+
+class TeamError(TellapartError, ConnectionError):
+    """A process that trains with others cannot reach them any more."""
 
 
 class ModelError(TellapartError, ValueError):

@@ -1,6 +1,7 @@
 """The data loader: the same batches with any number of threads; images mirrored in every second epoch."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tellapart.data.augmentation.settings import Augmentation
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
 from tellapart.training.loader import IMAGES_TO_DIVIDE, DataLoader
+from tellapart.training.shares import Sharing
 
 N = 2 * IMAGES_TO_DIVIDE + 3
 
@@ -116,20 +118,26 @@ def test_policies_give_the_same_bits_with_any_number_of_threads(store, threads):
     assert torch.equal(whole, parts)
 
 
-def test_every_process_of_a_training_draws_for_itself(store):
-    """The same pictures, another rank: another augmentation."""
-    plan = Augmentation(rotation_range=20)
-    first, second = (
-        DataLoader(store, 4, BatchSampler(n=N, batch_size=50, seed=5), plan),
-        DataLoader(store, 4, Ranked(n=N, batch_size=50, seed=5, rank=1, world_size=2), plan),
-    )
-    images, again = first.batch(0, 0)[0], first.batch(0, 0)[0]
-    assert torch.equal(images, again)
-    assert not torch.equal(images, second.batch(0, 0)[0])
+class Mates(NamedTuple):
+    """What a loader asks of a team: nothing is sent."""
+
+    size: int
+    rank: int
 
 
-class Ranked(BatchSampler):
-    """Gives another process the pictures of the first."""
-
-    def rows(self, epoch, step):
-        return BatchSampler(n=self.n, batch_size=self.batch_size, seed=self.seed).rows(epoch, step)
+@pytest.mark.parametrize("mixing", ["none", "mixup", "cutmix", "ricap"])
+@pytest.mark.parametrize(("size", "part_size"), [(2, None), (3, None), (2, 10), (4, 25)])
+def test_processes_together_load_what_one_would(store, mixing, size, part_size):
+    batches = BatchSampler(n=N, batch_size=50, seed=5)
+    whole = DataLoader(store, 4, batches, EVERYTHING, mixing=mixing)
+    shared = [
+        DataLoader(
+            store, 4, batches, EVERYTHING, mixing=mixing, sharing=Sharing(Mates(size, rank), part_size)
+        )
+        for rank in range(size)
+    ]
+    for step in range(batches.steps_per_epoch):
+        images, targets = whole.batch(3, step)
+        parts = [loader.batch(3, step) for loader in shared]
+        assert torch.equal(torch.cat([part for part, _ in parts]), images)
+        assert torch.equal(torch.cat([part for _, part in parts]), targets)

@@ -5,7 +5,9 @@ import torch
 from tellapart.data.sampler import BatchSampler, RowLabels
 from tellapart.data.store import ImageStore
 from tellapart.recipes.config import TrainConfig
+from tellapart.runtime.team import Team
 from tellapart.training.loader import DataLoader
+from tellapart.training.shares import Sharing
 
 
 def batches_of(train: ImageStore, config: TrainConfig) -> BatchSampler:
@@ -20,9 +22,15 @@ def batches_of(train: ImageStore, config: TrainConfig) -> BatchSampler:
 
 
 def loader_of(
-    train: ImageStore, classes: int, batches: BatchSampler, config: TrainConfig, device: torch.device
+    train: ImageStore,
+    classes: int,
+    batches: BatchSampler,
+    config: TrainConfig,
+    device: torch.device,
+    team: Team | None = None,
 ) -> DataLoader:
-    """Return what loads and augments them."""
+    """Return what loads and augments them, or this process's share of them."""
+    sharing = Sharing(team, config.statistics_over)
     return DataLoader(
-        train, classes, batches, config.augmentation, device, config.mixing, config.mixing_strength
+        train, classes, batches, config.augmentation, device, config.mixing, config.mixing_strength, sharing
     )

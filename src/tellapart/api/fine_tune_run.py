@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.api.crew import held_alike, order, ordering, predicted_by_all
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, train_to_the_end
 from tellapart.api.finish import HeldOut, calibrated
 from tellapart.api.listener import Listener
+from tellapart.api.tuned_network import batches_to_tune, copied, network_to_tune, step_and_loader
 from tellapart.api.watching import watch_over, with_findings
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
@@ -23,14 +25,10 @@ from tellapart.data.sampler import BatchSampler
 from tellapart.errors import ModelError
 from tellapart.events import EpochDone, Event, FineTuned, FineTuningSkipped
 from tellapart.explanations.examples.features import features_and_probabilities
-from tellapart.keras_backend import import_keras
-from tellapart.lowering import lower
 from tellapart.metrics.calibration import tempered
 from tellapart.metrics.novelty import BY_FEATURES, familiar_limit, fit_reference
 from tellapart.metrics.validation import Validation, is_better, loss_and_accuracy, validated
-from tellapart.models.stages import rate_factors, train_stages
 from tellapart.profiling.flops import Flops, count_flops
-from tellapart.recipes.build import build_loss, build_optimizer
 from tellapart.recipes.class_weights import ClassWeights
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.transfer_settings import FineTuning
@@ -38,10 +36,8 @@ from tellapart.runs.checkpointer import Checkpointer
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.threads import threads_for
 from tellapart.text import counted
-from tellapart.training.loader import DataLoader
 from tellapart.training.loop import run_epochs
-from tellapart.training.optim.native import NativeOptimizer, has_native_form
-from tellapart.training.step import TrainStep
+from tellapart.training.optim.native import has_native_form
 
 
 class Candidate(NamedTuple):
@@ -158,14 +154,8 @@ class _Tuning:
     @classmethod
     def of(cls, setup: TrainingSetup, head: Candidate, settings: FineTuning) -> "_Tuning":
         """Copy the model, and compile it."""
-        batches = BatchSampler(
-            n=len(setup.stores["train"]), batch_size=settings.batch_size, seed=setup.config.seed
-        )
-        model = _copied(head.classifier.model)
-        train_stages(model, settings.stages)
-        optimizer = build_optimizer(settings.optimizer, settings.epochs * batches.steps_per_epoch)
-        model.compile(optimizer=optimizer, loss=build_loss(settings.label_smoothing))
-        optimizer.build(model.trainable_variables)
+        batches = batches_to_tune(setup, settings)
+        model = network_to_tune(head.classifier.model, settings, batches.steps_per_epoch)
         return cls(setup, head, settings, batches, model, count_flops(model))
 
     @property
@@ -210,25 +200,20 @@ class _Tuning:
             NotFiniteError: loss or weights are NaN or infinite.
         """
         setup, settings = self.setup, self.settings
-        net = lower(self.model, setup.precision)
-        factors = rate_factors(self.model, settings.stage_factor)
-        optimizer = NativeOptimizer(self.model.optimizer, self.model.trainable_variables, factors)
-        train, classes = setup.stores["train"], len(setup.dataset.class_names)
-        loader = DataLoader(train, classes, self.batches, settings.augmentation, net.device)
+        order(setup.team, "fine-tune", settings)
+        held_alike(setup.team, [*self.model.weights, *self.model.optimizer.variables])
+        step, loader = step_and_loader(setup, self.model, settings, self.batches)
         classifier = Classifier.of_model(self.model, self.head.classifier.card)
 
         def validate() -> Validation:
-            images, labels = setup.validation.images, setup.validation.labels
-            return validated(classifier.probabilities(images, tta_views=1, precision=setup.precision), labels)
+            predictions = predicted_by_all(setup, classifier, setup.validation_split, tta_views=1)
+            return validated(predictions.averaged, setup.validation.labels)
 
-        weights = setup.config.class_weight
-        of_class = None if weights is None else weights.of(setup.dataset.class_names).tolist()
-        step = TrainStep(net, optimizer, class_weight=of_class)
         watch = watch_over(setup, self.config, self.model, checkpointer.state.history)
         with threads_for(settings.batch_size * self.flops.step):
             events = run_epochs(
                 step,
-                loader,
+                ordering(loader, setup.team),
                 validate,
                 checkpointer.state,
                 settings.epochs,
@@ -243,7 +228,7 @@ class _Tuning:
         """Return the trained network as a plain model, with its predictions of the held-out images."""
         setup, head = self.setup, self.head.classifier
         assert setup.config.head is not None
-        model = _copied(head.model)
+        model = copied(head.model)
         model.set_weights(self.model.get_weights())
         views = 2 if setup.config.head.mirror else 1
         origin = {**head.card.origin, "epochs": self.settings.epochs, "fine_tuned": True}
@@ -306,13 +291,6 @@ def _tera(flops: float) -> str:
     """Return FLOPs in TFLOPs, to three digits."""
     tera = flops / 1e12
     return f"{tera:,.0f}" if tera >= 100 else f"{tera:.3g}"
-
-
-def _copied(model: Any) -> Any:
-    """Return a Keras model with weights of its own, equal to a model's."""
-    copy = import_keras().models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return copy
 
 
 def _compared(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellapart import __version__
+from tellapart.api.crew import predicted_by_all
 from tellapart.api.curves import curves_of
 from tellapart.api.listener import Listener
 from tellapart.classifier.card import ModelCard
@@ -205,7 +206,7 @@ def score_test(
     """
     test, names, folder = setup.stores["test"], setup.dataset.class_names, setup.folder
     views = classifier.card.tta_views
-    probabilities = classifier.tta_probabilities(test.images, listener.scoring, precision=setup.precision)
+    probabilities = predicted_by_all(setup, classifier, "test", listener.scoring)
     kept = {"test": SplitPredictions(probabilities.averaged, test.labels, test.ids)}
     if held_out is not None:
         of_card = held_out.predictions.averaged if views > 1 else held_out.predictions.plain

@@ -33,6 +33,7 @@ from tellapart.runs.new_folder import new_run_folder
 from tellapart.runs.own_run import OwnRun, save_start
 from tellapart.runs.setup import TrainingSetup
 from tellapart.runtime.precision import resolve
+from tellapart.runtime.team import Team
 
 SMALLEST_SIDE = 16
 """Pixels. Smaller images are enlarged by a whole factor to at least this."""
@@ -54,6 +55,7 @@ def prepare(
     reason: str = "",
     memory_bytes: int = MEMORY_BUDGET,
     own: OwnRun | None = None,
+    team: Team | None = None,
 ) -> TrainingSetup:
     """Split the images, read them, and make the run folder.
 
@@ -67,6 +69,7 @@ def prepare(
         reason: why the recipe was chosen, where nobody named it.
         memory_bytes: of decoded images; more lie in a file.
         own: the Keras model that somebody gave.
+        team: of this process; None: it trains alone.
     """
     for words in dataset.notices:
         listener.notice(words)
@@ -86,8 +89,9 @@ def prepare(
     folder = new_run_folder(out, dataset.name, config.recipe, held)
     precision = resolve(config.precision)
     setup = TrainingSetup(
-        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, own=own, reason=reason
-    )
+        config, folder, dataset, preprocessing, stores, precision,
+        backbone=backbone, team=team, own=own, reason=reason,
+    )  # fmt: skip
     with recoverable(folder):
         if own is not None:
             save_start(own.ready.model, folder.path)
@@ -147,6 +151,7 @@ def prepare_again(
     held: ExitStack,
     memory_bytes: int = MEMORY_BUDGET,
     own_given: OwnGiven | None = None,
+    team: Team | None = None,
 ) -> TrainingSetup:
     """Prepare a run that was stopped, or is to go on past its planned end, on the very same images.
 
@@ -160,6 +165,7 @@ def prepare_again(
         held: gets the folder's lock.
         memory_bytes: of decoded images; more lie in a file.
         own_given: of a model of somebody's own: itself, and its callbacks.
+        team: of this process; None: it trains alone.
 
     Raises:
         ConfigError: settings were given, another training holds the folder, or the run's images are gone with the
@@ -178,11 +184,9 @@ def prepare_again(
     longer = None if changes.get("epochs") is None else extended(folder, config, changes["epochs"])
     own = prepared_again(own_given or OwnGiven(), folder.path, saved, config)
     data, labels = _data_again(folder, saved, data, labels)
-    dataset = open_recorded(opened, data, _as_then(labels, config), folder.read_split(saved))
-    for words in dataset.notices:
-        listener.notice(words)
-    preprocessing = Preprocessing.from_dict(saved["preprocessing"])
-    backbone, stores = open_and_load(dataset, preprocessing, config, listener, memory_bytes)
+    dataset, preprocessing, backbone, stores = opened_again(
+        config, saved, folder.read_split(saved), data, labels, opened, listener, memory_bytes
+    )
     recorded = saved["fingerprints"]
     if changed := [name for name, store in stores.items() if store.fingerprint() != recorded[name]]:
         raise DataError(
@@ -200,8 +204,38 @@ def prepare_again(
         config = longer
     precision = saved.get("precision") or resolve(config.precision)
     return TrainingSetup(
-        config, folder, dataset, preprocessing, stores, precision, backbone=backbone, own=own, resumes=True
-    )
+        config, folder, dataset, preprocessing, stores, precision,
+        backbone=backbone, team=team, own=own, resumes=True,
+    )  # fmt: skip
+
+
+def opened_again(
+    config: TrainConfig,
+    saved: Mapping[str, Any],
+    recorded: Mapping[str, tuple[str, str]],
+    data: Any,
+    labels: Any,
+    opened: Callable[[Any, Any], Dataset],
+    listener: Listener,
+    memory_bytes: int,
+) -> tuple[Dataset, Preprocessing, OpenBackbone | None, dict[str, ImageStore]]:
+    """Open and read the images that a run recorded, and its backbone.
+
+    Args:
+        config: of the run.
+        saved: what its run.toml says of its data.
+        recorded: id of each image -> (class name, split).
+        data: as for `open_dataset`.
+        labels: as for `open_dataset`.
+        opened: opens data and labels.
+        listener: hears of the images read.
+        memory_bytes: of decoded images; more lie in a file.
+    """
+    dataset = open_recorded(opened, data, _as_then(labels, config), recorded)
+    for words in dataset.notices:
+        listener.notice(words)
+    preprocessing = Preprocessing.from_dict(saved["preprocessing"])
+    return dataset, preprocessing, *open_and_load(dataset, preprocessing, config, listener, memory_bytes)
 
 
 def _data_again(folder: RunFolder, saved: Mapping[str, Any], data: Any, labels: Any) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.api.configure import configured
+from tellapart.api.crew import assemble, dismiss
 from tellapart.api.finish import TrainingResult
 from tellapart.api.listener import Listener
 from tellapart.api.live import listener_for
@@ -15,6 +16,7 @@ from tellapart.api.own_model import OwnGiven, prepared_own
 from tellapart.api.prepare import prepare, prepare_again
 from tellapart.api.repeat import repeated
 from tellapart.api.report import report_of_run
+from tellapart.api.together import in_team
 from tellapart.api.tracking import Tracking, own_trackers_lost, trackers_to_use
 from tellapart.api.training_run import run_training
 from tellapart.api.transfer_run import run_transfer
@@ -31,6 +33,7 @@ from tellapart.recipes.own_model import refuse_settings_of_recipes
 from tellapart.runs.new_folder import refuse_taken
 from tellapart.runs.own_run import OwnRun
 from tellapart.runs.setup import TrainingSetup
+from tellapart.runtime.team import team
 from tellapart.text import amount_of_bytes, described
 
 RECIPE_FOR_TARGETS, RECIPE_OF_BACKBONES = "fast", "transfer"
@@ -63,6 +66,21 @@ def default_recipe(target: float | None, settings: Mapping[str, Any]) -> str:
     return AUTO if target is None else RECIPE_FOR_TARGETS
 
 
+def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
+    return lambda data, labels: open_dataset(
+        data,
+        labels=labels,
+        class_names=class_names,
+        download=True,
+        progress=listener.downloading,
+        for_training=for_training,
+    )
+
+
+@in_team(
+    lambda class_names: _opener(class_names, Listener(), for_training=False),
+    lambda memory: _bytes_of(MEMORY_BUDGET if memory is None else memory),
+)
 def train(
     data: Any = None,
     *,
@@ -143,6 +161,7 @@ def train(
         A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped; `folder`, the run
         folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning; `report`, the path of
         its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as the model.
+        In a script that torchrun starts, its first process gets it, and the others None.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.
@@ -161,7 +180,9 @@ def train(
         if resume is not None:
             _refuse_beside_resume(config, recipe, out)
             given = {**settings_from(changes), **_given(augment, target, multi_label)}
-            setup = prepare_again(resume, data, labels, opened, given, listener, held, budget, own_given)
+            setup = prepare_again(
+                resume, data, labels, opened, given, listener, held, budget, own_given, team()
+            )
             refuse_unknown_function(setup.config)
         elif data is None and config is None:
             raise ConfigError(_nothing_to_train_on(labels))
@@ -172,12 +193,19 @@ def train(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
             again = reopening(data, labels)
-            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
-        listener.folder_made(setup)
-        with tracking.until_the_end() as ending:
-            result = _run_of(setup)(setup, listener, should_stop)
-            ending.take_in(result)
-        return _with_report(result, setup, listener) if result.finished else result
+            setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own, team())
+        return _trained(setup, tracking, should_stop)
+
+
+def _trained(setup: TrainingSetup, listener: Tracking, should_stop: Callable[[], bool]) -> TrainingResult:
+    """Train, score, and write the report, with the other processes of the team where there are any."""
+    listener.folder_made(setup)
+    assemble(setup, listener)
+    with listener.until_the_end() as ending:
+        result = _run_of(setup)(setup, listener, should_stop)
+        ending.take_in(result)
+    dismiss(setup.team)
+    return _with_report(result, setup, listener) if result.finished else result
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -342,17 +370,6 @@ def _nothing_to_train_on(labels: Any) -> str:
         else ""
     )
     return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
-
-
-def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
-    return lambda data, labels: open_dataset(
-        data,
-        labels=labels,
-        class_names=class_names,
-        download=True,
-        progress=listener.downloading,
-        for_training=for_training,
-    )
 
 
 def _with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from tellapart.api.batches import batches_of, loader_of
+from tellapart.api.crew import held_alike, order, ordering, predicted_by_all
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_to_the_end
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
@@ -85,15 +86,14 @@ class _Training:
         steps = batches.steps_per_epoch
         model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
         net = lower(model, setup.precision)
-        loader = loader_of(train, classes, batches, config, net.device)
+        loader = loader_of(train, classes, batches, config, net.device, setup.team)
         card = new_card(setup, config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)
 
         def validate() -> Validation:
-            held_out = setup.validation
-            probabilities = classifier.probabilities(held_out.images, tta_views=1, precision=setup.precision)
-            return validated(probabilities, held_out.labels)
+            predictions = predicted_by_all(setup, classifier, setup.validation_split, tta_views=1)
+            return validated(predictions.averaged, setup.validation.labels)
 
         return cls(setup, config, classifier, net, loader, checkpointer, validate)
 
@@ -116,16 +116,19 @@ class _Training:
         """
         state, config = self.checkpointer.state, self.config
         # Built here, not with the network: an optimizer may count the steps on from the state that it begins in.
-        steps = self.loader.batches.steps_per_epoch
-        step = WatchedStep(
-            build_step(config, self.net, config.epochs * steps, self.setup.dataset.class_names), steps
+        steps, team, names = (
+            self.loader.batches.steps_per_epoch,
+            self.setup.team,
+            self.setup.dataset.class_names,
         )
+        order(team, "train", config)
+        held_alike(team, [*self.net.model.weights, *self.net.model.optimizer.variables])
+        step = WatchedStep(build_step(config, self.net, config.epochs * steps, names, team), steps)
         store = self.loader.store
         inside = Inside(self.net.model, store.images, store.labels, config.seed)
         watch = watch_over(self.setup, config, self.net.model, state.history)
-        events = run_epochs(
-            step, self.loader, self.validate, state, config.epochs, should_stop, config.early_end
-        )
+        loader = ordering(self.loader, team)
+        events = run_epochs(step, loader, self.validate, state, config.epochs, should_stop, config.early_end)
         for event in with_findings(events, watch, lambda: inside.look(step.updates())):
             self.checkpointer.event(event)
             tell(event)
@@ -152,7 +155,10 @@ def _train(setup: TrainingSetup, listener: Listener, should_stop: Callable[[], b
         listener.trained()
     checkpointer, classifier = training.checkpointer, training.classifier
     checkpointer.restore_best_weights()
+    order(setup.team, "weights")
+    held_alike(setup.team, classifier.model.weights)
     finish_model(setup.config, classifier.model)
+    order(setup.team, "finish")
     history = tuple(checkpointer.state.history)
     seconds = time.monotonic() - began
     setup.folder.log("Cost", {"seconds": seconds, "joules": energy.joules, "threads": threads})
@@ -202,7 +208,7 @@ def _calibrate(setup: TrainingSetup, classifier: Classifier) -> HeldOut:
     """Note on the model card what held-out images tell: useful views; a temperature, and what is unfamiliar; or of
     several labels a picture each one's threshold."""
     store = setup.stores["validation"]
-    predictions = classifier.tta_probabilities(store.images, precision=setup.precision)
+    predictions = predicted_by_all(setup, classifier, "validation")
     held_out = HeldOut(predictions, store)
     card = calibrated(classifier.card, held_out, choose_views=setup.config.choose_views)
     if held_out.decides and not card.multi_label:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellapart.api.crew import computed_by_all, held_alike, order
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
@@ -56,7 +57,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
     assert setup.backbone is not None
     energy, began = EnergyMeter(), time.monotonic()
     features = setup.backbone.features
-    model = _model_of(setup, features)
+    model = model_of(setup, features)
     listener.prepared(setup, model)
 
     def tell(event: Event) -> None:
@@ -95,12 +96,14 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         return TrainingResult(
             classifier, setup.folder.path, (), finished=False, findings=setup.folder.findings()
         )
+    order(setup.team, "head")
+    held_alike(setup.team, classifier.model.weights)
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
     return score_test(setup, classifier, outcome.history, held_out, listener)
 
 
-def _model_of(setup: TrainingSetup, features: Any) -> Any:
+def model_of(setup: TrainingSetup, features: Any) -> Any:
     """Return the backbone under a new head.
 
     Raises:
@@ -134,12 +137,18 @@ def _views(
     store, began = setup.stores[split], time.monotonic()
     total = count * len(store)
 
-    def features(images: NDArray[np.uint8], before: int) -> NDArray[np.float32]:
-        return net(images, lambda done, _: listener.featuring(before + done, total), setup.precision)
+    def features(mirrored: bool, before: int) -> NDArray[np.float32]:
+        images = store.images[:, :, ::-1] if mirrored else store.images
+        order(setup.team, "features", split, mirrored)
+        return computed_by_all(
+            setup.team,
+            images,
+            lambda part: net(part, lambda done, _: listener.featuring(before + done, total), setup.precision),
+        )
 
-    views = [features(store.images, 0)]
+    views = [features(False, 0)]
     if count == 2:
-        views.append(features(store.images[:, :, ::-1], len(store)))
+        views.append(features(True, len(store)))
     tell(FeaturesDone(split, len(store), count, time.monotonic() - began))
     return Views(views, store.labels)
 

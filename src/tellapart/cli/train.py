@@ -1,5 +1,7 @@
 """The command `train`."""
 
+import os
+import sys
 from typing import Any
 
 import typer
@@ -8,6 +10,7 @@ from tellapart.cli import options, run_options, training_options
 from tellapart.cli.augment import Augment, parse_augment
 from tellapart.cli.label_options import with_label_options
 from tellapart.cli.own_model_options import with_own_model_options
+from tellapart.cli.terminal.launch import ending_for_good, launch
 from tellapart.cli.terminal.startup import importing
 
 AS_GIVEN = (
@@ -36,6 +39,7 @@ def train(
     augment: Augment = None,
     no_augment: training_options.NoAugment = False,
     precision: training_options.TrainPrecision = None,
+    processes: training_options.Processes = None,
     resume: training_options.Resume = None,
     config: training_options.ConfigFile = None,
     set_fields: training_options.Set = None,
@@ -67,11 +71,16 @@ def train(
     4 missing optional package, 129 closed terminal, 130 Ctrl-C, 143 SIGTERM
     """
     given = {**locals(), **own, "set": set_fields}
+    options.refuse_empty(data)
+    if (processes or 1) > 1 and "RANK" not in os.environ:
+        raise typer.Exit(launch(processes or 1, sys.argv[1:]))
     with importing():
         from tellapart.cli.terminal.training import train_and_report
 
-    options.refuse_empty(data)
-    raise typer.Exit(train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet))
+    def run() -> int:
+        return train_and_report(data, _settings(given), save_to=save_to, as_json=as_json, quiet=quiet)
+
+    raise typer.Exit(ending_for_good(run, as_json=as_json))
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:

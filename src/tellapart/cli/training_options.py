@@ -36,6 +36,17 @@ Patience = Annotated[
     ),
 ]
 
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=1,
+        help="Train with N processes that share each batch, on cores or GPUs of this machine. For several machines, "
+        "start the command with torchrun (docs/scaling.md). Default: one process, which uses all cores.",
+    ),
+]
+
 # The optimizer and its loss
 
 LearningRate = Annotated[

@@ -1,7 +1,7 @@
-"""Batches: which images each process sees, in which order, at every step.
+"""Batches: which images are learned from, in which order, at every step.
 
-A batch is a pure function of (seed, epoch, step, rank). Nothing here keeps a
-cursor, so a run resumed at step 700 sees what an unbroken run would have seen.
+A batch is a pure function of (seed, epoch, step), however many processes share it. Nothing here keeps a cursor, so a
+run resumed at step 700 sees what an unbroken run would have seen.
 
 Knows nothing of pixels, models or augmentation, and works without torch.
 """
@@ -99,7 +99,7 @@ def step_seed(seed: int, epoch: int, step: int, rank: int = 0) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSampler:
-    """Cuts `n` rows into batches, the same on every process but for `rank`."""
+    """Cuts `n` rows into batches."""
 
     n: int
     """Rows in the data set."""
@@ -122,12 +122,6 @@ class BatchSampler:
     labels: RowLabels | None = field(default=None, repr=False)
     """Each row's class, where an epoch visits every class equally often; None: it visits each row once."""
 
-    rank: int = 0
-    """This process, 0 to world_size - 1."""
-
-    world_size: int = 1
-    """Processes that share each batch."""
-
     def __post_init__(self) -> None:
         _check_seed(self.seed)
         if self.n < 1:
@@ -146,13 +140,6 @@ class BatchSampler:
                 f"Balanced batches need a label for each of {self.n} rows, and are shuffled; got labels of shape "
                 f"{self.labels.values.shape}."
             )
-        if not 1 <= self.world_size <= self.batch_size:
-            raise ConfigError(
-                f"world_size is 1 to the batch_size, {self.batch_size}, so that each process has a row; "
-                f"got {self.world_size}."
-            )
-        if not 0 <= self.rank < self.world_size:
-            raise ConfigError(f"rank is 0 to {self.world_size - 1} (world_size - 1); got {self.rank}.")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -165,30 +152,37 @@ class BatchSampler:
         return self.n if self.rows_per_epoch is None else min(self.n, self.rows_per_epoch)
 
     def rows(self, epoch: int, step: int) -> NDArray[np.int64]:
-        """Return this process's rows at one step.
+        """Return the rows of one step.
 
         Args:
             epoch: whole passes finished, from 0.
             step: steps finished within the epoch, from 0.
 
         Returns:
-            (b,) int64, a new array. The ranks' parts of a batch differ by at most one row; a short last
-            batch may leave a rank none.
+            (b,) int64, a new array.
+
+        Raises:
+            IndexError: no such step in an epoch.
+        """
+        start = step * self.batch_size
+        stop = start + self.size(step)
+        if not self.shuffle:
+            return np.arange(start, stop, dtype=np.int64)
+        if self.labels is None:
+            order = epoch_order(self.seed, epoch, self.n)
+        else:
+            order = balanced_order(self.seed, epoch, self.labels, self._visited)
+        return order[start:stop].copy()
+
+    def size(self, step: int) -> int:
+        """Return the number of rows of one step.
 
         Raises:
             IndexError: no such step in an epoch.
         """
         if not 0 <= step < self.steps_per_epoch:
             raise IndexError(f"step is 0 to {self.steps_per_epoch - 1}; got {step}.")
-        start = step * self.batch_size
-        stop = min(start + self.batch_size, self._visited)
-        if not self.shuffle:
-            return np.arange(start + self.rank, stop, self.world_size, dtype=np.int64)
-        if self.labels is None:
-            order = epoch_order(self.seed, epoch, self.n)
-        else:
-            order = balanced_order(self.seed, epoch, self.labels, self._visited)
-        return order[start + self.rank : stop : self.world_size].copy()
+        return min(self.batch_size, self._visited - step * self.batch_size)
 
 
 def _check_seed(seed: int) -> None:

@@ -14,6 +14,7 @@ from tellapart.recipes.compiled import CompiledSettings
 from tellapart.recipes.config import TrainConfig
 from tellapart.recipes.optimizer_settings import MuonSettings, OptimizerSettings
 from tellapart.recipes.standardized import standardized
+from tellapart.runtime.team import Team
 from tellapart.training.optim.muon import MuonOptimizer, Rates
 from tellapart.training.step import TrainStep
 
@@ -122,7 +123,11 @@ def build_optimizer(settings: OptimizerSettings | MuonSettings | CompiledSetting
 
 
 def build_step(
-    config: TrainConfig, net: LoweredNet, steps: int, class_names: Sequence[str] = ()
+    config: TrainConfig,
+    net: LoweredNet,
+    steps: int,
+    class_names: Sequence[str] = (),
+    team: Team | None = None,
 ) -> TrainStep:
     """Return the training step that the configuration describes.
 
@@ -131,11 +136,12 @@ def build_step(
         net: lowered from the model of `build_model`.
         steps: of the whole training.
         class_names: for class weights; otherwise not needed.
+        team: that shares each batch; None: this process trains alone.
     """
     settings, model = config.optimizer, net.model
     weights = None if config.class_weight is None else config.class_weight.of(class_names).tolist()
     if not isinstance(settings, MuonSettings):
-        return TrainStep(net, part_size=config.statistics_over, class_weight=weights)
+        return TrainStep(net, part_size=config.statistics_over, class_weight=weights, team=team)
     rates = Rates(
         filters=settings.learning_rate,
         momentum=settings.momentum,
@@ -147,5 +153,5 @@ def build_step(
     )
     # Its rates are for a loss that is summed over the images; Keras's binary cross-entropy is a mean over labels too.
     summed = config.batch_size * (model.output_shape[-1] if config.multi_label else 1)
-    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, summed)
-    return TrainStep(net, optimizer, part_size=config.statistics_over, class_weight=weights)
+    optimizer = MuonOptimizer(model.optimizer, model.trainable_variables, rates, summed, team)
+    return TrainStep(net, optimizer, part_size=config.statistics_over, class_weight=weights, team=team)

@@ -10,6 +10,7 @@ from pathlib import Path
 from tellapart.errors import ConfigError, SaveError
 from tellapart.files import is_temporary, make_folder, sync_folder
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.launch import LAUNCH, note_launch
 from tellapart.runs.lock import is_of_lock, locked, refuse_held
 from tellapart.text import described, file_name
 
@@ -41,6 +42,7 @@ def new_run_folder(out: str | Path | None, data_name: str, recipe: str, held: Ex
     refuse_taken(path)  # another training may have been faster
     folder = RunFolder(path)
     folder.remove_litter()
+    note_launch(folder)
     return folder
 
 
@@ -73,7 +75,7 @@ def refuse_taken(out: str | Path | None) -> None:
 
 def _is_of_no_run(place: Path) -> bool:
     """Return whether a file is one of those that a training writes before `run.toml`."""
-    return place.name == "split.csv" or is_of_lock(place) or is_temporary(place)
+    return place.name in ("split.csv", LAUNCH) or is_of_lock(place) or is_temporary(place)
 
 
 def _made_dated(parent: Path, name: str) -> Path:

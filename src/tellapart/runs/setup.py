@@ -11,6 +11,7 @@ from tellapart.pages.card import Readable
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.own_run import OwnRun
+from tellapart.runtime.team import Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class TrainingSetup(Readable):
     backbone: OpenBackbone | None = None
     """The pretrained network whose features a head reads; None where the whole network is trained."""
 
+    team: Team | None = None
+    """The processes that train together; None: this one trains alone."""
+
     own: OwnRun | None = None
     """The Keras model that somebody gave; None where the configuration names a network."""
 
@@ -40,8 +44,13 @@ class TrainingSetup(Readable):
     """Why `auto` chose this recipe; empty where somebody named it."""
 
     @property
-    def validation(self) -> ImageStore:
-        """The images that score each epoch or choose a head; cross-validation uses those of training."""
+    def validation_split(self) -> str:
+        """The split whose images score each epoch or choose a head; cross-validation uses those of training."""
         if self.config.validation == "cross-validation":
-            return self.stores["train"]
-        return self.stores["test" if self.config.validation == "test" else "validation"]
+            return "train"
+        return "test" if self.config.validation == "test" else "validation"
+
+    @property
+    def validation(self) -> ImageStore:
+        """The images of that split."""
+        return self.stores[self.validation_split]

@@ -18,6 +18,7 @@ from tellapart.metrics.validation import Validation, validated
 from tellapart.training.keras_callbacks import CallbackRun, Logs
 from tellapart.training.keras_fit import batch_function
 from tellapart.training.loss_form import LossForm
+from tellapart.training.shares import BatchShare
 from tellapart.training.state import TrainState
 from tellapart.training.step import EvaluateStep, StepResult, TrainStep
 
@@ -69,12 +70,13 @@ class KerasSteps:
         self._train = batch_function(self.model, TrainStep, self.precision, self._last.take)
         self._test = batch_function(self.model, EvaluateStep, self.precision, self._last.take)
 
-    def __call__(self, inputs: Any, targets: Any) -> StepResult:
+    def __call__(self, inputs: Any, targets: Any, *, share: BatchShare | None = None) -> StepResult:  # noqa: ARG002
         """Learn from one batch.
 
         Args:
             inputs: (B, H, W, C) pixels 0 to 255.
             targets: (B, classes), one-hot or mixed.
+            share: None: the batch is not shared.
         """
         if self.state.step == 0:
             self.model.reset_metrics()

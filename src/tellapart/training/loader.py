@@ -1,7 +1,8 @@
 """The data loader: the tensors of one step, from images in memory or read ahead from a disk.
 
 Everything random in a step (which images, how they are augmented, and which units
-dropout zeroes) is seeded by (seed, epoch, step, rank) alone.
+dropout zeroes) is seeded by (seed, epoch, step) alone. Where a team shares the batch, each process draws for all
+images and loads its own.
 """
 
 from dataclasses import replace
@@ -21,6 +22,7 @@ from tellapart.data.types import Pixels
 from tellapart.runtime.cuda_graph import CudaGraphed
 from tellapart.runtime.workers import workers
 from tellapart.training.read_ahead import ReadAhead
+from tellapart.training.shares import ALONE, BatchShare, Sharing
 
 IMAGES_TO_DIVIDE = 128
 """Batch size from which on each core augments a part. On busy cores, torch's own threads waited for each
@@ -43,6 +45,7 @@ class DataLoader:
         device: torch.device | str = "cpu",
         mixing: Mixing = "none",
         mixing_strength: float | None = None,
+        sharing: Sharing = ALONE,
     ) -> None:
         """Create a loader.
 
@@ -54,15 +57,20 @@ class DataLoader:
             device: where the batches are needed.
             mixing: how images of a batch are combined; a name in `MIXINGS`.
             mixing_strength: how strongly; None: as in the paper.
+            sharing: who shares each batch.
         """
         self.store, self.batches, self.augmentation = store, batches, augmentation
         self.mix = mixer(mixing, mixing_strength)
+        self.sharing, self.mixes = sharing, mixing != "none"
         self.device = torch.device(device)
         is_kept = self.device.type != "cpu" and store.is_in_memory
         self.on_device = torch.tensor(store.images, device=device) if is_kept else None
-        self.ahead = None if store.is_in_memory else ReadAhead(store, batches)
+        self.ahead = None if store.is_in_memory else ReadAhead(store, batches, self._rows)
         self.read: Pixels | None = None
         """The images of the step that is being prepared, where they are not in memory."""
+
+        self.drawn_for: tuple[int, slice] = (0, slice(None))
+        """For how many images random numbers are drawn in the step that is being prepared, and which are its own."""
 
         self.labels = torch.tensor(store.labels, device=device)
         self.multi_label = are_several(store.labels)
@@ -73,21 +81,36 @@ class DataLoader:
         self.prepare = CudaGraphed(self._prepare, [self.generator]) if recorded else self._prepare
 
     def batch(self, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Return the batch of one step, and seed torch's global generator for its dropout.
+        """Return the batch of one step, or the share of it, and seed torch's global generator for its dropout.
 
         Returns:
             Images (B, H, W, C), pixels 0-255, float32 if augmented, else uint8; and their
             targets (B, classes), one-hot unless images are mixed or have several labels. Both on `device`.
         """
-        rows = self.batches.rows(epoch, step)
+        rows, share = self._rows(epoch, step), self.share(step)
+        own = slice(None) if share is None else share.rows
+        self.drawn_for = self.batches.size(step), slice(None) if self.mixes else own
         on_device = torch.from_numpy(rows).to(self.device, non_blocking=True)
-        seed = step_seed(self.batches.seed, epoch, step, self.batches.rank)
+        seed = step_seed(self.batches.seed, epoch, step)
         torch.manual_seed(seed)
         self.generator.manual_seed(seed)
         mirrored = self._alternating(rows, epoch)
         self.read = None if self.ahead is None else self.ahead.images(epoch, step)
         images, targets = self.prepare(on_device) if mirrored is None else self.prepare(on_device, mirrored)
-        return self.mix(images, targets, seed)
+        images, targets = self.mix(images, targets, seed)
+        if share is not None and self.device.type != "cpu":  # there, dropout draws for each process by itself
+            torch.manual_seed(step_seed(self.batches.seed, epoch, step, 1 + share.first))
+        return (images[own], targets[own]) if self.mixes else (images, targets)
+
+    def share(self, step: int) -> BatchShare | None:
+        """Return what is learned from here of a step's batch; None: all of it."""
+        return self.sharing.share(self.batches.size(step))
+
+    def _rows(self, epoch: int, step: int) -> NDArray[np.int64]:
+        """Return the rows to load for a step: all of the batch where its images are mixed."""
+        share = self.share(step)
+        rows = self.batches.rows(epoch, step)
+        return rows if share is None or self.mixes else rows[share.rows]
 
     def _prepare(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the images of these rows, augmented, and their targets; `mirrored` replaces the random flips."""
@@ -104,7 +127,8 @@ class DataLoader:
     def _augment(self, images: Tensor, plan: Augmentation, mirrored: Tensor | None) -> Tensor:
         """Augment (B, H, W, C): draw at random for all images at once, then augment a part on each core."""
         n, height, width, channels = images.shape
-        drawn = draw_all(plan, n, (channels, height, width), self.generator)
+        all_images, own = self.drawn_for
+        drawn = draw_all(plan, all_images, (channels, height, width), self.generator).of(own)
         if mirrored is not None:
             drawn = replace(drawn, moves=replace(drawn.moves, mirrored=mirrored))
 

@@ -6,7 +6,7 @@ weights it leaves behind are always consistent.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -75,12 +75,32 @@ def run_epochs(
         yield done
 
 
+class BatchLearned(NamedTuple):
+    """What came of one batch."""
+
+    loss: Tensor
+    """Scalar: the mean over the batch."""
+
+    right: Tensor
+    """Images of the batch that are classified correctly."""
+
+    images: int
+
+
+def learn_from(step: Step, loader: DataLoader, epoch: int, number: int) -> BatchLearned:
+    """Learn from the batch of one step, or from this process's share of it; all processes of a team call it."""
+    images, targets = loader.batch(epoch, number)
+    share = loader.share(number)
+    result = step(images, targets, share=share)
+    right = count_right(result.output, targets, multi_label=loader.multi_label)
+    return BatchLearned(result.loss, loader.sharing.counted(right, share), loader.batches.size(number))
+
+
 def _learn_one_batch(step: Step, loader: DataLoader, state: TrainState, epochs: int) -> StepDone:
-    images, targets = loader.batch(state.epoch, state.step)
-    result = step(images, targets)
-    state.loss_sum = state.loss_sum + result.loss.double() * len(images)
-    state.right = state.right + count_right(result.output, targets, multi_label=loader.multi_label)
-    state.pictures += len(images)
+    learned = learn_from(step, loader, state.epoch, state.step)
+    state.loss_sum = state.loss_sum + learned.loss.double() * learned.images
+    state.right = state.right + learned.right
+    state.pictures += learned.images
     state.step += 1
     return StepDone(
         epoch=state.epoch,

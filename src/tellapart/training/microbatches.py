@@ -6,17 +6,19 @@ the arithmetic is not float32, whose bits are Keras's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from tellapart.lowering import LoweredNet
-from tellapart.lowering.microbatch import MicroBatch, enter_micro_batch
+from tellapart.lowering.microbatch import MicroBatch, MovingUpdate, enter_micro_batch
 from tellapart.lowering.torch_masks import WholeBatchMasks
+from tellapart.runtime.team import Team
 from tellapart.runtime.workers import workers
 from tellapart.training.loss import Loss, PerImageLoss
+from tellapart.training.shares import BatchShare
 
 FEWEST_IMAGES = 64
 """Fewest images in a micro-batch. With fewer, two Python threads wait for each other longer than they compute:
@@ -34,6 +36,35 @@ class MicroBatches:
 
     masks: WholeBatchMasks | None = None
     """Where the net draws as Keras does: the masks of the whole batch. Nothing else is drawn then."""
+
+    share: BatchShare | None = None
+    """What these are of a batch that a team shares; None: all of it."""
+
+    team: Team | None = None
+
+    @classmethod
+    def of_share(
+        cls, share: BatchShare, team: Team, inputs: Any, targets: Any, weight: Any, *, like_keras: bool
+    ) -> "MicroBatches":
+        """Divide a process's images into its parts of the batch.
+
+        Args:
+            share: which images they are.
+            team: that shares the batch.
+            inputs: of these images.
+            targets: of these images.
+            weight: sample weights (own images,), or None.
+            like_keras: whether the net draws as Keras does.
+        """
+        counts = [part.count for part in share.parts]
+        factors = [share.factor * count / share.images for count in counts]
+        if len(counts) == 1:
+            items = [(inputs, targets, weight, factors[0])]
+        else:
+            weights = [None] * len(counts) if weight is None else weight.split(counts)
+            items = list(zip(inputs.split(counts), targets.split(counts), weights, factors, strict=True))
+        masks = WholeBatchMasks(share.images) if like_keras else None
+        return cls(items, masks, share, team)
 
     @classmethod
     def of_batch(
@@ -81,14 +112,9 @@ class MicroBatches:
         Each draws its random numbers from a generator of its own, seeded from torch's global one, or takes its
         rows of Keras's masks.
         """
-        if len(self.items) == 1:
+        if self.share is None and len(self.items) == 1:
             return [learn(*self.items[0])]
-        seed = 0 if self.masks else int(torch.randint(2**62, ()))
-        firsts = accumulate((len(item[0]) for item in self.items), initial=0)
-        micro_batches = [
-            MicroBatch(item[3], torch.Generator().manual_seed(seed + index), self.masks, first)
-            for index, (item, first) in enumerate(zip(self.items, firsts, strict=False))
-        ]
+        micro_batches = self._of_one_process() if self.share is None else self._of_team(self.share)
 
         def run(index: int) -> Result:
             with enter_micro_batch(micro_batches[index]):
@@ -97,10 +123,70 @@ class MicroBatches:
         indices = range(len(self.items))
         on_cpu = self.items[0][0].device.type == "cpu"
         results = workers().map(run, indices) if on_cpu else list(map(run, indices))
-        for micro_batch in micro_batches:
-            for action in micro_batch.afterward:
-                action()
+        updates = [micro_batch.afterward for micro_batch in micro_batches]
+        for update in chain.from_iterable(self._of_all_parts(updates)):
+            update.apply(update.mean, update.variance, update.weight)
         return results
+
+    def _of_one_process(self) -> list[MicroBatch]:
+        seed = 0 if self.masks else _drawn_seed()
+        firsts = accumulate((len(item[0]) for item in self.items), initial=0)
+        return [
+            MicroBatch(item[3], torch.Generator().manual_seed(seed + index), self.masks, first)
+            for index, (item, first) in enumerate(zip(self.items, firsts, strict=False))
+        ]
+
+    def _of_team(self, share: BatchShare) -> list[MicroBatch]:
+        """Return this process's parts, which draw as they would if one process had all of them."""
+        assert self.team is not None
+        seed = _drawn_seed() if share.all_parts > 1 and not self.masks else None
+        micro_batches = []
+        for part in share.parts:
+            generator = (
+                torch.default_generator if seed is None else torch.Generator().manual_seed(seed + part.index)
+            )
+            first = share.first if self.masks else part.first
+            shared = len(part.ranks) > 1 and self.team.device.type == "cpu"
+            micro_batches.append(
+                MicroBatch(
+                    part.images / share.images,
+                    generator,
+                    self.masks,
+                    first,
+                    part.images,
+                    self.team.sharers(part.ranks) if shared else None,
+                )
+            )
+        return micro_batches
+
+    def _of_all_parts(self, updates: list[list[MovingUpdate]]) -> list[list[MovingUpdate]]:
+        """Return the updates of all parts of the batch, those of other processes too, in the order of the parts."""
+        share = self.share
+        if share is None or self.team is None or share.all_parts == len(share.parts) or not updates[0]:
+            return updates
+        begun = [each for each, part in zip(updates, share.parts, strict=True) if part.first == 0]
+        own = torch.stack([_flat(each) for each in updates])[: len(begun)]
+        return [_as(updates[0], row) for row in self.team.gathered_rows(own, share.begun)]
+
+
+def _drawn_seed() -> int:
+    return int(torch.randint(2**62, ()))
+
+
+def _flat(updates: list[MovingUpdate]) -> Tensor:
+    numbers = [torch.cat([each.mean.float(), each.variance.float()]) for each in updates]
+    return torch.cat([*numbers, torch.tensor([each.weight for each in updates], device=numbers[0].device)])
+
+
+def _as(updates: list[MovingUpdate], numbers: Tensor) -> list[MovingUpdate]:
+    """Return updates of the same layers with the numbers of another part."""
+    sizes = [len(each.mean) for each in updates for _ in range(2)]
+    *statistics, weights = numbers.split([*sizes, len(updates)])
+    pairs = zip(statistics[::2], statistics[1::2], strict=True)
+    return [
+        MovingUpdate(each.apply, mean, variance, float(weight))
+        for each, (mean, variance), weight in zip(updates, pairs, weights, strict=True)
+    ]
 
 
 def divide(

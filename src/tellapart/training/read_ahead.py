@@ -6,7 +6,11 @@ first one of a resumed run, is read at once.
 
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.data.sampler import BatchSampler
 from tellapart.data.store import ImageStore
@@ -19,14 +23,17 @@ STEPS_AHEAD, BYTES_AHEAD = 3, 128 << 20
 class ReadAhead:
     """The images of each step of a training, in the order in which it asks."""
 
-    def __init__(self, store: ImageStore, batches: BatchSampler) -> None:
+    def __init__(
+        self, store: ImageStore, batches: BatchSampler, rows: Callable[[int, int], NDArray[np.int64]]
+    ) -> None:
         """Create it; nothing is read yet.
 
         Args:
             store: of images that are not in memory.
             batches: which images go into which step.
+            rows: (epoch, step) -> those of them that are wanted here.
         """
-        self._store, self._batches = store, batches
+        self._store, self._batches, self._rows = store, batches, rows
         self._thread = ThreadPoolExecutor(1, "tellapart read ahead")
         self._reading: dict[tuple[int, int], Future[Pixels]] = {}
         batch_bytes = batches.batch_size * math.prod(store.images.shape[1:])
@@ -53,4 +60,4 @@ class ReadAhead:
         return (epoch, step + 1) if step + 1 < self._batches.steps_per_epoch else (epoch + 1, 0)
 
     def _read(self, place: tuple[int, int]) -> Pixels:
-        return self._store.rows(self._batches.rows(*place))
+        return self._store.rows(self._rows(*place))

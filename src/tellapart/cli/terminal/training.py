@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tellapart.api.listener import Listener
 from tellapart.api.repeat import repeated
 from tellapart.api.train import default_recipe, train
 from tellapart.classifier.model_file import MODEL_SUFFIXES
@@ -21,6 +22,7 @@ from tellapart.recipes.own_model import OWN_MODEL
 from tellapart.recipes.recipes import find_recipe
 from tellapart.runs.folder import existing_run_folder
 from tellapart.runs.setup import TrainingSetup
+from tellapart.runtime.team import place_from_environment
 
 TUTORIAL_MODEL_NAME = "keras_first_cnn_test.h5"
 """What --save-to calls the file of first-cnn in a folder: the tutorial's model_name."""
@@ -49,6 +51,9 @@ def train_and_report(
         The exit code.
     """
     settings = {name: value for name, value in settings.items() if value is not None}
+    if (own := place_from_environment()) is not None and own.rank:
+        train(data, **settings, listener=Listener())
+        return 0
     refuse_settings_of_a_resumed_run(settings, data)
     targets = {} if save_to is None else model_targets(save_to, *recipe_and_data(data, settings))
     target: Path | None = None

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from tellapart.lowering.microbatch import Sharers
+
 aten: Any = torch.ops.aten
 Array = NDArray[Any]
 
@@ -67,30 +69,50 @@ def is_read_in_pieces(x: Tensor) -> bool:
     return many and x.device.type == "cpu" and x.movedim(1, -1).is_contiguous()
 
 
+def as_rows_of_pixels(x: Tensor) -> Tensor:
+    """Return (B, C, ...) with its channels last in memory."""
+    return x.movedim(1, -1).contiguous().movedim(-1, 1)
+
+
 def normalize_by_batch(
-    x: Tensor, gamma: Tensor | None, beta: Tensor | None, epsilon: float, activation: str = "linear"
+    x: Tensor,
+    gamma: Tensor | None,
+    beta: Tensor | None,
+    epsilon: float,
+    activation: str = "linear",
+    sharers: Sharers | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalize each channel by its mean and variance over the batch, scale and shift it, and apply an activation.
 
     Args:
-        x: (B, C, ...), for which `is_read_in_pieces` holds.
+        x: (B, C, ...) on the processor, its channels last in memory.
         gamma: (C,) float32, or None for 1.
         beta: (C,) float32, or None for 0.
         epsilon: added to the variance.
         activation: "linear", or a name in `ACTIVATIONS`.
+        sharers: other processes with images of the batch; None: there are none.
 
     Returns:
         The result, of the shape and dtype of `x`, and the mean and the biased variance, (C,) float64.
     """
-    return _NormalizeByBatch.apply(x, gamma, beta, epsilon, activation)
+    return _NormalizeByBatch.apply(x, gamma, beta, epsilon, activation, sharers)
 
 
 class _NormalizeByBatch(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, gamma: Tensor | None, beta: Tensor | None, epsilon: float, activation: str
+        ctx: Any,
+        x: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        epsilon: float,
+        activation: str,
+        sharers: Sharers | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         mean, variance = moments(x)
+        ctx.pixels, ctx.sharers = x.numel() // len(mean), sharers
+        if sharers is not None:
+            mean, variance, ctx.pixels = _moments_of_all(mean, variance, ctx.pixels, sharers)
         given = gamma, beta, mean.float(), variance.float()
         y = _normalized_and_activated(x, given, epsilon, activation)
         keeps_result = activation != "linear" and ACTIVATIONS[activation].from_result
@@ -106,7 +128,7 @@ class _NormalizeByBatch(torch.autograd.Function):
         mean, rows = _array(mean), _rows(x)
         inverse = 1 / np.sqrt(_array(variance) + ctx.epsilon)
         gradient = y_gradient.movedim(1, -1).reshape(rows.shape)
-        in_half = x.dtype != torch.float32 and len(mean) >= FEWEST_CHANNELS
+        in_half = x.dtype != torch.float32 and len(mean) >= FEWEST_CHANNELS and ctx.sharers is None
         sums = None if in_half else _GradientSums(rows, mean, inverse)
         if ctx.activation != "linear":
             before = _pieces(_rows(y)) if y is not None else _Normalization(rows, given, ctx.epsilon).pieces()
@@ -120,15 +142,17 @@ class _NormalizeByBatch(torch.autograd.Function):
             gradient = _as_map(gradient, x)
             results = aten.native_batch_norm_backward(gradient, x, *weights, True, 0.0, [True] * 3)
         else:
-            total, dot = sums.totals()
+            total, dot = own_total, own_dot = sums.totals()
+            if ctx.sharers is not None:  # each process keeps its share of the weights' gradients
+                total, dot = ctx.sharers.summed(torch.from_numpy(np.stack([total, dot]))).numpy()
             factor = inverse if gamma is None else inverse * _array(gamma)
             place = torch.empty_like(rows) if ctx.activation == "linear" else gradient  # which is ours then
-            share = factor / (x.numel() // len(mean))
+            share = factor / ctx.pixels
             slope = share * inverse * dot
             _write_input_gradient(rows, gradient, place, factor, -slope, slope * mean - share * total)
-            results = _as_map(place, x), _tensor(dot), _tensor(total)
+            results = _as_map(place, x), _tensor(own_dot), _tensor(own_total)
         wanted = zip(results, ctx.needs_input_grad, strict=False)
-        return *(result if wants else None for result, wants in wanted), None, None
+        return *(result if wants else None for result, wants in wanted), None, None, None
 
 
 def _through_activation(
@@ -181,6 +205,22 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     means += variances
     means *= shares
     return torch.from_numpy(mean), torch.from_numpy(means.sum(0))
+
+
+def _moments_of_all(
+    mean: Tensor, variance: Tensor, pixels: int, sharers: Sharers
+) -> tuple[Tensor, Tensor, int]:
+    """Return the mean and the biased variance of all processes' pixels, (C,) float64, and how many there are.
+
+    Source: Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance".
+    """
+    own = torch.cat([mean, variance, mean.new_tensor([pixels])])
+    everybody = sharers.gathered(own)  # (processes, 2 C + 1)
+    counts = everybody[:, -1:]
+    shares = counts / counts.sum()
+    means, variances = everybody[:, :-1].chunk(2, 1)
+    whole = (means * shares).sum(0)
+    return whole, ((variances + (means - whole) ** 2) * shares).sum(0), int(counts.sum())
 
 
 class _Normalization:

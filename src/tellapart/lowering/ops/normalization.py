@@ -4,7 +4,6 @@ Statistics are float32 whatever the precision of the layers around, as in Keras.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tellapart.lowering.layout import image_to_sequence, sequence_to_image, to_keras, to_torch, torch_axis
-from tellapart.lowering.microbatch import current_micro_batch
+from tellapart.lowering.microbatch import MovingUpdate, current_micro_batch
 from tellapart.lowering.ops.activations import activate_over
 from tellapart.lowering.ops.base import Config, FunctionOperation, Operation, Rule, over_axes
-from tellapart.lowering.ops.batch_statistics import is_read_in_pieces, normalize_by_batch
+from tellapart.lowering.ops.batch_statistics import as_rows_of_pixels, is_read_in_pieces, normalize_by_batch
 
 LEAST_LENGTH = 1e-12
 """The least length that UnitNormalization divides by."""
@@ -60,11 +59,15 @@ class BatchNormalization(Operation):
 
     def _by_batch_statistics(self, x: Tensor) -> Tensor:
         """Normalize (B, C, ...) by its own statistics, apply the activation, and update the moving statistics."""
-        if is_read_in_pieces(x):
-            y, mean, variance = normalize_by_batch(x, self.gamma, self.beta, self.epsilon, self.activation)
+        micro_batch = current_micro_batch()
+        sharers = None if micro_batch is None else micro_batch.sharers
+        if sharers is not None or is_read_in_pieces(x):
+            x = x if sharers is None else as_rows_of_pixels(x)
+            y, mean, variance = normalize_by_batch(
+                x, self.gamma, self.beta, self.epsilon, self.activation, sharers
+            )
         else:
             y, mean, variance = self._by_torch(x)
-        micro_batch = current_micro_batch()
         if micro_batch is None:
             self._update(mean, variance, 1 - self.momentum)
             return y
@@ -72,7 +75,8 @@ class BatchNormalization(Operation):
         if x.device.type == "cuda":  # parts run in order, and the next part's graph reuses this one's memory
             self._update(mean, variance, weight)
         else:
-            micro_batch.afterward.append(partial(self._update, mean.detach(), variance.detach(), weight))
+            update = MovingUpdate(self._update, mean.detach(), variance.detach(), weight)
+            micro_batch.afterward.append(update)
         return y
 
     def factor_and_offset(self) -> tuple[Tensor, Tensor]:

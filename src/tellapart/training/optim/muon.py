@@ -7,7 +7,7 @@ Sources: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural net
 the weight normalization and the rates: KellerJordan/cifar10-airbench, airbench94_muon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tellapart.keras_internals import index_in, steps_taken
+from tellapart.runtime.team import Team
 from tellapart.runtime.workers import workers
 from tellapart.training.optim.native import KerasOptimizer
 
@@ -52,8 +53,16 @@ class MuonOptimizer(KerasOptimizer):
     are also counted here, so that nothing waits for a GPU to read their number.
     """
 
-    def __init__(self, optimizer: Any, variables: Sequence[Any], rates: Rates, batch_size: int) -> None:
+    def __init__(
+        self,
+        optimizer: Any,
+        variables: Sequence[Any],
+        rates: Rates,
+        batch_size: int,
+        team: Team | None = None,
+    ) -> None:
         super().__init__(optimizer, variables)
+        self.team = team
         if not optimizer.built:
             optimizer.build(self.variables)
         self.rates, self.batch_size = rates, batch_size
@@ -77,28 +86,64 @@ class MuonOptimizer(KerasOptimizer):
         step, self.step = self.step, self.step + 1
         share = max(0.0, 1 - step / self.rates.steps)
         summed = [sum(parts[1:], parts[0].float()) if parts else None for parts in gradients]
-        tasks = [(self._update_filters, index, share) for index in self.filters]
-        tasks.sort(key=lambda task: -self.variables[task[1]].value.numel())
-        if self.momenta[0].device.type == "cpu":
-            workers().map(lambda task: task[0](task[1], summed[task[1]], task[2]), tasks)
+        filters = [(index, gradient) for index in self.filters if (gradient := summed[index]) is not None]
+        filters.sort(key=lambda each: -each[1].numel())
+        if self.team is None:
+            self._each(
+                lambda index, gradient: self._move(index, self._change(index, gradient), share), filters
+            )
         else:
-            for update, index, remaining in tasks:
-                update(index, summed[index], remaining)
+            changes = self._changes_of_team(filters, self.team)
+            self._each(lambda index, _: self._move(index, changes[index], share), filters)
         for index in self.others:
             self._update_other(index, summed[index], share, step)
         steps_taken(self.optimizer).value.add_(1)
 
-    def _update_filters(self, index: int, gradient: Tensor | None, share: float) -> None:
-        if gradient is None:
-            return
-        with torch.no_grad():
-            kernel, momentum = self.variables[index].value, self.momenta[index]
-            momentum.mul_(self.rates.momentum).add_(gradient)
-            direction = gradient.add(momentum, alpha=self.rates.momentum)  # Nesterov's
-            outputs = kernel.shape[-1]
-            kernel.mul_(outputs**0.5 / kernel.norm())
-            change = orthogonal(direction.reshape(-1, outputs)).view(kernel.shape)
-            kernel.add_(change, alpha=-self.rates.filters * share)
+    def _each(self, work: Callable[[int, Tensor], None], filters: list[tuple[int, Tensor]]) -> None:
+        """Do something for each kernel; on processors one a thread."""
+        if self.momenta[0].device.type == "cpu":
+            workers().map(torch.no_grad()(lambda each: work(*each)), filters)
+        else:
+            for index, gradient in filters:
+                work(index, gradient)
+
+    def _direction(self, index: int, gradient: Tensor) -> Tensor:
+        """Take a gradient into the momentum; return the direction, (inputs, outputs)."""
+        momentum = self.momenta[index].mul_(self.rates.momentum).add_(gradient)
+        direction = gradient.add(momentum, alpha=self.rates.momentum)  # Nesterov's
+        return direction.reshape(
+            -1, direction.shape[-1]
+        ).contiguous()  # sums in one order, whatever the memory's
+
+    def _change(self, index: int, gradient: Tensor) -> Tensor:
+        return orthogonal(self._direction(index, gradient))
+
+    def _move(self, index: int, change: Tensor, share: float) -> None:
+        kernel = self.variables[index].value
+        kernel.mul_(kernel.shape[-1] ** 0.5 / kernel.norm())
+        kernel.add_(change.view(kernel.shape), alpha=-self.rates.filters * share)
+
+    def _changes_of_team(self, filters: list[tuple[int, Tensor]], team: Team) -> dict[int, Tensor]:
+        """Return each kernel's orthogonal change: each process computes some of them, and sends them in bfloat16, which
+        is all the precision that they have.
+
+        Source: Liu et al. 2025, "Muon is scalable for LLM training", arXiv:2502.16982, which divides them likewise.
+        """
+        sizes = [gradient.numel() for _, gradient in filters]
+        device = self.momenta[0].device
+        flat = torch.zeros(sum(sizes) + sum(sizes) % 2, dtype=torch.bfloat16, device=device)
+        places = dict(zip((index for index, _ in filters), flat[: sum(sizes)].split(sizes), strict=True))
+        owners = _owners([gradient for _, gradient in filters], team.size)
+        own = {index for (index, _), rank in zip(filters, owners, strict=True) if rank == team.rank}
+
+        def work(index: int, gradient: Tensor) -> None:
+            direction = self._direction(index, gradient)
+            if index in own:
+                places[index].copy_(orthogonal(direction).view(-1))
+
+        self._each(work, filters)
+        team.summed(flat.view(torch.int32))  # one process has the bits, the others zeros
+        return {index: place.float() for index, place in places.items()}
 
     def _update_other(self, index: int, gradient: Tensor | None, share: float, step: int) -> None:
         variable, rates = self.variables[index], self.rates
@@ -112,6 +157,19 @@ class MuonOptimizer(KerasOptimizer):
         gradient = gradient.add(weight, alpha=rates.weight_decay / rate)
         momentum.mul_(self.optimizer.momentum).add_(gradient)
         weight.add_(gradient.add_(momentum, alpha=self.optimizer.momentum), alpha=-rate * remaining)
+
+
+def _owners(kernels: Sequence[Tensor], size: int) -> list[int]:
+    """Return which process computes each kernel's change, for about the same work; kernels come largest first."""
+    loads = [0] * size
+    owners = []
+    for kernel in kernels:
+        outputs = kernel.shape[-1]
+        inputs = kernel.numel() // outputs
+        rank = loads.index(min(loads))
+        loads[rank] += inputs * outputs * min(inputs, outputs)
+        owners.append(rank)
+    return owners
 
 
 def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:

@@ -18,6 +18,7 @@ from tellapart.lowering import LoweredNet, lower
 from tellapart.lowering.graph import Call
 from tellapart.lowering.layout import to_keras
 from tellapart.metrics.validation import USUAL_THRESHOLD
+from tellapart.training.shares import BatchShare
 from tellapart.training.step import Step, StepResult
 
 STEPS_MEASURED = 4
@@ -100,13 +101,13 @@ class WatchedStep:
         self.made = 0
         self.ratios: list[dict[str, Tensor]] = []
 
-    def __call__(self, inputs: Any, targets: Any) -> StepResult:
+    def __call__(self, inputs: Any, targets: Any, *, share: BatchShare | None = None) -> StepResult:
         """Learn from one batch, as the step does."""
         self.made += 1
         if self.made % self.every and self.made != EARLY_STEP:
-            return self.step(inputs, targets)
+            return self.step(inputs, targets, share=share)
         before = {name: kernel.detach().clone() for name, kernel in self.kernels.items()}
-        result = self.step(inputs, targets)
+        result = self.step(inputs, targets, share=share)
         self.ratios.append(
             {name: _ratio(before[name], kernel.detach()) for name, kernel in self.kernels.items()}
         )
