@@ -55,9 +55,7 @@ def dismiss(team: Team | None) -> None:
 def held_alike(team: Team | None, variables: Sequence[Any]) -> None:
     """Give all processes the first one's values of a model's or an optimizer's variables; all call it."""
     if team is not None:
-        for variable in variables:
-            value = variable.value.detach()
-            variable.assign(team.copied_from_first(value.contiguous().clone()))
+        team.hold_alike(variables)
 
 
 @dataclass(slots=True)

@@ -136,11 +136,13 @@ class Team:
             torch.distributed.broadcast_object_list(box, src=0, group=self.orders)
         return box[0]
 
-    def copied_from_first(self, tensor: Tensor) -> Tensor:
-        """Overwrite a tensor by that of the first process; return it."""
-        with self.together():
-            torch.distributed.broadcast(tensor, src=0)
-        return tensor
+    def hold_alike(self, variables: Sequence[Any]) -> None:
+        """Give every process the first one's values of a Keras model's or an optimizer's variables."""
+        for variable in variables:
+            value = variable.value.detach().contiguous().clone()
+            with self.together():
+                torch.distributed.broadcast(value, src=0)
+            variable.assign(value)
 
     def sharers(self, ranks: Sequence[int]) -> "Group":
         """Return some processes of the team, of which this is one; all processes of the team ask at the same time.
