@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tellapart.errors import TeamError
+from tellapart.runtime.meeting import meet
 
 SECONDS_TO_ANSWER = 60
 """How long a process waits for the others in the middle of a step."""
@@ -213,7 +214,15 @@ def _join(place: Place) -> Team:
         torch.cuda.set_device(place.local_rank)
     try:
         if not distributed.is_initialized():
-            distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=_answer())
+            store, rank, size = next(distributed.rendezvous("env://", timeout=_answer()))
+            name = meet(distributed.PrefixStore("tellapart", store), rank, size, _answer())
+            distributed.init_process_group(
+                "nccl" if on_gpu else "gloo",
+                timeout=_answer(),
+                store=distributed.PrefixStore(name, store),
+                rank=rank,
+                world_size=size,
+            )
         orders = distributed.new_group(backend="gloo", timeout=timedelta(seconds=SECONDS_TO_ORDER))
     except RuntimeError as reason:
         raise TeamError(_unreachable(place, reason)) from reason
