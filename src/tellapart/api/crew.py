@@ -163,9 +163,14 @@ def _introduce(setup: TrainingSetup, listener: Listener) -> None:
     shares = Shares(team.size, config.statistics_over)
     share = shares.of(config.batch_size, team.rank)
     statistics = config.batch_size // share.all_parts
+    wanted = min(config.statistics_over or config.batch_size, config.batch_size)
     said = {"processes": team.size, "images": list(share.counts), "batch_statistics_over": statistics}
     setup.folder.log(TEAM, said)
     listener.notice(
         f"{team.size} processes share each batch of {config.batch_size} pictures, {share.counts[0]} each"
-        + (f"; batch statistics are over {statistics} pictures" if config.head is None else "")
+        + (
+            f"; batch statistics are over {statistics} of them instead of {wanted}"
+            if statistics < wanted
+            else ""
+        )
     )

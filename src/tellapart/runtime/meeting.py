@@ -37,7 +37,9 @@ def meet(store: Any, rank: int, size: int, within: timedelta) -> str:
             if rank == 0 and answers is not None:
                 store.set(f"{offer}/agreed", json.dumps(answers))
             agreed = _read(store, f"{offer}/agreed")
-            if agreed and json.loads(agreed)[rank] == own:  # else it was agreed upon by processes that have ended
+            if (
+                agreed and json.loads(agreed)[rank] == own
+            ):  # else it was agreed upon by processes that have ended
                 return offer
         time.sleep(PAUSE)
     raise RuntimeError(f"not all of the {size} processes came within {within.total_seconds():.0f} seconds")

@@ -7,6 +7,7 @@ others, which end, and torchrun starts all of them anew.
 
 import os
 import platform
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -235,9 +236,10 @@ def _answer() -> timedelta:
 
 
 def _unreachable(place: Place, reason: Exception) -> str:
-    first_line = str(reason).strip().splitlines()[0][:200]
+    cause = re.sub(r"\[[^\]]*\]:?\S*\s*", "", str(reason).strip().splitlines()[0])
+    cause = cause.partition(" This is")[0][:150].strip(" .")
     return (
-        f"Process {place.rank} of {place.size} on {platform.node()} can no longer reach the others: one of them has "
-        f"ended, or the network between them failed for {SECONDS_TO_ANSWER} seconds ({first_line}). The run goes on "
-        "from its last checkpoint when torchrun starts the processes again (--max-restarts), or by --resume."
+        f"Process {place.rank} of {place.size} on {platform.node()} can no longer reach the others ({cause}): one of "
+        f"them has ended, or the network between them failed. The run goes on from its last checkpoint when all are "
+        "started again, as torchrun --max-restarts and tellapart train --processes do, or by --resume."
     )

@@ -53,8 +53,8 @@ def fit(model: Any, x: Any = None, y: Any = None, *positional: Any, **options: A
         A `keras.callbacks.History`.
 
     Raises:
-        ModelError: `model` is no Keras model, or processes cannot share its batches. Whatever else is wrong raises Keras's
-            own exception.
+        ModelError: `model` is no Keras model, or processes cannot share its batches. Whatever else is wrong raises
+            Keras's own exception.
         ArgumentError: an argument is unknown to `keras.Model.fit`; of one that older versions had, it says today's.
     """
     if not isinstance(model, trainer_class(import_keras())):
