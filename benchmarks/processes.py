@@ -42,8 +42,9 @@ EQUAL = {
     "first-cnn": ("--recipe", "first-cnn", "--batch-size", "128"),
     "first-cnn in parts": ("--recipe", "first-cnn", "--batch-size", "128", "--set", "statistics_over=64"),
     "fast": ("--recipe", "fast", "--batch-size", "128", "--set", "statistics_over=64"),
-    "transfer": ("--recipe", "transfer", "--fine-tune", "off", "--size", "64"),
+    "transfer": ("--recipe", "transfer", "--fine-tune", "off", "--size", "96"),
 }
+CATS_AND_DOGS = os.path.join(os.environ.get("TELLAPART_DATA", ""), "cats-and-dogs")
 
 
 def environment(threads=1, **more):
@@ -51,7 +52,8 @@ def environment(threads=1, **more):
 
 
 def train(processes, threads, out, *settings):
-    command = [sys.executable, "-m", "tellapart", "train", DATA, *settings, "--quiet", "--out", str(out)]
+    data = CATS_AND_DOGS if "transfer" in settings else DATA
+    command = [sys.executable, "-m", "tellapart", "train", data, *settings, "--quiet", "--out", str(out)]
     command += ["--precision", "float32", *(["--processes", str(processes)] if processes > 1 else [])]
     subprocess.run(
         command, env=environment(threads), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -262,7 +264,7 @@ def elastic(folder, _options):
 
 
 ROWS = {"equal": equal, "scaling": scaling, "kills": kills, "elastic": elastic}
-DATA = "cifar10"
+DATA = os.path.join(os.environ.get("TELLAPART_DATA", ""), "cifar-10-batches-bin")
 
 
 def main():
