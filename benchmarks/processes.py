@@ -263,7 +263,74 @@ def elastic(folder, _options):
     )
 
 
-ROWS = {"equal": equal, "scaling": scaling, "kills": kills, "elastic": elastic}
+SPACES = {"tellapart-a": "10.97.0.1", "tellapart-b": "10.97.0.2"}
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+def network(folder, options):
+    """Two agents in network namespaces of their own; the link between them is cut while they train."""
+    first, second = SPACES
+    for space in SPACES:
+        ip("netns", "add", space)
+    try:
+        ip("link", "add", "tella", "netns", first, "type", "veth", "peer", "name", "tella", "netns", second)
+        for space, address in SPACES.items():
+            ip("-n", space, "addr", "add", f"{address}/24", "dev", "tella")
+            ip("-n", space, "link", "set", "tella", "up")
+            ip("-n", space, "link", "set", "lo", "up")
+        return cut(folder, options)
+    finally:
+        for space in SPACES:
+            subprocess.run(["ip", "netns", "del", space], check=False)
+
+
+def cut(folder, options):
+    out, endpoint = folder / "network", f"{SPACES['tellapart-a']}:29512"
+    logs, running = [], []
+    for space, address in SPACES.items():
+        logs.append(folder / f"{space}.log")
+        command = [
+            "ip", "netns", "exec", space, sys.executable, "-m", "torch.distributed.run", "--nnodes=2",
+            "--nproc-per-node=1", "--max-restarts=5", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}",
+            "--rdzv-id=network",
+            f"--rdzv-conf=is_host={int(address in endpoint)}", f"--local-addr={address}",
+            "--module", "tellapart", "train", DATA, *LONG,
+            "--epochs", "8", "--quiet", "--precision", "float32", "--out", str(out),
+        ]  # fmt: skip
+        running.append(
+            subprocess.Popen(
+                command,
+                env=environment(GLOO_SOCKET_IFNAME="tella"),
+                stdout=logs[-1].open("w"),
+                stderr=subprocess.STDOUT,
+            )
+        )
+    until(lambda: teams_in(out)[1] >= 2)
+    ip("-n", "tellapart-a", "link", "set", "tella", "down")
+    began = time.monotonic()
+    time.sleep(options.seconds)
+    ip("-n", "tellapart-a", "link", "set", "tella", "up")
+    epochs = teams_in(out)[1]
+    until(lambda: teams_in(out)[1] > epochs or any(agent.poll() is not None for agent in running))
+    back = time.monotonic() - began
+    codes = [agent.wait(1800) for agent in running]
+    said = [line for log in logs for line in log.read_text().splitlines() if "can no longer reach" in line]
+    teams, epochs = teams_in(out)
+    record = {
+        "cut, s": options.seconds, "next epoch after, s": back, "exit codes": codes, "teams": teams,
+        "epochs": epochs, "said": said, "logs": [log.read_text()[-20000:] for log in logs],
+    }  # fmt: skip
+    page = (
+        f"The link was cut for {options.seconds} s; {back:.0f} s after the cut the next epoch was finished. Exit codes "
+        f"{codes}, {epochs} of 8 epochs, {len(teams)} starts.\n\n" + "\n".join(f"> {line}" for line in said)
+    )
+    return record, page
+
+
+ROWS = {"equal": equal, "scaling": scaling, "kills": kills, "elastic": elastic, "network": network}
 DATA = os.path.join(os.environ.get("TELLAPART_DATA", ""), "cifar-10-batches-bin")
 
 
@@ -276,6 +343,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=13)
     parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--seconds", type=int, default=30, help="for which the link is cut")
     options = parser.parse_args()
     machine, now = hardware(), datetime.datetime.now().astimezone()
     with tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,9 @@ def weights(out):
 
     torch.set_num_threads(1)
     keras.utils.set_random_seed(0)
-    split = tellapart.load_data(os.path.join(os.environ["TELLAPART_DATA"], "cifar-10-batches-bin")).splits["train"]
+    split = tellapart.load_data(os.path.join(os.environ["TELLAPART_DATA"], "cifar-10-batches-bin")).splits[
+        "train"
+    ]
     x = np.stack([split.images[row] for row in range(STEPS * GLOBAL_BATCH)]).astype("float32")
     y = np.eye(10, dtype="float32")[split.labels[: len(x)]]
     model = compiled(keras, "resnet20", "float32")
