@@ -317,7 +317,12 @@ def cut(folder, options):
     until(lambda: teams_in(out)[1] > epochs or any(agent.poll() is not None for agent in running))
     back = time.monotonic() - began
     codes = [agent.wait(1800) for agent in running]
-    said = [line for log in logs for line in log.read_text().splitlines() if "can no longer reach" in line]
+    said = [
+        line
+        for log in logs
+        for line in log.read_text().splitlines()
+        if "can no longer reach" in line or "No answer" in line
+    ]
     teams, epochs = teams_in(out)
     record = {
         "cut, s": options.seconds, "next epoch after, s": back, "exit codes": codes, "teams": teams,

@@ -100,6 +100,7 @@ def computed_by_all(
         return compute(images)
     own, counts = rows_of(team, len(images))
     part = torch.from_numpy(compute(images[own])).to(team.device)
+    team.wait_for_all()
     return team.gathered_rows(part, counts).cpu().numpy()
 
 
@@ -143,9 +144,11 @@ def predicted_together(
 def assemble(setup: TrainingSetup, listener: Listener) -> None:
     """Have the followers open and read the same images; say how many processes train, and what that means."""
     if setup.team is not None:
+        setup.team.remark = listener.warned
         _, saved = setup.folder.read_settings()
         recorded = setup.folder.read_split(saved)
         order(setup.team, "prepare", setup.config, saved, recorded, setup.folder)
+        setup.team.wait_for_all()
     _introduce(setup, listener)
 
 

@@ -53,6 +53,7 @@ def follow(team: Team, data: Any, labels: Any, opened: Opened, memory_bytes: int
                 return
             if name == "prepare":
                 follower = Follower(_setup(team, data, labels, opened, memory_bytes, *details))
+                team.wait_for_all()
                 continue
             assert follower is not None
             ORDERS[name](follower, *details)

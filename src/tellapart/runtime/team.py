@@ -8,7 +8,9 @@ others, which end, and torchrun starts all of them anew.
 import os
 import platform
 import re
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +24,9 @@ from tellapart.runtime.meeting import meet
 
 SECONDS_TO_ANSWER = 60
 """How long a process waits for the others in the middle of a step."""
+
+SECONDS_TO_REMARK = 15
+"""After so long without an answer, the first process says so."""
 
 SECONDS_TO_ORDER = 3600
 """How long a process waits for the first one's next order: between two steps that one scores, saves and reports."""
@@ -79,6 +84,12 @@ class Team:
     is_over: bool = False
     """Whether the others have been told that nothing more comes."""
 
+    remark: Callable[[str], None] = lambda _: None
+    """Told in a sentence when the others do not answer."""
+
+    waiting_since: float | None = None
+    """When this process began to wait for the others, by `time.monotonic`."""
+
     _groups: dict[tuple[int, ...], Any] = field(default_factory=dict)
 
     @property
@@ -103,10 +114,27 @@ class Team:
         Raises:
             TeamError: they cannot.
         """
+        self.waiting_since = time.monotonic()
         try:
             yield
         except RuntimeError as reason:
             raise TeamError(_unreachable(self.place, reason)) from reason
+        finally:
+            self.waiting_since = None
+
+    def remark_silence(self) -> None:
+        """Say it once, each time that the others have not answered for a while; for a thread of its own."""
+        said_of = None
+        while not self.is_over:
+            time.sleep(1)
+            since = self.waiting_since
+            if since is None or since == said_of or time.monotonic() - since < SECONDS_TO_REMARK:
+                continue
+            said_of = since
+            self.remark(
+                f"No answer from the other processes for {SECONDS_TO_REMARK} seconds. Without one after "
+                f"{SECONDS_TO_ANSWER}, this process ends."
+            )
 
     def start_sum(self, tensor: Tensor) -> Pending:
         """Begin to replace a tensor, on every process, by the sum of all of theirs."""
@@ -130,6 +158,17 @@ class Team:
         with self.together():
             torch.distributed.all_gather(everybody, padded)
         return torch.cat([part[:count] for part, count in zip(everybody, counts, strict=True)])
+
+    def wait_for_all(self) -> None:
+        """Wait until every process has come here, however long it has read or computed.
+
+        Raises:
+            TeamError: one has gone.
+        """
+        try:
+            torch.distributed.barrier(group=self.orders)
+        except RuntimeError as reason:
+            raise TeamError(_unreachable(self.place, reason)) from reason
 
     def told(self, value: Any = None) -> Any:
         """Return what the first process passes here, any object that can be pickled, on all of them."""
@@ -228,7 +267,10 @@ def _join(place: Place) -> Team:
     except RuntimeError as reason:
         raise TeamError(_unreachable(place, reason)) from reason
     device = torch.device("cuda", place.local_rank) if on_gpu else torch.device("cpu")
-    return Team(place, device, orders)
+    joined = Team(place, device, orders)
+    if joined.leads:
+        threading.Thread(target=joined.remark_silence, name="tellapart silence", daemon=True).start()
+    return joined
 
 
 def _answer() -> timedelta:
