@@ -178,5 +178,5 @@ def _chance(setup: TrainingSetup, config: TrainConfig) -> Chance | None:
 def _training_counts(setup: TrainingSetup) -> NDArray[np.int64]:
     """Return how many training images each class has, (classes,)."""
     if setup.dataset.shards is not None:
-        return setup.dataset.training_counts
+        return setup.dataset.counts_of("train")
     return np.bincount(setup.stores["train"].labels, minlength=len(setup.dataset.class_names))

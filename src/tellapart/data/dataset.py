@@ -138,12 +138,11 @@ class Dataset(Readable):
             return self.shards.pictures("train")
         return len(self.splits.get("train", ()))
 
-    @property
-    def training_counts(self) -> NDArray[np.int64]:
-        """How many training images each class, or each of several labels, has, (classes,)."""
-        if self.shards is not None:
-            return np.array(self.shards.class_counts("train"), np.int64)
-        return class_counts(self.splits["train"].labels, len(self.class_names))
+    def counts_of(self, name: str) -> NDArray[np.int64]:
+        """Return how many images of a split each class, or each of several labels, has, (classes,)."""
+        if name == "train" and self.shards is not None:
+            return np.array(self.shards.class_counts(name), np.int64)
+        return class_counts(self.splits[name].labels, len(self.class_names))
 
     @property
     def sizes(self) -> str:
@@ -168,7 +167,7 @@ class Dataset(Readable):
             ("left out", few_names(self.ignored, "files") if self.ignored else None),
         ]
         classes = len(self.class_names)
-        counts = [class_counts(split.labels, classes).tolist() for split in self.splits.values()]
+        counts = [self.counts_of(name).tolist() for name in self.splits]
         rows = list(zip(self.class_names, *counts, strict=True))
         noun = "label" if self.multi_label else "class"
         head = (noun, *self.splits)

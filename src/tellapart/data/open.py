@@ -118,7 +118,7 @@ def _check_learnable(dataset: Dataset) -> None:
         raise DataError(
             f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
         )
-    trained = set(np.flatnonzero(dataset.training_counts).tolist())
+    trained = set(np.flatnonzero(dataset.counts_of("train")).tolist())
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
         if missing:

@@ -84,6 +84,7 @@ class StreamedLoader(DataLoader):
         self.unreadable: dict[str, UnreadableImage] = {}
         """Pictures that could not be decoded, by id; at most MOST_NAMED."""
 
+        self._present: StreamedBatch
         self._buffer = PieceBuffer(pieces)
         self._decoders = ThreadPoolExecutor(os.cpu_count(), "tellapart decoding")
         self._steps_ahead = STEPS_AHEAD + round(WINDOWS_AHEAD * batches.window / batches.batch_size)

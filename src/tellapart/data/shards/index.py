@@ -170,7 +170,7 @@ def index_text(index: ShardIndex) -> str:
     """Return an index as JSON, a line for each shard."""
     values = index.to_dict()
     shards = values.pop("shards")
-    head = json.dumps(values, indent=1, ensure_ascii=False).rstrip("}\n")
+    head = json.dumps(values, indent=1, ensure_ascii=False).removesuffix("\n}")
     lines = ",\n  ".join(json.dumps(shard, ensure_ascii=False, separators=(",", ":")) for shard in shards)
     return f'{head},\n "shards": [\n  {lines}\n ]\n}}\n'
 

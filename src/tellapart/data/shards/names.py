@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tellapart.data.shards.formats import FORMATS, kind_of
 from tellapart.data.shards.index import INDEX_NAME, LARGEST_INDEX, ShardIndex, index_from
 from tellapart.data.shards.places import (
-    FileState, folder_and_name, in_folder, place_of, protocol_of, read_range, state_of
+    FileState, folder_and_name, in_folder, matching, protocol_of, read_range, state_of
 )  # fmt: skip
 from tellapart.data.sources.webdataset import MOST_SHARDS, expanded
 from tellapart.errors import DataError
@@ -57,9 +57,9 @@ def named_shards(address: str) -> NamedShards:
 def _matching(names: list[str]) -> tuple[str, ...]:
     """Return the addresses of names, in natural order where wildcards found them."""
     addresses: list[str] = []
-    for name in names:
+    for name in dict.fromkeys(names):
         wild = not _WILD.isdisjoint(folder_and_name(name)[1])
-        addresses += sorted(place_of(name).matching(name), key=natural_key) if wild else [name]
+        addresses += sorted(matching(name), key=natural_key) if wild else [name]
         if len(addresses) > MOST_SHARDS:
             raise DataError(f"{name}: more than {MOST_SHARDS:,} shards.")
     return tuple(addresses)

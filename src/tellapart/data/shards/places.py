@@ -194,7 +194,8 @@ def state_of(address: str) -> FileState:
     Raises:
         OSError: it cannot be read, after all attempts.
     """
-    return _attempted(address, lambda place: place.state(address))
+    state: FileState = _attempted(address, lambda place: place.state(address))
+    return state
 
 
 def read_range(address: str, start: int, stop: int) -> bytes:
@@ -203,7 +204,19 @@ def read_range(address: str, start: int, stop: int) -> bytes:
     Raises:
         OSError: it cannot be read, after all attempts.
     """
-    return _attempted(address, lambda place: place.read(address, start, stop))
+    content: bytes = _attempted(address, lambda place: place.read(address, start, stop))
+    return content
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the addresses of files that a pattern with wildcards means.
+
+    Raises:
+        OSError: its folder cannot be read, after all attempts.
+        DataError: it lies on a web server, which lists no files.
+    """
+    found: list[str] = _attempted(pattern, lambda place: place.matching(pattern))
+    return found
 
 
 def _attempted(address: str, ask: Callable[[Place], Any]) -> Any:

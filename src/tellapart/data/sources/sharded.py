@@ -11,6 +11,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -25,12 +26,13 @@ from tellapart.data.shards.index import INDEX_NAME, HeldOut, ShardIndex
 from tellapart.data.shards.listing import listed
 from tellapart.data.shards.names import named_shards
 from tellapart.data.shards.pieces import Encoded, SplitPieces, damage_in_words
-from tellapart.data.shards.places import folder_and_name, protocol_of, read_range
+from tellapart.data.shards.places import protocol_of, read_range
 from tellapart.data.shards.samples import Sample
 from tellapart.data.sources.assemble import assemble
 from tellapart.data.sources.blobs import BlobImages
 from tellapart.data.sources.source import OpenRequest, Source
-from tellapart.errors import DataError
+from tellapart.data.types import ImageShape
+from tellapart.errors import ConfigError, DataError
 from tellapart.paths import real_path
 from tellapart.text import counted, few_names
 
@@ -42,6 +44,10 @@ MOST_IN_SPLIT = 20_000
 
 PIECES_KEPT = 16
 """Parts of validation and test shards that are in memory at a time."""
+
+
+SHAPES_READ = 16
+"""Validation or test pictures that are fetched to learn their shapes."""
 
 
 class _Place(NamedTuple):
@@ -60,8 +66,9 @@ def _address_of(request: OpenRequest) -> str | None:
         is_index = path.name == INDEX_NAME and path.is_file()
         has_index = path.is_dir() and (path / INDEX_NAME).is_file()
         return real_path(path).as_posix() if is_index or has_index else None
-    name = folder_and_name(data)[1]
-    return data if name == INDEX_NAME or kind_of(name) is not None or "." not in name else None
+    name = data.partition("://")[2].partition("/")[2].rpartition("/")[2]
+    is_other_file = os.path.splitext(name)[1][1:].isalpha()
+    return data if name == INDEX_NAME or kind_of(name) is not None or not is_other_file else None
 
 
 def _accepts_address(request: OpenRequest) -> bool:
@@ -77,6 +84,8 @@ def _open(request: OpenRequest) -> Dataset:
     assert address is not None
     column = None if request.choice.label_column is None else str(request.choice.label_column)
     named = named_shards(address)
+    if column is not None and named.index is not None:
+        raise ConfigError(f"{address}: {INDEX_NAME} says what the labels are. Leave out the label column.")
     index = named.index or listed(named.addresses, column, request.progress)
     notices = _assumed(index, named.index is None)
     splits: dict[str, Split] = {}
@@ -161,7 +170,7 @@ def _whole_split(index: ShardIndex, name: str) -> tuple[Split, list[str]]:
     if not found:
         raise DataError(f"No {name} picture could be read ({damage_in_words(pieces.damaged.values())[0]}).")
     ids = _unique([identifier for identifier, _, _ in found])
-    images = BlobImages(tuple(place for _, _, place in found), cache.image, ids)
+    images = _Fetched(tuple(place for _, _, place in found), cache.image, ids)
     notices = damage_in_words(pieces.damaged.values())
     if len(found) < (total := index.pictures(name)) and len(found) == MOST_IN_SPLIT:
         notices.append(f"{len(found):,} of {total:,} {name} pictures are used: parts of the shards drawn at random")
@@ -179,7 +188,17 @@ def _held_out(index: ShardIndex, held_out: Sequence[HeldOut]) -> Split:
     cache = _HeldOutPictures(index)
     held_out = sorted(held_out, key=lambda held: (held.shard, held.piece, held.row))
     ids = _unique([f"{index.shards[held.shard].name}/{held.key}" for held in held_out])
-    return Split(ids, np.array([held.label for held in held_out], np.int64), BlobImages(tuple(held_out), cache.image, ids))
+    return Split(ids, np.array([held.label for held in held_out], np.int64), _Fetched(tuple(held_out), cache.image, ids))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fetched(BlobImages):
+    """Pictures of shards, of which few are fetched to learn their shapes."""
+
+    def shapes(self) -> Iterator[ImageShape]:
+        """Yield the shapes of a sample."""
+        rows = np.arange(0, len(self), max(1, len(self) // SHAPES_READ))
+        return BlobImages.shapes(self.take(rows))
 
 
 class _PieceCache:
