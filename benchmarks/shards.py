@@ -3,8 +3,8 @@
     python benchmarks/shards.py
     python benchmarks/shards.py --pictures 20000 --rounds 1
 
-A temporary folder gets tar shards of `--pictures` pictures (32 x 32 JPEG, smooth colors with grain; `--different` of them
-differ), ten classes, in the order of their classes, so that mixing shows.
+A temporary folder gets tar shards of `--pictures` pictures (32 x 32 JPEG, smooth colors with grain; `--different` of
+them differ), in the order of ten classes, so that mixing shows.
 
 Speed: contestants are processes of their own, one after the other, in an order that rotates by one each round. Each
 passes once over all pictures, decodes each by the same function (`data.decoded.reading.read_one`), and makes batches of
@@ -54,7 +54,9 @@ IN_A_ROW = 1000
 
 def one_picture(generator):
     """Return the bytes of a JPEG file: smooth colors, grain."""
-    colors = Image.fromarray(generator.integers(0, 256, (4, 4, 3), np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    colors = Image.fromarray(generator.integers(0, 256, (4, 4, 3), np.uint8)).resize(
+        (SIDE, SIDE), Image.Resampling.BICUBIC
+    )
     pixels = np.asarray(colors, np.float32) + generator.normal(0, 8, (SIDE, SIDE, 3))
     content = io.BytesIO()
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(content, "JPEG", quality=90)
@@ -71,7 +73,7 @@ def make_shards(folder, pictures, different, a_shard):
     shards = []
     for number, first in enumerate(range(0, pictures, a_shard)):
         path = folder / f"train-{number:06d}.tar"
-        shard, counts = TarShard(path, ()), [0] * CLASSES
+        shard, counts = TarShard(path), [0] * CLASSES
         for picture in range(first, min(first + a_shard, pictures)):
             label = CLASSES * picture // pictures
             shard.add(f"{picture:09d}", ".jpg", contents[picture % len(contents)], label)
@@ -79,7 +81,9 @@ def make_shards(folder, pictures, different, a_shard):
         pieces, digest = shard.close()
         shards.append(Shard(path.name, "train", path.stat().st_size, tuple(pieces), tuple(counts), digest))
     names = tuple(f"class{number}" for number in range(CLASSES))
-    (folder / "shards.json").write_text(index_text(ShardIndex("webdataset", names, tuple(shards), numbered=True)))
+    (folder / "shards.json").write_text(
+        index_text(ShardIndex("webdataset", names, tuple(shards), numbered=True))
+    )
     return sum(shard.size for shard in shards)
 
 
@@ -130,7 +134,9 @@ def theirs(folder, workers):
 
     tars = sorted(str(path) for path in Path(folder).glob("*.tar"))
     share = BUFFER // max(1, workers)
-    data = webdataset.WebDataset(tars, shardshuffle=1000, seed=SEED, empty_check=False).shuffle(share, seed=SEED)
+    data = webdataset.WebDataset(tars, shardshuffle=1000, seed=SEED, empty_check=False).shuffle(
+        share, seed=SEED
+    )
     data = data.map(decoded).batched(BATCH, collation_fn=together, partial=True)
     yield from webdataset.WebLoader(data, batch_size=None, num_workers=workers) if workers else data
 
@@ -140,11 +146,8 @@ def contestant(name, folder, a_shard):
     import torch
 
     torch.set_num_threads(1)
-    list(np.random.default_rng(0).integers(0, 2, 2))
-    if name == OURS:
-        batches = ours(folder)
-    else:
-        batches = theirs(folder, os.cpu_count() if name == CONTESTANTS[2] else 0)
+    workers = os.cpu_count() if name == CONTESTANTS[2] else 0
+    batches = ours(folder) if name == OURS else theirs(folder, workers)
     began, order, labels, memory = time.perf_counter(), [], [], []
     done = threading.Event()
     process = psutil.Process()
@@ -205,7 +208,9 @@ def resumed(folder):
     loader.batch(0, half)
     seconds, before = time.perf_counter() - began, sum(read)
     _, rest = digest_of(ours(folder, half))
-    print(json.dumps({"half": half, "equal": whole == rest, "first_seconds": seconds, "bytes_before": before}))
+    print(
+        json.dumps({"half": half, "equal": whole == rest, "first_seconds": seconds, "bytes_before": before})
+    )
 
 
 def damaged(folder):
@@ -301,7 +306,13 @@ def memory_rows(seen, pictures):
     for low, high in ((0.05, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0)):
         part = [resident for done, resident in seen if low * pictures <= done <= high * pictures]
         if part:
-            rows.append({"share of pictures": f"{low:.0%} to {high:.0%}", "median MB": median(part), "largest MB": max(part)})
+            rows.append(
+                {
+                    "share of pictures": f"{low:.0%} to {high:.0%}",
+                    "median MB": median(part),
+                    "largest MB": max(part),
+                }
+            )
     return rows
 
 
@@ -312,7 +323,9 @@ def page_of(record):
         {
             "contestant": name,
             "pictures/s": median(each[name]["pictures"] / each[name]["seconds"] for each in rounds),
-            "tellapart is faster by": median(each[name]["seconds"] / each[OURS]["seconds"] for each in rounds),
+            "tellapart is faster by": median(
+                each[name]["seconds"] / each[OURS]["seconds"] for each in rounds
+            ),
             "shards in 1,000": rounds[0][name]["shards_in_a_row"],
             "classes in 1,000": rounds[0][name]["classes_in_a_row"],
             "each picture once": "yes" if all(each[name]["each_once"] for each in rounds) else "NO",
@@ -324,8 +337,8 @@ def page_of(record):
         "# One pass over small pictures in shards",
         "",
         f"{record['pictures']:,} JPEG pictures of {SIDE} x {SIDE} pixels in tar shards of {record['a_shard']:,}, "
-        f"{record['bytes'] / 1e6:,.0f} MB, in the order of {CLASSES} classes; batches of {BATCH}, drawn among {BUFFER:,}; "
-        f"{len(rounds)} rounds in turn.",
+        f"{record['bytes'] / 1e6:,.0f} MB, in the order of {CLASSES} classes; batches of {BATCH}, drawn "
+        f"among {BUFFER:,}; {len(rounds)} rounds in turn.",
         "",
         table(rows, list(rows[0])),
         "",
@@ -333,9 +346,9 @@ def page_of(record):
         "",
         table(memory, list(memory[0])) if memory else "(too short to look at)",
         "",
-        f"Begun at step {again['half']:,}: {'the same' if again['equal'] else 'OTHER'} pictures, pixels and labels to the end "
-        f"as in the whole pass; first batch after {again['first_seconds']:.2f} s, {again['bytes_before'] / 1e6:,.1f} MB read "
-        f"by then.",
+        f"Begun at step {again['half']:,}: {'the same' if again['equal'] else 'OTHER'} pictures, pixels and labels "
+        f"to the end as in the whole pass; first batch after {again['first_seconds']:.2f} s, with "
+        f"{again['bytes_before'] / 1e6:,.1f} MB read by then.",
         "",
         f"One shard cut off: the pass gave {cut['pictures']:,} pictures, {cut['left_out']:,} were left out and named: "
         f"{'; '.join(cut['said'])}.",

@@ -43,7 +43,9 @@ def tar_of(path: Path, members: dict[str, bytes], form=tarfile.PAX_FORMAT) -> Pa
     return path
 
 
-def samples_of(first: int, count: int, label=lambda number: str(number % 2), ending="cls") -> dict[str, bytes]:
+def samples_of(
+    first: int, count: int, label=lambda number: str(number % 2), ending="cls"
+) -> dict[str, bytes]:
     """Members of samples: pictures of two brightnesses, each with a label."""
     members = {}
     for number in range(first, first + count):

@@ -12,7 +12,14 @@ import tellapart
 from tellapart.data.shards import places
 from tellapart.errors import ConfigError, DataError
 
-SETTINGS = {"recipe": "quick", "epochs": 2, "batch_size": 32, "size": 16, "precision": "float32", "verbose": False}
+SETTINGS = {
+    "recipe": "quick",
+    "epochs": 3,
+    "batch_size": 32,
+    "size": 16,
+    "precision": "float32",
+    "verbose": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +42,9 @@ def weights(result):
 def test_a_training_stopped_in_an_epoch_and_resumed_is_that_of_an_unbroken_one(shards, tmp_path):
     whole = tellapart.train(shards, out=tmp_path / "whole", **SETTINGS)
     steps = iter(range(10**6))
-    stopped = tellapart.train(shards, out=tmp_path / "stopped", should_stop=lambda: next(steps) == 14, **SETTINGS)
+    stopped = tellapart.train(
+        shards, out=tmp_path / "stopped", should_stop=lambda: next(steps) == 14, **SETTINGS
+    )
     assert not stopped.finished
     resumed = tellapart.train(resume=stopped.folder, verbose=False)
     assert resumed.finished
@@ -124,7 +133,12 @@ def test_an_own_model_trains_from_memory(shards, tmp_path):
     for path in shards.iterdir():
         files.pipe_file(f"/own/{path.name}", path.read_bytes())
     model = keras.Sequential(
-        [keras.Input((16, 16, 3)), keras.layers.Conv2D(4, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2, activation="softmax")]
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(4, 3),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
     )
     result = tellapart.train("memory://own", model=model, epochs=1, out=tmp_path / "run", verbose=False)
     assert result.finished

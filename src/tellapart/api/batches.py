@@ -3,9 +3,9 @@
 import torch
 
 from tellapart.data.sampler import BatchSampler, RowLabels
+from tellapart.data.shards.index import ShardIndex
 from tellapart.data.shards.order import StreamOrder
 from tellapart.data.shards.pieces import SplitPieces
-from tellapart.data.shards.index import ShardIndex
 from tellapart.recipes.config import TrainConfig
 from tellapart.runs.setup import TrainingSetup
 from tellapart.training.loader import DataLoader

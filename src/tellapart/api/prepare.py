@@ -111,7 +111,11 @@ def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[An
     """
     if config.class_weight is None:
         return config
-    counts = class_counts(labels, len(dataset.class_names)) if dataset.shards is None else dataset.counts_of("train")
+    counts = (
+        class_counts(labels, len(dataset.class_names))
+        if dataset.shards is None
+        else dataset.counts_of("train")
+    )
     return config.changed(class_weight=resolved(config.class_weight, dataset.class_names, counts))
 
 

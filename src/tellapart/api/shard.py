@@ -11,6 +11,7 @@ from tellapart.api.train import ANY_RECIPE
 from tellapart.data.dataset import Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.shards.index import ShardIndex
+from tellapart.data.shards.places import protocol_of
 from tellapart.data.shards.writer import WRITERS, ShardSize, write_shards
 from tellapart.data.split import divide
 from tellapart.errors import ConfigError, DataError
@@ -36,7 +37,10 @@ class Shards(Readable):
     @property
     def pictures(self) -> dict[str, int]:
         """How many pictures each split has."""
-        return {split: self.index.pictures(split) for split in dict.fromkeys(shard.split for shard in self.index.shards)}
+        return {
+            split: self.index.pictures(split)
+            for split in dict.fromkeys(shard.split for shard in self.index.shards)
+        }
 
     @property
     def bytes_in_all(self) -> int:
@@ -48,9 +52,19 @@ class Shards(Readable):
         return [str(self.folder), sizes, counted(len(self.index.shards), "shard")]
 
     def _card(self) -> Card:
-        facts = Facts([("folder", self.folder), ("bytes", f"{self.bytes_in_all:,}"), ("left out", len(self.left_out) or None)])
+        facts = Facts(
+            [
+                ("folder", self.folder),
+                ("bytes", f"{self.bytes_in_all:,}"),
+                ("left out", len(self.left_out) or None),
+            ]
+        )
         rows = [(shard.name, shard.pictures, shard.size) for shard in self.index.shards[:10]]
-        return Card("Shards", ", ".join(self._parts()[1:]), [facts, Table(("shard", "pictures", "bytes"), rows, "First shards")])
+        return Card(
+            "Shards",
+            ", ".join(self._parts()[1:]),
+            [facts, Table(("shard", "pictures", "bytes"), rows, "First shards")],
+        )
 
 
 def shard(
@@ -101,18 +115,30 @@ def shard(
     if format not in WRITERS:
         raise ConfigError(f"format is {' or '.join(WRITERS)}; got {described(format)}.")
     full = _full(shard_size, pictures_per_shard)
+    if protocol_of(str(to)):
+        raise ConfigError(
+            f"{to}: shards are written to a folder of this machine. Write them there, then copy the folder with the "
+            "store's own tool; shards.json names no paths."
+        )
     folder = real_path(to)
     if folder.exists():
-        raise ConfigError(f"{to} exists. Shards are written into a new folder: choose another, or remove this one.")
-    dataset = open_dataset(data, labels=labels, class_names=class_names, download=True, progress=listener.downloading)
+        raise ConfigError(
+            f"{to} exists. Shards are written into a new folder: choose another, or remove this one."
+        )
+    dataset = open_dataset(
+        data, labels=labels, class_names=class_names, download=True, progress=listener.downloading
+    )
     for words in dataset.notices:
         listener.notice(words)
     if dataset.multi_label:
         raise DataError(
-            f"{dataset.where}: several labels a picture. A sample of a shard has one class; train from the files instead."
+            f"{dataset.where}: several labels a picture. A sample of a shard has one class: train from the "
+            "files."
         )
     if dataset.shards is not None:
-        raise DataError(f"{dataset.where}: these are shards already, and are not read whole. Copy them as files.")
+        raise DataError(
+            f"{dataset.where}: these are shards already, and are not read whole. Copy them as files."
+        )
     dataset = _divided(dataset, seed, validation_share, test_share)
     index, left_out = write_shards(
         dataset, folder, format, full, seed=seed if shuffle else None, progress=listener.decoding
@@ -134,7 +160,9 @@ def _full(shard_size: int | str, pictures: int | None) -> ShardSize:
     return ShardSize(size=size)
 
 
-def _divided(dataset: Dataset, seed: int, validation_share: float | None, test_share: float | None) -> Dataset:
+def _divided(
+    dataset: Dataset, seed: int, validation_share: float | None, test_share: float | None
+) -> Dataset:
     """Return the data set with the splits that a training from scratch would have."""
     given = {"validation_share": validation_share, "test_share": test_share}
     changes = {name: share for name, share in given.items() if share is not None}

@@ -34,14 +34,20 @@ def refuse_for_shards(dataset: Dataset, config: TrainConfig) -> None:
     needed = {"test", *(["validation"] if config.validation == "held out" else [])}
     if lacking := sorted(needed - set(dataset.splits)):
         raise DataError(
-            f"{dataset.where}: no {' and no '.join(lacking)} shards. Name such shards (val-000000.tar, test-000000.tar), "
-            "or write the shards anew with tellapart data shard, which divides the pictures."
+            f"{dataset.where}: no {' and no '.join(lacking)} shards. Name such shards (val-000000.tar, "
+            "test-000000.tar), or write the shards anew with tellapart data shard, which divides the pictures."
         )
 
 
 _REFUSED: tuple[tuple[str, Callable[[TrainConfig], Any]], ...] = (
-    ("the recipe transfer computes the features of each picture once and keeps them", lambda config: config.head),
-    ('sampling="balanced" visits the pictures of rare classes several times', lambda config: config.sampling == "balanced"),
+    (
+        "the recipe transfer computes the features of each picture once and keeps them",
+        lambda config: config.head,
+    ),
+    (
+        'sampling="balanced" visits the pictures of rare classes several times',
+        lambda config: config.sampling == "balanced",
+    ),
     (
         "standardization learns from all training pictures",
         lambda config: config.augmentation is not None and config.augmentation.standardizes,
@@ -82,4 +88,10 @@ def _finding(loader: StreamedLoader, epoch: int) -> Finding:
     more = f"; and {len(lines) - SHARDS_NAMED:,} more" if len(lines) > SHARDS_NAMED else ""
     lost = sum(piece.pictures for piece in loader.damaged) + len(loader.unreadable)
     seen = f"{counted(lost, 'picture')} left out: {'; '.join(lines[:SHARDS_NAMED])}{more}"
-    return Finding("damaged shards", epoch, None, seen, "Restore these shards, or remove them and their lines in shards.json")
+    return Finding(
+        "damaged shards",
+        epoch,
+        None,
+        seen,
+        "Restore these shards, or remove them and their lines in shards.json",
+    )

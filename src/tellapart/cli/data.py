@@ -90,7 +90,9 @@ def shard(
 
     options.refuse_empty(data)
     if shard_size is not None and pictures_per_shard is not None:
-        raise ConfigError("--shard-size and --pictures-per-shard both say when a shard is full. Give one of them.")
+        raise ConfigError(
+            "--shard-size and --pictures-per-shard both say when a shard is full. Give one of them."
+        )
     settings = {
         "labels": labels,
         "format": format.value,
@@ -101,4 +103,6 @@ def shard(
         "validation_share": validation_share,
         "test_share": test_share,
     }
-    sharding.write(data, to, {name: value for name, value in settings.items() if value is not None}, as_json, quiet)
+    sharding.write(
+        data, to, {name: value for name, value in settings.items() if value is not None}, as_json, quiet
+    )

@@ -81,7 +81,10 @@ app = _group(
     name="tellapart",
     help="Teach a computer to tell pictures apart. To get started, run: tellapart demo",
 )
-app.add_typer(_group(DATA_COMMANDS, help="List, show and download known data sets; write any data as shards."), name="data")
+app.add_typer(
+    _group(DATA_COMMANDS, help="List, show and download known data sets; write any data as shards."),
+    name="data",
+)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,7 +1,6 @@
 """The options of `data shard` that no other command has."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,13 +13,15 @@ class ShardFormat(StrEnum):
     PARQUET = "parquet"
 
 
-To = Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Folder to make; an existing one is refused.")]
+To = Annotated[
+    str, typer.Option("--to", metavar="FOLDER", help="Folder to make; an existing one is refused.")
+]
 Format = Annotated[
     ShardFormat,
     typer.Option(
         "--format",
-        help="webdataset: tar files of KEY.jpg and KEY.cls. parquet: tables of pictures and labels, as Hugging Face has "
-        "them.",
+        help="webdataset: tar files of KEY.jpg and KEY.cls. parquet: tables of pictures and labels, as Hugging Face "
+        "has them.",
     ),
 ]
 ShardSize = Annotated[
@@ -34,6 +35,7 @@ PicturesPerShard = Annotated[
 NoShuffle = Annotated[
     bool,
     typer.Option(
-        "--no-shuffle", help="Keep the pictures in their order. Default: written in random order, set by --seed."
+        "--no-shuffle",
+        help="Keep the pictures in their order. Default: written in random order, set by --seed.",
     ),
 ]

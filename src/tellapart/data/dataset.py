@@ -147,7 +147,9 @@ class Dataset(Readable):
     @property
     def sizes(self) -> str:
         """How many images each split has, in words."""
-        sizes = {name: self.training_size if name == "train" else len(split) for name, split in self.splits.items()}
+        sizes = {
+            name: self.training_size if name == "train" else len(split) for name, split in self.splits.items()
+        }
         return ", ".join(f"{size:,} {name}" for name, size in sizes.items())
 
     def _parts(self) -> list[str]:

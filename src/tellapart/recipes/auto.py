@@ -53,7 +53,9 @@ def choose_recipe(dataset: Dataset) -> Choice:
     side = round(median(sides))
     if dataset.shards is not None:
         recipe = "fast" if side <= SMALL_SIDE else "photos-from-scratch"
-        return Choice(recipe, f"chosen for {counted(dataset.training_size, 'picture')} in shards: trained from scratch")
+        return Choice(
+            recipe, f"chosen for {counted(dataset.training_size, 'picture')} in shards: trained from scratch"
+        )
     if side > SMALL_SIDE:
         return Choice("transfer", f"chosen for photos: the median of their longer sides is {side} pixels")
     are_gray = all(channels == 1 for _, _, channels in shapes)

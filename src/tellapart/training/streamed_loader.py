@@ -79,7 +79,8 @@ class StreamedLoader(DataLoader):
             mixing_strength: how strongly; None: as in the paper.
         """
         super().__init__(sample, classes, batches, augmentation, device, mixing, mixing_strength)  # type: ignore[arg-type]
-        self.on_device, self.ahead, self.prepare = None, None, self._prepare
+        self.on_device, self.ahead = None, None
+        self.prepare = self._prepare  # type: ignore[assignment]  # where the parent would record one
         self.pieces, self.order, self.preprocessing = pieces, batches, preprocessing
         self.unreadable: dict[str, UnreadableImage] = {}
         """Pictures that could not be decoded, by id; at most MOST_NAMED."""
@@ -101,7 +102,7 @@ class StreamedLoader(DataLoader):
         self._present = self._streamed.images(epoch, step)
         return super().batch(epoch, step)
 
-    def _prepare(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _prepare(self, _rows: Tensor, mirrored: Tensor | None = None) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(self._present.pixels).to(self.device, non_blocking=True)
         if self.augmentation is not None:
             images = self._augment(images, self.augmentation, mirrored)
@@ -178,5 +179,3 @@ def coins(rows: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return ((mixed >> np.uint64(31)) & np.uint64(1)) == 1
-
-

@@ -98,7 +98,10 @@ def test_shards_hold_what_the_files_held(shards):
 
 def test_parquet_shards_hold_the_same(shards, tables):
     def keyed(dataset):
-        return {picture.id.partition("/")[2].removesuffix(".png"): picture[1:] for picture in all_pictures(dataset)}
+        return {
+            picture.id.partition("/")[2].removesuffix(".png"): picture[1:]
+            for picture in all_pictures(dataset)
+        }
 
     assert keyed(open_dataset(tables)) == keyed(open_dataset(shards))
     assert open_dataset(in_memory(tables, "tables")).shards.kind == "parquet"
@@ -135,7 +138,11 @@ def test_splits_go_by_the_names_of_shards(tmp_path):
     for split, first, count in (("train", 0, 60), ("val", 100, 20), ("test", 200, 30)):
         tar_of(tmp_path / f"{split}-0.tar", samples_of(first, count))
     dataset = open_dataset(f"file://{tmp_path}/*.tar")
-    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 60, "validation": 20, "test": 30}
+    assert {name: len(split) for name, split in dataset.splits.items()} == {
+        "train": 60,
+        "validation": 20,
+        "test": 30,
+    }
     assert dataset.carved == ()
 
 
@@ -147,7 +154,10 @@ def test_held_out_pictures_do_not_depend_on_how_shards_are_cut(tmp_path):
         tar_of(tmp_path / "four" / f"data-{shard}.tar", dict(members[100 * shard : 100 * shard + 100]))
     whole, cut = open_dataset(f"file://{one}"), open_dataset(f"file://{tmp_path}/four/data-{{0..3}}.tar")
     for split in ("validation", "test"):
-        keys = [sorted(identifier.rpartition("/")[2] for identifier in each.splits[split].ids) for each in (whole, cut)]
+        keys = [
+            sorted(identifier.rpartition("/")[2] for identifier in each.splits[split].ids)
+            for each in (whole, cut)
+        ]
         assert keys[0] == keys[1]
         assert len(keys[0]) == 20
     assert whole.carved == ("validation", "test")
@@ -214,7 +224,7 @@ def test_a_flipped_byte_is_named_and_its_part_left_out(copied):
 def test_a_truncated_shard_is_named(copied):
     path = copied / "train-000002.tar"
     path.write_bytes(path.read_bytes()[:20_000])
-    words, read = damaged_by(open_dataset(copied))
+    words, _ = damaged_by(open_dataset(copied))
     assert len(words) == 1
     assert words[0].startswith("train-000002.tar: cut off")
 
@@ -282,7 +292,9 @@ def test_a_server_without_ranges_is_refused(shards):
         open_dataset(f"{server.address}/train-000000.tar")
 
 
-@pytest.mark.parametrize(("address", "extra"), [("s3://bucket/train-{0..9}.tar", "s3"), ("gs://bucket/shards", "gcs")])
+@pytest.mark.parametrize(
+    ("address", "extra"), [("s3://bucket/train-{0..9}.tar", "s3"), ("gs://bucket/shards", "gcs")]
+)
 def test_a_missing_package_is_named_with_its_install_line(address, extra, monkeypatch):
     def missing(protocol):
         raise ImportError(f"Install a package to access {protocol}")

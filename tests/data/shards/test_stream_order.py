@@ -97,7 +97,12 @@ def test_fewer_pictures_an_epoch_are_whole_batches_of_it():
 
 
 def test_settings_out_of_range_are_refused():
-    for wrong in ({"batch_size": 0}, {"rank": 2, "world_size": 2}, {"counts": np.zeros(3, int)}, {"rows_per_epoch": 0}):
+    for wrong in (
+        {"batch_size": 0},
+        {"rank": 2, "world_size": 2},
+        {"counts": np.zeros(3, int)},
+        {"rows_per_epoch": 0},
+    ):
         with pytest.raises(ConfigError):
             order_of(**wrong)
     with pytest.raises(IndexError):

@@ -1,6 +1,5 @@
 """What `data shard` prints."""
 
-from pathlib import Path
 from typing import Any
 
 from tellapart.api.shard import Shards
@@ -13,7 +12,7 @@ NAMED = 5
 """Pictures that were left out, at most."""
 
 
-def write(data: str, to: Path, settings: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def write(data: str, to: str, settings: dict[str, Any], as_json: bool, quiet: bool) -> None:
     """Write shards, and print what was written.
 
     Args:
@@ -29,7 +28,9 @@ def write(data: str, to: Path, settings: dict[str, Any], as_json: bool, quiet: b
         say_json(_as_dict(shards))
         return
     sizes = ", ".join(f"{count:,} {split}" for split, count in shards.pictures.items())
-    say(f"{sizes} pictures in {counted(len(shards.index.shards), 'shard')}, {shards.bytes_in_all / 1e6:,.1f} MB")
+    say(
+        f"{sizes} pictures in {counted(len(shards.index.shards), 'shard')}, {shards.bytes_in_all / 1e6:,.1f} MB"
+    )
     for words in shards.left_out[:NAMED]:
         note(f"Left out {words}")
     if len(shards.left_out) > NAMED:

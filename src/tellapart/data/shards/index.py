@@ -31,6 +31,9 @@ PIECE_BYTES, PIECE_PICTURES = 4 << 20, 256
 """Of a part: it ends with the picture that reaches one of them. Large enough for one request to an object store, small
 enough that many are open at once."""
 
+_SMALLEST = 32
+"""Bytes of a picture: the smallest PNG has 67."""
+
 _FORMAT = "tellapart shards 1"
 
 _SPLITS = tuple(dict.fromkeys(SPLIT_OF_WORD.values()))
@@ -207,7 +210,9 @@ def _index_from(values: Any, addresses: Mapping[str, str] | str) -> ShardIndex:
         address = in_folder(addresses, name) if isinstance(addresses, str) else addresses.get(name)
         if address is not None:
             shards.append(_shard_from(facts, address, len(names)))
-    held_out = tuple(HeldOut(str(held[0]), str(held[1]), *map(int, held[2:])) for held in values.get("held_out", ()))
+    held_out = tuple(
+        HeldOut(str(held[0]), str(held[1]), *map(int, held[2:])) for held in values.get("held_out", ())
+    )
     return ShardIndex(
         kind=str(values["kind"]),
         class_names=names,
@@ -231,7 +236,11 @@ def _shard_from(facts: Mapping[str, Any], address: str, classes: int) -> Shard:
 def _piece_from(values: Sequence[Any]) -> Piece:
     start, size, pictures, checksum = values
     piece = Piece(int(start), int(size), int(pictures), None if checksum is None else int(checksum))
-    if piece.start < 0 or not 0 <= piece.size <= LARGEST_PIECE or not 0 <= piece.pictures <= piece.size:
+    if (
+        piece.start < 0
+        or not 0 <= piece.size <= LARGEST_PIECE
+        or not 0 <= _SMALLEST * piece.pictures <= piece.size
+    ):
         raise ValueError(f"a part of {piece.size:,} bytes and {piece.pictures:,} pictures")
     return piece
 

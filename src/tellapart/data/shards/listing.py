@@ -82,7 +82,8 @@ def listed(
                 return index_from(known.read_bytes(), str(known), by_name)
         shards, total = [], sum(0 if isinstance(state, str) else state.size for state in states)
         done = 0
-        for shard in threads.map(lambda place: _list(*place, label_column), zip(addresses, states, strict=True)):
+        columns = [label_column] * len(addresses)
+        for shard in threads.map(_list, addresses, states, columns):
             shards.append(shard)
             done += shard.state.size
             if progress is not None:
@@ -193,16 +194,12 @@ def _with_held_out(index: ShardIndex, shards: Sequence[_Listed], of_label: dict[
     counts = [list(shard.classes) for shard in index.shards]
     held_out = []
     for rank, (_, number, place, label) in enumerate(lowest):
-        held_out.append(
-            place._replace(split=lacking[rank // count], label=of_label[label], shard=number)
-        )
+        held_out.append(place._replace(split=lacking[rank // count], label=of_label[label], shard=number))
         piece = changed[number][place.piece]
         changed[number][place.piece] = piece._replace(pictures=piece.pictures - 1)
         counts[number][of_label[label]] -= 1
     parts = zip(index.shards, changed, counts, strict=True)
-    fewer = tuple(
-        replace(shard, pieces=tuple(pieces), classes=tuple(left)) for shard, pieces, left in parts
-    )
+    fewer = tuple(replace(shard, pieces=tuple(pieces), classes=tuple(left)) for shard, pieces, left in parts)
     return replace(index, shards=fewer, held_below=below, held_out=tuple(held_out))
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from tellapart.data.shards.formats import FORMATS, kind_of
 from tellapart.data.shards.index import INDEX_NAME, LARGEST_INDEX, ShardIndex, index_from
 from tellapart.data.shards.places import (
-    FileState, folder_and_name, in_folder, matching, protocol_of, read_range, state_of
+    FileState,
+    folder_and_name,
+    in_folder,
+    matching,
+    protocol_of,
+    read_range,
+    state_of,
 )  # fmt: skip
 from tellapart.data.sources.webdataset import MOST_SHARDS, expanded
 from tellapart.errors import DataError
@@ -43,12 +49,18 @@ def named_shards(address: str) -> NamedShards:
     if kind_of(name) is None:
         folder = address.rstrip("/")
         index = _index_of(folder, needed=protocol_of(address) in ("http", "https"))
-        found = () if index is not None else _matching([in_folder(folder, f"*{form.suffix}") for form in FORMATS.values()])
+        found = (
+            ()
+            if index is not None
+            else _matching([in_folder(folder, f"*{form.suffix}") for form in FORMATS.values()])
+        )
     else:
         found = _matching(expanded(address))
         index = _index_among(found)
     if index is None and not found:
-        raise DataError(f"{address}: no shards there ({' or '.join(f'*{form.suffix}' for form in FORMATS.values())}).")
+        raise DataError(
+            f"{address}: no shards there ({' or '.join(f'*{form.suffix}' for form in FORMATS.values())})."
+        )
     if len({kind_of(each) for each in found}) > 1:
         raise DataError(f"{address}: shards of different forms, .tar and .parquet. Name those of one form.")
     return NamedShards(found, index)
@@ -70,7 +82,9 @@ def _index_among(addresses: tuple[str, ...]) -> ShardIndex | None:
     places = {folder_and_name(address) for address in addresses}
     if len({folder for folder, _ in places}) != 1:
         return None
-    whole = _index_of(next(iter(places))[0], needed=False, only={name: f"{folder}/{name}" for folder, name in places})
+    whole = _index_of(
+        next(iter(places))[0], needed=False, only={name: f"{folder}/{name}" for folder, name in places}
+    )
     return whole if whole is not None and len(whole.shards) == len(places) else None
 
 

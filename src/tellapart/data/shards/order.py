@@ -81,7 +81,9 @@ class StreamOrder:
         if self.n < 1:
             raise ConfigError("A stream needs at least one picture; the shards hold none.")
         if self.batch_size < 1 or self.window < 1:
-            raise ConfigError(f"batch_size and window are 1 or more; got {self.batch_size} and {self.window}.")
+            raise ConfigError(
+                f"batch_size and window are 1 or more; got {self.batch_size} and {self.window}."
+            )
         if self.rows_per_epoch is not None and self.rows_per_epoch < 1:
             raise ConfigError(f"rows_per_epoch is 1 or more; got {self.rows_per_epoch}.")
         if not 0 <= self.rank < self.world_size <= self.batch_size:

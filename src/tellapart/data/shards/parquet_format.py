@@ -155,11 +155,14 @@ def _rows(
         image, label = image_and_label(Path(shard.name), file.schema_arrow, Labels(label_column=label_column))
         claims = read_footer(parts)  # type: ignore[arg-type]
         width = len(claims.chunks) // max(1, file.metadata.num_row_groups)
-        check_pages(parts, dataclasses.replace(claims, chunks=claims.chunks[number * width : (number + 1) * width]))  # type: ignore[arg-type]
+        of_group = dataclasses.replace(claims, chunks=claims.chunks[number * width : (number + 1) * width])
+        check_pages(parts, of_group)  # type: ignore[arg-type]
         samples: list[Sample] = []
         held, most = 0, most_unpacked(len(content))
         for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[number], columns=[image, label]):
-            for cell, value in zip(batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True):
+            for cell, value in zip(
+                batch.column(image).to_pylist(), batch.column(label).to_pylist(), strict=True
+            ):
                 pixels, key = _picture(cell, f"{number}-{len(samples)}")
                 held += len(pixels)
                 samples.append(Sample(key, pixels if with_images else b"", _label(value)))

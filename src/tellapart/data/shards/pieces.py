@@ -85,10 +85,17 @@ class SplitPieces:
         if piece.checksum is not None and checksum_of(content) != piece.checksum:
             raise ValueError(f"a wrong checksum from byte {piece.start:,} on")
         samples = FORMATS[self._index.kind].samples(shard, within, content, self._index.label_column)
-        kept = [sample for sample in samples if not self._held_below or hash_of(sample.key) >= self._held_below]
+        kept = [
+            sample for sample in samples if not self._held_below or hash_of(sample.key) >= self._held_below
+        ]
         if len(kept) != piece.pictures:
-            raise ValueError(f"{len(kept):,} pictures from byte {piece.start:,} on, where the index counts {piece.pictures:,}")
-        return [Encoded(f"{shard.name}/{sample.key}", sample.image, self._class_of(sample.label)) for sample in kept]
+            raise ValueError(
+                f"{len(kept):,} pictures from byte {piece.start:,} on, where the index counts {piece.pictures:,}"
+            )
+        return [
+            Encoded(f"{shard.name}/{sample.key}", sample.image, self._class_of(sample.label))
+            for sample in kept
+        ]
 
 
 class PieceBuffer:

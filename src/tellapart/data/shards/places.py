@@ -97,7 +97,9 @@ class WebPlace:
         if stop <= start:
             return b""
         with self._response(address, {"Range": f"bytes={start}-{stop - 1}"}, "GET") as response:
-            if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            if response.status != 206 or not response.headers.get("Content-Range", "").startswith(
+                f"bytes {start}-"
+            ):
                 raise _UnfitError("the server sends whole files only (it does not know the Range header)")
             content: bytes = response.read(stop - start)
         return content
@@ -163,7 +165,12 @@ class _UnfitError(OSError):
     """No further attempt would help."""
 
 
-PLACES: dict[str, Callable[[], Place]] = {"": LocalPlace, "file": LocalPlace, "http": WebPlace, "https": WebPlace}
+PLACES: dict[str, Callable[[], Place]] = {
+    "": LocalPlace,
+    "file": LocalPlace,
+    "http": WebPlace,
+    "https": WebPlace,
+}
 """Protocol -> who reads it; others go to fsspec."""
 
 _opened: dict[str, Place] = {}

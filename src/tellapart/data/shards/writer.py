@@ -22,7 +22,14 @@ from tellapart.data.decode import IMAGE_SUFFIXES
 from tellapart.data.decoding.limits import LARGEST_FILE
 from tellapart.data.sampler import epoch_order
 from tellapart.data.shards.index import (
-    INDEX_NAME, PIECE_BYTES, PIECE_PICTURES, Piece, Shard, ShardIndex, checksum_of, index_text
+    INDEX_NAME,
+    PIECE_BYTES,
+    PIECE_PICTURES,
+    Piece,
+    Shard,
+    ShardIndex,
+    checksum_of,
+    index_text,
 )  # fmt: skip
 from tellapart.data.shards.parquet_writer import ParquetShard
 from tellapart.data.types import Pixels
@@ -69,9 +76,9 @@ class OpenShard(Protocol):
 class TarShard:
     """A tar file of `KEY.jpg` and `KEY.cls`."""
 
-    def __init__(self, path: Path, class_names: Sequence[str]) -> None:
-        """Begin the file; class names stand in the index alone."""
-        self._file = path.open("wb")
+    def __init__(self, path: Path) -> None:
+        """Begin the file."""
+        self._file = open(path, "wb")  # noqa: SIM115 (closed by `close`)
         self._summed = _Summed(self._file)
         self._tar = tarfile.open(fileobj=self._summed, mode="w", format=tarfile.PAX_FORMAT)  # type: ignore[call-overload]
         self._pieces: list[Piece] = []
@@ -105,7 +112,7 @@ class TarShard:
         content = self._summed.taken()
         self._pieces.append(Piece(self._begun, len(content), self._pictures, checksum_of(content)))
         self._begun, self._pictures = self.size, 0
-        self._tar.members = []  # type: ignore[attr-defined]  # which would hold all of them
+        self._tar.members = []  # which would hold all of them
 
 
 class _Summed:
@@ -138,7 +145,7 @@ def _close_whole(file: IO[bytes]) -> None:
 
 
 WRITERS: dict[str, tuple[str, Callable[[Path, Sequence[str]], OpenShard]]] = {
-    "webdataset": (".tar", TarShard),
+    "webdataset": (".tar", lambda path, _: TarShard(path)),  # class names stand in the index alone
     "parquet": (".parquet", ParquetShard),
 }
 """Form of shards -> ending of their names, and what writes one."""
@@ -266,7 +273,15 @@ def _suffix(source: Path | bytes | Pixels, content: bytes, identifier: str) -> s
     ending = os.path.splitext(name)[1].lower()
     if ending in IMAGE_SUFFIXES and not isinstance(source, np.ndarray):
         return ending
-    signs = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"GI": ".gif", b"RI": ".webp", b"BM": ".bmp", b"II": ".tif", b"MM": ".tif"}
+    signs = {
+        b"\xff\xd8": ".jpg",
+        b"\x89P": ".png",
+        b"GI": ".gif",
+        b"RI": ".webp",
+        b"BM": ".bmp",
+        b"II": ".tif",
+        b"MM": ".tif",
+    }
     return signs.get(content[:2], ".jpg")
 
 
@@ -299,5 +314,3 @@ def _write_split(
 def _ended(shard: OpenShard, path: Path, split: str, counts: Sequence[int]) -> Shard:
     pieces, sha256 = shard.close()
     return Shard(path.name, split, path.stat().st_size, tuple(pieces), tuple(counts), sha256)
-
-

@@ -101,10 +101,20 @@ def _open(request: OpenRequest) -> Dataset:
         notices += told
     if not splits:
         raise DataError(f"{address}: the shards hold no pictures.")
-    name = address.rstrip("/").removesuffix(f"/{INDEX_NAME}").rpartition("/")[2].partition("{")[0].partition("*")[0]
+    name = (
+        address.rstrip("/")
+        .removesuffix(f"/{INDEX_NAME}")
+        .rpartition("/")[2]
+        .partition("{")[0]
+        .partition("*")[0]
+    )
     name = name.removesuffix(".tar").removesuffix(".parquet").rstrip("-_.") or "shards"
-    dataset = assemble(name, index.class_names, splits, address, notices=tuple(notices), numbered=index.numbered)
-    carved = tuple(split for split in ("validation", "test") if any(held.split == split for held in index.held_out))
+    dataset = assemble(
+        name, index.class_names, splits, address, notices=tuple(notices), numbered=index.numbered
+    )
+    carved = tuple(
+        split for split in ("validation", "test") if any(held.split == split for held in index.held_out)
+    )
     return dataset.replace(shards=index if index.pictures("train") else None, carved=carved)
 
 
@@ -113,7 +123,9 @@ def _assumed(index: ShardIndex, was_listed: bool) -> list[str]:
     notices = [f"Left out the shard {words}" for words in index.left_out]
     if was_listed:
         whence = "in the schema of the first shard" if index.numbered else "their labels, in natural order"
-        notices.append(f"No {INDEX_NAME} beside the shards: class names are {whence}: {few_names(index.class_names, 'classes')}")
+        notices.append(
+            f"No {INDEX_NAME} beside the shards: class names are {whence}: {few_names(index.class_names, 'classes')}"
+        )
     if index.held_out:
         splits = " and ".join(dict.fromkeys(held.split for held in index.held_out))
         notices.append(
@@ -135,7 +147,9 @@ def _sample(index: ShardIndex) -> tuple[Split, list[str]]:
                 taken.append(picture)
                 held += len(picture.image)
     if not taken:
-        reasons = damage_in_words(pieces.damaged.values()) or ["its pictures are larger than any that are read"]
+        reasons = damage_in_words(pieces.damaged.values()) or [
+            "its pictures are larger than any that are read"
+        ]
         raise DataError(f"No training picture could be read ({reasons[0]}).")
     split = Split(
         _unique([picture.id for picture in taken]),
@@ -173,7 +187,9 @@ def _whole_split(index: ShardIndex, name: str) -> tuple[Split, list[str]]:
     images = _Fetched(tuple(place for _, _, place in found), cache.image, ids)
     notices = damage_in_words(pieces.damaged.values())
     if len(found) < (total := index.pictures(name)) and len(found) == MOST_IN_SPLIT:
-        notices.append(f"{len(found):,} of {total:,} {name} pictures are used: parts of the shards drawn at random")
+        notices.append(
+            f"{len(found):,} of {total:,} {name} pictures are used: parts of the shards drawn at random"
+        )
     return Split(ids, np.array([label for _, label, _ in found], np.int64), images), notices
 
 
@@ -188,7 +204,11 @@ def _held_out(index: ShardIndex, held_out: Sequence[HeldOut]) -> Split:
     cache = _HeldOutPictures(index)
     held_out = sorted(held_out, key=lambda held: (held.shard, held.piece, held.row))
     ids = _unique([f"{index.shards[held.shard].name}/{held.key}" for held in held_out])
-    return Split(ids, np.array([held.label for held in held_out], np.int64), _Fetched(tuple(held_out), cache.image, ids))
+    return Split(
+        ids,
+        np.array([held.label for held in held_out], np.int64),
+        _Fetched(tuple(held_out), cache.image, ids),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,9 +289,7 @@ def _unique(ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(unique)
 
 
-SHARD_FOLDER = Source(
-    title="a folder of shards with an index", accepts=_accepts_folder, open=_open
-)
+SHARD_FOLDER = Source(title="a folder of shards with an index", accepts=_accepts_folder, open=_open)
 SHARD_ADDRESS = Source(
     title="shards by address", accepts=_accepts_address, open=_open, options=("label_column",), by_name=True
 )
