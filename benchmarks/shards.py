@@ -7,8 +7,9 @@ A temporary folder gets tar shards of `--pictures` pictures (32 x 32 JPEG, smoot
 them differ), in the order of ten classes, so that mixing shows.
 
 Speed: contestants are processes of their own, one after the other, in an order that rotates by one each round. Each
-passes once over all pictures, decodes each by the same function (`data.decoded.reading.read_one`), and makes batches of
-256. Seconds are those from the first request to the last batch, without imports. Ratios are medians within rounds.
+passes once over `--compared` pictures, of shards evenly spread, decodes each by the same function
+(`data.decoded.reading.read_one`), and makes batches of 256. Seconds are those from the first request to the last batch,
+without imports. Ratios are medians within rounds.
 
 - tellapart: `StreamedLoader`, windows of 8,192 pictures, threads;
 - webdataset: `WebDataset(..., shardshuffle=1000).shuffle(8192)`, in the process;
@@ -16,7 +17,7 @@ passes once over all pictures, decodes each by the same function (`data.decoded.
 
 Mixing: how many of the shards the pictures of 1,000 in a row come from, and how many classes; medians.
 
-Memory: resident memory of the tellapart pass, all its threads included, looked at five times a second.
+Memory: resident memory of a pass of tellapart over all pictures, looked at five times a second.
 
 Resuming: the second half of an epoch by a loader that begins there, against that of the whole pass: a sha256 over the
 numbers, pixels and labels of all its pictures; seconds to its first batch; bytes that were read before it.
@@ -141,6 +142,12 @@ def theirs(folder, workers):
     yield from webdataset.WebLoader(data, batch_size=None, num_workers=workers) if workers else data
 
 
+def pictures_in(folder):
+    return sum(
+        facts["pictures"] for facts in json.loads((Path(folder) / "shards.json").read_text())["shards"]
+    )
+
+
 def contestant(name, folder, a_shard):
     """Run one contestant in this process; print what was measured as JSON."""
     import torch
@@ -169,7 +176,7 @@ def contestant(name, folder, a_shard):
             {
                 "seconds": seconds,
                 "pictures": len(rows),
-                "each_once": bool(np.array_equal(np.sort(rows), np.arange(len(rows)))),
+                "each_once": len(np.unique(rows)) == len(rows) == pictures_in(folder),
                 "shards_in_a_row": median(len(np.unique(rows[part] // a_shard)) for part in stretches),
                 "classes_in_a_row": median(len(np.unique(classes[part])) for part in stretches),
                 "memory": memory if name == OURS else memory[-1:],
@@ -247,6 +254,18 @@ def rounds_of(options, folder):
     return rounds
 
 
+def some_shards(folder, place, pictures):
+    """Return a folder of evenly spread shards with so many pictures."""
+    place.mkdir()
+    index = json.loads((folder / "shards.json").read_text())
+    every = max(1, sum(facts["pictures"] for facts in index["shards"]) // pictures)
+    index["shards"] = index["shards"][::every]
+    for facts in index["shards"]:
+        os.link(folder / facts["name"], place / facts["name"])
+    (place / "shards.json").write_text(json.dumps(index))
+    return place
+
+
 def cut_off(folder, place):
     """Return a folder of the same shards, the middle one cut off."""
     place.mkdir()
@@ -265,6 +284,7 @@ def main():
     parser.add_argument("--pictures", type=int, default=1_000_000)
     parser.add_argument("--different", type=int, default=500)
     parser.add_argument("--a-shard", type=int, default=10_000, help="pictures of a shard")
+    parser.add_argument("--compared", type=int, help="pictures for each contestant and round; default: all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--contestant", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--resumed", help=argparse.SUPPRESS)
@@ -282,13 +302,18 @@ def main():
 
 def measure(options):
     record = {"hardware": hardware(), "versions": versions(), "command": " ".join(["python", *sys.argv])}
-    record |= {name: getattr(options, name) for name in ("pictures", "different", "a_shard", "rounds")}
+    record |= {
+        name: getattr(options, name) for name in ("pictures", "different", "a_shard", "compared", "rounds")
+    }
     record["versions"] |= webdataset_version()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "shards"
         folder.mkdir()
         record["bytes"] = make_shards(folder, options.pictures, options.different, options.a_shard)
-        record["measured"] = rounds_of(options, folder)
+        compared = options.compared or options.pictures
+        record["measured"] = rounds_of(options, some_shards(folder, Path(place) / "some", compared))
+        record["whole"] = in_own_process("--contestant", OURS, folder, "--a-shard", options.a_shard)
+        print("  the whole pass is done", flush=True)
         record["resumed"] = in_own_process("--resumed", folder)
         record["damaged"] = in_own_process("--damaged", cut_off(folder, Path(place) / "cut"))
     write_results(RESULTS, "shards", datetime.datetime.now(), page_of(record), record)
@@ -332,17 +357,24 @@ def page_of(record):
         }
         for name in CONTESTANTS
     ]
-    memory = memory_rows(rounds[-1][OURS]["memory"], record["pictures"])
+    whole = record["whole"]
+    memory = memory_rows(whole["memory"], record["pictures"])
     lines = [
         "# One pass over small pictures in shards",
         "",
         f"{record['pictures']:,} JPEG pictures of {SIDE} x {SIDE} pixels in tar shards of {record['a_shard']:,}, "
         f"{record['bytes'] / 1e6:,.0f} MB, in the order of {CLASSES} classes; batches of {BATCH}, drawn "
-        f"among {BUFFER:,}; {len(rounds)} rounds in turn.",
+        f"among {BUFFER:,}.",
+        "",
+        f"## Speed: {rounds[0][OURS]['pictures']:,} pictures, {len(rounds)} rounds in turn",
         "",
         table(rows, list(rows[0])),
         "",
-        "Resident memory of tellapart's pass:",
+        f"## All {record['pictures']:,} pictures",
+        "",
+        f"tellapart: {whole['seconds']:.0f} s, {whole['pictures'] / whole['seconds']:,.0f} pictures/s; each picture "
+        f"once: {'yes' if whole['each_once'] else 'NO'}; of 1,000 in a row, {whole['shards_in_a_row']:.0f} shards and "
+        f"{whole['classes_in_a_row']:.0f} classes. Resident memory on the way:",
         "",
         table(memory, list(memory[0])) if memory else "(too short to look at)",
         "",

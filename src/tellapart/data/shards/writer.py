@@ -78,9 +78,9 @@ class TarShard:
 
     def __init__(self, path: Path) -> None:
         """Begin the file."""
-        self._file = open(path, "wb")  # noqa: SIM115 (closed by `close`)
+        self._file = path.open("wb")
         self._summed = _Summed(self._file)
-        self._tar = tarfile.open(fileobj=self._summed, mode="w", format=tarfile.PAX_FORMAT)  # type: ignore[call-overload]
+        self._tar = tarfile.TarFile(fileobj=self._summed, mode="w", format=tarfile.PAX_FORMAT)  # type: ignore[arg-type]
         self._pieces: list[Piece] = []
         self._begun, self._pictures = 0, 0
         self.size = 0
