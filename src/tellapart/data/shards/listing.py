@@ -42,6 +42,10 @@ _FORMAT = 1
 """Of what is kept."""
 
 
+_Candidate = tuple[int, str, HeldOut, str]
+"""Minus the hash of a picture's key, its shard, where it lies in it, its label: what may be held out."""
+
+
 @dataclass(slots=True)
 class _Listed:
     """One shard, as far as it is known."""
@@ -51,8 +55,8 @@ class _Listed:
     split: str
     pieces: list[Piece] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
-    lowest: list[tuple[int, HeldOut, str]] = field(default_factory=list)
-    """Of a training shard: (minus the hash, where it lies, its label), a heap of the smallest hashes."""
+    lowest: list[_Candidate] = field(default_factory=list)
+    """Of a training shard: a heap of the smallest hashes."""
 
     names: tuple[str, ...] | None = None
     unlabeled: int = 0
@@ -81,14 +85,17 @@ def listed(
             with suppress(OSError, DataError):
                 return index_from(known.read_bytes(), str(known), by_name)
         shards, total = [], sum(0 if isinstance(state, str) else state.size for state in states)
-        done = 0
+        done, lowest = 0, list[_Candidate]()
         columns = [label_column] * len(addresses)
         for shard in threads.map(_list, addresses, states, columns):
+            for candidate in () if shard.damage else shard.lowest:
+                _keep_lowest(lowest, candidate)
+            shard.lowest.clear()  # no more than a few thousand are ever kept
             shards.append(shard)
             done += shard.state.size
             if progress is not None:
                 progress(done, total)
-    index = _index(shards, label_column)
+    index = _index(shards, lowest, label_column)
     if not index.left_out and len(by_name) == len(addresses):  # what failed today may be there tomorrow
         with suppress(Exception):  # listed anew the next time
             write_text(known, index_text(index))
@@ -123,7 +130,7 @@ def _list(address: str, state: FileState | str, label_column: str | None) -> _Li
                 shard.labels[sample.label] += 1
                 if shard.split == "train":
                     place = HeldOut("", sample.key, 0, 0, len(shard.pieces), row, sample.start, size)
-                    _keep_lowest(shard.lowest, (-hash_of(sample.key), place, sample.label))
+                    _keep_lowest(shard.lowest, (-hash_of(sample.key), address, place, sample.label))
             shard.pieces.append(Piece(piece.start, piece.size, len(piece.samples)))
             shard.unlabeled += piece.unlabeled
     except MissingExtraError:
@@ -133,14 +140,14 @@ def _list(address: str, state: FileState | str, label_column: str | None) -> _Li
     return shard
 
 
-def _keep_lowest(heap: list[tuple[int, HeldOut, str]], entry: tuple[int, HeldOut, str]) -> None:
+def _keep_lowest(heap: list[_Candidate], entry: _Candidate) -> None:
     if len(heap) < 2 * MOST_HELD_OUT:
         heapq.heappush(heap, entry)
     else:
         heapq.heappushpop(heap, entry)
 
 
-def _index(every: Sequence[_Listed], label_column: str | None) -> ShardIndex:
+def _index(every: Sequence[_Listed], lowest: Sequence[_Candidate], label_column: str | None) -> ShardIndex:
     shards = [shard for shard in every if not shard.damage]
     left_out = tuple(
         f"{PurePosixPath(shard.address).name}: {shard.damage}" for shard in every if shard.damage
@@ -172,28 +179,25 @@ def _index(every: Sequence[_Listed], label_column: str | None) -> ShardIndex:
         left_out=left_out,
         label_column=label_column,
     )
-    return _with_held_out(index, shards, of_label)
+    return _with_held_out(index, lowest, of_label)
 
 
-def _with_held_out(index: ShardIndex, shards: Sequence[_Listed], of_label: dict[str, int]) -> ShardIndex:
+def _with_held_out(
+    index: ShardIndex, candidates: Sequence[_Candidate], of_label: dict[str, int]
+) -> ShardIndex:
     """Return the index with training pictures held out for the splits that have no shards of their own."""
     lacking = [split for split in ("test", "validation") if not index.of_split(split)]
     count = min(MOST_HELD_OUT, int(SHARE_HELD_OUT * index.pictures("train")))
-    lowest = _first(
-        sorted(
-            (-minus, number, place, label)
-            for number, shard in enumerate(shards)
-            for minus, place, label in shard.lowest
-        ),
-        count * len(lacking),
-    )
+    lowest = _first(sorted((-minus, *rest) for minus, *rest in candidates), count * len(lacking))
     if not lowest:
         return index
     below = lowest[-1][0] + 1
+    number_of = {shard.address: number for number, shard in enumerate(index.shards)}
     changed = [list(shard.pieces) for shard in index.shards]
     counts = [list(shard.classes) for shard in index.shards]
     held_out = []
-    for rank, (_, number, place, label) in enumerate(lowest):
+    for rank, (_, address, place, label) in enumerate(lowest):
+        number = number_of[address]
         held_out.append(place._replace(split=lacking[rank // count], label=of_label[label], shard=number))
         piece = changed[number][place.piece]
         changed[number][place.piece] = piece._replace(pictures=piece.pictures - 1)
@@ -203,12 +207,8 @@ def _with_held_out(index: ShardIndex, shards: Sequence[_Listed], of_label: dict[
     return replace(index, shards=fewer, held_below=below, held_out=tuple(held_out))
 
 
-Lowest = tuple[int, int, HeldOut, str]
-"""Hash, number of the shard, where the picture lies, its label."""
-
-
-def _first(places: Sequence[Lowest], count: int) -> Sequence[Lowest]:
-    """Return at most so many of the lowest hashes; of equal ones all or none."""
+def _first(places: Sequence[_Candidate], count: int) -> Sequence[_Candidate]:
+    """Return at most so many, of the lowest hashes; of equal ones all or none."""
     while 0 < count < len(places) and places[count - 1][0] == places[count][0]:
         count -= 1
     return places[:count]
