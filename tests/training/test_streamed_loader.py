@@ -126,3 +126,6 @@ def test_the_places_of_a_damaged_shard_are_filled_and_it_is_named(shards, tmp_pa
         for pair in zip(ours[0], theirs[0], strict=True)
     ]
     assert np.mean(unchanged) >= 1 - 1.2 * 64 / len(unchanged)
+    assert not all(unchanged)
+    pictures = {image.tobytes() for images, _ in sound_batches for image in images}
+    assert {image.tobytes() for images, _ in batches for image in images} < pictures

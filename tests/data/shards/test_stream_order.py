@@ -47,6 +47,12 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     assert np.mean(first == other) < 0.1
 
 
+def test_a_window_has_another_order_in_every_epoch():
+    order = order_of(batch_size=8, counts=np.array([100]))
+    first, second = (np.concatenate(rows_of(order, epoch)) for epoch in (0, 1))
+    assert np.mean(first == second) < 0.2
+
+
 def test_a_place_is_a_row_of_its_piece():
     order = order_of()
     for step in range(order.steps_per_epoch):

@@ -188,7 +188,8 @@ def _with_held_out(
     """Return the index with training pictures held out for the splits that have no shards of their own."""
     lacking = [split for split in ("test", "validation") if not index.of_split(split)]
     count = min(MOST_HELD_OUT, int(SHARE_HELD_OUT * index.pictures("train")))
-    lowest = _first(sorted((-minus, *rest) for minus, *rest in candidates), count * len(lacking))
+    hashes = sorted((-minus, address, place, label) for minus, address, place, label in candidates)
+    lowest = _first(hashes, count * len(lacking))
     if not lowest:
         return index
     below = lowest[-1][0] + 1

@@ -112,7 +112,7 @@ class TarShard:
         content = self._summed.taken()
         self._pieces.append(Piece(self._begun, len(content), self._pictures, checksum_of(content)))
         self._begun, self._pictures = self.size, 0
-        self._tar.members = []  # which would hold all of them
+        self._tar.members = []  # type: ignore[attr-defined]  # which would hold all of them
 
 
 class _Summed:
