@@ -17,8 +17,8 @@ without imports. Ratios are medians within rounds.
 
 Mixing: how many of the shards the pictures of 1,000 in a row come from, and how many classes; medians.
 
-Memory: resident memory of a pass of tellapart over all pictures, looked at five times a second. What the benchmark itself
-notes takes 16 bytes of it a picture.
+Memory: resident memory of a pass of tellapart over all pictures, looked at five times a second. The benchmark's own
+notes take 16 bytes of it a picture.
 
 Resuming: the second half of an epoch by a loader that begins there, against that of the whole pass: a sha256 over the
 numbers, pixels and labels of all its pictures; seconds to its first batch; bytes that were read before it.
