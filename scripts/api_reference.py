@@ -22,7 +22,7 @@ GROUPS = {
     "Serve": ["serve", "server_app", "ServingLimits"],
     "Keras models": ["fit", "adopt", "modernize"],
     "Exports": ["export"],
-    "Data": ["open_dataset", "load_data", "check", "augment", "Augmentation", "Labels"],
+    "Data": ["open_dataset", "load_data", "shard", "check", "augment", "Augmentation", "Labels"],
     "Runs and networks": ["runs", "report", "compare", "summary"],
     "Sources of your own": ["Source", "LabeledImage", "dataset_of", "register_source"],
     "Settings": [
@@ -47,6 +47,7 @@ GROUPS = {
         "HeatMaps",
         "HeatMap",
         "Dataset",
+        "Shards",
         "Split",
         "CheckResult",
         "ContactSheet",

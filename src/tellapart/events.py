@@ -224,6 +224,7 @@ FindingKind = Literal[
     "conflicting labels",
     "unequal classes",
     "blank pictures",
+    "damaged shards",
     "inputs not normalized",
     "learning rate too high",
     "learning rate too low",

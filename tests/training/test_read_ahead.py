@@ -31,7 +31,9 @@ def stores(tmp_path):
 def test_steps_in_any_order_get_their_own_images(stores):
     in_memory, on_disk = stores
     batches = BatchSampler(n=23, batch_size=5, seed=3)
-    ahead = ReadAhead(on_disk, batches, batches.rows)
+    ahead = ReadAhead(
+        lambda *place: on_disk.rows(batches.rows(*place)), batches.steps_per_epoch, 5 * 8 * 8 * 3
+    )
     for place in [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0), (1, 0), (7, 2), (7, 3), (0, 0)]:
         np.testing.assert_array_equal(ahead.images(*place), in_memory.images[batches.rows(*place)])
     assert ahead.waited_seconds > 0

@@ -10,6 +10,7 @@ from tellapart.api.crew import END, computed_by_all, held_alike, predicted_toget
 from tellapart.api.finish import new_card
 from tellapart.api.listener import Listener
 from tellapart.api.prepare import opened_again
+from tellapart.api.streamed import gather_left_out
 from tellapart.api.transfer_run import model_of
 from tellapart.api.tuned_network import batches_to_tune, network_to_tune, step_and_loader
 from tellapart.classifier.classifier import Classifier
@@ -27,6 +28,7 @@ from tellapart.runtime.team import Team
 from tellapart.training.loader import DataLoader
 from tellapart.training.loop import learn_from
 from tellapart.training.step import Step
+from tellapart.training.streamed_loader import StreamedLoader
 
 Opened = Callable[[Any, Any], Dataset]
 
@@ -114,13 +116,13 @@ class Follower:
 
     def _built(self, config: TrainConfig) -> LoweredNet:
         setup, train = self.setup, self.setup.stores["train"]
-        classes, batches = len(setup.dataset.class_names), batches_of(train, config)
+        classes, batches = len(setup.dataset.class_names), batches_of(setup, config)
         shape, steps = setup.preprocessing.shape, batches.steps_per_epoch
         model = build_model(config, shape, classes, steps, train.images)
         model.optimizer.build(model.trainable_variables)
         net = lower(model, setup.precision)
         self.config, self.classifier = config, Classifier.of_model(model, new_card(setup, config.tta_views))
-        self.loader = loader_of(train, classes, batches, config, net.device, self.team)
+        self.loader = loader_of(setup, batches, config, net.device)
         return net
 
     def train(self, config: TrainConfig) -> None:
@@ -151,6 +153,11 @@ class Follower:
         assert self.classifier is not None
         predicted_together(self.setup, self.classifier, split, None, views)
 
+    def left_out(self) -> None:
+        """Tell what could not be read."""
+        if isinstance(self.loader, StreamedLoader):
+            gather_left_out(self.team, self.loader)
+
     def features(self, split: str, mirrored: bool) -> None:
         """Compute the features of this process's part of a split."""
         assert self.setup.backbone is not None
@@ -179,6 +186,7 @@ class Follower:
 ORDERS: dict[str, Callable[..., None]] = {
     "train": Follower.train,
     "learn": Follower.learn,
+    "left out": Follower.left_out,
     "weights": Follower.weights,
     "finish": Follower.finish,
     "predict": Follower.predict,

@@ -10,6 +10,7 @@ from tellapart.api.batches import batches_of, loader_of
 from tellapart.api.divergence import RATE_AFTER_DIVERGENCE
 from tellapart.api.finish import new_card
 from tellapart.api.own_model import form_of
+from tellapart.api.streamed import with_left_out
 from tellapart.api.watching import watch_over, with_findings
 from tellapart.classifier.classifier import Classifier
 from tellapart.events import EpochDone, Event
@@ -87,10 +88,10 @@ class OwnTraining:
         *,
         resumes: bool,
     ) -> "OwnTraining":
-        own, train, classes = setup.own, setup.stores["train"], len(setup.dataset.class_names)
+        own = setup.own
         assert own is not None
         ready, model = own.ready, own.ready.model
-        batches = batches_of(train, config)
+        batches = batches_of(setup, config)
         if not own.was_compiled:
             compile_own(model, config, ready.head, config.epochs * batches.steps_per_epoch)
         form = form_of(ready)
@@ -102,7 +103,7 @@ class OwnTraining:
         steps = KerasSteps(
             model, form, ready.scale, classifier.net.meaning, callbacks, TrainState(), of_class, precision
         )
-        loader = loader_of(train, classes, batches, config, steps.net.device)
+        loader = loader_of(setup, batches, config, steps.net.device)
         checkpointer = Checkpointer(
             config, setup.folder, model, resumes=resumes, warn=warn, companion=callbacks
         )
@@ -143,7 +144,8 @@ class OwnTraining:
             config.early_end,
             lambda: self.callbacks.stops,
         )
-        for event in with_findings(self._heard(events), watch, lambda: inside.look(step.updates())):
+        events = with_left_out(self._heard(events), self.loader, self.checkpointer.warn)
+        for event in with_findings(events, watch, lambda: inside.look(step.updates())):
             self.checkpointer.event(event)
             tell(event)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tellapart.api.listener import Listener
 from tellapart.api.own_model import OwnGiven, prepared_again
 from tellapart.api.repeat import extended, notice_of, record_extension
+from tellapart.api.streamed import refuse_for_shards
 from tellapart.classifier.backbone_choice import BackboneChoice, OpenBackbone, choose_backbone
 from tellapart.data.dataset import Dataset
 from tellapart.data.multi_label import class_counts
@@ -74,6 +75,7 @@ def prepare(
     for words in dataset.notices:
         listener.notice(words)
     refuse_small_images(dataset.image_shape, dataset.where)
+    refuse_for_shards(dataset, config)
     held_out = config.validation_share if config.validation == "held out" else 0.0
     keep = 1 if config.head is None else 2
     dataset = divide(dataset, validation=held_out, test=config.test_share, seed=config.seed, keep=keep)
@@ -113,7 +115,12 @@ def with_class_weights(config: TrainConfig, dataset: Dataset, labels: NDArray[An
     """
     if config.class_weight is None:
         return config
-    return config.changed(class_weight=resolved(config.class_weight, dataset.class_names, labels))
+    counts = (
+        class_counts(labels, len(dataset.class_names))
+        if dataset.shards is None
+        else dataset.counts_of("train")
+    )
+    return config.changed(class_weight=resolved(config.class_weight, dataset.class_names, counts))
 
 
 def refuse_single_images(dataset: Dataset, labels: NDArray[Any]) -> None:
@@ -187,6 +194,8 @@ def prepare_again(
     dataset, preprocessing, backbone, stores = opened_again(
         config, saved, folder.read_split(saved), data, labels, opened, listener, memory_bytes
     )
+    if dataset.shards is not None and dataset.shards.fingerprint() != saved.get("shards"):
+        raise DataError(f"{dataset.where}: the shards are not those that the run began with. Restore them.")
     recorded = saved["fingerprints"]
     if changed := [name for name, store in stores.items() if store.fingerprint() != recorded[name]]:
         raise DataError(
@@ -376,12 +385,13 @@ def describe_data(setup: TrainingSetup, reopening: Mapping[str, str]) -> dict[st
         "name": dataset.name,
         "where": dataset.where,
         "class_names": list(dataset.class_names),
-        "pictures": {name: len(store) for name, store in stores.items()},
+        "pictures": setup.pictures,
         "left_out": {name: [image.id for image in store.unreadable] for name, store in stores.items()},
         "fingerprints": {name: store.fingerprint() for name, store in stores.items()},
         "preprocessing": setup.preprocessing.to_dict(),
         "precision": setup.precision,
         **({} if setup.backbone is None else {"backbone": dict(setup.backbone.origin)}),
         **({} if setup.own is None else {"own": setup.own.to_dict()}),
+        **({} if dataset.shards is None else {"shards": dataset.shards.fingerprint()}),
         **reopening,
     }

@@ -71,7 +71,7 @@ class Tracking(Forwarding):
             "name": setup.dataset.name,
             "where": setup.dataset.where,
             "class_names": list(setup.dataset.class_names),
-            "pictures": {split: len(store) for split, store in setup.stores.items()},
+            "pictures": setup.pictures,
         }
         for name in self._lost:
             self.warned(

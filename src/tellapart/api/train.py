@@ -341,7 +341,7 @@ def _opened_and_configured(
         augment,
         target,
         changes,
-        len(dataset.splits.get("train", ())),
+        dataset.training_size,
         has_validation="validation" in dataset.splits,
     )
     return dataset, config, choice.reason, None

@@ -12,6 +12,7 @@ from tellapart.api.divergence import RATE_AFTER_DIVERGENCE, SomeTraining, train_
 from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
 from tellapart.api.listener import Listener
 from tellapart.api.own_training import OwnTraining
+from tellapart.api.streamed import with_left_out
 from tellapart.api.watching import look_at_data, watch_over, with_findings
 from tellapart.classifier.card import NoveltyLimit
 from tellapart.classifier.classifier import Classifier
@@ -82,11 +83,11 @@ class _Training:
         cls, setup: TrainingSetup, config: TrainConfig, resumes: bool, warn: Callable[[str], None]
     ) -> "_Training":
         train, classes = setup.stores["train"], len(setup.dataset.class_names)
-        batches = batches_of(train, config)
+        batches = batches_of(setup, config)
         steps = batches.steps_per_epoch
         model = build_model(config, setup.preprocessing.shape, classes, steps, train.images)
         net = lower(model, setup.precision)
-        loader = loader_of(train, classes, batches, config, net.device, setup.team)
+        loader = loader_of(setup, batches, config, net.device)
         card = new_card(setup, config.tta_views)
         classifier = Classifier.of_model(model, card)
         checkpointer = Checkpointer(config, setup.folder, model, resumes=resumes, warn=warn)
@@ -129,6 +130,7 @@ class _Training:
         watch = watch_over(self.setup, config, self.net.model, state.history)
         loader = ordering(self.loader, team)
         events = run_epochs(step, loader, self.validate, state, config.epochs, should_stop, config.early_end)
+        events = with_left_out(events, self.loader, self.checkpointer.warn, team)
         for event in with_findings(events, watch, lambda: inside.look(step.updates())):
             self.checkpointer.event(event)
             tell(event)

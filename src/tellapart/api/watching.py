@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.checks.balance import imbalance
 from tellapart.checks.quick import Place, QuickCheck, quick_check
-from tellapart.data.multi_label import are_several, in_words, names_of
+from tellapart.data.multi_label import in_words, names_of
 from tellapart.events import EpochDone, Event, Finding, FindingKind, HeadFitted
 from tellapart.keras_backend import import_keras
 from tellapart.recipes.config import TrainConfig
@@ -100,10 +101,9 @@ def findings_of_data(setup: TrainingSetup, checked: QuickCheck) -> Iterator[Find
         seen = f"{counted(len(pairs), 'picture')} with the pixels of another and a different label, such as "
         advice = "Correct or remove them: tellapart check lists them"
         yield Finding("conflicting labels", None, None, seen + " = ".join(names), advice)
-    train = setup.stores["train"].labels
     classes = setup.dataset.class_names
-    equal = are_several(train)  # labels that do not exclude each other need not be equally common
-    for finding in () if equal else imbalance(np.bincount(train, minlength=len(classes)), classes):
+    equal = setup.config.multi_label  # labels that do not exclude each other need not be equally common
+    for finding in () if equal else imbalance(_training_counts(setup), classes):
         advice = "Read the balanced accuracy and each class's recall"
         if not setup.config.is_balanced:
             advice = f"Train with --class-weight balanced to have them count the same. {advice}"
@@ -166,11 +166,17 @@ def _chance(setup: TrainingSetup, config: TrainConfig) -> Chance | None:
     """
     if config.is_balanced or config.multi_label:
         return None
-    train = setup.stores["train"].labels
     return chance_of(
-        train,
+        setup.stores["train"].labels,
         setup.validation.labels,
         len(setup.dataset.class_names),
         config.label_smoothing,
-        config.pictures_per_epoch or len(train),
+        config.pictures_per_epoch or setup.pictures["train"],
     )
+
+
+def _training_counts(setup: TrainingSetup) -> NDArray[np.int64]:
+    """Return how many training images each class has, (classes,)."""
+    if setup.dataset.shards is not None:
+        return setup.dataset.counts_of("train")
+    return np.bincount(setup.stores["train"].labels, minlength=len(setup.dataset.class_names))

@@ -17,7 +17,7 @@ from tellapart.cli.augment import augment
 from tellapart.cli.bench import bench
 from tellapart.cli.check import check
 from tellapart.cli.completion import attach
-from tellapart.cli.data import get, list_sets, show
+from tellapart.cli.data import get, list_sets, shard, show
 from tellapart.cli.demo import demo
 from tellapart.cli.doctor import doctor
 from tellapart.cli.evaluate import evaluate
@@ -58,7 +58,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 """In the order of `tellapart --help`."""
 
-DATA_COMMANDS: dict[str, Callable[..., None]] = {"list": list_sets, "show": show, "get": get}
+DATA_COMMANDS: dict[str, Callable[..., None]] = {"list": list_sets, "show": show, "get": get, "shard": shard}
 """Of `tellapart data`."""
 
 
@@ -81,7 +81,10 @@ app = _group(
     name="tellapart",
     help="Teach a computer to tell pictures apart. To get started, run: tellapart demo",
 )
-app.add_typer(_group(DATA_COMMANDS, help="List, show and download known data sets."), name="data")
+app.add_typer(
+    _group(DATA_COMMANDS, help="List, show and download known data sets; write any data as shards."),
+    name="data",
+)
 
 
 def _show_version(wanted: bool) -> None:

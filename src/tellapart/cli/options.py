@@ -79,7 +79,7 @@ TrainData = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A known data set (see tellapart data list), a folder with one subfolder per class, a file of labels "
-        "(CSV), an archive of pictures, or an .npz or Parquet file.",
+        "(CSV), an archive of pictures, an .npz or Parquet file, or shards, by folder or address.",
     ),
 ]
 EvaluateData = Annotated[

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tellapart.data.images import Images
 from tellapart.data.multi_label import are_several, class_counts, in_words, names_of
+from tellapart.data.shards.index import ShardIndex
 from tellapart.data.types import ImageShape
 from tellapart.errors import DataError
 from tellapart.pages.card import Card, Facts, Picture, Pictures, Readable, Table, Words
@@ -101,6 +102,10 @@ class Dataset(Readable):
     numbered: bool = False
     """Whether the data has its classes as numbers 0, 1, 2, ..., in this order; otherwise their names are all it has."""
 
+    shards: ShardIndex | None = field(default=None, repr=False)
+    """Where the training pictures are read from as they are needed; `splits["train"]` is then a sample of them. None:
+    the splits are all there is."""
+
     def __post_init__(self) -> None:
         unknown = set(self.splits) - set(SPLIT_NAMES)
         if unknown:
@@ -127,9 +132,25 @@ class Dataset(Readable):
         return self.splits[name]
 
     @property
+    def training_size(self) -> int:
+        """How many training images there are; 0: none."""
+        if self.shards is not None:
+            return self.shards.pictures("train")
+        return len(self.splits.get("train", ()))
+
+    def counts_of(self, name: str) -> NDArray[np.int64]:
+        """Return how many images of a split each class, or each of several labels, has, (classes,)."""
+        if name == "train" and self.shards is not None:
+            return np.array(self.shards.class_counts(name), np.int64)
+        return class_counts(self.splits[name].labels, len(self.class_names))
+
+    @property
     def sizes(self) -> str:
         """How many images each split has, in words."""
-        return ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        sizes = {
+            name: self.training_size if name == "train" else len(split) for name, split in self.splits.items()
+        }
+        return ", ".join(f"{size:,} {name}" for name, size in sizes.items())
 
     def _parts(self) -> list[str]:
         size = "sizes differ" if self.image_shape is None else "×".join(map(str, self.image_shape))
@@ -148,7 +169,7 @@ class Dataset(Readable):
             ("left out", few_names(self.ignored, "files") if self.ignored else None),
         ]
         classes = len(self.class_names)
-        counts = [class_counts(split.labels, classes).tolist() for split in self.splits.values()]
+        counts = [self.counts_of(name).tolist() for name in self.splits]
         rows = list(zip(self.class_names, *counts, strict=True))
         noun = "label" if self.multi_label else "class"
         head = (noun, *self.splits)

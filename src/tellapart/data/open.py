@@ -47,11 +47,12 @@ def open_dataset(
     Args:
         data: the name of a known set ("digits", "cifar10", "cifar100", "mnist", "fashion-mnist"); the path of a folder
             of class folders, of an archive of one, of a file of labels (CSV, JSON, Parquet), of WebDataset shards, of a
-            known set in its official layout, or of an `.npz`; "hf:NAME", a data set of Hugging Face's hub; or arrays:
-            (x, y), ((x_train, y_train), (x_test, y_test)), or a dict, or an `.npz`, of x and y, or of x_train, y_train,
-            x_test, y_test, x_val, y_val and perhaps class_names. x is (N, H, W), (N, H, W, 1) or (N, H, W, 3): uint8,
-            whole numbers 0 to 255, or floats all within 0 to 1. y has a class number, a class name or a one-hot row for
-            each picture. See `docs/your-pictures.md`.
+            folder that `shard` wrote, of a known set in its official layout, or of an `.npz`; "hf:NAME", a data set of
+            Hugging Face's hub; the address of shards, such as "s3://bucket/train-{000..099}.tar" (see
+            `docs/scaling.md`); or arrays: (x, y), ((x_train, y_train), (x_test, y_test)), or a dict, or an `.npz`, of x
+            and y, or of x_train, y_train, x_test, y_test, x_val, y_val and perhaps class_names. x is (N, H, W),
+            (N, H, W, 1) or (N, H, W, 3): uint8, whole numbers 0 to 255, or floats all within 0 to 1. y has a class
+            number, a class name or a one-hot row for each picture. See `docs/your-pictures.md`.
         labels: where the labels are, if not in the names of folders: the path of a file, one row an image (CSV, JSON
             Lines, JSON, Parquet); a `Labels`, which also names columns, a pattern or class names; or, for an array of
             images given alone, its labels.
@@ -118,7 +119,7 @@ def _check_learnable(dataset: Dataset) -> None:
         raise DataError(
             f"{dataset.where}: no training pictures (splits: {', '.join(dataset.splits)}). Add a split called train."
         )
-    trained = set(np.unique(train.labels).tolist())
+    trained = set(np.flatnonzero(dataset.counts_of("train")).tolist())
     for name, split in dataset.splits.items():
         missing = sorted(set(np.unique(split.labels).tolist()) - trained)
         if missing:

@@ -39,7 +39,12 @@ def epoch_order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox).
     """
     _check_seed(seed)
-    philox = np.random.Philox(key=np.array([seed, epoch], dtype=np.uint64))
+    return random_order(seed, epoch, n)
+
+
+def random_order(key: int, epoch: int, n: int) -> NDArray[np.int64]:
+    """Return the permutation of `epoch_order`, for any key from 0 to 2^64 - 1, without remembering it."""
+    philox = np.random.Philox(key=np.array([key, epoch], dtype=np.uint64))
     order = np.argsort(philox.random_raw(n), kind="stable").astype(np.int64, copy=False)
     order.flags.writeable = False
     return order

@@ -14,7 +14,7 @@ from tellapart.text import counted
 AUTO = "auto"
 """What stands for the recipe to be chosen."""
 
-AUTO_CHOOSES = ("transfer", "fast")
+AUTO_CHOOSES = ("transfer", "fast", "photos-from-scratch")
 
 SMALL_SIDE = 64
 """Pixels; pictures whose longer side is larger are photos."""
@@ -50,7 +50,13 @@ def choose_recipe(dataset: Dataset) -> Choice:
     sides = [max(height, width) for height, width, _ in shapes]
     if not sides:  # reading the images will name what is wrong with them
         return Choice("transfer", "")
-    if (side := round(median(sides))) > SMALL_SIDE:
+    side = round(median(sides))
+    if dataset.shards is not None:
+        recipe = "fast" if side <= SMALL_SIDE else "photos-from-scratch"
+        return Choice(
+            recipe, f"chosen for {counted(dataset.training_size, 'picture')} in shards: trained from scratch"
+        )
+    if side > SMALL_SIDE:
         return Choice("transfer", f"chosen for photos: the median of their longer sides is {side} pixels")
     are_gray = all(channels == 1 for _, _, channels in shapes)
     pictures = counted(len(train), "small gray picture" if are_gray else "small picture")

@@ -170,22 +170,21 @@ def _rows(path: Path) -> dict[str | int, float]:
     return values
 
 
-def resolved(given: ClassWeights, class_names: Sequence[str], labels: NDArray[np.int64]) -> ClassWeights:
+def resolved(given: ClassWeights, class_names: Sequence[str], counts: NDArray[np.int64]) -> ClassWeights:
     """Return the weights of every class, by its name; a class that was not named counts 1.
 
     Args:
         given: as somebody gave them.
         class_names: of the data.
-        labels: (N,) of the training images.
+        counts: (classes,) training images of each.
 
     Raises:
         ConfigError: a class that the data does not have.
     """
     if given.origin == "balanced":
-        counts = np.bincount(labels, minlength=len(class_names))
         present = int((counts > 0).sum())
         weights: dict[str | int, float] = {
-            name: len(labels) / (present * int(count)) if count else 1.0
+            name: int(counts.sum()) / (present * int(count)) if count else 1.0
             for name, count in zip(class_names, counts, strict=True)
         }
     else:

@@ -44,6 +44,15 @@ class TrainingSetup(Readable):
     """Why `auto` chose this recipe; empty where somebody named it."""
 
     @property
+    def pictures(self) -> dict[str, int]:
+        """How many images each split has that is used; of training images in shards, all."""
+        shards = self.dataset.shards
+        return {
+            name: len(store) if name != "train" or shards is None else shards.pictures("train")
+            for name, store in self.stores.items()
+        }
+
+    @property
     def validation_split(self) -> str:
         """The split whose images score each epoch or choose a head; cross-validation uses those of training."""
         if self.config.validation == "cross-validation":

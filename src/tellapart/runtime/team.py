@@ -177,6 +177,13 @@ class Team:
             torch.distributed.broadcast_object_list(box, src=0, group=self.orders)
         return box[0]
 
+    def everybodys(self, value: Any) -> list[Any]:
+        """Return what each process passes here, any object that can be pickled."""
+        values: list[Any] = [None] * self.size
+        with self.together():
+            torch.distributed.all_gather_object(values, value, group=self.orders)
+        return values
+
     def hold_alike(self, variables: Sequence[Any]) -> None:
         """Give every process the first one's values of a Keras model's or an optimizer's variables."""
         for variable in variables:

@@ -5,6 +5,7 @@ dropout zeroes) is seeded by (seed, epoch, step) alone. Where a team shares the 
 images and loads its own.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -65,7 +66,7 @@ class DataLoader:
         self.device = torch.device(device)
         is_kept = self.device.type != "cpu" and store.is_in_memory
         self.on_device = torch.tensor(store.images, device=device) if is_kept else None
-        self.ahead = None if store.is_in_memory else ReadAhead(store, batches, self._rows)
+        self.ahead = None if store.is_in_memory else self._reading_ahead()
         self.read: Pixels | None = None
         """The images of the step that is being prepared, where they are not in memory."""
 
@@ -118,6 +119,13 @@ class DataLoader:
         if self.augmentation is not None:
             images = self._augment(images, self.augmentation, mirrored)
         return images, self.labels[rows] if self.multi_label else self.one_hot[self.labels[rows]]
+
+    def _reading_ahead(self) -> ReadAhead[Pixels]:
+        def read(epoch: int, step: int) -> Pixels:
+            return self.store.rows(self._rows(epoch, step))
+
+        batch_bytes = self.batches.batch_size * math.prod(self.store.images.shape[1:])
+        return ReadAhead(read, self.batches.steps_per_epoch, batch_bytes)
 
     def _taken(self, rows: Tensor) -> Tensor:
         """Return the images of these rows: those that were read ahead, or from memory."""

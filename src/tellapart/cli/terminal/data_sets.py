@@ -8,7 +8,6 @@ from tellapart.cli.terminal.console import command, note, notes, results, say, s
 from tellapart.cli.terminal.fitting_table import add_row, new_table
 from tellapart.cli.terminal.progress import Bars
 from tellapart.cli.terminal.tables import facts_table, two_columns
-from tellapart.data import multi_label
 from tellapart.data.dataset import SPLIT_NAMES, Dataset
 from tellapart.data.open import open_dataset
 from tellapart.data.sources.catalog import KNOWN_SETS, KnownSet, find_known, known_set
@@ -83,10 +82,9 @@ def get_set(name: str, as_json: bool, quiet: bool) -> None:
 
 def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """Return split -> class -> number of pictures."""
-    classes = dataset.class_names
     return {
-        name: dict(zip(classes, multi_label.class_counts(split.labels, len(classes)).tolist(), strict=True))
-        for name, split in sorted(dataset.splits.items(), key=lambda item: SPLIT_NAMES.index(item[0]))
+        name: dict(zip(dataset.class_names, dataset.counts_of(name).tolist(), strict=True))
+        for name in sorted(dataset.splits, key=SPLIT_NAMES.index)
     }
 
 

@@ -118,8 +118,8 @@ def _device_line(setup: TrainingSetup, model: Any) -> str:
 def _in_the_tutorials_words(setup: TrainingSetup) -> None:
     stores = setup.stores
     say(f"x_train shape: {stores['train'].images.shape}")
-    for split, store in stores.items():
-        say(f"{len(store)} {split} samples")
+    for split, count in setup.pictures.items():
+        say(f"{count} {split} samples")
     augmented = setup.config.augmentation
     say("Using real-time data augmentation." if augmented else "Not using data augmentation.")
     say()
@@ -142,7 +142,7 @@ def left_out_lines(setup: TrainingSetup) -> list[str]:
 
 def split_in_words(setup: TrainingSetup) -> str:
     """Return how many pictures train, validate and test, and where the validation pictures come from."""
-    train, test = len(setup.stores["train"]), len(setup.stores["test"])
+    train, test = setup.pictures["train"], setup.pictures["test"]
     if setup.config.validation == "test":
         return f"{train:,} training, {test:,} for both validation and test, as in the tutorial"
     if setup.config.validation == "cross-validation" and setup.config.head is not None:

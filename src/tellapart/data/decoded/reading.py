@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tellapart.data.dataset import Split
 from tellapart.data.fitted import FittedImage, fitted
@@ -74,13 +75,30 @@ def read_rows(
 
 
 def _read(split: Split, row: int, preprocessing: Preprocessing) -> FittedImage | UnreadableImage:
+    try:
+        source = split.images.source(row)
+    except PictureError as reason:
+        return UnreadableImage(split.ids[row], str(reason))
+    return read_one(source, split.ids[row], preprocessing)
+
+
+def read_one(
+    source: Path | bytes | Pixels, name: str, preprocessing: Preprocessing
+) -> FittedImage | UnreadableImage:
+    """Return an image, decoded and brought to one size, or why it is left out.
+
+    Args:
+        source: a file, a file's content, or pixels.
+        name: what errors call an image that is no file.
+        preprocessing: the size, channels and policy.
+    """
     with large_images_alone():
         try:
-            image = fitted(split.images.source(row), preprocessing)
+            image = fitted(source, preprocessing)
         except PictureError as reason:  # what has no file has no name of its own
-            return UnreadableImage(split.ids[row], str(reason).replace("<bytes>", split.ids[row], 1))
+            return UnreadableImage(name, str(reason).replace("<bytes>", name, 1))
     height, width = image.size
     if min(height, width) < SMALLEST_SIDE:
         size = f"{height} x {width} pixels, less than {SMALLEST_SIDE} x {SMALLEST_SIDE}"
-        return UnreadableImage(split.ids[row], f"{split.ids[row]}: too small: {size}")
+        return UnreadableImage(name, f"{name}: too small: {size}")
     return image

@@ -20,6 +20,7 @@ from tellapart.data.sources.npy import NPY
 from tellapart.data.sources.npz import NPZ
 from tellapart.data.sources.official import HOLDS_KNOWN_SET, OFFICIAL_LAYOUT
 from tellapart.data.sources.pattern import PATTERN
+from tellapart.data.sources.sharded import SHARD_ADDRESS, SHARD_FOLDER
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.webdataset import WEBDATASET
 from tellapart.errors import ConfigError, DataError
@@ -27,6 +28,8 @@ from tellapart.errors import ConfigError, DataError
 SOURCES: tuple[Source, ...] = (
     KNOWN_NAME,
     HUB,
+    SHARD_ADDRESS,
+    SHARD_FOLDER,
     SAVED,
     ARRAYS,
     NPY,

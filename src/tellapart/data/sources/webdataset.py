@@ -7,13 +7,11 @@ Source: https://github.com/webdataset/webdataset, "The WebDataset Format"
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
 
 from tellapart.data.dataset import SPLIT_NAMES, Dataset, Split
 from tellapart.data.sources.archive_place import ArchivePlace
@@ -22,20 +20,15 @@ from tellapart.data.sources.blobs import BlobImages
 from tellapart.data.sources.folder import folder_name
 from tellapart.data.sources.label_choice import Labels
 from tellapart.data.sources.labels import checked_labels
+from tellapart.data.sources.sample_members import LABEL_ENDINGS, image_among, label_of, sample_parts
 from tellapart.data.sources.source import OpenRequest, Source
 from tellapart.data.sources.split_words import SPLIT_OF_WORD, split_of
-from tellapart.data.sources.tables.roles import LABEL_NAMES, squashed
 from tellapart.data.sources.walk import is_hidden, is_image_name
 from tellapart.errors import DataError
 from tellapart.text import counted, natural_key
 from tellapart.untrusted.picture_archive import beginning_of_tar
 
 _SUFFIXES = (".tar", ".tar.gz", ".tgz")
-_LABELS = ("cls", "label", "class", "cls.txt", "label.txt", "classname", "txt")
-"""Endings of members that hold a label, in the order in which they are preferred; `json` before `txt`."""
-
-LARGEST_LABEL = 1_000_000
-"""Bytes of a member that holds a label."""
 
 _LOOKED_AT = 20
 """Members by which a tar file is recognized."""
@@ -103,16 +96,9 @@ def _accepts(request: OpenRequest) -> bool:
 
 def _holds_samples(shard: Path) -> bool:
     """Return whether a label lies beside an image of the same name, among the first members of a tar file."""
-    parts = [_parts(name) for name in beginning_of_tar(shard, _LOOKED_AT)]
+    parts = [sample_parts(name) for name in beginning_of_tar(shard, _LOOKED_AT)]
     images = {key for key, ending in parts if is_image_name(f"x.{ending}")}
-    return any(key in images for key, ending in parts if ending in (*_LABELS, "json"))
-
-
-def _parts(name: str) -> tuple[str, str]:
-    """Return the name of a member's sample, and its ending: all after the first dot."""
-    folder, slash, base = name.rpartition("/")
-    key, _, ending = base.partition(".")
-    return folder + slash + key, ending.lower()
+    return any(key in images for key, ending in parts if ending in (*LABEL_ENDINGS, "json"))
 
 
 def _open(request: OpenRequest) -> Dataset:
@@ -128,7 +114,7 @@ def _open(request: OpenRequest) -> Dataset:
         place = ArchivePlace(shard)
         for sample in _samples(place, request.choice):
             if sample.label:
-                by_split.setdefault(_split_of(shard), []).append(sample)
+                by_split.setdefault(split_of_shard(shard), []).append(sample)
             else:
                 unlabeled += 1
     count = sum(map(len, by_split.values()))
@@ -160,49 +146,15 @@ def _content(sample: _Sample) -> bytes:
 def _samples(place: ArchivePlace, choice: Labels) -> Iterator[_Sample]:
     members: dict[str, dict[str, str]] = {}
     for name in place.names:
-        key, ending = _parts(name)
+        key, ending = sample_parts(name)
         members.setdefault(key, {})[ending] = name
     for of_sample in members.values():
-        image = next((name for ending, name in of_sample.items() if is_image_name(f"x.{ending}")), None)
+        image = image_among(of_sample)
         if image is not None:
-            yield _Sample(place, image, _label(place, of_sample, choice))
+            yield _Sample(place, image, label_of(of_sample, place.content, place.where, choice.label_column))
 
 
-def _label(place: ArchivePlace, of_sample: Mapping[str, str], choice: Labels) -> str:
-    """Return a sample's label; empty where it has none."""
-    wanted = None if choice.label_column is None else str(choice.label_column)
-    if wanted is not None and wanted.lower() in of_sample:
-        return _text(place, of_sample[wanted.lower()])
-    for ending in _LABELS[:-1] if wanted is None else ():
-        if ending in of_sample:
-            return _text(place, of_sample[ending])
-    if "json" in of_sample:
-        return _from_json(place, of_sample["json"], wanted)
-    return _text(place, of_sample["txt"]) if "txt" in of_sample and wanted is None else ""
-
-
-def _from_json(place: ArchivePlace, name: str, wanted: str | None) -> str:
-    text = _text(place, name)
-    try:
-        content: Any = json.loads(text)
-    except (ValueError, RecursionError) as reason:
-        raise DataError(f"{place.where}: {name} is no JSON ({reason}).") from None
-    if isinstance(content, Mapping):
-        words = {squashed(str(field)): value for field, value in content.items()}
-        fields = [squashed(wanted)] if wanted is not None else ["cls", *LABEL_NAMES]
-        content = next((words[field] for field in fields if field in words), None)
-    is_label = isinstance(content, str | int) and not isinstance(content, bool)
-    return str(content).strip() if is_label else ""
-
-
-def _text(place: ArchivePlace, name: str) -> str:
-    content = place.content(name)
-    if len(content) > LARGEST_LABEL:
-        raise DataError(f"{place.where}: {name} has {len(content):,} bytes, more than a label.")
-    return content.decode("utf-8", "replace").strip()
-
-
-def _split_of(shard: Path) -> str:
+def split_of_shard(shard: PurePath) -> str:
     """Return the split that a shard's folder or its name means: `val/0.tar`, `imagenet-train-0001.tar`."""
     words = re.split(r"[\W\d_]+", shard.name.lower())
     by_name = next((SPLIT_OF_WORD[word] for word in words if word in SPLIT_OF_WORD), None)

@@ -115,7 +115,7 @@ def _read_table(path: Path, choice: Labels) -> _Rows:
         schema = file.schema_arrow
         image, label = image_and_label(path, schema, choice)
         images, labels = _read_rows(path, file, footer, (image, label))
-        return _Rows(images, label_array(labels, path, label), _class_names(label, schema.metadata or {}))
+        return _Rows(images, label_array(labels, path, label), class_names_in(label, schema.metadata or {}))
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def _image(cell: Any, path: Path, row: int) -> bytes | Path:
     raise DataError(f"{path}: row {row} holds no encoded picture (a struct with bytes is expected).")
 
 
-def _class_names(label: str, metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
+def class_names_in(label: str, metadata: dict[bytes, bytes]) -> tuple[str, ...] | None:
     """Return the class names that Hugging Face keeps in the schema, if they are there."""
     try:
         names = json.loads(metadata[b"huggingface"])["info"]["features"][label]["names"]
