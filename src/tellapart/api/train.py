@@ -84,6 +84,7 @@ def train(
     memory: int | str = MEMORY_BUDGET,
     multi_label: bool | None = None,
     log: Any = None,
+    score_test: bool = True,
     **changes: Any,
 ) -> TrainingResult:
     """Train a classifier on labeled images, save it in a run folder, and score it on the test split.
@@ -132,6 +133,8 @@ def train(
         log: where the curves go besides the run folder: "tensorboard", "trackio", "wandb" or "mlflow", several with
             commas between them or in a list, or an object with the methods start(run_folder, config, data), log(values,
             step) and finish(summary). A resumed run goes on in those that it had; "none" leaves them.
+        score_test: False ends without scoring the test split, as long as settings are still being chosen by held-out
+            images; `resume` scores it.
         **changes: other settings, such as epochs=25, batch_size=64, seed=1, size=64 or (48, 64) (height first),
             patience=5, learning_rate=0.003 (or lr; the highest of the schedule), weight_decay=0.01, optimizer="adam" or
             {"name": "sgd", "momentum": 0.8}, class_weight="balanced" or {"cat": 3.0}, sampling="balanced",
@@ -140,9 +143,9 @@ def train(
             fine-tuning, and epochs turns it on. `docs/settings.md` lists them all.
 
     Returns:
-        A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped; `folder`, the run
-        folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning; `report`, the path of
-        its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as the model.
+        A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped or score_test=False;
+        `folder`, the run folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning;
+        `report`, the path of its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as the model.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.
@@ -152,10 +155,11 @@ def train(
         SaveError: the disk is full.
     """
     _refuse_other_types(recipe, {"out": out, "resume": resume, "config": config}, listener, should_stop)
-    _refuse_no_switches(multi_label=False if multi_label is None else multi_label, verbose=verbose)
+    several = False if multi_label is None else multi_label
+    _refuse_no_switches(multi_label=several, verbose=verbose, score_test=score_test)
     listener = listener_for(verbose) if listener is None else listener
     listener = tracking = Tracking(listener, trackers_to_use(log, resume), own_trackers_lost(log, resume))
-    opened = _opener(class_names, listener, for_training=resume is None)
+    opened = opener_of(class_names, listener, for_training=resume is None)
     budget, own_given = _bytes_of(memory), OwnGiven.of(model, callbacks, pixels, custom_objects, config)
     with ExitStack() as held:
         if resume is not None:
@@ -167,17 +171,18 @@ def train(
             raise ConfigError(_nothing_to_train_on(labels))
         else:
             refuse_taken(out)
-            recipe, data, labels, changes = _meant(config, recipe, data, labels, changes, multi_label)
-            dataset, complete, reason, own = _opened_and_configured(
+            recipe, data, labels, changes = meant(config, recipe, data, labels, changes, multi_label)
+            dataset, complete, reason, own = opened_and_configured(
                 data, labels, opened, recipe, augment, target, changes, own_given, listener
             )
             again = reopening(data, labels)
             setup = prepare(dataset, complete, out, again, listener, held, reason, budget, own)
+        setup = dataclasses.replace(setup, scores_test=score_test)
         listener.folder_made(setup)
         with tracking.until_the_end() as ending:
             result = _run_of(setup)(setup, listener, should_stop)
             ending.take_in(result)
-        return _with_report(result, setup, listener) if result.finished else result
+        return with_report(result, setup, listener) if result.scores is not None else result
 
 
 def _given(augment: Any, target: float | None, multi_label: bool | None) -> dict[str, Any]:
@@ -202,7 +207,7 @@ def _given_or_repeated(config: Any, recipe: Any, data: Any, labels: Any) -> tupl
     return repeated(config, data, labels)
 
 
-def _meant(
+def meant(
     config: Any, recipe: Any, data: Any, labels: Any, changes: dict[str, Any], multi_label: bool | None
 ) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Return recipe, data, labels and changes, those of a run that is repeated where there is one.
@@ -275,7 +280,7 @@ def _bytes_of(memory: int | str) -> int:
     return amount
 
 
-def _opened_and_configured(
+def opened_and_configured(
     data: Any,
     labels: Any,
     opened: Opener,
@@ -344,7 +349,8 @@ def _nothing_to_train_on(labels: Any) -> str:
     return f"Nothing to train on: give a known data set's name, a folder of pictures, or arrays.{beside}"
 
 
-def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
+def opener_of(class_names: Sequence[str] | None, listener: Listener, *, for_training: bool) -> Opener:
+    """Return what opens data and labels, and downloads a known set that is not there."""
     return lambda data, labels: open_dataset(
         data,
         labels=labels,
@@ -355,7 +361,7 @@ def _opener(class_names: Sequence[str] | None, listener: Listener, *, for_traini
     )
 
 
-def _with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:
+def with_report(result: TrainingResult, setup: TrainingSetup, listener: Listener) -> TrainingResult:
     """Write the report. Whatever goes wrong with it, the training is done and its result comes back."""
     try:
         report = report_of_run(result.folder, listener, setup.stores)

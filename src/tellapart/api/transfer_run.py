@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from tellapart.api.fine_tune_run import Candidate, fine_tune, learn_features
-from tellapart.api.finish import HeldOut, TrainingResult, calibrated, new_card, score_test
+from tellapart.api.finish import HeldOut, TrainingResult, calibrated, conclude, new_card
 from tellapart.api.listener import Listener
 from tellapart.api.watching import findings_of_head, look_at_data
 from tellapart.classifier.classifier import Classifier
@@ -97,7 +97,7 @@ def _transfer(setup: TrainingSetup, listener: Listener, should_stop: Callable[[]
         )
     run = load_run(setup.folder.path, setup.stores, classifier=classifier)
     keep_features(run, classifier, of_images, probabilities)
-    return score_test(setup, classifier, outcome.history, held_out, listener)
+    return conclude(setup, classifier, outcome.history, held_out, listener)
 
 
 def _model_of(setup: TrainingSetup, features: Any) -> Any:

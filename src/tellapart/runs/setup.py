@@ -39,6 +39,9 @@ class TrainingSetup(Readable):
     reason: str = ""
     """Why `auto` chose this recipe; empty where somebody named it."""
 
+    scores_test: bool = True
+    """Whether the training ends with the test split being scored; not while settings are still being chosen."""
+
     @property
     def validation(self) -> ImageStore:
         """The images that score each epoch or choose a head; cross-validation uses those of training."""
