@@ -145,7 +145,8 @@ def train(
     Returns:
         A TrainingResult: `classifier`; `scores` on the test split, None if the training was stopped or score_test=False;
         `folder`, the run folder; `history`, an EpochDone for each epoch, empty for a transfer without fine-tuning;
-        `report`, the path of its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as the model.
+        `report`, the path of its page. Pass it to `predict`, `evaluate`, `explain`, `export`, `report` or `summary` as
+        the model.
 
     Raises:
         ConfigError: an unknown recipe or setting, or one out of range; a model that does not fit the data.

@@ -33,8 +33,8 @@ class RunSummary(Readable):
 
     folder: Path
     state: State
-    """finished: scored on the test split, or trained without that. running: a training holds the folder. damaged: see `problems`. stopped: any
-    other; `train(resume=folder)` continues it."""
+    """finished: scored on the test split, or trained without that. running: a training holds the folder. damaged: see
+    `problems`. stopped: any other; `train(resume=folder)` continues it."""
 
     problems: tuple[str, ...] = ()
     """What is damaged or missing, each a clause that names the file."""
