@@ -73,10 +73,11 @@ class Tuning(Readable):
     def _take_over(self, trial: Trial, worker: str) -> Any:
         """Return a trial that is gone on with; None where it ended its process too often, and is given up."""
         optuna = import_optuna()
+        self.study.sampler = _sampler(self.base.config.seed, trial.number)
         stored = self.study.get_trials(deepcopy=False)[trial.number]
-        if stored.user_attrs.get("attempts", 0) < MOST_ATTEMPTS:
-            return _begun(optuna.trial.Trial(self.study, stored._trial_id), worker)
         taken = optuna.trial.Trial(self.study, stored._trial_id)
+        if stored.user_attrs.get("attempts", 0) < MOST_ATTEMPTS:
+            return _begun(taken, worker)
         taken.set_user_attr("note", f"its process ended {MOST_ATTEMPTS} times before it was done")
         self.study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         return None

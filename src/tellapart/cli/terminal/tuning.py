@@ -38,7 +38,6 @@ def tune_and_report(
         with Interruption() as interruption, listener:
             listener.interruption = interruption
             interruption.on_request = listener.stop_requested
-            interruption.steps_are_running = True
             result = tune(data, **settings, listener=listener, should_stop=interruption.should_stop)
     except KeyboardInterrupt:
         note(_how_to_go_on(listener.folder))
@@ -76,6 +75,7 @@ class TuningProgressListener(ProgressListener, TuningListener):
     def tuning_begun(self, folder: str, trials: Sequence[Trial], notes: Sequence[str]) -> None:
         """Print where it is, what is there already, and what differs from a plain training."""
         self.folder = folder
+        self.interruption.steps_are_running = True
         with unless_hung_up():
             self.bars.close()
             self._tell(f"Tuning in {folder}")
@@ -102,8 +102,8 @@ class TuningProgressListener(ProgressListener, TuningListener):
             self._tell(_trial_row(trial, progress), "bold" if is_best else None)
 
     def scoring_begun(self, runs: Sequence[str]) -> None:
-        """Say what comes."""
-        self.bars.close()
+        """Say what comes; from here on nobody asks whether to stop, so Ctrl-C ends it at once."""
+        self._steps_are_over()
         self._tell(f"Scoring the test pictures: {counted(len(runs), 'model')}")
 
 
