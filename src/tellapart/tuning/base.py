@@ -179,7 +179,7 @@ def refuse_other_base(base: Base, folder: TuningFolder) -> None:
         ConfigError: naming what differs.
     """
     saved = folder.read()
-    if base.config.to_dict() != saved["run"]:
+    if base.config != TrainConfig.from_dict(saved["run"]):
         raise ConfigError(
             f"{folder.path} is a tuning with other settings ({SETTINGS} has them). Go on with tellapart tune --resume "
             f"{folder.path}, or choose another folder."
